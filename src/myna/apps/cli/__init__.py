@@ -1,0 +1,71 @@
+"""`svc`: one command a file in `commands`, one line a command in the table below.
+
+A command's module declares its flags and imports what it needs only when it runs, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from myna.errors import MynaError
+
+COMMANDS = {
+    "pre-resample": "cut recordings to one sample rate and level: dataset_raw/ to dataset/44k/",
+    "pre-config": "write the configuration and the lists of clips",
+    "pre-hubert": "compute content, pitch and loudness of every clip",
+    "train": "train the voice",
+    "infer": "sing a recording in the voice",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"myna.apps.cli.commands.{name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands, in the order of the work"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=False)
+@click.option("-v", "--verbose", is_flag=True, help="Show what happens inside, and tracebacks.")
+@click.version_option(None, "-V", "--version", package_name="myna", prog_name="myna")
+def svc(verbose: bool) -> None:
+    """Clone a singing voice and sing any song in it.
+
+    \b
+    A voice of your own:   put recordings in dataset_raw/NAME/, then
+                           svc pre-resample, pre-config, pre-hubert, train
+    Sing in a voice:       svc infer song.wav -m G_1000.pth -c config.json
+    """
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    # Other people's debug lines say nothing about a voice.
+    for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run `svc`; a `MynaError` becomes one line and exit code 1."""
+    try:
+        return svc.main(args=arguments, prog_name="svc", standalone_mode=True)
+    except MynaError as error:
+        if logging.getLogger().isEnabledFor(logging.DEBUG):
+            logging.getLogger(__name__).debug("where it happened", exc_info=True)
+        click.echo(f"svc: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,70 @@
+"""From an option dataclass to command-line flags: one flag a field, its default, range and choices from the field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import click
+
+from myna.errors import ConfigError
+
+Options = TypeVar("Options")
+
+
+def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that gives a click command one flag per field of the dataclass `options`."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for parameter in reversed(_parameters(options)):
+            command = parameter(command)
+        return command
+
+    return decorate
+
+
+def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
+    """Take the values of `options`' fields out of `chosen` and make the dataclass of them.
+
+    Raises:
+        click.UsageError: a value is out of range.
+    """
+    values = {spec.name: chosen.pop(spec.name) for spec in fields(options)}  # type: ignore[arg-type]
+    try:
+        return options(**values)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _parameters(options: type[Any]) -> list[Callable[..., Any]]:
+    hints = get_type_hints(options)
+    return [_parameter(spec, hints[spec.name]) for spec in fields(options)]
+
+
+def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
+    assert spec.default is not MISSING, f"option {spec.name} has no default"
+    name = spec.name.replace("_", "-")
+    settings: dict[str, Any] = {"help": spec.metadata["help"], "default": spec.default}
+    if spec.default is not None:
+        settings["show_default"] = True
+    if hint is bool:
+        return click.option(spec.name, *_boolean_flags(name, spec.metadata["flags"]), **settings)
+    settings["type"] = _click_type(hint)
+    return click.option(spec.name, *spec.metadata["flags"], f"--{name}", **settings)
+
+
+def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
+    """Click wants every spelling of a switch as one "on/off" pair a declaration."""
+    return [*flags, f"--{name}/--no-{name}"]
+
+
+def _click_type(hint: Any) -> Any:
+    if isinstance(hint, type):
+        return hint
+    choices = get_args(hint)
+    if all(isinstance(choice, str) for choice in choices):
+        return click.Choice(choices)
+    (plain,) = [choice for choice in choices if choice is not NoneType]
+    return plain

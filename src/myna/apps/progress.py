@@ -1,0 +1,15 @@
+"""The progress bar of the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+
+
+def bar(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+    """A `myna.progress.Progress` that draws a bar with speed and time left on the terminal."""
+    yield from tqdm(items, desc=title, total=total, unit=unit, dynamic_ncols=True)

@@ -1,0 +1,99 @@
+"""What a person may choose, declared once; flags, widgets and docs are derived from these dataclasses.
+
+No module here imports torch, so that the command line can print its help at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args, get_type_hints
+
+from myna.errors import ConfigError
+
+F0Method = Literal["swift", "dio", "harvest", "parselmouth", "crepe", "crepe-tiny", "fcpe", "rmvpe", "median"]
+
+DEFAULT_F0_METHOD: F0Method = "swift"
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    flags: tuple[str, ...] = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """A dataclass field with what a flag, a widget and the docs need to know of it.
+
+    Args:
+        default: the value when nothing is chosen.
+        help: one line for a person, with the unit.
+        flags: short names, and the predecessor's long ones, besides `--the-field-name`. For a boolean a
+            flag "-a/-na" gives both directions.
+        low: the least value allowed.
+        high: the greatest value allowed.
+    """
+    return field(default=default, metadata={"help": help, "flags": flags, "low": low, "high": high})
+
+
+def check_options(options: Any) -> None:
+    """Raise `ConfigError` where a value is out of range or not among the choices of its `Literal` type."""
+    hints = get_type_hints(type(options))
+    for spec in fields(options):
+        value, low, high = getattr(options, spec.name), spec.metadata["low"], spec.metadata["high"]
+        choices = get_args(hints[spec.name])
+        if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
+            raise ConfigError(f"{spec.name} must be one of {', '.join(choices)}; got {value!r}")
+        if value is None or isinstance(value, str | bool):
+            continue
+        if (low is not None and not value >= low) or (high is not None and not value <= high):
+            raise ConfigError(f"{spec.name} must be {_range_text(low, high)}; got {value}")
+
+
+def _range_text(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"between {low:g} and {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversionOptions:
+    """What a listener may choose for one conversion."""
+
+    speaker: str | None = option(None, "which of the voice's speakers sings", flags=("-s",))
+    transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
+    auto_transpose: bool = option(
+        False, "shift by whole octaves or semitones, once for the song, into the voice's own range"
+    )
+    auto_predict_f0: bool = option(
+        False, "let the voice predict its own pitch: for speech, not for singing", flags=("-a/-na",)
+    )
+    f0_method: F0Method = option(DEFAULT_F0_METHOD, "how the pitch of the source is estimated", flags=("-fm",))
+    noise_scale: float = option(0.4, "spread of the latent sample; 0 is the mean voice", flags=("-n",), low=0, high=1)
+    silence_db: float = option(
+        -60.0,
+        "what is quieter than this is not converted but kept silent, in dB below the loudest moment",
+        flags=("-db", "--db-thresh"),
+        low=-120,
+        high=0,
+    )
+    absolute_silence: bool = option(
+        False,
+        "count the silence threshold from full scale, not from the loudest moment",
+        flags=("-ab/-nab", "--absolute-thresh/--no-absolute-thresh"),
+    )
+    min_silence_seconds: float = option(
+        0.5, "the shortest silence to cut at", flags=("-ch", "--chunk-seconds"), low=0.02, high=10
+    )
+    pad_seconds: float = option(0.5, "context heard on both sides of a slice", flags=("-p",), low=0, high=10)
+    max_chunk_seconds: float = option(
+        40.0,
+        "the longest slice converted at once: lower it if memory runs out; 0 for no limit",
+        flags=("-mc",),
+        low=0,
+        high=600,
+    )
+    seed: int = option(0, "seed of the random numbers: the same seed gives the same sound", low=0)
+
+    def __post_init__(self) -> None:
+        check_options(self)
