@@ -1,0 +1,16 @@
+"""Decoders: latents (and pitch) to audio. One a file; this is the table of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import nn
+
+from myna.config import DataConfig, Decoder, ModelConfig
+from myna.models.decoders.nsf_hifigan import NsfHifiGan
+
+# Each makes a module that is called with latent (B, C, T), f0 in Hz (B, T), speaker (B, G, 1) and a generator, and
+# returns a `Waveform`.
+DECODERS: dict[Decoder, Callable[[ModelConfig, DataConfig], nn.Module]] = {
+    "nsf-hifigan": NsfHifiGan,
+}

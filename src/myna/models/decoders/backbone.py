@@ -1,0 +1,126 @@
+"""The upsampling network of HiFi-GAN (Kong, Kim and Bae 2020), which all decoders are built around."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from myna.config import ModelConfig
+from myna.models.layers.convolution import DepthwiseSeparableConv, normalized_conv, normalized_upsampling
+
+LEAK = 0.1  # slope of the rectifiers below zero
+
+Activation = Callable[[int], nn.Module]  # channels -> the activation for (B, channels, N)
+
+
+def leaky_relu(channels: int) -> nn.Module:
+    """The activation of HiFi-GAN."""
+    return nn.LeakyReLU(LEAK)
+
+
+class Waveform(NamedTuple):
+    """What a decoder makes."""
+
+    audio: Tensor  # (B, 1, N)
+    subbands: Tensor | None = None  # (B, n_subbands, N / n_subbands), of the multi-band decoder
+
+
+class ResidualBlock1(nn.Module):
+    """Residual pairs of a dilated and a plain convolution (B, C, N) -> (B, C, N); `resblock` "1" in a config."""
+
+    def __init__(
+        self, channels: int, kernel_size: int, dilations: Sequence[int], depthwise: bool, activation: Activation
+    ) -> None:
+        super().__init__()
+        conv = DepthwiseSeparableConv if depthwise else normalized_conv
+        self.dilated_convs = nn.ModuleList([conv(channels, channels, kernel_size, dilation) for dilation in dilations])
+        self.plain_convs = nn.ModuleList([conv(channels, channels, kernel_size) for _ in dilations])
+        self.activations = nn.ModuleList([activation(channels) for _ in range(2 * len(dilations))])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for index, (dilated, plain) in enumerate(zip(self.dilated_convs, self.plain_convs, strict=True)):
+            y = dilated(self.activations[2 * index](x))
+            # In place on the convolution's own output, which no gradient needs.
+            x = plain(self.activations[2 * index + 1](y)).add_(x)
+        return x
+
+
+class ResidualBlock2(nn.Module):
+    """Residual dilated convolutions (B, C, N) -> (B, C, N); `resblock` "2" in a config."""
+
+    def __init__(
+        self, channels: int, kernel_size: int, dilations: Sequence[int], depthwise: bool, activation: Activation
+    ) -> None:
+        super().__init__()
+        conv = DepthwiseSeparableConv if depthwise else normalized_conv
+        self.convs = nn.ModuleList([conv(channels, channels, kernel_size, dilation) for dilation in dilations])
+        self.activations = nn.ModuleList([activation(channels) for _ in dilations])
+
+    def forward(self, x: Tensor) -> Tensor:
+        for conv, activation in zip(self.convs, self.activations, strict=True):
+            x = conv(activation(x)).add_(x)
+        return x
+
+
+class Backbone(nn.Module):
+    """Upsample latents step by step, refining each step by residual blocks of several kernel sizes.
+
+    Half of the channels remain after each step: `out_channels` at the end.
+    """
+
+    def __init__(self, model: ModelConfig, activation: Activation = leaky_relu) -> None:
+        super().__init__()
+        channels = [model.upsample_initial_channels // 2**step for step in range(len(model.upsample_rates) + 1)]
+        self.out_channels = channels[-1]
+        self.n_kernels = len(model.resblock_kernel_sizes)
+        block = ResidualBlock1 if model.resblock == "1" else ResidualBlock2
+        self.input_conv = normalized_conv(model.latent_channels, channels[0], kernel_size=7)
+        self.upsamples = nn.ModuleList(
+            [
+                normalized_upsampling(wide, narrow, kernel_size, rate)
+                for wide, narrow, kernel_size, rate in zip(
+                    channels, channels[1:], model.upsample_kernel_sizes, model.upsample_rates, strict=False
+                )
+            ]
+        )
+        self.residual_blocks = nn.ModuleList(
+            [
+                block(narrow, kernel_size, dilations, model.use_depthwise_conv, activation)
+                for narrow in channels[1:]
+                for kernel_size, dilations in zip(
+                    model.resblock_kernel_sizes, model.resblock_dilation_sizes, strict=True
+                )
+            ]
+        )
+        self.activations = nn.ModuleList([activation(wide) for wide in channels[:-1]])
+
+    def forward(
+        self,
+        latent: Tensor,
+        condition: Tensor | None = None,
+        added: Callable[[int], Tensor] | None = None,
+    ) -> Tensor:
+        """
+        Args:
+            latent: (B, latent_channels, T).
+            condition: added before the first step, (B, upsample_initial_channels, 1).
+            added: what to add after upsampling in the step of that index.
+
+        Returns:
+            (B, out_channels, T * product of the rates).
+        """
+        x = self.input_conv(latent)
+        if condition is not None:
+            x = x + condition
+        for step, (activation, upsample) in enumerate(zip(self.activations, self.upsamples, strict=True)):
+            x = upsample(activation(x))
+            if added is not None:
+                x = x.add_(added(step))
+            first, *others = self.residual_blocks[step * self.n_kernels : (step + 1) * self.n_kernels]
+            total = first(x)
+            for block in others:
+                total = total.add_(block(x))
+            x = total.div_(self.n_kernels)
+        return x

@@ -1,0 +1,209 @@
+"""Two transformers over time: one that looks both ways with relative positions, one that looks back only.
+
+The first (`RelativeTransformer`) is the text encoder of VITS: self-attention with learned relative positions inside a
+window (Shaw et al. 2018), convolutional feed-forward layers, normalisation after each residual. The second
+(`CausalTransformer`) has no positions, but left-padded convolutions and causal attention; so-vits-svc predicts f0 with
+it, and its 4.1 builds flows of it.
+
+The submodules stand in one list a kind, not one block a layer: an optimizer state of the field counts parameters in
+this order.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from myna.models.layers.convolution import normalized_conv
+
+RELATIVE_WINDOW = 4  # frames to either side that have a relative position of their own
+QUERY_BLOCK = 512  # frames whose attention scores are in memory at once
+
+
+class ChannelNorm(nn.LayerNorm):
+    """Layer normalisation over the channels of (B, C, T)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.transpose(1, 2)).transpose(1, 2)
+
+
+class _Attention(nn.Module):
+    """The projections that both kinds of attention share."""
+
+    def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        self.dropout = dropout
+        self.query = nn.Conv1d(channels, channels, kernel_size=1)
+        self.key = nn.Conv1d(channels, channels, kernel_size=1)
+        self.value = nn.Conv1d(channels, channels, kernel_size=1)
+        self.output = nn.Conv1d(channels, channels, kernel_size=1)
+        for projection in (self.query, self.key, self.value):
+            nn.init.xavier_uniform_(projection.weight)
+
+    def heads(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, H, T, C / H)."""
+        return x.unflatten(1, (self.n_heads, -1)).transpose(2, 3)
+
+    def merge(self, x: Tensor) -> Tensor:
+        """(B, H, T, C / H) -> (B, C, T)."""
+        merged: Tensor = self.output(x.transpose(2, 3).flatten(1, 2))
+        return merged
+
+
+class RelativeAttention(_Attention):
+    """Self-attention that knows how far away the near frames are.
+
+    For |j - i| <= RELATIVE_WINDOW the score of frame j for frame i gains q_i . relative_key[j - i], and what i takes
+    from j gains relative_value[j - i]. Only that band of 2 * RELATIVE_WINDOW + 1 scores a frame is touched.
+    """
+
+    def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
+        super().__init__(channels, n_heads, dropout)
+        head_channels = channels // n_heads
+        shape = (1, 2 * RELATIVE_WINDOW + 1, head_channels)  # shared by the heads
+        self.relative_keys = nn.Parameter(torch.randn(shape) * head_channels**-0.5)
+        self.relative_values = nn.Parameter(torch.randn(shape) * head_channels**-0.5)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x (B, C, T), mask (B, 1, T) or None -> (B, C, T)."""
+        query, key, value = self.heads(self.query(x)), self.heads(self.key(x)), self.heads(self.value(x))
+        query = query * query.shape[-1] ** -0.5
+        key = key.transpose(2, 3)
+        blocks = [
+            self._attend(rows, start * QUERY_BLOCK, key, value, mask)
+            for start, rows in enumerate(query.split(QUERY_BLOCK, dim=2))
+        ]
+        return self.merge(torch.cat(blocks, dim=2))
+
+    def _attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """Attention of the frames from `start` on: query (B, H, Q, D), key (B, H, D, T), value (B, H, T, D)."""
+        n_frames = value.shape[2]
+        rows = torch.arange(start, start + query.shape[2], device=query.device)
+        columns = rows[:, None] + torch.arange(-RELATIVE_WINDOW, RELATIVE_WINDOW + 1, device=query.device)
+        inside = ((columns >= 0) & (columns < n_frames)).to(query.dtype)
+        columns = columns.clamp(0, n_frames - 1).expand(*query.shape[:2], -1, -1)
+
+        scores = query @ key
+        scores = scores.scatter_add(-1, columns, (query @ self.relative_keys.mT * inside).to(scores.dtype))
+        if mask is not None:
+            scores = scores.masked_fill(mask.unsqueeze(1) == 0, float("-inf"))
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        near = weights.gather(-1, columns) * inside
+        return weights @ value + near @ self.relative_values
+
+
+class CausalAttention(_Attention):
+    """Self-attention over the frames up to the present one."""
+
+    def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
+        super().__init__(channels, n_heads, dropout)
+        with torch.no_grad():  # a frame begins by attending to what resembles it
+            self.key.weight.copy_(self.query.weight)
+            self.key.bias.copy_(self.query.bias) if self.key.bias is not None and self.query.bias is not None else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, T) -> (B, C, T)."""
+        attended = F.scaled_dot_product_attention(
+            self.heads(self.query(x)),
+            self.heads(self.key(x)),
+            self.heads(self.value(x)),
+            dropout_p=self.dropout if self.training else 0.0,
+            is_causal=True,
+        )
+        return self.merge(attended)
+
+
+class FeedForward(nn.Module):
+    """Two convolutions with a rectifier between them."""
+
+    def __init__(self, channels: int, filter_channels: int, kernel_size: int, dropout: float, causal: bool) -> None:
+        super().__init__()
+        self.expand = nn.Conv1d(channels, filter_channels, kernel_size)
+        self.contract = nn.Conv1d(filter_channels, channels, kernel_size)
+        self.dropout = dropout
+        self.padding = (kernel_size - 1, 0) if causal else ((kernel_size - 1) // 2, kernel_size // 2)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x (B, C, T), mask (B, 1, T) or None -> (B, C, T)."""
+        for conv in (self.expand, self.contract):
+            x = x if mask is None else x * mask
+            x = conv(F.pad(x, self.padding))
+            if conv is self.expand:
+                x = F.dropout(x.relu_(), self.dropout, self.training)
+        return x
+
+
+class RelativeTransformer(nn.Module):
+    """Transformer encoder with relative positions."""
+
+    def __init__(
+        self, channels: int, filter_channels: int, n_heads: int, n_layers: int, kernel_size: int, dropout: float
+    ) -> None:
+        super().__init__()
+        layers = range(n_layers)
+        self.attentions = nn.ModuleList([RelativeAttention(channels, n_heads, dropout) for _ in layers])
+        self.attention_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
+        self.feed_forwards = nn.ModuleList(
+            [FeedForward(channels, filter_channels, kernel_size, dropout, causal=False) for _ in layers]
+        )
+        self.feed_forward_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x (B, C, T), mask 1 on real frames (B, 1, T) or None -> (B, C, T); on padding it must be masked."""
+        for attention, attention_norm, feed_forward, feed_forward_norm in zip(
+            self.attentions, self.attention_norms, self.feed_forwards, self.feed_forward_norms, strict=True
+        ):
+            x = attention_norm(x + self.drop(attention(x, mask)))
+            x = feed_forward_norm(x + self.drop(feed_forward(x, mask)))
+        return x
+
+
+class CausalTransformer(nn.Module):
+    """Transformer that looks back only; with `speaker_channels`, each layer is gated by the speaker.
+
+    It needs no mask: padding stands after the real frames, which never look at it.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        filter_channels: int,
+        n_heads: int,
+        n_layers: int,
+        kernel_size: int,
+        dropout: float,
+        speaker_channels: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.gated = speaker_channels is not None
+        if speaker_channels is not None:
+            self.gate = nn.Conv1d(channels, 2 * channels, kernel_size=1)
+            self.speaker_projection = normalized_conv(speaker_channels, 2 * channels * n_layers, kernel_size=1)
+        layers = range(n_layers)
+        self.attentions = nn.ModuleList([CausalAttention(channels, n_heads, dropout) for _ in layers])
+        self.attention_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
+        self.feed_forwards = nn.ModuleList(
+            [FeedForward(channels, filter_channels, kernel_size, dropout, causal=True) for _ in layers]
+        )
+        self.feed_forward_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor, speaker: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
+        """x (B, C, T), speaker (B, speaker_channels, 1) where gated -> (B, C, T); on padding it must be masked.
+
+        `mask` is accepted, and not needed, so that a flow may use this or a `WaveNet`.
+        """
+        n_layers = len(self.attentions)
+        conditions = self.speaker_projection(speaker).chunk(n_layers, dim=1) if self.gated else (None,) * n_layers
+        for attention, attention_norm, feed_forward, feed_forward_norm, condition in zip(
+            self.attentions, self.attention_norms, self.feed_forwards, self.feed_forward_norms, conditions, strict=True
+        ):
+            if condition is not None:
+                filtered, gated = (self.gate(x) + condition).chunk(2, dim=1)
+                x = torch.tanh(filtered) * torch.sigmoid(gated)
+            x = attention_norm(x + self.drop(attention(x)))
+            x = feed_forward_norm(x + self.drop(feed_forward(x)))
+        return x

@@ -1,0 +1,59 @@
+"""The prior encoder of VITS (Kim, Kong and Son 2021): what the source singer says and sings, as a distribution."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from myna.config import ModelConfig
+from myna.models.layers.gaussian import Gaussian
+from myna.models.layers.transformer import RelativeTransformer
+
+N_PITCH_BINS = 256
+LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 50.0, 1100.0
+
+
+def _mel(hz: float) -> float:
+    return 1127 * math.log(1 + hz / 700)
+
+
+def pitch_bins(f0: Tensor) -> Tensor:
+    """Pitch on a mel scale in whole steps: f0 in Hz of any shape -> 1 .. 255, long; no pitch is 1."""
+    low, high = _mel(LOWEST_PITCH_HZ), _mel(HIGHEST_PITCH_HZ)
+    mel = 1127 * torch.log(1 + f0 / 700)
+    position = (mel - low) * (N_PITCH_BINS - 2) / (high - low) + 1
+    return (position.clamp(1, N_PITCH_BINS - 1) + 0.5).long()
+
+
+class PriorEncoder(nn.Module):
+    """Predict the latent distribution p(z | content, f0) that the flow maps to and from."""
+
+    def __init__(self, model: ModelConfig) -> None:
+        super().__init__()
+        self.projection = nn.Conv1d(model.hidden_channels, 2 * model.latent_channels, kernel_size=1)
+        self.pitch_embedding = nn.Embedding(N_PITCH_BINS, model.hidden_channels)
+        self.transformer = RelativeTransformer(
+            model.hidden_channels,
+            model.filter_channels,
+            model.n_heads,
+            model.n_layers,
+            model.kernel_size,
+            model.dropout,
+        )
+
+    def forward(self, hidden: Tensor, f0: Tensor, mask: Tensor | None = None) -> Gaussian:
+        """
+        Args:
+            hidden: content, voicing and loudness, (B, hidden_channels, T).
+            f0: Hz, (B, T).
+            mask: 1 on real frames, (B, 1, T); None where all are real.
+
+        Returns:
+            Over (B, latent_channels, T); on padding the standard normal.
+        """
+        hidden = hidden + self.pitch_embedding(pitch_bins(f0)).transpose(1, 2)
+        statistics = self.projection(self.transformer(hidden, mask))
+        mean, log_std = (statistics if mask is None else statistics * mask).chunk(2, dim=1)
+        return Gaussian(mean, log_std)
