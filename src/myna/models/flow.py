@@ -20,7 +20,7 @@ N_WAVENET_LAYERS = 4
 
 
 class Coupling(nn.Module):
-    """Move the second half of the channels by what `network` makes of the first half."""
+    """Move the second half of the channels by what `network` makes of the first half and the speaker."""
 
     def __init__(self, model: ModelConfig, network: nn.Module) -> None:
         super().__init__()
@@ -29,15 +29,23 @@ class Coupling(nn.Module):
         self.network = network
         self.projection = nn.Conv1d(model.hidden_channels, half, kernel_size=1)
         # A flow begins as the identity.
-        nn.init.zeros_(self.projection.weight)
-        if self.projection.bias is not None:
-            nn.init.zeros_(self.projection.bias)
+        for parameter in self.projection.parameters():
+            nn.init.zeros_(parameter)
 
-    def shift(self, kept: Tensor, speaker: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None, inverse: bool) -> Tensor:
+        kept, moved = latent.chunk(2, dim=1)
         hidden = self.input_conv(kept)
         hidden = self.network(hidden if mask is None else hidden * mask, speaker, mask=mask)
-        shift: Tensor = self.projection(hidden)
-        return shift if mask is None else shift * mask
+        shift = self.projection(hidden)
+        shift = shift if mask is None else shift * mask
+        return torch.cat([kept, moved - shift if inverse else moved + shift], dim=1)
+
+
+class Flip(nn.Module):
+    """Turn the channels over, so that the next coupling moves the half that this one kept."""
+
+    def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None, inverse: bool) -> Tensor:
+        return latent.flip(1)
 
 
 class Flow(nn.Module):
@@ -45,38 +53,38 @@ class Flow(nn.Module):
 
     def __init__(self, model: ModelConfig) -> None:
         super().__init__()
-
-        def network() -> nn.Module:
-            if model.use_transformer_flow:
-                return CausalTransformer(
-                    model.hidden_channels,
-                    model.filter_channels,
-                    model.n_heads,
-                    model.n_transformer_flow_layers,
-                    KERNEL_SIZE,
-                    model.dropout,
-                    model.speaker_channels,
-                )
-            return WaveNet(
-                model.hidden_channels, KERNEL_SIZE, N_WAVENET_LAYERS, model.speaker_channels, model.use_depthwise_conv
-            )
-
-        shared = network() if model.share_flow_parameters else None
-        self.couplings = nn.ModuleList([Coupling(model, shared or network()) for _ in range(model.n_flow_layers)])
+        shared = _network(model) if model.share_flow_parameters else None
+        self.steps = nn.ModuleList()
+        for _ in range(model.n_flow_layers):
+            self.steps.extend((Coupling(model, shared or _network(model)), Flip()))
         if shared is not None:
             self.shared_network = shared
 
-    def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Take the voice out: latent (B, C, T), zero on padding, and speaker (B, G, 1) -> (B, C, T)."""
-        for coupling in self.couplings:
-            kept, moved = latent.chunk(2, dim=1)
-            # Turned over, so that the next coupling moves the half that this one kept.
-            latent = torch.cat([kept, moved + coupling.shift(kept, speaker, mask)], dim=1).flip(1)
+    def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None = None, *, inverse: bool = False) -> Tensor:
+        """Take the voice out of a latent; inverted, put it in.
+
+        Args:
+            latent: (B, latent_channels, T), zero on padding.
+            speaker: (B, speaker_channels, 1).
+            mask: 1 on real frames, (B, 1, T); None where all are real.
+        """
+        for step in reversed(self.steps) if inverse else self.steps:
+            latent = step(latent, speaker, mask, inverse)
         return latent
 
-    def inverse(self, latent: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Put the voice in: the inverse of `forward`."""
-        for coupling in reversed(self.couplings):
-            kept, moved = latent.flip(1).chunk(2, dim=1)
-            latent = torch.cat([kept, moved - coupling.shift(kept, speaker, mask)], dim=1)
-        return latent
+
+def _network(model: ModelConfig) -> nn.Module:
+    """What a coupling computes its shift with: hidden (B, C, T) and speaker -> (B, C, T)."""
+    if model.use_transformer_flow:
+        return CausalTransformer(
+            model.hidden_channels,
+            model.filter_channels,
+            model.n_heads,
+            model.n_transformer_flow_layers,
+            KERNEL_SIZE,
+            model.dropout,
+            model.speaker_channels,
+        )
+    return WaveNet(
+        model.hidden_channels, KERNEL_SIZE, N_WAVENET_LAYERS, model.speaker_channels, model.use_depthwise_conv
+    )

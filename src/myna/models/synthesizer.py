@@ -145,7 +145,7 @@ class Synthesizer(nn.Module):
         if predict_f0 and self.f0_predictor is not None:
             f0 = pitch_hz(self.f0_predictor(hidden, contour(log_pitch(f0), voiced), voice)).squeeze(1)
         latent = self.prior(hidden, f0).sample(noise_scale, generator)
-        waveform = self.decoder(self.flow.inverse(latent, voice), f0, voice, generator)
+        waveform = self.decoder(self.flow(latent, voice, inverse=True), f0, voice, generator)
         return Generated(waveform.audio, f0)
 
     def fuse(self) -> None:

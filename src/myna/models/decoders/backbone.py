@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from myna.config import ModelConfig
-from myna.models.layers.convolution import DepthwiseSeparableConv, normalized_conv, normalized_upsampling
+from myna.models.layers.convolution import normalized_conv, normalized_upsampling
 
 LEAK = 0.1  # slope of the rectifiers below zero
 
@@ -18,6 +18,11 @@ Activation = Callable[[int], nn.Module]  # channels -> the activation for (B, ch
 def leaky_relu(channels: int) -> nn.Module:
     """The activation of HiFi-GAN."""
     return nn.LeakyReLU(LEAK)
+
+
+def less_leaky_relu(channels: int) -> nn.Module:
+    """The activation before the last convolution of HiFi-GAN, with torch's slope of 0.01, as it was published."""
+    return nn.LeakyReLU()
 
 
 class Waveform(NamedTuple):
@@ -30,13 +35,12 @@ class Waveform(NamedTuple):
 class ResidualBlock1(nn.Module):
     """Residual pairs of a dilated and a plain convolution (B, C, N) -> (B, C, N); `resblock` "1" in a config."""
 
-    def __init__(
-        self, channels: int, kernel_size: int, dilations: Sequence[int], depthwise: bool, activation: Activation
-    ) -> None:
+    def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
-        conv = DepthwiseSeparableConv if depthwise else normalized_conv
-        self.dilated_convs = nn.ModuleList([conv(channels, channels, kernel_size, dilation) for dilation in dilations])
-        self.plain_convs = nn.ModuleList([conv(channels, channels, kernel_size) for _ in dilations])
+        self.dilated_convs = nn.ModuleList(
+            [normalized_conv(channels, channels, kernel_size, dilation) for dilation in dilations]
+        )
+        self.plain_convs = nn.ModuleList([normalized_conv(channels, channels, kernel_size) for _ in dilations])
         self.activations = nn.ModuleList([activation(channels) for _ in range(2 * len(dilations))])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -50,12 +54,11 @@ class ResidualBlock1(nn.Module):
 class ResidualBlock2(nn.Module):
     """Residual dilated convolutions (B, C, N) -> (B, C, N); `resblock` "2" in a config."""
 
-    def __init__(
-        self, channels: int, kernel_size: int, dilations: Sequence[int], depthwise: bool, activation: Activation
-    ) -> None:
+    def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
-        conv = DepthwiseSeparableConv if depthwise else normalized_conv
-        self.convs = nn.ModuleList([conv(channels, channels, kernel_size, dilation) for dilation in dilations])
+        self.convs = nn.ModuleList(
+            [normalized_conv(channels, channels, kernel_size, dilation) for dilation in dilations]
+        )
         self.activations = nn.ModuleList([activation(channels) for _ in dilations])
 
     def forward(self, x: Tensor) -> Tensor:
@@ -87,7 +90,7 @@ class Backbone(nn.Module):
         )
         self.residual_blocks = nn.ModuleList(
             [
-                block(narrow, kernel_size, dilations, model.use_depthwise_conv, activation)
+                block(narrow, kernel_size, dilations, activation)
                 for narrow in channels[1:]
                 for kernel_size, dilations in zip(
                     model.resblock_kernel_sizes, model.resblock_dilation_sizes, strict=True
@@ -111,7 +114,7 @@ class Backbone(nn.Module):
         Returns:
             (B, out_channels, T * product of the rates).
         """
-        x = self.input_conv(latent)
+        x: Tensor = self.input_conv(latent)
         if condition is not None:
             x = x + condition
         for step, (activation, upsample) in enumerate(zip(self.activations, self.upsamples, strict=True)):

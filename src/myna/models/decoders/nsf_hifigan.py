@@ -1,7 +1,7 @@
 """NSF-HiFiGAN, the decoder of so-vits-svc 4: HiFi-GAN (Kong et al. 2020) driven by a neural source-filter excitation.
 
-The excitation (Wang et al. 2019) carries the pitch, so that the network need not invent it: it is brought to the rate of
-each upsampling step by a strided convolution, and added there.
+The excitation (Wang et al. 2019) carries the pitch, so that the network need not invent it: it is brought to the rate
+of each upsampling step by a strided convolution, and added there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from myna.config import DataConfig, ModelConfig
-from myna.models.decoders.backbone import Activation, Backbone, Waveform, leaky_relu
+from myna.models.decoders.backbone import Activation, Backbone, Waveform, leaky_relu, less_leaky_relu
 from myna.models.layers.convolution import normalized_conv
 from myna.models.layers.harmonic_source import HarmonicSource
 
@@ -20,7 +20,13 @@ from myna.models.layers.harmonic_source import HarmonicSource
 class NsfHifiGan(nn.Module):
     """Latents and pitch to audio."""
 
-    def __init__(self, model: ModelConfig, data: DataConfig, activation: Activation = leaky_relu) -> None:
+    def __init__(
+        self,
+        model: ModelConfig,
+        data: DataConfig,
+        activation: Activation = leaky_relu,
+        output_activation: Activation = less_leaky_relu,
+    ) -> None:
         super().__init__()
         self.hop_length = math.prod(model.upsample_rates)
         self.source = HarmonicSource(data.sample_rate)
@@ -35,11 +41,8 @@ class NsfHifiGan(nn.Module):
             )
         self.backbone = Backbone(model, activation)
         self.output_conv = normalized_conv(self.backbone.out_channels, 1, kernel_size=7)
-        self.output_activation = self._output_activation(self.backbone.out_channels)
+        self.output_activation = output_activation(self.backbone.out_channels)
         self.speaker_projection = nn.Conv1d(model.speaker_channels, model.upsample_initial_channels, kernel_size=1)
-
-    def _output_activation(self, channels: int) -> nn.Module:
-        return nn.LeakyReLU()  # with torch's slope of 0.01, as HiFi-GAN was published
 
     def forward(
         self, latent: Tensor, f0: Tensor, speaker: Tensor, generator: torch.Generator | None = None

@@ -15,14 +15,15 @@ def normalized_conv(
     conv = nn.Conv1d(
         in_channels, out_channels, kernel_size, padding=padding, dilation=dilation, groups=groups, bias=bias
     )
-    return weight_norm(conv)
+    normalized: nn.Module = weight_norm(conv)
+    return normalized
 
 
 def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int, rate: int) -> nn.Module:
     """A weight-normalised transposed convolution: (B, in_channels, T) -> (B, out_channels, T * rate)."""
-    return weight_norm(
-        nn.ConvTranspose1d(in_channels, out_channels, kernel_size, stride=rate, padding=(kernel_size - rate) // 2)
-    )
+    conv = nn.ConvTranspose1d(in_channels, out_channels, kernel_size, stride=rate, padding=(kernel_size - rate) // 2)
+    normalized: nn.Module = weight_norm(conv)
+    return normalized
 
 
 class DepthwiseSeparableConv(nn.Module):

@@ -44,7 +44,7 @@ class _Attention(nn.Module):
 
     def heads(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, H, T, C / H)."""
-        return x.unflatten(1, (self.n_heads, -1)).transpose(2, 3)
+        return x.reshape(x.shape[0], self.n_heads, -1, x.shape[2]).transpose(2, 3)
 
     def merge(self, x: Tensor) -> Tensor:
         """(B, H, T, C / H) -> (B, C, T)."""
@@ -99,9 +99,7 @@ class CausalAttention(_Attention):
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__(channels, n_heads, dropout)
-        with torch.no_grad():  # a frame begins by attending to what resembles it
-            self.key.weight.copy_(self.query.weight)
-            self.key.bias.copy_(self.query.bias) if self.key.bias is not None and self.query.bias is not None else None
+        self.key.load_state_dict(self.query.state_dict())  # a frame begins by attending to what resembles it
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""

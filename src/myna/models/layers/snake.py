@@ -1,0 +1,52 @@
+"""A periodic activation (Snake: Ziyin, Hartwig and Ueda 2020) that does not alias (BigVGAN: Lee et al. 2022).
+
+A nonlinearity makes overtones, and those above half the sample rate fold back as inharmonic noise. So the signal is
+brought to twice the rate, bent there, filtered, and brought back.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+RATIO = 2
+TAPS = 12
+HALF_WIDTH = 0.6  # of the transition band, relative to the cutoff's rate
+
+
+def lowpass_filter() -> Tensor:
+    """Windowed sinc that cuts at half the original band, with unit gain at zero; (1, 1, TAPS).
+
+    The Kaiser window's shape follows from the attenuation that TAPS can reach (Kaiser 1974).
+    """
+    attenuation = 2.285 * (TAPS // 2 - 1) * math.pi * 4 * HALF_WIDTH / RATIO + 7.95
+    window = torch.kaiser_window(TAPS, periodic=False, beta=0.1102 * (attenuation - 8.7))
+    taps = window * torch.sinc((torch.arange(TAPS) - (TAPS - 1) / 2) / RATIO)
+    return (taps / taps.sum()).reshape(1, 1, TAPS)
+
+
+class AntiAliasedSnake(nn.Module):
+    """x + sin(alpha x)^2 / beta, at twice the sample rate; a frequency and a magnitude a channel, in log scale."""
+
+    lowpass: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.alpha = nn.Parameter(torch.zeros(channels))
+        self.beta = nn.Parameter(torch.zeros(channels))
+        self.register_buffer("lowpass", lowpass_filter(), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, N) -> (B, C, N)."""
+        channels = x.shape[1]
+        lowpass = self.lowpass.expand(channels, -1, -1)
+        x = F.pad(x, (TAPS // RATIO - 1, TAPS // RATIO - 1), mode="replicate")
+        # The transposed convolution's edges know the padding on one side only: they are cut off.
+        edge = TAPS - RATIO + (TAPS - RATIO) // 2
+        x = F.conv_transpose1d(x, lowpass * RATIO, stride=RATIO, groups=channels)[..., edge:-edge]
+        x = x + torch.sin(x * self.alpha.exp()[:, None]).square() / (self.beta.exp()[:, None] + 1e-9)
+        x = F.pad(x, (TAPS // 2 - 1, TAPS // 2), mode="replicate")
+        return F.conv1d(x, lowpass, stride=RATIO, groups=channels)

@@ -1,0 +1,111 @@
+"""so-vits-svc 4.0, 4.1 and so-vits-svc-fork 4.2: the generator in their files.
+
+Their weights differ from ours in names only, and the tables below join the two. They also store filters that are not
+learned; we compute those.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from myna.models.layers.snake import lowpass_filter
+from myna.zoo.names import NameTable, under
+
+_ATTENTION = {"query": "conv_q", "key": "conv_k", "value": "conv_v", "output": "conv_o"}
+_FEED_FORWARD = {"expand": "conv_1", "contract": "conv_2"}
+_NORM = {"weight": "gamma", "bias": "beta"}
+_SNAKE = {"alpha": "act.alpha", "beta": "act.beta"}
+
+_RELATIVE_TRANSFORMER = {
+    **under("attentions.{}", "attn_layers.{}", _ATTENTION),
+    "attentions.{}.relative_keys": "attn_layers.{}.emb_rel_k",
+    "attentions.{}.relative_values": "attn_layers.{}.emb_rel_v",
+    **under("attention_norms.{}", "norm_layers_1.{}", _NORM),
+    **under("feed_forwards.{}", "ffn_layers.{}", _FEED_FORWARD),
+    **under("feed_forward_norms.{}", "norm_layers_2.{}", _NORM),
+}
+_CAUSAL_TRANSFORMER = {
+    **under("attentions.{}", "self_attn_layers.{}", _ATTENTION),
+    **under("attention_norms.{}", "norm_layers_0.{}", _NORM),
+    **under("feed_forwards.{}", "ffn_layers.{}", _FEED_FORWARD),
+    **under("feed_forward_norms.{}", "norm_layers_1.{}", _NORM),
+}
+_GATED_TRANSFORMER = {"gate": "cond_pre", **_CAUSAL_TRANSFORMER}
+_GATED_NORMALIZED = {"speaker_projection": "cond_layer"}  # of the gated transformer and of the WaveNet
+_WAVENET = {
+    **_GATED_NORMALIZED,
+    "gates.{}": "in_layers.{}",
+    "gates.{}.depthwise": "in_layers.{}.depth_conv",
+    "gates.{}.pointwise": "in_layers.{}.point_conv",
+    "residual_skips.{}": "res_skip_layers.{}",
+}
+_PLAIN = {
+    "speaker_embedding": "emb_g",
+    "loudness_embedding": "emb_vol",
+    "content_projection": "pre",
+    "prior.projection": "enc_p.proj",
+    "prior.pitch_embedding": "enc_p.f0_emb",
+    **under("prior.transformer", "enc_p.enc_", _RELATIVE_TRANSFORMER),
+    "decoder.source.mix": "dec.m_source.l_linear",
+    "decoder.source_convs": "dec.noise_convs",
+    **under("decoder.backbone.residual_blocks.{}.activations.{}", "dec.resblocks.{}.activations.{}", _SNAKE),
+    **under("decoder.backbone.activations.{}", "dec.snakes.{}", _SNAKE),
+    **under("decoder.output_activation", "dec.snake_post", _SNAKE),
+    "decoder.speaker_projection": "dec.cond",
+    "posterior.input_conv": "enc_q.pre",
+    "posterior.projection": "enc_q.proj",
+    "flow.steps.{}.input_conv": "flow.flows.{}.pre",
+    "flow.steps.{}.projection": "flow.flows.{}.post",
+    **under("flow.steps.{}.network", "flow.flows.{}.enc", _GATED_TRANSFORMER),
+    **under("flow.shared_network", "flow.wn", _GATED_TRANSFORMER),
+    "f0_predictor.input_conv": "f0_decoder.prenet",
+    **under("f0_predictor.transformer", "f0_decoder.decoder", _CAUSAL_TRANSFORMER),
+    "f0_predictor.projection": "f0_decoder.proj",
+    "f0_predictor.contour_conv": "f0_decoder.f0_prenet",
+    "f0_predictor.speaker_projection": "f0_decoder.cond",
+    "voiced_embedding": "emb_uv",
+}
+_NORMALIZED = {
+    "decoder.backbone.input_conv": "dec.conv_pre",
+    "decoder.backbone.upsamples.{}": "dec.ups.{}",
+    "decoder.backbone.residual_blocks.{}.dilated_convs.{}": "dec.resblocks.{}.convs1.{}",
+    "decoder.backbone.residual_blocks.{}.plain_convs.{}": "dec.resblocks.{}.convs2.{}",
+    "decoder.backbone.residual_blocks.{}.convs.{}": "dec.resblocks.{}.convs.{}",
+    "decoder.output_conv": "dec.conv_post",
+    "decoder.subband_conv": "dec.subband_conv_post",
+    "decoder.merge_conv": "dec.multistream_conv_post",
+    **under("posterior.wavenet", "enc_q.enc", _WAVENET),
+    **under("flow.steps.{}.network", "flow.flows.{}.enc", _WAVENET),
+    **under("flow.shared_network", "flow.wn", _WAVENET),
+}
+GENERATOR = NameTable(_PLAIN, _NORMALIZED)
+
+_UPSAMPLING_FILTER = "dec.updown_filter"
+_LOWPASS_FILTERS = (".upsample.filter", ".downsample.lowpass.filter")
+
+
+def generator_to_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Our state dict of a `Synthesizer` as the field writes it."""
+    renamed = GENERATOR.to_field(weights)
+    field: dict[str, Tensor] = {}
+    for name, tensor in renamed.items():
+        field[name] = tensor
+        if name.endswith(".act.beta"):
+            for suffix in _LOWPASS_FILTERS:
+                field[name.removesuffix(".act.beta") + suffix] = lowpass_filter()
+        if name == "dec.multistream_conv_post.weight_v":
+            n_subbands = tensor.shape[1]
+            field[_UPSAMPLING_FILTER] = torch.zeros(n_subbands, n_subbands, n_subbands)
+            field[_UPSAMPLING_FILTER][:, :, 0] = torch.eye(n_subbands)
+    return field
+
+
+def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The field's state dict of a generator in our names; what does not belong to one keeps its name."""
+    learned = {
+        name: tensor for name, tensor in weights.items() if not name.endswith((_UPSAMPLING_FILTER, *_LOWPASS_FILTERS))
+    }
+    return GENERATOR.from_field(learned)
