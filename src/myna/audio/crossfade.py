@@ -1,0 +1,81 @@
+"""Joins between pieces of sound that nobody hears."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.audio.slicing import Slice
+
+Samples = NDArray[np.float32]
+
+_FADE_SECONDS = 0.01
+_SILENCE_BLOCK = 1 << 16
+
+
+def crossfade(outgoing: Samples, incoming: Samples) -> Samples:
+    """Go from one sound (N,) to another with no dip and no swell in level.
+
+    Two sounds with correlation r, mixed 1-w to w, have the power (1-w)^2 + w^2 + 2 w (1-w) r: the mix is divided by its
+    root. So it is linear where both are the same, equal-power where they are strangers, and right for what a voice
+    model sings of one moment in two contexts, which lies between.
+    """
+    n = len(outgoing)
+    weight = (np.arange(n) + 0.5) / n
+    energies = float(np.dot(outgoing, outgoing)) * float(np.dot(incoming, incoming))
+    correlation = float(np.dot(outgoing, incoming)) / energies**0.5 if energies > 0 else 1.0
+    # Below -0.5 the sounds cancel, and making up for that would only lift what is left.
+    correlation = min(max(correlation, -0.5), 1.0)
+    power = (1 - weight) ** 2 + weight**2 + 2 * weight * (1 - weight) * correlation
+    mixed = outgoing + weight * (incoming - outgoing)
+    return (mixed / np.sqrt(power)).astype(np.float32)
+
+
+def join(slices: Sequence[Slice], sounds: Iterable[Samples], n_samples: int, sample_rate: int) -> Iterator[Samples]:
+    """The whole recording of `n_samples`, in blocks, from the sound of its slices in their order.
+
+    Slices that overlap are cross-faded; what no slice covers is digital silence, to which the slices fade at their ends
+    but for the ends of the recording itself.
+    """
+    fade_samples = round(sample_rate * _FADE_SECONDS)
+    position = 0  # samples yielded so far
+    held = np.empty(0, np.float32)  # the end of the last slice, which the next one overlaps
+    for (piece, following), sound in zip(pairwise([*slices, None]), sounds, strict=True):
+        assert piece is not None
+        shared = following.overlap if following else 0
+        if piece.overlap:
+            sound = np.concatenate([crossfade(held, sound[: piece.overlap]), sound[piece.overlap :]])
+        else:
+            yield from _silence(piece.start - position)
+            position = piece.start
+        fade_in = not piece.overlap and piece.start > 0
+        fade_out = not shared and piece.end < n_samples
+        sound = _faded(sound, fade_samples if fade_in else 0, fade_samples if fade_out else 0)
+        whole = len(sound) - shared
+        yield sound[:whole]
+        position, held = position + whole, sound[whole:]
+    yield from _silence(n_samples - position)
+
+
+def _faded(sound: Samples, fade_in: int, fade_out: int) -> Samples:
+    if not fade_in and not fade_out:
+        return sound
+    sound = sound.copy()
+    if fade_in:
+        sound[:fade_in] *= _rising(min(fade_in, len(sound)))
+    if fade_out:
+        sound[-fade_out:] *= _rising(min(fade_out, len(sound)))[::-1]
+    return sound
+
+
+def _rising(n_samples: int) -> Samples:
+    """Half a period of a cosine from 0 to 1, without a corner at either end."""
+    return (0.5 - 0.5 * np.cos(np.pi * (np.arange(n_samples) + 0.5) / n_samples)).astype(np.float32)
+
+
+def _silence(n_samples: int) -> Iterator[Samples]:
+    for start in range(0, n_samples, _SILENCE_BLOCK):
+        yield np.zeros(min(_SILENCE_BLOCK, n_samples - start), np.float32)

@@ -1,0 +1,161 @@
+"""Where a recording is cut: at silence, and where a phrase is too long at its quietest moment.
+
+The plan is made from the levels of a first pass, so that a recording of any length is cut without being held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+CROSSFADE_SECONDS = 0.05
+
+_HOP_SECONDS = 0.01
+_WINDOW_HOPS = 5  # 50 ms: two periods of a bass, and shorter than a consonant
+# Kept on both sides of what sounds: an onset that rises to the threshold, a decay that falls below it.
+_MARGIN_SECONDS = 0.1
+# The dither of a 16-bit file lies at -98 dB; nobody sings there.
+_SILENT_DBFS = -90.0
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The samples `start` up to `end` of a recording, converted at once.
+
+    It shares its first `overlap` samples with the slice before; where that is 0, silence lies between the two.
+    """
+
+    start: int
+    end: int
+    overlap: int = 0
+
+    @property
+    def n_samples(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How loud a recording is: the mean square of each hop of 10 ms."""
+
+    power: NDArray[np.float64]  # (F,) the last hop may be shorter than the others
+    hop_samples: int
+    n_samples: int
+
+    @property
+    def smooth(self) -> NDArray[np.float64]:
+        """(F,) the mean over the 50 ms around each hop."""
+        half = _WINDOW_HOPS // 2
+        total = np.cumsum(np.pad(self.power, (half + 1, half), mode="edge"))
+        return (total[_WINDOW_HOPS:] - total[:-_WINDOW_HOPS]) / _WINDOW_HOPS
+
+
+def measure_levels(pieces: Iterable[Samples], sample_rate: int) -> Levels:
+    """Go through a recording once, in pieces of any size."""
+    hop = round(sample_rate * _HOP_SECONDS)
+    power: list[NDArray[np.float64]] = []
+    rest = np.empty(0, np.float32)
+    n_samples = 0
+    for piece in pieces:
+        n_samples += len(piece)
+        joined = np.concatenate([rest, piece])
+        whole = len(joined) - len(joined) % hop
+        power.append(np.square(joined[:whole].reshape(-1, hop), dtype=np.float64).mean(axis=1))
+        rest = joined[whole:]
+    if len(rest):
+        power.append(np.square(rest, dtype=np.float64).mean(keepdims=True))
+    return Levels(np.concatenate([np.empty(0), *power]), hop, n_samples)
+
+
+def plan_slices(
+    levels: Levels,
+    sample_rate: int,
+    *,
+    silence_db: float,
+    absolute: bool = False,
+    min_silence_seconds: float,
+    max_seconds: float,
+) -> list[Slice]:
+    """Cut at every silence of at least `min_silence_seconds`, and what is longer than `max_seconds` at a quiet moment.
+
+    Args:
+        levels: of the recording.
+        sample_rate: of the recording.
+        silence_db: what is below it is silent; relative to the loudest 50 ms, or to full scale where `absolute`.
+        min_silence_seconds: a shorter silence, for example between two words, belongs to the phrase.
+        max_seconds: the longest slice, 0 for no limit.
+    """
+    slices = []
+    crossfade = round(sample_rate * CROSSFADE_SECONDS)
+    limit = round(max_seconds * sample_rate) - crossfade if max_seconds else levels.n_samples
+    smooth = levels.smooth
+    quiet = smooth < _silence_power(smooth, silence_db, absolute)
+    for start, end in _sounding_regions(quiet, levels, sample_rate, min_silence_seconds):
+        edges = [start, *_forced_cuts(smooth, levels.hop_samples, start, end, limit), end]
+        for i, (left, right) in enumerate(pairwise(edges)):
+            overlap = crossfade if i else 0
+            last = i == len(edges) - 2
+            slices.append(Slice(left - overlap // 2, right if last else right + crossfade - crossfade // 2, overlap))
+    return slices
+
+
+def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Iterator[Samples]:
+    """The samples of each range [start, end) of a recording that comes in pieces; zeros where it has none.
+
+    The ranges may overlap and reach beyond the recording; their starts must not fall. Held are one range and one piece.
+    """
+    source = iter(pieces)
+    held, position = np.empty(0, np.float32), 0
+    for start, end in ranges:
+        while position + len(held) < end and (piece := next(source, None)) is not None:
+            drop = min(max(start - position, 0), len(held))
+            held, position = np.concatenate([held[drop:], piece]), position + drop
+        before = max(min(position, end) - start, 0)
+        inside = held[max(start - position, 0) : max(end - position, 0)]
+        yield np.pad(inside, (before, end - start - before - len(inside)))
+
+
+def _silence_power(smooth: NDArray[np.float64], silence_db: float, absolute: bool) -> float:
+    reference = 1.0 if absolute else float(smooth.max(initial=0.0))
+    return max(reference * 10 ** (silence_db / 10), float(10 ** (_SILENT_DBFS / 10)))
+
+
+def _sounding_regions(
+    quiet: NDArray[np.bool_], levels: Levels, sample_rate: int, min_silence_seconds: float
+) -> list[tuple[int, int]]:
+    """What lies between the long silences, with a margin, in samples."""
+    starts, ends = _runs(quiet)
+    long = (ends - starts) * levels.hop_samples >= min_silence_seconds * sample_rate
+    silent = np.zeros(len(quiet), bool)
+    for start, end in zip(starts[long], ends[long], strict=True):
+        silent[start:end] = True
+    margin = round(sample_rate * _MARGIN_SECONDS)
+    regions: list[tuple[int, int]] = []
+    for first, last in zip(*_runs(~silent), strict=True):
+        start = max(int(first) * levels.hop_samples - margin, 0)
+        end = min(int(last) * levels.hop_samples + margin, levels.n_samples)
+        if regions and start <= regions[-1][1]:
+            start = regions.pop()[0]
+        regions.append((start, end))
+    return regions
+
+
+def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Where each run of true begins, and the index after its end."""
+    steps = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
+    return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
+
+
+def _forced_cuts(smooth: NDArray[np.float64], hop: int, start: int, end: int, limit: int) -> Iterator[int]:
+    """The quietest moments that leave no piece longer than `limit`, nor shorter than a quarter of it."""
+    while end - start > limit:
+        earliest = -(-(start + limit // 2) // hop)
+        latest = min(start + limit, end - limit // 4) // hop
+        start = (earliest + int(np.argmin(smooth[earliest:latest]))) * hop + hop // 2
+        yield start
