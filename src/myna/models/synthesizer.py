@@ -162,6 +162,6 @@ class Synthesizer(nn.Module):
         if self.loudness_embedding is not None:
             if loudness is None:
                 raise ValueError("this voice follows loudness: give `loudness` in dB, (B, T)")
-            amplitude = 10 ** (loudness.unsqueeze(2) / 20)
+            amplitude = (10 ** (loudness.unsqueeze(2) / 20)).to(hidden.dtype)
             hidden = hidden + self.loudness_embedding(amplitude).transpose(1, 2)
         return hidden

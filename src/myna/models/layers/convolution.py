@@ -9,20 +9,20 @@ from torch.nn.utils.parametrizations import weight_norm
 
 def normalized_conv(
     in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, bias: bool = True
-) -> nn.Module:
+) -> nn.Conv1d:
     """A weight-normalised convolution that keeps the length: (B, in_channels, T) -> (B, out_channels, T)."""
     padding = (kernel_size - 1) * dilation // 2
     conv = nn.Conv1d(
         in_channels, out_channels, kernel_size, padding=padding, dilation=dilation, groups=groups, bias=bias
     )
-    normalized: nn.Module = weight_norm(conv)
+    normalized: nn.Conv1d = weight_norm(conv)
     return normalized
 
 
-def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int, rate: int) -> nn.Module:
+def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int, rate: int) -> nn.ConvTranspose1d:
     """A weight-normalised transposed convolution: (B, in_channels, T) -> (B, out_channels, T * rate)."""
     conv = nn.ConvTranspose1d(in_channels, out_channels, kernel_size, stride=rate, padding=(kernel_size - rate) // 2)
-    normalized: nn.Module = weight_norm(conv)
+    normalized: nn.ConvTranspose1d = weight_norm(conv)
     return normalized
 
 

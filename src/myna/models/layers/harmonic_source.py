@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from myna.models.layers import draws
@@ -32,31 +33,27 @@ class HarmonicSource(nn.Module):
         Returns:
             (B, 1, T * hop_length), between -1 and 1.
         """
-        phase = self._phase(f0.detach(), hop_length)
+        voiced = (f0 > 0).to(f0.dtype).repeat_interleave(hop_length, dim=1)
         # Overtones start anywhere, the fundamental at zero.
-        starts = draws.uniform((f0.shape[0], N_HARMONICS), phase, generator)
+        starts = draws.uniform((f0.shape[0], N_HARMONICS), f0, generator)
         starts[:, 0] = 0
-        voiced = (f0 > 0).to(phase.dtype).repeat_interleave(hop_length, dim=1)
-        weights = self.mix.weight[0]
-        # One harmonic after the other: minutes of audio times 9 sines would be gigabytes.
-        mixed = torch.zeros_like(phase)
-        for harmonic in range(N_HARMONICS):
-            cycles = phase * (harmonic + 1) + starts[:, harmonic, None]
-            mixed = mixed + (SINE_AMPLITUDE * weights[harmonic]) * torch.sin(2 * math.pi * cycles)
-        # The mix of independent noises is one noise, as strong as the weights' norm: one draw a sample, not nine.
-        noise_std = voiced * VOICED_NOISE_STD + (1 - voiced) * UNVOICED_NOISE_STD
-        noise = noise_std * weights.norm() * draws.normal(phase.shape, phase, generator)
-        return torch.tanh(mixed * voiced + noise + self.mix.bias).unsqueeze(1)
+        mixed = torch.zeros_like(voiced)
+        # One harmonic after the other: nine sines of a minute at once would take a gigabyte.
+        for index, weight in enumerate(self.mix.weight[0]):
+            cycles = self._cycles(f0 * (index + 1), hop_length) + starts[:, index, None]
+            mixed = mixed + weight * torch.sin(2 * math.pi * cycles)
+        # The mix of independent noises is one noise, as strong as the weights are long: one draw a sample, not nine.
+        noise_std = self.mix.weight.norm() * (voiced * VOICED_NOISE_STD + (1 - voiced) * UNVOICED_NOISE_STD)
+        noise = noise_std * draws.normal(voiced.shape, voiced, generator)
+        return torch.tanh(SINE_AMPLITUDE * mixed * voiced + noise + self.mix.bias).unsqueeze(1)
 
-    def _phase(self, f0: Tensor, hop_length: int) -> Tensor:
-        """Phase of the fundamental at each sample, in cycles from 0 up to one frame's worth, (B, T * hop_length).
+    def _cycles(self, hz: Tensor, hop_length: int) -> Tensor:
+        """Phase, in cycles, of a sine at `hz` (B, T); (B, T * hop_length).
 
-        The phase at the start of each frame is accumulated in double precision and stripped of whole cycles: a single
-        precision sum over samples drifts by audible amounts within a minute.
+        Whole cycles are taken off as they complete: a large phase has few digits left for its fraction.
         """
-        wide = torch.float32 if f0.device.type == "mps" else torch.float64
-        per_sample = f0.to(wide) / self.sample_rate
-        at_end = (per_sample * hop_length).cumsum(1)
-        at_start = torch.frac(torch.nn.functional.pad(at_end[:, :-1], (1, 0))).float()
-        steps = torch.arange(1, hop_length + 1, device=f0.device)
-        return (at_start[..., None] + per_sample.float()[..., None] * steps).flatten(1)
+        wide = torch.float32 if hz.device.type == "mps" else torch.float64  # which Apple's GPUs do not have
+        step = torch.remainder(hz.detach() / self.sample_rate, 1).repeat_interleave(hop_length, dim=1)
+        fraction = torch.frac(step.cumsum(1, dtype=wide).to(step.dtype))
+        completed = F.pad((fraction.diff(dim=1) < 0).to(step.dtype), (1, 0))
+        return (step - completed).cumsum(1, dtype=wide).to(step.dtype)

@@ -11,6 +11,8 @@ this order.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -28,8 +30,8 @@ class ChannelNorm(nn.LayerNorm):
         return super().forward(input.transpose(1, 2)).transpose(1, 2)
 
 
-class _Attention(nn.Module):
-    """The projections that both kinds of attention share."""
+class Attention(nn.Module):
+    """Self-attention in blocks of frames, so that memory does not grow with the square of the length."""
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__()
@@ -42,21 +44,42 @@ class _Attention(nn.Module):
         for projection in (self.query, self.key, self.value):
             nn.init.xavier_uniform_(projection.weight)
 
-    def heads(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, H, T, C / H)."""
-        return x.reshape(x.shape[0], self.n_heads, -1, x.shape[2]).transpose(2, 3)
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        """x (B, C, T), mask 1 on the frames to attend to (B, 1, T) or None -> (B, C, T)."""
+        query, key, value = (
+            projection(x).reshape(x.shape[0], self.n_heads, -1, x.shape[2]).transpose(2, 3)
+            for projection in (self.query, self.key, self.value)
+        )
+        query = query / math.sqrt(query.shape[3])
+        blocks = [
+            self.attend(block, index * QUERY_BLOCK, key, value, mask)
+            for index, block in enumerate(query.split(QUERY_BLOCK, dim=2))
+        ]
+        attended = torch.cat(blocks, dim=2) if len(blocks) > 1 else blocks[0]
+        mixed: Tensor = self.output(attended.transpose(2, 3).flatten(1, 2))
+        return mixed
 
-    def merge(self, x: Tensor) -> Tensor:
-        """(B, H, T, C / H) -> (B, C, T)."""
-        merged: Tensor = self.output(x.transpose(2, 3).flatten(1, 2))
-        return merged
+    def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        """What the Q frames from `start` on take from the others.
+
+        Args:
+            query: (B, H, Q, D) with H heads of D channels.
+            start: index of the first of the Q frames.
+            key: (B, H, T, D).
+            value: (B, H, T, D).
+            mask: (B, 1, T) or None.
+
+        Returns:
+            (B, H, Q, D).
+        """
+        raise NotImplementedError
 
 
-class RelativeAttention(_Attention):
+class RelativeAttention(Attention):
     """Self-attention that knows how far away the near frames are.
 
-    For |j - i| <= RELATIVE_WINDOW the score of frame j for frame i gains q_i . relative_key[j - i], and what i takes
-    from j gains relative_value[j - i]. Only that band of 2 * RELATIVE_WINDOW + 1 scores a frame is touched.
+    For |j - i| <= RELATIVE_WINDOW the score of frame j for frame i gains q_i . relative_keys[j - i], and what i takes
+    from j gains relative_values[j - i]. Only that band of 2 * RELATIVE_WINDOW + 1 scores a frame is touched.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
@@ -66,51 +89,40 @@ class RelativeAttention(_Attention):
         self.relative_keys = nn.Parameter(torch.randn(shape) * head_channels**-0.5)
         self.relative_values = nn.Parameter(torch.randn(shape) * head_channels**-0.5)
 
-    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (B, C, T), mask (B, 1, T) or None -> (B, C, T)."""
-        query, key, value = self.heads(self.query(x)), self.heads(self.key(x)), self.heads(self.value(x))
-        query = query * query.shape[-1] ** -0.5
-        key = key.transpose(2, 3)
-        blocks = [
-            self._attend(rows, start * QUERY_BLOCK, key, value, mask)
-            for start, rows in enumerate(query.split(QUERY_BLOCK, dim=2))
-        ]
-        return self.merge(torch.cat(blocks, dim=2))
+    def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        n_frames = key.shape[2]
+        frames = torch.arange(start, start + query.shape[2], device=query.device)
+        near = frames[:, None] + torch.arange(-RELATIVE_WINDOW, RELATIVE_WINDOW + 1, device=query.device)
+        exists = ((near >= 0) & (near < n_frames)).to(query.dtype)
+        near = near.clamp(0, n_frames - 1).expand(*query.shape[:2], -1, -1)
 
-    def _attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention of the frames from `start` on: query (B, H, Q, D), key (B, H, D, T), value (B, H, T, D)."""
-        n_frames = value.shape[2]
-        rows = torch.arange(start, start + query.shape[2], device=query.device)
-        columns = rows[:, None] + torch.arange(-RELATIVE_WINDOW, RELATIVE_WINDOW + 1, device=query.device)
-        inside = ((columns >= 0) & (columns < n_frames)).to(query.dtype)
-        columns = columns.clamp(0, n_frames - 1).expand(*query.shape[:2], -1, -1)
-
-        scores = query @ key
-        scores = scores.scatter_add(-1, columns, (query @ self.relative_keys.mT * inside).to(scores.dtype))
+        scores = query @ key.mT
+        scores = scores.scatter_add(3, near, (query @ self.relative_keys.mT * exists).to(scores.dtype))
         if mask is not None:
-            scores = scores.masked_fill(mask.unsqueeze(1) == 0, float("-inf"))
-        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
-        near = weights.gather(-1, columns) * inside
-        return weights @ value + near @ self.relative_values
+            scores = scores.masked_fill(mask.unsqueeze(1) == 0, -math.inf)
+        weights = F.dropout(scores.softmax(3), self.dropout, self.training)
+        return weights @ value + (weights.gather(3, near) * exists) @ self.relative_values
 
 
-class CausalAttention(_Attention):
-    """Self-attention over the frames up to the present one."""
+class CausalAttention(Attention):
+    """Self-attention over the frames up to the present one.
+
+    Padding stands after the real frames, which never look at it: no mask is needed.
+    """
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__(channels, n_heads, dropout)
         self.key.load_state_dict(self.query.state_dict())  # a frame begins by attending to what resembles it
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
-        attended = F.scaled_dot_product_attention(
-            self.heads(self.query(x)),
-            self.heads(self.key(x)),
-            self.heads(self.value(x)),
-            dropout_p=self.dropout if self.training else 0.0,
-            is_causal=True,
-        )
-        return self.merge(attended)
+    def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+        # Not torch's fused attention: what is predicted here is a pitch, and its rounding would be heard as another
+        # phase than the predecessors'.
+        end = start + query.shape[2]
+        frames = torch.arange(end, device=query.device)
+        scores = query @ key[:, :, :end].mT
+        scores = scores.masked_fill(frames > frames[start:, None], -math.inf)
+        weights = F.dropout(scores.softmax(3), self.dropout, self.training)
+        return weights @ value[:, :, :end]
 
 
 class FeedForward(nn.Module):
