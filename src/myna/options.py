@@ -14,6 +14,8 @@ F0Method = Literal["swift", "dio", "harvest", "parselmouth", "crepe", "crepe-tin
 
 DEFAULT_F0_METHOD: F0Method = "swift"
 
+TransposeStep = Literal["octave", "semitone"]
+
 
 def option(
     default: Any,
@@ -63,7 +65,11 @@ class ConversionOptions:
     speaker: str | None = option(None, "which of the voice's speakers sings", flags=("-s",))
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
-        False, "shift by whole octaves or semitones, once for the song, into the voice's own range"
+        False, "besides, shift the whole song once, to where the voice's recordings lie in pitch"
+    )
+    # Whole octaves leave a singer in tune with the music, and a voice sings half an octave off its middle with ease.
+    transpose_step: TransposeStep = option(
+        "octave", "what --auto-transpose shifts by: whole octaves keep the key of the music, semitones come closer"
     )
     auto_predict_f0: bool = option(
         False, "let the voice predict its own pitch: for speech, not for singing", flags=("-a/-na",)
@@ -71,8 +77,9 @@ class ConversionOptions:
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "how the pitch of the source is estimated", flags=("-fm",))
     noise_scale: float = option(0.4, "spread of the latent sample; 0 is the mean voice", flags=("-n",), low=0, high=1)
     silence_db: float = option(
+        # In real singing breaths lie 30 to 48 dB below the loudest moment, and end at 58; what hums below is a room.
         -60.0,
-        "what is quieter than this is not converted but kept silent, in dB below the loudest moment",
+        "what stays quieter than this becomes silence; dB, relative to the loudest moment",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
@@ -88,7 +95,7 @@ class ConversionOptions:
     pad_seconds: float = option(0.5, "context heard on both sides of a slice", flags=("-p",), low=0, high=10)
     max_chunk_seconds: float = option(
         40.0,
-        "the longest slice converted at once: lower it if memory runs out; 0 for no limit",
+        "the longest slice converted at once: lower it if memory runs out; at least 1, or 0 for no limit",
         flags=("-mc",),
         low=0,
         high=600,
@@ -97,3 +104,5 @@ class ConversionOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if 0 < self.max_chunk_seconds < 1:
+            raise ConfigError(f"max_chunk_seconds must be 0 or at least 1; got {self.max_chunk_seconds:g}")

@@ -1,0 +1,254 @@
+"""A recording through the line: slice, extract, generate, join, in memory that does not grow with the recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from myna.audio import io
+from myna.audio.crossfade import join
+from myna.audio.resample import resample_pieces
+from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
+from myna.config import PitchRange
+from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
+from myna.features.contour import fill_unvoiced
+from myna.features.extractor import FeatureExtractor
+from myna.features.f0 import F0_ESTIMATORS
+from myna.options import DEFAULT_F0_METHOD, ConversionOptions, F0Method
+from myna.progress import Progress, silent
+from myna.voice import Voice
+
+Samples = NDArray[np.float32]
+# Gives a recording anew each time it is called: in pieces, mono, at the voice's rate.
+Source = Callable[[], Iterator[Samples]]
+
+_DEFAULTS = ConversionOptions()
+_BLOCK_SAMPLES = 1 << 16
+# Content encoders and f0 estimators want some context, whatever `pad_seconds` says.
+_SHORTEST_CHUNK_SECONDS = 0.5
+# The median pitch of a song is settled long before it ends.
+_PITCH_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class ConversionSummary:
+    """What was converted."""
+
+    seconds: float  # of the recording
+    sounding_seconds: float  # of it, what was not silence
+    n_slices: int
+    transpose: float  # semitones, with what --auto-transpose added
+    source_hz: float | None  # median pitch of the recording; None where nothing is voiced
+    voice_pitch: PitchRange | None  # where the voice's own recordings lie, if it is stored
+
+
+@dataclass
+class _Plan:
+    """How one recording is converted; `pitches` fills while it is."""
+
+    slices: list[Slice]
+    n_samples: int
+    transpose: float
+    pitches: list[Samples] = field(default_factory=list)  # voiced frames of the source, Hz, one array a slice
+
+
+class Converter:
+    """A voice, ready to sing recordings.
+
+    converter = Converter.load("logs/44k", "configs/44k/config.json")
+    converter.convert_file("vocals.wav", "vocals.out.wav", ConversionOptions(transpose=12))
+    """
+
+    def __init__(self, voice: Voice, device: str = "cpu") -> None:
+        self.voice = voice
+        self.device = device
+        self.sample_rate = voice.config.data.sample_rate
+        self._extractors: dict[F0Method, FeatureExtractor] = {}
+
+    @classmethod
+    def load(cls, model: Path | str, config: Path | str | None = None, device: str = "cpu") -> Self:
+        """Load a voice.
+
+        Args:
+            model: a `G_*.pth`, or the folder that holds it.
+            config: its `config.json`; the one beside the model where none is given.
+            device: where it sings, as PyTorch names it.
+
+        Raises:
+            CheckpointError, ConfigError: a file is not there, not what it should be, or the two do not fit.
+        """
+        return cls(Voice.load(model, config, device), device)
+
+    def check(self, options: ConversionOptions) -> None:
+        """Raise `ConfigError` where this voice cannot do what `options` ask."""
+        config = self.voice.config
+        config.speaker_id(options.speaker)
+        if options.auto_predict_f0 and not config.model.predict_f0:
+            raise ConfigError("this voice cannot predict pitch; leave --auto-predict-f0 out")
+        if options.auto_transpose and self._voice_pitch(options) is None:
+            raise ConfigError(
+                "this voice does not say where its pitch lies ('svc pre-hubert' stores it in config.json); "
+                "choose the shift with --transpose"
+            )
+
+    def convert(self, audio: Samples, sample_rate: int, options: ConversionOptions = _DEFAULTS) -> Samples:
+        """Sing `audio` (N,) in -1..1.
+
+        Returns:
+            round(N * self.sample_rate / sample_rate) samples at `self.sample_rate`.
+        """
+        audio = np.asarray(audio)
+        if audio.ndim != 1 or audio.dtype.kind != "f":
+            raise AudioError(f"audio must be floats of shape (N,) in -1..1; got {audio.dtype} of shape {audio.shape}")
+        if not len(audio) or not np.isfinite(audio).all():
+            raise AudioError("the audio holds NaN or infinity" if len(audio) else "the audio holds no samples")
+
+        def source() -> Iterator[Samples]:
+            parts = (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))
+            return resample_pieces(parts, sample_rate, self.sample_rate)
+
+        plan = self._plan(source, options)
+        return np.concatenate(list(self._render(source, plan, options)))
+
+    def convert_file(
+        self,
+        input_path: Path | str,
+        output_path: Path | str,
+        options: ConversionOptions = _DEFAULTS,
+        progress: Progress = silent,
+    ) -> ConversionSummary:
+        """Sing the recording `input_path` of any format into `output_path`: wav, flac, mp3 or ogg.
+
+        The output appears when it is whole, at the voice's sample rate, and as long as the input.
+
+        Raises:
+            AudioError: the input cannot be read, or the output cannot be written.
+            ConfigError: the voice cannot do what `options` ask.
+        """
+        input_path, output_path = Path(input_path), Path(output_path)
+        if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
+            raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
+        with io.Writer(output_path, self.sample_rate) as writer:
+            plan = self._plan(lambda: io.blocks(input_path, self.sample_rate, _BLOCK_SAMPLES), options)
+            # What the first pass warned of need not be said again.
+            again = io.blocks(input_path, self.sample_rate, _BLOCK_SAMPLES, warn=False)
+            seconds = io.rebuffer(self._render(lambda: again, plan, options), self.sample_rate)
+            total = math.ceil(plan.n_samples / self.sample_rate)
+            for block in progress(seconds, title=input_path.name, total=total, unit="s"):
+                writer.write(block)
+        return self._summary(plan, options)
+
+    def _plan(self, source: Source, options: ConversionOptions) -> _Plan:
+        self.check(options)
+        levels = measure_levels(source(), self.sample_rate)
+        slices = plan_slices(
+            levels,
+            self.sample_rate,
+            silence_db=options.silence_db,
+            absolute=options.absolute_silence,
+            min_silence_seconds=options.min_silence_seconds,
+            max_seconds=options.max_chunk_seconds,
+        )
+        transpose = options.transpose + self._shift_into_range(source, slices, options)
+        return _Plan(slices, levels.n_samples, transpose)
+
+    def _render(self, source: Source, plan: _Plan, options: ConversionOptions) -> Iterator[Samples]:
+        """The whole song in blocks."""
+        ranges = [self._with_context(piece, options.pad_seconds) for piece in plan.slices]
+        chunks = windows(source(), ranges)
+
+        def sounds() -> Iterator[Samples]:
+            for piece, (start, _), chunk in zip(plan.slices, ranges, chunks, strict=True):
+                sung = self._sing(chunk, piece, plan, options)
+                yield sung[piece.start - start : piece.end - start]
+
+        return join(plan.slices, sounds(), plan.n_samples, self.sample_rate)
+
+    @torch.inference_mode()
+    def _sing(self, chunk: Samples, piece: Slice, plan: _Plan, options: ConversionOptions) -> Samples:
+        """Sing one slice with its context: as many samples as it has."""
+        features = self._extractor(options.f0_method)(chunk)
+        plan.pitches.append(features.f0[features.voiced].cpu().numpy())
+        features = features.transposed(plan.transpose)
+        speaker = self.voice.config.speaker_id(options.speaker)
+        try:
+            generated = self.voice.synthesizer.generate(
+                features.content[None].to(self.device),
+                fill_unvoiced(features.f0)[None].to(self.device),
+                features.voiced[None].to(self.device),
+                torch.tensor([speaker], device=self.device),
+                features.loudness[None].to(self.device),
+                noise_scale=options.noise_scale,
+                predict_f0=options.auto_predict_f0,
+                generator=self._generator(options.seed, piece.start),
+            )
+        except torch.OutOfMemoryError as error:
+            raise MynaError(
+                f"{self.device} has too little memory for {len(chunk) / self.sample_rate:.0f} s at once; "
+                "lower --max-chunk-seconds"
+            ) from error
+        sung = generated.audio[0, 0].float().cpu().numpy()
+        if not np.isfinite(sung).all():
+            raise CheckpointError(f"{self.voice.path} sings NaN: its weights are damaged")
+        return sung
+
+    def _with_context(self, piece: Slice, pad_seconds: float) -> tuple[int, int]:
+        """The range heard for a slice: whole frames, on one grid for the whole recording, so that slices agree."""
+        hop = self.voice.config.data.hop_length
+        short = round(_SHORTEST_CHUNK_SECONDS * self.sample_rate) - piece.n_samples
+        pad = max(round(pad_seconds * self.sample_rate), -(-short // 2))
+        return (piece.start - pad) // hop * hop, -(-(piece.end + pad) // hop) * hop
+
+    def _extractor(self, f0_method: F0Method) -> FeatureExtractor:
+        if f0_method not in self._extractors:
+            self._extractors = {f0_method: FeatureExtractor(self.voice.config, f0_method, self.device)}
+        return self._extractors[f0_method]
+
+    def _generator(self, seed: int, start: int) -> torch.Generator:
+        """Random numbers of a slice, whatever was sung before it."""
+        state = np.random.SeedSequence([seed, start]).generate_state(1, np.uint64)
+        return torch.Generator(self.device).manual_seed(int(state[0]))
+
+    def _voice_pitch(self, options: ConversionOptions) -> PitchRange | None:
+        config = self.voice.config
+        speaker = config.speaker_id(options.speaker)
+        names = [name for name, row in config.speakers.items() if row == speaker]
+        return next((config.pitch[name] for name in names if name in config.pitch), None)
+
+    def _shift_into_range(self, source: Source, slices: list[Slice], options: ConversionOptions) -> float:
+        """Semitones from the median pitch of the recording to the voice's, rounded to what the options ask."""
+        pitch = self._voice_pitch(options)
+        if not options.auto_transpose or pitch is None:
+            return 0.0
+        total = sum(piece.n_samples for piece in slices) / self.sample_rate
+        ranges = [self._with_context(piece, 0) for piece in slices[:: math.ceil(total / _PITCH_SECONDS) or 1]]
+        estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
+        hop = self.voice.config.data.hop_length
+        contours = [estimate(chunk, self.sample_rate, hop, self.device) for chunk in windows(source(), ranges)]
+        source_hz = _median_hz(contours)
+        if source_hz is None:
+            return 0.0
+        step = 12 if options.transpose_step == "octave" else 1
+        return float(step * round(12 * math.log2(pitch.median_hz / source_hz) / step))
+
+    def _summary(self, plan: _Plan, options: ConversionOptions) -> ConversionSummary:
+        return ConversionSummary(
+            seconds=plan.n_samples / self.sample_rate,
+            sounding_seconds=sum(piece.n_samples - piece.overlap for piece in plan.slices) / self.sample_rate,
+            n_slices=len(plan.slices),
+            transpose=plan.transpose,
+            source_hz=_median_hz(plan.pitches),
+            voice_pitch=self._voice_pitch(options),
+        )
+
+
+def _median_hz(contours: list[Samples]) -> float | None:
+    voiced = np.concatenate([np.empty(0, np.float32), *(contour[contour > 0] for contour in contours)])
+    return float(np.median(voiced)) if len(voiced) else None
