@@ -281,7 +281,7 @@ def test_stopping_in_the_middle_leaves_no_half_file(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "song.wav", song(5), RATE)
 
     def stopped(items: Iterable[Any], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
-        assert (title, total, unit) == ("song.wav", 5, "s")
+        assert (title, total, unit) == ("song.wav", 5, " s sung")
         yield next(iter(items))
         raise KeyboardInterrupt
 

@@ -141,7 +141,7 @@ class Converter:
             again = io.blocks(input_path, self.sample_rate, _BLOCK_SAMPLES, warn=False)
             seconds = io.rebuffer(self._render(lambda: again, plan, options), self.sample_rate)
             total = math.ceil(plan.n_samples / self.sample_rate)
-            for block in progress(seconds, title=input_path.name, total=total, unit="s"):
+            for block in progress(seconds, title=input_path.name, total=total, unit=" s sung"):
                 writer.write(block)
         return self._summary(plan, options)
 

@@ -1,0 +1,225 @@
+"""`svc infer` finds the recordings, puts each result where it belongs, and says what became of them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import soundfile
+
+import myna.conversion
+from myna.apps.cli import main
+from myna.apps.cli.commands.infer import find_config
+from myna.audio.io import Writer, read
+from myna.config import PitchRange
+from myna.conversion import ConversionSummary
+from myna.errors import ConfigError
+from myna.options import ConversionOptions
+from myna.progress import Progress
+
+RATE = 22050
+
+
+class Parrot:
+    """A converter that repeats the recording, and remembers how it was made and asked."""
+
+    loaded: ClassVar[list[tuple[Any, ...]]] = []
+    asked: ClassVar[list[ConversionOptions]] = []
+    voice_pitch: ClassVar[PitchRange | None] = None
+
+    @classmethod
+    def load(cls, *arguments: Any) -> Parrot:
+        cls.loaded.append(arguments)
+        return cls()
+
+    def check(self, options: ConversionOptions) -> None:
+        if options.speaker not in (None, "anna"):
+            raise ConfigError(f"no speaker {options.speaker!r}; this voice has: anna")
+
+    def convert_file(
+        self, source: Path, target: Path, options: ConversionOptions, progress: Progress
+    ) -> ConversionSummary:
+        self.asked.append(options)
+        with Writer(target, RATE) as writer:
+            audio, _ = read(source, RATE)
+            for block in progress([audio], title=source.name, total=1, unit="s"):
+                writer.write(block)
+        return ConversionSummary(len(audio) / RATE, len(audio) / RATE, 1, options.transpose, 220.0, self.voice_pitch)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in an empty folder, with a parrot for a voice."""
+    monkeypatch.setattr(myna.conversion, "Converter", Parrot)
+    monkeypatch.setattr(Parrot, "loaded", [])
+    monkeypatch.setattr(Parrot, "asked", [])
+    monkeypatch.setattr(Parrot, "voice_pitch", None)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def record(path: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, 0.1 * np.sin(np.arange(RATE // 10) / 20), RATE)
+
+
+def svc(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(["infer", *arguments])
+    return int(ended.value.code or 0)
+
+
+def files() -> set[str]:
+    return {path.as_posix() for path in Path().rglob("*") if path.is_file()}
+
+
+def test_the_result_lies_beside_the_recording_and_the_last_line_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    record("vocals.wav")
+    assert svc("vocals.wav") == 0
+    assert files() == {"vocals.wav", "vocals.out.wav"}
+    printed = capsys.readouterr()
+    assert "0.1 s of singing in" in printed.out.splitlines()[-1] and "vocals.out.wav" in printed.out
+    assert "device: " in printed.err
+
+
+@pytest.mark.parametrize(
+    ("recording", "output", "expected"),
+    [
+        ("a.wav", "b.flac", "b.flac"),
+        ("a.flac", "new/b.mp3", "new/b.mp3"),
+        ("a.wav", "new/", "new/a.wav"),
+        ("a.wav", "new", "new/a.wav"),
+        ("a.wav", ".", "a.out.wav"),
+        ("a.aiff", "new/", "new/a.wav"),
+        ("a.ogg", None, "a.out.ogg"),
+        ("a.aiff", None, "a.out.wav"),
+        ("歌/ひばり.wav", None, "歌/ひばり.out.wav"),
+    ],
+)
+def test_where_one_result_goes(recording: str, output: str | None, expected: str) -> None:
+    record(recording)
+    assert svc(recording, *(["-o", output] if output else [])) == 0
+    assert files() == {recording, expected}
+
+
+def test_a_folder_is_converted_without_its_subfolders_and_without_results() -> None:
+    for name in ("songs/a.wav", "songs/b.flac", "songs/a.out.wav", "songs/.hidden.wav", "songs/deep/c.wav"):
+        record(name)
+    Path("songs/lyrics.txt").write_text("la la")
+    before = files()
+    assert svc("songs") == 0
+    assert files() - before == {"songs/b.out.flac"}  # a.out.wav was there
+    assert len(Parrot.asked) == 2
+
+
+def test_a_recursive_folder_keeps_its_structure_elsewhere_and_a_second_run_finds_the_same() -> None:
+    for name in ("songs/a.wav", "songs/deep/er/a.wav"):
+        record(name)
+    for _ in range(2):
+        assert svc("songs", "-re", "-o", "songs/sung") == 0
+        assert files() == {"songs/a.wav", "songs/deep/er/a.wav", "songs/sung/a.wav", "songs/sung/deep/er/a.wav"}
+
+
+def test_several_recordings_go_into_one_folder() -> None:
+    record("a.wav")
+    record("b/c.flac")
+    assert svc("a.wav", "b", "-o", "sung") == 0
+    assert files() == {"a.wav", "b/c.flac", "sung/a.wav", "sung/c.flac"}
+
+
+def test_two_results_of_one_name_are_refused_before_anything_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    record("a/song.wav")
+    record("b/song.wav")
+    assert svc("a/song.wav", "b/song.wav", "-o", "sung/") == 1
+    assert "a/song.wav and b/song.wav" in capsys.readouterr().err
+    assert files() == {"a/song.wav", "b/song.wav"}
+
+
+def test_a_batch_goes_on_past_a_bad_file_names_it_at_the_end_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    record("songs/a.wav")
+    record("songs/c.wav")
+    Path("songs/b.wav").write_text("these are the lyrics")
+    assert svc("songs") == 1
+    assert files() == {"songs/a.wav", "songs/b.wav", "songs/c.wav", "songs/a.out.wav", "songs/c.out.wav"}
+    printed = capsys.readouterr()
+    assert "0.2 s of singing" in printed.out
+    assert printed.err.splitlines()[-1] == "svc: 1 of 3 recordings were not converted: songs/b.wav"
+    assert "songs/b.wav is text" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["absent.wav"], "no file absent.wav"),
+        (["song.wav", "-s", "berta"], "'berta'; this voice has: anna"),
+        (["song.wav", "-r", "0.5", "-k", "kmeans.pt"], "timbre clusters"),
+        (["song.wav", "-o", "song.xyz"], ".wav, .flac, .mp3, .ogg"),
+        (["song.wav", "-d", "warp9"], "no device 'warp9'"),
+        (["empty"], "no sound files in empty"),
+        (["song.wav", "empty", "-o", "song.wav"], "a folder"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+    record("song.wav")
+    Path("empty").mkdir()
+    assert svc(*arguments) == 1
+    printed = capsys.readouterr().err.splitlines()
+    assert reason in printed[-1] and printed[-1].startswith("svc: ")
+    assert [line for line in printed if not line.startswith("device: ")] == printed[-1:]
+    assert files() == {"song.wav"}
+
+
+def test_the_predecessors_command_line_is_understood() -> None:
+    record("vocals.wav")
+    line = "vocals.wav -o sung.wav -s anna -m G_1.pth -c config.json -k kmeans.pt -r 0 -t 12 -db -40 -fm dio -na -n 0.3"
+    assert svc(*line.split(), *["-p", "0.4", "-ch", "0.6", "-ab", "-mc", "20", "-d", "cpu"]) == 0
+    assert Parrot.loaded == [(Path("G_1.pth"), Path("config.json"), "cpu")]
+    assert Parrot.asked == [
+        ConversionOptions(
+            **{"speaker": "anna", "transpose": 12.0, "silence_db": -40.0, "f0_method": "dio", "noise_scale": 0.3},
+            **{"pad_seconds": 0.4, "min_silence_seconds": 0.6, "absolute_silence": True, "max_chunk_seconds": 20.0},
+        )
+    ]
+
+
+@pytest.mark.parametrize("arguments", [["-t", "99"], ["-mc", "0.5"], ["-fm", "guess"], ["-n", "much"]])
+def test_a_value_out_of_range_is_a_slip_of_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    record("vocals.wav")
+    assert svc("vocals.wav", *arguments) == 2
+    assert files() == {"vocals.wav"}
+
+
+def test_the_configuration_beside_the_model_comes_first() -> None:
+    Path("logs/44k").mkdir(parents=True)
+    assert find_config(Path("logs/44k")) == find_config(Path("logs/44k/G_1.pth")) == Path("configs/44k/config.json")
+    Path("logs/44k/config.json").touch()
+    assert find_config(Path("logs/44k")) == find_config(Path("logs/44k/G_1.pth")) == Path("logs/44k/config.json")
+
+
+def test_json_says_what_was_done_and_what_was_not(capsys: pytest.CaptureFixture[str]) -> None:
+    record("a.wav")
+    shutil.copy("a.wav", "b.wav")
+    Path("c.wav").touch()
+    assert svc("a.wav", "b.wav", "c.wav", "--json") == 1
+    report = json.loads(capsys.readouterr().out)
+    assert [item["output"] for item in report["converted"]] == ["a.out.wav", "b.out.wav"]
+    assert report["converted"][0]["source_hz"] == 220
+    assert [item["input"] for item in report["failed"]] == ["c.wav"]
+
+
+@pytest.mark.parametrize(
+    ("voice_hz", "transpose", "advice"),
+    [(None, "0", "-t 12"), (110, "0", "try -t -12"), (200, "0", "they fit"), (900, "12", "try -t 24")],
+)
+def test_the_last_line_advises_on_pitch(
+    voice_hz: float | None, transpose: str, advice: str, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    record("vocals.wav")
+    pitch = PitchRange(median_hz=voice_hz, low_hz=voice_hz / 2, high_hz=voice_hz * 2) if voice_hz else None
+    monkeypatch.setattr(Parrot, "voice_pitch", pitch)
+    assert svc("vocals.wav", "-t", transpose) == 0
+    assert advice in capsys.readouterr().out.splitlines()[-1]
