@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from myna.audio import io
-from myna.audio.crossfade import join
+from myna.audio.crossfade import ALIGNMENT_SECONDS, join
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
 from myna.config import PitchRange
@@ -164,10 +164,9 @@ class Converter:
         ranges = [self._with_context(piece, options.pad_seconds) for piece in plan.slices]
         chunks = windows(source(), ranges)
 
-        def sounds() -> Iterator[Samples]:
+        def sounds() -> Iterator[tuple[Samples, int]]:
             for piece, (start, _), chunk in zip(plan.slices, ranges, chunks, strict=True):
-                sung = self._sing(chunk, piece, plan, options)
-                yield sung[piece.start - start : piece.end - start]
+                yield self._sing(chunk, piece, plan, options), piece.start - start
 
         return join(plan.slices, sounds(), plan.n_samples, self.sample_rate)
 
@@ -203,7 +202,7 @@ class Converter:
         """The range heard for a slice: whole frames, on one grid for the whole recording, so that slices agree."""
         hop = self.voice.config.data.hop_length
         short = round(_SHORTEST_CHUNK_SECONDS * self.sample_rate) - piece.n_samples
-        pad = max(round(pad_seconds * self.sample_rate), -(-short // 2))
+        pad = max(round(max(pad_seconds, ALIGNMENT_SECONDS) * self.sample_rate), -(-short // 2))
         return (piece.start - pad) // hop * hop, -(-(piece.end + pad) // hop) * hop
 
     def _extractor(self, f0_method: F0Method) -> FeatureExtractor:
