@@ -18,7 +18,7 @@ from myna.audio.resample import resample_pieces
 from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
 from myna.config import PitchRange
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
-from myna.features.contour import fill_unvoiced
+from myna.features.contour import fill_unvoiced, pitch_range, ratio_to_semitones
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.options import DEFAULT_F0_METHOD, ConversionOptions, F0Method
@@ -45,7 +45,7 @@ class ConversionSummary:
     sounding_seconds: float  # of it, what was not silence
     n_slices: int
     transpose: float  # semitones, with what --auto-transpose added
-    source_hz: float | None  # median pitch of the recording; None where nothing is voiced
+    source_pitch: PitchRange | None  # of the recording, before the shift; None where nothing is voiced
     voice_pitch: PitchRange | None  # where the voice's own recordings lie, if it is stored
 
 
@@ -87,7 +87,12 @@ class Converter:
         return cls(Voice.load(model, config, device), device)
 
     def check(self, options: ConversionOptions) -> None:
-        """Raise `ConfigError` where this voice cannot do what `options` ask."""
+        """Load what `options` need, so that a batch fails before its first file and not at each.
+
+        Raises:
+            ConfigError: this voice cannot do what they ask.
+            AssetError: its content encoder is not on this machine and cannot be fetched.
+        """
         config = self.voice.config
         config.speaker_id(options.speaker)
         if options.auto_predict_f0 and not config.model.predict_f0:
@@ -97,6 +102,7 @@ class Converter:
                 "this voice does not say where its pitch lies ('svc pre-hubert' stores it in config.json); "
                 "choose the shift with --transpose"
             )
+        self._extractor(options.f0_method)
 
     def convert(self, audio: Samples, sample_rate: int, options: ConversionOptions = _DEFAULTS) -> Samples:
         """Sing `audio` (N,) in -1..1.
@@ -231,11 +237,11 @@ class Converter:
         estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
         hop = self.voice.config.data.hop_length
         contours = [estimate(chunk, self.sample_rate, hop, self.device) for chunk in windows(source(), ranges)]
-        source_hz = _median_hz(contours)
-        if source_hz is None:
+        source_pitch = _pitch_of(contours)
+        if source_pitch is None:
             return 0.0
         step = 12 if options.transpose_step == "octave" else 1
-        return float(step * round(12 * math.log2(pitch.median_hz / source_hz) / step))
+        return float(step * round(ratio_to_semitones(pitch.median_hz / source_pitch.median_hz) / step))
 
     def _summary(self, plan: _Plan, options: ConversionOptions) -> ConversionSummary:
         return ConversionSummary(
@@ -243,11 +249,10 @@ class Converter:
             sounding_seconds=sum(piece.n_samples - piece.overlap for piece in plan.slices) / self.sample_rate,
             n_slices=len(plan.slices),
             transpose=plan.transpose,
-            source_hz=_median_hz(plan.pitches),
+            source_pitch=_pitch_of(plan.pitches),
             voice_pitch=self._voice_pitch(options),
         )
 
 
-def _median_hz(contours: list[Samples]) -> float | None:
-    voiced = np.concatenate([np.empty(0, np.float32), *(contour[contour > 0] for contour in contours)])
-    return float(np.median(voiced)) if len(voiced) else None
+def _pitch_of(contours: list[Samples]) -> PitchRange | None:
+    return pitch_range(np.concatenate([np.empty(0, np.float32), *contours]))

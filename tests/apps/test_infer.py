@@ -48,7 +48,8 @@ class Parrot:
             audio, _ = read(source, RATE)
             for block in progress([audio], title=source.name, total=1, unit="s"):
                 writer.write(block)
-        return ConversionSummary(len(audio) / RATE, len(audio) / RATE, 1, options.transpose, 220.0, self.voice_pitch)
+        seconds, pitch = len(audio) / RATE, PitchRange(median_hz=220.0, low_hz=200.0, high_hz=240.0)
+        return ConversionSummary(seconds, seconds, 1, options.transpose, pitch, self.voice_pitch)
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +208,7 @@ def test_json_says_what_was_done_and_what_was_not(capsys: pytest.CaptureFixture[
     assert svc("a.wav", "b.wav", "c.wav", "--json") == 1
     report = json.loads(capsys.readouterr().out)
     assert [item["output"] for item in report["converted"]] == ["a.out.wav", "b.out.wav"]
-    assert report["converted"][0]["source_hz"] == 220
+    assert report["converted"][0]["source_pitch"]["median_hz"] == 220
     assert [item["input"] for item in report["failed"]] == ["c.wav"]
 
 

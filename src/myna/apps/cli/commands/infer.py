@@ -190,9 +190,9 @@ def _last_line(done: dict[Job, ConversionSummary], seconds: float) -> str:
 
 def _advice(summary: ConversionSummary) -> str:
     """What to try next, from where the song and the voice lie."""
-    if summary.source_hz is None:
+    if summary.source_pitch is None:
         return "No pitch was found in it: is it a voice without accompaniment?"
-    sung_hz = summary.source_hz * 2 ** (summary.transpose / 12)
+    sung_hz = summary.source_pitch.median_hz * 2 ** (summary.transpose / 12)
     if summary.voice_pitch is None:
         return "Too high or too low for the voice? Try -t 12 or -t -12"
     distance = 12 * math.log2(summary.voice_pitch.median_hz / sung_hz)
@@ -214,5 +214,5 @@ def _report(done: dict[Job, ConversionSummary], failed: dict[Job, MynaError], se
 
 
 def _plain(summary: ConversionSummary) -> dict[str, Any]:
-    pitch = summary.voice_pitch.model_dump() if summary.voice_pitch else None
-    return asdict(summary) | {"voice_pitch": pitch}
+    pitches = {"source_pitch": summary.source_pitch, "voice_pitch": summary.voice_pitch}
+    return asdict(summary) | {name: pitch.model_dump() if pitch else None for name, pitch in pitches.items()}
