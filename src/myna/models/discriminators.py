@@ -1,0 +1,87 @@
+"""The judges of training: HiFi-GAN's (Kong, Kim and Bae 2020) period discriminators, and MelGAN's at one scale.
+
+Each gives a score for every stretch of a signal, drawn to 1 for recordings and to 0 for what the synthesizer makes.
+What their layers see is compared, too: the synthesizer learns to make the same impression as the recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import weight_norm
+
+PERIODS = (2, 3, 5, 7, 11)  # samples; primes, so that no two judges see the same
+LEAK = 0.1  # slope of the rectifiers below zero
+
+
+class Judgement(NamedTuple):
+    """What one discriminator says of a batch of signals."""
+
+    score: Tensor  # (B, .)
+    feature_maps: list[Tensor]  # (B, C, ...) of each layer
+
+
+class Discriminators(nn.Module):
+    """All judges of a training: one for the waveform as it is, one for each period."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.judges = nn.ModuleList([ScaleDiscriminator(), *(PeriodDiscriminator(period) for period in PERIODS)])
+
+    def forward(self, audio: Tensor) -> list[Judgement]:
+        """Judge signals (B, 1, N)."""
+        return [judge(audio) for judge in self.judges]
+
+
+class ScaleDiscriminator(nn.Module):
+    """Judge the waveform with strided grouped convolutions over time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            [
+                weight_norm(nn.Conv1d(1, 16, 15, padding=7)),
+                weight_norm(nn.Conv1d(16, 64, 41, stride=4, groups=4, padding=20)),
+                weight_norm(nn.Conv1d(64, 256, 41, stride=4, groups=16, padding=20)),
+                weight_norm(nn.Conv1d(256, 1024, 41, stride=4, groups=64, padding=20)),
+                weight_norm(nn.Conv1d(1024, 1024, 41, stride=4, groups=256, padding=20)),
+                weight_norm(nn.Conv1d(1024, 1024, 5, padding=2)),
+            ]
+        )
+        self.output_conv = weight_norm(nn.Conv1d(1024, 1, 3, padding=1))
+
+    def forward(self, audio: Tensor) -> Judgement:
+        return _judge(audio, self.convs, self.output_conv)
+
+
+class PeriodDiscriminator(nn.Module):
+    """Judge every `period`-th sample, for each of the `period` places to start."""
+
+    def __init__(self, period: int) -> None:
+        super().__init__()
+        self.period = period
+        channels = (1, 32, 128, 512, 1024)
+        strided = [
+            weight_norm(nn.Conv2d(narrow, wide, (5, 1), stride=(3, 1), padding=(2, 0)))
+            for narrow, wide in pairwise(channels)
+        ]
+        self.convs = nn.ModuleList([*strided, weight_norm(nn.Conv2d(1024, 1024, (5, 1), padding=(2, 0)))])
+        self.output_conv = weight_norm(nn.Conv2d(1024, 1, (3, 1), padding=(1, 0)))
+
+    def forward(self, audio: Tensor) -> Judgement:
+        missing = -audio.shape[2] % self.period
+        padded = F.pad(audio, (0, missing), mode="reflect")
+        return _judge(padded.reshape(*padded.shape[:2], -1, self.period), self.convs, self.output_conv)
+
+
+def _judge(signal: Tensor, convs: Iterable[nn.Module], output_conv: nn.Module) -> Judgement:
+    feature_maps = []
+    for conv in convs:
+        signal = F.leaky_relu(conv(signal), LEAK)
+        feature_maps.append(signal)
+    score = output_conv(signal)
+    return Judgement(score.flatten(1), [*feature_maps, score])

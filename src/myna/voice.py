@@ -1,0 +1,70 @@
+"""A voice: its configuration and its weights, loaded as one thing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from myna import checkpoint
+from myna.config import Config
+from myna.errors import CheckpointError, ConfigError
+from myna.models.synthesizer import Synthesizer
+from myna.zoo.sovits import generator_from_field
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice that is ready to sing."""
+
+    config: Config
+    synthesizer: Synthesizer  # in evaluation mode, fused
+    path: Path  # the file that the weights came from
+
+    @classmethod
+    def load(cls, model: Path | str, config: Path | str | None = None, device: str = "cpu") -> Self:
+        """Load a voice.
+
+        Args:
+            model: a `G_*.pth`, or the folder that holds it: the highest number wins.
+            config: its `config.json`; None is the one beside the weights.
+            device: where it will sing, as torch names devices.
+
+        Raises:
+            CheckpointError: the file is not a voice, or does not fit the configuration.
+            ConfigError: there is no configuration, or it is malformed.
+        """
+        path = find_weights(model)
+        config_path = Path(config) if config is not None else path.with_name("config.json")
+        if not config_path.is_file():
+            way_out = "name it with -c" if config is None else "look where the voice came from"
+            raise ConfigError(f"there is no configuration {config_path}; {way_out}")
+        # The weights first: a file that is no voice at all says more than a configuration that does not fit it.
+        weights = generator_from_field(checkpoint.read(path).weights)
+        read = Config.read(config_path)
+        synthesizer = Synthesizer(read.model, read.data)
+        try:
+            # Released voices are often without the posterior encoder, which only training needs.
+            checkpoint.load_weights(synthesizer, weights, optional="posterior.")
+        except CheckpointError as error:
+            raise CheckpointError(f"{path} with {config_path}: {error}") from error
+        synthesizer.eval()
+        synthesizer.fuse()
+        return cls(read, synthesizer.to(device), path)
+
+
+def find_weights(model: Path | str) -> Path:
+    """The file of weights that `model` names, itself or as its folder.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    path = Path(model)
+    if path.is_dir():
+        found = checkpoint.latest(path)
+        if found is None:
+            raise CheckpointError(f"there is no G_*.pth in {path}; train a voice first, or name its file with -m")
+        return found
+    if not path.is_file():
+        raise CheckpointError(f"there is no {path}")
+    return path
