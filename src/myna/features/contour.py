@@ -1,0 +1,89 @@
+"""Arithmetic on pitch contours: f0 in Hz, 0 where unvoiced."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeVar, overload
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from myna.config import PitchRange
+
+FloatArray = NDArray[np.floating]
+Numeric = TypeVar("Numeric", float, FloatArray, Tensor)
+
+_PERCENTILES = (5, 50, 95)
+
+
+class Contour(NamedTuple):
+    """Pitch at some moments."""
+
+    times: FloatArray  # (M,) seconds, ascending
+    f0: FloatArray  # (M,) Hz, 0 where unvoiced
+
+
+def frame_centres(n_frames: int, sample_rate: int, hop_length: int) -> FloatArray:
+    """The moments (n_frames,) in seconds at which the frames of a recording are described."""
+    return (np.arange(n_frames) + 0.5) * (hop_length / sample_rate)
+
+
+def resample_contour(times: FloatArray, f0: FloatArray, target_times: FloatArray) -> FloatArray:
+    """The contour (M,) at other moments (T,).
+
+    Between two voiced neighbours pitch is interpolated in log-frequency; otherwise the nearer neighbour decides, so that
+    no gap is bridged and no voiced stretch grows or shrinks by more than half a step. Beyond the ends it is held for one
+    step, and unvoiced after that.
+    """
+    if len(times) < 2:
+        return np.full(len(target_times), f0[0] if len(f0) else 0.0)
+    right = np.searchsorted(times, target_times).clip(1, len(times) - 1)
+    left = right - 1
+    weight = ((target_times - times[left]) / (times[right] - times[left])).clip(0, 1)
+    nearest = np.where(weight < 0.5, left, right)
+    logarithm = np.log(np.where(f0 > 0, f0, 1.0))
+    between = np.exp((1 - weight) * logarithm[left] + weight * logarithm[right])
+    resampled = np.where((f0[left] > 0) & (f0[right] > 0), between, f0[nearest])
+    step = float(np.median(np.diff(times)))
+    measured = (target_times >= times[0] - step) & (target_times <= times[-1] + step)
+    return np.where(measured, resampled, 0.0)
+
+
+@overload
+def fill_unvoiced(f0: Tensor) -> Tensor: ...
+@overload
+def fill_unvoiced(f0: FloatArray) -> FloatArray: ...
+def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
+    """The contour (T,) as networks want it: straight lines in Hz across the gaps, the nearest pitch at the ends.
+
+    Where nothing is voiced it stays 0, as in the predecessors.
+    """
+    if isinstance(f0, Tensor):
+        return torch.from_numpy(fill_unvoiced(f0.cpu().numpy())).to(f0)
+    voiced = np.flatnonzero(f0 > 0)
+    if not len(voiced):
+        return np.zeros_like(f0)
+    return np.interp(np.arange(len(f0)), voiced, f0[voiced]).astype(f0.dtype)
+
+
+def semitones_to_ratio(semitones: float) -> float:
+    return float(2 ** (semitones / 12))
+
+
+def ratio_to_semitones(ratio: float) -> float:
+    return float(12 * np.log2(ratio))
+
+
+def transpose(f0: Numeric, semitones: float) -> Numeric:
+    """Pitch `semitones` higher; unvoiced stays unvoiced."""
+    return f0 * semitones_to_ratio(semitones)
+
+
+def pitch_range(f0: FloatArray) -> PitchRange | None:
+    """Where the voiced frames of a contour (T,) lie; None where there are none."""
+    voiced = f0[f0 > 0]
+    if not len(voiced):
+        return None
+    low, median, high = (round(float(hz), 2) for hz in np.percentile(voiced, _PERCENTILES))
+    return PitchRange(median_hz=median, low_hz=low, high_hz=high)
