@@ -86,7 +86,9 @@ def read(path: Path | str, sample_rate: int | None = None) -> tuple[Samples, int
     return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)), rate
 
 
-def blocks(path: Path | str, sample_rate: int, block_samples: int, warn: bool = True) -> Iterator[Samples]:
+def blocks(
+    path: Path | str, sample_rate: int, block_samples: int, warn: bool = True, strict: bool = False
+) -> Iterator[Samples]:
     """The same samples as `read(path, sample_rate)`, in blocks of `block_samples`, the last one shorter.
 
     Args:
@@ -94,11 +96,12 @@ def blocks(path: Path | str, sample_rate: int, block_samples: int, warn: bool = 
         sample_rate: that of the samples; the file may have any.
         block_samples: how many at a time.
         warn: whether to log that a file is damaged; not wanted of a second pass.
+        strict: a damaged file is an error; otherwise what can be read of it is.
 
     Raises:
         AudioError: as `read`, when the bad place is reached.
     """
-    return rebuffer(_mono_pieces(Path(path), sample_rate, warn), block_samples)
+    return rebuffer(_mono_pieces(Path(path), sample_rate, warn, strict), block_samples)
 
 
 def rebuffer(pieces: Iterator[Samples], block_samples: int) -> Iterator[Samples]:
@@ -188,13 +191,15 @@ class Writer:
         return AudioError(f"cannot write {self.path}: {reason}")
 
 
-def _mono_pieces(path: Path, sample_rate: int, warn: bool = True) -> Iterator[Samples]:
+def _mono_pieces(path: Path, sample_rate: int, warn: bool = True, strict: bool = False) -> Iterator[Samples]:
     """Decode, check, mix to one channel (the mean) and resample."""
     with _opened(path) as (header, pieces):
-        yield from resample_pieces(_checked(path, header, pieces, warn), header.sample_rate, sample_rate)
+        yield from resample_pieces(_checked(path, header, pieces, warn, strict), header.sample_rate, sample_rate)
 
 
-def _checked(path: Path, header: AudioInfo, pieces: Iterator[Samples], warn: bool) -> Iterator[Samples]:
+def _checked(
+    path: Path, header: AudioInfo, pieces: Iterator[Samples], warn: bool, strict: bool
+) -> Iterator[Samples]:
     """Yield the mean of the channels of each piece (n, C); raise on what is no sound."""
     n_read = 0
     try:
@@ -208,6 +213,8 @@ def _checked(path: Path, header: AudioInfo, pieces: Iterator[Samples], warn: boo
     except _DecodingError as error:
         if not n_read:
             raise AudioError(f"nothing in {path} can be read: {error}") from error
+        if strict:
+            raise AudioError(f"{path}: {error} after {n_read / header.sample_rate:.2f} s; get it again") from error
         if warn:
             _log.warning("%s: %s after %.2f s; what is there is used", path, error, n_read / header.sample_rate)
     if not n_read:

@@ -97,7 +97,7 @@ def plan_slices(
     smooth = levels.smooth
     quiet = smooth < _silence_power(smooth, silence_db, absolute)
     for start, end in _sounding_regions(quiet, levels, sample_rate, min_silence_seconds):
-        edges = [start, *_forced_cuts(smooth, levels.hop_samples, start, end, limit), end]
+        edges = [start, *quiet_cuts(smooth, levels.hop_samples, start, end, limit), end]
         for i, (left, right) in enumerate(pairwise(edges)):
             overlap = crossfade if i else 0
             last = i == len(edges) - 2
@@ -152,7 +152,7 @@ def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
-def _forced_cuts(smooth: NDArray[np.float64], hop: int, start: int, end: int, limit: int) -> Iterator[int]:
+def quiet_cuts(smooth: NDArray[np.float64], hop: int, start: int, end: int, limit: int) -> Iterator[int]:
     """The quietest moments that leave no piece longer than `limit`, nor shorter than a quarter of it."""
     while end - start > limit:
         earliest = -(-(start + limit // 2) // hop)
