@@ -197,9 +197,7 @@ def _mono_pieces(path: Path, sample_rate: int, warn: bool = True, strict: bool =
         yield from resample_pieces(_checked(path, header, pieces, warn, strict), header.sample_rate, sample_rate)
 
 
-def _checked(
-    path: Path, header: AudioInfo, pieces: Iterator[Samples], warn: bool, strict: bool
-) -> Iterator[Samples]:
+def _checked(path: Path, header: AudioInfo, pieces: Iterator[Samples], warn: bool, strict: bool) -> Iterator[Samples]:
     """Yield the mean of the channels of each piece (n, C); raise on what is no sound."""
     n_read = 0
     try:
