@@ -106,3 +106,62 @@ class ConversionOptions:
         check_options(self)
         if 0 < self.max_chunk_seconds < 1:
             raise ConfigError(f"max_chunk_seconds must be 0 or at least 1; got {self.max_chunk_seconds:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """What a person may choose for `svc evaluate`."""
+
+    f0_method: F0Method = option(DEFAULT_F0_METHOD, "how pitch is found in sources and conversions", flags=("-fm",))
+    transpose: float | None = option(
+        None,
+        "by how many semitones the conversions were shifted; found for each file if not given",
+        flags=("-t",),
+        low=-36,
+        high=36,
+    )
+    similarity: bool = option(True, "measure whose voice it is (needs Resemblyzer's weights)")
+    words: bool = option(True, "measure whether the words are still there (slow; needs the extra 'eval')")
+    quality: bool = option(True, "measure how clean it sounds (needs the extra 'eval')")
+    whisper: str | None = option(None, "folder of a faster-whisper model for the words; one is found if not given")
+    language: str | None = option(None, "language of the recordings, e.g. en; recognised in each if not given")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResampleOptions:
+    """How recordings become clips."""
+
+    sample_rate: int = option(
+        44100, "sample rate of the clips, Hz", flags=("-s", "--sampling-rate"), low=8000, high=192000
+    )
+    top_db: float = option(
+        30.0, "what is this much quieter than the loudest moment is silence at the ends; dB", flags=("-d",), low=1
+    )
+    frame_seconds: float = option(1.0, "length of the moments compared for it", flags=("-f",), low=0.02, high=60)
+    hop_seconds: float = option(0.3, "distance of these moments", flags=("-ho", "-hop"), low=0.01, high=60)
+    max_clip_seconds: float = option(
+        # Training hears random pieces of 9 s at most, so that much of a long clip would never be heard.
+        15.0,
+        "longer recordings are cut into clips X_000.wav, X_001.wav, ... at their quietest moments; 0 keeps them whole",
+        flags=("-mc",),
+        low=0,
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if 0 < self.max_clip_seconds < 1:
+            raise ConfigError(f"max_clip_seconds must be 0 or at least 1; got {self.max_clip_seconds:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureOptions:
+    """How the features of clips are made."""
+
+    f0_method: F0Method = option(DEFAULT_F0_METHOD, "how pitch is estimated", flags=("-fm",))
+    force_rebuild: bool = option(False, "make anew also what is there and fits", flags=("-f/-nf",))
+
+    def __post_init__(self) -> None:
+        check_options(self)

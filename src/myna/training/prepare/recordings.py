@@ -1,0 +1,363 @@
+"""Recordings of any format become clips: one channel, one rate, one level, no silence at the ends, not too long."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from functools import partial
+from glob import escape
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.audio.io import AUDIO_SUFFIXES, Writer, blocks
+from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
+from myna.errors import AudioError
+from myna.options import ResampleOptions
+from myna.progress import Progress, silent
+from myna.training.prepare.clips import MIN_CLIP_SECONDS, is_hidden, subfolders
+from myna.training.prepare.pool import count_jobs, map_unordered
+
+# What peaks below it has five bits in a 16-bit file; what is heard there is a room.
+_SILENT_PEAK = 10 ** (-60 / 20)
+# One more process pays where it has about two minutes of sound to go through.
+_BYTES_PER_JOB = 20_000_000
+_RECORDS = ".recordings.jsonl"
+
+
+@dataclass(frozen=True)
+class ResampleSummary:
+    """What became of the recordings; the tuples hold a line for a person each."""
+
+    n_speakers: int
+    n_recordings: int  # that are clips now
+    n_kept: int  # of them, those that were already
+    n_clips: int
+    seconds: float
+    ignored: tuple[str, ...]  # files that are no recordings
+    orphaned: tuple[str, ...]  # recordings that are gone while their clips are there
+    failed: tuple[str, ...]  # recordings that cannot be used
+
+
+def resample_recordings(
+    input_dir: Path,
+    output_dir: Path,
+    options: ResampleOptions | None = None,
+    *,
+    n_jobs: int = -1,
+    progress: Progress = silent,
+) -> ResampleSummary:
+    """Make the clips `output_dir/<speaker>/*.wav` of the recordings `input_dir/<speaker>/**/*.*`.
+
+    A recording whose clips are there, made with the same options, is left alone; interrupted work goes on.
+    Only files that were made here are ever replaced or removed.
+
+    Args:
+        n_jobs: processes at a time; -1 for one a core.
+
+    Raises:
+        AudioError: there are no recordings. A single bad one is named in the summary.
+    """
+    options = options or ResampleOptions()
+    n_jobs = count_jobs(n_jobs)
+    found, ignored = _find_recordings(input_dir)
+    folders = {speaker: _SpeakerFolder(output_dir / speaker) for speaker in found}
+    to_do = []
+    n_kept = 0
+    for speaker, sources in found.items():
+        recordings = folders[speaker].name_clips(sources)
+        stale = [one for one in recordings if not folders[speaker].is_fresh(one, options)]
+        folders[speaker].begin(stale, options)
+        n_kept += len(recordings) - len(stale)
+        to_do += stale
+
+    failed = []
+    n_jobs = min(n_jobs, sum(one.source.stat().st_size for one in to_do) // _BYTES_PER_JOB + 1, len(to_do) or 1)
+    with closing(map_unordered(partial(_cut_recording, options=options), to_do, n_jobs)) as outcomes:
+        for outcome in progress(outcomes, title="resampling", total=len(to_do), unit="recordings"):
+            if outcome.error is None:
+                folders[outcome.recording.speaker].finish(outcome, options)
+            else:
+                failed.append(outcome.error)
+
+    orphaned = []
+    done: list[_Record] = []
+    for speaker, sources in found.items():
+        folder = folders[speaker]
+        folder.compact()
+        here = {source.as_posix() for source in sources}
+        done += [record for source, record in folder.records.items() if source in here and record.complete]
+        orphaned += [
+            f"{source} is gone, and its clips are still there: {folder.path / record.name}*.wav"
+            for source, record in folder.records.items()
+            if not Path(source).exists()
+        ]
+    return ResampleSummary(
+        n_speakers=sum(any(record.speaker == speaker for record in done) for speaker in found),
+        n_recordings=len(done),
+        n_kept=n_kept,
+        n_clips=sum(len(record.clips) for record in done),
+        seconds=sum(record.seconds for record in done),
+        ignored=tuple(ignored),
+        orphaned=tuple(orphaned),
+        failed=tuple(sorted(failed)),
+    )
+
+
+def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]:
+    """The recordings of each speaker, sorted, and a line for each file that is none."""
+    layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder a person"
+    found: dict[str, list[Path]] = {}
+    ignored = []
+    for folder in subfolders(input_dir):
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        found[folder.name] = [path for path in files if _claims_sound(path.relative_to(folder))]
+        ignored += [f"{path} is not sound" for path in files if not _claims_sound(path.relative_to(folder))]
+        if not found[folder.name]:
+            ignored.append(f"{folder} holds no recordings")
+            del found[folder.name]
+    beside = sorted(path for path in input_dir.iterdir() if path.is_file()) if input_dir.is_dir() else []
+    ignored += [f"{path} lies beside the speakers' folders" for path in beside]
+    if not found:
+        if any(_claims_sound(Path(path.name)) for path in beside):
+            raise AudioError(f"the recordings lie directly in {input_dir}; {layout}")
+        raise AudioError(f"there are no recordings in {input_dir}; {layout}")
+    old_layout = input_dir / "44k"
+    if list(found) == ["44k"] and not any(path.parent == old_layout for path in found["44k"]):
+        raise AudioError(f"{old_layout} is a layout of the past; move the speakers' folders in it up into {input_dir}")
+    return found, ignored
+
+
+def _claims_sound(relative: Path) -> bool:
+    return relative.suffix.lower() in AUDIO_SUFFIXES and not any(is_hidden(part) for part in relative.parts)
+
+
+class _Recording(NamedTuple):
+    """A source, and the name of its clips: `name.wav`, or `name_000.wav` and so on."""
+
+    source: Path
+    folder: Path
+    name: str
+
+    @property
+    def speaker(self) -> str:
+        return self.folder.name
+
+
+class _Outcome(NamedTuple):
+    recording: _Recording
+    clips: list[str]
+    seconds: float
+    error: str | None
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A line of a speaker's records: of what, and how, clips were made.
+
+    It is not complete from the moment the work begins until the clips are there; until then `clips` are those of
+    an earlier run.
+    """
+
+    source: str
+    speaker: str
+    name: str
+    made_from: dict[str, Any]
+    clips: list[str]
+    seconds: float
+    complete: bool
+
+
+class _SpeakerFolder:
+    """The clips of one speaker, and the records of where they come from.
+
+    The records are a file that only grows while the work goes on, so that a kill at any moment loses a line at most.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.records = {record.source: record for record in _read_records(path / _RECORDS)}
+
+    def name_clips(self, sources: Sequence[Path]) -> list[_Recording]:
+        """Give every source a name for its clips that no other has; those that have one keep it."""
+        names = {source: record.name for source, record in self.records.items()}
+        used = {_as_file_system_sees(name) for name in names.values()}
+        numbered = {_without_number(name) for name in used}
+        # A recording take_001 keeps its name beside a recording take, whose third clip might be take_002.
+        for source in sorted(sources, key=lambda path: (_without_number(path.stem) == path.stem, path)):
+            if source.as_posix() in names:
+                continue
+            for number in count():
+                name = f"{source.stem}_{number}" if number else source.stem
+                key = _as_file_system_sees(name)
+                if not {key, _without_number(key)} & used and key not in numbered:
+                    break
+            used.add(key)
+            numbered.add(_without_number(key))
+            names[source.as_posix()] = name
+        return [_Recording(source, self.path, names[source.as_posix()]) for source in sources]
+
+    def is_fresh(self, recording: _Recording, options: ResampleOptions) -> bool:
+        record = self.records.get(recording.source.as_posix())
+        return (
+            record is not None
+            and record.complete
+            and record.made_from == _made_from(recording.source, options)
+            and all((self.path / clip).is_file() for clip in record.clips)
+        )
+
+    def begin(self, recordings: Iterable[_Recording], options: ResampleOptions) -> None:
+        self._append(
+            [
+                self._record(one, options, clips=sorted(self._clips_there(one)), seconds=0.0, complete=False)
+                for one in recordings
+            ]
+        )
+
+    def finish(self, outcome: _Outcome, options: ResampleOptions) -> None:
+        """Take note of new clips, and remove the old ones that they did not replace."""
+        for clip in self._clips_there(outcome.recording) - set(outcome.clips):
+            (self.path / clip).unlink(missing_ok=True)
+            for computed in self.path.glob(escape(clip) + ".*"):
+                computed.unlink()
+        record = self._record(outcome.recording, options, clips=outcome.clips, seconds=outcome.seconds, complete=True)
+        self._append([record])
+
+    def compact(self) -> None:
+        """Leave one line a recording."""
+        temporary = self.path / f"{_RECORDS}.{os.getpid()}"
+        temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
+        temporary.replace(self.path / _RECORDS)
+
+    def _clips_there(self, recording: _Recording) -> set[str]:
+        """Clips that were made of it before, also by a run that did not come to its end."""
+        record = self.records.get(recording.source.as_posix())
+        if record is None:
+            return set()
+        unfinished: list[str] = []
+        if not record.complete:
+            pattern = re.compile(re.escape(record.name) + r"(_\d{3,})?\.wav")
+            unfinished = [path.name for path in self.path.glob("*.wav") if pattern.fullmatch(path.name)]
+        return {*record.clips, *unfinished}
+
+    def _record(self, recording: _Recording, options: ResampleOptions, **state: Any) -> _Record:
+        source = recording.source
+        return _Record(source.as_posix(), self.path.name, recording.name, _made_from(source, options), **state)
+
+    def _append(self, records: Sequence[_Record]) -> None:
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / _RECORDS).open("a", encoding="utf-8") as file:
+            file.writelines(_as_line(record) for record in records)
+        self.records |= {record.source: record for record in records}
+
+
+def _read_records(path: Path) -> Iterator[_Record]:
+    if not path.is_file():
+        return
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            yield _Record(**json.loads(line))
+        except (ValueError, TypeError):  # a line cut off by a kill: its recording is done again
+            continue
+
+
+def _as_line(record: _Record) -> str:
+    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
+
+
+def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
+    stat = source.stat()
+    return {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns, **asdict(options)}
+
+
+def _as_file_system_sees(name: str) -> str:
+    """Names that differ in case or in how an accent is spelled are one file on macOS and Windows."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _without_number(name: str) -> str:
+    return re.sub(r"_\d{3,}$", "", name)
+
+
+def _cut_recording(recording: _Recording, options: ResampleOptions) -> _Outcome:
+    """Write the clips of one recording, in two passes over it, so that memory does not grow with its length."""
+    try:
+        ranges, peak = _plan_clips(recording.source, options)
+        names = [recording.name] if len(ranges) == 1 else [f"{recording.name}_{i:03d}" for i in range(len(ranges))]
+        clips = [f"{name}.wav" for name in names]
+        samples = windows(_one_second_blocks(recording.source, options.sample_rate), ranges)
+        for clip, piece in zip(clips, samples, strict=True):
+            with Writer(recording.folder / clip, options.sample_rate) as writer:
+                writer.write(piece / peak)
+    except AudioError as error:
+        return _Outcome(recording, [], 0.0, str(error))
+    seconds = sum(end - start for start, end in ranges) / options.sample_rate
+    return _Outcome(recording, clips, seconds, None)
+
+
+def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int, int]], float]:
+    """Where the clips lie in the recording at the options' sample rate, and its greatest absolute value.
+
+    Raises:
+        AudioError: it is not sound, is damaged, silent, or too short.
+    """
+    peaks = []
+
+    def watched() -> Iterator[NDArray[np.float32]]:
+        for block in _one_second_blocks(source, options.sample_rate):
+            peaks.append(float(np.abs(block).max()))
+            yield block
+
+    levels = measure_levels(watched(), options.sample_rate)
+    peak = max(peaks)
+    least = round(MIN_CLIP_SECONDS * options.sample_rate)
+    if levels.n_samples < least:
+        seconds = levels.n_samples / options.sample_rate
+        raise AudioError(f"{source} is too short: {seconds:.2f} s of at least {MIN_CLIP_SECONDS}")
+    if peak < _SILENT_PEAK:
+        raise AudioError(f"{source} is silent: nothing in it is louder than -60 dB")
+
+    sounding = _sounding_moments(levels, options)
+    hop = round(options.hop_seconds * options.sample_rate)
+    start, end = _trim(sounding, hop, 0, levels.n_samples) or (0, 0)
+    limit = round(options.max_clip_seconds * options.sample_rate) or levels.n_samples
+    edges = [start, *quiet_cuts(levels.smooth, levels.hop_samples, start, end, limit), end]
+    trimmed = [_trim(sounding, hop, left, right) for left, right in pairwise(edges)]
+    ranges = [clip for clip in trimmed if clip is not None and clip[1] - clip[0] >= least]
+    if not ranges:
+        raise AudioError(f"{source} is too short: less than {MIN_CLIP_SECONDS} s of it is not silence")
+    return ranges, peak
+
+
+def _sounding_moments(levels: Levels, options: ResampleOptions) -> NDArray[np.bool_]:
+    """For the moments around 0, 1, 2... hops whether they are within `top_db` of the loudest (librosa's trim)."""
+    # In hops of the levels, 10 ms.
+    step, frame = (
+        seconds * options.sample_rate / levels.hop_samples for seconds in (options.hop_seconds, options.frame_seconds)
+    )
+    energy = np.concatenate([[0.0], np.cumsum(levels.power)])
+    centres = np.arange(0, len(levels.power) + 1, step)
+    first, last = (np.rint(centres + side * frame / 2).clip(0, len(levels.power)).astype(int) for side in (-1, 1))
+    power = energy[last] - energy[first]
+    return np.asarray(power > power.max() * 10 ** (-options.top_db / 10))
+
+
+def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[int, int] | None:
+    """The range without the moments at its ends that do not sound; None where none does."""
+    first = start // hop
+    moments = np.flatnonzero(sounding[first : -(-end // hop)])
+    if not len(moments):
+        return None
+    return max(start, (first + int(moments[0])) * hop), min(end, (first + int(moments[-1]) + 1) * hop)
+
+
+def _one_second_blocks(source: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
+    return blocks(source, sample_rate, sample_rate, strict=True)
