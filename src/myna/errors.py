@@ -29,5 +29,7 @@ class AssetError(MynaError):
 class MissingExtraError(MynaError):
     """An optional library is not installed."""
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs the extra '{extra}': pip install 'myna[{extra}]'")
+    def __init__(self, what: str, extra: str = "", *, packages: str = "") -> None:
+        """`extra` of ours brings it, or else pip given `packages`."""
+        needs = f"the extra '{extra}': pip install 'myna[{extra}]'" if extra else f"pip install {packages}"
+        super().__init__(f"{what} needs {needs}")

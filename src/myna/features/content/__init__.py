@@ -1,0 +1,81 @@
+"""What is said or sung, without who says it: encoders of speech, one a file, one table.
+
+encoder = load_encoder("vec768l12", device="cuda")
+content = encoder(audio_at_16_khz)  # (768, T'), 50 frames a second
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from myna.errors import ConfigError
+from myna.features.content.contentvec import load_contentvec
+from myna.features.content.whisper import load_whisper
+
+SAMPLE_RATE = 16000
+FRAME_SAMPLES = 320
+
+
+class ContentEncoder(Protocol):
+    """Content of a recording."""
+
+    channels: int
+
+    def __call__(self, audio: Tensor) -> Tensor:
+        """Content (channels, T') of `audio` (N,) at 16 kHz, one frame every 320 samples, on the encoder's device.
+
+        T' is N // 320, less by one or two for the encoders that see no further than the recording; it is at least 1.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Loader:
+    """How an encoder is loaded; `channels` is known before, for the configuration of a new voice."""
+
+    channels: int
+    load: Callable[[str], ContentEncoder]
+
+    def __call__(self, device: str = "cpu") -> ContentEncoder:
+        """Find the weights and put the encoder on `device`.
+
+        Raises:
+            AssetError: the weights cannot be had.
+            CheckpointError: the file is not this encoder.
+        """
+        return self.load(device)
+
+
+_CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False, device=device))
+
+# Names as the field's config.json spells them (`speech_encoder`). The whisper-ppg are so-vits-svc 4.1's: its voices
+# know Whisper as it hears an input padded to 30 s, and the content of a short clip differs much without that.
+CONTENT_ENCODERS: dict[str, Loader] = {
+    "vec768l12": _CONTENTVEC_768,
+    "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),
+    "contentvec": _CONTENTVEC_768,
+    "whisper-tiny": Loader(384, lambda device: load_whisper("whisper-tiny", device)),
+    "whisper-base": Loader(512, lambda device: load_whisper("whisper-base", device)),
+    "whisper-small": Loader(768, lambda device: load_whisper("whisper-small", device)),
+    "whisper-medium": Loader(1024, lambda device: load_whisper("whisper-medium", device)),
+    "whisper-large": Loader(1280, lambda device: load_whisper("whisper-large", device)),
+    "whisper-large-v3": Loader(1280, lambda device: load_whisper("whisper-large-v3", device)),
+    "whisper-ppg": Loader(1024, lambda device: load_whisper("whisper-medium", device, padded=True)),
+    "whisper-ppg-large": Loader(1280, lambda device: load_whisper("whisper-large", device, padded=True)),
+}
+
+
+def load_encoder(name: str, device: str = "cpu") -> ContentEncoder:
+    """The encoder that `CONTENT_ENCODERS` lists under `name`.
+
+    Raises:
+        ConfigError: there is none of that name.
+        AssetError, CheckpointError: see `Loader`.
+    """
+    if name not in CONTENT_ENCODERS:
+        raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")
+    return CONTENT_ENCODERS[name](device)

@@ -1,0 +1,325 @@
+"""Pretrained files by name; the only module that uses the network.
+
+A file is looked for
+
+1. in the folder that the caller names,
+2. in the folders that the environment variable `MYNA_ASSETS` names (several are separated as in `PATH`),
+3. in the cache of the Hugging Face hub (`HF_HOME`),
+4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download goes on where it stopped.
+
+What lies in a folder of `MYNA_ASSETS` is taken as it is, since it may be a model of your own; `Asset.local` says under
+which names. What comes from the hub is pinned to a revision and must have the size and the SHA-256 that are known of
+it. Anything that is plainly not weights (a Git LFS pointer, a web page, half a file) is refused wherever it comes from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from myna.errors import AssetError, MissingExtraError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file on the hub; size in bytes and SHA-256 are None where nobody has stated them."""
+
+    repo: str
+    filename: str
+    revision: str = "main"
+    size: int | None = None
+    sha256: str | None = None
+    repo_type: Literal["model", "dataset"] = "model"
+
+    @property
+    def url(self) -> str:
+        kind = "datasets/" if self.repo_type == "dataset" else ""
+        return f"https://huggingface.co/{kind}{self.repo}/resolve/{self.revision}/{self.filename}"
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A pretrained file: where it may lie in a folder of `MYNA_ASSETS` (best first), and where it comes from."""
+
+    licence: str
+    local: tuple[str, ...]
+    source: Source
+
+
+def _whisper(size: str, revision: str, n_bytes: int, sha256: str, *, hub_size: str | None = None) -> Asset:
+    names = (f"whisper-{size}-encoder.safetensors", f"whisper-{size}/model.safetensors")
+    source = Source(f"openai/whisper-{hub_size or size}", "model.safetensors", revision, n_bytes, sha256)
+    return Asset("MIT", names, source)
+
+
+ASSETS: dict[str, Asset] = {
+    "contentvec": Asset(
+        "MIT",
+        ("content-vec-best/model.safetensors", "content-vec-best/pytorch_model.bin"),
+        Source(
+            "lengyue233/content-vec-best",
+            "pytorch_model.bin",
+            "ab04aa7067b99ee05cc82499bc64916b980a1967",
+            378_342_945,
+            "d8dd400e054ddf4e6be75dab5a2549db748cc99e756a097c496c099f65a4854e",
+        ),
+    ),
+    "whisper-tiny": _whisper(
+        "tiny",
+        "169d4a4341b33bc18d8881c4b69c2e104e1cc0af",
+        151_061_672,
+        "7ebd0e69e78190ffe1438491fa05cc1f5c1aa3a4c4db3bc1723adbb551ea2395",
+    ),
+    "whisper-base": _whisper(
+        "base",
+        "e37978b90ca9030d5170a5c07aadb050351a65bb",
+        290_403_936,
+        "07cadb9f25677c8d50df603e66a98fbd842cce45047139baeb16e6219a1e807b",
+    ),
+    "whisper-small": _whisper(
+        "small",
+        "973afd24965f72e36ca33b3055d56a652f456b4d",
+        966_995_080,
+        "1d7734884874f1a1513ed9aa760a4f8e97aaa02fd6d93a3a85d27b2ae9ca596b",
+    ),
+    "whisper-medium": _whisper(
+        "medium",
+        "abdf7c39ab9d0397620ccaea8974cc764cd0953e",
+        3_055_544_304,
+        "62f73550fa6db24b0c6f6c5962bd0dae80fa644e93cde9cd9c3792971b47fd28",
+    ),
+    "whisper-large": _whisper(
+        "large",
+        "ae4642769ce2ad8fc292556ccea8e901f1530655",
+        6_173_370_152,
+        "57a1ba2a82c093cabff2541409ae778c97145378b9ddfa722763cb1cb8f9020b",
+        hub_size="large-v2",
+    ),
+    "whisper-large-v3": _whisper(
+        "large-v3",
+        "06f233fe06e710322aca913c1bc4249a0d71fce1",
+        3_087_130_976,
+        "a8e94b85976e5864ba3e9525c7e6c83b2a1eca42d4b797a0c7c24d778e40fd95",
+    ),
+    "rmvpe": Asset(
+        "MIT",
+        ("rmvpe.pt",),
+        Source(
+            "lj1995/VoiceConversionWebUI",
+            "rmvpe.pt",
+            "e6d0c1a17da07c33557852f9dfa2bd44cc75737d",
+            181_184_272,
+            "6d62215f4306e3ca278246188607209f09af3dc77ed4232efdd069798c4ec193",
+        ),
+    ),
+}
+
+
+def _base(
+    repo: str, generator: str, discriminator: str, repo_type: Literal["model", "dataset"] = "model"
+) -> tuple[Source, Source]:
+    return Source(repo, generator, repo_type=repo_type), Source(repo, discriminator, repo_type=repo_type)
+
+
+_LARGE_320K = "sovits_768l12_pre_large_320k/clean_{}_320000.pth"
+_BASE_768 = (
+    _base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),
+    _base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),
+)
+_BASE_256 = (
+    _base("therealvul/so-vits-svc-4.0-init", "G_0.pth", "D_0.pth"),
+    _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
+)
+# Generator and discriminator to start a training from, by template; sources in the order in which they are tried. Their
+# revisions, sizes and hashes are stated nowhere, so these follow the branch; checkpoints are read without running code.
+BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
+    "so-vits-svc-4.0v1": _BASE_768,
+    "so-vits-svc-4.0v1-legacy": _BASE_256,
+    "so-vits-svc-4.1": _BASE_768,
+    "so-vits-svc-4.1-tiny": (),
+    # As the fork does: all but the decoder fits.
+    "quickvc": _BASE_768,
+}
+
+
+def find(name: str, folder: Path | str | None = None) -> Path:
+    """The path of the asset `name`, fetched if it is not on this machine.
+
+    Args:
+        folder: looked into before those of `MYNA_ASSETS`.
+
+    Raises:
+        AssetError: it cannot be had, or what was found is not it; the message says what to put where.
+    """
+    if name not in ASSETS:
+        raise AssetError(f"no pretrained file {name!r}; there are: {', '.join(ASSETS)}")
+    asset = ASSETS[name]
+    local = _find_local(asset.local, folder)
+    if local is not None:
+        return local
+    try:
+        return _fetch(asset.source)
+    except AssetError as error:
+        raise AssetError(
+            f"{name}: {error}; put {' or '.join(asset.local)} into {_folders_for_people()} (from {asset.source.url})"
+        ) from error
+
+
+def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
+    """The generator and the discriminator (G_0.pth, D_0.pth) that a training with the template `name` starts from.
+
+    They may lie as `G_0.pth` and `D_0.pth` in `folder`, or in the folder `name` within one of `MYNA_ASSETS`.
+
+    Raises:
+        AssetError: they cannot be had; the message says what to put where.
+    """
+    folders = [Path(folder)] if folder is not None else []
+    for place in [*folders, *(parent / name for parent in _local_folders())]:
+        pair = place / "G_0.pth", place / "D_0.pth"
+        if all(path.is_file() for path in pair):
+            for path in pair:
+                _refuse_impostor(path)
+            return pair
+    way_out = f"put G_0.pth and D_0.pth into {_folders_for_people(name)}, or train with --from-scratch"
+    sources = BASE_WEIGHTS.get(name, ())
+    if not sources:
+        raise AssetError(f"no public base weights are known for {name!r}; {way_out}")
+    reasons = []
+    for generator, discriminator in sources:
+        try:
+            return _fetch(generator), _fetch(discriminator)
+        except AssetError as error:
+            reasons.append(str(error))
+    raise AssetError(f"base weights {name}: {'; '.join(reasons)}; {way_out}")
+
+
+def find_in_package(package: str, relative: str) -> Path:
+    """A file that an installed package carries, found without importing the package.
+
+    Some packages carry weights that we read ourselves, while what they import or declare to need breaks elsewhere.
+
+    Raises:
+        MissingExtraError: the package is not installed, or this version of it lacks the file.
+    """
+    spec = find_spec(package)
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        path = Path(root, relative)
+        if path.is_file():
+            return path
+    raise MissingExtraError(f"{package}/{relative}", packages=f"--no-deps {package}")
+
+
+def _local_folders() -> list[Path]:
+    return [Path(part).expanduser() for part in os.environ.get("MYNA_ASSETS", "").split(os.pathsep) if part]
+
+
+def _folders_for_people(name: str = "") -> str:
+    folders = [str(folder / name) for folder in _local_folders()]
+    return " or ".join(folders) if folders else f"a folder{f' {name} in one' if name else ''} that MYNA_ASSETS names"
+
+
+def _find_local(names: Iterable[str], folder: Path | str | None) -> Path | None:
+    for place in [*([Path(folder)] if folder is not None else []), *_local_folders()]:
+        for name in names:
+            path = place / name
+            if path.is_file():
+                _refuse_impostor(path)
+                return path
+    return None
+
+
+def _fetch(source: Source) -> Path:
+    """The file in the hub's cache, put there first if need be.
+
+    Raises:
+        AssetError: it cannot be fetched, or is not what it should be.
+    """
+    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+
+    # Other programs follow the branch; the same file under another revision is as good, when its hash is known.
+    for revision in dict.fromkeys((source.revision, "main") if source.sha256 else (source.revision,)):
+        cached = try_to_load_from_cache(source.repo, source.filename, revision=revision, repo_type=source.repo_type)
+        if isinstance(cached, str):
+            try:
+                return _checked(Path(cached), source)
+            except AssetError as error:
+                logger.warning("not used: %s", error)
+    if constants.HF_HUB_OFFLINE:
+        raise AssetError(f"{source.repo}/{source.filename} is not on this machine, and HF_HUB_OFFLINE is set")
+    logger.info("fetching %s", source.url)
+    try:
+        path = hf_hub_download(source.repo, source.filename, revision=source.revision, repo_type=source.repo_type)
+    # Whatever the library raises (its own errors, those of its HTTP client, those of the disk) means the same here.
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise AssetError(f"{source.repo}/{source.filename} cannot be fetched: {reason.rstrip('.')}") from error
+    try:
+        return _checked(Path(path), source)
+    except AssetError:
+        # Left in the cache it would be found again for ever.
+        for damaged in {Path(path).resolve(), Path(path)}:
+            damaged.unlink(missing_ok=True)
+        raise
+
+
+def _checked(path: Path, source: Source) -> Path:
+    _refuse_impostor(path)
+    size = path.stat().st_size
+    if source.size is not None and size != source.size:
+        raise AssetError(f"{path} has {size:,} bytes instead of {source.size:,}")
+    if source.sha256 is not None and _sha256(path, size, path.stat().st_mtime_ns) != source.sha256:
+        raise AssetError(f"{path} is damaged or was exchanged: its SHA-256 is not {source.sha256}")
+    return path
+
+
+@lru_cache(maxsize=32)
+def _sha256(path: Path, size: int, modified_ns: int) -> str:
+    """Once for each state of a file: size and time are here to tell the states apart."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _refuse_impostor(path: Path) -> None:
+    """Raise `AssetError` where the file is what people often get instead of weights."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        start = file.read(512)
+    text = start.lstrip().lower()
+    if not size:
+        raise AssetError(f"{path} is empty; fetch it again")
+    if text.startswith(b"version https://git-lfs"):
+        raise AssetError(f"{path} is a Git LFS pointer, not the weights; run git lfs pull, or download the file itself")
+    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise AssetError(f"{path} is a web page, not the weights; download the file itself")
+    whole = True
+    if path.suffix == ".safetensors":
+        whole = _safetensors_size(path) == size
+    elif start.startswith(b"PK\x03\x04"):
+        whole = zipfile.is_zipfile(path)  # the directory of a zip archive stands at its end
+    if not whole:
+        raise AssetError(f"{path} is damaged or only a part of the file ({size:,} bytes); fetch it again")
+
+
+def _safetensors_size(path: Path) -> int | None:
+    """The size in bytes that a safetensors file declares; None where there is no header."""
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > path.stat().st_size:
+            return None
+        try:
+            header = json.loads(file.read(length))
+            ends = [int(entry["data_offsets"][1]) for key, entry in header.items() if key != "__metadata__"]
+            return 8 + length + max(ends)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
