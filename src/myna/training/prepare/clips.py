@@ -29,10 +29,6 @@ class ClipFolder:
     ignored: tuple[str, ...]  # a line each: what is there and no clip
     failed: tuple[str, ...]  # a line each: what should be a clip and is not sound
 
-    @property
-    def speakers(self) -> list[str]:
-        return sorted({clip.speaker for clip in self.clips})
-
 
 def find_clips(folder: Path) -> ClipFolder:
     """Look at the header of every clip `folder/<speaker>/**/*.wav`.

@@ -1,0 +1,82 @@
+"""`svc evaluate`: how good conversions are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from myna.apps.flags import collect, option_flags
+from myna.apps.progress import bar
+from myna.errors import AudioError, MynaError
+from myna.options import EvaluateOptions
+
+_PLACE = click.Path(path_type=Path)
+
+
+@click.command("evaluate")
+@click.argument("converted", metavar="CONVERTED...", nargs=-1, required=True, type=_PLACE)
+@click.option(
+    "--source", "sources", multiple=True, required=True, type=_PLACE, help="What was converted: a folder or a file."
+)
+@click.option("--target", "targets", multiple=True, type=_PLACE, help="Recordings of the target voice.")
+@click.option(
+    "--held-out",
+    "held_out",
+    multiple=True,
+    type=_PLACE,
+    help="Recordings of the target that it was not trained on.  [default: each of --target against the others]",
+)
+@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page with players.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers as JSON.")
+@option_flags(EvaluateOptions)
+def command(
+    converted: tuple[Path, ...],
+    sources: tuple[Path, ...],
+    targets: tuple[Path, ...],
+    held_out: tuple[Path, ...],
+    report: Path | None,
+    json_path: Path | None,
+    **chosen: Any,
+) -> None:
+    """Measure CONVERTED, files or folders, against their sources and the target voice.
+
+    A conversion is paired with the source of its name: song.out.wav or song.wav with song.flac. --source, --target and
+    --held-out may be given several times. Each number stands between the unconverted sources and the target itself.
+
+    \b
+    svc evaluate converted/ --source songs/ --target dataset_raw/anna --report report.html
+    """
+    options = collect(EvaluateOptions, chosen)
+
+    from myna.evaluation.evaluate import evaluate
+    from myna.evaluation.pairing import pair_by_name, sound_files
+    from myna.evaluation.report.page import write_page
+    from myna.evaluation.report.table import as_plain, file_table, summary_table
+
+    pairs, unpaired = pair_by_name(sound_files(converted), sound_files(sources))
+    if not pairs:
+        raise AudioError(f"no conversion has a source: {'; '.join(unpaired)}")
+    evaluation = evaluate(pairs, sound_files(targets), sound_files(held_out), options, bar)
+
+    click.echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
+    for what, reason in evaluation.not_measured.items():
+        click.echo(f"{what} is not measured: {reason}", err=True)
+    if json_path is not None:
+        _write_json(json_path, as_plain(evaluation) | {"unpaired": unpaired})
+    if report is not None:
+        write_page(evaluation, report, bar)
+        click.echo(f"Listen and look: {report}")
+    problems = [*unpaired, *evaluation.failures]
+    if problems:
+        raise MynaError(f"{len(problems)} files were not evaluated: {'; '.join(problems)}")
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise AudioError(f"cannot write {path}: {error.strerror}") from error

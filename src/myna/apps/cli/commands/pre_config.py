@@ -1,0 +1,81 @@
+"""`svc pre-config`: the configuration of a new voice and its lists of clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from myna.apps.cli.report import counted, echo_lines
+from myna.config import DEFAULT_TEMPLATE, TemplateName
+from myna.errors import AudioError
+
+_INPUT = Path("dataset/44k")
+_CONFIG = Path("configs/44k/config.json")
+
+
+@click.command("pre-config")
+@click.option(
+    "-i",
+    "--input-dir",
+    type=click.Path(path_type=Path),
+    default=_INPUT,
+    show_default=True,
+    help="Folder of the clips: NAME/any.wav, one folder a speaker.",
+)
+@click.option(
+    "-f",
+    "--filelist-path",
+    type=click.Path(path_type=Path),
+    default=Path("filelists/44k"),
+    show_default=True,
+    help="Folder of the lists train.txt and val.txt.",
+)
+@click.option(
+    "-c",
+    "--config-path",
+    type=click.Path(path_type=Path),
+    default=_CONFIG,
+    show_default=True,
+    help="The configuration to write; one that says otherwise is kept as config.json.bak.",
+)
+@click.option(
+    "-t",
+    "--config-type",
+    "--template",
+    default=DEFAULT_TEMPLATE,
+    show_default=True,
+    help=f"What kind of voice: {', '.join(get_args(TemplateName))}, or the path of a .json file.",
+)
+@click.option(
+    "--content-encoder",
+    metavar="NAME",
+    help="Listen with another encoder than the template's: vec768l12, vec256l9, whisper-base, ...",
+)
+def command(
+    input_dir: Path, filelist_path: Path, config_path: Path, config_type: str, content_encoder: str | None
+) -> None:
+    """Write the configuration and the lists of clips.
+
+    Two clips of each speaker are held back to judge the voice by.
+    """
+    from myna.training.prepare.configuration import write_config
+
+    summary = write_config(input_dir, filelist_path, config_path, template=config_type, content_encoder=content_encoder)
+    echo_lines("left out", summary.ignored)
+    echo_lines("note", summary.notes)
+    if summary.backup is not None:
+        click.echo(f"note: the configuration of before is kept as {summary.backup}", err=True)
+    echo_lines("svc", summary.failed)
+    where = "" if input_dir == _INPUT else f" -i {input_dir}"
+    where += "" if config_path == _CONFIG else f" -c {config_path}"
+    speakers = ", ".join(summary.config.speakers)
+    click.echo(
+        f"{config_path}: {counted(len(summary.config.speakers), 'speaker')} ({speakers}), "
+        f"{counted(summary.n_training, 'clip')} to learn from and {summary.n_validation} to judge by, "
+        f"{summary.seconds / 60:.1f} minutes in all, {len(summary.ignored) + len(summary.failed)} left out. "
+        f"Next: svc pre-hubert{where}"
+    )
+    if summary.failed:
+        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read and are left out; see above")

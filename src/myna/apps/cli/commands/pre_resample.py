@@ -1,0 +1,61 @@
+"""`svc pre-resample`: recordings to clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from myna.apps.cli.report import counted, echo_lines
+from myna.apps.flags import collect, option_flags
+from myna.apps.progress import bar
+from myna.errors import AudioError
+from myna.options import ResampleOptions
+
+DEFAULT_OUTPUT = Path("dataset/44k")
+
+
+@click.command("pre-resample")
+@click.option(
+    "-i",
+    "--input-dir",
+    type=click.Path(path_type=Path),
+    default=Path("dataset_raw"),
+    show_default=True,
+    help="Folder of the recordings: NAME/any/folder/any.wav, one folder a speaker.",
+)
+@click.option(
+    "-o",
+    "--output-dir",
+    type=click.Path(path_type=Path),
+    default=DEFAULT_OUTPUT,
+    show_default=True,
+    help="Folder of the clips.",
+)
+@click.option("-n", "--n-jobs", type=int, default=-1, show_default=True, help="Processes at a time; -1 for one a core.")
+@option_flags(ResampleOptions)
+def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> None:
+    """Make clips of recordings: mono, one sample rate, one level, no silence at the ends, not too long.
+
+    Recordings may have any format, rate and number of channels. Run again, it does only what is new or changed.
+    """
+    options = collect(ResampleOptions, chosen)
+
+    from myna.training.prepare.recordings import resample_recordings
+
+    summary = resample_recordings(input_dir, output_dir, options, n_jobs=n_jobs, progress=bar)
+    echo_lines("left out", summary.ignored)
+    echo_lines("note", summary.orphaned)
+    echo_lines("svc", summary.failed)
+    if summary.n_clips:
+        where = "" if output_dir == DEFAULT_OUTPUT else f" -i {output_dir}"
+        click.echo(
+            f"{counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes, of "
+            f"{counted(summary.n_speakers, 'speaker')} in {output_dir}, from "
+            f"{counted(summary.n_recordings, 'recording')} ({summary.n_kept} done before, {len(summary.failed)} "
+            f"failed, {len(summary.ignored)} other files left out). Next: svc pre-config{where}"
+        )
+    if summary.failed:
+        n_all = summary.n_recordings + len(summary.failed)
+        raise AudioError(f"{len(summary.failed)} of {counted(n_all, 'recording')} cannot be used; see above")

@@ -1,0 +1,161 @@
+"""The configuration of a new voice, and which clips it learns from and is judged by."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from myna.config import DEFAULT_TEMPLATE, Config
+from myna.errors import ConfigError
+from myna.training.prepare.clips import Clip, find_clips
+
+_VALIDATION_CLIPS = 2  # a speaker, as the predecessors hold back
+_CLIPS_FOR_TWO = 5  # with fewer a speaker spares one
+_CLIPS_FOR_ONE = 3  # with fewer none
+# so-vits-svc-fork knows its content encoders by this key alone.
+_FORKS_FINAL_PROJECTION = {"vec256l9": True, "vec768l12": False, "contentvec": False}
+
+
+@dataclass(frozen=True)
+class ConfigSummary:
+    """What was written; the tuples hold a line for a person each."""
+
+    config: Config
+    n_training: int
+    n_validation: int
+    seconds: float
+    backup: Path | None  # of the configuration that was there before
+    notes: tuple[str, ...]
+    ignored: tuple[str, ...]  # what is no clip
+    failed: tuple[str, ...]  # clips that cannot be read
+
+
+def write_config(
+    input_dir: Path,
+    filelist_dir: Path,
+    config_path: Path,
+    *,
+    template: str = DEFAULT_TEMPLATE,
+    content_encoder: str | None = None,
+) -> ConfigSummary:
+    """Write the configuration of a voice of the speakers in `input_dir`, and `train.txt` and `val.txt`.
+
+    The same clips give the same files. Two clips a speaker are held back for validation, fewer where there are fewer
+    than five; none is thrown away, so `test.txt` is empty.
+
+    Args:
+        input_dir: of the clips.
+        filelist_dir: of the lists.
+        config_path: of the configuration; one that is there and says otherwise is kept with `.bak` appended.
+        template: a name, or the path of a JSON file.
+        content_encoder: another than the template's.
+
+    Raises:
+        AudioError: there are no clips.
+        ConfigError: there is no such template or encoder.
+    """
+    base = Config.template(template)
+    plain = {"data": {}, "model": {}} | base.plain()
+    if content_encoder is not None:
+        _set_content_encoder(plain, content_encoder)
+    found = find_clips(input_dir)
+    speakers = sorted({clip.speaker for clip in found.clips})
+
+    training: list[Clip] = []
+    validation: list[Clip] = []
+    notes = []
+    for speaker in speakers:
+        clips = [clip for clip in found.clips if clip.speaker == speaker]
+        learned, judged = _split(clips, input_dir)
+        training += learned
+        validation += judged
+        if judged[0] in learned:
+            notes.append(f"{speaker} has too few clips to hold one back and is judged by one that it learns, too")
+    filelist_dir.mkdir(parents=True, exist_ok=True)
+    for name, listed in (("train.txt", training), ("val.txt", validation), ("test.txt", [])):
+        lines = "".join(f"{clip.path.as_posix()}\n" for clip in listed)
+        (filelist_dir / name).write_text(lines, encoding="utf-8", newline="\n")
+
+    earlier = _read_earlier(config_path)
+    plain["data"]["training_files"] = (filelist_dir / "train.txt").as_posix()
+    plain["data"]["validation_files"] = (filelist_dir / "val.txt").as_posix()
+    plain["spk"] = _number_speakers(speakers, earlier)
+    # The template's 200 stay: base weights have that many rows, and speakers who come later find room.
+    plain["model"]["n_speakers"] = max(base.model.n_speakers, len(speakers))
+    plain.pop("pitch", None)
+    config = Config.parse(plain)
+    backup = None
+    if earlier is not None and _without_pitch(earlier) == config.plain():
+        config = earlier
+    else:
+        backup = _back_up(config_path)
+        config.write(config_path)
+    return ConfigSummary(
+        config=config,
+        n_training=len(training),
+        n_validation=len(validation),
+        seconds=sum(clip.seconds for clip in found.clips),
+        backup=backup,
+        notes=tuple(notes),
+        ignored=found.ignored,
+        failed=found.failed,
+    )
+
+
+def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
+    """Make the configuration hear with the encoder `name`; the network keeps its width behind the first layer."""
+    from myna.features.content import CONTENT_ENCODERS
+
+    if name not in CONTENT_ENCODERS:
+        raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")
+    plain["model"] |= {"speech_encoder": name, "ssl_dim": CONTENT_ENCODERS[name].channels}
+    plain["data"].pop("contentvec_final_proj", None)
+    if name in _FORKS_FINAL_PROJECTION:
+        plain["data"]["contentvec_final_proj"] = _FORKS_FINAL_PROJECTION[name]
+
+
+def _split(clips: list[Clip], folder: Path) -> tuple[list[Clip], list[Clip]]:
+    """What a speaker learns and is judged by; more clips change the choice little, as their names alone decide."""
+    n_held_back = _VALIDATION_CLIPS if len(clips) >= _CLIPS_FOR_TWO else int(len(clips) >= _CLIPS_FOR_ONE)
+    shuffled = sorted(clips, key=lambda clip: hashlib.sha256(_relative(clip, folder).encode()).digest())
+    judged = sorted(shuffled[: max(n_held_back, 1)], key=lambda clip: clip.path)
+    learned = [clip for clip in clips if clip not in judged] if n_held_back else clips
+    return learned, judged
+
+
+def _relative(clip: Clip, folder: Path) -> str:
+    return clip.path.relative_to(folder).as_posix()
+
+
+def _number_speakers(speakers: list[str], earlier: Config | None) -> dict[str, int]:
+    """Sorted, from 0; where an earlier configuration numbered some of them, those keep their numbers.
+
+    A voice in training knows its speakers by number only.
+    """
+    known = earlier.speakers if earlier is not None else {}
+    if not (known.keys() <= set(speakers) and sorted(known.values()) == list(range(len(known)))):
+        known = {}
+    more = [speaker for speaker in speakers if speaker not in known]
+    return known | {speaker: number for number, speaker in enumerate(more, start=len(known))}
+
+
+def _read_earlier(config_path: Path) -> Config | None:
+    try:
+        return Config.read(config_path)
+    except ConfigError:
+        return None
+
+
+def _without_pitch(config: Config) -> dict[str, Any]:
+    return {key: value for key, value in config.plain().items() if key != "pitch"}
+
+
+def _back_up(config_path: Path) -> Path | None:
+    """Keep what a person may have edited."""
+    if not config_path.is_file():
+        return None
+    backup = config_path.with_name(config_path.name + ".bak")
+    config_path.replace(backup)
+    return backup
