@@ -71,7 +71,7 @@ class Synthesizer(nn.Module):
         self.content_projection = nn.Conv1d(model.content_channels, model.hidden_channels, kernel_size=5, padding=2)
         self.prior = PriorEncoder(model)
         self.decoder = DECODERS[model.decoder](model, data)
-        self.posterior = PosteriorEncoder(model, data.spectrogram_channels)
+        self.posterior: PosteriorEncoder | None = PosteriorEncoder(model, data.spectrogram_channels)
         self.flow = Flow(model)
         self.f0_predictor = F0Predictor(model) if model.predict_f0 else None
         self.voiced_embedding = nn.Embedding(2, model.hidden_channels)
@@ -80,6 +80,8 @@ class Synthesizer(nn.Module):
         self, batch: SynthesizerInput, segment_frames: int, generator: torch.Generator | None = None
     ) -> TrainingOutput:
         """Encode whole clips, and decode a random segment of `segment_frames` from each."""
+        if self.posterior is None:
+            raise ValueError("this synthesizer is for generating only: it has no posterior encoder")
         mask = frame_mask(batch.lengths, batch.content.shape[2])
         speaker = self._embed_speaker(batch.speaker)
         hidden = self._embed(batch.content, batch.voiced, batch.loudness) * mask
@@ -149,7 +151,8 @@ class Synthesizer(nn.Module):
         return Generated(waveform.audio, f0)
 
     def fuse(self) -> None:
-        """Make generating faster: weight norms become plain weights. The module can be trained no more."""
+        """Make it lean, for generating only: weight norms become plain weights, and the posterior encoder goes."""
+        self.posterior = None
         fuse_weight_norm(self)
 
     def _embed_speaker(self, speaker: Tensor) -> Tensor:

@@ -11,7 +11,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from myna.checkpoint import load_weights
+from myna.config import Config
 from myna.models.layers.snake import lowpass_filter
+from myna.models.synthesizer import Synthesizer
 from myna.zoo.names import NameTable, under
 
 _ATTENTION = {"query": "conv_q", "key": "conv_k", "value": "conv_v", "output": "conv_o"}
@@ -109,3 +112,24 @@ def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: tensor for name, tensor in weights.items() if not name.endswith((_UPSAMPLING_FILTER, *_LOWPASS_FILTERS))
     }
     return GENERATOR.from_field(learned)
+
+
+def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> Synthesizer:
+    """The synthesizer that `config` describes, with the field's `weights`.
+
+    Args:
+        weights: as they stand in the file.
+        config: of the same voice.
+        trainable: also ask for what only training needs. Without it the posterior encoder, which so-vits-svc's
+            compressed files lack, is left out.
+
+    Raises:
+        CheckpointError: the weights are not those of such a model; every mismatch is listed.
+    """
+    synthesizer = Synthesizer(config.model, config.data)
+    ours = generator_from_field(weights)
+    if not trainable:
+        synthesizer.posterior = None
+        ours = {name: tensor for name, tensor in ours.items() if not name.startswith("posterior.")}
+    load_weights(synthesizer, ours)
+    return synthesizer

@@ -1,0 +1,40 @@
+"""Voices of the predecessors sound as in the predecessors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from small_voices import GOLDEN, silence_draws
+
+from myna.config import Config
+from myna.zoo import sovits
+
+FOLDERS = sorted(path.parent for path in GOLDEN.glob("*/*/golden.npz"))
+TOLERANCE = 1e-4
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=[f"{path.parent.name}-{path.name}" for path in FOLDERS])
+def test_sounds_as_the_predecessor(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights = torch.load(folder / "G_3.pth", weights_only=True)["model"]
+    synthesizer = sovits.build(weights, Config.read(folder / "config.json")).eval()
+    with np.load(folder / "golden.npz") as arrays:
+        golden = {name: torch.from_numpy(arrays[name]) for name in arrays}
+    silence_draws(monkeypatch)
+    # In double precision, so that the way to dB and back gives the same amplitude.
+    loudness = 20 * torch.log10(golden["volume"].double()) if "volume" in golden else None
+    inputs = (golden["content"], golden["f0"], golden["uv"] > 0, golden["speaker"][:, 0], loudness)
+
+    given = synthesizer.generate(*inputs, noise_scale=0)
+    assert given.audio.shape == golden["audio"].shape
+    assert (given.audio - golden["audio"]).abs().max() < TOLERANCE
+    assert torch.equal(given.f0, golden["f0"])
+    if "audio_predicted_f0" in golden:
+        predicted = synthesizer.generate(*inputs, noise_scale=0, predict_f0=True)
+        assert (predicted.audio - golden["audio_predicted_f0"]).abs().max() < TOLERANCE
+    if "predicted_f0" in golden:
+        assert (predicted.f0 - golden["predicted_f0"]).abs().max() < TOLERANCE
+    synthesizer.fuse()
+    assert (synthesizer.generate(*inputs, noise_scale=0).audio - golden["audio"]).abs().max() < TOLERANCE

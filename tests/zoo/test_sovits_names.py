@@ -1,0 +1,136 @@
+"""Our names and the predecessors' are two spellings of the same tensors."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from myna.config import Config
+from myna.errors import CheckpointError
+from myna.models.synthesizer import Synthesizer
+from myna.zoo import sovits
+from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
+
+# Every tensor of the predecessors' generators and its shape, in the order of their state dicts: their own classes,
+# instantiated with their own templates.
+DUMPS: dict[str, dict[str, list[int]]] = json.loads(
+    gzip.decompress((Path(__file__).parent / "statedicts.json.gz").read_bytes())
+)
+CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "40": ("so-vits-svc-4.0v1-legacy", {}),
+    "41": ("so-vits-svc-4.1", {}),
+    "41_256": ("so-vits-svc-4.1", {"ssl_dim": 256, "gin_channels": 256, "n_speakers": 1}),
+    "41_whisper": (
+        "so-vits-svc-4.1",
+        {"ssl_dim": 1024, "gin_channels": 1024, "filter_channels": 1024, "n_speakers": 1},
+    ),
+    "41nof0": ("so-vits-svc-4.1", {"use_automatic_f0_prediction": False}),
+    "41snake": ("so-vits-svc-4.1", {"vocoder_name": "nsf-snake-hifigan"}),
+    "41tf": ("so-vits-svc-4.1", {"use_transformer_flow": True}),
+    "41tfshare": ("so-vits-svc-4.1", {"use_transformer_flow": True, "flow_share_parameter": True}),
+    "41tiny": ("so-vits-svc-4.1-tiny", {}),
+    "41vol": ("so-vits-svc-4.1", {"vol_embedding": True}),
+    "fork_mb": ("quickvc", {"type_": "mb-istft"}),
+    "fork_quickvc": ("quickvc", {}),
+    "fork_so-vits-svc-4.0v1": ("so-vits-svc-4.0v1", {}),
+    "fork_so-vits-svc-4.0v1-legacy": ("so-vits-svc-4.0v1-legacy", {}),
+}
+FIXED = (".filter", ".updown_filter")  # stored by the predecessors, not learned
+
+
+def config_of(dump: str) -> Config:
+    template, changes = CONFIGS[dump]
+    return Config.template(template).with_values(model=changes)
+
+
+def unallocated(dump: str) -> Synthesizer:
+    config = config_of(dump)
+    with torch.device("meta"):
+        return Synthesizer(config.model, config.data)
+
+
+def test_every_dump_has_a_configuration() -> None:
+    assert CONFIGS.keys() == DUMPS.keys()
+
+
+@pytest.mark.parametrize("dump", CONFIGS)
+def test_names_are_a_bijection(dump: str) -> None:
+    field = {name: torch.empty(shape, device="meta") for name, shape in DUMPS[dump].items()}
+    ours = unallocated(dump).state_dict()
+    there = sovits.generator_to_field(ours)
+    assert {name: list(tensor.shape) for name, tensor in there.items()} == DUMPS[dump]
+    back = sovits.generator_from_field(field)
+    assert {name: tensor.shape for name, tensor in back.items()} == {name: t.shape for name, t in ours.items()}
+
+
+@pytest.mark.parametrize("dump", CONFIGS)
+def test_optimizer_states_carry_over(dump: str) -> None:
+    """An optimizer counts parameters in the order of registration, each shared one once, at its first appearance."""
+    parameters = dict(unallocated(dump).named_parameters())
+    shared = any(name.startswith("flow.wn.") for name in DUMPS[dump])
+    repeated = ("flow.wn.", "flow.flows.2.enc.", "flow.flows.4.enc.", "flow.flows.6.enc.") if shared else ()
+    expected = [name for name in DUMPS[dump] if not name.endswith(FIXED) and not name.startswith(repeated)]
+    assert list(sovits.GENERATOR.to_field(parameters)) == expected
+
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+
+
+def small(name: str) -> tuple[dict[str, torch.Tensor], Config]:
+    folder = GOLDEN / name
+    return torch.load(folder / "G_3.pth", weights_only=True)["model"], Config.read(folder / "config.json")
+
+
+@pytest.mark.parametrize("name", ["4.1/nsf-snake-hifigan-vol", "4.1/tiny-shared-flow-depthwise", "fork/quickvc"])
+def test_what_is_read_is_written(name: str) -> None:
+    weights, config = small(name)
+    written = sovits.generator_to_field(sovits.build(weights, config, trainable=True).state_dict())
+    assert written.keys() == weights.keys()
+    for key, tensor in weights.items():
+        torch.testing.assert_close(written[key], tensor, rtol=0, atol=1e-6)
+
+
+def test_other_spellings_of_weight_normalisation_are_read() -> None:
+    weights, config = small("fork/so-vits-svc-4.0v1")
+    magnitude, direction = (f".{part}" for part in FIELD_SPELLING)
+    newer = {
+        f"module.{name}".replace(magnitude, f".{TORCH_SPELLING[0]}").replace(direction, f".{TORCH_SPELLING[1]}"): tensor
+        for name, tensor in weights.items()
+    }
+    fused = {}
+    for name, tensor in weights.items():
+        if name.endswith(direction):
+            norm = torch.norm_except_dim(tensor, 2, 0)
+            fused[name.removesuffix(direction) + ".weight"] = (
+                tensor * weights[name.replace(direction, magnitude)] / norm
+            )
+        elif not name.endswith(magnitude):
+            fused[name] = tensor
+    expected = sovits.build(weights, config)
+    expected.fuse()
+    for spelled in (newer, fused):
+        synthesizer = sovits.build(spelled, config)
+        synthesizer.fuse()
+        for name, tensor in synthesizer.state_dict().items():
+            torch.testing.assert_close(tensor, expected.state_dict()[name], rtol=1e-5, atol=1e-6)
+
+
+def test_compressed_files_sing_but_do_not_train() -> None:
+    weights, config = small("fork/so-vits-svc-4.0v1")
+    compressed = {name: tensor.half() for name, tensor in weights.items() if not name.startswith("enc_q.")}
+    synthesizer = sovits.build(compressed, config)
+    assert next(synthesizer.parameters()).dtype == torch.float32
+    with pytest.raises(CheckpointError, match=r"posterior|enc_q"):
+        sovits.build(compressed, config, trainable=True)
+
+
+def test_a_configuration_of_another_voice_is_refused() -> None:
+    weights, _ = small("fork/so-vits-svc-4.0v1")
+    _, config = small("fork/so-vits-svc-4.0v1-legacy")
+    with pytest.raises(CheckpointError):
+        sovits.build(weights, config)
