@@ -75,14 +75,16 @@ def info(path: Path | str) -> AudioInfo:
         return header
 
 
-def read(path: Path | str, sample_rate: int | None = None) -> tuple[Samples, int]:
+def read(path: Path | str, sample_rate: int | None = None, *, strict: bool = False) -> tuple[Samples, int]:
     """The whole file as one channel (N,), with its rate: `sample_rate`, or the file's own where none is given.
+
+    Where a file is damaged, what can be read of it is, unless `strict`.
 
     Raises:
         AudioError: the file is not there, is not sound, holds no samples, or holds NaN or infinity.
     """
     rate = sample_rate or info(path).sample_rate
-    pieces = list(_mono_pieces(Path(path), rate))
+    pieces = list(_mono_pieces(Path(path), rate, strict=strict))
     return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces)), rate
 
 

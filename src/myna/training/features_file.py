@@ -8,6 +8,7 @@ from pathlib import Path
 
 import safetensors
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from myna.config import Config
 from myna.errors import MynaError
@@ -62,7 +63,17 @@ def read_features(path: Path) -> Features:
     try:
         return Features(**load_file(path))
     except (OSError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise MynaError(f"cannot read the features {path} ({error}); make them with svc pre-hubert") from error
+        raise MynaError(_unreadable(path, error)) from error
+
+
+def read_f0(path: Path) -> Tensor:
+    """Only the pitch (T,), Hz; raises as `read_features`."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            f0: Tensor = file.get_tensor("f0")
+            return f0
+    except (OSError, safetensors.SafetensorError) as error:
+        raise MynaError(_unreadable(path, error)) from error
 
 
 def read_fingerprint(path: Path) -> Fingerprint | None:
@@ -75,3 +86,7 @@ def read_fingerprint(path: Path) -> Fingerprint | None:
             return metadata
     except (OSError, safetensors.SafetensorError):
         return None
+
+
+def _unreadable(path: Path, error: Exception) -> str:
+    return f"cannot read the features {path} ({error}); make them with svc pre-hubert"

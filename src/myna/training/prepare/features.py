@@ -1,0 +1,184 @@
+"""The features of every clip, and from them where each speaker's pitch lies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from myna.audio.io import read
+from myna.config import Config, PitchRange
+from myna.errors import AudioError, ConfigError, MynaError
+from myna.features.content import CONTENT_ENCODERS
+from myna.features.extractor import FeatureExtractor
+from myna.options import F0Method, FeatureOptions
+from myna.progress import Progress, silent
+from myna.training.features_file import features_path, fingerprint, read_f0, read_fingerprint, write_features
+from myna.training.prepare.clips import find_clips
+from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
+
+# A process loads the encoder anew, which takes as long as the features of a dozen clips.
+_CLIPS_PER_JOB = 16
+_CORES_PER_JOB = 2
+
+
+@dataclass(frozen=True)
+class FeaturesSummary:
+    """What was computed; the tuples hold a line for a person each."""
+
+    n_clips: int  # that have features now
+    n_kept: int  # of them, those that had
+    seconds: float
+    pitch: dict[str, PitchRange]
+    unvoiced: tuple[str, ...]  # clips in which no pitch was found
+    ignored: tuple[str, ...]  # what is no clip
+    failed: tuple[str, ...]  # clips without features
+
+
+def compute_features(
+    input_dir: Path,
+    config_path: Path,
+    options: FeatureOptions | None = None,
+    *,
+    n_jobs: int | None = None,
+    device: str = "cpu",
+    progress: Progress = silent,
+) -> FeaturesSummary:
+    """Write the features of every clip in `input_dir` beside it, and each speaker's pitch into the configuration.
+
+    Features that were made of the same clip in the same way are kept; interrupted work goes on.
+
+    Args:
+        n_jobs: processes at a time, each with an encoder of its own; where None, one on a GPU, and on a CPU as many
+            as keep it busy.
+
+    Raises:
+        AudioError: there are no clips. A single bad one is named in the summary.
+        ConfigError: the configuration is not of these clips, or contradicts itself.
+        MynaError: the encoder or the estimator cannot be had.
+    """
+    options = options or FeatureOptions()
+    config = Config.read(config_path)
+    _check(config, config_path)
+    found = find_clips(input_dir)
+    strangers = sorted({clip.speaker for clip in found.clips} - config.speakers.keys())
+    if strangers:
+        raise ConfigError(f"{config_path} does not know {', '.join(strangers)}; run svc pre-config again")
+
+    to_do = [
+        clip.path
+        for clip in progress(found.clips, title="comparing", unit="clips")
+        if options.force_rebuild or not _is_fresh(clip.path, config, options.f0_method)
+    ]
+    n_jobs = _choose_jobs(n_jobs, len(to_do), device)
+    compute = partial(
+        _compute_clip,
+        config_text=json.dumps(config.plain()),
+        f0_method=options.f0_method,
+        device=device,
+        n_threads=max(n_cores() // n_jobs, 1) if n_jobs > 1 else None,
+    )
+    failed = {}
+    with closing(map_unordered(compute, to_do, n_jobs)) as outcomes:
+        for outcome in progress(outcomes, title="features", total=len(to_do), unit="clips"):
+            if outcome.error is not None:
+                failed[outcome.clip] = outcome.error
+    _extractor.cache_clear()
+
+    done = [clip for clip in found.clips if clip.path not in failed]
+    f0 = {clip: read_f0(features_path(clip.path)).numpy() for clip in done}
+    pitch = {speaker: _pitch_range(f0[clip] for clip in done if clip.speaker == speaker) for speaker in config.speakers}
+    known_pitch = {speaker: measured for speaker, measured in pitch.items() if measured is not None}
+    _write_pitch(config_path, known_pitch)
+    return FeaturesSummary(
+        n_clips=len(done),
+        n_kept=len(found.clips) - len(to_do),
+        seconds=sum(clip.seconds for clip in done),
+        pitch=known_pitch,
+        unvoiced=tuple(f"no pitch is found in {clip.path}: is it a voice?" for clip in done if not f0[clip].any()),
+        ignored=found.ignored,
+        failed=(*found.failed, *sorted(failed.values())),
+    )
+
+
+def _check(config: Config, config_path: Path) -> None:
+    """Raise `ConfigError` where training would find out an hour later."""
+    encoder, channels = config.content_encoder, config.model.content_channels
+    if encoder not in CONTENT_ENCODERS:
+        raise ConfigError(f"{config_path}: no content encoder {encoder!r}; there are: {', '.join(CONTENT_ENCODERS)}")
+    if CONTENT_ENCODERS[encoder].channels != channels:
+        raise ConfigError(
+            f"{config_path}: model.ssl_dim is {channels}, and {encoder} gives {CONTENT_ENCODERS[encoder].channels}; "
+            f"svc pre-config --content-encoder {encoder} sets it"
+        )
+
+
+def _is_fresh(clip: Path, config: Config, f0_method: F0Method) -> bool:
+    made_from = read_fingerprint(features_path(clip))
+    return made_from is not None and made_from == fingerprint(clip, config, f0_method)
+
+
+def _choose_jobs(n_jobs: int | None, n_clips: int, device: str) -> int:
+    if n_jobs is not None:
+        return min(count_jobs(n_jobs), max(n_clips, 1))
+    if torch.device(device).type != "cpu":
+        return 1
+    return max(min(n_cores() // _CORES_PER_JOB, n_clips // _CLIPS_PER_JOB), 1)
+
+
+class _Outcome(NamedTuple):
+    clip: Path
+    error: str | None
+
+
+def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str, n_threads: int | None) -> _Outcome:
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
+    config = Config.parse(json.loads(config_text))
+    try:
+        extractor = _extractor(config_text, f0_method, device)
+    except MynaError as error:
+        # Some errors do not survive the way between processes; the message is what matters.
+        raise MynaError(str(error)) from None
+    try:
+        made_from = fingerprint(clip, config, f0_method)
+        features = extractor(read(clip, config.data.sample_rate, strict=True)[0])
+        if not all(torch.isfinite(tensor).all() for tensor in (features.content, features.f0, features.loudness)):
+            raise AudioError(f"the features of {clip} are not all numbers")
+        write_features(features_path(clip), features, made_from)
+        return _Outcome(clip, None)
+    except AudioError as error:
+        reason = str(error)
+    except torch.OutOfMemoryError:
+        reason = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
+    # Those of an earlier state of the clip would pass for its own.
+    features_path(clip).unlink(missing_ok=True)
+    return _Outcome(clip, reason)
+
+
+@lru_cache(maxsize=1)
+def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExtractor:
+    return FeatureExtractor(Config.parse(json.loads(config_text)), f0_method, device)
+
+
+def _pitch_range(contours: Iterable[np.ndarray]) -> PitchRange | None:
+    """Over the voiced frames of all contours; None where there are none."""
+    voiced = np.concatenate([np.empty(0, np.float32), *(f0[f0 > 0] for f0 in contours)])
+    if not len(voiced):
+        return None
+    low, median, high = (round(float(value), 2) for value in np.percentile(voiced, [5, 50, 95]))
+    return PitchRange(median_hz=median, low_hz=low, high_hz=high)
+
+
+def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
+    """Into the file as it is now: a person may have edited it while the work went on."""
+    plain = Config.read(config_path).plain()
+    plain["pitch"] = {speaker: measured.model_dump() for speaker, measured in pitch.items()}
+    Config.parse(plain).write(config_path)
