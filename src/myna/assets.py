@@ -5,7 +5,7 @@ A file is looked for
 1. in the folder that the caller names,
 2. in the folders that the environment variable `MYNA_ASSETS` names (several are separated as in `PATH`),
 3. in the cache of the Hugging Face hub (`HF_HOME`),
-4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download goes on where it stopped.
+4. on the hub itself, unless `HF_HUB_OFFLINE` is set. A download whose connection breaks goes on where it stopped.
 
 What lies in a folder of `MYNA_ASSETS` is taken as it is, since it may be a model of your own; `Asset.local` says under
 which names. What comes from the hub is pinned to a revision and must have the size and the SHA-256 that are known of
@@ -20,11 +20,12 @@ import logging
 import os
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from myna.errors import AssetError, MissingExtraError
 
@@ -245,7 +246,14 @@ def _fetch(source: Source) -> Path:
     Raises:
         AssetError: it cannot be fetched, or is not what it should be.
     """
-    from huggingface_hub import constants, hf_hub_download, try_to_load_from_cache
+    from huggingface_hub import (
+        constants,
+        get_hf_file_metadata,
+        hf_hub_download,
+        hf_hub_url,
+        try_to_load_from_cache,
+    )
+    from huggingface_hub.errors import HfHubHTTPError
 
     # Other programs follow the branch; the same file under another revision is as good, when its hash is known.
     for revision in dict.fromkeys((source.revision, "main") if source.sha256 else (source.revision,)):
@@ -258,8 +266,12 @@ def _fetch(source: Source) -> Path:
     if constants.HF_HUB_OFFLINE:
         raise AssetError(f"{source.repo}/{source.filename} is not on this machine, and HF_HUB_OFFLINE is set")
     logger.info("fetching %s", source.url)
+    where: dict[str, Any] = {"revision": source.revision, "repo_type": source.repo_type}
     try:
-        path = hf_hub_download(source.repo, source.filename, revision=source.revision, repo_type=source.repo_type)
+        # Where there is no network the download gives up after half a minute only; this asks once.
+        with suppress(HfHubHTTPError):
+            get_hf_file_metadata(hf_hub_url(source.repo, source.filename, **where))
+        path = hf_hub_download(source.repo, source.filename, **where)
     # Whatever the library raises (its own errors, those of its HTTP client, those of the disk) means the same here.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]

