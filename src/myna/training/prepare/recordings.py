@@ -98,7 +98,7 @@ def resample_recordings(
         orphaned += [
             f"{source} is gone, and its clips are still there: {folder.path / record.name}*.wav"
             for source, record in folder.records.items()
-            if not Path(source).exists()
+            if record.clips and not Path(source).exists()
         ]
     return ResampleSummary(
         n_speakers=sum(any(record.speaker == speaker for record in done) for speaker in found),
@@ -224,7 +224,8 @@ class _SpeakerFolder:
 
     def finish(self, outcome: _Outcome, options: ResampleOptions) -> None:
         """Take note of new clips, and remove the old ones that they did not replace."""
-        for clip in self._clips_there(outcome.recording) - set(outcome.clips):
+        before = self.records[outcome.recording.source.as_posix()].clips
+        for clip in set(before) - set(outcome.clips):
             (self.path / clip).unlink(missing_ok=True)
             for computed in self.path.glob(escape(clip) + ".*"):
                 computed.unlink()
