@@ -6,6 +6,7 @@ No module here imports torch, so that the command line can print its help at onc
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
 from myna.errors import ConfigError
@@ -162,6 +163,24 @@ class FeatureOptions:
 
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "how pitch is estimated", flags=("-fm",))
     force_rebuild: bool = option(False, "make anew also what is there and fits", flags=("-f/-nf",))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
+    """How a voice is trained, besides what its config.json says."""
+
+    from_scratch: bool = option(False, "begin with random weights where there is no save to go on from")
+    pretrained_dir: Path | None = option(None, "folder with G_0.pth and D_0.pth to begin with")
+    reset_optimizer: bool = option(False, "go on with a new optimizer", flags=("-r",))
+    device: str = option("auto", "cpu, cuda, cuda:1, mps, or auto: the fastest there is", flags=("-d",))
+    devices: int | None = option(None, "processes a machine, one a GPU; 1, or what torchrun or SLURM started", low=1)
+    num_nodes: int | None = option(None, "machines; 1, or what torchrun or SLURM started", low=1)
+    max_steps: int | None = option(None, "stop at this step, counted from the very first", low=1)
+    epochs: int | None = option(None, "epochs in all, instead of train.epochs", low=1)
+    batch_size: int | None = option(None, "clips a step, instead of train.batch_size", low=1)
 
     def __post_init__(self) -> None:
         check_options(self)

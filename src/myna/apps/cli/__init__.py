@@ -20,6 +20,7 @@ COMMANDS = {
     "pre-hubert": "compute content, pitch and loudness of every clip",
     "train": "train the voice",
     "infer": "sing a recording in the voice",
+    "evaluate": "measure how good conversions are",
 }
 
 

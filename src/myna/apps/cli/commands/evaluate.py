@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,18 +61,18 @@ def command(
     if not pairs:
         raise AudioError(f"no conversion has a source: {'; '.join(unpaired)}")
     evaluation = evaluate(pairs, sound_files(targets), sound_files(held_out), options, bar)
+    evaluation = replace(evaluation, failures=(*unpaired, *evaluation.failures))
 
     click.echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
     for what, reason in evaluation.not_measured.items():
         click.echo(f"{what} is not measured: {reason}", err=True)
     if json_path is not None:
-        _write_json(json_path, as_plain(evaluation) | {"unpaired": unpaired})
+        _write_json(json_path, as_plain(evaluation))
     if report is not None:
         write_page(evaluation, report, bar)
         click.echo(f"Listen and look: {report}")
-    problems = [*unpaired, *evaluation.failures]
-    if problems:
-        raise MynaError(f"{len(problems)} files were not evaluated: {'; '.join(problems)}")
+    if failures := evaluation.failures:
+        raise MynaError(f"{len(failures)} files were not evaluated: {'; '.join(failures)}")
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

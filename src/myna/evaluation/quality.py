@@ -1,0 +1,63 @@
+"""How clean a recording sounds: DNSMOS, a network that predicts listeners' ratings of speech (1 to 5).
+
+Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. The network lies in
+the package speechmos, whose Python part is not needed.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.errors import MissingExtraError
+from myna.evaluation.packages import package_folder
+from myna.evaluation.recording import SAMPLE_RATE
+
+_WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # what the network hears at a time
+
+# Raw output -> rating, a parabola each, fitted by the authors to their listening tests; highest power first.
+_RATINGS = {
+    "dnsmos_sig": (-0.08397278, 1.22083953, 0.0052439),
+    "dnsmos_bak": (-0.13166888, 1.60915514, -0.39604546),
+    "dnsmos_ovr": (-0.06766283, 1.11546468, 0.04602535),
+}
+
+
+@lru_cache(maxsize=1)
+def load_dnsmos() -> Any:
+    """The network as an onnxruntime session.
+
+    Raises:
+        MissingExtraError: speechmos is not installed.
+    """
+    folder = package_folder("speechmos")
+    if folder is None:
+        raise MissingExtraError("it", "eval")
+    import onnxruntime
+
+    settings = onnxruntime.SessionOptions()
+    # One thread: the network is small, and the recordings of a batch keep the machine busy.
+    settings.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        folder / "dnsmos_models" / "sig_bak_ovr.onnx", settings, providers=["CPUExecutionProvider"]
+    )
+
+
+def rate(session: Any, audio: NDArray[np.float32]) -> dict[str, float]:
+    """Ratings of the voice, the background and the whole, the mean over windows of 9 s, one every second.
+
+    Args:
+        audio: (N,) at 16 kHz; shorter ones are repeated until they fill a window, as the authors do.
+    """
+    while len(audio) < _WINDOW_SAMPLES:
+        audio = np.concatenate([audio, audio])
+    starts = range(0, len(audio) - _WINDOW_SAMPLES + 1, SAMPLE_RATE)
+    windows = (audio[np.newaxis, start : start + _WINDOW_SAMPLES] for start in starts)
+    raw = np.array([session.run(None, {"input_1": window.astype(np.float32)})[0][0] for window in windows])
+    return {
+        name: float(np.polyval(parabola, column).mean())
+        for (name, parabola), column in zip(_RATINGS.items(), raw.T, strict=True)
+    }

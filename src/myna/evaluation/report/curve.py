@@ -1,0 +1,106 @@
+"""Pitch contours as a drawing in SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.evaluation.contours import CLOSE_CENTS, cents_between
+
+_WIDTH, _HEIGHT = 1000, 100  # of the drawing's own grid; the page stretches it
+_MOST_POINTS = 4000
+_NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_LEAST_SEMITONES = 8
+
+
+@dataclass(frozen=True)
+class PitchPlot:
+    """The drawing, and the notes of its lines as (name, place from the top in percent)."""
+
+    svg: str
+    notes: tuple[tuple[str, float], ...]
+
+
+def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floating], transpose: float) -> PitchPlot:
+    """The source's pitch as it should sound, `transpose` semitones up, and the conversion's over it.
+
+    Below, a strip shows where they differ: more than 50 cents apart, or voiced in one only.
+    """
+    n_frames = min(len(source_f0), len(converted_f0))
+    wanted, converted = source_f0[:n_frames] * 2 ** (transpose / 12), converted_f0[:n_frames]
+    voiced = np.concatenate([wanted[wanted > 0], converted[converted > 0]])
+    low, high = _range(voiced)
+
+    def draw(f0: NDArray[np.floating], kind: str) -> str:
+        height = _HEIGHT * (high - _semitones(f0)) / (high - low)
+        return f'<path class="{kind}" d="{_path(height, f0 > 0)}"/>'
+
+    notes = tuple((_name(note), 100 * (high - note) / (high - low)) for note in _lines(low, high))
+    lines = "".join(f'<path class="line" d="M0 {place:.2f}H{_WIDTH}"/>' for _, place in notes)
+    off = np.abs(cents_between(wanted, converted)) > CLOSE_CENTS
+    one_only = (wanted > 0) != (converted > 0)
+    svg = (
+        f'<svg class="pitch" viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="pitch of source and conversion">{lines}'
+        f"{draw(wanted, 'wanted')}{draw(converted, 'converted')}</svg>"
+        f'<svg class="strip" viewBox="0 0 {_WIDTH} 1" preserveAspectRatio="none" role="img" '
+        f'aria-label="where they differ">{_bars(one_only, "one-only")}{_bars(off, "off")}</svg>'
+    )
+    return PitchPlot(svg, tuple((escape(name), place) for name, place in notes))
+
+
+def _semitones(f0: NDArray[np.floating]) -> NDArray[np.floating]:
+    """MIDI numbers: 69 is A4, 440 Hz."""
+    return np.asarray(69 + 12 * np.log2(np.where(f0 > 0, f0, 440.0) / 440.0))
+
+
+def _range(voiced: NDArray[np.floating]) -> tuple[float, float]:
+    """What of the scale is shown: all but the outermost slips, at least `_LEAST_SEMITONES`."""
+    if not len(voiced):
+        return 57.0, 57.0 + _LEAST_SEMITONES
+    low, high = np.percentile(_semitones(voiced), (0.5, 99.5))
+    spare = max(1.0, (_LEAST_SEMITONES - (high - low)) / 2)
+    return math.floor(low - spare), math.ceil(high + spare)
+
+
+def _lines(low: float, high: float) -> Iterator[int]:
+    """Three to six notes to draw a line at."""
+    step = next(step for step in (2, 3, 4, 6, 12, 24, 48) if (high - low) / step <= 6)
+    yield from range(math.ceil(low / step) * step, math.floor(high) + 1, step)
+
+
+def _name(note: int) -> str:
+    return f"{_NOTES[note % 12]}{note // 12 - 1}"
+
+
+def _path(height: NDArray[np.floating], drawn: NDArray[np.bool_]) -> str:
+    """A line through the frames that are drawn, with gaps where they are not."""
+    stride = -(-len(height) // _MOST_POINTS) or 1
+    parts = []
+    for start, end in _runs(drawn):
+        # The last frame of a run is drawn whatever the stride, so that a short note does not vanish.
+        points = [*range(start, end, stride), end - 1]
+        parts.append("M" + "L".join(f"{_x(point + 0.5, len(height))} {height[point]:.2f}" for point in points))
+    return "".join(parts)
+
+
+def _bars(marked: NDArray[np.bool_], kind: str) -> str:
+    path = "".join(
+        f"M{_x(start, len(marked))} 0H{_x(end, len(marked))}V1H{_x(start, len(marked))}" for start, end in _runs(marked)
+    )
+    return f'<path class="{kind}" d="{path}"/>'
+
+
+def _x(frame: float, n_frames: int) -> str:
+    return f"{_WIDTH * frame / n_frames:.2f}"
+
+
+def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    """First and end of each stretch that is marked."""
+    edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0))
+    yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

@@ -1,0 +1,214 @@
+"""One HTML page with everything in it: numbers, players, pitch and spectrograms. It asks nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Iterator
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+from numpy.typing import NDArray
+
+from myna.audio.io import read
+from myna.audio.spectrogram import hz_to_mel
+from myna.errors import AudioError
+from myna.evaluation.evaluate import Evaluation, FileEvaluation
+from myna.evaluation.report.curve import pitch_plot
+from myna.evaluation.report.image import HIGH_HZ, LOW_HZ, spectrogram_png
+from myna.evaluation.scores import MEASURES, Bounded, Measure
+from myna.progress import Progress, silent
+
+# One rate for both, so that the spectrograms have one scale; mp3 knows it, and every browser plays mp3.
+_SAMPLE_RATE = 44100
+_FREQUENCIES_HZ = {200: "200", 1000: "1 k", 3000: "3 k", 8000: "8 k"}
+_TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
+
+# The page can load nothing, even if a file's name tried to make it.
+_POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+_LEGEND = """<p class="legend">
+<span><svg><circle class="source" cx="8" cy="8" r="5"/></svg>the unconverted sources</span>
+<span><svg><rect class="target" x="6" width="4" height="16" rx="1"/></svg>the target's own recordings</span>
+<span><svg><circle class="mean" cx="8" cy="8" r="6"/></svg>the conversions together</span>
+<span><svg><circle class="file" cx="8" cy="8" r="4"/></svg>each conversion</span>
+<span>further to the right is better</span></p>"""
+
+_PLOT_LEGEND = """<p class="legend">
+<span><i class="swatch" style="background:var(--wanted)"></i>pitch of the source, shifted as the conversion is</span>
+<span><i class="swatch" style="background:var(--accent)"></i>pitch of the conversion; below: more than 50 cents
+off</span>
+<span><i class="swatch" style="background:var(--one-only)"></i>below: voiced in one only</span>
+<span>click into a plot to move both players there</span></p>"""
+
+
+def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) -> None:
+    """Write the page; it appears under its name when it is whole.
+
+    Raises:
+        AudioError: the page cannot be written, or a recording has gone since it was evaluated.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8") as page:
+            page.writelines(_head(evaluation))
+            for number, file in enumerate(progress(evaluation.files, title="report", unit="files")):
+                page.writelines(_take(number, file))
+            page.write(f"<script>\n{_resource('page.js')}</script>\n</html>\n")
+        temporary.replace(path)
+    except OSError as error:
+        raise AudioError(f"cannot write {path}: {error.strerror}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _head(evaluation: Evaluation) -> Iterator[str]:
+    seconds = sum(file.seconds for file in evaluation.files)
+    yield '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    yield f"<title>Evaluation of {len(evaluation.files)} conversions</title>\n"
+    yield f"<style>\n{_resource('page.css')}</style>\n"
+    yield "<h1>How good the conversions are</h1>\n"
+    yield f'<p class="faint">{len(evaluation.files)} conversions, {seconds:.0f} s; '
+    yield f"{len(evaluation.target_scores)} recordings of the target's own</p>\n"
+    notes = [f"{what} is not measured: {reason}" for what, reason in evaluation.not_measured.items()]
+    if notes or evaluation.failures:
+        lines = [*notes, *(f"not evaluated: {line}" for line in evaluation.failures)]
+        yield f'<div class="notes">{"".join(f"<p>{escape(line)}</p>" for line in lines)}</div>\n'
+    yield from _summary(evaluation)
+    yield from _files(evaluation)
+    yield f"<h3>Each conversion</h3>\n{_PLOT_LEGEND}\n"
+
+
+def _summary(evaluation: Evaluation) -> Iterator[str]:
+    yield '<h3>All together</h3>\n<div class="wide"><table>\n<tr><th><th>'
+    yield "<th>source<th>converted<th>target\n"
+    for key, value in evaluation.summary.items():
+        measure = MEASURES[key]
+        marks = _marks(measure, value, [(file.pair.converted.name, file.scores.get(key)) for file in evaluation.files])
+        yield f'<tr><td>{escape(measure.title)}<td class="range">{marks}'
+        yield f"<td>{measure.text(value.source)}<td><strong>{measure.text(value.converted)}</strong>"
+        yield f"<td>{measure.text(value.target)}\n"
+    yield f"</table></div>\n{_LEGEND}\n"
+
+
+def _marks(measure: Measure, value: Bounded, singles: list[tuple[str, float | None]]) -> str:
+    """Each conversion, all together and the bounds on one line, better to the right."""
+    named = [(name, number) for name, number in singles if number is not None]
+    numbers = [number for _, number in named]
+    numbers += [number for number in (value.converted, value.source, value.target) if number is not None]
+    low, high = min(numbers), max(numbers)
+
+    def place(number: float) -> str:
+        share = (number - low) / (high - low) if high > low else 0.5
+        return f"{2 + 96 * (share if measure.better == 'higher' else 1 - share):.2f}%"
+
+    def dot(number: float, kind: str, radius: float, title: str) -> str:
+        title = f"<title>{escape(title)}: {measure.text(number)}</title>"
+        return f'<circle class="{kind}" cx="{place(number)}" cy="50%" r="{radius:g}">{title}</circle>'
+
+    marks = [dot(number, "file", 4, name) for name, number in named]
+    if value.target is not None:
+        marks.append(
+            f'<svg x="{place(value.target)}" width="1" height="100%"><rect class="target" x="-2" y="2" width="4" '
+            f'height="85%" rx="1"><title>target: {measure.text(value.target)}</title></rect></svg>'
+        )
+    if value.source is not None:
+        marks.append(dot(value.source, "source", 5, "source"))
+    marks.append(dot(value.converted, "mean", 6, "converted"))
+    return f'<svg><line class="track" x1="0" x2="100%" y1="50%" y2="50%"/>{"".join(marks)}</svg>'
+
+
+def _files(evaluation: Evaluation) -> Iterator[str]:
+    keys = list(evaluation.summary)
+    headings = ["file", "seconds", "shift", *(MEASURES[key].short for key in keys)]
+    yield '<h3>File by file</h3>\n<div class="wide"><table class="sortable">\n<thead><tr>'
+    yield "".join(f"<th><button>{escape(heading)}</button>" for heading in headings) + "\n<tbody>\n"
+    for number, file in enumerate(evaluation.files):
+        name = escape(file.pair.converted.name)
+        yield f'<tr><td data-value="{name}"><a href="#take-{number}">{name}</a>'
+        yield f'<td data-value="{file.seconds}">{file.seconds:.1f}<td data-value="{file.transpose}">{file.transpose:+g}'
+        for key in keys:
+            value = file.scores.get(key)
+            yield f'<td data-value="{"" if value is None else value}">{MEASURES[key].text(value)}'
+        yield "\n"
+    yield "</table></div>\n"
+
+
+def _take(number: int, file: FileEvaluation) -> Iterator[str]:
+    """One conversion beside its source."""
+    sounds = {
+        "source": read(file.pair.source, _SAMPLE_RATE)[0],
+        "conversion": read(file.pair.converted, _SAMPLE_RATE)[0],
+    }
+    paths = {"source": file.pair.source, "conversion": file.pair.converted}
+    # What both last: so that both spectrograms and both contours lie on one axis.
+    n_samples = min(map(len, sounds.values()))
+    sounds = {name: audio[:n_samples] for name, audio in sounds.items()}
+    seconds = n_samples / _SAMPLE_RATE
+    yield f'<article id="take-{number}" data-seconds="{seconds:.4f}">\n<h2>{escape(file.pair.converted.name)}</h2>\n'
+    shown = [f"{MEASURES[key].title} <b>{MEASURES[key].text(value)}</b>" for key, value in file.scores.items()]
+    shown.append(f"shift <b>{file.transpose:+g} semitones</b>")
+    yield f'<div class="scores">{"".join(f"<span>{one}</span>" for one in shown)}</div>\n<div class="players">\n'
+    for name, audio in sounds.items():
+        yield f"<label>{name}: {escape(paths[name].name)}"
+        yield f'<audio controls preload="metadata" src="{_data("audio/mpeg", _mp3(audio))}"></audio></label>\n'
+    yield '</div>\n<div class="plots">\n'
+    plot = pitch_plot(file.source_f0, file.converted_f0, file.transpose)
+    # The strip below the contours takes the last 14 of the plot's 190 pixels.
+    yield _axis([(name, f"top:calc((100% - 14px) * {place / 100:.4f})") for name, place in plot.notes])
+    yield f'<div class="plot">{plot.svg}</div>\n'
+    for name, audio in sounds.items():
+        yield _axis([(text, f"top:{_band_place(hz):.2f}%") for hz, text in _FREQUENCIES_HZ.items()])
+        picture = _data("image/png", spectrogram_png(audio, _SAMPLE_RATE))
+        yield f'<div class="plot spectrum"><img alt="spectrogram of the {name}" src="{picture}">'
+        yield f'<span class="name">{name}</span></div>\n'
+    yield "<div></div>"
+    yield _axis([(text, f"left:{100 * time / seconds:.2f}%") for time, text in _times(seconds)], "axis times")
+    yield "</div>\n"
+    if file.source_text is not None and file.converted_text is not None:
+        yield '<div class="texts">'
+        for text in (file.source_text, file.converted_text):
+            yield f'<p><span class="faint">heard:</span> {escape(text) or "nothing"}</p>'
+        yield "</div>\n"
+    yield "</article>\n"
+
+
+def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
+    """Labels as (text, style that places it)."""
+    spans = (f'<span style="{place}">{text}</span>' for text, place in labels)
+    return f'<div class="{kind}">{"".join(spans)}</div>'
+
+
+def _times(seconds: float) -> Iterator[tuple[float, str]]:
+    step = next((step for step in _TIME_STEPS if seconds / step <= 10), _TIME_STEPS[-1])
+    for count in range(int(seconds / step) + 1):
+        time = count * step
+        yield time, f"{int(time // 60)}:{time % 60:02g}" if seconds > 60 else f"{time:g} s"
+
+
+def _band_place(hz: float) -> float:
+    """Where a frequency lies in a spectrogram, in percent from the top."""
+    low, here, high = map(float, hz_to_mel(torch.tensor([LOW_HZ, hz, HIGH_HZ], dtype=torch.float64)))
+    return 100 * (high - here) / (high - low)
+
+
+def _mp3(audio: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(audio, -1, 1), _SAMPLE_RATE, format="MP3")
+    return buffer.getvalue()
+
+
+def _data(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _resource(name: str) -> str:
+    return (files("myna.evaluation.report") / name).read_text("utf-8")

@@ -1,0 +1,65 @@
+"""The evaluation as text for a terminal, and as plain values for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from myna.evaluation.evaluate import Evaluation, FileEvaluation
+from myna.evaluation.scores import MEASURES
+
+
+def summary_table(evaluation: Evaluation) -> str:
+    """All files in one table: each measure between its two bounds."""
+    rows = [["", "source", "converted", "target", "better"]]
+    for key, value in evaluation.summary.items():
+        measure = MEASURES[key]
+        shown = (measure.text(number) for number in (value.source, value.converted, value.target))
+        rows.append([measure.title, *shown, measure.better])
+    return _columns(rows)
+
+
+def file_table(evaluation: Evaluation) -> str:
+    """One line a file."""
+    keys = list(evaluation.summary)
+    rows = [("file", "seconds", "shift", *(MEASURES[key].short for key in keys))]
+    for file in evaluation.files:
+        shown = (MEASURES[key].text(file.scores.get(key)) for key in keys)
+        rows.append((file.pair.converted.name, f"{file.seconds:.1f}", f"{file.transpose:+g}", *shown))
+    return _columns(rows)
+
+
+def as_plain(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation as JSON holds it; shares are between 0 and 1, a measure without meaning is absent."""
+    return {
+        "summary": {
+            key: {"converted": value.converted, "source": value.source, "target": value.target}
+            for key, value in evaluation.summary.items()
+        },
+        "files": [_plain_file(file) for file in evaluation.files],
+        "target": {str(path): scores for path, scores in evaluation.target_scores.items()},
+        "not_measured": evaluation.not_measured,
+        "failures": list(evaluation.failures),
+    }
+
+
+def _plain_file(file: FileEvaluation) -> dict[str, Any]:
+    return {
+        "converted": str(file.pair.converted),
+        "source": str(file.pair.source),
+        "seconds": file.seconds,
+        "transpose": file.transpose,
+        "scores": file.scores,
+        "source_scores": file.source_scores,
+        "source_text": file.source_text,
+        "converted_text": file.converted_text,
+    }
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need, the first to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(padded))
+        for padded in (list(zip(row, widths, strict=True)) for row in rows)
+    )

@@ -1,0 +1,63 @@
+"""What is measured: the one list of measures, from which tables, JSON and pages are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Scores = dict[str, float]  # by the key of a measure; absent where it has no meaning
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number about a conversion."""
+
+    title: str
+    short: str  # for a narrow column
+    better: Literal["higher", "lower"]
+    unit: Literal["", "%", "cents"] = ""
+    digits: int = 3
+    # The value of a recording compared with itself. None for what is measured on one recording, without a source:
+    # there the target's own recordings have a value too.
+    of_itself: float | None = None
+
+    def text(self, value: float | None) -> str:
+        """`value` for a person, with its unit."""
+        if value is None:
+            return "-"
+        shown = f"{value * (100 if self.unit == '%' else 1):.{self.digits}f}"
+        return f"{shown} {self.unit}".rstrip()
+
+
+MEASURES = {
+    "speaker_similarity": Measure("speaker similarity", "similar", "higher"),
+    "f0_correlation": Measure("pitch correlation", "f0 corr", "higher", of_itself=1.0),
+    "f0_rmse_cents": Measure("pitch error, rms", "f0 rms", "lower", "cents", 1, of_itself=0.0),
+    "f0_close": Measure("voiced frames within 50 cents", "in 50 c", "higher", "%", 1, of_itself=1.0),
+    "voicing_error": Measure("frames voiced in one only", "voicing", "lower", "%", 1, of_itself=0.0),
+    "loudness_correlation": Measure("loudness correlation", "loudness", "higher", of_itself=1.0),
+    "character_error_rate": Measure("character error rate", "CER", "lower", of_itself=0.0),
+    "dnsmos_sig": Measure("DNSMOS voice", "SIG", "higher", digits=2),
+    "dnsmos_bak": Measure("DNSMOS background", "BAK", "higher", digits=2),
+    "dnsmos_ovr": Measure("DNSMOS overall", "OVRL", "higher", digits=2),
+}
+
+
+def mean_scores(many: Iterable[Mapping[str, float]]) -> Scores:
+    """The mean of each measure over those that have it."""
+    columns: dict[str, list[float]] = {key: [] for key in MEASURES}
+    for scores in many:
+        for key, value in scores.items():
+            columns[key].append(value)
+    return {key: math.fsum(column) / len(column) for key, column in columns.items() if column}
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """A measure of the conversions between what it can be at worst and at best."""
+
+    converted: float
+    source: float | None  # of the unconverted sources
+    target: float | None  # of the target's own recordings
