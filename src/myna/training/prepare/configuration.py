@@ -15,7 +15,7 @@ _VALIDATION_CLIPS = 2  # a speaker, as the predecessors hold back
 _CLIPS_FOR_TWO = 5  # with fewer a speaker spares one
 _CLIPS_FOR_ONE = 3  # with fewer none
 # so-vits-svc-fork knows its content encoders by this key alone.
-_FORKS_FINAL_PROJECTION = {"vec256l9": True, "vec768l12": False, "contentvec": False}
+_FORKS_FINAL_PROJECTION = {"vec256l9": True, "vec768l12": False}
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,8 @@ def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
 
     if name not in CONTENT_ENCODERS:
         raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")
+    if name == "contentvec":  # so-vits-svc knows it by layer and size only
+        name = "vec768l12"
     plain["model"] |= {"speech_encoder": name, "ssl_dim": CONTENT_ENCODERS[name].channels}
     plain["data"].pop("contentvec_final_proj", None)
     if name in _FORKS_FINAL_PROJECTION:

@@ -78,4 +78,4 @@ def command(
         f"Next: svc pre-hubert{where}"
     )
     if summary.failed:
-        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read and are left out; see above")
+        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see above")

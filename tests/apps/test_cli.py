@@ -1,0 +1,87 @@
+"""`svc` answers at once, and says what is wrong in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import click
+import pytest
+
+from myna.apps.cli import COMMANDS, main, svc
+
+HEAVY = ("torch", "transformers", "scipy", "onnxruntime", "tensorboard", "lightning_fabric", "soundfile", "av")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "myna", *arguments], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_is_there_and_says_what_it_takes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([name, "--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"Usage: svc {name}")
+    command = svc.get_command(click.Context(svc), name)
+    assert command is not None
+    for parameter in command.params:
+        assert isinstance(parameter, click.Argument) or parameter.help, f"{name} {parameter.name} explains nothing"
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """It answers in under half a second, of which loading torch alone would take two."""
+    script = f"""
+import contextlib, io, sys
+from myna.apps.cli import COMMANDS, main
+for arguments in (["--help"], *([name, "--help"] for name in COMMANDS)):
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        main(list(arguments))
+    found = set({HEAVY}) & set(sys.modules)
+    if found:
+        sys.exit(f"{{arguments}} loads {{found}}")
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_python_m_myna_is_svc() -> None:
+    done = run("--help")
+    assert done.returncode == 0
+    assert "Usage: svc" in done.stdout
+    assert [name for name in COMMANDS if name not in done.stdout] == []
+
+
+def test_an_error_is_one_line_and_exit_code_1() -> None:
+    done = run("pre-resample", "-i", "nowhere at all")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (
+        done.stderr.splitlines()
+        == [
+            "svc: there are no recordings in nowhere at all; "
+            "put recordings into nowhere at all/NAME/any.wav, one folder a person"
+        ]
+        or sys.platform == "win32"
+    )
+
+
+def test_a_mistyped_command_is_answered_with_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["pre-resampel"])
+    assert left.value.code == 2
+    assert "no command 'pre-resampel'; did you mean 'pre-resample'?" in capsys.readouterr().err
+
+
+def test_a_mistyped_option_is_answered_with_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["pre-config", "--filelist-pat", "lists"])
+    assert left.value.code == 2
+    assert "--filelist-path" in capsys.readouterr().err
+
+
+def test_the_reason_behind_an_error_is_shown_when_asked_for() -> None:
+    done = run("-v", "pre-config", "-i", "nowhere")
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "Traceback" not in run("pre-config", "-i", "nowhere").stderr

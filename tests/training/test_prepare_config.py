@@ -1,0 +1,172 @@
+"""The configuration and the lists of clips: the same clips give the same files, and no clip is thrown away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from myna.config import Config, PitchRange
+from myna.errors import AudioError, ConfigError
+from myna.training.prepare.configuration import ConfigSummary, write_config
+
+RATE = 8000
+CONFIG = Path("configs/44k/config.json")
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def add_clips(speaker: str, *names: str, seconds: float = 0.5) -> None:
+    folder = Path("dataset/44k") / speaker
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        soundfile.write(folder / name, np.full(round(seconds * RATE), 0.1), RATE)
+
+
+def numbered(n: int) -> list[str]:
+    return [f"{i:03d}.wav" for i in range(n)]
+
+
+def write(**choices: str) -> ConfigSummary:
+    return write_config(Path("dataset/44k"), Path("filelists/44k"), CONFIG, **choices)
+
+
+def listed(name: str) -> list[str]:
+    return Path("filelists/44k", name).read_bytes().decode("utf-8").splitlines()
+
+
+def test_every_clip_is_learned_but_two_of_each_speaker_which_judge() -> None:
+    add_clips("zoë", *numbered(6))
+    add_clips("안나", *numbered(9))
+    add_clips("Boris", *numbered(5))
+    summary = write()
+    train, val = listed("train.txt"), listed("val.txt")
+    assert (summary.n_training, summary.n_validation) == (len(train), len(val)) == (14, 6)
+    assert sorted(train + val) == sorted(path.as_posix() for path in Path("dataset/44k").rglob("*.wav"))
+    assert [sum(f"/{speaker}/" in line for line in val) for speaker in ("zoë", "안나", "Boris")] == [2, 2, 2]
+    assert listed("test.txt") == []
+    config = Config.read(CONFIG)
+    assert config.speakers == {"Boris": 0, "zoë": 1, "안나": 2}
+    assert (config.data.training_files, config.data.validation_files) == (
+        "filelists/44k/train.txt",
+        "filelists/44k/val.txt",
+    )
+    assert summary.seconds == pytest.approx(10)
+
+
+def test_the_same_clips_give_the_same_files_and_one_more_moves_no_other() -> None:
+    add_clips("anna", *numbered(30))
+    write()
+    before = {path: path.read_bytes() for path in (CONFIG, *Path("filelists/44k").iterdir())}
+    assert write().backup is None
+    assert {path: path.read_bytes() for path in before} == before
+    val = set(listed("val.txt"))
+    add_clips("anna", "new.wav")
+    write()
+    assert len(val & set(listed("val.txt"))) >= 1
+
+
+@pytest.mark.parametrize(("n_clips", "n_train", "n_val"), [(1, 1, 1), (2, 2, 1), (3, 2, 1), (4, 3, 1), (5, 3, 2)])
+def test_few_clips_are_enough(n_clips: int, n_train: int, n_val: int) -> None:
+    """The predecessor wants five."""
+    add_clips("anna", *numbered(n_clips))
+    summary = write()
+    assert (summary.n_training, summary.n_validation) == (n_train, n_val)
+    shared = set(listed("train.txt")) & set(listed("val.txt"))
+    assert bool(shared) == bool(summary.notes) == (n_clips < 3)
+
+
+def test_what_is_no_clip_is_named_and_left_out() -> None:
+    add_clips("anna", *numbered(5))
+    add_clips("anna", "short.wav", seconds=0.29)
+    add_clips("anna", "enough.wav", seconds=0.31)
+    add_clips("empty")
+    Path("dataset/44k/.DS_Store").touch()
+    Path("dataset/44k/stray.txt").touch()
+    Path("dataset/44k/anna/text.wav").write_text("words, words, words")
+    Path("dataset/44k/anna/000.wav.features.safetensors").touch()
+    summary = write()
+    assert summary.n_training + summary.n_validation == 6
+    ignored = "\n".join(summary.ignored)
+    assert "short.wav is too short: 0.29 s" in ignored
+    assert "empty holds no .wav file" in ignored
+    assert "stray.txt lies beside" in ignored
+    assert [line for line in summary.failed if "text.wav is text, not sound" in line]
+    assert list(Config.read(CONFIG).speakers) == ["anna"]
+
+
+def test_without_clips_the_way_out_is_told() -> None:
+    with pytest.raises(AudioError, match="no clips in dataset/44k/NAME/; svc pre-resample makes them"):
+        write()
+    assert not CONFIG.exists()
+
+
+def test_what_a_person_edited_is_kept_beside() -> None:
+    add_clips("anna", *numbered(5))
+    write()
+    edited = CONFIG.read_text(encoding="utf-8").replace('"epochs": 10000', '"epochs": 77')
+    CONFIG.write_text(edited, encoding="utf-8")
+    summary = write()
+    assert summary.backup == CONFIG.with_name("config.json.bak")
+    assert summary.backup.read_text(encoding="utf-8") == edited
+    assert Config.read(CONFIG).train.epochs == 10000
+    CONFIG.write_text("{ a slip of the pen", encoding="utf-8")
+    assert write().backup.read_text(encoding="utf-8") == "{ a slip of the pen"
+
+
+def test_the_pitch_that_pre_hubert_found_stays_where_nothing_else_changed() -> None:
+    add_clips("anna", *numbered(5))
+    write()
+    pitch = PitchRange(median_hz=220, low_hz=150, high_hz=300)
+    Config.read(CONFIG).with_values(pitch={"anna": pitch.model_dump()}).write(CONFIG)
+    summary = write()
+    assert summary.backup is None
+    assert summary.config.pitch == Config.read(CONFIG).pitch == {"anna": pitch}
+
+
+def test_speakers_keep_their_numbers_when_one_joins() -> None:
+    """A voice in training knows its speakers by number."""
+    add_clips("mia", *numbered(3))
+    add_clips("noah", *numbered(3))
+    write()
+    add_clips("anna", *numbered(3))
+    write()
+    assert Config.read(CONFIG).speakers == {"mia": 0, "noah": 1, "anna": 2}
+
+
+@pytest.mark.parametrize("template", ["so-vits-svc-4.0v1", "so-vits-svc-4.1"])
+def test_rows_for_speakers_are_those_of_the_base_weights(template: str) -> None:
+    add_clips("anna", *numbered(3))
+    assert write(template=template).config.model.n_speakers == 200
+
+
+def test_a_template_is_also_a_file_and_another_voices_speakers_do_not_come_along() -> None:
+    add_clips("anna", *numbered(3))
+    add_clips("boris", *numbered(3))
+    Config.parse({"model": {"n_speakers": 1}, "spk": {"mia": 0}, "pitch": {}}).write("mine.json")
+    config = write(template="mine.json").config
+    assert (config.speakers, config.model.n_speakers) == ({"anna": 0, "boris": 1}, 2)
+    with pytest.raises(ConfigError, match=r"no template 'other\.json'; there are: so-vits-svc-4\.0v1"):
+        write(template="other.json")
+
+
+@pytest.mark.parametrize("template", ["so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "quickvc"])
+@pytest.mark.parametrize(("encoder", "channels"), [("whisper-base", 512), ("vec256l9", 256), ("vec768l12", 768)])
+def test_any_template_listens_with_any_encoder(template: str, encoder: str, channels: int) -> None:
+    add_clips("anna", *numbered(3))
+    config = write(template=template, content_encoder=encoder).config
+    assert (config.content_encoder, config.model.content_channels) == (encoder, channels)
+    assert config.content_expansion == Config.template(template).content_expansion
+    # What so-vits-svc-fork would listen with.
+    assert config.data.contentvec_final_proj == {"vec256l9": True, "vec768l12": False}.get(encoder)
+
+
+def test_an_unknown_encoder_is_answered_with_those_there_are() -> None:
+    add_clips("anna", *numbered(3))
+    with pytest.raises(ConfigError, match="no content encoder 'hubert'; there are: vec768l12, "):
+        write(content_encoder="hubert")
