@@ -26,11 +26,17 @@ class Judgement(NamedTuple):
 
 
 class Discriminators(nn.Module):
-    """All judges of a training: one for the waveform as it is, one for each period."""
+    """All judges of a training: one for the waveform as it is, one for each period.
 
-    def __init__(self) -> None:
+    Args:
+        width: channels of the widest layers, a multiple of 256; the field's have 1024.
+    """
+
+    def __init__(self, width: int = 1024) -> None:
         super().__init__()
-        self.judges = nn.ModuleList([ScaleDiscriminator(), *(PeriodDiscriminator(period) for period in PERIODS)])
+        self.judges = nn.ModuleList(
+            [ScaleDiscriminator(width), *(PeriodDiscriminator(period, width) for period in PERIODS)]
+        )
 
     def forward(self, audio: Tensor) -> list[Judgement]:
         """Judge signals (B, 1, N)."""
@@ -40,19 +46,16 @@ class Discriminators(nn.Module):
 class ScaleDiscriminator(nn.Module):
     """Judge the waveform with strided grouped convolutions over time."""
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(
-            [
-                weight_norm(nn.Conv1d(1, 16, 15, padding=7)),
-                weight_norm(nn.Conv1d(16, 64, 41, stride=4, groups=4, padding=20)),
-                weight_norm(nn.Conv1d(64, 256, 41, stride=4, groups=16, padding=20)),
-                weight_norm(nn.Conv1d(256, 1024, 41, stride=4, groups=64, padding=20)),
-                weight_norm(nn.Conv1d(1024, 1024, 41, stride=4, groups=256, padding=20)),
-                weight_norm(nn.Conv1d(1024, 1024, 5, padding=2)),
-            ]
-        )
-        self.output_conv = weight_norm(nn.Conv1d(1024, 1, 3, padding=1))
+        channels = (1, width // 64, width // 16, width // 4, width, width)
+        shapes = (15, 1, 1), (41, 4, 4), (41, 4, 16), (41, 4, 64), (41, 4, 256)  # kernel size, stride, groups
+        grouped = [
+            weight_norm(nn.Conv1d(narrow, wide, size, stride, padding=size // 2, groups=groups))
+            for (narrow, wide), (size, stride, groups) in zip(pairwise(channels), shapes, strict=True)
+        ]
+        self.convs = nn.ModuleList([*grouped, weight_norm(nn.Conv1d(width, width, 5, padding=2))])
+        self.output_conv = weight_norm(nn.Conv1d(width, 1, 3, padding=1))
 
     def forward(self, audio: Tensor) -> Judgement:
         return _judge(audio, self.convs, self.output_conv)
@@ -61,16 +64,16 @@ class ScaleDiscriminator(nn.Module):
 class PeriodDiscriminator(nn.Module):
     """Judge every `period`-th sample, for each of the `period` places to start."""
 
-    def __init__(self, period: int) -> None:
+    def __init__(self, period: int, width: int) -> None:
         super().__init__()
         self.period = period
-        channels = (1, 32, 128, 512, 1024)
+        channels = (1, width // 32, width // 8, width // 2, width)
         strided = [
             weight_norm(nn.Conv2d(narrow, wide, (5, 1), stride=(3, 1), padding=(2, 0)))
             for narrow, wide in pairwise(channels)
         ]
-        self.convs = nn.ModuleList([*strided, weight_norm(nn.Conv2d(1024, 1024, (5, 1), padding=(2, 0)))])
-        self.output_conv = weight_norm(nn.Conv2d(1024, 1, (3, 1), padding=(1, 0)))
+        self.convs = nn.ModuleList([*strided, weight_norm(nn.Conv2d(width, width, (5, 1), padding=(2, 0)))])
+        self.output_conv = weight_norm(nn.Conv2d(width, 1, (3, 1), padding=(1, 0)))
 
     def forward(self, audio: Tensor) -> Judgement:
         missing = -audio.shape[2] % self.period

@@ -1,0 +1,135 @@
+"""`svc train`: train the voice."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from myna.apps.device import choose_device
+from myna.apps.flags import collect, option_flags
+from myna.config import Config
+from myna.options import TrainOptions
+
+if TYPE_CHECKING:
+    from myna.training.train import Plan, StepReport, TrainSummary
+
+_TIMED_STEPS = 10  # after which the time left is told
+
+
+@click.command("train")
+@click.option(
+    "-c",
+    "--config-path",
+    type=click.Path(path_type=Path),
+    default=Path("configs/44k/config.json"),
+    show_default=True,
+    help="config.json: the voice, the clips, and how it is trained.",
+)
+@click.option(
+    "-m",
+    "--model-path",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("logs/44k"),
+    show_default=True,
+    help="Folder for G_*.pth, D_*.pth and the log; a save in it is gone on from.",
+)
+@click.option(
+    "-t/-nt",
+    "--tensorboard/--no-tensorboard",
+    default=False,
+    show_default=True,
+    help="Show curves, pictures and sounds at http://127.0.0.1:6006 while training.",
+)
+@option_flags(TrainOptions)
+def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: Any) -> None:
+    """Train the voice on the prepared clips.
+
+    \b
+    Ctrl-C saves and leaves; the same command goes on from there.
+    It starts from G_0.pth and D_0.pth in the model folder, else from those in
+    --pretrained-dir or MYNA_ASSETS, else from the hub's; or --from-scratch.
+    """
+    options = collect(TrainOptions, chosen)
+    config = Config.read(config_path)
+
+    from myna.training.train import train
+
+    device, reason = choose_device(options.device)
+    listener = _Terminal(f"{device} ({reason})", config_path, model_path, tensorboard)
+    train(config, model_path, replace(options, device=device), listener)
+
+
+class _Terminal:
+    """Tell a person how the training goes."""
+
+    def __init__(self, device: str, config_path: Path, model_path: Path, tensorboard: bool) -> None:
+        self._bar: Any = None
+        self._device = device
+        self._config_path = config_path
+        self._model_path = model_path
+        self._tensorboard = tensorboard
+
+    def began(self, plan: Plan) -> None:
+        processes = f", {plan.n_processes} processes" if plan.n_processes > 1 else ""
+        click.echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
+        click.echo(f"voice:  {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
+        click.echo(
+            f"clips:  {plan.n_clips} ({plan.minutes:.1f} minutes), {plan.batch_size} a batch, "
+            f"{plan.steps_per_epoch} steps an epoch, {plan.last_step - plan.first_step:,} steps to do",
+            err=True,
+        )
+        if self._tensorboard:
+            click.echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
+        self._plan, self._started = plan, time.perf_counter()
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=plan.last_step, initial=plan.first_step, unit="step", dynamic_ncols=True)
+
+    def stepped(self, report: StepReport) -> None:
+        self._bar.set_description(f"epoch {report.epoch}", refresh=False)
+        shown = ("mel", "kl", "adversarial", "critic")
+        self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
+        self._bar.update()
+        done, left = report.step - self._plan.first_step, self._plan.last_step - report.step
+        if done == _TIMED_STEPS and left:
+            seconds = (time.perf_counter() - self._started) / done * left
+            self.noted(f"about {_duration(seconds)} for the {left:,} steps to come")
+
+    def noted(self, text: str) -> None:
+        self._bar.write(text, file=sys.stderr)
+
+    def ended(self, summary: TrainSummary) -> None:
+        self._bar.close()
+        config, model = self._config_path.as_posix(), self._model_path.as_posix()
+        if not summary.steps:
+            click.echo(f"nothing to do: {summary.step:,} steps are done; raise train.epochs to go on")
+            return
+        skipped = f", {summary.skipped} left out" if summary.skipped else ""
+        done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
+        sing = f"svc infer song.wav -m {model} -c {config}"
+        again = "" if summary.complete else f"go on: svc train -m {model} -c {config}; "
+        click.echo(f"{done}. {again}{'or ' if again else 'next: '}sing: {sing}")
+
+
+def _start_tensorboard(folder: Path) -> str:
+    """Serve the log to this machine; where."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from tensorboard import program
+
+    server = program.TensorBoard()
+    server.configure(argv=[None, "--logdir", str(folder), "--host", "127.0.0.1"])
+    url: str = server.launch()
+    return url
+
+
+def _duration(seconds: float) -> str:
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{hours} h"

@@ -1,0 +1,68 @@
+"""On what a training runs: Lightning Fabric for devices, precision and processes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
+
+from myna.config import Precision
+from myna.errors import ConfigError
+
+
+class _WholeInputs(MixedPrecision):
+    """Mixed precision that leaves inputs alone: in 8 or 11 bits a pitch of 440 Hz would be off by a Hz."""
+
+    def convert_input(self, data: Any) -> Any:
+        return data
+
+
+def make_fabric(device: str, devices: int | None, num_nodes: int | None, precision: Precision) -> Fabric:
+    """Fabric, not yet launched.
+
+    Args:
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        devices: how many a machine; None is 1, or what torchrun or SLURM started.
+        num_nodes: how many machines; None as for `devices`.
+
+    Raises:
+        ConfigError: this machine does not have them, or they do not compute in that precision.
+    """
+    accelerator, _, index = device.partition(":")
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if index and (devices or 1) > 1:
+        raise ConfigError(f"--device {device} is one device; for {devices} say --device {accelerator}")
+    if precision == "fp16" and accelerator == "cpu":
+        raise ConfigError("a CPU does not train in fp16; set train.bf16_run instead of fp16_run, or neither")
+    started, nodes = _started_processes()
+    devices, num_nodes = devices or started, num_nodes or nodes
+    available = torch.cuda.device_count() if accelerator == "cuda" else devices
+    if devices > available:
+        raise ConfigError(f"--devices {devices}: this machine has {available}")
+    mixed = {"fp16": "16-mixed", "bf16": "bf16-mixed"}.get(precision)
+    return Fabric(
+        accelerator=accelerator,
+        devices=[int(index)] if index else devices,
+        num_nodes=num_nodes,
+        # Never the machinery of many processes for one.
+        strategy="ddp" if devices * num_nodes > 1 else "auto",
+        plugins=[_WholeInputs(mixed, accelerator)] if mixed else None,  # type: ignore[arg-type]
+    )
+
+
+def _started_processes() -> tuple[int, int]:
+    """Processes a machine, and machines, that torchrun or SLURM has started; one where neither has."""
+    environment = os.environ
+    if TorchElasticEnvironment.detect():
+        local = int(environment["LOCAL_WORLD_SIZE"])
+        return local, int(environment["WORLD_SIZE"]) // local
+    if SLURMEnvironment.detect():
+        nodes = int(environment.get("SLURM_NNODES", 1))
+        return int(environment["SLURM_NTASKS"]) // nodes, nodes
+    return 1, 1

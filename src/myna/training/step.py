@@ -1,0 +1,203 @@
+"""One step of the training: both networks judged, both moved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.wrappers import _FabricModule
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils import get_total_norm
+
+from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.config import Config
+from myna.models.discriminators import Judgement
+from myna.models.layers.frames import slice_segments
+from myna.models.layers.subbands import PseudoQmf
+from myna.models.synthesizer import TrainingOutput
+from myna.training.dataset import Batch
+from myna.training.losses import (
+    Losses,
+    adversarial_loss,
+    critic_loss,
+    feature_matching_loss,
+    kl_loss,
+    loss_weights,
+    subband_loss,
+    weighted_sum,
+)
+from myna.training.state import TrainState
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What a step computes with: Fabric, and the modules of `TrainState` as it wraps them for many processes."""
+
+    fabric: Fabric
+    config: Config
+    synthesizer: _FabricModule
+    discriminators: _FabricModule
+    filter_bank: PseudoQmf | None  # for decoders whose sub-bands are judged, too
+
+    @classmethod
+    def of(cls, fabric: Fabric, config: Config, state: TrainState) -> Self:
+        judged = config.model.decoder == "mb-istft"
+        return cls(
+            fabric,
+            config,
+            fabric.setup_module(state.synthesizer),
+            fabric.setup_module(state.discriminators),
+            PseudoQmf(config.model.n_subbands).to(fabric.device) if judged else None,
+        )
+
+
+class Mels(NamedTuple):
+    """Log-mel spectrograms (n_mels, T) of one segment, for the eye."""
+
+    recording: Tensor
+    sung: Tensor
+
+
+class StepResult(NamedTuple):
+    """What a step leaves."""
+
+    losses: dict[str, float]  # "critic", "synthesizer", and what the latter is the weighted sum of
+    gradient_norms: dict[str, float]
+    finite: bool  # false where nothing moved
+    mels: Mels
+
+
+def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> StepResult:
+    """Update both networks once, from the gradients of all `batches`.
+
+    Both gradients are taken before either network moves, as so-vits-svc-fork does it. If anything in them is not
+    finite, neither moves.
+    """
+    seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
+    modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "critic": state.discriminators}
+    optimizers = (state.synthesizer_optimizer, state.discriminator_optimizer)
+    for optimizer in optimizers:
+        optimizer.zero_grad(set_to_none=True)
+
+    shares = []
+    for index, batch in enumerate(batches):
+        losses, mels = add_gradients(engine, state, batch, 1 / len(batches), is_last=index == len(batches) - 1)
+        shares.append(torch.stack([loss.detach() for loss in losses.values()]))
+
+    scaler = getattr(engine.fabric.strategy.precision, "scaler", None)
+    if scaler is not None:
+        for optimizer in optimizers:
+            scaler.unscale_(optimizer)
+    norms = torch.stack(
+        [get_total_norm([p.grad for p in module.parameters() if p.grad is not None]) for module in modules.values()]
+    )
+    values = torch.cat([torch.stack(shares).mean(0), norms]).tolist()
+    result = StepResult(
+        losses=dict(zip(losses, values, strict=False)),
+        gradient_norms=dict(zip(modules, values[len(losses) :], strict=True)),
+        finite=not any_process(engine.fabric, not all(map(math.isfinite, values))),
+        mels=mels,
+    )
+    searching = False
+    if scaler is not None:
+        # The scaler itself leaves out what is not finite and tries a smaller scale next: until that is 1, no defect.
+        searching = scaler.get_scale() > 1 and all(map(math.isfinite, result.losses.values()))
+        for optimizer in optimizers:
+            scaler.step(optimizer)
+        scaler.update()
+        state.scaler = scaler.state_dict()
+    elif result.finite:
+        for optimizer in optimizers:
+            optimizer.step()
+    if result.finite:
+        state.skipped_in_a_row = 0
+    elif not searching:
+        state.skipped_in_a_row += 1
+    return result
+
+
+def add_gradients(
+    engine: Engine, state: TrainState, batch: Batch, share: float, *, is_last: bool
+) -> tuple[Losses, Mels]:
+    """Add `share` of a batch's gradients to those of both networks; its losses by name.
+
+    Args:
+        is_last: processes exchange their gradients.
+    """
+    fabric, data = engine.fabric, engine.config.data
+    segment_frames = engine.config.train.segment_size // data.hop_length
+    batch = batch.to(fabric.device)
+    with (
+        fabric.no_backward_sync(engine.synthesizer, enabled=not is_last),
+        fabric.no_backward_sync(engine.discriminators, enabled=not is_last),
+    ):
+        output: TrainingOutput = engine.synthesizer(batch.input, segment_frames)
+        sung, starts = output.audio, output.segment_starts
+        recording = slice_segments(batch.audio, starts * data.hop_length, sung.shape[2])
+
+        # The critic sees a detached copy, so its gradient never reaches the synthesizer.
+        of_recording, of_sung = _split(engine.discriminators(torch.cat([recording, sung.detach()])))
+        critic = critic_loss(of_recording, of_sung)
+        fabric.backward(critic * share)
+
+        # The synthesizer's gradient passes through the critic without leaving one there.
+        with _frozen(state.discriminators), fabric.autocast():
+            of_sung = state.discriminators(sung)
+        mels = (
+            spectrogram_to_mel(slice_segments(batch.input.spectrogram, starts, segment_frames), data),
+            mel_spectrogram(sung.squeeze(1), data),
+        )
+        losses = {
+            "adversarial": adversarial_loss(of_sung),
+            "feature_matching": feature_matching_loss(of_recording, of_sung),
+            "mel": F.l1_loss(mels[1], mels[0]),
+            "kl": kl_loss(output.latent_in_prior, output.posterior, output.prior, output.mask),
+        }
+        if output.f0_predicted is not None and output.f0_target is not None:
+            losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
+        if engine.filter_bank is not None and output.subbands is not None:
+            bands = engine.filter_bank.analysis(recording)
+            losses["subband"] = subband_loss(bands, output.subbands, engine.config.train)
+        total = weighted_sum(losses, loss_weights(engine.config.train))
+        fabric.backward(total * share)
+    return {"critic": critic, "synthesizer": total, **losses}, Mels(mels[0][0], mels[1][0])
+
+
+def seed_step(seed: int, step: int, rank: int) -> None:
+    """Let the random numbers of a step follow from its number, so that none need to be saved."""
+    torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]))
+
+
+def any_process(fabric: Fabric, here: bool) -> bool:
+    """Whether it is so in any process."""
+    if fabric.world_size == 1:
+        return here
+    flag = torch.tensor(float(here), device=fabric.device)
+    return bool(fabric.all_reduce(flag, reduce_op="sum"))
+
+
+def _split(judgements: list[Judgement]) -> tuple[list[Judgement], list[Judgement]]:
+    """Judgements of two batches that were judged as one."""
+    halves: tuple[list[Judgement], list[Judgement]] = [], []
+    for score, feature_maps in judgements:
+        for index, half in enumerate(halves):
+            half.append(Judgement(score.chunk(2)[index], [one.chunk(2)[index] for one in feature_maps]))
+    return halves
+
+
+@contextmanager
+def _frozen(module: nn.Module) -> Iterator[None]:
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in module.parameters():
+            parameter.requires_grad_(True)

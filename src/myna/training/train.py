@@ -1,0 +1,338 @@
+"""The training of a voice, from the first clip to the last save."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.config import Config
+from myna.errors import ConfigError, MynaError
+from myna.options import TrainOptions
+from myna.training.batch_size import choose_batch_size
+from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches, cpu_count, list_clips
+from myna.training.launch import make_fabric
+from myna.training.log import Log
+from myna.training.state import TrainState, load_start, save
+from myna.training.step import Engine, StepResult, any_process, train_step
+
+MOST_SKIPPED = 10  # steps in a row that are not finite, before it is given up
+VALIDATION_CLIPS = 8  # how many are sung at each save
+
+
+class TrainingError(MynaError):
+    """A training cannot go on."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is about to be done."""
+
+    origin: str  # where it starts from
+    device: str  # as torch names it
+    precision: str
+    n_processes: int
+    n_clips: int
+    minutes: float  # of clips
+    n_parameters: int  # of the synthesizer
+    batch_size: int  # clips a step and process, before accumulation
+    steps_per_epoch: int
+    first_step: int  # how many were done before
+    last_step: int
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """What happened in a step."""
+
+    step: int  # counted from 1
+    epoch: int  # counted from 1
+    losses: Mapping[str, float]  # "critic", "synthesizer", and what the latter is the weighted sum of
+    gradient_norms: Mapping[str, float]
+    learning_rate: float
+    clips: list[Path]
+    skipped: bool
+
+
+@dataclass(frozen=True)
+class TrainSummary:
+    """What was done."""
+
+    steps: int  # in this run
+    step: int  # in all
+    epoch: int
+    skipped: int
+    seconds: float
+    path: Path | None  # the last save; None where there was nothing to do
+    complete: bool  # false where it was interrupted
+
+
+class Listener(Protocol):
+    """Who wants to know how it goes."""
+
+    def began(self, plan: Plan) -> None: ...
+
+    def stepped(self, report: StepReport) -> None: ...
+
+    def noted(self, text: str) -> None: ...
+
+    def ended(self, summary: TrainSummary) -> None: ...
+
+
+class Silent:
+    """The `Listener` that does not listen."""
+
+    def began(self, plan: Plan) -> None: ...
+
+    def stepped(self, report: StepReport) -> None: ...
+
+    def noted(self, text: str) -> None: ...
+
+    def ended(self, summary: TrainSummary) -> None: ...
+
+
+def train(
+    config: Config, folder: Path | str, options: TrainOptions | None = None, listener: Listener | None = None
+) -> TrainSummary:
+    """Train a voice until its epochs are over, or until Ctrl-C or SIGTERM.
+
+    Args:
+        folder: where `G_*.pth`, `D_*.pth`, `config.json` and the log go, and where saves are looked for.
+
+    Raises:
+        TrainingError: too many steps in a row were not finite; the last good weights are saved.
+        MynaError: clips, configuration, weights or devices are not as they must be.
+    """
+    # Prepare.
+    config.refuse_unknown_keys()
+    options, folder = options or TrainOptions(), Path(folder)
+    given, config = config, with_options(config, options)
+    fabric = make_fabric(options.device, options.devices, options.num_nodes, config.train.precision)
+    fabric.launch()
+    if listener is None or not fabric.is_global_zero:
+        listener = Silent()
+    clips = ClipDataset(list_clips(config.data.training_files, config), config)
+    validation = ClipDataset(list_clips(config.data.validation_files, config)[:VALIDATION_CLIPS], config)
+    torch.manual_seed(config.train.seed)
+    state = TrainState.create(config, fabric.device)
+    with fabric.rank_zero_first():
+        origin = load_start(state, folder, config, options)
+    engine = Engine.of(fabric, config, state)
+    batches = plan_epochs(engine, state, clips)
+    plan = make_plan(engine, state, clips, options, origin)
+    if fabric.is_global_zero:
+        given.write(folder / "config.json")
+    listener.began(plan)
+
+    path, skipped, started = None, 0, time.perf_counter()
+    with ExitStack() as stack:
+        log = stack.enter_context(Log(folder, config.data.sample_rate, state.step)) if fabric.is_global_zero else None
+        interrupted = stack.enter_context(stop_signals())
+        for group in steps(state, clips, batches, plan.last_step):
+            # Both networks learn.
+            learning_rate = state.set_learning_rate(config)
+            result = train_step(engine, state, group)
+            state.advance()
+            report = make_report(state, result, learning_rate, group)
+            listener.stepped(report)
+
+            # Log.
+            if not result.finite:
+                skipped += 1
+                listener.noted(f"step {state.step} is not finite and left out: {names(report.clips)}")
+            if log is not None and state.step % config.train.log_interval == 0:
+                log_step(log, report, result)
+
+            # Validate and save.
+            hopeless = state.skipped_in_a_row >= MOST_SKIPPED
+            stop = any_process(fabric, interrupted.is_set()) or hopeless
+            if stop or state.step % config.train.eval_interval == 0 or state.step == plan.last_step:
+                if log is not None:
+                    if not stop:
+                        validate(engine, state, validation, log)
+                    path = save(state, folder, config)
+                    listener.noted(f"step {state.step}, epoch {state.epoch_number}: saved {path}")
+                fabric.barrier()
+            if hopeless:
+                raise TrainingError(
+                    f"{MOST_SKIPPED} steps in a row were not finite, the last with {names(report.clips)}; listen to "
+                    "these clips, lower train.learning_rate, or train without half precision"
+                )
+            if stop:
+                break
+
+    summary = TrainSummary(
+        steps=state.step - plan.first_step,
+        step=state.step,
+        epoch=state.epoch_number,
+        skipped=skipped,
+        seconds=time.perf_counter() - started,
+        path=path,
+        complete=state.step >= plan.last_step,
+    )
+    listener.ended(summary)
+    return summary
+
+
+def with_options(config: Config, options: TrainOptions) -> Config:
+    """The configuration with what was chosen for this run instead."""
+    chosen = {"epochs": options.epochs, "batch_size": options.batch_size}
+    return config.with_values(train={name: value for name, value in chosen.items() if value is not None})
+
+
+def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochBatches:
+    """Choose the batch size, and find out where in an epoch the training stands."""
+    train, fabric = engine.config.train, engine.fabric
+    if not len(clips):
+        raise ConfigError(f"{engine.config.data.training_files} names no clips; run svc pre-config again")
+    batch_size = choose_batch_size(engine, state, clips)
+    batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
+    steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)
+    if (state.batch_size, state.steps_per_epoch) != (batch_size, steps_per_epoch):
+        # Other clips or batches than when it was saved, or a file of another tool, which knows epochs only.
+        state.batch_size, state.steps_per_epoch, state.position = batch_size, steps_per_epoch, 0
+        state.step = state.step or state.epoch * steps_per_epoch
+    if state.scaler:
+        fabric.strategy.precision.load_state_dict(state.scaler)
+    return batches
+
+
+def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: TrainOptions, origin: str) -> Plan:
+    config, fabric = engine.config, engine.fabric
+    last_step = state.step + max(0, (config.train.epochs - state.epoch) * state.steps_per_epoch - state.position)
+    if options.max_steps is not None:
+        last_step = max(state.step, min(last_step, options.max_steps))
+    n_frames = sum(clip.n_frames for clip in clips.clips)
+    return Plan(
+        origin=origin,
+        device=str(fabric.device),
+        precision=config.train.precision,
+        n_processes=fabric.world_size,
+        n_clips=len(clips),
+        minutes=n_frames * config.data.hop_length / config.data.sample_rate / 60,
+        n_parameters=sum(parameter.numel() for parameter in state.synthesizer.parameters()),
+        batch_size=state.batch_size,
+        steps_per_epoch=state.steps_per_epoch,
+        first_step=state.step,
+        last_step=last_step,
+    )
+
+
+def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_step: int) -> Iterator[list[Batch]]:
+    """The batches of each step, from where `state` stands; the loop counts its steps there."""
+    train, data = clips.config.train, clips.config.data
+    n_workers = min(train.num_workers, cpu_count())
+    loader = DataLoader(
+        clips,
+        batch_sampler=batches,
+        collate_fn=Collate(train.segment_size // data.hop_length),
+        num_workers=n_workers,
+        persistent_workers=n_workers > 0,
+        worker_init_fn=_leave_signals_to_the_parent,
+    )
+    while state.step < last_step:
+        batches.epoch, batches.first_batch = state.epoch, state.position * train.accumulate_grad_batches
+        stream = _readable(iter(loader))
+        while state.step < last_step and (group := list(islice(stream, train.accumulate_grad_batches))):
+            yield group
+
+
+def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) -> None:
+    """Sing the validation clips, and log how they sound beside the recordings."""
+    data, distances = engine.config.data, []
+    state.synthesizer.eval()
+    for index in range(len(clips)):
+        batch = Collate(1)([clips.beginning(index)]).to(engine.fabric.device)
+        given = batch.input
+        with engine.fabric.autocast():
+            sung = state.synthesizer.generate(
+                given.content,
+                given.f0,
+                given.voiced,
+                given.speaker,
+                given.loudness,
+                generator=torch.Generator().manual_seed(engine.config.train.seed),
+            )
+        recording_mel = spectrogram_to_mel(given.spectrogram, data)[0]
+        sung_mel = mel_spectrogram(sung.audio.squeeze(1), data)[0]
+        distances.append(float(F.l1_loss(sung_mel, recording_mel)))
+        for name, mel, audio in (("sung", sung_mel, sung.audio), ("recording", recording_mel, batch.audio)):
+            log.mel(f"validation_{index}/{name}_mel", mel, state.step)
+            log.sound(f"validation_{index}/{name}", audio[0], state.step)
+    state.synthesizer.train()
+    if distances:
+        log.numbers({"validation/mel": float(np.mean(distances))}, state.step)
+
+
+def make_report(state: TrainState, result: StepResult, learning_rate: float, group: list[Batch]) -> StepReport:
+    """Of the step that was just counted."""
+    return StepReport(
+        step=state.step,
+        epoch=state.epoch_number,
+        losses=result.losses,
+        gradient_norms=result.gradient_norms,
+        learning_rate=learning_rate,
+        clips=[path for batch in group for path in batch.paths],
+        skipped=not result.finite,
+    )
+
+
+def log_step(log: Log, report: StepReport, result: StepResult) -> None:
+    log.numbers({f"loss/{name}": value for name, value in report.losses.items()}, report.step)
+    log.numbers({f"gradient_norm/{name}": value for name, value in report.gradient_norms.items()}, report.step)
+    log.numbers({"learning_rate": report.learning_rate, "epoch": report.epoch}, report.step)
+    log.mel("segment/recording_mel", result.mels.recording, report.step)
+    log.mel("segment/sung_mel", result.mels.sung, report.step)
+
+
+@contextmanager
+def stop_signals() -> Iterator[threading.Event]:
+    """Let Ctrl-C and SIGTERM set a flag, so that a step is finished; a second Ctrl-C ends at once."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag  # only the main thread may handle signals
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if flag.is_set() and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        flag.set()
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield flag
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def names(clips: list[Path]) -> str:
+    return ", ".join(map(str, clips))
+
+
+def _leave_signals_to_the_parent(worker: int) -> None:
+    """Ctrl-C reaches the processes that read clips, too; they end when the training does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _readable(stream: Iterator[Batch]) -> Iterator[Batch]:
+    """Batches; an error of ours in a reading process comes as its one line, without that process's traceback."""
+    try:
+        yield from stream
+    except MynaError as error:
+        line = str(error).strip().splitlines()[-1]
+        raise type(error)(line.removeprefix(f"{type(error).__module__}.{type(error).__qualname__}: ")) from error

@@ -1,0 +1,335 @@
+"""A training can be stopped anywhere, goes on exactly, and says what it does; on voices of a few channels."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tiny import MODEL, SMALL_JUDGES, make_dataset, tensors
+
+from myna import checkpoint
+from myna.apps.cli import main
+from myna.config import Config
+from myna.errors import AssetError, CheckpointError, ConfigError
+from myna.models.synthesizer import Synthesizer
+from myna.options import TrainOptions
+from myna.training import step
+from myna.training.dataset import Batch
+from myna.training.train import Plan, Silent, StepReport, TrainingError, TrainSummary, train
+from myna.voice import Voice
+
+TINY = str(Path(__file__).parent / "tiny.py")
+
+
+@pytest.fixture(autouse=True)
+def small_and_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Narrow judges, and one thread: sums in one order give the same bits."""
+    monkeypatch.setattr("myna.training.state.Discriminators", SMALL_JUDGES)
+    monkeypatch.delenv("MYNA_ASSETS", raising=False)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class Recorder(Silent):
+    """Remembers what it was told; sends SIGTERM after a step, if asked to."""
+
+    def __init__(self, terminate_at: int | None = None) -> None:
+        self.plans: list[Plan] = []
+        self.reports: list[StepReport] = []
+        self.notes: list[str] = []
+        self.terminate_at = terminate_at
+
+    def began(self, plan: Plan) -> None:
+        self.plans.append(plan)
+
+    def stepped(self, report: StepReport) -> None:
+        self.reports.append(report)
+        if report.step == self.terminate_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def noted(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def run(config: Path, folder: Path, recorder: Recorder | None = None, **options: Any) -> TrainSummary:
+    chosen: dict[str, Any] = {"from_scratch": True, "device": "cpu"} | options
+    return train(Config.read(config), folder, TrainOptions(**chosen), recorder)
+
+
+def contents(path: Path) -> dict[str, Any]:
+    return tensors(torch.load(path, weights_only=True))
+
+
+def assert_same_bits(one: Path, other: Path) -> None:
+    left, right = contents(one), contents(other)
+    assert left.keys() == right.keys()
+    for name, value in left.items():
+        same = torch.equal(value, right[name]) if isinstance(value, torch.Tensor) else value == right[name]
+        assert same, f"{one.name}: {name} differs"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"accumulate_grad_batches": 2, "batch_size": 1, "bf16_run": True}],
+    ids=["plain", "accumulating-bf16"],
+)
+def test_a_run_that_was_stopped_equals_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    monkeypatch.setattr("myna.training.dataset.MAX_FRAMES", 20)  # so that clips are cut
+    config = make_dataset(tmp_path, **settings)
+    run(config, tmp_path / "whole", max_steps=5)
+    # An epoch has 3 steps: it is stopped in the middle of the second.
+    stopped = run(config, tmp_path / "parts", Recorder(terminate_at=4), max_steps=5)
+    assert (stopped.step, stopped.complete) == (4, False)
+    went_on = Recorder()
+    assert run(config, tmp_path / "parts", went_on, max_steps=5).complete
+    assert [report.step for report in went_on.reports] == [5]
+    for name in ("G_2.pth", "D_2.pth"):
+        assert_same_bits(tmp_path / "whole" / name, tmp_path / "parts" / name)
+
+
+def test_a_whole_training_of_every_kind_of_loss_leaves_a_voice(tmp_path: Path) -> None:
+    config = make_dataset(tmp_path, template="quickvc", eval_interval=2, keep_ckpts=2, epochs=3)
+    values = json.loads(config.read_text())
+    values["model"] |= {"type_": "mb-istft", "vol_embedding": True}
+    values["train"] |= {"vol_aug": True, "num_workers": 1, "ckpt_name_by_step": True}
+    config.write_text(json.dumps(values))
+    recorder = Recorder()
+    summary = run(config, tmp_path / "logs", recorder)
+    assert (summary.steps, summary.epoch, summary.complete) == (9, 3, True)
+    assert set(recorder.reports[0].losses) == {
+        *("critic", "synthesizer", "adversarial", "feature_matching", "mel", "kl", "f0", "subband")
+    }
+    heard = [sorted(path.name for report in part for path in report.clips) for part in epochs(recorder.reports)]
+    assert heard == [[f"{index}.wav" for index in range(5)]] * 3
+    orders = {tuple(path for report in part for path in report.clips) for part in epochs(recorder.reports)}
+    assert len(orders) > 1
+    saved = sorted(path.name for path in (tmp_path / "logs").glob("*.pth"))
+    assert saved == ["D_8.pth", "D_9.pth", "G_8.pth", "G_9.pth"]
+    assert summary.path is not None and Voice.load(summary.path).path == summary.path
+    again = run(config, tmp_path / "logs")
+    assert (again.steps, again.path) == (0, None)
+
+
+def epochs(reports: list[StepReport]) -> list[list[StepReport]]:
+    return [[report for report in reports if report.epoch == number] for number in sorted({r.epoch for r in reports})]
+
+
+def test_the_log_holds_curves_pictures_and_sounds(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run(make_dataset(tmp_path), tmp_path / "logs", max_steps=2)
+    events = EventAccumulator(str(tmp_path / "logs"))
+    events.Reload()
+    tags = events.Tags()
+    assert {"loss/mel", "loss/critic", "gradient_norm/synthesizer", "learning_rate", "validation/mel"} <= set(
+        tags["scalars"]
+    )
+    assert {"segment/sung_mel", "validation_0/recording_mel"} <= set(tags["images"])
+    assert {"validation_0/sung", "validation_0/recording"} <= set(tags["audio"])
+
+
+def test_learning_rate_decays_once_an_epoch(tmp_path: Path) -> None:
+    recorder = Recorder()
+    run(make_dataset(tmp_path, batch_size=5, learning_rate=1e-4, lr_decay=0.5), tmp_path, recorder, max_steps=3)
+    assert [report.learning_rate for report in recorder.reports] == [1e-4, 0.5e-4, 0.25e-4]
+
+
+def spoil(monkeypatch: pytest.MonkeyPatch, is_bad: Any) -> None:
+    """Let the losses of some batches be infinite."""
+    real = step.add_gradients
+
+    def add(engine: Any, state: Any, batch: Batch, share: float, *, is_last: bool) -> Any:
+        if is_bad(batch):
+            batch.input.spectrogram[0, 0, 0] = float("inf")
+        return real(engine, state, batch, share, is_last=is_last)
+
+    monkeypatch.setattr(step, "add_gradients", add)
+
+
+def test_a_step_that_is_not_finite_moves_nothing_and_names_its_clips(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoil(monkeypatch, lambda batch: any(path.name == "3.wav" for path in batch.paths))
+    recorder = Recorder()
+    summary = run(make_dataset(tmp_path), tmp_path, recorder, max_steps=3)
+    assert summary.skipped == 1
+    assert any("3.wav" in note and "not finite" in note for note in recorder.notes)
+    assert all(bool(value.isfinite().all()) for value in checkpoint.read(tmp_path / "G_1.pth").weights.values())
+
+
+def test_many_such_steps_in_a_row_end_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("myna.training.train.MOST_SKIPPED", 2)
+    spoil(monkeypatch, lambda batch: True)
+    with pytest.raises(TrainingError, match=r"2 steps in a row were not finite, the last with .*wav"):
+        run(make_dataset(tmp_path), tmp_path, max_steps=9)
+
+
+def test_base_weights_may_have_other_speakers_and_nothing_else(tmp_path: Path) -> None:
+    config = make_dataset(tmp_path)
+    run(config, tmp_path / "base", max_steps=1)
+    for kind in "GD":
+        (tmp_path / "base" / f"{kind}_1.pth").rename(tmp_path / "base" / f"{kind}_0.pth")
+    base = checkpoint.read(tmp_path / "base" / "G_0.pth").weights
+    values = json.loads(config.read_text())
+    values["model"]["n_speakers"] = 5
+    config.write_text(json.dumps(values))
+    recorder = Recorder()
+    run(config, tmp_path / "logs", recorder, from_scratch=False, pretrained_dir=tmp_path / "base", max_steps=1)
+    assert "base weights" in recorder.plans[0].origin
+    trained = checkpoint.read(tmp_path / "logs" / "G_1.pth").weights
+    assert trained["emb_g.weight"].shape == (5, MODEL["gin_channels"])
+    assert torch.allclose(trained["emb_g.weight"][:2], base["emb_g.weight"], atol=1e-3)
+    values["model"]["hidden_channels"] = 12
+    config.write_text(json.dumps(values))
+    with pytest.raises(CheckpointError, match=r"G_0\.pth: .*content_projection.*model\.hidden_channels"):
+        run(config, tmp_path / "other", from_scratch=False, pretrained_dir=tmp_path / "base")
+
+
+def test_without_base_weights_the_way_out_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AssetError, match="--from-scratch"):
+        run(make_dataset(tmp_path), tmp_path / "logs", from_scratch=False)
+
+
+def test_a_generator_without_its_discriminator_is_not_gone_on_from(tmp_path: Path) -> None:
+    config = make_dataset(tmp_path)
+    run(config, tmp_path, max_steps=1)
+    (tmp_path / "D_1.pth").unlink()
+    with pytest.raises(CheckpointError, match=r"no D_1\.pth"):
+        run(config, tmp_path)
+
+
+def test_the_optimizer_can_begin_anew(tmp_path: Path) -> None:
+    config = make_dataset(tmp_path)
+    run(config, tmp_path, max_steps=1)
+    run(config, tmp_path, max_steps=2, reset_optimizer=True)
+    optimizer = checkpoint.read(tmp_path / "G_1.pth").optimizer
+    assert optimizer is not None and optimizer["state"][0]["step"] == 1
+
+
+def test_parameters_of_the_optimizer_stand_in_the_order_of_the_field(tmp_path: Path) -> None:
+    """The moments in a file belong to parameters by their number only."""
+    config = make_dataset(tmp_path)
+    run(config, tmp_path, max_steps=1)
+    saved = checkpoint.read(tmp_path / "G_1.pth")
+    assert saved.optimizer is not None
+    shapes = [saved.optimizer["state"][index]["exp_avg"].shape for index in range(len(saved.optimizer["state"]))]
+    assert shapes == [tensor.shape for tensor in saved.weights.values()]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("learning_rat", 1, "unknown key train.learning_rat; did you mean 'learning_rate'"),
+        ("vol_aug", True, "model.vol_embedding"),
+        ("fp16_run", True, "a CPU does not train in fp16"),
+    ],
+)
+def test_a_configuration_that_cannot_be_followed_is_refused(tmp_path: Path, key: str, value: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        run(make_dataset(tmp_path, **{key: value}), tmp_path)
+
+
+def test_clips_without_features_are_named(tmp_path: Path) -> None:
+    config = make_dataset(tmp_path)
+    (tmp_path / "dataset" / "anna" / "2.wav.features.safetensors").unlink()
+    with pytest.raises(ConfigError, match=r"1 clips have no features: .*2\.wav; run svc pre-hubert"):
+        run(config, tmp_path)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_features_of_another_encoder_are_refused_in_one_line(tmp_path: Path, num_workers: int) -> None:
+    config = make_dataset(tmp_path, num_workers=num_workers)
+    values = json.loads(config.read_text())
+    values["model"]["ssl_dim"] = 7
+    config.write_text(json.dumps(values))
+    with pytest.raises(ConfigError, match=r"^the content of .*wav has 6 channels and the voice wants 7"):
+        run(config, tmp_path)
+
+
+def test_two_processes_train_one_voice(tmp_path: Path) -> None:
+    """Each hears its own half of the clips, and their gradients are averaged."""
+    config = make_dataset(tmp_path)
+    arguments = [*("-c", str(config), "-m", str(tmp_path / "logs"), "--from-scratch", "--max-steps", "3")]
+    done = subprocess.run(
+        [sys.executable, TINY, "train", *arguments, "--device", "cpu", "--devices", "2"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 processes" in done.stderr
+    assert done.stdout.count("svc infer song.wav") == 1
+    assert checkpoint.read(tmp_path / "logs" / "G_2.pth").extra["step"] == 3  # 2 steps an epoch
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
+    config = make_dataset(tmp_path, log_interval=1)
+    arguments = ["-c", str(config), "-m", str(tmp_path / "logs"), "--from-scratch", "--device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, TINY, "train", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    while "1/" not in process.stderr.readline(4096):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert "go on: svc train" in output
+    assert checkpoint.latest(tmp_path / "logs") is not None
+
+
+def test_the_command_ends_with_what_to_run_next(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = make_dataset(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        main(
+            [
+                "train",
+                "-c",
+                str(config),
+                "-m",
+                str(tmp_path / "logs"),
+                "--from-scratch",
+                "--max-steps",
+                "1",
+                "-d",
+                "cpu",
+            ]
+        )
+    assert ended.value.code == 0
+    printed = capsys.readouterr()
+    assert re.search(r"device: cpu \(.+\)", printed.err)
+    assert "5 (0.0 minutes), 2 a batch, 3 steps an epoch, 1 steps to do" in printed.err
+    last = printed.out.strip().splitlines()[-1]
+    assert last.startswith("1 steps in ") and f"svc infer song.wav -m {tmp_path / 'logs'} -c {config}" in last
+    assert Config.read(tmp_path / "logs" / "config.json") == Config.read(config)
+
+
+def test_half_precision_leaves_pitch_alone(tmp_path: Path) -> None:
+    """In bfloat16 440 Hz and 441 Hz are one number."""
+    seen = []
+    real = Synthesizer.forward
+
+    def forward(self: Synthesizer, batch: Any, *others: Any) -> Any:
+        seen.append(batch.f0)
+        return real(self, batch, *others)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Synthesizer, "forward", forward)
+        run(make_dataset(tmp_path, bf16_run=True), tmp_path, max_steps=1)
+    assert seen[0].dtype == torch.float32
