@@ -81,7 +81,9 @@ class WhisperEncoder(nn.Module):
         self.conv1 = nn.Conv1d(dimensions.n_mels, channels, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(channels, channels, kernel_size=3, stride=2, padding=1)
         # Drawing its first values, on the meta device, would import a compiler for a second.
-        self.embed_positions = nn.Embedding.from_pretrained(torch.zeros(dimensions.max_frames, channels))
+        self.embed_positions = nn.Embedding(
+            dimensions.max_frames, channels, _weight=torch.zeros(dimensions.max_frames, channels)
+        )
         self.layers = nn.ModuleList(Layer(channels) for _ in range(dimensions.n_layers))
         self.layer_norm = nn.LayerNorm(channels)
 
