@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 # A take and its conversion may differ by what an mp3 encoder pads, not by more.
 _SAME_LENGTH_SECONDS = 0.5
+# Ratings of this many recordings of the target say what it is rated; a training set may have thousands.
+_MOST_RATED = 50
 # 32 ms: longer than a period of the lowest voice, so that the level does not swing with the pitch.
 _LOUDNESS_HOP = 512
 
@@ -183,12 +185,14 @@ class _Judges:
             errors if errors[1] else (0, 0),
         )
 
-    def hear(self, recording: Recording, *, follow: bool = False, language: str | None = None) -> _Heard:
+    def hear(
+        self, recording: Recording, *, follow: bool = False, rate: bool = True, language: str | None = None
+    ) -> _Heard:
         """What the judges say of one recording; its contours and words only where it is to `follow` another."""
         audio = recording.audio
         heard = _Heard(
             recording.seconds,
-            scores=quality.rate(self.dnsmos, audio) if self.dnsmos is not None else {},
+            scores=quality.rate(self.dnsmos, audio) if rate and self.dnsmos is not None else {},
             embedding=speaker.embed(self.voice, audio) if self.voice is not None else None,
         )
         if follow:
@@ -200,10 +204,13 @@ class _Judges:
         return heard
 
     def _hear_all(self, paths: Sequence[Path], title: str, progress: Progress) -> dict[Path, _Heard]:
+        if not paths:
+            return {}
+        rated = set(paths[:: -(-len(paths) // _MOST_RATED)])
         heard = {}
         for path in progress(paths, title=title, unit="files"):
             try:
-                heard[path] = self.hear(Recording.read(path))
+                heard[path] = self.hear(Recording.read(path), rate=path in rated)
             except AudioError as error:
                 self.failures.append(str(error))
         return heard

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from myna.errors import MissingExtraError
@@ -39,8 +40,8 @@ def load_dnsmos() -> Any:
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
-    # One thread: the network is small, and the recordings of a batch keep the machine busy.
-    settings.intra_op_num_threads = 1
+    settings.intra_op_num_threads = torch.get_num_threads()
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave their core to others
     return onnxruntime.InferenceSession(
         folder / "dnsmos_models" / "sig_bak_ovr.onnx", settings, providers=["CPUExecutionProvider"]
     )

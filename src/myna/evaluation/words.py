@@ -99,9 +99,7 @@ def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
     """What `WhisperModel` wants: a folder's name, or a name and the files themselves."""
     if folder is not None:
         if not _is_model(folder):
-            raise AssetError(
-                f"{folder} holds no model.bin and tokenizer.json: name the folder of a faster-whisper model"
-            )
+            raise AssetError(f"{folder} is no folder of a faster-whisper model: model.bin or tokenizer.json is missing")
         return str(folder), None
     for place in os.environ.get("MYNA_ASSETS", "").split(os.pathsep):
         if place and _is_model(Path(place) / _HUB_NAME):

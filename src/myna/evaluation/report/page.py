@@ -6,6 +6,7 @@ import base64
 import io
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -55,7 +56,6 @@ def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) 
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8") as page:
             page.writelines(_head(evaluation))
             for number, file in enumerate(progress(evaluation.files, title="report", unit="files")):
@@ -65,7 +65,8 @@ def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) 
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _head(evaluation: Evaluation) -> Iterator[str]:

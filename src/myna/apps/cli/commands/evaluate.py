@@ -57,6 +57,10 @@ def command(
     from myna.evaluation.report.page import write_page
     from myna.evaluation.report.table import as_plain, file_table, summary_table
 
+    # Told now, not after an hour of listening.
+    for path in (report, json_path):
+        if path is not None:
+            _make_folder(path)
     pairs, unpaired = pair_by_name(sound_files(converted), sound_files(sources))
     if not pairs:
         raise AudioError(f"no conversion has a source: {'; '.join(unpaired)}")
@@ -75,9 +79,15 @@ def command(
         raise MynaError(f"{len(failures)} files were not evaluated: {'; '.join(failures)}")
 
 
-def _write_json(path: Path, values: dict[str, Any]) -> None:
+def _make_folder(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise AudioError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _write_json(path: Path, values: dict[str, Any]) -> None:
+    try:
         path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
