@@ -91,6 +91,8 @@ def compute_features(
             if outcome.error is not None:
                 failed[outcome.clip] = outcome.error
     _extractor.cache_clear()
+    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # by a run that was killed
+        half_written.unlink(missing_ok=True)
 
     done = [clip for clip in found.clips if clip.path not in failed]
     f0 = {clip: read_f0(features_path(clip.path)).numpy() for clip in done}

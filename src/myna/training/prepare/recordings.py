@@ -233,7 +233,9 @@ class _SpeakerFolder:
         self._append([record])
 
     def compact(self) -> None:
-        """Leave one line a recording."""
+        """Leave one line a recording, and nothing of what a kill left half written."""
+        for half in self.path.glob(".*.part"):
+            half.unlink(missing_ok=True)
         temporary = self.path / f"{_RECORDS}.{os.getpid()}"
         temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
         temporary.replace(self.path / _RECORDS)
