@@ -1,0 +1,44 @@
+"""Our discriminators are so-vits-svc-fork's: the same tensors in the same order, and the same judgements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from record_discriminators import digest, formula_weights, signal
+
+from myna import checkpoint
+from myna.errors import CheckpointError
+from myna.models.discriminators import Discriminators
+from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
+
+RECORDED = json.loads((Path(__file__).parent / "discriminators.json").read_text(encoding="utf-8"))
+
+
+def test_names_and_shapes_are_a_bijection_that_keeps_the_order_of_parameters() -> None:
+    ours = Discriminators().state_dict()
+    field = discriminator_to_field(ours)
+    assert {name: list(tensor.shape) for name, tensor in field.items()} == RECORDED["shapes"]
+    assert list(field) == list(RECORDED["shapes"])
+    assert list(discriminator_from_field(field)) == list(ours)
+    assert list(dict(Discriminators(256).named_parameters())) == list(ours)
+
+
+def test_judgements_equal_the_recorded_ones() -> None:
+    judges = Discriminators()
+    checkpoint.load_weights(judges, discriminator_from_field(formula_weights(RECORDED["shapes"])))
+    with torch.inference_mode():
+        judgements = judges(signal())
+    made = digest([one.score for one in judgements], [one.feature_maps for one in judgements])
+    for key in ("scores", "feature_means"):
+        for mine, theirs in zip(made[key], RECORDED[key], strict=True):
+            assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
+
+
+def test_a_missing_layer_is_named() -> None:
+    weights = discriminator_from_field({name: torch.empty(shape) for name, shape in RECORDED["shapes"].items()})
+    del weights["judges.2.output_conv.bias"]
+    with pytest.raises(CheckpointError, match=r"judges\.2\.output_conv\.bias is missing"):
+        checkpoint.load_weights(Discriminators(), weights)
