@@ -160,7 +160,7 @@ def _load(path: Path) -> Any:
             ) from error
         if "Weights only" in str(error):
             raise CheckpointError(
-                f"{path} is not a checkpoint that torch wrote, or it holds objects that could run code: refused"
+                f"{path} is a pickle that torch did not write, and which could run code: refused"
             ) from error
         raise CheckpointError(f"{path} is damaged or only a part of the file; get it again") from error
 
@@ -176,6 +176,8 @@ def _refuse_impostor(path: Path, start: bytes, size: int) -> None:
         )
     if text.startswith(b"<"):
         raise CheckpointError(f"{path} is a web page, not the weights; download the file itself")
+    if not start.startswith((b"PK", b"\x80")):  # a zip archive, or the pickle of torch before 1.6
+        raise CheckpointError(f"{path} is not a checkpoint: torch did not write it")
     if start.startswith(b"PK") and not zipfile.is_zipfile(path):  # the directory of a zip archive stands at its end
         raise CheckpointError(f"{path} is only a part of the file ({size:,} bytes); get it again")
 

@@ -1,0 +1,52 @@
+"""A voice is loaded as one thing, or the reason why not is said."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from myna import checkpoint
+from myna.checkpoint import Checkpoint
+from myna.errors import CheckpointError, ConfigError
+from myna.voice import Voice
+
+GOLDEN = Path(__file__).parent / "golden" / "fork" / "so-vits-svc-4.0v1"
+
+
+def test_a_folder_is_its_latest_checkpoint_with_the_configuration_beside_it(tmp_path: Path) -> None:
+    shutil.copytree(GOLDEN, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "G_0.pth").touch()
+    voice = Voice.load(tmp_path)
+    assert voice.path == tmp_path / "G_3.pth"
+    assert not voice.synthesizer.training
+    assert voice.config.model.content_channels == 768
+
+
+def test_a_released_voice_without_the_training_part_is_whole(tmp_path: Path) -> None:
+    weights = checkpoint.read(GOLDEN / "G_3.pth").weights
+    kept = {name: tensor.half() for name, tensor in weights.items() if not name.startswith("enc_q.")}
+    checkpoint.write(tmp_path / "G_1.pth", Checkpoint(kept, 0, 1e-4, None))
+    voice = Voice.load(tmp_path, GOLDEN / "config.json")
+    assert voice.synthesizer.speaker_embedding.weight.dtype == torch.float32
+
+
+def test_a_configuration_that_does_not_fit_is_told_by_its_keys(tmp_path: Path) -> None:
+    values = json.loads((GOLDEN / "config.json").read_text())
+    values["model"] |= {"ssl_dim": 256, "n_speakers": 3}
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    with pytest.raises(CheckpointError, match=r"content_projection\.weight.*model\.n_speakers, model\.ssl_dim"):
+        Voice.load(GOLDEN / "G_3.pth", tmp_path / "config.json")
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"no G_\*\.pth in"):
+        Voice.load(tmp_path)
+    with pytest.raises(CheckpointError, match=r"there is no .*G_9\.pth"):
+        Voice.load(tmp_path / "G_9.pth")
+    shutil.copy(GOLDEN / "G_3.pth", tmp_path)
+    with pytest.raises(ConfigError, match=r"there is no configuration .*config\.json; name it with -c"):
+        Voice.load(tmp_path)
