@@ -49,10 +49,15 @@ def mel_filterbank(
 
     Slaney, Auditory Toolbox, Interval Research 1998-010; the same numbers as librosa's default. Not to be written to.
     """
-    bins_hz = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
     ends = hz_to_mel(torch.tensor([fmin_hz, fmax_hz or sample_rate / 2], dtype=torch.float64))
     edges_hz = mel_to_hz(torch.linspace(float(ends[0]), float(ends[1]), n_mels + 2, dtype=torch.float64))
-    left, centre, right = (edges_hz[i : i + n_mels, None] for i in range(3))
+    return triangular_filterbank(edges_hz, sample_rate, n_fft)
+
+
+def triangular_filterbank(edges_hz: Tensor, sample_rate: int, n_fft: int) -> Tensor:
+    """Triangles (n, n_fft/2+1) of area 1 per Hz, the k-th from `edges_hz[k]` to `edges_hz[k + 2]`; (n + 2,) edges."""
+    bins_hz = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
+    left, centre, right = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising = (bins_hz - left) / (centre - left)
     falling = (right - bins_hz) / (right - centre)
     triangles = torch.minimum(rising, falling).clamp(min=0)

@@ -32,9 +32,9 @@ def frame_centres(n_frames: int, sample_rate: int, hop_length: int) -> FloatArra
 def resample_contour(times: FloatArray, f0: FloatArray, target_times: FloatArray) -> FloatArray:
     """The contour (M,) at other moments (T,).
 
-    Between two voiced neighbours pitch is interpolated in log-frequency; otherwise the nearer neighbour decides, so that
-    no gap is bridged and no voiced stretch grows or shrinks by more than half a step. Beyond the ends it is held for one
-    step, and unvoiced after that.
+    Between two voiced neighbours pitch is interpolated in log-frequency; otherwise the nearer neighbour decides, so
+    that no gap is bridged and no voiced stretch grows or shrinks by more than half a step. Beyond the ends it is held
+    for one step, and unvoiced after that.
     """
     if len(times) < 2:
         return np.full(len(target_times), f0[0] if len(f0) else 0.0)

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from myna.audio.resample import resample
+from myna.config import Config
+from myna.errors import AudioError
+from myna.features.content import SAMPLE_RATE as CONTENT_SAMPLE_RATE
+from myna.features.content import ContentEncoder, load_encoder
+from myna.features.contour import transpose
+from myna.features.expansion import expand
+from myna.features.f0 import F0_ESTIMATORS
+from myna.features.loudness import loudness
+from myna.options import DEFAULT_F0_METHOD, F0Method
 
 
 @dataclass(frozen=True)
@@ -33,4 +48,52 @@ class Features:
         return self.f0 > 0
 
     def transposed(self, semitones: float) -> Features:
-        return replace(self, f0=self.f0 * 2 ** (semitones / 12))
+        return replace(self, f0=transpose(self.f0, semitones))
+
+
+class FeatureExtractor:
+    """The one way from sound to features, for preparation and for conversion.
+
+    extractor = FeatureExtractor(config)
+    features = extractor(audio)
+
+    The same sound gives the same features, whatever was heard before. The encoder is loaded when it is first needed.
+    """
+
+    def __init__(self, config: Config, f0_method: F0Method = DEFAULT_F0_METHOD, device: str = "cpu") -> None:
+        self.config = config
+        self.f0_method = f0_method
+        self.device = device
+
+    @cached_property
+    def encoder(self) -> ContentEncoder:
+        """The encoder that the voice learned with.
+
+        Raises:
+            ConfigError: the configuration names one that is not known.
+            AssetError, CheckpointError: its weights cannot be had, or are damaged.
+        """
+        return load_encoder(self.config.content_encoder, self.device)
+
+    @torch.no_grad()
+    def __call__(self, audio: NDArray[np.float32]) -> Features:
+        """Features of `audio` (N,) at the rate of the voice, N // hop_length frames, on the CPU.
+
+        Raises:
+            AudioError: the audio is shorter than a frame.
+            AssetError, MissingExtraError: see `encoder`; or the f0 method needs what is not installed.
+        """
+        data = self.config.data
+        n_frames = len(audio) // data.hop_length
+        if not n_frames:
+            raise AudioError(
+                f"{len(audio)} samples are too few: a frame has {data.hop_length} "
+                f"({1000 * data.hop_length / data.sample_rate:.0f} ms)"
+            )
+        audio_16k = torch.from_numpy(resample(audio, data.sample_rate, CONTENT_SAMPLE_RATE))
+        f0 = F0_ESTIMATORS[self.f0_method](audio, data.sample_rate, data.hop_length, self.device)
+        return Features(
+            content=expand(self.encoder(audio_16k), n_frames, self.config.content_expansion).cpu(),
+            f0=torch.from_numpy(f0),
+            loudness=torch.from_numpy(loudness(audio, data.hop_length)),
+        )

@@ -21,5 +21,6 @@ def loudness(audio: NDArray[np.float32], hop_length: int) -> NDArray[np.float32]
         return np.empty(0, np.float32)
     power = np.square(audio, dtype=np.float64)
     padded = np.pad(power, (hop_length // 2, (hop_length + 1) // 2), mode="reflect")
-    mean = padded[: n_frames * hop_length].reshape(n_frames, hop_length).mean(axis=1)
-    return (10 * np.log10(np.maximum(mean, 10 ** (FLOOR_DB / 10)))).astype(np.float32)
+    mean: NDArray[np.float64] = padded[: n_frames * hop_length].reshape(n_frames, hop_length).mean(axis=1)
+    level_db = 10 * np.log10(np.maximum(mean, 10 ** (FLOOR_DB / 10)))
+    return level_db.astype(np.float32, copy=False)

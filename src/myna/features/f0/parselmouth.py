@@ -1,0 +1,31 @@
+"""Praat's autocorrelation (Boersma 1993), through the GPL package parselmouth."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from myna.errors import MissingExtraError
+from myna.features.contour import Contour, FloatArray
+from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ, Samples
+
+_STEP_SECONDS = 0.005
+# Its window holds three periods of the lowest pitch, and it says nothing of what lies nearer to an end than half of it.
+_PADDING_SECONDS = 1.5 / FLOOR_HZ
+_VOICING_THRESHOLD = 0.6  # so-vits-svc's
+
+
+def measure_parselmouth(audio: Samples, sample_rate: int, times: FloatArray, device: str) -> Contour:
+    try:
+        import parselmouth
+    except ImportError as error:
+        raise MissingExtraError("f0 method 'parselmouth'", "parselmouth") from error
+
+    padding = round(_PADDING_SECONDS * sample_rate)
+    sound = parselmouth.Sound(np.pad(audio, padding).astype(np.float64), sample_rate)
+    pitch = sound.to_pitch_ac(
+        time_step=_STEP_SECONDS,
+        voicing_threshold=_VOICING_THRESHOLD,
+        pitch_floor=FLOOR_HZ,
+        pitch_ceiling=CEILING_HZ,
+    )
+    return Contour(pitch.xs() - padding / sample_rate, pitch.selected_array["frequency"])

@@ -1,0 +1,213 @@
+"""RMVPE (Wei et al. 2023, arXiv:2306.15412): a U-Net and a recurrent layer on a mel spectrogram.
+
+Modules are named as in the public file `rmvpe.pt` (MIT), so that it loads as it is.
+"""
+
+from __future__ import annotations
+
+import math
+import pickle
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from myna import assets
+from myna.audio.resample import resample
+from myna.audio.spectrogram import triangular_filterbank
+from myna.errors import CheckpointError
+from myna.features.contour import Contour, FloatArray
+from myna.features.f0.framing import Samples
+from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_range
+
+SAMPLE_RATE = 16000
+_HOP_SAMPLES = 160
+_WINDOW_SAMPLES = 1024
+_N_MELS = 128
+_MEL_FLOOR_HZ = 30.0
+_N_LEVELS = 5
+_CHANNELS = 16  # of the first level; each level doubles them
+_BLOCKS = 4  # residual blocks a level
+_MIDDLE_LEVELS = 4
+_GRU_CHANNELS = 256
+# Each level halves the frames, so their number must be a multiple of this.
+_FRAME_MULTIPLE = 2**_N_LEVELS
+# Below this salience a frame is unvoiced; the one that the voice changers use.
+_VOICED_SALIENCE = 0.03
+
+
+class RMVPE(nn.Module):
+    """Log-mel spectrogram (B, T, 128) to salience (B, T, 360) in 0..1; T a multiple of 32."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unet = _UNet()
+        self.cnn = nn.Conv2d(_CHANNELS, 3, 3, padding=1)
+        self.fc = nn.Sequential(_BiGRU(3 * _N_MELS), nn.Linear(2 * _GRU_CHANNELS, N_BINS))
+
+    def forward(self, mel: Tensor) -> Tensor:
+        maps = self.cnn(self.unet(mel[:, None]))
+        salience: Tensor = self.fc(maps.transpose(1, 2).flatten(2)).sigmoid()
+        return salience
+
+
+class _BiGRU(nn.Module):
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.gru = nn.GRU(in_channels, _GRU_CHANNELS, batch_first=True, bidirectional=True)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        output: Tensor = self.gru(hidden)[0]
+        return output
+
+
+class _UNet(nn.Module):
+    """Maps (B, 1, T, 128) to (B, 16, T, 128)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        deepest = _CHANNELS * 2**_N_LEVELS
+        self.encoder = _Encoder()
+        self.intermediate = _Middle(deepest // 2, deepest)
+        self.decoder = _Decoder(deepest)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        maps, skips = self.encoder(maps)
+        output: Tensor = self.decoder(self.intermediate(maps), skips)
+        return output
+
+
+class _Encoder(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm2d(1)
+        widths = [1, *(_CHANNELS * 2**level for level in range(_N_LEVELS))]
+        self.layers = nn.ModuleList(_Level(widths[i], widths[i + 1]) for i in range(_N_LEVELS))
+
+    def forward(self, maps: Tensor) -> tuple[Tensor, list[Tensor]]:
+        maps, skips = self.bn(maps), []
+        for level in self.layers:
+            skips.append(level(maps))
+            maps = F.avg_pool2d(skips[-1], 2)
+        return maps, skips
+
+
+class _Middle(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            _Level(in_channels, out_channels), *(_Level(out_channels, out_channels) for _ in range(_MIDDLE_LEVELS - 1))
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        output: Tensor = self.layers(maps)
+        return output
+
+
+class _Decoder(nn.Module):
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_UpLevel(in_channels // 2**level) for level in range(_N_LEVELS))
+
+    def forward(self, maps: Tensor, skips: list[Tensor]) -> Tensor:
+        for level, skip in zip(self.layers, reversed(skips), strict=True):
+            maps = level(maps, skip)
+        return maps
+
+
+class _Level(nn.Module):
+    """Residual blocks of one resolution."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = _blocks(in_channels, out_channels)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        output: Tensor = self.conv(maps)
+        return output
+
+
+class _UpLevel(nn.Module):
+    """Twice the resolution and half the channels, joined with what the encoder saw there."""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        out_channels = in_channels // 2
+        self.conv1 = nn.Sequential(
+            nn.ConvTranspose2d(in_channels, out_channels, 3, stride=2, padding=1, output_padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+        )
+        self.conv2 = _blocks(in_channels, out_channels)
+
+    def forward(self, maps: Tensor, skip: Tensor) -> Tensor:
+        output: Tensor = self.conv2(torch.cat([self.conv1(maps), skip], dim=1))
+        return output
+
+
+class _Block(nn.Module):
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Sequential(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(),
+        )
+        self.shortcut = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
+
+    def forward(self, maps: Tensor) -> Tensor:
+        output: Tensor = self.conv(maps) + self.shortcut(maps)
+        return output
+
+
+def _blocks(in_channels: int, out_channels: int) -> nn.Sequential:
+    rest = (_Block(out_channels, out_channels) for _ in range(_BLOCKS - 1))
+    return nn.Sequential(_Block(in_channels, out_channels), *rest)
+
+
+def measure_rmvpe(audio: Samples, sample_rate: int, times: FloatArray, device: str) -> Contour:
+    with torch.inference_mode():
+        network = _load(device)
+        signal = torch.from_numpy(resample(audio, sample_rate, SAMPLE_RATE)).to(device)
+        salience = network(_log_mel(signal).T[None])[0].double().cpu().numpy()
+    salience = within_range(salience)
+    f0 = bins_to_hz(highest_bins(salience), salience, _VOICED_SALIENCE)
+    return Contour(np.arange(len(f0)) * _HOP_SAMPLES / SAMPLE_RATE, f0)
+
+
+def _log_mel(signal: Tensor) -> Tensor:
+    """(N,) to (128, T): frame t is centred on sample 160 t; silence follows until T is a multiple of 32."""
+    n_frames = len(signal) // _HOP_SAMPLES + 1
+    n_frames += -n_frames % _FRAME_MULTIPLE
+    signal = F.pad(signal, (0, (n_frames - 1) * _HOP_SAMPLES - len(signal)))
+    window = torch.hann_window(_WINDOW_SAMPLES, device=signal.device)
+    transform = torch.stft(signal, _WINDOW_SAMPLES, _HOP_SAMPLES, window=window, return_complex=True)
+    return (_filterbank().to(signal) @ transform.abs()).clamp(min=1e-5).log()
+
+
+@lru_cache(maxsize=1)
+def _filterbank() -> Tensor:
+    """Triangles (128, 513) evenly spaced on the mel scale of HTK, 2595 log10(1 + f / 700)."""
+    lowest, highest = (2595 * math.log10(1 + hz / 700) for hz in (_MEL_FLOOR_HZ, SAMPLE_RATE / 2))
+    mels = torch.linspace(lowest, highest, _N_MELS + 2, dtype=torch.float64)
+    return triangular_filterbank(700 * (10 ** (mels / 2595) - 1), SAMPLE_RATE, _WINDOW_SAMPLES)
+
+
+@lru_cache(maxsize=1)
+def _load(device: str) -> RMVPE:
+    path = assets.find("rmvpe")
+    try:
+        file = torch.load(path, map_location="cpu", weights_only=True)
+        # so-vits-svc 4.1's file of that name wraps the weights, and carries a filter that is never used.
+        weights = {name: weight for name, weight in file.get("model", file).items() if not name.startswith("unet.tf.")}
+        network = RMVPE()
+        network.load_state_dict(weights)
+    except (RuntimeError, AttributeError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise CheckpointError(f"{path} is not RMVPE: {reason}") from error
+    return network.eval().to(device)

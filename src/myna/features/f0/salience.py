@@ -1,0 +1,71 @@
+"""From salience over bins of pitch to one pitch: what CREPE, RMVPE and FCPE have in common."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.features.contour import FloatArray
+from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ
+
+N_BINS = 360
+# Pitch in cents above 10 Hz of CREPE's and RMVPE's bins: 20 cents apart, from 31.7 Hz to 2 kHz.
+CENTS: FloatArray = 20.0 * np.arange(N_BINS) + 1997.3794084376191
+
+# A peak is the weighted mean over this many bins on each side of the greatest.
+_NEIGHBOURS = 4
+# How far pitch may move from one frame to the next on a path; 12 bins are CREPE's own.
+_REACH_BINS = 12
+
+
+def cents_to_hz(cents: FloatArray) -> FloatArray:
+    return 10 * 2 ** (cents / 1200)
+
+
+def within_range(salience: FloatArray, cents: FloatArray = CENTS) -> FloatArray:
+    """`salience` (T, bins) without the bins that no singer reaches."""
+    hz = cents_to_hz(cents)
+    return np.where((hz >= FLOOR_HZ) & (hz <= CEILING_HZ), salience, 0)
+
+
+def highest_bins(salience: FloatArray) -> NDArray[np.intp]:
+    """The bin (T,) of the greatest salience (T, bins) of each frame by itself."""
+    bins: NDArray[np.intp] = salience.argmax(axis=1)
+    return bins
+
+
+def smoothest_bins(salience: FloatArray) -> NDArray[np.intp]:
+    """The bins (T,) of the most likely path through `salience` (T, bins) in 0..1 (Viterbi).
+
+    From one frame to the next the path moves by less than `_REACH_BINS`, with a probability that falls linearly.
+    """
+    n_frames, n_bins = salience.shape
+    offsets = np.arange(1 - _REACH_BINS, _REACH_BINS)
+    moves = np.log((_REACH_BINS - np.abs(offsets)) / _REACH_BINS**2)
+    emission = np.log(np.maximum(salience, 1e-6))
+    score = np.full(n_bins + len(offsets) - 1, -np.inf)  # with a margin, from which no path comes
+    inner = slice(_REACH_BINS - 1, _REACH_BINS - 1 + n_bins)
+    candidates = np.lib.stride_tricks.sliding_window_view(score, len(offsets))  # a view: (bins, offsets)
+    score[inner] = emission[0]
+    came_from = np.zeros((n_frames, n_bins), np.intp)
+    for frame in range(1, n_frames):
+        scored = candidates + moves
+        best = scored.argmax(axis=1)
+        came_from[frame] = np.arange(n_bins) + offsets[best]
+        score[inner] = np.take_along_axis(scored, best[:, None], axis=1)[:, 0] + emission[frame]
+    path = np.empty(n_frames, np.intp)
+    path[-1] = score[inner].argmax()
+    for frame in range(n_frames - 1, 0, -1):
+        path[frame - 1] = came_from[frame, path[frame]]
+    return path
+
+
+def bins_to_hz(bins: NDArray[np.intp], salience: FloatArray, threshold: float, cents: FloatArray = CENTS) -> FloatArray:
+    """Pitch (T,) at the peaks near `bins` (T,); 0 where the salience there is no more than `threshold`."""
+    around = bins[:, None] + np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)
+    exists = (around >= 0) & (around < len(cents))
+    around = around.clip(0, len(cents) - 1)
+    weights = np.take_along_axis(salience, around, axis=1) * exists
+    mean_cents = (weights * cents[around]).sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-9)
+    confidence = np.take_along_axis(salience, bins[:, None], axis=1)[:, 0]
+    return np.where(confidence > threshold, cents_to_hz(mean_cents), 0.0)

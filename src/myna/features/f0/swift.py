@@ -1,0 +1,33 @@
+"""SwiftF0 (Nieradzik 2025): a network of 135 kB on a spectrogram, that runs a hundred times faster than the sound."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.audio.resample import resample
+from myna.features.contour import Contour, FloatArray
+from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ
+
+SAMPLE_RATE = 16000
+_HOP_SAMPLES = 256
+# The package's own boundary is 0.5: of seven recordings 2.5 % of the sung frames were missed then and 0.5 % of the
+# others voiced; with this it is 1.6 % and 1.0 %. A hole in a note is heard more than a pitch in a breath.
+_VOICED_CONFIDENCE = 0.3
+
+
+def measure_swift(audio: NDArray[np.float32], sample_rate: int, times: FloatArray, device: str) -> Contour:
+    audio = np.pad(resample(audio, sample_rate, SAMPLE_RATE), (0, _HOP_SAMPLES))
+    result = _detector().detect(audio, SAMPLE_RATE, FLOOR_HZ, CEILING_HZ)
+    return Contour(result.timestamps, np.where(result.confidence >= _VOICED_CONFIDENCE, result.pitch_hz, 0.0))
+
+
+@lru_cache(maxsize=1)
+def _detector() -> Any:
+    from swift_f0 import SwiftF0
+
+    # One thread is as fast as many (0.007 of real time) and leaves the other cores to other clips.
+    return SwiftF0(threads=1, spin=False)
