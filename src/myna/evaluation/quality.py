@@ -55,7 +55,9 @@ def rate(session: Any, audio: NDArray[np.float32]) -> dict[str, float]:
     """
     while len(audio) < _WINDOW_SAMPLES:
         audio = np.concatenate([audio, audio])
-    starts = range(0, len(audio) - _WINDOW_SAMPLES + 1, SAMPLE_RATE)
+    # The authors count whole seconds, and so leave out a last window that would fit.
+    n_windows = max(1, len(audio) // SAMPLE_RATE - 9)
+    starts = (count * SAMPLE_RATE for count in range(n_windows))
     windows = (audio[np.newaxis, start : start + _WINDOW_SAMPLES] for start in starts)
     raw = np.array([session.run(None, {"input_1": window.astype(np.float32)})[0][0] for window in windows])
     return {
