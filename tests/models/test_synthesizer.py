@@ -10,6 +10,7 @@ from small_voices import GOLDEN, seeded_synthesizer, silence_draws
 from torch import Tensor
 
 from myna.config import Config
+from myna.models.decoders import backbone
 from myna.models.synthesizer import Generated, Synthesizer, SynthesizerInput
 
 N_FRAMES = 24
@@ -128,6 +129,15 @@ def test_fusing_changes_nothing_but_speed(folder: Path) -> None:
     assert not any("parametrizations" in name for name in synthesizer.state_dict())
     with pytest.raises(ValueError, match="generating only"):
         synthesizer(batch(config, [N_FRAMES]), SEGMENT_FRAMES)
+
+
+@pytest.mark.parametrize("name", ["4.1/vec256l9-vol", "4.1/nsf-snake-hifigan-vol", "fork/quickvc"])
+def test_decoding_in_pieces_is_decoding_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config.read(GOLDEN / name / "config.json")
+    synthesizer = seeded_synthesizer(config).eval()
+    at_once = generate(synthesizer, config, seed=1).audio
+    monkeypatch.setattr(backbone, "PIECE_FRAMES", 5)
+    torch.testing.assert_close(generate(synthesizer, config, seed=1).audio, at_once, rtol=0, atol=2e-6)
 
 
 def test_frames_become_hops_of_samples(small_config: Config, small_synthesizer: Synthesizer) -> None:

@@ -57,7 +57,14 @@ class NsfHifiGan(nn.Module):
             Audio (B, 1, T * hop_length) between -1 and 1.
         """
         source = self.source(f0, self.hop_length, generator)
-        hidden = self.backbone(
-            latent, self.speaker_projection(speaker), added=lambda step: self.source_convs[step](source)
-        )
-        return Waveform(torch.tanh(self.output_conv(self.output_activation(hidden))))
+
+        def excitation(step: int, frames: slice) -> Tensor:
+            excited: Tensor = self.source_convs[step](
+                source[..., frames.start * self.hop_length : frames.stop * self.hop_length]
+            )
+            return excited
+
+        def finish(hidden: Tensor) -> Tensor:
+            return torch.tanh(self.output_conv(self.output_activation(hidden)))
+
+        return Waveform(self.backbone(latent, self.speaker_projection(speaker), excitation, finish))

@@ -31,6 +31,7 @@ def lowpass_filter() -> Tensor:
 class AntiAliasedSnake(nn.Module):
     """x + sin(alpha x)^2 / beta, at twice the sample rate; a frequency and a magnitude a channel, in log scale."""
 
+    RADIUS = TAPS // RATIO  # samples to either side that an output depends on: half of it on the way up, half down
     lowpass: Tensor
 
     def __init__(self, channels: int) -> None:
