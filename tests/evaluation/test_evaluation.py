@@ -118,6 +118,19 @@ def test_each_number_stands_between_its_bounds(judged: Evaluation) -> None:
     assert len(judged.target_scores) == 3
 
 
+def test_the_target_bound_is_set_by_what_is_held_out(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module.speaker, "load_voice_encoder", lambda: VoiceEncoder().eval())
+    known, unknown = (write(tmp_path / f"{name}.wav", sung(3)) for name in ("known", "unknown"))
+    options = EvaluateOptions(words=False, quality=False)
+    evaluation = evaluate([Pair(source, source)], target=[known], held_out=[unknown], options=options)
+    assert evaluation.target_scores == {unknown: {"speaker_similarity": pytest.approx(1)}}
+    # One recording alone has nothing to be held against.
+    alone = evaluate([Pair(source, source)], target=[known], options=options)
+    assert alone.summary["speaker_similarity"].target is None
+
+
 def test_what_is_not_installed_is_said_and_the_rest_is_measured(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

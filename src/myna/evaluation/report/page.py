@@ -89,14 +89,14 @@ def _head(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _summary(evaluation: Evaluation) -> Iterator[str]:
-    yield '<h3>All together</h3>\n<div class="wide"><table>\n<tr><th><th>'
-    yield "<th>source<th>converted<th>target\n"
+    yield '<h3>All together</h3>\n<div class="wide"><table>\n<tr><th>'
+    yield "<th>source<th>converted<th>target<th>\n"
     for key, value in evaluation.summary.items():
         measure = MEASURES[key]
         marks = _marks(measure, value, [(file.pair.converted.name, file.scores.get(key)) for file in evaluation.files])
-        yield f'<tr><td>{escape(measure.title)}<td class="range">{marks}'
-        yield f"<td>{measure.text(value.source)}<td><strong>{measure.text(value.converted)}</strong>"
-        yield f"<td>{measure.text(value.target)}\n"
+        yield f"<tr><td>{escape(measure.title)}<td>{measure.text(value.source)}"
+        yield f"<td><strong>{measure.text(value.converted)}</strong><td>{measure.text(value.target)}"
+        yield f'<td class="range">{marks}\n'
     yield f"</table></div>\n{_LEGEND}\n"
 
 
@@ -189,7 +189,7 @@ def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
 
 
 def _times(seconds: float) -> Iterator[tuple[float, str]]:
-    step = next((step for step in _TIME_STEPS if seconds / step <= 10), _TIME_STEPS[-1])
+    step = next((step for step in _TIME_STEPS if seconds / step <= 8), _TIME_STEPS[-1])
     for count in range(int(seconds / step) + 1):
         time = count * step
         yield time, f"{int(time // 60)}:{time % 60:02g}" if seconds > 60 else f"{time:g} s"
