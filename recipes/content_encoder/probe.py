@@ -1,0 +1,183 @@
+"""What can be read out of the units, beside the same of the teacher. Nothing here was heard in training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyworld
+import torch
+from prepare import FRAME_SAMPLES, N_SPOKEN, N_VERSIONS, PROBE_SPEAKERS, SAMPLE_RATE
+from probes import Ridge, cka, one_hot, r_squared, speaker_of_clips, speaker_of_frames
+from safetensors.torch import load_file
+from teacher import FRAMES_PER_SECOND, Targets, Teacher
+from torch import Tensor
+from train import phone_table, phones_at
+
+from myna.features.content.embedded import ContentNetwork
+
+Describe = Callable[[Tensor], Tensor]  # samples (N,) -> features (T, C), in the middle of each 20 ms
+SPOKEN = range(1, 1 + N_SPOKEN)
+SUNG = range(1 + N_SPOKEN, N_VERSIONS)
+N_PHONE_LINES = 120
+
+
+def between(features: Tensor) -> Tensor:
+    """The teacher's frames, which are at 20 ms * t, half a frame later."""
+    return (features + torch.cat([features[1:], features[-1:]])) / 2
+
+
+class Clips:
+    """The held-out clips, by source; audio is read when asked for."""
+
+    def __init__(self, folder: Path, joe: Path) -> None:
+        self.folder, self.joe, self.phones = folder, joe, phone_table(joe)
+        self.index = json.loads((folder / "clips.json").read_text(encoding="utf-8"))
+
+    def of(self, source: str, held_out: bool = True) -> list[dict[str, str]]:
+        return [one for one in self.index if one["source"] == source and one["held_out"] == held_out]
+
+    def version(self, clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
+        """Samples (N,) of at most 30 s, and the second of the original at each frame (T,)."""
+        arrays = load_file(self.folder / f"{clip['name']}.safetensors")
+        times = arrays[f"time.{k}"][: 30 * FRAMES_PER_SECOND]
+        return arrays[f"audio.{k}"][: len(times) * FRAME_SAMPLES].float() / 32768, times
+
+    def phones_of(self, clip: dict[str, str], times: Tensor) -> Tensor:
+        return phones_at(self.joe / f"{clip['name'].removeprefix('joe-')}.json", times.numpy(), self.phones)
+
+
+def log_f0(audio: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
+    """ln Hz and voicing in the middle of each frame."""
+    f0, _ = pyworld.dio(audio.double().numpy(), SAMPLE_RATE, f0_floor=65, f0_ceil=1050, frame_period=10.0)
+    middle = torch.from_numpy(f0[1::2][:n_frames])
+    middle = torch.nn.functional.pad(middle, (0, n_frames - len(middle)))
+    return middle.clamp_min(1).log(), middle > 0
+
+
+def probes(describe: Describe, clips: Clips) -> dict[str, float]:
+    found: dict[str, float] = {}
+
+    of_speakers = [one for one in clips.of("librispeech") if one["speaker"] in PROBE_SPEAKERS]
+    labels = torch.tensor([PROBE_SPEAKERS.index(one["speaker"]) for one in of_speakers])
+    heard, pitch, voiced, test = [], [], [], []
+    for clip in of_speakers:
+        audio, _ = clips.version(clip, 0)
+        heard.append(describe(audio))
+        ln_hz, is_voiced = log_f0(audio, len(heard[-1]))
+        pitch.append(ln_hz)
+        voiced.append(is_voiced)
+        test.append(torch.full_like(is_voiced, clip["name"].endswith(("8", "9"))))
+    found["speaker of a recording, of 10"] = speaker_of_clips(heard, labels)
+    found["speaker of a frame, of 10"] = speaker_of_frames(heard, labels)
+    x, y, v, t = torch.cat(heard), torch.cat(pitch)[:, None], torch.cat(voiced), torch.cat(test)
+    found["ln f0 of speech, R2"] = r_squared(Ridge(x[v & ~t], y[v & ~t]), x[v & t], y[v & t])
+
+    rows: list[tuple[Tensor, Tensor, Tensor, bool]] = []
+    for number, clip in enumerate(one for one in clips.of("librispeech") if one["speaker"] not in PROBE_SPEAKERS):
+        for k in SUNG:
+            audio, _ = clips.version(clip, k)
+            features = describe(audio)
+            rows.append((features, *log_f0(audio, len(features)), number % 3 == 0))
+    train = [(f[v], p[v]) for f, p, v, t in rows if not t]
+    held = [(f[v], p[v]) for f, p, v, t in rows if t]
+    probe = Ridge(torch.cat([f for f, _ in train]), torch.cat([p for _, p in train])[:, None])
+    found["ln f0 of sung versions, R2"] = r_squared(
+        probe, torch.cat([f for f, _ in held]), torch.cat([p for _, p in held])[:, None]
+    )
+
+    lines = clips.of("joe", held_out=False)[:N_PHONE_LINES]
+    said = [clips.version(one, 0) for one in lines]
+    phones = torch.cat([clips.phones_of(one, times) for one, (_, times) in zip(lines, said, strict=True)])
+    phone = Ridge(torch.cat([describe(audio) for audio, _ in said]), one_hot(phones, max(clips.phones.values()) + 1))
+    for name, versions in (("as read", [0]), ("in other voices", SPOKEN), ("sung, to 1 kHz", SUNG)):
+        right = []
+        for clip in clips.of("joe"):
+            for k in versions:
+                audio, times = clips.version(clip, k)
+                labels = clips.phones_of(clip, times)
+                speech = labels > 0
+                right.append((phone(describe(audio)).argmax(1) == labels)[speech])
+        found[f"phones of joe, {name}"] = float(torch.cat(right).double().mean())
+    return found
+
+
+def agreement(describe: Describe, teacher: Teacher, targets: Targets, clips: Clips) -> dict[str, float]:
+    """How well a straight line predicts the teacher's components on the originals; fitted on some, tested on others."""
+    found: dict[str, float] = {}
+
+    def heard(clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
+        original, _ = clips.version(clip, 0)
+        audio, times = clips.version(clip, k)
+        wanted = targets.components(teacher(original), centre=True)
+        at = (times * FRAMES_PER_SECOND).clamp(0, len(wanted) - 1.001)
+        low = at.long()
+        part = (at - low)[:, None]
+        return describe(audio), wanted[low] * (1 - part) + wanted[low + 1] * part
+
+    def pairs(chosen: list[dict[str, str]], versions: range | list[int]) -> tuple[Tensor, Tensor]:
+        both = [heard(clip, k) for clip in chosen for k in versions]
+        return torch.cat([x for x, _ in both]), torch.cat([y for _, y in both])
+
+    speakers = clips.of("librispeech")
+    known, unknown = speakers[::2], speakers[1::2]
+    line = Ridge(*pairs(known, [0]))
+    singing = list(clips.of("singing"))
+    for name, chosen, versions in (
+        ("held-out LibriSpeech", unknown, [0]),
+        ("LibriTTS", clips.of("libritts")[::2], [0]),
+        ("LibriTTS in other voices", clips.of("libritts")[::4], SPOKEN),
+        ("LibriTTS sung, to 1 kHz", clips.of("libritts")[::4], SUNG),
+        ("held-out singing", singing, [0]),
+    ):
+        x, y = pairs(chosen, versions)
+        found[f"teacher's components, {name}, R2"] = r_squared(line, x, y)
+        same = targets.shares(line(x).float()).argmax(1) == targets.shares(y).argmax(1)
+        found[f"teacher's cluster of 400, {name}"] = float(same.double().mean())
+        found[f"CKA with the teacher, {name}"] = cka(x, y)
+    return found
+
+
+def student_of(checkpoint: Path) -> Describe:
+    state = torch.load(checkpoint, weights_only=True)
+    network = ContentNetwork().eval()
+    prefix = "network."
+    average = state["average"]
+    network.load_state_dict(
+        {name.removeprefix(prefix): one for name, one in average.items() if name.startswith(prefix)}
+    )
+
+    @torch.inference_mode()
+    def describe(audio: Tensor) -> Tensor:
+        return network(audio[None])[0].T
+
+    return describe
+
+
+def print_probes(folder: Path, joe: Path, weights: Path, checkpoints: list[Path]) -> None:
+    clips, targets, teacher = Clips(folder, joe), Targets.load(folder / "targets.bin"), Teacher(weights)
+    describers: dict[str, Describe] = {"teacher": lambda audio: between(teacher(audio))}
+    describers["its components"] = lambda audio: targets.components(between(teacher(audio)))
+    describers |= {path.parent.name: student_of(path) for path in checkpoints}
+    print_table(
+        {
+            name: probes(describe, clips) | agreement(describe, teacher, targets, clips)
+            for name, describe in describers.items()
+        }
+    )
+
+
+def print_layers(folder: Path, joe: Path, weights: Path) -> None:
+    clips, teacher = Clips(folder, joe), Teacher(weights)
+    names = ["input", *(str(n) for n in range(1, 7)), "normed"]
+    print_table(
+        {name: probes(lambda audio, n=n: between(teacher.layers(audio)[n]), clips) for n, name in enumerate(names)}
+    )
+
+
+def print_table(columns: dict[str, dict[str, float]]) -> None:
+    print("| |", " | ".join(columns), "|")
+    print("|---|", "---|" * len(columns), sep="")
+    for row in next(iter(columns.values())):
+        print(f"| {row} |", " | ".join(f"{column[row]:.3f}" for column in columns.values()), "|")

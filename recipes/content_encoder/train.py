@@ -1,0 +1,250 @@
+"""Teach the student: any version of a clip, in any room, is to say what the teacher heard in the original."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from prepare import N_SPOKEN, N_SUNG, N_VERSIONS
+from safetensors.torch import load_file
+from teacher import FRAMES_PER_SECOND, N_CLUSTERS, N_COMPONENTS, Targets
+from torch import Tensor, nn
+
+from myna.features.content.embedded import FRAME_SAMPLES, N_FFT, UNITS, ContentNetwork
+
+logger = logging.getLogger(__name__)
+
+SEGMENT_FRAMES = 250
+UNHEARD_FRAMES = 20  # at the start of a segment, where the past is missing
+BATCH = 8
+LEARNING_RATE = 1e-3
+WARM_UP = 200
+DECAY_SHARE = 0.25  # of all steps: the rate falls to 0 over the last
+AVERAGE = 0.998
+# How often a segment is the original, a spoken version, a sung version.
+SHARES = np.array([0.3] + [0.3 / N_SPOKEN] * N_SPOKEN + [0.4 / N_SUNG] * N_SUNG)
+WARPS = torch.linspace(-0.16, 0.16, 17).exp()
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One clip in memory: every version's samples and moments, and what it says."""
+
+    audio: list[Tensor]  # int16
+    times: list[Tensor]  # seconds of the original, a frame each
+    components: Tensor  # (T, N_COMPONENTS)
+    phones: Tensor | None  # (T) at the teacher's frames
+
+
+def phone_table(joe: Path) -> dict[str, int]:
+    """Every phone of joe's lines, in order of its first appearance; stress and pauses are one, 0."""
+    table = dict.fromkeys("_ ^$ˈˌː,.?!;:", 0)
+    for path in sorted(joe.glob("*.json")):
+        for phone, _ in json.loads(path.read_text(encoding="utf-8"))["phones"]:
+            table.setdefault(phone, max(table.values()) + 1)
+    return table
+
+
+def phones_at(path: Path, seconds: np.ndarray, table: dict[str, int]) -> Tensor:
+    """The phone of a line of joe at the seconds asked for."""
+    phones = json.loads(path.read_text(encoding="utf-8"))["phones"]
+    at = np.searchsorted([end for _, end in phones], seconds).clip(0, len(phones) - 1)
+    return torch.tensor([table[phones[i][0]] for i in at])
+
+
+def load_utterances(folder: Path, joe: Path, targets: Targets, held_out: bool = False) -> list[Utterance]:
+    table = phone_table(joe)
+    found = []
+    for clip in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
+        path = folder / f"{clip['name']}.safetensors"
+        # martin sings one vowel a clip: the mean of a clip is not his voice but the vowel.
+        if clip["held_out"] != held_out or clip["source"] == "martin" or not path.exists():
+            continue
+        arrays = load_file(path)
+        components = targets.components(load_file(path.with_suffix(".teacher"))["features"].float())
+        seconds = np.arange(len(components)) / FRAMES_PER_SECOND
+        phones = None
+        if clip["source"] == "joe":
+            phones = phones_at(joe / f"{clip['name'].removeprefix('joe-')}.json", seconds, table)
+        audio = [arrays[f"audio.{k}"] for k in range(N_VERSIONS)]
+        found.append(Utterance(audio, [arrays[f"time.{k}"] for k in range(N_VERSIONS)], components, phones))
+    return found
+
+
+class Segments:
+    """Random segments of random versions, and what they say."""
+
+    def __init__(self, utterances: list[Utterance], seed: int) -> None:
+        self.utterances = utterances
+        self.rng = np.random.default_rng(seed)
+        lengths = np.array([len(one.components) for one in utterances], dtype=float)
+        self.chances = lengths / lengths.sum()
+
+    def batch(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Samples (n, N), components (n, T, C), phones (n, T), -100 where unknown, and which frames count (n, T)."""
+        n_samples = SEGMENT_FRAMES * FRAME_SAMPLES
+        audio = torch.zeros(n, n_samples)
+        components = torch.zeros(n, SEGMENT_FRAMES, N_COMPONENTS)
+        phones = torch.full((n, SEGMENT_FRAMES), -100)
+        counts = torch.zeros(n, SEGMENT_FRAMES, dtype=torch.bool)
+        for row, which in enumerate(self.rng.choice(len(self.utterances), n, p=self.chances)):
+            one = self.utterances[which]
+            version = self.rng.choice(N_VERSIONS, p=SHARES)
+            times = one.times[version]
+            start = int(self.rng.integers(0, max(1, len(times) - SEGMENT_FRAMES + 1)))
+            times = times[start : start + SEGMENT_FRAMES]
+            samples = one.audio[version][start * FRAME_SAMPLES :][:n_samples]
+            audio[row, : len(samples)] = samples.float() / 32768
+            at = (times * FRAMES_PER_SECOND).clamp(0, len(one.components) - 1.001)
+            low = at.long()
+            part = (at - low)[:, None]
+            components[row, : len(times)] = one.components[low] * (1 - part) + one.components[low + 1] * part
+            if one.phones is not None:
+                phones[row, : len(times)] = one.phones[at.round().long()]
+            counts[row, UNHEARD_FRAMES if start else 0 : len(times)] = True
+        return audio, components, phones.where(counts, -100), counts
+
+
+class Room:
+    """Spectra as another throat, microphone and room would have them."""
+
+    def __init__(self, network: ContentNetwork, seed: int) -> None:
+        self.generator = torch.Generator().manual_seed(seed)
+        filterbank = network.log_mel.filterbank
+        bins = torch.arange(N_FFT // 2 + 1)
+        # A filter that hears at f what was at f / warp: its weights, read along a stretched axis.
+        self.filterbanks = torch.stack([stretched(filterbank, bins * warp) * warp for warp in WARPS])
+
+    def uniform(self, shape: tuple[int, ...], low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(shape, generator=self.generator)
+
+    def __call__(self, power: Tensor) -> Tensor:
+        """Power (B, bins, T) to mel power (B, n_mels, T)."""
+        n = len(power)
+        power = power * 10 ** (self.uniform((n, 1, 1), -26, 8) / 10)
+        # Late reverberation: power that decays by 60 dB in 0.1 to 0.8 s, at 6 to 30 dB below the direct sound.
+        seconds = self.uniform((n, 1), 0.1, 0.8)
+        tail = 10 ** (-6 * torch.arange(40) / 100 / seconds)
+        level = 10 ** (-self.uniform((n, 1), 6, 30) / 10) * (self.uniform((n, 1), 0, 1) < 0.4)
+        weights = torch.cat([torch.ones(n, 1), level * tail[:, 1:] / tail[:, 1:].sum(1, keepdim=True)], dim=1)
+        bank = torch.randint(len(WARPS), (n,), generator=self.generator)
+        mel = self.filterbanks[bank] @ power
+        mel = F.conv1d(F.pad(mel.transpose(0, 1), (39, 0)), weights.flip(1)[:, None], groups=n).transpose(0, 1)
+        # The microphone: a smooth curve of some dB, and for one in six a low-pass of an old line.
+        curve = F.interpolate(torch.randn(n, 1, 6, generator=self.generator) * 4, mel.shape[1], mode="linear")
+        curve = curve.transpose(1, 2)
+        edge = self.uniform((n, 1, 1), 45, 80) + 100 * (self.uniform((n, 1, 1), 0, 1) > 1 / 6)
+        curve = curve - 4 * (torch.arange(mel.shape[1])[:, None] - edge).clamp_min(0)
+        mel = mel * 10 ** (curve / 10)
+        # The room: noise of any colour, 5 to 45 dB below the voice.
+        colour = F.interpolate(torch.randn(n, 1, 4, generator=self.generator) * 6, mel.shape[1], mode="linear")
+        ratio = self.uniform((n, 1, 1), 5, 45)
+        level = mel.mean((1, 2), keepdim=True) * 10 ** ((colour.transpose(1, 2) - ratio) / 10)
+        return mel + level * torch.empty_like(mel).exponential_(generator=self.generator)
+
+
+def stretched(filterbank: Tensor, bins: Tensor) -> Tensor:
+    low = bins.long().clamp(max=filterbank.shape[1] - 2)
+    part = bins - low
+    inside = bins <= filterbank.shape[1] - 1
+    return torch.where(inside, filterbank[:, low] * (1 - part) + filterbank[:, low + 1] * part, 0.0)
+
+
+class Student(nn.Module):
+    """The encoder, and the heads that are there for training only."""
+
+    def __init__(self, n_phones: int, objectives: tuple[str, ...]) -> None:
+        super().__init__()
+        self.network = ContentNetwork()
+        self.objectives = objectives
+        self.heads = nn.ModuleDict(
+            {
+                "clusters": nn.Linear(UNITS, N_CLUSTERS),
+                "components": nn.Linear(UNITS, N_COMPONENTS),
+                "phones": nn.Linear(UNITS, n_phones),
+            }
+        )
+
+    def losses(
+        self, mel: Tensor, shares: Tensor, components: Tensor, phones: Tensor, counts: Tensor
+    ) -> dict[str, Tensor]:
+        units = self.network.units(self.network.from_mel(mel)).transpose(1, 2).float()[counts]
+        found = {}
+        if "clusters" in self.objectives:
+            found["clusters"] = F.cross_entropy(self.heads["clusters"](units), shares[counts])
+        if "components" in self.objectives:
+            error = self.heads["components"](units) - components[counts]
+            found["components"] = 4 * error.square().mean() / components[counts].square().mean()
+        if "phones" in self.objectives:
+            wanted = phones[counts]
+            total = F.cross_entropy(self.heads["phones"](units), wanted, ignore_index=-100, reduction="sum")
+            found["phones"] = 0.5 * total / (wanted >= 0).sum().clamp_min(1)
+        return found
+
+
+def learning_rate(step: int, n_steps: int) -> float:
+    """Warm, flat, then down to 0: a run can be prolonged from any moment of the flat part."""
+    falling = (n_steps - step) / (DECAY_SHARE * n_steps)
+    return LEARNING_RATE * min(1.0, (step + 1) / WARM_UP, falling)
+
+
+def train(folder: Path, joe: Path, run: Path, n_steps: int, objectives: tuple[str, ...], minutes: float) -> None:
+    """Train up to `n_steps`, at most `minutes` this time; `run`/last.pt is resumed and left."""
+    run.mkdir(parents=True, exist_ok=True)
+    targets = Targets.load(folder / "targets.bin")
+    utterances = load_utterances(folder, joe, targets)
+    torch.manual_seed(0)
+    student = Student(max(phone_table(joe).values()) + 1, objectives)
+    optimizer = torch.optim.AdamW(
+        student.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.02, fused=True
+    )
+    average = {name: tensor.clone() for name, tensor in student.state_dict().items()}
+    step, last = 0, run / "last.pt"
+    if last.exists():
+        state = torch.load(last, weights_only=True)
+        student.load_state_dict(state["student"])
+        optimizer.load_state_dict(state["optimizer"])
+        average, step = state["average"], state["step"]
+    segments, room = Segments(utterances, seed=step), Room(student.network, seed=step)
+    logger.info("%d clips; from step %d to %d", len(utterances), step, n_steps)
+    started, first = time.monotonic(), step
+    means: dict[str, float] = {}
+    while step < n_steps and time.monotonic() - started < 60 * minutes:
+        audio, components, phones, counts = segments.batch(BATCH)
+        with torch.no_grad():
+            log_mel = student.network.log_mel
+            mel = log_mel.compressed(room(log_mel.power(F.pad(audio, (log_mel.left, log_mel.right)))))
+            shares = targets.shares(components)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(step, n_steps)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            losses = student.losses(mel, shares, components, phones, counts)
+        optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(losses.values())).sum().backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            for name, tensor in student.state_dict().items():
+                average[name].lerp_(tensor, 1 - min(AVERAGE, step / (step + 10)))
+        step += 1
+        for name, loss in losses.items():
+            means[name] = 0.98 * means.get(name, float(loss)) + 0.02 * float(loss)
+        if step % 50 == 0:
+            text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
+            logger.info("step %d  %s  %.2f s a step", step, text, (time.monotonic() - started) / (step - first))
+        if step % 250 == 0:
+            save(last, student, optimizer, average, step)
+    save(last, student, optimizer, average, step)
+
+
+def save(path: Path, student: Student, optimizer: torch.optim.Optimizer, average: dict[str, Tensor], step: int) -> None:
+    state = {"student": student.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step}
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)

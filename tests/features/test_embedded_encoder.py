@@ -1,0 +1,102 @@
+"""The embedded encoder: a stream is the whole recording, no more than its look-ahead later."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import pytest
+import torch
+from torch import Tensor
+
+from myna.features.content import CONTENT_ENCODERS, load_encoder
+from myna.features.content.embedded import (
+    FRAME_SAMPLES,
+    LOOK_AHEAD_SAMPLES,
+    UNITS,
+    WEIGHTS,
+    ContentNetwork,
+    ContentStream,
+    EmbeddedEncoder,
+)
+
+
+@pytest.fixture(scope="module")
+def encoder() -> EmbeddedEncoder:
+    """Weights that make every stage count; what they say does not matter."""
+    torch.manual_seed(3)
+    network = ContentNetwork()
+    for block in network.blocks:
+        torch.nn.init.uniform_(block.scale, 0.5, 1.0)
+    return EmbeddedEncoder(network)
+
+
+def noise(n_samples: int) -> Tensor:
+    return 0.1 * torch.randn(n_samples, generator=torch.Generator().manual_seed(n_samples))
+
+
+def streamed(stream: ContentStream, audio: Tensor, block_samples: int) -> Tensor:
+    return torch.cat([*(stream.push(block) for block in audio.split(block_samples)), stream.finish()], dim=1)
+
+
+@pytest.mark.parametrize("block_samples", [7, 160, 320, 1000, 4096, 100_000])
+@pytest.mark.parametrize("n_samples", [320, 1000, 16000, 20011])
+def test_a_stream_gives_what_the_whole_recording_gives(
+    encoder: EmbeddedEncoder, n_samples: int, block_samples: int
+) -> None:
+    audio = noise(n_samples)
+    torch.testing.assert_close(streamed(encoder.stream(), audio, block_samples), encoder(audio), atol=1e-5, rtol=1e-5)
+
+
+def test_a_unit_comes_as_soon_as_its_look_ahead_is_heard(encoder: EmbeddedEncoder) -> None:
+    stream, n_given, n_heard = encoder.stream(), 0, 0
+    for block in noise(16000).split(FRAME_SAMPLES):
+        n_heard += len(block)
+        n_given += stream.push(block).shape[1]
+        # The stream works in whole frames, hence the rounding up.
+        assert n_given == max(0, n_heard // FRAME_SAMPLES - -(-LOOK_AHEAD_SAMPLES // FRAME_SAMPLES))
+
+
+def test_what_comes_after_the_look_ahead_is_not_heard(encoder: EmbeddedEncoder) -> None:
+    audio = noise(16000)
+    changed = audio.clone()
+    frame = 15
+    changed[(frame + 1) * FRAME_SAMPLES + LOOK_AHEAD_SAMPLES :] = 0
+    before, after = encoder(audio), encoder(changed)
+    torch.testing.assert_close(before[:, : frame + 1], after[:, : frame + 1], atol=1e-6, rtol=0)
+    assert not torch.allclose(before[:, frame + 1 :], after[:, frame + 1 :])
+
+
+@pytest.mark.parametrize(("n_samples", "n_frames"), [(1, 1), (319, 1), (320, 1), (16319, 50), (16320, 51)])
+def test_fifty_frames_a_second_and_at_least_one(encoder: EmbeddedEncoder, n_samples: int, n_frames: int) -> None:
+    assert encoder(noise(n_samples)).shape == (UNITS, n_frames)
+
+
+def test_the_package_carries_the_weights_in_ten_megabytes() -> None:
+    assert len(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes()) < 10e6
+    encoder = load_encoder("myna-content-1")
+    assert encoder.channels == CONTENT_ENCODERS["myna-content-1"].channels == UNITS
+
+
+def vowel(f0_hz: float, formants_hz: tuple[float, ...]) -> Tensor:
+    """A second of harmonics, each as loud as the resonances let it be."""
+    time = torch.arange(16000) / 16000
+    harmonics = torch.arange(1, int(7500 / f0_hz)) * f0_hz
+    loudness = sum(1 / (1 + ((harmonics - formant) / 80) ** 2) for formant in formants_hz)
+    tone = (loudness[:, None] * torch.sin(2 * torch.pi * harmonics[:, None] * time)).sum(0)
+    return 0.3 * tone / tone.abs().max()
+
+
+def test_a_vowel_is_the_same_unit_at_another_pitch_and_not_another_vowel() -> None:
+    encoder = load_encoder("myna-content-1")
+    ah, ee = (730.0, 1090.0, 2440.0), (270.0, 2290.0, 3010.0)  # Peterson and Barney 1952, men
+
+    def unit(f0_hz: float, formants: tuple[float, ...]) -> Tensor:
+        mean = encoder(vowel(f0_hz, formants))[:, 10:40].mean(1)
+        return mean / mean.norm()
+
+    low, high, other = unit(110, ah), unit(196, ah), unit(110, ee)
+    assert low @ high > low @ other + 0.2
+
+
+def test_silence_has_finite_units() -> None:
+    assert load_encoder("myna-content-1")(torch.zeros(16000)).isfinite().all()
