@@ -64,7 +64,7 @@ def test_a_batch_goes_on_past_bad_files_and_names_them(folders: Path, capsys: py
     captured = capsys.readouterr()
     assert "high.out.wav" in captured.out
     last = captured.err.strip().splitlines()[-1]
-    assert last.startswith("svc: 2 files were not evaluated")
+    assert last.startswith("svc: 2 not evaluated: ")
     assert "stray.out.wav: no source is called stray" in last and "text.wav is text, not sound" in last
 
 

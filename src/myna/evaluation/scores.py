@@ -22,6 +22,8 @@ class Measure:
     # The value of a recording compared with itself. None for what is measured on one recording, without a source:
     # there the target's own recordings have a value too.
     of_itself: float | None = None
+    # A scale shows at least this much, so that small faults look small; None where the bounds span it.
+    scale_to: float | None = None
 
     def text(self, value: float | None) -> str:
         """`value` for a person, with its unit."""
@@ -33,12 +35,12 @@ class Measure:
 
 MEASURES = {
     "speaker_similarity": Measure("speaker similarity", "similar", "higher"),
-    "f0_correlation": Measure("pitch correlation", "f0 corr", "higher", of_itself=1.0),
-    "f0_rmse_cents": Measure("pitch error, rms", "f0 rms", "lower", "cents", 1, of_itself=0.0),
-    "f0_close": Measure("voiced frames within 50 cents", "in 50 c", "higher", "%", 1, of_itself=1.0),
-    "voicing_error": Measure("frames voiced in one only", "voicing", "lower", "%", 1, of_itself=0.0),
-    "loudness_correlation": Measure("loudness correlation", "loudness", "higher", of_itself=1.0),
-    "character_error_rate": Measure("character error rate", "CER", "lower", of_itself=0.0),
+    "f0_correlation": Measure("pitch correlation", "f0 corr", "higher", of_itself=1.0, scale_to=0.9),
+    "f0_rmse_cents": Measure("pitch error, rms", "f0 rms", "lower", "cents", 1, of_itself=0.0, scale_to=100.0),
+    "f0_close": Measure("voiced frames within 50 cents", "in 50 c", "higher", "%", 1, of_itself=1.0, scale_to=0.9),
+    "voicing_error": Measure("frames voiced in one only", "voicing", "lower", "%", 1, of_itself=0.0, scale_to=0.2),
+    "loudness_correlation": Measure("loudness correlation", "loudness", "higher", of_itself=1.0, scale_to=0.9),
+    "character_error_rate": Measure("character error rate", "CER", "lower", of_itself=0.0, scale_to=0.3),
     "dnsmos_sig": Measure("DNSMOS voice", "SIG", "higher", digits=2),
     "dnsmos_bak": Measure("DNSMOS background", "BAK", "higher", digits=2),
     "dnsmos_ovr": Measure("DNSMOS overall", "OVRL", "higher", digits=2),

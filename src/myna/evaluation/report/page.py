@@ -74,11 +74,11 @@ def _head(evaluation: Evaluation) -> Iterator[str]:
     yield '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
     yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-    yield f"<title>Evaluation of {len(evaluation.files)} conversions</title>\n"
+    yield f"<title>Evaluation of {_count(len(evaluation.files), 'conversion')}</title>\n"
     yield f"<style>\n{_resource('page.css')}</style>\n"
     yield "<h1>How good the conversions are</h1>\n"
-    yield f'<p class="faint">{len(evaluation.files)} conversions, {seconds:.0f} s; '
-    yield f"{len(evaluation.target_scores)} recordings of the target's own</p>\n"
+    yield f'<p class="faint">{_count(len(evaluation.files), "conversion")}, {seconds:.0f} s; '
+    yield f"{_count(len(evaluation.target_scores), 'recording')} of the target's own</p>\n"
     notes = [f"{what} is not measured: {reason}" for what, reason in evaluation.not_measured.items()]
     if notes or evaluation.failures:
         lines = [*notes, *(f"not evaluated: {line}" for line in evaluation.failures)]
@@ -86,6 +86,10 @@ def _head(evaluation: Evaluation) -> Iterator[str]:
     yield from _summary(evaluation)
     yield from _files(evaluation)
     yield f"<h3>Each conversion</h3>\n{_PLOT_LEGEND}\n"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _summary(evaluation: Evaluation) -> Iterator[str]:
@@ -104,7 +108,9 @@ def _marks(measure: Measure, value: Bounded, singles: list[tuple[str, float | No
     """Each conversion, all together and the bounds on one line, better to the right."""
     named = [(name, number) for name, number in singles if number is not None]
     numbers = [number for _, number in named]
-    numbers += [number for number in (value.converted, value.source, value.target) if number is not None]
+    numbers += [
+        number for number in (value.converted, value.source, value.target, measure.scale_to) if number is not None
+    ]
     low, high = min(numbers), max(numbers)
 
     def place(number: float) -> str:

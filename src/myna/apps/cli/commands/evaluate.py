@@ -76,7 +76,7 @@ def command(
         write_page(evaluation, report, bar)
         click.echo(f"Listen and look: {report}")
     if failures := evaluation.failures:
-        raise MynaError(f"{len(failures)} files were not evaluated: {'; '.join(failures)}")
+        raise MynaError(f"{len(failures)} not evaluated: {'; '.join(failures)}")
 
 
 def _make_folder(path: Path) -> None:
