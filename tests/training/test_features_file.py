@@ -83,3 +83,8 @@ def test_half_a_file_is_named(clip: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(MynaError, match="make them with svc pre-hubert"):
         read_features(path)
+
+
+def test_a_full_disk_is_one_line(clip: Path) -> None:
+    with pytest.raises(MynaError, match=r"cannot write .*no such folder"):
+        write_features(clip.parent / "no such folder" / "x.safetensors", features(), {})

@@ -44,12 +44,18 @@ def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
 
 
 def write_features(path: Path, features: Features, made_from: Fingerprint) -> None:
-    """Write the file so that a reader never sees half of it."""
+    """Write the file so that a reader never sees half of it.
+
+    Raises:
+        MynaError: it cannot be written, for example because the disk is full.
+    """
     tensors = {"content": features.content, "f0": features.f0, "loudness": features.loudness}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, temporary, made_from)
         temporary.replace(path)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise MynaError(f"cannot write {path}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

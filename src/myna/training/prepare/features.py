@@ -143,21 +143,19 @@ class _Outcome(NamedTuple):
 def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str, n_threads: int | None) -> _Outcome:
     if n_threads is not None:
         torch.set_num_threads(n_threads)
-    config = Config.parse(json.loads(config_text))
+    extractor = _extractor(config_text, f0_method, device)
     try:
-        extractor = _extractor(config_text, f0_method, device)
-    except MynaError as error:
-        # Some errors do not survive the way between processes; the message is what matters.
-        raise MynaError(str(error)) from None
-    try:
-        made_from = fingerprint(clip, config, f0_method)
-        features = extractor(read(clip, config.data.sample_rate, strict=True)[0])
+        made_from = fingerprint(clip, extractor.config, f0_method)
+        features = extractor(read(clip, extractor.config.data.sample_rate, strict=True)[0])
         if not all(torch.isfinite(tensor).all() for tensor in (features.content, features.f0, features.loudness)):
             raise AudioError(f"the features of {clip} are not all numbers")
         write_features(features_path(clip), features, made_from)
         return _Outcome(clip, None)
     except AudioError as error:
         reason = str(error)
+    except MynaError as error:
+        # It would meet the next clip, too. Some errors do not survive the way between processes; the message does.
+        raise MynaError(str(error)) from None
     except torch.OutOfMemoryError:
         reason = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
     # Those of an earlier state of the clip would pass for its own.

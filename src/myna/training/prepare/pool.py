@@ -14,6 +14,8 @@ from typing import TypeVar
 
 from myna.errors import ConfigError, MynaError
 
+_MOST_JOBS = 61  # Windows cannot wait for more
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -51,7 +53,7 @@ def map_unordered(
         yield from map(function, items)
         return
     # Spawned, not forked: libraries with threads (PyTorch, soxr) do not survive a fork.
-    executor = ProcessPoolExecutor(n_jobs, mp_context=get_context("spawn"), initializer=_start_worker)
+    executor = ProcessPoolExecutor(min(n_jobs, _MOST_JOBS), mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         for future in as_completed([executor.submit(function, item) for item in items]):
             yield future.result()
