@@ -1,8 +1,8 @@
 """Convolutions over time, plain and with weight normalisation (Salimans and Kingma 2016).
 
-On a CPU they are computed as two-dimensional ones over an image one line high, stored channels last: that is the layout
-that oneDNN computes in, where a one-dimensional one is brought into it and back at every call. A HiFi-GAN is generated
-in two thirds of the time. Elementwise operations keep the layout.
+On a CPU, where no gradient is wanted, they are computed as two-dimensional ones over an image one line high, stored
+channels last: oneDNN computes in that layout, and brings a one-dimensional one into it and back at every call.
+Elementwise operations keep it, and a HiFi-GAN takes a fifth less time. Gradients gain nothing from it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Conv1d(nn.Conv1d):
     """`nn.Conv1d`, faster on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:
-        if not input.is_cpu:
+        if not input.is_cpu or torch.is_grad_enabled():
             return super().forward(input)
         image = input.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         padding, weight = (0, *self.padding), self.weight.unsqueeze(2)
@@ -30,7 +30,7 @@ class ConvTranspose1d(nn.ConvTranspose1d):
     """`nn.ConvTranspose1d`, faster on a CPU."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if not input.is_cpu:
+        if not input.is_cpu or torch.is_grad_enabled():
             return super().forward(input, output_size)
         image = input.unsqueeze(2).contiguous(memory_format=torch.channels_last)
         padding, weight = (0, *self.padding), self.weight.unsqueeze(2)
