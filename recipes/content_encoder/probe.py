@@ -44,6 +44,10 @@ class Clips:
         times = arrays[f"time.{k}"][: 30 * FRAMES_PER_SECOND]
         return arrays[f"audio.{k}"][: len(times) * FRAME_SAMPLES].float() / 32768, times
 
+    def taught(self, clip: dict[str, str]) -> Tensor:
+        """The teacher's features of the original, (T, 512)."""
+        return load_file(self.folder / f"{clip['name']}.teacher")["features"].float()
+
     def phones_of(self, clip: dict[str, str], times: Tensor) -> Tensor:
         return phones_at(self.joe / f"{clip['name'].removeprefix('joe-')}.json", times.numpy(), self.phones)
 
@@ -103,14 +107,13 @@ def probes(describe: Describe, clips: Clips) -> dict[str, float]:
     return found
 
 
-def agreement(describe: Describe, teacher: Teacher, targets: Targets, clips: Clips) -> dict[str, float]:
+def agreement(describe: Describe, targets: Targets, clips: Clips) -> dict[str, float]:
     """How well a straight line predicts the teacher's components on the originals; fitted on some, tested on others."""
     found: dict[str, float] = {}
 
     def heard(clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
-        original, _ = clips.version(clip, 0)
         audio, times = clips.version(clip, k)
-        wanted = targets.components(teacher(original), centre=True)
+        wanted = targets.components(clips.taught(clip))
         at = (times * FRAMES_PER_SECOND).clamp(0, len(wanted) - 1.001)
         low = at.long()
         part = (at - low)[:, None]
@@ -161,10 +164,7 @@ def print_probes(folder: Path, joe: Path, weights: Path, checkpoints: list[Path]
     describers["its components"] = lambda audio: targets.components(between(teacher(audio)))
     describers |= {path.parent.name: student_of(path) for path in checkpoints}
     print_table(
-        {
-            name: probes(describe, clips) | agreement(describe, teacher, targets, clips)
-            for name, describe in describers.items()
-        }
+        {name: probes(describe, clips) | agreement(describe, targets, clips) for name, describe in describers.items()}
     )
 
 

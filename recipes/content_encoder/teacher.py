@@ -101,7 +101,7 @@ def fit(folder: Path, path: Path) -> None:
     components = centred @ axes
     middles = k_means(components, N_CLUSTERS)
     distances = torch.cdist(components[::7], middles).square().sort(dim=1).values
-    softness = (distances[:, 4] - distances[:, 0]).median()
+    softness = (distances[:, 4] - distances[:, 0]).median() / 4
     Targets(mean, axes, middles, softness).save(path)
 
 

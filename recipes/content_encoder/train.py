@@ -234,7 +234,8 @@ def train(folder: Path, joe: Path, run: Path, n_steps: int, objectives: tuple[st
                 average[name].lerp_(tensor, 1 - min(AVERAGE, step / (step + 10)))
         step += 1
         for name, loss in losses.items():
-            means[name] = 0.98 * means.get(name, float(loss)) + 0.02 * float(loss)
+            value = float(loss.detach())
+            means[name] = 0.98 * means.get(name, value) + 0.02 * value
         if step % 50 == 0:
             text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             logger.info("step %d  %s  %.2f s a step", step, text, (time.monotonic() - started) / (step - first))
