@@ -28,7 +28,7 @@ _CHANNELS: dict[Size, tuple[int, ...]] = {"full": (1024, 128, 128, 128, 256, 512
 # The full network takes 3 MB a frame.
 _BATCH_FRAMES = 64
 # Below this salience a frame is unvoiced.
-_VOICED_SALIENCE = 0.3
+_VOICED_SALIENCE = 0.21
 
 
 class Crepe(nn.Module):

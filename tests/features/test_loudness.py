@@ -1,0 +1,44 @@
+"""Loudness: known levels, and the frames of so-vits-svc 4.1."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from myna.features.loudness import FLOOR_DB, loudness
+
+HOP = 512
+
+
+def tone(amplitude: float, n_samples: int = 44100) -> np.ndarray:
+    return (amplitude * np.sin(2 * np.pi * 8 * np.arange(n_samples) / HOP)).astype(np.float32)
+
+
+def test_a_sine_of_full_scale_has_minus_three_decibels() -> None:
+    measured = loudness(tone(1.0), HOP)
+    assert measured.shape == (44100 // HOP,) and measured.dtype == np.float32
+    np.testing.assert_allclose(measured, -3.0103, atol=1e-3)
+
+
+def test_half_the_amplitude_is_six_decibels_less() -> None:
+    np.testing.assert_allclose(loudness(tone(0.8), HOP) - loudness(tone(0.4), HOP), 6.0206, atol=1e-4)
+
+
+def test_silence_is_the_floor() -> None:
+    assert (loudness(np.zeros(5000, np.float32), HOP) == FLOOR_DB).all()
+
+
+@pytest.mark.parametrize("hop", [HOP, 441])
+def test_a_frame_is_measured_around_its_beginning_the_first_one_mirrored(hop: int) -> None:
+    audio = np.random.default_rng(0).standard_normal(20 * hop + 17).astype(np.float32) * 0.1
+    measured = loudness(audio, hop)
+    before = hop // 2
+    for frame in (1, 7, 19):
+        around = audio[frame * hop - before : frame * hop - before + hop].astype(float)
+        assert measured[frame] == pytest.approx(20 * np.log10(np.sqrt((around**2).mean())), abs=1e-4)
+    mirrored = np.concatenate([audio[before:0:-1], audio[: hop - before]]).astype(float)
+    assert measured[0] == pytest.approx(10 * np.log10((mirrored**2).mean()), abs=1e-4)
+
+
+def test_less_than_a_frame_has_no_loudness() -> None:
+    assert len(loudness(np.ones(HOP - 1, np.float32), HOP)) == 0
