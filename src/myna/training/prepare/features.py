@@ -26,7 +26,9 @@ from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
 
 # A process loads the encoder anew, which takes as long as the features of a dozen clips.
 _CLIPS_PER_JOB = 16
-_CORES_PER_JOB = 2
+# Clips are short, so that threads wait for each other: on two busy cores 20 clips took one thread 5 s of processor
+# time and two threads 24 s. Processes of one thread each it is, up to what half a gigabyte to one each may come to.
+_MOST_CPU_JOBS = 8
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ def compute_features(
     Features that were made of the same clip in the same way are kept; interrupted work goes on.
 
     Args:
-        n_jobs: processes at a time, each with an encoder of its own; where None, one on a GPU, and on a CPU as many
-            as keep it busy.
+        n_jobs: processes at a time, each with an encoder of its own; where None, one on a GPU, and on a CPU one a
+            core up to eight.
 
     Raises:
         AudioError: there are no clips. A single bad one is named in the summary.
@@ -132,7 +134,7 @@ def _choose_jobs(n_jobs: int | None, n_clips: int, device: str) -> int:
         return min(count_jobs(n_jobs), max(n_clips, 1))
     if torch.device(device).type != "cpu":
         return 1
-    return max(min(n_cores() // _CORES_PER_JOB, n_clips // _CLIPS_PER_JOB), 1)
+    return max(min(n_cores(), n_clips // _CLIPS_PER_JOB, _MOST_CPU_JOBS), 1)
 
 
 class _Outcome(NamedTuple):

@@ -38,7 +38,7 @@ _CONFIG = Path("configs/44k/config.json")
     "-n",
     "--n-jobs",
     type=int,
-    help="Processes at a time, each with an encoder in memory; -1 for one a core.  [default: what the device bears]",
+    help="Processes at a time, each with an encoder in memory.  [default: one on a GPU, else one a core up to 8]",
 )
 @click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
 @option_flags(FeatureOptions)
