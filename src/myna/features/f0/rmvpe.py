@@ -174,7 +174,7 @@ def measure_rmvpe(audio: Samples, sample_rate: int, times: FloatArray, device: s
     with torch.inference_mode():
         network = _load(device)
         signal = torch.from_numpy(resample(audio, sample_rate, SAMPLE_RATE)).to(device)
-        salience = network(_log_mel(signal).T[None])[0].double().cpu().numpy()
+        salience = network(_log_mel(signal).T[None])[0].cpu().double().numpy()
     salience = within_range(salience)
     f0 = bins_to_hz(highest_bins(salience), salience, _VOICED_SALIENCE)
     return Contour(np.arange(len(f0)) * _HOP_SAMPLES / SAMPLE_RATE, f0)
