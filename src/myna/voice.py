@@ -10,7 +10,7 @@ from myna import checkpoint
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.models.synthesizer import Synthesizer
-from myna.zoo.sovits import generator_from_field
+from myna.zoo import sovits
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,10 @@ class Voice:
             way_out = "name it with -c" if config is None else "look where the voice came from"
             raise ConfigError(f"there is no configuration {config_path}; {way_out}")
         # The weights first: a file that is no voice at all says more than a configuration that does not fit it.
-        weights = generator_from_field(checkpoint.read(path).weights)
+        weights = checkpoint.read(path).weights
         read = Config.read(config_path)
-        synthesizer = Synthesizer(read.model, read.data)
         try:
-            # Released voices are often without the posterior encoder, which only training needs.
-            checkpoint.load_weights(synthesizer, weights, optional="posterior.")
+            synthesizer = sovits.build(weights, read)
         except CheckpointError as error:
             raise CheckpointError(f"{path} with {config_path}: {error}") from error
         synthesizer.eval()
