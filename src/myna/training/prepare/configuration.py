@@ -112,6 +112,8 @@ def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
         raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")
     if name == "contentvec":  # so-vits-svc knows it by layer and size only
         name = "vec768l12"
+    if name != Config.parse(plain).content_encoder:
+        plain["train"].pop("base_weights", None)  # they hear with the template's
     plain["model"] |= {"speech_encoder": name, "ssl_dim": CONTENT_ENCODERS[name].channels}
     plain["data"].pop("contentvec_final_proj", None)
     if name in _FORKS_FINAL_PROJECTION:
