@@ -108,19 +108,14 @@ def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
-def load_weights(module: nn.Module, weights: Mapping[str, Tensor], optional: str | None = None) -> None:
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put `weights`, under the module's own names, into the module: all of them, or none.
-
-    Args:
-        optional: prefix of a part that may be missing as a whole, for example "posterior.".
 
     Raises:
         CheckpointError: it lists the tensors that are missing, unexpected, or of another shape.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in weights]
-    if optional is not None and not any(name.startswith(optional) for name in weights):
-        missing = [name for name in missing if not name.startswith(optional)]
     unexpected = [name for name in weights if name not in own]
     misshaped = [name for name in own if name in weights and own[name].shape != weights[name].shape]
     problems = [f"{name} is missing" for name in missing]
