@@ -70,7 +70,7 @@ class StepResult(NamedTuple):
 
     losses: dict[str, float]  # "critic", "synthesizer", and what the latter is the weighted sum of
     gradient_norms: dict[str, float]
-    finite: bool  # false where nothing moved
+    skipped: bool  # something was not finite, and what had such gradients did not move
     mels: Mels
 
 
@@ -78,7 +78,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
     """Update both networks once, from the gradients of all `batches`.
 
     Both gradients are taken before either network moves, as so-vits-svc-fork does it. If anything in them is not
-    finite, neither moves.
+    finite, neither moves; in fp16 the one moves whose gradients are.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
     modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "critic": state.discriminators}
@@ -99,28 +99,22 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
         [get_total_norm([p.grad for p in module.parameters() if p.grad is not None]) for module in modules.values()]
     )
     values = torch.cat([torch.stack(shares).mean(0), norms]).tolist()
-    result = StepResult(
-        losses=dict(zip(losses, values, strict=False)),
-        gradient_norms=dict(zip(modules, values[len(losses) :], strict=True)),
-        finite=not any_process(engine.fabric, not all(map(math.isfinite, values))),
-        mels=mels,
-    )
-    searching = False
+    losses_by_name = dict(zip(losses, values, strict=False))
+    bad = any_process(engine.fabric, not all(map(math.isfinite, values)))
+
     if scaler is not None:
-        # The scaler itself leaves out what is not finite and tries a smaller scale next: until that is 1, no defect.
-        searching = scaler.get_scale() > 1 and all(map(math.isfinite, result.losses.values()))
+        # Gradients that are not finite make the scaler try a smaller scale: until that is 1, they are no defect.
+        if scaler.get_scale() > 1 and all(map(math.isfinite, losses_by_name.values())):
+            bad = False
         for optimizer in optimizers:
             scaler.step(optimizer)
         scaler.update()
         state.scaler = scaler.state_dict()
-    elif result.finite:
+    elif not bad:
         for optimizer in optimizers:
             optimizer.step()
-    if result.finite:
-        state.skipped_in_a_row = 0
-    elif not searching:
-        state.skipped_in_a_row += 1
-    return result
+    state.skipped_in_a_row = state.skipped_in_a_row + 1 if bad else 0
+    return StepResult(losses_by_name, dict(zip(modules, values[len(losses) :], strict=True)), bad, mels)
 
 
 def add_gradients(

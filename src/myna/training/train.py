@@ -152,14 +152,14 @@ def train(
             listener.stepped(report)
 
             # Log.
-            if not result.finite:
+            if result.skipped:
                 skipped += 1
                 listener.noted(f"step {state.step} is not finite and left out: {names(report.clips)}")
             if log is not None and state.step % config.train.log_interval == 0:
                 log_step(log, report, result)
 
             # Validate and save.
-            hopeless = state.skipped_in_a_row >= MOST_SKIPPED
+            hopeless = any_process(fabric, state.skipped_in_a_row >= MOST_SKIPPED)
             stop = any_process(fabric, interrupted.is_set()) or hopeless
             if stop or state.step % config.train.eval_interval == 0 or state.step == plan.last_step:
                 if log is not None:
@@ -288,7 +288,7 @@ def make_report(state: TrainState, result: StepResult, learning_rate: float, gro
         gradient_norms=result.gradient_norms,
         learning_rate=learning_rate,
         clips=[path for batch in group for path in batch.paths],
-        skipped=not result.finite,
+        skipped=result.skipped,
     )
 
 

@@ -114,7 +114,7 @@ class _Terminal:
         done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
         sing = f"svc infer song.wav -m {model} -c {config}"
         again = "" if summary.complete else f"go on: svc train -m {model} -c {config}; "
-        click.echo(f"{done}. {again}{'or ' if again else 'next: '}sing: {sing}")
+        click.echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
 
 
 def _start_tensorboard(folder: Path) -> str:

@@ -1,0 +1,49 @@
+"""What a training runs on follows from what was asked for and from who started the process."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from lightning_fabric.strategies import DDPStrategy, SingleDeviceStrategy
+
+from myna.errors import ConfigError
+from myna.training import launch
+from myna.training.launch import make_fabric
+
+
+def test_one_process_is_never_distributed() -> None:
+    assert isinstance(make_fabric("cpu", None, None, "fp32").strategy, SingleDeviceStrategy)
+    assert isinstance(make_fabric("cpu", 2, None, "fp32").strategy, DDPStrategy)
+
+
+def test_precision_is_mixed_and_inputs_stay_whole() -> None:
+    precision = make_fabric("cpu", 1, 1, "bf16").strategy.precision
+    pitch = torch.tensor([441.0])
+    assert torch.equal(precision.convert_input(pitch), pitch)
+    with precision.forward_context():
+        assert torch.nn.functional.linear(torch.ones(1, 1), torch.ones(1, 1)).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, (1, 1)),
+        ({"TORCHELASTIC_RUN_ID": "1", "LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}, (4, 2)),
+        ({"SLURM_NTASKS": "6", "SLURM_NNODES": "3", "SLURM_JOB_NAME": "train"}, (2, 3)),
+        ({"SLURM_NTASKS": "6", "SLURM_NNODES": "3", "SLURM_JOB_NAME": "bash"}, (1, 1)),
+    ],
+    ids=["alone", "torchrun", "slurm", "interactive-slurm"],
+)
+def test_what_a_launcher_started_is_found(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: tuple[int, int]
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert launch._started_processes() == expected
+
+
+def test_what_cannot_be_is_refused() -> None:
+    with pytest.raises(ConfigError, match="a CPU does not train in fp16"):
+        make_fabric("cpu", 1, 1, "fp16")
+    with pytest.raises(ConfigError, match="is one device"):
+        make_fabric("cuda:1", 2, 1, "fp32")
