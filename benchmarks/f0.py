@@ -3,7 +3,8 @@
     python benchmarks/f0.py [FOLDER_OR_FILE ...] [--methods swift,dio,...] [--threads 1]
 
 Synthetic: half a minute of vowels on glides, notes and vibrato between 85 and 1050 Hz with pauses of silence and of
-breath, as it is and disturbed in several ways. Real: a method is compared with the pitch on which most others agree.
+breath, as it is and disturbed in several ways. Real: a method is compared with the pitch on which most others agree,
+where they do; the median, which has no vote, with one that its own three take part in.
 
     right    voiced frames that are found voiced and within 50 cents, %
     octave   frames voiced in both whose pitch is off by an octave or more (within a semitone), %
