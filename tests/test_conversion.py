@@ -43,8 +43,10 @@ CONFIG = Config.parse(
 class EchoExtractor:
     """Features whose content is the sound itself, a frame a column; its pitch is 220 Hz wherever there is any."""
 
-    def __init__(self, config: Config, f0_method: str, device: str) -> None:
-        self.method = f0_method
+    f0_method = "swift"
+    encoder = None
+
+    def __init__(self, config: Config, device: str) -> None: ...
 
     def __call__(self, audio: np.ndarray) -> Features:
         frames = torch.from_numpy(audio[: len(audio) // HOP * HOP].reshape(-1, HOP))

@@ -21,7 +21,7 @@ from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.contour import fill_unvoiced, pitch_range, ratio_to_semitones
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
-from myna.options import DEFAULT_F0_METHOD, ConversionOptions, F0Method
+from myna.options import DEFAULT_F0_METHOD, ConversionOptions
 from myna.progress import Progress, silent
 from myna.voice import Voice
 
@@ -70,7 +70,7 @@ class Converter:
         self.voice = voice
         self.device = device
         self.sample_rate = voice.config.data.sample_rate
-        self._extractors: dict[F0Method, FeatureExtractor] = {}
+        self._extractor = FeatureExtractor(voice.config, device=device)
 
     @classmethod
     def load(cls, model: Path | str, config: Path | str | None = None, device: str = "cpu") -> Self:
@@ -102,7 +102,8 @@ class Converter:
                 "this voice does not say where its pitch lies ('svc pre-hubert' stores it in config.json); "
                 "choose the shift with --transpose"
             )
-        self._extractor(options.f0_method)
+        self._extractor.f0_method = options.f0_method
+        _ = self._extractor.encoder
 
     def convert(self, audio: Samples, sample_rate: int, options: ConversionOptions = _DEFAULTS) -> Samples:
         """Sing `audio` (N,) in -1..1.
@@ -179,7 +180,7 @@ class Converter:
     @torch.inference_mode()
     def _sing(self, chunk: Samples, piece: Slice, plan: _Plan, options: ConversionOptions) -> Samples:
         """Sing one slice with its context: as many samples as it has."""
-        features = self._extractor(options.f0_method)(chunk)
+        features = self._extractor(chunk)
         plan.pitches.append(features.f0[features.voiced].cpu().numpy())
         features = features.transposed(plan.transpose)
         speaker = self.voice.config.speaker_id(options.speaker)
@@ -217,11 +218,6 @@ class Converter:
         n_frames = -(-(piece.end + pad) // hop) - first
         step = max(1 << (n_frames.bit_length() - 3), 1)
         return first * hop, (first + -(-n_frames // step) * step) * hop
-
-    def _extractor(self, f0_method: F0Method) -> FeatureExtractor:
-        if f0_method not in self._extractors:
-            self._extractors = {f0_method: FeatureExtractor(self.voice.config, f0_method, self.device)}
-        return self._extractors[f0_method]
 
     def _generator(self, seed: int, start: int) -> torch.Generator:
         """Random numbers of a slice, whatever was sung before it."""
