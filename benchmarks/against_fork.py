@@ -91,7 +91,8 @@ def main() -> None:
     print(f"lengths: fork {len(theirs[0].output)}, myna {len(ours[0].output)} samples")
     print(f"outputs apart, myna from fork: {mel_distance_db(ours[0].output, theirs[0].output, config):.2f} dB mel")
     if len(pairs) > 1:
-        print(f"outputs apart, fork from itself: {mel_distance_db(theirs[1].output, theirs[0].output, config):.2f} dB mel")
+        own = mel_distance_db(theirs[1].output, theirs[0].output, config)
+        print(f"outputs apart, fork from itself: {own:.2f} dB mel")
 
 
 if __name__ == "__main__":

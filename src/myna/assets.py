@@ -134,10 +134,9 @@ def _base(
 
 
 _LARGE_320K = "sovits_768l12_pre_large_320k/clean_{}_320000.pth"
-_BASE_768 = (
-    _base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),
-    _base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),
-)
+# Both hear 768 channels; the speaker embedding has 256 in the first, which is the fork's, and 768 in the other.
+_BASE_768_FORK = (_base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),)
+_BASE_768 = (_base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),)
 _BASE_256 = (
     _base("therealvul/so-vits-svc-4.0-init", "G_0.pth", "D_0.pth"),
     _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
@@ -145,12 +144,12 @@ _BASE_256 = (
 # Generator and discriminator to start a training from, by template; sources in the order in which they are tried. Their
 # revisions, sizes and hashes are stated nowhere, so these follow the branch; checkpoints are read without running code.
 BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
-    "so-vits-svc-4.0v1": _BASE_768,
+    "so-vits-svc-4.0v1": _BASE_768_FORK,
     "so-vits-svc-4.0v1-legacy": _BASE_256,
     "so-vits-svc-4.1": _BASE_768,
     "so-vits-svc-4.1-tiny": (),
     # As the fork does: all but the decoder fits.
-    "quickvc": _BASE_768,
+    "quickvc": _BASE_768_FORK,
 }
 
 
@@ -213,12 +212,18 @@ def find_in_package(package: str, relative: str) -> Path:
     Raises:
         MissingExtraError: the package is not installed, or this version of it lacks the file.
     """
+    folder = package_folder(package)
+    if folder is None or not (folder / relative).is_file():
+        raise MissingExtraError(f"{package}/{relative}", packages=f"--no-deps {package}")
+    return folder / relative
+
+
+def package_folder(package: str) -> Path | None:
+    """Where an installed top-level package lies, without importing it; None where it is not installed."""
     spec = find_spec(package)
-    for root in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(root, relative)
-        if path.is_file():
-            return path
-    raise MissingExtraError(f"{package}/{relative}", packages=f"--no-deps {package}")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _local_folders() -> list[Path]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from myna.evaluation.packages import package_folder
+from myna.assets import package_folder
 from myna.evaluation.quality import load_dnsmos, rate
 from myna.evaluation.recording import Recording
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from myna.assets import package_folder
 from myna.errors import AssetError
 from myna.evaluation import speaker
-from myna.evaluation.packages import package_folder
 
 WITH_WEIGHTS = pytest.mark.skipif(package_folder("resemblyzer") is None, reason="Resemblyzer's weights are absent")
 

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from myna.assets import package_folder
 from myna.errors import MissingExtraError
-from myna.evaluation.packages import package_folder
 from myna.evaluation.recording import SAMPLE_RATE
 
 _WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # what the network hears at a time

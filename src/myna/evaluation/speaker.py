@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from myna.assets import package_folder
 from myna.audio.spectrogram import mel_filterbank
 from myna.errors import AssetError
-from myna.evaluation.packages import package_folder
 from myna.evaluation.recording import SAMPLE_RATE
 
 _N_MELS = 40

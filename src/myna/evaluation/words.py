@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.assets import package_folder
 from myna.errors import AssetError, MissingExtraError
-from myna.evaluation.packages import package_folder
 
 _HUB_NAME = "faster-whisper-base"
 _WHERE = (

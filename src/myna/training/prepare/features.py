@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -17,6 +16,7 @@ from myna.audio.io import read
 from myna.config import Config, PitchRange
 from myna.errors import AudioError, ConfigError, MynaError
 from myna.features.content import CONTENT_ENCODERS
+from myna.features.contour import pitch_range
 from myna.features.extractor import FeatureExtractor
 from myna.options import F0Method, FeatureOptions
 from myna.progress import Progress, silent
@@ -98,7 +98,8 @@ def compute_features(
 
     done = [clip for clip in found.clips if clip.path not in failed]
     f0 = {clip: read_f0(features_path(clip.path)).numpy() for clip in done}
-    pitch = {speaker: _pitch_range(f0[clip] for clip in done if clip.speaker == speaker) for speaker in config.speakers}
+    contours = {speaker: [f0[clip] for clip in done if clip.speaker == speaker] for speaker in config.speakers}
+    pitch = {speaker: pitch_range(np.concatenate(own)) for speaker, own in contours.items() if own}
     known_pitch = {speaker: measured for speaker, measured in pitch.items() if measured is not None}
     _write_pitch(config_path, known_pitch)
     return FeaturesSummary(
@@ -168,15 +169,6 @@ def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str
 @lru_cache(maxsize=1)
 def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExtractor:
     return FeatureExtractor(Config.parse(json.loads(config_text)), f0_method, device)
-
-
-def _pitch_range(contours: Iterable[np.ndarray]) -> PitchRange | None:
-    """Over the voiced frames of all contours; None where there are none."""
-    voiced = np.concatenate([np.empty(0, np.float32), *(f0[f0 > 0] for f0 in contours)])
-    if not len(voiced):
-        return None
-    low, median, high = (round(float(value), 2) for value in np.percentile(voiced, [5, 50, 95]))
-    return PitchRange(median_hz=median, low_hz=low, high_hz=high)
 
 
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
