@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -121,8 +122,8 @@ class Converter:
             parts = (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))
             return resample_pieces(parts, sample_rate, self.sample_rate)
 
-        plan = self._plan(source, options)
-        return np.concatenate(list(self._render(source, plan, options)))
+        plan = self._plan(source, source, options)
+        return np.concatenate([np.empty(0, np.float32), *self._render(source, plan, options)])
 
     def convert_file(
         self,
@@ -142,17 +143,17 @@ class Converter:
         input_path, output_path = Path(input_path), Path(output_path)
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
+        source = partial(io.blocks, input_path, self.sample_rate, _BLOCK_SAMPLES)
+        again = partial(source, warn=False)  # what the first pass warned of need not be said twice
         with io.Writer(output_path, self.sample_rate) as writer:
-            plan = self._plan(lambda: io.blocks(input_path, self.sample_rate, _BLOCK_SAMPLES), options)
-            # What the first pass warned of need not be said again.
-            again = io.blocks(input_path, self.sample_rate, _BLOCK_SAMPLES, warn=False)
-            seconds = io.rebuffer(self._render(lambda: again, plan, options), self.sample_rate)
+            plan = self._plan(source, again, options)
+            seconds = io.rebuffer(self._render(again, plan, options), self.sample_rate)
             total = math.ceil(plan.n_samples / self.sample_rate)
             for block in progress(seconds, title=input_path.name, total=total, unit=" s sung"):
                 writer.write(block)
         return self._summary(plan, options)
 
-    def _plan(self, source: Source, options: ConversionOptions) -> _Plan:
+    def _plan(self, source: Source, again: Source, options: ConversionOptions) -> _Plan:
         self.check(options)
         levels = measure_levels(source(), self.sample_rate)
         slices = plan_slices(
@@ -163,7 +164,7 @@ class Converter:
             min_silence_seconds=options.min_silence_seconds,
             max_seconds=options.max_chunk_seconds,
         )
-        transpose = options.transpose + self._shift_into_range(source, slices, options)
+        transpose = options.transpose + self._shift_into_range(again, slices, options)
         return _Plan(slices, levels.n_samples, transpose)
 
     def _render(self, source: Source, plan: _Plan, options: ConversionOptions) -> Iterator[Samples]:

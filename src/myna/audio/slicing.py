@@ -51,6 +51,8 @@ class Levels:
     @property
     def smooth(self) -> NDArray[np.float64]:
         """(F,) the mean over the 50 ms around each hop."""
+        if not len(self.power):
+            return self.power
         half = _WINDOW_HOPS // 2
         total = np.cumsum(np.pad(self.power, (half + 1, half), mode="edge"))
         return (total[_WINDOW_HOPS:] - total[:-_WINDOW_HOPS]) / _WINDOW_HOPS
