@@ -30,7 +30,7 @@ def find_transpose(source_f0: Contour, converted_f0: Contour) -> float:
     """The constant shift of the conversion in whole semitones: its median, 0 where nothing is voiced in both."""
     cents = cents_between(source_f0, converted_f0)
     cents = cents[~np.isnan(cents)]
-    return float(np.round(np.median(cents) / 100)) if len(cents) else 0.0
+    return float(round(float(np.median(cents)) / 100)) if len(cents) else 0.0
 
 
 def compare_pitch(source_f0: Contour, converted_f0: Contour, transpose: float) -> dict[str, float]:
