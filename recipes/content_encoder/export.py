@@ -1,4 +1,4 @@
-"""Write the trained encoder into the package, in half precision, its units scaled to mean 0 and variance 1."""
+"""Write the trained encoder into the package, in half precision, its content scaled to mean 0 and variance 1."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ def export(checkpoint: Path, folder: Path, every: int = 12) -> None:
     network.load_state_dict(weights)
     clips = [one for one in json.loads((folder / "clips.json").read_text("utf-8")) if not one["held_out"]][::every]
     audio = [load_file(folder / f"{one['name']}.safetensors")["audio.0"].float() / 32768 for one in clips]
-    units = torch.cat([network(one[None])[0] for one in audio], dim=1)
-    std, mean = torch.std_mean(units, dim=1)
-    weights["projection.weight"] = weights["projection.weight"] / std[:, None]
-    weights["projection.bias"] = (weights["projection.bias"] - mean) / std
+    content = torch.cat([network(one[None])[0] for one in audio], dim=1)
+    std, mean = torch.std_mean(content, dim=1)
+    weights["codes.weight"] = weights["codes.weight"] / std[:, None]
+    weights["codes.bias"] = (weights["codes.bias"] - mean) / std
     path = Path(myna.__file__).parent / "weights" / WEIGHTS
     path.parent.mkdir(exist_ok=True)
     about = {"steps": str(state["step"]), "teacher": "openai/whisper-base (MIT)", "recipe": "recipes/content_encoder"}
     save_file({name: one.half().contiguous() for name, one in weights.items()}, path, metadata=about)
+    path.chmod(0o644)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {state['step']} steps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from myna.features.content.embedded import ContentNetwork
 Describe = Callable[[Tensor], Tensor]  # samples (N,) -> features (T, C), in the middle of each 20 ms
 SPOKEN = range(1, 1 + N_SPOKEN)
 SUNG = range(1 + N_SPOKEN, N_VERSIONS)
-N_PHONE_LINES = 120
+N_PHONE_LINES = 80
 
 
 def between(features: Tensor) -> Tensor:
@@ -97,7 +98,7 @@ def probes(describe: Describe, clips: Clips) -> dict[str, float]:
     phone = Ridge(torch.cat([describe(audio) for audio, _ in said]), one_hot(phones, max(clips.phones.values()) + 1))
     for name, versions in (("as read", [0]), ("in other voices", SPOKEN), ("sung, to 1 kHz", SUNG)):
         right = []
-        for clip in clips.of("joe"):
+        for clip in clips.of("joe")[::2]:
             for k in versions:
                 audio, times = clips.version(clip, k)
                 labels = clips.phones_of(clip, times)
@@ -124,14 +125,14 @@ def agreement(describe: Describe, targets: Targets, clips: Clips) -> dict[str, f
         return torch.cat([x for x, _ in both]), torch.cat([y for _, y in both])
 
     speakers = clips.of("librispeech")
-    known, unknown = speakers[::2], speakers[1::2]
+    known, unknown = speakers[::3], speakers[1::3]
     line = Ridge(*pairs(known, [0]))
     singing = list(clips.of("singing"))
     for name, chosen, versions in (
         ("held-out LibriSpeech", unknown, [0]),
-        ("LibriTTS", clips.of("libritts")[::2], [0]),
-        ("LibriTTS in other voices", clips.of("libritts")[::4], SPOKEN),
-        ("LibriTTS sung, to 1 kHz", clips.of("libritts")[::4], SUNG),
+        ("LibriTTS", clips.of("libritts")[::3], [0]),
+        ("LibriTTS in other voices", clips.of("libritts")[::6], SPOKEN),
+        ("LibriTTS sung, to 1 kHz", clips.of("libritts")[::6], SUNG),
         ("held-out singing", singing, [0]),
     ):
         x, y = pairs(chosen, versions)
@@ -158,10 +159,23 @@ def student_of(checkpoint: Path) -> Describe:
     return describe
 
 
+def remembered(describe: Describe) -> Describe:
+    known: dict[bytes, Tensor] = {}
+
+    def described(audio: Tensor) -> Tensor:
+        key = hashlib.blake2b(audio.numpy().tobytes()).digest()
+        if key not in known:
+            known[key] = describe(audio)
+        return known[key]
+
+    return described
+
+
 def print_probes(folder: Path, joe: Path, weights: Path, checkpoints: list[Path]) -> None:
     clips, targets, teacher = Clips(folder, joe), Targets.load(folder / "targets.bin"), Teacher(weights)
-    describers: dict[str, Describe] = {"teacher": lambda audio: between(teacher(audio))}
-    describers["its components"] = lambda audio: targets.components(between(teacher(audio)))
+    teacher_of = remembered(lambda audio: between(teacher(audio)))
+    describers: dict[str, Describe] = {"teacher": teacher_of}
+    describers["its components"] = lambda audio: targets.components(teacher_of(audio))
     describers |= {path.parent.name: student_of(path) for path in checkpoints}
     print_table(
         {name: probes(describe, clips) | agreement(describe, targets, clips) for name, describe in describers.items()}

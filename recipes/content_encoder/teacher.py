@@ -11,13 +11,14 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from myna.features.content.embedded import CODE_CHANNELS, N_SOUNDS
 from myna.features.content.whisper import MAX_FRAMES, WhisperEncoder, log_mel, read_encoder
 
 SAMPLE_RATE = 16000
 FRAMES_PER_SECOND = 50  # the teacher's frame t is in the middle of 20 ms * t
 TAIL_FRAMES = 50
-N_COMPONENTS = 128
-N_CLUSTERS = 400
+N_COMPONENTS = CODE_CHANNELS
+N_CLUSTERS = N_SOUNDS
 # A clip's mean is taken for its speaker's in as far as it is long: n / (n + this) of it is subtracted.
 FRAMES_OF_TRUST = 100
 

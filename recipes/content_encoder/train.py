@@ -13,10 +13,10 @@ import torch
 import torch.nn.functional as F
 from prepare import N_SPOKEN, N_SUNG, N_VERSIONS
 from safetensors.torch import load_file
-from teacher import FRAMES_PER_SECOND, N_CLUSTERS, N_COMPONENTS, Targets
+from teacher import FRAMES_PER_SECOND, N_COMPONENTS, Targets
 from torch import Tensor, nn
 
-from myna.features.content.embedded import FRAME_SAMPLES, N_FFT, UNITS, ContentNetwork
+from myna.features.content.embedded import CODE_CHANNELS, FRAME_SAMPLES, N_FFT, ContentNetwork
 
 logger = logging.getLogger(__name__)
 
@@ -157,33 +157,31 @@ def stretched(filterbank: Tensor, bins: Tensor) -> Tensor:
 
 
 class Student(nn.Module):
-    """The encoder, and the heads that are there for training only."""
+    """The encoder, and a reader of phones that is there for training only."""
 
-    def __init__(self, n_phones: int, objectives: tuple[str, ...]) -> None:
+    def __init__(self, targets: Targets, n_phones: int, objectives: tuple[str, ...]) -> None:
         super().__init__()
-        self.network = ContentNetwork()
         self.objectives = objectives
-        self.heads = nn.ModuleDict(
-            {
-                "clusters": nn.Linear(UNITS, N_CLUSTERS),
-                "components": nn.Linear(UNITS, N_COMPONENTS),
-                "phones": nn.Linear(UNITS, n_phones),
-            }
-        )
+        self.network = ContentNetwork()
+        self.phones = nn.Linear(CODE_CHANNELS, n_phones)
+        with torch.no_grad():
+            self.network.codes.weight.copy_(targets.middles.T)
+            self.network.codes.bias.zero_()
 
     def losses(
         self, mel: Tensor, shares: Tensor, components: Tensor, phones: Tensor, counts: Tensor
     ) -> dict[str, Tensor]:
-        units = self.network.units(self.network.from_mel(mel)).transpose(1, 2).float()[counts]
+        logits = self.network.logits(self.network.from_mel(mel))[counts].float()
+        content = self.network.mixture(logits).float()
         found = {}
         if "clusters" in self.objectives:
-            found["clusters"] = F.cross_entropy(self.heads["clusters"](units), shares[counts])
+            found["clusters"] = F.cross_entropy(logits, shares[counts])
         if "components" in self.objectives:
-            error = self.heads["components"](units) - components[counts]
+            error = content - components[counts]
             found["components"] = 4 * error.square().mean() / components[counts].square().mean()
         if "phones" in self.objectives:
             wanted = phones[counts]
-            total = F.cross_entropy(self.heads["phones"](units), wanted, ignore_index=-100, reduction="sum")
+            total = F.cross_entropy(self.phones(content).float(), wanted, ignore_index=-100, reduction="sum")
             found["phones"] = 0.5 * total / (wanted >= 0).sum().clamp_min(1)
         return found
 
@@ -195,12 +193,15 @@ def learning_rate(step: int, n_steps: int) -> float:
 
 
 def train(folder: Path, joe: Path, run: Path, n_steps: int, objectives: tuple[str, ...], minutes: float) -> None:
-    """Train up to `n_steps`, at most `minutes` this time; `run`/last.pt is resumed and left."""
+    """Train up to `n_steps`, at most `minutes` this time; `run`/last.pt is resumed and left.
+
+    `run`/flat.pt is the state before the learning rate falls: as last.pt of another run, it goes on to more steps.
+    """
     run.mkdir(parents=True, exist_ok=True)
     targets = Targets.load(folder / "targets.bin")
     utterances = load_utterances(folder, joe, targets)
     torch.manual_seed(0)
-    student = Student(max(phone_table(joe).values()) + 1, objectives)
+    student = Student(targets, max(phone_table(joe).values()) + 1, objectives)
     optimizer = torch.optim.AdamW(
         student.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.02, fused=True
     )
@@ -239,6 +240,8 @@ def train(folder: Path, joe: Path, run: Path, n_steps: int, objectives: tuple[st
         if step % 50 == 0:
             text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
             logger.info("step %d  %s  %.2f s a step", step, text, (time.monotonic() - started) / (step - first))
+        if step == round((1 - DECAY_SHARE) * n_steps):
+            save(run / "flat.pt", student, optimizer, average, step)
         if step % 250 == 0:
             save(last, student, optimizer, average, step)
     save(last, student, optimizer, average, step)

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from myna.features.content import CONTENT_ENCODERS, load_encoder
 from myna.features.content.embedded import (
+    CODE_CHANNELS,
     FRAME_SAMPLES,
     LOOK_AHEAD_SAMPLES,
-    UNITS,
     WEIGHTS,
     ContentNetwork,
     ContentStream,
@@ -47,7 +47,7 @@ def test_a_stream_gives_what_the_whole_recording_gives(
     torch.testing.assert_close(streamed(encoder.stream(), audio, block_samples), encoder(audio), atol=1e-5, rtol=1e-5)
 
 
-def test_a_unit_comes_as_soon_as_its_look_ahead_is_heard(encoder: EmbeddedEncoder) -> None:
+def test_a_frame_comes_as_soon_as_its_look_ahead_is_heard(encoder: EmbeddedEncoder) -> None:
     stream, n_given, n_heard = encoder.stream(), 0, 0
     for block in noise(16000).split(FRAME_SAMPLES):
         n_heard += len(block)
@@ -68,13 +68,13 @@ def test_what_comes_after_the_look_ahead_is_not_heard(encoder: EmbeddedEncoder) 
 
 @pytest.mark.parametrize(("n_samples", "n_frames"), [(1, 1), (319, 1), (320, 1), (16319, 50), (16320, 51)])
 def test_fifty_frames_a_second_and_at_least_one(encoder: EmbeddedEncoder, n_samples: int, n_frames: int) -> None:
-    assert encoder(noise(n_samples)).shape == (UNITS, n_frames)
+    assert encoder(noise(n_samples)).shape == (CODE_CHANNELS, n_frames)
 
 
 def test_the_package_carries_the_weights_in_ten_megabytes() -> None:
     assert len(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes()) < 10e6
     encoder = load_encoder("myna-content-1")
-    assert encoder.channels == CONTENT_ENCODERS["myna-content-1"].channels == UNITS
+    assert encoder.channels == CONTENT_ENCODERS["myna-content-1"].channels == CODE_CHANNELS
 
 
 def vowel(f0_hz: float, formants_hz: tuple[float, ...]) -> Tensor:
@@ -86,7 +86,7 @@ def vowel(f0_hz: float, formants_hz: tuple[float, ...]) -> Tensor:
     return 0.3 * tone / tone.abs().max()
 
 
-def test_a_vowel_is_the_same_unit_at_another_pitch_and_not_another_vowel() -> None:
+def test_a_vowel_sounds_the_same_at_another_pitch_and_unlike_another_vowel() -> None:
     encoder = load_encoder("myna-content-1")
     ah, ee = (730.0, 1090.0, 2440.0), (270.0, 2290.0, 3010.0)  # Peterson and Barney 1952, men
 
@@ -98,5 +98,5 @@ def test_a_vowel_is_the_same_unit_at_another_pitch_and_not_another_vowel() -> No
     assert low @ high > low @ other + 0.2
 
 
-def test_silence_has_finite_units() -> None:
+def test_silence_has_finite_content() -> None:
     assert load_encoder("myna-content-1")(torch.zeros(16000)).isfinite().all()

@@ -1,8 +1,9 @@
 """myna's own content encoder: small enough to travel in the package, and able to hear a stream.
 
-A convolutional network of 10 ms log-mel frames, distilled from Whisper base (`recipes/content_encoder`): its units
-tell what is said or sung, and little of the voice, the pitch and the room. Every stage looks back and a little ahead,
-never further, so that a stream gives the same units as the whole recording, `LOOK_AHEAD_SAMPLES` later.
+A convolutional network of 10 ms log-mel frames, distilled from Whisper base (`recipes/content_encoder`). It says how
+much each of `N_SOUNDS` sounds is heard, and gives the mixture of their codes: what a mixture of shared codes cannot
+say, the voice and the pitch, is not in it (docs/experiments.md). Every stage looks back and a little ahead, never
+further, so that a stream gives the same content as the whole recording, `LOOK_AHEAD_SAMPLES` later.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ EXPANSION = 3
 KERNEL_SIZE = 9
 N_BLOCKS = 8
 STEM_FRAMES = 6  # mel frames that the first convolution hears; it takes two steps at a time
-UNITS = 128
+N_SOUNDS = 400
+CODE_CHANNELS = 128
 WEIGHTS = "myna-content-1.safetensors"
 
 # What comes after the end of a content frame and is still heard for it: 191 ms.
@@ -114,7 +116,7 @@ class Block(Stage):
 
 
 class ContentNetwork(nn.Module):
-    """Samples (B, N) at 16 kHz to units (B, UNITS, N // 320)."""
+    """Samples (B, N) at 16 kHz to content (B, CODE_CHANNELS, N // 320)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -122,7 +124,8 @@ class ContentNetwork(nn.Module):
         self.stem = Stem()
         self.blocks = nn.ModuleList(Block() for _ in range(N_BLOCKS))
         self.norm = nn.LayerNorm(CHANNELS)
-        self.projection = nn.Linear(CHANNELS, UNITS)
+        self.sounds = nn.Linear(CHANNELS, N_SOUNDS)
+        self.codes = nn.Linear(N_SOUNDS, CODE_CHANNELS)
 
     @property
     def stages(self) -> list[Stage]:
@@ -130,7 +133,7 @@ class ContentNetwork(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         whole = audio[..., : audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES]
-        return self.units(self.from_mel(self.log_mel.padded(whole)))
+        return self.mixture(self.logits(self.from_mel(self.log_mel.padded(whole)))).transpose(1, 2)
 
     def from_mel(self, mel: Tensor) -> Tensor:
         """Log-mel (B, N_MELS, 2 T) to hidden frames (B, CHANNELS, T)."""
@@ -139,13 +142,19 @@ class ContentNetwork(nn.Module):
             hidden = block.padded(hidden)
         return hidden
 
-    def units(self, hidden: Tensor) -> Tensor:
-        units: Tensor = self.projection(self.norm(hidden.transpose(1, 2))).transpose(1, 2)
-        return units
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Hidden frames (B, CHANNELS, T) to the logits of the sounds (B, T, N_SOUNDS)."""
+        logits: Tensor = self.sounds(self.norm(hidden.transpose(1, 2)))
+        return logits
+
+    def mixture(self, logits: Tensor) -> Tensor:
+        """Logits (B, T, N_SOUNDS) to content (B, T, CODE_CHANNELS)."""
+        content: Tensor = self.codes(logits.softmax(-1))
+        return content
 
 
 class ContentStream:
-    """Units of audio that comes in blocks: what `push` and `finish` give, joined, is what the whole recording gives."""
+    """Content of audio that comes in blocks: what `push` and `finish` give, joined, is that of the whole recording."""
 
     def __init__(self, network: ContentNetwork) -> None:
         self.network = network
@@ -155,7 +164,7 @@ class ContentStream:
 
     @torch.inference_mode()
     def push(self, audio: Tensor) -> Tensor:
-        """Samples (N,) -> the units (UNITS, T) that they complete; T may be 0."""
+        """Samples (N,) to the content (CODE_CHANNELS, T) that they complete; T may be 0."""
         audio = torch.cat([self.rest, audio[None]], dim=-1)
         whole = audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES
         self.rest = audio[:, whole:]
@@ -163,7 +172,7 @@ class ContentStream:
 
     @torch.inference_mode()
     def finish(self) -> Tensor:
-        """The units (UNITS, T) of the frames that were waiting for what comes after them."""
+        """The content (CODE_CHANNELS, T) of the frames that were waiting for what comes after them."""
         return self._advance(self.rest[:, :0], last=True)
 
     def _advance(self, x: Tensor, *, last: bool) -> Tensor:
@@ -175,15 +184,15 @@ class ContentStream:
             n_windows = max((x.shape[-1] - stage.size) // stage.stride + 1, 0)
             self.held[index] = x[..., n_windows * stage.stride :]
             if not n_windows:
-                return x.new_zeros(UNITS, 0)
+                return x.new_zeros(CODE_CHANNELS, 0)
             x = stage(x)
-        return self.network.units(x)[0]
+        return self.network.mixture(self.network.logits(x))[0].T
 
 
 class EmbeddedEncoder:
-    """Units of 16 kHz audio: `encoder(audio (N,)) -> (UNITS, N // 320)`, at least one frame."""
+    """Content of 16 kHz audio: `encoder(audio (N,)) -> (CODE_CHANNELS, N // 320)`, at least one frame."""
 
-    channels = UNITS
+    channels = CODE_CHANNELS
 
     def __init__(self, network: ContentNetwork, device: str = "cpu") -> None:
         self.network = network.to(device).eval()
@@ -192,8 +201,8 @@ class EmbeddedEncoder:
     @torch.inference_mode()
     def __call__(self, audio: Tensor) -> Tensor:
         audio = F.pad(audio.to(self.device), (0, max(FRAME_SAMPLES - len(audio), 0)))
-        units: Tensor = self.network(audio[None])[0]
-        return units
+        content: Tensor = self.network(audio[None])[0]
+        return content
 
     def stream(self) -> ContentStream:
         """A new stream, for one recording as it comes."""
