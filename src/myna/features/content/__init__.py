@@ -14,6 +14,7 @@ from torch import Tensor
 
 from myna.errors import ConfigError
 from myna.features.content.contentvec import load_contentvec
+from myna.features.content.embedded import CODE_CHANNELS, load_embedded
 from myna.features.content.whisper import load_whisper
 
 SAMPLE_RATE = 16000
@@ -55,6 +56,7 @@ _CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False
 # Names as the field's config.json spells them (`speech_encoder`). The whisper-ppg are so-vits-svc 4.1's: its voices
 # know Whisper as it hears an input padded to 30 s, and the content of a short clip differs much without that.
 CONTENT_ENCODERS: dict[str, Loader] = {
+    "myna-content-1": Loader(CODE_CHANNELS, load_embedded),
     "vec768l12": _CONTENTVEC_768,
     "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),
     "contentvec": _CONTENTVEC_768,
