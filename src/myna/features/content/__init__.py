@@ -56,7 +56,6 @@ _CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False
 # Names as the field's config.json spells them (`speech_encoder`). The whisper-ppg are so-vits-svc 4.1's: its voices
 # know Whisper as it hears an input padded to 30 s, and the content of a short clip differs much without that.
 CONTENT_ENCODERS: dict[str, Loader] = {
-    "myna-content-1": Loader(CODE_CHANNELS, load_embedded),
     "vec768l12": _CONTENTVEC_768,
     "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),
     "contentvec": _CONTENTVEC_768,
@@ -68,6 +67,7 @@ CONTENT_ENCODERS: dict[str, Loader] = {
     "whisper-large-v3": Loader(1280, lambda device: load_whisper("whisper-large-v3", device)),
     "whisper-ppg": Loader(1024, lambda device: load_whisper("whisper-medium", device, padded=True)),
     "whisper-ppg-large": Loader(1280, lambda device: load_whisper("whisper-large", device, padded=True)),
+    "myna-content-1": Loader(CODE_CHANNELS, load_embedded),
 }
 
 
