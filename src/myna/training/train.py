@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -326,9 +327,11 @@ def names(clips: list[Path]) -> str:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """Ctrl-C, and SIGTERM of a scheduler, reach the processes that read clips, too; they end when the training does."""
+    """What is sent to the whole group, Ctrl-C or SIGTERM, is for the parent; it ends the readers when it is done."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
 
 
 def _readable(stream: Iterator[Batch]) -> Iterator[Batch]:
