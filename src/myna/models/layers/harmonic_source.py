@@ -13,6 +13,7 @@ from myna.models.layers import draws
 N_HARMONICS = 9  # the fundamental and 8 overtones
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE_STD = 0.003
+INITIAL_MIX = 2.0  # of each harmonic: together as loud as a voice
 UNVOICED_NOISE_STD = SINE_AMPLITUDE / 3
 
 
@@ -23,6 +24,9 @@ class HarmonicSource(nn.Module):
         super().__init__()
         self.sample_rate = sample_rate
         self.mix = nn.Linear(N_HARMONICS, 1)
+        # Loud from the first step: a decoder that hardly hears its source learns to hum at the frame rate instead.
+        nn.init.constant_(self.mix.weight, INITIAL_MIX)
+        nn.init.zeros_(self.mix.bias)
 
     def forward(self, f0: Tensor, hop_length: int, generator: torch.Generator | None = None) -> Tensor:
         """
