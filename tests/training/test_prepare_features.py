@@ -200,4 +200,5 @@ def test_a_gpu_is_given_one_process_and_cpus_as_many_as_they_bear(monkeypatch: p
     assert _choose_jobs(None, 1000, "cpu") > 1
     assert _choose_jobs(None, 3, "cpu") == 1
     assert _choose_jobs(5, 1000, "cuda") == 5
+    monkeypatch.setattr("myna.training.prepare.pool.n_cores", lambda: 16)
     assert _choose_jobs(-1, 2, "cpu") == 2

@@ -5,7 +5,6 @@ So a run that was interrupted in the middle of an epoch goes on with the very ba
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -213,11 +212,6 @@ class Collate:
             audio=padded("audio", n_frames * hop_length).unsqueeze(1),
             paths=[example.path for example in examples],
         )
-
-
-def cpu_count() -> int:
-    """How many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _speaker(path: Path, config: Config) -> int:

@@ -24,9 +24,10 @@ from myna.config import Config
 from myna.errors import ConfigError, MynaError
 from myna.options import TrainOptions
 from myna.training.batch_size import choose_batch_size
-from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches, cpu_count, list_clips
+from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches, list_clips
 from myna.training.launch import make_fabric
 from myna.training.log import Log
+from myna.training.prepare.pool import n_cores
 from myna.training.state import TrainState, load_start, save
 from myna.training.step import Engine, StepResult, any_process, train_step
 
@@ -237,7 +238,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
 def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_step: int) -> Iterator[list[Batch]]:
     """The batches of each step, from where `state` stands; the loop counts its steps there."""
     train, data = clips.config.train, clips.config.data
-    n_workers = min(train.num_workers, cpu_count())
+    n_workers = min(train.num_workers, n_cores())
     loader = DataLoader(
         clips,
         batch_sampler=batches,
