@@ -71,7 +71,8 @@ def main() -> None:
     fork, song = arguments.fork.resolve(), arguments.song.resolve()
     voice = fork / "checkpoints" / "so-vits-svc-4.0v1"
     shared = ["infer", str(song), "-m", str(voice / "G_0.pth"), "-c", str(voice / "config.json"), "-s", "anna", "-na"]
-    shared += ["-fm", arguments.f0_method, "-n", "0"]
+    # The fork's own threshold of -20 dB silences much of a song, which would hide the rest of the comparison.
+    shared += ["-fm", arguments.f0_method, "-n", "0", "-db", "-60"]
     with tempfile.TemporaryDirectory() as temporary:
         theirs_out, ours_out = Path(temporary) / "fork.wav", Path(temporary) / "myna.wav"
         theirs, ours = [], []

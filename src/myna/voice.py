@@ -64,5 +64,5 @@ def find_weights(model: Path | str) -> Path:
             raise CheckpointError(f"there is no G_*.pth in {path}; train a voice first, or name its file with -m")
         return found
     if not path.is_file():
-        raise CheckpointError(f"there is no {path}")
+        raise CheckpointError(f"there is no {path}; name the voice, a G_*.pth or its folder, with -m")
     return path
