@@ -14,7 +14,7 @@ demo: .venv/ready
 	cd demo && ../$(BIN)/svc pre-resample -i ../examples/recordings
 	cd demo && ../$(BIN)/svc pre-config -t ../examples/small.json
 	cd demo && ../$(BIN)/svc pre-hubert
-	cd demo && ../$(BIN)/svc train --from-scratch --max-steps 200
+	cd demo && ../$(BIN)/svc train --from-scratch --max-steps 100
 	cd demo && ../$(BIN)/svc infer ../examples/song.flac -o song.out.wav --auto-transpose
 
 test: .venv/tested

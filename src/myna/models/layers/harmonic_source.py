@@ -13,7 +13,7 @@ from myna.models.layers import draws
 N_HARMONICS = 9  # the fundamental and 8 overtones
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE_STD = 0.003
-INITIAL_MIX = 2.0  # of each harmonic: together as loud as a voice
+INITIAL_MIX = 0.5  # of each harmonic; with 2.0 a small voice learned its spectrum more slowly
 UNVOICED_NOISE_STD = SINE_AMPLITUDE / 3
 
 
