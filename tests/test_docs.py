@@ -28,6 +28,7 @@ def test_command_line_is_understood(line: str, tmp_path: Path, monkeypatch: pyte
     name, *arguments = shlex.split(line)[1:]
     for argument in arguments:
         if Path(argument).suffix in {".wav", ".pth", ".json"}:
+            (tmp_path / argument).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / argument).touch()
     monkeypatch.chdir(tmp_path)
     command = svc.get_command(None, name)
