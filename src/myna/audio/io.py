@@ -10,7 +10,7 @@ import logging
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -149,7 +149,8 @@ class Writer:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = soundfile.SoundFile(self._temporary, "w", sample_rate, 1, coding, format=file_format)
         except (OSError, soundfile.LibsndfileError) as error:
-            self._temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # where its folder is none, it cannot even be looked for
+                self._temporary.unlink()
             raise self._error(error) from error
 
     def write(self, block: Samples) -> None:

@@ -16,6 +16,7 @@ import click
 from myna.errors import MynaError
 
 COMMANDS = {
+    "demo": "hear it first: a sung phrase, and the same in the voice that comes along",
     "pre-resample": "cut recordings to one sample rate and level: dataset_raw/ to dataset/44k/",
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
@@ -59,6 +60,7 @@ def svc(verbose: bool) -> None:
     """Clone a singing voice and sing any song in it.
 
     \b
+    Hear it first:         svc demo
     A voice of your own:   put recordings in dataset_raw/NAME/, then
                            svc pre-resample, pre-config, pre-hubert, train
     Sing in a voice:       svc infer song.wav -m G_1000.pth -c config.json

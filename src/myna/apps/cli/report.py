@@ -17,6 +17,12 @@ def echo_lines(title: str, lines: Sequence[str]) -> None:
         click.echo(f"{title}: ... and {len(lines) - _SHOWN} more", err=True)
 
 
+def listed(items: Sequence[str], separator: str = ", ") -> str:
+    """The first of `items` in one line, and how many more there are."""
+    shown = separator.join(items[:_SHOWN])
+    return shown if len(items) <= _SHOWN else f"{shown}{separator}... and {len(items) - _SHOWN} more"
+
+
 def counted(number: int, noun: str) -> str:
     """1 clip, 2 clips."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

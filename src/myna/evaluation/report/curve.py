@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
@@ -11,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.evaluation.contours import CLOSE_CENTS, cents_between
+from myna.evaluation.report.axes import note_lines, note_name, note_range, semitones
 
 _WIDTH, _HEIGHT = 1000, 100  # of the drawing's own grid; the page stretches it
 _MOST_POINTS = 4000
-_NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
-_LEAST_SEMITONES = 8
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,13 @@ def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floatin
     n_frames = min(len(source_f0), len(converted_f0))
     wanted, converted = source_f0[:n_frames] * 2 ** (transpose / 12), converted_f0[:n_frames]
     voiced = np.concatenate([wanted[wanted > 0], converted[converted > 0]])
-    low, high = _range(voiced)
+    low, high = note_range(voiced)
 
     def draw(f0: NDArray[np.floating], kind: str) -> str:
-        height = _HEIGHT * (high - _semitones(f0)) / (high - low)
+        height = _HEIGHT * (high - semitones(f0)) / (high - low)
         return f'<path class="{kind}" d="{_path(height, f0 > 0)}"/>'
 
-    notes = tuple((_name(note), 100 * (high - note) / (high - low)) for note in _lines(low, high))
+    notes = tuple((note_name(note), 100 * (high - note) / (high - low)) for note in note_lines(low, high))
     lines = "".join(f'<path class="line" d="M0 {place:.2f}H{_WIDTH}"/>' for _, place in notes)
     off = np.abs(cents_between(wanted, converted)) > CLOSE_CENTS
     one_only = (wanted > 0) != (converted > 0)
@@ -54,35 +52,11 @@ def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floatin
     return PitchPlot(svg, tuple((escape(name), place) for name, place in notes))
 
 
-def _semitones(f0: NDArray[np.floating]) -> NDArray[np.floating]:
-    """MIDI numbers: 69 is A4, 440 Hz."""
-    return np.asarray(69 + 12 * np.log2(np.where(f0 > 0, f0, 440.0) / 440.0))
-
-
-def _range(voiced: NDArray[np.floating]) -> tuple[float, float]:
-    """What of the scale is shown: all but the outermost slips, at least `_LEAST_SEMITONES`."""
-    if not len(voiced):
-        return 57.0, 57.0 + _LEAST_SEMITONES
-    low, high = np.percentile(_semitones(voiced), (0.5, 99.5))
-    spare = max(1.0, (_LEAST_SEMITONES - (high - low)) / 2)
-    return math.floor(low - spare), math.ceil(high + spare)
-
-
-def _lines(low: float, high: float) -> Iterator[int]:
-    """Three to six notes to draw a line at."""
-    step = next(step for step in (2, 3, 4, 6, 12, 24, 48) if (high - low) / step <= 6)
-    yield from range(math.ceil(low / step) * step, math.floor(high) + 1, step)
-
-
-def _name(note: int) -> str:
-    return f"{_NOTES[note % 12]}{note // 12 - 1}"
-
-
 def _path(height: NDArray[np.floating], drawn: NDArray[np.bool_]) -> str:
     """A line through the frames that are drawn, with gaps where they are not."""
     stride = -(-len(height) // _MOST_POINTS) or 1
     parts = []
-    for start, end in _runs(drawn):
+    for start, end in runs(drawn):
         # The last frame of a run is drawn whatever the stride, so that a short note does not vanish.
         points = [*range(start, end, stride), end - 1]
         parts.append("M" + "L".join(f"{_x(point + 0.5, len(height))} {height[point]:.2f}" for point in points))
@@ -91,7 +65,7 @@ def _path(height: NDArray[np.floating], drawn: NDArray[np.bool_]) -> str:
 
 def _bars(marked: NDArray[np.bool_], kind: str) -> str:
     path = "".join(
-        f"M{_x(start, len(marked))} 0H{_x(end, len(marked))}V1H{_x(start, len(marked))}" for start, end in _runs(marked)
+        f"M{_x(start, len(marked))} 0H{_x(end, len(marked))}V1H{_x(start, len(marked))}" for start, end in runs(marked)
     )
     return f'<path class="{kind}" d="{path}"/>'
 
@@ -100,7 +74,7 @@ def _x(frame: float, n_frames: int) -> str:
     return f"{_WIDTH * frame / n_frames:.2f}"
 
 
-def _runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+def runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
     """First and end of each stretch that is marked."""
     edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

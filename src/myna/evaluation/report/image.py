@@ -1,19 +1,19 @@
-"""Spectrograms as pictures, without a plotting library: a palette PNG is forty lines."""
+"""Spectrograms as pictures."""
 
 from __future__ import annotations
 
-import struct
-import zlib
+import io
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch.nn import functional as F
 
 from myna.audio.spectrogram import mel_filterbank, spectrogram
+from myna.evaluation.report.axes import LOW_HZ
 
 N_BANDS = 128
-LOW_HZ = 40.0
 HIGH_HZ = 16000.0
 RANGE_DB = 80.0
 _N_FFT = 2048
@@ -29,38 +29,35 @@ _COLOURS = (
 
 
 def spectrogram_png(audio: NDArray[np.float32], sample_rate: int) -> bytes:
-    """A mel spectrogram of `audio` (N,): `N_BANDS` rows from `HIGH_HZ` down to `LOW_HZ`, the loudest `RANGE_DB`."""
-    filterbank = mel_filterbank(sample_rate, _N_FFT, N_BANDS, LOW_HZ, HIGH_HZ)
-    step = _CHUNK_FRAMES * _HOP_LENGTH
+    """A mel spectrogram of `audio` (N,) up to `HIGH_HZ` as a PNG file."""
+    file = io.BytesIO()
+    coloured(Image.fromarray(spectrogram_levels(audio, sample_rate))).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def spectrogram_levels(
+    audio: NDArray[np.float32], sample_rate: int, *, high_hz: float = HIGH_HZ, hop_length: int = _HOP_LENGTH
+) -> NDArray[np.uint8]:
+    """`N_BANDS` rows from `high_hz` down to `LOW_HZ`, 0..255 for the `RANGE_DB` up to the loudest, of `audio` (N,)."""
+    filterbank = mel_filterbank(sample_rate, _N_FFT, N_BANDS, LOW_HZ, high_hz)
+    step = _CHUNK_FRAMES * hop_length
     chunks = [
-        filterbank @ spectrogram(torch.from_numpy(chunk)[None], _N_FFT, _HOP_LENGTH, _N_FFT)[0].square()
+        filterbank @ spectrogram(torch.from_numpy(chunk)[None], _N_FFT, hop_length, _N_FFT)[0].square()
         for chunk in (audio[start : start + step] for start in range(0, len(audio), step))
-        if len(chunk) >= _HOP_LENGTH
+        if len(chunk) >= hop_length
     ]
     power = torch.cat(chunks, dim=1) if chunks else torch.zeros(N_BANDS, 1)
     power = F.adaptive_avg_pool1d(power[None], min(power.shape[1], _MOST_COLUMNS))[0]
     decibels = 10 * (power / power.max().clamp(min=1e-9)).clamp(min=1e-12).log10()
-    return png((255 * (1 + decibels / RANGE_DB).clamp(min=0)).to(torch.uint8).flip(0).numpy())
+    levels: NDArray[np.uint8] = (255 * (1 + decibels / RANGE_DB).clamp(min=0)).to(torch.uint8).flip(0).numpy()
+    return levels
 
 
-def png(levels: NDArray[np.uint8]) -> bytes:
-    """A picture (height, width) of levels 0..255, dark to bright, as a PNG file with a palette."""
-    height, width = levels.shape
-    rows = np.pad(levels, ((0, 0), (1, 0)))  # each row begins with the number of its filter: none
-    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        _chunk(kind, data)
-        for kind, data in (
-            (b"IHDR", header),
-            (b"PLTE", _palette().tobytes()),
-            (b"IDAT", zlib.compress(rows.tobytes(), 9)),
-            (b"IEND", b""),
-        )
-    )
-
-
-def _chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def coloured(levels: Image.Image) -> Image.Image:
+    """A grey picture, dark to bright, in the colours of the palette."""
+    picture = levels.copy()
+    picture.putpalette(_palette().tobytes())
+    return picture
 
 
 def _palette() -> NDArray[np.uint8]:

@@ -13,22 +13,20 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-import torch
 from numpy.typing import NDArray
 
 from myna.audio.io import read
-from myna.audio.spectrogram import hz_to_mel
 from myna.errors import AudioError
 from myna.evaluation.evaluate import Evaluation, FileEvaluation
+from myna.evaluation.report.axes import frequency_place, time_ticks
 from myna.evaluation.report.curve import pitch_plot
-from myna.evaluation.report.image import HIGH_HZ, LOW_HZ, spectrogram_png
+from myna.evaluation.report.image import HIGH_HZ, spectrogram_png
 from myna.evaluation.scores import MEASURES, Bounded, Measure
 from myna.progress import Progress, silent
 
 # One rate for both, so that the spectrograms have one scale; mp3 knows it, and every browser plays mp3.
 _SAMPLE_RATE = 44100
 _FREQUENCIES_HZ = {200: "200", 1000: "1 k", 3000: "3 k", 8000: "8 k"}
-_TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
 
 # The page can load nothing, even if a file's name tried to make it.
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -173,12 +171,12 @@ def _take(number: int, file: FileEvaluation) -> Iterator[str]:
     yield _axis([(name, f"top:calc((100% - 14px) * {place / 100:.4f})") for name, place in plot.notes])
     yield f'<div class="plot">{plot.svg}</div>\n'
     for name, audio in sounds.items():
-        yield _axis([(text, f"top:{_band_place(hz):.2f}%") for hz, text in _FREQUENCIES_HZ.items()])
+        yield _axis([(text, f"top:{100 * frequency_place(hz, HIGH_HZ):.2f}%") for hz, text in _FREQUENCIES_HZ.items()])
         picture = _data("image/png", spectrogram_png(audio, _SAMPLE_RATE))
         yield f'<div class="plot spectrum"><img alt="spectrogram of the {name}" src="{picture}">'
         yield f'<span class="name">{name}</span></div>\n'
     yield "<div></div>"
-    yield _axis([(text, f"left:{100 * time / seconds:.2f}%") for time, text in _times(seconds)], "axis times")
+    yield _axis([(text, f"left:{100 * time / seconds:.2f}%") for time, text in time_ticks(seconds)], "axis times")
     yield "</div>\n"
     if file.source_text is not None and file.converted_text is not None:
         yield '<div class="texts">'
@@ -192,19 +190,6 @@ def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
     """Labels as (text, style that places it)."""
     spans = (f'<span style="{place}">{text}</span>' for text, place in labels)
     return f'<div class="{kind}">{"".join(spans)}</div>'
-
-
-def _times(seconds: float) -> Iterator[tuple[float, str]]:
-    step = next((step for step in _TIME_STEPS if seconds / step <= 8), _TIME_STEPS[-1])
-    for count in range(int(seconds / step) + 1):
-        time = count * step
-        yield time, f"{int(time // 60)}:{time % 60:02g}" if seconds > 60 else f"{time:g} s"
-
-
-def _band_place(hz: float) -> float:
-    """Where a frequency lies in a spectrogram, in percent from the top."""
-    low, here, high = map(float, hz_to_mel(torch.tensor([LOW_HZ, hz, HIGH_HZ], dtype=torch.float64)))
-    return 100 * (high - here) / (high - low)
 
 
 def _mp3(audio: NDArray[np.float32]) -> bytes:

@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from myna.apps.cli.report import counted, echo_lines
+from myna.apps.cli.report import counted, echo_lines, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
 
@@ -70,7 +70,7 @@ def command(
     echo_lines("svc", summary.failed)
     where = "" if input_dir == _INPUT else f" -i {input_dir}"
     where += "" if config_path == _CONFIG else f" -c {config_path}"
-    speakers = ", ".join(summary.config.speakers)
+    speakers = listed(list(summary.config.speakers))
     click.echo(
         f"{config_path}: {counted(len(summary.config.speakers), 'speaker')} ({speakers}), "
         f"{counted(summary.n_training, 'clip')} to learn from and {summary.n_validation} to judge by, "

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from myna.apps.cli.report import counted, echo_lines
+from myna.apps.cli.report import counted, echo_lines, listed
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
@@ -57,15 +57,15 @@ def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str,
     echo_lines("left out", summary.ignored)
     echo_lines("note", summary.unvoiced)
     echo_lines("svc", summary.failed)
-    ranges = "; ".join(
+    ranges = [
         f"{speaker} {pitch.low_hz:.0f} to {pitch.high_hz:.0f} Hz, median {pitch.median_hz:.0f}"
         for speaker, pitch in summary.pitch.items()
-    )
+    ]
     where = "" if config_path == _CONFIG else f" -c {config_path}"
     click.echo(
         f"Features of {counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes "
         f"({summary.n_kept} done before, {len(summary.failed)} failed, {len(summary.ignored)} left out). "
-        f"Pitch: {ranges or 'none found'}. Next: svc train{where}"
+        f"Pitch: {listed(ranges, '; ') or 'none found'}. Next: svc train{where}"
     )
     if summary.failed:
         what = counted(len(summary.failed), "clip")

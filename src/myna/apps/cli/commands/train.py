@@ -93,13 +93,16 @@ class _Terminal:
 
     def stepped(self, report: StepReport) -> None:
         self._bar.set_description(f"epoch {report.epoch}", refresh=False)
-        shown = ("mel", "kl", "adversarial", "critic")
+        shown = [name for name in ("mel", "kl", "adversarial", "critic") if name in report.losses]
         self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
         self._bar.update()
         done, left = report.step - self._plan.first_step, self._plan.last_step - report.step
         if done == _TIMED_STEPS and left:
-            seconds = (time.perf_counter() - self._started) / done * left
-            self.noted(f"about {_duration(seconds)} for the {left:,} steps to come")
+            seconds = (time.perf_counter() - self._started) / done
+            if self._plan.max_minutes is not None:
+                left = min(left, round(60 * self._plan.max_minutes / seconds) - done)
+                self._bar.total = report.step + left
+            self.noted(f"about {_duration(seconds * left)} for the {left:,} steps to come")
 
     def noted(self, text: str) -> None:
         self._bar.write(text, file=sys.stderr)

@@ -1,0 +1,65 @@
+"""The picture shows a sound at its pitch and at its time, whatever the sound."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from myna.audio.io import Writer
+from myna.errors import AudioError
+from myna.evaluation.evaluate import FileEvaluation
+from myna.evaluation.pairing import Pair
+from myna.evaluation.report.picture import SIZE, write_picture
+
+RATE = 16000
+RED = (0xC2, 0x41, 0x0C)
+
+
+def half_tone(hz: float) -> NDArray[np.float32]:
+    """Two seconds: silence, then a tone."""
+    times = np.arange(2 * RATE) / RATE
+    return np.where(times < 1, 0, 0.3 * np.sin(2 * np.pi * hz * times)).astype(np.float32)
+
+
+def draw(folder: Path, f0: NDArray[np.float32]) -> NDArray[np.int_]:
+    """The picture (height, width, 3) of 200 Hz turned into 3 kHz, with `f0` for the pitch of both."""
+    paths = [folder / "a.wav", folder / "a.out.wav"]
+    for path, hz in zip(paths, (200, 3000), strict=True):
+        with Writer(path, RATE) as writer:
+            writer.write(half_tone(hz))
+    pair = Pair(converted=paths[1], source=paths[0])
+    write_picture(FileEvaluation(pair, 2.0, 0.0, {}, {}, f0, f0), folder / "a.png")
+    image = Image.open(folder / "a.png")
+    assert (image.format, image.size) == ("PNG", SIZE)
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_a_high_tone_lies_above_a_low_one_and_sounds_when_it_does(tmp_path: Path) -> None:
+    picture = draw(tmp_path, np.zeros(200, np.float32))
+    early, late = SIZE[0] // 4, 3 * SIZE[0] // 4
+    source, result = (picture[top : top + 260].sum(axis=2) for top in (50, 370))
+    assert source[:, early].max() < 100 and source[:, late].max() > 600
+    assert source[:, late].argmax() > result[:, late].argmax() + 150
+
+
+def test_the_contour_rises_with_the_pitch_and_has_gaps_where_nothing_is_voiced(tmp_path: Path) -> None:
+    f0 = np.geomspace(100, 200, 200).astype(np.float32)
+    f0[80:120] = 0
+    picture = draw(tmp_path, f0)[688:958]
+    drawn = (np.abs(picture - RED).sum(axis=2) < 30).any(axis=0)
+    heights = (np.abs(picture - RED).sum(axis=2) < 30).argmax(axis=0)
+    early, middle, late = (SIZE[0] * part // 4 for part in (1, 2, 3))
+    assert drawn[early] and drawn[late] and not drawn[middle]
+    assert heights[early] > heights[late] + 50
+
+
+def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    draw(tmp_path, np.zeros(200, np.float32))
+    pair = Pair(tmp_path / "a.out.wav", tmp_path / "a.wav")
+    file = FileEvaluation(pair, 2.0, 0.0, {}, {}, np.zeros(200, np.float32), np.zeros(200, np.float32))
+    with pytest.raises(AudioError, match=r"cannot write .*nowhere"):
+        write_picture(file, tmp_path / "nowhere" / "a.png")
