@@ -272,6 +272,19 @@ def test_base_weights_are_taken_from_a_folder_as_a_pair(tmp_path: Path, monkeypa
         find_base_weights("so-vits-svc-4.1-tiny")
 
 
+def test_base_weights_in_the_package_come_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, own = tmp_path / "package", tmp_path / "own"
+    monkeypatch.setattr("myna.assets.files", lambda name: package)
+    archive = torch_archive(tmp_path)
+    bundled = tuple(put(package / "weights" / "myna-lite", f"{kind}_0.pth", archive) for kind in "GD")
+    assert find_base_weights("myna-lite") == bundled
+    monkeypatch.setenv("MYNA_ASSETS", str(own))
+    put(own / "myna-lite", "G_0.pth", archive)
+    assert find_base_weights("myna-lite") == bundled, "half a pair is none"
+    put(own / "myna-lite", "D_0.pth", archive)
+    assert find_base_weights("myna-lite") == (own / "myna-lite" / "G_0.pth", own / "myna-lite" / "D_0.pth")
+
+
 def test_base_weights_come_from_the_first_source_that_has_both(hub: Hub, tmp_path: Path) -> None:
     archive = torch_archive(tmp_path)
     first, second = (generator.repo for generator, _ in BASE_WEIGHTS["so-vits-svc-4.0v1-legacy"])

@@ -35,6 +35,7 @@ def test_every_template_is_read_whole_and_written_as_it_was(name: str, tmp_path:
         ("so-vits-svc-4.0v1-legacy", "vec256l9", "nsf-hifigan"),
         ("so-vits-svc-4.1", "vec768l12", "nsf-hifigan"),
         ("quickvc", "vec768l12", "ms-istft"),
+        ("myna-lite", "myna-content-1", "source-filter"),
         (str(EXAMPLE), "whisper-base", "nsf-hifigan"),
     ],
 )
@@ -52,7 +53,7 @@ def test_unknown_template_lists_those_there_are() -> None:
     ("values", "message"),
     [
         ({"train": {"epochs": 0}}, r"train\.epochs: .*greater than 0, got 0"),
-        ({"model": {"type_": "vocos"}}, r"'hifi-gan', 'istft', 'ms-istft' or 'mb-istft', got 'vocos'"),
+        ({"model": {"type_": "vocos"}}, r"'hifi-gan', 'istft', 'ms-istft', 'mb-istft' or 'source-filter', got 'vocos'"),
         ({"spk": {"anna": "first"}}, r"spk\.anna: .*integer"),
         ([1], "JSON object"),
     ],

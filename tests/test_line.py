@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,8 @@ from myna.apps.cli import svc
 from myna.config import Config
 from myna.features.content import CONTENT_ENCODERS
 from myna.features.content.whisper import WhisperDimensions, WhisperEncoder
-from myna.models.discriminators import Discriminators
+from myna.models.discriminators import WaveformDiscriminators
+from myna.models.families import DISCRIMINATORS
 
 ROOT = Path(__file__).parents[1]
 RATE = 22050
@@ -66,7 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MYNA_ASSETS", "assets")
-        patch.setattr("myna.training.state.Discriminators", partial(Discriminators, width=256))
+        patch.setitem(DISCRIMINATORS, "waveform", lambda data: WaveformDiscriminators(width=256))
         run("pre-resample", "-n", "1")
         run("pre-config", "-t", "template.json", "--content-encoder", "whisper-tiny")
         run("pre-hubert", "-fm", "dio")

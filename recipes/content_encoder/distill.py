@@ -42,7 +42,7 @@ def main() -> None:
     elif a.step == "train":
         from train import train
 
-        train(clips, a.joe, a.folder / a.run, a.steps, tuple(a.objectives.split(",")), a.minutes)
+        train(clips, a.joe, a.teacher, a.folder / a.run, a.steps, tuple(a.objectives.split(",")), a.minutes)
     elif a.step == "layers":
         from probe import print_layers
 

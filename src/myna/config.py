@@ -19,11 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from myna.errors import ConfigError
 
 TemplateName = Literal[
-    "so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "so-vits-svc-4.1-tiny", "quickvc"
+    "so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "so-vits-svc-4.1-tiny", "quickvc", "myna-lite"
 ]
 DEFAULT_TEMPLATE: TemplateName = "so-vits-svc-4.0v1"
 
-Decoder = Literal["nsf-hifigan", "nsf-snake-hifigan", "istft", "ms-istft", "mb-istft"]
+Decoder = Literal["nsf-hifigan", "nsf-snake-hifigan", "istft", "ms-istft", "mb-istft", "source-filter"]
+SynthesizerKind = Literal["vits", "direct"]
+DiscriminatorKind = Literal["waveform", "spectrogram"]
 Precision = Literal["fp32", "fp16", "bf16"]
 Expansion = Literal["nearest", "left"]
 
@@ -69,8 +71,14 @@ class TrainConfig(_Section):
     subband_n_fft: tuple[int, ...] = Field((768, 1366, 342), alias="fft_sizes")
     subband_hop_lengths: tuple[int, ...] = Field((60, 120, 20), alias="hop_sizes")
     subband_win_lengths: tuple[int, ...] = Field((300, 600, 120), alias="win_lengths")
-    # Name of the base weights in `assets` to start from; ours, the predecessors ignore it.
-    base_weights: str | None = None
+    # What follows is ours; the predecessors ignore it.
+    base_weights: str | None = None  # name in `assets` of what to start from
+    discriminators: DiscriminatorKind = "waveform"
+    adversarial_start: int = Field(0, ge=0)  # steps before the discriminators are heard
+    judged_share: float = Field(1.0, gt=0, le=1)  # of the clips of a batch that the discriminators hear
+    average_decay: float = Field(0.0, ge=0, lt=1)  # a step, of the averaged weights that sing; 0 averages nothing
+    max_gradient: float | None = Field(None, gt=0)  # the synthesizer's gradients are scaled down to this norm
+    pitch_jitter: float = Field(0.0, ge=0)  # octaves: how wrong a pitch the filters of a direct voice are told
 
     @property
     def precision(self) -> Precision:
@@ -95,6 +103,9 @@ class DataConfig(_Section):
     contentvec_final_proj: bool | None = None
     # so-vits-svc 4.1 writes it since June 2023; see `Config.content_expansion` for what its absence means.
     unit_interpolate_mode: Expansion | None = None
+    # Ours: besides as recorded, the content of a clip is taken from it at these speeds, where it has another throat and
+    # another pitch. Training hears one of all of them, and learns to sing what others say as if its speaker said it.
+    content_speeds: tuple[float, ...] = ()
 
     @property
     def spectrogram_channels(self) -> int:
@@ -131,10 +142,14 @@ class ModelConfig(_Section):
     speech_encoder: str | None = None
     vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = "nsf-hifigan"
     # so-vits-svc-fork: the decoder by name. Absent in the files of others.
-    type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft"] = "hifi-gan"
+    type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = "hifi-gan"
     istft_n_fft: int = Field(16, alias="gen_istft_n_fft", gt=0)
     istft_hop_length: int = Field(4, alias="gen_istft_hop_size", gt=0)
     n_subbands: int = Field(4, alias="subbands", gt=0)
+    # Ours: whether a latent variable stands between content and decoder ("vits") or nothing ("direct"); and how many
+    # blocks of the source-filter decoder work at the rate of its spectra, besides n_layers at the rate of frames.
+    synthesizer: SynthesizerKind = "vits"
+    n_fine_layers: int = Field(3, ge=0)
 
     @property
     def decoder(self) -> Decoder:

@@ -179,6 +179,7 @@ class TrainOptions:
     devices: int | None = option(None, "processes a machine, one a GPU; 1, or what torchrun or SLURM started", low=1)
     num_nodes: int | None = option(None, "machines; 1, or what torchrun or SLURM started", low=1)
     max_steps: int | None = option(None, "stop at this step, counted from the very first", low=1)
+    max_minutes: float | None = option(None, "stop after so many minutes, saved and ready to go on", low=0.1)
     epochs: int | None = option(None, "epochs in all, instead of train.epochs", low=1)
     batch_size: int | None = option(None, "clips a step, instead of train.batch_size", low=1)
 

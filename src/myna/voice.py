@@ -9,7 +9,7 @@ from typing import Self
 from myna import checkpoint
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
-from myna.models.synthesizer import Synthesizer
+from myna.models.families import AnySynthesizer
 from myna.zoo import sovits
 
 
@@ -18,7 +18,7 @@ class Voice:
     """A voice that is ready to sing."""
 
     config: Config
-    synthesizer: Synthesizer  # in evaluation mode, fused
+    synthesizer: AnySynthesizer  # in evaluation mode, fused
     path: Path  # the file that the weights came from
 
     @classmethod

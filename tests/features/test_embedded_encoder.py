@@ -6,6 +6,7 @@ from importlib import resources
 
 import pytest
 import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from myna.features.content import CONTENT_ENCODERS, load_encoder
@@ -17,6 +18,8 @@ from myna.features.content.embedded import (
     ContentNetwork,
     ContentStream,
     EmbeddedEncoder,
+    packed,
+    unpacked,
 )
 
 
@@ -26,7 +29,8 @@ def encoder() -> EmbeddedEncoder:
     torch.manual_seed(3)
     network = ContentNetwork()
     for block in network.blocks:
-        torch.nn.init.uniform_(block.scale, 0.5, 1.0)
+        torch.nn.init.normal_(block.distances)
+    torch.nn.init.normal_(network.sounds.weight, std=0.2)  # so that some sounds are heard more than others
     return EmbeddedEncoder(network)
 
 
@@ -75,6 +79,33 @@ def test_the_package_carries_the_weights_in_ten_megabytes() -> None:
     assert len(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes()) < 10e6
     encoder = load_encoder("myna-content-1")
     assert encoder.channels == CONTENT_ENCODERS["myna-content-1"].channels == CODE_CHANNELS
+
+
+def test_packing_rounds_each_row_to_a_part_in_254_of_its_largest(encoder: EmbeddedEncoder) -> None:
+    weights = encoder.network.state_dict()
+    found = unpacked(packed(weights))
+    assert found.keys() == weights.keys()
+    for name, tensor in weights.items():
+        assert found[name].shape == tensor.shape and found[name].dtype == torch.float32
+        rows, error = tensor.reshape(len(tensor), -1), (found[name] - tensor).reshape(len(tensor), -1).abs()
+        # Half a step, and what the scale itself loses in 16 bits.
+        assert (error.amax(1) <= rows.abs().amax(1) * (0.5 / 127 + 2**-11) + 1e-7).all(), name
+
+
+def test_packed_weights_are_small_and_say_nearly_the_same(encoder: EmbeddedEncoder) -> None:
+    weights = packed(encoder.network.state_dict())
+    assert len(save(weights)) < 10e6
+    again = ContentNetwork()
+    again.load_state_dict(unpacked(weights))
+    audio = noise(16000)
+    before, after = encoder(audio), EmbeddedEncoder(again)(audio)
+    assert (after - before).square().mean() < 1e-2 * (before - before.mean(1, keepdim=True)).square().mean()
+
+
+def test_rows_of_nothing_stay_nothing() -> None:
+    found = unpacked(packed({"weight": torch.tensor([[0.0, 0.0], [1.0, -2.0]]), "bias": torch.zeros(2)}))
+    assert found["weight"].tolist() == [[0.0, 0.0], [pytest.approx(1, abs=2 / 127), pytest.approx(-2, abs=2e-3)]]
+    assert found["bias"].tolist() == [0.0, 0.0]
 
 
 def vowel(f0_hz: float, formants_hz: tuple[float, ...]) -> Tensor:

@@ -101,3 +101,10 @@ def test_an_unknown_encoder_is_named_with_those_that_exist() -> None:
     unknown = Config.parse({"model": {"speech_encoder": "wav3vec"}})
     with pytest.raises(ConfigError, match=r"'wav3vec'; there are: .*vec768l12"):
         FeatureExtractor(unknown, "dio")(tone(200))
+
+
+def test_a_clip_heard_faster_has_as_many_frames_and_a_smaller_throat() -> None:
+    extractor, audio = FeatureExtractor(config(), "dio"), tone(400, seconds=1)
+    as_recorded, faster = extractor.content(audio), extractor.content(audio, speed=1.25)
+    assert as_recorded.shape == faster.shape
+    assert faster.median() == pytest.approx(1.25 * as_recorded.median(), abs=2)

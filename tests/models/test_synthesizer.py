@@ -55,7 +55,9 @@ def test_every_parameter_learns(folder: Path) -> None:
     config = Config.read(folder)
     synthesizer = seeded_synthesizer(config)
     output = synthesizer(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES)
-    tensors = [output.audio, *output.posterior, *output.prior, output.latent_in_prior]
+    assert output.latents is not None
+    posterior, prior, in_prior, _ = output.latents
+    tensors = [output.audio, *posterior, *prior, in_prior]
     tensors += [tensor for tensor in (output.subbands, output.f0_predicted) if tensor is not None]
     sum(tensor.square().mean() for tensor in tensors).backward()
     silent = [name for name, parameter in synthesizer.named_parameters() if parameter.grad is None]
@@ -67,8 +69,10 @@ def test_training_output_has_the_shapes_it_says(small_config: Config, small_synt
     output = small_synthesizer(batch(small_config, [N_FRAMES, 15]), SEGMENT_FRAMES)
     latent = (2, small_config.model.latent_channels, N_FRAMES)
     assert output.audio.shape == (2, 1, SEGMENT_FRAMES * small_config.data.hop_length)
-    assert output.latent_in_prior.shape == output.prior.mean.shape == output.posterior.log_std.shape == latent
-    assert output.mask.sum(dim=(1, 2)).tolist() == [N_FRAMES, 15]
+    assert output.latents is not None
+    posterior, prior, in_prior, mask = output.latents
+    assert in_prior.shape == prior.mean.shape == posterior.log_std.shape == latent
+    assert mask.sum(dim=(1, 2)).tolist() == [N_FRAMES, 15]
     assert (output.segment_starts + SEGMENT_FRAMES <= torch.tensor([N_FRAMES, 15])).all()
     assert output.f0_predicted is not None and output.f0_target is not None
     assert output.f0_predicted.shape == output.f0_target.shape == (2, 1, N_FRAMES)
@@ -91,9 +95,10 @@ def test_padding_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     alone = batch(config, [15, N_FRAMES], n_frames=15)
     alone.lengths = torch.tensor([15, 15])
     apart = synthesizer(alone, SEGMENT_FRAMES)
+    assert together.latents is not None and apart.latents is not None
     for one, other in zip(
-        (together.audio[:1], together.prior.mean[:1, :, :15], together.latent_in_prior[:1, :, :15]),
-        (apart.audio[:1], apart.prior.mean[:1], apart.latent_in_prior[:1]),
+        (together.audio[:1], together.latents.prior.mean[:1, :, :15], together.latents.in_prior[:1, :, :15]),
+        (apart.audio[:1], apart.latents.prior.mean[:1], apart.latents.in_prior[:1]),
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)

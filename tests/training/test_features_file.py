@@ -12,11 +12,13 @@ from myna.config import Config
 from myna.errors import MynaError
 from myna.features.extractor import Features
 from myna.training.features_file import (
+    ClipFeatures,
     features_path,
     fingerprint,
     read_f0,
     read_features,
     read_fingerprint,
+    read_highest_hz,
     write_features,
 )
 
@@ -28,20 +30,23 @@ def clip(tmp_path: Path) -> Path:
     return path
 
 
-def features() -> Features:
+def heard() -> ClipFeatures:
     # A transposed view, as encoders give: its memory is not in order.
-    return Features(torch.randn(7, 4).T, torch.tensor([0.0, 220, 221, 0, 0, 330, 0]), torch.linspace(-60, 0, 7))
+    content = torch.randn(7, 4).T
+    f0 = torch.tensor([0.0, 220, 221, 0, 0, 330, 0])
+    return ClipFeatures(Features(content, f0, torch.linspace(-60, 0, 7)), 11025.0)
 
 
 def test_what_is_written_is_read(clip: Path) -> None:
     path = features_path(clip)
     assert path.name == "노래 1.wav.features.safetensors"
-    written, made_from = features(), fingerprint(clip, Config(), "dio")
+    written, made_from = heard(), fingerprint(clip, Config(), "dio")
     write_features(path, written, made_from)
     read = read_features(path)
     for name in ("content", "f0", "loudness"):
-        assert torch.equal(getattr(read, name), getattr(written, name))
-    assert torch.equal(read_f0(path), written.f0)
+        assert torch.equal(getattr(read.features, name), getattr(written.features, name))
+    assert torch.equal(read_f0(path), written.features.f0)
+    assert read.highest_hz == read_highest_hz(path) == written.highest_hz
     assert read_fingerprint(path) == made_from
     assert sorted(clip.parent.iterdir()) == sorted([clip, path])
 
@@ -72,14 +77,14 @@ def test_what_is_no_features_is_made_anew_or_named(clip: Path, content: bytes | 
     if content is not None:
         path.write_bytes(content)
     assert read_fingerprint(path) is None
-    for read in (read_features, read_f0):
+    for read in (read_features, read_f0, read_highest_hz):
         with pytest.raises(MynaError, match="make them with svc pre-hubert"):
             read(path)
 
 
 def test_half_a_file_is_named(clip: Path) -> None:
     path = features_path(clip)
-    write_features(path, features(), {})
+    write_features(path, heard(), {})
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(MynaError, match="make them with svc pre-hubert"):
         read_features(path)
@@ -87,4 +92,4 @@ def test_half_a_file_is_named(clip: Path) -> None:
 
 def test_a_full_disk_is_one_line(clip: Path) -> None:
     with pytest.raises(MynaError, match=r"cannot write .*no such folder"):
-        write_features(clip.parent / "no such folder" / "x.safetensors", features(), {})
+        write_features(clip.parent / "no such folder" / "x.safetensors", heard(), {})

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import torch
 from lightning_fabric.strategies import DDPStrategy, SingleDeviceStrategy
 
 from myna.errors import ConfigError
 from myna.training import launch
-from myna.training.launch import make_fabric
+from myna.training.launch import make_fabric, precision_of
 
 
 def test_one_process_is_never_distributed() -> None:
@@ -16,12 +18,45 @@ def test_one_process_is_never_distributed() -> None:
     assert isinstance(make_fabric("cpu", 2, None, "fp32").strategy, DDPStrategy)
 
 
-def test_precision_is_mixed_and_inputs_stay_whole() -> None:
+def test_precision_is_mixed_and_inputs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    processor(monkeypatch, avx512_bf16=True)
     precision = make_fabric("cpu", 1, 1, "bf16").strategy.precision
     pitch = torch.tensor([441.0])
     assert torch.equal(precision.convert_input(pitch), pitch)
     with precision.forward_context():
         assert torch.nn.functional.linear(torch.ones(1, 1), torch.ones(1, 1)).dtype == torch.bfloat16
+
+
+def processor(monkeypatch: pytest.MonkeyPatch, **capabilities: bool) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+
+
+@pytest.mark.parametrize("instructions", ["avx512_bf16", "amx_bf16", "bf16"])
+def test_a_processor_with_instructions_for_bf16_trains_in_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, instructions: str
+) -> None:
+    processor(monkeypatch, avx2=True, **{instructions: True})
+    with caplog.at_level(logging.INFO, "myna"):
+        assert precision_of(make_fabric("cpu", 1, 1, "bf16")) == "bf16"
+        assert precision_of(make_fabric("cpu", 1, 1, "fp32")) == "fp32"
+    assert not caplog.messages
+
+
+def test_a_processor_without_them_trains_in_full_precision_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    processor(monkeypatch, avx2=True, avx512_bf16=False, amx_bf16=False)
+    with caplog.at_level(logging.INFO, "myna"):
+        fabric = make_fabric("cpu", 1, 1, "bf16")
+    assert precision_of(fabric) == "fp32"
+    with fabric.autocast():
+        assert torch.nn.functional.linear(torch.ones(1, 1), torch.ones(1, 1)).dtype == torch.float32
+    assert caplog.messages == ["this processor does not compute in bf16: trained in full precision"]
+
+
+def test_a_torch_that_does_not_know_its_processor_trains_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    assert precision_of(make_fabric("cpu", 1, 1, "bf16")) == "fp32"
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
+from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from myna.config import TrainConfig
 from myna.models.discriminators import Judgement
-from myna.models.synthesizer import Gaussian
+from myna.models.synthesizer import Gaussian, Latents
 from myna.training.losses import (
     adversarial_loss,
     critic_loss,
     feature_matching_loss,
     kl_loss,
     loss_weights,
+    spectral_losses,
     subband_loss,
     weighted_sum,
 )
@@ -48,7 +52,7 @@ def test_kl_is_that_of_the_distributions_on_average_and_blind_to_padding() -> No
     mask[:, :, 15000:] = 0
     sample[:, :, 15000:] = 1e6
     # One sample a frame: its two channels add up.
-    assert kl_loss(sample, posterior, prior, mask) == pytest.approx(2 * float(expected), rel=0.02)
+    assert kl_loss(Latents(posterior, prior, sample, mask)) == pytest.approx(2 * float(expected), rel=0.02)
 
 
 def test_subbands_that_are_equal_lose_nothing_and_silence_loses_a_whole_convergence() -> None:
@@ -65,3 +69,63 @@ def test_a_loss_without_a_weight_is_an_error() -> None:
     assert weighted_sum({"mel": torch.tensor(2.0), "kl": torch.tensor(1.0)}, weights) == 91
     with pytest.raises(KeyError, match=r"no weight for .*'mell'"):
         weighted_sum({"mell": torch.tensor(1.0)}, weights)
+
+
+RATE = 44100
+
+
+def noise(low_hz: float, high_hz: float, seed: int) -> Tensor:
+    """(1, N) noise between two frequencies only."""
+    random = torch.Generator().manual_seed(seed)
+    spectrum = torch.fft.rfft(0.1 * torch.randn(1, RATE, generator=random))
+    hz = torch.fft.rfftfreq(RATE, 1 / RATE)
+    return torch.fft.irfft(spectrum * ((hz >= low_hz) & (hz < high_hz)))
+
+
+def spectral(recording: Tensor, sung: Tensor, highest_hz: float = RATE / 2) -> dict[str, float]:
+    losses = spectral_losses(recording, sung, torch.full((len(sung),), highest_hz), RATE)
+    return {name: float(loss) for name, loss in losses.items()}
+
+
+def test_spectra_that_are_equal_lose_nothing() -> None:
+    recording = noise(0, 22050, seed=1)
+    assert spectral(recording, recording) == {"mel": 0, "spectrum": 0}
+    assert spectral(recording, -recording) == {"mel": 0, "spectrum": 0}, "the sign of a sound is not heard"
+
+
+@pytest.mark.parametrize("gain", [0.5, 2.0])
+def test_six_decibels_cost_the_logarithm_of_two(gain: float) -> None:
+    recording = noise(0, 22050, seed=1)
+    losses = spectral(recording, gain * recording)
+    assert losses["mel"] == pytest.approx(math.log(2), rel=0.01)
+    assert losses["spectrum"] == pytest.approx(math.log(2), rel=0.05)  # the softest bins are nearly unheard
+
+
+def test_what_lies_above_the_recording_is_not_compared() -> None:
+    """A voice is no worse for singing on where a recording at 16 kHz ends, nor for ending there itself."""
+    voice, air = noise(0, 7900, seed=1), noise(8300, 22050, seed=2)
+    for recording, sung in ((voice, voice + air), (voice + air, voice)):
+        assert max(spectral(recording, sung, highest_hz=8000).values()) < 0.02
+        assert min(spectral(recording, sung).values()) > 0.5
+
+
+def test_what_lies_above_counts_in_no_mean() -> None:
+    """Half as loud costs as much whether the recording ends at 8 kHz or not."""
+    recording = noise(0, 22050, seed=1)
+    assert spectral(recording, recording / 2, highest_hz=8000)["mel"] == pytest.approx(math.log(2), rel=0.02)
+
+
+def test_each_clip_is_compared_up_to_its_own_end() -> None:
+    voice, air = noise(0, 7900, seed=1), noise(8300, 22050, seed=2)
+    recordings, sung = torch.cat([voice, voice]), torch.cat([voice + air, voice])
+    losses = spectral_losses(recordings, sung, torch.tensor([8000.0, 22050.0]), RATE)
+    assert max(map(float, losses.values())) < 0.02
+
+
+def test_silence_against_silence_costs_nothing_and_teaches_no_nan() -> None:
+    silence = torch.zeros(1, RATE)
+    sung = silence.clone().requires_grad_()
+    losses = spectral_losses(silence, sung, torch.tensor([22050.0]), RATE)
+    assert not any(loss.detach().any() for loss in losses.values())
+    sum(losses.values()).backward()
+    assert sung.grad is not None and sung.grad.isfinite().all()

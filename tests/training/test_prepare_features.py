@@ -11,11 +11,12 @@ import pytest
 import soundfile
 import torch
 
+from myna.audio.resample import resample
 from myna.config import Config
 from myna.errors import AudioError, ConfigError, MissingExtraError, MynaError
 from myna.features.extractor import Features
 from myna.options import FeatureOptions
-from myna.training.features_file import features_path, read_features
+from myna.training.features_file import features_path, read_features, read_highest_hz
 from myna.training.prepare.configuration import write_config
 from myna.training.prepare.features import FeaturesSummary, _choose_jobs, compute_features
 
@@ -40,8 +41,11 @@ class Counter:
         crossings = np.count_nonzero(np.diff(np.sign(audio)) > 0)
         f0 = torch.full((n_frames,), crossings * RATE / len(audio))
         f0[::10] = 0
-        content = torch.zeros(self.config.model.content_channels, n_frames)
-        return Features(content, f0, torch.zeros(n_frames))
+        return Features(self.content(audio, 0), f0, torch.zeros(n_frames))
+
+    def content(self, audio: np.ndarray, speed: float) -> torch.Tensor:
+        n_frames = len(audio) // self.config.data.hop_length
+        return torch.full((self.config.model.content_channels, n_frames), float(speed))
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +80,7 @@ def test_every_clip_has_features_and_every_speaker_a_pitch() -> None:
     summary = compute()
     assert (summary.n_clips, summary.n_kept, summary.failed, summary.unvoiced) == (4, 0, (), ())
     assert summary.seconds == pytest.approx(2.5)
-    assert read_features(features_path(clip)).n_frames == RATE // 512
+    assert read_features(features_path(clip)).features.n_frames == RATE // 512
     pitch = Config.read(CONFIG).pitch
     assert pitch == summary.pitch
     assert pitch["anna"].median_hz == pytest.approx(200, rel=0.02)
@@ -105,6 +109,17 @@ def test_features_are_made_once_and_anew_when_what_they_depend_on_changed() -> N
     assert compute(FeatureOptions(f0_method="dio")).n_kept == 0
 
 
+def test_content_is_heard_at_all_speeds_and_anew_when_they_change() -> None:
+    clip = add_clip("anna/a.wav")
+    configure()
+    compute()
+    Config.read(CONFIG).with_values(data={"content_speeds": [0.8, 1.25]}).write(CONFIG)
+    assert compute().n_kept == 0
+    heard = read_features(features_path(clip))
+    assert [float(one.mean()) for one in heard.other_contents] == pytest.approx([0.8, 1.25])
+    assert compute().n_kept == 1
+
+
 def test_a_bad_clip_is_named_and_the_others_are_done() -> None:
     good, bad = add_clip("anna/good.wav"), add_clip("anna/bad.wav", seconds=1)
     configure()
@@ -127,6 +142,18 @@ def test_features_that_are_no_numbers_are_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Counter, "__call__", lambda self, audio: Features(nothing[None], nothing, nothing))
     assert [line for line in compute().failed if "not all numbers" in line]
     assert not features_path(clip).is_file()
+
+
+def test_how_high_a_clip_reaches_is_noted_with_its_features() -> None:
+    whole, once_16k = CLIPS / "anna" / "whole.wav", CLIPS / "anna" / "once 16 kHz.wav"
+    whole.parent.mkdir(parents=True)
+    noise = 0.1 * np.random.default_rng(0).standard_normal(RATE, np.float32)
+    soundfile.write(whole, noise, RATE)
+    soundfile.write(once_16k, resample(resample(noise, RATE, 16000), 16000, RATE), RATE)
+    configure()
+    compute()
+    assert read_highest_hz(features_path(whole)) == RATE / 2
+    assert read_highest_hz(features_path(once_16k)) == pytest.approx(8000, abs=300)
 
 
 def test_a_clip_without_a_voice_is_named() -> None:

@@ -3,81 +3,31 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tiny import MODEL, SMALL_JUDGES, make_dataset, tensors
+from tiny import MODEL, make_dataset
+from trainings import Recorder, assert_same_bits, run
 
 from myna import checkpoint
 from myna.apps.cli import main
 from myna.config import Config
 from myna.errors import AssetError, CheckpointError, ConfigError
 from myna.models.synthesizer import Synthesizer
-from myna.options import TrainOptions
 from myna.training import step
 from myna.training.dataset import Batch
-from myna.training.train import Plan, Silent, StepReport, TrainingError, TrainSummary, train
+from myna.training.train import StepReport, TrainingError
 from myna.voice import Voice
 
 TINY = str(Path(__file__).parent / "tiny.py")
-
-
-@pytest.fixture(autouse=True)
-def small_and_alone(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Narrow judges, and one thread: sums in one order give the same bits."""
-    monkeypatch.setattr("myna.training.state.Discriminators", SMALL_JUDGES)
-    monkeypatch.delenv("MYNA_ASSETS", raising=False)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-class Recorder(Silent):
-    """Remembers what it was told; sends SIGTERM after a step, if asked to."""
-
-    def __init__(self, terminate_at: int | None = None) -> None:
-        self.plans: list[Plan] = []
-        self.reports: list[StepReport] = []
-        self.notes: list[str] = []
-        self.terminate_at = terminate_at
-
-    def began(self, plan: Plan) -> None:
-        self.plans.append(plan)
-
-    def stepped(self, report: StepReport) -> None:
-        self.reports.append(report)
-        if report.step == self.terminate_at:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    def noted(self, text: str) -> None:
-        self.notes.append(text)
-
-
-def run(config: Path, folder: Path, recorder: Recorder | None = None, **options: Any) -> TrainSummary:
-    chosen: dict[str, Any] = {"from_scratch": True, "device": "cpu"} | options
-    return train(Config.read(config), folder, TrainOptions(**chosen), recorder)
-
-
-def contents(path: Path) -> dict[str, Any]:
-    return tensors(torch.load(path, weights_only=True))
-
-
-def assert_same_bits(one: Path, other: Path) -> None:
-    left, right = contents(one), contents(other)
-    assert left.keys() == right.keys()
-    for name, value in left.items():
-        same = torch.equal(value, right[name]) if isinstance(value, torch.Tensor) else value == right[name]
-        assert same, f"{one.name}: {name} differs"
+pytestmark = pytest.mark.usefixtures("small_and_alone")
 
 
 @pytest.mark.parametrize(
@@ -89,6 +39,7 @@ def test_a_run_that_was_stopped_equals_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:
     monkeypatch.setattr("myna.training.dataset.MAX_FRAMES", 20)  # so that clips are cut
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     config = make_dataset(tmp_path, **settings)
     run(config, tmp_path / "whole", max_steps=5)
     # An epoch has 3 steps: it is stopped in the middle of the second.
@@ -322,7 +273,7 @@ def test_the_command_ends_with_what_to_run_next(tmp_path: Path, capsys: pytest.C
 
 def test_half_precision_leaves_pitch_alone(tmp_path: Path) -> None:
     """In bfloat16 440 Hz and 441 Hz are one number."""
-    seen = []
+    seen, recorder = [], Recorder()
     real = Synthesizer.forward
 
     def forward(self: Synthesizer, batch: Any, *others: Any) -> Any:
@@ -331,5 +282,7 @@ def test_half_precision_leaves_pitch_alone(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Synthesizer, "forward", forward)
-        run(make_dataset(tmp_path, bf16_run=True), tmp_path, max_steps=1)
+        patch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
+        run(make_dataset(tmp_path, bf16_run=True), tmp_path, recorder, max_steps=1)
+    assert recorder.plans[0].precision == "bf16"
     assert seen[0].dtype == torch.float32

@@ -6,7 +6,6 @@ Run as a program, it is `svc` for such voices.
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -15,10 +14,11 @@ import numpy as np
 import soundfile
 import torch
 
-from myna.config import Config
+from myna.config import Config, DataConfig
 from myna.features.extractor import Features
-from myna.models.discriminators import Discriminators
-from myna.training.features_file import features_path, write_features
+from myna.models.discriminators import WaveformDiscriminators
+from myna.models.families import DISCRIMINATORS
+from myna.training.features_file import ClipFeatures, features_path, write_features
 
 MODEL = {
     "inter_channels": 4,
@@ -40,20 +40,25 @@ TRAIN = {
     "keep_ckpts": 0,
     "base_weights": None,
 }
-SMALL_JUDGES = partial(Discriminators, width=256)
+HIGHEST_HZ = 8000.0  # above it the clips are said to hold nothing
+
+
+def small_judges(data: DataConfig) -> WaveformDiscriminators:
+    return WaveformDiscriminators(width=256)
 
 
 def make_dataset(
     folder: Path,
     seconds: tuple[float, ...] = (0.4, 0.3, 0.5, 0.2, 0.05),
     template: str = "so-vits-svc-4.0v1",
+    data: dict[str, Any] | None = None,
     **train: Any,
 ) -> Path:
     """Clips of tones with their features, the lists, and the configuration, whose path is returned."""
     config = Config.template(template).with_values(
         model=MODEL,
         train=TRAIN | train,
-        data={"training_files": str(folder / "train.txt"), "validation_files": str(folder / "val.txt")},
+        data={"training_files": str(folder / "train.txt"), "validation_files": str(folder / "val.txt")} | (data or {}),
         spk={"anna": 0},
     )
     random = np.random.default_rng(0)
@@ -72,12 +77,14 @@ def make_clip(folder: Path, index: int, seconds: float, config: Config, random: 
     n_samples = int(seconds * data.sample_rate)
     soundfile.write(path, 0.3 * np.sin(2 * np.pi * hertz / data.sample_rate * np.arange(n_samples)), data.sample_rate)
     n_frames = n_samples // data.hop_length
+    shape = (1 + len(data.content_speeds), config.model.content_channels, n_frames)
+    content, *others = torch.from_numpy(random.standard_normal(shape, np.float32))
     features = Features(
-        content=torch.from_numpy(random.standard_normal((config.model.content_channels, n_frames), np.float32)),
+        content=content,
         f0=torch.full((n_frames,), hertz),
         loudness=torch.full((n_frames,), -13.0),
     )
-    write_features(features_path(path), features, {})
+    write_features(features_path(path), ClipFeatures(features, HIGHEST_HZ, tuple(others)), {})
     return path
 
 
@@ -94,5 +101,5 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
-    with mock.patch("myna.training.state.Discriminators", SMALL_JUDGES):
+    with mock.patch.dict(DISCRIMINATORS, waveform=small_judges):
         main()

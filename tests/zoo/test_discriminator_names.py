@@ -11,26 +11,36 @@ from record_discriminators import digest, formula_weights, signal
 
 from myna import checkpoint
 from myna.errors import CheckpointError
-from myna.models.discriminators import Discriminators
+from myna.models.discriminators import WaveformDiscriminators
+from myna.models.spectral_discriminators import SpectralDiscriminators
 from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
 
 RECORDED = json.loads((Path(__file__).parent / "discriminators.json").read_text(encoding="utf-8"))
 
 
 def test_names_and_shapes_are_a_bijection_that_keeps_the_order_of_parameters() -> None:
-    ours = Discriminators().state_dict()
+    ours = WaveformDiscriminators().state_dict()
     field = discriminator_to_field(ours)
     assert {name: list(tensor.shape) for name, tensor in field.items()} == RECORDED["shapes"]
     assert list(field) == list(RECORDED["shapes"])
     assert list(discriminator_from_field(field)) == list(ours)
-    assert list(dict(Discriminators(256).named_parameters())) == list(ours)
+    assert list(dict(WaveformDiscriminators(256).named_parameters())) == list(ours)
+
+
+def test_judges_of_spectra_are_written_and_read() -> None:
+    weights = SpectralDiscriminators(44100).state_dict()
+    field = discriminator_to_field(weights)
+    assert "discriminators.0.conv_post.weight_g" in field
+    read = discriminator_from_field(field)
+    assert list(read) == list(weights)
+    assert all(torch.equal(read[name], tensor) for name, tensor in weights.items())
 
 
 def test_judgements_equal_the_recorded_ones() -> None:
-    judges = Discriminators()
+    judges = WaveformDiscriminators()
     checkpoint.load_weights(judges, discriminator_from_field(formula_weights(RECORDED["shapes"])))
     with torch.inference_mode():
-        judgements = judges(signal())
+        judgements = judges(signal(), torch.tensor([22050.0]))
     made = digest([one.score for one in judgements], [one.feature_maps for one in judgements])
     for key in ("scores", "feature_means"):
         for mine, theirs in zip(made[key], RECORDED[key], strict=True):
@@ -41,4 +51,4 @@ def test_a_missing_layer_is_named() -> None:
     weights = discriminator_from_field({name: torch.empty(shape) for name, shape in RECORDED["shapes"].items()})
     del weights["judges.2.output_conv.bias"]
     with pytest.raises(CheckpointError, match=r"judges\.2\.output_conv\.bias is missing"):
-        checkpoint.load_weights(Discriminators(), weights)
+        checkpoint.load_weights(WaveformDiscriminators(), weights)

@@ -12,6 +12,7 @@ import torch
 
 from myna.config import Config
 from myna.errors import CheckpointError
+from myna.models.families import SYNTHESIZERS
 from myna.models.synthesizer import Synthesizer
 from myna.zoo import sovits
 from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
@@ -93,6 +94,17 @@ def test_what_is_read_is_written(name: str) -> None:
     assert written.keys() == weights.keys()
     for key, tensor in weights.items():
         torch.testing.assert_close(written[key], tensor, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("trainable", [False, True])
+def test_a_light_voice_is_written_and_read(trainable: bool) -> None:
+    config = Config.template("myna-lite").with_values(model={"hidden_channels": 8, "inter_channels": 8})
+    weights = SYNTHESIZERS["direct"](config.model, config.data).state_dict()
+    field = sovits.generator_to_field(weights)
+    assert {"emb_g.weight", "pre.weight", "dec.head.weight", "highest_hz"} <= field.keys()
+    read = sovits.build(field, config, trainable=trainable).state_dict()
+    assert list(read) == list(weights)
+    assert all(torch.equal(read[name], tensor) for name, tensor in weights.items())
 
 
 def test_other_spellings_of_weight_normalisation_are_read() -> None:

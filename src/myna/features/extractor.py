@@ -76,6 +76,14 @@ class FeatureExtractor:
         return load_encoder(self.config.content_encoder, self.device)
 
     @torch.no_grad()
+    def content(self, audio: NDArray[np.float32], speed: float = 1.0) -> Tensor:
+        """Content of `audio` (N,) at the rate of the voice, as it is at another speed: (C, N // hop_length)."""
+        data = self.config.data
+        heard = resample(audio, round(data.sample_rate * speed), CONTENT_SAMPLE_RATE)
+        content = self.encoder(torch.from_numpy(heard))
+        return expand(content, len(audio) // data.hop_length, self.config.content_expansion).cpu()
+
+    @torch.no_grad()
     def __call__(self, audio: NDArray[np.float32]) -> Features:
         """Features of `audio` (N,) at the rate of the voice, N // hop_length frames, on the CPU.
 
@@ -90,10 +98,9 @@ class FeatureExtractor:
                 f"{len(audio)} samples are too few: a frame has {data.hop_length} "
                 f"({1000 * data.hop_length / data.sample_rate:.0f} ms)"
             )
-        audio_16k = torch.from_numpy(resample(audio, data.sample_rate, CONTENT_SAMPLE_RATE))
         f0 = F0_ESTIMATORS[self.f0_method](audio, data.sample_rate, data.hop_length, self.device)
         return Features(
-            content=expand(self.encoder(audio_16k), n_frames, self.config.content_expansion).cpu(),
+            content=self.content(audio),
             f0=torch.from_numpy(f0),
             loudness=torch.from_numpy(loudness(audio, data.hop_length)),
         )

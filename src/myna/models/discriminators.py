@@ -26,7 +26,22 @@ class Judgement(NamedTuple):
 
 
 class Discriminators(nn.Module):
-    """All judges of a training: one for the waveform as it is, one for each period.
+    """All judges of a training, whatever they look at."""
+
+    judges: nn.ModuleList
+
+    def forward(self, audio: Tensor, highest_hz: Tensor) -> list[Judgement]:
+        """Judge signals.
+
+        Args:
+            audio: (B, 1, N).
+            highest_hz: above it the recording holds nothing, which is no merit of it, (B,).
+        """
+        raise NotImplementedError
+
+
+class WaveformDiscriminators(Discriminators):
+    """One judge for the waveform as it is, one for each period; they hear the whole band, as the field's do.
 
     Args:
         width: channels of the widest layers, a multiple of 256; the field's have 1024.
@@ -38,8 +53,7 @@ class Discriminators(nn.Module):
             [ScaleDiscriminator(width), *(PeriodDiscriminator(period, width) for period in PERIODS)]
         )
 
-    def forward(self, audio: Tensor) -> list[Judgement]:
-        """Judge signals (B, 1, N)."""
+    def forward(self, audio: Tensor, highest_hz: Tensor) -> list[Judgement]:
         return [judge(audio) for judge in self.judges]
 
 
@@ -58,7 +72,7 @@ class ScaleDiscriminator(nn.Module):
         self.output_conv = weight_norm(nn.Conv1d(width, 1, 3, padding=1))
 
     def forward(self, audio: Tensor) -> Judgement:
-        return _judge(audio, self.convs, self.output_conv)
+        return judged(audio, self.convs, self.output_conv)
 
 
 class PeriodDiscriminator(nn.Module):
@@ -78,10 +92,11 @@ class PeriodDiscriminator(nn.Module):
     def forward(self, audio: Tensor) -> Judgement:
         missing = -audio.shape[2] % self.period
         padded = F.pad(audio, (0, missing), mode="reflect")
-        return _judge(padded.reshape(*padded.shape[:2], -1, self.period), self.convs, self.output_conv)
+        return judged(padded.reshape(*padded.shape[:2], -1, self.period), self.convs, self.output_conv)
 
 
-def _judge(signal: Tensor, convs: Iterable[nn.Module], output_conv: nn.Module) -> Judgement:
+def judged(signal: Tensor, convs: Iterable[nn.Module], output_conv: nn.Module) -> Judgement:
+    """Pass a signal through the layers of a judge, and keep what each makes of it."""
     feature_maps = []
     for conv in convs:
         signal = F.leaky_relu(conv(signal), LEAK)

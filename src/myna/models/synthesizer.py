@@ -40,18 +40,24 @@ class SynthesizerInput:
     lengths: Tensor  # (B,) frames that are real
 
 
+class Latents(NamedTuple):
+    """What the latent variable was taken for, from both sides."""
+
+    posterior: Gaussian
+    prior: Gaussian
+    in_prior: Tensor  # (B, C, T) the posterior's sample as the prior should find it likely
+    mask: Tensor  # (B, 1, T) 1 on real frames
+
+
 class TrainingOutput(NamedTuple):
     """What the losses of the generator need."""
 
     audio: Tensor  # (B, 1, N) of the segments
     subbands: Tensor | None  # (B, n_subbands, N / n_subbands)
     segment_starts: Tensor  # (B,) frames
-    posterior: Gaussian
-    prior: Gaussian
-    latent_in_prior: Tensor  # (B, C, T) the posterior's sample as the prior should find it likely
-    mask: Tensor  # (B, 1, T) 1 on real frames
-    f0_predicted: Tensor | None  # (B, 1, T) in units of `log_pitch`; None where the model does not predict f0
-    f0_target: Tensor | None  # (B, 1, T)
+    latents: Latents | None = None  # None where there is no latent variable
+    f0_predicted: Tensor | None = None  # (B, 1, T) in units of `log_pitch`; None where the model does not predict f0
+    f0_target: Tensor | None = None  # (B, 1, T)
 
 
 class Generated(NamedTuple):
@@ -107,10 +113,7 @@ class Synthesizer(nn.Module):
             audio=waveform.audio,
             subbands=waveform.subbands,
             segment_starts=starts,
-            posterior=posterior,
-            prior=prior,
-            latent_in_prior=self.flow(latent, speaker, mask),
-            mask=mask,
+            latents=Latents(posterior, prior, self.flow(latent, speaker, mask), mask),
             f0_predicted=f0_predicted,
             f0_target=f0_target,
         )

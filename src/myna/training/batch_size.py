@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 
@@ -57,12 +58,13 @@ def _fits(engine: Engine, state: TrainState, clips: ClipDataset, size: int) -> b
     longest = max(range(len(clips)), key=lambda index: clips.clips[index].n_frames)
     example = clips.beginning(longest)
     batch = Collate(min(MAX_FRAMES, clips.clips[longest].n_frames))([example] * size)
+    judged = replace(state, step=max(state.step, engine.config.train.adversarial_start))  # the dearest kind of step
     held = sum(p.numel() * p.element_size() for m in (state.synthesizer, state.discriminators) for p in m.parameters())
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     enough = False
     try:
-        add_gradients(engine, state, batch, 1.0, is_last=False)
+        add_gradients(engine, judged, batch, 1.0, is_last=False)
         free, _ = torch.cuda.mem_get_info(device)
         usable = free + torch.cuda.memory_reserved(device)
         enough = torch.cuda.max_memory_allocated(device) + 3 * held < _SHARE * usable

@@ -6,7 +6,7 @@ So a run that was interrupted in the middle of an epoch goes on with the very ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,19 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from myna.audio import io
+from myna.audio.resample import resampled_length
 from myna.audio.spectrogram import spectrogram
 from myna.config import Config
 from myna.errors import ConfigError
 from myna.features.contour import fill_unvoiced
 from myna.features.extractor import Features
+from myna.features.loudness import FLOOR_DB
 from myna.models.synthesizer import SynthesizerInput
 from myna.training.features_file import features_path, read_features
 
-MAX_FRAMES = 800  # longer clips are cut, each epoch elsewhere; the predecessors' number
+# Longer clips are cut, each epoch elsewhere; the predecessors' number. A voice without a latent variable, which need
+# not encode a whole clip, is given as much as it decodes.
+MAX_FRAMES = 800
 _QUIETEST_GAIN = -1.0  # of the volume augmentation, in powers of ten, as so-vits-svc 4.1 draws it
 _LOUDEST_GAIN = 1.0
 _SHOWN_CLIPS = 3
@@ -51,6 +55,7 @@ class Example:
     loudness: Tensor  # (T,) dB
     spectrogram: Tensor  # (n_fft / 2 + 1, T)
     audio: Tensor  # (T * hop_length,)
+    highest_hz: float  # above it the recording holds nothing
     speaker: int
     path: Path
 
@@ -61,11 +66,12 @@ class Batch:
 
     input: SynthesizerInput
     audio: Tensor  # (B, 1, T * hop_length)
+    highest_hz: Tensor  # (B,)
     paths: list[Path]
 
     def to(self, device: torch.device) -> Batch:
         moved = {spec.name: getattr(self.input, spec.name).to(device) for spec in fields(self.input)}
-        return Batch(SynthesizerInput(**moved), self.audio.to(device), self.paths)
+        return Batch(SynthesizerInput(**moved), self.audio.to(device), self.highest_hz.to(device), self.paths)
 
 
 def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
@@ -83,20 +89,21 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
     paths = [Path(line.strip()) for line in lines if line.strip()]
     _refuse([path for path in paths if not path.is_file()], f"are named in {filelist} but not there", "pre-config")
     _refuse([path for path in paths if not features_path(path).is_file()], "have no features", "pre-hubert")
-    hop_length = config.data.hop_length
-    clips = [Clip(path, _speaker(path, config), io.info(path).n_samples // hop_length) for path in paths]
+    clips = [Clip(path, _speaker(path, config), _count_frames(path, config)) for path in paths]
     _refuse([clip.path for clip in clips if clip.n_frames == 0], "are shorter than a frame", "pre-resample")
     return clips
 
 
 class ClipDataset(Dataset[Example]):
-    """Clips with their features, cut to at most `MAX_FRAMES`."""
+    """Clips with their features, cut to at most `most_frames`."""
 
     def __init__(self, clips: Sequence[Clip], config: Config) -> None:
         if config.train.vol_aug and not config.model.loudness_embedding:
             raise ConfigError("train.vol_aug needs a voice that follows loudness: model.vol_embedding")
         self.clips = clips
         self.config = config
+        segment_frames = config.train.segment_size // config.data.hop_length
+        self.most_frames = segment_frames if config.model.synthesizer == "direct" else MAX_FRAMES
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -104,35 +111,46 @@ class ClipDataset(Dataset[Example]):
     def __getitem__(self, index: ClipIndex) -> Example:
         """The clip as it is heard in that epoch."""
         random = np.random.default_rng((self.config.train.seed, *index))
-        example = self.whole(index[1])
-        if self.config.train.vol_aug and random.random() < 0.5:
-            example = _with_gain(example, random, self.config)
-        start = int(random.integers(0, max(example.f0.shape[0] - MAX_FRAMES, 0) + 1))
-        return _cut(example, start, self.config.data.hop_length)
+        clip = self.clips[index[1]]
+        loud = bool(self.config.train.vol_aug and random.random() < 0.5)
+        gain = random.random() if loud else None
+        start = int(random.integers(0, max(clip.n_frames - self.most_frames, 0) + 1))
+        n_throats = 1 + len(self.config.data.content_speeds)
+        throat = int(random.integers(n_throats)) if n_throats > 1 else 0
+        return self.piece(index[1], start, self.most_frames, gain, throat)
 
     def beginning(self, index: int) -> Example:
         """The first frames of a clip, for validation: the same each time."""
-        return _cut(self.whole(index), 0, self.config.data.hop_length)
+        return self.piece(index, 0, MAX_FRAMES)
 
-    def whole(self, index: int) -> Example:
-        """The whole clip.
+    def piece(self, index: int, start: int, n_frames: int, gain: float | None = None, throat: int = 0) -> Example:
+        """Frames of a clip.
+
+        Args:
+            n_frames: at most so many.
+            gain: louder or softer, from 0 to 1 of what there is to choose from; None leaves it as it is.
+            throat: whose content it is, 0 as recorded.
 
         Raises:
             ConfigError: features and clip do not belong together.
         """
         clip, data = self.clips[index], self.config.data
-        features = read_features(features_path(clip.path))
+        features, highest_hz, others = read_features(features_path(clip.path))
+        if len(others) != len(data.content_speeds):
+            raise ConfigError(f"the features of {clip.path} are not for these content_speeds; run svc pre-hubert again")
         audio = torch.from_numpy(io.read(clip.path, data.sample_rate)[0])
-        n_frames = features.n_frames
         self._check(clip, features, len(audio) // data.hop_length)
-        audio = audio[: n_frames * data.hop_length]
+        power = 0.0 if gain is None else _power_of_ten(audio, gain)
+        audio = audio[: features.n_frames * data.hop_length] * 10**power
+        frames = slice(start, min(start + n_frames, features.n_frames))
         return Example(
-            content=features.content.float(),
-            f0=fill_unvoiced(features.f0.float()),
-            voiced=features.voiced,
-            loudness=features.loudness.float(),
-            spectrogram=_spectrogram(audio, self.config),
-            audio=audio,
+            content=(features.content, *others)[throat][:, frames].float(),
+            f0=fill_unvoiced(features.f0.float())[frames],
+            voiced=features.voiced[frames],
+            loudness=features.loudness[frames].float() + 20 * power,
+            spectrogram=_spectrogram(audio, frames, self.config),
+            audio=audio[frames.start * data.hop_length : frames.stop * data.hop_length],
+            highest_hz=highest_hz,
             speaker=clip.speaker,
             path=clip.path,
         )
@@ -195,21 +213,22 @@ class Collate:
         n_frames = max(self.least_frames, *lengths)
         hop_length = examples[0].audio.shape[0] // lengths[0]
 
-        def padded(name: str, length: int = n_frames) -> Tensor:
+        def padded(name: str, length: int = n_frames, value: float = 0.0) -> Tensor:
             tensors = [getattr(example, name) for example in examples]
-            return torch.stack([F.pad(tensor, (0, length - tensor.shape[-1])) for tensor in tensors])
+            return torch.stack([F.pad(tensor, (0, length - tensor.shape[-1]), value=value) for tensor in tensors])
 
         return Batch(
             SynthesizerInput(
                 content=padded("content"),
                 f0=padded("f0"),
                 voiced=padded("voiced"),
-                loudness=padded("loudness"),
+                loudness=padded("loudness", value=FLOOR_DB),
                 speaker=torch.tensor([example.speaker for example in examples]),
                 spectrogram=padded("spectrogram"),
                 lengths=torch.tensor(lengths),
             ),
             audio=padded("audio", n_frames * hop_length).unsqueeze(1),
+            highest_hz=torch.tensor([example.highest_hz for example in examples]),
             paths=[example.path for example in examples],
         )
 
@@ -227,35 +246,28 @@ def _speaker(path: Path, config: Config) -> int:
     raise ConfigError(f"{path} lies in no speaker's folder; this voice has: {', '.join(config.speakers)}")
 
 
+def _count_frames(path: Path, config: Config) -> int:
+    header, data = io.info(path), config.data
+    return resampled_length(header.n_samples, header.sample_rate, data.sample_rate) // data.hop_length
+
+
 def _refuse(paths: list[Path], what: str, command: str) -> None:
     if paths:
         names = ", ".join(map(str, paths[:_SHOWN_CLIPS])) + (" …" if len(paths) > _SHOWN_CLIPS else "")
         raise ConfigError(f"{len(paths)} clips {what}: {names}; run svc {command} again")
 
 
-def _spectrogram(audio: Tensor, config: Config) -> Tensor:
+def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:
+    """Of some frames of a clip (N,), as they are in the spectrogram of the whole: (n_fft / 2 + 1, T)."""
     data = config.data
-    return spectrogram(audio.unsqueeze(0), data.n_fft, data.hop_length, data.win_length)[0]
+    context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames on a side that reach into one
+    first = max(frames.start - context, 0)
+    heard = audio[first * data.hop_length : (frames.stop + context) * data.hop_length]
+    found = spectrogram(heard.unsqueeze(0), data.n_fft, data.hop_length, data.win_length)[0]
+    return found[:, frames.start - first : frames.stop - first]
 
 
-def _with_gain(example: Example, random: np.random.Generator, config: Config) -> Example:
-    """The clip louder or softer, short of clipping, so that a voice learns to follow loudness."""
-    peak = float(example.audio.abs().max())
-    loudest = min(_LOUDEST_GAIN, -np.log10(max(peak, 1e-5)))
-    gain = random.uniform(_QUIETEST_GAIN, max(loudest, _QUIETEST_GAIN))
-    audio = example.audio * 10**gain
-    return replace(example, audio=audio, loudness=example.loudness + 20 * gain, spectrogram=_spectrogram(audio, config))
-
-
-def _cut(example: Example, start: int, hop_length: int) -> Example:
-    """The frames from `start` on, at most `MAX_FRAMES`."""
-    end = min(start + MAX_FRAMES, example.f0.shape[0])
-    return replace(
-        example,
-        content=example.content[:, start:end],
-        f0=example.f0[start:end],
-        voiced=example.voiced[start:end],
-        loudness=example.loudness[start:end],
-        spectrogram=example.spectrogram[:, start:end],
-        audio=example.audio[start * hop_length : end * hop_length],
-    )
+def _power_of_ten(audio: Tensor, share: float) -> float:
+    """By which power of ten to make a clip louder or softer, short of clipping, so that a voice follows loudness."""
+    loudest = max(min(_LOUDEST_GAIN, -np.log10(max(float(audio.abs().max()), 1e-5))), _QUIETEST_GAIN)
+    return float(_QUIETEST_GAIN + share * (loudest - _QUIETEST_GAIN))

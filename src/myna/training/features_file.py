@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import safetensors
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -16,9 +18,19 @@ from myna.features.extractor import Features
 from myna.options import F0Method
 
 # To be raised when features of the same clip and the same settings come out otherwise.
-_VERSION = "1"
+_VERSION = "2"
+_HIGHEST_HZ = "highest_hz"
+_OTHER = "content."
 
 Fingerprint = dict[str, str]
+
+
+class ClipFeatures(NamedTuple):
+    """What is known of a clip besides its sound."""
+
+    features: Features
+    highest_hz: float  # above it the clip holds nothing, see `audio.bandwidth`
+    other_contents: tuple[Tensor, ...] = ()  # as other throats would say it, each (C, T); see `content_speeds`
 
 
 def features_path(clip: Path) -> Path:
@@ -37,22 +49,25 @@ def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
         "clip_sha256": digest,
         "content_encoder": config.content_encoder,
         "content_expansion": config.content_expansion,
+        "content_speeds": ", ".join(f"{speed:g}" for speed in config.data.content_speeds),
         "f0_method": f0_method,
         "sample_rate": str(config.data.sample_rate),
         "hop_length": str(config.data.hop_length),
     }
 
 
-def write_features(path: Path, features: Features, made_from: Fingerprint) -> None:
+def write_features(path: Path, heard: ClipFeatures, made_from: Fingerprint) -> None:
     """Write the file so that a reader never sees half of it.
 
     Raises:
         MynaError: it cannot be written, for example because the disk is full.
     """
-    tensors = {"content": features.content, "f0": features.f0, "loudness": features.loudness}
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(heard.features).items()}
+    tensors[_HIGHEST_HZ] = torch.tensor(heard.highest_hz)
+    tensors |= {f"{_OTHER}{index}": content.contiguous() for index, content in enumerate(heard.other_contents)}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file({name: tensor.contiguous().cpu() for name, tensor in tensors.items()}, temporary, made_from)
+        save_file(tensors, temporary, made_from)
         temporary.replace(path)
     except (OSError, safetensors.SafetensorError) as error:
         raise MynaError(f"cannot write {path}: {error}") from error
@@ -60,24 +75,36 @@ def write_features(path: Path, features: Features, made_from: Fingerprint) -> No
         temporary.unlink(missing_ok=True)
 
 
-def read_features(path: Path) -> Features:
+def read_features(path: Path) -> ClipFeatures:
     """Read what `write_features` wrote.
 
     Raises:
         MynaError: the file is not there, or is not whole.
     """
     try:
-        return Features(**load_file(path))
-    except (OSError, TypeError, ValueError, safetensors.SafetensorError) as error:
+        tensors = load_file(path)
+        highest_hz = float(tensors.pop(_HIGHEST_HZ))
+        others = tuple(tensors.pop(name) for name in sorted(tensors) if name.startswith(_OTHER))
+        return ClipFeatures(Features(**tensors), highest_hz, others)
+    except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise MynaError(_unreadable(path, error)) from error
 
 
 def read_f0(path: Path) -> Tensor:
     """Only the pitch (T,), Hz; raises as `read_features`."""
+    return _read_one(path, "f0")
+
+
+def read_highest_hz(path: Path) -> float:
+    """Only the frequency above which the clip holds nothing; raises as `read_features`."""
+    return float(_read_one(path, _HIGHEST_HZ))
+
+
+def _read_one(path: Path, name: str) -> Tensor:
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            f0: Tensor = file.get_tensor("f0")
-            return f0
+            tensor: Tensor = file.get_tensor(name)
+            return tensor
     except (OSError, safetensors.SafetensorError) as error:
         raise MynaError(_unreadable(path, error)) from error
 

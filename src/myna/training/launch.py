@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -13,6 +14,10 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 
 from myna.config import Precision
 from myna.errors import ConfigError
+
+_log = logging.getLogger(__name__)
+
+_MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # as Fabric calls them
 
 
 class _WholeInputs(MixedPrecision):
@@ -40,12 +45,15 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
         raise ConfigError(f"--device {device} is one device; for {devices} say --device {accelerator}")
     if precision == "fp16" and accelerator == "cpu":
         raise ConfigError("a CPU does not train in fp16; set train.bf16_run instead of fp16_run, or neither")
+    if precision == "bf16" and accelerator == "cpu" and not _computes_in_bf16():
+        _log.info("this processor does not compute in bf16: trained in full precision")
+        precision = "fp32"
     started, nodes = _started_processes()
     devices, num_nodes = devices or started, num_nodes or nodes
     available = torch.cuda.device_count() if accelerator == "cuda" else devices
     if devices > available:
         raise ConfigError(f"--devices {devices}: this machine has {available}")
-    mixed = {"fp16": "16-mixed", "bf16": "bf16-mixed"}.get(precision)
+    mixed = _MIXED.get(precision)
     return Fabric(
         accelerator=accelerator,
         devices=[int(index)] if index else devices,
@@ -54,6 +62,20 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
         strategy="ddp" if devices * num_nodes > 1 else "auto",
         plugins=[_WholeInputs(mixed, accelerator)] if mixed else None,  # type: ignore[arg-type]
     )
+
+
+def precision_of(fabric: Fabric) -> Precision:
+    """What it computes in; not all that a configuration asks for can be had everywhere."""
+    found = fabric.strategy.precision.precision
+    return next((name for name, mixed in _MIXED.items() if mixed == found), "fp32")
+
+
+def _computes_in_bf16() -> bool:
+    """Without its instructions a processor emulates it, slower than full precision."""
+    if not hasattr(torch.cpu, "get_capabilities"):
+        return False  # torch before 2.11 does not say
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
 def _started_processes() -> tuple[int, int]:

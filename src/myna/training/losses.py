@@ -11,13 +11,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from myna.audio.spectrogram import mel_filterbank
 from myna.config import TrainConfig
 from myna.models.discriminators import Judgement
-from myna.models.synthesizer import Gaussian
+from myna.models.synthesizer import Latents
 
 Losses = dict[str, Tensor]
 
 _LEAST_POWER = 1e-7  # where the magnitudes of `subband_loss` are floored
+# Of `spectral_losses`: samples of a window and mel bands over it; a quarter of a window lies between windows.
+RESOLUTIONS = ((2048, 128), (1024, 80), (512, 40), (256, 20))
+_QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which nothing is heard
+_EDGE = 0.97  # of the highest frequency of a recording: the slope of the filter that cut it ends below
+SPECTRUM_SHARE = 3.0  # how much more the mel bands weigh than the bins
 
 
 def loss_weights(train: TrainConfig) -> dict[str, float]:
@@ -29,6 +35,7 @@ def loss_weights(train: TrainConfig) -> dict[str, float]:
         "kl": train.c_kl,
         "f0": 1.0,
         "subband": 1.0,
+        "spectrum": train.c_mel / SPECTRUM_SHARE,
     }
 
 
@@ -63,17 +70,12 @@ def feature_matching_loss(real: Sequence[Judgement], fake: Sequence[Judgement]) 
     return torch.stack(distances).sum()
 
 
-def kl_loss(latent_in_prior: Tensor, posterior: Gaussian, prior: Gaussian, mask: Tensor) -> Tensor:
-    """KL(posterior || prior), estimated from one sample of the posterior seen through the flow; a frame's mean.
-
-    Args:
-        latent_in_prior: the sample, (B, C, T).
-        mask: 1 on real frames, (B, 1, T).
-    """
-    log_std = prior.log_std.float()
-    distance = (latent_in_prior.float() - prior.mean.float()).square()
-    divergence = log_std - posterior.log_std.float() - 0.5 + 0.5 * distance * torch.exp(-2 * log_std)
-    return (divergence * mask).sum() / mask.sum()
+def kl_loss(latents: Latents) -> Tensor:
+    """KL(posterior || prior), estimated from one sample of the posterior seen through the flow; a frame's mean."""
+    log_std = latents.prior.log_std.float()
+    distance = (latents.in_prior.float() - latents.prior.mean.float()).square()
+    divergence = log_std - latents.posterior.log_std.float() - 0.5 + 0.5 * distance * torch.exp(-2 * log_std)
+    return (divergence * latents.mask).sum() / latents.mask.sum()
 
 
 def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
@@ -98,3 +100,39 @@ def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
         )
         losses.append((one - other).norm() / one.norm() + F.l1_loss(other.log(), one.log()))
     return torch.stack(losses).mean()
+
+
+def spectral_losses(recording: Tensor, sung: Tensor, highest_hz: Tensor, sample_rate: int) -> Losses:
+    """How far log magnitudes are apart, in mel bands ("mel") and in bins ("spectrum"), a mean over `RESOLUTIONS`.
+
+    Args:
+        recording: (B, N).
+        sung: (B, N).
+        highest_hz: what lies above it is not compared, so that a voice does not learn to be dull from recordings that
+            were made at a low rate, (B,).
+    """
+    bands, bins = [], []
+    for n_fft, n_mels in RESOLUTIONS:
+        heard = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, device=sung.device) < _EDGE * highest_hz[:, None]
+        mask = heard.unsqueeze(2).float()
+        one, other = (_magnitudes(signal, n_fft) * mask for signal in (recording, sung))
+        bins.append(_masked_distance((one + _QUIET_BIN).log(), (other + _QUIET_BIN).log(), mask))
+        triangles = mel_filterbank(sample_rate, n_fft, n_mels).to(sung.device)
+        triangles = triangles / triangles.sum(1, keepdim=True).clamp(min=1e-8)
+        one, other = ((triangles @ magnitudes + _QUIET_MEL).log() for magnitudes in (one, other))
+        bands.append(_masked_distance(one, other, triangles @ mask))
+    return {"mel": torch.stack(bands).mean(), "spectrum": torch.stack(bins).mean()}
+
+
+def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
+    """(B, N) -> (B, n_fft / 2 + 1, T); noise of variance 1 has about 1.4 in every bin."""
+    window = torch.hann_window(n_fft, device=signal.device)
+    spectrum = torch.stft(signal.float(), n_fft, n_fft // 4, window=window, return_complex=True)
+    power = torch.view_as_real(spectrum).square().sum(-1)
+    magnitudes: Tensor = (power + 1e-9).sqrt() * (2 / n_fft**0.5)
+    return magnitudes
+
+
+def _masked_distance(one: Tensor, other: Tensor, mask: Tensor) -> Tensor:
+    """Mean of |one - other| (B, C, T), weighted by `mask` (B, C, 1)."""
+    return ((one - other).abs() * mask).sum() / (mask.sum() * one.shape[2])

@@ -7,12 +7,14 @@ the number of the step, those of a clip from the seed, the epoch and the clip.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
 from myna import checkpoint
@@ -20,22 +22,25 @@ from myna.assets import find_base_weights
 from myna.checkpoint import Checkpoint
 from myna.config import Config
 from myna.errors import AssetError, CheckpointError
+from myna.models.direct import DirectSynthesizer
 from myna.models.discriminators import Discriminators
-from myna.models.synthesizer import Synthesizer
+from myna.models.families import DISCRIMINATORS, SYNTHESIZERS, AnySynthesizer
 from myna.options import TrainOptions
 from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
 from myna.zoo.sovits import generator_from_field, generator_to_field
 
 _log = logging.getLogger(__name__)
 
-_SPEAKERS = "speaker_embedding.weight"
+_SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # a row for each
+_AVERAGE_LEAD = 10  # steps
+_TRAINED = "trained_weights"  # in a file whose weights are an average: those that the optimiser moves
 
 
 @dataclass
 class TrainState:
     """The networks, their optimisers, and how far they are."""
 
-    synthesizer: Synthesizer
+    synthesizer: AnySynthesizer
     discriminators: Discriminators
     synthesizer_optimizer: AdamW
     discriminator_optimizer: AdamW
@@ -47,13 +52,16 @@ class TrainState:
     batch_size: int = 0
     steps_per_epoch: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)  # of half precision
+    average: dict[str, Tensor] | None = None  # of the synthesizer's weights over the last steps: what sings, if there
 
     @classmethod
     def create(cls, config: Config, device: torch.device) -> Self:
         """Random weights on `device`."""
-        synthesizer = Synthesizer(config.model, config.data).to(device)
-        discriminators = Discriminators().to(device)
         train = config.train
+        synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data).to(device)
+        if isinstance(synthesizer, DirectSynthesizer):
+            synthesizer.pitch_jitter = train.pitch_jitter
+        discriminators = DISCRIMINATORS[train.discriminators](config.data).to(device)
         return cls(
             synthesizer,
             discriminators,
@@ -72,6 +80,32 @@ class TrainState:
         self.position += 1
         if self.position == self.steps_per_epoch:
             self.epoch, self.position = self.epoch + 1, 0
+
+    def update_average(self, decay: float) -> None:
+        """Let the average follow the weights; of a young training it looks back over a tenth only."""
+        if not decay:
+            self.average = None  # one that stood still would sing for ever
+            return
+        weights = self.synthesizer.state_dict()
+        if self.average is None:
+            self.average = {name: tensor.clone() for name, tensor in weights.items()}
+        share = max(1 - decay, _AVERAGE_LEAD / (self.step + _AVERAGE_LEAD))
+        fixed = dict(self.synthesizer.named_buffers())
+        for name, tensor in weights.items():
+            self.average[name].lerp_(tensor, 1.0 if name in fixed else share)
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Let the synthesizer sing with its average, where there is one."""
+        if self.average is None:
+            yield
+            return
+        weights = {name: tensor.clone() for name, tensor in self.synthesizer.state_dict().items()}
+        self.synthesizer.load_state_dict(self.average)
+        try:
+            yield
+        finally:
+            self.synthesizer.load_state_dict(weights)
 
     def set_learning_rate(self, config: Config) -> float:
         """The exponential decay of the predecessors: by `lr_decay` after each epoch."""
@@ -99,8 +133,12 @@ def save(state: TrainState, folder: Path, config: Config) -> Path:
         "scaler": state.scaler,
     }
     rate = config.train.learning_rate
+    weights = generator_to_field(state.synthesizer.state_dict())
+    if state.average is not None:
+        progress[_TRAINED] = weights
+        weights = generator_to_field(state.average)
     generator = Checkpoint(
-        generator_to_field(state.synthesizer.state_dict()),
+        weights,
         state.epoch_number,
         rate,
         state.synthesizer_optimizer.state_dict(),
@@ -155,7 +193,10 @@ def _last_save(folder: Path) -> int | None:
 
 def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optimizer: bool) -> None:
     saved, judges = checkpoint.read(generator), checkpoint.read(discriminator, "D")
-    _load(state.synthesizer, generator_from_field(saved.weights), generator)
+    _load(state.synthesizer, generator_from_field(saved.extra.get(_TRAINED, saved.weights)), generator)
+    if _TRAINED in saved.extra:
+        own = state.synthesizer.state_dict()
+        state.average = {name: one.to(own[name]) for name, one in generator_from_field(saved.weights).items()}
     _load(state.discriminators, discriminator_from_field(judges.weights), discriminator)
     if not reset_optimizer:
         _load_optimizer(state.synthesizer_optimizer, saved.optimizer, generator)
@@ -169,7 +210,7 @@ def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optim
         setattr(state, name, progress.get(name, getattr(state, name)))
 
 
-def _load(module: Synthesizer | Discriminators, weights: dict[str, Tensor], path: Path) -> None:
+def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
     try:
         checkpoint.load_weights(module, weights)
     except CheckpointError as error:
@@ -208,9 +249,10 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
     """Weights of another voice: all must fit but the speakers, whose rows are ours to fill."""
     weights = generator_from_field(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
-    if _SPEAKERS in weights and weights[_SPEAKERS].shape[1] == own[_SPEAKERS].shape[1]:
-        rows = min(len(weights[_SPEAKERS]), len(own[_SPEAKERS]))
-        weights[_SPEAKERS] = torch.cat([weights[_SPEAKERS][:rows].to(own[_SPEAKERS]), own[_SPEAKERS][rows:]])
+    for name in _SPEAKERS:
+        if name in weights and name in own and weights[name].shape[1:] == own[name].shape[1:]:
+            rows = min(len(weights[name]), len(own[name]))
+            weights[name] = torch.cat([weights[name][:rows].to(own[name]), own[name][rows:]])
     source = "decoder.source.mix.weight"  # NSF decoders have it, inverse-STFT decoders do not
     if source in weights and source not in own:
         # As so-vits-svc-fork begins QuickVC voices: no one shares base weights for their decoders.

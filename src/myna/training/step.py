@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import get_total_norm
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
@@ -30,6 +30,7 @@ from myna.training.losses import (
     feature_matching_loss,
     kl_loss,
     loss_weights,
+    spectral_losses,
     subband_loss,
     weighted_sum,
 )
@@ -91,13 +92,15 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
         losses, mels = add_gradients(engine, state, batch, 1 / len(batches), is_last=index == len(batches) - 1)
         shares.append(torch.stack([loss.detach() for loss in losses.values()]))
 
+    judged = state.step >= engine.config.train.adversarial_start
+    moving = optimizers if judged else optimizers[:1]
     scaler = getattr(engine.fabric.strategy.precision, "scaler", None)
     if scaler is not None:
-        for optimizer in optimizers:
+        for optimizer in moving:
             scaler.unscale_(optimizer)
-    norms = torch.stack(
-        [get_total_norm([p.grad for p in module.parameters() if p.grad is not None]) for module in modules.values()]
-    )
+    norms = torch.stack([_gradient_norm(module).to(engine.fabric.device) for module in modules.values()])
+    if engine.config.train.max_gradient is not None:
+        clip_grads_with_norm_(state.synthesizer.parameters(), engine.config.train.max_gradient, norms[0])
     values = torch.cat([torch.stack(shares).mean(0), norms]).tolist()
     losses_by_name = dict(zip(losses, values, strict=False))
     bad = any_process(engine.fabric, not all(map(math.isfinite, values)))
@@ -106,13 +109,14 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
         # Gradients that are not finite make the scaler try a smaller scale: until that is 1, they are no defect.
         if scaler.get_scale() > 1 and all(map(math.isfinite, losses_by_name.values())):
             bad = False
-        for optimizer in optimizers:
+        for optimizer in moving:
             scaler.step(optimizer)
         scaler.update()
         state.scaler = scaler.state_dict()
     elif not bad:
-        for optimizer in optimizers:
+        for optimizer in moving:
             optimizer.step()
+    state.update_average(engine.config.train.average_decay)
     state.skipped_in_a_row = state.skipped_in_a_row + 1 if bad else 0
     return StepResult(losses_by_name, dict(zip(modules, values[len(losses) :], strict=True)), bad, mels)
 
@@ -135,33 +139,47 @@ def add_gradients(
         output: TrainingOutput = engine.synthesizer(batch.input, segment_frames)
         sung, starts = output.audio, output.segment_starts
         recording = slice_segments(batch.audio, starts * data.hop_length, sung.shape[2])
+        losses, mels = reconstruction_losses(engine, batch, output, recording)
+        critic = torch.zeros((), device=sung.device)
+        if state.step >= engine.config.train.adversarial_start:
+            # The critic sees a detached copy, so its gradient never reaches the synthesizer.
+            n_judged = math.ceil(engine.config.train.judged_share * len(sung))
+            recording, sung, highest_hz = recording[:n_judged], sung[:n_judged], batch.highest_hz[:n_judged]
+            both = torch.cat([recording, sung.detach()])
+            of_recording, of_sung = _split(engine.discriminators(both, highest_hz.repeat(2)))
+            critic = critic_loss(of_recording, of_sung)
+            fabric.backward(critic * share)
 
-        # The critic sees a detached copy, so its gradient never reaches the synthesizer.
-        of_recording, of_sung = _split(engine.discriminators(torch.cat([recording, sung.detach()])))
-        critic = critic_loss(of_recording, of_sung)
-        fabric.backward(critic * share)
-
-        # The synthesizer's gradient passes through the critic without leaving one there.
-        with _frozen(state.discriminators), fabric.autocast():
-            of_sung = state.discriminators(sung)
-        mels = (
-            spectrogram_to_mel(slice_segments(batch.input.spectrogram, starts, segment_frames), data),
-            mel_spectrogram(sung.squeeze(1), data),
-        )
-        losses = {
-            "adversarial": adversarial_loss(of_sung),
-            "feature_matching": feature_matching_loss(of_recording, of_sung),
-            "mel": F.l1_loss(mels[1], mels[0]),
-            "kl": kl_loss(output.latent_in_prior, output.posterior, output.prior, output.mask),
-        }
-        if output.f0_predicted is not None and output.f0_target is not None:
-            losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
-        if engine.filter_bank is not None and output.subbands is not None:
-            bands = engine.filter_bank.analysis(recording)
-            losses["subband"] = subband_loss(bands, output.subbands, engine.config.train)
+            # The synthesizer's gradient passes through the critic without leaving one there.
+            with _frozen(state.discriminators), fabric.autocast():
+                of_sung = state.discriminators(sung, highest_hz)
+            losses["adversarial"] = adversarial_loss(of_sung)
+            losses["feature_matching"] = feature_matching_loss(of_recording, of_sung)
         total = weighted_sum(losses, loss_weights(engine.config.train))
         fabric.backward(total * share)
-    return {"critic": critic, "synthesizer": total, **losses}, Mels(mels[0][0], mels[1][0])
+    return {"critic": critic, "synthesizer": total, **losses}, mels
+
+
+def reconstruction_losses(
+    engine: Engine, batch: Batch, output: TrainingOutput, recording: Tensor
+) -> tuple[Losses, Mels]:
+    """How far what was sung is from the recording (B, 1, N), and whatever else the synthesizer must get right."""
+    config, sung = engine.config, output.audio
+    segment_frames = sung.shape[2] // config.data.hop_length
+    mels = (
+        spectrogram_to_mel(slice_segments(batch.input.spectrogram, output.segment_starts, segment_frames), config.data),
+        mel_spectrogram(sung.squeeze(1), config.data),
+    )
+    shown = Mels(mels[0][0], mels[1][0])
+    if output.latents is None:
+        rate = config.data.sample_rate
+        return spectral_losses(recording.squeeze(1), sung.squeeze(1), batch.highest_hz, rate), shown
+    losses = {"mel": F.l1_loss(mels[1], mels[0]), "kl": kl_loss(output.latents)}
+    if output.f0_predicted is not None and output.f0_target is not None:
+        losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
+    if engine.filter_bank is not None and output.subbands is not None:
+        losses["subband"] = subband_loss(engine.filter_bank.analysis(recording), output.subbands, config.train)
+    return losses, shown
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
@@ -175,6 +193,10 @@ def any_process(fabric: Fabric, here: bool) -> bool:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
     return bool(fabric.all_reduce(flag, reduce_op="sum"))
+
+
+def _gradient_norm(module: nn.Module) -> Tensor:
+    return get_total_norm([parameter.grad for parameter in module.parameters() if parameter.grad is not None])
 
 
 def _split(judgements: list[Judgement]) -> tuple[list[Judgement], list[Judgement]]:

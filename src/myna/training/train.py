@@ -22,10 +22,12 @@ from torch.utils.data import DataLoader
 from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
+from myna.models.direct import DirectSynthesizer
 from myna.options import TrainOptions
 from myna.training.batch_size import choose_batch_size
 from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches, list_clips
-from myna.training.launch import make_fabric
+from myna.training.features_file import features_path, read_highest_hz
+from myna.training.launch import make_fabric, precision_of
 from myna.training.log import Log
 from myna.training.prepare.pool import n_cores
 from myna.training.state import TrainState, load_start, save
@@ -54,6 +56,7 @@ class Plan:
     steps_per_epoch: int
     first_step: int  # how many were done before
     last_step: int
+    max_minutes: float | None  # after which it stops before the last step
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,8 @@ def train(
     state = TrainState.create(config, fabric.device)
     with fabric.rank_zero_first():
         origin = load_start(state, folder, config, options)
+    if isinstance(state.synthesizer, DirectSynthesizer):
+        note_highest_hz(state.synthesizer, clips)
     engine = Engine.of(fabric, config, state)
     batches = plan_epochs(engine, state, clips)
     plan = make_plan(engine, state, clips, options, origin)
@@ -162,11 +167,13 @@ def train(
 
             # Validate and save.
             hopeless = any_process(fabric, state.skipped_in_a_row >= MOST_SKIPPED)
-            stop = any_process(fabric, interrupted.is_set()) or hopeless
+            over = options.max_minutes is not None and time.perf_counter() - started > 60 * options.max_minutes
+            stop = any_process(fabric, interrupted.is_set() or over) or hopeless
             if stop or state.step % config.train.eval_interval == 0 or state.step == plan.last_step:
                 if log is not None:
                     if not stop:
-                        validate(engine, state, validation, log)
+                        with state.averaged():
+                            validate(engine, state, validation, log)
                     path = save(state, folder, config)
                     listener.noted(f"step {state.step}, epoch {state.epoch_number}: saved {path}")
                 fabric.barrier()
@@ -197,6 +204,15 @@ def with_options(config: Config, options: TrainOptions) -> Config:
     return config.with_values(train={name: value for name, value in chosen.items() if value is not None})
 
 
+def note_highest_hz(synthesizer: DirectSynthesizer, clips: ClipDataset) -> None:
+    """Tell the voice how high each speaker's recordings reach: what the highest tenth of the clips hold."""
+    found: dict[int, list[float]] = {}
+    for clip in clips.clips:
+        found.setdefault(clip.speaker, []).append(read_highest_hz(features_path(clip.path)))
+    for speaker, all_hz in found.items():
+        synthesizer.highest_hz[speaker] = float(np.quantile(all_hz, 0.9))
+
+
 def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochBatches:
     """Choose the batch size, and find out where in an epoch the training stands."""
     train, fabric = engine.config.train, engine.fabric
@@ -223,7 +239,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
     return Plan(
         origin=origin,
         device=str(fabric.device),
-        precision=config.train.precision,
+        precision=precision_of(fabric),
         n_processes=fabric.world_size,
         n_clips=len(clips),
         minutes=n_frames * config.data.hop_length / config.data.sample_rate / 60,
@@ -232,6 +248,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
         steps_per_epoch=state.steps_per_epoch,
         first_step=state.step,
         last_step=last_step,
+        max_minutes=options.max_minutes,
     )
 
 

@@ -1,4 +1,4 @@
-"""so-vits-svc 4.0, 4.1 and so-vits-svc-fork 4.2: the generator in their files.
+"""so-vits-svc 4.0, 4.1, so-vits-svc-fork 4.2 and myna: the generator in their files.
 
 Their weights differ from ours in names only, and the tables below join the two. They also store filters that are not
 learned; we compute those.
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from myna.checkpoint import load_weights
 from myna.config import Config
+from myna.models.families import SYNTHESIZERS, AnySynthesizer
 from myna.models.layers.snake import lowpass_filter
 from myna.models.synthesizer import Synthesizer
 from myna.zoo.names import NameTable, under
@@ -70,6 +71,15 @@ _PLAIN = {
     "f0_predictor.contour_conv": "f0_decoder.f0_prenet",
     "f0_predictor.speaker_projection": "f0_decoder.cond",
     "voiced_embedding": "emb_uv",
+    # The rest is ours alone: the source-filter decoder, and the light voices without a latent variable.
+    "control_projection": "controls",
+    "highest_hz": "highest_hz",
+    "decoder.input_conv": "dec.input_conv",
+    "decoder.coarse_blocks": "dec.coarse_blocks",
+    "decoder.upsample": "dec.upsample",
+    "decoder.fine_blocks": "dec.fine_blocks",
+    "decoder.norm": "dec.norm",
+    "decoder.head": "dec.head",
 }
 _NORMALIZED = {
     "decoder.backbone.input_conv": "dec.conv_pre",
@@ -114,7 +124,7 @@ def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return GENERATOR.from_field(learned)
 
 
-def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> Synthesizer:
+def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> AnySynthesizer:
     """The synthesizer that `config` describes, with the field's `weights`.
 
     Args:
@@ -126,9 +136,9 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
-    synthesizer = Synthesizer(config.model, config.data)
+    synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
     ours = generator_from_field(weights)
-    if not trainable:
+    if not trainable and isinstance(synthesizer, Synthesizer):
         synthesizer.posterior = None
         ours = {name: tensor for name, tensor in ours.items() if not name.startswith("posterior.")}
     load_weights(synthesizer, ours)

@@ -1,14 +1,14 @@
 """myna's own content encoder: small enough to travel in the package, and able to hear a stream.
 
-A convolutional network of 10 ms log-mel frames, distilled from Whisper base (`recipes/content_encoder`). It says how
-much each of `N_SOUNDS` sounds is heard, and gives the mixture of their codes: what a mixture of shared codes cannot
-say, the voice and the pitch, is not in it (docs/experiments.md). Every stage looks back and a little ahead, never
-further, so that a stream gives the same content as the whole recording, `LOOK_AHEAD_SAMPLES` later.
+The first layers of Whisper base (Radford et al. 2022), narrowed, with attention that looks back and a little ahead
+instead of everywhere, and taught further (`recipes/content_encoder`) to say the same in any voice and at any pitch. It
+says how much each of `N_SOUNDS` sounds is heard, and gives the mixture of their codes: what a mixture of shared codes
+cannot say, the voice and the pitch, is not in it (docs/experiments.md). Every stage looks back and a little ahead,
+never further, so that a stream gives the same content as the whole recording, `LOOK_AHEAD_SAMPLES` later.
 """
 
 from __future__ import annotations
 
-import math
 from importlib import resources
 
 import torch
@@ -20,21 +20,22 @@ from myna.errors import CheckpointError
 
 SAMPLE_RATE = 16000
 FRAME_SAMPLES = 320
-N_FFT = 512
+N_FFT = 400
 HOP_LENGTH = 160
 N_MELS = 80
-QUIET = 1e-6  # power below which all is silence: that is 0 for the network
-CHANNELS = 256
-EXPANSION = 3
-KERNEL_SIZE = 9
-N_BLOCKS = 8
-STEM_FRAMES = 6  # mel frames that the first convolution hears; it takes two steps at a time
-N_SOUNDS = 400
-CODE_CHANNELS = 128
+QUIET = 1e-7  # mel power below which all is silence
+CHANNELS = 512
+N_HEADS = 8
+WIDE_CHANNELS = 1536  # of Whisper's 2048, those that do most
+N_BLOCKS = 3
+BACK_FRAMES, AHEAD_FRAMES = 40, 3  # what a block sees besides the frame itself
+QUERY_FRAMES = 32  # frames whose attention is computed at once
+N_SOUNDS = 512
+CODE_CHANNELS = 256
 WEIGHTS = "myna-content-1.safetensors"
 
-# What comes after the end of a content frame and is still heard for it: 191 ms.
-LOOK_AHEAD_SAMPLES = (N_FFT - HOP_LENGTH) // 2 + (STEM_FRAMES - 2) // 2 * HOP_LENGTH + N_BLOCKS * FRAME_SAMPLES
+# What comes after the end of a content frame and is still heard for it: 198 ms.
+LOOK_AHEAD_SAMPLES = (N_FFT - HOP_LENGTH) // 2 + HOP_LENGTH + N_BLOCKS * AHEAD_FRAMES * FRAME_SAMPLES
 
 
 class Stage(nn.Module):
@@ -54,7 +55,7 @@ class Stage(nn.Module):
 
 
 class LogMel(Stage):
-    """Samples (B, N) to log-mel frames (B, N_MELS, T), 0 in silence; each window has its 10 ms in its middle."""
+    """Samples (B, N) to log-mel frames (B, N_MELS, T); each window has its 10 ms in its middle."""
 
     size, stride = N_FFT, HOP_LENGTH
     left = right = (N_FFT - HOP_LENGTH) // 2
@@ -76,43 +77,76 @@ class LogMel(Stage):
 
     @staticmethod
     def compressed(power: Tensor) -> Tensor:
-        return ((power + QUIET).log() - math.log(QUIET)) / 4
+        """Whisper's scale, whose silence lies 80 dB under a recording's peak; ours, for a stream, at `QUIET`."""
+        return power.clamp_min(QUIET).log10() / 4 + 1
 
 
-class Stem(Stage):
-    """Log-mel every 10 ms to hidden frames every 20 ms."""
+class Convolution(Stage):
+    """A convolution of three steps and its activation: (B, C, T) to (B, CHANNELS, T / stride)."""
 
-    size, stride = STEM_FRAMES, 2
-    left = right = (STEM_FRAMES - 2) // 2
+    size, left = 3, 1
 
-    def __init__(self) -> None:
+    def __init__(self, in_channels: int, stride: int) -> None:
         super().__init__()
-        self.convolution = nn.Conv1d(N_MELS, CHANNELS, STEM_FRAMES, stride=2)
+        self.stride = stride
+        self.right = 2 - stride
+        self.convolution = nn.Conv1d(in_channels, CHANNELS, self.size, stride)
+        self.offset = nn.Parameter(torch.zeros(CHANNELS))  # at first, what Whisper's positions have in common
 
-    def forward(self, mel: Tensor) -> Tensor:
-        hidden: Tensor = self.convolution(mel)
-        return hidden
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(self.convolution(x)) + self.offset[:, None]
 
 
 class Block(Stage):
-    """ConvNeXt's block (Liu et al. 2022), which sees seven frames back and one ahead."""
+    """A layer of a transformer whose frames see `BACK_FRAMES` behind and `AHEAD_FRAMES` ahead of them.
 
-    size, stride = KERNEL_SIZE, 1
-    left, right = KERNEL_SIZE - 2, 1
+    Where Whisper adds positions, which end after 30 s, each head prefers some distances to others.
+    """
+
+    size, stride = BACK_FRAMES + 1 + AHEAD_FRAMES, 1
+    left, right = BACK_FRAMES, AHEAD_FRAMES
 
     def __init__(self) -> None:
         super().__init__()
-        self.depthwise = nn.Conv1d(CHANNELS, CHANNELS, KERNEL_SIZE, groups=CHANNELS)
+        self.attention_norm = nn.LayerNorm(CHANNELS)
+        self.query = nn.Linear(CHANNELS, CHANNELS)
+        self.key = nn.Linear(CHANNELS, CHANNELS, bias=False)
+        self.value = nn.Linear(CHANNELS, CHANNELS)
+        self.distances = nn.Parameter(torch.zeros(N_HEADS, self.size))
+        self.output = nn.Linear(CHANNELS, CHANNELS)
         self.norm = nn.LayerNorm(CHANNELS)
-        self.widen = nn.Linear(CHANNELS, EXPANSION * CHANNELS)
-        self.narrow = nn.Linear(EXPANSION * CHANNELS, CHANNELS)
-        self.scale = nn.Parameter(torch.full((CHANNELS,), 0.1))
+        self.widen = nn.Linear(CHANNELS, WIDE_CHANNELS)
+        self.narrow = nn.Linear(WIDE_CHANNELS, CHANNELS)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        change = self.norm(self.depthwise(hidden).transpose(1, 2))
-        change = self.narrow(F.gelu(self.widen(change))) * self.scale
-        result: Tensor = hidden[..., self.left : hidden.shape[-1] - self.right] + change.transpose(1, 2)
+        hidden = hidden.transpose(1, 2)
+        here = hidden[:, self.left : hidden.shape[1] - self.right]
+        here = here + self.output(self.attend(self.attention_norm(hidden)))
+        here = here + self.narrow(F.gelu(self.widen(self.norm(here))))
+        result: Tensor = here.transpose(1, 2)
         return result
+
+    def attend(self, hidden: Tensor) -> Tensor:
+        """What each frame hears of those around it: (B, left + T + right, C) to (B, T, C)."""
+        n_frames = hidden.shape[1] - self.size + 1
+        # Whole groups of queries; each sees the keys from the first one's first to the last one's last.
+        hidden = F.pad(hidden, (0, 0, 0, -n_frames % QUERY_FRAMES))
+        span = QUERY_FRAMES + self.size - 1
+        query = self.query(hidden[:, self.left : hidden.shape[1] - self.right])
+        query = query.unflatten(1, (-1, QUERY_FRAMES)).unflatten(-1, (N_HEADS, -1)).transpose(2, 3)
+        key, value = (
+            one(hidden).unfold(1, span, QUERY_FRAMES).unflatten(2, (N_HEADS, -1)).transpose(3, 4)
+            for one in (self.key, self.value)
+        )
+        heard = F.scaled_dot_product_attention(query, key, value, attn_mask=self._preferences(span).to(query.dtype))
+        return heard.transpose(2, 3).flatten(3).flatten(1, 2)[:, :n_frames]
+
+    def _preferences(self, span: int) -> Tensor:
+        """Of each head for a key, by its distance from the query: (N_HEADS, QUERY_FRAMES, span)."""
+        device = self.distances.device
+        distance = torch.arange(span, device=device) - torch.arange(QUERY_FRAMES, device=device)[:, None]
+        unseen = (distance < 0) | (distance >= self.size)
+        return self.distances[:, distance.clamp(0, self.size - 1)].masked_fill(unseen, -torch.inf)
 
 
 class ContentNetwork(nn.Module):
@@ -121,7 +155,7 @@ class ContentNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.log_mel = LogMel()
-        self.stem = Stem()
+        self.stem = nn.ModuleList([Convolution(N_MELS, stride=1), Convolution(CHANNELS, stride=2)])
         self.blocks = nn.ModuleList(Block() for _ in range(N_BLOCKS))
         self.norm = nn.LayerNorm(CHANNELS)
         self.sounds = nn.Linear(CHANNELS, N_SOUNDS)
@@ -129,7 +163,7 @@ class ContentNetwork(nn.Module):
 
     @property
     def stages(self) -> list[Stage]:
-        return [self.log_mel, self.stem, *(block for block in self.blocks if isinstance(block, Stage))]
+        return [stage for stage in (self.log_mel, *self.stem, *self.blocks) if isinstance(stage, Stage)]
 
     def forward(self, audio: Tensor) -> Tensor:
         whole = audio[..., : audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES]
@@ -137,9 +171,9 @@ class ContentNetwork(nn.Module):
 
     def from_mel(self, mel: Tensor) -> Tensor:
         """Log-mel (B, N_MELS, 2 T) to hidden frames (B, CHANNELS, T)."""
-        hidden = self.stem.padded(mel)
-        for block in self.stages[2:]:
-            hidden = block.padded(hidden)
+        hidden = mel
+        for stage in self.stages[1:]:
+            hidden = stage.padded(hidden)
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
@@ -209,6 +243,32 @@ class EmbeddedEncoder:
         return ContentStream(self.network)
 
 
+def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Matrices as whole numbers of 8 bits and a scale a row, `name` and `name.scale`; what is small in 16 bits."""
+    found = {}
+    for name, tensor in weights.items():
+        if tensor.dim() < 2 or name.endswith("distances"):
+            found[name] = tensor.half()
+            continue
+        rows = tensor.flatten(1)
+        scale = (rows.abs().amax(1) / 127).clamp_min(1e-8).half()
+        found[name] = (rows / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8).reshape(tensor.shape)
+        found[f"{name}.scale"] = scale
+    return found
+
+
+def unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights that were `packed`, in single precision."""
+    found = {}
+    for name, tensor in weights.items():
+        scale = weights.get(f"{name}.scale")
+        if scale is not None:
+            found[name] = tensor.float() * scale.float().reshape(-1, *[1] * (tensor.dim() - 1))
+        elif not name.endswith(".scale"):
+            found[name] = tensor.float()
+    return found
+
+
 def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
     """The encoder with the weights that the package carries.
 
@@ -218,9 +278,8 @@ def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
     from safetensors.torch import load
 
     try:
-        weights = load(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes())
         network = ContentNetwork()
-        network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+        network.load_state_dict(unpacked(load(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes())))
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"myna's own content encoder is not whole; reinstall myna ({error})") from error
     return EmbeddedEncoder(network, device)

@@ -12,6 +12,7 @@ from myna.models.decoders.mb_istft import MbIstftDecoder
 from myna.models.decoders.ms_istft import MsIstftDecoder
 from myna.models.decoders.nsf_hifigan import NsfHifiGan
 from myna.models.decoders.nsf_snake_hifigan import NsfSnakeHifiGan
+from myna.models.decoders.source_filter import SourceFilterDecoder
 
 # Each makes a module that is called with latent (B, C, T), f0 in Hz (B, T), speaker (B, G, 1) and a generator, and
 # returns a `Waveform`.
@@ -21,4 +22,5 @@ DECODERS: dict[Decoder, Callable[[ModelConfig, DataConfig], nn.Module]] = {
     "istft": IstftDecoder,
     "ms-istft": MsIstftDecoder,
     "mb-istft": MbIstftDecoder,
+    "source-filter": SourceFilterDecoder,
 }

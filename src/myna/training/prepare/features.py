@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from myna.audio.bandwidth import highest_frequency
 from myna.audio.io import read
 from myna.config import Config, PitchRange
 from myna.errors import AudioError, ConfigError, MynaError
@@ -20,7 +21,14 @@ from myna.features.contour import pitch_range
 from myna.features.extractor import FeatureExtractor
 from myna.options import F0Method, FeatureOptions
 from myna.progress import Progress, silent
-from myna.training.features_file import features_path, fingerprint, read_f0, read_fingerprint, write_features
+from myna.training.features_file import (
+    ClipFeatures,
+    features_path,
+    fingerprint,
+    read_f0,
+    read_fingerprint,
+    write_features,
+)
 from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
 
@@ -149,10 +157,14 @@ def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str
     extractor = _extractor(config_text, f0_method, device)
     try:
         made_from = fingerprint(clip, extractor.config, f0_method)
-        features = extractor(read(clip, extractor.config.data.sample_rate, strict=True)[0])
-        if not all(torch.isfinite(tensor).all() for tensor in (features.content, features.f0, features.loudness)):
+        sample_rate = extractor.config.data.sample_rate
+        audio = read(clip, sample_rate, strict=True)[0]
+        features = extractor(audio)
+        others = tuple(extractor.content(audio, speed) for speed in extractor.config.data.content_speeds)
+        if not all(torch.isfinite(one).all() for one in (features.content, features.f0, features.loudness, *others)):
             raise AudioError(f"the features of {clip} are not all numbers")
-        write_features(features_path(clip), features, made_from)
+        heard = ClipFeatures(features, highest_frequency(audio, sample_rate), others)
+        write_features(features_path(clip), heard, made_from)
         return _Outcome(clip, None)
     except AudioError as error:
         reason = str(error)

@@ -1,0 +1,116 @@
+"""A clone on a laptop: recordings to a voice on two cores, converted and measured; see docs/training.md.
+
+    python benchmarks/clone.py WORK --target RECORDINGS --speech FOLDER --singing FOLDER [--minutes 30]
+
+Every sixth recording of the target is held out and only judges. The voice is measured after five minutes of training
+and at the end. Everything is done by the commands that a person would type; what is there already is kept, so that a
+run that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HELD_OUT = 6  # every n-th recording
+FIRST_MINUTES = 5.0
+SOUNDS = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
+SHOWN = (
+    ("speaker_similarity", "speaker similarity"),
+    ("f0_correlation", "f0 correlation"),
+    ("f0_close", "voiced frames within 50 cents"),
+    ("character_error_rate", "character error rate"),
+    ("dnsmos_ovr", "DNSMOS overall"),
+    ("loudness_correlation", "loudness correlation"),
+    ("voicing_error", "frames voiced in one only"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("work", type=Path, help="a folder for all of it")
+    parser.add_argument("--target", type=Path, required=True, help="recordings of one person")
+    parser.add_argument("--speech", type=Path, required=True, help="spoken sources of others")
+    parser.add_argument("--singing", type=Path, required=True, help="sung sources of others")
+    parser.add_argument("--minutes", type=float, default=30.0, help="of training, on --cores")
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--template", default="myna-lite")
+    arguments = parser.parse_args()
+
+    work: Path = arguments.work
+    work.mkdir(parents=True, exist_ok=True)
+    svc = Commands(work, arguments.cores)
+    deal(arguments.target, work / "dataset_raw" / "target", work / "held_out")
+    if not (work / "configs").exists():
+        svc("pre-resample")
+        svc("pre-config", "-t", arguments.template)
+        svc("pre-hubert")
+    sources = {"speech": arguments.speech.resolve(), "singing": arguments.singing.resolve()}
+    for name, minutes in (("first", FIRST_MINUTES), ("last", arguments.minutes - FIRST_MINUTES)):
+        if not (work / f"{name}.json").exists():
+            seconds = svc("train", "--max-minutes", str(minutes))
+            (work / f"{name}.json").write_text(json.dumps({"minutes": seconds / 60}), encoding="utf-8")
+        for kind, folder in sources.items():
+            measure(svc, name, kind, folder)
+    print_table(work)
+
+
+class Commands:
+    """`svc`, run in a folder on some cores, its output passed on."""
+
+    def __init__(self, folder: Path, n_cores: int) -> None:
+        self.folder = folder
+        self.environment = os.environ | {"OMP_NUM_THREADS": str(n_cores)}
+
+    def __call__(self, *words: str) -> float:
+        """Run it; how many seconds it took."""
+        print("$ svc", *words, flush=True)
+        started = time.monotonic()
+        subprocess.run([sys.executable, "-m", "myna", *words], cwd=self.folder, env=self.environment, check=True)
+        return time.monotonic() - started
+
+
+def deal(target: Path, learned: Path, held_out: Path) -> None:
+    """Copy the recordings into those to learn from and those to judge by."""
+    recordings = sorted(path for path in target.iterdir() if path.suffix.lower() in SOUNDS)
+    for folder in (learned, held_out):
+        folder.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(recordings):
+        shutil.copy(path, held_out if number % HELD_OUT == HELD_OUT - 1 else learned)
+
+
+def measure(svc: Commands, name: str, kind: str, sources: Path) -> None:
+    """Convert a folder into the voice as it is, and evaluate it into `<name>-<kind>.json` and `.html`."""
+    result = svc.folder / f"{name}-{kind}"
+    if result.with_suffix(".json").exists():
+        return
+    # Speech may go to the voice's middle; a song stays in the key of its music.
+    step = "semitone" if kind == "speech" else "octave"
+    started = time.monotonic()
+    svc("infer", str(sources), "-o", result.name, "--auto-transpose", "--transpose-step", step)
+    print(f"{kind} converted in {time.monotonic() - started:.0f} s", flush=True)
+    files = ["--json", f"{result.name}.json", "--report", f"{result.name}.html"]
+    places = ["--source", str(sources), "--target", "dataset_raw/target", "--held-out", "held_out"]
+    svc("evaluate", result.name, *places, *files, *(["--language", "en"] if kind == "speech" else ["--no-words"]))
+
+
+def print_table(work: Path) -> None:
+    kinds = [(name, kind) for name in ("first", "last") for kind in ("speech", "singing")]
+    found = {one: json.loads((work / f"{one[0]}-{one[1]}.json").read_text("utf-8"))["summary"] for one in kinds}
+    minutes = [json.loads((work / f"{name}.json").read_text("utf-8"))["minutes"] for name in ("first", "last")]
+    print("| | " + " | ".join(f"{kind}, {'first' if name == 'first' else 'end'}" for name, kind in kinds) + " |")
+    print("|---|" + "---|" * len(kinds))
+    for key, title in SHOWN:
+        cells = [found[one][key]["converted"] if key in found[one] else None for one in kinds]
+        print(f"| {title} | " + " | ".join("" if cell is None else f"{cell:.3f}" for cell in cells) + " |")
+    print(f"trained {minutes[0]:.1f} minutes, then {minutes[1]:.1f} more, saves and start included")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The student's first weights: the first layers of the teacher, narrowed, with its habits of distance.
+
+Of the wide part of each layer those neurons stay that move the frame most on real recordings. Whisper knows where a
+frame is by an embedding of its position, which the student does not have: the mean preference that this gives each
+head for a distance, over real recordings, becomes the first value of `distances`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from teacher import Teacher
+from torch import Tensor
+
+from myna.features.content.embedded import (
+    AHEAD_FRAMES,
+    BACK_FRAMES,
+    N_HEADS,
+    WIDE_CHANNELS,
+    Block,
+    ContentNetwork,
+    Convolution,
+)
+from myna.features.content.whisper import Layer
+
+COMMON_FRAMES = 500  # the mean position of so many frames stays with every frame
+
+
+@torch.no_grad()
+def start_from_teacher(network: ContentNetwork, teacher: Teacher, clips: Sequence[Tensor]) -> None:
+    """Fill all of `network` but its head; `clips` are samples (N,) at 16 kHz."""
+    encoder = teacher.encoder.float()
+    first, second = (one for one in network.stem if isinstance(one, Convolution))
+    for ours, theirs in ((first, encoder.conv1), (second, encoder.conv2)):
+        ours.convolution.load_state_dict(theirs.state_dict())
+    second.offset.copy_(encoder.embed_positions.weight[:COMMON_FRAMES].mean(0))
+    # What each of the teacher's layers hears, in the teacher and in the student as far as it is made.
+    taught = [teacher.layers(clip) for clip in clips]
+    heard = [second.padded(first.padded(network.log_mel.padded(clip[None])))[0].T for clip in clips]
+    for index, (block, layer) in enumerate(zip(network.blocks, encoder.layers, strict=False)):
+        assert isinstance(block, Block) and isinstance(layer, Layer)
+        attention = layer.self_attn
+        for ours, theirs in (
+            (block.attention_norm, layer.self_attn_layer_norm),
+            (block.query, attention.q_proj),
+            (block.key, attention.k_proj),
+            (block.value, attention.v_proj),
+            (block.output, attention.out_proj),
+            (block.norm, layer.final_layer_norm),
+        ):
+            ours.load_state_dict(theirs.state_dict())
+        inputs = [one[index] for one in taught]
+        block.distances.copy_(preferences(block, inputs) - preferences(block, heard))
+        _narrow(block, layer, torch.cat([layer.final_layer_norm(one) for one in inputs]))
+        heard = [block.padded(one.T[None])[0].T for one in heard]
+        for number, (one, other) in enumerate(zip(heard, taught, strict=True)):
+            if number < 3:
+                alike = F.cosine_similarity(one, other[index + 1][: len(one)]).mean()
+                print(f"layer {index + 1}, clip {number}: cosine to the teacher {alike:.3f}")
+
+
+def preferences(block: Block, inputs: Sequence[Tensor]) -> Tensor:
+    """The mean logit of each head for a key at each distance: (N_HEADS, BACK + 1 + AHEAD), 0 at distance 0."""
+    total, count = torch.zeros(N_HEADS, block.size), 0
+    for hidden in inputs:
+        normed = block.attention_norm(hidden)
+        query, key = (one(normed).unflatten(-1, (N_HEADS, -1)).transpose(0, 1) for one in (block.query, block.key))
+        n_frames = len(hidden)
+        windows = key[:, :n_frames].unfold(1, block.size, 1)  # (heads, T - size + 1, channels, size)
+        middle = query[:, BACK_FRAMES : n_frames - AHEAD_FRAMES]
+        logits = torch.einsum("htc,htcd->htd", middle, windows) / key.shape[-1] ** 0.5
+        total += logits.sum(1)
+        count += logits.shape[1]
+    mean = total / count
+    return mean - mean[:, BACK_FRAMES, None]
+
+
+def _narrow(block: Block, layer: Layer, normed: Tensor) -> None:
+    moved = F.gelu(layer.fc1(normed)).square().mean(0).sqrt() * layer.fc2.weight.norm(dim=0)
+    kept = moved.argsort(descending=True)[:WIDE_CHANNELS].sort().values
+    block.widen.weight.copy_(layer.fc1.weight[kept])
+    block.widen.bias.copy_(layer.fc1.bias[kept])
+    block.narrow.weight.copy_(layer.fc2.weight[:, kept])
+    lost = torch.ones(len(moved), dtype=torch.bool)
+    lost[kept] = False
+    mean = F.gelu(layer.fc1(normed))[:, lost].mean(0)
+    block.narrow.bias.copy_(layer.fc2.bias + layer.fc2.weight[:, lost] @ mean)

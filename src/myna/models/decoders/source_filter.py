@@ -1,0 +1,108 @@
+"""A source and filters: the network says, twice a frame, how strong and how late each frequency of each source is.
+
+The pitch is right by construction, since the pulses are made at it and the filters know no pitch (DDSP: Engel et al.
+2020; as a voice converter DDSP-SVC). The filtering is a product of short spectra.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from myna.config import DataConfig, ModelConfig
+from myna.errors import ConfigError
+from myna.models.decoders.backbone import Waveform
+from myna.models.layers.convnext import SpeakerBlock
+from myna.models.layers.excitation import N_SOURCES, excitation
+
+INITIAL_LOG_GAIN = -4.0
+LOUDEST_LOG_GAIN = 3.0
+
+
+class SourceFilterDecoder(nn.Module):
+    """Hidden frames and pitch to audio."""
+
+    window: Tensor
+    bins_hz: Tensor
+
+    def __init__(self, model: ModelConfig, data: DataConfig) -> None:
+        super().__init__()
+        self.sample_rate, self.frame_samples = data.sample_rate, data.hop_length
+        self.n_fft, self.hop_length = model.istft_n_fft, model.istft_hop_length
+        channels = model.hidden_channels
+        self.rate = data.hop_length // self.hop_length
+        if self.rate * self.hop_length != data.hop_length or self.rate % 2:
+            raise ConfigError(
+                f"data.hop_length ({data.hop_length}) must be an even multiple of model.gen_istft_hop_size "
+                f"({self.hop_length}) for a source-filter decoder"
+            )
+        self.n_bins = self.n_fft // 2 + 1
+        self.input_conv = nn.Conv1d(model.latent_channels, channels, kernel_size=3, padding=1)
+        self.coarse_blocks = nn.ModuleList(
+            SpeakerBlock(channels, model.speaker_channels) for _ in range(model.n_layers)
+        )
+        self.upsample = nn.ConvTranspose1d(channels, channels, 2 * self.rate, self.rate, self.rate // 2)
+        self.fine_blocks = nn.ModuleList(
+            SpeakerBlock(channels, model.speaker_channels) for _ in range(model.n_fine_layers)
+        )
+        self.norm = nn.LayerNorm(channels)
+        self.head = nn.Linear(channels, (N_SOURCES + 1) * self.n_bins)
+        with torch.no_grad():
+            self.head.weight.mul_(0.3)
+            self.head.bias.zero_()
+            self.head.bias[: N_SOURCES * self.n_bins] = INITIAL_LOG_GAIN
+        self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
+        self.register_buffer("bins_hz", torch.linspace(0, data.sample_rate / 2, self.n_bins), persistent=False)
+
+    def forward(
+        self,
+        latent: Tensor,
+        f0: Tensor,
+        speaker: Tensor,
+        generator: torch.Generator | None = None,
+        voiced: Tensor | None = None,
+        highest_hz: Tensor | None = None,
+    ) -> Waveform:
+        """
+        Args:
+            latent: (B, latent_channels, T).
+            f0: Hz with the gaps filled, (B, T).
+            speaker: (B, speaker_channels, 1).
+            voiced: where there are pulses, (B, T); None leaves it to the filters.
+            highest_hz: where the sound ends, (B,).
+
+        Returns:
+            Audio (B, 1, T * hop).
+        """
+        with torch.no_grad():
+            sources = self._spectra(excitation(f0, voiced, self.frame_samples, self.sample_rate, generator))
+        hidden = self.input_conv(latent)
+        for block in self.coarse_blocks:
+            hidden = block(hidden, speaker)
+        hidden = self.upsample(hidden)
+        for block in self.fine_blocks:
+            hidden = block(hidden, speaker)
+        filters = self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2).float()
+        filters = F.pad(filters, (0, 1), mode="replicate")
+        *log_gains, phase = filters.chunk(N_SOURCES + 1, dim=1)
+        gains = torch.stack(log_gains, dim=1).clamp(max=LOUDEST_LOG_GAIN).exp()
+        pulses = torch.polar(gains[:, 0], phase) * sources[:, 0]
+        spectrum = pulses + (gains[:, 1:] * sources[:, 1:]).sum(1)
+        if highest_hz is not None:
+            spectrum = spectrum * (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
+        n_samples = latent.shape[2] * self.frame_samples
+        audio = torch.istft(spectrum, self.n_fft, self.hop_length, window=self.window, length=n_samples)
+        return Waveform(audio.unsqueeze(1))
+
+    def _spectra(self, signals: Tensor) -> Tensor:
+        """(B, S, N) -> (B, S, n_bins, N / hop_length + 1)."""
+        spectra = torch.stft(
+            signals.flatten(0, 1),
+            self.n_fft,
+            self.hop_length,
+            window=self.window,
+            pad_mode="constant",  # a single frame is too short to be reflected
+            return_complex=True,
+        )
+        return spectra.reshape(*signals.shape[:2], *spectra.shape[1:])

@@ -1,0 +1,22 @@
+"""The networks that a configuration chooses from by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from myna.config import DataConfig, DiscriminatorKind, ModelConfig, SynthesizerKind
+from myna.models.direct import DirectSynthesizer
+from myna.models.discriminators import Discriminators, WaveformDiscriminators
+from myna.models.spectral_discriminators import SpectralDiscriminators
+from myna.models.synthesizer import Synthesizer
+
+AnySynthesizer = Synthesizer | DirectSynthesizer
+
+SYNTHESIZERS: dict[SynthesizerKind, Callable[[ModelConfig, DataConfig], AnySynthesizer]] = {
+    "vits": Synthesizer,
+    "direct": DirectSynthesizer,
+}
+DISCRIMINATORS: dict[DiscriminatorKind, Callable[[DataConfig], Discriminators]] = {
+    "waveform": lambda data: WaveformDiscriminators(),
+    "spectrogram": lambda data: SpectralDiscriminators(data.sample_rate),
+}

@@ -1,0 +1,37 @@
+"""Residual blocks over time after ConvNeXt (Liu et al. 2022), whose norms the speaker sets."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+KERNEL_SIZE = 7
+EXPANSION = 3
+INITIAL_SCALE = 0.2  # of what a block adds
+
+
+class SpeakerBlock(nn.Module):
+    """(B, C, T) -> (B, C, T), with neighbours up to 3 frames away."""
+
+    def __init__(self, channels: int, speaker_channels: int) -> None:
+        super().__init__()
+        self.depthwise = nn.Conv1d(channels, channels, KERNEL_SIZE, padding=KERNEL_SIZE // 2, groups=channels)
+        self.speaker_projection = nn.Linear(speaker_channels, 2 * channels)
+        self.widen = nn.Linear(channels, EXPANSION * channels)
+        self.narrow = nn.Linear(EXPANSION * channels, channels)
+        self.scale = nn.Parameter(torch.full((channels,), INITIAL_SCALE))
+        nn.init.zeros_(self.speaker_projection.weight)
+        nn.init.zeros_(self.speaker_projection.bias)
+
+    def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
+        """
+        Args:
+            speaker: (B, speaker_channels, 1).
+        """
+        change = self.depthwise(x).transpose(1, 2)
+        gain, offset = self.speaker_projection(speaker.transpose(1, 2)).chunk(2, dim=2)
+        change = F.layer_norm(change, change.shape[-1:]) * (1 + gain) + offset
+        change = self.narrow(F.gelu(self.widen(change))) * self.scale
+        changed: Tensor = x + change.transpose(1, 2)
+        return changed

@@ -1,0 +1,58 @@
+"""A recording that once had fewer samples a second is found out; one that merely falls towards the top is not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from myna.audio.bandwidth import highest_frequency
+from myna.audio.resample import resample
+
+RATE = 44100
+
+
+def white(seconds: float = 2.0, rate: int = RATE) -> np.ndarray:
+    return 0.1 * np.random.default_rng(0).standard_normal(round(seconds * rate), np.float32)
+
+
+def coloured(decibels_per_octave: float) -> np.ndarray:
+    """Noise whose spectrum falls, from 100 Hz on, by so much an octave."""
+    spectrum = np.fft.rfft(white())
+    hz = np.fft.rfftfreq(2 * RATE, 1 / RATE)
+    return np.fft.irfft(spectrum * np.maximum(hz / 100, 1) ** (-decibels_per_octave / 6.02)).astype(np.float32)
+
+
+@pytest.mark.parametrize("once_rate", [11025, 16000, 22050, 32000])
+def test_the_rate_that_a_recording_once_had_is_heard(once_rate: int) -> None:
+    once = resample(resample(white(), RATE, once_rate), once_rate, RATE)
+    slope_hz = 0.03 * once_rate / 2  # the resampler's filter falls from 0.9 of it on
+    assert highest_frequency(once, RATE) == pytest.approx(once_rate / 2, abs=max(300, slope_hz))
+
+
+def test_a_cut_is_found_under_the_noise_of_16_bits() -> None:
+    once = resample(resample(coloured(6), RATE, 16000), 16000, RATE)
+    coarse = np.round(once / np.abs(once).max() * 32767 / 2).astype(np.int16) / np.float32(32768)
+    assert highest_frequency(coarse, RATE) == pytest.approx(8000, abs=400)
+
+
+@pytest.mark.parametrize("decibels_per_octave", [0, 3, 6, 12], ids=["white", "pink", "brown", "voice"])
+def test_a_spectrum_that_falls_is_not_cut(decibels_per_octave: float) -> None:
+    assert highest_frequency(coloured(decibels_per_octave), RATE) == RATE / 2
+
+
+def test_a_gap_with_sound_above_it_is_not_the_end() -> None:
+    spectrum = np.fft.rfft(white())
+    hz = np.fft.rfftfreq(2 * RATE, 1 / RATE)
+    spectrum[(hz > 6000) & (hz < 9000)] = 0
+    assert highest_frequency(np.fft.irfft(spectrum).astype(np.float32), RATE) == RATE / 2
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "rate"), [(0, RATE), (2047, RATE), (8000, 4000), (16000, 8000)], ids=["none", "short", "low", "8 kHz"]
+)
+def test_what_tells_nothing_is_whole(n_samples: int, rate: int) -> None:
+    assert highest_frequency(white(1.0)[:n_samples], rate) == rate / 2
+
+
+def test_silence_is_whole() -> None:
+    assert highest_frequency(np.zeros(RATE, np.float32), RATE) == RATE / 2

@@ -1,0 +1,211 @@
+"""A light voice: true in pitch before it has learned anything, and no brighter than what it learned from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from small_voices import silence_draws
+from torch import Tensor
+
+from myna.config import Config
+from myna.features.f0 import F0_ESTIMATORS
+from myna.models.direct import DirectSynthesizer
+from myna.models.synthesizer import Generated, SynthesizerInput
+
+N_FRAMES = 60
+SEGMENT_FRAMES = 16
+SMALL = {"inter_channels": 16, "hidden_channels": 24, "n_layers": 2, "n_fine_layers": 1, "gin_channels": 4}
+
+
+@pytest.fixture
+def config() -> Config:
+    return Config.template("myna-lite").with_values(model=SMALL | {"ssl_dim": 8, "n_speakers": 3})
+
+
+@pytest.fixture
+def voice(config: Config) -> DirectSynthesizer:
+    torch.manual_seed(0)
+    return DirectSynthesizer(config.model, config.data).eval()
+
+
+def given(n_clips: int = 1, n_frames: int = N_FRAMES, hz: float = 220.0, loudness: float = -20.0) -> dict[str, Tensor]:
+    """Random content at a steady pitch."""
+    random = torch.Generator().manual_seed(4)
+    return {
+        "content": torch.randn(n_clips, 8, n_frames, generator=random),
+        "f0": torch.full((n_clips, n_frames), hz),
+        "voiced": torch.ones(n_clips, n_frames, dtype=torch.bool),
+        "speaker": torch.arange(n_clips),
+        "loudness": torch.full((n_clips, n_frames), loudness),
+    }
+
+
+def batch(config: Config, lengths: list[int]) -> SynthesizerInput:
+    inputs = given(len(lengths))
+    spectrogram = torch.zeros(len(lengths), config.data.spectrogram_channels, N_FRAMES)
+    return SynthesizerInput(**inputs, spectrogram=spectrogram, lengths=torch.tensor(lengths))
+
+
+def sing(voice: DirectSynthesizer, **inputs: Any) -> Generated:
+    return voice.generate(**given() | inputs, generator=torch.Generator().manual_seed(1))
+
+
+def sung_cents(audio: Tensor, hz: float) -> Tensor:
+    """How far from `hz` an estimator of pitch hears (1, 1, N), all of which must be voiced."""
+    sung = audio[0, 0] * 0.3 / audio.abs().max()
+    f0 = torch.from_numpy(F0_ESTIMATORS["swift"](sung.numpy(), 44100, 512, "cpu"))[5:-5]
+    assert (f0 > 0).all()
+    return 1200 * torch.log2(f0.median() / hz)
+
+
+def unlike(voice: DirectSynthesizer) -> None:
+    """Let its speakers differ, which they do not at first."""
+    with torch.no_grad():
+        for parameter in voice.parameters():
+            if not parameter.any():
+                parameter.normal_(std=0.1)
+
+
+def test_a_voice_that_breathes_is_in_tune(voice: DirectSynthesizer) -> None:
+    """At first there are twice as much breath as pulses."""
+    assert sung_cents(sing(voice).audio, 220.0).abs() < 3
+
+
+@pytest.mark.parametrize("hz", [165.0, 220.0, 659.0])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 5.0], ids=["no content", "content", "wild content"])
+def test_pitch_is_right_whatever_the_content(
+    voice: DirectSynthesizer, hz: float, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence_draws(monkeypatch)  # what is left are the pulses
+    inputs = given(n_frames=2 * N_FRAMES, hz=hz)
+    sung = sing(voice, **inputs | {"content": scale * inputs["content"]})
+    assert sung_cents(sung.audio, hz).abs() < 3
+
+
+@pytest.mark.parametrize("period", [50, 200, 400])
+def test_the_sound_repeats_with_the_pitch(voice: DirectSynthesizer, period: int) -> None:
+    """By autocorrelation, which needs no estimator."""
+    sung = sing(voice, **given(hz=44100 / period)).audio[0, 0]
+    power = torch.fft.rfft(sung, 2 * len(sung)).abs().square()
+    correlation = torch.fft.irfft(power)[: len(sung) // 2]
+    assert correlation[period // 2 : period * 3 // 2].argmax() + period // 2 == period
+
+
+def test_frames_become_hops_of_samples(voice: DirectSynthesizer) -> None:
+    for n_frames in (1, 2, 37):
+        sung = sing(voice, **given(n_frames=n_frames))
+        assert sung.audio.shape == (1, 1, n_frames * 512)
+        assert sung.f0.shape == (1, n_frames)
+        assert sung.audio.isfinite().all()
+
+
+def test_nothing_is_sung_above_what_a_speaker_reaches(voice: DirectSynthesizer) -> None:
+    voice.highest_hz[:] = torch.tensor([22050.0, 8000.0, 4000.0])
+    sung = voice.generate(**given(n_clips=3), generator=torch.Generator().manual_seed(1)).audio[:, 0]
+    power = torch.fft.rfft(sung * torch.hann_window(sung.shape[1])).abs().square()
+    hz = torch.fft.rfftfreq(sung.shape[1], 1 / 44100)
+    for clip, highest_hz in ((1, 8000), (2, 4000)):
+        above = power[clip, hz > highest_hz + 100].sum() / power[clip].sum()
+        assert above < 1e-5
+        assert power[clip, (hz > highest_hz - 1000) & (hz < highest_hz - 200)].sum() / power[clip].sum() > 0.01
+    assert power[0, hz > 8100].sum() / power[0].sum() > 0.3
+
+
+def test_clips_side_by_side_are_clips_alone(voice: DirectSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    silence_draws(monkeypatch)
+    unlike(voice)
+    inputs = given(n_clips=3)
+    inputs["f0"] *= torch.tensor([[1.0], [1.5], [2.0]])
+    together = voice.generate(**inputs).audio
+    for clip in range(3):
+        alone = voice.generate(**{name: tensor[clip : clip + 1] for name, tensor in inputs.items()}).audio
+        torch.testing.assert_close(together[clip : clip + 1], alone, rtol=1e-4, atol=1e-6)
+    assert not torch.allclose(together[0], together[1])
+
+
+def test_one_seed_is_one_sound(voice: DirectSynthesizer) -> None:
+    first, again, other = (
+        voice.generate(**given(), generator=torch.Generator().manual_seed(seed)).audio for seed in (1, 1, 2)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_what_is_far_away_is_not_heard(voice: DirectSynthesizer) -> None:
+    """A voice with neighbours only: content that changes at the end leaves the beginning as it was."""
+    inputs = given()
+    changed = inputs["content"].clone()
+    changed[..., 50:] = 3
+    before, after = sing(voice).audio[0, 0], sing(voice, content=changed).audio[0, 0]
+    assert torch.equal(before[: 30 * 512], after[: 30 * 512])
+    assert not torch.allclose(before[50 * 512 :], after[50 * 512 :])
+
+
+def test_silence_and_no_pitch_are_borne(voice: DirectSynthesizer) -> None:
+    unvoiced = torch.zeros(1, N_FRAMES, dtype=torch.bool)
+    for loudness in (-90.0, -140.0, -torch.inf):
+        sung = sing(voice, **given(loudness=loudness, hz=0.0) | {"voiced": unvoiced}).audio
+        assert sung.isfinite().all()
+        assert sung.abs().max() < 1
+
+
+def test_loudness_is_asked_for(voice: DirectSynthesizer) -> None:
+    inputs = given()
+    del inputs["loudness"]
+    with pytest.raises(ValueError, match="loudness"):
+        voice.generate(**inputs)
+
+
+def test_every_parameter_learns(config: Config, voice: DirectSynthesizer) -> None:
+    unlike(voice)
+    output = voice(batch(config, [N_FRAMES, 40]), SEGMENT_FRAMES)
+    output.audio.square().mean().backward()
+    for name, parameter in voice.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+
+
+def test_speakers_begin_alike_and_learn_to_differ(config: Config, voice: DirectSynthesizer) -> None:
+    one, other = (sing(voice, speaker=torch.tensor([speaker])).audio for speaker in (0, 1))
+    assert torch.equal(one, other)
+    voice(batch(config, [N_FRAMES]), SEGMENT_FRAMES).audio.square().mean().backward()
+    assert all(
+        parameter.grad is not None and parameter.grad.any()
+        for name, parameter in voice.named_parameters()
+        if "speaker_projection" in name
+    )
+
+
+def test_a_segment_of_each_clip_is_sung(config: Config, voice: DirectSynthesizer) -> None:
+    output = voice(batch(config, [N_FRAMES, 20]), SEGMENT_FRAMES)
+    assert output.audio.shape == (2, 1, SEGMENT_FRAMES * 512)
+    assert output.latents is None and output.subbands is None and output.f0_predicted is None
+    assert (output.segment_starts + SEGMENT_FRAMES <= torch.tensor([N_FRAMES, 20])).all()
+
+
+def test_the_filters_are_told_a_wrong_pitch_and_the_pulses_the_right_one(
+    config: Config, voice: DirectSynthesizer
+) -> None:
+    told: list[Tensor] = []
+    sung: list[Tensor] = []
+    voice.control_projection.register_forward_pre_hook(lambda _, inputs: told.append(inputs[0][:, 0]))
+    voice.decoder.register_forward_pre_hook(lambda _, inputs: sung.append(inputs[1]))
+    voice.pitch_jitter = 0.2
+    inputs = batch(config, [N_FRAMES] * 3)
+    for seed in range(30):
+        voice(inputs, SEGMENT_FRAMES, torch.Generator().manual_seed(seed))
+    octaves = torch.cat(told)
+    assert (octaves == octaves[:, :1]).all(), "a clip is off by as much throughout"
+    assert octaves[:, 0].std() == pytest.approx(0.2, rel=0.2)
+    assert (torch.cat(sung) == 220).all()
+
+
+def test_learns_in_half_precision(config: Config, voice: DirectSynthesizer) -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        output = voice(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES)
+    assert output.audio.dtype == torch.float32
+    output.audio.square().mean().backward()
+    assert output.audio.isfinite().all()
+    assert all(parameter.grad.isfinite().all() for parameter in voice.parameters())  # type: ignore[union-attr]
