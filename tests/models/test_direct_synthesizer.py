@@ -125,6 +125,14 @@ def test_clips_side_by_side_are_clips_alone(voice: DirectSynthesizer, monkeypatc
     assert not torch.allclose(together[0], together[1])
 
 
+def test_a_song_in_pieces_is_the_song(voice: DirectSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.nn.init.normal_(voice.decoder.head.weight, std=0.2)
+    whole = sing(voice).audio
+    for piece_frames in (1, 7, 32):
+        monkeypatch.setattr("myna.models.decoders.source_filter.PIECE_FRAMES", piece_frames)
+        torch.testing.assert_close(sing(voice).audio, whole, atol=1e-5, rtol=1e-4)
+
+
 def test_one_seed_is_one_sound(voice: DirectSynthesizer) -> None:
     first, again, other = (
         voice.generate(**given(), generator=torch.Generator().manual_seed(seed)).audio for seed in (1, 1, 2)

@@ -6,6 +6,8 @@ The pitch is right by construction, since the pulses are made at it and the filt
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,11 +15,12 @@ from torch import Tensor, nn
 from myna.config import DataConfig, ModelConfig
 from myna.errors import ConfigError
 from myna.models.decoders.backbone import Waveform
-from myna.models.layers.convnext import SpeakerBlock
+from myna.models.layers.convnext import KERNEL_SIZE, SpeakerBlock
 from myna.models.layers.excitation import N_SOURCES, excitation
 
 INITIAL_LOG_GAIN = -4.0
 LOUDEST_LOG_GAIN = 3.0
+PIECE_FRAMES = 256  # whose spectra are computed at once: memory does not grow with the song, and a piece stays in cache
 
 
 class SourceFilterDecoder(nn.Module):
@@ -38,6 +41,9 @@ class SourceFilterDecoder(nn.Module):
                 f"({self.hop_length}) for a source-filter decoder"
             )
         self.n_bins = self.n_fft // 2 + 1
+        # What reaches into the sound of a frame: fine blocks, a window before and one after, the upsampling.
+        fine_context = model.n_fine_layers * (KERNEL_SIZE // 2) + self.n_fft // self.hop_length
+        self.context_frames = math.ceil(fine_context / self.rate) + 1
         self.input_conv = nn.Conv1d(model.latent_channels, channels, kernel_size=3, padding=1)
         self.coarse_blocks = nn.ModuleList(
             SpeakerBlock(channels, model.speaker_channels) for _ in range(model.n_layers)
@@ -76,10 +82,22 @@ class SourceFilterDecoder(nn.Module):
             Audio (B, 1, T * hop).
         """
         with torch.no_grad():
-            sources = self._spectra(excitation(f0, voiced, self.frame_samples, self.sample_rate, generator))
+            sources = excitation(f0, voiced, self.frame_samples, self.sample_rate, generator)
         hidden = self.input_conv(latent)
         for block in self.coarse_blocks:
             hidden = block(hidden, speaker)
+        n_frames, pieces = latent.shape[2], []
+        for start in range(0, n_frames, PIECE_FRAMES):
+            first, last = max(0, start - self.context_frames), start + PIECE_FRAMES + self.context_frames
+            heard = sources[..., first * self.frame_samples : last * self.frame_samples]
+            sound = self._filtered(hidden[..., first:last], heard, speaker, highest_hz)
+            begin = (start - first) * self.frame_samples
+            pieces.append(sound[..., begin : begin + PIECE_FRAMES * self.frame_samples])
+        return Waveform(torch.cat(pieces, dim=1).unsqueeze(1))
+
+    def _filtered(self, hidden: Tensor, sources: Tensor, speaker: Tensor, highest_hz: Tensor | None) -> Tensor:
+        """Hidden frames (B, C, T) and sources (B, S, T * hop) to sound (B, T * hop)."""
+        n_samples = sources.shape[2]
         hidden = self.upsample(hidden)
         for block in self.fine_blocks:
             hidden = block(hidden, speaker)
@@ -87,13 +105,11 @@ class SourceFilterDecoder(nn.Module):
         filters = F.pad(filters, (0, 1), mode="replicate")
         *log_gains, phase = filters.chunk(N_SOURCES + 1, dim=1)
         gains = torch.stack(log_gains, dim=1).clamp(max=LOUDEST_LOG_GAIN).exp()
-        pulses = torch.polar(gains[:, 0], phase) * sources[:, 0]
-        spectrum = pulses + (gains[:, 1:] * sources[:, 1:]).sum(1)
+        spectra = self._spectra(sources)
+        spectrum = torch.polar(gains[:, 0], phase) * spectra[:, 0] + (gains[:, 1:] * spectra[:, 1:]).sum(1)
         if highest_hz is not None:
             spectrum = spectrum * (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
-        n_samples = latent.shape[2] * self.frame_samples
-        audio = torch.istft(spectrum, self.n_fft, self.hop_length, window=self.window, length=n_samples)
-        return Waveform(audio.unsqueeze(1))
+        return torch.istft(spectrum, self.n_fft, self.hop_length, window=self.window, length=n_samples)
 
     def _spectra(self, signals: Tensor) -> Tensor:
         """(B, S, N) -> (B, S, n_bins, N / hop_length + 1)."""
