@@ -23,16 +23,16 @@ def coloured(decibels_per_octave: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("once_rate", [11025, 16000, 22050, 32000])
-def test_the_rate_that_a_recording_once_had_is_heard(once_rate: int) -> None:
+def test_a_cut_begins_where_the_resampler_falls(once_rate: int) -> None:
     once = resample(resample(white(), RATE, once_rate), once_rate, RATE)
-    slope_hz = 0.03 * once_rate / 2  # the resampler's filter falls from 0.9 of it on
-    assert highest_frequency(once, RATE) == pytest.approx(once_rate / 2, abs=max(300, slope_hz))
+    # The resampler's filter falls from 0.9 of it on.
+    assert 0.89 * once_rate / 2 < highest_frequency(once, RATE) < once_rate / 2
 
 
 def test_a_cut_is_found_under_the_noise_of_16_bits() -> None:
     once = resample(resample(coloured(6), RATE, 16000), 16000, RATE)
     coarse = np.round(once / np.abs(once).max() * 32767 / 2).astype(np.int16) / np.float32(32768)
-    assert highest_frequency(coarse, RATE) == pytest.approx(8000, abs=400)
+    assert 7120 < highest_frequency(coarse, RATE) < 8000
 
 
 @pytest.mark.parametrize("decibels_per_octave", [0, 3, 6, 12], ids=["white", "pink", "brown", "voice"])

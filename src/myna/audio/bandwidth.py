@@ -13,7 +13,7 @@ _STEP_DB = 15.0  # real spectra fall by a few dB in such a step
 
 
 def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
-    """The frequency in Hz above which `audio` (N,) was cut off; half the sample rate where it was not.
+    """Where the cut of `audio` (N,) begins, in Hz: below it all is there; half the sample rate where nothing was cut.
 
     A cut is a step in the long-term spectrum that nothing above it reaches up to again.
     """
@@ -34,4 +34,4 @@ def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
     edge = int(np.argmax(drop))
     if drop[edge] < _STEP_DB:
         return sample_rate / 2
-    return float((first + edge + step / 2) * hz_per_bin)
+    return float((first + edge) * hz_per_bin)

@@ -22,7 +22,6 @@ _LEAST_POWER = 1e-7  # where the magnitudes of `subband_loss` are floored
 # Of `spectral_losses`: samples of a window and mel bands over it; a quarter of a window lies between windows.
 RESOLUTIONS = ((2048, 128), (1024, 80), (512, 40), (256, 20))
 _QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which nothing is heard
-_EDGE = 0.97  # of the highest frequency of a recording: the slope of the filter that cut it ends below
 SPECTRUM_SHARE = 3.0  # how much more the mel bands weigh than the bins
 
 
@@ -113,7 +112,7 @@ def spectral_losses(recording: Tensor, sung: Tensor, highest_hz: Tensor, sample_
     """
     bands, bins = [], []
     for n_fft, n_mels in RESOLUTIONS:
-        heard = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, device=sung.device) < _EDGE * highest_hz[:, None]
+        heard = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, device=sung.device) < highest_hz[:, None]
         mask = heard.unsqueeze(2).float()
         one, other = (_magnitudes(signal, n_fft) * mask for signal in (recording, sung))
         bins.append(_masked_distance((one + _QUIET_BIN).log(), (other + _QUIET_BIN).log(), mask))
