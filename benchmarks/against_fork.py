@@ -30,6 +30,7 @@ from myna.config import Config
 @dataclass(frozen=True)
 class Run:
     seconds: float
+    cpu_seconds: float  # of all cores together
     peak_mb: float
     output: np.ndarray
 
@@ -50,7 +51,7 @@ def run(command: list[str], folder: Path, output: Path, environment: dict[str, s
         if status != 0:
             log.seek(0)
             sys.exit(f"{' '.join(command)} failed:\n{log.read().decode(errors='replace')[-3000:]}")
-    return Run(seconds, usage.ru_maxrss / 1024, read(output)[0])
+    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, read(output)[0])
 
 
 def mel_distance_db(one: np.ndarray, other: np.ndarray, config: Config) -> float:

@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save
 
 from myna import assets
-from myna.assets import ASSETS, BASE_WEIGHTS, Asset, Source, find, find_base_weights, find_in_package
+from myna.assets import ASSETS, BASE_WEIGHTS, Asset, Source, find, find_base_weights, find_in_package, find_voice
 from myna.config import Config
 from myna.errors import AssetError, MissingExtraError
 
@@ -274,7 +274,7 @@ def test_base_weights_are_taken_from_a_folder_as_a_pair(tmp_path: Path, monkeypa
 
 def test_base_weights_in_the_package_come_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package, own = tmp_path / "package", tmp_path / "own"
-    monkeypatch.setattr("myna.assets.files", lambda name: package)
+    monkeypatch.setattr("myna.assets.BUNDLED_WEIGHTS", package / "weights")
     archive = torch_archive(tmp_path)
     bundled = tuple(put(package / "weights" / "myna-lite", f"{kind}_0.pth", archive) for kind in "GD")
     assert find_base_weights("myna-lite") == bundled
@@ -283,6 +283,19 @@ def test_base_weights_in_the_package_come_last(tmp_path: Path, monkeypatch: pyte
     assert find_base_weights("myna-lite") == bundled, "half a pair is none"
     put(own / "myna-lite", "D_0.pth", archive)
     assert find_base_weights("myna-lite") == (own / "myna-lite" / "G_0.pth", own / "myna-lite" / "D_0.pth")
+
+
+def test_a_voice_that_comes_along_is_found_by_name_unless_there_is_a_file_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("myna.assets.BUNDLED_VOICES", tmp_path / "voices")
+    monkeypatch.chdir(tmp_path)
+    bundled = tmp_path / "voices" / "joe"
+    bundled.mkdir(parents=True)
+    assert find_voice("joe") == bundled
+    assert [find_voice(name) for name in ("anna", "a/joe", "../joe")] == [Path("anna"), Path("a/joe"), Path("../joe")]
+    Path("joe").mkdir()
+    assert find_voice("joe") == Path("joe")
 
 
 def test_base_weights_come_from_the_first_source_that_has_both(hub: Hub, tmp_path: Path) -> None:

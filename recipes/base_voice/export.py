@@ -1,7 +1,7 @@
 """A trained voice -> what ships: weights in half precision, without what only training needs.
 
 As base weights, `G_0.pth` and `D_0.pth`: the speakers are forgotten but for their mean, from which a new voice begins.
-As a voice, `G_<step>.pth` and `config.json`: without discriminators.
+As a voice, `G_<step>.pth` and `config.json`: one speaker, without discriminators.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from myna import checkpoint
@@ -34,16 +33,18 @@ def export_base(logs: Path, folder: Path) -> None:
         checkpoint.write(folder / name, Checkpoint(halved(one), 0, 0.0, None, {"steps": generator.extra["step"]}))
 
 
-def export_voice(logs: Path, folder: Path) -> None:
+def export_voice(logs: Path, folder: Path, speaker: str) -> None:
     path, config = newest(logs, "G"), Config.read(logs / "config.json")
-    generator, weights = checkpoint.read(path), None
+    generator, row = checkpoint.read(path), config.speaker_id(speaker)
     weights = dict(generator.weights)
-    n_speakers = max(config.speakers.values()) + 1
     for name in (SPEAKERS, HIGHEST_HZ):
-        weights[name] = weights[name][:n_speakers]
+        weights[name] = weights[name][row : row + 1]
+    plain = config.plain()
+    plain["model"]["n_speakers"] = 1
+    plain["spk"], plain["pitch"] = {speaker: 0}, {speaker: plain["pitch"][speaker]}
     folder.mkdir(parents=True, exist_ok=True)
     checkpoint.write(folder / path.name, Checkpoint(halved(weights), generator.iteration, 0.0, None))
-    config.with_values(model={"n_speakers": n_speakers}).write(folder / "config.json")
+    Config.parse(plain).write(folder / "config.json")
 
 
 def newest(logs: Path, kind: checkpoint.Kind) -> Path:
@@ -58,6 +59,9 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=["base", "voice"])
     parser.add_argument("logs", type=Path, help="logs/44k of the training")
     parser.add_argument("folder", type=Path, help="src/myna/weights/myna-lite, or src/myna/voices/NAME")
+    parser.add_argument("--speaker", help="of the voice")
     arguments = parser.parse_args()
-    with torch.inference_mode():
-        (export_base if arguments.what == "base" else export_voice)(arguments.logs, arguments.folder)
+    if arguments.what == "base":
+        export_base(arguments.logs, arguments.folder)
+    else:
+        export_voice(arguments.logs, arguments.folder, arguments.speaker)

@@ -32,6 +32,8 @@ from myna.errors import AssetError, MissingExtraError
 
 logger = logging.getLogger(__name__)
 
+BUNDLED_WEIGHTS, BUNDLED_VOICES = (Path(str(files("myna"))) / name for name in ("weights", "voices"))
+
 
 @dataclass(frozen=True)
 class Source:
@@ -189,8 +191,7 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
         AssetError: they cannot be had; the message says what to put where.
     """
     folders = [Path(folder)] if folder is not None else []
-    bundled = Path(str(files("myna"))) / "weights"
-    for place in [*folders, *(parent / name for parent in [*local_folders(), bundled])]:
+    for place in [*folders, *(parent / name for parent in [*local_folders(), BUNDLED_WEIGHTS])]:
         pair = place / "G_0.pth", place / "D_0.pth"
         if all(path.is_file() for path in pair):
             for path in pair:
@@ -207,6 +208,12 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
         except AssetError as error:
             reasons.append(str(error))
     raise AssetError(f"base weights {name}: {'; '.join(reasons)}; {way_out}")
+
+
+def find_voice(name: Path | str) -> Path:
+    """The file or folder `name`; where there is none, the folder of the voice that comes along under that name."""
+    path, bundled = Path(name), BUNDLED_VOICES / name
+    return bundled if not path.exists() and len(path.parts) == 1 and bundled.is_dir() else path
 
 
 def find_in_package(package: str, relative: str) -> Path:

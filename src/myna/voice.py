@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from myna import checkpoint
+from myna.assets import find_voice
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.models.families import AnySynthesizer
@@ -26,7 +27,7 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a `G_*.pth`, or the folder that holds it: the highest number wins.
+            model: a `G_*.pth`, the folder that holds it (the highest number wins), or "joe", who comes along.
             config: its `config.json`; None is the one beside the weights.
             device: where it will sing, as torch names devices.
 
@@ -52,12 +53,12 @@ class Voice:
 
 
 def find_weights(model: Path | str) -> Path:
-    """The file of weights that `model` names, itself or as its folder.
+    """The file of weights that `model` names, itself, as its folder, or as a voice that comes along.
 
     Raises:
         CheckpointError: there is none.
     """
-    path = Path(model)
+    path = find_voice(model)
     if path.is_dir():
         found = checkpoint.latest(path)
         if found is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +11,16 @@ import click
 from myna.apps.cli.commands.infer import find_config
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.progress import bar
-from myna.errors import AudioError, CheckpointError
+from myna.assets import BUNDLED_VOICES
+from myna.errors import AudioError
 
 if TYPE_CHECKING:
     from myna.apps.demo import Demo
 
-VOICE = Path(str(files("myna"))) / "voices" / "joe"
-SONG = VOICE.with_name("song.flac")
-_SONG_FROM = "The phrase is clip 10 of vocadito (R. M. Bittner and others, 2021), CC BY 4.0."
+VOICE = Path("joe")
+SONG = BUNDLED_VOICES / "song.flac"
+# Neither the encoder nor the voice has heard that singer.
+_SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2021), CC BY 4.0."
 
 
 @click.command("demo")
@@ -37,7 +38,9 @@ _SONG_FROM = "The phrase is clip 10 of vocadito (R. M. Bittner and others, 2021)
     "--model",
     "--model-path",
     type=click.Path(path_type=Path),
-    help="Another voice: its G_*.pth or its folder.  [default: the one that comes with myna]",
+    default=VOICE,
+    show_default=True,
+    help="The voice: its G_*.pth, its folder, or joe, who comes along.",
 )
 @click.option(
     "-c",
@@ -47,10 +50,10 @@ _SONG_FROM = "The phrase is clip 10 of vocadito (R. M. Bittner and others, 2021)
     help="Its config.json.  [default: as svc infer finds it]",
 )
 @click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
-def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:
+def command(recording: Path | None, output_dir: Path, model: Path, config: Path | None, device: str) -> None:
     """Sing a phrase, or a RECORDING of yours, in a voice; draw and measure how the one follows the other."""
-    recording, voice = recording or _song(), model or _voice()
-    click.echo(f"singing {recording.name} in the voice {voice} ...", err=True)
+    recording = recording or _song()
+    click.echo(f"singing {recording.name} in the voice {model} ...", err=True)
 
     from myna.apps.demo import run_demo
     from myna.conversion import Converter
@@ -59,7 +62,7 @@ def command(recording: Path | None, output_dir: Path, model: Path | None, config
     name, reason = choose_device(device)
     click.echo(f"device: {name} ({reason})", err=True)
     started = time.perf_counter()
-    converter = Converter.load(voice, config or find_config(voice), name)
+    converter = Converter.load(model, config or find_config(model), name)
     demo = run_demo(converter, recording, output_dir, bar)
     seconds = time.perf_counter() - started
 
@@ -67,19 +70,13 @@ def command(recording: Path | None, output_dir: Path, model: Path | None, config
     click.echo(_last_lines(demo, seconds))
     if recording == SONG:
         click.echo(_SONG_FROM)
-    click.echo(_what_next(demo, voice, config))
+    click.echo(_what_next(demo, model, config))
 
 
 def _song() -> Path:
     if not SONG.is_file():
         raise AudioError(f"this installation has no {SONG}; reinstall myna, or name a recording")
     return SONG
-
-
-def _voice() -> Path:
-    if not VOICE.is_dir():
-        raise CheckpointError(f"this installation has no voice {VOICE}; reinstall myna, or name a voice with -m")
-    return VOICE
 
 
 def _last_lines(demo: Demo, seconds: float) -> str:

@@ -14,6 +14,7 @@ import click
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
+from myna.assets import find_voice
 from myna.errors import AudioError, ConfigError, MynaError
 from myna.options import ConversionOptions
 
@@ -37,7 +38,7 @@ _DEFAULT_CONFIG = Path("configs/44k/config.json")
     type=click.Path(path_type=Path),
     default=Path("logs/44k"),
     show_default=True,
-    help="G_*.pth of the voice, or its folder: the highest number wins.",
+    help="G_*.pth of the voice, its folder (the highest number wins), or joe, who comes along.",
 )
 @click.option(
     "-c",
@@ -142,6 +143,7 @@ def plan_jobs(inputs: tuple[Path, ...], output: str | None, recursive: bool) -> 
 
 def find_config(model: Path) -> Path:
     """The configuration beside the model, else the one that `svc pre-config` writes."""
+    model = find_voice(model)
     beside = (model if model.is_dir() else model.parent) / "config.json"
     return beside if beside.is_file() else _DEFAULT_CONFIG
 
