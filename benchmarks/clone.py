@@ -19,7 +19,6 @@ import time
 from pathlib import Path
 
 HELD_OUT = 6  # every n-th recording
-FIRST_MINUTES = 5.0
 SOUNDS = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
 SHOWN = (
     ("speaker_similarity", "speaker similarity"),
@@ -39,6 +38,9 @@ def main() -> None:
     parser.add_argument("--speech", type=Path, required=True, help="spoken sources of others")
     parser.add_argument("--singing", type=Path, required=True, help="sung sources of others")
     parser.add_argument("--minutes", type=float, default=30.0, help="of training, on --cores")
+    parser.add_argument(
+        "--first-minutes", type=float, default=5.0, help="before it is measured once; 0: only at the end"
+    )
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--template", default="myna-lite")
     arguments = parser.parse_args()
@@ -52,13 +54,15 @@ def main() -> None:
         svc("pre-config", "-t", arguments.template)
         svc("pre-hubert")
     sources = {"speech": arguments.speech.resolve(), "singing": arguments.singing.resolve()}
-    for name, minutes in (("first", FIRST_MINUTES), ("last", arguments.minutes - FIRST_MINUTES)):
+    stages = {"first": arguments.first_minutes, "last": arguments.minutes - arguments.first_minutes}
+    stages = {name: minutes for name, minutes in stages.items() if minutes}
+    for name, minutes in stages.items():
         if not (work / f"{name}.json").exists():
             seconds = svc("train", "--max-minutes", str(minutes))
             (work / f"{name}.json").write_text(json.dumps({"minutes": seconds / 60}), encoding="utf-8")
         for kind, folder in sources.items():
             measure(svc, name, kind, folder)
-    print_table(work)
+    print_table(work, list(stages))
 
 
 class Commands:
@@ -100,16 +104,16 @@ def measure(svc: Commands, name: str, kind: str, sources: Path) -> None:
     svc("evaluate", result.name, *places, *files, *(["--language", "en"] if kind == "speech" else ["--no-words"]))
 
 
-def print_table(work: Path) -> None:
-    kinds = [(name, kind) for name in ("first", "last") for kind in ("speech", "singing")]
+def print_table(work: Path, stages: list[str]) -> None:
+    kinds = [(name, kind) for name in stages for kind in ("speech", "singing")]
     found = {one: json.loads((work / f"{one[0]}-{one[1]}.json").read_text("utf-8"))["summary"] for one in kinds}
-    minutes = [json.loads((work / f"{name}.json").read_text("utf-8"))["minutes"] for name in ("first", "last")]
-    print("| | " + " | ".join(f"{kind}, {'first' if name == 'first' else 'end'}" for name, kind in kinds) + " |")
+    minutes = [json.loads((work / f"{name}.json").read_text("utf-8"))["minutes"] for name in stages]
+    print("| | " + " | ".join(f"{kind}, {name}" for name, kind in kinds) + " |")
     print("|---|" + "---|" * len(kinds))
     for key, title in SHOWN:
         cells = [found[one][key]["converted"] if key in found[one] else None for one in kinds]
         print(f"| {title} | " + " | ".join("" if cell is None else f"{cell:.3f}" for cell in cells) + " |")
-    print(f"trained {minutes[0]:.1f} minutes, then {minutes[1]:.1f} more, saves and start included")
+    print(f"minutes of training, start and saves included: {', then '.join(f'{one:.1f}' for one in minutes)}")
 
 
 if __name__ == "__main__":
