@@ -64,7 +64,9 @@ class EchoSynthesizer:
         self, content: Tensor, f0: Tensor, voiced: Tensor, speaker: Tensor, loudness: Tensor, **how: Any
     ) -> Generated:
         self.calls.append(
-            {"f0": f0, "n_samples": content.shape[2] * HOP, "speaker": int(speaker), "voiced": voiced} | how
+            {"f0": f0, "n_samples": content.shape[2] * HOP, "speaker": int(speaker), "voiced": voiced}
+            | {"loudness": loudness}
+            | how
         )
         return Generated(content.transpose(1, 2).reshape(1, 1, -1), f0)
 
@@ -324,3 +326,18 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_a_voice_that_follows_loudness_is_told_of_softer_pauses() -> None:
+    audio = np.concatenate([song(2), song(0.4) * 0.01, song(2)])
+
+    def heard(softer_db: float, **model: Any) -> Tensor:
+        converter = echo(model=model)
+        converter.convert(audio, RATE, ConversionOptions(soften_pauses_db=softer_db))
+        (call,) = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
+        loudness: Tensor = call["loudness"]
+        return loudness
+
+    change = heard(12, vol_embedding=True) - heard(0, vol_embedding=True)
+    assert change.min() == pytest.approx(-12, abs=0.1) and change.median() == 0
+    assert torch.equal(heard(12, vol_embedding=False), heard(0, vol_embedding=False))

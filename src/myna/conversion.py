@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -22,6 +22,7 @@ from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.contour import fill_unvoiced, pitch_range, ratio_to_semitones
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
+from myna.features.loudness import pause_level, soften_pauses
 from myna.options import DEFAULT_F0_METHOD, ConversionOptions
 from myna.progress import Progress, silent
 from myna.voice import Voice
@@ -57,6 +58,7 @@ class _Plan:
     slices: list[Slice]
     n_samples: int
     transpose: float
+    pause_db: float | None  # how loud the source's pauses are, where they are to be softened
     pitches: list[Samples] = field(default_factory=list)  # voiced frames of the source, Hz, one array a slice
 
 
@@ -172,7 +174,9 @@ class Converter:
             max_seconds=options.max_chunk_seconds,
         )
         transpose = options.transpose + self._shift_into_range(again, slices, options)
-        return _Plan(slices, levels.n_samples, transpose)
+        softened = self.voice.config.model.loudness_embedding and options.soften_pauses_db
+        pause_db = pause_level(10 * np.log10(levels.smooth + 1e-12)) if softened else None
+        return _Plan(slices, levels.n_samples, transpose, pause_db)
 
     def _render(self, source: Source, plan: _Plan, options: ConversionOptions) -> Iterator[Samples]:
         """The whole song in blocks."""
@@ -191,6 +195,9 @@ class Converter:
         features = self._extractor(chunk)
         plan.pitches.append(features.f0[features.voiced].cpu().numpy())
         features = features.transposed(plan.transpose)
+        if plan.pause_db is not None:
+            softer = soften_pauses(features.loudness, plan.pause_db, options.soften_pauses_db)
+            features = replace(features, loudness=softer)
         speaker = self.voice.config.speaker_id(options.speaker)
         try:
             generated = self.voice.synthesizer.generate(

@@ -77,6 +77,12 @@ class ConversionOptions:
     )
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "how the pitch of the source is estimated", flags=("-fm",))
     noise_scale: float = option(0.4, "spread of the latent sample; 0 is the mean voice", flags=("-n",), low=0, high=1)
+    soften_pauses_db: float = option(
+        15.0,
+        "by how much the noise in the source's pauses is softened; dB; voices that follow loudness",
+        low=0,
+        high=60,
+    )
     silence_db: float = option(
         # In real singing breaths lie 30 to 48 dB below the loudest moment, and end at 58; what hums below is a room.
         -60.0,

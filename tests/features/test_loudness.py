@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from myna.features.loudness import FLOOR_DB, loudness
+from myna.features.loudness import FLOOR_DB, loudness, pause_level, soften_pauses
 
 HOP = 512
 
@@ -42,3 +43,18 @@ def test_a_frame_is_measured_around_its_beginning_the_first_one_mirrored(hop: in
 
 def test_less_than_a_frame_has_no_loudness() -> None:
     assert len(loudness(np.ones(HOP - 1, np.float32), HOP)) == 0
+
+
+def test_the_pauses_of_a_recording_are_found_where_there_are_some() -> None:
+    random = np.random.default_rng(0)
+    singing, pauses = random.normal(-20, 3, 700), random.normal(-50, 1, 300)
+    assert pause_level(np.concatenate([singing, pauses])) == pytest.approx(-51, abs=1)
+    assert pause_level(singing) is None
+    assert pause_level(np.full(100, -120.0)) is None
+    gated = np.concatenate([singing, pauses, np.full(500, -120.0)])
+    assert pause_level(gated) == pytest.approx(-51, abs=1), "digital silence is no room"
+
+
+def test_pauses_are_softened_and_singing_is_not() -> None:
+    levels = torch.tensor([-70.0, -50.0, -46.0, -42.0, -20.0])
+    assert soften_pauses(levels, pause_db=-50, by_db=12).tolist() == [-82, -62, -52, -42, -20]
