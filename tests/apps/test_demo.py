@@ -112,7 +112,7 @@ def test_another_recording_of_the_same_name_is_not_overwritten(capsys: pytest.Ca
     ("arguments", "reason"),
     [
         (["-m", "voice"], "reinstall myna, or name a recording"),
-        (["song.wav"], "there is no joe; name the voice"),
+        (["song.wav"], "there is no gone/joe; name the voice"),
         (["absent.wav", "-m", "voice"], "no file absent.wav"),
         (["lyrics.wav", "-m", "voice"], "lyrics.wav is text"),
         (["song.wav", "-m", "nowhere"], "nowhere"),
@@ -123,7 +123,7 @@ def test_what_is_missing_is_one_line_with_the_way_out(
     arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "SONG", Path("gone/song.flac"))
-    monkeypatch.setattr("myna.assets.BUNDLED_VOICES", Path("gone"))
+    monkeypatch.setattr(demo, "BUNDLED_VOICES", Path("gone"))
     record("song.wav")
     Path("lyrics.wav").write_text("la la")
     assert svc("demo", *arguments, "-d", "cpu") == 1

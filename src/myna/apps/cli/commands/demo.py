@@ -17,7 +17,7 @@ from myna.errors import AudioError
 if TYPE_CHECKING:
     from myna.apps.demo import Demo
 
-VOICE = Path("joe")
+VOICE = "joe"
 SONG = BUNDLED_VOICES / "song.flac"
 # Neither the encoder nor the voice has heard that singer.
 _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2021), CC BY 4.0."
@@ -38,9 +38,7 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     "--model",
     "--model-path",
     type=click.Path(path_type=Path),
-    default=VOICE,
-    show_default=True,
-    help="The voice: its G_*.pth, its folder, or joe, who comes along.",
+    help="Another voice: its G_*.pth or its folder.  [default: joe, who comes along]",
 )
 @click.option(
     "-c",
@@ -50,10 +48,10 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     help="Its config.json.  [default: as svc infer finds it]",
 )
 @click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
-def command(recording: Path | None, output_dir: Path, model: Path, config: Path | None, device: str) -> None:
+def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:
     """Sing a phrase, or a RECORDING of yours, in a voice; draw and measure how the one follows the other."""
-    recording = recording or _song()
-    click.echo(f"singing {recording.name} in the voice {model} ...", err=True)
+    recording, voice = recording or _song(), model or BUNDLED_VOICES / VOICE
+    click.echo(f"singing {recording.name} in the voice {voice.name} ...", err=True)
 
     from myna.apps.demo import run_demo
     from myna.conversion import Converter
@@ -62,7 +60,7 @@ def command(recording: Path | None, output_dir: Path, model: Path, config: Path 
     name, reason = choose_device(device)
     click.echo(f"device: {name} ({reason})", err=True)
     started = time.perf_counter()
-    converter = Converter.load(model, config or find_config(model), name)
+    converter = Converter.load(voice, config or find_config(voice), name)
     demo = run_demo(converter, recording, output_dir, bar)
     seconds = time.perf_counter() - started
 
@@ -70,7 +68,7 @@ def command(recording: Path | None, output_dir: Path, model: Path, config: Path 
     click.echo(_last_lines(demo, seconds))
     if recording == SONG:
         click.echo(_SONG_FROM)
-    click.echo(_what_next(demo, model, config))
+    click.echo(_what_next(demo, model or VOICE, config))
 
 
 def _song() -> Path:
@@ -88,7 +86,7 @@ def _last_lines(demo: Demo, seconds: float) -> str:
     )
 
 
-def _what_next(demo: Demo, voice: Path, config: Path | None) -> str:
+def _what_next(demo: Demo, voice: Path | str, config: Path | None) -> str:
     # Double quotes are understood by every shell.
     chosen = f'-m "{voice}"' + (f' -c "{config}"' if config is not None else "")
     chosen += " --auto-transpose" if demo.summary.voice_pitch is not None else ""
