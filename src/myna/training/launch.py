@@ -73,7 +73,7 @@ def precision_of(fabric: Fabric) -> Precision:
 def _computes_in_bf16() -> bool:
     """Without its instructions a processor emulates it, slower than full precision."""
     if not hasattr(torch.cpu, "get_capabilities"):
-        return False  # torch before 2.11 does not say
+        return False  # an older torch does not say
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 

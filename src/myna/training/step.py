@@ -92,8 +92,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
         losses, mels = add_gradients(engine, state, batch, 1 / len(batches), is_last=index == len(batches) - 1)
         shares.append(torch.stack([loss.detach() for loss in losses.values()]))
 
-    judged = state.step >= engine.config.train.adversarial_start
-    moving = optimizers if judged else optimizers[:1]
+    moving = optimizers if is_judged(engine, state) else optimizers[:1]
     scaler = getattr(engine.fabric.strategy.precision, "scaler", None)
     if scaler is not None:
         for optimizer in moving:
@@ -141,7 +140,7 @@ def add_gradients(
         recording = slice_segments(batch.audio, starts * data.hop_length, sung.shape[2])
         losses, mels = reconstruction_losses(engine, batch, output, recording)
         critic = torch.zeros((), device=sung.device)
-        if state.step >= engine.config.train.adversarial_start:
+        if is_judged(engine, state):
             # The critic sees a detached copy, so its gradient never reaches the synthesizer.
             n_judged = math.ceil(engine.config.train.judged_share * len(sung))
             recording, sung, highest_hz = recording[:n_judged], sung[:n_judged], batch.highest_hz[:n_judged]
@@ -158,6 +157,11 @@ def add_gradients(
         total = weighted_sum(losses, loss_weights(engine.config.train))
         fabric.backward(total * share)
     return {"critic": critic, "synthesizer": total, **losses}, mels
+
+
+def is_judged(engine: Engine, state: TrainState) -> bool:
+    """Whether the discriminators are heard, and learn, in the coming step."""
+    return state.step >= engine.config.train.adversarial_start
 
 
 def reconstruction_losses(
