@@ -153,7 +153,7 @@ def test_how_high_a_clip_reaches_is_noted_with_its_features() -> None:
     configure()
     compute()
     assert read_highest_hz(features_path(whole)) == RATE / 2
-    assert read_highest_hz(features_path(once_16k)) == pytest.approx(8000, abs=300)
+    assert 7120 < read_highest_hz(features_path(once_16k)) < 8000  # the resampler falls from 0.9 of it on
 
 
 def test_a_clip_without_a_voice_is_named() -> None:
