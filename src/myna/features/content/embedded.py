@@ -194,12 +194,13 @@ class ContentStream:
         self.network = network
         self.stages = network.stages
         self.held: list[Tensor | None] = [None] * len(self.stages)  # input that later windows of a stage still need
-        self.rest = torch.zeros(1, 0)  # samples of a frame that is not yet whole
+        self.device = next(network.parameters()).device
+        self.rest = torch.zeros(1, 0, device=self.device)  # samples of a frame that is not yet whole
 
     @torch.inference_mode()
     def push(self, audio: Tensor) -> Tensor:
         """Samples (N,) to the content (CODE_CHANNELS, T) that they complete; T may be 0."""
-        audio = torch.cat([self.rest, audio[None]], dim=-1)
+        audio = torch.cat([self.rest, audio[None].to(self.device)], dim=-1)
         whole = audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES
         self.rest = audio[:, whole:]
         return self._advance(audio[:, :whole], last=False)
