@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from myna.config import DataConfig, ModelConfig
 from myna.models.decoders import DECODERS
 from myna.models.layers import draws
+from myna.models.layers.excitation import LOWEST_HZ
 from myna.models.layers.frames import random_starts, slice_segments
 from myna.models.synthesizer import Generated, SynthesizerInput, TrainingOutput
 
 # Where the controls are 0, and what makes them 1: rough middles of singing and speech.
 MIDDLE_HZ = 220.0
 MIDDLE_DB, DB_SPAN = -30.0, 15.0
-LOWEST_HZ, LOWEST_DB = 40.0, -90.0
+LOWEST_DB = -90.0
 N_CONTROLS = 3
 
 

@@ -169,16 +169,14 @@ def reconstruction_losses(
 ) -> tuple[Losses, Mels]:
     """How far what was sung is from the recording (B, 1, N), and whatever else the synthesizer must get right."""
     config, sung = engine.config, output.audio
-    segment_frames = sung.shape[2] // config.data.hop_length
-    mels = (
-        spectrogram_to_mel(slice_segments(batch.input.spectrogram, output.segment_starts, segment_frames), config.data),
-        mel_spectrogram(sung.squeeze(1), config.data),
-    )
-    shown = Mels(mels[0][0], mels[1][0])
     if output.latents is None:
-        rate = config.data.sample_rate
-        return spectral_losses(recording.squeeze(1), sung.squeeze(1), batch.highest_hz, rate), shown
-    losses = {"mel": F.l1_loss(mels[1], mels[0]), "kl": kl_loss(output.latents)}
+        losses = spectral_losses(recording.squeeze(1), sung.squeeze(1), batch.highest_hz, config.data.sample_rate)
+        with torch.no_grad():  # one segment, and for the eye alone
+            of_recording, of_sung = _mels(engine, batch, output, 1)
+        return losses, Mels(of_recording[0], of_sung[0])
+    of_recording, of_sung = _mels(engine, batch, output, len(sung))
+    shown = Mels(of_recording[0], of_sung[0])
+    losses = {"mel": F.l1_loss(of_sung, of_recording), "kl": kl_loss(output.latents)}
     if output.f0_predicted is not None and output.f0_target is not None:
         losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
     if engine.filter_bank is not None and output.subbands is not None:
@@ -197,6 +195,14 @@ def any_process(fabric: Fabric, here: bool) -> bool:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
     return bool(fabric.all_reduce(flag, reduce_op="sum"))
+
+
+def _mels(engine: Engine, batch: Batch, output: TrainingOutput, n_clips: int) -> tuple[Tensor, Tensor]:
+    """Log-mel spectrograms (n_clips, n_mels, T) of the first recorded and the first sung segments."""
+    data, sung = engine.config.data, output.audio[:n_clips]
+    starts, n_frames = output.segment_starts[:n_clips], sung.shape[2] // data.hop_length
+    recorded = slice_segments(batch.input.spectrogram[:n_clips], starts, n_frames)
+    return spectrogram_to_mel(recorded, data), mel_spectrogram(sung.squeeze(1), data)
 
 
 def _gradient_norm(module: nn.Module) -> Tensor:
