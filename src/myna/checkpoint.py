@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import warnings
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from myna import torch_file
 from myna.errors import CheckpointError
 
 Kind = Literal["G", "D"]  # generator or discriminator
@@ -46,12 +43,10 @@ def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
         CheckpointError: the file is something else, and the message says what.
     """
     path = Path(path)
-    content = _load(path)
-    if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a voice")
-    weights = content.get("model")
+    content = torch_file.read(path)
+    weights = content.get("model") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise CheckpointError(f"{path} is {_what_instead(content)}, not a so-vits-svc checkpoint")
+        raise CheckpointError(f"{path} is no checkpoint of so-vits-svc; 'svc inspect {path}' says what it is")
     weights = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
     _check_kind(path, weights, kind)
     return Checkpoint(
@@ -130,92 +125,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     module.load_state_dict(dict(weights), strict=False)
 
 
-def _load(path: Path) -> Any:
-    """The content of a file that torch wrote, tensors and plain values only."""
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(512)
-    except OSError as error:
-        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
-    _refuse_impostor(path, start, size)
-    try:
-        with torch.serialization.safe_globals(_numpy_scalars()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old formats, which are read well
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=start.startswith(b"PK") or None)
-    except MemoryError:
-        raise
-    # torch raises whatever its parsers stumble over; each means that this is not a file that it wrote, or not whole.
-    except Exception as error:
-        named = re.search(r"GLOBAL ([\w.]+)", str(error))
-        if named:
-            raise CheckpointError(
-                f"{path} names {named[1]}, which could run code when the file is opened: refused. "
-                "A voice holds numbers only; get it from someone you trust"
-            ) from error
-        if "Weights only" in str(error):
-            raise CheckpointError(
-                f"{path} is a pickle that torch did not write, and which could run code: refused"
-            ) from error
-        raise CheckpointError(f"{path} is damaged or only a part of the file; get it again") from error
-
-
-def _refuse_impostor(path: Path, start: bytes, size: int) -> None:
-    """Raise `CheckpointError` where the file is what people often get instead of weights."""
-    text = start.lstrip().lower()
-    if not size:
-        raise CheckpointError(f"{path} is empty; get it again")
-    if text.startswith(b"version https://git-lfs"):
-        raise CheckpointError(
-            f"{path} is a Git LFS pointer, not the weights; run git lfs pull, or download the file itself"
-        )
-    if text.startswith(b"<"):
-        raise CheckpointError(f"{path} is a web page, not the weights; download the file itself")
-    if not start.startswith((b"PK", b"\x80")):  # a zip archive, or the pickle of torch before 1.6
-        raise CheckpointError(f"{path} is not a checkpoint: torch did not write it")
-    if start.startswith(b"PK") and not zipfile.is_zipfile(path):  # the directory of a zip archive stands at its end
-        raise CheckpointError(f"{path} is only a part of the file ({size:,} bytes); get it again")
-
-
-@cache
-def _numpy_scalars() -> list[Any]:
-    """What pickles of numpy numbers name: some files of the field hold such a learning rate."""
-    rebuild = np.float64(0).__reduce__()[0]
-    modules = ("numpy.core.multiarray", "numpy._core.multiarray")
-    dtypes = [type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64")]
-    return [*((rebuild, f"{module}.scalar") for module in modules), np.dtype, *dtypes]
-
-
-def _what_instead(content: dict[str, Any]) -> str:
-    """What a file without so-vits-svc's `model` is, for a person."""
-    if {"weight", "config"} <= content.keys():
-        return "a voice of RVC"
-    if "generator" in content:
-        return "a vocoder"
-    if {"args", "cfg"} & content.keys():
-        return "a content encoder"
-    if content and all(isinstance(value, dict) and "cluster_centers_" in value for value in content.values()):
-        return "a cluster model"
-    if content and all(isinstance(value, Tensor) for value in content.values()):
-        return "bare weights"
-    return f"a file with {', '.join(map(str, list(content)[:6])) or 'nothing'}"
-
-
-# A tensor that only one kind of model has, and what that model is; the first that is found counts.
-_STRANGERS = {
-    "enc_p.emb_phone.weight": "a voice of RVC in training",
-    "text_encoder.pre_net.weight": "a voice of so-vits-svc 4.0-v2",
-    "enc_p_.pre.weight": "a voice of so-vits-svc 3.0",
-    "unit_embed.weight": "a diffusion model",
-    "unit2ctrl.unit_embed.weight": "a voice of DDSP-SVC",
-    "enc_p.emb.weight": "a text-to-speech model",
-}
-
-
 def _check_kind(path: Path, weights: Mapping[str, Tensor], kind: Kind) -> None:
-    for name, what in _STRANGERS.items():
-        if name in weights:
-            raise CheckpointError(f"{path} is {what}, which cannot be used here")
     found = "D" if any(name.startswith("discriminators.") for name in weights) else "G"
     if found == kind:
         return

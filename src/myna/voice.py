@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -9,9 +10,11 @@ from typing import Self
 from myna import checkpoint
 from myna.assets import find_voice
 from myna.config import Config
-from myna.errors import CheckpointError, ConfigError
+from myna.errors import CheckpointError
 from myna.models.families import AnySynthesizer
-from myna.zoo import sovits
+from myna.zoo.opening import open_voice
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,29 +30,22 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a `G_*.pth`, the folder that holds it (the highest number wins), or "joe", who comes along.
-            config: its `config.json`; None is the one beside the weights.
+            model: a file of weights, the folder that holds it (the highest number wins), or "joe", who comes along.
+            config: its `config.json`; None is the one beside the weights, if there is one. Where it and the weights
+                disagree, the weights count, and a warning says so.
             device: where it will sing, as torch names devices.
 
         Raises:
-            CheckpointError: the file is not a voice, or does not fit the configuration.
-            ConfigError: there is no configuration, or it is malformed.
+            CheckpointError: the file is not a voice, or not whole.
+            ConfigError: the configuration is not there, or malformed.
         """
-        path = find_weights(model)
-        config_path = Path(config) if config is not None else path.with_name("config.json")
-        if not config_path.is_file():
-            way_out = "name it with -c" if config is None else "look where the voice came from"
-            raise ConfigError(f"there is no configuration {config_path}; {way_out}")
-        # The weights first: a file that is no voice at all says more than a configuration that does not fit it.
-        weights = checkpoint.read(path).weights
-        read = Config.read(config_path)
-        try:
-            synthesizer = sovits.build(weights, read)
-        except CheckpointError as error:
-            raise CheckpointError(f"{path} with {config_path}: {error}") from error
+        opened = open_voice(find_weights(model), Path(config) if config is not None else None)
+        for remark in opened.remarks:
+            _log.warning("%s: %s", opened.path, remark)
+        synthesizer = opened.build()
         synthesizer.eval()
         synthesizer.fuse()
-        return cls(read, synthesizer.to(device), path)
+        return cls(opened.config, synthesizer.to(device), opened.path)
 
 
 def find_weights(model: Path | str) -> Path:

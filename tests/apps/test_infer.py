@@ -195,7 +195,11 @@ def test_a_value_out_of_range_is_a_slip_of_usage(arguments: list[str], capsys: p
 
 
 def test_the_configuration_beside_the_model_comes_first() -> None:
-    Path("logs/44k").mkdir(parents=True)
+    for folder in ("logs/44k", "configs/44k"):
+        Path(folder).mkdir(parents=True)
+    assert find_config(Path("logs/44k")) is None
+    Path("configs/44k/config.json").touch()
+    assert find_config(Path("downloads/G_1.pth")) is None
     assert find_config(Path("logs/44k")) == find_config(Path("logs/44k/G_1.pth")) == Path("configs/44k/config.json")
     Path("logs/44k/config.json").touch()
     assert find_config(Path("logs/44k")) == find_config(Path("logs/44k/G_1.pth")) == Path("logs/44k/config.json")

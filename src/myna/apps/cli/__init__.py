@@ -23,6 +23,7 @@ COMMANDS = {
     "train": "train the voice",
     "infer": "sing a recording in the voice",
     "evaluate": "measure how good conversions are",
+    "inspect": "say what a file of weights is",
 }
 
 

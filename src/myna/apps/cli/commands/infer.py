@@ -21,7 +21,7 @@ from myna.options import ConversionOptions
 if TYPE_CHECKING:
     from myna.conversion import ConversionSummary
 
-_DEFAULT_CONFIG = Path("configs/44k/config.json")
+_DEFAULT_MODEL, _DEFAULT_CONFIG = Path("logs/44k"), Path("configs/44k/config.json")
 
 
 @click.command("infer")
@@ -36,7 +36,7 @@ _DEFAULT_CONFIG = Path("configs/44k/config.json")
     "-m",
     "--model-path",
     type=click.Path(path_type=Path),
-    default=Path("logs/44k"),
+    default=_DEFAULT_MODEL,
     show_default=True,
     help="G_*.pth of the voice, its folder (the highest number wins), or joe, who comes along.",
 )
@@ -44,7 +44,7 @@ _DEFAULT_CONFIG = Path("configs/44k/config.json")
     "-c",
     "--config-path",
     type=click.Path(path_type=Path),
-    help=f"config.json of the voice.  [default: the one beside the model, else {_DEFAULT_CONFIG.as_posix()}]",
+    help="config.json of the voice.  [default: beside the model, or that of svc pre-config; else the weights tell]",
 )
 @click.option("-re", "--recursive", is_flag=True, help="Take folders with their subfolders.")
 @click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
@@ -141,11 +141,14 @@ def plan_jobs(inputs: tuple[Path, ...], output: str | None, recursive: bool) -> 
     return list(dict.fromkeys(jobs))
 
 
-def find_config(model: Path) -> Path:
-    """The configuration beside the model, else the one that `svc pre-config` writes."""
+def find_config(model: Path) -> Path | None:
+    """The configuration beside the model; for a voice in training the one that `svc pre-config` writes; or none."""
     model = find_voice(model)
-    beside = (model if model.is_dir() else model.parent) / "config.json"
-    return beside if beside.is_file() else _DEFAULT_CONFIG
+    folder = model if model.is_dir() else model.parent
+    if (folder / "config.json").exists():
+        return folder / "config.json"
+    in_training = folder == _DEFAULT_MODEL and _DEFAULT_CONFIG.is_file()
+    return _DEFAULT_CONFIG if in_training else None
 
 
 def _means_folder(output: str) -> bool:

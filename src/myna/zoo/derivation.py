@@ -1,0 +1,165 @@
+"""The configuration that weights tell of themselves, and what a `config.json` adds to it.
+
+All widths, counts and parts of a so-vits-svc 4 voice show in the shapes of its tensors. What does not show is the
+sample rate, the hop, the dilations of the residual blocks, the names of the speakers and which content encoder of
+several as wide as each other it learned with: there the configuration counts, and without one what is usual.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+from myna.config import Config
+from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
+
+
+class _Shaped(Protocol):
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+Sections = dict[str, dict[str, Any]]  # of a config.json
+
+# What every voice of so-vits-svc 4 has.
+SAMPLE_RATE = 44100
+HOP_LENGTH = 512
+_SPECTRAL_HOP = 4  # of the inverse-STFT decoders
+_SUBBANDS = 4
+_DILATIONS = {"1": [1, 3, 5], "2": [1, 3]}  # by the kind of residual block
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A configuration told by weights."""
+
+    certain: Sections  # a config.json that says otherwise is wrong
+    usual: Sections  # counts where no config.json says otherwise
+
+
+def derive(weights: Mapping[str, _Shaped]) -> Derived:
+    """What the tensors of a so-vits-svc 4 generator, of any variant, tell of its configuration.
+
+    Args:
+        weights: under the field's names, in any spelling of weight normalisation.
+
+    Raises:
+        KeyError, ValueError, IndexError, ZeroDivisionError: a tensor that all have is missing, or strangely shaped.
+    """
+    names = _Names(weights)
+    hidden, content_channels, _ = names.shape("pre")
+    n_speakers, speaker_channels = names.shape("emb_g")
+    filter_channels, _, kernel_size = names.shape("enc_p.enc_.ffn_layers.0.conv_1")
+    decoder, usual_decoder = _decoder(names)
+    model = {
+        "hidden_channels": hidden,
+        "ssl_dim": content_channels,
+        "n_speakers": n_speakers,
+        "gin_channels": speaker_channels,
+        "inter_channels": names.shape("enc_p.proj")[0] // 2,
+        "filter_channels": filter_channels,
+        "kernel_size": kernel_size,
+        "n_layers": names.count(r"enc_p\.enc_\.attn_layers\.(\d+)\."),
+        "n_heads": hidden // tuple(weights["enc_p.enc_.attn_layers.0.emb_rel_k"].shape)[-1],
+        "vol_embedding": names.has("emb_vol.weight"),
+        "use_automatic_f0_prediction": names.has("f0_decoder."),
+        "n_flow_layer": names.count(r"flow\.flows\.(\d+)\.pre\."),
+        "flow_share_parameter": names.has("flow.wn."),
+        "use_depthwise_conv": names.has("flow.flows.0.enc.in_layers.0.depth_conv."),
+        "use_transformer_flow": names.has("flow.flows.0.enc.self_attn_layers."),
+        **decoder,
+    }
+    if model["use_transformer_flow"]:
+        model["n_layers_trans_flow"] = names.count(r"flow\.flows\.0\.enc\.self_attn_layers\.(\d+)\.")
+    data = {"filter_length": 2 * (names.shape("enc_q.pre")[1] - 1)} if names.has("enc_q.pre.") else {}
+    usual_data = {"sampling_rate": SAMPLE_RATE, "hop_length": HOP_LENGTH, "unit_interpolate_mode": "nearest"}
+    return Derived({"model": model, "data": data}, {"model": usual_decoder, "data": usual_data})
+
+
+def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
+    """The configuration that counts, and a line for each point on which `given` is wrong."""
+    if given is None:
+        sections = {name: derived.usual[name] | derived.certain[name] for name in derived.certain}
+        return Config.parse(sections), []
+    plain, effective = given.plain(), given.model_dump(mode="json", by_alias=True)
+    remarks = []
+    for section, values in derived.certain.items():
+        said = plain.get(section, {})
+        for key, value in values.items():
+            if effective[section][key] == value:
+                continue
+            wrong = f"says {said[key]!r}" if key in said else f"leaves it at {effective[section][key]!r}"
+            remarks.append(f"{section}.{key} is {value!r} by the weights, which count; config.json {wrong}")
+            plain.setdefault(section, {})[key] = value
+    n_speakers = derived.certain["model"]["n_speakers"]
+    strangers = [name for name, row in given.speakers.items() if not 0 <= row < n_speakers]
+    if strangers:
+        plain["spk"] = {name: row for name, row in given.speakers.items() if name not in strangers}
+        remarks.append(f"config.json names speakers that the weights do not have: {', '.join(strangers)}")
+    return Config.parse(plain), remarks
+
+
+class _Names:
+    """Tensors by the name of their module."""
+
+    def __init__(self, weights: Mapping[str, _Shaped]) -> None:
+        self.weights = weights
+
+    def has(self, start: str) -> bool:
+        return any(name.startswith(start) for name in self.weights)
+
+    def count(self, pattern: str) -> int:
+        return len({match[1] for name in self.weights if (match := re.match(pattern, name))})
+
+    def shape(self, module: str) -> tuple[int, ...]:
+        """Of the weight of a module, normalised or not."""
+        for ending in ("weight", FIELD_SPELLING[1], TORCH_SPELLING[1]):
+            tensor = self.weights.get(f"{module}.{ending}")
+            if tensor is not None:
+                return tuple(tensor.shape)
+        raise KeyError(f"{module}.weight")
+
+
+def _decoder(names: _Names) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys of the decoder: those that are certain, and those that are usual."""
+    n_steps = names.count(r"dec\.ups\.(\d+)\.")
+    n_blocks = names.count(r"dec\.resblocks\.(\d+)\.") // n_steps
+    kernel_sizes = [names.shape(f"dec.ups.{step}")[2] for step in range(n_steps)]
+    resblock, convs = ("1", "convs1") if names.has("dec.resblocks.0.convs1.") else ("2", "convs")
+    certain: dict[str, Any] = {
+        "upsample_initial_channel": names.shape("dec.conv_pre")[0],
+        "upsample_kernel_sizes": kernel_sizes,
+        "resblock": resblock,
+        "resblock_kernel_sizes": [names.shape(f"dec.resblocks.{block}.{convs}.0")[2] for block in range(n_blocks)],
+    }
+    usual: dict[str, Any] = {"resblock_dilation_sizes": [_DILATIONS[resblock]] * n_blocks}
+    if names.has("dec.noise_convs."):
+        # Each but the last covers twice the samples that a step of its own becomes.
+        becomes = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
+        certain |= {
+            "type_": "hifi-gan",
+            "vocoder_name": "nsf-snake-hifigan" if names.has("dec.snake_post.") else "nsf-hifigan",
+            "upsample_rates": [before // after for before, after in pairwise([HOP_LENGTH, *becomes])],
+        }
+        return certain, usual
+    if names.has("dec.multistream_conv_post."):
+        n_subbands = names.shape("dec.multistream_conv_post")[1]
+        certain |= {"type_": "ms-istft", "subbands": n_subbands}
+        certain["gen_istft_n_fft"] = names.shape("dec.subband_conv_post")[0] // n_subbands - 2
+    elif names.has("dec.subband_conv_post."):
+        n_subbands = _SUBBANDS
+        certain["type_"] = "mb-istft"
+        usual |= {"subbands": n_subbands}
+        usual["gen_istft_n_fft"] = names.shape("dec.subband_conv_post")[0] // n_subbands - 2
+    else:
+        n_subbands = 1
+        certain |= {"type_": "istft", "gen_istft_n_fft": names.shape("dec.conv_post")[0] - 2}
+    # Kernels are as many times as long as their strides, the same number in all steps.
+    product = HOP_LENGTH // (_SPECTRAL_HOP * n_subbands)
+    times = round((math.prod(kernel_sizes) / product) ** (1 / n_steps))
+    usual |= {"gen_istft_hop_size": _SPECTRAL_HOP, "upsample_rates": [size // times for size in kernel_sizes]}
+    return certain, usual

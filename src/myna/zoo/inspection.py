@@ -1,0 +1,147 @@
+"""What a file is, for a person who has found it somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from myna.config import Config
+from myna.errors import CheckpointError
+from myna.zoo.opening import OpenedVoice, open_voice
+from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A voice that sings here, or what a file is instead."""
+
+    path: str
+    what: str
+    megabytes: float
+    sings: bool
+    version: str | None = None  # of the program whose voices are so built
+    content_encoder: str | None = None
+    content_channels: int | None = None
+    speakers: list[str] = field(default_factory=list)
+    n_speakers: int | None = None  # rows of the weights
+    sample_rate: int | None = None  # Hz
+    half_precision: bool | None = None
+    iteration: int | None = None  # epoch
+    step: int | None = None
+    trainable: bool | None = None  # whether training can go on from it
+    made_with: str | None = None
+    suspicious: list[str] = field(default_factory=list)
+
+
+def inspect(path: Path, config_path: Path | None = None) -> Inspection:
+    """Look at a file without singing.
+
+    Raises:
+        CheckpointError: it cannot be read at all: absent, damaged, or unsafe.
+    """
+    try:
+        opened = open_voice(path, config_path)
+    except NotAVoiceError as error:
+        return Inspection(str(path), error.what, _megabytes(path), sings=False)
+    found, config = opened.recognised, opened.config
+    suspicious, sings = [*opened.remarks, *_suspicions(found.weights)], True
+    try:
+        opened.build()
+    except CheckpointError as error:
+        suspicious.append(str(error).removeprefix(f"{path}: "))
+        sings = False
+    weights = found.weights
+    extra = found.content.get("myna") or {}
+    return Inspection(
+        str(path),
+        what=f"a voice of {_TITLES[found.family]}",
+        megabytes=_megabytes(path),
+        sings=sings,
+        version=_version(found, config),
+        content_encoder=config.content_encoder,
+        content_channels=config.model.content_channels,
+        speakers=sorted(config.speakers, key=lambda name: config.speakers[name]),
+        n_speakers=config.model.n_speakers,
+        sample_rate=config.data.sample_rate,
+        half_precision=any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values()),
+        iteration=_whole(found.content.get("iteration")),
+        step=_whole(extra.get("step")),
+        trainable=_trainable(found),
+        made_with=_made_with(opened),
+        suspicious=suspicious,
+    )
+
+
+_TITLES: Mapping[Family, str] = {
+    "so-vits-svc": "so-vits-svc 4",
+    "so-vits-svc-3.0": "so-vits-svc 3.0",
+    "rvc": "RVC",
+    "myna": "myna",
+}
+
+
+def _version(found: Recognised, config: Config) -> str | None:
+    """The version whose template has this architecture, as far as weights tell it."""
+    model = config.model
+    if found.family != "so-vits-svc":
+        return None
+    if model.type_ != "hifi-gan":
+        return f"so-vits-svc-fork 4, QuickVC ({model.type_})"
+    only_41 = {
+        "loudness": model.loudness_embedding,
+        "snake": model.decoder == "nsf-snake-hifigan",
+        "no f0 predictor": not model.predict_f0,
+        "depthwise": model.use_depthwise_conv,
+        "shared flow": model.share_flow_parameters,
+        "transformer flow": model.use_transformer_flow,
+    }
+    marks = [mark for mark, there in only_41.items() if there]
+    if marks:
+        return f"4.1 ({', '.join(marks)})"
+    if model.speech_encoder is not None:
+        return "4.1"
+    widths = {(256, 256): "4.0", (768, 256): "so-vits-svc-fork 4", (768, 768): "4.1, or 4.0 with 768 channels"}
+    return widths.get((model.content_channels, model.speaker_channels), "4")
+
+
+def _made_with(opened: OpenedVoice) -> str | None:
+    content, config = opened.recognised.content, opened.config
+    if "myna" in content or opened.recognised.family == "myna":
+        return "myna"
+    if content.get("iteration") == 0 and not _has_posterior(opened.recognised.weights):
+        return "so-vits-svc 4.1, made smaller for release"
+    if config.data.contentvec_final_proj is not None:
+        return "so-vits-svc-fork"
+    return "so-vits-svc" if "iteration" in content else None
+
+
+def _trainable(found: Recognised) -> bool:
+    """With the moments of its optimiser and all that training needs."""
+    return bool((found.content.get("optimizer") or {}).get("state")) and (
+        found.family == "myna" or _has_posterior(found.weights)
+    )
+
+
+def _has_posterior(weights: Weights) -> bool:
+    return any(name.startswith("enc_q.") for name in weights)
+
+
+def _suspicions(weights: Weights) -> Iterator[str]:
+    broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if broken:
+        yield f"{len(broken)} tensors hold NaN or infinity, the first is {broken[0]}"
+    silent = [name for name, tensor in weights.items() if name.endswith("weight_v") and not tensor.any()]
+    if silent:
+        yield f"{len(silent)} layers hold nothing but zeros, the first is {silent[0]}"
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _megabytes(path: Path) -> float:
+    return round(path.stat().st_size / 1e6, 1)

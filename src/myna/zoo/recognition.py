@@ -1,0 +1,126 @@
+"""What a file of weights is, told from what it holds: never from its name, never from what someone says of it.
+
+First the outer container, then, for a generator, the family that it belongs to; the first that fits counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from torch import Tensor
+
+from myna import torch_file
+from myna.errors import CheckpointError
+
+Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna"]
+Weights = dict[str, Tensor]
+
+_TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
+
+
+class NotAVoiceError(CheckpointError):
+    """A file that is whole and harmless, but something else than a voice that sings here."""
+
+    def __init__(self, path: Path, what: str, advice: str = "") -> None:
+        super().__init__(f"{path} is {what}, not a voice that sings here{f'; {advice}' if advice else ''}")
+        self.what = what
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A generator that can sing."""
+
+    family: Family
+    weights: Weights  # under the names in the file
+    content: Mapping[str, Any]  # what else the file holds
+    bare: bool  # nothing else: a plain state dict
+
+
+def recognise(path: Path) -> Recognised:
+    """Read a file of torch's and find the generator in it.
+
+    Raises:
+        NotAVoiceError: it is something else, and the message says what and what to do.
+        CheckpointError: it cannot be read.
+    """
+    content = torch_file.read(path)
+    if not isinstance(content, dict):
+        raise NotAVoiceError(path, f"a file with a {type(content).__name__}")
+    found = generator_in(content)
+    if found is None:
+        raise NotAVoiceError(path, *describe(content))
+    return found
+
+
+def generator_in(content: Mapping[str, Any]) -> Recognised | None:
+    """The generator that a file holds, if it is of a family that sings."""
+    for key in ("model", "weight", None):
+        weights = _state_dict(content.get(key) if key else content)
+        family = weights and family_of(weights)
+        if weights and family:
+            rest = {name: value for name, value in content.items() if name != key} if key else {}
+            return Recognised(family, weights, rest, bare=key is None)
+    return None
+
+
+def family_of(weights: Mapping[str, Any]) -> Family | None:
+    """The family of a generator by the names of its tensors (or of their shapes); None where it does not sing here."""
+    if "enc_p.emb_phone.weight" in weights:
+        return "rvc"
+    if "enc_p_.pre.weight" in weights:
+        return "so-vits-svc-3.0"
+    if "controls.weight" in weights and "dec.head.weight" in weights:
+        return "myna"
+    if "pre.weight" in weights and "emb_uv.weight" in weights and "enc_p.proj.weight" in weights:
+        return "so-vits-svc"
+    return None
+
+
+def describe(content: Mapping[str, Any]) -> tuple[str, str]:
+    """What a file without a voice is, and what to do with it, for a person."""
+    inner = _state_dict(content.get("model")) or _state_dict(content) or {}
+    for name, what, advice in _STRANGERS:
+        if any(key == name or (name.endswith(".") and key.startswith(name)) for key in inner):
+            return what, advice
+    if "generator" in content:
+        return "a vocoder (NSF-HiFiGAN)", "the voice is another file"
+    if {"args", "cfg", "task_state"} & content.keys():
+        return "a content encoder in fairseq's format", "the voice is a G_*.pth"
+    if content and all(isinstance(one, dict) and "cluster_centers_" in one for one in content.values()):
+        return "a cluster model", "give it with --cluster-model-path, beside a voice"
+    if "feature_extractor.conv_layers.0.0.weight" in inner or "encoder.layers.0.self_attn.k_proj.weight" in inner:
+        return "a content encoder", "the voice is a G_*.pth"
+    if {"unit", "content", "spec", "mel_spec"} & content.keys():
+        return "features of a recording, made for training", "the voice is a G_*.pth"
+    if "model" in content and set(_TRAINING_KEYS) & content.keys():
+        return "a checkpoint of a network that is not known here", ""
+    if inner:
+        return f"weights of a network that is not known here (the first is {next(iter(inner))})", ""
+    return f"a file with {', '.join(map(str, list(content)[:6])) or 'nothing'}", ""
+
+
+# A tensor (or, with a dot at the end, the beginning of its name) that only one kind of model has; the first counts.
+_RETRAIN = "its own tool sings with it"
+_STRANGERS = (
+    ("discriminators.", "a discriminator, which only training needs", "the voice is the G_*.pth beside it"),
+    ("text_encoder.pre_net.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
+    ("emb_spk.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
+    ("reflow_model.", "a voice of DDSP-SVC 6", _RETRAIN),
+    ("diff_model.", "a voice of DDSP-SVC 4 or 5", _RETRAIN),
+    ("ddsp_model.", "a voice of DDSP-SVC", _RETRAIN),
+    ("unit2ctrl.", "a voice of DDSP-SVC", _RETRAIN),
+    ("unit_embed.weight", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", "the voice is a G_*.pth"),
+    ("enc_p.emb.weight", "a voice of a text-to-speech program (VITS)", "it speaks text and cannot hear a song"),
+)
+
+
+def _state_dict(value: Any) -> Weights | None:
+    """Tensors by name, without the prefix of a model that was trained in parallel."""
+    if not isinstance(value, dict) or not value:
+        return None
+    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items()):
+        return None
+    return {name.removeprefix("module."): tensor for name, tensor in value.items()}
