@@ -8,7 +8,6 @@ A key that is absent means what it meant to the tool that wrote the file (see th
 from __future__ import annotations
 
 import json
-import os
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from myna.errors import ConfigError
+from myna.files import replacing
 
 TemplateName = Literal[
     "so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "so-vits-svc-4.1-tiny", "quickvc", "myna-lite"
@@ -24,7 +24,7 @@ TemplateName = Literal[
 DEFAULT_TEMPLATE: TemplateName = "so-vits-svc-4.0v1"
 
 Decoder = Literal["nsf-hifigan", "nsf-snake-hifigan", "istft", "ms-istft", "mb-istft", "source-filter"]
-SynthesizerKind = Literal["vits", "direct"]
+SynthesizerKind = Literal["vits", "direct", "rvc", "sovits3"]
 DiscriminatorKind = Literal["waveform", "spectrogram"]
 Precision = Literal["fp32", "fp16", "bf16"]
 Expansion = Literal["nearest", "left"]
@@ -146,10 +146,12 @@ class ModelConfig(_Section):
     istft_n_fft: int = Field(16, alias="gen_istft_n_fft", gt=0)
     istft_hop_length: int = Field(4, alias="gen_istft_hop_size", gt=0)
     n_subbands: int = Field(4, alias="subbands", gt=0)
-    # Ours: whether a latent variable stands between content and decoder ("vits") or nothing ("direct"); and how many
-    # blocks of the source-filter decoder work at the rate of its spectra, besides n_layers at the rate of frames.
+    # Ours: whether a latent variable stands between content and decoder ("vits"; "rvc" and "sovits3" are the VITS of
+    # other tools) or nothing ("direct"); how many blocks of the source-filter decoder work at the rate of its spectra,
+    # besides n_layers at the rate of frames; and whether a voice of RVC follows a pitch or takes it from the content.
     synthesizer: SynthesizerKind = "vits"
     n_fine_layers: int = Field(3, ge=0)
+    follows_pitch: bool = Field(True, alias="f0")
 
     @property
     def decoder(self) -> Decoder:
@@ -220,12 +222,8 @@ class Config(_Section):
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.plain(), indent=2, ensure_ascii=False)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
+        with replacing(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def plain(self) -> dict[str, Any]:
         """The values that were set, under the names of the file."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,7 @@ from torch import Tensor
 from myna.config import Config
 from myna.errors import MynaError
 from myna.features.extractor import Features
+from myna.files import replacing
 from myna.options import F0Method
 
 # To be raised when features of the same clip and the same settings come out otherwise.
@@ -65,14 +65,11 @@ def write_features(path: Path, heard: ClipFeatures, made_from: Fingerprint) -> N
     tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(heard.features).items()}
     tensors[_HIGHEST_HZ] = torch.tensor(heard.highest_hz)
     tensors |= {f"{_OTHER}{index}": content.contiguous() for index, content in enumerate(heard.other_contents)}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(tensors, temporary, made_from)
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, made_from)
     except (OSError, safetensors.SafetensorError) as error:
         raise MynaError(f"cannot write {path}: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def read_features(path: Path) -> ClipFeatures:

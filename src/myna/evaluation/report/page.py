@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +20,7 @@ from myna.evaluation.report.axes import frequency_place, time_ticks
 from myna.evaluation.report.curve import pitch_plot
 from myna.evaluation.report.image import HIGH_HZ, spectrogram_png
 from myna.evaluation.scores import MEASURES, Bounded, Measure
+from myna.files import replacing
 from myna.progress import Progress, silent
 
 # One rate for both, so that the spectrograms have one scale; mp3 knows it, and every browser plays mp3.
@@ -52,19 +51,14 @@ def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) 
     Raises:
         AudioError: the page cannot be written, or a recording has gone since it was evaluated.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w", encoding="utf-8") as page:
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as page:
             page.writelines(_head(evaluation))
             for number, file in enumerate(progress(evaluation.files, title="report", unit="files")):
                 page.writelines(_take(number, file))
             page.write(f"<script>\n{_resource('page.js')}</script>\n</html>\n")
-        temporary.replace(path)
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _head(evaluation: Evaluation) -> Iterator[str]:

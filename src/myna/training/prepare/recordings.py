@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from myna.audio.io import AUDIO_SUFFIXES, Writer, blocks
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError
+from myna.files import replacing
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
 from myna.training.prepare.clips import MIN_CLIP_SECONDS, is_hidden, subfolders
@@ -236,9 +236,8 @@ class _SpeakerFolder:
         """Leave one line a recording, and nothing of what a kill left half written."""
         for half in self.path.glob(".*.part"):
             half.unlink(missing_ok=True)
-        temporary = self.path / f"{_RECORDS}.{os.getpid()}"
-        temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
-        temporary.replace(self.path / _RECORDS)
+        with replacing(self.path / _RECORDS) as temporary:
+            temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 
     def _clips_there(self, recording: _Recording) -> set[str]:
         """Clips that were made of it before, also by a run that did not come to its end."""
