@@ -14,6 +14,7 @@ from myna.models.decoders import DECODERS
 from myna.models.layers import draws
 from myna.models.layers.excitation import LOWEST_HZ
 from myna.models.layers.frames import random_starts, slice_segments
+from myna.models.layers.speakers import embed_speaker, lowest_of
 from myna.models.synthesizer import Generated, SynthesizerInput, TrainingOutput
 
 # Where the controls are 0, and what makes them 1: rough middles of singing and speech.
@@ -53,7 +54,8 @@ class DirectSynthesizer(nn.Module):
         )
         octaves = self.pitch_jitter * draws.normal((len(f0), 1), f0, generator)
         latent = self._embed(content, f0 * torch.exp2(octaves), voiced, loudness)
-        waveform = self.decoder(latent, f0, self._embed_speaker(batch.speaker), generator, voiced)
+        speaker = embed_speaker(self.speaker_embedding, batch.speaker)
+        waveform = self.decoder(latent, f0, speaker, generator, voiced)
         return TrainingOutput(waveform.audio, waveform.subbands, starts)
 
     @torch.inference_mode()
@@ -73,7 +75,7 @@ class DirectSynthesizer(nn.Module):
         if loudness is None:
             raise ValueError("this voice follows loudness: give `loudness` in dB, (B, T)")
         latent = self._embed(content, f0, voiced, loudness)
-        voice, highest_hz = self._embed_speaker(speaker), self.highest_hz[speaker]
+        voice, highest_hz = embed_speaker(self.speaker_embedding, speaker), lowest_of(self.highest_hz, speaker)
         waveform = self.decoder(latent, f0, voice, generator, voiced, highest_hz)
         return Generated(waveform.audio, f0)
 
@@ -92,7 +94,3 @@ class DirectSynthesizer(nn.Module):
         )
         embedded: Tensor = self.content_projection(content) + self.control_projection(controls)
         return embedded
-
-    def _embed_speaker(self, speaker: Tensor) -> Tensor:
-        embedded: Tensor = self.speaker_embedding(speaker)
-        return embedded.unsqueeze(2)  # (B, speaker_channels, 1)

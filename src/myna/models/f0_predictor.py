@@ -58,7 +58,7 @@ class F0Predictor(nn.Module):
         Args:
             hidden: content, voicing and loudness, (B, hidden_channels, T); no gradient flows into it.
             contour: of the source, (B, T); see `contour`.
-            speaker: (B, speaker_channels, 1); no gradient flows into it.
+            speaker: (B, speaker_channels, 1 or T); no gradient flows into it.
             mask: 1 on real frames, (B, 1, T); None where all are real.
 
         Returns:

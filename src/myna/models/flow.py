@@ -51,12 +51,12 @@ class Flip(nn.Module):
 class Flow(nn.Module):
     """Map between the posterior's latent space and the prior's, for a speaker."""
 
-    def __init__(self, model: ModelConfig) -> None:
+    def __init__(self, model: ModelConfig, n_wavenet_layers: int = N_WAVENET_LAYERS) -> None:
         super().__init__()
-        shared = _network(model) if model.share_flow_parameters else None
+        shared = _network(model, n_wavenet_layers) if model.share_flow_parameters else None
         self.steps = nn.ModuleList()
         for _ in range(model.n_flow_layers):
-            self.steps.extend((Coupling(model, shared or _network(model)), Flip()))
+            self.steps.extend((Coupling(model, shared or _network(model, n_wavenet_layers)), Flip()))
         if shared is not None:
             self.shared_network = shared
 
@@ -65,7 +65,7 @@ class Flow(nn.Module):
 
         Args:
             latent: (B, latent_channels, T), zero on padding.
-            speaker: (B, speaker_channels, 1).
+            speaker: (B, speaker_channels, 1), or T where it changes with time.
             mask: 1 on real frames, (B, 1, T); None where all are real.
         """
         for step in reversed(self.steps) if inverse else self.steps:
@@ -73,7 +73,7 @@ class Flow(nn.Module):
         return latent
 
 
-def _network(model: ModelConfig) -> nn.Module:
+def _network(model: ModelConfig, n_wavenet_layers: int) -> nn.Module:
     """What a coupling computes its shift with: hidden (B, C, T) and speaker -> (B, C, T)."""
     if model.use_transformer_flow:
         return CausalTransformer(
@@ -86,5 +86,5 @@ def _network(model: ModelConfig) -> nn.Module:
             model.speaker_channels,
         )
     return WaveNet(
-        model.hidden_channels, KERNEL_SIZE, N_WAVENET_LAYERS, model.speaker_channels, model.use_depthwise_conv
+        model.hidden_channels, KERNEL_SIZE, n_wavenet_layers, model.speaker_channels, model.use_depthwise_conv
     )

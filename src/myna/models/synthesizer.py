@@ -21,6 +21,7 @@ from myna.models.flow import Flow
 from myna.models.layers.convolution import fuse_weight_norm
 from myna.models.layers.frames import frame_mask, random_starts, slice_segments
 from myna.models.layers.gaussian import Gaussian
+from myna.models.layers.speakers import embed_speaker
 from myna.models.posterior import PosteriorEncoder
 from myna.models.prior import PriorEncoder
 
@@ -89,7 +90,7 @@ class Synthesizer(nn.Module):
         if self.posterior is None:
             raise ValueError("this synthesizer is for generating only: it has no posterior encoder")
         mask = frame_mask(batch.lengths, batch.content.shape[2])
-        speaker = self._embed_speaker(batch.speaker)
+        speaker = embed_speaker(self.speaker_embedding, batch.speaker)
         hidden = self._embed(batch.content, batch.voiced, batch.loudness) * mask
 
         f0_predicted = f0_target = None
@@ -137,7 +138,8 @@ class Synthesizer(nn.Module):
             content: (B, content_channels, T).
             f0: Hz with the gaps filled, (B, T).
             voiced: true where there was a pitch, (B, T).
-            speaker: rows of the speaker embedding, (B,) long.
+            speaker: rows of the speaker embedding, (B,) long; or how much of each row, which sums to 1:
+                (B, n_speakers, 1), or (B, n_speakers, T) where it changes with time.
             loudness: dB, (B, T); needed where the voice has a loudness embedding, else unused.
             noise_scale: spread of the latent sample; 0 is the mean voice.
             predict_f0: sing the pitch that the voice's own predictor finds likely, where it has one.
@@ -145,7 +147,7 @@ class Synthesizer(nn.Module):
         Returns:
             Audio (B, 1, T * hop_length) and the f0 that it was sung with.
         """
-        voice = self._embed_speaker(speaker)
+        voice = embed_speaker(self.speaker_embedding, speaker)
         hidden = self._embed(content, voiced, loudness)
         if predict_f0 and self.f0_predictor is not None:
             f0 = pitch_hz(self.f0_predictor(hidden, contour(log_pitch(f0), voiced), voice)).squeeze(1)
@@ -157,10 +159,6 @@ class Synthesizer(nn.Module):
         """Make it lean, for generating only: weight norms become plain weights, and the posterior encoder goes."""
         self.posterior = None
         fuse_weight_norm(self)
-
-    def _embed_speaker(self, speaker: Tensor) -> Tensor:
-        embedded: Tensor = self.speaker_embedding(speaker)
-        return embedded.unsqueeze(2)  # (B, speaker_channels, 1)
 
     def _embed(self, content: Tensor, voiced: Tensor, loudness: Tensor | None) -> Tensor:
         """What is sung and how, without its pitch: (B, hidden_channels, T)."""

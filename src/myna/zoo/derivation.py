@@ -18,7 +18,7 @@ from myna.config import Config
 from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
 
 
-class _Shaped(Protocol):
+class Shaped(Protocol):
     @property
     def shape(self) -> tuple[int, ...]: ...
 
@@ -41,33 +41,23 @@ class Derived:
     usual: Sections  # counts where no config.json says otherwise
 
 
-def derive(weights: Mapping[str, _Shaped]) -> Derived:
+def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Derived:
     """What the tensors of a so-vits-svc 4 generator, of any variant, tell of its configuration.
 
     Args:
         weights: under the field's names, in any spelling of weight normalisation.
+        hop_length: samples a frame, which does not show.
 
     Raises:
         KeyError, ValueError, IndexError, ZeroDivisionError: a tensor that all have is missing, or strangely shaped.
     """
-    names = _Names(weights)
-    hidden, content_channels, _ = names.shape("pre")
-    n_speakers, speaker_channels = names.shape("emb_g")
-    filter_channels, _, kernel_size = names.shape("enc_p.enc_.ffn_layers.0.conv_1")
-    decoder, usual_decoder = _decoder(names)
+    names = Names(weights)
+    decoder, usual_decoder = _decoder(names, hop_length)
     model = {
-        "hidden_channels": hidden,
-        "ssl_dim": content_channels,
-        "n_speakers": n_speakers,
-        "gin_channels": speaker_channels,
-        "inter_channels": names.shape("enc_p.proj")[0] // 2,
-        "filter_channels": filter_channels,
-        "kernel_size": kernel_size,
-        "n_layers": names.count(r"enc_p\.enc_\.attn_layers\.(\d+)\."),
-        "n_heads": hidden // tuple(weights["enc_p.enc_.attn_layers.0.emb_rel_k"].shape)[-1],
+        **encoder_keys(names, "enc_p", "enc_p.enc_"),
+        "ssl_dim": names.shape("pre")[1],
         "vol_embedding": names.has("emb_vol.weight"),
         "use_automatic_f0_prediction": names.has("f0_decoder."),
-        "n_flow_layer": names.count(r"flow\.flows\.(\d+)\.pre\."),
         "flow_share_parameter": names.has("flow.wn."),
         "use_depthwise_conv": names.has("flow.flows.0.enc.in_layers.0.depth_conv."),
         "use_transformer_flow": names.has("flow.flows.0.enc.self_attn_layers."),
@@ -75,8 +65,8 @@ def derive(weights: Mapping[str, _Shaped]) -> Derived:
     }
     if model["use_transformer_flow"]:
         model["n_layers_trans_flow"] = names.count(r"flow\.flows\.0\.enc\.self_attn_layers\.(\d+)\.")
-    data = {"filter_length": 2 * (names.shape("enc_q.pre")[1] - 1)} if names.has("enc_q.pre.") else {}
-    usual_data = {"sampling_rate": SAMPLE_RATE, "hop_length": HOP_LENGTH, "unit_interpolate_mode": "nearest"}
+    data = spectrum_keys(names)
+    usual_data = {"sampling_rate": SAMPLE_RATE, "hop_length": hop_length, "unit_interpolate_mode": "nearest"}
     return Derived({"model": model, "data": data}, {"model": usual_decoder, "data": usual_data})
 
 
@@ -103,10 +93,10 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
     return Config.parse(plain), remarks
 
 
-class _Names:
+class Names:
     """Tensors by the name of their module."""
 
-    def __init__(self, weights: Mapping[str, _Shaped]) -> None:
+    def __init__(self, weights: Mapping[str, Shaped]) -> None:
         self.weights = weights
 
     def has(self, start: str) -> bool:
@@ -124,26 +114,59 @@ class _Names:
         raise KeyError(f"{module}.weight")
 
 
-def _decoder(names: _Names) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keys of the decoder: those that are certain, and those that are usual."""
+def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
+    """The keys of speakers, flow and prior; the last two named as the field names them in this family."""
+    n_speakers, speaker_channels = names.shape("emb_g")
+    filter_channels, hidden, kernel_size = names.shape(f"{transformer}.ffn_layers.0.conv_1")
+    return {
+        "n_speakers": n_speakers,
+        "gin_channels": speaker_channels,
+        "inter_channels": names.shape(f"{prior}.proj")[0] // 2,
+        "hidden_channels": hidden,
+        "filter_channels": filter_channels,
+        "kernel_size": kernel_size,
+        "n_layers": names.count(rf"{re.escape(transformer)}\.attn_layers\.(\d+)\."),
+        "n_heads": hidden // tuple(names.weights[f"{transformer}.attn_layers.0.emb_rel_k"].shape)[-1],
+        "n_flow_layer": names.count(r"flow\.flows\.(\d+)\.pre\."),
+    }
+
+
+def spectrum_keys(names: Names) -> dict[str, Any]:
+    """What the posterior encoder tells of the spectra that it heard; nothing where a file lacks it."""
+    return {"filter_length": 2 * (names.shape("enc_q.pre")[1] - 1)} if names.has("enc_q.pre.") else {}
+
+
+def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys of a HiFi-GAN but its rates: those that are certain, and those that are usual."""
     n_steps = names.count(r"dec\.ups\.(\d+)\.")
     n_blocks = names.count(r"dec\.resblocks\.(\d+)\.") // n_steps
-    kernel_sizes = [names.shape(f"dec.ups.{step}")[2] for step in range(n_steps)]
     resblock, convs = ("1", "convs1") if names.has("dec.resblocks.0.convs1.") else ("2", "convs")
     certain: dict[str, Any] = {
         "upsample_initial_channel": names.shape("dec.conv_pre")[0],
-        "upsample_kernel_sizes": kernel_sizes,
+        "upsample_kernel_sizes": [names.shape(f"dec.ups.{step}")[2] for step in range(n_steps)],
         "resblock": resblock,
         "resblock_kernel_sizes": [names.shape(f"dec.resblocks.{block}.{convs}.0")[2] for block in range(n_blocks)],
     }
-    usual: dict[str, Any] = {"resblock_dilation_sizes": [_DILATIONS[resblock]] * n_blocks}
+    return certain, {"resblock_dilation_sizes": [_DILATIONS[resblock]] * n_blocks}
+
+
+def source_rates(names: Names, hop_length: int) -> list[int]:
+    """The rates of a decoder with an excitation, which is brought to the rate of each of its steps."""
+    # Each convolution but the last covers twice the samples that a step of its own becomes.
+    n_steps = names.count(r"dec\.noise_convs\.(\d+)\.")
+    becomes = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
+    return [before // after for before, after in pairwise([hop_length, *becomes])]
+
+
+def _decoder(names: Names, hop_length: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The keys of the decoder: those that are certain, and those that are usual."""
+    certain, usual = upsampling_keys(names)
+    kernel_sizes = certain["upsample_kernel_sizes"]
     if names.has("dec.noise_convs."):
-        # Each but the last covers twice the samples that a step of its own becomes.
-        becomes = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
         certain |= {
             "type_": "hifi-gan",
             "vocoder_name": "nsf-snake-hifigan" if names.has("dec.snake_post.") else "nsf-hifigan",
-            "upsample_rates": [before // after for before, after in pairwise([HOP_LENGTH, *becomes])],
+            "upsample_rates": source_rates(names, hop_length),
         }
         return certain, usual
     if names.has("dec.multistream_conv_post."):
@@ -159,7 +182,7 @@ def _decoder(names: _Names) -> tuple[dict[str, Any], dict[str, Any]]:
         n_subbands = 1
         certain |= {"type_": "istft", "gen_istft_n_fft": names.shape("dec.conv_post")[0] - 2}
     # Kernels are as many times as long as their strides, the same number in all steps.
-    product = HOP_LENGTH // (_SPECTRAL_HOP * n_subbands)
-    times = round((math.prod(kernel_sizes) / product) ** (1 / n_steps))
+    product = hop_length // (_SPECTRAL_HOP * n_subbands)
+    times = round((math.prod(kernel_sizes) / product) ** (1 / len(kernel_sizes)))
     usual |= {"gen_istft_hop_size": _SPECTRAL_HOP, "upsample_rates": [size // times for size in kernel_sizes]}
     return certain, usual

@@ -23,7 +23,7 @@ _FEED_FORWARD = {"expand": "conv_1", "contract": "conv_2"}
 _NORM = {"weight": "gamma", "bias": "beta"}
 _SNAKE = {"alpha": "act.alpha", "beta": "act.beta"}
 
-_RELATIVE_TRANSFORMER = {
+RELATIVE_TRANSFORMER = {
     **under("attentions.{}", "attn_layers.{}", _ATTENTION),
     "attentions.{}.relative_keys": "attn_layers.{}.emb_rel_k",
     "attentions.{}.relative_values": "attn_layers.{}.emb_rel_v",
@@ -46,23 +46,34 @@ _WAVENET = {
     "gates.{}.pointwise": "in_layers.{}.point_conv",
     "residual_skips.{}": "res_skip_layers.{}",
 }
-_PLAIN = {
+# What the generators of 3.0 and of RVC have too: with plain weights, and with normalised ones.
+COMMON_PLAIN = {
     "speaker_embedding": "emb_g",
+    "decoder.source.mix": "dec.m_source.l_linear",
+    "decoder.source_convs": "dec.noise_convs",
+    "decoder.speaker_projection": "dec.cond",
+    "flow.steps.{}.input_conv": "flow.flows.{}.pre",
+    "flow.steps.{}.projection": "flow.flows.{}.post",
+}
+COMMON_NORMALIZED = {
+    "decoder.backbone.upsamples.{}": "dec.ups.{}",
+    "decoder.backbone.residual_blocks.{}.dilated_convs.{}": "dec.resblocks.{}.convs1.{}",
+    "decoder.backbone.residual_blocks.{}.plain_convs.{}": "dec.resblocks.{}.convs2.{}",
+    "decoder.backbone.residual_blocks.{}.convs.{}": "dec.resblocks.{}.convs.{}",
+    **under("flow.steps.{}.network", "flow.flows.{}.enc", _WAVENET),
+}
+_PLAIN = {
+    **COMMON_PLAIN,
     "loudness_embedding": "emb_vol",
     "content_projection": "pre",
     "prior.projection": "enc_p.proj",
     "prior.pitch_embedding": "enc_p.f0_emb",
-    **under("prior.transformer", "enc_p.enc_", _RELATIVE_TRANSFORMER),
-    "decoder.source.mix": "dec.m_source.l_linear",
-    "decoder.source_convs": "dec.noise_convs",
+    **under("prior.transformer", "enc_p.enc_", RELATIVE_TRANSFORMER),
     **under("decoder.backbone.residual_blocks.{}.activations.{}", "dec.resblocks.{}.activations.{}", _SNAKE),
     **under("decoder.backbone.activations.{}", "dec.snakes.{}", _SNAKE),
     **under("decoder.output_activation", "dec.snake_post", _SNAKE),
-    "decoder.speaker_projection": "dec.cond",
     "posterior.input_conv": "enc_q.pre",
     "posterior.projection": "enc_q.proj",
-    "flow.steps.{}.input_conv": "flow.flows.{}.pre",
-    "flow.steps.{}.projection": "flow.flows.{}.post",
     **under("flow.steps.{}.network", "flow.flows.{}.enc", _GATED_TRANSFORMER),
     **under("flow.shared_network", "flow.wn", _GATED_TRANSFORMER),
     "f0_predictor.input_conv": "f0_decoder.prenet",
@@ -80,18 +91,15 @@ _PLAIN = {
     "decoder.fine_blocks": "dec.fine_blocks",
     "decoder.norm": "dec.norm",
     "decoder.head": "dec.head",
+    "decoder.pulse_phase": "dec.pulse_phase",
 }
 _NORMALIZED = {
+    **COMMON_NORMALIZED,
     "decoder.backbone.input_conv": "dec.conv_pre",
-    "decoder.backbone.upsamples.{}": "dec.ups.{}",
-    "decoder.backbone.residual_blocks.{}.dilated_convs.{}": "dec.resblocks.{}.convs1.{}",
-    "decoder.backbone.residual_blocks.{}.plain_convs.{}": "dec.resblocks.{}.convs2.{}",
-    "decoder.backbone.residual_blocks.{}.convs.{}": "dec.resblocks.{}.convs.{}",
     "decoder.output_conv": "dec.conv_post",
     "decoder.subband_conv": "dec.subband_conv_post",
     "decoder.merge_conv": "dec.multistream_conv_post",
     **under("posterior.wavenet", "enc_q.enc", _WAVENET),
-    **under("flow.steps.{}.network", "flow.flows.{}.enc", _WAVENET),
     **under("flow.shared_network", "flow.wn", _WAVENET),
 }
 GENERATOR = NameTable(_PLAIN, _NORMALIZED)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from myna.config import ModelConfig
-from myna.models.layers.convolution import normalized_conv, normalized_upsampling
+from myna.models.layers.convolution import normalized_conv, normalized_upsampling, plain_conv
 
 LEAK = 0.1  # slope of the rectifiers below zero
 PIECE_FRAMES = 128
@@ -75,17 +75,21 @@ class Backbone(nn.Module):
 
     Half of the channels remain after each step: `out_channels` at the end. All steps but the first are computed in
     pieces of PIECE_FRAMES, each with as much context as reaches into it: the result is that of computing them at once,
-    but memory does not grow with the song, and a piece stays in the processor's cache.
+    but memory does not grow with the song, and a piece stays in the processor's cache. RVC's does not normalise the
+    weight of the first convolution.
     """
 
-    def __init__(self, model: ModelConfig, activation: Activation = leaky_relu) -> None:
+    def __init__(
+        self, model: ModelConfig, activation: Activation = leaky_relu, *, normalized_input: bool = True
+    ) -> None:
         super().__init__()
         channels = [model.upsample_initial_channels // 2**step for step in range(len(model.upsample_rates) + 1)]
         self.out_channels = channels[-1]
         self.n_kernels = len(model.resblock_kernel_sizes)
         self.first_rate = model.upsample_rates[0]
         block = ResidualBlock1 if model.resblock == "1" else ResidualBlock2
-        self.input_conv = normalized_conv(model.latent_channels, channels[0], kernel_size=7)
+        input_conv = normalized_conv if normalized_input else plain_conv
+        self.input_conv = input_conv(model.latent_channels, channels[0], kernel_size=7)
         self.upsamples = nn.ModuleList(
             [
                 normalized_upsampling(wide, narrow, kernel_size, rate)
@@ -116,7 +120,7 @@ class Backbone(nn.Module):
         """
         Args:
             latent: (B, latent_channels, T).
-            condition: added before the first step, (B, upsample_initial_channels, 1).
+            condition: added before the first step, (B, upsample_initial_channels, 1 or T).
             added: what to add after upsampling, given the index of the step and the frames.
             finish: what else to do with the result, at the highest rate. It may look at a few samples to either side.
 

@@ -13,12 +13,16 @@ from torch import Tensor, nn
 
 from myna.config import DataConfig, ModelConfig
 from myna.models.decoders.backbone import Activation, Backbone, Waveform, leaky_relu, less_leaky_relu
-from myna.models.layers.convolution import normalized_conv
-from myna.models.layers.harmonic_source import HarmonicSource
+from myna.models.layers.convolution import normalized_conv, plain_conv
+from myna.models.layers.harmonic_source import N_HARMONICS, HarmonicSource
 
 
 class NsfHifiGan(nn.Module):
-    """Latents and pitch to audio."""
+    """Latents and pitch to audio.
+
+    With `normalized_ends` the first and the last convolution have normalised weights; without, as in RVC, plain ones,
+    and the last no bias.
+    """
 
     def __init__(
         self,
@@ -26,10 +30,13 @@ class NsfHifiGan(nn.Module):
         data: DataConfig,
         activation: Activation = leaky_relu,
         output_activation: Activation = less_leaky_relu,
+        *,
+        n_harmonics: int = N_HARMONICS,
+        normalized_ends: bool = True,
     ) -> None:
         super().__init__()
         self.hop_length = math.prod(model.upsample_rates)
-        self.source = HarmonicSource(data.sample_rate)
+        self.source = HarmonicSource(data.sample_rate, n_harmonics)
         self.source_convs = nn.ModuleList()
         for step in range(len(model.upsample_rates)):
             channels = model.upsample_initial_channels // 2 ** (step + 1)
@@ -39,8 +46,9 @@ class NsfHifiGan(nn.Module):
                 if stride > 1
                 else nn.Conv1d(1, channels, kernel_size=1)
             )
-        self.backbone = Backbone(model, activation)
-        self.output_conv = normalized_conv(self.backbone.out_channels, 1, kernel_size=7)
+        self.backbone = Backbone(model, activation, normalized_input=normalized_ends)
+        output_conv = normalized_conv if normalized_ends else plain_conv
+        self.output_conv = output_conv(self.backbone.out_channels, 1, kernel_size=7, bias=normalized_ends)
         self.output_activation = output_activation(self.backbone.out_channels)
         self.speaker_projection = nn.Conv1d(model.speaker_channels, model.upsample_initial_channels, kernel_size=1)
 
@@ -51,7 +59,7 @@ class NsfHifiGan(nn.Module):
         Args:
             latent: (B, latent_channels, T).
             f0: Hz, (B, T).
-            speaker: (B, speaker_channels, 1).
+            speaker: (B, speaker_channels, 1), or T where it changes with time.
 
         Returns:
             Audio (B, 1, T * hop_length) between -1 and 1.

@@ -1,7 +1,8 @@
-"""A source and filters: the network says, twice a frame, how strong and how late each frequency of each source is.
+"""A source and filters: the network says, twice a frame, how strong each frequency of each source is.
 
 The pitch is right by construction, since the pulses are made at it and the filters know no pitch (DDSP: Engel et al.
-2020; as a voice converter DDSP-SVC). The filtering is a product of short spectra.
+2020; as a voice converter DDSP-SVC). The filtering is a product of short spectra. How late each frequency of a pulse
+comes belongs to the speaker and never changes: a phase that moves is a frequency, and bends the pitch.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from myna.models.layers.excitation import N_SOURCES, excitation
 
 INITIAL_LOG_GAIN = -4.0
 LOUDEST_LOG_GAIN = 3.0
+PITCH_CARRYING_HZ = 2000.0  # below it lie the harmonics that tell the pitch
 PIECE_FRAMES = 256  # whose spectra are computed at once: memory does not grow with the song, and a piece stays in cache
 
 
@@ -53,11 +55,13 @@ class SourceFilterDecoder(nn.Module):
             SpeakerBlock(channels, model.speaker_channels) for _ in range(model.n_fine_layers)
         )
         self.norm = nn.LayerNorm(channels)
-        self.head = nn.Linear(channels, (N_SOURCES + 1) * self.n_bins)
+        self.head = nn.Linear(channels, N_SOURCES * self.n_bins)
+        self.pulse_phase = nn.Linear(model.speaker_channels, self.n_bins)
         with torch.no_grad():
             self.head.weight.mul_(0.3)
-            self.head.bias.zero_()
-            self.head.bias[: N_SOURCES * self.n_bins] = INITIAL_LOG_GAIN
+            self.head.bias.fill_(INITIAL_LOG_GAIN)
+            self.pulse_phase.weight.zero_()
+            self.pulse_phase.bias.zero_()
         self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
         self.register_buffer("bins_hz", torch.linspace(0, data.sample_rate / 2, self.n_bins), persistent=False)
 
@@ -74,7 +78,7 @@ class SourceFilterDecoder(nn.Module):
         Args:
             latent: (B, latent_channels, T).
             f0: Hz with the gaps filled, (B, T).
-            speaker: (B, speaker_channels, 1).
+            speaker: (B, speaker_channels, 1), or T where it changes with time.
             voiced: where there are pulses, (B, T); None leaves it to the filters.
             highest_hz: where the sound ends, (B,).
 
@@ -90,26 +94,40 @@ class SourceFilterDecoder(nn.Module):
         for start in range(0, n_frames, PIECE_FRAMES):
             first, last = max(0, start - self.context_frames), start + PIECE_FRAMES + self.context_frames
             heard = sources[..., first * self.frame_samples : last * self.frame_samples]
-            sound = self._filtered(hidden[..., first:last], heard, speaker, highest_hz)
+            sound = self._filtered(hidden, heard, speaker, highest_hz, slice(first, last))
             begin = (start - first) * self.frame_samples
             pieces.append(sound[..., begin : begin + PIECE_FRAMES * self.frame_samples])
         return Waveform(torch.cat(pieces, dim=1).unsqueeze(1))
 
-    def _filtered(self, hidden: Tensor, sources: Tensor, speaker: Tensor, highest_hz: Tensor | None) -> Tensor:
-        """Hidden frames (B, C, T) and sources (B, S, T * hop) to sound (B, T * hop)."""
+    def _filtered(
+        self, hidden: Tensor, sources: Tensor, speaker: Tensor, highest_hz: Tensor | None, frames: slice
+    ) -> Tensor:
+        """Some of the hidden frames (B, C, T), and their sources (B, S, T' * hop), to sound (B, T' * hop)."""
         n_samples = sources.shape[2]
-        hidden = self.upsample(hidden)
+        hidden = self.upsample(hidden[..., frames])
+        present = speaker if speaker.shape[2] == 1 else speaker[..., frames].repeat_interleave(self.rate, dim=2)
         for block in self.fine_blocks:
-            hidden = block(hidden, speaker)
-        filters = self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2).float()
-        filters = F.pad(filters, (0, 1), mode="replicate")
-        *log_gains, phase = filters.chunk(N_SOURCES + 1, dim=1)
-        gains = torch.stack(log_gains, dim=1).clamp(max=LOUDEST_LOG_GAIN).exp()
+            hidden = block(hidden, present)
+        log_gains = self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2).float()
+        log_gains = F.pad(log_gains, (0, 1), mode="replicate")
+        gains = torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).exp().chunk(N_SOURCES, dim=1), dim=1)
         spectra = self._spectra(sources)
-        spectrum = torch.polar(gains[:, 0], phase) * spectra[:, 0] + (gains[:, 1:] * spectra[:, 1:]).sum(1)
+        phase = self._undelayed_phase(speaker).unsqueeze(2)
+        pulses = torch.polar(gains[:, 0], phase.expand_as(gains[:, 0])) * spectra[:, 0]
+        spectrum = pulses + (gains[:, 1:] * spectra[:, 1:]).sum(1)
         if highest_hz is not None:
             spectrum = spectrum * (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
         return torch.istft(spectrum, self.n_fft, self.hop_length, window=self.window, length=n_samples)
+
+    def _undelayed_phase(self, speaker: Tensor) -> Tensor:
+        """The phase of each bin of a pulse (B, n_bins), without the delay of the whole that fits it best.
+
+        No loss on magnitudes hears such a delay, and it would sing the pitch too early or too late.
+        """
+        phase: Tensor = self.pulse_phase(speaker.mean(2)).float()
+        bins = torch.arange(self.n_bins, device=phase.device, dtype=phase.dtype)
+        heard = bins * (self.bins_hz < PITCH_CARRYING_HZ)
+        return phase - bins * ((phase * heard).sum(1) / heard.square().sum()).unsqueeze(1)
 
     def _spectra(self, signals: Tensor) -> Tensor:
         """(B, S, N) -> (B, S, n_bins, N / hop_length + 1)."""

@@ -37,13 +37,19 @@ class ConvTranspose1d(nn.ConvTranspose1d):
         return F.conv_transpose2d(image, weight, self.bias, (1, *self.stride), padding).squeeze(2)
 
 
+def plain_conv(
+    in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, bias: bool = True
+) -> Conv1d:
+    """A convolution that keeps the length: (B, in_channels, T) -> (B, out_channels, T)."""
+    padding = (kernel_size - 1) * dilation // 2
+    return Conv1d(in_channels, out_channels, kernel_size, padding=padding, dilation=dilation, groups=groups, bias=bias)
+
+
 def normalized_conv(
     in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, bias: bool = True
 ) -> Conv1d:
-    """A weight-normalised convolution that keeps the length: (B, in_channels, T) -> (B, out_channels, T)."""
-    padding = (kernel_size - 1) * dilation // 2
-    conv = Conv1d(in_channels, out_channels, kernel_size, padding=padding, dilation=dilation, groups=groups, bias=bias)
-    normalized: Conv1d = weight_norm(conv)
+    """A `plain_conv` whose weight is normalised."""
+    normalized: Conv1d = weight_norm(plain_conv(in_channels, out_channels, kernel_size, dilation, groups, bias))
     return normalized
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from myna.models.layers import draws
 
-N_HARMONICS = 9  # the fundamental and 8 overtones
+N_HARMONICS = 9  # the fundamental and 8 overtones; RVC has the fundamental alone
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE_STD = 0.003
 INITIAL_MIX = 0.5  # of each harmonic; with 2.0 a small voice learned its spectrum more slowly
@@ -20,10 +20,11 @@ UNVOICED_NOISE_STD = SINE_AMPLITUDE / 3
 class HarmonicSource(nn.Module):
     """Sines at f0 and its overtones, mixed by learned weights; noise where there is no pitch."""
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, n_harmonics: int = N_HARMONICS) -> None:
         super().__init__()
         self.sample_rate = sample_rate
-        self.mix = nn.Linear(N_HARMONICS, 1)
+        self.n_harmonics = n_harmonics
+        self.mix = nn.Linear(n_harmonics, 1)
         # Loud from the first step: a decoder that hardly hears its source learns to hum at the frame rate instead.
         nn.init.constant_(self.mix.weight, INITIAL_MIX)
         nn.init.zeros_(self.mix.bias)
@@ -39,7 +40,7 @@ class HarmonicSource(nn.Module):
         """
         voiced = (f0 > 0).to(f0.dtype).repeat_interleave(hop_length, dim=1)
         # Overtones start anywhere, the fundamental at zero.
-        starts = draws.uniform((f0.shape[0], N_HARMONICS), f0, generator)
+        starts = draws.uniform((f0.shape[0], self.n_harmonics), f0, generator)
         starts[:, 0] = 0
         mixed = torch.zeros_like(voiced)
         # One harmonic after the other: nine sines of a minute at once would take a gigabyte.

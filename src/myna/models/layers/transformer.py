@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from myna.models.layers.convolution import normalized_conv
 
-RELATIVE_WINDOW = 4  # frames to either side that have a relative position of their own
+RELATIVE_WINDOW = 4  # frames to either side that have a relative position of their own, in VITS
 QUERY_BLOCK = 512  # frames whose attention scores are in memory at once
 
 
@@ -78,21 +78,22 @@ class Attention(nn.Module):
 class RelativeAttention(Attention):
     """Self-attention that knows how far away the near frames are.
 
-    For |j - i| <= RELATIVE_WINDOW the score of frame j for frame i gains q_i . relative_keys[j - i], and what i takes
-    from j gains relative_values[j - i]. Only that band of 2 * RELATIVE_WINDOW + 1 scores a frame is touched.
+    For |j - i| <= window the score of frame j for frame i gains q_i . relative_keys[j - i], and what i takes from j
+    gains relative_values[j - i]. Only that band of 2 * window + 1 scores a frame is touched.
     """
 
-    def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
+    def __init__(self, channels: int, n_heads: int, dropout: float, window: int = RELATIVE_WINDOW) -> None:
         super().__init__(channels, n_heads, dropout)
+        self.window = window
         head_channels = channels // n_heads
-        shape = (1, 2 * RELATIVE_WINDOW + 1, head_channels)  # shared by the heads
+        shape = (1, 2 * window + 1, head_channels)  # shared by the heads
         self.relative_keys = nn.Parameter(torch.randn(shape) * head_channels**-0.5)
         self.relative_values = nn.Parameter(torch.randn(shape) * head_channels**-0.5)
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         n_frames = key.shape[2]
         frames = torch.arange(start, start + query.shape[2], device=query.device)
-        near = frames[:, None] + torch.arange(-RELATIVE_WINDOW, RELATIVE_WINDOW + 1, device=query.device)
+        near = frames[:, None] + torch.arange(-self.window, self.window + 1, device=query.device)
         exists = ((near >= 0) & (near < n_frames)).to(query.dtype)
         near = near.clamp(0, n_frames - 1).expand(*query.shape[:2], -1, -1)
 
@@ -149,11 +150,18 @@ class RelativeTransformer(nn.Module):
     """Transformer encoder with relative positions."""
 
     def __init__(
-        self, channels: int, filter_channels: int, n_heads: int, n_layers: int, kernel_size: int, dropout: float
+        self,
+        channels: int,
+        filter_channels: int,
+        n_heads: int,
+        n_layers: int,
+        kernel_size: int,
+        dropout: float,
+        window: int = RELATIVE_WINDOW,
     ) -> None:
         super().__init__()
         layers = range(n_layers)
-        self.attentions = nn.ModuleList([RelativeAttention(channels, n_heads, dropout) for _ in layers])
+        self.attentions = nn.ModuleList([RelativeAttention(channels, n_heads, dropout, window) for _ in layers])
         self.attention_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
         self.feed_forwards = nn.ModuleList(
             [FeedForward(channels, filter_channels, kernel_size, dropout, causal=False) for _ in layers]

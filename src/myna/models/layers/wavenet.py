@@ -29,7 +29,7 @@ class WaveNet(nn.Module):
         """
         Args:
             x: (B, channels, T), zero on padding.
-            speaker: (B, speaker_channels, 1).
+            speaker: (B, speaker_channels, 1), or T where it changes with time.
             mask: 1 on real frames, (B, 1, T); None where all are real.
 
         Returns:
