@@ -23,6 +23,7 @@ from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.extractor import Features
 from myna.models.synthesizer import Generated, Synthesizer
 from myna.options import ConversionOptions
+from myna.zoo import timbre_file
 
 RATE, HOP, CHANNELS = 16000, 160, 160
 CONFIG = Config.parse(
@@ -64,8 +65,8 @@ class EchoSynthesizer:
         self, content: Tensor, f0: Tensor, voiced: Tensor, speaker: Tensor, loudness: Tensor, **how: Any
     ) -> Generated:
         self.calls.append(
-            {"f0": f0, "n_samples": content.shape[2] * HOP, "speaker": int(speaker), "voiced": voiced}
-            | {"loudness": loudness}
+            {"f0": f0, "n_samples": content.shape[2] * HOP, "voiced": voiced, "loudness": loudness}
+            | {"speaker": int(speaker) if speaker.dim() == 1 else speaker}
             | how
         )
         return Generated(content.transpose(1, 2).reshape(1, 1, -1), f0)
@@ -233,6 +234,9 @@ def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: fl
         (ConversionOptions(speaker="Anna"), "'Anna'.*alto, Sänger, nobody"),
         (ConversionOptions(auto_transpose=True), "--transpose"),
         (ConversionOptions(auto_predict_f0=True), "cannot predict"),
+        (ConversionOptions(speaker_mix="alto:1,Anna:1"), "'Anna'.*alto, Sänger, nobody"),
+        (ConversionOptions(speaker_mix="alto:-1"), "must be 0 or more"),
+        (ConversionOptions(cluster_infer_ratio=0.5), "no index.safetensors or kmeans.pt beside .*svc train-index"),
     ],
 )
 def test_what_the_voice_cannot_do_is_said_before_work_begins(
@@ -341,3 +345,113 @@ def test_a_voice_that_follows_loudness_is_told_of_softer_pauses() -> None:
     change = heard(12, vol_embedding=True) - heard(0, vol_embedding=True)
     assert change.min() == pytest.approx(-12, abs=0.1) and change.median() == 0
     assert torch.equal(heard(12, vol_embedding=False), heard(0, vol_embedding=False))
+
+
+def make_index(path: Path, *speakers: str, channels: int = CHANNELS) -> Path:
+    """Of one vector a speaker, whose values are the speaker's number from 1."""
+    vectors = {name: torch.full((1, channels), float(number)) for number, name in enumerate(speakers, start=1)}
+    timbre_file.write_index(path, vectors)
+    return path
+
+
+def half_voiced() -> np.ndarray:
+    return np.concatenate([song(1), np.full(RATE // 4, 5e-5, np.float32), song(1)])
+
+
+def test_content_is_drawn_to_the_speakers_own_where_it_is_voiced(tmp_path: Path) -> None:
+    audio, index = half_voiced(), make_index(tmp_path / "index.safetensors", "alto", "Sänger")
+    voiced = np.repeat(EchoExtractor(CONFIG, "cpu")(audio).voiced.numpy(), HOP)
+    assert 0.1 < 1 - voiced.mean() < 0.3
+    for ratio, everywhere in ((0.5, False), (0.5, True), (1.0, False)):
+        options = ConversionOptions(
+            speaker="Sänger", cluster_model_path=index, cluster_infer_ratio=ratio, cluster_everywhere=everywhere
+        )
+        sung = echo().convert(audio, RATE, options)
+        where = np.ones_like(voiced) if everywhere else voiced
+        expected = np.where(where, (1 - ratio) * audio + ratio * 2, audio)
+        np.testing.assert_allclose(sung, expected, atol=1e-6)
+
+
+def test_without_a_ratio_no_file_is_looked_at(tmp_path: Path) -> None:
+    audio = song(1)
+    sung = echo().convert(audio, RATE, ConversionOptions(cluster_model_path=tmp_path / "absent.index"))
+    np.testing.assert_array_equal(sung, audio)
+
+
+def test_what_lies_beside_the_voice_is_found_and_the_index_comes_first(tmp_path: Path) -> None:
+    converter = echo()
+    converter.voice.path = tmp_path / "G_1.pth"  # type: ignore[misc]
+    audio, options = song(1), ConversionOptions(cluster_infer_ratio=1.0)
+    timbre_file.write_centres(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 7.0)})
+    assert converter.convert(audio, RATE, options).max() == pytest.approx(7)
+    make_index(tmp_path / "index.safetensors", "alto")
+    assert converter.convert(audio, RATE, options).max() == pytest.approx(1)
+
+
+def test_a_file_of_one_speaker_is_for_all_and_a_file_of_others_says_whom_it_knows(tmp_path: Path) -> None:
+    of_one = make_index(tmp_path / "one.safetensors", "somebody")
+    of_two = make_index(tmp_path / "two.safetensors", "alto", "Berta")
+    converter = echo()
+    options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
+    assert converter.convert(song(1), RATE, options).max() == pytest.approx(1)
+    with pytest.raises(ConfigError, match="does not know Sänger; it has: Berta, alto"):
+        converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
+    converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
+
+
+def test_content_of_another_encoder_is_refused(tmp_path: Path) -> None:
+    path = make_index(tmp_path / "index.safetensors", "alto", channels=768)
+    with pytest.raises(ConfigError, match="another content encoder \\(768 channels instead of 160\\)"):
+        echo().check(ConversionOptions(cluster_infer_ratio=0.5, cluster_model_path=path))
+
+
+def test_a_constant_mix_reaches_the_synthesizer() -> None:
+    converter = echo()
+    converter.convert(song(1), RATE, ConversionOptions(speaker_mix="alto:1,Sänger:3"))
+    (call,) = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
+    torch.testing.assert_close(call["speaker"], torch.tensor([[[0.25], [0.75], [0.0], [0.0]]]))
+
+
+def test_a_timeline_goes_by_the_seconds_of_the_song(tmp_path: Path) -> None:
+    (tmp_path / "mix.csv").write_text("seconds,alto,Sänger\n0,1,0\n6,0,1\n", encoding="utf-8")
+    audio = np.concatenate([song(2), np.zeros(RATE, np.float32), song(3)])
+    converter = echo()
+    converter.convert(audio, RATE, ConversionOptions(speaker_mix=str(tmp_path / "mix.csv")))
+    calls = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
+    assert len(calls) == 2
+    for call in calls:
+        shares = call["speaker"][0]
+        assert shares.shape == (4, call["n_samples"] // HOP)
+        torch.testing.assert_close(shares.sum(0), torch.ones(shares.shape[1]))
+        inside = (shares[1] > 0) & (shares[1] < 1)
+        steps = shares[1][inside].diff()
+        torch.testing.assert_close(steps, torch.full_like(steps, HOP / RATE / 6), rtol=1e-3, atol=1e-7)
+    first_heard = float(calls[1]["speaker"][0, 1, 0]) * 6
+    assert first_heard == pytest.approx(2.5, abs=0.2)  # half a second before the second phrase, at 3 s
+
+
+def test_a_mix_has_the_timbre_of_all_in_their_shares(tmp_path: Path) -> None:
+    index = make_index(tmp_path / "index.safetensors", "alto", "Sänger", "nobody")
+    options = ConversionOptions(
+        speaker_mix="alto:1,nobody:3", cluster_model_path=index, cluster_infer_ratio=1.0, cluster_everywhere=True
+    )
+    np.testing.assert_allclose(echo().convert(song(1), RATE, options), 0.25 * 1 + 0.75 * 3, atol=1e-6)
+    of_one = make_index(tmp_path / "one.safetensors", "somebody")
+    options = ConversionOptions(speaker_mix="alto:1,nobody:3", cluster_model_path=of_one, cluster_infer_ratio=1.0)
+    assert echo().convert(song(1), RATE, options).max() == pytest.approx(1)
+
+
+def test_a_mix_of_one_is_that_one() -> None:
+    audio, converter = song(1.5), tiny()
+    alone = converter.convert(audio, RATE, ConversionOptions(speaker="Sänger"))
+    np.testing.assert_allclose(
+        converter.convert(audio, RATE, ConversionOptions(speaker_mix="Sänger:2")), alone, atol=1e-6
+    )
+
+
+def test_the_pitch_of_a_mix_is_that_of_who_has_most() -> None:
+    converter = echo()
+    converter.convert(song(3), RATE, ConversionOptions(speaker_mix="alto:1,Sänger:2", auto_transpose=True))
+    assert float(converter.voice.synthesizer.calls[0]["f0"].max()) == pytest.approx(110, rel=1e-5)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="--transpose"):
+        converter.check(ConversionOptions(speaker_mix="alto:2,Sänger:1", auto_transpose=True))

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
@@ -23,8 +24,11 @@ from myna.features.contour import fill_unvoiced, pitch_range, ratio_to_semitones
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level, soften_pauses
+from myna.features.retrieval import blend
 from myna.options import DEFAULT_F0_METHOD, ConversionOptions
 from myna.progress import Progress, silent
+from myna.speaker_mix import SpeakerMix
+from myna.timbre import Timbres, timbre_beside
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
@@ -59,6 +63,7 @@ class _Plan:
     n_samples: int
     transpose: float
     pause_db: float | None  # how loud the source's pauses are, where they are to be softened
+    mix: SpeakerMix | None
     pitches: list[Samples] = field(default_factory=list)  # voiced frames of the source, Hz, one array a slice
 
 
@@ -74,6 +79,7 @@ class Converter:
         self.device = device
         self.sample_rate = voice.config.data.sample_rate
         self._extractor = FeatureExtractor(voice.config, device=device)
+        self._timbres: Timbres | None = None  # those that were asked for last
 
     @classmethod
     def load(cls, model: Path | str, config: Path | str | None = None, device: str = "cpu") -> Self:
@@ -95,9 +101,10 @@ class Converter:
         Raises:
             ConfigError: this voice cannot do what they ask.
             AssetError: its content encoder is not on this machine and cannot be fetched.
+            CheckpointError: the cluster model or index is none.
         """
         config = self.voice.config
-        config.speaker_id(options.speaker)
+        rows = self._rows(options)
         if options.auto_predict_f0 and not config.model.predict_f0:
             raise ConfigError("this voice cannot predict pitch; leave --auto-predict-f0 out")
         if options.auto_transpose and self.voice_pitch(options) is None:
@@ -105,13 +112,17 @@ class Converter:
                 "this voice does not say where its pitch lies ('svc pre-hubert' stores it in config.json); "
                 "choose the shift with --transpose"
             )
+        if options.cluster_infer_ratio:
+            timbres = self._find_timbres(options)
+            for row in rows:
+                timbres.of(row)
         self._extractor.f0_method = options.f0_method
         _ = self._extractor.encoder
 
     def voice_pitch(self, options: ConversionOptions) -> PitchRange | None:
-        """Where the recordings of the speaker that `options` choose lie in pitch, if the voice says so."""
+        """Where the recordings of the speaker that `options` choose (most of) lie in pitch, if the voice says so."""
         config = self.voice.config
-        speaker = config.speaker_id(options.speaker)
+        speaker = self._rows(options)[0]
         names = [name for name, row in config.speakers.items() if row == speaker]
         return next((config.pitch[name] for name in names if name in config.pitch), None)
 
@@ -176,7 +187,7 @@ class Converter:
         transpose = options.transpose + self._shift_into_range(again, slices, options)
         softened = self.voice.config.model.loudness_embedding and options.soften_pauses_db
         pause_db = pause_level(10 * np.log10(levels.smooth + 1e-12)) if softened else None
-        return _Plan(slices, levels.n_samples, transpose, pause_db)
+        return _Plan(slices, levels.n_samples, transpose, pause_db, self._mix(options))
 
     def _render(self, source: Source, plan: _Plan, options: ConversionOptions) -> Iterator[Samples]:
         """The whole song in blocks."""
@@ -185,26 +196,29 @@ class Converter:
 
         def sounds() -> Iterator[tuple[Samples, int]]:
             for piece, (start, _), chunk in zip(plan.slices, ranges, chunks, strict=True):
-                yield self._sing(chunk, piece, plan, options), piece.start - start
+                yield self._sing(chunk, start, piece, plan, options), piece.start - start
 
         return join(plan.slices, sounds(), plan.n_samples, self.sample_rate)
 
     @torch.inference_mode()
-    def _sing(self, chunk: Samples, piece: Slice, plan: _Plan, options: ConversionOptions) -> Samples:
-        """Sing one slice with its context: as many samples as it has."""
+    def _sing(self, chunk: Samples, start: int, piece: Slice, plan: _Plan, options: ConversionOptions) -> Samples:
+        """Sing one slice with its context, which begins at the sample `start`: as many samples as it has."""
         features = self._extractor(chunk)
         plan.pitches.append(features.f0[features.voiced].cpu().numpy())
         features = features.transposed(plan.transpose)
         if plan.pause_db is not None:
             softer = soften_pauses(features.loudness, plan.pause_db, options.soften_pauses_db)
             features = replace(features, loudness=softer)
-        speaker = self.voice.config.speaker_id(options.speaker)
+        speaker = self._speaker(start, features.n_frames, plan.mix, options).to(self.device)
+        content = features.content.to(self.device)
+        if options.cluster_infer_ratio:
+            content = self._with_timbre(content, features.voiced.to(self.device), speaker, options)
         try:
             generated = self.voice.synthesizer.generate(
-                features.content[None].to(self.device),
+                content[None],
                 fill_unvoiced(features.f0)[None].to(self.device),
                 features.voiced[None].to(self.device),
-                torch.tensor([speaker], device=self.device),
+                speaker,
                 features.loudness[None].to(self.device),
                 noise_scale=options.noise_scale,
                 predict_f0=options.auto_predict_f0,
@@ -219,6 +233,41 @@ class Converter:
         if not np.isfinite(sung).all():
             raise CheckpointError(f"{self.voice.path} sings NaN: its weights are damaged")
         return sung
+
+    def _mix(self, options: ConversionOptions) -> SpeakerMix | None:
+        return SpeakerMix.parse(options.speaker_mix, self.voice.config) if options.speaker_mix is not None else None
+
+    def _rows(self, options: ConversionOptions) -> list[int]:
+        """Who sings, by their rows in the speaker embedding; who sings most comes first."""
+        mix = self._mix(options)
+        return mix.rows if mix is not None else [self.voice.config.speaker_id(options.speaker)]
+
+    def _speaker(self, start: int, n_frames: int, mix: SpeakerMix | None, options: ConversionOptions) -> Tensor:
+        """Who sings the frames from the sample `start` on, as the synthesizer takes it."""
+        if mix is None:
+            return torch.tensor([self.voice.config.speaker_id(options.speaker)])
+        middles = start + (np.arange(n_frames) + 0.5) * self.voice.config.data.hop_length
+        return torch.from_numpy(mix.at(middles / self.sample_rate))[None]
+
+    def _find_timbres(self, options: ConversionOptions) -> Timbres:
+        path = options.cluster_model_path or timbre_beside(self.voice.path)
+        if self._timbres is None or self._timbres.path != path:
+            self._timbres = Timbres.load(path, self.voice.config, self.device)
+        return self._timbres
+
+    def _with_timbre(self, content: Tensor, voiced: Tensor, speaker: Tensor, options: ConversionOptions) -> Tensor:
+        """Content (C, T) drawn to how the speakers say things, each in the share that it has."""
+        timbres = self._find_timbres(options)
+        if speaker.dim() == 1:
+            shares = {timbres.of(int(speaker)): content.new_ones(1)}
+        else:
+            shares = {}
+            for row in speaker[0].any(1).nonzero()[:, 0].tolist():
+                timbre = timbres.of(row)
+                shares[timbre] = shares.get(timbre, 0) + speaker[0, row]
+        where = None if options.cluster_everywhere else voiced
+        blended = [share * blend(content, one, options.cluster_infer_ratio, where) for one, share in shares.items()]
+        return torch.stack(blended).sum(0)
 
     def _with_context(self, piece: Slice, pad_seconds: float) -> tuple[int, int]:
         """The range heard for a slice: whole frames, on one grid for the whole recording, so that slices agree.

@@ -64,6 +64,9 @@ class ConversionOptions:
     """What a listener may choose for one conversion."""
 
     speaker: str | None = option(None, "which of the voice's speakers sings", flags=("-s",))
+    speaker_mix: str | None = option(
+        None, "several at once, e.g. alto:0.7,tenor:0.3, or a .csv or .json file of shares over time"
+    )
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
         False, "besides, shift the whole song once, to where the voice's recordings lie in pitch"
@@ -76,6 +79,22 @@ class ConversionOptions:
         False, "let the voice predict its own pitch: for speech, not for singing", flags=("-a/-na",)
     )
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "how the pitch of the source is estimated", flags=("-fm",))
+    cluster_model_path: Path | None = option(
+        None,
+        "how the speaker says things: index.safetensors, kmeans.pt, RVC's added_*.index or so-vits-svc's "
+        "feature_and_index.pkl; for a ratio above 0, the one beside the voice if not given",
+        flags=("-k",),
+    )
+    cluster_infer_ratio: float = option(
+        0.0,
+        "how far content is drawn to it: 0 not at all, 1 is most like the speaker and least clear",
+        flags=("-r",),
+        low=0,
+        high=1,
+    )
+    cluster_everywhere: bool = option(
+        False, "draw also what is not voiced: without it, consonants stay as clear as they were sung"
+    )
     noise_scale: float = option(0.4, "spread of the latent sample; 0 is the mean voice", flags=("-n",), low=0, high=1)
     soften_pauses_db: float = option(
         15.0,
@@ -111,6 +130,8 @@ class ConversionOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if self.speaker is not None and self.speaker_mix is not None:
+            raise ConfigError("speaker and speaker_mix exclude each other: choose one of them")
         if 0 < self.max_chunk_seconds < 1:
             raise ConfigError(f"max_chunk_seconds must be 0 or at least 1; got {self.max_chunk_seconds:g}")
 

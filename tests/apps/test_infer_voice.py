@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from tiny_voice import RATE, BandEnergies, write_voice
 
 from myna.apps.cli import main
+from myna.zoo import timbre_file
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +52,11 @@ def test_the_same_seed_gives_the_same_file() -> None:
         (["-m", "voice", "-s", "Anna"], "no speaker 'Anna'; this voice has: Sängerin, tenor"),
         (["-m", "voice", "-s", "Sängerin", "--auto-transpose"], "choose the shift with --transpose"),
         (["-m", "nowhere"], "nowhere"),
+        (["-m", "voice", "-r", "0.5"], "svc train-index"),
+        (["-m", "voice", "-r", "0.5", "-k", "kmeans.pt"], "cannot read kmeans.pt"),
+        (["-m", "voice", "-r", "0.5", "-k", "song.flac"], "song.flac is a recording"),
+        (["-m", "voice", "-r", "0.5", "-k", "voice/G_9.pth"], "no cluster model"),
+        (["-m", "voice", "--speaker-mix", "Anna:1"], "no speaker 'Anna'; this voice has: Sängerin, tenor"),
         ([], "logs"),
     ],
 )
@@ -59,3 +66,38 @@ def test_a_voice_that_is_not_there_or_not_asked_rightly(
     assert svc("song.flac", *arguments, "-d", "cpu") == 1
     assert reason in capsys.readouterr().err.splitlines()[-1]
     assert not Path("song.out.flac").exists()
+
+
+def sung(name: str, *arguments: str) -> np.ndarray:
+    assert svc("song.flac", "-o", name, "-m", "voice", "-d", "cpu", *arguments) == 0
+    return soundfile.read(name)[0]
+
+
+def test_a_cluster_model_and_an_index_change_what_is_sung() -> None:
+    plain = sung("a.wav", "-s", "tenor")
+    centres = torch.rand(20, 16, generator=torch.Generator().manual_seed(0))
+    timbre_file.write_centres(Path("kmeans.pt"), {"tenor": centres, "Sängerin": centres})
+    clustered = sung("b.wav", "-s", "tenor", "-k", "kmeans.pt", "-r", "0.5")
+    timbre_file.write_index(Path("voice/index.safetensors"), {"tenor": centres})
+    retrieved = sung("c.wav", "-s", "tenor", "-r", "0.5")
+    assert len(plain) == len(clustered) == len(retrieved)
+    assert not np.array_equal(plain, clustered) and not np.array_equal(clustered, retrieved)
+    np.testing.assert_array_equal(sung("d.wav", "-s", "tenor", "-k", "kmeans.pt"), plain)
+
+
+def test_an_index_of_the_field_is_read_and_compared_with_the_voice(capsys: pytest.CaptureFixture[str]) -> None:
+    with np.load(Path(__file__).parents[1] / "zoo" / "faiss.npz") as recorded:
+        Path("added.index").write_bytes(recorded["full"].tobytes())
+        Path("feature_and_index.pkl").write_bytes(recorded["pickled"].tobytes())
+    for name in ("added.index", "feature_and_index.pkl"):
+        assert svc("song.flac", "-m", "voice", "-d", "cpu", "-k", name, "-r", "0.5") == 1
+        assert "(6 channels instead of 16)" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_mix_is_neither_of_its_speakers() -> None:
+    Path("mix.json").write_text('[{"seconds": 0, "tenor": 1}, {"seconds": 3, "Sängerin": 1}]', encoding="utf-8")
+    alone = sung("a.wav", "-s", "tenor"), sung("b.wav", "-s", "Sängerin")
+    mixed = sung("c.wav", "--speaker-mix", "tenor:0.7,Sängerin:0.3"), sung("d.wav", "--speaker-mix", "mix.json")
+    for one in mixed:
+        assert not any(np.array_equal(one, other) for other in alone)
+    np.testing.assert_allclose(sung("e.wav", "--speaker-mix", "tenor:5"), alone[0], atol=1e-4)

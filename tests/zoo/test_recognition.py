@@ -160,3 +160,19 @@ def test_the_command_tells_it_to_people_and_to_machines(tmp_path: Path) -> None:
     listed = CliRunner().invoke(svc, ["inspect", "--json", files[0]])
     assert json.loads(listed.stdout)[0]["content_encoder"] == "vec768l12"
     assert listed.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "sample_rate"),
+    [
+        ("rvc/v1-48k.pth", "v1", 48000),
+        ("rvc/v2-48k.pth", "v2", 48000),
+        ("rvc/v2-32k-nono.pth", "v2, without pitch", 32000),
+        ("rvc/v1-40k-training.pth", "v1", 40000),
+        ("sovits3/voice.pth", None, 32000),
+    ],
+)
+def test_what_a_voice_of_others_is(name: str, version: str | None, sample_rate: int) -> None:
+    found = inspect(GOLDEN / name)
+    assert (found.version, found.sample_rate, found.sings) == (version, sample_rate, True)
+    assert found.made_with == ("RVC" if name.startswith("rvc") else "so-vits-svc")

@@ -1,0 +1,45 @@
+"""`svc train-index`: what the speakers say, to be searched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from myna.apps.cli.report import counted, listed
+from myna.apps.progress import bar
+from myna.config import Config
+
+
+@click.command("train-index")
+@click.option(
+    "-c",
+    "--config-path",
+    type=click.Path(path_type=Path),
+    default=Path("configs/44k/config.json"),
+    show_default=True,
+    help="The voice's configuration, which names the clips.",
+)
+@click.option(
+    "-o",
+    "--output-path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("logs/44k/index.safetensors"),
+    show_default=True,
+    help="The index to write: beside the voice, svc infer finds it by itself.",
+)
+def command(config_path: Path, output_path: Path) -> None:
+    """Keep what each speaker's content is like, frame by frame, for svc infer -r.
+
+    It reads the features that svc pre-hubert computes.
+    """
+    config = Config.read(config_path)
+
+    from myna.training.timbre import train_index
+
+    summary = train_index(config, output_path, progress=bar)
+    sizes = [f"{n:,} vectors of {speaker}" for speaker, n in summary.sizes.items()]
+    click.echo(
+        f"{output_path}: {listed(sizes)}, from {counted(summary.n_clips, 'clip')} ({summary.n_frames:,} frames). "
+        f"Next: svc infer song.wav -k {output_path.as_posix()} -r 0.5"
+    )

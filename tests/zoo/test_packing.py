@@ -1,0 +1,115 @@
+"""A packed voice is the voice: in one file, whole, and as it was packed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import save_file
+
+from myna import torch_file
+from myna.apps.cli import svc
+from myna.errors import CheckpointError, ConfigError
+from myna.voice import Voice
+from myna.zoo.inspection import inspect
+from myna.zoo.mixing import mix
+from myna.zoo.opening import open_voice
+from myna.zoo.packing import is_packed, read_packed, unpack
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FORK = GOLDEN / "fork" / "so-vits-svc-4.0v1"
+FOLDERS = sorted(path.parent for path in GOLDEN.rglob("G_*.pth"))
+
+
+def same_weights(one: Voice, other: Voice, tolerance: float = 0.0) -> None:
+    first, second = one.synthesizer.state_dict(), other.synthesizer.state_dict()
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        torch.testing.assert_close(second[name], tensor, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_packed_and_unpacked_it_is_the_voice(tmp_path: Path, folder: Path) -> None:
+    voice = Voice.load(folder)
+    packed = tmp_path / "voice.safetensors"
+    open_voice(voice.path).pack(packed)
+    assert Voice.load(packed).config == voice.config
+    same_weights(Voice.load(packed), voice)
+    weights, config = unpack(packed, tmp_path / "apart")
+    assert config.read_text() == (folder / "config.json").read_text() or json.loads(config.read_text()) == json.loads(
+        (folder / "config.json").read_text()
+    )
+    assert weights.name == "G_3.pth"
+    same_weights(Voice.load(weights), voice)
+    before, after = (torch_file.read(path)["model"] for path in (voice.path, weights))
+    assert all(torch.equal(after[name], tensor.float()) for name, tensor in before.items())
+
+
+def test_half_and_released_it_is_small(tmp_path: Path) -> None:
+    voice = open_voice(FORK / "G_3.pth")
+    whole, small = tmp_path / "whole.safetensors", tmp_path / "small.safetensors"
+    voice.pack(whole)
+    voice.pack(small, half=True, release=True, licence="CC0-1.0", author="alice")
+    assert small.stat().st_size < 0.5 * whole.stat().st_size
+    same_weights(Voice.load(small), Voice.load(whole), tolerance=2e-3)
+    found = inspect(small)
+    assert (found.licence, found.author, found.half_precision, found.trainable) == ("CC0-1.0", "alice", True, False)
+    assert found.iteration == 3
+    open_voice(small).pack(tmp_path / "again.safetensors", author="bob")
+    again = read_packed(tmp_path / "again.safetensors")[1]
+    assert again is not None and (again.licence, again.author) == ("CC0-1.0", "bob")
+
+
+def test_a_packed_voice_that_was_changed_is_refused(tmp_path: Path) -> None:
+    packed = tmp_path / "voice.safetensors"
+    open_voice(FORK / "G_3.pth").pack(packed)
+    content = bytearray(packed.read_bytes())
+    content[-100] ^= 1
+    packed.write_bytes(content)
+    with pytest.raises(CheckpointError, match="do not have its SHA-256"):
+        Voice.load(packed)
+    packed.write_bytes(content[:-200])
+    with pytest.raises(CheckpointError, match="is damaged or only a part"):
+        Voice.load(packed)
+
+
+def test_weights_of_another_program_in_that_format(tmp_path: Path) -> None:
+    weights = {name: one.clone() for name, one in torch_file.read(FORK / "G_3.pth")["model"].items()}
+    save_file(weights, tmp_path / "voice.safetensors")
+    assert is_packed(tmp_path / "voice.safetensors")
+    shutil.copy(FORK / "config.json", tmp_path)
+    same_weights(Voice.load(tmp_path), Voice.load(FORK))
+    with pytest.raises(CheckpointError, match="it holds weights only"):
+        unpack(tmp_path / "voice.safetensors", tmp_path / "apart")
+
+
+def test_half_of_two_voices(tmp_path: Path) -> None:
+    content = torch_file.read(FORK / "G_3.pth")
+    content["model"] = {name: 3 * tensor for name, tensor in content["model"].items()}
+    torch.save(content, tmp_path / "G_3.pth")
+    shutil.copy(FORK / "config.json", tmp_path)
+    one, other = open_voice(FORK / "G_3.pth"), open_voice(tmp_path / "G_3.pth")
+    mix(one, other, 0.25, tmp_path / "mixed.safetensors")
+    mixed = open_voice(tmp_path / "mixed.safetensors").recognised.weights
+    torch.testing.assert_close(mixed["pre.weight"], 1.5 * one.recognised.weights["pre.weight"])
+    with pytest.raises(ConfigError, match=r"do not fit each other: .*is \(.* and \("):
+        mix(one, open_voice(next((GOLDEN / "4.1" / "whisper-ppg").glob("G_*.pth"))), 0.5, tmp_path / "no.safetensors")
+    assert not (tmp_path / "no.safetensors").exists()
+
+
+def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in (
+        ["pack", "-m", str(FORK), "-o", "alice.safetensors", "--half"],
+        ["unpack", "alice.safetensors"],
+        ["mix", str(FORK / "G_3.pth"), "alice/G_3.pth", "-o", "mixed.safetensors", "--share", "0.3"],
+        ["inspect", "mixed.safetensors", "alice.safetensors"],
+    ):
+        result = CliRunner().invoke(svc, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+    assert CliRunner().invoke(svc, ["unpack", "alice.safetensors"]).exception is not None
+    assert {path.name for path in tmp_path.iterdir()} == {"alice.safetensors", "alice", "mixed.safetensors"}
