@@ -7,99 +7,33 @@ import os
 import re
 import shutil
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save
 
+from hub_server import REVISION, Hub, serving
 from myna import assets
 from myna.assets import ASSETS, BASE_WEIGHTS, Asset, Source, find, find_base_weights, find_in_package, find_voice
 from myna.config import Config
 from myna.errors import AssetError, MissingExtraError
 
-REVISION = "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = save({"weight": torch.arange(5000.0)})
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
 PAGE = b"<!DOCTYPE html><html>Not what you came for</html>"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 5\n"
 
 
-class Hub(ThreadingHTTPServer):
-    """What of the hub's protocol a download needs: `files` by path below the host; `asked` is what was asked for."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.files: dict[str, bytes] = {}
-        self.asked: list[tuple[str, str, str | None]] = []
-        self.breaks_after: int | None = None  # bytes of the next answer
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Hub
-
-    def do_HEAD(self) -> None:
-        self.answer(with_body=False)
-
-    def do_GET(self) -> None:
-        self.answer(with_body=True)
-
-    def answer(self, with_body: bool) -> None:
-        asked_range = self.headers["Range"]
-        self.server.asked.append((self.command, self.path, asked_range))
-        body = self.server.files.get(self.path)
-        if body is None:
-            self.send_response(404)
-            self.send_header("X-Error-Code", "EntryNotFound")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        start = int(re.match(r"bytes=(\d+)-", asked_range)[1]) if asked_range else 0
-        self.send_response(206 if start else 200)
-        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
-        self.send_header("X-Repo-Commit", REVISION)
-        self.send_header("Content-Length", str(len(body) - start))
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
-        self.end_headers()
-        if with_body:
-            end, self.server.breaks_after = self.server.breaks_after, None
-            self.wfile.write(body[start:end])
-
-    def log_message(self, format: str, *arguments: object) -> None: ...
-
-
 @pytest.fixture(autouse=True)
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     """An empty hub, an empty cache, no folder of assets, and one asset in the table: `voice`."""
-    from huggingface_hub import constants
-
-    server = Hub()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    monkeypatch.setattr(constants, "ENDPOINT", server.url)
-    monkeypatch.setattr(
-        constants, "HUGGINGFACE_CO_URL_TEMPLATE", server.url + "/{repo_id}/resolve/{revision}/{filename}"
-    )
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
     monkeypatch.delenv("MYNA_ASSETS", raising=False)
     source = Source("someone/voice", "model.safetensors", REVISION, len(WEIGHTS), SHA256)
     monkeypatch.setitem(ASSETS, "voice", Asset("MIT", ("voice/model.safetensors",), source))
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(tmp_path / "cache", monkeypatch) as server:
+        yield server
 
 
 def on_hub(repo: str = "someone/voice", filename: str = "model.safetensors", revision: str = REVISION) -> str:

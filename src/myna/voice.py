@@ -9,10 +9,13 @@ from typing import Self
 
 from myna import checkpoint
 from myna.assets import find_voice
+from myna.assets.hub import fetch_voice, parse_address
 from myna.config import Config
 from myna.errors import CheckpointError
 from myna.models.families import AnySynthesizer
 from myna.zoo.opening import open_voice
+from myna.zoo.packing import SUFFIX
+from myna.zoo.timbre_file import INDEX_NAME
 
 _log = logging.getLogger(__name__)
 
@@ -30,7 +33,8 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a file of weights, the folder that holds it (the highest number wins), or "joe", who comes along.
+            model: a file of weights, the folder that holds it (the highest number wins), an address of the hub
+                (`assets.hub`), or "joe", who comes along.
             config: its `config.json`; None is the one beside the weights, if there is one. Where it and the weights
                 disagree, the weights count, and a warning says so.
             device: where it will sing, as torch names devices.
@@ -39,7 +43,10 @@ class Voice:
             CheckpointError: the file is not a voice, or not whole.
             ConfigError: the configuration is not there, or malformed.
         """
-        opened = open_voice(find_weights(model), Path(config) if config is not None else None)
+        path = find_weights(model)
+        if config is None and (address := parse_address(model)) is not None:
+            config = fetch_voice(address).config  # which may stand in a folder above
+        opened = open_voice(path, Path(config) if config is not None else None)
         for remark in opened.remarks:
             _log.warning("%s: %s", opened.path, remark)
         synthesizer = opened.build()
@@ -56,7 +63,8 @@ def find_weights(model: Path | str) -> Path:
     """
     path = find_voice(model)
     if path.is_dir():
-        found = checkpoint.latest(path)
+        packed = [one for one in path.glob(f"*{SUFFIX}") if one.name != INDEX_NAME]
+        found = checkpoint.latest(path) or (packed[0] if len(packed) == 1 else None)
         if found is None:
             raise CheckpointError(f"there is no G_*.pth in {path}; train a voice first, or name its file with -m")
         return found

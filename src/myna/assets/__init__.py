@@ -116,6 +116,56 @@ ASSETS: dict[str, Asset] = {
         3_087_130_976,
         "a8e94b85976e5864ba3e9525c7e6c83b2a1eca42d4b797a0c7c24d778e40fd95",
     ),
+    # The authors' own place is not on the hub; many there have the same file, by its hash.
+    "hubertsoft": Asset(
+        "MIT",
+        ("hubert-soft-0d54a1f4.pt",),
+        Source(
+            "lafi23333/ds",
+            "hubert-soft-0d54a1f4.pt",
+            "ff6250b4b676d53f091b9233e1ac3128bcf0697f",
+            378_435_957,
+            "e82e7d079df05fe3aa535f6f7d42d309bdae1d2a53324e2b2386c56721f4f649",
+            "dataset",
+        ),
+    ),
+    "cnhubertlarge": Asset(
+        "MIT",
+        (
+            "chinese-hubert-large-fairseq-ckpt.pt",
+            "chinese-hubert-large/model.safetensors",
+            "chinese-hubert-large/pytorch_model.bin",
+        ),
+        Source(
+            "TencentGameMate/chinese-hubert-large",
+            "chinese-hubert-large-fairseq-ckpt.pt",
+            "90cb660492214f687e60f5ca509b20edae6e75bd",
+            3_799_503_913,
+            "31a39438d2ca748d5626bb676493041166de03c93ec517774c6d90ebb2d715c5",
+        ),
+    ),
+    "wavlmbase+": Asset(
+        "CC-BY-SA-3.0",
+        ("WavLM-Base+.pt", "wavlm-base-plus/model.safetensors", "wavlm-base-plus/pytorch_model.bin"),
+        Source(
+            "s3prl/converted_ckpts",
+            "wavlm_base_plus.pt",
+            "ca0bf7a15ca57c277d530df7788711d6f0c51b8b",
+            377_604_817,
+            "fcbcf2a94def92e90e086bb0727275d53b75a9c0e483e2abfa560ac951986b6d",
+        ),
+    ),
+    "dphubert": Asset(
+        "MIT",
+        ("DPHuBERT-sp0.75.pth",),
+        Source(
+            "pyf98/DPHuBERT",
+            "DPHuBERT-sp0.75.pth",
+            "f9316962753aedc95090013c1969589e72609df0",
+            99_132_650,
+            "384d72429163b79cd9f4deaf41aa2cbc990e7526b4430f2a22d40c5e70c14be7",
+        ),
+    ),
     "rmvpe": Asset(
         "MIT",
         ("rmvpe.pt",),
@@ -195,7 +245,7 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
         pair = place / "G_0.pth", place / "D_0.pth"
         if all(path.is_file() for path in pair):
             for path in pair:
-                _refuse_impostor(path)
+                check_whole(path)
             return pair
     way_out = f"put G_0.pth and D_0.pth into {_folders_for_people(name)}, or train with --from-scratch"
     sources = BASE_WEIGHTS.get(name, ())
@@ -211,7 +261,16 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
 
 
 def find_voice(name: Path | str) -> Path:
-    """The file or folder `name`; where there is none, the folder of the voice that comes along under that name."""
+    """The file or folder `name`, an address of the hub (`hub.Address`), or the name of a voice that comes along.
+
+    Raises:
+        AssetError: what the address names cannot be had.
+    """
+    from myna.assets import hub
+
+    address = hub.parse_address(name)
+    if address is not None:
+        return hub.fetch_voice(address).weights
     path, bundled = Path(name), BUNDLED_VOICES / name
     return bundled if not path.exists() and len(path.parts) == 1 and bundled.is_dir() else path
 
@@ -253,7 +312,7 @@ def _find_local(names: Iterable[str], folder: Path | str | None) -> Path | None:
         for name in names:
             path = place / name
             if path.is_file():
-                _refuse_impostor(path)
+                check_whole(path)
                 return path
     return None
 
@@ -292,8 +351,7 @@ def _fetch(source: Source) -> Path:
         path = hf_hub_download(source.repo, source.filename, **where)
     # Whatever the library raises (its own errors, those of its HTTP client, those of the disk) means the same here.
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise AssetError(f"{source.repo}/{source.filename} cannot be fetched: {reason.rstrip('.')}") from error
+        raise AssetError(f"{source.repo}/{source.filename} cannot be fetched: {fetch_reason(error)}") from error
     try:
         return _checked(Path(path), source)
     except AssetError:
@@ -303,14 +361,25 @@ def _fetch(source: Source) -> Path:
         raise
 
 
+def fetch_reason(error: Exception) -> str:
+    """Why something could not be fetched, in one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def _checked(path: Path, source: Source) -> Path:
-    _refuse_impostor(path)
+    check_whole(path)
     size = path.stat().st_size
     if source.size is not None and size != source.size:
         raise AssetError(f"{path} has {size:,} bytes instead of {source.size:,}")
-    if source.sha256 is not None and _sha256(path, size, path.stat().st_mtime_ns) != source.sha256:
-        raise AssetError(f"{path} is damaged or was exchanged: its SHA-256 is not {source.sha256}")
+    check_hash(path, source.sha256)
     return path
+
+
+def check_hash(path: Path, sha256: str | None) -> None:
+    """Raise `AssetError` where the file's SHA-256 is another; None is not known, and anything fits it."""
+    status = path.stat()
+    if sha256 is not None and _sha256(path, status.st_size, status.st_mtime_ns) != sha256:
+        raise AssetError(f"{path} is damaged or was exchanged: its SHA-256 is not {sha256}")
 
 
 @lru_cache(maxsize=32)
@@ -320,8 +389,8 @@ def _sha256(path: Path, size: int, modified_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _refuse_impostor(path: Path) -> None:
-    """Raise `AssetError` where the file is what people often get instead of weights."""
+def check_whole(path: Path) -> None:
+    """Raise `AssetError` where the file is what people often get instead of weights, or only a part of them."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(512)

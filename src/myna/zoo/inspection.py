@@ -34,6 +34,8 @@ class Inspection:
     step: int | None = None
     trainable: bool | None = None  # whether training can go on from it
     made_with: str | None = None
+    licence: str | None = None
+    author: str | None = None
     suspicious: list[str] = field(default_factory=list)
 
 
@@ -56,6 +58,7 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
         sings = False
     weights = found.weights
     extra = found.content.get("myna") or {}
+    card = found.card
     return Inspection(
         str(path),
         what=f"a voice of {_TITLES[found.family]}",
@@ -68,10 +71,12 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
         n_speakers=config.model.n_speakers,
         sample_rate=config.data.sample_rate,
         half_precision=any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values()),
-        iteration=_whole(found.content.get("iteration")),
-        step=_whole(extra.get("step")),
+        iteration=card.epoch if card else _whole(found.content.get("iteration", found.content.get("epoch"))),
+        step=card.step if card else _whole(extra.get("step", found.content.get("step"))),
         trainable=_trainable(found),
         made_with=_made_with(opened),
+        licence=card.licence if card else None,
+        author=card.author if card else None,
         suspicious=suspicious,
     )
 
@@ -87,6 +92,8 @@ _TITLES: Mapping[Family, str] = {
 def _version(found: Recognised, config: Config) -> str | None:
     """The version whose template has this architecture, as far as weights tell it."""
     model = config.model
+    if found.family == "rvc":
+        return f"{'v1' if model.content_channels == 256 else 'v2'}{'' if model.follows_pitch else ', without pitch'}"
     if found.family != "so-vits-svc":
         return None
     if model.type_ != "hifi-gan":
@@ -112,6 +119,8 @@ def _made_with(opened: OpenedVoice) -> str | None:
     content, config = opened.recognised.content, opened.config
     if "myna" in content or opened.recognised.family == "myna":
         return "myna"
+    if opened.recognised.family == "rvc":
+        return "Applio" if "model_name" in content or "embedder_model" in content else "RVC"
     if content.get("iteration") == 0 and not _has_posterior(opened.recognised.weights):
         return "so-vits-svc 4.1, made smaller for release"
     if config.data.contentvec_final_proj is not None:

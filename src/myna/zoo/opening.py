@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.models.families import AnySynthesizer
-from myna.zoo import derivation, sovits
+from myna.zoo import derivation, packing, rvc, sovits, sovits3
 from myna.zoo.recognition import Family, Recognised, recognise
 
 
@@ -22,6 +25,28 @@ class OpenedVoice:
     config: Config
     remarks: list[str] = field(default_factory=list)  # what the configuration said wrongly, or did not say
 
+    def pack(self, path: Path, *, half: bool = False, release: bool = False, **words: str) -> None:
+        """Write the voice as one file; `words` are licence, author and about.
+
+        Raises:
+            CheckpointError: the voice is not whole, or the file cannot be written.
+        """
+        self.build()
+        content, card = self.recognised.content, self.recognised.card
+        known = {
+            "step": (content.get("myna") or {}).get("step"),
+            "epoch": content.get("iteration"),
+        }
+        if card is not None:
+            known = card.model_dump(include={"step", "epoch", "licence", "author", "about"})
+        values = known | {word: text for word, text in words.items() if text}
+        values |= {
+            "family": self.recognised.family,
+            "config": self.config.plain(),
+            "content_encoder": self.config.content_encoder,
+        }
+        packing.pack(path, self.recognised.weights, values, half=half, release=release)
+
     def build(self) -> AnySynthesizer:
         """The synthesizer with its weights.
 
@@ -29,7 +54,7 @@ class OpenedVoice:
             CheckpointError: they are not those of such a model; every mismatch is listed.
         """
         try:
-            return sovits.build(self.recognised.weights, self.config)
+            return _FAMILIES[self.recognised.family].build(self.recognised.weights, self.config)
         except CheckpointError as error:
             raise CheckpointError(f"{self.path}: {error}") from error
 
@@ -49,7 +74,9 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
     remarks = []
     given = None
     beside = path.with_name("config.json")
-    if config_path is not None or beside.exists():
+    if config_path is None and recognised.card is not None:
+        given = Config.parse(recognised.card.config)
+    elif config_path is not None or beside.exists():
         try:
             given = Config.read(config_path or beside)
         except ConfigError as error:
@@ -57,14 +84,17 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
                 raise
             remarks.append(f"not used: {error}")
     try:
-        config, more = _CONFIGURATIONS[recognised.family](recognised, given)
+        config, more = _FAMILIES[recognised.family].configure(recognised, given)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
         raise CheckpointError(f"{path} is not whole: its tensors do not make a voice ({error})") from error
     return OpenedVoice(path, recognised, config, [*remarks, *more])
 
 
 def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
-    config, remarks = derivation.merge(derivation.derive(found.weights), given)
+    hop_length = given.data.hop_length if given is not None else derivation.HOP_LENGTH
+    config, remarks = derivation.merge(derivation.derive(found.weights, hop_length), given)
     if given is None:
         remarks.append(
             "there is no config.json: all was told by the weights, but the names of the speakers, "
@@ -79,5 +109,16 @@ def _own_config(found: Recognised, given: Config | None) -> tuple[Config, list[s
     return given, []
 
 
-_Configure = Callable[[Recognised, Config | None], tuple[Config, list[str]]]
-_CONFIGURATIONS: Mapping[Family, _Configure] = {"so-vits-svc": _sovits_config, "myna": _own_config}
+class _Handling(NamedTuple):
+    """How voices of a family get their configuration and their synthesizer."""
+
+    configure: Callable[[Recognised, Config | None], tuple[Config, list[str]]]
+    build: Callable[[Mapping[str, Tensor], Config], AnySynthesizer]
+
+
+_FAMILIES: Mapping[Family, _Handling] = {
+    "so-vits-svc": _Handling(_sovits_config, sovits.build),
+    "so-vits-svc-3.0": _Handling(lambda found, given: sovits3.config_from(found.weights, given), sovits3.build),
+    "rvc": _Handling(lambda found, given: rvc.config_from(found.weights, found.content, given), rvc.build),
+    "myna": _Handling(_own_config, sovits.build),
+}

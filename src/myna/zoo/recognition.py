@@ -6,7 +6,7 @@ First the outer container, then, for a generator, the family that it belongs to;
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from myna import torch_file
 from myna.errors import CheckpointError
+from myna.zoo.packing import Card, is_packed, read_packed
 
 Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna"]
 Weights = dict[str, Tensor]
@@ -36,23 +37,27 @@ class Recognised:
     family: Family
     weights: Weights  # under the names in the file
     content: Mapping[str, Any]  # what else the file holds
-    bare: bool  # nothing else: a plain state dict
+    card: Card | None = None  # of a packed voice
 
 
 def recognise(path: Path) -> Recognised:
-    """Read a file of torch's and find the generator in it.
+    """Read a file of torch's, or a packed voice, and find the generator in it.
 
     Raises:
         NotAVoiceError: it is something else, and the message says what and what to do.
         CheckpointError: it cannot be read.
     """
-    content = torch_file.read(path)
+    card = None
+    if is_packed(path):
+        content, card = read_packed(path)
+    else:
+        content = torch_file.read(path)
     if not isinstance(content, dict):
         raise NotAVoiceError(path, f"a file with a {type(content).__name__}")
     found = generator_in(content)
     if found is None:
         raise NotAVoiceError(path, *describe(content))
-    return found
+    return replace(found, card=card)
 
 
 def generator_in(content: Mapping[str, Any]) -> Recognised | None:
@@ -62,7 +67,7 @@ def generator_in(content: Mapping[str, Any]) -> Recognised | None:
         family = weights and family_of(weights)
         if weights and family:
             rest = {name: value for name, value in content.items() if name != key} if key else {}
-            return Recognised(family, weights, rest, bare=key is None)
+            return Recognised(family, weights, rest)
     return None
 
 

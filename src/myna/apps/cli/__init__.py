@@ -21,9 +21,16 @@ COMMANDS = {
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
     "train": "train the voice",
+    "train-index": "keep how the speakers say things, for svc infer -r",
+    "train-cluster": "the same, smaller and coarser: k-means centres",
     "infer": "sing a recording in the voice",
     "evaluate": "measure how good conversions are",
     "inspect": "say what a file of weights is",
+    "pack": "put a voice into one file, to share it",
+    "unpack": "take a packed voice apart: G_*.pth and config.json",
+    "mix": "blend two voices into one",
+    "download": "fetch a voice from the Hugging Face hub",
+    "voices": "list the voices on this machine",
 }
 
 

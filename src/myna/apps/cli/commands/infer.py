@@ -14,7 +14,6 @@ import click
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
-from myna.assets import find_voice
 from myna.errors import AudioError, ConfigError, MynaError
 from myna.options import ConversionOptions
 
@@ -22,6 +21,15 @@ if TYPE_CHECKING:
     from myna.conversion import ConversionSummary
 
 _DEFAULT_MODEL, _DEFAULT_CONFIG = Path("logs/44k"), Path("configs/44k/config.json")
+
+model_flag = click.option(
+    "-m",
+    "--model-path",
+    type=click.Path(path_type=Path),
+    default=_DEFAULT_MODEL,
+    show_default=True,
+    help="The voice: its file, its folder (the highest number wins), hf://owner/name, or joe, who comes along.",
+)
 
 
 @click.command("infer")
@@ -32,14 +40,7 @@ _DEFAULT_MODEL, _DEFAULT_CONFIG = Path("logs/44k"), Path("configs/44k/config.jso
     type=str,
     help="A file for one INPUT, or a folder.  [default: vocals.wav becomes vocals.out.wav beside it]",
 )
-@click.option(
-    "-m",
-    "--model-path",
-    type=click.Path(path_type=Path),
-    default=_DEFAULT_MODEL,
-    show_default=True,
-    help="G_*.pth of the voice, its folder (the highest number wins), or joe, who comes along.",
-)
+@model_flag
 @click.option(
     "-c",
     "--config-path",
@@ -49,10 +50,6 @@ _DEFAULT_MODEL, _DEFAULT_CONFIG = Path("logs/44k"), Path("configs/44k/config.jso
 @click.option("-re", "--recursive", is_flag=True, help="Take folders with their subfolders.")
 @click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
 @option_flags(ConversionOptions)
-@click.option("-k", "--cluster-model-path", type=click.Path(path_type=Path), help="Not yet: see --cluster-infer-ratio.")
-@click.option(
-    "-r", "--cluster-infer-ratio", type=float, default=0.0, show_default=True, help="Timbre clusters: only 0 yet."
-)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, for machines.")
 def command(
     inputs: tuple[Path, ...],
@@ -61,8 +58,6 @@ def command(
     config_path: Path | None,
     recursive: bool,
     device: str,
-    cluster_model_path: Path | None,
-    cluster_infer_ratio: float,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -72,8 +67,6 @@ def command(
     ogg.
     """
     options = collect(ConversionOptions, chosen)
-    if cluster_infer_ratio != 0:
-        raise ConfigError("timbre clusters are not there yet; leave -r/--cluster-infer-ratio out")
     jobs = plan_jobs(inputs, output_path, recursive)
 
     from myna.conversion import Converter
@@ -142,13 +135,10 @@ def plan_jobs(inputs: tuple[Path, ...], output: str | None, recursive: bool) -> 
 
 
 def find_config(model: Path) -> Path | None:
-    """The configuration beside the model; for a voice in training the one that `svc pre-config` writes; or none."""
-    model = find_voice(model)
-    folder = model if model.is_dir() else model.parent
-    if (folder / "config.json").exists():
-        return folder / "config.json"
-    in_training = folder == _DEFAULT_MODEL and _DEFAULT_CONFIG.is_file()
-    return _DEFAULT_CONFIG if in_training else None
+    """For a voice in training without one beside it, the configuration that `svc pre-config` writes."""
+    in_training = _DEFAULT_MODEL in (model, model.parent)
+    needed = in_training and not (_DEFAULT_MODEL / "config.json").exists() and _DEFAULT_CONFIG.is_file()
+    return _DEFAULT_CONFIG if needed else None
 
 
 def _means_folder(output: str) -> bool:

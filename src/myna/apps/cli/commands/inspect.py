@@ -58,6 +58,8 @@ def _lines(one: Inspection) -> list[str]:
         "numbers": "half precision" if one.half_precision else "single precision",
         "training": "can go on from here" if one.trainable else "cannot go on from here",
         "made with": one.made_with,
+        "author": one.author,
+        "licence": one.licence,
         "sings": "yes" if one.sings else "no",
     }
     lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
