@@ -77,7 +77,7 @@ def test_the_layer_that_is_asked_for_is_that_of_the_whole_model(
     torch.testing.assert_close(whole(audio), layers[4][0].T, atol=1e-5, rtol=1e-5)
     part = read_contentvec(weights, 2, projected=True)
     assert part.channels == 8
-    assert len(part.hubert.encoder.layers) == 2
+    assert len(part.network.model.encoder.layers) == 2
     torch.testing.assert_close(part(audio), expected, atol=1e-5, rtol=1e-5)
 
 
@@ -121,6 +121,6 @@ class _Malice:
 def test_a_pickle_that_would_run_code_is_refused_without_running_it(tmp_path: Path) -> None:
     weights, trace = tmp_path / "pytorch_model.bin", tmp_path / "ran"
     torch.save({"weight": _Malice(trace)}, weights)
-    with pytest.raises(CheckpointError, match="cannot be read as weights"):
+    with pytest.raises(CheckpointError, match=r"names \w+\.mkdir, which could run code"):
         read_contentvec(weights, 2, projected=False)
     assert not trace.exists()

@@ -138,5 +138,7 @@ def test_the_table_knows_the_names_of_the_field_and_lists_them() -> None:
     assert channels["vec768l12"] == 768
     assert channels["vec256l9"] == 256
     assert (channels["whisper-ppg"], channels["whisper-ppg-large"]) == (1024, 1280)
-    with pytest.raises(ConfigError, match="no content encoder 'hubertsoft'; there are: vec768l12, vec256l9"):
-        load_encoder("hubertsoft")
+    assert (channels["hubertsoft"], channels["cnhubertlarge"]) == (256, 1024)
+    assert (channels["wavlmbase+"], channels["dphubert"]) == (768, 768)
+    with pytest.raises(ConfigError, match="no content encoder 'hubert'; there are: vec768l12, vec256l9"):
+        load_encoder("hubert")

@@ -13,8 +13,12 @@ from typing import Protocol
 from torch import Tensor
 
 from myna.errors import ConfigError
+from myna.features.content.cnhubertlarge import load_cnhubertlarge
 from myna.features.content.contentvec import load_contentvec
+from myna.features.content.dphubert import load_dphubert
 from myna.features.content.embedded import CODE_CHANNELS, load_embedded
+from myna.features.content.hubertsoft import load_hubertsoft
+from myna.features.content.wavlm import load_wavlm
 from myna.features.content.whisper import load_whisper
 
 SAMPLE_RATE = 16000
@@ -59,6 +63,10 @@ CONTENT_ENCODERS: dict[str, Loader] = {
     "vec768l12": _CONTENTVEC_768,
     "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),
     "contentvec": _CONTENTVEC_768,
+    "hubertsoft": Loader(256, load_hubertsoft),
+    "cnhubertlarge": Loader(1024, load_cnhubertlarge),
+    "wavlmbase+": Loader(768, load_wavlm),
+    "dphubert": Loader(768, load_dphubert),
     "whisper-tiny": Loader(384, lambda device: load_whisper("whisper-tiny", device)),
     "whisper-base": Loader(512, lambda device: load_whisper("whisper-base", device)),
     "whisper-small": Loader(768, lambda device: load_whisper("whisper-small", device)),

@@ -1,0 +1,164 @@
+"""DPHuBERT: a HuBERT base of which distillation left a quarter.
+
+Peng et al., DPHuBERT, Interspeech 2023. What its pruning spared differs by layer: channels of the convolutions, heads,
+channels of the feed-forward network; a layer may have lost one or the other wholly. The checkpoint says what is left.
+So-vits-svc hears with the last layer. It forgets to switch off the dropout of training, so that its voices learned from
+content with some noise on it; here there is none.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from myna import assets, torch_file
+from myna.errors import CheckpointError
+from myna.features.content.hubert import Hubert, Network, fitting, renamed, with_positions
+
+_NAMES = (
+    (r"^encoder\.transformer\.", "encoder."),
+    (r"^encoder\.feature_projection\.", "feature_projection."),
+)
+
+
+class Attention(nn.Module):
+    def __init__(self, channels: int, n_heads: int, head_channels: int) -> None:
+        super().__init__()
+        self.n_heads = n_heads
+        inner = n_heads * head_channels
+        self.k_proj, self.v_proj, self.q_proj = (nn.Linear(channels, inner) for _ in range(3))
+        self.out_proj = nn.Linear(inner, channels)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """(B, T, C) to (B, T, C); every frame sees all."""
+        query, key, value = (
+            projection(hidden).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
+            for projection in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        mixed = F.scaled_dot_product_attention(query, key, value)
+        output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(-2))
+        return output
+
+
+class FeedForward(nn.Sequential):
+    def __init__(self, channels: int, inner: int) -> None:
+        widen, narrow = nn.Linear(channels, inner), nn.Linear(inner, channels)
+        super().__init__(OrderedDict(intermediate_dense=widen, gelu=nn.GELU(), output_dense=narrow))
+
+
+class Layer(nn.Module):
+    """A layer of the transformer; its norms stay where what they followed was pruned."""
+
+    def __init__(self, attention: Attention | None, feed_forward: FeedForward | None, channels: int) -> None:
+        super().__init__()
+        self.attention = attention
+        self.layer_norm = nn.LayerNorm(channels)
+        self.feed_forward = feed_forward
+        self.final_layer_norm = nn.LayerNorm(channels)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        if self.attention is not None:
+            hidden = hidden + self.attention(hidden)
+        hidden = self.layer_norm(hidden)
+        if self.feed_forward is not None:
+            hidden = hidden + self.feed_forward(hidden)
+        output: Tensor = self.final_layer_norm(hidden)
+        return output
+
+
+class Convolutions(nn.Module):
+    def __init__(self, shapes: list[tuple[int, int, int]]) -> None:
+        """`shapes` has channels, kernel and stride of each."""
+        super().__init__()
+        self.conv_layers = nn.ModuleList()
+        before = 1
+        for channels, kernel, stride in shapes:
+            parts = OrderedDict[str, nn.Module](conv=nn.Conv1d(before, channels, kernel, stride, bias=False))
+            if not self.conv_layers:
+                parts["layer_norm"] = nn.GroupNorm(channels, channels)
+            self.conv_layers.append(nn.Sequential(parts | {"gelu": nn.GELU()}))
+            before = channels
+        self.dummy_weight = nn.Parameter(torch.ones(before))  # how much pruning left of each channel
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, 1, N) to (B, T, C)"""
+        for layer in self.conv_layers:
+            x = layer(x)
+        return x.transpose(1, 2) * self.dummy_weight
+
+
+class Encoder(nn.Module):
+    def __init__(self, layers: list[Layer], channels: int, kernel: int, groups: int) -> None:
+        super().__init__()
+        positions = nn.Conv1d(channels, channels, kernel, padding=kernel // 2, groups=groups)
+        self.pos_conv_embed = nn.ModuleDict({"conv": positions})
+        self.layer_norm = nn.LayerNorm(channels)
+        self.layers = nn.ModuleList(layers)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        positions = self.pos_conv_embed["conv"](hidden.transpose(1, 2))[..., : hidden.shape[1]]
+        hidden = self.layer_norm(hidden + F.gelu(positions).transpose(1, 2))
+        for layer in self.layers:
+            hidden = layer(hidden)
+        return hidden
+
+
+class PrunedHubert(Network):
+    """Parameters have transformers' names, as far as it has such a network."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """`config` is that of the checkpoint.
+
+        Raises:
+            KeyError: it is not of this network.
+        """
+        super().__init__()
+        self.channels = channels = config["encoder_embed_dim"]
+        shapes = config["extractor_conv_layer_config"]
+        self.feature_extractor = Convolutions(shapes)
+        self.feature_projection = nn.Sequential(
+            OrderedDict(layer_norm=nn.LayerNorm(shapes[-1][0]), projection=nn.Linear(shapes[-1][0], channels))
+        )
+        layers = []
+        for attends, n_heads, feeds, inner in zip(
+            config["encoder_use_attention"],
+            config["encoder_num_heads"],
+            config["encoder_use_feed_forward"],
+            config["encoder_ff_interm_features"],
+            strict=True,
+        ):
+            attention = Attention(channels, n_heads, config["encoder_head_dim"]) if attends else None
+            feed_forward = FeedForward(channels, inner) if feeds else None
+            layers.append(Layer(attention, feed_forward, channels))
+        self.encoder = Encoder(layers, channels, config["encoder_pos_conv_kernel"], config["encoder_pos_conv_groups"])
+
+    def forward(self, audio: Tensor) -> Tensor:
+        frames: Tensor = self.encoder(self.feature_projection(self.feature_extractor(audio[:, None])))
+        return frames
+
+
+def load_dphubert(device: str = "cpu") -> Hubert:
+    """DPHuBERT, found by `assets`.
+
+    Raises:
+        AssetError: its weights cannot be had.
+        CheckpointError: the file is not a DPHuBERT.
+    """
+    return read_dphubert(assets.find("dphubert"), device)
+
+
+def read_dphubert(path: Path, device: str = "cpu") -> Hubert:
+    """DPHuBERT from its checkpoint, which holds its configuration beside the weights."""
+    content = torch_file.read(path)
+    if not isinstance(content, dict) or not {"config", "state_dict"} <= content.keys():
+        raise CheckpointError(f"{path} is not a DPHuBERT: it has no configuration beside its weights")
+    with fitting(path, "a DPHuBERT"):
+        with torch.device("meta"):
+            network = PrunedHubert(content["config"])
+        network.load_state_dict(with_positions(renamed(content["state_dict"], _NAMES)), assign=True)
+    return Hubert(network, device)

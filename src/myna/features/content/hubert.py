@@ -1,0 +1,223 @@
+"""Networks of HuBERT's build: convolutions that give a frame every 20 ms, positions, and a transformer over them.
+
+Hsu et al., HuBERT, 2021, after Baevski et al., wav2vec 2.0, 2020. Most are computed by transformers' models, whatever
+names their files have; what such an encoder adds is which layer is heard, and what is done before and after.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from myna import torch_file
+from myna.errors import CheckpointError
+
+RECEPTIVE_SAMPLES = 400  # what the convolutions need for one frame: 25 ms
+HEAD_CHANNELS = 64  # in every size
+PROJECTION = "final_proj."
+POSITIONS = "encoder.pos_conv_embed.conv."
+
+# fairseq's names, which are also WavLM's, and what transformers calls the same; its own names stay as they are.
+FAIRSEQ_NAMES = (
+    (r"(\.conv_layers\.\d+)\.0\.", r"\1.conv."),
+    (r"(\.conv_layers\.\d+)\.2\.(1\.)?", r"\1.layer_norm."),
+    (r"^layer_norm\.", "feature_projection.layer_norm."),
+    (r"^post_extract_proj\.", "feature_projection.projection."),
+    (r"^encoder\.pos_conv\.0\.", POSITIONS),
+    (r"\.self_attn\.", ".attention."),
+    (r"\.self_attn_layer_norm\.", ".layer_norm."),
+    (r"\.fc1\.", ".feed_forward.intermediate_dense."),
+    (r"\.fc2\.", ".feed_forward.output_dense."),
+    (r"\.relative_attention_bias\.", ".rel_attn_embed."),
+    (r"\.grep_linear\.", ".gru_rel_pos_linear."),
+    (r"\.grep_a$", ".gru_rel_pos_const"),
+)
+UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masks are of use in their own training only
+_OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
+
+
+class _Dictionary:
+    """Stands for a class of fairseq, of which its checkpoints hold an instance beside the weights; it does nothing."""
+
+
+class Network(nn.Module):
+    """Audio (B, N) to frames (B, T, channels), T = (N - 80) // 320."""
+
+    channels: int
+
+
+class Hubert:
+    """Content of 16 kHz audio: `hubert(audio (N,)) -> (C, (N + 2 * margin - 80) // 320)`, at least one frame.
+
+    Nothing is padded but the margin and what is too short for one frame, as the predecessors do it: their voices know
+    these frames.
+    """
+
+    def __init__(self, network: Network, device: str = "cpu", *, margin: int = 0) -> None:
+        """`margin` samples of silence are heard on both sides."""
+        self.network = network.to(device).eval()
+        self.channels = network.channels
+        self.margin = margin
+        self.device = torch.device(device)
+
+    @torch.inference_mode()
+    def __call__(self, audio: Tensor) -> Tensor:
+        missing = max(RECEPTIVE_SAMPLES - 2 * self.margin - len(audio), 0)
+        audio = F.pad(audio.to(self.device), (self.margin, self.margin + missing))
+        frames: Tensor = self.network(audio[None])[0]
+        return frames.T.contiguous()
+
+
+class LastFrames(Network):
+    """The frames (B, T, C) of a model of transformers after its last layer, projected where its training did it."""
+
+    def __init__(self, model: Any, projection: nn.Linear | None = None) -> None:
+        super().__init__()
+        self.model = model
+        self.projection = projection or nn.Identity()
+        self.channels = projection.out_features if projection else model.config.hidden_size
+
+    def forward(self, audio: Tensor) -> Tensor:
+        frames: Tensor = self.projection(self.model(audio).last_hidden_state)
+        return frames
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, safetensors or PyTorch's, as they are named there.
+
+    Raises:
+        CheckpointError: it cannot be read as weights.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            content: Any = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
+    else:
+        content = torch_file.read(path, {"fairseq.data.dictionary.Dictionary": _Dictionary})
+    if isinstance(content, dict):
+        content = content.get("model", content)  # fairseq and WavLM keep their configuration beside it
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path} holds no weights by name")
+    return {key: tensor.float() for key, tensor in content.items() if isinstance(tensor, Tensor)}
+
+
+def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
+    """`weights` under transformers' names, by patterns that are replaced in their order."""
+    result = {}
+    for key, tensor in weights.items():
+        for pattern, name in names:
+            key = re.sub(pattern, name, key)
+        result[key] = tensor
+    return result
+
+
+def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
+    """What transformers' configuration must say of `weights`, which have its names.
+
+    Raises:
+        KeyError: they are no HuBERT's.
+    """
+    channels = len(weights["encoder.layer_norm.weight"])
+    positions = weights.get(f"{POSITIONS}weight")
+    if positions is None:
+        positions = weights[_norm_names(weights)[1]]
+    convolutions = [weights[f"feature_extractor.conv_layers.{index}.conv.weight"] for index in range(7)]
+    # The large ones normalise every convolution, and before a layer's work instead of after it.
+    large = "feature_extractor.conv_layers.1.layer_norm.weight" in weights
+    return {
+        "conv_dim": [len(kernel) for kernel in convolutions],
+        "conv_bias": "feature_extractor.conv_layers.0.conv.bias" in weights,
+        "feat_extract_norm": "layer" if large else "group",
+        "do_stable_layer_norm": large,
+        "num_conv_pos_embeddings": positions.shape[2],
+        "num_conv_pos_embedding_groups": channels // positions.shape[1],
+        "hidden_size": channels,
+        "intermediate_size": len(weights["encoder.layers.0.feed_forward.intermediate_dense.weight"]),
+        "num_attention_heads": channels // HEAD_CHANNELS,
+        "num_hidden_layers": 1 + max(int(key.split(".")[2]) for key in weights if key.startswith("encoder.layers.")),
+    }
+
+
+def hubert_network(weights: dict[str, Tensor], *, projected: bool = False, **settings: Any) -> LastFrames:
+    """transformers' HuBERT with `weights`, which have its names; `settings` are what their shapes do not tell.
+
+    Raises:
+        KeyError, RuntimeError: they are not its weights.
+    """
+    from transformers import HubertConfig, HubertModel
+
+    config = HubertConfig(**sizes_of(weights) | UNMASKED | settings | {"attn_implementation": "sdpa"})
+    with torch.device("meta"):
+        model = HubertModel(config)
+    return filled(model, weights, projected=projected)
+
+
+def filled(model: Any, weights: dict[str, Tensor], *, projected: bool = False) -> LastFrames:
+    """A model of transformers, made on the meta device, with `weights`: all that it needs, and none that it does not.
+
+    Only layers above those of the model may be left.
+
+    Raises:
+        KeyError, RuntimeError: they are not its weights.
+    """
+    from torch.nn.utils.parametrize import remove_parametrizations
+
+    # The norm of these weights is folded in once, not anew in every call.
+    remove_parametrizations(model.encoder.pos_conv_embed.conv, "weight")
+    kept = {}
+    for key, tensor in with_positions(weights).items():
+        above = key.startswith("encoder.layers.") and int(key.split(".")[2]) >= len(model.encoder.layers)
+        if not above and not key.startswith((PROJECTION, *_OF_TRAINING)):
+            kept[key] = tensor
+    model.load_state_dict(kept, assign=True)
+    if not projected:
+        return LastFrames(model)
+    bias = weights[f"{PROJECTION}bias"]
+    projection = nn.Linear(model.config.hidden_size, len(bias), device="meta")
+    projection.load_state_dict({"weight": weights[f"{PROJECTION}weight"], "bias": bias}, assign=True)
+    return LastFrames(model, projection)
+
+
+def with_positions(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """`weights` with the weight norm of the positions folded in."""
+    if f"{POSITIONS}weight" in weights:
+        return weights
+    names = _norm_names(weights)
+    magnitude, direction = (weights[name] for name in names)
+    # One magnitude for each tap of the kernel: the norm runs over the other two axes.
+    norm = torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
+    kept = {key: tensor for key, tensor in weights.items() if key not in names}
+    return kept | {f"{POSITIONS}weight": magnitude * direction / norm}
+
+
+def _norm_names(weights: dict[str, Tensor]) -> tuple[str, str]:
+    """Magnitude and direction of the positions, by the names of PyTorch's old weight norm or of its new one."""
+    old, new = f"{POSITIONS}weight_", f"{POSITIONS}parametrizations.weight.original"
+    return (old + "g", old + "v") if old + "g" in weights else (new + "0", new + "1")
+
+
+@contextmanager
+def fitting(path: Path, what: str) -> Iterator[None]:
+    """Within it, weights that do not fit the network mean that `path` is not `what`.
+
+    Raises:
+        CheckpointError: with the first reason, in one line.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise CheckpointError(f"{path} is not {what}: it lacks {error}") from error
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        reason = " ".join(line.strip() for line in str(error).splitlines()[:2])
+        raise CheckpointError(f"{path} is not {what}: {reason[:200]}") from error
