@@ -107,7 +107,17 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put `weights`, under the module's own names, into the module: all of them, or none.
 
     Raises:
-        CheckpointError: it lists the tensors that are missing, unexpected, or of another shape.
+        CheckpointError: see `check_fit`.
+    """
+    check_fit(module, weights)
+    module.load_state_dict(dict(weights), strict=False)
+
+
+def check_fit(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Whether `weights` are the module's, which may be one without memory of its own (on torch's device "meta").
+
+    Raises:
+        CheckpointError: it lists the tensors that are missing, unexpected, of another shape, or no real numbers.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in weights]
@@ -116,13 +126,17 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     problems = [f"{name} is missing" for name in missing]
     problems += [f"{name} is unexpected" for name in unexpected]
     problems += [f"{name} is {_shape(weights[name])} instead of {_shape(own[name])}" for name in misshaped]
+    problems += [
+        f"{name} holds {str(weights[name].dtype).removeprefix('torch.')}"
+        for name in own
+        if name in weights and own[name].is_floating_point() and not weights[name].is_floating_point()
+    ]
     if problems:
         shown = "; ".join(problems[:_SHOWN_MISMATCHES])
         more = f"; and {len(problems) - _SHOWN_MISMATCHES} more" if len(problems) > _SHOWN_MISMATCHES else ""
         keys = _causes(missing, unexpected, {name: (own[name], weights[name]) for name in misshaped})
         advice = f". Look at {', '.join(keys)} in config.json" if keys else ""
         raise CheckpointError(f"the weights do not fit the configuration: {shown}{more}{advice}")
-    module.load_state_dict(dict(weights), strict=False)
 
 
 def _check_kind(path: Path, weights: Mapping[str, Tensor], kind: Kind) -> None:

@@ -87,7 +87,7 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
         config, more = _FAMILIES[recognised.family].configure(recognised, given)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+    except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{path} is not whole: its tensors do not make a voice ({error})") from error
     return OpenedVoice(path, recognised, config, [*remarks, *more])
 

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import safetensors
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -137,7 +136,7 @@ def unpack(path: Path, folder: Path) -> tuple[Path, Path]:
     config = Config.parse(card.config)
     rate = config.train.learning_rate
     # The fork reads the optimiser's state even where it only sings.
-    optimizer = {"state": {}, "param_groups": []}
+    optimizer: dict[str, Any] = {"state": {}, "param_groups": []}
     write(paths[0], Checkpoint(single, card.epoch or 0, rate, optimizer, {"step": card.step or 0}))
     config.write(paths[1])
     return paths
@@ -149,13 +148,8 @@ def digest(weights: Mapping[str, Tensor]) -> str:
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
         found.update(json.dumps([name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)]).encode())
-        found.update(memoryview(_bytes(tensor)))
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
-
-
-def _bytes(tensor: Tensor) -> np.ndarray[Any, Any]:
-    result: np.ndarray[Any, Any] = tensor.reshape(-1).view(torch.uint8).numpy()
-    return result
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

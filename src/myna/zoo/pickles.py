@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.errors import CheckpointError
+from myna.torch_file import follow_steps
 
 # An index takes a score of steps. With more, boxes could be nested so deep that Python itself breaks on them.
 _MOST_STEPS = 5000
@@ -88,6 +89,7 @@ def read(path: Path) -> Any:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     try:
         _look_through(data)
+        follow_steps(BytesIO(data))
         return _Unpickler(path, data).load()
     except CheckpointError:
         raise

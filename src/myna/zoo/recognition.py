@@ -126,6 +126,6 @@ def _state_dict(value: Any) -> Weights | None:
     """Tensors by name, without the prefix of a model that was trained in parallel."""
     if not isinstance(value, dict) or not value:
         return None
-    if not all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items()):
+    if not all(isinstance(name, str) and isinstance(one, Tensor) and one.numel() for name, one in value.items()):
         return None
     return {name.removeprefix("module."): tensor for name, tensor in value.items()}

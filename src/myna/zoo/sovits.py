@@ -11,11 +11,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from myna.checkpoint import load_weights
 from myna.config import Config
-from myna.models.families import SYNTHESIZERS, AnySynthesizer
+from myna.models.families import AnySynthesizer
 from myna.models.layers.snake import lowpass_filter
-from myna.models.synthesizer import Synthesizer
+from myna.zoo import building
 from myna.zoo.names import NameTable, under
 
 _ATTENTION = {"query": "conv_q", "key": "conv_k", "value": "conv_v", "output": "conv_o"}
@@ -144,10 +143,7 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
-    synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
     ours = generator_from_field(weights)
-    if not trainable and isinstance(synthesizer, Synthesizer):
-        synthesizer.posterior = None
+    if not trainable:
         ours = {name: tensor for name, tensor in ours.items() if not name.startswith("posterior.")}
-    load_weights(synthesizer, ours)
-    return synthesizer
+    return building.build(ours, config, trainable=trainable)

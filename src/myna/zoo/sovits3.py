@@ -12,9 +12,9 @@ from typing import Any
 
 from torch import Tensor
 
-from myna.checkpoint import load_weights
 from myna.config import Config
-from myna.models.families import SYNTHESIZERS, AnySynthesizer
+from myna.models.families import AnySynthesizer
+from myna.zoo import building
 from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spectrum_keys, upsampling_keys
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
@@ -90,6 +90,4 @@ def build(weights: Mapping[str, Tensor], config: Config) -> AnySynthesizer:
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
-    synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
-    load_weights(synthesizer, generator_from_field(weights))
-    return synthesizer
+    return building.build(generator_from_field(weights), config)

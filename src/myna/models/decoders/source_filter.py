@@ -87,9 +87,7 @@ class SourceFilterDecoder(nn.Module):
         """
         with torch.no_grad():
             sources = excitation(f0, voiced, self.frame_samples, self.sample_rate, generator)
-        hidden = self.input_conv(latent)
-        for block in self.coarse_blocks:
-            hidden = block(hidden, speaker)
+        hidden = self.coarse(latent, speaker)
         n_frames, pieces = latent.shape[2], []
         for start in range(0, n_frames, PIECE_FRAMES):
             first, last = max(0, start - self.context_frames), start + PIECE_FRAMES + self.context_frames
@@ -99,18 +97,19 @@ class SourceFilterDecoder(nn.Module):
             pieces.append(sound[..., begin : begin + PIECE_FRAMES * self.frame_samples])
         return Waveform(torch.cat(pieces, dim=1).unsqueeze(1))
 
+    def coarse(self, latent: Tensor, speaker: Tensor) -> Tensor:
+        """What is computed at the rate of frames: (B, C, T)."""
+        hidden: Tensor = self.input_conv(latent)
+        for block in self.coarse_blocks:
+            hidden = block(hidden, speaker)
+        return hidden
+
     def _filtered(
         self, hidden: Tensor, sources: Tensor, speaker: Tensor, highest_hz: Tensor | None, frames: slice
     ) -> Tensor:
         """Some of the hidden frames (B, C, T), and their sources (B, S, T' * hop), to sound (B, T' * hop)."""
         n_samples = sources.shape[2]
-        hidden = self.upsample(hidden[..., frames])
-        present = speaker if speaker.shape[2] == 1 else speaker[..., frames].repeat_interleave(self.rate, dim=2)
-        for block in self.fine_blocks:
-            hidden = block(hidden, present)
-        log_gains = self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2).float()
-        log_gains = F.pad(log_gains, (0, 1), mode="replicate")
-        gains = torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).exp().chunk(N_SOURCES, dim=1), dim=1)
+        gains = self.gains(hidden, speaker, frames)
         spectra = self._spectra(sources)
         phase = self._undelayed_phase(speaker).unsqueeze(2)
         pulses = torch.polar(gains[:, 0], phase.expand_as(gains[:, 0])) * spectra[:, 0]
@@ -118,6 +117,16 @@ class SourceFilterDecoder(nn.Module):
         if highest_hz is not None:
             spectrum = spectrum * (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
         return torch.istft(spectrum, self.n_fft, self.hop_length, window=self.window, length=n_samples)
+
+    def gains(self, hidden: Tensor, speaker: Tensor, frames: slice) -> Tensor:
+        """How strong each bin of each source is in some of the hidden frames: (B, S, n_bins, T' * rate + 1)."""
+        hidden = self.upsample(hidden[..., frames])
+        present = speaker if speaker.shape[2] == 1 else speaker[..., frames].repeat_interleave(self.rate, dim=2)
+        for block in self.fine_blocks:
+            hidden = block(hidden, present)
+        log_gains = self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2).float()
+        log_gains = F.pad(log_gains, (0, 1), mode="replicate")
+        return torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).exp().chunk(N_SOURCES, dim=1), dim=1)
 
     def _undelayed_phase(self, speaker: Tensor) -> Tensor:
         """The phase of each bin of a pulse (B, n_bins), without the delay of the whole that fits it best.

@@ -27,6 +27,6 @@ def command(one: Path, other: Path, output_path: Path, share: float, half: bool)
     from myna.zoo.mixing import mix
     from myna.zoo.opening import open_voice
 
-    voices = [open_voice(find_weights(path), find_config(path)) for path in (one, other)]
-    mix(*voices, share, output_path, half=half)
+    first, second = (open_voice(find_weights(path), find_config(path)) for path in (one, other))
+    mix(first, second, share, output_path, half=half)
     click.echo(f"{output_path}. Sing with it: svc infer song.wav -m {output_path}")

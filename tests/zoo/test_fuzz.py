@@ -1,0 +1,36 @@
+"""Files that are wrong in every way give one clear line, or a voice; see fuzz.py."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+N_FILES, N_PROCESSES = 2000, 2
+
+
+def test_no_file_breaks_runs_or_fills_anything(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("fuzz.py")
+    folders = [tmp_path / str(part) for part in range(N_PROCESSES)]
+    share = N_FILES // N_PROCESSES
+    running = []
+    for part, folder in enumerate(folders):
+        folder.mkdir()
+        command = [sys.executable, str(script), str(folder), str(part * share), str(share)]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+    for folder, process in zip(folders, running, strict=True):
+        printed, problems = process.communicate()
+        assert process.returncode == 0, problems[-3000:]
+        check(json.loads(printed), share)
+        assert not list(folder.iterdir())
+
+
+def check(told: dict[str, Any], n_files: int) -> None:
+    assert sum(told["outcomes"].values()) == n_files
+    for never in ("truncated", "hostile", "bomb", "leading_out", "nested", "slow_key"):
+        assert f"{never} loaded" not in told["outcomes"], told
+    assert told["slowest"] < 10
+    # What the mutations themselves build is in it.
+    assert told["grown"] < 100e6, told
