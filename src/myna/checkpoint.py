@@ -107,16 +107,6 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put `weights`, under the module's own names, into the module: all of them, or none.
 
     Raises:
-        CheckpointError: see `check_fit`.
-    """
-    check_fit(module, weights)
-    module.load_state_dict(dict(weights), strict=False)
-
-
-def check_fit(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Whether `weights` are the module's, which may be one without memory of its own (on torch's device "meta").
-
-    Raises:
         CheckpointError: it lists the tensors that are missing, unexpected, of another shape, or no real numbers.
     """
     own = module.state_dict()
@@ -137,6 +127,7 @@ def check_fit(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
         keys = _causes(missing, unexpected, {name: (own[name], weights[name]) for name in misshaped})
         advice = f". Look at {', '.join(keys)} in config.json" if keys else ""
         raise CheckpointError(f"the weights do not fit the configuration: {shown}{more}{advice}")
+    module.load_state_dict(dict(weights), strict=False)
 
 
 def _check_kind(path: Path, weights: Mapping[str, Tensor], kind: Kind) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
 
-import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
-from myna.checkpoint import check_fit, load_weights
+from myna.checkpoint import load_weights
 from myna.config import Config
+from myna.errors import CheckpointError
 from myna.models.families import SYNTHESIZERS, AnySynthesizer
 from myna.models.synthesizer import Synthesizer
+
+# How many more numbers a network may have than its file: a posterior encoder, which may be left out, and what is fixed.
+_TIMES, _BESIDES = 3, 10_000_000
+_MAKERS = frozenset({"empty", "zeros", "ones", "rand", "randn"})
 
 
 def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> AnySynthesizer:
@@ -22,16 +29,30 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
-    # First without memory: a file that is wrong may ask for a network that is larger than the machine.
-    with torch.device("meta"):
-        check_fit(_empty(config, trainable), weights)
-    synthesizer = _empty(config, trainable)
+    n_numbers = sum(tensor.numel() for tensor in weights.values())
+    with _NoLargerThan(_TIMES * n_numbers + _BESIDES):
+        synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
+    if not trainable and isinstance(synthesizer, Synthesizer):
+        synthesizer.posterior = None
     load_weights(synthesizer, weights)
     return synthesizer
 
 
-def _empty(config: Config, trainable: bool) -> AnySynthesizer:
-    synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
-    if not trainable and isinstance(synthesizer, Synthesizer):
-        synthesizer.posterior = None
-    return synthesizer
+class _NoLargerThan(TorchFunctionMode):
+    """Within it a network may be made of so many numbers: a file that is wrong may ask for more than the machine has."""
+
+    def __init__(self, n_numbers: int) -> None:
+        super().__init__()
+        self._left = n_numbers
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.__name__ in _MAKERS:
+            size = (kwargs or {}).get("size", args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
+            self._left -= math.prod(size)
+            if self._left < 0:
+                raise CheckpointError(
+                    "the weights do not fit the configuration: it means a network many times as large"
+                )
+        return func(*args, **(kwargs or {}))
