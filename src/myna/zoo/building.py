@@ -39,7 +39,7 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
 
 
 class _NoLargerThan(TorchFunctionMode):
-    """Within it a network may be made of so many numbers: a file that is wrong may ask for more than the machine has."""
+    """Within it a network may have so many numbers: a file that is wrong may ask for more than the machine has."""
 
     def __init__(self, n_numbers: int) -> None:
         super().__init__()
@@ -52,7 +52,5 @@ class _NoLargerThan(TorchFunctionMode):
             size = (kwargs or {}).get("size", args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
             self._left -= math.prod(size)
             if self._left < 0:
-                raise CheckpointError(
-                    "the weights do not fit the configuration: it means a network many times as large"
-                )
+                raise CheckpointError("the weights do not fit the configuration, which means a far larger network")
         return func(*args, **(kwargs or {}))
