@@ -76,7 +76,7 @@ def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> An
         CheckpointError: the file is something else, damaged, or names what is not allowed.
     """
     size = refuse_impostor(path)
-    is_archive = zipfile.is_zipfile(path)
+    is_archive = _is_archive(path)
     try:
         named = _names_in_archive(path, size) if is_archive else _names_in_old_file(path)
         for name in sorted(named):
@@ -115,9 +115,16 @@ def refuse_impostor(path: Path) -> int:
             raise CheckpointError(f"{path} is {what}")
     if not start.startswith((b"PK", b"\x80")):  # a zip archive, or the pickle of torch before 1.6
         raise CheckpointError(f"{path} is not a checkpoint: torch did not write it")
-    if start.startswith(b"PK") and not zipfile.is_zipfile(path):  # the directory of a zip archive stands at its end
+    if start.startswith(b"PK") and not _is_archive(path):  # the directory of a zip archive stands at its end
         raise CheckpointError(f"{path} is only a part of the file ({size:,} bytes); get it again")
     return size
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        return zipfile.is_zipfile(path)
+    except (zipfile.BadZipFile, ValueError):
+        return False
 
 
 def _names_in_archive(path: Path, size: int) -> set[str]:

@@ -35,8 +35,9 @@ def test_the_phrase_is_sung_in_tune_and_in_the_octave_of_the_voice(
     audio, rate = soundfile.read(sung)
     assert rate == 44100 and len(audio) == pytest.approx(soundfile.info(SONG).duration * rate, abs=1)
     scores = evaluate([Pair(sung, source)], options=ONLY_PITCH).files[0].scores
-    assert scores["f0_correlation"] > 0.98
-    assert scores["f0_close"] > 0.97
+    # Not by correlation: the estimator hears the phrase's first two frames an octave too low in the source, and they
+    # alone take it from 0.99 to 0.85.
+    assert scores["f0_close"] > 0.985
     assert scores["loudness_correlation"] > 0.9
     assert np.abs(audio).max() > 0.02
     assert "Listen: " in capsys.readouterr().out
