@@ -25,7 +25,7 @@ from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level, soften_pauses
 from myna.features.retrieval import blend
-from myna.options import DEFAULT_F0_METHOD, ConversionOptions
+from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine
 from myna.progress import Progress, silent
 from myna.speaker_mix import SpeakerMix
 from myna.timbre import Timbres, timbre_beside
@@ -82,18 +82,25 @@ class Converter:
         self._timbres: Timbres | None = None  # those that were asked for last
 
     @classmethod
-    def load(cls, model: Path | str, config: Path | str | None = None, device: str = "cpu") -> Self:
+    def load(
+        cls,
+        model: Path | str,
+        config: Path | str | None = None,
+        device: str = "cpu",
+        engine: Engine | None = None,
+    ) -> Self:
         """Load a voice.
 
         Args:
-            model: a `G_*.pth`, or the folder that holds it.
+            model: a `G_*.pth`, or the folder that holds it, or an exported voice.
             config: its `config.json`; the one beside the model where none is given.
             device: where it sings, as PyTorch names it.
+            engine: what sings; see `Voice.load`.
 
         Raises:
             CheckpointError, ConfigError: a file is not there, not what it should be, or the two do not fit.
         """
-        return cls(Voice.load(model, config, device), device)
+        return cls(Voice.load(model, config, device, engine), device)
 
     def check(self, options: ConversionOptions) -> None:
         """Load what `options` need, so that a batch fails before its first file and not at each.

@@ -15,6 +15,8 @@ F0Method = Literal["swift", "dio", "harvest", "parselmouth", "crepe", "crepe-tin
 
 DEFAULT_F0_METHOD: F0Method = "swift"
 
+Engine = Literal["torch", "onnx"]
+
 TransposeStep = Literal["octave", "semitone"]
 
 

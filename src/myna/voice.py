@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pydantic import ValidationError
+
 from myna import checkpoint
 from myna.assets import find_voice
 from myna.assets.hub import fetch_voice, parse_address
 from myna.config import Config
-from myna.errors import CheckpointError
+from myna.errors import CheckpointError, ConfigError
+from myna.models import onnx_synthesizer
 from myna.models.families import AnySynthesizer
+from myna.models.onnx_synthesizer import OnnxSynthesizer
+from myna.options import Engine
 from myna.zoo.opening import open_voice
-from myna.zoo.packing import SUFFIX
+from myna.zoo.packing import SUFFIX, Card
 from myna.zoo.timbre_file import INDEX_NAME
 
 _log = logging.getLogger(__name__)
@@ -25,25 +30,39 @@ class Voice:
     """A voice that is ready to sing."""
 
     config: Config
-    synthesizer: AnySynthesizer  # in evaluation mode, fused
+    synthesizer: AnySynthesizer | OnnxSynthesizer  # in evaluation mode, fused
     path: Path  # the file that the weights came from
 
     @classmethod
-    def load(cls, model: Path | str, config: Path | str | None = None, device: str = "cpu") -> Self:
+    def load(
+        cls,
+        model: Path | str,
+        config: Path | str | None = None,
+        device: str = "cpu",
+        engine: Engine | None = None,
+    ) -> Self:
         """Load a voice.
 
         Args:
             model: a file of weights, the folder that holds it (the highest number wins), an address of the hub
-                (`assets.hub`), or "joe", who comes along.
+                (`assets.hub`), "joe", who comes along, or an exported voice, whose configuration is in it.
             config: its `config.json`; None is the one beside the weights, if there is one. Where it and the weights
                 disagree, the weights count, and a warning says so.
-            device: where it will sing, as torch names devices.
+            device: where it will sing, as torch names devices; ONNX Runtime sings on the CPU.
+            engine: what sings; None is what the file is for. For "onnx" a voice is exported before it sings.
 
         Raises:
             CheckpointError: the file is not a voice, or not whole.
             ConfigError: the configuration is not there, or malformed.
+            MissingExtraError: what the engine needs is not installed.
         """
         path = find_weights(model)
+        if path.suffix == onnx_synthesizer.SUFFIX:
+            if engine == "torch":
+                raise ConfigError(
+                    f"{path} is a graph of ONNX; name the file that it was made from to sing with PyTorch"
+                )
+            return cls._exported(path)
         if config is None and (address := parse_address(model)) is not None:
             config = fetch_voice(address).config  # which may stand in a folder above
         opened = open_voice(path, Path(config) if config is not None else None)
@@ -52,7 +71,20 @@ class Voice:
         synthesizer = opened.build()
         synthesizer.eval()
         synthesizer.fuse()
+        if engine == "onnx":
+            from myna.exporting import as_graph
+
+            return cls(opened.config, as_graph(synthesizer, opened.config), opened.path)
         return cls(opened.config, synthesizer.to(device), opened.path)
+
+    @classmethod
+    def _exported(cls, path: Path) -> Self:
+        synthesizer = OnnxSynthesizer(path)
+        try:
+            card = Card.model_validate_json(synthesizer.metadata[onnx_synthesizer.CARD_KEY])
+        except (KeyError, ValidationError) as error:
+            raise CheckpointError(f"{path} does not say whose voice it is; make it with svc export") from error
+        return cls(Config.parse(card.config), synthesizer, path)
 
 
 def find_weights(model: Path | str) -> Path:

@@ -85,8 +85,8 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
             remarks.append(f"not used: {error}")
     try:
         config, more = _FAMILIES[recognised.family].configure(recognised, given)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
+    except (CheckpointError, ConfigError) as error:
+        raise type(error)(f"{path}: {error}") from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{path} is not whole: its tensors do not make a voice ({error})") from error
     return OpenedVoice(path, recognised, config, [*remarks, *more])

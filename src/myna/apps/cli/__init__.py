@@ -28,6 +28,7 @@ COMMANDS = {
     "inspect": "say what a file of weights is",
     "pack": "put a voice into one file, to share it",
     "unpack": "take a packed voice apart: G_*.pth and config.json",
+    "export": "make a voice a graph of ONNX, for programs without PyTorch",
     "mix": "blend two voices into one",
     "download": "fetch a voice from the Hugging Face hub",
     "voices": "list the voices on this machine",

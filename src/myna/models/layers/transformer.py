@@ -46,16 +46,23 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """x (B, C, T), mask 1 on the frames to attend to (B, 1, T) or None -> (B, C, T)."""
+        query, key, value = self.heads(x)
+        blocks = [
+            self.attend(block, index * QUERY_BLOCK, key, value, mask)
+            for index, block in enumerate(torch.split(query, QUERY_BLOCK, dim=2))
+        ]
+        return self.mixed(torch.cat(blocks, dim=2) if len(blocks) > 1 else blocks[0])
+
+    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Query, scaled, key and value, (B, H, T, D) each."""
         query, key, value = (
             projection(x).reshape(x.shape[0], self.n_heads, -1, x.shape[2]).transpose(2, 3)
             for projection in (self.query, self.key, self.value)
         )
-        query = query / math.sqrt(query.shape[3])
-        blocks = [
-            self.attend(block, index * QUERY_BLOCK, key, value, mask)
-            for index, block in enumerate(query.split(QUERY_BLOCK, dim=2))
-        ]
-        attended = torch.cat(blocks, dim=2) if len(blocks) > 1 else blocks[0]
+        return query / math.sqrt(query.shape[3]), key, value
+
+    def mixed(self, attended: Tensor) -> Tensor:
+        """What the heads took, (B, H, T, D) -> (B, C, T)."""
         mixed: Tensor = self.output(attended.transpose(2, 3).flatten(1, 2))
         return mixed
 
@@ -138,12 +145,13 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """x (B, C, T), mask (B, 1, T) or None -> (B, C, T)."""
-        for conv in (self.expand, self.contract):
-            x = x if mask is None else x * mask
-            x = conv(F.pad(x, self.padding))
-            if conv is self.expand:
-                x = F.dropout(x.relu_(), self.dropout, self.training)
-        return x
+        x = self.expand(self._padded(x, mask))
+        x = F.dropout(x.relu_(), self.dropout, self.training)
+        contracted: Tensor = self.contract(self._padded(x, mask))
+        return contracted
+
+    def _padded(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        return F.pad(x if mask is None else x * mask, self.padding)
 
 
 class RelativeTransformer(nn.Module):

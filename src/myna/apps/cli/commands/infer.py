@@ -7,7 +7,7 @@ import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -15,7 +15,7 @@ from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError, ConfigError, MynaError
-from myna.options import ConversionOptions
+from myna.options import ConversionOptions, Engine
 
 if TYPE_CHECKING:
     from myna.conversion import ConversionSummary
@@ -49,6 +49,11 @@ model_flag = click.option(
 )
 @click.option("-re", "--recursive", is_flag=True, help="Take folders with their subfolders.")
 @click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
+@click.option(
+    "--engine",
+    type=click.Choice(get_args(Engine)),
+    help="What sings: PyTorch, or ONNX Runtime on the CPU.  [default: onnx for a NAME.onnx of svc export, else torch]",
+)
 @option_flags(ConversionOptions)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON, for machines.")
 def command(
@@ -58,6 +63,7 @@ def command(
     config_path: Path | None,
     recursive: bool,
     device: str,
+    engine: Engine | None,
     as_json: bool,
     **chosen: Any,
 ) -> None:
@@ -73,7 +79,7 @@ def command(
 
     name, reason = choose_device(device)
     click.echo(f"device: {name} ({reason})", err=True)
-    converter = Converter.load(model_path, config_path or find_config(model_path), name)
+    converter = Converter.load(model_path, config_path or find_config(model_path), name, engine)
     converter.check(options)
 
     started = time.perf_counter()
