@@ -27,7 +27,7 @@ def command_lines() -> list[str]:
 def test_command_line_is_understood(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, *arguments = shlex.split(line)[1:]
     for argument in arguments:
-        if Path(argument).suffix in {".wav", ".pth", ".json", ".safetensors"}:
+        if Path(argument).suffix in {".wav", ".pth", ".json", ".safetensors", ".onnx"}:
             (tmp_path / argument).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / argument).touch()
     monkeypatch.chdir(tmp_path)
