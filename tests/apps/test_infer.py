@@ -177,7 +177,7 @@ def test_the_predecessors_command_line_is_understood() -> None:
     record("vocals.wav")
     line = "vocals.wav -o sung.wav -s anna -m G_1.pth -c config.json -k kmeans.pt -r 0 -t 12 -db -40 -fm dio -na -n 0.3"
     assert svc(*line.split(), *["-p", "0.4", "-ch", "0.6", "-ab", "-mc", "20", "-d", "cpu"]) == 0
-    assert Parrot.loaded == [(Path("G_1.pth"), Path("config.json"), "cpu")]
+    assert Parrot.loaded == [(Path("G_1.pth"), Path("config.json"), "cpu", None)]
     assert Parrot.asked == [
         ConversionOptions(
             **{"speaker": "anna", "transpose": 12.0, "silence_db": -40.0, "f0_method": "dio", "noise_scale": 0.3},

@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 N_FILES, N_PROCESSES = 2000, 2
 
 
+@pytest.mark.timeout(600)
 def test_no_file_breaks_runs_or_fills_anything(tmp_path: Path) -> None:
     script = Path(__file__).with_name("fuzz.py")
     folders = [tmp_path / str(part) for part in range(N_PROCESSES)]

@@ -154,7 +154,7 @@ def as_graph(synthesizer: AnySynthesizer, config: Config) -> OnnxSynthesizer:
 
 def content_graph(network: ContentNetwork) -> bytes:
     """myna's own content encoder: `audio` (1, N) at 16 kHz to `content` (1, 256, N // 320)."""
-    # A time that no other size of the network is near to, and that ends within a frame.
+    # It ends within a frame, as recordings do.
     tried = torch.zeros(1, 3 * SAMPLE_RATE + 17)
     shapes = ({1: Dim("samples", min=SAMPLE_RATE // 4, max=SAMPLE_RATE * 3600)},)
     return _bytes(_program(exportable(network), (tried,), shapes, ["audio"], ["content"]))

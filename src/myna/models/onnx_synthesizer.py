@@ -107,7 +107,7 @@ class OnnxSynthesizer:
         for name, shape in self._shapes.items():
             if name not in values:
                 draw = draws.uniform if name == STARTING_PHASES else draws.normal
-                values[name] = draw([f0.shape[1] if size == FRAMES else size for size in shape], f0, generator)
+                values[name] = draw([f0.shape[1] if size == FRAMES else size for size in shape], f0.float(), generator)
         audio, sung_f0 = self._session.run(OUTPUTS, {name: _array(value) for name, value in values.items()})
         return Generated(torch.from_numpy(audio).to(f0.device), torch.from_numpy(sung_f0).to(f0.device))
 
