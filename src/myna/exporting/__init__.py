@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest import mock
@@ -124,7 +124,8 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
     synthesizer.eval()
     synthesizer.fuse()
     program = _synthesizer_program(synthesizer, opened.config)
-    program.model.metadata_props[CARD_KEY] = _card(opened, words).model_dump_json(exclude_defaults=True)
+    card = Card(**opened.describe(words), sha256=digest(opened.recognised.weights), released=True)
+    program.model.metadata_props[CARD_KEY] = card.model_dump_json(exclude_defaults=True)
     graph = _bytes(program)
     difference = _difference(synthesizer, OnnxSynthesizer(graph), opened.config)
     if not difference <= TOLERANCE:
@@ -158,23 +159,6 @@ def content_graph(network: ContentNetwork) -> bytes:
     tried = torch.zeros(1, 3 * SAMPLE_RATE + 17)
     shapes = ({1: Dim("samples", min=SAMPLE_RATE // 4, max=SAMPLE_RATE * 3600)},)
     return _bytes(_program(exportable(network), (tried,), shapes, ["audio"], ["content"]))
-
-
-def _card(opened: OpenedVoice, words: Mapping[str, str]) -> Card:
-    found = opened.recognised
-    step = (found.content.get("myna") or {}).get("step")
-    known: dict[str, Any] = {"step": step, "epoch": found.content.get("iteration")}
-    if found.card is not None:
-        known = found.card.model_dump(include={"step", "epoch", "licence", "author", "about"})
-    known |= {word: text for word, text in words.items() if text}
-    return Card(
-        family=found.family,
-        config=opened.config.plain(),
-        content_encoder=opened.config.content_encoder,
-        sha256=digest(found.weights),
-        released=True,
-        **known,
-    )
 
 
 def _synthesizer_program(synthesizer: AnySynthesizer, config: Config) -> ONNXProgram:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -32,20 +32,21 @@ class OpenedVoice:
             CheckpointError: the voice is not whole, or the file cannot be written.
         """
         self.build()
+        packing.pack(path, self.recognised.weights, self.describe(words), half=half, release=release)
+
+    def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
+        """What the voice's `packing.Card` says, but for the weights; `words` that are empty are those of its file."""
         content, card = self.recognised.content, self.recognised.card
-        known = {
-            "step": (content.get("myna") or {}).get("step"),
-            "epoch": content.get("iteration"),
-        }
+        known = {"step": (content.get("myna") or {}).get("step"), "epoch": content.get("iteration")}
         if card is not None:
             known = card.model_dump(include={"step", "epoch", "licence", "author", "about"})
-        values = known | {word: text for word, text in words.items() if text}
-        values |= {
+        return {
+            **known,
+            **{word: text for word, text in words.items() if text},
             "family": self.recognised.family,
             "config": self.config.plain(),
             "content_encoder": self.config.content_encoder,
         }
-        packing.pack(path, self.recognised.weights, values, half=half, release=release)
 
     def build(self) -> AnySynthesizer:
         """The synthesizer with its weights.
