@@ -236,7 +236,10 @@ def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: fl
         (ConversionOptions(auto_predict_f0=True), "cannot predict"),
         (ConversionOptions(speaker_mix="alto:1,Anna:1"), "'Anna'.*alto, Sänger, nobody"),
         (ConversionOptions(speaker_mix="alto:-1"), "must be 0 or more"),
-        (ConversionOptions(cluster_infer_ratio=0.5), "no index.safetensors or kmeans.pt beside .*svc train-index"),
+        (
+            ConversionOptions(cluster_infer_ratio=0.5),
+            "no index.safetensors or kmeans.pt in or beside .*svc train-index",
+        ),
     ],
 )
 def test_what_the_voice_cannot_do_is_said_before_work_begins(

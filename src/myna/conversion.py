@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -25,10 +26,10 @@ from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level, soften_pauses
 from myna.features.retrieval import blend
-from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine
+from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine, TransposeStep
 from myna.progress import Progress, silent
 from myna.speaker_mix import SpeakerMix
-from myna.timbre import Timbres, timbre_beside
+from myna.timbre import Timbres, timbre_of
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
@@ -41,6 +42,7 @@ _BLOCK_SAMPLES = 1 << 16
 _SHORTEST_CHUNK_SECONDS = 0.5
 # The median pitch of a song is settled long before it ends.
 _PITCH_SECONDS = 120.0
+_PITCH_RATE, _PITCH_HOP = 16000, 160  # what Swift hears by itself
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,7 @@ class Converter:
         return torch.from_numpy(mix.at(middles / self.sample_rate))[None]
 
     def _find_timbres(self, options: ConversionOptions) -> Timbres:
-        path = options.cluster_model_path or timbre_beside(self.voice.path)
+        path = options.cluster_model_path or timbre_of(self.voice.path)
         if self._timbres is None or self._timbres.path != path:
             self._timbres = Timbres.load(path, self.voice.config, self.device)
         return self._timbres
@@ -306,10 +308,7 @@ class Converter:
         hop = self.voice.config.data.hop_length
         contours = [estimate(chunk, self.sample_rate, hop, self.device) for chunk in windows(source(), ranges)]
         source_pitch = _pitch_of(contours)
-        if source_pitch is None:
-            return 0.0
-        step = 12 if options.transpose_step == "octave" else 1
-        return float(step * round(ratio_to_semitones(pitch.median_hz / source_pitch.median_hz) / step))
+        return 0.0 if source_pitch is None else shift_between(source_pitch, pitch, options.transpose_step)
 
     def _summary(self, plan: _Plan, options: ConversionOptions) -> ConversionSummary:
         return ConversionSummary(
@@ -320,6 +319,23 @@ class Converter:
             source_pitch=_pitch_of(plan.pitches),
             voice_pitch=self.voice_pitch(options),
         )
+
+
+def shift_between(source: PitchRange, voice: PitchRange, step: TransposeStep) -> float:
+    """Semitones from where a song lies to where a voice lies, in whole steps."""
+    semitones = 12 if step == "octave" else 1
+    return float(semitones * round(ratio_to_semitones(voice.median_hz / source.median_hz) / semitones))
+
+
+def measure_pitch(path: Path | str, seconds: float = _PITCH_SECONDS) -> PitchRange | None:
+    """Where the beginning of a recording lies in pitch, or None where nothing of it is voiced.
+
+    Raises:
+        AudioError: it cannot be read.
+    """
+    source = islice(io.blocks(Path(path), _PITCH_RATE, _PITCH_RATE), math.ceil(seconds))
+    estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
+    return _pitch_of([estimate(np.concatenate(list(source)), _PITCH_RATE, _PITCH_HOP, "cpu")])
 
 
 def _pitch_of(contours: list[Samples]) -> PitchRange | None:

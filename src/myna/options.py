@@ -84,7 +84,7 @@ class ConversionOptions:
     cluster_model_path: Path | None = option(
         None,
         "how the speaker says things: index.safetensors, kmeans.pt, RVC's added_*.index or so-vits-svc's "
-        "feature_and_index.pkl; for a ratio above 0, the one beside the voice if not given",
+        "feature_and_index.pkl; for a ratio above 0, the one in or beside the voice if not given",
         flags=("-k",),
     )
     cluster_infer_ratio: float = option(

@@ -10,10 +10,10 @@ from typing import Self
 from torch import Tensor
 
 from myna.config import Config
-from myna.errors import ConfigError
+from myna.errors import CheckpointError, ConfigError
 from myna.features.retrieval import Clusters, Retrieval, Timbre
-from myna.zoo import timbre_file
-from myna.zoo.timbre_file import CENTRES_NAME, INDEX_NAME
+from myna.zoo import packing, timbre_file
+from myna.zoo.timbre_file import NAMES, TimbreFile
 
 _TIMBRES: dict[timbre_file.Kind, Callable[[Tensor], Timbre]] = {"index": Retrieval, "centres": Clusters}
 
@@ -34,11 +34,7 @@ class Timbres:
             CheckpointError: it is none.
             ConfigError: its content is another encoder's than the voice's.
         """
-        file = timbre_file.read(path)
-        for vectors in file.vectors.values():
-            found, wanted = vectors.shape[1], config.model.content_channels
-            if found != wanted:
-                raise ConfigError(f"{path} is made for another content encoder ({found} channels instead of {wanted})")
+        file = read_timbre(path, config)
         timbres = {speaker: _TIMBRES[file.kind](vectors.to(device)) for speaker, vectors in file.vectors.items()}
         return cls(path, timbres, config.speakers)
 
@@ -51,7 +47,7 @@ class Timbres:
         if len(self.timbres) == 1:
             return next(iter(self.timbres.values()))
         names = [name for name, own in self.speakers.items() if own == row]
-        keys: tuple[timbre_file.Speaker, ...] = (*names, row)
+        keys: tuple[timbre_file.Speaker, ...] = (*names, row, str(row))
         for key in keys:
             if key in self.timbres:
                 return self.timbres[key]
@@ -59,15 +55,45 @@ class Timbres:
         raise ConfigError(f"{self.path} does not know {' or '.join(names) or f'speaker {row}'}; it has: {known}")
 
 
-def timbre_beside(voice: Path) -> Path:
-    """The index beside a voice's file of weights, or its cluster model.
+def read_timbre(path: Path, config: Config) -> TimbreFile:
+    """The cluster model or the index in `path`, which may be a packed voice, for the voice of `config`.
 
     Raises:
-        ConfigError: there is neither.
+        CheckpointError: there is none.
+        ConfigError: its content is another encoder's than the voice's.
     """
-    for name in (INDEX_NAME, CENTRES_NAME):
-        if (path := voice.with_name(name)).is_file():
-            return path
+    if packing.read_card(path) is None:
+        file = timbre_file.read(path)
+    else:
+        packed = packing.read_packed(path).timbre
+        if packed is None:
+            raise CheckpointError(f"{path} is a packed voice without an index; pack it with --index FILE")
+        file = packed
+    for vectors in file.vectors.values():
+        found, wanted = vectors.shape[1], config.model.content_channels
+        if found != wanted:
+            raise ConfigError(f"{path} is made for another content encoder ({found} channels instead of {wanted})")
+    return file
+
+
+def find_timbre(voice: Path) -> Path | None:
+    """Where the index or the cluster model of a voice is: in its file, or beside it."""
+    card = packing.read_card(voice)
+    if card is not None and card.timbre is not None:
+        return voice
+    paths = (voice.with_name(name) for name in NAMES.values())
+    return next((path for path in paths if path.is_file()), None)
+
+
+def timbre_of(voice: Path) -> Path:
+    """`find_timbre`, where there must be one.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if (path := find_timbre(voice)) is not None:
+        return path
     raise ConfigError(
-        f"there is no {INDEX_NAME} or {CENTRES_NAME} beside {voice}; svc train-index makes one, or name a file with -k"
+        f"there is no {' or '.join(NAMES.values())} in or beside {voice}; svc train-index makes one, or name a file "
+        "with -k"
     )

@@ -20,7 +20,7 @@ from myna.models.onnx_synthesizer import OnnxSynthesizer
 from myna.options import Engine
 from myna.zoo.opening import open_voice
 from myna.zoo.packing import SUFFIX, Card
-from myna.zoo.timbre_file import INDEX_NAME
+from myna.zoo.timbre_file import NAMES
 
 _log = logging.getLogger(__name__)
 
@@ -95,7 +95,7 @@ def find_weights(model: Path | str) -> Path:
     """
     path = find_voice(model)
     if path.is_dir():
-        packed = [one for one in path.glob(f"*{SUFFIX}") if one.name != INDEX_NAME]
+        packed = [one for one in path.glob(f"*{SUFFIX}") if one.name not in NAMES.values()]
         found = checkpoint.latest(path) or (packed[0] if len(packed) == 1 else None)
         if found is None:
             raise CheckpointError(f"there is no G_*.pth in {path}; train a voice first, or name its file with -m")

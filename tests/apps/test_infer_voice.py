@@ -31,6 +31,13 @@ def svc(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
+def run(*arguments: str, status: int = 0) -> None:
+    """Another command than `svc infer`."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert int(ended.value.code or 0) == status
+
+
 def test_a_folder_of_checkpoints_sings_a_file_in_the_pitch_of_the_speaker(capsys: pytest.CaptureFixture[str]) -> None:
     assert svc("song.flac", "-m", "voice", "-s", "tenor", "--auto-transpose", "-d", "cpu", "--json") == 0
     (summary,) = json.loads(capsys.readouterr().out)["converted"]
@@ -83,6 +90,41 @@ def test_a_cluster_model_and_an_index_change_what_is_sung() -> None:
     assert len(plain) == len(clustered) == len(retrieved)
     assert not np.array_equal(plain, clustered) and not np.array_equal(clustered, retrieved)
     np.testing.assert_array_equal(sung("d.wav", "-s", "tenor", "-k", "kmeans.pt"), plain)
+
+
+@pytest.mark.parametrize("name", ["index.safetensors", "kmeans.pt"])
+def test_an_index_in_the_file_of_a_packed_voice_draws_as_one_beside_it(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vectors = {speaker: torch.rand(20, 16).half().float() for speaker in ("tenor", "Sängerin")}
+    write = {"index.safetensors": timbre_file.write_index, "kmeans.pt": timbre_file.write_centres}[name]
+    write(Path("voice") / name, vectors)
+    drawn = sung("a.wav", "-s", "tenor", "-r", "0.5")
+    run("pack", "-m", "voice", "-o", "packed.safetensors")
+    Path("voice", name).unlink()
+    np.testing.assert_array_equal(sung("b.wav", "-m", "packed.safetensors", "-s", "tenor", "-r", "0.5"), drawn)
+    np.testing.assert_array_equal(sung("c.wav", "-k", "packed.safetensors", "-s", "tenor", "-r", "0.5"), drawn)
+    run("unpack", "packed.safetensors")
+    assert Path("packed", name).is_file()
+    np.testing.assert_array_equal(sung("d.wav", "-m", "packed", "-s", "tenor", "-r", "0.5"), drawn)
+    run("inspect", "packed.safetensors")
+    assert "20 vectors of tenor" in capsys.readouterr().out
+
+    run("pack", "-m", "packed.safetensors", "-o", "without.safetensors", "--no-index")
+    assert svc("song.flac", "-m", "without.safetensors", "-r", "0.5", "-d", "cpu") == 1
+    assert "svc train-index" in capsys.readouterr().err.splitlines()[-1]
+    assert svc("song.flac", "-m", "voice", "-k", "without.safetensors", "-r", "0.5", "-d", "cpu") == 1
+    assert "pack it with --index FILE" in capsys.readouterr().err.splitlines()[-1]
+    run("pack", "-m", "without.safetensors", "-o", "again.safetensors", "--index", "packed.safetensors")
+    np.testing.assert_array_equal(sung("e.wav", "-m", "again.safetensors", "-s", "tenor", "-r", "0.5"), drawn)
+
+
+def test_an_index_that_does_not_fit_is_not_packed(capsys: pytest.CaptureFixture[str]) -> None:
+    timbre_file.write_index(Path("voice/index.safetensors"), {"tenor": torch.rand(3, 8)})
+    run("pack", "-m", "voice", "-o", "packed.safetensors", status=1)
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert "(8 channels instead of 16)" in told and "leave it out with --no-index" in told
+    assert not Path("packed.safetensors").exists()
 
 
 def test_an_index_of_the_field_is_read_and_compared_with_the_voice(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from myna import torch_file
 from myna.apps.cli import svc
@@ -39,7 +41,7 @@ def test_packed_and_unpacked_it_is_the_voice(tmp_path: Path, folder: Path) -> No
     open_voice(voice.path).pack(packed)
     assert Voice.load(packed).config == voice.config
     same_weights(Voice.load(packed), voice)
-    weights, config = unpack(packed, tmp_path / "apart")
+    weights, config, *_ = unpack(packed, tmp_path / "apart")
     assert config.read_text() == (folder / "config.json").read_text() or json.loads(config.read_text()) == json.loads(
         (folder / "config.json").read_text()
     )
@@ -53,28 +55,43 @@ def test_half_and_released_it_is_small(tmp_path: Path) -> None:
     voice = open_voice(FORK / "G_3.pth")
     whole, small = tmp_path / "whole.safetensors", tmp_path / "small.safetensors"
     voice.pack(whole)
-    voice.pack(small, half=True, release=True, licence="CC0-1.0", author="alice")
+    cover = "A low voice.\nIt likes short lines."
+    voice.pack(small, half=True, release=True, licence="CC0-1.0", author="alice", cover=cover)
     assert small.stat().st_size < 0.5 * whole.stat().st_size
     same_weights(Voice.load(small), Voice.load(whole), tolerance=2e-3)
     found = inspect(small)
-    assert (found.licence, found.author, found.half_precision, found.trainable) == ("CC0-1.0", "alice", True, False)
+    assert (found.licence, found.author, found.cover) == ("CC0-1.0", "alice", cover)
+    assert (found.half_precision, found.trainable) == (True, False)
     assert found.iteration == 3
     open_voice(small).pack(tmp_path / "again.safetensors", author="bob")
-    again = read_packed(tmp_path / "again.safetensors")[1]
-    assert again is not None and (again.licence, again.author) == ("CC0-1.0", "bob")
+    again = read_packed(tmp_path / "again.safetensors").card
+    assert again is not None and (again.licence, again.author, again.cover) == ("CC0-1.0", "bob", cover)
 
 
 def test_a_packed_voice_that_was_changed_is_refused(tmp_path: Path) -> None:
     packed = tmp_path / "voice.safetensors"
-    open_voice(FORK / "G_3.pth").pack(packed)
-    content = bytearray(packed.read_bytes())
+    open_voice(FORK / "G_3.pth").pack(packed, licence="CC-BY-4.0")
+    packed.write_bytes(packed.read_bytes().replace(b"CC-BY-4.0", b"CC-BY-5.0"))
+    with pytest.raises(CheckpointError, match="the card does not have its SHA-256"):
+        Voice.load(packed)
+    content = bytearray(packed.read_bytes().replace(b"CC-BY-5.0", b"CC-BY-4.0"))
     content[-100] ^= 1
     packed.write_bytes(content)
-    with pytest.raises(CheckpointError, match="do not have its SHA-256"):
+    with pytest.raises(CheckpointError, match="the weights do not have its SHA-256"):
         Voice.load(packed)
     packed.write_bytes(content[:-200])
     with pytest.raises(CheckpointError, match="is damaged or only a part"):
         Voice.load(packed)
+
+
+def test_a_voice_that_was_packed_before_cards_had_a_hash(tmp_path: Path) -> None:
+    packed, old = tmp_path / "voice.safetensors", tmp_path / "old.safetensors"
+    open_voice(FORK / "G_3.pth").pack(packed, cover="A low voice.")
+    with safe_open(packed, "pt") as file:
+        card = file.metadata()["myna"].replace('"cover"', '"about"')
+    save_file(load_file(packed), old, {"myna": card})
+    same_weights(Voice.load(old), Voice.load(packed))
+    assert inspect(old).cover == "A low voice."
 
 
 def test_weights_of_another_program_in_that_format(tmp_path: Path) -> None:
@@ -104,12 +121,14 @@ def test_half_of_two_voices(tmp_path: Path) -> None:
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for words in (
-        ["pack", "-m", str(FORK), "-o", "alice.safetensors", "--half"],
+        ["pack", "-m", str(FORK), "-o", "alice.safetensors", "--half", "--cover", "A low voice.\nIt likes it low."],
         ["unpack", "alice.safetensors"],
         ["mix", str(FORK / "G_3.pth"), "alice/G_3.pth", "-o", "mixed.safetensors", "--share", "0.3"],
         ["inspect", "mixed.safetensors", "alice.safetensors"],
     ):
         result = CliRunner().invoke(svc, words, catch_exceptions=False)
         assert result.exit_code == 0, result.output
+        if "alice.safetensors" in words and words[0] != "pack":
+            assert re.search(r"A low voice\.\n *It likes it low\.", result.stdout) or words[0] == "mix"
     assert CliRunner().invoke(svc, ["unpack", "alice.safetensors"]).exception is not None
     assert {path.name for path in tmp_path.iterdir()} == {"alice.safetensors", "alice", "mixed.safetensors"}

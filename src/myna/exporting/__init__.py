@@ -113,7 +113,7 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
     Args:
         opened: the voice.
         path: NAME.onnx; the encoder becomes NAME.content.onnx, audio (1, N) at 16 kHz to content (1, 256, N // 320).
-        words: licence, author and about; those of a packed voice where they are empty.
+        words: licence, author and cover; those of a packed voice where they are empty.
 
     Raises:
         MissingExtraError: what PyTorch needs to make graphs is not installed.

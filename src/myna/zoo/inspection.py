@@ -36,6 +36,8 @@ class Inspection:
     made_with: str | None = None
     licence: str | None = None
     author: str | None = None
+    cover: str | None = None  # what a packed voice says of itself
+    timbre: dict[str, int] = field(default_factory=dict)  # vectors a speaker of its cluster model or index
     suspicious: list[str] = field(default_factory=list)
 
 
@@ -77,6 +79,8 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
         made_with=_made_with(opened),
         licence=card.licence if card else None,
         author=card.author if card else None,
+        cover=card.cover if card else None,
+        timbre={str(one): len(own) for one, own in found.timbre.vectors.items()} if found.timbre else {},
         suspicious=suspicious,
     )
 

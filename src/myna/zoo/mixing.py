@@ -39,7 +39,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
             "family": one.recognised.family,
             "config": one.config.plain(),
             "content_encoder": one.config.content_encoder,
-            "about": f"{1 - share:.0%} {one.path.name}, {share:.0%} {other.path.name}",
+            "cover": f"{1 - share:.0%} {one.path.name}, {share:.0%} {other.path.name}",
         },
         half=half,
     )

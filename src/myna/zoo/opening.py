@@ -14,6 +14,7 @@ from myna.errors import CheckpointError, ConfigError
 from myna.models.families import AnySynthesizer
 from myna.zoo import derivation, packing, rvc, sovits, sovits3
 from myna.zoo.recognition import Family, Recognised, recognise
+from myna.zoo.timbre_file import TimbreFile
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,30 @@ class OpenedVoice:
     config: Config
     remarks: list[str] = field(default_factory=list)  # what the configuration said wrongly, or did not say
 
-    def pack(self, path: Path, *, half: bool = False, release: bool = False, **words: str) -> None:
-        """Write the voice as one file; `words` are licence, author and about.
+    def pack(
+        self,
+        path: Path,
+        *,
+        half: bool = False,
+        release: bool = False,
+        timbre: TimbreFile | None = None,
+        **words: str,
+    ) -> None:
+        """Write the voice as one file; see `packing.pack`. `words` are licence, author and cover.
 
         Raises:
             CheckpointError: the voice is not whole, or the file cannot be written.
         """
         self.build()
-        packing.pack(path, self.recognised.weights, self.describe(words), half=half, release=release)
+        weights, card = self.recognised.weights, self.describe(words)
+        packing.pack(path, weights, card, half=half, release=release, timbre=timbre)
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
         """What the voice's `packing.Card` says, but for the weights; `words` that are empty are those of its file."""
         content, card = self.recognised.content, self.recognised.card
         known = {"step": (content.get("myna") or {}).get("step"), "epoch": content.get("iteration")}
         if card is not None:
-            known = card.model_dump(include={"step", "epoch", "licence", "author", "about"})
+            known = card.model_dump(include={"step", "epoch", "licence", "author", "cover"})
         return {
             **known,
             **{word: text for word, text in words.items() if text},

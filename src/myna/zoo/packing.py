@@ -1,21 +1,23 @@
 """A voice in one file: a `.safetensors` that holds all that must travel with it, and runs nothing when it is read.
 
-The tensors have the field's names. What belongs to them stands as JSON under the key `myna` of the file's metadata:
-the configuration with the speakers and their pitch, whose work it is and under which licence, how it was trained, and a
-SHA-256 of the weights, which is checked when the voice is opened.
+The tensors have the field's names; those of a cluster model or an index, `timbre.0` and so on, are beside them. What
+belongs to them, the card, stands as JSON under the key `myna` of the file's metadata: the configuration with the
+speakers and their pitch, whose work it is and under which licence, how it was trained, and a SHA-256 of all tensors.
+Under `myna_sha256` stands one of the card. Both are checked when the voice is opened.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
 import safetensors
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -23,12 +25,23 @@ from myna.checkpoint import Checkpoint, write
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.files import replacing
+from myna.zoo import timbre_file
+from myna.zoo.timbre_file import TimbreFile
 
 SUFFIX = ".safetensors"
-_KEY = "myna"
-_FORMAT = 1
+_KEY, _CARD_HASH = "myna", "myna_sha256"
+_TIMBRE = "timbre.{}"  # the vectors of the speaker who is so many in `CardTimbre.speakers`
 _POSTERIOR = "enc_q."  # needed in training only
 _LONGEST_HEADER = 100_000_000  # what the format allows
+
+
+class CardTimbre(BaseModel):
+    """What the cluster model or the index in a packed voice is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: timbre_file.Kind
+    speakers: tuple[timbre_file.Speaker, ...]
 
 
 class Card(BaseModel):
@@ -40,13 +53,37 @@ class Card(BaseModel):
     family: str
     config: dict[str, Any]  # of a config.json
     content_encoder: str
-    sha256: str  # of the weights, see `digest`
+    sha256: str  # of the tensors, see `digest`
     licence: str = ""
     author: str = ""
-    about: str = ""
+    # What the voice is and how it likes to be used, in a few lines; once it was called otherwise.
+    cover: str = Field("", validation_alias=AliasChoices("cover", "about"))
     step: int | None = None
     epoch: int | None = None
     released: bool = False  # without what only training needs
+    timbre: CardTimbre | None = None
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> Self:
+        """Read it as it stands in the metadata of `path`.
+
+        Raises:
+            CheckpointError: it is no card.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise CheckpointError(
+                f"{path} is a voice of a newer myna, or damaged; update myna, or get it again"
+            ) from error
+
+
+class Packed(NamedTuple):
+    """What a `.safetensors` file holds."""
+
+    weights: dict[str, Tensor]
+    card: Card | None  # None where another program wrote it
+    timbre: TimbreFile | None
 
 
 def is_packed(path: Path) -> bool:
@@ -66,6 +103,7 @@ def pack(
     *,
     half: bool = False,
     release: bool = False,
+    timbre: TimbreFile | None = None,
 ) -> None:
     """Write a packed voice.
 
@@ -73,16 +111,23 @@ def pack(
         path: the file; what is there is replaced when the new one is whole.
         weights: under the field's names.
         card: the values of `Card`, but for its hash.
-        half: weights in 16 bits.
+        half: numbers in 16 bits, as those of an index always are.
         release: leave out what only training needs.
+        timbre: a cluster model or an index that goes with it.
 
     Raises:
         CheckpointError: it cannot be written.
     """
     kept = {name: one for name, one in weights.items() if not (release and name.startswith(_POSTERIOR))}
     kept = {name: _stored(tensor, half) for name, tensor in kept.items()}
-    filled = Card(**card, sha256=digest(kept), released=release)
-    metadata = {"format": "pt", _KEY: filled.model_dump_json(exclude_defaults=True)}
+    about_timbre = None
+    if timbre is not None:
+        about_timbre = CardTimbre(kind=timbre.kind, speakers=tuple(timbre.vectors))
+        for number, vectors in enumerate(timbre.vectors.values()):
+            kept[_TIMBRE.format(number)] = _stored(vectors, half or timbre.kind == "index")
+    filled = Card(**card, sha256=digest(kept), released=release, timbre=about_timbre)
+    text = filled.model_dump_json(exclude_defaults=True)
+    metadata = {"format": "pt", _KEY: text, _CARD_HASH: _sha256(text)}
     try:
         with replacing(path) as temporary:
             save_file(kept, temporary, metadata)
@@ -90,45 +135,69 @@ def pack(
         raise CheckpointError(f"cannot write {path}: {error}") from error
 
 
-def read_packed(path: Path) -> tuple[dict[str, Tensor], Card | None]:
-    """The tensors of a `.safetensors` file, and its card; None where another program wrote it.
+def read_packed(path: Path) -> Packed:
+    """All that a `.safetensors` file holds.
 
     Raises:
         CheckpointError: the file is damaged, or is not what it was when it was packed.
     """
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except MemoryError:
-        raise
-    except Exception as error:  # what its parser raises is not of one kind
-        raise CheckpointError(f"{path} is damaged or only a part of the file; get it again") from error
-    if text is None:
-        return weights, None
-    try:
-        card = Card.model_validate_json(text)
-    except ValidationError as error:
-        raise CheckpointError(f"{path} is a voice of a newer myna, or damaged; update myna, or get it again") from error
-    if digest(weights) != card.sha256:
-        raise CheckpointError(f"{path} is not as it was packed: the weights do not have its SHA-256; get it again")
-    return weights, card
+    with _opened(path) as file:
+        metadata = file.metadata() or {}
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if _KEY not in metadata:
+        return Packed(weights, None, None)
+    card = Card.parse(metadata[_KEY], path)
+    right = {
+        "card does": metadata.get(_CARD_HASH) in (_sha256(metadata[_KEY]), None),  # the first that were packed had none
+        "weights do": card.sha256 == digest(weights),
+    }
+    for part_does, is_right in right.items():
+        if not is_right:
+            raise CheckpointError(f"{path} is not as it was packed: the {part_does} not have its SHA-256; get it again")
+    if card.timbre is None:
+        return Packed(weights, card, None)
+    names = {speaker: _TIMBRE.format(number) for number, speaker in enumerate(card.timbre.speakers)}
+    vectors = {speaker: weights.pop(name, None) for speaker, name in names.items()}
+    return Packed(weights, card, timbre_file.checked(path, card.timbre.kind, vectors))
 
 
-def unpack(path: Path, folder: Path) -> tuple[Path, Path]:
+def read_card(path: Path) -> Card | None:
+    """What a packed voice says of itself, without reading its weights; None where `path` is something else.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    if not is_packed(path):
+        return None
+    with _opened(path) as file:
+        text = (file.metadata() or {}).get(_KEY)
+    return None if text is None else Card.parse(text, path)
+
+
+class Unpacked(NamedTuple):
+    """What `unpack` wrote."""
+
+    weights: Path
+    config: Path
+    timbre: Path | None
+    card: Card
+
+
+def unpack(path: Path, folder: Path) -> Unpacked:
     """Write a packed voice as `G_<step>.pth` and `config.json`, as so-vits-svc and so-vits-svc-fork know voices.
 
-    Returns:
-        The two paths.
+    Its cluster model or index goes beside them.
 
     Raises:
         CheckpointError, ConfigError: `path` is no packed voice, or something of that name is there.
     """
-    weights, card = read_packed(path)
+    if not is_packed(path):
+        raise CheckpointError(f"{path} is not a packed voice; svc pack makes one")
+    weights, card, timbre = read_packed(path)
     if card is None:
         raise CheckpointError(f"{path} is not a packed voice: it holds weights only")
     paths = folder / f"G_{card.step or card.epoch or 1}.pth", folder / "config.json"
-    for there in paths:
+    for there in [*paths, *([folder / timbre_file.NAMES[timbre.kind]] if timbre is not None else [])]:
         if there.exists():
             raise ConfigError(f"{there} is there already; choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
@@ -139,7 +208,7 @@ def unpack(path: Path, folder: Path) -> tuple[Path, Path]:
     optimizer: dict[str, Any] = {"state": {}, "param_groups": []}
     write(paths[0], Checkpoint(single, card.epoch or 0, rate, optimizer, {"step": card.step or 0}))
     config.write(paths[1])
-    return paths
+    return Unpacked(*paths, timbre_file.write(folder, timbre, config.speakers) if timbre is not None else None, card)
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:
@@ -150,6 +219,21 @@ def digest(weights: Mapping[str, Tensor]) -> str:
         found.update(json.dumps([name, str(tensor.dtype).removeprefix("torch."), list(tensor.shape)]).encode())
         found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            yield file
+    except MemoryError:
+        raise
+    except Exception as error:  # what its parser raises is not of one kind
+        raise CheckpointError(f"{path} is damaged or only a part of the file; get it again") from error
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:

@@ -15,6 +15,7 @@ from torch import Tensor
 from myna import torch_file
 from myna.errors import CheckpointError
 from myna.zoo.packing import Card, is_packed, read_packed
+from myna.zoo.timbre_file import TimbreFile
 
 Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna"]
 Weights = dict[str, Tensor]
@@ -38,6 +39,7 @@ class Recognised:
     weights: Weights  # under the names in the file
     content: Mapping[str, Any]  # what else the file holds
     card: Card | None = None  # of a packed voice
+    timbre: TimbreFile | None = None  # in a packed voice
 
 
 def recognise(path: Path) -> Recognised:
@@ -47,9 +49,9 @@ def recognise(path: Path) -> Recognised:
         NotAVoiceError: it is something else, and the message says what and what to do.
         CheckpointError: it cannot be read.
     """
-    card = None
+    card = timbre = None
     if is_packed(path):
-        content, card = read_packed(path)
+        content, card, timbre = read_packed(path)
     else:
         content = torch_file.read(path)
     if not isinstance(content, dict):
@@ -57,7 +59,7 @@ def recognise(path: Path) -> Recognised:
     found = generator_in(content)
     if found is None:
         raise NotAVoiceError(path, *describe(content))
-    return replace(found, card=card)
+    return replace(found, card=card, timbre=timbre)
 
 
 def generator_in(content: Mapping[str, Any]) -> Recognised | None:

@@ -28,10 +28,10 @@ from myna.errors import CheckpointError
 from myna.files import replacing
 from myna.zoo import faiss_file, pickles
 
-# What svc train-index and svc train-cluster put beside a voice; the first that is there is taken.
-INDEX_NAME, CENTRES_NAME = "index.safetensors", "kmeans.pt"
-
 Kind = Literal["centres", "index"]
+# What svc train-index and svc train-cluster put beside a voice; the first that is there is taken.
+NAMES: Mapping[Kind, str] = {"index": "index.safetensors", "centres": "kmeans.pt"}
+
 Speaker = str | int  # its name, or in so-vits-svc 4.1's indexes its row
 
 NOBODY = ""  # the speaker of a file that names none
@@ -62,12 +62,28 @@ def read(path: Path) -> TimbreFile:
         ) from error
     if faiss_file.is_index(start):
         vectors = faiss_file.read_vectors(path.read_bytes(), str(path))
-        return TimbreFile("index", _checked(path, {NOBODY: vectors}))
+        return checked(path, "index", {NOBODY: vectors})
     if start[8:9] == b"{":
-        return TimbreFile("index", _checked(path, _read_safetensors(path)))
+        return checked(path, "index", _read_safetensors(path))
     if start.startswith(b"\x80") and not start.startswith(_OLD_TORCH):
-        return TimbreFile("index", _checked(path, _read_pickle(path)))
-    return TimbreFile("centres", _checked(path, _read_centres(path)))
+        return checked(path, "index", _read_pickle(path))
+    return checked(path, "centres", _read_centres(path))
+
+
+def write(folder: Path, file: TimbreFile, speakers: Mapping[str, int]) -> Path:
+    """Write it into the folder of a voice, under the name by which the voice finds it.
+
+    Args:
+        speakers: of the voice, with their rows; a speaker who is a row is written by name.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    names: dict[Speaker, str] = {row: name for name, row in speakers.items()}
+    vectors = {str(names.get(speaker, speaker)): own for speaker, own in file.vectors.items()}
+    path = folder / NAMES[file.kind]
+    _WRITERS[file.kind](path, vectors)
+    return path
 
 
 def write_centres(path: Path, centres: Mapping[str, Tensor]) -> None:
@@ -83,6 +99,12 @@ def write_index(path: Path, vectors: Mapping[str, Tensor]) -> None:
     """Write each speaker's vectors (N, C); the file appears when it is whole."""
     halves = {speaker: own.half().contiguous() for speaker, own in vectors.items()}
     _write(path, lambda temporary: save_file(halves, temporary))
+
+
+_WRITERS: Mapping[Kind, Callable[[Path, Mapping[str, Tensor]], None]] = {
+    "index": write_index,
+    "centres": write_centres,
+}
 
 
 def _write(path: Path, write: Callable[[Path], None]) -> None:
@@ -124,8 +146,12 @@ def _read_centres(path: Path) -> dict[Any, Any]:
     return {speaker: one[_CENTRES_KEY] for speaker, one in content.items()}
 
 
-def _checked(path: Path, found: Mapping[Any, Any]) -> dict[Speaker, Tensor]:
-    """As tensors (N, C) of finite numbers."""
+def checked(path: Path, kind: Kind, found: Mapping[Any, Any]) -> TimbreFile:
+    """What was found in `path`, as tensors (N, C) of finite numbers.
+
+    Raises:
+        CheckpointError: it is something else.
+    """
     vectors: dict[Speaker, Tensor] = {}
     for speaker, own in found.items():
         if isinstance(own, np.ndarray) and own.dtype.kind == "f":
@@ -137,4 +163,4 @@ def _checked(path: Path, found: Mapping[Any, Any]) -> dict[Speaker, Tensor]:
         vectors[speaker] = own.float()
     if not vectors:
         raise CheckpointError(f"{path} holds no speaker")
-    return vectors
+    return TimbreFile(kind, vectors)

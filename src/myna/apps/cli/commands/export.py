@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from myna.apps.cli.commands.infer import find_config, model_flag
+from myna.apps.cli.flags import card_flags
 from myna.errors import ConfigError
 
 
@@ -14,12 +15,8 @@ from myna.errors import ConfigError
 @click.option("-o", "--output-path", type=click.Path(path_type=Path), required=True, help="The file: NAME.onnx.")
 @model_flag
 @click.option("-c", "--config-path", type=click.Path(path_type=Path), help="config.json.  [default: as for svc infer]")
-@click.option("--licence", default="", help="What others may do with it, e.g. CC-BY-4.0.")
-@click.option("--author", default="", help="Whose work it is.")
-@click.option("--about", default="", help="A few words on it.")
-def command(
-    output_path: Path, model_path: Path, config_path: Path | None, licence: str, author: str, about: str
-) -> None:
+@card_flags
+def command(output_path: Path, model_path: Path, config_path: Path | None, **words: str) -> None:
     """Make a voice a graph of ONNX, which sings recordings of any length in programs without PyTorch.
 
     Its configuration is in the file. The content encoder of a voice that hears with myna's own becomes a second graph,
@@ -33,7 +30,7 @@ def command(
     from myna.zoo.opening import open_voice
 
     opened = open_voice(find_weights(model_path), config_path or find_config(model_path))
-    exported = export(opened, output_path, licence=licence, author=author, about=about)
+    exported = export(opened, output_path, **words)
     for path in exported.paths:
         click.echo(f"{path}, {path.stat().st_size / 1e6:.1f} MB")
     click.echo(

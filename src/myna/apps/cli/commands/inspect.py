@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from myna.apps.cli.report import listed
+from myna.apps.cli.report import counted, listed
 from myna.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ def _lines(one: Inspection) -> list[str]:
         "numbers": "half precision" if one.half_precision else "single precision",
         "training": "can go on from here" if one.trainable else "cannot go on from here",
         "made with": one.made_with,
+        "index": listed([f"{counted(size, 'vector')} of {speaker or 'all'}" for speaker, size in one.timbre.items()]),
+        "cover": one.cover and one.cover.strip().replace("\n", "\n" + 15 * " "),
         "author": one.author,
         "licence": one.licence,
         "sings": "yes" if one.sings else "no",

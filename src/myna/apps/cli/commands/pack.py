@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from myna.apps.cli.commands.infer import find_config, model_flag
-from myna.errors import ConfigError
+from myna.apps.cli.flags import card_flags
+from myna.errors import ConfigError, MynaError
 
 
 @click.command("pack")
@@ -16,32 +17,46 @@ from myna.errors import ConfigError
 @click.option("-c", "--config-path", type=click.Path(path_type=Path), help="config.json.  [default: as for svc infer]")
 @click.option("--half", is_flag=True, help="Weights in 16 bits: half the size, and nothing that is heard.")
 @click.option("--release", is_flag=True, help="Leave out what only training needs.")
-@click.option("--licence", default="", help="What others may do with it, e.g. CC-BY-4.0.")
-@click.option("--author", default="", help="Whose work it is.")
-@click.option("--about", default="", help="A few words on it.")
+@click.option(
+    "--index",
+    "index_path",
+    type=click.Path(path_type=Path),
+    help="How the speaker says things, for svc infer -r: any file that its -k takes.  [default: the one that -r finds]",
+)
+@click.option("--no-index", is_flag=True, help="Leave out the one that -r finds.")
+@card_flags
 def command(
     output_path: Path,
     model_path: Path,
     config_path: Path | None,
     half: bool,
     release: bool,
-    licence: str,
-    author: str,
-    about: str,
+    index_path: Path | None,
+    no_index: bool,
+    **words: str,
 ) -> None:
-    """Put a voice into one file that holds all it needs: weights, configuration, speakers, their pitch, its licence.
+    """Put a voice into one file: weights, configuration, speakers and their pitch, its index or clusters, its licence.
 
     Every command takes it in place of a G_*.pth, and opening it runs nothing.
     """
     if output_path.suffix != ".safetensors":
         raise ConfigError(f"{output_path} must be named NAME.safetensors")
+    if index_path is not None and no_index:
+        raise click.UsageError("--index and --no-index exclude each other")
 
+    from myna.timbre import find_timbre, read_timbre
     from myna.voice import find_weights
     from myna.zoo.opening import open_voice
 
     opened = open_voice(find_weights(model_path), config_path or find_config(model_path))
     if output_path.exists() and output_path.samefile(opened.path):
         raise ConfigError(f"{output_path} is the voice itself; give the packed one another name")
-    opened.pack(output_path, half=half, release=release, licence=licence, author=author, about=about)
-    size = output_path.stat().st_size / 1e6
-    click.echo(f"{output_path}, {size:.1f} MB. Sing with it: svc infer song.wav -m {output_path}")
+    found = index_path or (None if no_index else find_timbre(opened.path))
+    try:
+        timbre = read_timbre(found, opened.config) if found is not None else None
+    except MynaError as error:
+        raise ConfigError(f"{error}; name another with --index, or leave it out with --no-index") from error
+    opened.pack(output_path, half=half, release=release, timbre=timbre, **words)
+    size, where = output_path.stat().st_size / 1e6, f" with {found}" if found is not None else ""
+    draw = " -r 0.5" if found is not None else ""
+    click.echo(f"{output_path}{where}, {size:.1f} MB. Sing with it: svc infer song.wav -m {output_path}{draw}")

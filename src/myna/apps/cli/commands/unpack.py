@@ -13,8 +13,13 @@ import click
     "-o", "--output-path", type=click.Path(path_type=Path), help="A folder.  [default: the name of VOICE, beside it]"
 )
 def command(voice: Path, output_path: Path | None) -> None:
-    """Write the packed VOICE as G_*.pth and config.json, which so-vits-svc-fork opens too."""
+    """Write the packed VOICE as G_*.pth and config.json, which so-vits-svc-fork opens too, and its index."""
     from myna.zoo.packing import unpack
 
-    weights, config = unpack(voice, output_path or voice.with_suffix(""))
-    click.echo(f"{weights} and {config}. Sing with it: svc infer song.wav -m {weights} -c {config}")
+    done = unpack(voice, output_path or voice.with_suffix(""))
+    if done.card.cover:
+        click.echo(done.card.cover)
+    files, draw = [str(done.weights), str(done.config)], ""
+    if done.timbre is not None:
+        files, draw = [*files, str(done.timbre)], " -r 0.5"
+    click.echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{draw}")
