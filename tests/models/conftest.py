@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
-from small_voices import GOLDEN, seeded_synthesizer
+from click.testing import CliRunner
+from small_voices import EXPORTED, GOLDEN, seeded_synthesizer
 
+from myna.apps.cli import svc
 from myna.config import Config
 from myna.models.synthesizer import Synthesizer
 
@@ -19,6 +23,17 @@ def small_config() -> Config:
 @pytest.fixture
 def small_synthesizer(small_config: Config) -> Synthesizer:
     return seeded_synthesizer(small_config)
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The voice EXPORTED as a graph, which takes long to make."""
+    path = tmp_path_factory.mktemp("exported") / "voice.onnx"
+    arguments = ["export", "-m", str(EXPORTED), "-o", str(path), "--author", "Anna"]
+    done = CliRunner().invoke(svc, arguments, catch_exceptions=False)
+    assert done.exit_code == 0 and str(path) in done.stdout
+    assert [one.name for one in path.parent.iterdir()] == ["voice.onnx"]
+    return path
 
 
 @pytest.fixture(autouse=True)

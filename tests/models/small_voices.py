@@ -12,6 +12,7 @@ from myna.models.layers import draws
 from myna.models.synthesizer import Synthesizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
+EXPORTED = GOLDEN / "fork" / "quickvc"  # a multi-stream decoder with an f0 predictor; see the fixture `exported`
 
 
 def seeded_synthesizer(config: Config) -> Synthesizer:
