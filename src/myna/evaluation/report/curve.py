@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -13,7 +13,38 @@ from myna.evaluation.contours import CLOSE_CENTS, cents_between
 from myna.evaluation.report.axes import note_lines, note_name, note_range, semitones
 
 _WIDTH, _HEIGHT = 1000, 100  # of the drawing's own grid; the page stretches it
-_MOST_POINTS = 4000
+MOST_POINTS = 4000  # of a contour, about
+
+
+@dataclass(frozen=True)
+class PitchScale:
+    """What of the scale a plot shows, from `low` to `high`, in MIDI numbers."""
+
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, contours: Sequence[NDArray[np.floating]]) -> PitchScale:
+        """The scale on which all of these contours lie."""
+        return cls(*note_range(np.concatenate([f0[f0 > 0] for f0 in contours])))
+
+    def notes(self) -> tuple[tuple[str, float], ...]:
+        """The notes that get a line, as (name, place from the top in percent)."""
+        return tuple(
+            (note_name(note), 100 * (self.high - note) / (self.high - self.low))
+            for note in note_lines(self.low, self.high)
+        )
+
+    def path(self, f0: NDArray[np.floating], n_frames: float, most_points: int = MOST_POINTS) -> str:
+        """The line of a contour (T,) in a plot that is `n_frames` wide, with gaps where it is unvoiced."""
+        height = _HEIGHT * (self.high - semitones(f0)) / (self.high - self.low)
+        stride = -(-len(height) // most_points) or 1
+        parts = []
+        for start, end in runs(f0 > 0):
+            # The last frame of a run is drawn whatever the stride, so that a short note does not vanish.
+            points = [*range(start, end, stride), end - 1]
+            parts.append("M" + "L".join(f"{_x(point + 0.5, n_frames)} {height[point]:.2f}" for point in points))
+        return "".join(parts)
 
 
 @dataclass(frozen=True)
@@ -31,14 +62,12 @@ def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floatin
     """
     n_frames = min(len(source_f0), len(converted_f0))
     wanted, converted = source_f0[:n_frames] * 2 ** (transpose / 12), converted_f0[:n_frames]
-    voiced = np.concatenate([wanted[wanted > 0], converted[converted > 0]])
-    low, high = note_range(voiced)
+    scale = PitchScale.around([wanted, converted])
 
     def draw(f0: NDArray[np.floating], kind: str) -> str:
-        height = _HEIGHT * (high - semitones(f0)) / (high - low)
-        return f'<path class="{kind}" d="{_path(height, f0 > 0)}"/>'
+        return f'<path class="{kind}" d="{scale.path(f0, n_frames)}"/>'
 
-    notes = tuple((note_name(note), 100 * (high - note) / (high - low)) for note in note_lines(low, high))
+    notes = scale.notes()
     lines = "".join(f'<path class="line" d="M0 {place:.2f}H{_WIDTH}"/>' for _, place in notes)
     off = np.abs(cents_between(wanted, converted)) > CLOSE_CENTS
     one_only = (wanted > 0) != (converted > 0)
@@ -52,17 +81,6 @@ def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floatin
     return PitchPlot(svg, tuple((escape(name), place) for name, place in notes))
 
 
-def _path(height: NDArray[np.floating], drawn: NDArray[np.bool_]) -> str:
-    """A line through the frames that are drawn, with gaps where they are not."""
-    stride = -(-len(height) // _MOST_POINTS) or 1
-    parts = []
-    for start, end in runs(drawn):
-        # The last frame of a run is drawn whatever the stride, so that a short note does not vanish.
-        points = [*range(start, end, stride), end - 1]
-        parts.append("M" + "L".join(f"{_x(point + 0.5, len(height))} {height[point]:.2f}" for point in points))
-    return "".join(parts)
-
-
 def _bars(marked: NDArray[np.bool_], kind: str) -> str:
     path = "".join(
         f"M{_x(start, len(marked))} 0H{_x(end, len(marked))}V1H{_x(start, len(marked))}" for start, end in runs(marked)
@@ -70,7 +88,7 @@ def _bars(marked: NDArray[np.bool_], kind: str) -> str:
     return f'<path class="{kind}" d="{path}"/>'
 
 
-def _x(frame: float, n_frames: int) -> str:
+def _x(frame: float, n_frames: float) -> str:
     return f"{_WIDTH * frame / n_frames:.2f}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import io
 from collections.abc import Iterator
 from html import escape
@@ -18,14 +17,13 @@ from myna.errors import AudioError
 from myna.evaluation.evaluate import Evaluation, FileEvaluation
 from myna.evaluation.report.axes import frequency_place, time_ticks
 from myna.evaluation.report.curve import pitch_plot
-from myna.evaluation.report.image import HIGH_HZ, spectrogram_png
+from myna.evaluation.report.image import FREQUENCIES_HZ, HIGH_HZ, data_uri, spectrogram_png
 from myna.evaluation.scores import MEASURES, Bounded, Measure
 from myna.files import replacing
 from myna.progress import Progress, silent
 
 # One rate for both, so that the spectrograms have one scale; mp3 knows it, and every browser plays mp3.
 _SAMPLE_RATE = 44100
-_FREQUENCIES_HZ = {200: "200", 1000: "1 k", 3000: "3 k", 8000: "8 k"}
 
 # The page can load nothing, even if a file's name tried to make it.
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -158,15 +156,15 @@ def _take(number: int, file: FileEvaluation) -> Iterator[str]:
     yield f'<div class="scores">{"".join(f"<span>{one}</span>" for one in shown)}</div>\n<div class="players">\n'
     for name, audio in sounds.items():
         yield f"<label>{name}: {escape(paths[name].name)}"
-        yield f'<audio controls preload="metadata" src="{_data("audio/mpeg", _mp3(audio))}"></audio></label>\n'
+        yield f'<audio controls preload="metadata" src="{data_uri("audio/mpeg", _mp3(audio))}"></audio></label>\n'
     yield '</div>\n<div class="plots">\n'
     plot = pitch_plot(file.source_f0, file.converted_f0, file.transpose)
     # The strip below the contours takes the last 14 of the plot's 190 pixels.
     yield _axis([(name, f"top:calc((100% - 14px) * {place / 100:.4f})") for name, place in plot.notes])
     yield f'<div class="plot">{plot.svg}</div>\n'
     for name, audio in sounds.items():
-        yield _axis([(text, f"top:{100 * frequency_place(hz, HIGH_HZ):.2f}%") for hz, text in _FREQUENCIES_HZ.items()])
-        picture = _data("image/png", spectrogram_png(audio, _SAMPLE_RATE))
+        yield _axis([(text, f"top:{100 * frequency_place(hz, HIGH_HZ):.2f}%") for hz, text in FREQUENCIES_HZ.items()])
+        picture = data_uri("image/png", spectrogram_png(audio, _SAMPLE_RATE))
         yield f'<div class="plot spectrum"><img alt="spectrogram of the {name}" src="{picture}">'
         yield f'<span class="name">{name}</span></div>\n'
     yield "<div></div>"
@@ -190,10 +188,6 @@ def _mp3(audio: NDArray[np.float32]) -> bytes:
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(audio, -1, 1), _SAMPLE_RATE, format="MP3")
     return buffer.getvalue()
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _resource(name: str) -> str:
