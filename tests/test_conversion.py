@@ -21,7 +21,8 @@ from myna.config import Config
 from myna.conversion import Converter
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.extractor import Features
-from myna.models.synthesizer import Generated, Synthesizer
+from myna.models.singer import Generated
+from myna.models.synthesizer import Synthesizer
 from myna.options import ConversionOptions
 from myna.zoo import timbre_file
 
@@ -226,6 +227,14 @@ def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: fl
     f0 = converter.voice.synthesizer.calls[0]["f0"]
     assert float(f0.max()) == pytest.approx(220 * 2 ** (expected / 12), rel=1e-5)
     assert converter.voice.synthesizer.calls[0]["speaker"] == 1
+
+
+@pytest.mark.parametrize(("family", "usual"), [("vits", 0.4), ("rvc", 0.66666), ("sovits3", 1.0), ("direct", 0.0)])
+def test_the_latent_spreads_as_in_the_tools_of_the_family(family: str, usual: float) -> None:
+    converter = echo(model={"synthesizer": family})
+    for options in (ConversionOptions(), ConversionOptions(noise_scale=0.3)):
+        converter.convert(song(1), RATE, options)
+    assert [call["noise_scale"] for call in converter.voice.synthesizer.calls] == [usual, 0.3]
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level, soften_pauses
 from myna.features.retrieval import blend
+from myna.models.families import SYNTHESIZERS
 from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine, TransposeStep
 from myna.progress import Progress, silent
 from myna.speaker_mix import SpeakerMix
@@ -229,7 +230,7 @@ class Converter:
                 features.voiced[None].to(self.device),
                 speaker,
                 features.loudness[None].to(self.device),
-                noise_scale=options.noise_scale,
+                noise_scale=self._noise_scale(options),
                 predict_f0=options.auto_predict_f0,
                 generator=self._generator(options.seed, piece.start),
             )
@@ -257,6 +258,10 @@ class Converter:
             return torch.tensor([self.voice.config.speaker_id(options.speaker)])
         middles = start + (np.arange(n_frames) + 0.5) * self.voice.config.data.hop_length
         return torch.from_numpy(mix.at(middles / self.sample_rate))[None]
+
+    def _noise_scale(self, options: ConversionOptions) -> float:
+        usual = SYNTHESIZERS[self.voice.config.model.synthesizer].usual_noise_scale
+        return usual if options.noise_scale is None else options.noise_scale
 
     def _find_timbres(self, options: ConversionOptions) -> Timbres:
         path = options.cluster_model_path or timbre_of(self.voice.path)

@@ -97,7 +97,13 @@ class ConversionOptions:
     cluster_everywhere: bool = option(
         False, "draw also what is not voiced: without it, consonants stay as clear as they were sung"
     )
-    noise_scale: float = option(0.4, "spread of the latent sample; 0 is the mean voice", flags=("-n",), low=0, high=1)
+    noise_scale: float | None = option(
+        None,
+        "spread of the latent sample, 0 to 1; 0 is the mean voice; if not given, what tools of the voice's family use",
+        flags=("-n",),
+        low=0,
+        high=1,
+    )
     soften_pauses_db: float = option(
         15.0,
         "by how much the noise in the source's pauses is softened; dB; voices that follow loudness",

@@ -13,7 +13,8 @@ from torch import Tensor
 from myna.config import Config
 from myna.features.f0 import F0_ESTIMATORS
 from myna.models.direct import DirectSynthesizer
-from myna.models.synthesizer import Generated, SynthesizerInput
+from myna.models.singer import Generated
+from myna.models.synthesizer import SynthesizerInput
 from myna.options import F0Method
 
 N_FRAMES = 60

@@ -48,6 +48,7 @@ def song(config: Config, n_frames: int) -> dict[str, Tensor]:
 
 def difference(voice: AnySynthesizer, graph: OnnxSynthesizer, **chosen: Any) -> float:
     """Of what both sing with one seed."""
+    chosen = {"noise_scale": 0.4} | chosen
     sung = [one.generate(**chosen, generator=torch.Generator().manual_seed(7)).audio for one in (voice, graph)]
     assert sung[0].shape == sung[1].shape and sung[0].any()
     return float((sung[0] - sung[1]).abs().max())
@@ -132,7 +133,7 @@ def test_what_is_no_exported_voice_is_refused(exported: Path, tmp_path: Path) ->
     inputs = song(Config.read(EXPORTED / "config.json"), 4)
     twice = {name: value.repeat(2, *[1] * (value.dim() - 1)) for name, value in inputs.items()}
     with pytest.raises(ConfigError, match="one recording at a time"):
-        OnnxSynthesizer(exported).generate(**twice, speaker=torch.tensor([0, 1]))
+        OnnxSynthesizer(exported).generate(**twice, speaker=torch.tensor([0, 1]), noise_scale=0)
 
 
 def tiny_graph() -> bytes:

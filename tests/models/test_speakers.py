@@ -13,7 +13,8 @@ from myna.config import Config
 from myna.models.decoders import backbone, source_filter
 from myna.models.direct import DirectSynthesizer
 from myna.models.layers.speakers import embed_speaker
-from myna.models.synthesizer import Generated, Synthesizer
+from myna.models.singer import Generated
+from myna.models.synthesizer import Synthesizer
 
 N_FRAMES = 60
 VOICES = [
@@ -50,7 +51,7 @@ def sing(voice: Synthesizer | DirectSynthesizer, config: Config, speaker: Tensor
         speaker,
         torch.full((1, N_FRAMES), -20.0),
         generator=torch.Generator().manual_seed(1),
-        **how,
+        **{"noise_scale": 0.4} | how,
     )
 
 

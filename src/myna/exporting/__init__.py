@@ -163,7 +163,7 @@ def content_graph(network: ContentNetwork) -> bytes:
 
 def _synthesizer_program(synthesizer: AnySynthesizer, config: Config) -> ONNXProgram:
     tried: dict[str, Any] = dict(zip(GIVEN, _inputs(config, _TRIED_FRAMES), strict=False))
-    tried |= {"noise_scale": torch.tensor(0.4), "predict_f0": torch.tensor(False)}
+    tried |= {"noise_scale": torch.tensor(synthesizer.usual_noise_scale), "predict_f0": torch.tensor(False)}
     drawn = _find_draws(synthesizer, config)
     tried["drawn"] = [torch.rand(one.shape) for one in drawn]
     frames = Dim(FRAMES, min=2)
@@ -193,7 +193,11 @@ def _inputs(config: Config, n_frames: int) -> tuple[Tensor, ...]:
 
 def _difference(synthesizer: AnySynthesizer, graph: OnnxSynthesizer, config: Config) -> float:
     first, second = (
-        one.generate(*_inputs(config, _CHECKED_FRAMES), generator=torch.Generator().manual_seed(0)).audio
+        one.generate(
+            *_inputs(config, _CHECKED_FRAMES),
+            noise_scale=synthesizer.usual_noise_scale,
+            generator=torch.Generator().manual_seed(0),
+        ).audio
         for one in (synthesizer, graph)
     )
     return float((first - second).abs().max())
@@ -216,7 +220,7 @@ def _find_draws(synthesizer: AnySynthesizer, config: Config) -> list[_Drawn]:
         return like.new_zeros(tuple(shape))
 
     with _drawing(normal, uniform):
-        synthesizer.generate(*_inputs(config, _TRIED_FRAMES))
+        synthesizer.generate(*_inputs(config, _TRIED_FRAMES), noise_scale=synthesizer.usual_noise_scale)
     return found
 
 

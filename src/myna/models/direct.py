@@ -15,7 +15,8 @@ from myna.models.layers import draws
 from myna.models.layers.excitation import LOWEST_HZ
 from myna.models.layers.frames import random_starts, slice_segments
 from myna.models.layers.speakers import embed_speaker, lowest_of
-from myna.models.synthesizer import Generated, SynthesizerInput, TrainingOutput
+from myna.models.singer import Generated
+from myna.models.synthesizer import SynthesizerInput, TrainingOutput
 
 # Where the controls are 0, and what makes them 1: rough middles of singing and speech.
 MIDDLE_HZ = 220.0
@@ -27,6 +28,7 @@ N_CONTROLS = 3
 class DirectSynthesizer(nn.Module):
     """Sing given content at a given pitch with a speaker's voice; the contract of `Synthesizer`."""
 
+    usual_noise_scale = 0.0  # there is no latent to spread
     highest_hz: Tensor
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
@@ -67,11 +69,11 @@ class DirectSynthesizer(nn.Module):
         speaker: Tensor,
         loudness: Tensor | None = None,
         *,
-        noise_scale: float = 0.4,
+        noise_scale: float = usual_noise_scale,
         predict_f0: bool = False,
         generator: torch.Generator | None = None,
     ) -> Generated:
-        """Sing; see `Synthesizer.generate`. There is no latent to spread, and no pitch is predicted."""
+        """Sing; see `Singer.generate`. There is no latent to spread, and no pitch is predicted."""
         if loudness is None:
             raise ValueError("this voice follows loudness: give `loudness` in dB, (B, T)")
         latent = self._embed(content, f0, voiced, loudness)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from myna.config import DataConfig, DiscriminatorKind, ModelConfig, SynthesizerKind
+from myna.config import DataConfig, DiscriminatorKind, SynthesizerKind
 from myna.models.direct import DirectSynthesizer
 from myna.models.discriminators import Discriminators, WaveformDiscriminators
 from myna.models.rvc import RvcSynthesizer
@@ -14,7 +14,7 @@ from myna.models.synthesizer import Synthesizer
 
 AnySynthesizer = Synthesizer | DirectSynthesizer | RvcSynthesizer | Sovits3Synthesizer
 
-SYNTHESIZERS: dict[SynthesizerKind, Callable[[ModelConfig, DataConfig], AnySynthesizer]] = {
+SYNTHESIZERS: dict[SynthesizerKind, type[AnySynthesizer]] = {
     "vits": Synthesizer,
     "direct": DirectSynthesizer,
     "rvc": RvcSynthesizer,

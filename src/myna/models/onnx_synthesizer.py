@@ -31,7 +31,7 @@ from torch import Tensor
 
 from myna.errors import CheckpointError, ConfigError, MissingExtraError
 from myna.models.layers import draws
-from myna.models.synthesizer import Generated
+from myna.models.singer import Generated
 
 SUFFIX = ".onnx"
 EXTRA = "onnx"
@@ -43,7 +43,7 @@ GIVEN = ("content", "f0", "voiced", "speaker", "loudness", "noise_scale", "predi
 
 
 class OnnxSynthesizer:
-    """Sing given content at a given pitch with a speaker's voice, on the CPU; with the contract of `Synthesizer`."""
+    """Sing given content at a given pitch with a speaker's voice, on the CPU; a `Singer`."""
 
     def __init__(self, graph: Path | bytes) -> None:
         """
@@ -88,11 +88,11 @@ class OnnxSynthesizer:
         speaker: Tensor,
         loudness: Tensor | None = None,
         *,
-        noise_scale: float = 0.4,
+        noise_scale: float,
         predict_f0: bool = False,
         generator: torch.Generator | None = None,
     ) -> Generated:
-        """Sing one recording, B = 1; see `Synthesizer.generate`."""
+        """Sing one recording, B = 1; see `Singer.generate`."""
         if len(content) != 1:
             raise ConfigError(f"a voice in ONNX sings one recording at a time; got a batch of {len(content)}")
         values = {

@@ -2,7 +2,7 @@
 
 v1 and v2 differ in how wide the content is and in the rates of the decoder. What makes it another VITS than that of
 so-vits-svc is in its prior, in flows of fewer layers, in an excitation without overtones, and in the first and the last
-convolution of the decoder. Its own tool samples the prior with a noise scale of 0.66666.
+convolution of the decoder.
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class RvcPrior(nn.Module):
 
 class RvcSynthesizer(SingingSynthesizer):
     """Sing given content with a speaker's voice, at a given pitch where the voice follows one."""
+
+    usual_noise_scale = 0.66666  # of its own tool
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
         super().__init__()

@@ -16,11 +16,11 @@ from myna.models.flow import Flow
 from myna.models.layers.convolution import fuse_weight_norm
 from myna.models.layers.gaussian import Gaussian
 from myna.models.layers.speakers import embed_speaker
-from myna.models.synthesizer import Generated
+from myna.models.singer import Generated
 
 
 class SingingSynthesizer(nn.Module):
-    """Sing given content at a given pitch with a speaker's voice; the contract of `Synthesizer` without training."""
+    """Sing given content at a given pitch with a speaker's voice: a `Singer`."""
 
     speaker_embedding: nn.Embedding
     decoder: nn.Module
@@ -35,11 +35,11 @@ class SingingSynthesizer(nn.Module):
         speaker: Tensor,
         loudness: Tensor | None = None,
         *,
-        noise_scale: float = 0.4,
+        noise_scale: float,
         predict_f0: bool = False,
         generator: torch.Generator | None = None,
     ) -> Generated:
-        """Sing; see `Synthesizer.generate`. Loudness is not followed, and no pitch is predicted."""
+        """Sing; see `Singer.generate`. Loudness is not followed, and no pitch is predicted."""
         pitch = f0 * voiced.to(f0.dtype)
         voice = embed_speaker(self.speaker_embedding, speaker)
         latent = self.predict(content, pitch).sample(noise_scale, generator)

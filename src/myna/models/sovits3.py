@@ -1,7 +1,7 @@
 """The synthesizer of so-vits-svc 3.0, for its voices to sing.
 
 It is that of 4.0 but for a few things: the prior's first convolution sees one frame and its transformer is deeper, no
-embedding tells what is voiced, no f0 is predicted. Its own tool samples the prior with a noise scale of 1.
+embedding tells what is voiced, no f0 is predicted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from myna.models.singing import SingingSynthesizer
 
 class Sovits3Synthesizer(SingingSynthesizer):
     """Sing given content at a given pitch with a speaker's voice."""
+
+    usual_noise_scale = 1.0  # of its own tool, which samples the prior as it is
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
         super().__init__()

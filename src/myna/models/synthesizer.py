@@ -24,8 +24,7 @@ from myna.models.layers.gaussian import Gaussian
 from myna.models.layers.speakers import embed_speaker
 from myna.models.posterior import PosteriorEncoder
 from myna.models.prior import PriorEncoder
-
-__all__ = ["Gaussian", "Generated", "Synthesizer", "SynthesizerInput", "TrainingOutput"]
+from myna.models.singer import Generated
 
 
 @dataclass
@@ -61,15 +60,10 @@ class TrainingOutput(NamedTuple):
     f0_target: Tensor | None = None  # (B, 1, T)
 
 
-class Generated(NamedTuple):
-    """What was sung."""
-
-    audio: Tensor  # (B, 1, N)
-    f0: Tensor  # (B, T) Hz
-
-
 class Synthesizer(nn.Module):
-    """Sing given content at a given pitch with a speaker's voice."""
+    """Sing given content at a given pitch with a speaker's voice; a `Singer` that can be trained."""
+
+    usual_noise_scale = 0.4  # of its own tools
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
         super().__init__()
@@ -128,25 +122,11 @@ class Synthesizer(nn.Module):
         speaker: Tensor,
         loudness: Tensor | None = None,
         *,
-        noise_scale: float = 0.4,
+        noise_scale: float,
         predict_f0: bool = False,
         generator: torch.Generator | None = None,
     ) -> Generated:
-        """Sing.
-
-        Args:
-            content: (B, content_channels, T).
-            f0: Hz with the gaps filled, (B, T).
-            voiced: true where there was a pitch, (B, T).
-            speaker: rows of the speaker embedding, (B,) long; or how much of each row, which sums to 1:
-                (B, n_speakers, 1), or (B, n_speakers, T) where it changes with time.
-            loudness: dB, (B, T); needed where the voice has a loudness embedding, else unused.
-            noise_scale: spread of the latent sample; 0 is the mean voice.
-            predict_f0: sing the pitch that the voice's own predictor finds likely, where it has one.
-
-        Returns:
-            Audio (B, 1, T * hop_length) and the f0 that it was sung with.
-        """
+        """Sing; see `Singer.generate`."""
         voice = embed_speaker(self.speaker_embedding, speaker)
         hidden = self._embed(content, voiced, loudness)
         if predict_f0 and self.f0_predictor is not None:

@@ -285,6 +285,7 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
                 given.voiced,
                 given.speaker,
                 given.loudness,
+                noise_scale=state.synthesizer.usual_noise_scale,
                 generator=torch.Generator().manual_seed(engine.config.train.seed),
             )
         recording_mel = spectrogram_to_mel(given.spectrogram, data)[0]
