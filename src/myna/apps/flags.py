@@ -38,6 +38,21 @@ def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
         raise click.UsageError(str(error)) from error
 
 
+def as_flags(options: Any) -> list[str]:
+    """The flags that choose what `options` choose: those of the fields that have not their default."""
+    words: list[str] = []
+    for spec in fields(options):
+        value = getattr(options, spec.name)
+        if value == spec.default:
+            continue
+        name = spec.name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{name}" if value else f"--no-{name}")
+        else:
+            words += [f"--{name}", f"{value:g}" if isinstance(value, float) else str(value)]
+    return words
+
+
 def _parameters(options: type[Any]) -> list[Callable[..., Any]]:
     hints = get_type_hints(options)
     return [_parameter(spec, hints[spec.name]) for spec in fields(options)]

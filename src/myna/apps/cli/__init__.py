@@ -32,6 +32,7 @@ COMMANDS = {
     "mix": "blend two voices into one",
     "download": "fetch a voice from the Hugging Face hub",
     "voices": "list the voices on this machine",
+    "gui": "all of this on a page in the browser; svcg is the same",
 }
 
 
@@ -80,6 +81,11 @@ def svc(verbose: bool) -> None:
     # Other people's debug lines say nothing about a voice.
     for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def studio() -> Any:
+    """Run `svcg`, which is `svc gui`."""
+    return main(["gui", *sys.argv[1:]])
 
 
 def main(arguments: list[str] | None = None) -> Any:

@@ -1,0 +1,56 @@
+"""`svc gui`, or `svcg`: the studio in the browser."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import click
+
+from myna.errors import ConfigError, MissingExtraError
+from myna.studio.workspace import default_folder
+
+
+@click.command("gui")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=default_folder,
+    show_default="myna in your home folder",
+    help="Where recordings, voices and what is sung are kept.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Who sees the page: this computer alone.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: the first free one from 7860 on]")
+@click.option("--auth", metavar="NAME:PASSWORD", help="What a visitor must give.")
+@click.option("--without-auth", is_flag=True, help="Let others in without a password, with a --host that they see.")
+@click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
+def command(folder: Path, host: str, port: int | None, auth: str | None, without_auth: bool, browser: bool) -> None:
+    """Open the studio in the browser: sing songs, record and train voices, look after them.
+
+    Ctrl-C ends it; a training that goes on then is saved first.
+    """
+    from myna.apps.gui.loading import load_gradio
+
+    try:
+        load_gradio()
+    except ModuleNotFoundError as error:
+        if error.name != "gradio":
+            raise
+        raise MissingExtraError("the studio", "gui") from error
+    from myna.apps.gui.page import is_local, open_studio, serve
+
+    name, colon, password = (auth or "").partition(":")
+    if auth is not None and not (name and colon and password):
+        raise ConfigError("--auth is a name and a password with a colon between them: --auth anna:secret")
+    if not is_local(host) and auth is None and not without_auth:
+        raise ConfigError(
+            f"others than you would see {host}: say --auth NAME:PASSWORD, or --without-auth if all of them may"
+        )
+    with open_studio(folder) as studio:
+        url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
+        click.echo(f"The studio is open: {url}")
+        click.echo(f"It keeps everything in {studio.workspace.folder}. Ctrl-C ends it.", err=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            click.echo("\nclosing; what is being trained is saved", err=True)

@@ -1,0 +1,75 @@
+"""The studio for programs: what the page does, over Gradio's HTTP interface and `gradio_client`; see docs/studio.md."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from gradio.data_classes import FileData
+from gradio.events import api
+
+from myna.apps.gui.jobs import Job, JobState
+from myna.apps.gui.studio import Studio, answered
+from myna.apps.gui.submissions import submit_song
+from myna.apps.gui.widgets import collect
+from myna.errors import ConfigError
+from myna.options import ConversionOptions
+from myna.studio import results
+
+
+def build(studio: Studio) -> None:
+    """Offer the endpoints; each is documented at /?view=api of the page."""
+
+    def job_of(number: int) -> Job:
+        job = studio.jobs.get(number)
+        if job is None:
+            raise ConfigError(f"there is no job {number}")
+        return job
+
+    @answered
+    def voices() -> list[dict[str, Any]]:
+        """The voices on this computer: their names, and where they come from."""
+        return [{"name": voice.name, "origin": str(voice.origin)} for voice in studio.library.voices()]
+
+    @answered
+    def convert(song: dict[str, Any], voice: str, options: dict[str, Any]) -> int:
+        """Sing a song in a voice; the number of the job.
+
+        Args:
+            song: a file as `gradio_client.handle_file` sends it.
+            voice: a name of `/voices`.
+            options: fields of `myna.ConversionOptions` that are not to have their defaults, by name.
+        """
+        path = studio.uploaded(song.get("path"))
+        chosen = collect(ConversionOptions, options)
+        return submit_song(studio, path, song.get("orig_name") or path.name, voice, chosen).id
+
+    @answered
+    def job(number: int) -> dict[str, Any]:
+        """How far a job is: `state` (waiting, running, stopping, done, failed, cancelled), `stage`, `fraction`,
+        `seconds_left`, `error`."""
+        found = job_of(number)
+        names = ("title", "stage", "fraction", "seconds_left", "error", "facts")
+        return {"state": str(found.state), **{name: getattr(found, name) for name in names}}
+
+    @answered
+    def result(number: int) -> dict[str, Any]:
+        """The sound file of a conversion that is done; waits for one that is not."""
+        found = job_of(number)
+        found.over.wait()
+        if found.state is not JobState.DONE:
+            raise ConfigError(found.error or "the job was cancelled")
+        sung = results.find(studio.workspace, found.result) if isinstance(found.result, int) else None
+        if sung is None:
+            raise ConfigError(f"job {number} has no sound file, or it has been deleted")
+        return FileData(path=str(sung.path), orig_name=Path(sung.path).name).model_dump()
+
+    @answered
+    def cancel(number: int) -> str:
+        """Stop a job; its state then."""
+        found = job_of(number)
+        studio.jobs.cancel(found)
+        return str(found.state)
+
+    for endpoint in (voices, convert, job, result, cancel):
+        api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)

@@ -1,0 +1,74 @@
+"""The texts of the page: a file a language, one key a text; English names of options come from their dataclasses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+LANGUAGES = ("en", "ko")
+_OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
+
+
+@cache
+def texts(language: str) -> dict[str, str]:
+    """All texts of one of `LANGUAGES`, by key."""
+    found: dict[str, str] = json.loads((files(__name__) / f"{language}.json").read_text("utf-8"))
+    return {**_option_texts(), **found} if language == "en" else found
+
+
+def option_keys(options: type[Any], name: str) -> tuple[str, str]:
+    """The keys of the name of an option, and of what it does."""
+    return f"{options.__name__}.{name}", f"{options.__name__}.{name}.help"
+
+
+def language_of(request: gr.Request | None) -> str:
+    """The one of `LANGUAGES` that a browser asks for first; English where it asks for none of them."""
+    wanted = (request.headers.get("accept-language") or "" if request else "").lower()
+    for part in wanted.split(","):
+        if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
+            return language
+    return LANGUAGES[0]
+
+
+def say(request: gr.Request | None, key: str, **values: Any) -> str:
+    """A text in the language of whoever asks, with `values` in its places."""
+    return texts(language_of(request))[key].format(**values)
+
+
+@cache
+def i18n() -> gr.I18n:
+    """What Gradio translates labels by, in the browser."""
+    import gradio as gr
+
+    return gr.I18n(**{language: texts(language) for language in LANGUAGES})
+
+
+def label(key: str) -> Any:
+    """A text that the browser puts into its own language."""
+    assert key in texts("en"), f"no text {key!r}"
+    return i18n()(key)
+
+
+def spoken(language: str, part: str) -> dict[str, Any]:
+    """The texts of `part`, as properties of a component whose script says them: "play" for "player.play"."""
+    found = {key.removeprefix(f"{part}."): text for key, text in texts(language).items() if key.startswith(f"{part}.")}
+    return {"texts": found, "part": part}
+
+
+def _option_texts() -> dict[str, str]:
+    found = {}
+    for options in _OPTIONS:
+        for spec in fields(options):
+            name_key, help_key = option_keys(options, spec.name)
+            text = spec.metadata["help"]
+            found[name_key] = spec.name.replace("_", " ").capitalize()
+            found[help_key] = f"{text[0].upper()}{text[1:]}"
+    return found

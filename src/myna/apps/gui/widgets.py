@@ -1,0 +1,89 @@
+"""From an option dataclass to widgets of the page: one a field, with its default, range, choices and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import gradio as gr
+
+from myna.apps.gui.texts import label, option_keys
+from myna.errors import ConfigError
+
+Options = TypeVar("Options")
+
+
+def option_widgets(
+    options: type[Any], names: Iterable[str], choices: Mapping[str, list[str]] | None = None
+) -> dict[str, gr.components.Component]:
+    """Widgets of the fields `names` of the dataclass `options`, put where this is called.
+
+    Args:
+        choices: for fields of text whose values are known while the page runs, what there is to choose from first.
+    """
+    hints = get_type_hints(options)
+    specs = {spec.name: spec for spec in fields(options)}
+    return {name: _widget(options, specs[name], hints[name], (choices or {}).get(name)) for name in names}
+
+
+def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
+    """Make the dataclass of what widgets hold; a field that has none, or whose widget is empty, has its default.
+
+    Raises:
+        ConfigError: a value is out of range, not of its type, or of no field.
+    """
+    hints = get_type_hints(options)
+    unknown = values.keys() - hints.keys()
+    if unknown:
+        raise ConfigError(f"no option {', '.join(sorted(unknown))}; there are: {', '.join(hints)}")
+    chosen = {}
+    for spec in fields(options):  # type: ignore[arg-type]
+        value = values.get(spec.name)
+        if value is not None and value != "":
+            chosen[spec.name] = _typed(value, hints[spec.name])
+    return options(**chosen)
+
+
+def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -> gr.components.Component:
+    name, help = option_keys(options, spec.name)
+    common: dict[str, Any] = {
+        "label": label(name),
+        "info": label(help),
+        "value": spec.default,
+        "elem_id": f"{options.__name__}-{spec.name}",
+    }
+    low, high = spec.metadata["low"], spec.metadata["high"]
+    kind = _plain(hint)
+    if kind is bool:
+        return gr.Checkbox(**common)
+    choices = known if known is not None else [choice for choice in get_args(hint) if isinstance(choice, str)]
+    if choices or known is not None:
+        return gr.Dropdown(choices=choices, **common)
+    if kind in (int, float):
+        if low is not None and high is not None and spec.default is not None:
+            return gr.Slider(low, high, step=_step(kind, high - low), **common)
+        return gr.Number(minimum=low, maximum=high, precision=0 if kind is int else None, **common)
+    assert kind is str, f"no widget for {spec.name}"
+    return gr.Textbox(**common)
+
+
+def _step(kind: type, span: float) -> float:
+    """Of a slider: fine enough to hear, coarse enough to hit."""
+    return 1 if kind is int or span > 50 else 0.01 if span <= 1 else 0.1
+
+
+def _plain(hint: Any) -> Any:
+    """The type without its "or None"."""
+    found = [choice for choice in get_args(hint) if choice is not NoneType and isinstance(choice, type)]
+    return found[0] if found else hint
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    kind = _plain(hint)
+    try:
+        return kind(value) if kind in (int, float, str, Path) else value
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{value!r} is no {kind.__name__}") from error
