@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -40,6 +42,14 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "saved" in printed
     assert (tmp_path / "vocals.out.flac").is_file()
     assert (tmp_path / "mine.flac").is_file()
+
+
+def test_the_badge_opens_this_notebook() -> None:
+    first, *_, install = nbformat.read(ROOT / "docs" / "first_song.ipynb", as_version=4).cells[:3]
+    (place,) = re.findall(r"\(https://colab\.research\.google\.com/github/[\w-]+/myna/blob/main/(.+?)\)", first.source)
+    assert (ROOT / place).is_file()
+    (package,) = re.findall(r"^%pip install -q (\w+)$", install.source)
+    assert package == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
 
 
 def give(hub: Hub, files: dict[str, bytes]) -> None:
