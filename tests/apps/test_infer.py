@@ -13,7 +13,7 @@ import soundfile
 
 import myna.conversion
 from myna.apps.cli import main
-from myna.apps.cli.commands.infer import find_config
+from myna.apps.cli.flags import find_config
 from myna.audio.io import Writer, read
 from myna.config import PitchRange
 from myna.conversion import ConversionSummary

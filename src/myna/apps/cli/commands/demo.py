@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from myna.apps.cli.commands.infer import find_config
+from myna.apps.cli.flags import find_config
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.progress import bar
 from myna.assets import BUNDLED_VOICES

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
-from myna.apps.cli.commands.infer import find_config, model_flag
-from myna.apps.cli.flags import card_flags
+from myna.apps.cli.flags import card_flags, find_config, model_flag, voice_config_flag
 from myna.errors import ConfigError
 
 
 @click.command("export")
 @click.option("-o", "--output-path", type=click.Path(path_type=Path), required=True, help="The file: NAME.onnx.")
 @model_flag
-@click.option("-c", "--config-path", type=click.Path(path_type=Path), help="config.json.  [default: as for svc infer]")
+@voice_config_flag
 @card_flags
 def command(output_path: Path, model_path: Path, config_path: Path | None, **words: str) -> None:
     """Make a voice a graph of ONNX, which sings recordings of any length in programs without PyTorch.

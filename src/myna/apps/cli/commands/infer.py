@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from myna.apps.cli.flags import find_config, model_flag, voice_config_flag
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
@@ -19,17 +20,6 @@ from myna.options import ConversionOptions, Engine
 
 if TYPE_CHECKING:
     from myna.conversion import ConversionSummary
-
-_DEFAULT_MODEL, _DEFAULT_CONFIG = Path("logs/44k"), Path("configs/44k/config.json")
-
-model_flag = click.option(
-    "-m",
-    "--model-path",
-    type=click.Path(path_type=Path),
-    default=_DEFAULT_MODEL,
-    show_default=True,
-    help="The voice: its file, its folder (the highest number wins), hf://owner/name, or joe, who comes along.",
-)
 
 
 @click.command("infer")
@@ -41,12 +31,7 @@ model_flag = click.option(
     help="A file for one INPUT, or a folder.  [default: vocals.wav becomes vocals.out.wav beside it]",
 )
 @model_flag
-@click.option(
-    "-c",
-    "--config-path",
-    type=click.Path(path_type=Path),
-    help="config.json of the voice.  [default: beside the model, or that of svc pre-config; else the weights tell]",
-)
+@voice_config_flag
 @click.option("-re", "--recursive", is_flag=True, help="Take folders with their subfolders.")
 @click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
 @click.option(
@@ -138,13 +123,6 @@ def plan_jobs(inputs: tuple[Path, ...], output: str | None, recursive: bool) -> 
         if (other := taken.setdefault(job.output.resolve(), job.input)) != job.input:
             raise ConfigError(f"{other} and {job.input} would both become {job.output}; convert them one by one")
     return list(dict.fromkeys(jobs))
-
-
-def find_config(model: Path) -> Path | None:
-    """For a voice in training without one beside it, the configuration that `svc pre-config` writes."""
-    in_training = _DEFAULT_MODEL in (model, model.parent)
-    needed = in_training and not (_DEFAULT_MODEL / "config.json").exists() and _DEFAULT_CONFIG.is_file()
-    return _DEFAULT_CONFIG if needed else None
 
 
 def _means_folder(output: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from myna.apps.cli.commands.infer import find_config
+from myna.apps.cli.flags import find_config
 from myna.errors import ConfigError
 
 

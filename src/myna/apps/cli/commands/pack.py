@@ -6,15 +6,14 @@ from pathlib import Path
 
 import click
 
-from myna.apps.cli.commands.infer import find_config, model_flag
-from myna.apps.cli.flags import card_flags
+from myna.apps.cli.flags import card_flags, find_config, model_flag, voice_config_flag
 from myna.errors import ConfigError, MynaError
 
 
 @click.command("pack")
 @click.option("-o", "--output-path", type=click.Path(path_type=Path), required=True, help="The file: NAME.safetensors.")
 @model_flag
-@click.option("-c", "--config-path", type=click.Path(path_type=Path), help="config.json.  [default: as for svc infer]")
+@voice_config_flag
 @click.option("--half", is_flag=True, help="Weights in 16 bits: half the size, and nothing that is heard.")
 @click.option("--release", is_flag=True, help="Leave out what only training needs.")
 @click.option(

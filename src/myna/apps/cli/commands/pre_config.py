@@ -7,12 +7,12 @@ from typing import get_args
 
 import click
 
+from myna.apps.cli.flags import CONFIG, config_flag
 from myna.apps.cli.report import counted, echo_lines, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
 
 _INPUT = Path("dataset/44k")
-_CONFIG = Path("configs/44k/config.json")
 
 
 @click.command("pre-config")
@@ -32,14 +32,7 @@ _CONFIG = Path("configs/44k/config.json")
     show_default=True,
     help="Folder of the lists train.txt and val.txt.",
 )
-@click.option(
-    "-c",
-    "--config-path",
-    type=click.Path(path_type=Path),
-    default=_CONFIG,
-    show_default=True,
-    help="The configuration to write; one that says otherwise is kept as config.json.bak.",
-)
+@config_flag("The configuration to write; one that says otherwise is kept as config.json.bak.")
 @click.option(
     "-t",
     "--config-type",
@@ -69,7 +62,7 @@ def command(
         click.echo(f"note: the configuration of before is kept as {summary.backup}", err=True)
     echo_lines("svc", summary.failed)
     where = "" if input_dir == _INPUT else f" -i {input_dir}"
-    where += "" if config_path == _CONFIG else f" -c {config_path}"
+    where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
     click.echo(
         f"{config_path}: {counted(len(summary.config.speakers), 'speaker')} ({speakers}), "

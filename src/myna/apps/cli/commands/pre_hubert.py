@@ -7,14 +7,13 @@ from typing import Any
 
 import click
 
+from myna.apps.cli.flags import CONFIG, config_flag
 from myna.apps.cli.report import counted, echo_lines, listed
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
 from myna.options import FeatureOptions
-
-_CONFIG = Path("configs/44k/config.json")
 
 
 @click.command("pre-hubert")
@@ -26,14 +25,7 @@ _CONFIG = Path("configs/44k/config.json")
     show_default=True,
     help="Folder of the clips.",
 )
-@click.option(
-    "-c",
-    "--config-path",
-    type=click.Path(path_type=Path),
-    default=_CONFIG,
-    show_default=True,
-    help="The voice's configuration; the pitch of each speaker is written into it.",
-)
+@config_flag("The voice's configuration; the pitch of each speaker is written into it.")
 @click.option(
     "-n",
     "--n-jobs",
@@ -61,7 +53,7 @@ def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str,
         f"{speaker} {pitch.low_hz:.0f} to {pitch.high_hz:.0f} Hz, median {pitch.median_hz:.0f}"
         for speaker, pitch in summary.pitch.items()
     ]
-    where = "" if config_path == _CONFIG else f" -c {config_path}"
+    where = "" if config_path == CONFIG else f" -c {config_path}"
     click.echo(
         f"Features of {counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes "
         f"({summary.n_kept} done before, {len(summary.failed)} failed, {len(summary.ignored)} left out). "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from myna.apps.cli.flags import MODEL, config_flag
 from myna.apps.device import choose_device
 from myna.apps.flags import collect, option_flags
 from myna.config import Config
@@ -23,19 +24,12 @@ _TIMED_STEPS = 10  # after which the time left is told
 
 
 @click.command("train")
-@click.option(
-    "-c",
-    "--config-path",
-    type=click.Path(path_type=Path),
-    default=Path("configs/44k/config.json"),
-    show_default=True,
-    help="config.json: the voice, the clips, and how it is trained.",
-)
+@config_flag("config.json: the voice, the clips, and how it is trained.")
 @click.option(
     "-m",
     "--model-path",
     type=click.Path(path_type=Path, file_okay=False),
-    default=Path("logs/44k"),
+    default=MODEL,
     show_default=True,
     help="Folder for G_*.pth, D_*.pth and the log; a save in it is gone on from.",
 )

@@ -6,25 +6,19 @@ from pathlib import Path
 
 import click
 
+from myna.apps.cli.flags import MODEL, config_flag
 from myna.apps.cli.report import counted, listed
 from myna.apps.progress import bar
 from myna.config import Config
 
 
 @click.command("train-cluster")
-@click.option(
-    "-c",
-    "--config-path",
-    type=click.Path(path_type=Path),
-    default=Path("configs/44k/config.json"),
-    show_default=True,
-    help="The voice's configuration, which names the clips.",
-)
+@config_flag("The voice's configuration, which names the clips.")
 @click.option(
     "-o",
     "--output-path",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=Path("logs/44k/kmeans.pt"),
+    default=MODEL / "kmeans.pt",
     show_default=True,
     help="The cluster model to write; so-vits-svc-fork reads it, too.",
 )
