@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from myna.audio.io import Writer, read
 from myna.audio.resample import resample
 from myna.studio import takes
 from myna.studio.prompts import VOICES, guide_tone, melodies, root_for
-from myna.studio.takes import PROBLEMS, Aim, Problem, check_take, report_on
+from myna.studio.takes import PROBLEMS, Aim, Problem, ProblemKey, check_take, report_on
 
 RATE = 44100
 SONG = Path(takes.__file__).parents[1] / "voices" / "song.flac"
@@ -114,7 +115,8 @@ def test_next_to_nothing_is_an_answer(n: int) -> None:
 
 def test_every_problem_has_a_text_with_a_way_out() -> None:
     numbers = {"seconds": 1.0, "level_dbfs": -50.0, "samples": 3.0, "snr_db": 9.0, "highest_hz": 4000.0}
-    for key in PROBLEMS:
+    assert PROBLEMS.keys() == set(get_args(ProblemKey))
+    for key in get_args(ProblemKey):
         assert "{" not in Problem(key, numbers).text()
     assert Problem("too_quiet", numbers).text() != Problem("silent").text()
     assert Problem("silent").text({"silent": "조용합니다"}) == "조용합니다"

@@ -17,7 +17,6 @@ from myna.audio.io import AUDIO_SUFFIXES, blocks, info
 from myna.audio.slicing import measure_levels
 from myna.config import PitchRange
 from myna.errors import AudioError
-from myna.features.f0 import F0_ESTIMATORS
 from myna.progress import Progress, silent
 
 Samples = NDArray[np.float32]
@@ -67,7 +66,7 @@ _STEADY_SEMITONES = 1.5  # a vibrato is as wide
 _STEADY_SECONDS = 0.25
 
 # What a person reads of each problem: the way out included. The page's own languages have the same keys.
-PROBLEMS: dict[ProblemKey, str] = {
+PROBLEMS: dict[str, str] = {
     "silent": "Nothing is heard. Is the right microphone chosen, and is it switched on?",
     "too_short": "Only {seconds:.1f} s of it sound. Begin after the count, and stop after the last word.",
     "too_long": "It is {seconds:.0f} s long. Record one sentence or one tune at a time.",
@@ -95,7 +94,7 @@ class Problem:
         """Whether the recording is better made again."""
         return self.key in _SERIOUS
 
-    def text(self, texts: Mapping[str, str] = PROBLEMS) -> str:  # type: ignore[assignment]
+    def text(self, texts: Mapping[str, str] = PROBLEMS) -> str:
         """For a person; `texts` are those of another language."""
         return texts[self.key].format(**self.numbers)
 
@@ -382,6 +381,8 @@ class _Sum:
         self._add_voicing(centred, levels.smooth, sounding)
 
     def _add_voicing(self, piece: Samples, power: NDArray[np.float64], sounding: NDArray[np.bool_]) -> None:
+        from myna.features.f0 import F0_ESTIMATORS  # torch, which whoever only reads a report does not wait for
+
         f0 = F0_ESTIMATORS["swift"](piece, self.sample_rate, self.sample_rate // _FRAMES_PER_SECOND, "cpu")
         n = min(len(f0), len(sounding))
         f0, power, sounding = f0[:n], power[:n], sounding[:n]
