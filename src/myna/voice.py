@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
-
 from myna import checkpoint
 from myna.assets import find_voice
 from myna.assets.hub import fetch_voice, parse_address
@@ -19,7 +17,7 @@ from myna.models.families import AnySynthesizer
 from myna.models.onnx_synthesizer import OnnxSynthesizer
 from myna.options import Engine
 from myna.zoo.opening import open_voice
-from myna.zoo.packing import SUFFIX, Card
+from myna.zoo.packing import SUFFIX, exported_card
 from myna.zoo.timbre_file import NAMES
 
 _log = logging.getLogger(__name__)
@@ -80,11 +78,7 @@ class Voice:
     @classmethod
     def _exported(cls, path: Path) -> Self:
         synthesizer = OnnxSynthesizer(path)
-        try:
-            card = Card.model_validate_json(synthesizer.metadata[onnx_synthesizer.CARD_KEY])
-        except (KeyError, ValidationError) as error:
-            raise CheckpointError(f"{path} does not say whose voice it is; make it with svc export") from error
-        return cls(Config.parse(card.config), synthesizer, path)
+        return cls(Config.parse(exported_card(path, synthesizer).config), synthesizer, path)
 
 
 def find_weights(model: Path | str) -> Path:

@@ -11,6 +11,8 @@ import torch
 
 from myna.config import Config
 from myna.errors import CheckpointError
+from myna.models import onnx_synthesizer
+from myna.zoo import packing
 from myna.zoo.opening import OpenedVoice, open_voice
 from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
 
@@ -38,6 +40,7 @@ class Inspection:
     author: str | None = None
     cover: str | None = None  # what a packed voice says of itself
     timbre: dict[str, int] = field(default_factory=dict)  # vectors a speaker of its cluster model or index
+    pitch: dict[str, float] = field(default_factory=dict)  # median of each speaker's recordings, in Hz
     suspicious: list[str] = field(default_factory=list)
 
 
@@ -46,7 +49,10 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
 
     Raises:
         CheckpointError: it cannot be read at all: absent, damaged, or unsafe.
+        MissingExtraError: it is a graph of ONNX, which takes ONNX Runtime to read.
     """
+    if path.suffix == onnx_synthesizer.SUFFIX and path.is_file():
+        return _inspect_exported(path)
     try:
         opened = open_voice(path, config_path)
     except NotAVoiceError as error:
@@ -67,11 +73,6 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
         megabytes=_megabytes(path),
         sings=sings,
         version=_version(found, config),
-        content_encoder=config.content_encoder,
-        content_channels=config.model.content_channels,
-        speakers=sorted(config.speakers, key=lambda name: config.speakers[name]),
-        n_speakers=config.model.n_speakers,
-        sample_rate=config.data.sample_rate,
         half_precision=any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values()),
         iteration=card.epoch if card else _whole(found.content.get("iteration", found.content.get("epoch"))),
         step=card.step if card else _whole(extra.get("step", found.content.get("step"))),
@@ -82,10 +83,42 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
         cover=card.cover if card else None,
         timbre={str(one): len(own) for one, own in found.timbre.vectors.items()} if found.timbre else {},
         suspicious=suspicious,
+        **_heard(config),
     )
 
 
-_TITLES: Mapping[Family, str] = {
+def _inspect_exported(path: Path) -> Inspection:
+    card = packing.read_exported(path)
+    return Inspection(
+        str(path),
+        what=f"a voice of {_TITLES.get(card.family, card.family)} as a graph of ONNX",
+        megabytes=_megabytes(path),
+        sings=True,
+        half_precision=False,
+        iteration=card.epoch,
+        step=card.step,
+        trainable=False,
+        made_with="myna",
+        licence=card.licence,
+        author=card.author,
+        cover=card.cover,
+        **_heard(Config.parse(card.config)),
+    )
+
+
+def _heard(config: Config) -> dict[str, Any]:
+    """What the configuration says of how a voice hears and of who sings."""
+    return {
+        "content_encoder": config.content_encoder,
+        "content_channels": config.model.content_channels,
+        "speakers": sorted(config.speakers, key=lambda name: config.speakers[name]),
+        "n_speakers": config.model.n_speakers,
+        "sample_rate": config.data.sample_rate,
+        "pitch": {speaker: one.median_hz for speaker, one in config.pitch.items()},
+    }
+
+
+_TITLES: Mapping[Family | str, str] = {
     "so-vits-svc": "so-vits-svc 4",
     "so-vits-svc-3.0": "so-vits-svc 3.0",
     "rvc": "RVC",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
+from myna.models import onnx_synthesizer
 from myna.models.families import AnySynthesizer
 from myna.zoo import derivation, packing, rvc, sovits, sovits3
 from myna.zoo.recognition import Family, Recognised, recognise
@@ -101,6 +102,18 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{path} is not whole: its tensors do not make a voice ({error})") from error
     return OpenedVoice(path, recognised, config, [*remarks, *more])
+
+
+def read_config(path: Path, config_path: Path | None = None) -> Config:
+    """The configuration of a voice, which may be a graph of ONNX; see `open_voice`.
+
+    Raises:
+        CheckpointError, ConfigError: as there.
+        MissingExtraError: a graph is read with ONNX Runtime, which is not installed.
+    """
+    if path.suffix == onnx_synthesizer.SUFFIX:
+        return Config.parse(packing.read_exported(path).config)
+    return open_voice(path, config_path).config
 
 
 def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:

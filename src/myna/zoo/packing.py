@@ -25,6 +25,7 @@ from myna.checkpoint import Checkpoint, write
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.files import replacing
+from myna.models.onnx_synthesizer import CARD_KEY, OnnxSynthesizer
 from myna.zoo import timbre_file
 from myna.zoo.timbre_file import TimbreFile
 
@@ -172,6 +173,24 @@ def read_card(path: Path) -> Card | None:
     with _opened(path) as file:
         text = (file.metadata() or {}).get(_KEY)
     return None if text is None else Card.parse(text, path)
+
+
+def read_exported(path: Path) -> Card:
+    """What a voice says of itself that is a graph of ONNX.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+        CheckpointError: it is no such voice.
+    """
+    return exported_card(path, OnnxSynthesizer(path))
+
+
+def exported_card(path: Path, graph: OnnxSynthesizer) -> Card:
+    """The same, of a graph that is loaded."""
+    try:
+        return Card.model_validate_json(graph.metadata[CARD_KEY])
+    except (KeyError, ValidationError) as error:
+        raise CheckpointError(f"{path} does not say whose voice it is; make it with svc export") from error
 
 
 class Unpacked(NamedTuple):

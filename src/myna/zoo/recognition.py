@@ -14,6 +14,7 @@ from torch import Tensor
 
 from myna import torch_file
 from myna.errors import CheckpointError
+from myna.models import onnx_synthesizer
 from myna.zoo.packing import Card, is_packed, read_packed
 from myna.zoo.timbre_file import TimbreFile
 
@@ -50,6 +51,8 @@ def recognise(path: Path) -> Recognised:
         CheckpointError: it cannot be read.
     """
     card = timbre = None
+    if path.suffix == onnx_synthesizer.SUFFIX and path.is_file():
+        raise NotAVoiceError(path, "a graph of ONNX", "name the file that it was made from, or sing with it as it is")
     if is_packed(path):
         content, card, timbre = read_packed(path)
     else:
