@@ -105,6 +105,7 @@ def test_a_file_that_is_not_what_the_hub_says_is_refused(hub: Hub) -> None:
 
 def test_the_commands(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # whose studio is listed, too
     hub.give("anna/alto", {"G_3.pth": WEIGHTS, "config.json": CONFIG, "cover.png": b"picture"})
     done = CliRunner().invoke(svc, ["download", "anna/alto", "cover.png"], catch_exceptions=False)
     assert done.exit_code == 0

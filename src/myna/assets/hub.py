@@ -7,14 +7,18 @@ What is fetched is pinned: the branch is resolved to a commit, and a file must h
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from myna.assets import check_hash, check_whole, fetch_reason
 from myna.errors import AssetError
+from myna.progress import Progress, silent
 
 _ADDRESS = re.compile(r"hf:/{1,2}(\w[\w.-]*/\w[\w.-]*)(?:@([\w./-]+?))?(?:/(.+))?")
 _GENERATOR = re.compile(r"G_?(\d+)?.*\.pth", re.IGNORECASE)
@@ -22,6 +26,7 @@ _DISCRIMINATOR = re.compile(r"D_?\d*\.pth", re.IGNORECASE)
 # What a voice may need besides its weights and configuration: clusters and retrieval indices.
 _SIDE_FILES = re.compile(r".*(kmeans.*\.pt|\.index|feature_and_index\.pkl|index\.safetensors)", re.IGNORECASE)
 _SHOWN = 12
+_WATCH_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,26 @@ def parse_address(text: Path | str) -> Address | None:
     return Address(match[1], match[2] or "main", match[3]) if match else None
 
 
+def read_address(text: str) -> Address:
+    """The address that a person means by `text`, which may be just owner/name.
+
+    Raises:
+        AssetError: it is none.
+    """
+    address = parse_address(text if text.startswith("hf:") else f"hf://{text}")
+    if address is None:
+        raise AssetError(f"{text!r} is no repository: write owner/name, or hf://owner/name/path/to/weights")
+    return address
+
+
 @cache
-def fetch_voice(address: Address, files: tuple[str, ...] = ()) -> HubVoice:
+def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progress = silent) -> HubVoice:
     """Fetch a voice: its weights, its configuration, and what it may need besides.
 
     Args:
         address: of the repository, or of the weights in it.
         files: of the repository, fetched as well.
+        progress: told of the megabytes that arrive.
 
     Raises:
         AssetError: there is no such repository or file, several voices to choose from, no network, or a file that is
@@ -72,10 +90,12 @@ def fetch_voice(address: Address, files: tuple[str, ...] = ()) -> HubVoice:
     missing = [name for name in files if name not in known.hashes]
     if missing:
         raise AssetError(f"{address} has no {', '.join(missing)}; it has {_listed(list(known.hashes))}")
-    fetched = {name: _fetch(address, name, known) for name in dict.fromkeys([weights, *side, *files])}
+    wanted = dict.fromkeys([weights, *side, *files, *([config] if config else [])])
+    with _watched(address, sum(known.sizes.get(name) or 0 for name in wanted), progress):
+        fetched = {name: _fetch(address, name, known) for name in wanted}
     return HubVoice(
         fetched[weights],
-        _fetch(address, config, known) if config else None,
+        fetched[config] if config else None,
         tuple(fetched[name] for name in [*side, *files]),
         known.commit,
     )
@@ -88,8 +108,23 @@ def cached_voices() -> dict[Address, Path]:
         for repo in _cached_repos()
         for revision in repo.revisions
         for name, path in _names(revision).items()
-        if _is_generator(name)
+        if is_generator(name)
     }
+
+
+def forget(repo: str) -> None:
+    """Remove a repository from the hub's cache on this machine, at all its revisions.
+
+    Raises:
+        AssetError: it is not there.
+    """
+    # The library deletes by commit, and copies of a repository have the commits of the original.
+    folders = [one.repo_path for one in _cached_repos() if one.repo_id == repo]
+    if not folders:
+        raise AssetError(f"{repo} is not in the hub's cache on this machine")
+    for folder in folders:
+        shutil.rmtree(folder)
+    fetch_voice.cache_clear()
 
 
 @dataclass(frozen=True)
@@ -98,6 +133,7 @@ class _Files:
 
     commit: str
     hashes: dict[str, str | None]  # by path; None where the hub states none: of small files
+    sizes: dict[str, int | None] = field(default_factory=dict)  # bytes
 
 
 def _files(address: Address) -> _Files:
@@ -111,7 +147,9 @@ def _files(address: Address) -> _Files:
         return _cached_files(address, fetch_reason(error))
     siblings = info.siblings or []
     return _Files(
-        info.sha or address.revision, {one.rfilename: one.lfs.sha256 if one.lfs else None for one in siblings}
+        info.sha or address.revision,
+        {one.rfilename: one.lfs.sha256 if one.lfs else None for one in siblings},
+        {one.rfilename: one.size for one in siblings},
     )
 
 
@@ -155,7 +193,7 @@ def _choose(address: Address, names: Sequence[str]) -> str:
         if not inside:
             raise AssetError(f"{address} is not there; the repository has {_listed(names)}")
         names = inside
-    generators = [name for name in names if _is_generator(name)]
+    generators = [name for name in names if is_generator(name)]
     folders = {_folder(name) for name in generators}
     if len(folders) > 1:
         raise AssetError(f"{address} holds several voices; name one of {_listed(generators)}")
@@ -166,7 +204,8 @@ def _choose(address: Address, names: Sequence[str]) -> str:
     return max(generators, key=lambda name: _number(name) or 0)
 
 
-def _is_generator(name: str) -> bool:
+def is_generator(name: str) -> bool:
+    """Whether a file, by its name, may be the weights of a voice."""
     last = PurePosixPath(name).name
     if _SIDE_FILES.fullmatch(last) or _DISCRIMINATOR.fullmatch(last):
         return False
@@ -200,6 +239,48 @@ def _fetch(address: Address, name: str, known: _Files) -> Path:
     check_whole(path)
     check_hash(path, known.hashes.get(name))
     return path
+
+
+@contextmanager
+def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[None]:
+    """While it lasts, tell the megabytes of a repository that arrive on the disk.
+
+    The hub's library draws bars for terminals, and what else it tells of differs from version to version.
+    """
+    from huggingface_hub import constants
+
+    folder = Path(constants.HF_HUB_CACHE) / f"models--{address.repo.replace('/', '--')}" / "blobs"
+    before, over = _folder_bytes(folder), threading.Event()
+
+    def arriving() -> Iterator[int]:
+        told, ended = 0, False
+        while not ended:
+            ended = over.wait(_WATCH_SECONDS)
+            there = (_folder_bytes(folder) - before) // 1_000_000
+            yield from range(told, there)
+            told = max(told, there)
+
+    def watch() -> None:
+        for _ in progress(arriving(), title=address.repo, total=n_bytes // 1_000_000, unit="MB"):
+            pass
+
+    thread = threading.Thread(target=watch, daemon=True)
+    if progress is not silent:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        if progress is not silent:
+            thread.join()
+
+
+def _folder_bytes(folder: Path) -> int:
+    sizes = []
+    for path in folder.glob("*"):
+        with suppress(OSError):  # renamed meanwhile
+            sizes.append(path.stat().st_size)
+    return sum(sizes)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import click
 
-from myna.errors import AssetError
-
 
 @click.command("download")
 @click.argument("repo")
@@ -16,11 +14,9 @@ def command(repo: str, files: tuple[str, ...]) -> None:
     REPO is owner/name, or an address hf://owner/name[@revision][/path/to/weights]. What is here already is not fetched
     again, and what broke off goes on where it stopped.
     """
-    from myna.assets.hub import fetch_voice, parse_address
+    from myna.assets.hub import fetch_voice, read_address
 
-    address = parse_address(repo if repo.startswith("hf:") else f"hf://{repo}")
-    if address is None:
-        raise AssetError(f"{repo!r} is no repository: write owner/name, or hf://owner/name/path/to/weights")
+    address = read_address(repo)
     voice = fetch_voice(address, files)
     for path in (voice.weights, voice.config, *voice.side_files):
         if path is not None:

@@ -1,0 +1,314 @@
+"""Look after the voices on this computer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.card import card_html
+from myna.apps.gui.jobs import Job, JobState
+from myna.apps.gui.panel import panel, panel_value
+from myna.apps.gui.studio import KEEP, LOOK, TICK_SECONDS, Studio, told
+from myna.apps.gui.texts import label, say
+from myna.assets.hub import read_address
+from myna.errors import ConfigError, MynaError
+from myna.studio.library import LibraryVoice, Origin, repository
+from myna.studio.workspace import safe_name
+
+_TASKS = "myna.apps.gui.tasks.keeping"
+_DOWNLOAD, _PACK, _EXPORT = (f"{_TASKS}:{name}" for name in ("download", "pack", "export"))
+_PACKED, _EXPORTED = ".safetensors", ".onnx"
+
+
+def build(studio: Studio) -> None:
+    """Put the tab where this is called."""
+    with gr.Row():
+        with gr.Column(scale=2, min_width=320):
+            voices = gr.Radio([], label=label("library.voices"), elem_id="library-list")
+            with gr.Accordion(label("library.add_title"), open=True):
+                gr.Markdown(label("library.files_help"), elem_classes="hint")
+                files = gr.File(
+                    label=label("library.files"),
+                    file_count="multiple",
+                    type="filepath",
+                    elem_id="library-files",
+                    height=140,
+                )
+                name = gr.Textbox(
+                    label=label("library.name"), info=label("library.name_help"), max_lines=1, elem_id="library-name"
+                )
+                add = gr.Button(label("library.add"), variant="primary", elem_id="library-add")
+            with gr.Accordion(label("library.hub_title"), open=True):
+                hub = gr.Textbox(
+                    label=label("library.hub"), info=label("library.hub_help"), max_lines=1, elem_id="library-hub"
+                )
+                download = gr.Button(label("library.download"), elem_id="library-download")
+        with gr.Column(scale=3, min_width=320):
+            card = gr.HTML(elem_id="library-card", padding=False)
+            queue = panel("library-queue")
+            made = gr.File(
+                label=label("library.made"),
+                file_count="multiple",
+                interactive=False,
+                visible=False,
+                elem_id="library-made",
+            )
+            with gr.Accordion(label("library.rename_title"), open=False, elem_id="library-renaming"):
+                new_name = gr.Textbox(label=label("library.new_name"), max_lines=1, elem_id="library-new-name")
+                rename = gr.Button(label("library.rename"), elem_id="library-rename")
+            with gr.Accordion(label("library.pack_title"), open=False, elem_id="library-packing"):
+                gr.Markdown(label("library.pack_help"), elem_classes="hint")
+                words = [
+                    gr.Textbox(
+                        label=label(f"library.{word}"),
+                        info=label(f"library.{word}_help"),
+                        lines=3 if word == "cover" else 1,
+                        elem_id=f"library-{word}",
+                    )
+                    for word in ("licence", "author", "cover")
+                ]
+                switches = [
+                    gr.Checkbox(label=label(f"library.{switch}"), value=value, elem_id=f"library-{switch}")
+                    for switch, value in (("half", False), ("release", False), ("index", True))
+                ]
+                pack = gr.Button(label("library.pack"), elem_id="library-pack")
+            with gr.Accordion(label("library.export_title"), open=False, elem_id="library-exporting"):
+                gr.Markdown(label("library.export_help"), elem_classes="hint")
+                export = gr.Button(label("library.export"), elem_id="library-export")
+            delete = gr.Button(label("library.delete"), variant="stop", elem_id="library-delete")
+            with gr.Column(visible=False) as asking:
+                question = gr.HTML(elem_id="library-question")
+                with gr.Row():
+                    yes = gr.Button(label("library.yes"), variant="stop", elem_id="library-yes")
+                    no = gr.Button(label("library.no"), elem_id="library-no")
+    asked: gr.State = gr.State(None)  # the voice that is asked about: another may be chosen meanwhile
+    seen: gr.State = gr.State(None)  # the jobs whose end this page has shown
+
+    def listed(value: str | None, request: gr.Request) -> Any:
+        """The list, with `value` chosen, or else the first."""
+        there = choices(studio, request)
+        names = [one for _, one in there]
+        return gr.update(choices=there, value=value if value in names else next(iter(names), None))
+
+    def describe(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
+        return card_of(studio, chosen, request), chosen, gr.update(visible=False), None
+
+    @told
+    def take(paths: list[str] | None, called: str, request: gr.Request) -> tuple[Any, ...]:
+        there = add_voice(studio, paths or [], called, request)
+        gr.Info(escape(say(request, "library.added", name=there)))
+        return listed(there, request), None, ""
+
+    @told
+    def fetch(text: str, request: gr.Request) -> tuple[Any, str]:
+        submit_download(studio, text, request)
+        return panel_value(studio.jobs.all(KEEP), request), ""
+
+    @told
+    def call(chosen: str | None, new: str, request: gr.Request) -> Any:
+        voice = idle(studio, chosen, request)
+        there = studio.library.rename(voice.name, new).name
+        gr.Info(escape(say(request, "library.renamed", name=voice.name, new=there)))
+        return listed(there, request)
+
+    @told
+    def make(
+        chosen: str | None,
+        licence: str,
+        author: str,
+        cover: str,
+        half: bool,
+        release: bool,
+        index: bool,
+        request: gr.Request,
+    ) -> Any:
+        said = {"licence": licence, "author": author, "cover": cover}
+        submit_packing(studio, chosen, request, words=said, half=half, release=release, index=index)
+        return panel_value(studio.jobs.all(KEEP), request)
+
+    @told
+    def make_graph(chosen: str | None, request: gr.Request) -> Any:
+        submit_export(studio, chosen, request)
+        return panel_value(studio.jobs.all(KEEP), request)
+
+    @told
+    def ask(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
+        return f"<p>{escape(ask_to_delete(studio, chosen, request))}</p>", gr.update(visible=True), chosen
+
+    @told
+    def remove(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
+        studio.library.delete(idle(studio, chosen, request).name)
+        gr.Info(escape(say(request, "library.deleted", name=chosen)))
+        return listed(None, request), gr.update(visible=False), None
+
+    @told
+    def cancel(event: gr.EventData, request: gr.Request) -> Any:
+        job = studio.jobs.get(event.job)
+        if job is not None and job.lane == KEEP:
+            studio.jobs.cancel(job)
+        return panel_value(studio.jobs.all(KEEP), request)
+
+    def tick(chosen: str | None, shown: list[int] | None, request: gr.Request) -> tuple[Any, ...]:
+        """The jobs as they are; and when one has ended, what came of it."""
+        jobs = studio.jobs.all(KEEP)
+        over = [job.id for job in jobs if job.state.over]
+        if over == shown:
+            return panel_value(jobs, request), gr.skip(), gr.skip(), gr.skip()
+        there = files_made(jobs)
+        fetched = [job.result for job in jobs if job.id not in (shown or []) and _done(job, _DOWNLOAD)]
+        value = fetched[-1] if fetched and shown is not None else chosen
+        return (
+            panel_value(jobs, request),
+            listed(value, request),
+            gr.update(value=[str(path) for path in there] or None, visible=bool(there)),
+            over,
+        )
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    seen_working: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+    gr.Timer(TICK_SECONDS).tick(tick, [voices, seen], [queue, voices, made, seen], queue=False, **quiet)
+    voices.change(
+        describe,
+        voices,
+        [card, new_name, asking, asked],
+        trigger_mode="always_last",
+        show_progress_on=card,
+        **seen_working,
+    )
+    gr.on([add.click, name.submit], take, [files, name], [voices, files, name], show_progress_on=add, **seen_working)
+    gr.on([download.click, hub.submit], fetch, hub, [queue, hub], **quiet)
+    gr.on([rename.click, new_name.submit], call, [voices, new_name], voices, **quiet)
+    pack.click(make, [voices, *words, *switches], queue, **quiet)
+    export.click(make_graph, voices, queue, **quiet)
+    delete.click(ask, voices, [question, asking, asked], **quiet)
+    yes.click(remove, asked, [voices, asking, asked], **quiet)
+    no.click(lambda: (gr.update(visible=False), None), None, [asking, asked], **quiet)
+    queue.click(cancel, None, queue, **quiet)
+    page, tab = gr.context.Context.root_block, gr.context.Context.block
+    assert page is not None
+    page.load(listed, voices, voices, **quiet)
+    if isinstance(tab, gr.Tab):
+        tab.select(listed, voices, voices, **quiet)  # what has been trained meanwhile is there, too
+
+
+def choices(studio: Studio, request: gr.Request | None) -> list[tuple[str, str]]:
+    """The voices, each as what is read and what it is called."""
+    return [(_title(voice, request), voice.name) for voice in studio.library.voices()]
+
+
+def card_of(studio: Studio, name: str | None, request: gr.Request | None) -> str:
+    """What the voice says of itself; or why it cannot."""
+    if name is None:
+        return ""
+    try:
+        voice = studio.library.find(name)
+        found = studio.jobs.call(LOOK, "myna.apps.gui.tasks.singing:describe", voice=voice)
+    except MynaError as error:
+        return f'<p class="job-error">{escape(str(error))}</p>'
+    return card_html(found, request)
+
+
+def add_voice(studio: Studio, paths: Sequence[str], name: str, request: gr.Request | None) -> str:
+    """Take uploaded files into the library as a voice; what it is called there.
+
+    Raises:
+        ConfigError: no name, no files that were uploaded, or not those of one voice.
+        MynaError: what `Library.add` raises.
+    """
+    if not name.strip():
+        raise ConfigError(say(request, "library.no_name"))
+    uploads = [studio.uploaded(path) for path in paths]
+    called: str = studio.jobs.call(
+        LOOK, f"{_TASKS}:add", workspace=studio.workspace, files=uploads, name=safe_name(name)
+    )
+    return called
+
+
+def submit_download(studio: Studio, text: str, request: gr.Request | None) -> Job:
+    """Queue a download from the hub.
+
+    Raises:
+        AssetError: `text` is no address.
+    """
+    if not text.strip():
+        raise ConfigError(say(request, "library.no_address"))
+    address = read_address(text.strip())
+    return studio.jobs.submit(KEEP, _DOWNLOAD, str(address), address=address)
+
+
+def submit_packing(studio: Studio, name: str | None, request: gr.Request | None, **chosen: Any) -> Job:
+    """Queue the packing of a voice, as `chosen`; see `tasks.keeping.pack`.
+
+    Raises:
+        ConfigError: there is no such voice.
+    """
+    voice = _chosen(studio, name, request)
+    path = _place(studio, voice, _PACKED)
+    return studio.jobs.submit(KEEP, _PACK, f"{voice.name} → {path.name}", voice=voice, path=path, **chosen)
+
+
+def submit_export(studio: Studio, name: str | None, request: gr.Request | None) -> Job:
+    """Queue the making of a graph.
+
+    Raises:
+        ConfigError: there is no such voice.
+    """
+    voice = _chosen(studio, name, request)
+    path = _place(studio, voice, _EXPORTED)
+    return studio.jobs.submit(KEEP, _EXPORT, f"{voice.name} → {path.name}", voice=voice, path=path)
+
+
+def files_made(jobs: Sequence[Job]) -> list[Path]:
+    """What was packed and exported and is still there, the latest first."""
+    done = [job for job in reversed(jobs) if _done(job, _PACK) or _done(job, _EXPORT)]
+    return list(dict.fromkeys(path for job in done for path in job.result if path.is_file()))
+
+
+def ask_to_delete(studio: Studio, name: str | None, request: gr.Request | None) -> str:
+    """The question before a voice is deleted.
+
+    Raises:
+        ConfigError: it cannot be.
+    """
+    voice = idle(studio, name, request)
+    studio.library.check_deletable(voice)
+    if voice.origin is Origin.HUB:
+        return say(request, "library.sure_hub", repo=repository(voice))
+    return say(request, "library.sure", name=voice.name)
+
+
+def idle(studio: Studio, name: str | None, request: gr.Request | None) -> LibraryVoice:
+    """The voice, where no long work needs its files.
+
+    Raises:
+        ConfigError: some does, or there is no such voice.
+    """
+    voice = _chosen(studio, name, request)
+    for job in studio.jobs.all():
+        if job.lane != LOOK and not job.state.over and job.arguments.get("voice") == voice:
+            raise ConfigError(say(request, "library.busy", name=voice.name, title=job.title))
+    return voice
+
+
+def _chosen(studio: Studio, name: str | None, request: gr.Request | None) -> LibraryVoice:
+    if name is None:
+        raise ConfigError(say(request, "library.none_chosen"))
+    return studio.library.find(name)
+
+
+def _place(studio: Studio, voice: LibraryVoice, suffix: str) -> Path:
+    """Where a file made of a voice lies until the studio is closed; one that is made anew replaces it."""
+    plain = voice.name.removeprefix("hf://").removesuffix(".pth").removesuffix(_PACKED)
+    return studio.uploads / "downloads" / "voices" / f"{safe_name(plain)}{suffix}"
+
+
+def _title(voice: LibraryVoice, request: gr.Request | None) -> str:
+    return f"{voice.name} · {say(request, f'library.origin.{voice.origin}')}"
+
+
+def _done(job: Job, task: str) -> bool:
+    return job.task == task and job.state is JobState.DONE
