@@ -15,6 +15,8 @@ from myna.errors import ConfigError
 
 Options = TypeVar("Options")
 
+EMPTY = "-"  # what an empty number shows; without it Gradio shows, and sends, 0
+
 
 def option_widgets(
     options: type[Any], names: Iterable[str], choices: Mapping[str, list[str]] | None = None
@@ -65,7 +67,9 @@ def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -
     if kind in (int, float):
         if low is not None and high is not None and spec.default is not None:
             return gr.Slider(low, high, step=_step(kind, high - low), **common)
-        return gr.Number(minimum=low, maximum=high, precision=0 if kind is int else None, **common)
+        return gr.Number(
+            minimum=low, maximum=high, precision=0 if kind is int else None, placeholder=EMPTY, **common
+        )
     assert kind is str, f"no widget for {spec.name}"
     return gr.Textbox(**common)
 

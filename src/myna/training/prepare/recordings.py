@@ -112,6 +112,19 @@ def resample_recordings(
     )
 
 
+def remove_orphans(output_dir: Path) -> list[str]:
+    """Remove the clips in `output_dir` of recordings that are gone; returns what these were."""
+    removed = []
+    for path in subfolders(output_dir):
+        folder = _SpeakerFolder(path)
+        for source in [source for source in folder.records if not Path(source).exists()]:
+            folder.remove(source)
+            removed.append(source)
+        if folder.path.joinpath(_RECORDS).is_file():
+            folder.compact()
+    return removed
+
+
 def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]:
     """The recordings of each speaker, sorted, and a line for each file that is none."""
     layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder a person"
@@ -225,12 +238,21 @@ class _SpeakerFolder:
     def finish(self, outcome: _Outcome, options: ResampleOptions) -> None:
         """Take note of new clips, and remove the old ones that they did not replace."""
         before = self.records[outcome.recording.source.as_posix()].clips
-        for clip in set(before) - set(outcome.clips):
+        self._unlink(set(before) - set(outcome.clips))
+        record = self._record(outcome.recording, options, clips=outcome.clips, seconds=outcome.seconds, complete=True)
+        self._append([record])
+
+    def remove(self, source: str) -> None:
+        """Remove the clips of a recording, and what is recorded of it."""
+        self._unlink(self._clips_there(_Recording(Path(source), self.path, self.records[source].name)))
+        del self.records[source]
+
+    def _unlink(self, clips: Iterable[str]) -> None:
+        """Remove clips, and what was computed of them."""
+        for clip in clips:
             (self.path / clip).unlink(missing_ok=True)
             for computed in self.path.glob(escape(clip) + ".*"):
                 computed.unlink()
-        record = self._record(outcome.recording, options, clips=outcome.clips, seconds=outcome.seconds, complete=True)
-        self._append([record])
 
     def compact(self) -> None:
         """Leave one line a recording, and nothing of what a kill left half written."""

@@ -1,0 +1,126 @@
+"""Train a voice: from a first recording to a voice in one file, a section a step."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.panel import panel, panel_value
+from myna.apps.gui.studio import LEARN, Studio, told
+from myna.apps.gui.tabs.voice import comparing, packing, preparing, recordings, settings, training
+from myna.apps.gui.tabs.voice.parts import QUIET, Keyed, Scene, heading, next_step, view
+from myna.apps.gui.texts import label, say
+from myna.studio import project as projects
+
+# The steps in their order: the key of the title, and what builds it.
+STEPS = {
+    "step_recordings": recordings.build,
+    "step_settings": settings.build,
+    "step_prepare": preparing.build,
+    "step_train": training.build,
+    "step_compare": comparing.build,
+    "step_pack": packing.build,
+}
+_TICK_SECONDS = 2.0
+
+
+def build(studio: Studio) -> None:
+    """Put the tab where this is called."""
+    with gr.Row(equal_height=True):
+        with gr.Column(scale=3, min_width=280):
+            chosen = gr.Dropdown([], label=label("voice.chosen"), elem_id="voice-chosen")
+        with gr.Column(scale=2, min_width=200):
+            name = gr.Textbox(label=label("voice.name"), elem_id="voice-name", max_lines=1)
+        with gr.Column(scale=1, min_width=120):
+            create = gr.Button(label("voice.create"), elem_id="voice-create")
+    about = view("voice-about")
+    jobs = panel("voice-jobs")
+    with gr.Column(visible=False) as steps:
+        shared = settings.Fields()
+        parts = [make(studio, number, chosen, shared) for number, make in enumerate(STEPS.values(), 1)]
+    headings = [part.heading for part in parts]
+    views = [about, jobs, steps, *headings, *(one for part in parts for one in part.views)]
+    fields = [one for part in parts for one in part.fields]
+
+    def look(scene: Scene | None, request: gr.Request) -> list[Any]:
+        """What follows from the files and the jobs, in the order of `views`."""
+        listed = panel_value([job for job in studio.jobs.all(LEARN) if not job.state.over], request)
+        if scene is None:
+            empty = say(request, "voice.begin")
+            return [f"<p>{escape(empty)}</p>", listed, gr.update(visible=False), *[gr.skip()] * (len(views) - 3)]
+        titles = [
+            gr.update(label=heading(number, key, scene, part.how_far(scene)))
+            for number, (key, part) in enumerate(zip(STEPS, parts, strict=True), 1)
+        ]
+        seen = [value for part in parts for value in part.look(scene)]
+        return [_about(scene), listed, gr.update(visible=True), *titles, *seen]
+
+    def scene_of(voice: str | None, request: gr.Request) -> Scene | None:
+        known = {project.name for project in projects.projects(studio.workspace)}
+        return Scene.of(studio, voice, request) if voice in known else None
+
+    def tick(voice: str | None, seen: list[Any], request: gr.Request) -> list[Any]:
+        """What has changed since this page was told last."""
+        now = look(scene_of(voice, request), request)
+        return [*_changes(now, seen), [_key(value) for value in now]]
+
+    def show(voice: str | None, request: gr.Request) -> list[Any]:
+        """All of a voice that was chosen."""
+        scene = scene_of(voice, request)
+        now = look(scene, request)
+        keys = [_key(value) for value in now]
+        if scene is None:
+            return [*_changes(now, []), keys, *[gr.skip()] * len(fields)]
+        here = next_step(scene.standing.state)
+        first = len(views) - len([one for part in parts for one in part.views]) - len(headings)
+        for number in range(1, len(headings) + 1):
+            now[first + number - 1] = {**now[first + number - 1], "open": number == here}
+        return [*_changes(now, []), keys, *(value for part in parts for value in part.show(scene))]
+
+    def choices(voice: str | None) -> Any:
+        """The voices; the one that was chosen stays, else it is the one that was worked on last."""
+        names = [project.name for project in projects.projects(studio.workspace)]
+        latest = projects.latest(studio.workspace)
+        return gr.update(choices=names, value=voice if voice in names else latest.name if latest else None)
+
+    @told
+    def begin(text: str) -> tuple[Any, str]:
+        made = projects.create(studio.workspace, text)
+        names = [project.name for project in projects.projects(studio.workspace)]
+        return gr.update(choices=names, value=made.name), ""
+
+    @told
+    def cancel(event: gr.EventData) -> None:
+        job = studio.jobs.get(event.job)
+        if job is not None and job.lane == LEARN:
+            studio.jobs.cancel(job)
+
+    seen = gr.State([])
+    everything = [*views, seen, *fields]
+    gr.on([create.click, name.submit], begin, name, [chosen, name], **QUIET).success(show, chosen, everything, **QUIET)
+    chosen.input(show, chosen, everything, **QUIET)
+    jobs.click(cancel, None, None, **QUIET)
+    gr.Timer(_TICK_SECONDS).tick(tick, [chosen, seen], [*views, seen], queue=False, **QUIET)
+    page: Any = gr.context.Context.root_block
+    page.load(choices, chosen, chosen, **QUIET).then(show, chosen, everything, **QUIET)
+
+
+def _about(scene: Scene) -> str:
+    text = escape(scene.say("about", folder=scene.project.folder))
+    problem = scene.standing.problem
+    return f'<p class="quiet">{text}</p>' + (f'<p class="problem">{escape(problem)}</p>' if problem else "")
+
+
+def _key(value: Any) -> Any:
+    return value.key if isinstance(value, Keyed) else value
+
+
+def _changes(now: list[Any], seen: list[Any]) -> list[Any]:
+    """The values, but those that were seen."""
+    known = len(now) == len(seen)
+    return [
+        gr.skip() if known and _key(value) == seen[index] else value.value if isinstance(value, Keyed) else value
+        for index, value in enumerate(now)
+    ]

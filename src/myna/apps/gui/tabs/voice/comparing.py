@@ -1,0 +1,171 @@
+"""Step 5: which checkpoint sings best, by ear and by numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.jobs import JobState
+from myna.apps.gui.player import player
+from myna.apps.gui.studio import Studio, told
+from myna.apps.gui.tabs.voice.parts import QUIET, Keyed, Part, Scene, lines_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.texts import label
+from myna.apps.gui.widgets import collect, option_widgets
+from myna.assets import BUNDLED_VOICES
+from myna.errors import ConfigError
+from myna.evaluation.scores import MEASURES
+from myna.options import EvaluateOptions
+
+_SONG = BUNDLED_VOICES / "song.flac"  # comes along
+_NO_WIDGET = ("whisper", "transpose")  # a folder of this computer; what the conversion finds itself
+_MEASURES = tuple(spec.name for spec in fields(EvaluateOptions) if spec.name not in _NO_WIDGET)
+_FEWEST, _MOST = 2, 8  # checkpoints; the player has nine tracks
+_CLIP, _BUNDLED, _SENT = "clip", "bundled", "sent"
+
+
+def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
+    with section(number, "step_compare") as heading:
+        gr.Markdown(label("voice.compare_what"))
+        saves = gr.CheckboxGroup([], label=label("voice.saves_to_compare"), elem_id="voice-saves")
+        phrase = gr.Dropdown([], label=label("voice.phrase"), elem_id="voice-phrase")
+        sent = gr.Audio(
+            label=label("voice.phrase_file"),
+            sources=["upload", "microphone"],
+            type="filepath",
+            visible=False,
+            elem_id="voice-phrase-file",
+        )
+        measure = gr.Checkbox(value=True, label=label("voice.measure"), elem_id="voice-measure")
+        with gr.Accordion(label("voice.measure_more"), open=False):
+            options = option_widgets(EvaluateOptions, _MEASURES)
+        compare = gr.Button(label("voice.compare"), variant="primary", elem_id="voice-compare")
+        status = view("voice-comparing")
+        heard = player(elem_id="voice-comparison")
+        table = view("voice-measures", _CSS)
+
+    @told
+    def begin(
+        voice: str | None,
+        numbers: list[int],
+        what: str | None,
+        path: str | None,
+        wanted: bool,
+        request: gr.Request,
+        *values: Any,
+    ) -> str:
+        scene = Scene.of(studio, voice, request)
+        if not _FEWEST <= len(numbers) <= _MOST:
+            raise ConfigError(scene.say("choose_saves", fewest=_FEWEST, most=_MOST))
+        if scene.busy("compare_saves"):
+            raise ConfigError(scene.say("busy_compare_saves"))
+        recording, name = _phrase(scene, what, path)
+        scene.submit(
+            "compare_saves",
+            numbers=sorted(numbers),
+            phrase=recording,
+            names=[name, *(save_name(scene, number) for number in sorted(numbers))],
+            measure=collect(EvaluateOptions, dict(zip(options, values, strict=True))) if wanted else None,
+        )
+        return status_html(scene)
+
+    def look(scene: Scene) -> list[Any]:
+        there = [(save_name(scene, save.number), save.number) for save in scene.standing.saves]
+        kept = scene.project.comparison
+        key = None if kept is None else (scene.project, kept["comparison"]["tracks"][0]["path"])
+        return [
+            gr.update(choices=there),
+            gr.update(choices=phrases(scene)),
+            status_html(scene),
+            Keyed(None if kept is None else kept["comparison"], key),
+            Keyed("" if kept is None else table_html(scene, kept), key),
+        ]
+
+    def show(scene: Scene) -> list[Any]:
+        numbers = [save.number for save in scene.standing.saves]
+        given = phrases(scene)
+        return [gr.update(value=numbers[-_FEWEST:]), gr.update(value=given[0][1])]
+
+    compare.click(begin, [chosen, saves, phrase, sent, measure, *options.values()], status, **QUIET)
+    phrase.change(lambda what: gr.update(visible=what == _SENT), phrase, sent, **QUIET)
+    return Part(heading, lambda scene: "", [saves, phrase, status, heard, table], look, [saves, phrase], show)
+
+
+def save_name(scene: Scene, number: int) -> str:
+    """A checkpoint for a person."""
+    return scene.say(f"at_{scene.standing.unit}", number=number)
+
+
+def phrases(scene: Scene) -> list[tuple[str, str]]:
+    """What may be sung: the clips that were held back, a song that comes along, or one that is sent."""
+    clips = [(scene.say("phrase_clip", name=path.stem), f"{_CLIP}:{path.name}") for path in _held_back(scene)]
+    return [*clips, (scene.say("phrase_bundled"), _BUNDLED), (scene.say("phrase_sent"), _SENT)]
+
+
+def _held_back(scene: Scene) -> list[Path]:
+    return scene.project.validation_clips()
+
+
+def _phrase(scene: Scene, what: str | None, path: str | None) -> tuple[Path, str]:
+    """The recording that is chosen, and its name."""
+    if what == _BUNDLED:
+        return _SONG, scene.say("phrase_bundled")
+    if what == _SENT:
+        if not path:
+            raise ConfigError(scene.say("no_phrase"))
+        sent = scene.studio.uploaded(path)
+        return sent, sent.name
+    for clip in _held_back(scene):
+        if what == f"{_CLIP}:{clip.name}":
+            return clip, scene.say("recorded")
+    raise ConfigError(scene.say("no_phrase"))
+
+
+def status_html(scene: Scene) -> str:
+    running, last = scene.busy("compare_saves"), scene.last("compare_saves")
+    if running is not None:
+        return progress_html(scene, running)
+    if last is not None and last.state is JobState.FAILED:
+        return f'<p class="problem">{escape(last.error or "")}</p>'
+    return ""
+
+
+def table_html(scene: Scene, found: Mapping[str, Any]) -> str:
+    """The measures, a row each, a column a checkpoint; the best of a row is marked."""
+    if not found["rows"]:
+        return ""
+    columns = [scene.say("measure_name"), *found["saves"], scene.say("measure_target")]
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
+    body = ""
+    for title, *values, target in found["rows"]:
+        best = _best(title, values)
+        cells = "".join(f"<td{' class=best' if value == best else ''}>{escape(value)}</td>" for value in values)
+        body += f'<tr><th scope="row">{escape(title)}</th>{cells}<td>{escape(target)}</td></tr>'
+    reasons = [f"{what}: {why}" for what, why in found["not_measured"].items()] + found["failures"]
+    more = lines_html(scene.say("not_measured"), reasons)
+    table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f'{table}<p class="quiet">{escape(scene.say("measure_help"))}</p>{more}'
+
+
+def _best(title: str, values: list[str]) -> str | None:
+    """The text of the best value; None where all are alike, or none is known."""
+    measure = next((one for one in MEASURES.values() if one.title == title), None)
+    numbers = {float(value.split()[0]): value for value in values if value != "-"}
+    if measure is None or len(numbers) < 2:
+        return None
+    return numbers[max(numbers) if measure.better == "higher" else min(numbers)]
+
+
+_CSS = """
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: var(--text-sm); font-variant-numeric: tabular-nums; min-width: 100%; }
+th, td { padding: 0.3rem 0.6rem; text-align: right; border-bottom: 1px solid var(--border-color-primary); }
+th { font-weight: 500; white-space: nowrap; }
+th:first-child { text-align: left; padding-left: 0; white-space: normal; }
+.best { font-weight: 700; }
+"""

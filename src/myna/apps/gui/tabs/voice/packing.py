@@ -1,0 +1,112 @@
+"""Step 6: the voice in one file, in the library."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.jobs import JobState
+from myna.apps.gui.studio import Studio, told
+from myna.apps.gui.tabs.voice.comparing import save_name
+from myna.apps.gui.tabs.voice.parts import QUIET, Part, Scene, progress_html, section, view
+from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.texts import label
+from myna.errors import ConfigError
+from myna.studio.workspace import safe_name, unused
+
+_WORDS = ("licence", "author", "cover")
+
+
+def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
+    with section(number, "step_pack") as heading:
+        gr.Markdown(label("voice.pack_what"))
+        with gr.Row():
+            save = gr.Dropdown([], label=label("voice.pack_save"), elem_id="voice-pack-save", min_width=200)
+            name = gr.Textbox(label=label("voice.pack_name"), elem_id="voice-pack-name", max_lines=1, min_width=200)
+        with gr.Row():
+            licence, author = (
+                gr.Textbox(
+                    label=label(f"voice.{word}"),
+                    info=label(f"voice.{word}.help"),
+                    elem_id=f"voice-{word}",
+                    max_lines=1,
+                    min_width=200,
+                )
+                for word in _WORDS[:2]
+            )
+        cover = gr.Textbox(label=label("voice.cover"), info=label("voice.cover.help"), lines=2, elem_id="voice-cover")
+        with gr.Row():
+            half = gr.Checkbox(label=label("voice.half"), info=label("voice.half.help"), elem_id="voice-half")
+            release = gr.Checkbox(
+                label=label("voice.release"), info=label("voice.release.help"), elem_id="voice-release"
+            )
+        pack = gr.Button(label("voice.pack"), variant="primary", elem_id="voice-pack")
+        done = view("voice-packed")
+
+    @told
+    def begin(
+        voice: str | None,
+        number: int | None,
+        called: str,
+        half: bool,
+        release: bool,
+        request: gr.Request,
+        *words: str,
+    ) -> str:
+        scene = Scene.of(studio, voice, request)
+        if not scene.standing.saves:
+            raise ConfigError(scene.say("train_first"))
+        if scene.busy("pack"):
+            raise ConfigError(scene.say("busy_pack"))
+        path = packed_path(scene, called)
+        scene.submit(
+            "pack",
+            number=number,
+            into=path,
+            half=half,
+            release=release,
+            words={word: text.strip() for word, text in zip(_WORDS, words, strict=True)},
+        )
+        return done_html(scene)
+
+    def look(scene: Scene) -> list[Any]:
+        saves = [(save_name(scene, one.number), one.number) for one in reversed(scene.standing.saves)]
+        return [gr.update(choices=saves), done_html(scene)]
+
+    def show(scene: Scene) -> list[Any]:
+        saves = scene.standing.saves
+        free = unused(studio.workspace.voices / scene.project.name).name
+        return [gr.update(value=saves[-1].number if saves else None), gr.update(value=free)]
+
+    pack.click(begin, [chosen, save, name, half, release, licence, author, cover], done, **QUIET)
+    return Part(heading, lambda scene: "", [save, done], look, [save, name], show)
+
+
+def packed_path(scene: Scene, called: str) -> Path:
+    """Where a voice that somebody calls `called` is packed.
+
+    Raises:
+        ConfigError: that is no name, or a voice of the library has it.
+    """
+    name = safe_name(called)
+    folder = scene.studio.workspace.voices / name
+    if folder.exists():
+        raise ConfigError(scene.say("pack_taken", name=name))
+    return folder / f"{name}.safetensors"
+
+
+def done_html(scene: Scene) -> str:
+    """What came of it."""
+    running, last = scene.busy("pack"), scene.last("pack")
+    if running is not None:
+        return progress_html(scene, running)
+    if last is not None and last.state is JobState.FAILED:
+        return f'<p class="problem">{escape(last.error or "")}</p>'
+    if last is not None and last.state is JobState.DONE and Path(last.result).is_file():
+        path = Path(last.result)
+        text = scene.say("packed", name=path.stem, megabytes=path.stat().st_size / 1e6, path=path)
+        return f'<p class="done">{escape(text)}</p>'
+    return "" if scene.standing.saves else f"<p>{escape(scene.say('train_first'))}</p>"

@@ -1,0 +1,67 @@
+"""Step 3: clips, configuration and features of the recordings, by one button."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.jobs import JobState
+from myna.apps.gui.studio import Studio, told
+from myna.apps.gui.tabs.voice.parts import QUIET, Part, Scene, lines_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.texts import label
+from myna.errors import ConfigError
+
+
+def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
+    with section(number, "step_prepare") as heading:
+        gr.Markdown(label("voice.prepare_what"))
+        prepare = gr.Button(label("voice.prepare"), variant="primary", elem_id="voice-prepare")
+        done = view("voice-prepared")
+
+    @told
+    def start(voice: str | None, request: gr.Request, *values: Any) -> str:
+        scene = Scene.of(studio, voice, request)
+        if not scene.standing.recordings:
+            raise ConfigError(scene.say("record_first"))
+        for task in ("prepare", "train"):
+            if scene.busy(task):
+                raise ConfigError(scene.say(f"busy_{task}"))
+        template, settings, _ = shared.values(values)
+        scene.submit("prepare", template=template, settings=settings)
+        return prepared_html(scene)
+
+    prepare.click(start, [chosen, *shared.inputs], done, **QUIET)
+    return Part(heading, how_far, [done], lambda scene: [prepared_html(scene)])
+
+
+def how_far(scene: Scene) -> str:
+    standing = scene.standing
+    if not standing.prepared:
+        return ""
+    return scene.say("changed" if standing.changed else "prepared", clips=standing.n_clips)
+
+
+def prepared_html(scene: Scene) -> str:
+    """What was made of the recordings, and what was left out and why."""
+    running, last = scene.busy("prepare"), scene.last("prepare")
+    parts = []
+    if running is not None:
+        return progress_html(scene, running)
+    if scene.standing.prepared and scene.standing.changed:
+        parts.append(f"<p>{escape(scene.say('prepare_changed'))}</p>")
+    if last is not None and last.state is JobState.FAILED:
+        parts.append(f'<p class="problem">{escape(last.error or "")}</p>')
+    if last is not None and last.state is JobState.DONE:
+        found = last.result
+        parts.append(f"<p>{escape(scene.say('prepared_of', **found))}</p>")
+        for speaker, (low_hz, high_hz) in found["pitch"].items():
+            text = scene.say("prepared_pitch", speaker=speaker, low_hz=low_hz, high_hz=high_hz)
+            parts.append(f"<p>{escape(text)}</p>")
+        parts.append(lines_html(scene.say("left_out"), found["left_out"]))
+        parts.append(lines_html(scene.say("notes"), found["notes"]))
+    elif scene.standing.prepared and not scene.standing.changed:
+        parts.append(f"<p>{escape(scene.say('prepared_files', clips=scene.standing.n_listed))}</p>")
+    return "".join(parts)

@@ -1,0 +1,123 @@
+"""Recording on the page, within step 1: sentences to read and melodies to sing, one take after the other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import gradio as gr
+
+from myna.apps.gui.booth import Prompt, booth, checked, melody_prompt, read_take, refused, sentence_prompt, shown
+from myna.apps.gui.studio import LOOK, Studio, told
+from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Scene
+from myna.apps.gui.texts import label, language_of, texts
+from myna.errors import MynaError
+from myna.studio.project import Standing
+from myna.studio.prompts import HINTS, TITLES, VOICES, VoiceName, melodies, root_for, sentences
+from myna.studio.takes import PROBLEMS, Kind
+
+_NUMBER = re.compile(r"(\d+) ")  # what the name of a take begins with: of its prompt
+_DEFAULT_RANGE: VoiceName = "alto"
+
+
+def build(studio: Studio, chosen: gr.Dropdown) -> None:
+    """Put the booth where this is called; takes that are kept become recordings of the voice `chosen`."""
+    with gr.Accordion(label("voice.record"), open=False, elem_id="voice-record"):
+        with gr.Row():
+            kind = gr.Radio(
+                [(label(f"voice.record_{kind}"), kind) for kind in get_args(Kind)],
+                value="spoken",
+                label=label("voice.record_kind"),
+                elem_id="voice-record-kind",
+                min_width=200,
+            )
+            voice_range = gr.Dropdown(
+                [(label(f"voice.range_{name}"), name) for name in VOICES],
+                value=_DEFAULT_RANGE,
+                label=label("voice.range"),
+                info=label("voice.range.help"),
+                visible=False,
+                elem_id="voice-range",
+                min_width=200,
+            )
+        stage = booth(elem_id="voice-booth")
+
+    @told
+    def check(event: gr.EventData, request: gr.Request) -> Any:
+        """Say at once what a take is worth."""
+        take = read_take(event, studio.uploads)
+        try:
+            report = studio.jobs.call(LOOK, f"{TASKS}:check_take", path=take.path, kind=take.kind)
+        except MynaError as error:
+            return refused(take, str(error))
+        known = texts(language_of(request))
+        return checked(take, report, {key: known[f"voice.problem.{key}"] for key in PROBLEMS})
+
+    @told
+    def keep(voice: str | None, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
+        """Make a take a recording, and go on to what was not recorded yet."""
+        scene, take = Scene.of(studio, voice, request), read_take(event, studio.uploads)
+        number = take.number if take.number is not None else 1
+        text = prompt_of(take.kind, number, ranged, request).text
+        scene.project.add([take.path], within=take.kind, name=take_name(number, text))
+        return shown(next_prompt(scene.project.look(), take.kind, number, ranged, request))
+
+    @told
+    def turn(voice: str | None, kind: Kind, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
+        """Go to the prompt before or after, recorded or not."""
+        number = int(event._data.get("number") or 1) + int(event._data.get("step") or 0)
+        return shown(prompt_of(kind, number, ranged, request))
+
+    @told
+    def begin(voice: str | None, kind: Kind, ranged: VoiceName, request: gr.Request) -> Any:
+        """The first that was not recorded yet."""
+        standing = Scene.of(studio, voice, request).standing if voice else None
+        return None if standing is None else shown(next_prompt(standing, kind, 0, ranged, request))
+
+    stage.taken(check, None, stage, **QUIET)
+    stage.kept(keep, [chosen, voice_range], stage, **QUIET)
+    stage.turned(turn, [chosen, kind, voice_range], stage, **QUIET)
+    kind.change(lambda kind: gr.update(visible=kind == "sung"), kind, voice_range, **QUIET)
+    gr.on([kind.change, voice_range.change, chosen.change], begin, [chosen, kind, voice_range], stage, **QUIET)
+
+
+def total(kind: Kind) -> int:
+    """How many prompts there are."""
+    return len(sentences()) if kind == "spoken" else len(melodies())
+
+
+def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | None) -> Prompt:
+    """A prompt by its number from 1; after the last comes the first."""
+    number = (number - 1) % total(kind) + 1
+    known = texts(language_of(request))
+    if kind == "spoken":
+        return sentence_prompt(sentences()[number - 1], number=number, total=total(kind))
+    melody = melodies()[number - 1]
+    return melody_prompt(
+        melody,
+        root_for(melody, VOICES.get(ranged, VOICES[_DEFAULT_RANGE])),
+        number=number,
+        total=total(kind),
+        titles={key: known.get(f"melody.{key}", text) for key, text in TITLES.items()},
+        hints={key: known.get(f"melody.{key}.hint", text) for key, text in HINTS.items()},
+    )
+
+
+def next_prompt(standing: Standing, kind: Kind, after: int, ranged: VoiceName, request: gr.Request | None) -> Prompt:
+    """The first prompt behind number `after` that was not recorded; where all were, simply the next."""
+    done, n = recorded(standing.recordings, kind), total(kind)
+    order = [(after + step) % n + 1 for step in range(n)]
+    return prompt_of(kind, next((number for number in order if number not in done), after % n + 1), ranged, request)
+
+
+def recorded(recordings: tuple[Path, ...], kind: Kind) -> set[int]:
+    """The numbers of the prompts that have a take."""
+    names = (_NUMBER.match(path.name) for path in recordings if path.parent.name == kind)
+    return {int(found[1]) for found in names if found}
+
+
+def take_name(number: int, text: str) -> str:
+    """The name of a take: its prompt's number, and how that begins."""
+    words = " ".join(re.sub(r"[^\w\s'-]", "", text).split()[:6])
+    return f"{number:03} {words}".strip()

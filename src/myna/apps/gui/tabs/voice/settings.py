@@ -1,0 +1,207 @@
+"""Step 2: what kind of voice, and for how long it learns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any, get_args
+
+import gradio as gr
+
+from myna.apps.gui.jobs import Job
+from myna.apps.gui.panel import duration
+from myna.apps.gui.studio import LOOK, Studio
+from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Part, Scene, section, view
+from myna.apps.gui.texts import label, say
+from myna.apps.gui.widgets import EMPTY, collect, option_widgets
+from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
+from myna.errors import ConfigError
+from myna.options import TrainOptions
+from myna.studio.project import SETTINGS, Project, Standing, template_of
+from myna.studio.schedule import WANTED_STEPS, Schedule, plan
+
+_ON_CPU: TemplateName = "myna-lite"  # the one that is made for processors
+_FIRST = ("max_minutes",)
+_LATER = ("max_steps", "from_scratch", "reset_optimizer")
+_AUTO_BATCH = 8  # what `batch_size: auto` comes to without a GPU
+
+
+@dataclass
+class Fields:
+    """The widgets that other steps read, filled when this step is built."""
+
+    template: Any = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    speeds: dict[Project, float] = field(default_factory=dict)  # seconds a step, where it was measured
+
+    @property
+    def inputs(self) -> list[Any]:
+        return [self.template, *self.settings.values(), *self.options.values()]
+
+    def values(self, given: tuple[Any, ...]) -> tuple[str | None, dict[str, Any], TrainOptions]:
+        """Template, keys of `train`, and options, of what the `inputs` hold.
+
+        Raises:
+            ConfigError: a value is out of range.
+        """
+        template, *rest = given
+        chosen = dict(zip(self.settings, rest, strict=False))
+        settings: dict[str, Any] = {key: int(value) for key, value in chosen.items() if value}
+        if not chosen["batch_size"]:
+            settings["batch_size"] = "auto"
+        options = collect(TrainOptions, dict(zip(self.options, rest[len(self.settings) :], strict=True)))
+        return template or None, settings, options
+
+
+def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
+    with section(number, "step_settings") as heading:
+        template = gr.Dropdown(
+            [*get_args(TemplateName)], label=label("voice.template"), elem_id="voice-template", value=_ON_CPU
+        )
+        about = view("voice-template-about")
+        with gr.Row():
+            shared.settings = {
+                key: gr.Number(
+                    label=label(f"voice.{key}"),
+                    info=label(f"voice.{key}.help"),
+                    placeholder=EMPTY,
+                    minimum=1,
+                    precision=0,
+                    min_width=150,
+                    elem_id=f"voice-{key}",
+                )
+                for key in SETTINGS
+            }
+        first = option_widgets(TrainOptions, _FIRST)
+        arithmetic = view("voice-arithmetic")
+        with gr.Accordion(label("voice.more"), open=False):
+            later = option_widgets(TrainOptions, _LATER)
+    shared.template, shared.options = template, {**first, **later}
+    numbers = list(shared.settings.values())
+    devices: list[Job] = []  # the work that finds out what would train here
+
+    def default_template() -> TemplateName:
+        """What this computer trains in a day; while that is not known, what every computer does."""
+        if not devices:
+            devices.append(studio.jobs.submit(LOOK, f"{TASKS}:device", "device"))
+        return DEFAULT_TEMPLATE if devices[0].result not in (None, "cpu") else _ON_CPU
+
+    def show(scene: Scene) -> list[Any]:
+        config = scene.standing.config
+        name = template_of(config) if config is not None else default_template()
+        numbers = start_values(config or Config.template(name or _ON_CPU))
+        return [gr.update(value=name), explain(name, scene.request), *numbers, *[gr.update(value=None)] * len(_FIRST)]
+
+    def choose(name: str | None, voice: str | None, request: gr.Request) -> list[Any]:
+        """Start values of a template; of the voice's own where it has that one."""
+        config = Scene.of(studio, voice, request).standing.config
+        if config is not None and template_of(config) == name:
+            return start_values(config)
+        if name is None or name not in get_args(TemplateName):
+            return [gr.skip()] * len(SETTINGS)
+        return start_values(Config.template(name))
+
+    def explain(name: str | None, request: gr.Request | None) -> str:
+        key = f"voice.about.{name}" if name in get_args(TemplateName) else "voice.about.own"
+        return f'<p class="quiet">{escape(say(request, key))}</p>'
+
+    def count(voice: str | None, request: gr.Request, *values: Any) -> str:
+        scene = Scene.of(studio, voice, request)
+        return arithmetic_html(scene, shared.values(values), shared.speeds.get(scene.project))
+
+    template.input(choose, [template, chosen], numbers, **QUIET)
+    template.input(explain, template, about, **QUIET)
+    gr.on(
+        [one.change for one in (template, *numbers, *first.values())],
+        count,
+        [chosen, *shared.inputs],
+        arithmetic,
+        trigger_mode="always_last",
+        **QUIET,
+    )
+
+    def how_far(scene: Scene) -> str:
+        config = scene.standing.config
+        return (template_of(config) or scene.say("own")) if config is not None else ""
+
+    return Part(heading, how_far, fields=[template, about, *numbers, *first.values()], show=show)
+
+
+def start_values(config: Config) -> list[Any]:
+    """What the numbers are at first; an empty batch size is "auto"."""
+    values = [getattr(config.train, key) for key in SETTINGS]
+    return [gr.update(value=None if value == "auto" else value) for value in values]
+
+
+def schedule_of(
+    standing: Standing, config: Config, settings: dict[str, Any], seconds_per_step: float | None
+) -> Schedule | None:
+    """What the numbers come to; None where there is nothing to count.
+
+    Before the clips are made each recording counts as one.
+    """
+    clips = standing.n_listed or len(standing.recordings)
+    if not clips or any(settings.get(key) is None for key in ("epochs", "eval_interval")):
+        return None
+    train = config.train
+    batch = settings.get("batch_size", "auto")
+    return plan(
+        clips,
+        min(_AUTO_BATCH, clips) if batch == "auto" else batch,
+        settings["epochs"],
+        eval_interval=settings["eval_interval"],
+        keep_ckpts=train.keep_ckpts,
+        by_step=train.ckpt_name_by_step,
+        accumulated=train.accumulate_grad_batches,
+        bytes_per_save=standing.saves[-1].bytes if standing.saves else None,
+        seconds_per_step=seconds_per_step,
+    )
+
+
+def arithmetic_html(
+    scene: Scene, values: tuple[str | None, dict[str, Any], TrainOptions], seconds_per_step: float | None
+) -> str:
+    """The steps and epochs of a training in words."""
+    template, settings, options = values
+    config = scene.standing.config
+    if template is not None and (config is None or template_of(config) != template):
+        config = Config.template(template)
+    if config is None:
+        return ""
+    schedule = schedule_of(scene.standing, config, settings, seconds_per_step)
+    if schedule is None:
+        return f'<p class="quiet">{escape(scene.say("no_arithmetic"))}</p>'
+    lines = [
+        scene.say(
+            "steps" if scene.standing.n_listed else "steps_guessed",
+            clips=schedule.clips,
+            batch=schedule.batch_size,
+            each=schedule.steps_per_epoch,
+            epochs=schedule.epochs,
+            steps=schedule.steps,
+        ),
+        scene.say("saves", every=settings["eval_interval"], kept=schedule.saves_kept)
+        + (scene.say("disk", megabytes=schedule.bytes_on_disk / 1e6) if schedule.bytes_on_disk else ""),
+    ]
+    if config.train.base_weights != _ON_CPU:
+        lines.append(scene.say("wanted", wanted=WANTED_STEPS, epochs=schedule.epochs_for()))
+    if schedule.seconds is not None:
+        lines.append(scene.say("takes", time=duration(schedule.seconds)))
+    if options.max_minutes is not None:
+        lines.append(scene.say("limited", minutes=options.max_minutes))
+    return "".join(f'<p class="quiet">{escape(line)}</p>' for line in lines)
+
+
+def check_template(scene: Scene, template: str | None) -> Config:
+    """The configuration that a training would take.
+
+    Raises:
+        ConfigError: there is none, or it is of another template than the one that is chosen.
+    """
+    config = scene.standing.config
+    if config is None or not scene.standing.prepared:
+        raise ConfigError(scene.say("prepare_first"))
+    if template is not None and template_of(config) not in (template, None):
+        raise ConfigError(scene.say("prepare_again", template=template))
+    return config

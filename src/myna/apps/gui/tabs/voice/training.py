@@ -1,0 +1,178 @@
+"""Step 4: train, and see and hear how it goes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.jobs import Job, JobState
+from myna.apps.gui.panel import duration
+from myna.apps.gui.player import player
+from myna.apps.gui.studio import LEARN, LOOK, Studio, told
+from myna.apps.gui.tabs.voice import drawing
+from myna.apps.gui.tabs.voice.drawing import Point, figures_html
+from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Keyed, Part, Scene, facts_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.settings import Fields, check_template
+from myna.apps.gui.texts import label
+from myna.errors import ConfigError
+from myna.studio.project import LOGS, Project
+
+# What a singer looks at; all else is folded away for who knows these trainings.
+_FIRST = ("validation/mel", "loss/mel")
+
+
+@dataclass
+class _Log:
+    """What is known of what a training logged, and the reading that is under way."""
+
+    n_bytes: int = -1  # when it was read
+    found: dict[str, Any] = field(default_factory=dict)
+    reading: Job | None = None
+
+    def look(self, scene: Scene) -> None:
+        """Take what was read; begin to read where there is more. Nothing here waits."""
+        if self.reading is not None and self.reading.state.over:
+            self.found = self.reading.result or self.found
+            self.reading = None
+        if self.reading is None and self.n_bytes != scene.standing.log_bytes:
+            self.n_bytes = scene.standing.log_bytes
+            task, folder = f"{TASKS}:curves", scene.project.folder
+            self.reading = scene.studio.jobs.submit(LOOK, task, task, folder=folder)
+
+
+def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
+    logs: dict[Project, _Log] = {}
+    with section(number, "step_train") as heading:
+        with gr.Row():
+            start = gr.Button(label("voice.train"), variant="primary", elem_id="voice-train", min_width=140)
+            stop = gr.Button(label("voice.stop"), elem_id="voice-stop", interactive=False, min_width=140)
+        status = view("voice-training")
+        curves = view("voice-curves", drawing.CSS)
+        with gr.Column(visible=False) as listening:
+            gr.Markdown(label("voice.samples"))
+            which = gr.Radio([], label=label("voice.sample"), elem_id="voice-sample")
+            heard = player(elem_id="voice-sample-player")
+    newest = gr.State(None)
+
+    @told
+    def begin(voice: str | None, request: gr.Request, *values: Any) -> str:
+        scene = Scene.of(studio, voice, request)
+        for task in ("train", "prepare"):
+            if scene.busy(task):
+                raise ConfigError(scene.say(f"busy_{task}"))
+        template, settings, options = shared.values(values)
+        check_template(scene, template)
+        scene.submit("train", settings=settings, options=options)
+        return status_html(scene)
+
+    @told
+    def end(voice: str | None, request: gr.Request) -> str:
+        scene = Scene.of(studio, voice, request)
+        job = scene.busy("train")
+        if job is not None and job.state is not JobState.STOPPING:  # a second time would end it without a save
+            studio.jobs.cancel(job)
+        return status_html(scene)
+
+    @told
+    def listen(voice: str | None, step: int | None, index: int | None, request: gr.Request) -> Any:
+        """The validation clip that is chosen, as it was recorded and as it is sung now."""
+        if step is None or index is None:
+            return None
+        scene = Scene.of(studio, voice, request)
+        return studio.jobs.call(
+            LOOK,
+            f"{TASKS}:sample",
+            folder=scene.project.folder,
+            index=index,
+            into=studio.uploads / "samples" / scene.project.name,
+            names=(scene.say("recorded"), scene.say("sung_at", step=step)),
+        )
+
+    def look(scene: Scene) -> list[Any]:
+        log = logs.setdefault(scene.project, _Log())
+        log.look(scene)
+        found, running = log.found, scene.busy("train")
+        if found.get("seconds_per_step"):
+            shared.speeds[scene.project] = found["seconds_per_step"]
+        clips = [(scene.say("sample_number", number=index + 1), index) for index in range(found.get("samples", 0))]
+        return [
+            gr.update(value=scene.say("go_on" if scene.standing.saves else "train"), interactive=running is None),
+            gr.update(interactive=running is not None and running.state is not JobState.STOPPING),
+            status_html(scene),
+            Keyed(curves_html(scene, found.get("scalars", {})), (scene.project, log.n_bytes, len(found))),
+            gr.update(visible=bool(clips)),
+            gr.update(choices=clips, value=0 if clips else None),
+            found.get("sample_step"),
+        ]
+
+    start.click(begin, [chosen, *shared.inputs], status, **QUIET)
+    stop.click(end, chosen, status, **QUIET)
+    gr.on([newest.change, which.change, chosen.change], listen, [chosen, newest, which], heard, **QUIET)
+    return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look)
+
+
+def how_far(scene: Scene) -> str:
+    running = scene.busy("train")
+    if running is not None:
+        step = running.facts.get("step")
+        return scene.say("at_step", **step) if step else scene.say("begins")
+    saves = scene.standing.saves
+    return scene.say(f"saved_{scene.standing.unit}", number=saves[-1].number) if saves else ""
+
+
+def status_html(scene: Scene) -> str:
+    """How the training goes, or went, in words."""
+    last, saves = scene.last("train"), scene.standing.saves
+    parts = []
+    if last is not None and not last.state.over:
+        parts.append(progress_html(scene, last))
+        ahead = [job for job in scene.studio.jobs.all(LEARN) if not job.state.over and job.id < last.id]
+        if last.state is JobState.WAITING and ahead:
+            parts.append(f"<p>{escape(scene.say('waits', title=ahead[0].title))}</p>")
+    elif last is not None and last.state is JobState.DONE:
+        parts.append(f"<p>{escape(ended(scene, last.result))}</p>")
+    elif last is not None and last.error:
+        parts.append(f'<p class="problem">{escape(last.error)}</p>')
+    facts = {}
+    if last is not None and "plan" in last.facts:
+        plan, step = last.facts["plan"], last.facts.get("step")
+        facts[scene.say("fact_device")] = plan["device"]
+        facts[scene.say("fact_clips")] = scene.say("fact_clips_value", **plan)
+        if step is not None:
+            facts[scene.say("fact_step")] = scene.say("fact_step_value", **{**plan, **step})
+            facts[scene.say("fact_losses")] = ", ".join(
+                f"{name.replace('_', ' ')} {value:.3g}" for name, value in step["losses"].items()
+            )
+    if saves:
+        megabytes = sum(save.bytes for save in saves) / 1e6
+        facts[scene.say("fact_saves")] = scene.say(
+            "fact_saves_value", count=len(saves), megabytes=megabytes, folder=scene.project.folder / LOGS
+        )
+    parts.append(facts_html(facts))
+    if not parts[-1] and not scene.standing.prepared:
+        parts.append(f"<p>{escape(scene.say('prepare_first'))}</p>")
+    return "".join(parts)
+
+
+def ended(scene: Scene, summary: Mapping[str, Any]) -> str:
+    """What a training that is over has done."""
+    if not summary["steps"]:
+        return scene.say("nothing_to_do", **summary)
+    key = "complete" if summary["complete"] else "stopped"
+    skipped = scene.say("skipped", **summary) if summary["skipped"] else ""
+    return scene.say(key, **{**summary, "time": duration(summary["seconds"])}) + skipped
+
+
+def curves_html(scene: Scene, scalars: Mapping[str, Sequence[Point]]) -> str:
+    """What was logged: the two that matter, and the others folded away."""
+    first = {scene.say(f"curve.{tag}"): scalars[tag] for tag in _FIRST if scalars.get(tag)}
+    others = {tag: points for tag, points in scalars.items() if tag not in (*_FIRST, "epoch") and points}
+    if not first and not others:
+        return ""
+    told = f'<p class="quiet">{escape(scene.say("curves_help"))}</p>' if first else ""
+    more = f"<details><summary>{escape(scene.say('more_curves'))}</summary>{figures_html(others)}</details>"
+    return figures_html(first) + told + (more if others else "")
