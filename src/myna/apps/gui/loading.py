@@ -35,7 +35,7 @@ def _without_stubs() -> Iterator[None]:
             raise OSError("no stubs are wanted")
         return find(of)
 
-    inspect.getfile = found
+    inspect.getfile = found  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ _SHOWN = 8
 
 
 def panel(elem_id: str) -> gr.HTML:
-    """Where jobs are shown; its value is of `panel_value`, and a job's button triggers `click` with its number, `job`."""
+    """Where jobs are shown; its value is of `panel_value`, and the button of a job triggers `click` with its `job`."""
     script = (files("myna.apps.gui") / "panel.js").read_text("utf-8")
     return gr.HTML([], elem_id=elem_id, html_template="", js_on_load=script, apply_default_css=False)
 

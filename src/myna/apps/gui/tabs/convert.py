@@ -65,7 +65,7 @@ def build(studio: Studio) -> None:
                 save = gr.Button(label("convert.save"), size="sm", elem_id="preset-save")
         with gr.Column(scale=3, min_width=320):
             queue = panel("queue")
-            result = gr.Dropdown(_results(studio), label=label("convert.result"), elem_id="result")
+            result = gr.Dropdown(_results(studio), value=None, label=label("convert.result"), elem_id="result")
             result_player = player(elem_id="player")
             with gr.Column(visible=False) as details:
                 about = gr.Markdown(elem_id="about")
