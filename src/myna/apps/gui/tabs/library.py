@@ -27,36 +27,9 @@ _PACKED, _EXPORTED = ".safetensors", ".onnx"
 def build(studio: Studio) -> None:
     """Put the tab where this is called."""
     with gr.Row():
-        with gr.Column(scale=2, min_width=320):
-            voices = gr.Radio([], label=label("library.voices"), elem_id="library-list")
-            with gr.Accordion(label("library.add_title"), open=True):
-                gr.Markdown(label("library.files_help"), elem_classes="hint")
-                files = gr.File(
-                    label=label("library.files"),
-                    file_count="multiple",
-                    type="filepath",
-                    elem_id="library-files",
-                    height=140,
-                )
-                name = gr.Textbox(
-                    label=label("library.name"), info=label("library.name_help"), max_lines=1, elem_id="library-name"
-                )
-                add = gr.Button(label("library.add"), variant="primary", elem_id="library-add")
-            with gr.Accordion(label("library.hub_title"), open=True):
-                hub = gr.Textbox(
-                    label=label("library.hub"), info=label("library.hub_help"), max_lines=1, elem_id="library-hub"
-                )
-                download = gr.Button(label("library.download"), elem_id="library-download")
         with gr.Column(scale=3, min_width=320):
+            voices = gr.Radio([], label=label("library.voices"), elem_id="library-list")
             card = gr.HTML(elem_id="library-card", padding=False)
-            queue = panel("library-queue")
-            made = gr.File(
-                label=label("library.made"),
-                file_count="multiple",
-                interactive=False,
-                visible=False,
-                elem_id="library-made",
-            )
             with gr.Accordion(label("library.rename_title"), open=False, elem_id="library-renaming"):
                 new_name = gr.Textbox(label=label("library.new_name"), max_lines=1, elem_id="library-new-name")
                 rename = gr.Button(label("library.rename"), elem_id="library-rename")
@@ -85,6 +58,33 @@ def build(studio: Studio) -> None:
                 with gr.Row():
                     yes = gr.Button(label("library.yes"), variant="stop", elem_id="library-yes")
                     no = gr.Button(label("library.no"), elem_id="library-no")
+        with gr.Column(scale=2, min_width=320):
+            queue = panel("library-queue")
+            made = gr.File(
+                label=label("library.made"),
+                file_count="multiple",
+                interactive=False,
+                visible=False,
+                elem_id="library-made",
+            )
+            with gr.Accordion(label("library.add_title"), open=True):
+                gr.Markdown(label("library.files_help"), elem_classes="hint")
+                files = gr.File(
+                    label=label("library.files"),
+                    file_count="multiple",
+                    type="filepath",
+                    elem_id="library-files",
+                    height=140,
+                )
+                name = gr.Textbox(
+                    label=label("library.name"), info=label("library.name_help"), max_lines=1, elem_id="library-name"
+                )
+                add = gr.Button(label("library.add"), variant="primary", elem_id="library-add")
+            with gr.Accordion(label("library.hub_title"), open=True):
+                hub = gr.Textbox(
+                    label=label("library.hub"), info=label("library.hub_help"), max_lines=1, elem_id="library-hub"
+                )
+                download = gr.Button(label("library.download"), elem_id="library-download")
     asked: gr.State = gr.State(None)  # the voice that is asked about: another may be chosen meanwhile
     seen: gr.State = gr.State(None)  # the jobs whose end this page has shown
 
@@ -94,8 +94,8 @@ def build(studio: Studio) -> None:
         names = [one for _, one in there]
         return gr.update(choices=there, value=value if value in names else next(iter(names), None))
 
-    def describe(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
-        return card_of(studio, chosen, request), chosen, gr.update(visible=False), None
+    def describe(chosen: str | None, request: gr.Request) -> str:
+        return card_of(studio, chosen, request)
 
     @told
     def take(paths: list[str] | None, called: str, request: gr.Request) -> tuple[Any, ...]:
@@ -152,33 +152,33 @@ def build(studio: Studio) -> None:
             studio.jobs.cancel(job)
         return panel_value(studio.jobs.all(KEEP), request)
 
-    def tick(chosen: str | None, shown: list[int] | None, request: gr.Request) -> tuple[Any, ...]:
-        """The jobs as they are; and when one has ended, what came of it."""
+    def tick(shown: list[int] | None, request: gr.Request) -> tuple[Any, ...]:
+        """The jobs as they are; and when one has ended, what came of it.
+
+        It does not take the list: Gradio refuses a choice that has just been deleted, and this comes at any moment.
+        """
         jobs = studio.jobs.all(KEEP)
         over = [job.id for job in jobs if job.state.over]
         if over == shown:
             return panel_value(jobs, request), gr.skip(), gr.skip(), gr.skip()
         there = files_made(jobs)
         fetched = [job.result for job in jobs if job.id not in (shown or []) and _done(job, _DOWNLOAD)]
-        value = fetched[-1] if fetched and shown is not None else chosen
+        chosen = {"value": fetched[-1]} if fetched and shown is not None else {}
         return (
             panel_value(jobs, request),
-            listed(value, request),
+            gr.update(choices=choices(studio, request), **chosen),
             gr.update(value=[str(path) for path in there] or None, visible=bool(there)),
             over,
         )
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     seen_working: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    gr.Timer(TICK_SECONDS).tick(tick, [voices, seen], [queue, voices, made, seen], queue=False, **quiet)
+    gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, voices, made, seen], queue=False, **quiet)
+    # Apart from the card, which takes its time: a question that was asked meanwhile stays.
     voices.change(
-        describe,
-        voices,
-        [card, new_name, asking, asked],
-        trigger_mode="always_last",
-        show_progress_on=card,
-        **seen_working,
+        lambda chosen: (chosen, gr.update(visible=False), None), voices, [new_name, asking, asked], queue=False, **quiet
     )
+    voices.change(describe, voices, card, trigger_mode="always_last", **seen_working)
     gr.on([add.click, name.submit], take, [files, name], [voices, files, name], show_progress_on=add, **seen_working)
     gr.on([download.click, hub.submit], fetch, hub, [queue, hub], **quiet)
     gr.on([rename.click, new_name.submit], call, [voices, new_name], voices, **quiet)
