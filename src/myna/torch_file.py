@@ -50,6 +50,7 @@ _IMPOSTORS = (
         for beginning in (b"<", b"entry not found", b"invalid username", b"repository not found")
     ),
     (b"iwfl", "a retrieval index, not the voice; give it beside a voice"),
+    (b"\x93numpy", "an array of numpy, perhaps features of a recording, not a voice"),
     (b"rar!", "a RAR archive; unpack it, and take what is inside"),
     (b"7z\xbc\xaf", "a 7-Zip archive; unpack it, and take what is inside"),
     (b"\x1f\x8b", "a gzip archive; unpack it, and take what is inside"),

@@ -95,6 +95,8 @@ def test_the_file_says_whose_voice_it_is(voice: Voice, exported: Path) -> None:
 class RandomContent:
     """A content encoder that needs no weights."""
 
+    channels = 768
+
     def __call__(self, audio: Tensor) -> Tensor:
         return torch.randn(768, max(len(audio) // 320, 1), generator=torch.Generator().manual_seed(len(audio)))
 

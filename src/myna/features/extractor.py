@@ -12,7 +12,7 @@ from torch import Tensor
 
 from myna.audio.resample import resample
 from myna.config import Config
-from myna.errors import AudioError
+from myna.errors import AudioError, ConfigError
 from myna.features.content import SAMPLE_RATE as CONTENT_SAMPLE_RATE
 from myna.features.content import ContentEncoder, load_encoder
 from myna.features.contour import transpose
@@ -70,10 +70,17 @@ class FeatureExtractor:
         """The encoder that the voice learned with.
 
         Raises:
-            ConfigError: the configuration names one that is not known.
+            ConfigError: the configuration names one that is not known, or whose content the voice cannot hear.
             AssetError, CheckpointError: its weights cannot be had, or are damaged.
         """
-        return load_encoder(self.config.content_encoder, self.device)
+        name, channels = self.config.content_encoder, self.config.model.content_channels
+        encoder = load_encoder(name, self.device)
+        if encoder.channels != channels:
+            raise ConfigError(
+                f"the voice hears content of {channels} channels, and {name} has {encoder.channels}; "
+                "name the encoder that it learned with in config.json (model.speech_encoder)"
+            )
+        return encoder
 
     @torch.no_grad()
     def content(self, audio: NDArray[np.float32], speed: float = 1.0) -> Tensor:

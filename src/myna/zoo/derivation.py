@@ -15,6 +15,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from myna.config import Config
+from myna.features.content import CONTENT_ENCODERS
 from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
 
 
@@ -61,6 +62,7 @@ def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Deriv
         "flow_share_parameter": names.has("flow.wn."),
         "use_depthwise_conv": names.has("flow.flows.0.enc.in_layers.0.depth_conv."),
         "use_transformer_flow": names.has("flow.flows.0.enc.self_attn_layers."),
+        "synthesizer": "vits",
         **decoder,
     }
     if model["use_transformer_flow"]:
@@ -74,7 +76,7 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
     """The configuration that counts, and a line for each point on which `given` is wrong."""
     if given is None:
         sections = {name: derived.usual[name] | derived.certain[name] for name in derived.certain}
-        return Config.parse(sections), []
+        return _with_fitting_encoder(Config.parse(sections))
     plain, effective = given.plain(), given.model_dump(mode="json", by_alias=True)
     remarks = []
     for section, values in derived.certain.items():
@@ -90,7 +92,35 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
     if strangers:
         plain["spk"] = {name: row for name, row in given.speakers.items() if name not in strangers}
         remarks.append(f"config.json names speakers that the weights do not have: {', '.join(strangers)}")
-    return Config.parse(plain), remarks
+    config, more = _with_fitting_encoder(Config.parse(plain))
+    return config, [*remarks, *more]
+
+
+def fits_decoder(derived: Derived, hop_length: int) -> bool:
+    """Whether a frame becomes as many samples in the decoder as `hop_length` says, for which `derived` was told."""
+    model = derived.certain["model"]
+    rates = model.get("upsample_rates")
+    if rates is None:  # usual only
+        return True
+    return math.prod(rates) == hop_length and all(
+        size >= rate and (size - rate) % 2 == 0
+        for size, rate in zip(model["upsample_kernel_sizes"], rates, strict=True)
+    )
+
+
+def _with_fitting_encoder(config: Config) -> tuple[Config, list[str]]:
+    """The configuration with a content encoder as wide as the weights are, where one here is."""
+    channels = config.model.content_channels
+    usual = Config.parse({"model": {"ssl_dim": channels}}).content_encoder  # of some that are as wide
+    named = CONTENT_ENCODERS.get(config.content_encoder)
+    fitting = [name for name in (usual, *CONTENT_ENCODERS) if CONTENT_ENCODERS[name].channels == channels]
+    if named is None or named.channels == channels or not fitting:
+        return config, []
+    remark = (
+        f"the content encoder is taken to be {fitting[0]}: {config.content_encoder}, as config.json means it, has "
+        f"{named.channels} channels, the weights {channels}"
+    )
+    return config.with_values(model={"speech_encoder": fitting[0]}), [remark]
 
 
 class Names:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from typing import Any
 import torch
 
 from myna.config import Config
-from myna.errors import CheckpointError
+from myna.errors import CheckpointError, ConfigError
+from myna.features.content import check_encoder
 from myna.models import onnx_synthesizer
 from myna.zoo import packing
 from myna.zoo.opening import OpenedVoice, open_voice
-from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
+from myna.zoo.recognition import TITLES, NotAVoiceError, Recognised, Weights
 
 
 @dataclass(frozen=True)
@@ -61,25 +62,25 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     suspicious, sings = [*opened.remarks, *_suspicions(found.weights)], True
     try:
         opened.build()
-    except CheckpointError as error:
+        check_encoder(config.content_encoder)
+    except (CheckpointError, ConfigError) as error:
         suspicious.append(str(error).removeprefix(f"{path}: "))
         sings = False
     weights = found.weights
-    extra = found.content.get("myna") or {}
     card = found.card
     return Inspection(
         str(path),
-        what=f"a voice of {_TITLES[found.family]}",
+        what=f"a voice of {TITLES[found.family]}",
         megabytes=_megabytes(path),
         sings=sings,
         version=_version(found, config),
         half_precision=any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values()),
-        iteration=card.epoch if card else _whole(found.content.get("iteration", found.content.get("epoch"))),
-        step=card.step if card else _whole(extra.get("step", found.content.get("step"))),
+        iteration=found.epoch,
+        step=found.step,
         trainable=_trainable(found),
         made_with=_made_with(opened),
         licence=card.licence if card else None,
-        author=card.author if card else None,
+        author=found.author,
         cover=card.cover if card else None,
         timbre={str(one): len(own) for one, own in found.timbre.vectors.items()} if found.timbre else {},
         suspicious=suspicious,
@@ -91,7 +92,7 @@ def _inspect_exported(path: Path) -> Inspection:
     card = packing.read_exported(path)
     return Inspection(
         str(path),
-        what=f"a voice of {_TITLES.get(card.family, card.family)} as a graph of ONNX",
+        what=f"a voice of {TITLES.get(card.family, card.family)} as a graph of ONNX",
         megabytes=_megabytes(path),
         sings=True,
         half_precision=False,
@@ -116,14 +117,6 @@ def _heard(config: Config) -> dict[str, Any]:
         "sample_rate": config.data.sample_rate,
         "pitch": {speaker: one.median_hz for speaker, one in config.pitch.items()},
     }
-
-
-_TITLES: Mapping[Family | str, str] = {
-    "so-vits-svc": "so-vits-svc 4",
-    "so-vits-svc-3.0": "so-vits-svc 3.0",
-    "rvc": "RVC",
-    "myna": "myna",
-}
 
 
 def _version(found: Recognised, config: Config) -> str | None:
@@ -153,12 +146,12 @@ def _version(found: Recognised, config: Config) -> str | None:
 
 
 def _made_with(opened: OpenedVoice) -> str | None:
-    content, config = opened.recognised.content, opened.config
-    if "myna" in content or opened.recognised.family == "myna":
+    family, content, config = opened.recognised.family, opened.recognised.content, opened.config
+    if "myna" in content or family == "myna":
         return "myna"
-    if opened.recognised.family == "rvc":
+    if family == "rvc":
         return "Applio" if "model_name" in content or "embedder_model" in content else "RVC"
-    if content.get("iteration") == 0 and not _has_posterior(opened.recognised.weights):
+    if family == "so-vits-svc" and content.get("iteration") == 0 and not _has_posterior(opened.recognised.weights):
         return "so-vits-svc 4.1, made smaller for release"
     if config.data.contentvec_final_proj is not None:
         return "so-vits-svc-fork"
@@ -183,10 +176,6 @@ def _suspicions(weights: Weights) -> Iterator[str]:
     silent = [name for name, tensor in weights.items() if name.endswith("weight_v") and not tensor.any()]
     if silent:
         yield f"{len(silent)} layers hold nothing but zeros, the first is {silent[0]}"
-
-
-def _whole(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) else None
 
 
 def _megabytes(path: Path) -> float:

@@ -14,7 +14,7 @@ from myna.errors import CheckpointError, ConfigError
 from myna.models import onnx_synthesizer
 from myna.models.families import AnySynthesizer
 from myna.zoo import derivation, packing, rvc, sovits, sovits3
-from myna.zoo.recognition import Family, Recognised, recognise
+from myna.zoo.recognition import TITLES, Family, NotAVoiceError, Recognised, recognise
 from myna.zoo.timbre_file import TimbreFile
 
 
@@ -47,12 +47,13 @@ class OpenedVoice:
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
         """What the voice's `packing.Card` says, but for the weights; `words` that are empty are those of its file."""
-        content, card = self.recognised.content, self.recognised.card
-        known = {"step": (content.get("myna") or {}).get("step"), "epoch": content.get("iteration")}
-        if card is not None:
-            known = card.model_dump(include={"step", "epoch", "licence", "author", "cover"})
+        found, card = self.recognised, self.recognised.card
+        known = card.model_dump(include={"licence", "cover"}) if card is not None else {}
         return {
             **known,
+            "step": found.step,
+            "epoch": found.epoch,
+            "author": found.author or "",
             **{word: text for word, text in words.items() if text},
             "family": self.recognised.family,
             "config": self.config.plain(),
@@ -97,8 +98,10 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
             remarks.append(f"not used: {error}")
     try:
         config, more = _FAMILIES[recognised.family].configure(recognised, given)
-    except (CheckpointError, ConfigError) as error:
-        raise type(error)(f"{path}: {error}") from error
+    except CheckpointError as error:
+        raise NotAVoiceError(path, f"a voice of {TITLES[recognised.family]} ({error})") from error
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{path} is not whole: its tensors do not make a voice ({error})") from error
     return OpenedVoice(path, recognised, config, [*remarks, *more])
@@ -118,7 +121,17 @@ def read_config(path: Path, config_path: Path | None = None) -> Config:
 
 def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
     hop_length = given.data.hop_length if given is not None else derivation.HOP_LENGTH
-    config, remarks = derivation.merge(derivation.derive(found.weights, hop_length), given)
+    derived = derivation.derive(found.weights, hop_length)
+    wrong_hop = []
+    if given is not None and not derivation.fits_decoder(derived, hop_length):
+        derived = derivation.derive(found.weights)
+        wrong_hop.append(
+            f"config.json is of another voice: its frames have {hop_length} samples at {given.data.sample_rate} Hz, "
+            f"the decoder's {derivation.HOP_LENGTH} at {derivation.SAMPLE_RATE}"
+        )
+        given = given.with_values(data=derived.usual["data"])
+    config, remarks = derivation.merge(derived, given)
+    remarks = [*wrong_hop, *remarks]
     if given is None:
         remarks.append(
             "there is no config.json: all was told by the weights, but the names of the speakers, "

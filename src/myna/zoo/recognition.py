@@ -5,20 +5,31 @@ First the outer container, then, for a generator, the family that it belongs to;
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from myna import torch_file
 from myna.errors import CheckpointError
+from myna.features.content.hubert import FAIRSEQ_CLASSES
 from myna.models import onnx_synthesizer
+from myna.zoo import timbre_file
 from myna.zoo.packing import Card, is_packed, read_packed
 from myna.zoo.timbre_file import TimbreFile
 
 Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna"]
+TITLES: Mapping[str, str] = {
+    "so-vits-svc": "so-vits-svc 4",
+    "so-vits-svc-3.0": "so-vits-svc 3.0",
+    "rvc": "RVC",
+    "myna": "myna",
+}
 Weights = dict[str, Tensor]
 
 _TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
@@ -42,6 +53,25 @@ class Recognised:
     card: Card | None = None  # of a packed voice
     timbre: TimbreFile | None = None  # in a packed voice
 
+    @property
+    def epoch(self) -> int | None:
+        """How often it has heard its recordings, where the file says so; RVC's small ones do in words."""
+        if self.card is not None:
+            return self.card.epoch
+        in_words = re.match(r"(\d{1,9}) ?epoch", str(self.content.get("info")))
+        return _whole(self.content.get("iteration", self.content.get("epoch", in_words and int(in_words[1]))))
+
+    @property
+    def step(self) -> int | None:
+        if self.card is not None:
+            return self.card.step
+        own = self.content.get("myna")
+        return _whole((own if isinstance(own, dict) else self.content).get("step"))
+
+    @property
+    def author(self) -> str | None:
+        return self.card.author if self.card is not None else _text(self.content.get("author"))
+
 
 def recognise(path: Path) -> Recognised:
     """Read a file of torch's, or a packed voice, and find the generator in it.
@@ -53,10 +83,14 @@ def recognise(path: Path) -> Recognised:
     card = timbre = None
     if path.suffix == onnx_synthesizer.SUFFIX and path.is_file():
         raise NotAVoiceError(path, "a graph of ONNX", "name the file that it was made from, or sing with it as it is")
+    if timbre_file.is_index(path):
+        raise NotAVoiceError(path, "a retrieval index", _BESIDE)
     if is_packed(path):
         content, card, timbre = read_packed(path)
     else:
-        content = torch_file.read(path)
+        content = torch_file.read(path, FAIRSEQ_CLASSES)
+    if isinstance(content, Tensor):
+        raise NotAVoiceError(path, "an array of numbers, perhaps features of a recording")
     if not isinstance(content, dict):
         raise NotAVoiceError(path, f"a file with a {type(content).__name__}")
     found = generator_in(content)
@@ -100,11 +134,13 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     if {"args", "cfg", "task_state"} & content.keys():
         return "a content encoder in fairseq's format", "the voice is a G_*.pth"
     if content and all(isinstance(one, dict) and "cluster_centers_" in one for one in content.values()):
-        return "a cluster model", "give it with --cluster-model-path, beside a voice"
-    if "feature_extractor.conv_layers.0.0.weight" in inner or "encoder.layers.0.self_attn.k_proj.weight" in inner:
-        return "a content encoder", "the voice is a G_*.pth"
+        return "a cluster model", _BESIDE
+    if "dims" in content and "model_state_dict" in content:
+        return "a content encoder (Whisper)", "the voice is a G_*.pth"
     if {"unit", "content", "spec", "mel_spec"} & content.keys():
         return "features of a recording, made for training", "the voice is a G_*.pth"
+    if inner and all(one.dim() == 2 and one.dtype == torch.float16 for one in inner.values()):
+        return "a retrieval index", _BESIDE
     if "model" in content and set(_TRAINING_KEYS) & content.keys():
         return "a checkpoint of a network that is not known here", ""
     if inner:
@@ -114,6 +150,7 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
 
 # A tensor (or, with a dot at the end, the beginning of its name) that only one kind of model has; the first counts.
 _RETRAIN = "its own tool sings with it"
+_BESIDE = "give it with -k, beside a voice"
 _STRANGERS = (
     ("discriminators.", "a discriminator, which only training needs", "the voice is the G_*.pth beside it"),
     ("text_encoder.pre_net.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
@@ -123,8 +160,19 @@ _STRANGERS = (
     ("ddsp_model.", "a voice of DDSP-SVC", _RETRAIN),
     ("unit2ctrl.", "a voice of DDSP-SVC", _RETRAIN),
     ("unit_embed.weight", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", "the voice is a G_*.pth"),
+    ("feature_extractor.", "a content encoder", "the voice is a G_*.pth"),
+    ("encoder.layers.0.self_attn.k_proj.weight", "a content encoder", "the voice is a G_*.pth"),
+    ("unet.encoder.", "an estimator of pitch (RMVPE)", "the voice is another file"),
     ("enc_p.emb.weight", "a voice of a text-to-speech program (VITS)", "it speaks text and cannot hear a song"),
 )
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and math.isfinite(value) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _state_dict(value: Any) -> Weights | None:

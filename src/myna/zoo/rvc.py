@@ -37,10 +37,9 @@ class _Official(NamedTuple):
     rates: list[int]
     n_fft: int  # of the spectra that the posterior encoder hears
 
-    def fits(self, names: Names, kernel_sizes: list[int], sample_rate: int | None) -> bool:
+    def fits(self, names: Names, kernel_sizes: list[int]) -> bool:
         return (
             kernel_sizes == self.kernel_sizes
-            and sample_rate in (None, self.sample_rate)
             and spectrum_keys(names).get("filter_length", self.n_fft) == self.n_fft
             and (not names.has(_SOURCE) or source_rates(names, math.prod(self.rates)) == self.rates)
         )
@@ -98,7 +97,7 @@ def config_from(
         KeyError, ValueError, IndexError, ZeroDivisionError: a tensor that all have is missing, or strangely shaped.
     """
     content = content or {}
-    _refuse_other_decoders(content)
+    _refuse_other_networks(content)
     names = Names(weights)
     listed = _listed(content)
     certain, usual = upsampling_keys(names)
@@ -114,7 +113,8 @@ def config_from(
     if "resblock_dilation_sizes" in said:
         usual["resblock_dilation_sizes"] = said["resblock_dilation_sizes"]
     told = (_hertz(listed[-1]) if listed else None) or _hertz(content.get("sr")) or said_data.get("sampling_rate")
-    official = [one for one in _OFFICIAL if one.fits(names, kernel_sizes, told)]
+    fitting = [one for one in _OFFICIAL if one.fits(names, kernel_sizes)]
+    official = [one for one in fitting if told == one.sample_rate] or fitting
     rates = said.get("upsample_rates") or (official[0].rates if official else [])
     rates = list(rates)[: len(kernel_sizes)]
     if names.has(_SOURCE):
@@ -122,6 +122,9 @@ def config_from(
     if not rates or 0 in rates:
         raise CheckpointError("nothing in it tells the rates of its decoder; the small file of the voice would")
     sample_rate = told or FRAMES_PER_SECOND * math.prod(rates)
+    if sample_rate != FRAMES_PER_SECOND * math.prod(rates):
+        sample_rate = FRAMES_PER_SECOND * math.prod(rates)
+        remarks.append(f"it says that it sings at {told} Hz; by its decoder, which counts, it is {sample_rate} Hz")
     if told is None:
         others = "".join(f", or {one.sample_rate}" for one in official[1:])
         remarks.append(f"nothing tells its sample rate: by the shape of its decoder it is {sample_rate} Hz{others}")
@@ -185,8 +188,10 @@ def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
     return encoder
 
 
-def _refuse_other_decoders(content: Mapping[str, Any]) -> None:
-    """Applio writes down which of its three decoders a voice has; RVC has the first."""
+def _refuse_other_networks(content: Mapping[str, Any]) -> None:
+    """Applio writes down which of its three decoders a voice has, of which RVC has the first; VoRAS has other parts."""
+    if str(version := content.get("version")).startswith("voras"):
+        raise CheckpointError(f"it is of VoRAS, as its version {version} says, whose network is not here")
     decoder = content.get("vocoder")
     if decoder not in (None, "", "HiFi-GAN"):
         raise CheckpointError(f"its decoder is {decoder}, which is not here")

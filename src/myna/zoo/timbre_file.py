@@ -70,6 +70,21 @@ def read(path: Path) -> TimbreFile:
     return checked(path, "centres", _read_centres(path))
 
 
+def is_index(path: Path) -> bool:
+    """Whether a file is an index of faiss, or so-vits-svc 4.1's, which is a pickle of some."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(16)
+    except OSError:
+        return False
+    if not start.startswith(b"\x80") or start.startswith(_OLD_TORCH):
+        return faiss_file.is_index(start)
+    try:
+        return bool(_read_pickle(path))
+    except CheckpointError:
+        return False
+
+
 def write(folder: Path, file: TimbreFile, speakers: Mapping[str, int]) -> Path:
     """Write it into the folder of a voice, under the name by which the voice finds it.
 

@@ -86,6 +86,11 @@ def load_encoder(name: str, device: str = "cpu") -> ContentEncoder:
         ConfigError: there is none of that name.
         AssetError, CheckpointError: see `Loader`.
     """
+    check_encoder(name)
+    return CONTENT_ENCODERS[name](device)
+
+
+def check_encoder(name: str) -> None:
+    """Raise `ConfigError` where there is none of that name."""
     if name not in CONTENT_ENCODERS:
         raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")
-    return CONTENT_ENCODERS[name](device)

@@ -43,8 +43,11 @@ UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masks are of use
 _OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
 
 
-class _Dictionary:
-    """Stands for a class of fairseq, of which its checkpoints hold an instance beside the weights; it does nothing."""
+class _Instance:
+    """Stands for what fairseq's checkpoints hold instances of beside the weights; it does nothing."""
+
+
+FAIRSEQ_CLASSES = dict.fromkeys(("fairseq.data.dictionary.Dictionary", "argparse.Namespace"), _Instance)
 
 
 class Network(nn.Module):
@@ -104,7 +107,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
     else:
-        content = torch_file.read(path, {"fairseq.data.dictionary.Dictionary": _Dictionary})
+        content = torch_file.read(path, FAIRSEQ_CLASSES)
     if isinstance(content, dict):
         content = content.get("model", content)  # fairseq and WavLM keep their configuration beside it
     if not isinstance(content, dict):
