@@ -13,7 +13,7 @@ import gradio as gr
 from myna.apps.gui.jobs import JobState
 from myna.apps.gui.player import player
 from myna.apps.gui.studio import Studio, told
-from myna.apps.gui.tabs.voice.parts import QUIET, Keyed, Part, Scene, lines_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.parts import QUIET, Part, Scene, lines_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label
 from myna.apps.gui.widgets import collect, option_widgets
@@ -46,8 +46,11 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             options = option_widgets(EvaluateOptions, _MEASURES)
         compare = gr.Button(label("voice.compare"), variant="primary", elem_id="voice-compare")
         status = view("voice-comparing")
+        # No view: Gradio loses the properties of a player that is folded away when it is told that nothing changed.
         heard = player(elem_id="voice-comparison")
         table = view("voice-measures", _CSS)
+
+    latest = gr.State(None)  # which comparison is there
 
     @told
     def begin(
@@ -74,16 +77,21 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         )
         return status_html(scene)
 
+    @told
+    def hear(voice: str | None, kept: str | None, request: gr.Request) -> tuple[Any, str]:
+        """What was sung last."""
+        scene = Scene.of(studio, voice, request) if voice else None
+        found = scene.project.comparison if scene is not None else None
+        return (None, "") if scene is None or found is None else (found["comparison"], table_html(scene, found))
+
     def look(scene: Scene) -> list[Any]:
         there = [(save_name(scene, save.number), save.number) for save in scene.standing.saves]
         kept = scene.project.comparison
-        key = None if kept is None else (scene.project, kept["comparison"]["tracks"][0]["path"])
         return [
             gr.update(choices=there),
             gr.update(choices=phrases(scene)),
             status_html(scene),
-            Keyed(None if kept is None else kept["comparison"], key),
-            Keyed("" if kept is None else table_html(scene, kept), key),
+            None if kept is None else kept["comparison"]["tracks"][0]["path"],
         ]
 
     def show(scene: Scene) -> list[Any]:
@@ -93,12 +101,13 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
     compare.click(begin, [chosen, saves, phrase, sent, measure, *options.values()], status, **QUIET)
     phrase.change(lambda what: gr.update(visible=what == _SENT), phrase, sent, **QUIET)
-    return Part(heading, lambda scene: "", [saves, phrase, status, heard, table], look, [saves, phrase], show)
+    gr.on([latest.change, chosen.change], hear, [chosen, latest], [heard, table], trigger_mode="always_last", **QUIET)
+    return Part(heading, lambda scene: "", [saves, phrase, status, latest], look, [saves, phrase], show)
 
 
 def save_name(scene: Scene, number: int) -> str:
     """A checkpoint for a person."""
-    return scene.say(f"at_{scene.standing.unit}", number=number)
+    return scene.say(f"save_{scene.standing.unit}", number=number)
 
 
 def phrases(scene: Scene) -> list[tuple[str, str]]:
@@ -163,8 +172,10 @@ def _best(title: str, values: list[str]) -> str | None:
 
 _CSS = """
 .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: var(--text-sm); font-variant-numeric: tabular-nums; min-width: 100%; }
-th, td { padding: 0.3rem 0.6rem; text-align: right; border-bottom: 1px solid var(--border-color-primary); }
+table { min-width: 100%; border: 0; border-collapse: collapse; font-size: var(--text-sm);
+  font-variant-numeric: tabular-nums; }
+tr { border: 0 !important; }
+th, td { padding: 0.3rem 0.6rem; text-align: right; border: 0; border-bottom: 1px solid var(--border-color-primary); }
 th { font-weight: 500; white-space: nowrap; }
 th:first-child { text-align: left; padding-left: 0; white-space: normal; }
 .best { font-weight: 700; }

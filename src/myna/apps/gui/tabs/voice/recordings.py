@@ -16,7 +16,7 @@ from myna.apps.gui.tabs.voice import recording
 from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Part, Scene, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label, say
-from myna.studio.project import RECORDINGS, Project
+from myna.studio.project import RECORDINGS, TAKEN_OUT, Project
 from myna.studio.takes import Aim, Kind
 
 Row = Mapping[str, Any]
@@ -83,6 +83,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     def take_out(voice: str | None, event: gr.EventData, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
         scene.project.take_out(str(event.recording))
+        gr.Info(escape(scene.say("taken_out", folder=scene.project.folder / TAKEN_OUT)), duration=8)
         return table_html(Scene.of(studio, voice, request))
 
     def look(scene: Scene) -> list[Any]:
@@ -185,7 +186,8 @@ _TABLE_CSS = """
 .row:last-child { border-bottom: 0; }
 .name { min-width: 0; overflow-wrap: anywhere; }
 .name b { font-weight: 500; }
-.name span { margin-left: 0.6rem; color: var(--body-text-color-subdued); font-size: var(--text-sm); }
+.name span { display: inline-block; margin-left: 0.6rem; white-space: nowrap; font-size: var(--text-sm);
+  color: var(--body-text-color-subdued); }
 .name p { margin: 0.1rem 0 0; font-size: var(--text-sm); }
 .row button { flex: none; padding: 0.1rem 0.7rem; font-size: var(--text-sm);
   border: 1px solid var(--border-color-primary); border-radius: var(--radius-md); }

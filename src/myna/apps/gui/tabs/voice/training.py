@@ -111,7 +111,14 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
     start.click(begin, [chosen, *shared.inputs], status, **QUIET)
     stop.click(end, chosen, status, **QUIET)
-    gr.on([newest.change, which.change, chosen.change], listen, [chosen, newest, which], heard, **QUIET)
+    gr.on(
+        [newest.change, which.change, chosen.change],
+        listen,
+        [chosen, newest, which],
+        heard,
+        trigger_mode="always_last",  # a save that comes while the one before is cut out is not missed
+        **QUIET,
+    )
     return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look)
 
 
