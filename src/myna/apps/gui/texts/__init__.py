@@ -1,8 +1,12 @@
-"""The texts of the page: a file a language, one key a text; English names of options come from their dataclasses."""
+"""The texts of the page: a file a language, one key a text.
+
+English names of options come from their dataclasses, and what is said of recordings from where that is known.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
@@ -21,7 +25,7 @@ _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 def texts(language: str) -> dict[str, str]:
     """All texts of one of `LANGUAGES`, by key."""
     found: dict[str, str] = json.loads((files(__name__) / f"{language}.json").read_text("utf-8"))
-    return {**_option_texts(), **found} if language == "en" else found
+    return {**_option_texts(), **_recording_texts(), **found} if language == "en" else found
 
 
 def option_keys(options: type[Any], name: str) -> tuple[str, str]:
@@ -72,3 +76,13 @@ def _option_texts() -> dict[str, str]:
             found[name_key] = spec.name.replace("_", " ").capitalize()
             found[help_key] = f"{text[0].upper()}{text[1:]}"
     return found
+
+
+def _recording_texts() -> dict[str, str]:
+    """What is sung, how, what may be wrong with it, and the words of the booth."""
+    from myna.apps.gui.booth import TEXTS
+    from myna.studio.prompts import HINTS, TITLES
+    from myna.studio.takes import PROBLEMS
+
+    parts: dict[str, Mapping[str, str]] = {"booth": TEXTS, "melody": TITLES, "hint": HINTS, "problem": PROBLEMS}
+    return {f"{part}.{key}": text for part, said in parts.items() for key, text in said.items()}

@@ -41,7 +41,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
                 elem_id="voice-range",
                 min_width=200,
             )
-        stage = booth(elem_id="voice-booth")
+        stage = booth(elem_id="voice-booth", part="booth")
 
     @told
     def check(event: gr.EventData, request: gr.Request) -> Any:
@@ -52,7 +52,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
         except MynaError as error:
             return refused(take, str(error))
         known = texts(language_of(request))
-        return checked(take, report, {key: known[f"voice.problem.{key}"] for key in PROBLEMS})
+        return checked(take, report, {key: known[f"problem.{key}"] for key in PROBLEMS})
 
     @told
     def keep(voice: str | None, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
@@ -92,15 +92,17 @@ def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | 
     number = (number - 1) % total(kind) + 1
     known = texts(language_of(request))
     if kind == "spoken":
-        return sentence_prompt(sentences()[number - 1], number=number, total=total(kind))
+        return sentence_prompt(
+            sentences()[number - 1], number=number, total=total(kind), texts={"read": known["booth.read"]}
+        )
     melody = melodies()[number - 1]
     return melody_prompt(
         melody,
         root_for(melody, VOICES.get(ranged, VOICES[_DEFAULT_RANGE])),
         number=number,
         total=total(kind),
-        titles={key: known.get(f"melody.{key}", text) for key, text in TITLES.items()},
-        hints={key: known.get(f"melody.{key}.hint", text) for key, text in HINTS.items()},
+        titles={key: known[f"melody.{key}"] for key in TITLES},
+        hints={key: known[f"hint.{key}"] for key in HINTS},
     )
 
 

@@ -168,7 +168,7 @@ def _row(scene: Scene, name: str, row: Row | None) -> str:
 
 def problem(scene: Scene, key: str, numbers: Sequence[Any] | Mapping[str, Any]) -> str:
     """What is wrong with a recording, and what to do."""
-    return scene.say(f"problem.{key}", **dict(numbers))
+    return say(scene.request, f"problem.{key}", **dict(numbers))
 
 
 _AIMS_CSS = """
