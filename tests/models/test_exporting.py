@@ -25,6 +25,7 @@ from myna.models.direct import DirectSynthesizer
 from myna.models.families import SYNTHESIZERS, AnySynthesizer
 from myna.models.onnx_synthesizer import OnnxSynthesizer
 from myna.voice import Voice
+from myna.zoo.inspection import inspect
 from myna.zoo.opening import open_voice
 
 # Less of the same layers, since a graph takes long to make.
@@ -90,6 +91,23 @@ def test_the_file_says_whose_voice_it_is(voice: Voice, exported: Path) -> None:
     assert (card["author"], card["family"], card["content_encoder"]) == ("Anna", "so-vits-svc", "vec768l12")
     for trace in (b"site-packages", b".py", str(GOLDEN).encode()):
         assert trace not in exported.read_bytes()  # nothing of the machine that it was made on
+
+
+def test_the_commands_know_what_svc_export_wrote(
+    voice: Voice, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    found = inspect(exported)
+    assert (found.what, found.sings, found.trainable) == ("a voice of so-vits-svc 4 as a graph of ONNX", True, False)
+    assert (found.author, found.content_encoder, found.iteration) == ("Anna", "vec768l12", 3)
+    assert found.speakers == inspect(EXPORTED / "G_3.pth").speakers
+    listed = CliRunner().invoke(svc, ["voices", str(exported.parent)], catch_exceptions=False)
+    assert f"{exported}\n  a voice of so-vits-svc 4 as a graph of ONNX" in listed.stdout
+    for words in (["pack", "-m"], ["export", "-m"], ["mix", str(EXPORTED / "G_3.pth")]):
+        output = tmp_path / ("other.onnx" if words[0] == "export" else "other.safetensors")
+        refused = CliRunner().invoke(svc, [*words, str(exported), "-o", str(output)])
+        assert "is a graph of ONNX" in str(refused.exception) and "file that it was made from" in str(refused.exception)
+        assert not output.exists()
 
 
 class RandomContent:
