@@ -111,12 +111,19 @@ def serve(
         max_file_size=_MOST_UPLOADED,
         allowed_paths=[str(studio.workspace.sung), str(studio.workspace.training), str(studio.uploads)],
         i18n=i18n(),
-        theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        theme=_theme(),
         css=(files("myna.apps.gui") / "page.css").read_text("utf-8"),
     )
     if browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     return url
+
+
+def _theme() -> gr.themes.Base:
+    """Gradio's plainest, with fonts that the computer has."""
+    plain = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
+    # What stands back is still read with ease: 4.8 to 1 on white, where Gradio's own grey has 2.6.
+    return plain.set(body_text_color_subdued="*neutral_500")
 
 
 def find_port(host: str, port: int | None) -> int:

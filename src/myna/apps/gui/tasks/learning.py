@@ -134,7 +134,11 @@ def prepare(report: Report, *, folder: Path, template: str | None, settings: Map
         "n_validation": written.n_validation,
         "minutes": features.seconds / 60,
         "left_out": [*clips.failed, *clips.ignored, *written.ignored],
-        "notes": [*written.notes, *features.unvoiced, *(f"{path} is gone with its recording" for path in gone)],
+        "notes": [
+            *written.notes,
+            *features.unvoiced,
+            *(f"{path} is not there any more; its clips are removed" for path in gone),
+        ],
         "pitch": {speaker: (pitch.low_hz, pitch.high_hz) for speaker, pitch in features.pitch.items()},
     }
 

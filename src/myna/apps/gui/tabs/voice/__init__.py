@@ -101,7 +101,9 @@ def build(studio: Studio) -> None:
     everything = [*views, seen, *fields]
     gr.on([create.click, name.submit], begin, name, [chosen, name], **QUIET).success(show, chosen, everything, **QUIET)
     chosen.input(show, chosen, everything, **QUIET)
-    jobs.click(cancel, None, None, **QUIET)
+    jobs.click(cancel, None, None, **QUIET).then(tick, [chosen, seen], [*views, seen], **QUIET)
+    for action in (one for part in parts for one in part.actions):
+        action.then(tick, [chosen, seen], [*views, seen], **QUIET)
     gr.Timer(_TICK_SECONDS).tick(tick, [chosen, seen], [*views, seen], queue=False, **QUIET)
     page: Any = gr.context.Context.root_block
     page.load(choices, chosen, chosen, **QUIET).then(show, chosen, everything, **QUIET)

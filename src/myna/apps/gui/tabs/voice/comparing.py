@@ -99,10 +99,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         given = phrases(scene)
         return [gr.update(value=numbers[-_FEWEST:]), gr.update(value=given[0][1])]
 
-    compare.click(begin, [chosen, saves, phrase, sent, measure, *options.values()], status, **QUIET)
+    begun = compare.click(begin, [chosen, saves, phrase, sent, measure, *options.values()], status, **QUIET)
     phrase.change(lambda what: gr.update(visible=what == _SENT), phrase, sent, **QUIET)
     gr.on([latest.change, chosen.change], hear, [chosen, latest], [heard, table], trigger_mode="always_last", **QUIET)
-    return Part(heading, lambda scene: "", [saves, phrase, status, latest], look, [saves, phrase], show)
+    return Part(heading, lambda scene: "", [saves, phrase, status, latest], look, [saves, phrase], show, [begun])
 
 
 def save_name(scene: Scene, number: int) -> str:

@@ -81,8 +81,8 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         free = unused(studio.workspace.voices / scene.project.name).name
         return [gr.update(value=saves[-1].number if saves else None), gr.update(value=free)]
 
-    pack.click(begin, [chosen, save, name, half, release, licence, author, cover], done, **QUIET)
-    return Part(heading, lambda scene: "", [save, done], look, [save, name], show)
+    begun = pack.click(begin, [chosen, save, name, half, release, licence, author, cover], done, **QUIET)
+    return Part(heading, lambda scene: "", [save, done], look, [save, name], show, [begun])
 
 
 def packed_path(scene: Scene, called: str) -> Path:

@@ -93,6 +93,7 @@ class Part:
     # What a person fills in: set when a voice is chosen, and when the part says so.
     fields: list[Any] = field(default_factory=list)
     show: Callable[[Scene], list[Any]] = lambda scene: []
+    actions: list[Any] = field(default_factory=list)  # events after which all is looked at anew
 
 
 def view(elem_id: str, css: str = "", **options: Any) -> gr.HTML:

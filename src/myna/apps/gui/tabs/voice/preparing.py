@@ -33,8 +33,8 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         scene.submit("prepare", template=template, settings=settings)
         return prepared_html(scene)
 
-    prepare.click(start, [chosen, *shared.inputs], done, **QUIET)
-    return Part(heading, how_far, [done], lambda scene: [prepared_html(scene)])
+    begun = prepare.click(start, [chosen, *shared.inputs], done, **QUIET)
+    return Part(heading, how_far, [done], lambda scene: [prepared_html(scene)], actions=[begun])
 
 
 def how_far(scene: Scene) -> str:

@@ -90,10 +90,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         checks.setdefault(scene.project, _Check()).look(scene)
         return [aims_html(scene), table_html(scene)]
 
+    actions = [table.click(take_out, chosen, table, **QUIET)]
     for sent in (files, folder):
-        sent.upload(add, [chosen, sent], None, **QUIET).then(lambda: None, None, sent, **QUIET)
-    table.click(take_out, chosen, table, **QUIET)
-    return Part(heading, how_far, [aims, table], look)
+        actions.append(sent.upload(add, [chosen, sent], None, **QUIET).then(lambda: None, None, sent, **QUIET))
+    return Part(heading, how_far, [aims, table], look, actions=actions)
 
 
 def how_far(scene: Scene) -> str:

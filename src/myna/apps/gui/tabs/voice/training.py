@@ -109,8 +109,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             found.get("sample_step"),
         ]
 
-    start.click(begin, [chosen, *shared.inputs], status, **QUIET)
-    stop.click(end, chosen, status, **QUIET)
+    actions = [
+        start.click(begin, [chosen, *shared.inputs], status, **QUIET),
+        stop.click(end, chosen, status, **QUIET),
+    ]
     gr.on(
         [newest.change, which.change, chosen.change],
         listen,
@@ -119,7 +121,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         trigger_mode="always_last",  # a save that comes while the one before is cut out is not missed
         **QUIET,
     )
-    return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look)
+    return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look, actions=actions)
 
 
 def how_far(scene: Scene) -> str:
