@@ -67,9 +67,7 @@ def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -
     if kind in (int, float):
         if low is not None and high is not None and spec.default is not None:
             return gr.Slider(low, high, step=_step(kind, high - low), **common)
-        return gr.Number(
-            minimum=low, maximum=high, precision=0 if kind is int else None, placeholder=EMPTY, **common
-        )
+        return gr.Number(minimum=low, maximum=high, precision=0 if kind is int else None, placeholder=EMPTY, **common)
     assert kind is str, f"no widget for {spec.name}"
     return gr.Textbox(**common)
 
