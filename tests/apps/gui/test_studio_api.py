@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from conftest import SONG, OpenStudio, open_studio
+from browsing import SONG, OpenStudio, open_studio
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, AuthenticationError
 

@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import OpenStudio, Page
+from browsing import OpenStudio, Page
 
 from myna.assets import BUNDLED_VOICES
 from myna.voice import find_weights

@@ -9,10 +9,13 @@ from urllib.parse import urlparse
 import numpy as np
 import pytest
 import soundfile
-from conftest import SONG, OpenStudio, Page
+from browsing import SONG, OpenStudio, Page
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+
+from myna.assets import BUNDLED_VOICES
+from myna.voice import find_weights
 
 Chromium = Callable[..., webdriver.Chrome]
 
@@ -50,9 +53,7 @@ def test_nothing_but_this_computer_is_asked(page: Page) -> None:
     assert hosts == {"127.0.0.1"}
 
 
-def test_a_job_is_found_again_by_a_new_page_and_stopped(
-    page: Page, studio: OpenStudio, long_song: Path
-) -> None:
+def test_a_job_is_found_again_by_a_new_page_and_stopped(page: Page, studio: OpenStudio, long_song: Path) -> None:
     before = sorted(studio.folder.glob("sung/*"))
     page.send("#songs", long_song)
     page.click("#sing")
@@ -119,9 +120,7 @@ def test_options_come_from_their_dataclass_and_are_kept_as_presets(page: Page, s
     assert '"transpose": -12' in (studio.folder / "presets" / "low.json").read_text()
 
 
-def test_it_speaks_korean_to_whom_korean_is_spoken(
-    studio: OpenStudio, chromium: Chromium
-) -> None:
+def test_it_speaks_korean_to_whom_korean_is_spoken(studio: OpenStudio, chromium: Chromium) -> None:
     korean = Page(chromium(language="ko"), studio.url)
     korean.open()
     assert korean.text("#sing") == "부르기"
@@ -148,3 +147,14 @@ def test_a_song_is_recorded(studio: OpenStudio, chromium: Chromium, tmp_path: Pa
     newest = max(studio.folder.glob("sung/*.wav"), key=lambda path: path.stat().st_mtime)
     sung, sung_rate = soundfile.read(newest)
     assert 2 < len(sung) / sung_rate < 6 and np.sqrt(np.mean(sung**2)) > 0.01
+
+
+def test_another_voice_is_dropped_beside_the_song(page: Page, studio: OpenStudio) -> None:
+    weights = find_weights(BUNDLED_VOICES / "joe")
+    page.unfold("Another voice")
+    page.send("#voice-file", weights, weights.with_name("config.json"))
+    page.click("#voice-add")
+    page.wait(lambda: page.find("#voice input").get_attribute("value") == weights.stem)
+    page.send("#songs", SONG)
+    page.click("#sing")
+    page.wait(lambda: (studio.folder / "sung" / f"song ({weights.stem}).wav").exists(), 120)

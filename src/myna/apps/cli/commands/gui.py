@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
     with open_studio(folder) as studio:
         url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         click.echo(f"The studio is open: {url}")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends it so, too, wants trainings saved
         click.echo(f"It keeps everything in {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()

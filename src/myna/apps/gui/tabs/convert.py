@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from myna.apps.gui.card import card_html
+from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import panel, panel_value
 from myna.apps.gui.player import player
-from myna.apps.gui.studio import LOOK, SING, TICK_SECONDS, Studio, told
+from myna.apps.gui.studio import KEEP, LOOK, SING, TICK_SECONDS, Studio, told
 from myna.apps.gui.submissions import submit_song
+from myna.apps.gui.tabs.library import add_voice, submit_download
 from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import collect, option_widgets
 from myna.errors import ConfigError
@@ -46,6 +49,17 @@ def build(studio: Studio) -> None:
             voices = _names(studio)
             voice = gr.Dropdown(voices, value=voices[0], label=label("convert.voice"), elem_id="voice")
             card = gr.HTML(elem_id="card", padding=False)
+            with gr.Accordion(label("convert.another"), open=False):
+                files = gr.File(
+                    label=label("library.files"),
+                    file_count="multiple",
+                    type="filepath",
+                    elem_id="voice-file",
+                    height=120,
+                )
+                add = gr.Button(label("library.add"), size="sm", elem_id="voice-add")
+                hub = gr.Textbox(label=label("library.hub"), info=label("library.hub_help"), elem_id="voice-hub")
+                fetch = gr.Button(label("library.download"), size="sm", elem_id="voice-fetch")
             first = option_widgets(ConversionOptions, _FIRST, {"speaker": []})
             suggestion = gr.Markdown(elem_id="suggestion")
             with gr.Row(visible=False) as suggested:
@@ -71,12 +85,12 @@ def build(studio: Studio) -> None:
                 about = gr.Markdown(elem_id="about")
                 with gr.Row(equal_height=True):
                     kind = gr.Radio(_FORMATS, value=_FORMATS[0], label=label("convert.format"), elem_id="format")
-                    download = gr.DownloadButton(label("convert.download"), elem_id="download")
+                    save_file = gr.DownloadButton(label("convert.download"), elem_id="download")
                     delete = gr.Button(label("convert.delete"), variant="stop", elem_id="delete")
                 command = gr.Textbox(
                     label=label("convert.command"), elem_id="command", interactive=False, buttons=["copy"]
                 )
-    shown = [result_player, details, about, command, download]
+    shown = [result_player, details, about, command, save_file]
     chosen = list(widgets.values())
 
     def options_of(values: tuple[Any, ...]) -> ConversionOptions:
@@ -91,6 +105,17 @@ def build(studio: Studio) -> None:
         studio.jobs.warm(SING)  # not before: a page that opens has the processor for itself
         speakers = found["speakers"]
         return card_html(found, request), gr.update(choices=speakers, value=speakers[0] if speakers else None)
+
+    @told
+    def take(paths: list[str] | None, request: gr.Request) -> tuple[Any, None]:
+        """A voice that was dropped here comes into the library, and is chosen."""
+        there = add_voice(studio, paths or [], Path(min(paths or [""], key=_rank)).stem, request)
+        return gr.update(choices=_names(studio), value=there), None
+
+    @told
+    def download(address: str, request: gr.Request) -> tuple[Any, str]:
+        submit_download(studio, address, request)
+        return panel_value(_jobs(studio), request), ""
 
     @told
     def suggest(
@@ -117,22 +142,24 @@ def build(studio: Studio) -> None:
         options = options_of(values)
         for path in map(studio.uploaded, recordings):
             submit_song(studio, path, path.name, name, options)
-        return panel_value(studio.jobs.all(SING), request)
+        return panel_value(_jobs(studio), request)
 
     @told
     def cancel(event: gr.EventData, request: gr.Request) -> Any:
         job = studio.jobs.get(event.job)
         if job is not None:
             studio.jobs.cancel(job)
-        return panel_value(studio.jobs.all(SING), request)
+        return panel_value(_jobs(studio), request)
 
-    def tick(seen: list[int], request: gr.Request) -> tuple[Any, Any, Any]:
-        """The queue as it is; and, when there is a new result, that one."""
+    def tick(seen: list[int], known: list[str], request: gr.Request) -> tuple[Any, ...]:
+        """The queue as it is; the voices when there are others; and, when there is a new result, that one."""
+        names = _names(studio)
+        others = gr.skip() if names == known else gr.update(choices=names)
         there = results.results(studio.workspace)
         new = gr.update(choices=_results(studio), value=there[0]) if there and there[0] not in seen else gr.skip()
         if there and seen != there and there[0] in seen:
             new = gr.update(choices=_results(studio))
-        return panel_value(studio.jobs.all(SING), request), new, there
+        return panel_value(_jobs(studio), request), new, there, others, names
 
     @told
     def show(number: int | None, form: str, request: gr.Request) -> tuple[Any, ...]:
@@ -173,7 +200,10 @@ def build(studio: Studio) -> None:
 
     seen = gr.State([])
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, result, seen], queue=False, **quiet)
+    known = gr.State(voices)
+    gr.Timer(TICK_SECONDS).tick(tick, [seen, known], [queue, result, seen, voice, known], queue=False, **quiet)
+    add.click(take, files, [voice, files], show_progress_on=add, api_visibility="private")
+    gr.on([fetch.click, hub.submit], download, hub, [queue, hub], **quiet)
     gr.on([voice.change], describe, voice, [card, speaker], **quiet)
     gr.on(
         [songs.change, recorded.change, voice.change, speaker.change],
@@ -203,6 +233,16 @@ def build(studio: Studio) -> None:
     page: Any = gr.context.Context.root_block
     page.load(begin, outputs=[voice, result, seen], **quiet)
     page.load(describe, voice, [card, speaker], **quiet)
+
+
+def _jobs(studio: Studio) -> list[Job]:
+    """What is shown beside the songs: they, and voices that are fetched."""
+    return [job for job in studio.jobs.all() if job.lane in (SING, KEEP)]
+
+
+def _rank(path: str) -> int:
+    """What names a voice: its weights rather than what belongs to them."""
+    return Path(path).suffix.lower() not in (".pth", ".safetensors", ".onnx")
 
 
 def _names(studio: Studio) -> list[str]:

@@ -1,0 +1,137 @@
+"""A studio that is open, as `svcg` opens it, and its page as a person sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from myna.assets import BUNDLED_VOICES
+
+SONG = BUNDLED_VOICES / "song.flac"
+
+
+@dataclass
+class OpenStudio:
+    """`svcg` in a process of its own."""
+
+    folder: Path
+    url: str
+    process: subprocess.Popen[str]
+
+    def close(self) -> str:
+        """End it as Ctrl-C does; what it said."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.communicate(timeout=90)[0]
+
+
+def open_studio(folder: Path, *arguments: str) -> OpenStudio:
+    # Proxies that are not there: whoever asked for the network would fail.
+    nowhere = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")} | {"no_proxy": "127.0.0.1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", str(folder), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | nowhere,
+    )
+    assert process.stdout is not None
+    heard = []
+    for line in process.stdout:
+        heard.append(line)
+        if found := re.search(r"is open: (http://\S+)", line):
+            return OpenStudio(folder, found[1], process)
+    raise AssertionError("".join(heard))
+
+
+class Page:
+    """A page of the studio in Chromium, through which a test sees what a person would."""
+
+    def __init__(self, driver: webdriver.Chrome, url: str) -> None:
+        self.driver, self._url = driver, url
+
+    def open(self, query: str = "") -> None:
+        self.driver.get(f"{self._url}{query}")
+        self.wait(lambda: self.find("#sing").is_displayed())
+
+    def tab(self, name: str) -> None:
+        """Open the tab of that title."""
+        for button in self.driver.find_elements(By.CSS_SELECTOR, "button[role=tab]"):
+            if button.text == name and button.is_displayed():
+                button.click()
+                return
+        raise AssertionError(f"no tab {name}")
+
+    def unfold(self, title: str) -> None:
+        """Open what is folded away under that title."""
+        (button,) = [
+            one for one in self.driver.find_elements(By.CSS_SELECTOR, "button.label-wrap") if one.text.startswith(title)
+        ]
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+        button.click()
+
+    def find(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def text(self, selector: str) -> str:
+        found = self.driver.find_elements(By.CSS_SELECTOR, selector)
+        return found[0].text if found else ""
+
+    def click(self, selector: str) -> None:
+        element = self.wait(lambda: self.find(selector))
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+        element.click()
+
+    def choose(self, selector: str, text: str) -> None:
+        """Take what begins with `text` from the list of a dropdown."""
+        self.click(f"{selector} input")
+        options = f"{selector} [role=option], [role=listbox] [role=option]"
+        found = self.wait(
+            lambda: [
+                one for one in self.driver.find_elements(By.CSS_SELECTOR, options) if text in one.text.splitlines()[-1]
+            ]
+        )
+        found[0].click()
+
+    def send(self, selector: str, *paths: Path) -> None:
+        """Give files to the drop area `selector`, and wait until they have arrived."""
+        self.find(f"{selector} input[type=file]").send_keys("\n".join(map(str, paths)))
+        for path in paths:
+            self.wait(lambda path=path: path.stem[:12] in self.text(selector))
+
+    def wait(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
+        """What `condition` gives once it is true; an element that is not there yet makes it false."""
+        until, last = time.monotonic() + seconds, None
+        while time.monotonic() < until:
+            try:
+                if last := condition():
+                    return last
+            except Exception as error:
+                last = error
+            time.sleep(0.1)
+        raise AssertionError(f"not within {seconds} s; last: {last!r}; the page says: {self.text('body')[-2000:]}")
+
+    def addresses(self) -> list[str]:
+        """What the page has asked any server for."""
+        found = []
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                found.append(message["params"]["request"]["url"])
+        return found
+
+    def errors(self) -> list[str]:
+        """What the browser complains of."""
+        return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
