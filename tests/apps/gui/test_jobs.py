@@ -32,7 +32,7 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
 
 def test_a_job_says_how_far_it_is_and_what_came_of_it(jobs: Jobs) -> None:
     job = submit(jobs, "double", number=4)
-    assert job.over.wait(60)
+    assert job.ended.wait(60)
     assert (job.state, job.result, job.facts, list(job.notes)) == (JobState.DONE, 8, {"half": 4}, ["easy"])
     assert job.stage == "doubling"
 
@@ -43,11 +43,11 @@ def test_a_lane_does_one_job_after_the_other_in_one_process_and_lanes_work_side_
     waiting = submit(jobs, "wait", begun=tmp_path / "begun", saved=tmp_path / "saved")
     behind = submit(jobs, "process_number")
     beside = submit(jobs, "process_number", lane="two")
-    assert beside.over.wait(60)
+    assert beside.ended.wait(60)
     until((tmp_path / "begun").exists)
     assert (waiting.state, behind.state) == (JobState.RUNNING, JobState.WAITING)
     jobs.cancel(waiting)
-    assert behind.over.wait(60) and (tmp_path / "saved").exists()
+    assert behind.ended.wait(60) and (tmp_path / "saved").exists()
     assert waiting.state is JobState.CANCELLED
     assert jobs.call("one", "job_tasks:process_number") == behind.result != beside.result
 
@@ -63,7 +63,7 @@ def test_a_lane_does_one_job_after_the_other_in_one_process_and_lanes_work_side_
 )
 def test_what_goes_wrong_is_said_and_the_next_job_is_done(jobs: Jobs, task: str, reason: str) -> None:
     job = submit(jobs, task)
-    assert job.over.wait(60) and job.state is JobState.FAILED
+    assert job.ended.wait(60) and job.state is JobState.FAILED
     assert job.error is not None and reason in job.error
     with pytest.raises(MynaError):
         jobs.call("one", f"job_tasks:{task}")
@@ -74,18 +74,18 @@ def test_a_job_that_waits_is_taken_back(jobs: Jobs, tmp_path: Path) -> None:
     first = submit(jobs, "wait", begun=tmp_path / "begun", saved=tmp_path / "saved")
     second = submit(jobs, "double", number=1)
     jobs.cancel(second)
-    assert second.state is JobState.CANCELLED and second.over.is_set()
+    assert second.state is JobState.CANCELLED and second.ended.is_set()
     jobs.cancel(first)
-    assert first.over.wait(60)
+    assert first.ended.wait(60)
 
 
 def test_asked_twice_a_job_ends_at_once(jobs: Jobs, tmp_path: Path) -> None:
     job = submit(jobs, "ignore", begun=tmp_path / "begun")
     until((tmp_path / "begun").exists)
     jobs.cancel(job)
-    assert not job.over.wait(0.5)
+    assert not job.ended.wait(0.5)
     jobs.cancel(job)
-    assert job.over.wait(10) and job.state is JobState.CANCELLED
+    assert job.ended.wait(10) and job.state is JobState.CANCELLED
     assert jobs.call("one", "job_tasks:double", number=2) == 4
 
 
@@ -95,3 +95,4 @@ def test_closing_stops_what_works_and_lets_it_save(tmp_path: Path) -> None:
     until((tmp_path / "begun").exists)
     jobs.close()
     assert job.state is JobState.CANCELLED and (tmp_path / "saved").exists()
+    assert submit(jobs, "double", number=1).state is JobState.CANCELLED

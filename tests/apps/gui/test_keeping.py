@@ -53,7 +53,7 @@ class HereJobs(Jobs):
         except MynaError as error:
             job.error, job.state = str(error), JobState.FAILED
         job.facts["told"] = told
-        job.over.set()
+        job.ended.set()
         return job
 
 
@@ -294,7 +294,7 @@ def test_a_download_in_its_own_process_can_be_stopped(tmp_path: Path) -> None:
         jobs.cancel(job)
         time.sleep(0.1)
         jobs.cancel(job)
-        assert job.over.wait(30)
+        assert job.ended.wait(30)
         assert job.state is JobState.CANCELLED
         connection.close()
         jobs.close()

@@ -56,7 +56,7 @@ def build(studio: Studio) -> None:
     def result(number: int) -> dict[str, Any]:
         """The sound file of a conversion that is done; waits for one that is not."""
         found = job_of(number)
-        found.over.wait()
+        found.ended.wait()
         if found.state is not JobState.DONE:
             raise ConfigError(found.error or "the job was cancelled")
         sung = results.find(studio.workspace, found.result) if isinstance(found.result, int) else None

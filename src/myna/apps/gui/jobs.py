@@ -28,7 +28,6 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _REPORT_SECONDS = 0.2  # between two messages of how far it is
-_PATIENCE_SECONDS = 60.0  # for a job that was asked to stop: a training finishes its step and saves
 _KEPT_JOBS = 100  # of a lane that are over; the oldest are forgotten, their results stay where they are
 _KEPT_NOTES = 200
 
@@ -64,7 +63,7 @@ class Job:
     result: Any = None
     error: str | None = None
     seconds: float = 0.0
-    over: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
 
 
 class Report:
@@ -137,7 +136,7 @@ class Jobs:
             MynaError: it failed; the message is the task's.
         """
         job = self.submit(lane, task, task, **arguments)
-        job.over.wait()
+        job.ended.wait()
         if job.state is not JobState.DONE:
             raise MynaError(job.error or "it was cancelled")
         return job.result
@@ -159,11 +158,15 @@ class Jobs:
         self._lanes[lane].submit(None)
 
     def close(self) -> None:
-        """Stop all, and wait until what must be saved is."""
+        """Stop all, and wait until what must be saved is; Ctrl-C ends the waiting, and what is waited for."""
         for lane in self._lanes.values():
             lane.close()
-        for lane in self._lanes.values():
-            lane.join()
+        try:
+            for lane in self._lanes.values():
+                lane.join()
+        finally:
+            for lane in self._lanes.values():
+                lane.end()
 
 
 class _Lane:
@@ -182,6 +185,10 @@ class _Lane:
 
     def submit(self, job: Job | None) -> None:
         with self._wake:
+            if self._closed:
+                if job is not None:
+                    self._end(job, JobState.CANCELLED)
+                return
             self._queue.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"lane {self._name}", daemon=True)
@@ -197,7 +204,6 @@ class _Lane:
                     self._process.terminate()
                 else:
                     job.state = JobState.STOPPING
-                    threading.Thread(target=self._insist, args=(job,), daemon=True).start()
                     self._send("stop")
 
     def close(self) -> None:
@@ -214,25 +220,18 @@ class _Lane:
 
     def join(self) -> None:
         if self._thread is not None:
-            self._thread.join(_PATIENCE_SECONDS)
+            self._thread.join()
         if self._process is not None:
-            self._process.join(5)
-            if self._process.is_alive():
-                self._process.terminate()
+            self._process.join()
+
+    def end(self) -> None:
+        if self._process is not None and self._process.is_alive():
+            self._process.terminate()
 
     def _send(self, message: Any) -> None:
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.send(message)
-
-    def _insist(self, job: Job) -> None:
-        """End the process of a job that does not stop."""
-        process, until = self._process, time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < until:
-            if job.state.over:
-                return
-            time.sleep(0.1)
-        process.terminate()
 
     def _run(self) -> None:
         while True:
@@ -301,7 +300,7 @@ class _Lane:
         with self._jobs_lock:
             job.result, job.error, job.seconds_left = result, error, None
             job.state = state
-            job.over.set()
+            job.ended.set()
 
 
 def _work(connection: Connection) -> None:

@@ -41,7 +41,7 @@ def _row(job: Job, request: gr.Request | None) -> dict[str, Any]:
         "runs": job.state in (JobState.RUNNING, JobState.STOPPING),
         "fraction": job.fraction,
         "error": job.error,
-        "stop": None if job.state.over else say(request, "job.cancel"),
+        "stop": None if job.state.over else say(request, "job.end" if job.state is JobState.STOPPING else "job.cancel"),
     }
 
 

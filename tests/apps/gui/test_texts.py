@@ -1,0 +1,60 @@
+"""Every text in every language, and an option for every field."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+import gradio as gr
+import pytest
+
+from myna.apps.flags import as_flags
+from myna.apps.gui.texts import LANGUAGES, language_of, texts
+from myna.apps.gui.widgets import collect, option_widgets
+from myna.errors import ConfigError
+from myna.options import ConversionOptions
+
+
+class Request:
+    """Of a browser that asks for these languages."""
+
+    def __init__(self, languages: str) -> None:
+        self.headers = {"accept-language": languages}
+
+
+@pytest.mark.parametrize("language", LANGUAGES[1:])
+def test_a_language_says_all_that_english_says(language: str) -> None:
+    english, other = texts("en"), texts(language)
+    assert other.keys() == english.keys()
+    for key, text in english.items():
+        assert set(re.findall(r"\{(\w+)", other[key])) == set(re.findall(r"\{(\w+)", text)), key
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"), [("ko-KR,ko;q=0.9,en;q=0.8", "ko"), ("fr,ko;q=0.5", "ko"), ("fr", "en"), ("", "en")]
+)
+def test_the_language_is_the_browsers_first_that_is_known(asked: str, language: str) -> None:
+    assert language_of(Request(asked)) == language  # type: ignore[arg-type]
+
+
+def test_widgets_have_the_defaults_and_limits_of_their_options() -> None:
+    names = [spec.name for spec in fields(ConversionOptions) if spec.name != "cluster_model_path"]
+    with gr.Blocks():
+        widgets = option_widgets(ConversionOptions, names)
+    assert collect(ConversionOptions, {name: widget.value for name, widget in widgets.items()}) == ConversionOptions()
+    transpose = widgets["transpose"]
+    assert isinstance(transpose, gr.Slider) and (transpose.minimum, transpose.maximum) == (-36, 36)
+
+
+def test_an_empty_widget_is_the_default_and_a_wrong_value_is_said() -> None:
+    assert collect(ConversionOptions, {"speaker": "", "noise_scale": None}) == ConversionOptions()
+    with pytest.raises(ConfigError, match="transpose must be between"):
+        collect(ConversionOptions, {"transpose": 40})
+    with pytest.raises(ConfigError, match="'much' is no float"):
+        collect(ConversionOptions, {"transpose": "much"})
+
+
+def test_flags_say_what_is_not_the_default() -> None:
+    assert as_flags(ConversionOptions()) == []
+    chosen = ConversionOptions(transpose=-12.0, auto_transpose=True, f0_method="dio", seed=3)
+    assert as_flags(chosen) == ["--transpose", "-12", "--auto-transpose", "--f0-method", "dio", "--seed", "3"]
