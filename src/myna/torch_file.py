@@ -1,13 +1,12 @@
 """Files that torch wrote, or pretend to be: read without running anything that they hold.
 
 A pickle is a program. Before torch's own reader of weights, which builds tensors and plain values, follows its steps,
-they are looked through: what they name must stand in `ALLOWED_NAMES`. So are things that torch does not guard against:
-archives that grow when they are unpacked, names that lead out of a folder, tensors larger than the file.
+they are looked through: `pickle_steps` lists what they may name and do. Refused, too, is what torch does not guard
+against: archives that grow when they are unpacked, names that lead out of a folder, tensors larger than the file.
 """
 
 from __future__ import annotations
 
-import pickletools
 import re
 import warnings
 import zipfile
@@ -16,39 +15,21 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from myna.errors import CheckpointError
+from myna.impostors import PAGE, served_instead
+from myna.pickle_steps import ALLOWED_NAMES, ALLOWED_OPCODES, ARRAY_FUNCTIONS, ARRAY_MODULES, Steps, follow_steps
 
-# What pickles of numpy numbers and arrays name: some files of the field hold such a learning rate, and cluster models
-# hold their centres so. numpy's own modules have been renamed since most of them were written.
-_ARRAY_FUNCTIONS = ("scalar", "_reconstruct")
-_ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ARRAY_DTYPES = ("float16", "float32", "float64", "int32", "int64")
-_TYPES = ("BFloat16", "Bool", "Byte", "Char", "ComplexFloat", "Double", "Float", "Half", "Int", "Long", "Short")
-# All that a file may name. torch's own reader allows more, some of which takes as much memory as a file asks for.
-ALLOWED_NAMES = frozenset(
-    [
-        *("collections.OrderedDict", "_codecs.encode", "numpy.dtype", "numpy.ndarray", "torch.Size", "torch.device"),
-        *("__builtin__.set", "builtins.set"),
-        *(f"torch._utils._rebuild_{what}" for what in ("tensor", "tensor_v2", "parameter")),
-        *(f"torch.{name}Storage" for name in _TYPES),
-        *(f"torch.{name}" for name in ("bfloat16", "float16", "float32", "float64", "int32", "int64", "uint8", "bool")),
-        *(f"{module}.{name}" for module in _ARRAY_MODULES for name in _ARRAY_FUNCTIONS),
-    ]
-)
 
-# What people often have under the name of weights: how it begins, in small letters, and what it is.
+# What else people often have under the name of weights: how it begins, in small letters, and what it is.
 _IMPOSTORS = (
-    (b"version https://git-lfs", "a Git LFS pointer, not the weights; run git lfs pull, or download the file itself"),
-    *(
-        (beginning, "a web page, not the weights; download the file itself")
-        for beginning in (b"<", b"entry not found", b"invalid username", b"repository not found")
-    ),
+    (b"<", PAGE),
     (b"iwfl", "a retrieval index, not the voice; give it beside a voice"),
     (b"\x93numpy", "an array of numpy, perhaps features of a recording, not a voice"),
     (b"rar!", "a RAR archive; unpack it, and take what is inside"),
@@ -61,7 +42,6 @@ _IMPOSTORS = (
 )
 
 _OLD_PICKLES = 5
-_DEEPEST_TUPLE = 16  # the arguments that rebuild a tensor are four deep
 _MOST_SHARED = 8  # how often the bytes of a file may be seen by its tensors: a shared flow is seen four times
 
 
@@ -79,13 +59,14 @@ def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> An
     size = refuse_impostor(path)
     is_archive = _is_archive(path)
     try:
-        named = _names_in_archive(path, size) if is_archive else _names_in_old_file(path)
-        for name in sorted(named):
-            if name not in ALLOWED_NAMES and name not in stand_ins:
+        for steps in _pickles_in_archive(path, size) if is_archive else _pickles_in_old_file(path):
+            for name in sorted(steps.names - ALLOWED_NAMES - stand_ins.keys()):
                 raise CheckpointError(
                     f"{path} names {name}, which could run code when the file is opened: refused. "
                     "A voice holds numbers only; get it from someone you trust"
                 )
+            if steps.opcodes - ALLOWED_OPCODES:
+                raise CheckpointError(f"{path} is a pickle that torch did not write: refused")
         known = [*_array_globals(), *((stand_in, name) for name, stand_in in stand_ins.items())]
         with torch.serialization.safe_globals(known), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of old formats, which are read well
@@ -111,9 +92,10 @@ def refuse_impostor(path: Path) -> int:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     if not size:
         raise CheckpointError(f"{path} is empty; get it again")
-    for beginning, what in _IMPOSTORS:
-        if start.lstrip().lower().startswith(beginning):
-            raise CheckpointError(f"{path} is {what}")
+    text = start.lstrip().lower()
+    other = next((what for beginning, what in _IMPOSTORS if text.startswith(beginning)), None)
+    if (what := served_instead(start) or other) is not None:
+        raise CheckpointError(f"{path} is {what}")
     if not start.startswith((b"PK", b"\x80")):  # a zip archive, or the pickle of torch before 1.6
         raise CheckpointError(f"{path} is not a checkpoint: torch did not write it")
     if start.startswith(b"PK") and not _is_archive(path):  # the directory of a zip archive stands at its end
@@ -128,8 +110,8 @@ def _is_archive(path: Path) -> bool:
         return False
 
 
-def _names_in_archive(path: Path, size: int) -> set[str]:
-    """What the pickles in an archive of torch's name, where nothing else in it is wrong."""
+def _pickles_in_archive(path: Path, size: int) -> list[Steps]:
+    """What the pickles in an archive of torch's do, where nothing else in it is wrong."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         for entry in entries:
@@ -143,65 +125,13 @@ def _names_in_archive(path: Path, size: int) -> set[str]:
                 "unpack it first"
             )
         pickles = [archive.read(entry) for entry in entries if entry.filename.endswith(".pkl")]
-    return set().union(*(follow_steps(BytesIO(one)) for one in pickles))
+    return [follow_steps(BytesIO(one)) for one in pickles]
 
 
-def _names_in_old_file(path: Path) -> set[str]:
+def _pickles_in_old_file(path: Path) -> list[Steps]:
     """torch before 1.6 wrote five pickles after each other, and then the numbers."""
     with path.open("rb") as file:
-        names: set[str] = set()
-        for _ in range(_OLD_PICKLES):
-            if file.peek(1):
-                names |= follow_steps(file)
-        return names
-
-
-def follow_steps(stream: IO[bytes]) -> set[str]:
-    """What the pickle that `stream` goes on with names, found by following its steps without taking them.
-
-    Of each thing on the stack only is known how deep it is: a tuple of the same two tuples, and so on, is small in a
-    file and in memory, but to use it as a key takes for ever.
-
-    Raises:
-        ValueError: it holds tuples within tuples without need, or is no pickle.
-    """
-    names: set[str] = set()
-    words: list[str] = []  # a name may be put together of the last two
-    stack: list[int] = []
-    marks: list[int] = []
-    memory: dict[int, int] = {}
-    for opcode, argument, _ in pickletools.genops(stream):
-        name = opcode.name
-        if name in ("GLOBAL", "INST"):
-            names.add(str(argument).replace(" ", "."))
-        elif name == "STACK_GLOBAL":
-            names.add(".".join(words[-2:]))
-        elif isinstance(argument, str):
-            words.append(argument)
-        if name == "MARK":
-            marks.append(len(stack))
-        elif name in ("GET", "BINGET", "LONG_BINGET"):
-            stack.append(memory.get(int(argument or 0), 0))
-        elif name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):
-            memory[len(memory) if name == "MEMOIZE" else int(argument or 0)] = stack[-1]
-        elif name == "DUP":
-            stack.append(stack[-1])
-        elif name == "POP":  # also a mark
-            if marks and marks[-1] == len(stack):
-                marks.pop()
-            else:
-                stack.pop()
-        else:
-            taken = opcode.stack_before
-            if pickletools.markobject in taken:
-                begin = marks.pop() - taken.index(pickletools.markobject)
-            else:
-                begin = len(stack) - len(taken)
-            depth = max(stack[begin:], default=0) + name.startswith("TUPLE")
-            if depth > _DEEPEST_TUPLE:
-                raise ValueError("it holds tuples within tuples without end")
-            stack[begin:] = [depth] * len(opcode.stack_after)
-    return names
+        return [follow_steps(file) for _ in range(_OLD_PICKLES) if file.peek(1)]
 
 
 def _check_tensors(path: Path, content: Any, size: int) -> None:
@@ -235,7 +165,7 @@ def _array_globals() -> list[Any]:
     makers = (np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0])
     functions = [
         (maker, f"{module}.{name}")
-        for name, maker in zip(_ARRAY_FUNCTIONS, makers, strict=True)
-        for module in _ARRAY_MODULES
+        for name, maker in zip(ARRAY_FUNCTIONS, makers, strict=True)
+        for module in ARRAY_MODULES
     ]
     return [*functions, np.ndarray, np.dtype, *(type(np.dtype(name)) for name in _ARRAY_DTYPES)]

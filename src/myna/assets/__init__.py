@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from myna.errors import AssetError, MissingExtraError
+from myna.impostors import served_instead
 
 logger = logging.getLogger(__name__)
 
@@ -394,13 +395,10 @@ def check_whole(path: Path) -> None:
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(512)
-    text = start.lstrip().lower()
     if not size:
         raise AssetError(f"{path} is empty; fetch it again")
-    if text.startswith(b"version https://git-lfs"):
-        raise AssetError(f"{path} is a Git LFS pointer, not the weights; run git lfs pull, or download the file itself")
-    if text.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise AssetError(f"{path} is a web page, not the weights; download the file itself")
+    if (what := served_instead(start)) is not None:
+        raise AssetError(f"{path} is {what}")
     whole = True
     if path.suffix == ".safetensors":
         whole = _safetensors_size(path) == size

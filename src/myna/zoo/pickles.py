@@ -1,14 +1,13 @@
 """Plain pickles of the field, which say what to call: read so that nothing but what stands here is called.
 
-A pickle is a program, and Python's reader runs it. Here each name that it may ask for stands for a harmless thing of
-ours, every other is refused, and before that the program is looked through: what it claims to hold must be there, and
-it may be no longer than such files are.
+A pickle is a program, and Python's reader runs it. Here each name that it may ask for (`pickle_steps` lists them)
+stands for a harmless thing of ours, every other is refused, and before that the program is looked through: what it
+claims to hold must be there, and it may be no longer than such files are.
 """
 
 from __future__ import annotations
 
 import pickle
-import pickletools
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.errors import CheckpointError
-from myna.torch_file import follow_steps
+from myna.pickle_steps import ALLOWED_IN_INDEXES, ALLOWED_OPCODES_IN_INDEXES, FAISS_KINDS, follow_steps
 
 # An index takes a score of steps. With more, boxes could be nested so deep that Python itself breaks on them.
 _MOST_STEPS = 5000
@@ -62,18 +61,14 @@ def _scalar(dtype: _Dtype, raw: bytes) -> Any:
     return np.frombuffer(raw, dtype.name, count=1)[0].item()
 
 
-_FAISS_BUILDS = ("", ".swigfaiss", ".swigfaiss_avx2", ".swigfaiss_avx512", ".swigfaiss_avx512_spr", ".swigfaiss_sve")
-_FAISS_KINDS = ("IndexIVFFlat", "IndexFlat", "IndexFlatL2", "IndexFlatIP")
-_NUMPY_CORES = ("numpy.core.multiarray", "numpy._core.multiarray")  # before numpy 2, and since
-
-# All that a pickle may name, and what it gets.
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): dict,
-    ("numpy", "ndarray"): Array,
-    ("numpy", "dtype"): _Dtype,
-    **{(core, "_reconstruct"): Array for core in _NUMPY_CORES},
-    **{(core, "scalar"): _scalar for core in _NUMPY_CORES},
-    **{(f"faiss{build}", kind): FaissIndex for build in _FAISS_BUILDS for kind in _FAISS_KINDS},
+# What a pickle gets for what it names, in whichever module.
+_STAND_INS: dict[str, Any] = {
+    "OrderedDict": dict,
+    "ndarray": Array,
+    "dtype": _Dtype,
+    "_reconstruct": Array,
+    "scalar": _scalar,
+    **dict.fromkeys(FAISS_KINDS, FaissIndex),
 }
 
 
@@ -88,8 +83,9 @@ def read(path: Path) -> Any:
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     try:
-        _look_through(data)
-        follow_steps(BytesIO(data))
+        strange = follow_steps(BytesIO(data), _MOST_STEPS).opcodes - ALLOWED_OPCODES_IN_INDEXES
+        if strange:
+            raise ValueError(f"it takes the step {min(strange)}")
         return _Unpickler(path, data).load()
     except CheckpointError:
         raise
@@ -104,18 +100,9 @@ class _Unpickler(pickle.Unpickler):
         self._path = path
 
     def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
+        if f"{module}.{name}" not in ALLOWED_IN_INDEXES:
             raise CheckpointError(
                 f"{self._path} names {module}.{name}, which could run code when the file is opened: refused. "
                 "An index holds numbers only; get it from someone you trust"
             )
-        return _ALLOWED[module, name]
-
-
-def _look_through(data: bytes) -> None:
-    """Raise `ValueError` where the program is too long, or would take memory that the file does not account for."""
-    for step, (opcode, argument, _) in enumerate(pickletools.genops(data)):
-        # The reader makes room for as many memories as the highest number says.
-        far = opcode.name in ("PUT", "LONG_BINPUT") and int(argument or 0) > _MOST_STEPS
-        if step > _MOST_STEPS or far:
-            raise ValueError("it has more steps than an index takes")
+        return _STAND_INS[name]
