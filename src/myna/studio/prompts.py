@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 def sentence_lists() -> tuple[tuple[str, ...], ...]:
     """The first 24 of the 72 lists of ten that the IEEE recommends: each holds the sounds of English as English does.
 
-    IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C. Those of which two transcripts with a
-    history of their own agree word for word, but for list 15, where the one that speech laboratories use is followed.
+    IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C, as free transcripts have them; the
+    print itself was not at hand. The other lists are left out where these do not agree in every word.
     """
     text = resources.files("myna.studio").joinpath("sentences.txt").read_text(encoding="utf-8")
     return tuple(tuple(block.splitlines()) for block in text.strip().split("\n\n"))

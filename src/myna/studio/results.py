@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -13,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from myna.errors import AudioError
 from myna.files import replacing
-from myna.studio.workspace import Workspace
+from myna.studio.workspace import Workspace, safe_name
 
-_RECORD = "result.json"
+_RECORD, _COMPARISON = "result.json", "comparison.json"
 
 
 class Result(BaseModel):
@@ -32,7 +33,6 @@ class Result(BaseModel):
     seconds: float
     source_hz: float | None  # where the song lies: its median pitch
     voice_hz: float | None  # where the voice's recordings lie
-    comparison: dict[str, Any]  # what the player shows
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def reserve(workspace: Workspace, recording: Path, name: str) -> Place:
 
     Raises:
         AudioError: it cannot be copied.
+        ConfigError: it has no name that a file can have.
     """
     taken = [int(folder.name) for folder in workspace.shown.iterdir() if folder.name.isdigit()]
     try:
@@ -62,7 +63,7 @@ def reserve(workspace: Workspace, recording: Path, name: str) -> Place:
             except FileExistsError:
                 continue
             break
-        source = folder / f"source{Path(name).suffix.lower()}"
+        source = folder / f"{safe_name(Path(name).stem)}{Path(name).suffix}"
         shutil.copyfile(recording, source)
     except OSError as error:
         raise AudioError(f"cannot keep {name}: {error.strerror}") from error
@@ -73,6 +74,21 @@ def record(place: Place, result: Result) -> None:
     """Remember what was sung."""
     with replacing(place.folder / _RECORD) as temporary:
         temporary.write_text(result.model_dump_json(), encoding="utf-8")
+
+
+def record_comparison(place: Place, comparison: Mapping[str, Any]) -> None:
+    """Keep what a player shows of the result; apart from it, for it is large."""
+    with replacing(place.folder / _COMPARISON) as temporary:
+        temporary.write_text(json.dumps(comparison), encoding="utf-8")
+
+
+def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
+    """What a player shows of a result; None where it was never drawn."""
+    try:
+        found = json.loads((workspace.shown / str(number) / _COMPARISON).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def discard(place: Place) -> None:

@@ -107,7 +107,7 @@ class Page:
 
     def send(self, selector: str, *paths: Path) -> None:
         """Give files to the drop area `selector`, and wait until they have arrived."""
-        self.find(f"{selector} input[type=file]").send_keys("\n".join(map(str, paths)))
+        self.wait(lambda: self.find(f"{selector} input[type=file]")).send_keys("\n".join(map(str, paths)))
         for path in paths:
             self.wait(lambda path=path: path.stem[:12] in self.text(selector))
 

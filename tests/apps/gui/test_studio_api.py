@@ -51,10 +51,32 @@ def test_a_job_is_stopped(client: Client, tmp_path: Path) -> None:
         time.sleep(0.2)
 
 
+def test_a_voice_is_trained(client: Client, studio: OpenStudio) -> None:
+    recordings = sorted((DOCS.parent / "examples" / "recordings" / "ljspeech").glob("*"))[:4]
+
+    def done(number: int) -> dict[str, object]:
+        until = time.monotonic() + 200
+        while (found := client.predict(number, api_name="/job"))["state"] in ("waiting", "running"):
+            assert time.monotonic() < until, found
+            time.sleep(0.5)
+        assert found["state"] == "done", found
+        return dict(found)
+
+    name = client.predict("Linda", api_name="/begin_voice")
+    added = client.predict(name, [handle_file(str(path)) for path in recordings], api_name="/add_recordings")
+    assert len(added) == len(recordings)
+    with pytest.raises(AppError, match="repare"):
+        client.predict(name, {}, {}, api_name="/train")
+    done(client.predict(name, "myna-lite", {"batch_size": 2}, api_name="/prepare"))
+    done(client.predict(name, {}, {"max_steps": 1}, api_name="/train"))
+    assert (studio.folder / "training" / "Linda" / "logs" / "44k" / "G_1.pth").is_file()
+    assert {"name": "Linda (in training)", "origin": "training"} in client.predict(api_name="/voices")
+
+
 @pytest.mark.parametrize(
     ("voice", "options", "reason"),
     [
-        ("Anna", {}, "no voice 'Anna' here; there are: joe"),
+        ("Anna", {}, "no voice 'Anna' here; there are:"),
         ("joe", {"transpose": 99}, "transpose must be between -36 and 36"),
         ("joe", {"transpos": 1}, "no option transpos; there are: speaker,"),
         ("joe", {"cluster_model_path": "/etc/passwd"}, "reads no files of this computer"),

@@ -39,8 +39,7 @@ def test_the_language_is_the_browsers_first_that_is_known(asked: str, language: 
 
 def test_widgets_have_the_defaults_and_limits_of_their_options() -> None:
     names = [spec.name for spec in fields(ConversionOptions) if spec.name != "cluster_model_path"]
-    with gr.Blocks():
-        widgets = option_widgets(ConversionOptions, names)
+    widgets = option_widgets(ConversionOptions, names)
     assert collect(ConversionOptions, {name: widget.value for name, widget in widgets.items()}) == ConversionOptions()
     transpose = widgets["transpose"]
     assert isinstance(transpose, gr.Slider) and (transpose.minimum, transpose.maximum) == (-36, 36)

@@ -11,9 +11,13 @@ from gradio.events import api
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.studio import Studio, answered
 from myna.apps.gui.submissions import submit_song
+from myna.apps.gui.tabs.voice.parts import Scene
+from myna.apps.gui.tabs.voice.preparing import submit_preparation
+from myna.apps.gui.tabs.voice.training import submit_training
 from myna.apps.gui.widgets import collect
 from myna.errors import ConfigError
-from myna.options import ConversionOptions
+from myna.options import ConversionOptions, TrainOptions
+from myna.studio import project as projects
 from myna.studio import results
 
 
@@ -71,5 +75,45 @@ def build(studio: Studio) -> None:
         studio.jobs.cancel(found)
         return str(found.state)
 
-    for endpoint in (voices, convert, job, result, cancel):
+    @answered
+    def begin_voice(name: str) -> str:
+        """Begin a voice that is to be trained; what it is called here."""
+        return projects.create(studio.workspace, name).name
+
+    @answered
+    def add_recordings(voice: str, recordings: list[dict[str, Any]]) -> list[str]:
+        """Give recordings to a voice in training; the names of those that are sound.
+
+        Args:
+            recordings: files as `gradio_client.handle_file` sends them.
+        """
+        sent = [studio.uploaded(recording.get("path")) for recording in recordings]
+        added, _ = projects.find(studio.workspace, voice).add(sent)
+        return added
+
+    @answered
+    def prepare(voice: str, template: str, settings: dict[str, Any]) -> int:
+        """Make clips, configuration and features of a voice's recordings; the number of the job.
+
+        Args:
+            template: as `svc pre-config -t` takes it.
+            settings: keys of "train" in config.json that are not to be the template's.
+        """
+        return submit_preparation(Scene.of(studio, voice, None), template, settings).id
+
+    @answered
+    def train(voice: str, settings: dict[str, Any], options: dict[str, Any]) -> int:
+        """Train a voice that is prepared, or go on with it; the number of the job, whose `cancel` saves.
+
+        Args:
+            settings: as for `/prepare`.
+            options: fields of `myna.options.TrainOptions`, by name.
+        """
+        if "pretrained_dir" in options:
+            raise ConfigError("the page reads no files of this computer; in a terminal, svc train does")
+        chosen = collect(TrainOptions, options)
+        return submit_training(Scene.of(studio, voice, None), None, settings, chosen).id
+
+    endpoints = (voices, convert, job, result, cancel, begin_voice, add_recordings, prepare, train)
+    for endpoint in endpoints:
         api(endpoint, api_name=endpoint.__name__, concurrency_limit=None)

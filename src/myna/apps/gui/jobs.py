@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _REPORT_SECONDS = 0.2  # between two messages of how far it is
+_SETTLED_SECONDS = 3.0  # before it is told how long it still takes
 _KEPT_JOBS = 100  # of a lane that are over; the oldest are forgotten, their results stay where they are
 _KEPT_NOTES = 200
 
@@ -87,9 +88,9 @@ class Report:
         if now - self._told < _REPORT_SECONDS:
             return
         self._told = now
-        known = total is not None and total > 0
-        fraction = min(done / total, 1.0) if known and total else None
-        left = seconds * (total - done) / done if known and total and done and seconds > 1 else None
+        fraction = min(done / total, 1.0) if total else None
+        # The first moments are no measure: in them, what comes later is prepared, too.
+        left = seconds * (total - done) / done if total and done and seconds > _SETTLED_SECONDS else None
         self._send("progress", (stage, fraction, left))
 
     def note(self, text: str) -> None:

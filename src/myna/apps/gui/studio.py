@@ -21,6 +21,8 @@ from myna.studio.workspace import Workspace
 SING, LOOK, LEARN, KEEP = "sing", "look", "learn", "keep"
 LANES = (SING, LOOK, LEARN, KEEP)
 TICK_SECONDS = 0.5
+# Of an event: Gradio draws no spinner over what it changes, and offers it to no program.
+QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _SHOWN_SECONDS = 20
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])

@@ -12,7 +12,7 @@ import gradio as gr
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel, panel_value
-from myna.apps.gui.studio import KEEP, LOOK, TICK_SECONDS, Studio, told
+from myna.apps.gui.studio import KEEP, LOOK, QUIET, TICK_SECONDS, Studio, told
 from myna.apps.gui.texts import label, say
 from myna.assets.hub import read_address
 from myna.errors import ConfigError, MynaError
@@ -171,28 +171,27 @@ def build(studio: Studio) -> None:
             over,
         )
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     seen_working: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, voices, made, seen], queue=False, **quiet)
+    gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, voices, made, seen], queue=False, **QUIET)
     # Apart from the card, which takes its time: a question that was asked meanwhile stays.
     voices.change(
-        lambda chosen: (chosen, gr.update(visible=False), None), voices, [new_name, asking, asked], queue=False, **quiet
+        lambda chosen: (chosen, gr.update(visible=False), None), voices, [new_name, asking, asked], queue=False, **QUIET
     )
     voices.change(describe, voices, card, trigger_mode="always_last", **seen_working)
     gr.on([add.click, name.submit], take, [files, name], [voices, files, name], show_progress_on=add, **seen_working)
-    gr.on([download.click, hub.submit], fetch, hub, [queue, hub], **quiet)
-    gr.on([rename.click, new_name.submit], call, [voices, new_name], voices, **quiet)
-    pack.click(make, [voices, *words, *switches], queue, **quiet)
-    export.click(make_graph, voices, queue, **quiet)
-    delete.click(ask, voices, [question, asking, asked], **quiet)
-    yes.click(remove, asked, [voices, asking, asked], **quiet)
-    no.click(lambda: (gr.update(visible=False), None), None, [asking, asked], **quiet)
-    queue.click(cancel, None, queue, **quiet)
+    gr.on([download.click, hub.submit], fetch, hub, [queue, hub], **QUIET)
+    gr.on([rename.click, new_name.submit], call, [voices, new_name], voices, **QUIET)
+    pack.click(make, [voices, *words, *switches], queue, **QUIET)
+    export.click(make_graph, voices, queue, **QUIET)
+    delete.click(ask, voices, [question, asking, asked], **QUIET)
+    yes.click(remove, asked, [voices, asking, asked], **QUIET)
+    no.click(lambda: (gr.update(visible=False), None), None, [asking, asked], **QUIET)
+    queue.click(cancel, None, queue, **QUIET)
     page, tab = gr.context.Context.root_block, gr.context.Context.block
     assert page is not None
-    page.load(listed, voices, voices, **quiet)
+    page.load(listed, voices, voices, **QUIET)
     if isinstance(tab, gr.Tab):
-        tab.select(listed, voices, voices, **quiet)  # what has been trained meanwhile is there, too
+        tab.select(listed, voices, voices, **QUIET)  # what has been trained meanwhile is there, too
 
 
 def choices(studio: Studio, request: gr.Request | None) -> list[tuple[str, str]]:

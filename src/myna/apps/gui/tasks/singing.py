@@ -16,7 +16,7 @@ from myna.errors import MynaError
 from myna.evaluation.report.comparison import Track, compare
 from myna.options import ConversionOptions
 from myna.studio.library import LibraryVoice
-from myna.studio.results import Place, Result, discard, record
+from myna.studio.results import Place, Result, discard, record, record_comparison
 from myna.studio.workspace import unused
 from myna.voice import find_weights
 from myna.zoo.inspection import inspect
@@ -43,7 +43,6 @@ def convert(
     except BaseException:  # it was cancelled, or there is a defect
         discard(place)
         raise
-    tracks = [Track(place.source, song), Track(output, voice.name, summary.transpose)]
     result = Result(
         number=place.number,
         song=song,
@@ -54,9 +53,10 @@ def convert(
         seconds=summary.seconds,
         source_hz=summary.source_pitch.median_hz if summary.source_pitch else None,
         voice_hz=summary.voice_pitch.median_hz if summary.voice_pitch else None,
-        comparison=dict(compare(tracks, place.folder, report)),
     )
-    record(place, result)
+    record(place, result)  # what was sung is there, whatever becomes of the pictures
+    tracks = [Track(place.source, song), Track(output, voice.name, summary.transpose)]
+    record_comparison(place, compare(tracks, place.folder, report))
     return place.number
 
 
@@ -70,12 +70,11 @@ def suggest(report: Report, *, song: Path, voice: LibraryVoice, speaker: str | N
     source = measure_pitch(song)
     config = read_config(find_weights(voice.path), voice.config)
     target = config.pitch.get(speaker or next(iter(config.speakers), ""))
-    known = source is not None and target is not None
     return {
         "source_hz": source.median_hz if source else None,
         "voice_hz": target.median_hz if target else None,
-        "octaves": shift_between(source, target, "octave") if known and source and target else None,
-        "semitones": shift_between(source, target, "semitone") if known and source and target else None,
+        "octaves": shift_between(source, target, "octave") if source and target else None,
+        "semitones": shift_between(source, target, "semitone") if source and target else None,
     }
 
 

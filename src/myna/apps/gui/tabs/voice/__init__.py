@@ -8,9 +8,9 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.panel import panel, panel_value
-from myna.apps.gui.studio import LEARN, Studio, told
+from myna.apps.gui.studio import LEARN, QUIET, Studio, told
 from myna.apps.gui.tabs.voice import comparing, packing, preparing, recordings, settings, training
-from myna.apps.gui.tabs.voice.parts import QUIET, Keyed, Scene, heading, next_step, view
+from myna.apps.gui.tabs.voice.parts import Keyed, Scene, heading, next_step, view
 from myna.apps.gui.texts import label, say
 from myna.studio import project as projects
 

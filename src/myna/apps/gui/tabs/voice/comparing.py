@@ -12,8 +12,8 @@ import gradio as gr
 
 from myna.apps.gui.jobs import JobState
 from myna.apps.gui.player import player
-from myna.apps.gui.studio import Studio, told
-from myna.apps.gui.tabs.voice.parts import QUIET, Part, Scene, lines_html, progress_html, section, view
+from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label
 from myna.apps.gui.widgets import collect, option_widgets

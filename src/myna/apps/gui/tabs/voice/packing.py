@@ -9,9 +9,9 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.jobs import JobState
-from myna.apps.gui.studio import Studio, told
+from myna.apps.gui.studio import QUIET, Studio, told
 from myna.apps.gui.tabs.voice.comparing import save_name
-from myna.apps.gui.tabs.voice.parts import QUIET, Part, Scene, progress_html, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError

@@ -29,7 +29,6 @@ summary { cursor: pointer; font-size: var(--text-sm); }
 .track { height: 0.5rem; border-radius: 1rem; overflow: hidden; background: var(--border-color-primary); }
 .track div { height: 100%; border-radius: 1rem; background: var(--color-accent); }
 """
-QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from myna.apps.gui.jobs import JobState
-from myna.apps.gui.studio import Studio, told
-from myna.apps.gui.tabs.voice.parts import QUIET, Part, Scene, lines_html, progress_html, section, view
+from myna.apps.gui.jobs import Job, JobState
+from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
@@ -24,17 +25,26 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     @told
     def start(voice: str | None, request: gr.Request, *values: Any) -> str:
         scene = Scene.of(studio, voice, request)
-        if not scene.standing.recordings:
-            raise ConfigError(scene.say("record_first"))
-        for task in ("prepare", "train"):
-            if scene.busy(task):
-                raise ConfigError(scene.say(f"busy_{task}"))
         template, settings, _ = shared.values(values)
-        scene.submit("prepare", template=template, settings=settings)
+        submit_preparation(scene, template, settings)
         return prepared_html(scene)
 
     begun = prepare.click(start, [chosen, *shared.inputs], done, **QUIET)
     return Part(heading, how_far, [done], lambda scene: [prepared_html(scene)], actions=[begun])
+
+
+def submit_preparation(scene: Scene, template: str | None, settings: Mapping[str, Any]) -> Job:
+    """Queue the preparation of a voice; see `tasks.learning.prepare`.
+
+    Raises:
+        ConfigError: there are no recordings, or its files are at work.
+    """
+    if not scene.standing.recordings:
+        raise ConfigError(scene.say("record_first"))
+    for task in ("prepare", "train"):
+        if scene.busy(task):
+            raise ConfigError(scene.say(f"busy_{task}"))
+    return scene.submit("prepare", template=template, settings=settings)
 
 
 def how_far(scene: Scene) -> str:

@@ -9,8 +9,8 @@ from typing import Any, get_args
 import gradio as gr
 
 from myna.apps.gui.booth import Prompt, booth, checked, melody_prompt, read_take, refused, sentence_prompt, shown
-from myna.apps.gui.studio import LOOK, Studio, told
-from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Scene
+from myna.apps.gui.studio import LOOK, QUIET, Studio, told
+from myna.apps.gui.tabs.voice.parts import TASKS, Scene
 from myna.apps.gui.texts import label, language_of, texts
 from myna.errors import MynaError
 from myna.studio.project import Standing

@@ -11,9 +11,9 @@ import gradio as gr
 
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
-from myna.apps.gui.studio import LOOK, Studio, told
+from myna.apps.gui.studio import LOOK, QUIET, Studio, told
 from myna.apps.gui.tabs.voice import recording
-from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Part, Scene, section, view
+from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label, say
 from myna.studio.project import RECORDINGS, TAKEN_OUT, Project

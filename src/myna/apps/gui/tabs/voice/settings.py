@@ -10,8 +10,8 @@ import gradio as gr
 
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
-from myna.apps.gui.studio import LOOK, Studio
-from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Part, Scene, section, view
+from myna.apps.gui.studio import LOOK, QUIET, Studio
+from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
 from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import EMPTY, collect, option_widgets
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName

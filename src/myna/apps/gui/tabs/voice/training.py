@@ -12,13 +12,14 @@ import gradio as gr
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import duration
 from myna.apps.gui.player import player
-from myna.apps.gui.studio import LEARN, LOOK, Studio, told
+from myna.apps.gui.studio import LEARN, LOOK, QUIET, Studio, told
 from myna.apps.gui.tabs.voice import drawing
 from myna.apps.gui.tabs.voice.drawing import Point, figures_html
-from myna.apps.gui.tabs.voice.parts import QUIET, TASKS, Keyed, Part, Scene, facts_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.parts import TASKS, Keyed, Part, Scene, facts_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields, check_template
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
+from myna.options import TrainOptions
 from myna.studio.project import LOGS, Project
 
 # What a singer looks at; all else is folded away for who knows these trainings.
@@ -61,12 +62,8 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     @told
     def begin(voice: str | None, request: gr.Request, *values: Any) -> str:
         scene = Scene.of(studio, voice, request)
-        for task in ("train", "prepare"):
-            if scene.busy(task):
-                raise ConfigError(scene.say(f"busy_{task}"))
         template, settings, options = shared.values(values)
-        check_template(scene, template)
-        scene.submit("train", settings=settings, options=options)
+        submit_training(scene, template, settings, options)
         return status_html(scene)
 
     @told
@@ -122,6 +119,19 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         **QUIET,
     )
     return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look, actions=actions)
+
+
+def submit_training(scene: Scene, template: str | None, settings: Mapping[str, Any], options: TrainOptions) -> Job:
+    """Queue the training of a voice; see `tasks.learning.train`.
+
+    Raises:
+        ConfigError: it is not prepared, or not for this template, or its files are at work.
+    """
+    for task in ("train", "prepare"):
+        if scene.busy(task):
+            raise ConfigError(scene.say(f"busy_{task}"))
+    check_template(scene, template)
+    return scene.submit("train", settings=settings, options=options)
 
 
 def how_far(scene: Scene) -> str:

@@ -1,0 +1,177 @@
+"""Sing songs in a voice."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.card import card_html
+from myna.apps.gui.jobs import Job
+from myna.apps.gui.panel import panel, panel_value
+from myna.apps.gui.studio import KEEP, LOOK, QUIET, SING, TICK_SECONDS, Studio, told
+from myna.apps.gui.submissions import submit_song
+from myna.apps.gui.tabs.convert import heard, presets
+from myna.apps.gui.tabs.library import add_voice, submit_download
+from myna.apps.gui.texts import label, say
+from myna.apps.gui.widgets import collect, option_widgets
+from myna.errors import ConfigError
+from myna.options import ConversionOptions
+
+_TASKS = "myna.apps.gui.tasks.singing"
+# What is always seen; all else is folded away. Files of this computer are no option of a page.
+_FIRST = ("speaker", "transpose", "auto_transpose", "transpose_step")
+_NO_WIDGET = ("cluster_model_path",)
+_LATER = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in (*_FIRST, *_NO_WIDGET))
+_NUMBER = re.compile(r"[+-]?\d+")
+
+
+def build(studio: Studio) -> None:
+    """Put the tab where this is called."""
+    widgets: dict[str, gr.components.Component] = {}
+
+    def options_of(values: tuple[Any, ...]) -> ConversionOptions:
+        found = dict(zip(widgets, values, strict=True))
+        if found.get("speaker_mix"):
+            found["speaker"] = None  # one is always chosen on the page
+        return collect(ConversionOptions, found)
+
+    with gr.Row():
+        with gr.Column(scale=2, min_width=320):
+            songs = gr.File(
+                label=label("convert.songs"), file_count="multiple", type="filepath", elem_id="songs", height=140
+            )
+            with gr.Accordion(label("convert.record"), open=False):
+                recorded = gr.Audio(
+                    label=label("convert.recording"), sources=["microphone"], type="filepath", elem_id="recorded"
+                )
+            voices = _names(studio)
+            voice = gr.Dropdown(voices, value=voices[0], label=label("convert.voice"), elem_id="voice")
+            card = gr.HTML(elem_id="card", padding=False)
+            with gr.Accordion(label("convert.another"), open=False):
+                files = gr.File(
+                    label=label("library.files"),
+                    file_count="multiple",
+                    type="filepath",
+                    elem_id="voice-file",
+                    height=120,
+                )
+                add = gr.Button(label("library.add"), size="sm", elem_id="voice-add")
+                hub = gr.Textbox(label=label("library.hub"), info=label("library.hub_help"), elem_id="voice-hub")
+                fetch = gr.Button(label("library.download"), size="sm", elem_id="voice-fetch")
+            first = option_widgets(ConversionOptions, _FIRST, {"speaker": []})
+            suggestion = gr.Markdown(elem_id="suggestion")
+            with gr.Row(visible=False) as suggested:
+                octaves = gr.Button(size="sm", elem_id="use-octaves")
+                semitones = gr.Button(size="sm", elem_id="use-semitones")
+            sing = gr.Button(label("convert.sing"), variant="primary", elem_id="sing")
+            with gr.Accordion(label("convert.more"), open=False):
+                later = option_widgets(ConversionOptions, _LATER)
+            widgets |= {**first, **later}
+            speaker: Any = first["speaker"]
+            presets.build(studio, widgets, options_of)
+        with gr.Column(scale=3, min_width=320):
+            queue = panel("queue")
+            sung = heard.build(studio)
+    chosen = list(widgets.values())
+
+    @told
+    def describe(name: str, request: gr.Request) -> tuple[Any, Any]:
+        found = studio.jobs.call(LOOK, f"{_TASKS}:describe", voice=studio.library.find(name))
+        studio.jobs.warm(SING)  # not before: a page that opens has the processor for itself
+        speakers = found["speakers"]
+        return card_html(found, request), gr.update(choices=speakers, value=speakers[0] if speakers else None)
+
+    @told
+    def take(paths: list[str] | None, request: gr.Request) -> tuple[Any, None]:
+        """A voice that was dropped here comes into the library, and is chosen."""
+        there = add_voice(studio, paths or [], Path(min(paths or [""], key=_rank)).stem, request)
+        return gr.update(choices=_names(studio), value=there), None
+
+    @told
+    def download(address: str, request: gr.Request) -> tuple[Any, str]:
+        submit_download(studio, address, request)
+        return panel_value(_jobs(studio), request), ""
+
+    @told
+    def suggest(
+        paths: list[str] | None, mic: str | None, name: str, speaker: str | None, request: gr.Request
+    ) -> tuple[Any, ...]:
+        """Where the first song and the voice lie, and buttons that shift the one to the other."""
+        nothing = gr.update(visible=False), gr.skip(), gr.skip()
+        if not (paths or mic):
+            return "", *nothing
+        song = studio.uploaded(mic or (paths or [])[0])
+        found = studio.jobs.call(LOOK, f"{_TASKS}:suggest", song=song, voice=studio.library.find(name), speaker=speaker)
+        if found["source_hz"] is None:
+            return say(request, "convert.no_pitch"), *nothing
+        if found["voice_hz"] is None:
+            return say(request, "convert.unknown_pitch", **found), *nothing
+        buttons = [say(request, f"convert.use_{kind}", shift=found[kind]) for kind in ("octaves", "semitones")]
+        return say(request, "convert.suggestion", **found), gr.update(visible=True), *buttons
+
+    @told
+    def submit(paths: list[str] | None, mic: str | None, name: str, request: gr.Request, *values: Any) -> Any:
+        recordings = [*(paths or []), *([mic] if mic else [])]
+        if not recordings:
+            raise ConfigError(say(request, "convert.no_song"))
+        options = options_of(values)
+        for path in map(studio.uploaded, recordings):
+            submit_song(studio, path, path.name, name, options)
+        return panel_value(_jobs(studio), request)
+
+    @told
+    def cancel(event: gr.EventData, request: gr.Request) -> Any:
+        job = studio.jobs.get(event.job)
+        if job is not None:
+            studio.jobs.cancel(job)
+        return panel_value(_jobs(studio), request)
+
+    def tick(seen: list[int], known: list[str], request: gr.Request) -> tuple[Any, ...]:
+        """What has changed: the queue, what was sung, and which voices there are."""
+        names = _names(studio)
+        others = gr.skip() if names == known else gr.update(choices=names)
+        return panel_value(_jobs(studio), request), *heard.tick(studio, seen), others, names
+
+    def begin() -> tuple[Any, ...]:
+        """What has changed since the page was made."""
+        return gr.update(choices=_names(studio)), *heard.begin(studio)
+
+    known = gr.State(voices)
+    gr.Timer(TICK_SECONDS).tick(tick, [sung.seen, known], [queue, *sung.outputs, voice, known], queue=False, **QUIET)
+    add.click(take, files, [voice, files], show_progress_on=add, api_visibility="private")
+    gr.on([fetch.click, hub.submit], download, hub, [queue, hub], **QUIET)
+    gr.on([voice.change], describe, voice, [card, speaker], **QUIET)
+    gr.on(
+        [songs.change, recorded.change, voice.change, speaker.change],
+        suggest,
+        [songs, recorded, voice, speaker],
+        [suggestion, suggested, octaves, semitones],
+        trigger_mode="always_last",
+        **QUIET,
+    )
+    for button in (octaves, semitones):
+        # What the button says is what it does; a number is a number in every language.
+        button.click(lambda text: float(_NUMBER.findall(text)[0]), button, first["transpose"], **QUIET)
+    sing.click(submit, [songs, recorded, voice, *chosen], queue, **QUIET)
+    queue.click(cancel, None, queue, **QUIET)
+    page: Any = gr.context.Context.root_block
+    page.load(begin, outputs=[voice, *sung.outputs], **QUIET)
+    page.load(describe, voice, [card, speaker], **QUIET)
+
+
+def _jobs(studio: Studio) -> list[Job]:
+    """What is shown beside the songs: they, and voices that are fetched."""
+    return [job for job in studio.jobs.all() if job.lane in (SING, KEEP)]
+
+
+def _rank(path: str) -> int:
+    """What names a voice: its weights rather than what belongs to them."""
+    return Path(path).suffix.lower() not in (".pth", ".safetensors", ".onnx")
+
+
+def _names(studio: Studio) -> list[str]:
+    return [voice.name for voice in studio.library.voices()]

@@ -1,0 +1,77 @@
+"""Chosen options under a name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import gradio as gr
+
+from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.texts import label
+from myna.apps.gui.widgets import collect
+from myna.errors import ConfigError
+from myna.files import replacing
+from myna.options import ConversionOptions
+from myna.studio.workspace import safe_name
+
+
+def build(
+    studio: Studio, widgets: Mapping[str, gr.components.Component], options_of: Callable[..., ConversionOptions]
+) -> None:
+    """Put the presets of `widgets`, whose values `options_of` makes options of, where this is called."""
+    chosen = list(widgets.values())
+    with gr.Accordion(label("convert.presets"), open=False):
+        preset = gr.Dropdown(presets(studio), value=None, label=label("convert.preset"), elem_id="preset")
+        with gr.Row():
+            load = gr.Button(label("convert.load"), size="sm", elem_id="preset-load")
+            remove = gr.Button(label("convert.remove"), size="sm", elem_id="preset-delete")
+        name = gr.Textbox(label=label("convert.preset_name"), elem_id="preset-name")
+        save = gr.Button(label("convert.save"), size="sm", elem_id="preset-save")
+
+    @told
+    def keep(called: str, *values: Any) -> Any:
+        path = studio.workspace.presets / f"{safe_name(called)}.json"
+        found = {key: value for key, value in asdict(options_of(values)).items() if key in widgets}
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(found, indent=2), encoding="utf-8")
+        return gr.update(choices=presets(studio), value=path.stem)
+
+    @told
+    def apply(called: str | None) -> list[Any]:
+        found = read(studio, called)
+        checked = asdict(collect(ConversionOptions, {key: found[key] for key in widgets if key in found}))
+        return [checked[key] for key in widgets]
+
+    @told
+    def forget(called: str | None) -> Any:
+        if called in presets(studio):
+            (studio.workspace.presets / f"{called}.json").unlink()
+        return gr.update(choices=presets(studio), value=None)
+
+    save.click(keep, [name, *chosen], preset, **QUIET)
+    load.click(apply, preset, chosen, **QUIET)
+    remove.click(forget, preset, preset, **QUIET)
+
+
+def presets(studio: Studio) -> list[str]:
+    return sorted(path.stem for path in studio.workspace.presets.glob("*.json"))
+
+
+def read(studio: Studio, name: str | None) -> dict[str, Any]:
+    """
+    Raises:
+        ConfigError: there is no such preset, or it is none.
+    """
+    if name not in presets(studio):
+        raise ConfigError(f"no preset {name!r}")
+    path = studio.workspace.presets / f"{name}.json"
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path} is no preset: {error}") from error
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} is no preset")
+    return found
