@@ -53,6 +53,7 @@ def open_once(browser: webdriver.Chrome) -> tuple[float, float]:
         wait = WebDriverWait(browser, 60, poll_frequency=0.02, ignored_exceptions=[NoSuchElementException])
         wait.until(lambda page: page.find_element(By.ID, "sing").is_enabled())
         usable = time.monotonic() - started
+        browser.get("about:blank")  # a page whose server ends under it keeps the browser waiting
         process.terminate()
         process.wait()
     return listening, usable

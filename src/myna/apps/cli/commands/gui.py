@@ -30,7 +30,7 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
 
     Ctrl-C ends it; a training that goes on then is saved first.
     """
-    from myna.apps.gui.loading import load_gradio
+    from myna.apps.gui.loading import load_gradio, quickly
 
     try:
         load_gradio()
@@ -48,7 +48,8 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
             f"others than you would see {host}: say --auth NAME:PASSWORD, or --without-auth if all of them may"
         )
     with open_studio(folder) as studio:
-        url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
+        with quickly():
+            url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         click.echo(f"The studio is open: {url}")
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends it so, too, wants trainings saved
         click.echo(f"It keeps everything in {studio.workspace.folder}. Ctrl-C ends it.", err=True)
