@@ -18,14 +18,14 @@ from myna import checkpoint
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job, Jobs, JobState, Report
 from myna.apps.gui.studio import KEEP, LANES, LOOK, SING, Studio, told
-from myna.apps.gui.tabs import library as tab
+from myna.apps.gui.tabs import keeping as tab
 from myna.apps.gui.tasks import keeping, singing
 from myna.apps.gui.texts import texts
 from myna.assets.hub import Address, fetch_voice
 from myna.config import Config
 from myna.errors import AssetError, ConfigError, MynaError
 from myna.models.direct import DirectSynthesizer
-from myna.studio.library import Library, Origin
+from myna.studio.voices import Library, Origin
 from myna.studio.workspace import Workspace
 from myna.zoo.packing import read_card
 from myna.zoo.sovits import generator_to_field
@@ -121,7 +121,7 @@ def test_names_that_are_not_in_the_list_do_nothing(studio: Studio) -> None:
             with pytest.raises(ConfigError, match="no voice"):
                 act(studio, name, None)
         with pytest.raises(ConfigError, match="no voice"):
-            studio.library.delete(name)
+            studio.voices.delete(name)
         assert "no voice" in tab.card_of(studio, name, None)
     with pytest.raises(ConfigError, match="choose a voice first"):
         tab.ask_to_delete(studio, None, None)
@@ -146,7 +146,7 @@ def test_a_broken_voice_says_so_on_its_card(studio: Studio) -> None:
 
 def test_the_card_of_a_voice_without_names(studio: Studio) -> None:
     tab.add_voice(studio, upload(studio, WEIGHTS), "Alto", None)
-    found = singing.describe(Report(lambda *_: None), voice=studio.library.find("Alto"))
+    found = singing.describe(Report(lambda *_: None), voice=studio.voices.find("Alto"))
     assert card_html({**found, "speakers": [], "n_speakers": 2}, None).count("<dt>") >= 5
 
 
@@ -159,7 +159,7 @@ def test_what_is_fetched_appears_in_the_list(studio: Studio, hub: Hub) -> None:
     assert (job.lane, job.title, job.error) == (KEEP, "hf://anna/alto", None)
     assert job.result == "hf://anna/alto/44k/G_3.pth"
     assert names(studio) == ["joe", job.result]
-    assert studio.library.find(job.result).origin is Origin.HUB
+    assert studio.voices.find(job.result).origin is Origin.HUB
     assert "alice, bob" in tab.card_of(studio, job.result, None)
     assert "hub's cache" in tab.ask_to_delete(studio, job.result, None)
     # Asked again, the hub is asked again: it may have something newer.
@@ -246,7 +246,7 @@ def test_an_exported_voice_is_one_of_the_list(studio: Studio, tmp_path: Path, mo
         tab.add_voice(studio, [str(hears)], "Alto", None)
     graph = tab.add_voice(studio, [str(path)], "Graph", None)
     assert "as a graph of ONNX" in tab.card_of(studio, graph, None)
-    assert singing._load(Report(lambda *_: None), studio.library.find(graph)).voice.path.name == "Alto.onnx"
+    assert singing._load(Report(lambda *_: None), studio.voices.find(graph)).voice.path.name == "Alto.onnx"
     # It is made of a voice, and no voice can be made of it.
     for job in (
         tab.submit_export(studio, graph, None),
@@ -269,12 +269,12 @@ def test_a_voice_at_work_is_neither_renamed_nor_deleted(studio: Studio) -> None:
     tab.add_voice(studio, upload(studio, WEIGHTS), "Alto", None)
     assert tab.ask_to_delete(studio, "Alto", None) == "Delete Alto for good?"
     studio.jobs.held = LANES  # type: ignore[attr-defined]
-    job = studio.jobs.submit(SING, "a:b", "song → Alto", voice=studio.library.find("Alto"))
+    job = studio.jobs.submit(SING, "a:b", "song → Alto", voice=studio.voices.find("Alto"))
     for act in (tab.idle, tab.ask_to_delete):
         with pytest.raises(ConfigError, match=r"Alto is at work: song → Alto. Wait until that is done"):
             act(studio, "Alto", None)
     job.state = JobState.DONE
-    studio.jobs.submit(LOOK, "a:b", "look", voice=studio.library.find("Alto"))  # over in a moment
+    studio.jobs.submit(LOOK, "a:b", "look", voice=studio.voices.find("Alto"))  # over in a moment
     assert tab.idle(studio, "Alto", None).name == "Alto"
 
 

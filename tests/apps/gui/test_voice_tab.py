@@ -22,8 +22,8 @@ from myna.config import Config
 from myna.errors import ConfigError
 from myna.options import TrainOptions
 from myna.studio import project as projects
-from myna.studio.library import Library
 from myna.studio.project import CLIPS, FILELISTS, Project, State
+from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
 SETTINGS: dict[str, Any] = {"batch_size": 4, "epochs": 100, "log_interval": 10, "eval_interval": 50}

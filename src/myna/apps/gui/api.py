@@ -33,7 +33,7 @@ def build(studio: Studio) -> None:
     @answered
     def voices() -> list[dict[str, Any]]:
         """The voices on this computer: their names, and where they come from."""
-        return [{"name": voice.name, "origin": str(voice.origin)} for voice in studio.library.voices()]
+        return [{"name": voice.name, "origin": str(voice.origin)} for voice in studio.voices.all()]
 
     @answered
     def convert(song: dict[str, Any], voice: str, options: dict[str, Any]) -> int:

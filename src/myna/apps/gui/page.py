@@ -22,11 +22,11 @@ from myna.apps.gui.jobs import Jobs
 from myna.apps.gui.studio import LANES, Studio
 from myna.apps.gui.texts import i18n, label, language_of, spoken
 from myna.errors import ConfigError
-from myna.studio.library import Library
+from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
 # The module of `tabs`, and the key of its title.
-TABS = {"convert": "tab.convert", "voice": "tab.voice", "library": "tab.library"}
+TABS = {"convert": "tab.convert", "voice": "tab.voice", "keeping": "tab.keeping"}
 DEFAULT_PORT = 7860
 _PORTS = 100  # that are tried from the default on
 _LOCAL = ("127.0.0.1", "localhost", "::1")

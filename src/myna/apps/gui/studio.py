@@ -13,7 +13,7 @@ import gradio as gr
 
 from myna.apps.gui.jobs import Jobs
 from myna.errors import ConfigError, MynaError
-from myna.studio.library import Library
+from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
 # A song is sung while another is looked at, a voice is trained, and one is fetched or packed; each lane does one thing
@@ -33,7 +33,7 @@ class Studio:
     """The folder, its voices, and the work that goes on."""
 
     workspace: Workspace
-    library: Library
+    voices: Library
     jobs: Jobs
     uploads: Path  # where Gradio puts what a page sends
 

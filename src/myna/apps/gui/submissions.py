@@ -22,7 +22,7 @@ def submit_song(studio: Studio, recording: Path, name: str, voice: str, options:
         ConfigError: there is no such voice, or the options name files of this computer.
         AudioError: the recording cannot be kept until it is its turn.
     """
-    singer = studio.library.find(voice)
+    singer = studio.voices.find(voice)
     if options.cluster_model_path or Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json"):
         raise ConfigError("the page reads no files of this computer; in a terminal, svc infer does")
     return studio.jobs.submit(

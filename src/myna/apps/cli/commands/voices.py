@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON, for machines.")
 def command(folder: Path, as_json: bool) -> None:
     """List the voices that come along, those fetched from the hub, those of svcg, and those in FOLDER (or here)."""
-    from myna.studio.library import Library, bundled, from_hub, in_folder
+    from myna.studio.voices import Library, bundled, from_hub, in_folder
     from myna.studio.workspace import Workspace, default_folder
     from myna.voice import find_weights
     from myna.zoo.inspection import inspect

@@ -8,7 +8,7 @@ from pathlib import Path
 from myna.apps.gui.jobs import Report
 from myna.assets.hub import Address, fetch_voice
 from myna.exporting import export as export_voice
-from myna.studio.library import Library, LibraryVoice
+from myna.studio.voices import Library, LibraryVoice
 from myna.studio.workspace import Workspace
 from myna.timbre import find_timbre, read_timbre
 from myna.voice import find_weights

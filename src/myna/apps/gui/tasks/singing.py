@@ -15,8 +15,8 @@ from myna.conversion import Converter, measure_pitch, shift_between
 from myna.errors import MynaError
 from myna.evaluation.report.comparison import Track, compare
 from myna.options import ConversionOptions
-from myna.studio.library import LibraryVoice
 from myna.studio.results import Place, Result, discard, record, record_comparison
+from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import unused
 from myna.voice import find_weights
 from myna.zoo.inspection import inspect

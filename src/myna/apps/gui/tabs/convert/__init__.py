@@ -15,7 +15,7 @@ from myna.apps.gui.panel import panel, panel_value
 from myna.apps.gui.studio import KEEP, LOOK, QUIET, SING, TICK_SECONDS, Studio, told
 from myna.apps.gui.submissions import submit_song
 from myna.apps.gui.tabs.convert import heard, presets
-from myna.apps.gui.tabs.library import add_voice, submit_download
+from myna.apps.gui.tabs.keeping import add_voice, submit_download
 from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import collect, option_widgets
 from myna.errors import ConfigError
@@ -80,7 +80,7 @@ def build(studio: Studio) -> None:
 
     @told
     def describe(name: str, request: gr.Request) -> tuple[Any, Any]:
-        found = studio.jobs.call(LOOK, f"{_TASKS}:describe", voice=studio.library.find(name))
+        found = studio.jobs.call(LOOK, f"{_TASKS}:describe", voice=studio.voices.find(name))
         studio.jobs.warm(SING)  # not before: a page that opens has the processor for itself
         speakers = found["speakers"]
         return card_html(found, request), gr.update(choices=speakers, value=speakers[0] if speakers else None)
@@ -105,7 +105,7 @@ def build(studio: Studio) -> None:
         if not (paths or mic):
             return "", *nothing
         song = studio.uploaded(mic or (paths or [])[0])
-        found = studio.jobs.call(LOOK, f"{_TASKS}:suggest", song=song, voice=studio.library.find(name), speaker=speaker)
+        found = studio.jobs.call(LOOK, f"{_TASKS}:suggest", song=song, voice=studio.voices.find(name), speaker=speaker)
         if found["source_hz"] is None:
             return say(request, "convert.no_pitch"), *nothing
         if found["voice_hz"] is None:
@@ -174,4 +174,4 @@ def _rank(path: str) -> int:
 
 
 def _names(studio: Studio) -> list[str]:
-    return [voice.name for voice in studio.library.voices()]
+    return [voice.name for voice in studio.voices.all()]

@@ -16,7 +16,7 @@ from myna.apps.gui.studio import KEEP, LOOK, QUIET, TICK_SECONDS, Studio, told
 from myna.apps.gui.texts import label, say
 from myna.assets.hub import read_address
 from myna.errors import ConfigError, MynaError
-from myna.studio.library import LibraryVoice, Origin, repository
+from myna.studio.voices import LibraryVoice, Origin, repository
 from myna.studio.workspace import safe_name
 
 _TASKS = "myna.apps.gui.tasks.keeping"
@@ -111,7 +111,7 @@ def build(studio: Studio) -> None:
     @told
     def call(chosen: str | None, new: str, request: gr.Request) -> Any:
         voice = idle(studio, chosen, request)
-        there = studio.library.rename(voice.name, new).name
+        there = studio.voices.rename(voice.name, new).name
         gr.Info(escape(say(request, "library.renamed", name=voice.name, new=there)))
         return listed(there, request)
 
@@ -141,7 +141,7 @@ def build(studio: Studio) -> None:
 
     @told
     def remove(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
-        studio.library.delete(idle(studio, chosen, request).name)
+        studio.voices.delete(idle(studio, chosen, request).name)
         gr.Info(escape(say(request, "library.deleted", name=chosen)))
         return listed(None, request), gr.update(visible=False), None
 
@@ -196,7 +196,7 @@ def build(studio: Studio) -> None:
 
 def choices(studio: Studio, request: gr.Request | None) -> list[tuple[str, str]]:
     """The voices, each as what is read and what it is called."""
-    return [(_title(voice, request), voice.name) for voice in studio.library.voices()]
+    return [(_title(voice, request), voice.name) for voice in studio.voices.all()]
 
 
 def card_of(studio: Studio, name: str | None, request: gr.Request | None) -> str:
@@ -204,7 +204,7 @@ def card_of(studio: Studio, name: str | None, request: gr.Request | None) -> str
     if name is None:
         return ""
     try:
-        voice = studio.library.find(name)
+        voice = studio.voices.find(name)
         found = studio.jobs.call(LOOK, "myna.apps.gui.tasks.singing:describe", voice=voice)
     except MynaError as error:
         return f'<p class="job-error">{escape(str(error))}</p>'
@@ -274,7 +274,7 @@ def ask_to_delete(studio: Studio, name: str | None, request: gr.Request | None) 
         ConfigError: it cannot be.
     """
     voice = idle(studio, name, request)
-    studio.library.check_deletable(voice)
+    studio.voices.check_deletable(voice)
     if voice.origin is Origin.HUB:
         return say(request, "library.sure_hub", repo=repository(voice))
     return say(request, "library.sure", name=voice.name)
@@ -296,7 +296,7 @@ def idle(studio: Studio, name: str | None, request: gr.Request | None) -> Librar
 def _chosen(studio: Studio, name: str | None, request: gr.Request | None) -> LibraryVoice:
     if name is None:
         raise ConfigError(say(request, "library.none_chosen"))
-    return studio.library.find(name)
+    return studio.voices.find(name)
 
 
 def _place(studio: Studio, voice: LibraryVoice, suffix: str) -> Path:

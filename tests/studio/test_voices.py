@@ -17,7 +17,7 @@ from hub_server import Hub, serving
 from myna.apps.cli import svc
 from myna.assets import BUNDLED_VOICES
 from myna.errors import CheckpointError, ConfigError, MynaError
-from myna.studio.library import Library, LibraryVoice, Origin
+from myna.studio.voices import Library, LibraryVoice, Origin
 from myna.studio.workspace import Workspace
 from myna.timbre import Timbres
 from myna.voice import Voice, find_weights
@@ -44,7 +44,7 @@ def library(tmp_path: Path) -> Library:
 
 
 def names(library: Library) -> list[str]:
-    return [voice.name for voice in library.voices()]
+    return [voice.name for voice in library.all()]
 
 
 def folders(library: Library) -> list[str]:

@@ -57,7 +57,7 @@ class Library:
 
     workspace: Workspace
 
-    def voices(self) -> list[LibraryVoice]:
+    def all(self) -> list[LibraryVoice]:
         """All of them, one of a name: the user's own first."""
         found: dict[str, LibraryVoice] = {}
         for voice in (*self.own(), *bundled(), *from_hub()):
@@ -76,7 +76,7 @@ class Library:
         Raises:
             ConfigError: there is none.
         """
-        known = {voice.name: voice for voice in self.voices()}
+        known = {voice.name: voice for voice in self.all()}
         if name not in known:
             raise ConfigError(f"no voice {name!r} here; there are: {', '.join(known) or 'none'}")
         return known[name]
@@ -172,7 +172,7 @@ class Library:
     def _taken(self) -> set[str]:
         """Names that are no longer free; some file systems take small and capital letters for the same."""
         folders = (folder.name for folder in self.workspace.voices.iterdir())
-        return {name.casefold() for name in (*folders, *(voice.name for voice in self.voices()))}
+        return {name.casefold() for name in (*folders, *(voice.name for voice in self.all()))}
 
     def _unused(self, name: str) -> str:
         taken, free, number = self._taken(), name, 1
