@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from myna import assets, torch_file
 from myna.errors import CheckpointError
+from myna.features.content.attention import SelfAttention
 from myna.features.content.hubert import Hubert, Network, fitting, renamed, with_positions
 
 _NAMES = (
@@ -26,23 +27,13 @@ _NAMES = (
 )
 
 
-class Attention(nn.Module):
+class Attention(SelfAttention):
     def __init__(self, channels: int, n_heads: int, head_channels: int) -> None:
         super().__init__()
         self.n_heads = n_heads
         inner = n_heads * head_channels
         self.k_proj, self.v_proj, self.q_proj = (nn.Linear(channels, inner) for _ in range(3))
         self.out_proj = nn.Linear(inner, channels)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(B, T, C) to (B, T, C); every frame sees all."""
-        query, key, value = (
-            projection(hidden).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(-2))
-        return output
 
 
 class FeedForward(nn.Sequential):

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from myna import assets
 from myna.audio.spectrogram import mel_filterbank
 from myna.errors import CheckpointError
+from myna.features.content.attention import SelfAttention
 
 SAMPLE_RATE = 16000
 N_FFT = 400
@@ -37,7 +38,7 @@ class WhisperDimensions:
     max_frames: int = MAX_FRAMES
 
 
-class Attention(nn.Module):
+class Attention(SelfAttention):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.n_heads = max(channels // HEAD_CHANNELS, 1)
@@ -45,16 +46,6 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(channels, channels, bias=False)
         self.v_proj = nn.Linear(channels, channels)
         self.out_proj = nn.Linear(channels, channels)
-
-    def forward(self, hidden: Tensor) -> Tensor:
-        """(B, T, C) to (B, T, C); every frame sees all."""
-        query, key, value = (
-            projection(hidden).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        mixed = F.scaled_dot_product_attention(query, key, value)
-        output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(-2))
-        return output
 
 
 class Layer(nn.Module):

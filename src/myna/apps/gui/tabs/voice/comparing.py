@@ -10,10 +10,9 @@ from typing import Any
 
 import gradio as gr
 
-from myna.apps.gui.jobs import JobState
 from myna.apps.gui.player import player
 from myna.apps.gui.studio import QUIET, Studio, told
-from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label
 from myna.apps.gui.widgets import collect, option_widgets
@@ -75,7 +74,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             names=[name, *(save_name(scene, number) for number in sorted(numbers))],
             measure=collect(EvaluateOptions, dict(zip(options, values, strict=True))) if wanted else None,
         )
-        return status_html(scene)
+        return outcome_html(scene, "compare_saves")
 
     @told
     def hear(voice: str | None, kept: str | None, request: gr.Request) -> tuple[Any, str]:
@@ -90,7 +89,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return [
             gr.update(choices=there),
             gr.update(choices=phrases(scene)),
-            status_html(scene),
+            outcome_html(scene, "compare_saves"),
             None if kept is None else kept["comparison"]["tracks"][0]["path"],
         ]
 
@@ -133,15 +132,6 @@ def _phrase(scene: Scene, what: str | None, path: str | None) -> tuple[Path, str
         if what == f"{_CLIP}:{clip.name}":
             return clip, scene.say("recorded")
     raise ConfigError(scene.say("no_phrase"))
-
-
-def status_html(scene: Scene) -> str:
-    running, last = scene.busy("compare_saves"), scene.last("compare_saves")
-    if running is not None:
-        return progress_html(scene, running)
-    if last is not None and last.state is JobState.FAILED:
-        return f'<p class="problem">{escape(last.error or "")}</p>'
-    return ""
 
 
 def table_html(scene: Scene, found: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ import gradio as gr
 from myna.apps.gui.jobs import JobState
 from myna.apps.gui.studio import QUIET, Studio, told
 from myna.apps.gui.tabs.voice.comparing import save_name
-from myna.apps.gui.tabs.voice.parts import Part, Scene, progress_html, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
@@ -100,11 +100,9 @@ def packed_path(scene: Scene, called: str) -> Path:
 
 def done_html(scene: Scene) -> str:
     """What came of it."""
-    running, last = scene.busy("pack"), scene.last("pack")
-    if running is not None:
-        return progress_html(scene, running)
-    if last is not None and last.state is JobState.FAILED:
-        return f'<p class="problem">{escape(last.error or "")}</p>'
+    if outcome := outcome_html(scene, "pack"):
+        return outcome
+    last = scene.last("pack")
     if last is not None and last.state is JobState.DONE and Path(last.result).is_file():
         path = Path(last.result)
         text = scene.say("packed", name=path.stem, megabytes=path.stat().st_size / 1e6, path=path)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
-from myna.apps.gui.jobs import Job
+from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel_value
 from myna.apps.gui.studio import LEARN, Studio
 from myna.apps.gui.texts import label, say
@@ -124,6 +124,16 @@ def progress_html(scene: Scene, job: Job) -> str:
         f'<div class="going" role="progressbar" aria-label="{escape(job.title)}" aria-valuenow="{percent}">'
         f"<span>{escape(row['text'])}</span>{bar}</div>"
     )
+
+
+def outcome_html(scene: Scene, task: str) -> str:
+    """How far the work of that task is, or why it failed; nothing where it is neither."""
+    running, last = scene.busy(task), scene.last(task)
+    if running is not None:
+        return progress_html(scene, running)
+    if last is not None and last.state is JobState.FAILED:
+        return f'<p class="problem">{escape(last.error or "")}</p>'
+    return ""
 
 
 def facts_html(facts: dict[str, str]) -> str:
