@@ -347,8 +347,8 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
 def test_a_voice_that_follows_loudness_is_told_of_softer_pauses() -> None:
     audio = np.concatenate([song(2), song(0.4) * 0.01, song(2)])
 
-    def heard(softer_db: float, **model: Any) -> Tensor:
-        converter = echo(model=model)
+    def heard(softer_db: float | None, versions: int = 0, **model: Any) -> Tensor:
+        converter = echo(model=model, data={"content_versions": versions})
         converter.convert(audio, RATE, ConversionOptions(soften_pauses_db=softer_db))
         (call,) = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
         loudness: Tensor = call["loudness"]
@@ -357,6 +357,9 @@ def test_a_voice_that_follows_loudness_is_told_of_softer_pauses() -> None:
     change = heard(12, vol_embedding=True) - heard(0, vol_embedding=True)
     assert change.min() == pytest.approx(-12, abs=0.1) and change.median() == 0
     assert torch.equal(heard(12, vol_embedding=False), heard(0, vol_embedding=False))
+    assert torch.equal(heard(None, vol_embedding=True), heard(15, vol_embedding=True))
+    learned_in_noise = heard(None, versions=3, vol_embedding=True)
+    assert torch.equal(learned_in_noise, heard(0, vol_embedding=True)), "it needs no help"
 
 
 def make_index(path: Path, *speakers: str, channels: int = CHANNELS) -> Path:

@@ -103,9 +103,9 @@ class DataConfig(_Section):
     contentvec_final_proj: bool | None = None
     # so-vits-svc 4.1 writes it since June 2023; see `Config.content_expansion` for what its absence means.
     unit_interpolate_mode: Expansion | None = None
-    # Ours: besides as recorded, the content of a clip is taken from it at these speeds, where it has another throat and
-    # another pitch. Training hears one of all of them, and learns to sing what others say as if its speaker said it.
-    content_speeds: tuple[float, ...] = ()
+    # Ours: as how many others would have said a clip it is heard besides as recorded, see `prepare.augmentation`.
+    # Training hears one of all of them, and learns to sing what anybody says anywhere as if its speaker said it.
+    content_versions: int = Field(0, ge=0)
 
     @property
     def spectrogram_channels(self) -> int:

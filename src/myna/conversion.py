@@ -41,6 +41,8 @@ _DEFAULTS = ConversionOptions()
 _BLOCK_SAMPLES = 1 << 16
 # Content encoders and f0 estimators want some context, whatever `pad_seconds` says.
 _SHORTEST_CHUNK_SECONDS = 0.5
+# Of the noise in a source's pauses: what a voice takes for breath that never heard noise when it learned.
+_USUAL_SOFTENING_DB = 15.0
 # The median pitch of a song is settled long before it ends.
 _PITCH_SECONDS = 120.0
 _PITCH_RATE, _PITCH_HOP = 16000, 160  # what Swift hears by itself
@@ -195,8 +197,7 @@ class Converter:
             max_seconds=options.max_chunk_seconds,
         )
         transpose = options.transpose + self._shift_into_range(again, slices, options)
-        softened = self.voice.config.model.loudness_embedding and options.soften_pauses_db
-        pause_db = pause_level(10 * np.log10(levels.smooth + 1e-12)) if softened else None
+        pause_db = pause_level(10 * np.log10(levels.smooth + 1e-12)) if self._softening(options) else None
         return _Plan(slices, levels.n_samples, transpose, pause_db, self._mix(options))
 
     def _render(self, source: Source, plan: _Plan, options: ConversionOptions) -> Iterator[Samples]:
@@ -217,7 +218,7 @@ class Converter:
         plan.pitches.append(features.f0[features.voiced].cpu().numpy())
         features = features.transposed(plan.transpose)
         if plan.pause_db is not None:
-            softer = soften_pauses(features.loudness, plan.pause_db, options.soften_pauses_db)
+            softer = soften_pauses(features.loudness, plan.pause_db, self._softening(options))
             features = replace(features, loudness=softer)
         speaker = self._speaker(start, features.n_frames, plan.mix, options).to(self.device)
         content = features.content.to(self.device)
@@ -262,6 +263,15 @@ class Converter:
     def _noise_scale(self, options: ConversionOptions) -> float:
         usual = SYNTHESIZERS[self.voice.config.model.synthesizer].usual_noise_scale
         return usual if options.noise_scale is None else options.noise_scale
+
+    def _softening(self, options: ConversionOptions) -> float:
+        """By how many dB the noise in pauses is softened."""
+        config = self.voice.config
+        if not config.model.loudness_embedding:
+            return 0.0
+        if options.soften_pauses_db is not None:
+            return options.soften_pauses_db
+        return 0.0 if config.data.content_versions else _USUAL_SOFTENING_DB  # it has learned what noise is
 
     def _find_timbres(self, options: ConversionOptions) -> Timbres:
         path = options.cluster_model_path or timbre_of(self.voice.path)

@@ -104,9 +104,10 @@ class ConversionOptions:
         low=0,
         high=1,
     )
-    soften_pauses_db: float = option(
-        15.0,
-        "by how much the noise in the source's pauses is softened; dB; voices that follow loudness",
+    soften_pauses_db: float | None = option(
+        None,
+        "by how much the noise in the source's pauses is softened; dB; voices that follow loudness; if not "
+        "given, 15 for those that learned in quiet only",
         low=0,
         high=60,
     )

@@ -17,7 +17,7 @@ from myna.errors import ConfigError, MynaError
 from myna.training import batch_size
 from myna.training.batch_size import largest
 from myna.training.dataset import ClipDataset, Collate, EpochBatches, list_clips
-from myna.training.features_file import ClipFeatures, features_path, read_features, write_features
+from myna.training.features_file import ClipFeatures, VersionFeatures, features_path, read_features, write_features
 from myna.training.state import TrainState
 
 
@@ -106,16 +106,20 @@ def test_volume_augmentation_moves_loudness_with_the_sound(tmp_path: Path) -> No
     assert 0.0 in gains and len(set(gains)) > 1
 
 
-def test_a_clip_is_said_by_another_throat_in_another_epoch(tmp_path: Path) -> None:
-    config = Config.read(make_dataset(tmp_path, (0.5,))).with_values(data={"content_speeds": [0.8, 1.25]})
+def test_a_clip_is_heard_as_another_said_it_in_another_epoch(tmp_path: Path) -> None:
+    config = Config.read(make_dataset(tmp_path, (0.5,))).with_values(data={"content_versions": 2})
     (clip,) = list_clips(tmp_path / "train.txt", config)
     features, highest_hz, _ = read_features(features_path(clip.path))
-    others = (features.content + 10, features.content + 20)
-    write_features(features_path(clip.path), ClipFeatures(features, highest_hz, others), {})
+    versions = tuple(VersionFeatures(features.content + far, features.loudness + far) for far in (10, 20))
+    write_features(features_path(clip.path), ClipFeatures(features, highest_hz, versions), {})
     clips = ClipDataset([clip], config)
-    shifts = [round(float((clips[epoch, 0].content - features.content).mean())) for epoch in range(20)]
+    heard = [clips[epoch, 0] for epoch in range(20)]
+    shifts = [round(float((one.content - features.content).mean())) for one in heard]
     assert set(shifts) == {0, 10, 20}
+    assert [round(float((one.loudness - features.loudness).mean())) for one in heard] == shifts
     assert torch.equal(clips.beginning(0).content, features.content), "validation hears what was recorded"
+    with pytest.raises(ConfigError, match=r"not for data\.content_versions 1; run svc pre-hubert again"):
+        ClipDataset([clip], config.with_values(data={"content_versions": 1}))[0, 0]
 
 
 def test_batches_are_padded_to_what_the_decoder_makes(tmp_path: Path) -> None:

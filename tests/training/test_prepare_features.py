@@ -41,11 +41,10 @@ class Counter:
         crossings = np.count_nonzero(np.diff(np.sign(audio)) > 0)
         f0 = torch.full((n_frames,), crossings * RATE / len(audio))
         f0[::10] = 0
-        return Features(self.content(audio, 0), f0, torch.zeros(n_frames))
+        return Features(self.content(audio, RATE, n_frames), f0, torch.full((n_frames,), -20.0))
 
-    def content(self, audio: np.ndarray, speed: float) -> torch.Tensor:
-        n_frames = len(audio) // self.config.data.hop_length
-        return torch.full((self.config.model.content_channels, n_frames), float(speed))
+    def content(self, audio: np.ndarray, sample_rate: int, n_frames: int) -> torch.Tensor:
+        return torch.full((self.config.model.content_channels, n_frames), sample_rate / 1000)
 
 
 @pytest.fixture(autouse=True)
@@ -109,14 +108,18 @@ def test_features_are_made_once_and_anew_when_what_they_depend_on_changed() -> N
     assert compute(FeatureOptions(f0_method="dio")).n_kept == 0
 
 
-def test_content_is_heard_at_all_speeds_and_anew_when_they_change() -> None:
+def test_a_clip_is_heard_as_others_would_have_said_it_and_anew_when_their_number_changes() -> None:
     clip = add_clip("anna/a.wav")
     configure()
     compute()
-    Config.read(CONFIG).with_values(data={"content_speeds": [0.8, 1.25]}).write(CONFIG)
+    assert read_features(features_path(clip)).versions == ()
+    Config.read(CONFIG).with_values(data={"content_versions": 3}).write(CONFIG)
     assert compute().n_kept == 0
-    heard = read_features(features_path(clip))
-    assert [float(one.mean()) for one in heard.other_contents] == pytest.approx([0.8, 1.25])
+    features, _, versions = read_features(features_path(clip))
+    assert len(versions) == 3
+    assert all(one.content.shape == features.content.shape for one in versions)
+    assert all(0.85 * 16 <= float(one.content.mean()) <= 1.18 * 16 for one in versions), "at speeds of their own"
+    assert all(one.loudness.shape == features.loudness.shape for one in versions)
     assert compute().n_kept == 1
 
 

@@ -18,7 +18,7 @@ from myna.config import Config, DataConfig
 from myna.features.extractor import Features
 from myna.models.discriminators import WaveformDiscriminators
 from myna.models.families import DISCRIMINATORS
-from myna.training.features_file import ClipFeatures, features_path, write_features
+from myna.training.features_file import ClipFeatures, VersionFeatures, features_path, write_features
 
 MODEL = {
     "inter_channels": 4,
@@ -77,14 +77,15 @@ def make_clip(folder: Path, index: int, seconds: float, config: Config, random: 
     n_samples = int(seconds * data.sample_rate)
     soundfile.write(path, 0.3 * np.sin(2 * np.pi * hertz / data.sample_rate * np.arange(n_samples)), data.sample_rate)
     n_frames = n_samples // data.hop_length
-    shape = (1 + len(data.content_speeds), config.model.content_channels, n_frames)
+    shape = (1 + data.content_versions, config.model.content_channels, n_frames)
     content, *others = torch.from_numpy(random.standard_normal(shape, np.float32))
     features = Features(
         content=content,
         f0=torch.full((n_frames,), hertz),
         loudness=torch.full((n_frames,), -13.0),
     )
-    write_features(features_path(path), ClipFeatures(features, HIGHEST_HZ, tuple(others)), {})
+    versions = tuple(VersionFeatures(one, features.loudness.clone()) for one in others)
+    write_features(features_path(path), ClipFeatures(features, HIGHEST_HZ, versions), {})
     return path
 
 

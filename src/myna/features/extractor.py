@@ -83,12 +83,10 @@ class FeatureExtractor:
         return encoder
 
     @torch.no_grad()
-    def content(self, audio: NDArray[np.float32], speed: float = 1.0) -> Tensor:
-        """Content of `audio` (N,) at the rate of the voice, as it is at another speed: (C, N // hop_length)."""
-        data = self.config.data
-        heard = resample(audio, round(data.sample_rate * speed), CONTENT_SAMPLE_RATE)
-        content = self.encoder(torch.from_numpy(heard))
-        return expand(content, len(audio) // data.hop_length, self.config.content_expansion).cpu()
+    def content(self, audio: NDArray[np.float32], sample_rate: int, n_frames: int) -> Tensor:
+        """Content of `audio` (N,), stretched over frames of the synthesizer: (C, n_frames)."""
+        content = self.encoder(torch.from_numpy(resample(audio, sample_rate, CONTENT_SAMPLE_RATE)))
+        return expand(content, n_frames, self.config.content_expansion).cpu()
 
     @torch.no_grad()
     def __call__(self, audio: NDArray[np.float32]) -> Features:
@@ -107,7 +105,7 @@ class FeatureExtractor:
             )
         f0 = F0_ESTIMATORS[self.f0_method](audio, data.sample_rate, data.hop_length, self.device)
         return Features(
-            content=self.content(audio),
+            content=self.content(audio, data.sample_rate, n_frames),
             f0=torch.from_numpy(f0),
             loudness=torch.from_numpy(loudness(audio, data.hop_length)),
         )

@@ -115,39 +115,44 @@ class ClipDataset(Dataset[Example]):
         loud = bool(self.config.train.vol_aug and random.random() < 0.5)
         gain = random.random() if loud else None
         start = int(random.integers(0, max(clip.n_frames - self.most_frames, 0) + 1))
-        n_throats = 1 + len(self.config.data.content_speeds)
-        throat = int(random.integers(n_throats)) if n_throats > 1 else 0
-        return self.piece(index[1], start, self.most_frames, gain, throat)
+        version = int(random.integers(1 + self.config.data.content_versions)) - 1
+        return self.piece(index[1], start, self.most_frames, gain, version if version >= 0 else None)
 
     def beginning(self, index: int) -> Example:
         """The first frames of a clip, for validation: the same each time."""
         return self.piece(index, 0, MAX_FRAMES)
 
-    def piece(self, index: int, start: int, n_frames: int, gain: float | None = None, throat: int = 0) -> Example:
+    def piece(
+        self, index: int, start: int, n_frames: int, gain: float | None = None, version: int | None = None
+    ) -> Example:
         """Frames of a clip.
 
         Args:
             n_frames: at most so many.
             gain: louder or softer, from 0 to 1 of what there is to choose from; None leaves it as it is.
-            throat: whose content it is, 0 as recorded.
+            version: which of its versions is heard; None is the clip itself.
 
         Raises:
             ConfigError: features and clip do not belong together.
         """
         clip, data = self.clips[index], self.config.data
-        features, highest_hz, others = read_features(features_path(clip.path))
-        if len(others) != len(data.content_speeds):
-            raise ConfigError(f"the features of {clip.path} are not for these content_speeds; run svc pre-hubert again")
+        features, highest_hz, versions = read_features(features_path(clip.path))
+        if len(versions) != data.content_versions:
+            raise ConfigError(
+                f"the features of {clip.path} are not for data.content_versions {data.content_versions}; "
+                "run svc pre-hubert again"
+            )
         audio = torch.from_numpy(io.read(clip.path, data.sample_rate)[0])
         self._check(clip, features, len(audio) // data.hop_length)
         power = 0.0 if gain is None else _power_of_ten(audio, gain)
         audio = audio[: features.n_frames * data.hop_length] * 10**power
         frames = slice(start, min(start + n_frames, features.n_frames))
+        heard = features if version is None else versions[version]
         return Example(
-            content=(features.content, *others)[throat][:, frames].float(),
+            content=heard.content[:, frames].float(),
             f0=fill_unvoiced(features.f0.float())[frames],
             voiced=features.voiced[frames],
-            loudness=features.loudness[frames].float() + 20 * power,
+            loudness=heard.loudness[frames].float() + 20 * power,
             spectrogram=_spectrogram(audio, frames, self.config),
             audio=audio[frames.start * data.hop_length : frames.stop * data.hop_length],
             highest_hz=highest_hz,

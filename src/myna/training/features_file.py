@@ -18,11 +18,17 @@ from myna.files import replacing
 from myna.options import F0Method
 
 # To be raised when features of the same clip and the same settings come out otherwise.
-_VERSION = "2"
+_VERSION = "3"
 _HIGHEST_HZ = "highest_hz"
-_OTHER = "content."
 
 Fingerprint = dict[str, str]
+
+
+class VersionFeatures(NamedTuple):
+    """What is heard of a version of a clip, see `prepare.augmentation`; its pitch is the clip's."""
+
+    content: Tensor  # (C, T)
+    loudness: Tensor  # (T,) dB relative to full scale
 
 
 class ClipFeatures(NamedTuple):
@@ -30,7 +36,7 @@ class ClipFeatures(NamedTuple):
 
     features: Features
     highest_hz: float  # above it the clip holds nothing, see `audio.bandwidth`
-    other_contents: tuple[Tensor, ...] = ()  # as other throats would say it, each (C, T); see `content_speeds`
+    versions: tuple[VersionFeatures, ...] = ()
 
 
 def features_path(clip: Path) -> Path:
@@ -49,7 +55,7 @@ def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
         "clip_sha256": digest,
         "content_encoder": config.content_encoder,
         "content_expansion": config.content_expansion,
-        "content_speeds": ", ".join(f"{speed:g}" for speed in config.data.content_speeds),
+        "content_versions": str(config.data.content_versions),
         "f0_method": f0_method,
         "sample_rate": str(config.data.sample_rate),
         "hop_length": str(config.data.hop_length),
@@ -64,7 +70,8 @@ def write_features(path: Path, heard: ClipFeatures, made_from: Fingerprint) -> N
     """
     tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(heard.features).items()}
     tensors[_HIGHEST_HZ] = torch.tensor(heard.highest_hz)
-    tensors |= {f"{_OTHER}{index}": content.contiguous() for index, content in enumerate(heard.other_contents)}
+    for index, version in enumerate(heard.versions):
+        tensors |= {f"version.{index}.{name}": tensor.contiguous() for name, tensor in version._asdict().items()}
     try:
         with replacing(path) as temporary:
             save_file(tensors, temporary, made_from)
@@ -81,8 +88,12 @@ def read_features(path: Path) -> ClipFeatures:
     try:
         tensors = load_file(path)
         highest_hz = float(tensors.pop(_HIGHEST_HZ))
-        others = tuple(tensors.pop(name) for name in sorted(tensors) if name.startswith(_OTHER))
-        return ClipFeatures(Features(**tensors), highest_hz, others)
+        n_versions = sum(name.endswith(".content") for name in tensors)
+        versions = tuple(
+            VersionFeatures(*(tensors.pop(f"version.{index}.{name}") for name in VersionFeatures._fields))
+            for index in range(n_versions)
+        )
+        return ClipFeatures(Features(**tensors), highest_hz, versions)
     except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise MynaError(_unreadable(path, error)) from error
 

@@ -68,17 +68,17 @@ class Page:
 
     def tab(self, name: str) -> None:
         """Open the tab of that title."""
-        for button in self.driver.find_elements(By.CSS_SELECTOR, "button[role=tab]"):
-            if button.text == name and button.is_displayed():
-                button.click()
-                return
-        raise AssertionError(f"no tab {name}")
+        self._press("button[role=tab]", lambda text: text == name)
 
     def unfold(self, title: str) -> None:
         """Open what is folded away under that title."""
-        (button,) = [
-            one for one in self.driver.find_elements(By.CSS_SELECTOR, "button.label-wrap") if one.text.startswith(title)
-        ]
+        self._press("button.label-wrap", lambda text: text.startswith(title))
+
+    def _press(self, selector: str, named: Callable[[str], bool]) -> None:
+        """Click the button whose text fits, once the page has drawn it: until then it has no text."""
+        button = self.wait(
+            lambda: next(one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if named(one.text))
+        )
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
         button.click()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from myna.audio.bandwidth import highest_frequency
 from myna.audio.io import read
@@ -18,17 +20,19 @@ from myna.config import Config, PitchRange
 from myna.errors import AudioError, ConfigError, MynaError
 from myna.features.content import CONTENT_ENCODERS
 from myna.features.contour import pitch_range
-from myna.features.extractor import FeatureExtractor
+from myna.features.extractor import FeatureExtractor, Features
 from myna.options import F0Method, FeatureOptions
 from myna.progress import Progress, silent
 from myna.training.features_file import (
     ClipFeatures,
+    VersionFeatures,
     features_path,
     fingerprint,
     read_f0,
     read_fingerprint,
     write_features,
 )
+from myna.training.prepare.augmentation import versions
 from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
 
@@ -160,8 +164,9 @@ def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str
         sample_rate = extractor.config.data.sample_rate
         audio = read(clip, sample_rate, strict=True)[0]
         features = extractor(audio)
-        others = tuple(extractor.content(audio, speed) for speed in extractor.config.data.content_speeds)
-        if not all(torch.isfinite(one).all() for one in (features.content, features.f0, features.loudness, *others)):
+        others = tuple(_hear_versions(audio, features, extractor))
+        numbers = (features.content, features.f0, features.loudness, *(one for pair in others for one in pair))
+        if not all(torch.isfinite(one).all() for one in numbers):
             raise AudioError(f"the features of {clip} are not all numbers")
         heard = ClipFeatures(features, highest_frequency(audio, sample_rate), others)
         write_features(features_path(clip), heard, made_from)
@@ -176,6 +181,18 @@ def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str
     # Those of an earlier state of the clip would pass for its own.
     features_path(clip).unlink(missing_ok=True)
     return _Outcome(clip, reason)
+
+
+def _hear_versions(
+    audio: NDArray[np.float32], features: Features, extractor: FeatureExtractor
+) -> Iterator[VersionFeatures]:
+    data = extractor.config.data
+    if not data.content_versions:
+        return
+    for version in versions(audio, data.sample_rate, features, data.hop_length, data.content_versions):
+        content = extractor.content(version.audio, version.sample_rate, features.n_frames)
+        # Half the file: what was heard in noise need not be exact.
+        yield VersionFeatures(content.half(), torch.from_numpy(version.loudness))
 
 
 @lru_cache(maxsize=1)
