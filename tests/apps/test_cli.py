@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import click
+import numpy as np
 import pytest
+import soundfile
 
 from myna.apps.cli import COMMANDS, main, svc
 
@@ -85,3 +90,16 @@ def test_the_reason_behind_an_error_is_shown_when_asked_for() -> None:
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "Traceback" not in run("pre-config", "-i", "nowhere").stderr
+
+
+def test_sigterm_leaves_nothing_half_written(tmp_path: Path) -> None:
+    tone = np.sin(2 * np.pi * 220 * np.arange(120 * 16000) / 16000)
+    soundfile.write(tmp_path / "song.flac", 0.1 * tone, 16000)
+    command = [sys.executable, "-m", "myna", "infer", "song.flac", "-m", "joe", "-mc", "5"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+        while not list(tmp_path.glob(".*.part")):
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.terminate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]

@@ -14,12 +14,10 @@ from typing import Any, get_args
 from myna.audio.io import AUDIO_SUFFIXES
 from myna.config import Config, TemplateName
 from myna.errors import ConfigError
+from myna.places import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio.workspace import Workspace, safe_name, unused
 
-# What the commands take where nothing is said, relative to the folder that they are run in.
-RECORDINGS, CLIPS, FILELISTS = Path("dataset_raw"), Path("dataset/44k"), Path("filelists/44k")
-CONFIG, LOGS = Path("configs/44k/config.json"), Path("logs/44k")
-# Ours: recordings that were taken out, and what checkpoints sang.
+# Besides `places`: recordings that were taken out, and what checkpoints sang.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
 # The keys of `train` that a person sets before anything else.
 SETTINGS = ("batch_size", "epochs", "log_interval", "eval_interval")

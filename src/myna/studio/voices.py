@@ -19,6 +19,7 @@ from typing import NamedTuple
 from myna.assets import BUNDLED_VOICES
 from myna.assets.hub import Address, cached_voices, forget, is_generator, parse_address
 from myna.errors import CheckpointError, ConfigError, MynaError
+from myna.places import LOGS
 from myna.studio.workspace import Workspace, safe_name
 
 _NUMBERED = re.compile(r"G_\d+\.pth")
@@ -205,9 +206,7 @@ def from_hub() -> list[LibraryVoice]:
 def in_folder(folder: Path) -> list[LibraryVoice]:
     """Files in `folder`, and in the folder of a training in it, that may be voices."""
     return [
-        LibraryVoice(str(path), Origin.FOUND, path)
-        for place in (folder, folder / "logs" / "44k")
-        for path in _weights(place)
+        LibraryVoice(str(path), Origin.FOUND, path) for place in (folder, folder / LOGS) for path in _weights(place)
     ]
 
 
@@ -317,7 +316,7 @@ def _listed(paths: Iterable[Path]) -> str:
 
 
 def _in_training(folder: Path) -> LibraryVoice | None:
-    weights = folder / "logs" / "44k"
+    weights = folder / LOGS
     if not weights.is_dir() or not any(_TRAINED.fullmatch(path.name) for path in weights.iterdir()):
         return None
     return LibraryVoice(f"{folder.name} (in training)", Origin.TRAINING, weights)

@@ -18,8 +18,9 @@ from myna.apps.gui.tasks import learning
 from myna.config import Config
 from myna.errors import ConfigError
 from myna.options import EvaluateOptions, TrainOptions
+from myna.places import CLIPS, CONFIG
 from myna.studio import project as projects
-from myna.studio.project import CLIPS, CONFIG, Project, State
+from myna.studio.project import Project, State
 from myna.studio.workspace import Workspace
 from myna.zoo.packing import read_card
 

@@ -21,8 +21,9 @@ from myna.apps.gui.texts import LANGUAGES, texts
 from myna.config import Config
 from myna.errors import ConfigError
 from myna.options import TrainOptions
+from myna.places import CLIPS, FILELISTS
 from myna.studio import project as projects
-from myna.studio.project import CLIPS, FILELISTS, Project, State
+from myna.studio.project import Project, State
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 

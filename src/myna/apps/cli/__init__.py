@@ -6,7 +6,9 @@ A command's module declares its flags and imports what it needs only when it run
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+import threading
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -90,6 +92,9 @@ def studio() -> Any:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run `svc`; a `MynaError` becomes one line and exit code 1."""
+    # Who is ended by SIGTERM, too, takes half-written files along.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         return svc.main(args=arguments, prog_name="svc", standalone_mode=True)
     except MynaError as error:

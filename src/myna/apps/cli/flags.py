@@ -1,4 +1,4 @@
-"""Flags that several commands have, and the places that they mean where nothing is said."""
+"""Flags that several commands have."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any
 
 import click
 
-Command = Callable[..., Any]
+from myna.places import CONFIG, LOGS
 
-MODEL, CONFIG = Path("logs/44k"), Path("configs/44k/config.json")
+Command = Callable[..., Any]
 
 model_flag = click.option(
     "-m",
     "--model-path",
     type=click.Path(path_type=Path),
-    default=MODEL,
+    default=LOGS,
     show_default=True,
     help="The voice: its file, its folder (the highest number wins), hf://owner/name, or joe, who comes along.",
 )
@@ -30,8 +30,8 @@ voice_config_flag = click.option(
 
 def find_config(model: Path) -> Path | None:
     """For a voice in training without one beside it, the configuration that `svc pre-config` writes."""
-    in_training = MODEL in (model, model.parent)
-    needed = in_training and not (MODEL / "config.json").exists() and CONFIG.is_file()
+    in_training = LOGS in (model, model.parent)
+    needed = in_training and not (LOGS / "config.json").exists() and CONFIG.is_file()
     return CONFIG if needed else None
 
 

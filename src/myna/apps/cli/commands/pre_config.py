@@ -7,12 +7,11 @@ from typing import get_args
 
 import click
 
-from myna.apps.cli.flags import CONFIG, config_flag
+from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import counted, echo_lines, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
-
-_INPUT = Path("dataset/44k")
+from myna.places import CLIPS, CONFIG, FILELISTS
 
 
 @click.command("pre-config")
@@ -20,7 +19,7 @@ _INPUT = Path("dataset/44k")
     "-i",
     "--input-dir",
     type=click.Path(path_type=Path),
-    default=_INPUT,
+    default=CLIPS,
     show_default=True,
     help="Folder of the clips: NAME/any.wav, one folder a speaker.",
 )
@@ -28,7 +27,7 @@ _INPUT = Path("dataset/44k")
     "-f",
     "--filelist-path",
     type=click.Path(path_type=Path),
-    default=Path("filelists/44k"),
+    default=FILELISTS,
     show_default=True,
     help="Folder of the lists train.txt and val.txt.",
 )
@@ -61,7 +60,7 @@ def command(
     if summary.backup is not None:
         click.echo(f"note: the configuration of before is kept as {summary.backup}", err=True)
     echo_lines("svc", summary.failed)
-    where = "" if input_dir == _INPUT else f" -i {input_dir}"
+    where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
     click.echo(

@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from myna.apps.cli.flags import CONFIG, config_flag
+from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import counted, echo_lines, listed
 from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
 from myna.options import FeatureOptions
+from myna.places import CLIPS, CONFIG
 
 
 @click.command("pre-hubert")
@@ -21,7 +22,7 @@ from myna.options import FeatureOptions
     "-i",
     "--input-dir",
     type=click.Path(path_type=Path),
-    default=Path("dataset/44k"),
+    default=CLIPS,
     show_default=True,
     help="Folder of the clips.",
 )

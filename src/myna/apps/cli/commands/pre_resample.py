@@ -12,8 +12,7 @@ from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
 from myna.options import ResampleOptions
-
-DEFAULT_OUTPUT = Path("dataset/44k")
+from myna.places import CLIPS, RECORDINGS
 
 
 @click.command("pre-resample")
@@ -21,7 +20,7 @@ DEFAULT_OUTPUT = Path("dataset/44k")
     "-i",
     "--input-dir",
     type=click.Path(path_type=Path),
-    default=Path("dataset_raw"),
+    default=RECORDINGS,
     show_default=True,
     help="Folder of the recordings: NAME/any/folder/any.wav, one folder a speaker.",
 )
@@ -29,7 +28,7 @@ DEFAULT_OUTPUT = Path("dataset/44k")
     "-o",
     "--output-dir",
     type=click.Path(path_type=Path),
-    default=DEFAULT_OUTPUT,
+    default=CLIPS,
     show_default=True,
     help="Folder of the clips.",
 )
@@ -49,7 +48,7 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> No
     echo_lines("note", summary.orphaned)
     echo_lines("svc", summary.failed)
     if summary.n_clips:
-        where = "" if output_dir == DEFAULT_OUTPUT else f" -i {output_dir}"
+        where = "" if output_dir == CLIPS else f" -i {output_dir}"
         click.echo(
             f"{counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes, of "
             f"{counted(summary.n_speakers, 'speaker')} in {output_dir}, from "

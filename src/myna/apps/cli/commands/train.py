@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from myna.apps.cli.flags import MODEL, config_flag
+from myna.apps.cli.flags import config_flag
 from myna.apps.device import choose_device
 from myna.apps.flags import collect, option_flags
 from myna.config import Config
 from myna.options import TrainOptions
+from myna.places import LOGS
 
 if TYPE_CHECKING:
     from myna.training.train import Plan, StepReport, TrainSummary
@@ -29,7 +30,7 @@ _TIMED_STEPS = 10  # after which the time left is told
     "-m",
     "--model-path",
     type=click.Path(path_type=Path, file_okay=False),
-    default=MODEL,
+    default=LOGS,
     show_default=True,
     help="Folder for G_*.pth, D_*.pth and the log; a save in it is gone on from.",
 )

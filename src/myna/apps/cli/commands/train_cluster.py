@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from myna.apps.cli.flags import MODEL, config_flag
+from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import counted, listed
 from myna.apps.progress import bar
 from myna.config import Config
+from myna.places import LOGS
 
 
 @click.command("train-cluster")
@@ -18,7 +19,7 @@ from myna.config import Config
     "-o",
     "--output-path",
     type=click.Path(path_type=Path, dir_okay=False),
-    default=MODEL / "kmeans.pt",
+    default=LOGS / "kmeans.pt",
     show_default=True,
     help="The cluster model to write; so-vits-svc-fork reads it, too.",
 )

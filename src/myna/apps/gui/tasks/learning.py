@@ -24,8 +24,9 @@ from myna.evaluation.report.comparison import Track, compare
 from myna.evaluation.scores import MEASURES
 from myna.files import replacing
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
+from myna.places import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio import takes
-from myna.studio.project import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS, Project, template_of
+from myna.studio.project import Project, template_of
 from myna.studio.takes import Kind, Recording, TakeReport, report_on
 from myna.timbre import find_timbre, read_timbre
 from myna.training.prepare.configuration import write_config

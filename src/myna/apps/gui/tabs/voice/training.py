@@ -20,7 +20,8 @@ from myna.apps.gui.tabs.voice.settings import Fields, check_template
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
 from myna.options import TrainOptions
-from myna.studio.project import LOGS, Project
+from myna.places import LOGS
+from myna.studio.project import Project
 
 # What a singer looks at; all else is folded away for who knows these trainings.
 _FIRST = ("validation/mel", "loss/mel")
