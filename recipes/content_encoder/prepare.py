@@ -20,11 +20,12 @@ import soxr
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from myna.training.prepare.augmentation import PERIOD_MS, World, sung_contour
+
 Array = NDArray[np.float64]
 
 SAMPLE_RATE = 16000
 FRAME_SAMPLES = 320
-PERIOD_MS = 5.0
 MAX_SECONDS = 24.0
 
 # Held out of training, for the probes: ten LibriSpeech speakers with ten recordings each and ten with one, all of
@@ -73,29 +74,19 @@ def read(path: Path) -> Array:
     return audio[: int(MAX_SECONDS * SAMPLE_RATE)]
 
 
-@dataclass(frozen=True)
-class World:
-    """What WORLD hears of a recording, one row every 5 ms."""
+def analyse(audio: Array) -> World:
+    f0, times = pyworld.dio(audio, SAMPLE_RATE, f0_floor=65, f0_ceil=1000, frame_period=PERIOD_MS)
+    return World.analyse(audio, pyworld.stonemask(audio, f0, times, SAMPLE_RATE))
 
-    f0: Array
-    envelope: Array
-    aperiodicity: Array
 
-    @classmethod
-    def analyse(cls, audio: Array) -> World:
-        f0, times = pyworld.dio(audio, SAMPLE_RATE, f0_floor=65, f0_ceil=1000, frame_period=PERIOD_MS)
-        f0 = pyworld.stonemask(audio, f0, times, SAMPLE_RATE)
-        envelope = pyworld.cheaptrick(audio, f0, times, SAMPLE_RATE)
-        return cls(f0, envelope, pyworld.d4c(audio, f0, times, SAMPLE_RATE))
-
-    def said(self, at: Array, contour: Array, formant: float) -> Array:
-        """The audio of the moments `at` (in rows), under the contour, the formants multiplied by `formant`."""
-        rows = np.clip(np.round(at).astype(int), 0, len(self.f0) - 1)
-        bins = np.arange(self.envelope.shape[1]) / formant
-        envelope = warp(np.log(self.envelope[rows]), bins)
-        aperiodicity = warp(self.aperiodicity[rows], bins)
-        f0 = np.where(self.f0[rows] > 0, contour, 0.0)
-        return np.asarray(pyworld.synthesize(f0, np.exp(envelope), aperiodicity, SAMPLE_RATE, PERIOD_MS))
+def said(world: World, at: Array, contour: Array, formant: float) -> Array:
+    """The audio of the moments `at` (in rows), under the contour, the formants multiplied by `formant`."""
+    rows = np.clip(np.round(at).astype(int), 0, len(world.f0) - 1)
+    bins = np.arange(world.envelope.shape[1]) / formant
+    envelope = warp(np.log(world.envelope[rows]), bins)
+    aperiodicity = warp(world.aperiodicity[rows], bins)
+    f0 = np.where(world.f0[rows] > 0, contour, 0.0)
+    return np.asarray(pyworld.synthesize(f0, np.exp(envelope), aperiodicity, SAMPLE_RATE, PERIOD_MS))
 
 
 def warp(rows: Array, bins: Array) -> Array:
@@ -124,21 +115,9 @@ def spoken_contour(f0: Array, rng: np.random.Generator) -> Array:
     return np.asarray(np.clip(target * (np.maximum(f0, 50) / middle) ** rng.uniform(0.4, 1.5), 65, 1000))
 
 
-def sung_contour(n_rows: int, rng: np.random.Generator) -> Array:
-    """Notes of 0.15 to 1 s within an octave of one middle, joined by glides, with vibrato: 80 to 1050 Hz."""
-    middle = rng.uniform(np.log2(100), np.log2(850))
-    lengths = rng.integers(30, 200, n_rows // 30 + 2)
-    notes = np.repeat(middle + rng.integers(-9, 10, len(lengths)) / 12, lengths)[: n_rows + 40]
-    glide = np.hanning(rng.integers(6, 30))
-    notes = np.convolve(notes, glide / glide.sum(), "same")[:n_rows]
-    rate, depth = rng.uniform(4.5, 7), rng.uniform(0, 80) / 1200
-    vibrato = depth * np.sin(2 * np.pi * rate * np.arange(n_rows) * PERIOD_MS / 1000 + rng.uniform(0, 6.28))
-    return np.asarray(np.clip(np.exp2(notes + vibrato), 80, 1050))
-
-
 def versions(audio: Array, rng: np.random.Generator) -> list[tuple[Array, Array]]:
     """(audio, the second of the original at every row) of the original and of all its versions."""
-    world = World.analyse(audio)
+    world = analyse(audio)
     n_rows = len(world.f0)
     found = [(audio, np.arange(n_rows) * PERIOD_MS / 1000)]
     for number in range(N_SPOKEN + N_SUNG):
@@ -146,7 +125,7 @@ def versions(audio: Array, rng: np.random.Generator) -> list[tuple[Array, Array]
         at = moments(n_rows, -1.3 if sung else -0.4, 0.2 if sung else 0.4, rng)
         contour = sung_contour(len(at), rng) if sung else spoken_contour(world.f0[at.astype(int)], rng)
         formant = np.exp(rng.uniform(np.log(0.8), np.log(1.3)))
-        found.append((world.said(at, contour, formant), at * PERIOD_MS / 1000))
+        found.append((said(world, at, contour, formant), at * PERIOD_MS / 1000))
     return found
 
 
