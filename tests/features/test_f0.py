@@ -177,7 +177,8 @@ def test_crepe_is_torchcrepe(size: crepe.Size) -> None:
 
 def test_fcpe_is_torchfcpe() -> None:
     mel = fcpe._log_mel(torch.from_numpy(GOLDEN["audio"]))
-    np.testing.assert_allclose(mel.T[::10].numpy(), GOLDEN["fcpe_mel"], atol=1e-4)
+    # As magnitudes: the logarithm of next to nothing shows how a processor rounds.
+    np.testing.assert_allclose(np.exp(mel.T[::10].numpy()), np.exp(GOLDEN["fcpe_mel"]), rtol=2e-5, atol=1e-7)
     with torch.inference_mode():
         salience = fcpe._load("cpu")(mel[None])[0, ::10]
     np.testing.assert_allclose(salience.numpy(), GOLDEN["fcpe"], atol=1e-5)

@@ -14,6 +14,9 @@ from myna.zoo import sovits
 
 FOLDERS = sorted(path.parent for path in GOLDEN.glob("*/*/golden.npz"))
 TOLERANCE = 1e-4
+# Another processor rounds a predicted pitch otherwise, by a millionth; the phases of its harmonics move apart from then
+# on, by a thousandth within half a second.
+ROUNDED_HZ, ROUNDED, DRIFTED = 1e-3, 1e-5, 2e-3
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=[f"{path.parent.name}-{path.name}" for path in FOLDERS])
@@ -33,8 +36,11 @@ def test_sounds_as_the_predecessor(folder: Path, monkeypatch: pytest.MonkeyPatch
     assert torch.equal(given.f0, golden["f0"])
     if "audio_predicted_f0" in golden:
         predicted = synthesizer.generate(*inputs, noise_scale=0, predict_f0=True)
-        assert (predicted.audio - golden["audio_predicted_f0"]).abs().max() < TOLERANCE
+        assert (predicted.audio - golden["audio_predicted_f0"]).abs().max() < DRIFTED
     if "predicted_f0" in golden:
-        assert (predicted.f0 - golden["predicted_f0"]).abs().max() < TOLERANCE
+        torch.testing.assert_close(predicted.f0, golden["predicted_f0"], rtol=ROUNDED, atol=ROUNDED_HZ)
+        content, _, *others = inputs
+        at_its_pitch = synthesizer.generate(content, golden["predicted_f0"], *others, noise_scale=0)
+        assert (at_its_pitch.audio - golden["audio_predicted_f0"]).abs().max() < TOLERANCE
     synthesizer.fuse()
     assert (synthesizer.generate(*inputs, noise_scale=0).audio - golden["audio"]).abs().max() < TOLERANCE
