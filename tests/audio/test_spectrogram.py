@@ -32,7 +32,9 @@ def test_spectrograms_are_the_predecessors() -> None:
     audio = torch.from_numpy(GOLDEN["audio"])[None]
     magnitude = spectrogram(audio, DATA.n_fft, DATA.hop_length, DATA.win_length)
     np.testing.assert_allclose(magnitude[0, ::16].numpy(), GOLDEN["spectrogram_every_16th_bin"], rtol=1e-4, atol=1e-4)
-    np.testing.assert_allclose(mel_spectrogram(audio, DATA)[0].numpy(), GOLDEN["mel"], atol=1e-4)
+    # As magnitudes: the logarithm of next to nothing shows how a processor rounds.
+    mel = np.exp(mel_spectrogram(audio, DATA)[0].numpy())
+    np.testing.assert_allclose(mel, np.exp(GOLDEN["mel"]), rtol=1e-4, atol=1e-7)
 
 
 @pytest.mark.parametrize("n_samples", [512, 700, 1023, 44100, 44101])
