@@ -76,9 +76,12 @@ class Page:
 
     def _press(self, selector: str, named: Callable[[str], bool]) -> None:
         """Click the button whose text fits, once the page has drawn it: until then it has no text."""
-        button = self.wait(
-            lambda: next(one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if named(one.text))
-        )
+
+        def found() -> WebElement:
+            (button,) = [one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if named(one.text)]
+            return button
+
+        button = self.wait(found)
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
         button.click()
 
