@@ -212,7 +212,6 @@ def test_a_light_voice() -> None:
     config = Config.template("myna-lite").with_values(model=small | {"ssl_dim": 8, "n_speakers": 3})
     torch.manual_seed(0)
     synthesizer = DirectSynthesizer(config.model, config.data).eval()
-    torch.nn.init.normal_(synthesizer.decoder.pulse_phase.weight)
     synthesizer.highest_hz[1] = 9000
     graph = exporting.as_graph(synthesizer, config)
     assert_sings_the_same(synthesizer, graph, config)

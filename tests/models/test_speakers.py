@@ -102,10 +102,8 @@ def test_a_mix_that_never_changes_is_constant(name: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in VOICES if name != "4.1/transformer-flow"])
 def test_far_from_a_change_each_speaker_sings_alone(name: str) -> None:
-    """A change reaches some frames; but a causal transformer never forgets, and a light voice has one phase."""
+    """A change reaches some frames; but a causal transformer never forgets."""
     voice, config = voice_named(name)
-    if isinstance(voice, DirectSynthesizer):
-        torch.nn.init.zeros_(voice.decoder.pulse_phase.weight)
     n_first = N_FRAMES // 2
     first = [1.0] * n_first + [0.0] * (N_FRAMES - n_first)
     changing = sing(voice, config, shares(config, first, [1 - share for share in first]), noise_scale=0).audio
@@ -146,13 +144,3 @@ def test_nothing_is_sung_above_what_the_lowest_of_a_mix_reaches() -> None:
     assert (
         share_above(shares(config, [1.0, 0.5], [0.0, 0.0], [0.0, 0.5]).repeat_interleave(N_FRAMES // 2, 2), 4200) < 1e-5
     )
-
-
-def test_the_phase_of_a_pulse_never_moves() -> None:
-    """Not even while the speakers change, who have phases of their own."""
-    voice, config = voice_named("light")
-    assert isinstance(voice, DirectSynthesizer)
-    rising = torch.linspace(0, 1, N_FRAMES)
-    moving = embed_speaker(voice.speaker_embedding, shares(config, rising.tolist(), (1 - rising).tolist()))
-    decoder = voice.decoder
-    torch.testing.assert_close(decoder._undelayed_phase(moving), decoder._undelayed_phase(moving.mean(2, True)))

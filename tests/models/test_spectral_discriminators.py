@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from myna.models.spectral_discriminators import RESOLUTIONS, SpectralDiscriminators
+from myna.models.spectral_discriminators import SIGHTS, SpectralDiscriminators
 
 RATE = 44100
 N_SAMPLES = 16384
@@ -72,9 +72,18 @@ def test_silence_is_borne(judges: SpectralDiscriminators) -> None:
     assert silence.grad is not None and silence.grad.isfinite().all()
 
 
-def test_there_is_a_judge_for_each_resolution_and_all_of_it_learns(judges: SpectralDiscriminators) -> None:
+def test_there_is_a_judge_for_each_sight_and_all_of_it_learns(judges: SpectralDiscriminators) -> None:
     judgements = judges(noise(0, 22050, seed=1, n_signals=2), torch.tensor([22050.0, 22050.0]))
-    assert len(judgements) == len(RESOLUTIONS)
+    assert len(judgements) == len(SIGHTS)
     assert all(judged.score.shape[0] == 2 for judged in judgements)
     sum(judged.score.square().mean() for judged in judgements).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in judges.parameters())
+
+
+def test_some_judges_see_the_first_harmonics_only(judges: SpectralDiscriminators) -> None:
+    voice, hiss = noise(0, 2000, seed=1), noise(4000, 22050, seed=2)
+    for sight, alone, both in zip(
+        SIGHTS, scores(judges, voice, 22050), scores(judges, voice + hiss, 22050), strict=True
+    ):
+        apart = float((alone - both).abs().max())
+        assert apart < 1e-4 if sight.low else apart > 1e-2

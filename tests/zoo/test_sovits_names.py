@@ -146,3 +146,10 @@ def test_a_configuration_of_another_voice_is_refused() -> None:
     _, config = small("fork/so-vits-svc-4.0v1-legacy")
     with pytest.raises(CheckpointError):
         sovits.build(weights, config)
+
+
+def test_a_light_voice_that_still_has_a_phase_opens() -> None:
+    config = Config.template("myna-lite").with_values(model={"hidden_channels": 24, "n_layers": 1, "n_fine_layers": 1})
+    voice = SYNTHESIZERS["direct"](config.model, config.data)
+    weights = sovits.generator_to_field(voice.state_dict()) | {"dec.pulse_phase.bias": torch.zeros(513)}
+    assert sovits.generator_from_field(weights).keys() == voice.state_dict().keys()

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from myna.features.content.embedded import HOP_LENGTH, Block, LogMel
 from myna.models.decoders.backbone import Backbone, Waveform
-from myna.models.decoders.source_filter import SourceFilterDecoder
+from myna.models.decoders.source_filter import SourceFilterDecoder, minimum_phase, slow_log_gains
 from myna.models.layers import excitation
 from myna.models.layers.subbands import InverseStft
 from myna.models.layers.transformer import Attention, CausalAttention, RelativeAttention
@@ -110,10 +110,13 @@ class _Backbone(nn.Module):
 class _SourceFilterDecoder(nn.Module):
     """`SourceFilterDecoder` in one piece and in real numbers."""
 
+    phase_of_log: Tensor  # (n_bins, n_bins): `minimum_phase` is linear in the logarithms of gains
+
     def __init__(self, original: SourceFilterDecoder) -> None:
         super().__init__()
         self.original = original
         self.stft = _Stft(original.window, original.hop_length, original.n_fft // 2)
+        self.register_buffer("phase_of_log", minimum_phase(torch.eye(original.n_bins).unsqueeze(0))[0])
 
     def forward(
         self,
@@ -129,7 +132,7 @@ class _SourceFilterDecoder(nn.Module):
             sources = excitation.excitation(f0, voiced, decoder.frame_samples, decoder.sample_rate, generator)
         gains = decoder.gains(decoder.coarse(latent, speaker), speaker, slice(0, latent.shape[2]))
         real, imaginary = self.stft.analysis(sources)
-        phase = decoder._undelayed_phase(speaker).unsqueeze(2)
+        phase = self.phase_of_log @ slow_log_gains(gains[:, 0])
         turned = torch.stack(
             [
                 torch.cos(phase) * real[:, 0] - torch.sin(phase) * imaginary[:, 0],

@@ -90,7 +90,6 @@ _PLAIN = {
     "decoder.fine_blocks": "dec.fine_blocks",
     "decoder.norm": "dec.norm",
     "decoder.head": "dec.head",
-    "decoder.pulse_phase": "dec.pulse_phase",
 }
 _NORMALIZED = {
     **COMMON_NORMALIZED,
@@ -104,6 +103,8 @@ _NORMALIZED = {
 GENERATOR = NameTable(_PLAIN, _NORMALIZED)
 
 _UPSAMPLING_FILTER = "dec.updown_filter"
+# Light voices once learned a phase for each speaker.
+_PULSE_PHASE = ("dec.pulse_phase.weight", "dec.pulse_phase.bias")
 _LOWPASS_FILTERS = (".upsample.filter", ".downsample.lowpass.filter")
 
 
@@ -125,9 +126,8 @@ def generator_to_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The field's state dict of a generator in our names; what does not belong to one keeps its name."""
-    learned = {
-        name: tensor for name, tensor in weights.items() if not name.endswith((_UPSAMPLING_FILTER, *_LOWPASS_FILTERS))
-    }
+    not_heard = (_UPSAMPLING_FILTER, *_LOWPASS_FILTERS, *_PULSE_PHASE)
+    learned = {name: tensor for name, tensor in weights.items() if not name.endswith(not_heard)}
     return GENERATOR.from_field(learned)
 
 

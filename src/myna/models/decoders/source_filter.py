@@ -1,8 +1,10 @@
 """A source and filters: the network says, twice a frame, how strong each frequency of each source is.
 
 The pitch is right by construction, since the pulses are made at it and the filters know no pitch (DDSP: Engel et al.
-2020; as a voice converter DDSP-SVC). The filtering is a product of short spectra. How late each frequency of a pulse
-comes belongs to the speaker and never changes: a phase that moves is a frequency, and bends the pitch.
+2020; as a voice converter DDSP-SVC). The filtering is a product of short spectra. A filter of pulses has the least
+phase that goes with its gains, as a throat has: it rings after a pulse and not before. With none, breath must fill the
+gaps between pulses. But a phase that moves fast is a frequency and bends the pitch, so it is that of a mean over a
+while (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from myna.models.layers.excitation import N_SOURCES, excitation
 
 INITIAL_LOG_GAIN = -4.0
 LOUDEST_LOG_GAIN = 3.0
-PITCH_CARRYING_HZ = 2000.0  # below it lie the harmonics that tell the pitch
+LEAST_GAIN = 1e-5  # in the phases; silence has none
+PHASE_WINDOW = 33  # over how many spectra, 5.8 ms apart, the gains are averaged whose phase the pulses have
 PIECE_FRAMES = 256  # whose spectra are computed at once: memory does not grow with the song, and a piece stays in cache
 
 
@@ -43,8 +46,8 @@ class SourceFilterDecoder(nn.Module):
                 f"({self.hop_length}) for a source-filter decoder"
             )
         self.n_bins = self.n_fft // 2 + 1
-        # What reaches into the sound of a frame: fine blocks, a window before and one after, the upsampling.
-        fine_context = model.n_fine_layers * (KERNEL_SIZE // 2) + self.n_fft // self.hop_length
+        # What reaches into the sound of a frame: fine blocks, the phase, a window before and one after, the upsampling.
+        fine_context = model.n_fine_layers * (KERNEL_SIZE // 2) + PHASE_WINDOW // 2 + self.n_fft // self.hop_length
         self.context_frames = math.ceil(fine_context / self.rate) + 1
         self.input_conv = nn.Conv1d(model.latent_channels, channels, kernel_size=3, padding=1)
         self.coarse_blocks = nn.ModuleList(
@@ -56,12 +59,9 @@ class SourceFilterDecoder(nn.Module):
         )
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, N_SOURCES * self.n_bins)
-        self.pulse_phase = nn.Linear(model.speaker_channels, self.n_bins)
         with torch.no_grad():
             self.head.weight.mul_(0.3)
             self.head.bias.fill_(INITIAL_LOG_GAIN)
-            self.pulse_phase.weight.zero_()
-            self.pulse_phase.bias.zero_()
         self.register_buffer("window", torch.hann_window(self.n_fft), persistent=False)
         self.register_buffer("bins_hz", torch.linspace(0, data.sample_rate / 2, self.n_bins), persistent=False)
 
@@ -109,10 +109,8 @@ class SourceFilterDecoder(nn.Module):
     ) -> Tensor:
         """Some of the hidden frames (B, C, T), and their sources (B, S, T' * hop), to sound (B, T' * hop)."""
         n_samples = sources.shape[2]
-        gains = self.gains(hidden, speaker, frames)
-        spectra = self._spectra(sources)
-        phase = self._undelayed_phase(speaker).unsqueeze(2)
-        pulses = torch.polar(gains[:, 0], phase.expand_as(gains[:, 0])) * spectra[:, 0]
+        gains, spectra = self.gains(hidden, speaker, frames), self._spectra(sources)
+        pulses = torch.polar(gains[:, 0], minimum_phase(slow_log_gains(gains[:, 0]))) * spectra[:, 0]
         spectrum = pulses + (gains[:, 1:] * spectra[:, 1:]).sum(1)
         if highest_hz is not None:
             spectrum = spectrum * (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
@@ -128,16 +126,6 @@ class SourceFilterDecoder(nn.Module):
         log_gains = F.pad(log_gains, (0, 1), mode="replicate")
         return torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).exp().chunk(N_SOURCES, dim=1), dim=1)
 
-    def _undelayed_phase(self, speaker: Tensor) -> Tensor:
-        """The phase of each bin of a pulse (B, n_bins), without the delay of the whole that fits it best.
-
-        No loss on magnitudes hears such a delay, and it would sing the pitch too early or too late.
-        """
-        phase: Tensor = self.pulse_phase(speaker.mean(2)).float()
-        bins = torch.arange(self.n_bins, device=phase.device, dtype=phase.dtype)
-        heard = bins * (self.bins_hz < PITCH_CARRYING_HZ)
-        return phase - bins * ((phase * heard).sum(1) / heard.square().sum()).unsqueeze(1)
-
     def _spectra(self, signals: Tensor) -> Tensor:
         """(B, S, N) -> (B, S, n_bins, N / hop_length + 1)."""
         spectra = torch.stft(
@@ -149,3 +137,22 @@ class SourceFilterDecoder(nn.Module):
             return_complex=True,
         )
         return spectra.reshape(*signals.shape[:2], *spectra.shape[1:])
+
+
+def slow_log_gains(gains: Tensor) -> Tensor:
+    """Logarithms of gains, averaged over `PHASE_WINDOW`: (B, n_bins, T) -> the same."""
+    log_gains = gains.clamp(min=LEAST_GAIN).log()
+    return F.avg_pool1d(log_gains, PHASE_WINDOW, stride=1, padding=PHASE_WINDOW // 2, count_include_pad=False)
+
+
+def minimum_phase(log_gains: Tensor) -> Tensor:
+    """The phase of the causal filter with these gains that answers soonest: (B, n_bins, T) -> the same.
+
+    The part of the cepstrum before its origin is folded onto the part after it (Oppenheim and Schafer 1989).
+    """
+    n_fft = 2 * (log_gains.shape[1] - 1)
+    cepstrum = torch.fft.irfft(log_gains, n=n_fft, dim=1)
+    sign = torch.sign(n_fft / 2 - torch.arange(n_fft, device=log_gains.device))
+    sign[0] = 0
+    phase: Tensor = torch.fft.rfft(cepstrum * sign[:, None], dim=1).imag
+    return phase
