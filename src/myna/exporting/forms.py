@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from myna.features.content.embedded import HOP_LENGTH, Block, LogMel
 from myna.models.decoders.backbone import Backbone, Waveform
-from myna.models.decoders.source_filter import SourceFilterDecoder, minimum_phase, slow_log_gains
+from myna.models.decoders.source_filter import SourceFilterDecoder, averaged, minimum_phase
 from myna.models.layers import excitation
 from myna.models.layers.subbands import InverseStft
 from myna.models.layers.transformer import Attention, CausalAttention, RelativeAttention
@@ -130,9 +130,10 @@ class _SourceFilterDecoder(nn.Module):
         decoder = self.original
         with mock.patch.object(excitation, "_between_frames", _between_frames):
             sources = excitation.excitation(f0, voiced, decoder.frame_samples, decoder.sample_rate, generator)
-        gains = decoder.gains(decoder.coarse(latent, speaker), speaker, slice(0, latent.shape[2]))
+        log_gains = decoder.log_gains(decoder.coarse(latent, speaker), speaker, slice(0, latent.shape[2]))
+        gains = log_gains.exp()
         real, imaginary = self.stft.analysis(sources)
-        phase = self.phase_of_log @ slow_log_gains(gains[:, 0])
+        phase = self.phase_of_log @ averaged(log_gains[:, 0])
         turned = torch.stack(
             [
                 torch.cos(phase) * real[:, 0] - torch.sin(phase) * imaginary[:, 0],

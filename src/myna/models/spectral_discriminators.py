@@ -64,9 +64,9 @@ class SpectralDiscriminator(nn.Module):
         super().__init__()
         self.n_fft, self.hop_length = sight.n_fft, sight.hop_length
         bins_hz = torch.linspace(0, sample_rate / 2, sight.n_fft // 2 + 1)
-        self.low, self.n_bins = sight.low, int((bins_hz < LOW_HZ).sum()) if sight.low else len(bins_hz)
+        self.low = sight.low
         self.register_buffer("window", torch.hann_window(sight.n_fft), persistent=False)
-        self.register_buffer("bins_hz", bins_hz[: self.n_bins], persistent=False)
+        self.register_buffer("bins_hz", bins_hz[bins_hz < LOW_HZ] if sight.low else bins_hz, persistent=False)
         self.convs, channels = nn.ModuleList(), 1 if sight.low else 2
         for (width, kernel, padding, dilation), stride in zip(_LAYERS, sight.strides, strict=True):
             self.convs.append(weight_norm(nn.Conv2d(channels, width, kernel, (1, stride), padding, dilation)))
@@ -81,7 +81,7 @@ class SpectralDiscriminator(nn.Module):
         signal = audio.squeeze(1).float()
         spectrum = torch.stft(signal, self.n_fft, self.hop_length, window=self.window, return_complex=True)
         heard = (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
-        spectrum = spectrum[:, : self.n_bins] * (2 / self.n_fft**0.5) * heard
+        spectrum = spectrum[:, : len(self.bins_hz)] * (2 / self.n_fft**0.5) * heard
         parts = torch.view_as_real(spectrum)
         power = parts.square().sum(-1, keepdim=True)
         seen = parts * (power + QUIET) ** ((COMPRESSION - 1) / 2)

@@ -23,7 +23,7 @@ from myna.models.layers.excitation import N_SOURCES, excitation
 
 INITIAL_LOG_GAIN = -4.0
 LOUDEST_LOG_GAIN = 3.0
-LEAST_GAIN = 1e-5  # in the phases; silence has none
+LEAST_LOG_GAIN = math.log(1e-5)  # in the phases; silence has none
 PHASE_WINDOW = 33  # over how many spectra, 5.8 ms apart, the gains are averaged whose phase the pulses have
 PIECE_FRAMES = 256  # whose spectra are computed at once: memory does not grow with the song, and a piece stays in cache
 
@@ -109,14 +109,15 @@ class SourceFilterDecoder(nn.Module):
     ) -> Tensor:
         """Some of the hidden frames (B, C, T), and their sources (B, S, T' * hop), to sound (B, T' * hop)."""
         n_samples = sources.shape[2]
-        gains, spectra = self.gains(hidden, speaker, frames), self._spectra(sources)
-        pulses = torch.polar(gains[:, 0], minimum_phase(slow_log_gains(gains[:, 0]))) * spectra[:, 0]
+        log_gains, spectra = self.log_gains(hidden, speaker, frames), self._spectra(sources)
+        gains = log_gains.exp()
+        pulses = torch.polar(gains[:, 0], minimum_phase(averaged(log_gains[:, 0]))) * spectra[:, 0]
         spectrum = pulses + (gains[:, 1:] * spectra[:, 1:]).sum(1)
         if highest_hz is not None:
             spectrum = spectrum * (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
         return torch.istft(spectrum, self.n_fft, self.hop_length, window=self.window, length=n_samples)
 
-    def gains(self, hidden: Tensor, speaker: Tensor, frames: slice) -> Tensor:
+    def log_gains(self, hidden: Tensor, speaker: Tensor, frames: slice) -> Tensor:
         """How strong each bin of each source is in some of the hidden frames: (B, S, n_bins, T' * rate + 1)."""
         hidden = self.upsample(hidden[..., frames])
         present = speaker if speaker.shape[2] == 1 else speaker[..., frames].repeat_interleave(self.rate, dim=2)
@@ -124,7 +125,7 @@ class SourceFilterDecoder(nn.Module):
             hidden = block(hidden, present)
         log_gains = self.head(self.norm(hidden.transpose(1, 2))).transpose(1, 2).float()
         log_gains = F.pad(log_gains, (0, 1), mode="replicate")
-        return torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).exp().chunk(N_SOURCES, dim=1), dim=1)
+        return torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).chunk(N_SOURCES, dim=1), dim=1)
 
     def _spectra(self, signals: Tensor) -> Tensor:
         """(B, S, N) -> (B, S, n_bins, N / hop_length + 1)."""
@@ -139,10 +140,10 @@ class SourceFilterDecoder(nn.Module):
         return spectra.reshape(*signals.shape[:2], *spectra.shape[1:])
 
 
-def slow_log_gains(gains: Tensor) -> Tensor:
-    """Logarithms of gains, averaged over `PHASE_WINDOW`: (B, n_bins, T) -> the same."""
-    log_gains = gains.clamp(min=LEAST_GAIN).log()
-    return F.avg_pool1d(log_gains, PHASE_WINDOW, stride=1, padding=PHASE_WINDOW // 2, count_include_pad=False)
+def averaged(log_gains: Tensor) -> Tensor:
+    """Over `PHASE_WINDOW`: (B, n_bins, T) -> the same."""
+    heard = log_gains.clamp(min=LEAST_LOG_GAIN)
+    return F.avg_pool1d(heard, PHASE_WINDOW, stride=1, padding=PHASE_WINDOW // 2, count_include_pad=False)
 
 
 def minimum_phase(log_gains: Tensor) -> Tensor:
