@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from myna.models.layers.excitation import excitation, pulses
+from myna.models.layers.excitation import Excitation, pulses
 
 SAMPLE_RATE, HOP = 44100, 512
 PULSES, BEATING, BREATH = range(3)
@@ -17,7 +17,7 @@ PULSES, BEATING, BREATH = range(3)
 def sources(f0: Tensor, voiced: Tensor | None = None, seed: int = 0) -> Tensor:
     """(3, N)"""
     voiced = None if voiced is None else voiced[None]
-    return excitation(f0[None], voiced, HOP, SAMPLE_RATE, torch.Generator().manual_seed(seed))[0]
+    return Excitation.along(f0[None], voiced, HOP, SAMPLE_RATE, torch.Generator().manual_seed(seed)).samples()[0]
 
 
 def steady(hz: float, seconds: float) -> Tensor:

@@ -129,7 +129,9 @@ class _SourceFilterDecoder(nn.Module):
     ) -> Waveform:
         decoder = self.original
         with mock.patch.object(excitation, "_between_frames", _between_frames):
-            sources = excitation.excitation(f0, voiced, decoder.frame_samples, decoder.sample_rate, generator)
+            sources = excitation.Excitation.along(
+                f0, voiced, decoder.frame_samples, decoder.sample_rate, generator
+            ).samples()
         log_gains = decoder.log_gains(decoder.coarse(latent, speaker), speaker, slice(0, latent.shape[2]))
         gains = log_gains.exp()
         real, imaginary = self.stft.analysis(sources)

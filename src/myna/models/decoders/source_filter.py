@@ -19,7 +19,7 @@ from myna.config import DataConfig, ModelConfig
 from myna.errors import ConfigError
 from myna.models.decoders.backbone import Waveform
 from myna.models.layers.convnext import KERNEL_SIZE, SpeakerBlock
-from myna.models.layers.excitation import N_SOURCES, excitation
+from myna.models.layers.excitation import N_SOURCES, Excitation
 
 INITIAL_LOG_GAIN = -4.0
 LOUDEST_LOG_GAIN = 3.0
@@ -86,12 +86,13 @@ class SourceFilterDecoder(nn.Module):
             Audio (B, 1, T * hop).
         """
         with torch.no_grad():
-            sources = excitation(f0, voiced, self.frame_samples, self.sample_rate, generator)
+            sources = Excitation.along(f0, voiced, self.frame_samples, self.sample_rate, generator)
         hidden = self.coarse(latent, speaker)
         n_frames, pieces = latent.shape[2], []
         for start in range(0, n_frames, PIECE_FRAMES):
             first, last = max(0, start - self.context_frames), start + PIECE_FRAMES + self.context_frames
-            heard = sources[..., first * self.frame_samples : last * self.frame_samples]
+            with torch.no_grad():
+                heard = sources.samples(slice(first * self.frame_samples, last * self.frame_samples))
             sound = self._filtered(hidden, heard, speaker, highest_hz, slice(first, last))
             begin = (start - first) * self.frame_samples
             pieces.append(sound[..., begin : begin + PIECE_FRAMES * self.frame_samples])

@@ -7,6 +7,8 @@ at one pitch is as good at another.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 import torch.nn.functional as F
@@ -18,28 +20,47 @@ N_SOURCES = 3
 LOWEST_HZ = 40.0  # where nothing is voiced the contour is 0, and the filter lets no pulses through
 
 
-def excitation(
-    f0: Tensor, voiced: Tensor | None, hop_length: int, sample_rate: int, generator: torch.Generator | None = None
-) -> Tensor:
-    """Pulses, noise that swells with each pulse, and noise.
+@dataclass(frozen=True)
+class Excitation:
+    """The three sources of a song, (B, N) each; they are made of these a piece at a time, for they take much memory."""
 
-    Args:
-        f0: Hz with the gaps filled, (B, T).
-        voiced: where there are pulses and swelling, (B, T); None is everywhere.
+    hz: Tensor
+    cycles: Tensor  # where in its cycle a pulse is, 0 to 1
+    noise: Tensor  # (2, B, N)
+    voiced: Tensor | None  # how much of pulses and of swelling there is, 0 to 1; None is all
+    sample_rate: int
 
-    Returns:
-        (B, 3, T * hop_length).
-    """
-    hz = _between_frames(f0.detach().float().clamp(min=LOWEST_HZ), hop_length)
-    wide = torch.float32 if hz.device.type == "mps" else torch.float64  # which Apple's GPUs do not have
-    cycles = torch.remainder((hz.to(wide) / sample_rate).cumsum(1), 1).float()
-    noise = draws.normal((2, *cycles.shape), cycles, generator)
-    # The square of 1 + cos has a mean of 1.5; its peak is where the pulse is.
-    swelling = (1 + torch.cos(2 * math.pi * cycles)) / math.sqrt(1.5)
-    beating = torch.stack([pulses(cycles, hz, sample_rate), noise[1] * swelling], dim=1)
-    if voiced is not None:
-        beating = beating * _between_frames(voiced.float(), hop_length).unsqueeze(1)
-    return torch.cat([beating, noise[0].unsqueeze(1)], dim=1)
+    @classmethod
+    def along(
+        cls,
+        f0: Tensor,
+        voiced: Tensor | None,
+        hop_length: int,
+        sample_rate: int,
+        generator: torch.Generator | None = None,
+    ) -> Self:
+        """
+        Args:
+            f0: Hz with the gaps filled, (B, T).
+            voiced: where there are pulses and swelling, (B, T); None is everywhere.
+        """
+        hz = _between_frames(f0.detach().float().clamp(min=LOWEST_HZ), hop_length)
+        wide = torch.float32 if hz.device.type == "mps" else torch.float64  # which Apple's GPUs do not have
+        cycles = torch.remainder((hz.to(wide) / sample_rate).cumsum(1), 1).float()
+        noise = draws.normal((2, *cycles.shape), cycles, generator)
+        return cls(
+            hz, cycles, noise, None if voiced is None else _between_frames(voiced.float(), hop_length), sample_rate
+        )
+
+    def samples(self, piece: slice = slice(None)) -> Tensor:
+        """Pulses, noise that swells with each pulse, and noise: (B, 3, n)."""
+        cycles, noise = self.cycles[:, piece], self.noise[..., piece]
+        # The square of 1 + cos has a mean of 1.5; its peak is where the pulse is.
+        swelling = (1 + torch.cos(2 * math.pi * cycles)) / math.sqrt(1.5)
+        beating = torch.stack([pulses(cycles, self.hz[:, piece], self.sample_rate), noise[1] * swelling], dim=1)
+        if self.voiced is not None:
+            beating = beating * self.voiced[:, None, piece]
+        return torch.cat([beating, noise[0].unsqueeze(1)], dim=1)
 
 
 def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
