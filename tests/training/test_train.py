@@ -32,8 +32,8 @@ pytestmark = pytest.mark.usefixtures("small_and_alone")
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"accumulate_grad_batches": 2, "batch_size": 1, "bf16_run": True}],
-    ids=["plain", "accumulating-bf16"],
+    [{}, {"num_workers": 1}, {"accumulate_grad_batches": 2, "batch_size": 1, "bf16_run": True}],
+    ids=["plain", "with-a-reader", "accumulating-bf16"],
 )
 def test_a_run_that_was_stopped_equals_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]

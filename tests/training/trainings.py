@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from pathlib import Path
@@ -16,7 +17,7 @@ from myna.training.train import Plan, Silent, StepReport, TrainSummary, train
 
 
 class Recorder(Silent):
-    """Remembers what it was told; sends SIGTERM after a step, if asked to."""
+    """Remembers what it was told; sends SIGTERM to all processes after a step, if asked to, as SLURM does."""
 
     def __init__(self, terminate_at: int | None = None) -> None:
         self.plans: list[Plan] = []
@@ -30,7 +31,9 @@ class Recorder(Silent):
     def stepped(self, report: StepReport) -> None:
         self.reports.append(report)
         if report.step == self.terminate_at:
-            os.kill(os.getpid(), signal.SIGTERM)
+            for process in (multiprocessing.current_process(), *multiprocessing.active_children()):
+                assert process.pid is not None
+                os.kill(process.pid, signal.SIGTERM)
 
     def noted(self, text: str) -> None:
         self.notes.append(text)

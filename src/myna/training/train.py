@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -346,11 +345,12 @@ def names(clips: list[Path]) -> str:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """What is sent to the whole group, Ctrl-C or SIGTERM, is for the parent; it ends the readers when it is done."""
+    """What is sent to all processes of a training is for the parent, which ends its readers when the step is done.
+
+    It asks them with SIGTERM, too: the first may be from elsewhere, the second is the parent's.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    if hasattr(os, "setpgrp"):
-        os.setpgrp()
+    signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 
 def _readable(stream: Iterator[Batch]) -> Iterator[Batch]:
