@@ -148,6 +148,16 @@ def test_the_least_phase_of_a_filter_is_its_own() -> None:
     torch.testing.assert_close(minimum_phase((3 * filters.abs()).log()), filters.angle(), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize(("hz", "reach"), [(45.0, 16), (65.0, 16), (130.0, 4), (260.0, 1), (800.0, 0)])
+def test_a_low_pitch_has_the_phase_of_a_longer_mean(voice: DirectSynthesizer, hz: float, reach: int) -> None:
+    decoder, random = voice.decoder, torch.Generator().manual_seed(1)
+    log_gains = torch.randn(1, decoder.n_bins, 2 * N_FRAMES + 1, generator=random)
+    averaged = decoder.averaged(log_gains, torch.full((1, N_FRAMES), hz))
+    for spectrum in (0, 7, N_FRAMES, 2 * N_FRAMES):
+        near = log_gains[..., max(0, spectrum - reach) : spectrum + reach + 1]
+        torch.testing.assert_close(averaged[..., spectrum], near.mean(2), atol=1e-5, rtol=1e-5)
+
+
 def test_a_filter_rings_after_a_pulse(voice: DirectSynthesizer) -> None:
     with torch.no_grad():
         voice.decoder.head.weight.zero_()

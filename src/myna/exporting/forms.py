@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from myna.features.content.embedded import HOP_LENGTH, Block, LogMel
 from myna.models.decoders.backbone import Backbone, Waveform
-from myna.models.decoders.source_filter import SourceFilterDecoder, averaged, minimum_phase
+from myna.models.decoders.source_filter import SourceFilterDecoder, minimum_phase
 from myna.models.layers import excitation
 from myna.models.layers.subbands import InverseStft
 from myna.models.layers.transformer import Attention, CausalAttention, RelativeAttention
@@ -135,7 +135,7 @@ class _SourceFilterDecoder(nn.Module):
         log_gains = decoder.log_gains(decoder.coarse(latent, speaker), speaker, slice(0, latent.shape[2]))
         gains = log_gains.exp()
         real, imaginary = self.stft.analysis(sources)
-        phase = self.phase_of_log @ averaged(log_gains[:, 0])
+        phase = self.phase_of_log @ decoder.averaged(log_gains[:, 0], f0)
         turned = torch.stack(
             [
                 torch.cos(phase) * real[:, 0] - torch.sin(phase) * imaginary[:, 0],

@@ -19,8 +19,9 @@ from myna.models.synthesizer import Latents
 Losses = dict[str, Tensor]
 
 _LEAST_POWER = 1e-7  # where the magnitudes of `subband_loss` are floored
-# Of `spectral_losses`: samples of a window and mel bands over it; a quarter of a window lies between windows.
-RESOLUTIONS = ((2048, 128), (1024, 80), (512, 40), (256, 20))
+# Of `spectral_losses`: samples of a window and mel bands over it; a quarter of a window lies between windows. None is
+# much shorter than a period: it would see each pulse, and pulses do not lie where the recording's do.
+RESOLUTIONS = ((2048, 128), (1024, 80))
 _QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which nothing is heard
 SPECTRUM_SHARE = 3.0  # how much more the mel bands weigh than the bins
 

@@ -3,8 +3,8 @@
 The pitch is right by construction, since the pulses are made at it and the filters know no pitch (DDSP: Engel et al.
 2020; as a voice converter DDSP-SVC). The filtering is a product of short spectra. A filter of pulses has the least
 phase that goes with its gains, as a throat has: it rings after a pulse and not before. With none, breath must fill the
-gaps between pulses. But a phase that moves fast is a frequency and bends the pitch, so it is that of a mean over a
-while (docs/experiments.md).
+gaps between pulses. But a phase that moves fast is a frequency and bends the pitch, a low one most, so it is that of a
+mean over a while (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from myna.config import DataConfig, ModelConfig
 from myna.errors import ConfigError
 from myna.models.decoders.backbone import Waveform
 from myna.models.layers.convnext import KERNEL_SIZE, SpeakerBlock
-from myna.models.layers.excitation import N_SOURCES, Excitation
+from myna.models.layers.excitation import LOWEST_HZ, N_SOURCES, Excitation
 
 INITIAL_LOG_GAIN = -4.0
 LOUDEST_LOG_GAIN = 3.0
 LEAST_LOG_GAIN = math.log(1e-5)  # in the phases; silence has none
-PHASE_WINDOW = 33  # over how many spectra, 5.8 ms apart, the gains are averaged whose phase the pulses have
+# To how many spectra on either side, 5.8 ms apart, the gains are averaged whose phase the pulses have: so many at
+# `PHASE_HZ` and below, fewer with the square of a higher pitch.
+PHASE_REACH, PHASE_HZ = 16, 65.0
 PIECE_FRAMES = 256  # whose spectra are computed at once: memory does not grow with the song, and a piece stays in cache
 
 
@@ -47,7 +49,7 @@ class SourceFilterDecoder(nn.Module):
             )
         self.n_bins = self.n_fft // 2 + 1
         # What reaches into the sound of a frame: fine blocks, the phase, a window before and one after, the upsampling.
-        fine_context = model.n_fine_layers * (KERNEL_SIZE // 2) + PHASE_WINDOW // 2 + self.n_fft // self.hop_length
+        fine_context = model.n_fine_layers * (KERNEL_SIZE // 2) + PHASE_REACH + self.n_fft // self.hop_length
         self.context_frames = math.ceil(fine_context / self.rate) + 1
         self.input_conv = nn.Conv1d(model.latent_channels, channels, kernel_size=3, padding=1)
         self.coarse_blocks = nn.ModuleList(
@@ -93,7 +95,7 @@ class SourceFilterDecoder(nn.Module):
             first, last = max(0, start - self.context_frames), start + PIECE_FRAMES + self.context_frames
             with torch.no_grad():
                 heard = sources.samples(slice(first * self.frame_samples, last * self.frame_samples))
-            sound = self._filtered(hidden, heard, speaker, highest_hz, slice(first, last))
+            sound = self._filtered(hidden, f0, heard, speaker, highest_hz, slice(first, last))
             begin = (start - first) * self.frame_samples
             pieces.append(sound[..., begin : begin + PIECE_FRAMES * self.frame_samples])
         return Waveform(torch.cat(pieces, dim=1).unsqueeze(1))
@@ -106,13 +108,14 @@ class SourceFilterDecoder(nn.Module):
         return hidden
 
     def _filtered(
-        self, hidden: Tensor, sources: Tensor, speaker: Tensor, highest_hz: Tensor | None, frames: slice
+        self, hidden: Tensor, f0: Tensor, sources: Tensor, speaker: Tensor, highest_hz: Tensor | None, frames: slice
     ) -> Tensor:
         """Some of the hidden frames (B, C, T), and their sources (B, S, T' * hop), to sound (B, T' * hop)."""
         n_samples = sources.shape[2]
         log_gains, spectra = self.log_gains(hidden, speaker, frames), self._spectra(sources)
         gains = log_gains.exp()
-        pulses = torch.polar(gains[:, 0], minimum_phase(averaged(log_gains[:, 0]))) * spectra[:, 0]
+        phase = minimum_phase(self.averaged(log_gains[:, 0], f0[:, frames]))
+        pulses = torch.polar(gains[:, 0], phase) * spectra[:, 0]
         spectrum = pulses + (gains[:, 1:] * spectra[:, 1:]).sum(1)
         if highest_hz is not None:
             spectrum = spectrum * (self.bins_hz < highest_hz[:, None]).unsqueeze(2)
@@ -128,6 +131,17 @@ class SourceFilterDecoder(nn.Module):
         log_gains = F.pad(log_gains, (0, 1), mode="replicate")
         return torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).chunk(N_SOURCES, dim=1), dim=1)
 
+    def averaged(self, log_gains: Tensor, f0: Tensor) -> Tensor:
+        """Over the spectra around each; by the f0 (B, T): (B, n_bins, T * rate + 1) -> the same."""
+        hz = F.pad(f0.float().clamp(min=LOWEST_HZ).repeat_interleave(self.rate, dim=1), (0, 1), mode="replicate")
+        reach = (PHASE_REACH * (PHASE_HZ / hz).square()).round().clamp(max=PHASE_REACH).long()
+        heard = log_gains.clamp(min=LEAST_LOG_GAIN)
+        spectra = torch.arange(heard.shape[2], device=hz.device)
+        first, behind = (spectra - reach).clamp(min=0), (spectra + reach + 1).clamp(max=heard.shape[2])
+        sums = F.pad(heard.cumsum(2), (1, 0))
+        from_start = [sums.gather(2, end.unsqueeze(1).expand_as(heard)) for end in (first, behind)]
+        return (from_start[1] - from_start[0]) / (behind - first).unsqueeze(1)
+
     def _spectra(self, signals: Tensor) -> Tensor:
         """(B, S, N) -> (B, S, n_bins, N / hop_length + 1)."""
         spectra = torch.stft(
@@ -139,12 +153,6 @@ class SourceFilterDecoder(nn.Module):
             return_complex=True,
         )
         return spectra.reshape(*signals.shape[:2], *spectra.shape[1:])
-
-
-def averaged(log_gains: Tensor) -> Tensor:
-    """Over `PHASE_WINDOW`: (B, n_bins, T) -> the same."""
-    heard = log_gains.clamp(min=LEAST_LOG_GAIN)
-    return F.avg_pool1d(heard, PHASE_WINDOW, stride=1, padding=PHASE_WINDOW // 2, count_include_pad=False)
 
 
 def minimum_phase(log_gains: Tensor) -> Tensor:
