@@ -20,7 +20,7 @@ clone: .venv/ready
 	cd clone && ../$(BIN)/svc train --max-minutes 5
 	cd clone && ../$(BIN)/svc infer ../src/myna/voices/song.flac -o song.out.wav --auto-transpose
 
-# Two files at a time, each on one thread: half of the tests wait for a browser or for another process.
+# Two files at a time, each on one thread: many tests wait for a browser or for another process.
 test: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 

@@ -22,7 +22,7 @@ LOWEST_HZ = 40.0  # where nothing is voiced the contour is 0, and the filter let
 
 @dataclass(frozen=True)
 class Excitation:
-    """The three sources of a song, (B, N) each; they are made of these a piece at a time, for they take much memory."""
+    """What the three sources of a song are made of, (B, N) each; they take memory, and are made a piece at a time."""
 
     hz: Tensor
     cycles: Tensor  # where in its cycle a pulse is, 0 to 1
