@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from myna.models.layers import draws
+from myna.models.layers.excitation import widest_float
 
 N_HARMONICS = 9  # the fundamental and 8 overtones; RVC has the fundamental alone
 SINE_AMPLITUDE = 0.1
@@ -57,7 +58,7 @@ class HarmonicSource(nn.Module):
 
         Whole cycles are taken off as they complete: a large phase has few digits left for its fraction.
         """
-        wide = torch.float32 if hz.device.type == "mps" else torch.float64  # which Apple's GPUs do not have
+        wide = widest_float(hz.device)
         step = torch.remainder(hz.detach() / self.sample_rate, 1).repeat_interleave(hop_length, dim=1)
         fraction = torch.frac(step.cumsum(1, dtype=wide).to(step.dtype))
         completed = F.pad((fraction.diff(dim=1) < 0).to(step.dtype), (1, 0))
