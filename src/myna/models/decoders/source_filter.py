@@ -132,13 +132,13 @@ class SourceFilterDecoder(nn.Module):
         return torch.stack(log_gains.clamp(max=LOUDEST_LOG_GAIN).chunk(N_SOURCES, dim=1), dim=1)
 
     def averaged(self, log_gains: Tensor, f0: Tensor) -> Tensor:
-        """Over the spectra around each; by the f0 (B, T): (B, n_bins, T * rate + 1) -> the same."""
+        """Means of (B, n_bins, T * rate + 1) over the spectra around each, more of them where the f0 (B, T) is low."""
         hz = F.pad(f0.float().clamp(min=LOWEST_HZ).repeat_interleave(self.rate, dim=1), (0, 1), mode="replicate")
         reach = (PHASE_REACH * (PHASE_HZ / hz).square()).round().clamp(max=PHASE_REACH).long()
         heard = log_gains.clamp(min=LEAST_LOG_GAIN)
         spectra = torch.arange(heard.shape[2], device=hz.device)
         first, behind = (spectra - reach).clamp(min=0), (spectra + reach + 1).clamp(max=heard.shape[2])
-        sums = F.pad(heard.to(widest_float(heard.device)).cumsum(2), (1, 0))
+        sums = F.pad(heard.cumsum(2, dtype=widest_float(heard.device)), (1, 0))
         from_start = [sums.gather(2, end.unsqueeze(1).expand_as(heard)) for end in (first, behind)]
         return ((from_start[1] - from_start[0]) / (behind - first).unsqueeze(1)).float()
 
