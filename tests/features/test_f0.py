@@ -87,15 +87,33 @@ def test_a_glide_is_followed_at_once(method: F0Method) -> None:
     assert abs(late_ms) < 1000 * HOP / RATE / 4
 
 
-@pytest.mark.parametrize("method", [method for method in METHODS if method != "crepe"])
-def test_vibrato_keeps_its_depth(method: F0Method) -> None:
-    times = np.arange(round(0.6 * RATE)) / RATE
-    wave = 2 * np.pi * 5.5
-    f0 = estimate(method, voice(220 * 2 ** (60 / 1200 * np.sin(wave * times))))[3:-3]
+def heard_depth(method: F0Method, hz: float, vibrato_hz: float, seconds: float) -> float:
+    """Of a vibrato that is 60 cents deep to either side."""
+    times = np.arange(round(seconds * RATE)) / RATE
+    wave = 2 * np.pi * vibrato_hz
+    f0 = estimate(method, voice(hz * 2 ** (60 / 1200 * np.sin(wave * times))))[3:-3]
     centres = frame_centres(len(f0) + 6, RATE, HOP)[3:-3]
     shape = np.stack([np.sin(wave * centres), np.cos(wave * centres), np.ones(len(f0))], axis=1)
-    in_phase, in_quadrature, _ = np.linalg.lstsq(shape, cents(f0, 220), rcond=None)[0]
-    assert np.hypot(in_phase, in_quadrature) == pytest.approx(60, abs=8)
+    in_phase, in_quadrature, _ = np.linalg.lstsq(shape, cents(f0, hz), rcond=None)[0]
+    return float(np.hypot(in_phase, in_quadrature))
+
+
+@pytest.mark.parametrize("method", [method for method in METHODS if method != "crepe"])
+def test_vibrato_keeps_its_depth(method: F0Method) -> None:
+    assert heard_depth(method, 220, 5.5, 0.6) == pytest.approx(60, abs=8)
+
+
+@pytest.mark.parametrize("vibrato_hz", [4.0, 5.5, 7.0, 10.0, 12.0])
+@pytest.mark.parametrize("hz", [110.0, 220.0, 440.0])
+def test_swift_hears_a_vibrato_as_deep_as_it_is(hz: float, vibrato_hz: float) -> None:
+    """The mean over its window alone would make the fastest 46 cents of 60."""
+    assert heard_depth("swift", hz, vibrato_hz, 2.0) == pytest.approx(60, rel=0.08)
+
+
+def test_swift_does_not_swing_past_a_note_that_is_leapt_to() -> None:
+    f0 = estimate("swift", voice(np.repeat([220.0, 220.0 * 2 ** (7 / 12)], RATE // 2)))[3:-3]
+    assert cents(f0, 220).min() > -60
+    assert cents(f0, 220).max() < 760
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -19,7 +19,8 @@ from myna.config import DataConfig, ModelConfig
 from myna.errors import ConfigError
 from myna.models.decoders.backbone import Waveform
 from myna.models.layers.convnext import KERNEL_SIZE, SpeakerBlock
-from myna.models.layers.excitation import LOWEST_HZ, N_SOURCES, Excitation, widest_float
+from myna.models.layers.excitation import LOWEST_HZ, N_SOURCES, Excitation
+from myna.models.layers.running_sum import running_sum
 
 INITIAL_LOG_GAIN = -4.0
 LOUDEST_LOG_GAIN = 3.0
@@ -138,7 +139,7 @@ class SourceFilterDecoder(nn.Module):
         heard = log_gains.clamp(min=LEAST_LOG_GAIN)
         spectra = torch.arange(heard.shape[2], device=hz.device)
         first, behind = (spectra - reach).clamp(min=0), (spectra + reach + 1).clamp(max=heard.shape[2])
-        sums = F.pad(heard.cumsum(2, dtype=widest_float(heard.device)), (1, 0))
+        sums = F.pad(running_sum(heard, 2), (1, 0))
         from_start = [sums.gather(2, end.unsqueeze(1).expand_as(heard)) for end in (first, behind)]
         return ((from_start[1] - from_start[0]) / (behind - first).unsqueeze(1)).float()
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from myna.models.layers import draws
+from myna.models.layers.running_sum import running_sum
 
 N_SOURCES = 3
 LOWEST_HZ = 40.0  # where nothing is voiced the contour is 0, and the filter lets no pulses through
@@ -45,7 +46,7 @@ class Excitation:
             voiced: where there are pulses and swelling, (B, T); None is everywhere.
         """
         hz = _between_frames(f0.detach().float().clamp(min=LOWEST_HZ), hop_length)
-        cycles = torch.remainder((hz.to(widest_float(hz.device)) / sample_rate).cumsum(1), 1).float()
+        cycles = torch.remainder(running_sum(hz, 1) / sample_rate, 1).float()
         noise = draws.normal((2, *cycles.shape), cycles, generator)
         return cls(
             hz, cycles, noise, None if voiced is None else _between_frames(voiced.float(), hop_length), sample_rate
@@ -72,11 +73,6 @@ def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
     odd = 2 * n_harmonics + 1
     quotient = torch.where(half.abs() < 1e-4, odd, torch.sin(odd * half) / torch.sin(half))
     return (quotient - 1) / (2 * n_harmonics).sqrt()
-
-
-def widest_float(device: torch.device) -> torch.dtype:
-    """For sums that run over a whole song: double precision, which Apple's GPUs do not have."""
-    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def _between_frames(f0: Tensor, hop_length: int) -> Tensor:

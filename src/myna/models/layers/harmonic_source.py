@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from myna.models.layers import draws
-from myna.models.layers.excitation import widest_float
+from myna.models.layers.running_sum import running_sum
 
 N_HARMONICS = 9  # the fundamental and 8 overtones; RVC has the fundamental alone
 SINE_AMPLITUDE = 0.1
@@ -58,8 +58,7 @@ class HarmonicSource(nn.Module):
 
         Whole cycles are taken off as they complete: a large phase has few digits left for its fraction.
         """
-        wide = widest_float(hz.device)
         step = torch.remainder(hz.detach() / self.sample_rate, 1).repeat_interleave(hop_length, dim=1)
-        fraction = torch.frac(step.cumsum(1, dtype=wide).to(step.dtype))
+        fraction = torch.frac(running_sum(step, 1).to(step.dtype))
         completed = F.pad((fraction.diff(dim=1) < 0).to(step.dtype), (1, 0))
-        return (step - completed).cumsum(1, dtype=wide).to(step.dtype)
+        return running_sum(step - completed, 1).to(step.dtype)
