@@ -17,8 +17,8 @@ from torch import Tensor
 
 import myna.conversion
 from myna.audio.io import read
-from myna.config import Config
-from myna.conversion import Converter
+from myna.config import Config, PitchRange
+from myna.conversion import Converter, shift_between
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.extractor import Features
 from myna.models.singer import Generated
@@ -227,6 +227,28 @@ def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: fl
     f0 = converter.voice.synthesizer.calls[0]["f0"]
     assert float(f0.max()) == pytest.approx(220 * 2 ** (expected / 12), rel=1e-5)
     assert converter.voice.synthesizer.calls[0]["speaker"] == 1
+
+
+@pytest.mark.parametrize(
+    ("song_hz", "voice_hz", "step", "expected"),
+    [
+        (220.0, 110.0, "octave", -12),
+        (165.0, 105.0, "octave", 0),  # 82 Hz would be nearer to where he speaks, and is below where songs are sung
+        (330.0, 105.0, "octave", -12),
+        (165.0, 75.0, "octave", -12),  # his own recordings lie as deep
+        (82.0, 105.0, "octave", 0),  # the song is as deep
+        (165.0, 105.0, "semitone", -8),
+        (110.0, 220.0, "octave", 12),
+    ],
+)
+def test_no_song_is_lowered_to_below_where_songs_are_sung(
+    song_hz: float, voice_hz: float, step: Any, expected: float
+) -> None:
+    assert shift_between(around(song_hz), around(voice_hz), step) == expected
+
+
+def around(median_hz: float) -> PitchRange:
+    return PitchRange(low_hz=median_hz / 2, high_hz=2 * median_hz, median_hz=median_hz)
 
 
 @pytest.mark.parametrize(("family", "usual"), [("vits", 0.4), ("rvc", 0.66666), ("sovits3", 1.0), ("direct", 0.0)])
