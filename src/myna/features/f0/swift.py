@@ -37,12 +37,9 @@ def measure_swift(audio: NDArray[np.float32], sample_rate: int, times: FloatArra
 
 def _with_its_bends(f0: FloatArray) -> FloatArray:
     """The contour (M,) as it was before a window took the mean of it, to first order in its second difference."""
-    voiced = f0 > 0
-    pitch = np.log2(np.where(voiced, f0, 1.0))
-    bend = np.diff(pitch, n=2, prepend=pitch[:1], append=pitch[-1:])
-    known = voiced & np.roll(voiced, 1) & np.roll(voiced, -1) & (np.abs(bend) < _SHARPEST_BEND)
-    known[:1] = known[-1:] = False
-    return np.asarray(f0 * 2 ** np.where(known, -_LOST_BEND * bend, 0.0))
+    pitch = np.log2(np.where(f0 > 0, f0, np.nan))
+    bend = np.diff(pitch, n=2, prepend=np.nan, append=np.nan)  # of a frame beside a gap none is known
+    return np.asarray(f0 * 2 ** np.where(np.abs(bend) < _SHARPEST_BEND, -_LOST_BEND * bend, 0.0))
 
 
 @lru_cache(maxsize=1)
