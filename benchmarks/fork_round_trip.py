@@ -163,11 +163,11 @@ def compare(folder: Path) -> bool:
     """Do what the fork did, with our files as they were and as the fork wrote them."""
     from unittest import mock
 
-    from myna import checkpoint
     from myna.config import Config
     from myna.models.layers import draws
-    from myna.models.synthesizer import SynthesizerInput
+    from myna.models.synthesizers.vits import SynthesizerInput
     from myna.options import TrainOptions
+    from myna.storage import checkpoint
     from myna.training.dataset import Batch
     from myna.training.launch import make_fabric
     from myna.training.state import TrainState, load_start

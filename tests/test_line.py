@@ -13,13 +13,13 @@ import soundfile
 import torch
 from safetensors.torch import save_file
 
-from myna import checkpoint
 from myna.apps.cli import svc
 from myna.config import Config
 from myna.features.content import CONTENT_ENCODERS
 from myna.features.content.whisper import WhisperDimensions, WhisperEncoder
-from myna.models.discriminators import WaveformDiscriminators
+from myna.models.discriminators.waveform import WaveformDiscriminators
 from myna.models.families import DISCRIMINATORS
+from myna.storage import checkpoint
 
 ROOT = Path(__file__).parents[1]
 RATE = 22050

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from myna import checkpoint
-from myna.checkpoint import Checkpoint
 from myna.errors import CheckpointError, ConfigError
+from myna.storage import checkpoint
+from myna.storage.checkpoint import Checkpoint
 from myna.voice import Voice
 
 GOLDEN = Path(__file__).parent / "golden" / "fork" / "so-vits-svc-4.0v1"

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from myna import checkpoint
-from myna.checkpoint import Checkpoint
 from myna.config import Config
+from myna.storage import checkpoint
+from myna.storage.checkpoint import Checkpoint
 
 SPEAKERS, HIGHEST_HZ = "emb_g.weight", "highest_hz"
 

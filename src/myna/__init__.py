@@ -18,14 +18,14 @@ from myna.errors import MynaError
 from myna.options import ConversionOptions
 
 if TYPE_CHECKING:
-    from myna.conversion import Converter
+    from myna.conversion.converter import Converter
     from myna.voice import Voice
 
 __all__ = ["Config", "ConversionOptions", "Converter", "MynaError", "Voice", "__version__"]
 
 __version__ = version("myna")
 
-_LAZY = {"Converter": "myna.conversion", "Voice": "myna.voice"}
+_LAZY = {"Converter": "myna.conversion.converter", "Voice": "myna.voice"}
 
 
 def __getattr__(name: str) -> Any:

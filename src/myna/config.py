@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from myna.errors import ConfigError
-from myna.files import replacing
+from myna.storage.atomic import replacing
 
 TemplateName = Literal[
     "so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "so-vits-svc-4.1-tiny", "quickvc", "myna-lite"

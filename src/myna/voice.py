@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from myna import checkpoint
 from myna.assets import find_voice
 from myna.assets.hub import fetch_voice, parse_address
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
-from myna.models import onnx_synthesizer
 from myna.models.families import AnySynthesizer
-from myna.models.onnx_synthesizer import OnnxSynthesizer
+from myna.onnx import runtime
+from myna.onnx.runtime import OnnxSynthesizer
 from myna.options import Engine
+from myna.retrieval.retrieval_file import NAMES
+from myna.storage import checkpoint
 from myna.zoo.opening import open_voice
 from myna.zoo.packing import SUFFIX, exported_card
-from myna.zoo.timbre_file import NAMES
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ class Voice:
             MissingExtraError: what the engine needs is not installed.
         """
         path = find_weights(model)
-        if path.suffix == onnx_synthesizer.SUFFIX:
+        if path.suffix == runtime.SUFFIX:
             if engine == "torch":
                 raise ConfigError(
                     f"{path} is a graph of ONNX; name the file that it was made from to sing with PyTorch"
@@ -70,7 +70,7 @@ class Voice:
         synthesizer.eval()
         synthesizer.fuse()
         if engine == "onnx":
-            from myna.exporting import as_graph
+            from myna.onnx.export import as_graph
 
             return cls(opened.config, as_graph(synthesizer, opened.config), opened.path)
         return cls(opened.config, synthesizer.to(device), opened.path)

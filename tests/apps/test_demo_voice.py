@@ -12,12 +12,12 @@ import soundfile
 from myna.apps.cli import main
 from myna.apps.cli.commands.demo import SONG
 from myna.assets import find_voice
-from myna.checkpoint import latest
 from myna.config import Config
 from myna.evaluation.contours import compare_pitch
 from myna.evaluation.evaluate import evaluate
 from myna.evaluation.pairing import Pair
 from myna.options import EvaluateOptions
+from myna.storage.checkpoint import latest
 
 VOICE = find_voice("joe")
 ONLY_PITCH = EvaluateOptions(similarity=False, words=False, quality=False)

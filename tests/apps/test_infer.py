@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-import myna.conversion
+import myna.conversion.converter
 from myna.apps.cli import main
 from myna.apps.cli.flags import find_config
 from myna.audio.io import Writer, read
 from myna.config import PitchRange
-from myna.conversion import ConversionSummary
+from myna.conversion.converter import ConversionSummary
 from myna.errors import ConfigError
 from myna.options import ConversionOptions
 from myna.progress import Progress
@@ -55,7 +55,7 @@ class Parrot:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder, with a parrot for a voice."""
-    monkeypatch.setattr(myna.conversion, "Converter", Parrot)
+    monkeypatch.setattr(myna.conversion.converter, "Converter", Parrot)
     monkeypatch.setattr(Parrot, "loaded", [])
     monkeypatch.setattr(Parrot, "asked", [])
     monkeypatch.setattr(Parrot, "voice_pitch", None)

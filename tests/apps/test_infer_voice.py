@@ -12,7 +12,7 @@ import torch
 from tiny_voice import RATE, BandEnergies, write_voice
 
 from myna.apps.cli import main
-from myna.zoo import timbre_file
+from myna.retrieval import retrieval_file
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +83,9 @@ def sung(name: str, *arguments: str) -> np.ndarray:
 def test_a_cluster_model_and_an_index_change_what_is_sung() -> None:
     plain = sung("a.wav", "-s", "tenor")
     centres = torch.rand(20, 16, generator=torch.Generator().manual_seed(0))
-    timbre_file.write_centres(Path("kmeans.pt"), {"tenor": centres, "Sängerin": centres})
+    retrieval_file.write_centroids(Path("kmeans.pt"), {"tenor": centres, "Sängerin": centres})
     clustered = sung("b.wav", "-s", "tenor", "-k", "kmeans.pt", "-r", "0.5")
-    timbre_file.write_index(Path("voice/index.safetensors"), {"tenor": centres})
+    retrieval_file.write_index(Path("voice/index.safetensors"), {"tenor": centres})
     retrieved = sung("c.wav", "-s", "tenor", "-r", "0.5")
     assert len(plain) == len(clustered) == len(retrieved)
     assert not np.array_equal(plain, clustered) and not np.array_equal(clustered, retrieved)
@@ -97,7 +97,7 @@ def test_an_index_in_the_file_of_a_packed_voice_draws_as_one_beside_it(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vectors = {speaker: torch.rand(20, 16).half().float() for speaker in ("tenor", "Sängerin")}
-    write = {"index.safetensors": timbre_file.write_index, "kmeans.pt": timbre_file.write_centres}[name]
+    write = {"index.safetensors": retrieval_file.write_index, "kmeans.pt": retrieval_file.write_centroids}[name]
     write(Path("voice") / name, vectors)
     drawn = sung("a.wav", "-s", "tenor", "-r", "0.5")
     run("pack", "-m", "voice", "-o", "packed.safetensors")
@@ -120,7 +120,7 @@ def test_an_index_in_the_file_of_a_packed_voice_draws_as_one_beside_it(
 
 
 def test_an_index_that_does_not_fit_is_not_packed(capsys: pytest.CaptureFixture[str]) -> None:
-    timbre_file.write_index(Path("voice/index.safetensors"), {"tenor": torch.rand(3, 8)})
+    retrieval_file.write_index(Path("voice/index.safetensors"), {"tenor": torch.rand(3, 8)})
     run("pack", "-m", "voice", "-o", "packed.safetensors", status=1)
     told = capsys.readouterr().err.splitlines()[-1]
     assert "(8 channels instead of 16)" in told and "leave it out with --no-index" in told
@@ -128,7 +128,7 @@ def test_an_index_that_does_not_fit_is_not_packed(capsys: pytest.CaptureFixture[
 
 
 def test_an_index_of_the_field_is_read_and_compared_with_the_voice(capsys: pytest.CaptureFixture[str]) -> None:
-    with np.load(Path(__file__).parents[1] / "zoo" / "faiss.npz") as recorded:
+    with np.load(Path(__file__).parents[1] / "retrieval" / "faiss.npz") as recorded:
         Path("added.index").write_bytes(recorded["full"].tobytes())
         Path("feature_and_index.pkl").write_bytes(recorded["pickled"].tobytes())
     for name in ("added.index", "feature_and_index.pkl"):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from myna import checkpoint
 from myna.config import Config
-from myna.models.synthesizer import Synthesizer
+from myna.models.synthesizers.vits import Synthesizer
+from myna.storage import checkpoint
 from myna.zoo.sovits import generator_to_field
 
 RATE = 16000

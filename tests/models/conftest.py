@@ -11,7 +11,7 @@ from small_voices import EXPORTED, GOLDEN, seeded_synthesizer
 
 from myna.apps.cli import svc
 from myna.config import Config
-from myna.models.synthesizer import Synthesizer
+from myna.models.synthesizers.vits import Synthesizer
 
 
 @pytest.fixture

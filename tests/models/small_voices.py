@@ -9,7 +9,7 @@ import torch
 
 from myna.config import Config
 from myna.models.layers import draws
-from myna.models.synthesizer import Synthesizer
+from myna.models.synthesizers.vits import Synthesizer
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 EXPORTED = GOLDEN / "fork" / "quickvc"  # a multi-stream decoder with an f0 predictor; see the fixture `exported`

@@ -13,9 +13,9 @@ from torch import Tensor
 from myna.config import Config
 from myna.features.f0 import F0_ESTIMATORS
 from myna.models.decoders.source_filter import minimum_phase
-from myna.models.direct import DirectSynthesizer
-from myna.models.singer import Generated
-from myna.models.synthesizer import SynthesizerInput
+from myna.models.interface import Generated
+from myna.models.synthesizers.light import LightSynthesizer
+from myna.models.synthesizers.vits import SynthesizerInput
 from myna.options import F0Method
 
 N_FRAMES = 60
@@ -29,9 +29,9 @@ def config() -> Config:
 
 
 @pytest.fixture
-def voice(config: Config) -> DirectSynthesizer:
+def voice(config: Config) -> LightSynthesizer:
     torch.manual_seed(0)
-    return DirectSynthesizer(config.model, config.data).eval()
+    return LightSynthesizer(config.model, config.data).eval()
 
 
 def given(n_clips: int = 1, n_frames: int = N_FRAMES, hz: float = 220.0, loudness: float = -20.0) -> dict[str, Tensor]:
@@ -52,7 +52,7 @@ def batch(config: Config, lengths: list[int]) -> SynthesizerInput:
     return SynthesizerInput(**inputs, spectrogram=spectrogram, lengths=torch.tensor(lengths))
 
 
-def sing(voice: DirectSynthesizer, **inputs: Any) -> Generated:
+def sing(voice: LightSynthesizer, **inputs: Any) -> Generated:
     return voice.generate(**given() | inputs, generator=torch.Generator().manual_seed(1))
 
 
@@ -64,7 +64,7 @@ def sung_cents(audio: Tensor, hz: float, method: F0Method = "harvest") -> Tensor
     return 1200 * torch.log2(f0.median() / hz)
 
 
-def unlike(voice: DirectSynthesizer) -> None:
+def unlike(voice: LightSynthesizer) -> None:
     """Let its speakers differ, which they do not at first."""
     with torch.no_grad():
         for parameter in voice.parameters():
@@ -72,7 +72,7 @@ def unlike(voice: DirectSynthesizer) -> None:
                 parameter.normal_(std=0.1)
 
 
-def test_a_voice_that_breathes_is_in_tune(voice: DirectSynthesizer) -> None:
+def test_a_voice_that_breathes_is_in_tune(voice: LightSynthesizer) -> None:
     """At first there is twice as much breath as pulses; the one method that hears through it is 5 cents off itself."""
     assert sung_cents(sing(voice).audio, 220.0, "swift").abs() < 8
 
@@ -80,7 +80,7 @@ def test_a_voice_that_breathes_is_in_tune(voice: DirectSynthesizer) -> None:
 @pytest.mark.parametrize("hz", [165.0, 220.0, 659.0])
 @pytest.mark.parametrize("scale", [0.0, 1.0, 5.0], ids=["no content", "content", "wild content"])
 def test_pitch_is_right_whatever_the_content(
-    voice: DirectSynthesizer, hz: float, scale: float, monkeypatch: pytest.MonkeyPatch
+    voice: LightSynthesizer, hz: float, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     silence_draws(monkeypatch)  # what is left are the pulses
     inputs = given(n_frames=2 * N_FRAMES, hz=hz)
@@ -89,7 +89,7 @@ def test_pitch_is_right_whatever_the_content(
 
 
 @pytest.mark.parametrize("period", [50, 200, 400])
-def test_the_sound_repeats_with_the_pitch(voice: DirectSynthesizer, period: int) -> None:
+def test_the_sound_repeats_with_the_pitch(voice: LightSynthesizer, period: int) -> None:
     """By autocorrelation, which needs no estimator."""
     sung = sing(voice, **given(hz=44100 / period)).audio[0, 0]
     power = torch.fft.rfft(sung, 2 * len(sung)).abs().square()
@@ -97,7 +97,7 @@ def test_the_sound_repeats_with_the_pitch(voice: DirectSynthesizer, period: int)
     assert correlation[period // 2 : period * 3 // 2].argmax() + period // 2 == period
 
 
-def test_frames_become_hops_of_samples(voice: DirectSynthesizer) -> None:
+def test_frames_become_hops_of_samples(voice: LightSynthesizer) -> None:
     for n_frames in (1, 2, 37):
         sung = sing(voice, **given(n_frames=n_frames))
         assert sung.audio.shape == (1, 1, n_frames * 512)
@@ -105,7 +105,7 @@ def test_frames_become_hops_of_samples(voice: DirectSynthesizer) -> None:
         assert sung.audio.isfinite().all()
 
 
-def test_nothing_is_sung_above_what_a_speaker_reaches(voice: DirectSynthesizer) -> None:
+def test_nothing_is_sung_above_what_a_speaker_reaches(voice: LightSynthesizer) -> None:
     voice.highest_hz[:] = torch.tensor([22050.0, 8000.0, 4000.0])
     sung = voice.generate(**given(n_clips=3), generator=torch.Generator().manual_seed(1)).audio[:, 0]
     power = torch.fft.rfft(sung * torch.hann_window(sung.shape[1])).abs().square()
@@ -117,7 +117,7 @@ def test_nothing_is_sung_above_what_a_speaker_reaches(voice: DirectSynthesizer) 
     assert power[0, hz > 8100].sum() / power[0].sum() > 0.3
 
 
-def test_clips_side_by_side_are_clips_alone(voice: DirectSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clips_side_by_side_are_clips_alone(voice: LightSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
     silence_draws(monkeypatch)
     unlike(voice)
     inputs = given(n_clips=3)
@@ -129,7 +129,7 @@ def test_clips_side_by_side_are_clips_alone(voice: DirectSynthesizer, monkeypatc
     assert not torch.allclose(together[0], together[1])
 
 
-def test_a_song_in_pieces_is_the_song(voice: DirectSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_song_in_pieces_is_the_song(voice: LightSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.nn.init.normal_(voice.decoder.head.weight, std=0.2)
     whole = sing(voice).audio
     for piece_frames in (1, 7, 32):
@@ -149,7 +149,7 @@ def test_the_least_phase_of_a_filter_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(("hz", "reach"), [(45.0, 16), (65.0, 16), (130.0, 4), (260.0, 1), (800.0, 0)])
-def test_a_low_pitch_has_the_phase_of_a_longer_mean(voice: DirectSynthesizer, hz: float, reach: int) -> None:
+def test_a_low_pitch_has_the_phase_of_a_longer_mean(voice: LightSynthesizer, hz: float, reach: int) -> None:
     decoder, random = voice.decoder, torch.Generator().manual_seed(1)
     log_gains = torch.randn(1, decoder.n_bins, 2 * N_FRAMES + 1, generator=random)
     averaged = decoder.averaged(log_gains, torch.full((1, N_FRAMES), hz))
@@ -158,7 +158,7 @@ def test_a_low_pitch_has_the_phase_of_a_longer_mean(voice: DirectSynthesizer, hz
         torch.testing.assert_close(averaged[..., spectrum], near.mean(2), atol=1e-5, rtol=1e-5)
 
 
-def test_a_filter_rings_after_a_pulse(voice: DirectSynthesizer) -> None:
+def test_a_filter_rings_after_a_pulse(voice: LightSynthesizer) -> None:
     with torch.no_grad():
         voice.decoder.head.weight.zero_()
         voice.decoder.head.bias.fill_(-30)  # no breath
@@ -170,7 +170,7 @@ def test_a_filter_rings_after_a_pulse(voice: DirectSynthesizer) -> None:
     assert after.square().sum() > 5 * before.square().sum()
 
 
-def test_one_seed_is_one_sound(voice: DirectSynthesizer) -> None:
+def test_one_seed_is_one_sound(voice: LightSynthesizer) -> None:
     first, again, other = (
         voice.generate(**given(), generator=torch.Generator().manual_seed(seed)).audio for seed in (1, 1, 2)
     )
@@ -178,7 +178,7 @@ def test_one_seed_is_one_sound(voice: DirectSynthesizer) -> None:
     assert not torch.equal(first, other)
 
 
-def test_what_is_far_away_is_not_heard(voice: DirectSynthesizer) -> None:
+def test_what_is_far_away_is_not_heard(voice: LightSynthesizer) -> None:
     """A voice with neighbours only: content that changes at the end leaves the beginning as it was."""
     inputs = given()
     changed = inputs["content"].clone()
@@ -188,7 +188,7 @@ def test_what_is_far_away_is_not_heard(voice: DirectSynthesizer) -> None:
     assert not torch.allclose(before[50 * 512 :], after[50 * 512 :])
 
 
-def test_silence_and_no_pitch_are_borne(voice: DirectSynthesizer) -> None:
+def test_silence_and_no_pitch_are_borne(voice: LightSynthesizer) -> None:
     unvoiced = torch.zeros(1, N_FRAMES, dtype=torch.bool)
     for loudness in (-90.0, -140.0, -torch.inf):
         sung = sing(voice, **given(loudness=loudness, hz=0.0) | {"voiced": unvoiced}).audio
@@ -196,14 +196,14 @@ def test_silence_and_no_pitch_are_borne(voice: DirectSynthesizer) -> None:
         assert sung.abs().max() < 1
 
 
-def test_loudness_is_asked_for(voice: DirectSynthesizer) -> None:
+def test_loudness_is_asked_for(voice: LightSynthesizer) -> None:
     inputs = given()
     del inputs["loudness"]
     with pytest.raises(ValueError, match="loudness"):
         voice.generate(**inputs)
 
 
-def test_every_parameter_learns(config: Config, voice: DirectSynthesizer) -> None:
+def test_every_parameter_learns(config: Config, voice: LightSynthesizer) -> None:
     unlike(voice)
     output = voice(batch(config, [N_FRAMES, 40]), SEGMENT_FRAMES)
     output.audio.square().mean().backward()
@@ -212,7 +212,7 @@ def test_every_parameter_learns(config: Config, voice: DirectSynthesizer) -> Non
         assert parameter.grad.any(), name
 
 
-def test_speakers_begin_alike_and_learn_to_differ(config: Config, voice: DirectSynthesizer) -> None:
+def test_speakers_begin_alike_and_learn_to_differ(config: Config, voice: LightSynthesizer) -> None:
     one, other = (sing(voice, speaker=torch.tensor([speaker])).audio for speaker in (0, 1))
     assert torch.equal(one, other)
     voice(batch(config, [N_FRAMES]), SEGMENT_FRAMES).audio.square().mean().backward()
@@ -223,7 +223,7 @@ def test_speakers_begin_alike_and_learn_to_differ(config: Config, voice: DirectS
     )
 
 
-def test_a_segment_of_each_clip_is_sung(config: Config, voice: DirectSynthesizer) -> None:
+def test_a_segment_of_each_clip_is_sung(config: Config, voice: LightSynthesizer) -> None:
     output = voice(batch(config, [N_FRAMES, 20]), SEGMENT_FRAMES)
     assert output.audio.shape == (2, 1, SEGMENT_FRAMES * 512)
     assert output.latents is None and output.subbands is None and output.f0_predicted is None
@@ -231,7 +231,7 @@ def test_a_segment_of_each_clip_is_sung(config: Config, voice: DirectSynthesizer
 
 
 def test_the_filters_are_told_a_wrong_pitch_and_the_pulses_the_right_one(
-    config: Config, voice: DirectSynthesizer
+    config: Config, voice: LightSynthesizer
 ) -> None:
     told: list[Tensor] = []
     sung: list[Tensor] = []
@@ -247,7 +247,7 @@ def test_the_filters_are_told_a_wrong_pitch_and_the_pulses_the_right_one(
     assert (torch.cat(sung) == 220).all()
 
 
-def test_learns_in_half_precision(config: Config, voice: DirectSynthesizer) -> None:
+def test_learns_in_half_precision(config: Config, voice: LightSynthesizer) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         output = voice(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES)
     assert output.audio.dtype == torch.float32

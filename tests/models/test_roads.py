@@ -11,7 +11,7 @@ import torch
 from small_voices import EXPORTED, GOLDEN, silence_draws
 from torch import Tensor
 
-from myna.exporting import TOLERANCE as ONNX_TOLERANCE
+from myna.onnx.export import TOLERANCE as ONNX_TOLERANCE
 from myna.voice import Voice
 from myna.zoo.opening import open_voice
 from myna.zoo.packing import unpack

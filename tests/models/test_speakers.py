@@ -11,10 +11,10 @@ from torch import Tensor
 
 from myna.config import Config
 from myna.models.decoders import backbone, source_filter
-from myna.models.direct import DirectSynthesizer
+from myna.models.interface import Generated
 from myna.models.layers.speakers import embed_speaker
-from myna.models.singer import Generated
-from myna.models.synthesizer import Synthesizer
+from myna.models.synthesizers.light import LightSynthesizer
+from myna.models.synthesizers.vits import Synthesizer
 
 N_FRAMES = 60
 VOICES = [
@@ -23,7 +23,7 @@ VOICES = [
 ]
 
 
-def voice_named(name: str) -> tuple[Synthesizer | DirectSynthesizer, Config]:
+def voice_named(name: str) -> tuple[Synthesizer | LightSynthesizer, Config]:
     """With random weights everywhere, so that its speakers differ in every layer."""
     if name != "light":
         config = Config.read(GOLDEN / name / "config.json")
@@ -33,7 +33,7 @@ def voice_named(name: str) -> tuple[Synthesizer | DirectSynthesizer, Config]:
     small = {"inter_channels": 16, "hidden_channels": 24, "n_layers": 2, "n_fine_layers": 2, "gin_channels": 4}
     config = Config.template("myna-lite").with_values(model=small | {"ssl_dim": 8, "n_speakers": 3})
     torch.manual_seed(0)
-    light = DirectSynthesizer(config.model, config.data).eval()
+    light = LightSynthesizer(config.model, config.data).eval()
     with torch.no_grad():
         for parameter in light.parameters():
             if not parameter.any():
@@ -42,7 +42,7 @@ def voice_named(name: str) -> tuple[Synthesizer | DirectSynthesizer, Config]:
     return light, config
 
 
-def sing(voice: Synthesizer | DirectSynthesizer, config: Config, speaker: Tensor, **how: Any) -> Generated:
+def sing(voice: Synthesizer | LightSynthesizer, config: Config, speaker: Tensor, **how: Any) -> Generated:
     random = torch.Generator().manual_seed(4)
     return voice.generate(
         torch.randn(1, config.model.content_channels, N_FRAMES, generator=random),
@@ -131,7 +131,7 @@ def test_a_change_in_pieces_is_the_change(name: str, monkeypatch: pytest.MonkeyP
 
 def test_nothing_is_sung_above_what_the_lowest_of_a_mix_reaches() -> None:
     voice, config = voice_named("light")
-    assert isinstance(voice, DirectSynthesizer)
+    assert isinstance(voice, LightSynthesizer)
     voice.highest_hz[:] = torch.tensor([22050.0, 8000.0, 4000.0])
 
     def share_above(speaker: Tensor, hz: float) -> float:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from myna.models.spectral_discriminators import SIGHTS, SpectralDiscriminators
+from myna.models.discriminators.spectral import SIGHTS, SpectralDiscriminators
 
 RATE = 44100
 N_SAMPLES = 16384

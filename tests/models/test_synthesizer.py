@@ -11,8 +11,8 @@ from torch import Tensor
 
 from myna.config import Config
 from myna.models.decoders import backbone
-from myna.models.singer import Generated
-from myna.models.synthesizer import Synthesizer, SynthesizerInput
+from myna.models.interface import Generated
+from myna.models.synthesizers.vits import Synthesizer, SynthesizerInput
 
 N_FRAMES = 24
 SEGMENT_FRAMES = 8

@@ -11,7 +11,7 @@ import pytest
 from myna.apps.cli.commands import pre_config, pre_hubert, pre_resample, train
 from myna.config import Config, TemplateName
 from myna.errors import ConfigError
-from myna.places import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio import project as projects
 from myna.studio.project import Project, State, template_of
 from myna.studio.workspace import Workspace

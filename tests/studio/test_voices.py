@@ -17,11 +17,11 @@ from hub_server import Hub, serving
 from myna.apps.cli import svc
 from myna.assets import BUNDLED_VOICES
 from myna.errors import CheckpointError, ConfigError, MynaError
+from myna.retrieval import retrieval_file
+from myna.retrieval.speakers import SpeakerRetrieval
 from myna.studio.voices import Library, LibraryVoice, Origin
 from myna.studio.workspace import Workspace
-from myna.timbre import Timbres
 from myna.voice import Voice, find_weights
-from myna.zoo import timbre_file
 from myna.zoo.opening import open_voice, read_config
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -58,7 +58,7 @@ def pointer(path: Path) -> Path:
 
 
 def index(path: Path, channels: int) -> Path:
-    timbre_file.write_index(path, {"alice": torch.rand(5, channels)})
+    retrieval_file.write_index(path, {"alice": torch.rand(5, channels)})
     return path
 
 
@@ -91,7 +91,7 @@ def test_what_draws_to_the_speaker_comes_along_under_the_name_by_which_it_is_fou
 ) -> None:
     made_by_others = index(tmp_path / "added_IVF8_alto.safetensors", read_config(WEIGHTS).model.content_channels)
     voice = library.add([made_by_others, WEIGHTS, CONFIG], "alto")
-    found = Timbres.load(voice.path / "index.safetensors", read_config(find_weights(voice.path)))
+    found = SpeakerRetrieval.load(voice.path / "index.safetensors", read_config(find_weights(voice.path)))
     assert set(found.timbres) == {"alice"}
     # And it is no voice: the folder still sings by its weights.
     assert find_weights(library.find("alto").path).name == "G_3.pth"

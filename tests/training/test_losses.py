@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from myna.config import TrainConfig
-from myna.models.discriminators import Judgement
-from myna.models.synthesizer import Gaussian, Latents
+from myna.models.discriminators.waveform import DiscriminatorOutput
+from myna.models.synthesizers.vits import Gaussian, Latents
 from myna.training.losses import (
     adversarial_loss,
-    critic_loss,
+    discriminator_loss,
     feature_matching_loss,
     kl_loss,
     loss_weights,
@@ -24,15 +24,15 @@ from myna.training.losses import (
 )
 
 
-def judgement(score: float, feature: float) -> Judgement:
-    return Judgement(torch.full((2, 5), score), [torch.full((2, 3, 4), feature)])
+def judgement(score: float, feature: float) -> DiscriminatorOutput:
+    return DiscriminatorOutput(torch.full((2, 5), score), [torch.full((2, 3, 4), feature)])
 
 
 def test_a_critic_that_is_right_loses_nothing_and_the_synthesizer_all() -> None:
     real, fake = [judgement(1, 0)] * 6, [judgement(0, 0)] * 6
-    assert critic_loss(real, fake) == 0
+    assert discriminator_loss(real, fake) == 0
     assert adversarial_loss(fake) == 6
-    assert critic_loss(fake, real) == 12
+    assert discriminator_loss(fake, real) == 12
 
 
 def test_feature_matching_is_the_distance_of_impressions() -> None:

@@ -16,11 +16,11 @@ import torch
 from tiny import MODEL, make_dataset
 from trainings import Recorder, assert_same_bits, run
 
-from myna import checkpoint
 from myna.apps.cli import main
 from myna.config import Config
 from myna.errors import AssetError, CheckpointError, ConfigError
-from myna.models.synthesizer import Synthesizer
+from myna.models.synthesizers.vits import Synthesizer
+from myna.storage import checkpoint
 from myna.training import step
 from myna.training.dataset import Batch
 from myna.training.train import StepReport, TrainingError

@@ -14,10 +14,10 @@ from tiny import HIGHEST_HZ, make_dataset
 from torch import Tensor
 from trainings import Recorder, assert_same_bits, run
 
-from myna import checkpoint
-from myna.conversion import Converter
+from myna.conversion.converter import Converter
 from myna.errors import CheckpointError
 from myna.options import ConversionOptions
+from myna.storage import checkpoint
 from myna.training.features_file import read_features, write_features
 from myna.training.train import StepReport
 from myna.voice import Voice

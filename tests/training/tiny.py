@@ -16,7 +16,7 @@ import torch
 
 from myna.config import Config, DataConfig
 from myna.features.extractor import Features
-from myna.models.discriminators import WaveformDiscriminators
+from myna.models.discriminators.waveform import WaveformDiscriminators
 from myna.models.families import DISCRIMINATORS
 from myna.training.features_file import ClipFeatures, VersionFeatures, features_path, write_features
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from test_sovits_names import CONFIGS, DUMPS, config_of
 
-from myna import checkpoint
 from myna.config import Config
+from myna.storage import checkpoint
 from myna.zoo.derivation import derive, merge
 from myna.zoo.recognition import family_of
 

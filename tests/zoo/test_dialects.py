@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from myna import torch_file
 from myna.config import Config
 from myna.features.content import CONTENT_ENCODERS
-from myna.zoo import timbre_file
+from myna.retrieval import retrieval_file
+from myna.storage import torch_file
 from myna.zoo.inspection import inspect
 from myna.zoo.opening import open_voice
 from myna.zoo.recognition import NotAVoiceError
@@ -110,8 +110,8 @@ def test_a_voice_of_rvc_with_other_parts_is_named(tmp_path: Path, changes: dict[
 
 def test_files_beside_a_voice_are_named(tmp_path: Path) -> None:
     index = tmp_path / "index.safetensors"
-    timbre_file.write_index(index, {"anna": torch.ones(3, 8), "bob": torch.ones(2, 8)})
-    with np.load(Path(__file__).with_name("faiss.npz")) as recorded:
+    retrieval_file.write_index(index, {"anna": torch.ones(3, 8), "bob": torch.ones(2, 8)})
+    with np.load(Path(__file__).parents[1] / "retrieval" / "faiss.npz") as recorded:
         (tmp_path / "added.index").write_bytes(recorded["full"].tobytes())
         (tmp_path / "feature_and_index.pkl").write_bytes(recorded["pickled"].tobytes())
     torch.save(torch.ones(3), tmp_path / "a.wav.soft.pt")
@@ -130,4 +130,4 @@ def test_files_beside_a_voice_are_named(tmp_path: Path) -> None:
 
 def test_another_pickle_is_still_refused(tmp_path: Path) -> None:
     (tmp_path / "a.pkl").write_bytes(pickle.dumps({"a": Path("b")}))
-    assert not timbre_file.is_index(tmp_path / "a.pkl")
+    assert not retrieval_file.is_index(tmp_path / "a.pkl")

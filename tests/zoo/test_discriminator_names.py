@@ -9,10 +9,10 @@ import pytest
 import torch
 from record_discriminators import digest, formula_weights, signal
 
-from myna import checkpoint
 from myna.errors import CheckpointError
-from myna.models.discriminators import WaveformDiscriminators
-from myna.models.spectral_discriminators import SpectralDiscriminators
+from myna.models.discriminators.spectral import SpectralDiscriminators
+from myna.models.discriminators.waveform import WaveformDiscriminators
+from myna.storage import checkpoint
 from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
 
 RECORDED = json.loads((Path(__file__).parent / "discriminators.json").read_text(encoding="utf-8"))

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from myna import torch_file
 from myna.apps.cli import svc
 from myna.errors import CheckpointError, ConfigError
+from myna.storage import torch_file
 from myna.voice import Voice
 from myna.zoo.inspection import inspect
 from myna.zoo.mixing import mix

@@ -12,9 +12,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from myna import torch_file
 from myna.apps.cli import svc
 from myna.errors import CheckpointError
+from myna.storage import torch_file
 from myna.zoo.inspection import inspect
 from myna.zoo.recognition import NotAVoiceError, recognise
 

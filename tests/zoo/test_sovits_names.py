@@ -13,7 +13,7 @@ import torch
 from myna.config import Config
 from myna.errors import CheckpointError
 from myna.models.families import SYNTHESIZERS
-from myna.models.synthesizer import Synthesizer
+from myna.models.synthesizers.vits import Synthesizer
 from myna.zoo import sovits
 from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from myna.audio import io
-from myna.conversion import ConversionSummary, Converter
+from myna.conversion.converter import ConversionSummary, Converter
 from myna.errors import ConfigError
 from myna.evaluation.evaluate import Evaluation, evaluate
 from myna.evaluation.pairing import Pair

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from myna.errors import AssetError, MissingExtraError
-from myna.impostors import served_instead
+from myna.storage.wrong_downloads import served_instead
 
 logger = logging.getLogger(__name__)
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from myna.config import DataConfig, DiscriminatorKind, SynthesizerKind
-from myna.models.direct import DirectSynthesizer
-from myna.models.discriminators import Discriminators, WaveformDiscriminators
-from myna.models.rvc import RvcSynthesizer
-from myna.models.sovits3 import Sovits3Synthesizer
-from myna.models.spectral_discriminators import SpectralDiscriminators
-from myna.models.synthesizer import Synthesizer
+from myna.models.discriminators.spectral import SpectralDiscriminators
+from myna.models.discriminators.waveform import Discriminators, WaveformDiscriminators
+from myna.models.synthesizers.light import LightSynthesizer
+from myna.models.synthesizers.rvc import RvcSynthesizer
+from myna.models.synthesizers.sovits3 import Sovits3Synthesizer
+from myna.models.synthesizers.vits import Synthesizer
 
-AnySynthesizer = Synthesizer | DirectSynthesizer | RvcSynthesizer | Sovits3Synthesizer
+AnySynthesizer = Synthesizer | LightSynthesizer | RvcSynthesizer | Sovits3Synthesizer
 
 SYNTHESIZERS: dict[SynthesizerKind, type[AnySynthesizer]] = {
     "vits": Synthesizer,
-    "direct": DirectSynthesizer,
+    "direct": LightSynthesizer,
     "rvc": RvcSynthesizer,
     "sovits3": Sovits3Synthesizer,
 }

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from myna.audio.io import AUDIO_SUFFIXES
 from myna.config import Config, TemplateName
 from myna.errors import ConfigError
-from myna.places import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio.workspace import Workspace, safe_name, unused
 
 # Besides `places`: recordings that were taken out, and what checkpoints sang.

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from myna.errors import AudioError
-from myna.files import replacing
+from myna.storage.atomic import replacing
 from myna.studio.workspace import Workspace, safe_name
 
 _RECORD, _COMPARISON = "result.json", "comparison.json"

@@ -19,7 +19,8 @@ from typing import NamedTuple
 from myna.assets import BUNDLED_VOICES
 from myna.assets.hub import Address, cached_voices, forget, is_generator, parse_address
 from myna.errors import CheckpointError, ConfigError, MynaError
-from myna.places import LOGS
+from myna.layout import LOGS
+from myna.retrieval import retrieval_file
 from myna.studio.workspace import Workspace, safe_name
 
 _NUMBERED = re.compile(r"G_\d+\.pth")
@@ -95,8 +96,8 @@ class Library:
             ConfigError: there is no voice among them, or several; or they do not fit each other.
             OSError: they cannot be copied; nothing of them is left.
         """
-        from myna.timbre import read_timbre
-        from myna.zoo import timbre_file
+        from myna.retrieval import retrieval_file
+        from myna.retrieval.speakers import read_retrieval
         from myna.zoo.opening import read_config
 
         wanted = safe_name(name)
@@ -110,7 +111,7 @@ class Library:
                 # Under the name by which the voice finds it, whatever tool made it.
                 config = read_config(weights)
                 with _by_name(parts.timbre):
-                    timbre_file.write(folder, read_timbre(parts.timbre, config), config.speakers)
+                    retrieval_file.write(folder, read_retrieval(parts.timbre, config), config.speakers)
             free = self._unused(wanted)
             folder.rename(self.workspace.voices / free)
         return self.find(free)
@@ -269,10 +270,9 @@ def _kept_as(path: Path) -> str:
 
 
 def _is_timbre(path: Path) -> bool:
-    from myna.zoo import timbre_file
 
     try:
-        timbre_file.read(path)
+        retrieval_file.read(path)
     except MynaError:
         return False
     return True

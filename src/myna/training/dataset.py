@@ -23,7 +23,7 @@ from myna.errors import ConfigError
 from myna.features.contour import fill_unvoiced
 from myna.features.extractor import Features
 from myna.features.loudness import FLOOR_DB
-from myna.models.synthesizer import SynthesizerInput
+from myna.models.synthesizers.vits import SynthesizerInput
 from myna.training.features_file import features_path, read_features
 
 # Longer clips are cut, each epoch elsewhere; the predecessors' number. A voice without a latent variable, which need

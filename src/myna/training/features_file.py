@@ -14,8 +14,8 @@ from torch import Tensor
 from myna.config import Config
 from myna.errors import MynaError
 from myna.features.extractor import Features
-from myna.files import replacing
 from myna.options import F0Method
+from myna.storage.atomic import replacing
 
 # To be raised when features of the same clip and the same settings come out otherwise.
 _VERSION = "3"

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from myna.audio.spectrogram import mel_filterbank
 from myna.config import TrainConfig
-from myna.models.discriminators import Judgement
-from myna.models.synthesizer import Latents
+from myna.models.discriminators.waveform import DiscriminatorOutput
+from myna.models.synthesizers.vits import Latents
 
 Losses = dict[str, Tensor]
 
@@ -46,7 +46,7 @@ def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> 
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
 
-def critic_loss(real: Sequence[Judgement], fake: Sequence[Judgement]) -> Tensor:
+def discriminator_loss(real: Sequence[DiscriminatorOutput], fake: Sequence[DiscriminatorOutput]) -> Tensor:
     """Least squares: scores of recordings are drawn to 1, of what was made to 0."""
     losses = [
         (1 - judged.score.float()).square().mean() + made.score.float().square().mean()
@@ -55,12 +55,12 @@ def critic_loss(real: Sequence[Judgement], fake: Sequence[Judgement]) -> Tensor:
     return torch.stack(losses).sum()
 
 
-def adversarial_loss(fake: Sequence[Judgement]) -> Tensor:
+def adversarial_loss(fake: Sequence[DiscriminatorOutput]) -> Tensor:
     """Least squares: what was made shall be taken for a recording."""
     return torch.stack([(1 - made.score.float()).square().mean() for made in fake]).sum()
 
 
-def feature_matching_loss(real: Sequence[Judgement], fake: Sequence[Judgement]) -> Tensor:
+def feature_matching_loss(real: Sequence[DiscriminatorOutput], fake: Sequence[DiscriminatorOutput]) -> Tensor:
     """What was made shall impress each layer of the judges as the recording does."""
     distances = [
         F.l1_loss(other.float(), one.float().detach())

@@ -17,15 +17,15 @@ import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
-from myna import checkpoint
 from myna.assets import find_base_weights
-from myna.checkpoint import Checkpoint
 from myna.config import Config
 from myna.errors import AssetError, CheckpointError
-from myna.models.direct import DirectSynthesizer
-from myna.models.discriminators import Discriminators
+from myna.models.discriminators.waveform import Discriminators
 from myna.models.families import DISCRIMINATORS, SYNTHESIZERS, AnySynthesizer
+from myna.models.synthesizers.light import LightSynthesizer
 from myna.options import TrainOptions
+from myna.storage import checkpoint
+from myna.storage.checkpoint import Checkpoint
 from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
 from myna.zoo.sovits import generator_from_field, generator_to_field
 
@@ -59,7 +59,7 @@ class TrainState:
         """Random weights on `device`."""
         train = config.train
         synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data).to(device)
-        if isinstance(synthesizer, DirectSynthesizer):
+        if isinstance(synthesizer, LightSynthesizer):
             synthesizer.pitch_jitter = train.pitch_jitter
         discriminators = DISCRIMINATORS[train.discriminators](config.data).to(device)
         return cls(

@@ -18,15 +18,15 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.models.discriminators import Judgement
+from myna.models.discriminators.waveform import DiscriminatorOutput
 from myna.models.layers.frames import slice_segments
 from myna.models.layers.subbands import PseudoQmf
-from myna.models.synthesizer import TrainingOutput
+from myna.models.synthesizers.vits import TrainingOutput
 from myna.training.dataset import Batch
 from myna.training.losses import (
     Losses,
     adversarial_loss,
-    critic_loss,
+    discriminator_loss,
     feature_matching_loss,
     kl_loss,
     loss_weights,
@@ -146,7 +146,7 @@ def add_gradients(
             recording, sung, highest_hz = recording[:n_judged], sung[:n_judged], batch.highest_hz[:n_judged]
             both = torch.cat([recording, sung.detach()])
             of_recording, of_sung = _split(engine.discriminators(both, highest_hz.repeat(2)))
-            critic = critic_loss(of_recording, of_sung)
+            critic = discriminator_loss(of_recording, of_sung)
             fabric.backward(critic * share)
 
             # The synthesizer's gradient passes through the critic without leaving one there.
@@ -209,12 +209,12 @@ def _gradient_norm(module: nn.Module) -> Tensor:
     return get_total_norm([parameter.grad for parameter in module.parameters() if parameter.grad is not None])
 
 
-def _split(judgements: list[Judgement]) -> tuple[list[Judgement], list[Judgement]]:
+def _split(judgements: list[DiscriminatorOutput]) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:
     """Judgements of two batches that were judged as one."""
-    halves: tuple[list[Judgement], list[Judgement]] = [], []
+    halves: tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]] = [], []
     for score, feature_maps in judgements:
         for index, half in enumerate(halves):
-            half.append(Judgement(score.chunk(2)[index], [one.chunk(2)[index] for one in feature_maps]))
+            half.append(DiscriminatorOutput(score.chunk(2)[index], [one.chunk(2)[index] for one in feature_maps]))
     return halves
 
 

@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
-from myna.models.direct import DirectSynthesizer
+from myna.models.synthesizers.light import LightSynthesizer
 from myna.options import TrainOptions
 from myna.training.batch_size import choose_batch_size
 from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches, list_clips
@@ -136,7 +136,7 @@ def train(
     state = TrainState.create(config, fabric.device)
     with fabric.rank_zero_first():
         origin = load_start(state, folder, config, options)
-    if isinstance(state.synthesizer, DirectSynthesizer):
+    if isinstance(state.synthesizer, LightSynthesizer):
         note_highest_hz(state.synthesizer, clips)
     engine = Engine.of(fabric, config, state)
     batches = plan_epochs(engine, state, clips)
@@ -203,7 +203,7 @@ def with_options(config: Config, options: TrainOptions) -> Config:
     return config.with_values(train={name: value for name, value in chosen.items() if value is not None})
 
 
-def note_highest_hz(synthesizer: DirectSynthesizer, clips: ClipDataset) -> None:
+def note_highest_hz(synthesizer: LightSynthesizer, clips: ClipDataset) -> None:
     """Tell the voice how high each speaker's recordings reach: what the highest tenth of the clips hold."""
     found: dict[int, list[float]] = {}
     for clip in clips.clips:

@@ -9,11 +9,11 @@ from typing import Any
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-from myna.checkpoint import load_weights
 from myna.config import Config
 from myna.errors import CheckpointError
 from myna.models.families import SYNTHESIZERS, AnySynthesizer
-from myna.models.synthesizer import Synthesizer
+from myna.models.synthesizers.vits import Synthesizer
+from myna.storage.checkpoint import load_weights
 
 # How many more numbers a network may have than its file: a posterior encoder, which may be left out, and what is fixed.
 _TIMES, _BESIDES = 3, 10_000_000

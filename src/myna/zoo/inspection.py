@@ -12,7 +12,7 @@ import torch
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.features.content import check_encoder
-from myna.models import onnx_synthesizer
+from myna.onnx import runtime
 from myna.zoo import packing
 from myna.zoo.opening import OpenedVoice, open_voice
 from myna.zoo.recognition import TITLES, NotAVoiceError, Recognised, Weights
@@ -52,7 +52,7 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
         CheckpointError: it cannot be read at all: absent, damaged, or unsafe.
         MissingExtraError: it is a graph of ONNX, which takes ONNX Runtime to read.
     """
-    if path.suffix == onnx_synthesizer.SUFFIX and path.is_file():
+    if path.suffix == runtime.SUFFIX and path.is_file():
         return _inspect_exported(path)
     try:
         opened = open_voice(path, config_path)

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
-from myna.models import onnx_synthesizer
 from myna.models.families import AnySynthesizer
+from myna.onnx import runtime
+from myna.retrieval.retrieval_file import RetrievalFile
 from myna.zoo import derivation, packing, rvc, sovits, sovits3
 from myna.zoo.recognition import TITLES, Family, NotAVoiceError, Recognised, recognise
-from myna.zoo.timbre_file import TimbreFile
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class OpenedVoice:
         *,
         half: bool = False,
         release: bool = False,
-        timbre: TimbreFile | None = None,
+        timbre: RetrievalFile | None = None,
         **words: str,
     ) -> None:
         """Write the voice as one file; see `packing.pack`. `words` are licence, author and cover.
@@ -114,7 +114,7 @@ def read_config(path: Path, config_path: Path | None = None) -> Config:
         CheckpointError, ConfigError: as there.
         MissingExtraError: a graph is read with ONNX Runtime, which is not installed.
     """
-    if path.suffix == onnx_synthesizer.SUFFIX:
+    if path.suffix == runtime.SUFFIX:
         return Config.parse(packing.read_exported(path).config)
     return open_voice(path, config_path).config
 

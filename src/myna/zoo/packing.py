@@ -21,13 +21,13 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from myna.checkpoint import Checkpoint, write
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
-from myna.files import replacing
-from myna.models.onnx_synthesizer import CARD_KEY, OnnxSynthesizer
-from myna.zoo import timbre_file
-from myna.zoo.timbre_file import TimbreFile
+from myna.onnx.runtime import CARD_KEY, OnnxSynthesizer
+from myna.retrieval import retrieval_file
+from myna.retrieval.retrieval_file import RetrievalFile
+from myna.storage.atomic import replacing
+from myna.storage.checkpoint import Checkpoint, write
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
@@ -41,8 +41,8 @@ class CardTimbre(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: timbre_file.Kind
-    speakers: tuple[timbre_file.Speaker, ...]
+    kind: retrieval_file.Kind
+    speakers: tuple[retrieval_file.Speaker, ...]
 
 
 class Card(BaseModel):
@@ -84,7 +84,7 @@ class Packed(NamedTuple):
 
     weights: dict[str, Tensor]
     card: Card | None  # None where another program wrote it
-    timbre: TimbreFile | None
+    timbre: RetrievalFile | None
 
 
 def is_packed(path: Path) -> bool:
@@ -104,7 +104,7 @@ def pack(
     *,
     half: bool = False,
     release: bool = False,
-    timbre: TimbreFile | None = None,
+    timbre: RetrievalFile | None = None,
 ) -> None:
     """Write a packed voice.
 
@@ -159,7 +159,7 @@ def read_packed(path: Path) -> Packed:
         return Packed(weights, card, None)
     names = {speaker: _TIMBRE.format(number) for number, speaker in enumerate(card.timbre.speakers)}
     vectors = {speaker: weights.pop(name, None) for speaker, name in names.items()}
-    return Packed(weights, card, timbre_file.checked(path, card.timbre.kind, vectors))
+    return Packed(weights, card, retrieval_file.checked(path, card.timbre.kind, vectors))
 
 
 def read_card(path: Path) -> Card | None:
@@ -216,7 +216,7 @@ def unpack(path: Path, folder: Path) -> Unpacked:
     if card is None:
         raise CheckpointError(f"{path} is not a packed voice: it holds weights only")
     paths = folder / f"G_{card.step or card.epoch or 1}.pth", folder / "config.json"
-    for there in [*paths, *([folder / timbre_file.NAMES[timbre.kind]] if timbre is not None else [])]:
+    for there in [*paths, *([folder / retrieval_file.NAMES[timbre.kind]] if timbre is not None else [])]:
         if there.exists():
             raise ConfigError(f"{there} is there already; choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
@@ -227,7 +227,7 @@ def unpack(path: Path, folder: Path) -> Unpacked:
     optimizer: dict[str, Any] = {"state": {}, "param_groups": []}
     write(paths[0], Checkpoint(single, card.epoch or 0, rate, optimizer, {"step": card.step or 0}))
     config.write(paths[1])
-    return Unpacked(*paths, timbre_file.write(folder, timbre, config.speakers) if timbre is not None else None, card)
+    return Unpacked(*paths, retrieval_file.write(folder, timbre, config.speakers) if timbre is not None else None, card)
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:

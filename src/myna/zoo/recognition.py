@@ -15,13 +15,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from myna import torch_file
 from myna.errors import CheckpointError
 from myna.features.content.hubert import FAIRSEQ_CLASSES
-from myna.models import onnx_synthesizer
-from myna.zoo import timbre_file
+from myna.onnx import runtime
+from myna.retrieval import retrieval_file
+from myna.retrieval.retrieval_file import RetrievalFile
+from myna.storage import torch_file
 from myna.zoo.packing import Card, is_packed, read_packed
-from myna.zoo.timbre_file import TimbreFile
 
 Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna"]
 TITLES: Mapping[str, str] = {
@@ -51,7 +51,7 @@ class Recognised:
     weights: Weights  # under the names in the file
     content: Mapping[str, Any]  # what else the file holds
     card: Card | None = None  # of a packed voice
-    timbre: TimbreFile | None = None  # in a packed voice
+    timbre: RetrievalFile | None = None  # in a packed voice
 
     @property
     def epoch(self) -> int | None:
@@ -81,9 +81,9 @@ def recognise(path: Path) -> Recognised:
         CheckpointError: it cannot be read.
     """
     card = timbre = None
-    if path.suffix == onnx_synthesizer.SUFFIX and path.is_file():
+    if path.suffix == runtime.SUFFIX and path.is_file():
         raise NotAVoiceError(path, "a graph of ONNX", "name the file that it was made from, or sing with it as it is")
-    if timbre_file.is_index(path):
+    if retrieval_file.is_index(path):
         raise NotAVoiceError(path, "a retrieval index", _BESIDE)
     if is_packed(path):
         content, card, timbre = read_packed(path)

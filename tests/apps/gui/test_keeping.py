@@ -14,7 +14,6 @@ import gradio as gr
 import pytest
 
 from hub_server import Hub, serving
-from myna import checkpoint
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job, Jobs, JobState, Report
 from myna.apps.gui.studio import KEEP, LANES, LOOK, SING, Studio, told
@@ -24,7 +23,8 @@ from myna.apps.gui.texts import texts
 from myna.assets.hub import Address, fetch_voice
 from myna.config import Config
 from myna.errors import AssetError, ConfigError, MynaError
-from myna.models.direct import DirectSynthesizer
+from myna.models.synthesizers.light import LightSynthesizer
+from myna.storage import checkpoint
 from myna.studio.voices import Library, Origin
 from myna.studio.workspace import Workspace
 from myna.zoo.packing import read_card
@@ -229,14 +229,14 @@ def light_voice(folder: Path) -> list[Path]:
     folder.mkdir()
     small = {"hidden_channels": 8, "n_layers": 1, "n_fine_layers": 1, "gin_channels": 4, "ssl_dim": 8}
     config = Config.template("myna-lite").with_values(model=small, spk={"Anna": 0})
-    weights = generator_to_field(DirectSynthesizer(config.model, config.data).state_dict())
+    weights = generator_to_field(LightSynthesizer(config.model, config.data).state_dict())
     checkpoint.write(folder / "G_7.pth", checkpoint.Checkpoint(weights, 1, 1e-4, None))
     config.write(folder / "config.json")
     return [folder / "G_7.pth", folder / "config.json"]
 
 
 def test_an_exported_voice_is_one_of_the_list(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("myna.exporting.content_graph", lambda network: b"hears")  # which takes long to make
+    monkeypatch.setattr("myna.onnx.export.content_graph", lambda network: b"hears")  # which takes long to make
     tab.add_voice(studio, upload(studio, *light_voice(tmp_path / "light")), "Alto", None)
     job = tab.submit_export(studio, "Alto", None)
     assert job.error is None

@@ -17,8 +17,8 @@ from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import learning
 from myna.config import Config
 from myna.errors import ConfigError
+from myna.layout import CLIPS, CONFIG
 from myna.options import EvaluateOptions, TrainOptions
-from myna.places import CLIPS, CONFIG
 from myna.studio import project as projects
 from myna.studio.project import Project, State
 from myna.studio.workspace import Workspace

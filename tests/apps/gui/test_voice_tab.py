@@ -20,8 +20,8 @@ from myna.apps.gui.tabs.voice.settings import arithmetic_html, check_template, s
 from myna.apps.gui.texts import LANGUAGES, texts
 from myna.config import Config
 from myna.errors import ConfigError
+from myna.layout import CLIPS, FILELISTS
 from myna.options import TrainOptions
-from myna.places import CLIPS, FILELISTS
 from myna.studio import project as projects
 from myna.studio.project import Project, State
 from myna.studio.voices import Library

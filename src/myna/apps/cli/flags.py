@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from myna.places import CONFIG, LOGS
+from myna.layout import CONFIG, LOGS
 
 Command = Callable[..., Any]
 

@@ -19,8 +19,8 @@ from myna.evaluation.report.axes import frequency_place, time_ticks
 from myna.evaluation.report.curve import pitch_plot
 from myna.evaluation.report.image import FREQUENCIES_HZ, HIGH_HZ, data_uri, spectrogram_png
 from myna.evaluation.scores import MEASURES, Bounded, Measure
-from myna.files import replacing
 from myna.progress import Progress, silent
+from myna.storage.atomic import replacing
 
 # One rate for both, so that the spectrograms have one scale; mp3 knows it, and every browser plays mp3.
 _SAMPLE_RATE = 44100

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from myna import assets, torch_file
+from myna import assets
 from myna.errors import CheckpointError
 from myna.features.content.attention import SelfAttention
 from myna.features.content.hubert import Hubert, Network, fitting, renamed, with_positions
+from myna.storage import torch_file
 
 _NAMES = (
     (r"^encoder\.transformer\.", "encoder."),

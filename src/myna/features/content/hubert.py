@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from myna import torch_file
 from myna.errors import CheckpointError
+from myna.storage import torch_file
 
 RECEPTIVE_SAMPLES = 400  # what the convolutions need for one frame: 25 ms
 HEAD_CHANNELS = 64  # in every size

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from myna.audio.io import AUDIO_SUFFIXES, Writer, blocks
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError
-from myna.files import replacing
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
+from myna.storage.atomic import replacing
 from myna.training.prepare.clips import MIN_CLIP_SECONDS, is_hidden, subfolders
 from myna.training.prepare.pool import count_jobs, map_unordered
 

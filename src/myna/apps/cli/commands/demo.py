@@ -54,7 +54,7 @@ def command(recording: Path | None, output_dir: Path, model: Path | None, config
     click.echo(f"singing {recording.name} in the voice {voice.name} ...", err=True)
 
     from myna.apps.demo import run_demo
-    from myna.conversion import Converter
+    from myna.conversion.converter import Converter
     from myna.evaluation.report.table import summary_table
 
     name, reason = choose_device(device)

@@ -24,7 +24,7 @@ def command(output_path: Path, model_path: Path, config_path: Path | None, **wor
     if output_path.suffix != ".onnx":
         raise ConfigError(f"{output_path} must be named NAME.onnx")
 
-    from myna.exporting import export
+    from myna.onnx.export import export
     from myna.voice import find_weights
     from myna.zoo.opening import open_voice
 

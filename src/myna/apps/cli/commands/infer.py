@@ -19,7 +19,7 @@ from myna.errors import AudioError, ConfigError, MynaError
 from myna.options import ConversionOptions, Engine
 
 if TYPE_CHECKING:
-    from myna.conversion import ConversionSummary
+    from myna.conversion.converter import ConversionSummary
 
 
 @click.command("infer")
@@ -60,7 +60,7 @@ def command(
     options = collect(ConversionOptions, chosen)
     jobs = plan_jobs(inputs, output_path, recursive)
 
-    from myna.conversion import Converter
+    from myna.conversion.converter import Converter
 
     name, reason = choose_device(device)
     click.echo(f"device: {name} ({reason})", err=True)

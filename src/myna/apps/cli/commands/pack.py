@@ -43,16 +43,16 @@ def command(
     if index_path is not None and no_index:
         raise click.UsageError("--index and --no-index exclude each other")
 
-    from myna.timbre import find_timbre, read_timbre
+    from myna.retrieval.speakers import find_retrieval, read_retrieval
     from myna.voice import find_weights
     from myna.zoo.opening import open_voice
 
     opened = open_voice(find_weights(model_path), config_path or find_config(model_path))
     if output_path.exists() and output_path.samefile(opened.path):
         raise ConfigError(f"{output_path} is the voice itself; give the packed one another name")
-    found = index_path or (None if no_index else find_timbre(opened.path))
+    found = index_path or (None if no_index else find_retrieval(opened.path))
     try:
-        timbre = read_timbre(found, opened.config) if found is not None else None
+        timbre = read_retrieval(found, opened.config) if found is not None else None
     except MynaError as error:
         raise ConfigError(f"{error}; name another with --index, or leave it out with --no-index") from error
     opened.pack(output_path, half=half, release=release, timbre=timbre, **words)

@@ -11,7 +11,7 @@ from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import counted, echo_lines, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
-from myna.places import CLIPS, CONFIG, FILELISTS
+from myna.layout import CLIPS, CONFIG, FILELISTS
 
 
 @click.command("pre-config")

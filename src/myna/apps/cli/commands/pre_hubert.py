@@ -13,8 +13,8 @@ from myna.apps.device import DEVICE_HELP, choose_device
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
+from myna.layout import CLIPS, CONFIG
 from myna.options import FeatureOptions
-from myna.places import CLIPS, CONFIG
 
 
 @click.command("pre-hubert")

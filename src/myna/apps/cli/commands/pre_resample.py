@@ -11,8 +11,8 @@ from myna.apps.cli.report import counted, echo_lines
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
+from myna.layout import CLIPS, RECORDINGS
 from myna.options import ResampleOptions
-from myna.places import CLIPS, RECORDINGS
 
 
 @click.command("pre-resample")

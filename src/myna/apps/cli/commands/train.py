@@ -15,8 +15,8 @@ from myna.apps.cli.flags import config_flag
 from myna.apps.device import choose_device
 from myna.apps.flags import collect, option_flags
 from myna.config import Config
+from myna.layout import LOGS
 from myna.options import TrainOptions
-from myna.places import LOGS
 
 if TYPE_CHECKING:
     from myna.training.train import Plan, StepReport, TrainSummary

@@ -10,7 +10,7 @@ from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import counted, listed
 from myna.apps.progress import bar
 from myna.config import Config
-from myna.places import LOGS
+from myna.layout import LOGS
 
 
 @click.command("train-cluster")
@@ -38,9 +38,9 @@ def command(config_path: Path, output_path: Path, n_clusters: int) -> None:
     """
     config = Config.read(config_path)
 
-    from myna.training.timbre import train_centres
+    from myna.training.retrieval import train_centroids
 
-    summary = train_centres(config, output_path, n_clusters, progress=bar)
+    summary = train_centroids(config, output_path, n_clusters, progress=bar)
     sizes = [f"{n:,} of {speaker}" for speaker, n in summary.sizes.items()]
     click.echo(
         f"{output_path}: centres, {listed(sizes)}, from {counted(summary.n_clips, 'clip')} "

@@ -10,7 +10,7 @@ from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import counted, listed
 from myna.apps.progress import bar
 from myna.config import Config
-from myna.places import LOGS
+from myna.layout import LOGS
 
 
 @click.command("train-index")
@@ -30,7 +30,7 @@ def command(config_path: Path, output_path: Path) -> None:
     """
     config = Config.read(config_path)
 
-    from myna.training.timbre import train_index
+    from myna.training.retrieval import train_index
 
     summary = train_index(config, output_path, progress=bar)
     sizes = [f"{n:,} vectors of {speaker}" for speaker, n in summary.sizes.items()]

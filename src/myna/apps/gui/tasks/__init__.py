@@ -8,4 +8,4 @@ from __future__ import annotations
 
 def warm_up() -> None:
     """Load what takes seconds, before the first job needs it."""
-    import myna.conversion  # noqa: F401
+    import myna.conversion.converter  # noqa: F401

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from myna.apps.gui.jobs import Report
 from myna.assets.hub import Address, fetch_voice
-from myna.exporting import export as export_voice
+from myna.onnx.export import export as export_voice
+from myna.retrieval.speakers import find_retrieval, read_retrieval
 from myna.studio.voices import Library, LibraryVoice
 from myna.studio.workspace import Workspace
-from myna.timbre import find_timbre, read_timbre
 from myna.voice import find_weights
 from myna.zoo.opening import OpenedVoice, open_voice
 
@@ -38,8 +38,8 @@ def pack(
         words: licence, author and cover.
     """
     opened = _open(voice)
-    found = find_timbre(opened.path) if index else None
-    timbre = read_timbre(found, opened.config) if found is not None else None
+    found = find_retrieval(opened.path) if index else None
+    timbre = read_retrieval(found, opened.config) if found is not None else None
     path.parent.mkdir(parents=True, exist_ok=True)
     opened.pack(path, half=half, release=release, timbre=timbre, **words)
     return [path]

@@ -16,19 +16,19 @@ from myna.apps.device import choose_device
 from myna.apps.gui.jobs import Report
 from myna.audio import io
 from myna.config import Config
-from myna.conversion import Converter
+from myna.conversion.converter import Converter
 from myna.errors import ConfigError, MynaError
 from myna.evaluation.evaluate import Evaluation, evaluate
 from myna.evaluation.pairing import Pair
 from myna.evaluation.report.comparison import Track, compare
 from myna.evaluation.scores import MEASURES
-from myna.files import replacing
+from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
-from myna.places import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.retrieval.speakers import find_retrieval, read_retrieval
+from myna.storage.atomic import replacing
 from myna.studio import takes
 from myna.studio.project import Project, template_of
 from myna.studio.takes import Kind, Recording, TakeReport, report_on
-from myna.timbre import find_timbre, read_timbre
 from myna.training.prepare.configuration import write_config
 from myna.training.prepare.features import compute_features
 from myna.training.prepare.recordings import remove_orphans, resample_recordings
@@ -335,9 +335,9 @@ def pack(
 ) -> str:
     """What `svc pack` does with a checkpoint, the newest where none is named; the new file."""
     opened = open_voice(Project(folder).save(number).path)
-    found = find_timbre(opened.path)
+    found = find_retrieval(opened.path)
     try:
-        timbre = read_timbre(found, opened.config) if found is not None else None
+        timbre = read_retrieval(found, opened.config) if found is not None else None
     except MynaError as error:
         raise ConfigError(f"{error}; take it out of {folder / LOGS}") from error
     into.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from myna.apps.device import choose_device
 from myna.apps.flags import as_flags
 from myna.apps.gui.jobs import Report
 from myna.audio import io
-from myna.conversion import Converter, measure_pitch, shift_between
+from myna.conversion.converter import Converter, measure_pitch, shift_between
 from myna.errors import MynaError
 from myna.evaluation.report.comparison import Track, compare
 from myna.options import ConversionOptions

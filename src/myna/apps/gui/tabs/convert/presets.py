@@ -13,8 +13,8 @@ from myna.apps.gui.studio import QUIET, Studio, told
 from myna.apps.gui.texts import label
 from myna.apps.gui.widgets import collect
 from myna.errors import ConfigError
-from myna.files import replacing
 from myna.options import ConversionOptions
+from myna.storage.atomic import replacing
 from myna.studio.workspace import safe_name
 
 

@@ -16,7 +16,7 @@ from myna.apps.gui.tabs.voice import recording
 from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label, say
-from myna.places import RECORDINGS
+from myna.layout import RECORDINGS
 from myna.studio.project import TAKEN_OUT, Project
 from myna.studio.takes import Aim, Kind
 

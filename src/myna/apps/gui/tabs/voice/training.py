@@ -19,8 +19,8 @@ from myna.apps.gui.tabs.voice.parts import TASKS, Keyed, Part, Scene, facts_html
 from myna.apps.gui.tabs.voice.settings import Fields, check_template
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
+from myna.layout import LOGS
 from myna.options import TrainOptions
-from myna.places import LOGS
 from myna.studio.project import Project
 
 # What a singer looks at; all else is folded away for who knows these trainings.

@@ -1,0 +1,220 @@
+"""Checkpoint files of the field, `G_*.pth` and `D_*.pth`: read without running code, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from myna.errors import CheckpointError
+from myna.storage import torch_file
+
+Kind = Literal["G", "D"]  # generator or discriminator
+
+# Where we keep what the predecessors have no place for; they do not look at it.
+_EXTRA_KEY = "myna"
+_SHOWN_MISMATCHES = 12
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds."""
+
+    weights: dict[str, Tensor]  # under the names in the file
+    iteration: int  # epoch
+    learning_rate: float
+    optimizer: dict[str, Any] | None  # its state_dict
+    extra: dict[str, Any] = field(default_factory=dict)  # tensors and plain values
+
+
+def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
+    """Read a generator's or a discriminator's file. No code in it is ever run.
+
+    Tensors lie in the file until they are looked at, so what is not needed of a file costs nothing.
+
+    Raises:
+        CheckpointError: the file is something else, and the message says what.
+    """
+    path = Path(path)
+    content = torch_file.read(path)
+    weights = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
+        raise CheckpointError(f"{path} is no checkpoint of so-vits-svc; 'svc inspect {path}' says what it is")
+    weights = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
+    _check_kind(path, weights, kind)
+    return Checkpoint(
+        weights=weights,
+        iteration=int(content.get("iteration") or 0),
+        learning_rate=float(content.get("learning_rate") or 0.0),
+        optimizer=content.get("optimizer") or None,
+        extra=content.get(_EXTRA_KEY) or {},
+    )
+
+
+def write(path: Path | str, checkpoint: Checkpoint) -> None:
+    """Write a file so that, whatever happens, what stands under `path` is whole: the new file or the one before.
+
+    Raises:
+        CheckpointError: it cannot be written, for example because the disk is full; nothing has changed.
+    """
+    write_together({Path(path): checkpoint})
+
+
+def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
+    """`write` files that belong together: none takes its place before all are safely on the disk."""
+    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in checkpoints}
+    try:
+        for path, checkpoint in checkpoints.items():
+            _write_synced(temporaries[path], checkpoint)
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
+        for folder in {path.parent for path in checkpoints}:
+            _sync_folder(folder)
+    except OSError as error:
+        names = " and ".join(str(path) for path in checkpoints)
+        raise CheckpointError(
+            f"cannot write {names}: {error.strerror or error}; what was saved before is untouched"
+        ) from error
+    finally:
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
+
+
+def latest(folder: Path | str, kind: Kind = "G") -> Path | None:
+    """The checkpoint with the highest number; base weights, number 0, only where nothing else is."""
+    found = numbered(folder, kind)
+    return found[max(found)] if found else None
+
+
+def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
+    """The checkpoints of a folder by their number, ascending."""
+    found = {}
+    for path in Path(folder).glob(f"{kind}_*.pth"):
+        match = re.fullmatch(r"._(\d+)", path.stem)
+        if match:
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
+
+
+def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Put `weights`, under the module's own names, into the module: all of them, or none.
+
+    Raises:
+        CheckpointError: it lists the tensors that are missing, unexpected, of another shape, or no real numbers.
+    """
+    own = module.state_dict()
+    missing = [name for name in own if name not in weights]
+    unexpected = [name for name in weights if name not in own]
+    misshaped = [name for name in own if name in weights and own[name].shape != weights[name].shape]
+    problems = [f"{name} is missing" for name in missing]
+    problems += [f"{name} is unexpected" for name in unexpected]
+    problems += [f"{name} is {_shape(weights[name])} instead of {_shape(own[name])}" for name in misshaped]
+    problems += [
+        f"{name} holds {str(weights[name].dtype).removeprefix('torch.')}"
+        for name in own
+        if name in weights and own[name].is_floating_point() and not weights[name].is_floating_point()
+    ]
+    if problems:
+        shown = "; ".join(problems[:_SHOWN_MISMATCHES])
+        more = f"; and {len(problems) - _SHOWN_MISMATCHES} more" if len(problems) > _SHOWN_MISMATCHES else ""
+        keys = _causes(missing, unexpected, {name: (own[name], weights[name]) for name in misshaped})
+        advice = f". Look at {', '.join(keys)} in config.json" if keys else ""
+        raise CheckpointError(f"the weights do not fit the configuration: {shown}{more}{advice}")
+    module.load_state_dict(dict(weights), strict=False)
+
+
+def _check_kind(path: Path, weights: Mapping[str, Tensor], kind: Kind) -> None:
+    found = "D" if any(name.startswith("discriminators.") for name in weights) else "G"
+    if found == kind:
+        return
+    if found == "D":
+        raise CheckpointError(
+            f"{path} is a discriminator, which only training needs; the voice is the G_*.pth beside it"
+        )
+    raise CheckpointError(f"{path} is a generator; a discriminator, D_*.pth, belongs here")
+
+
+def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
+    content = {
+        "model": checkpoint.weights,
+        "iteration": checkpoint.iteration,
+        "optimizer": checkpoint.optimizer,
+        "learning_rate": checkpoint.learning_rate,
+        _EXTRA_KEY: checkpoint.extra,
+    }
+    with path.open("wb") as file:
+        try:
+            torch.save(content, file)
+        except RuntimeError as error:
+            # torch's archive writer reports where it came out of step; why is the error of the file beneath.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the renaming itself last, where the system can."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+# Names of tensors that a key decides: on a dimension of their shape, or (None) on whether they are there.
+_CAUSES: tuple[tuple[str, int | None, str], ...] = (
+    (r"speaker_embedding\.weight", 0, "model.n_speakers"),
+    (r"speaker_embedding\.weight", 1, "model.gin_channels"),
+    (r"content_projection\.weight", 0, "model.hidden_channels"),
+    (r"content_projection\.weight", 1, "model.ssl_dim"),
+    (r"prior\.projection\.weight", 0, "model.inter_channels"),
+    (r"prior\.transformer\.feed_forwards\.\d+\.expand\.weight", 0, "model.filter_channels"),
+    (r"prior\.transformer\.feed_forwards\.\d+\.expand\.weight", 2, "model.kernel_size"),
+    (r"prior\.transformer\.attentions\.\d+\.relative_keys", 2, "model.n_heads"),
+    (r"prior\.transformer\.attentions\.\d+\..*", None, "model.n_layers"),
+    (r"posterior\.input_conv\.weight", 1, "data.filter_length"),
+    (r"decoder\.backbone\.input_conv\..*original1", 0, "model.upsample_initial_channel"),
+    (r"decoder\.backbone\.upsamples\.\d+\..*original1", 2, "model.upsample_kernel_sizes"),
+    (r"decoder\.source_convs\.\d+\.weight", 2, "model.upsample_rates"),
+    (r"decoder\.backbone\.residual_blocks\.\d+\..*original1", 2, "model.resblock_kernel_sizes"),
+    (r"decoder\.backbone\.residual_blocks\.\d+\.convs\..*", None, "model.resblock"),
+    (r"decoder\.(source|subband_conv|merge_conv)\..*", None, "model.type_"),
+    (r"decoder\..*\.(alpha|beta)", None, "model.vocoder_name"),
+    (r"loudness_embedding\..*", None, "model.vol_embedding"),
+    (r"f0_predictor\..*", None, "model.use_automatic_f0_prediction"),
+    (r"flow\.shared_network\..*", None, "model.flow_share_parameter"),
+    (r".*\.depthwise\..*", None, "model.use_depthwise_conv"),
+    (r"flow\..*\.gate\..*", None, "model.use_transformer_flow"),
+    (r"flow\.steps\.\d+\.input_conv\..*", None, "model.n_flow_layer"),
+)
+
+
+def _causes(missing: list[str], unexpected: list[str], misshaped: Mapping[str, tuple[Tensor, Tensor]]) -> list[str]:
+    """The configuration keys that explain what does not fit."""
+    return list(dict.fromkeys(_causes_of(missing + unexpected, misshaped)))
+
+
+def _causes_of(present: list[str], misshaped: Mapping[str, tuple[Tensor, Tensor]]) -> Iterator[str]:
+    for pattern, dimension, key in _CAUSES:
+        if dimension is None:
+            if any(re.fullmatch(pattern, name) for name in present):
+                yield key
+            continue
+        for name, (own, given) in misshaped.items():
+            same_rank = own.dim() == given.dim() > dimension
+            if same_rank and own.shape[dimension] != given.shape[dimension] and re.fullmatch(pattern, name):
+                yield key
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a number"

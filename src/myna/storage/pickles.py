@@ -1,0 +1,108 @@
+"""Plain pickles of the field, which say what to call: read so that nothing but what stands here is called.
+
+A pickle is a program, and Python's reader runs it. Here each name that it may ask for (`pickle_steps` lists them)
+stands for a harmless thing of ours, every other is refused, and before that the program is looked through: what it
+claims to hold must be there, and it may be no longer than such files are.
+"""
+
+from __future__ import annotations
+
+import pickle
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.errors import CheckpointError
+from myna.storage.pickle_steps import ALLOWED_IN_INDEXES, ALLOWED_OPCODES_IN_INDEXES, FAISS_KINDS, follow_steps
+
+# An index takes a score of steps. With more, boxes could be nested so deep that Python itself breaks on them.
+_MOST_STEPS = 5000
+_PLAIN_DTYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+
+
+class FaissIndex:
+    """What stands for an index of faiss: what it was serialised to."""
+
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state.get("this") if isinstance(state, dict) else None
+
+
+class Array:
+    """What stands for an array of numpy."""
+
+    values: NDArray[Any] = np.empty(0)
+
+    def __init__(self, *_: Any) -> None: ...
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, in_columns, raw = state
+        flat = np.frombuffer(raw, dtype.name)
+        self.values = flat.reshape(shape, order="F" if in_columns else "C")
+
+
+class _Dtype:
+    """What stands for a type of numpy's numbers."""
+
+    def __init__(self, name: str, *_: Any) -> None:
+        if name not in _PLAIN_DTYPES:
+            raise pickle.UnpicklingError(f"arrays of {name!r} are not plain numbers")
+        self.name = name
+
+    def __setstate__(self, state: Any) -> None:
+        self.name = (">" if state[1] == ">" else "<") + self.name
+
+
+def _scalar(dtype: _Dtype, raw: bytes) -> Any:
+    return np.frombuffer(raw, dtype.name, count=1)[0].item()
+
+
+# What a pickle gets for what it names, in whichever module.
+_STAND_INS: dict[str, Any] = {
+    "OrderedDict": dict,
+    "ndarray": Array,
+    "dtype": _Dtype,
+    "_reconstruct": Array,
+    "scalar": _scalar,
+    **dict.fromkeys(FAISS_KINDS, FaissIndex),
+}
+
+
+def read(path: Path) -> Any:
+    """The content of a pickle, of plain values, `FaissIndex` and `Array`.
+
+    Raises:
+        CheckpointError: it names something else, is damaged, or is longer than such files are.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
+    try:
+        strange = follow_steps(BytesIO(data), _MOST_STEPS).opcodes - ALLOWED_OPCODES_IN_INDEXES
+        if strange:
+            raise ValueError(f"it takes the step {min(strange)}")
+        return _Unpickler(path, data).load()
+    except CheckpointError:
+        raise
+    # Whatever a reader of pickles stumbles over means that it is not one, or not whole.
+    except Exception as error:
+        raise CheckpointError(f"{path} is damaged, or not a pickle of an index: {error}") from error
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, path: Path, data: bytes) -> None:
+        super().__init__(BytesIO(data))
+        self._path = path
+
+    def find_class(self, module: str, name: str) -> Any:
+        if f"{module}.{name}" not in ALLOWED_IN_INDEXES:
+            raise CheckpointError(
+                f"{self._path} names {module}.{name}, which could run code when the file is opened: refused. "
+                "An index holds numbers only; get it from someone you trust"
+            )
+        return _STAND_INS[name]

@@ -1,0 +1,89 @@
+"""How each speaker of a data set says things, from the features of its clips: cluster models and indexes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from myna.config import Config
+from myna.errors import ConfigError
+from myna.progress import Progress, silent
+from myna.retrieval import retrieval_file
+from myna.retrieval.kmeans import k_means
+from myna.training.dataset import list_clips
+from myna.training.features_file import features_path, read_features
+
+# An hour of content has 180,000 frames. RVC, too, tells more than it wants to search (200,000) by 10,000 centres.
+_MOST_FRAMES = 100_000
+_CENTRES_INSTEAD = 10_000
+
+
+@dataclass(frozen=True)
+class RetrievalSummary:
+    """What was written."""
+
+    n_clips: int
+    n_frames: int  # of content, in all
+    sizes: dict[str, int]  # vectors a speaker
+
+
+def train_centroids(
+    config: Config, output: Path, n_clusters: int = 2000, *, progress: Progress = silent
+) -> RetrievalSummary:
+    """Write `n_clusters` k-means centres of each speaker's content, as so-vits-svc-fork reads them.
+
+    Raises:
+        ConfigError, MynaError: the clips or their features are not there, or are another encoder's.
+    """
+    frames, n_clips = _read_frames(config, progress)
+    centres = {
+        speaker: k_means(own, n_clusters, config.train.seed, title=f"clusters of {speaker}", progress=progress)
+        for speaker, own in frames.items()
+    }
+    retrieval_file.write_centroids(output, centres)
+    return _summary(n_clips, frames, centres)
+
+
+def train_index(config: Config, output: Path, *, progress: Progress = silent) -> RetrievalSummary:
+    """Write the frames of each speaker's content, or where they are too many to search, k-means centres of them.
+
+    Raises:
+        ConfigError, MynaError: the clips or their features are not there, or are another encoder's.
+    """
+    frames, n_clips = _read_frames(config, progress)
+    vectors = {
+        speaker: k_means(own, _CENTRES_INSTEAD, config.train.seed, title=f"centres of {speaker}", progress=progress)
+        if len(own) > _MOST_FRAMES
+        else own
+        for speaker, own in frames.items()
+    }
+    retrieval_file.write_index(output, vectors)
+    return _summary(n_clips, frames, vectors)
+
+
+def _read_frames(config: Config, progress: Progress) -> tuple[dict[str, Tensor], int]:
+    """The content of each speaker's training clips (N, C), without the repetitions that stretch it; and how many."""
+    clips = list_clips(config.data.training_files, config)
+    found: dict[int, list[Tensor]] = {}
+    for clip in progress(clips, title="reading", unit="clips"):
+        content = read_features(features_path(clip.path)).features.content.float()
+        if content.shape[0] != config.model.content_channels:
+            raise ConfigError(
+                f"the content of {clip.path} has {content.shape[0]} channels and the voice wants "
+                f"{config.model.content_channels} (model.ssl_dim); run svc pre-hubert again"
+            )
+        differs = (content.diff(dim=1) != 0).any(0)
+        found.setdefault(clip.speaker, []).append(content.T[torch.cat([differs.new_ones(1), differs])])
+    names = {row: name for name, row in config.speakers.items()}
+    return {names[row]: torch.cat(parts) for row, parts in sorted(found.items())}, len(clips)
+
+
+def _summary(n_clips: int, frames: dict[str, Tensor], vectors: dict[str, Tensor]) -> RetrievalSummary:
+    return RetrievalSummary(
+        n_clips=n_clips,
+        n_frames=sum(map(len, frames.values())),
+        sizes={speaker: len(own) for speaker, own in vectors.items()},
+    )

@@ -1,0 +1,494 @@
+"""A voice that repeats what it hears shows what conversion itself does to a recording: nothing."""
+
+from __future__ import annotations
+
+import logging
+import tracemalloc
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+import myna.conversion.converter
+from myna.audio.io import read
+from myna.config import Config, PitchRange
+from myna.conversion.converter import Converter, shift_between
+from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
+from myna.features.extractor import Features
+from myna.models.interface import Generated
+from myna.models.synthesizers.vits import Synthesizer
+from myna.options import ConversionOptions
+from myna.retrieval import retrieval_file
+
+RATE, HOP, CHANNELS = 16000, 160, 160
+CONFIG = Config.parse(
+    {
+        "data": {"sampling_rate": RATE, "filter_length": 640, "hop_length": HOP, "win_length": 640},
+        "model": {
+            **{"inter_channels": 8, "hidden_channels": 8, "filter_channels": 16, "n_heads": 2, "n_layers": 1},
+            **{"upsample_rates": [10, 4, 4], "upsample_kernel_sizes": [20, 8, 8], "upsample_initial_channel": 16},
+            **{"resblock_kernel_sizes": [3], "resblock_dilation_sizes": [[1, 3, 5]], "gin_channels": 8},
+            **{"ssl_dim": CHANNELS, "n_speakers": 4, "n_flow_layer": 2},
+        },
+        "spk": {"alto": 0, "Sänger": 1, "nobody": 2},
+        "pitch": {"Sänger": {"median_hz": 130.0, "low_hz": 90.0, "high_hz": 200.0}},
+    }
+)
+
+
+class EchoExtractor:
+    """Features whose content is the sound itself, a frame a column; its pitch is 220 Hz wherever there is any."""
+
+    f0_method = "swift"
+    encoder = None
+
+    def __init__(self, config: Config, device: str) -> None: ...
+
+    def __call__(self, audio: np.ndarray) -> Features:
+        frames = torch.from_numpy(audio[: len(audio) // HOP * HOP].reshape(-1, HOP))
+        power = frames.square().mean(dim=1)
+        return Features(frames.T, (power > 1e-8) * 220.0, 10 * (power + 1e-10).log10())
+
+
+class EchoSynthesizer:
+    """Sings the content as it is, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def generate(
+        self, content: Tensor, f0: Tensor, voiced: Tensor, speaker: Tensor, loudness: Tensor, **how: Any
+    ) -> Generated:
+        self.calls.append(
+            {"f0": f0, "n_samples": content.shape[2] * HOP, "voiced": voiced, "loudness": loudness}
+            | {"speaker": int(speaker) if speaker.dim() == 1 else speaker}
+            | how
+        )
+        return Generated(content.transpose(1, 2).reshape(1, 1, -1), f0)
+
+
+@pytest.fixture(autouse=True)
+def _echo_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(myna.conversion.converter, "FeatureExtractor", EchoExtractor)
+    monkeypatch.setitem(
+        myna.conversion.converter.F0_ESTIMATORS,
+        myna.conversion.converter.DEFAULT_F0_METHOD,
+        lambda audio, sample_rate, hop, device: np.full(len(audio) // hop, 220.0, np.float32),
+    )
+
+
+def echo(**config: Any) -> Converter:
+    voice = SimpleNamespace(config=CONFIG.with_values(**config), synthesizer=EchoSynthesizer(), path=Path("G_1.pth"))
+    return Converter(voice)  # type: ignore[arg-type]
+
+
+def tiny() -> Converter:
+    """A real synthesizer with random weights."""
+    torch.manual_seed(0)
+    synthesizer = Synthesizer(CONFIG.model, CONFIG.data).eval()
+    return Converter(SimpleNamespace(config=CONFIG, synthesizer=synthesizer, path=Path("G_1.pth")))  # type: ignore[arg-type]
+
+
+def song(seconds: float, rate: int = RATE) -> np.ndarray:
+    """Phrases of a gliding tone, with a little noise between."""
+    time = np.arange(round(seconds * rate)) / rate
+    tone = np.sin(2 * np.pi * (200 * time + 15 * np.sin(time))) * (0.25 + 0.2 * np.sin(2 * np.pi * time / 1.7))
+    return (tone + np.random.default_rng(0).normal(0, 0.003, len(time))).astype(np.float32)
+
+
+@pytest.mark.parametrize("limit", [0.0, 1.0, 2.3, 40.0])
+def test_a_voice_that_echoes_gives_the_song_back_whatever_the_cuts(limit: float) -> None:
+    audio, converter = song(7.77), echo()
+    sung = converter.convert(audio, RATE, ConversionOptions(max_chunk_seconds=limit))
+    assert sung.dtype == np.float32
+    np.testing.assert_array_equal(sung, audio)
+
+
+def test_silence_is_silent_and_never_sung() -> None:
+    audio = np.concatenate([song(1), 1e-5 * song(2), song(1)])
+    converter = echo()
+    sung = converter.convert(audio, RATE)
+    np.testing.assert_array_equal(sung[round(1.3 * RATE) : round(2.7 * RATE)], 0)
+    np.testing.assert_array_equal(sung[:RATE], audio[:RATE])
+    assert [call["n_samples"] / RATE for call in converter.voice.synthesizer.calls] == pytest.approx(
+        [2.3, 2.3], abs=0.3
+    )
+    silent = echo()
+    np.testing.assert_array_equal(silent.convert(np.zeros(12345, np.float32), RATE), np.zeros(12345))
+    assert silent.voice.synthesizer.calls == []
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 96000])
+@pytest.mark.parametrize("seconds", [1e-5, 2e-4, 0.01, 0.5001, 3.33333])
+def test_the_result_is_as_long_as_the_input(rate: int, seconds: float) -> None:
+    audio = song(max(seconds, 1 / rate), rate)
+    sung = tiny().convert(audio, rate, ConversionOptions(max_chunk_seconds=1.0))
+    assert len(sung) == round(len(audio) * RATE / rate)
+    assert np.isfinite(sung).all()
+
+
+def test_each_slice_hears_the_real_sound_around_it() -> None:
+    converter = echo()
+    options = ConversionOptions(max_chunk_seconds=2.0, pad_seconds=0.4)
+    converter.convert(song(6), RATE, options)
+    assert len(converter.voice.synthesizer.calls) > 3
+    for call in converter.voice.synthesizer.calls[1:-1]:
+        assert call["n_samples"] <= 1.25 * 2.8 * RATE + 2 * HOP
+        assert bool(call["voiced"].all())  # zeros instead of context would be unvoiced
+
+
+def test_slices_come_in_few_lengths() -> None:
+    """For each length that it meets, the library of convolutions keeps code in memory."""
+    rng = np.random.default_rng(0)
+    phrases = [np.concatenate([song(seconds), np.zeros(RATE, np.float32)]) for seconds in rng.uniform(0.2, 8, 40)]
+    converter = echo()
+    converter.convert(np.concatenate(phrases), RATE)
+    lengths = [call["n_samples"] for call in converter.voice.synthesizer.calls]
+    assert len(lengths) == 40 and len(set(lengths)) <= 14
+
+
+def test_a_clip_shorter_than_a_frame_is_heard_with_some_context() -> None:
+    converter = echo()
+    audio = song(0.01)
+    np.testing.assert_array_equal(converter.convert(audio, RATE, ConversionOptions(pad_seconds=0.0)), audio)
+    assert converter.voice.synthesizer.calls[0]["n_samples"] >= 0.5 * RATE
+
+
+@pytest.mark.parametrize(("name", "subtype", "rate"), [("a.wav", "FLOAT", 48000), ("b.flac", "PCM_24", 96000)])
+def test_a_file_and_an_array_of_the_same_samples_sound_the_same(
+    name: str, subtype: str, rate: int, tmp_path: Path
+) -> None:
+    path = tmp_path / f"für {name}"
+    left, right = song(2.5, rate), 0.5 * song(2.5, rate)
+    soundfile.write(path, np.stack([left, right], axis=1), rate, subtype)
+    converter, options = tiny(), ConversionOptions(max_chunk_seconds=1.0)
+    summary = converter.convert_file(path, tmp_path / "out" / "sung.wav", options)
+    from_file, sung_rate = read(tmp_path / "out" / "sung.wav")
+    from_array = converter.convert(read(path)[0], rate, options)
+    assert sung_rate == RATE and len(from_file) == round(len(left) * RATE / rate)
+    assert np.abs(from_file - from_array).max() <= 1 / 32768  # the file has 16 bits
+    assert (summary.seconds, summary.n_slices) == (pytest.approx(2.5), 4)
+    assert summary.source_pitch is not None and summary.source_pitch.median_hz == pytest.approx(220)
+
+
+def test_the_seed_decides_the_sound() -> None:
+    audio, converter = song(2.2), tiny()
+    first, again, other = (
+        converter.convert(audio, RATE, ConversionOptions(seed=seed, max_chunk_seconds=1.0)) for seed in (7, 7, 8)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1e-4
+
+
+def test_a_slice_sounds_the_same_whatever_was_sung_before() -> None:
+    late = np.concatenate([np.zeros(2 * RATE, np.float32), song(1)])
+    both = np.concatenate([song(1), np.zeros(RATE, np.float32), song(1)])
+    converter = tiny()
+    one, other = converter.convert(late, RATE), converter.convert(both, RATE)
+    np.testing.assert_allclose(one[2 * RATE :], other[2 * RATE :], atol=1e-6)
+
+
+def test_a_join_of_two_renderings_keeps_the_level_and_does_not_click() -> None:
+    """The hardest case: noise in the latents, and a steady tone cut where nothing is quiet."""
+    converter = tiny()
+    tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(6 * RATE) / RATE)).astype(np.float32)
+    whole = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=0.0))
+    cut = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=1.0))
+    assert len(cut) == len(whole)
+    middle = slice(RATE // 2, -RATE // 2)
+    assert np.abs(np.diff(cut[middle], 2)).max() < 1.5 * np.abs(np.diff(whole[middle], 2)).max()
+    levels = np.square(cut[middle]).reshape(-1, RATE // 20).mean(axis=1)
+    steady = np.square(whole[middle]).reshape(-1, RATE // 20).mean(axis=1)
+    assert 10 * np.log10(levels.min() / steady.min()) > -1.5
+    assert 10 * np.log10(levels.max() / steady.max()) < 1.5
+
+
+def test_transpose_moves_the_pitch_that_is_sung() -> None:
+    converter = echo()
+    converter.convert(song(1), RATE, ConversionOptions(transpose=7))
+    f0 = converter.voice.synthesizer.calls[0]["f0"]
+    assert float(f0.max()) == pytest.approx(220 * 2 ** (7 / 12), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("step", "transpose", "expected"),
+    [("octave", 0, -12), ("semitone", 0, -9), ("octave", 2, -10)],  # 220 Hz to 130 Hz are -9.1 semitones
+)
+def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: float, expected: float) -> None:
+    converter = echo()
+    options = ConversionOptions(speaker="Sänger", auto_transpose=True, transpose_step=step, transpose=transpose)
+    converter.convert(song(3), RATE, options)
+    f0 = converter.voice.synthesizer.calls[0]["f0"]
+    assert float(f0.max()) == pytest.approx(220 * 2 ** (expected / 12), rel=1e-5)
+    assert converter.voice.synthesizer.calls[0]["speaker"] == 1
+
+
+@pytest.mark.parametrize(
+    ("song_hz", "voice_hz", "step", "expected"),
+    [
+        (220.0, 110.0, "octave", -12),
+        (165.0, 105.0, "octave", 0),  # 82 Hz would be nearer to where he speaks, and is below where songs are sung
+        (330.0, 105.0, "octave", -12),
+        (165.0, 75.0, "octave", -12),  # his own recordings lie as deep
+        (82.0, 105.0, "octave", 0),  # the song is as deep
+        (165.0, 105.0, "semitone", -8),
+        (110.0, 220.0, "octave", 12),
+    ],
+)
+def test_no_song_is_lowered_to_below_where_songs_are_sung(
+    song_hz: float, voice_hz: float, step: Any, expected: float
+) -> None:
+    assert shift_between(around(song_hz), around(voice_hz), step) == expected
+
+
+def around(median_hz: float) -> PitchRange:
+    return PitchRange(low_hz=median_hz / 2, high_hz=2 * median_hz, median_hz=median_hz)
+
+
+@pytest.mark.parametrize(("family", "usual"), [("vits", 0.4), ("rvc", 0.66666), ("sovits3", 1.0), ("direct", 0.0)])
+def test_the_latent_spreads_as_in_the_tools_of_the_family(family: str, usual: float) -> None:
+    converter = echo(model={"synthesizer": family})
+    for options in (ConversionOptions(), ConversionOptions(noise_scale=0.3)):
+        converter.convert(song(1), RATE, options)
+    assert [call["noise_scale"] for call in converter.voice.synthesizer.calls] == [usual, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (ConversionOptions(speaker="Anna"), "'Anna'.*alto, Sänger, nobody"),
+        (ConversionOptions(auto_transpose=True), "--transpose"),
+        (ConversionOptions(auto_predict_f0=True), "cannot predict"),
+        (ConversionOptions(speaker_mix="alto:1,Anna:1"), "'Anna'.*alto, Sänger, nobody"),
+        (ConversionOptions(speaker_mix="alto:-1"), "must be 0 or more"),
+        (
+            ConversionOptions(cluster_infer_ratio=0.5),
+            "no index.safetensors or kmeans.pt in or beside .*svc train-index",
+        ),
+    ],
+)
+def test_what_the_voice_cannot_do_is_said_before_work_begins(
+    options: ConversionOptions, reason: str, tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "song.wav", song(1), RATE)
+    converter = echo(model={"use_automatic_f0_prediction": False})
+    with pytest.raises(ConfigError, match=reason):
+        converter.convert_file(tmp_path / "song.wav", tmp_path / "out.wav", options)
+    assert not (tmp_path / "out.wav").exists()
+
+
+@pytest.mark.parametrize(
+    "audio",
+    [
+        np.zeros(0, np.float32),
+        np.zeros((2, 100), np.float32),
+        np.zeros(100, np.int16),
+        np.array([0.0, np.nan], np.float32),
+    ],
+)
+def test_an_array_that_is_no_sound_is_refused(audio: np.ndarray) -> None:
+    with pytest.raises(AudioError):
+        echo().convert(audio, RATE)
+
+
+def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", song(1), RATE)
+    before = (tmp_path / "song.wav").read_bytes()
+    with pytest.raises(AudioError, match="overwrite"):
+        echo().convert_file(tmp_path / "song.wav", tmp_path / "." / "song.wav")
+    assert (tmp_path / "song.wav").read_bytes() == before
+
+
+def test_a_voice_that_sings_nan_is_an_error_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    soundfile.write(tmp_path / "song.wav", song(1), RATE)
+    converter = echo()
+
+    def broken(content: Tensor, f0: Tensor, *_: Any, **__: Any) -> Generated:
+        return Generated(torch.full((1, 1, content.shape[2] * HOP), torch.nan), f0)
+
+    monkeypatch.setattr(converter.voice.synthesizer, "generate", broken)
+    with pytest.raises(CheckpointError, match="NaN"):
+        converter.convert_file(tmp_path / "song.wav", tmp_path / "out.wav")
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+def test_too_little_memory_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    converter = echo()
+
+    def hungry(*_: Any, **__: Any) -> Generated:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(converter.voice.synthesizer, "generate", hungry)
+    with pytest.raises(MynaError, match="--max-chunk-seconds"):
+        converter.convert(song(1), RATE)
+
+
+def test_stopping_in_the_middle_leaves_no_half_file(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", song(5), RATE)
+
+    def stopped(items: Iterable[Any], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
+        assert (title, total, unit) == ("song.wav", 5, " s sung")
+        yield next(iter(items))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        echo().convert_file(tmp_path / "song.wav", tmp_path / "out.wav", ConversionOptions(), stopped)
+    assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
+
+
+def test_a_truncated_recording_is_sung_as_far_as_it_goes_with_one_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    soundfile.write(tmp_path / "whole.wav", song(2), RATE)
+    (tmp_path / "song.wav").write_bytes((tmp_path / "whole.wav").read_bytes()[:RATE])
+    with caplog.at_level(logging.WARNING):
+        summary = echo().convert_file(tmp_path / "song.wav", tmp_path / "out.wav")
+    assert summary.seconds == pytest.approx(0.5, abs=0.01)
+    assert len([record for record in caplog.records if "truncated" in record.message]) == 1
+
+
+def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
+    peaks = []
+    for minutes in (0.5, 2):
+        with soundfile.SoundFile(tmp_path / "song.wav", "w", RATE, 1, "PCM_16") as file:
+            for _ in range(round(minutes * 6)):
+                file.write(song(10))
+        tracemalloc.start()
+        echo().convert_file(tmp_path / "song.wav", tmp_path / "out.wav", ConversionOptions(max_chunk_seconds=5))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_a_voice_that_follows_loudness_is_told_of_softer_pauses() -> None:
+    audio = np.concatenate([song(2), song(0.4) * 0.01, song(2)])
+
+    def heard(softer_db: float | None, versions: int = 0, **model: Any) -> Tensor:
+        converter = echo(model=model, data={"content_versions": versions})
+        converter.convert(audio, RATE, ConversionOptions(soften_pauses_db=softer_db))
+        (call,) = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
+        loudness: Tensor = call["loudness"]
+        return loudness
+
+    change = heard(12, vol_embedding=True) - heard(0, vol_embedding=True)
+    assert change.min() == pytest.approx(-12, abs=0.1) and change.median() == 0
+    assert torch.equal(heard(12, vol_embedding=False), heard(0, vol_embedding=False))
+    assert torch.equal(heard(None, vol_embedding=True), heard(15, vol_embedding=True))
+    learned_in_noise = heard(None, versions=3, vol_embedding=True)
+    assert torch.equal(learned_in_noise, heard(0, vol_embedding=True)), "it needs no help"
+
+
+def make_index(path: Path, *speakers: str, channels: int = CHANNELS) -> Path:
+    """Of one vector a speaker, whose values are the speaker's number from 1."""
+    vectors = {name: torch.full((1, channels), float(number)) for number, name in enumerate(speakers, start=1)}
+    retrieval_file.write_index(path, vectors)
+    return path
+
+
+def half_voiced() -> np.ndarray:
+    return np.concatenate([song(1), np.full(RATE // 4, 5e-5, np.float32), song(1)])
+
+
+def test_content_is_drawn_to_the_speakers_own_where_it_is_voiced(tmp_path: Path) -> None:
+    audio, index = half_voiced(), make_index(tmp_path / "index.safetensors", "alto", "Sänger")
+    voiced = np.repeat(EchoExtractor(CONFIG, "cpu")(audio).voiced.numpy(), HOP)
+    assert 0.1 < 1 - voiced.mean() < 0.3
+    for ratio, everywhere in ((0.5, False), (0.5, True), (1.0, False)):
+        options = ConversionOptions(
+            speaker="Sänger", cluster_model_path=index, cluster_infer_ratio=ratio, cluster_everywhere=everywhere
+        )
+        sung = echo().convert(audio, RATE, options)
+        where = np.ones_like(voiced) if everywhere else voiced
+        expected = np.where(where, (1 - ratio) * audio + ratio * 2, audio)
+        np.testing.assert_allclose(sung, expected, atol=1e-6)
+
+
+def test_without_a_ratio_no_file_is_looked_at(tmp_path: Path) -> None:
+    audio = song(1)
+    sung = echo().convert(audio, RATE, ConversionOptions(cluster_model_path=tmp_path / "absent.index"))
+    np.testing.assert_array_equal(sung, audio)
+
+
+def test_what_lies_beside_the_voice_is_found_and_the_index_comes_first(tmp_path: Path) -> None:
+    converter = echo()
+    converter.voice.path = tmp_path / "G_1.pth"  # type: ignore[misc]
+    audio, options = song(1), ConversionOptions(cluster_infer_ratio=1.0)
+    retrieval_file.write_centroids(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 7.0)})
+    assert converter.convert(audio, RATE, options).max() == pytest.approx(7)
+    make_index(tmp_path / "index.safetensors", "alto")
+    assert converter.convert(audio, RATE, options).max() == pytest.approx(1)
+
+
+def test_a_file_of_one_speaker_is_for_all_and_a_file_of_others_says_whom_it_knows(tmp_path: Path) -> None:
+    of_one = make_index(tmp_path / "one.safetensors", "somebody")
+    of_two = make_index(tmp_path / "two.safetensors", "alto", "Berta")
+    converter = echo()
+    options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
+    assert converter.convert(song(1), RATE, options).max() == pytest.approx(1)
+    with pytest.raises(ConfigError, match="does not know Sänger; it has: Berta, alto"):
+        converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
+    converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
+
+
+def test_content_of_another_encoder_is_refused(tmp_path: Path) -> None:
+    path = make_index(tmp_path / "index.safetensors", "alto", channels=768)
+    with pytest.raises(ConfigError, match="another content encoder \\(768 channels instead of 160\\)"):
+        echo().check(ConversionOptions(cluster_infer_ratio=0.5, cluster_model_path=path))
+
+
+def test_a_constant_mix_reaches_the_synthesizer() -> None:
+    converter = echo()
+    converter.convert(song(1), RATE, ConversionOptions(speaker_mix="alto:1,Sänger:3"))
+    (call,) = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
+    torch.testing.assert_close(call["speaker"], torch.tensor([[[0.25], [0.75], [0.0], [0.0]]]))
+
+
+def test_a_timeline_goes_by_the_seconds_of_the_song(tmp_path: Path) -> None:
+    (tmp_path / "mix.csv").write_text("seconds,alto,Sänger\n0,1,0\n6,0,1\n", encoding="utf-8")
+    audio = np.concatenate([song(2), np.zeros(RATE, np.float32), song(3)])
+    converter = echo()
+    converter.convert(audio, RATE, ConversionOptions(speaker_mix=str(tmp_path / "mix.csv")))
+    calls = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
+    assert len(calls) == 2
+    for call in calls:
+        shares = call["speaker"][0]
+        assert shares.shape == (4, call["n_samples"] // HOP)
+        torch.testing.assert_close(shares.sum(0), torch.ones(shares.shape[1]))
+        inside = (shares[1] > 0) & (shares[1] < 1)
+        steps = shares[1][inside].diff()
+        torch.testing.assert_close(steps, torch.full_like(steps, HOP / RATE / 6), rtol=1e-3, atol=1e-7)
+    first_heard = float(calls[1]["speaker"][0, 1, 0]) * 6
+    assert first_heard == pytest.approx(2.5, abs=0.2)  # half a second before the second phrase, at 3 s
+
+
+def test_a_mix_has_the_timbre_of_all_in_their_shares(tmp_path: Path) -> None:
+    index = make_index(tmp_path / "index.safetensors", "alto", "Sänger", "nobody")
+    options = ConversionOptions(
+        speaker_mix="alto:1,nobody:3", cluster_model_path=index, cluster_infer_ratio=1.0, cluster_everywhere=True
+    )
+    np.testing.assert_allclose(echo().convert(song(1), RATE, options), 0.25 * 1 + 0.75 * 3, atol=1e-6)
+    of_one = make_index(tmp_path / "one.safetensors", "somebody")
+    options = ConversionOptions(speaker_mix="alto:1,nobody:3", cluster_model_path=of_one, cluster_infer_ratio=1.0)
+    assert echo().convert(song(1), RATE, options).max() == pytest.approx(1)
+
+
+def test_a_mix_of_one_is_that_one() -> None:
+    audio, converter = song(1.5), tiny()
+    alone = converter.convert(audio, RATE, ConversionOptions(speaker="Sänger"))
+    np.testing.assert_allclose(
+        converter.convert(audio, RATE, ConversionOptions(speaker_mix="Sänger:2")), alone, atol=1e-6
+    )
+
+
+def test_the_pitch_of_a_mix_is_that_of_who_has_most() -> None:
+    converter = echo()
+    converter.convert(song(3), RATE, ConversionOptions(speaker_mix="alto:1,Sänger:2", auto_transpose=True))
+    assert float(converter.voice.synthesizer.calls[0]["f0"].max()) == pytest.approx(110, rel=1e-5)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="--transpose"):
+        converter.check(ConversionOptions(speaker_mix="alto:2,Sänger:1", auto_transpose=True))
