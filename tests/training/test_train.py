@@ -241,7 +241,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert "go on: svc train" in output
+    assert "resume: svc train" in output
     assert checkpoint.latest(tmp_path / "logs") is not None
 
 
@@ -265,7 +265,7 @@ def test_the_command_ends_with_what_to_run_next(tmp_path: Path, capsys: pytest.C
     assert ended.value.code == 0
     printed = capsys.readouterr()
     assert re.search(r"device: cpu \(.+\)", printed.err)
-    assert "5 (0.0 minutes), 2 a batch, 3 steps an epoch, 1 steps to do" in printed.err
+    assert "5 (0.0 minutes), 2 per batch, 3 steps per epoch, 1 steps to do" in printed.err
     last = printed.out.strip().splitlines()[-1]
     assert last.startswith("1 steps in ") and f"svc infer song.wav -m {tmp_path / 'logs'} -c {config}" in last
     assert Config.read(tmp_path / "logs" / "config.json") == Config.read(config)

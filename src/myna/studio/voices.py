@@ -20,7 +20,6 @@ from myna.assets import BUNDLED_VOICES
 from myna.assets.hub import Address, cached_voices, forget, is_generator, parse_address
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS
-from myna.retrieval import retrieval_file
 from myna.studio.workspace import Workspace, safe_name
 
 _NUMBERED = re.compile(r"G_\d+\.pth")
@@ -270,6 +269,7 @@ def _kept_as(path: Path) -> str:
 
 
 def _is_timbre(path: Path) -> bool:
+    from myna.retrieval import retrieval_file
 
     try:
         retrieval_file.read(path)

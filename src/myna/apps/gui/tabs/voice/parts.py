@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
 
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel_value
 from myna.apps.gui.studio import LEARN, Studio
+from myna.apps.gui.tasks.learning import ProjectTask
 from myna.apps.gui.texts import label, say
+from myna.errors import ConfigError
 from myna.studio import project as projects
 from myna.studio.project import Project, Standing, State
 
-TASKS = "myna.apps.gui.tasks.learning"
+Result = TypeVar("Result")
+
 # What views have in common.
 CSS = """
 p { margin: 0 0 0.25rem; overflow-wrap: anywhere; }
@@ -52,25 +55,31 @@ class Scene:
     def say(self, key: str, **values: Any) -> str:
         return say(self.request, f"voice.{key}", **values)
 
-    def jobs(self, task: str | None = None) -> list[Job]:
-        """The work on this voice, the oldest first."""
+    def jobs(self, kind: type[ProjectTask[Result]]) -> list[Job[Result]]:
+        """The jobs of one kind of task on this voice, oldest first."""
         return [
             job
             for job in self.studio.jobs.all(LEARN)
-            if job.arguments.get("folder") == self.project.folder and task in (None, job.task.partition(":")[2])
+            if isinstance(job.task, kind) and job.task.folder == self.project.folder
         ]
 
-    def busy(self, task: str) -> Job | None:
-        """The job of that task that waits or runs."""
-        return next((job for job in self.jobs(task) if not job.state.over), None)
+    def busy(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
+        """The waiting or running job of that kind."""
+        return next((job for job in self.jobs(kind) if not job.state.over), None)
 
-    def last(self, task: str) -> Job | None:
-        return next(reversed(self.jobs(task)), None)
+    def last(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
+        """The newest job of that kind."""
+        return next(reversed(self.jobs(kind)), None)
 
-    def submit(self, task: str, **arguments: Any) -> Job:
-        """Queue a task of `tasks.learning` on this voice."""
-        title = f"{self.project.name}: {self.say(f'job_{task}')}"
-        return self.studio.jobs.submit(LEARN, f"{TASKS}:{task}", title, folder=self.project.folder, **arguments)
+    def check_idle(self, *kinds: type[ProjectTask[Any]]) -> None:
+        """Raise `ConfigError` if a job of one of these kinds waits or runs."""
+        for kind in kinds:
+            if self.busy(kind):
+                raise ConfigError(self.say(f"busy_{kind.key}"))
+
+    def submit(self, task: ProjectTask[Result]) -> Job[Result]:
+        """Queue a task on this voice."""
+        return self.studio.jobs.submit(LEARN, task, f"{self.project.name}: {self.say(f'job_{task.key}')}")
 
 
 class Keyed(NamedTuple):
@@ -115,7 +124,7 @@ def next_step(state: State) -> int:
     return {State.EMPTY: 1, State.RECORDED: 3, State.PREPARED: 4, State.TRAINED: 4}[state]
 
 
-def progress_html(scene: Scene, job: Job) -> str:
+def progress_html(scene: Scene, job: Job[Any]) -> str:
     """How far work is; the button that stops it is in the list above the steps."""
     (row,) = panel_value([job], scene.request)
     percent = "" if row["fraction"] is None else f"{100 * row['fraction']:.1f}"
@@ -126,9 +135,9 @@ def progress_html(scene: Scene, job: Job) -> str:
     )
 
 
-def outcome_html(scene: Scene, task: str) -> str:
+def outcome_html(scene: Scene, kind: type[ProjectTask[Any]]) -> str:
     """How far the work of that task is, or why it failed; nothing where it is neither."""
-    running, last = scene.busy(task), scene.last(task)
+    running, last = scene.busy(kind), scene.last(kind)
     if running is not None:
         return progress_html(scene, running)
     if last is not None and last.state is JobState.FAILED:

@@ -13,8 +13,9 @@ from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
 from myna.apps.gui.studio import LOOK, QUIET, Studio, told
 from myna.apps.gui.tabs.voice import recording
-from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import CheckRecordings
 from myna.apps.gui.texts import label, say
 from myna.layout import RECORDINGS
 from myna.studio.project import TAKEN_OUT, Project
@@ -36,7 +37,7 @@ class _Check:
     """The listening to the recordings of a voice that is under way."""
 
     names: tuple[str, ...] | None = None  # of what was listened to
-    listening: Job | None = None
+    listening: Job[int] | None = None
 
     def look(self, scene: Scene) -> None:
         """Listen on where there is something new. Nothing here waits."""
@@ -47,8 +48,7 @@ class _Check:
         names = tuple(str(path) for path in scene.standing.recordings)
         if self.listening is None and names != self.names:
             self.names = names
-            task = f"{TASKS}:check"
-            self.listening = scene.studio.jobs.submit(LOOK, task, task, folder=scene.project.folder)
+            self.listening = scene.studio.jobs.submit(LOOK, CheckRecordings(scene.project.folder), "check")
 
 
 def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:

@@ -11,7 +11,8 @@ import gradio as gr
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
 from myna.apps.gui.studio import LOOK, QUIET, Studio
-from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
+from myna.apps.gui.tasks.learning import NameDevice
 from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import EMPTY, collect, option_widgets
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
@@ -79,12 +80,12 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             later = option_widgets(TrainOptions, _LATER)
     shared.template, shared.options = template, {**first, **later}
     numbers = list(shared.settings.values())
-    devices: list[Job] = []  # the work that finds out what would train here
+    devices: list[Job[str]] = []  # the work that finds out what would train here
 
     def default_template() -> TemplateName:
         """What this computer trains in a day; while that is not known, what every computer does."""
         if not devices:
-            devices.append(studio.jobs.submit(LOOK, f"{TASKS}:device", "device"))
+            devices.append(studio.jobs.submit(LOOK, NameDevice(), "device"))
         return DEFAULT_TEMPLATE if devices[0].result not in (None, "cpu") else _ON_CPU
 
     def show(scene: Scene) -> list[Any]:
