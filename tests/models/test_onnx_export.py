@@ -117,7 +117,7 @@ class RandomContent:
     channels = 768
 
     def __call__(self, audio: Tensor) -> Tensor:
-        return torch.randn(768, max(len(audio) // 320, 1), noise=SeededNoise.of(len(audio)))
+        return torch.randn(768, max(len(audio) // 320, 1), generator=torch.Generator().manual_seed(len(audio)))
 
 
 def test_svc_infer_sings_with_either_engine(
@@ -154,7 +154,7 @@ def test_what_is_no_exported_voice_is_refused(exported: Path, tmp_path: Path) ->
     inputs = song(Config.read(EXPORTED / "config.json"), 4)
     twice = {name: value.repeat(2, *[1] * (value.dim() - 1)) for name, value in inputs.items()}
     with pytest.raises(ConfigError, match="one recording at a time"):
-        OnnxSynthesizer(exported).generate(**twice, speaker=torch.tensor([0, 1]), noise_scale=0)
+        generate(OnnxSynthesizer(exported), **twice, speaker=torch.tensor([0, 1]))
 
 
 def tiny_graph() -> bytes:
@@ -224,6 +224,6 @@ def test_the_content_encoder() -> None:
     encoder = load_embedded()
     session = onnxruntime.InferenceSession(content_graph(encoder.network), providers=["CPUExecutionProvider"])
     for n_samples in (5000, 16000, 51234):
-        audio = 0.1 * torch.randn(n_samples, noise=SeededNoise.of(n_samples))
+        audio = 0.1 * torch.randn(n_samples, generator=torch.Generator().manual_seed(n_samples))
         (content,) = session.run(["content"], {"audio": audio[None].numpy()})
         np.testing.assert_allclose(content[0], encoder(audio).numpy(), atol=1e-3)
