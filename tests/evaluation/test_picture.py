@@ -11,9 +11,9 @@ from PIL import Image
 
 from myna.audio.io import Writer
 from myna.errors import AudioError
+from myna.evaluation.drawing.picture import SIZE, write_picture
 from myna.evaluation.evaluate import FileEvaluation
 from myna.evaluation.pairing import Pair
-from myna.evaluation.report.picture import SIZE, write_picture
 
 RATE = 16000
 RED = (0xC2, 0x41, 0x0C)

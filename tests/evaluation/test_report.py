@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from myna.audio.io import Writer
+from myna.evaluation.drawing.curve import pitch_plot
+from myna.evaluation.drawing.image import N_BANDS, spectrogram_png
 from myna.evaluation.evaluate import Evaluation, evaluate
 from myna.evaluation.pairing import Pair
-from myna.evaluation.report.curve import pitch_plot
-from myna.evaluation.report.image import N_BANDS, spectrogram_png
 from myna.evaluation.report.page import write_page
 from myna.evaluation.report.table import as_plain, file_table, summary_table
 from myna.evaluation.scores import MEASURES

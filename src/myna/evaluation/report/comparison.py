@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.io import Writer, read
-from myna.evaluation.report.axes import frequency_place, time_ticks
-from myna.evaluation.report.curve import MOST_POINTS, PitchScale
-from myna.evaluation.report.image import FREQUENCIES_HZ, HIGH_HZ, MOST_COLUMNS, data_uri, spectrogram_png
+from myna.evaluation.drawing.axes import frequency_place, time_ticks
+from myna.evaluation.drawing.curve import MOST_POINTS, PitchScale
+from myna.evaluation.drawing.image import FREQUENCIES_HZ, HIGH_HZ, MOST_COLUMNS, data_uri, spectrogram_png
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import loudness
 from myna.progress import Progress, silent

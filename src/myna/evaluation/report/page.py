@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from myna.audio.io import read
 from myna.errors import AudioError
+from myna.evaluation.drawing.axes import frequency_place, time_ticks
+from myna.evaluation.drawing.curve import pitch_plot
+from myna.evaluation.drawing.image import FREQUENCIES_HZ, HIGH_HZ, data_uri, spectrogram_png
 from myna.evaluation.evaluate import Evaluation, FileEvaluation
-from myna.evaluation.report.axes import frequency_place, time_ticks
-from myna.evaluation.report.curve import pitch_plot
-from myna.evaluation.report.image import FREQUENCIES_HZ, HIGH_HZ, data_uri, spectrogram_png
 from myna.evaluation.scores import MEASURES, Bounded, Measure
 from myna.progress import Progress, silent
 from myna.storage.atomic import replacing

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.evaluation.contours import CLOSE_CENTS, cents_between
-from myna.evaluation.report.axes import note_lines, note_name, note_range, semitones
+from myna.evaluation.drawing.axes import note_lines, note_name, note_range, semitones
 
 _WIDTH, _HEIGHT = 1000, 100  # of the drawing's own grid; the page stretches it
 MOST_POINTS = 4000  # of a contour, about

@@ -12,7 +12,7 @@ from PIL import Image
 from torch.nn import functional as F
 
 from myna.audio.spectrogram import mel_filterbank, spectrogram
-from myna.evaluation.report.axes import LOW_HZ
+from myna.evaluation.drawing.axes import LOW_HZ
 
 N_BANDS = 128
 HIGH_HZ = 16000.0

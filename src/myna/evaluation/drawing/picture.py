@@ -13,8 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from myna.audio.io import read
 from myna.errors import AudioError
-from myna.evaluation.evaluate import FileEvaluation
-from myna.evaluation.report.axes import (
+from myna.evaluation.drawing.axes import (
     frequency_place,
     note_hz,
     note_lines,
@@ -23,8 +22,9 @@ from myna.evaluation.report.axes import (
     semitones,
     time_ticks,
 )
-from myna.evaluation.report.curve import runs
-from myna.evaluation.report.image import coloured, spectrogram_levels
+from myna.evaluation.drawing.curve import runs
+from myna.evaluation.drawing.image import coloured, spectrogram_levels
+from myna.evaluation.evaluate import FileEvaluation
 
 # Up to 8 kHz a window of 2048 samples tells the harmonics of a low voice apart.
 _SAMPLE_RATE = 22050
