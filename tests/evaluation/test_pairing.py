@@ -44,8 +44,8 @@ def test_what_has_no_source_or_several_is_named(tmp_path: Path) -> None:
     converted = touch(tmp_path / "out", "a.out.wav", "b.out.wav", "c.out.wav")
     pairs, problems = pair_by_name(converted, sources)
     assert [pair.converted.name for pair in pairs] == ["a.out.wav"]
-    assert "b.out.wav: several sources have its name" in problems[0]
-    assert "c.out.wav: no source is called c" in problems[1]
+    assert "b.out.wav: several sources have this name" in problems[0]
+    assert "c.out.wav: no source is named c" in problems[1]
 
 
 def test_one_and_one_are_a_pair_whatever_their_names(tmp_path: Path) -> None:
