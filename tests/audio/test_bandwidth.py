@@ -50,7 +50,7 @@ def test_a_spectral_gap_does_not_limit_the_bandwidth() -> None:
 @pytest.mark.parametrize(
     ("n_samples", "rate"), [(0, RATE), (2047, RATE), (8000, 4000), (16000, 8000)], ids=["none", "short", "low", "8 kHz"]
 )
-def test_audio_too_short_or_slow_to_measure_has_full_bandwidth(n_samples: int, rate: int) -> None:
+def test_audio_too_short_or_of_low_rate_has_full_bandwidth(n_samples: int, rate: int) -> None:
     assert highest_frequency(white(1.0)[:n_samples], rate) == rate / 2
 
 

@@ -2,10 +2,11 @@
 
 python record_rvc.py
 
-Writes `rvc/*.pth` (small voices with seeded random weights in RVC's own format), `rvc/*.npz` (their outputs, computed by
-the independent `reference.py`), and `../zoo/rvc_statedicts.json.gz` (names and shapes of the full-size voices). Sizes are
-those of RVC's configurations (configs/v1 and configs/v2 of RVC-Project/Retrieval-based-Voice-Conversion-WebUI); names and
-constants are those of its definition (infer/lib/infer_pack/models.py there).
+Writes `rvc/*.pth` (small voices with seeded random weights in RVC's own format), `rvc/*.npz` (their outputs, computed
+by the independent `reference.py`), and `../zoo/rvc_statedicts.json.gz` (names and shapes of the full-size voices).
+Sizes are those of RVC's configurations (configs/v1 and configs/v2 of
+RVC-Project/Retrieval-based-Voice-Conversion-WebUI); names and constants are those of its definition
+(infer/lib/infer_pack/models.py there).
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 
 python record_sovits3.py
 
-Writes `sovits3/voice.pth` and `sovits3/config.json` (a small voice with seeded random weights in the format of so-vits-svc
-3.0 at 32 kHz), and `sovits3/voice.npz` (its output, computed by the independent `reference.py`). Names and constants are
-those of the definition (models.py of svc-develop-team/so-vits-svc, commit 20c7339).
+Writes `sovits3/voice.pth` and `sovits3/config.json` (a small voice with seeded random weights in the format of
+so-vits-svc 3.0 at 32 kHz), and `sovits3/voice.npz` (its output, computed by the independent `reference.py`). Names and
+constants are those of the definition (models.py of svc-develop-team/so-vits-svc, commit 20c7339).
 """
 
 from __future__ import annotations

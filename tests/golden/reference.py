@@ -1,8 +1,9 @@
 """Reference implementation of the VITS synthesizers of RVC and so-vits-svc 3.0, as functions of a state dict.
 
 Deliberately slow and simple: double precision, all random numbers zero, and independent of myna. Written from public
-sources: VITS (Kim, Kong and Son 2021), Shaw et al. 2018 for relative positions, HiFi-GAN (Kong, Kim and Bae 2020), Wang,
-Takaki and Yamagishi 2019 for the excitation, and the definitions of so-vits-svc 3.0 and RVC for names, sizes and slopes.
+sources: VITS (Kim, Kong and Son 2021), Shaw et al. 2018 for relative positions, HiFi-GAN (Kong, Kim and Bae 2020),
+Wang, Takaki and Yamagishi 2019 for the excitation, and the definitions of so-vits-svc 3.0 and RVC for names, sizes and
+slopes.
 """
 
 from __future__ import annotations
