@@ -99,7 +99,7 @@ class Library:
         """
         from myna.retrieval import retrieval_file
         from myna.retrieval.speakers import read_retrieval
-        from myna.zoo.opening import read_config
+        from myna.zoo.opening import open_voice
 
         wanted = safe_name(name)
         parts = _sort(files)
@@ -110,7 +110,7 @@ class Library:
                 shutil.copyfile(parts.config, folder / _CONFIG)
             if parts.retrieval is not None:
                 # Converted to our format, under the name by which a voice finds it.
-                config = read_config(weights)
+                config = open_voice(weights).config
                 with _with_file_names(parts.retrieval):
                     retrieval_file.write(folder, read_retrieval(parts.retrieval, config), config.speakers)
             free = self._unused(wanted)
