@@ -73,7 +73,7 @@ def unlike(voice: LightSynthesizer) -> None:
 
 
 def test_a_breathy_voice_is_in_tune(voice: LightSynthesizer) -> None:
-    """Untrained, breath is twice as strong as pulses; the only estimator that copes with it is itself off by 5 cents."""
+    """Untrained, breath is twice as strong as pulses; the only estimator that copes with it is off by 5 cents."""
     assert sung_cents(sing(voice).audio, 220.0, "swift").abs() < 8
 
 
@@ -134,7 +134,7 @@ def test_generating_in_pieces_equals_generating_at_once(voice: LightSynthesizer)
 
 
 def test_minimum_phase_follows_from_the_gains() -> None:
-    """Filters with zeros and poles inside the unit circle, like vocal tract resonances, are determined by their gains."""
+    """Gains determine filters with zeros and poles inside the unit circle, like vocal tract resonances."""
     n_fft = 1024
     turn = torch.polar(torch.ones(513), -2 * math.pi * torch.arange(513) / n_fft)  # a delay by a sample
     echo = 1 + 0.5 * turn + 0.2 * turn**2

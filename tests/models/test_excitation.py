@@ -35,9 +35,8 @@ def moments(signal: Tensor) -> Tensor:
 
 
 def test_pulses_have_equally_strong_harmonics_and_nothing_else() -> None:
-    signal = sources(steady(220.0, 1.2))[
-        PULSES, :SAMPLE_RATE
-    ]  # a whole number of cycles, so that each harmonic is one bin
+    # A whole number of cycles, so that each harmonic is one bin.
+    signal = sources(steady(220.0, 1.2))[PULSES, :SAMPLE_RATE]
     power = torch.fft.rfft(signal.double()).abs().square()
     harmonics = torch.arange(220, SAMPLE_RATE // 2, 220)
     assert power[harmonics].sum() / power.sum() > 0.9999

@@ -14,8 +14,8 @@ from myna.zoo import sovits
 
 FOLDERS = sorted(path.parent for path in GOLDEN.glob("*/*/golden.npz"))
 TOLERANCE = 1e-4
-# Processors round a predicted pitch differently, by 1e-6; the phases of its harmonics then diverge, by 1e-3 within half a
-# second.
+# Processors round a predicted pitch differently, by 1e-6; the phases of its harmonics then diverge, by 1e-3 within
+# half a second.
 ROUNDED_HZ, ROUNDED, DRIFTED = 1e-3, 1e-5, 2e-3
 
 

@@ -1,4 +1,4 @@
-"""A voice as an ONNX graph sings as in PyTorch: any length, any speaker, the same seed."""
+"""An exported ONNX graph gives the same output as PyTorch, for any length, speaker and seed."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def furthest(one: list[Tensor], other: list[Tensor]) -> float:
 
 @torch.no_grad()
 def scores(discriminators: SpectralDiscriminators, signal: Tensor, highest_hz: float) -> list[Tensor]:
-    return [judged.score for judged in discriminators(signal, torch.full((len(signal),), highest_hz))]
+    return [output.score for output in discriminators(signal, torch.full((len(signal),), highest_hz))]
 
 
 def test_frequencies_above_the_bandwidth_do_not_change_scores(discriminators: SpectralDiscriminators) -> None:
@@ -47,12 +47,12 @@ def test_each_clip_has_its_own_bandwidth(discriminators: SpectralDiscriminators)
         together = discriminators(signals, torch.tensor([22050.0, 5000.0]))
     for clip, highest_hz in ((0, 22050.0), (1, 5000.0)):
         alone = scores(discriminators, signals[clip : clip + 1], highest_hz)
-        assert furthest([judged.score[clip : clip + 1] for judged in together], alone) < 1e-5
+        assert furthest([output.score[clip : clip + 1] for output in together], alone) < 1e-5
 
 
 def test_frequencies_above_the_bandwidth_have_no_gradient(discriminators: SpectralDiscriminators) -> None:
     signal = noise(0, 22050, seed=1).requires_grad_()
-    sum(judged.score.sum() for judged in discriminators(signal, torch.tensor([8000.0]))).backward()
+    sum(output.score.sum() for output in discriminators(signal, torch.tensor([8000.0]))).backward()
     assert signal.grad is not None
     power = torch.fft.rfft(signal.grad[0, 0]).abs().square()
     hz = torch.fft.rfftfreq(N_SAMPLES, 1 / RATE)
@@ -62,28 +62,28 @@ def test_frequencies_above_the_bandwidth_have_no_gradient(discriminators: Spectr
 def test_the_input_transform_compresses_level_differences(discriminators: SpectralDiscriminators) -> None:
     voice, highest_hz = noise(0, 22050, seed=1), torch.tensor([22050.0])
     discriminator = discriminators.discriminators[0]
-    loud, soft = (discriminator.seen(gain * voice, highest_hz).square().mean().sqrt() for gain in (3.0, 0.3))  # type: ignore[operator]
+    loud, soft = (discriminator.spectrum(gain * voice, highest_hz).square().mean().sqrt() for gain in (3.0, 0.3))  # type: ignore[operator]
     assert loud / soft == pytest.approx(10**0.3, rel=0.1)
 
 
 def test_silence_gives_finite_scores(discriminators: SpectralDiscriminators) -> None:
     silence = torch.zeros(1, 1, N_SAMPLES, requires_grad=True)
-    sum(judged.score.sum() for judged in discriminators(silence, torch.tensor([22050.0]))).backward()
+    sum(output.score.sum() for output in discriminators(silence, torch.tensor([22050.0]))).backward()
     assert silence.grad is not None and silence.grad.isfinite().all()
 
 
 def test_there_is_a_discriminator_per_resolution_and_all_get_gradients(discriminators: SpectralDiscriminators) -> None:
-    judgements = discriminators(noise(0, 22050, seed=1, n_signals=2), torch.tensor([22050.0, 22050.0]))
-    assert len(judgements) == len(SPECTRA)
-    assert all(judged.score.shape[0] == 2 for judged in judgements)
-    sum(judged.score.square().mean() for judged in judgements).backward()
+    outputs = discriminators(noise(0, 22050, seed=1, n_signals=2), torch.tensor([22050.0, 22050.0]))
+    assert len(outputs) == len(SPECTRA)
+    assert all(output.score.shape[0] == 2 for output in outputs)
+    sum(output.score.square().mean() for output in outputs).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in discriminators.parameters())
 
 
 def test_some_discriminators_take_only_the_first_harmonics(discriminators: SpectralDiscriminators) -> None:
     voice, hiss = noise(0, 2000, seed=1), noise(4000, 22050, seed=2)
-    for sight, alone, both in zip(
+    for spectrum, alone, both in zip(
         SPECTRA, scores(discriminators, voice, 22050), scores(discriminators, voice + hiss, 22050), strict=True
     ):
         apart = float((alone - both).abs().max())
-        assert apart < 1e-4 if sight.low else apart > 1e-2
+        assert apart < 1e-4 if spectrum.low else apart > 1e-2
