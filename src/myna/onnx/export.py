@@ -212,9 +212,8 @@ def _program(
 ) -> ONNXProgram:
     """Export `network` by tracing it on the inputs `traced`."""
     try:
-        import onnxscript
-
         import onnx
+        import onnxscript
     except ImportError as error:
         raise MissingExtraError("an ONNX graph", EXTRA) from error
     del onnx, onnxscript  # torch imports them, and its own message says only that they are missing

@@ -93,7 +93,7 @@ def test_from_recordings_to_a_voice_in_one_file(voice: Project, tmp_path: Path) 
     assert (made["n_recordings"], made["n_training"], made["n_validation"]) == (5, 3, 2)
     (left_out,) = made["left_out"]
     assert "broken.wav" in left_out
-    assert voice.look().state is State.PREPARED and not voice.look().changed
+    assert voice.status().state is State.PREPARED and not voice.status().changed
     assert Config.read(voice.config).train.epochs == 4
 
     # It is stopped at a step, saves, and goes on.
@@ -104,7 +104,7 @@ def test_from_recordings_to_a_voice_in_one_file(voice: Project, tmp_path: Path) 
     assert (plan["steps_per_epoch"], plan["last_step"], plan["n_clips"]) == (2, 8, 3)
     assert {"mel", "critic"} <= heard.facts("step")[-1]["losses"].keys()
     assert train(voice, epochs=3)["complete"]
-    assert [save.number for save in voice.look().saves] == [2, 3, 4, 6] and os.getcwd() == here
+    assert [save.number for save in voice.status().checkpoints] == [2, 3, 4, 6] and os.getcwd() == here
 
     # What it logged is what the page draws and plays.
     seen = learning.curves(Heard().report, folder=voice.folder)

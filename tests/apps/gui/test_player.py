@@ -15,7 +15,7 @@ from PIL import Image
 
 from myna.apps.gui.player import player
 from myna.audio.io import Writer, read
-from myna.evaluation.report.comparison import MOST_TRACKS, Comparison, Track, compare
+from myna.evaluation.report.comparison import MAX_TRACKS, Comparison, Track, compare
 
 SONG = Path(str(files("myna") / "voices" / "song.flac"))
 RATE = 44100
@@ -101,10 +101,10 @@ def test_five_minutes_and_many_tracks_stay_bounded(tmp_path: Path) -> None:
     audio, rate = read(SONG)
     long = written(tmp_path / "long.flac", np.tile(audio, 33), rate)
     assert len(json.dumps(compare([Track(long, "source"), Track(long, "result")]))) < MOST_BYTES
-    many = compare([Track(SONG, str(number)) for number in range(MOST_TRACKS)])
+    many = compare([Track(SONG, str(number)) for number in range(MAX_TRACKS)])
     assert len(json.dumps(many)) < MOST_BYTES
     with pytest.raises(ValueError, match="tracks"):
-        compare([Track(SONG, "one too many")] * (MOST_TRACKS + 1))
+        compare([Track(SONG, "one too many")] * (MAX_TRACKS + 1))
 
 
 def test_what_browsers_do_not_play_is_copied(tmp_path: Path) -> None:

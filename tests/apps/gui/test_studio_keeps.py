@@ -62,5 +62,5 @@ def test_a_voice_comes_and_goes(page: Page, studio: OpenStudio, tmp_path: Path) 
     assert not list((studio.folder / "voices").iterdir())
     # What comes along stays.
     page.click("#library-delete")
-    page.wait(lambda: "joe is not deleted here: it comes along" in page.text("body"))
+    page.wait(lambda: "joe cannot be deleted here: it is bundled" in page.text("body"))
     assert not [line for line in page.errors() if "favicon" not in line and "manifest" not in line]

@@ -219,7 +219,7 @@ def test_prompts_go_round_and_takes_are_named_after_them(studio: Studio, project
     for number in (1, 2, 4):
         touch(project.recordings / "spoken" / f"{recording.take_name(number, 'some words')}.wav")
     touch(project.recordings / "3 is not a take of ours.wav")
-    standing = project.look()
+    standing = project.status()
     assert recording.recorded(standing.recordings, "spoken") == {1, 2, 4}
     assert recording.next_prompt(standing, "spoken", 0, "alto", None).number == 3
     assert recording.next_prompt(standing, "spoken", 3, "alto", None).number == 5

@@ -84,7 +84,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return (None, "") if scene is None or found is None else (found["comparison"], table_html(scene, found))
 
     def look(scene: Scene) -> list[Any]:
-        there = [(save_name(scene, save.number), save.number) for save in scene.standing.saves]
+        there = [(save_name(scene, save.number), save.number) for save in scene.standing.checkpoints]
         kept = scene.project.comparison
         return [
             gr.update(choices=there),
@@ -94,7 +94,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         ]
 
     def show(scene: Scene) -> list[Any]:
-        numbers = [save.number for save in scene.standing.saves]
+        numbers = [save.number for save in scene.standing.checkpoints]
         given = phrases(scene)
         return [gr.update(value=numbers[-_FEWEST:]), gr.update(value=given[0][1])]
 

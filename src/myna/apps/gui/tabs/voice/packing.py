@@ -57,7 +57,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         *words: str,
     ) -> str:
         scene = Scene.of(studio, voice, request)
-        if not scene.standing.saves:
+        if not scene.standing.checkpoints:
             raise ConfigError(scene.say("train_first"))
         if scene.busy("pack"):
             raise ConfigError(scene.say("busy_pack"))
@@ -73,11 +73,11 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return done_html(scene)
 
     def look(scene: Scene) -> list[Any]:
-        saves = [(save_name(scene, one.number), one.number) for one in reversed(scene.standing.saves)]
+        saves = [(save_name(scene, one.number), one.number) for one in reversed(scene.standing.checkpoints)]
         return [gr.update(choices=saves), done_html(scene)]
 
     def show(scene: Scene) -> list[Any]:
-        saves = scene.standing.saves
+        saves = scene.standing.checkpoints
         free = unused(studio.workspace.voices / scene.project.name).name
         return [gr.update(value=saves[-1].number if saves else None), gr.update(value=free)]
 
@@ -107,4 +107,4 @@ def done_html(scene: Scene) -> str:
         path = Path(last.result)
         text = scene.say("packed", name=path.stem, megabytes=path.stat().st_size / 1e6, path=path)
         return f'<p class="done">{escape(text)}</p>'
-    return "" if scene.standing.saves else f"<p>{escape(scene.say('train_first'))}</p>"
+    return "" if scene.standing.checkpoints else f"<p>{escape(scene.say('train_first'))}</p>"

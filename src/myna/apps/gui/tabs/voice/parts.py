@@ -14,7 +14,7 @@ from myna.apps.gui.panel import panel_value
 from myna.apps.gui.studio import LEARN, Studio
 from myna.apps.gui.texts import label, say
 from myna.studio import project as projects
-from myna.studio.project import Project, Standing, State
+from myna.studio.project import Project, ProjectStatus, State
 
 TASKS = "myna.apps.gui.tasks.learning"
 # What views have in common.
@@ -37,7 +37,7 @@ class Scene:
 
     studio: Studio
     project: Project
-    standing: Standing
+    standing: ProjectStatus
     request: gr.Request | None
 
     @classmethod
@@ -47,7 +47,7 @@ class Scene:
             ConfigError: there is no such voice.
         """
         project = projects.find(studio.workspace, name)
-        return cls(studio, project, project.look(), request)
+        return cls(studio, project, project.status(), request)
 
     def say(self, key: str, **values: Any) -> str:
         return say(self.request, f"voice.{key}", **values)

@@ -13,7 +13,7 @@ from myna.apps.gui.studio import LOOK, QUIET, Studio, told
 from myna.apps.gui.tabs.voice.parts import TASKS, Scene
 from myna.apps.gui.texts import label, language_of, texts
 from myna.errors import MynaError
-from myna.studio.project import Standing
+from myna.studio.project import ProjectStatus
 from myna.studio.prompts import HINTS, TITLES, VOICES, VoiceName, melodies, root_for, sentences
 from myna.studio.takes import PROBLEMS, Kind
 
@@ -61,7 +61,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
         number = take.number if take.number is not None else 1
         text = prompt_of(take.kind, number, ranged, request).text
         scene.project.add([take.path], within=take.kind, name=take_name(number, text))
-        return shown(next_prompt(scene.project.look(), take.kind, number, ranged, request))
+        return shown(next_prompt(scene.project.status(), take.kind, number, ranged, request))
 
     @told
     def turn(voice: str | None, kind: Kind, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
@@ -106,7 +106,9 @@ def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | 
     )
 
 
-def next_prompt(standing: Standing, kind: Kind, after: int, ranged: VoiceName, request: gr.Request | None) -> Prompt:
+def next_prompt(
+    standing: ProjectStatus, kind: Kind, after: int, ranged: VoiceName, request: gr.Request | None
+) -> Prompt:
     """The first prompt behind number `after` that was not recorded; where all were, simply the next."""
     done, n = recorded(standing.recordings, kind), total(kind)
     order = [(after + step) % n + 1 for step in range(n)]

@@ -17,8 +17,9 @@ from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label, say
 from myna.layout import RECORDINGS
+from myna.studio.dataset import Aim
 from myna.studio.project import TAKEN_OUT, Project
-from myna.studio.takes import Aim, Kind
+from myna.studio.takes import Kind
 
 Row = Mapping[str, Any]
 

@@ -17,7 +17,7 @@ from myna.apps.gui.widgets import EMPTY, collect, option_widgets
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
 from myna.errors import ConfigError
 from myna.options import TrainOptions
-from myna.studio.project import SETTINGS, Project, Standing, template_of
+from myna.studio.project import SETTINGS, Project, ProjectStatus, template_of
 from myna.studio.schedule import WANTED_STEPS, Schedule, plan
 
 _ON_CPU: TemplateName = "myna-lite"  # the one that is made for processors
@@ -135,7 +135,7 @@ def start_values(config: Config) -> list[Any]:
 
 
 def schedule_of(
-    standing: Standing, config: Config, settings: dict[str, Any], seconds_per_step: float | None
+    standing: ProjectStatus, config: Config, settings: dict[str, Any], seconds_per_step: float | None
 ) -> Schedule | None:
     """What the numbers come to; None where there is nothing to count.
 
@@ -154,7 +154,7 @@ def schedule_of(
         keep_ckpts=train.keep_ckpts,
         by_step=train.ckpt_name_by_step,
         accumulated=train.accumulate_grad_batches,
-        bytes_per_save=standing.saves[-1].bytes if standing.saves else None,
+        bytes_per_checkpoint=standing.checkpoints[-1].bytes if standing.checkpoints else None,
         seconds_per_step=seconds_per_step,
     )
 
@@ -181,7 +181,7 @@ def arithmetic_html(
             epochs=schedule.epochs,
             steps=schedule.steps,
         ),
-        scene.say("saves", every=settings["eval_interval"], kept=schedule.saves_kept)
+        scene.say("saves", every=settings["eval_interval"], kept=schedule.checkpoints_kept)
         + (scene.say("disk", megabytes=schedule.bytes_on_disk / 1e6) if schedule.bytes_on_disk else ""),
     ]
     if config.train.base_weights != _ON_CPU:

@@ -98,7 +98,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             shared.speeds[scene.project] = found["seconds_per_step"]
         clips = [(scene.say("sample_number", number=index + 1), index) for index in range(found.get("samples", 0))]
         return [
-            gr.update(value=scene.say("go_on" if scene.standing.saves else "train"), interactive=running is None),
+            gr.update(value=scene.say("go_on" if scene.standing.checkpoints else "train"), interactive=running is None),
             gr.update(interactive=running is not None and running.state is not JobState.STOPPING),
             status_html(scene),
             Keyed(curves_html(scene, found.get("scalars", {})), (scene.project, log.n_bytes, len(found))),
@@ -140,13 +140,13 @@ def how_far(scene: Scene) -> str:
     if running is not None:
         step = running.facts.get("step")
         return scene.say("at_step", **step) if step else scene.say("begins")
-    saves = scene.standing.saves
+    saves = scene.standing.checkpoints
     return scene.say(f"saved_{scene.standing.unit}", number=saves[-1].number) if saves else ""
 
 
 def status_html(scene: Scene) -> str:
     """How the training goes, or went, in words."""
-    last, saves = scene.last("train"), scene.standing.saves
+    last, saves = scene.last("train"), scene.standing.checkpoints
     parts = []
     if last is not None and not last.state.over:
         parts.append(progress_html(scene, last))
