@@ -22,7 +22,7 @@ from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
 from myna.models.synthesizers.light import LightSynthesizer
-from myna.options import TrainOptions
+from myna.options import TrainOptions, overrides
 from myna.training.batch_size import choose_batch_size
 from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches, list_clips
 from myna.training.features_file import features_path, read_highest_hz
@@ -198,9 +198,8 @@ def train(
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
-    """The configuration with what was chosen for this run instead."""
-    chosen = {"epochs": options.epochs, "batch_size": options.batch_size}
-    return config.with_values(train={name: value for name, value in chosen.items() if value is not None})
+    """Return the configuration with the keys that the options of this run override."""
+    return config.with_values(**overrides(options))
 
 
 def note_highest_hz(synthesizer: LightSynthesizer, clips: ClipDataset) -> None:
