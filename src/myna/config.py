@@ -48,16 +48,22 @@ class _Section(BaseModel):
 class TrainConfig(_Section):
     """Settings of the training."""
 
-    log_interval: int = key(200, "number of training steps between log entries", gt=0, page=True)
+    log_interval: int = key(200, "number of training steps between log entries", gt=0, page=3)
     eval_interval: int = key(
         800,
         "number of training steps between checkpoints",
         note="each is validated on held-out clips",
         gt=0,
-        page=True,
+        page=4,
     )
     seed: int = key(1234, "seed of the random numbers")
-    epochs: int = key(10000, "total number of passes over the training clips", gt=0, page=True)
+    epochs: int = key(
+        10000,
+        "total number of passes over the training clips",
+        note="training can stop and resume at any time",
+        gt=0,
+        page=2,
+    )
     learning_rate: float = key(1e-4, "initial learning rate of AdamW", gt=0)
     betas: tuple[float, float] = key((0.8, 0.99), "decay rates of AdamW's moment estimates")
     eps: float = key(1e-9, "constant in the denominator of AdamW's update, for numerical stability")
@@ -65,7 +71,7 @@ class TrainConfig(_Section):
         16,
         "number of clips per batch and process",
         note='"auto" takes as many as the memory of the GPU holds, 8 elsewhere',
-        page=True,
+        page=1,
     )
     fp16_run: bool = key(False, "train in half precision, of the format that half_type names")
     bf16_run: bool = key(False, "train in bfloat16; takes precedence over fp16_run")
@@ -104,11 +110,17 @@ class TrainConfig(_Section):
         1.0, "share of each batch that the discriminators score", alias="judged_share", gt=0, le=1
     )
     average_decay: float = key(
-        0.0, "light voices: decay per step of the moving average of the weights, which converts; 0 for none", ge=0, lt=1
+        0.0,
+        "light voices: decay per step of the moving average of the weights that conversion uses; 0 for none",
+        ge=0,
+        lt=1,
     )
     max_gradient: float | None = key(None, "norm that the synthesizer's gradients are clipped to; null for none", gt=0)
     pitch_jitter: float = key(
-        0.0, "light voices: standard deviation of the error in the pitch that the filters take", unit="octaves", ge=0
+        0.0,
+        "light voices: standard deviation of the pitch error that the filters are trained with",
+        unit="octaves",
+        ge=0,
     )
 
     @property
@@ -137,7 +149,7 @@ class DataConfig(_Section):
         None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
     )
     # so-vits-svc 4.1 writes it since June 2023; see `Config.content_expansion` for the meaning of its absence.
-    unit_interpolate_mode: Expansion | None = key(None, "how content is stretched to the frames of f0")
+    unit_interpolate_mode: Expansion | None = key(None, "interpolation of content to the frames of f0")
     # Ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,

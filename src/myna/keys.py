@@ -25,7 +25,7 @@ def key(
     ge: float | None = None,
     lt: float | None = None,
     le: float | None = None,
-    page: bool = False,
+    page: int = 0,
 ) -> Any:
     """Declare a field of a section of the configuration.
 
@@ -36,7 +36,7 @@ def key(
         unit: unit of the value if the help does not name it, for example "Hz".
         alias: name in the file where it differs from the attribute's.
         gt: exclusive lower bound; `ge`, `lt` and `le` follow pydantic too.
-        page: the training page has a widget for it.
+        page: position of its widget on the training page; 0 for none.
     """
     return Field(
         default,
@@ -72,17 +72,17 @@ class Key:
         return str(self._extra["note"])
 
     @property
-    def on_page(self) -> bool:
-        return bool(self._extra["page"])
+    def page(self) -> int:
+        return int(self._extra["page"])
 
     @property
     def default(self) -> str:
-        """The default as JSON; empty if the file must have the key."""
+        """Default as JSON; empty if the file must have the key."""
         return "" if self.spec.is_required() else json.dumps(self.spec.get_default(call_default_factory=True))
 
     @property
     def type(self) -> Any:
-        """The annotation without "or None" and without words: `int` for `int | Literal["auto"] | None`."""
+        """Annotation without "or None" and without words: `int` for `int | Literal["auto"] | None`."""
         for part in self._parts:
             if part is not NoneType and get_origin(part) is not Literal:
                 return get_args(part)[0] if get_origin(part) is Annotated else part
@@ -90,7 +90,7 @@ class Key:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words that the value may be."""
+        """Words that the value may be."""
         return tuple(word for part in self._parts if get_origin(part) is Literal for word in get_args(part))
 
     @property
@@ -109,7 +109,7 @@ class Key:
 
     @property
     def range(self) -> str:
-        """The values allowed, for a person."""
+        """Values allowed, for a person; empty without bounds and words."""
         if self.type is int:
             limits = zip(("ge", "le"), self.limits, strict=True)
             bounds = {name: value for name, value in limits if value is not None}
@@ -119,12 +119,13 @@ class Key:
             numbers = [f"{bounds['ge']:g} to {bounds['le']:g}"]
         else:
             numbers = [f"{_WORDS[name]} {bounds[name]:g}" for name in _BOUNDS if name in bounds]
-        words = " or ".join(f'"{word}"' for word in self.words)
-        return " or ".join(filter(None, (", ".join(numbers), words)))
+        words = ["true", "false"] if self.type is bool else [f'"{word}"' for word in self.words]
+        choices = [*([", ".join(numbers)] if numbers else []), *words]
+        return " or ".join(filter(None, (", ".join(choices[:-1]), *choices[-1:])))
 
     @property
     def _parts(self) -> tuple[Any, ...]:
-        """The members of a union; else the annotation alone."""
+        """Members of a union; else the annotation alone."""
         annotation = self.spec.annotation
         return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
@@ -135,6 +136,12 @@ class Key:
 
 
 def keys_of(section: type[BaseModel]) -> dict[str, Key]:
-    """The keys of a section by their name in the file, in the order of declaration."""
+    """Return the keys of a section by their name in the file, in the order of declaration."""
     keys = (Key(attribute, spec) for attribute, spec in section.model_fields.items())
     return {one.name: one for one in keys}
+
+
+def page_keys(section: type[BaseModel]) -> dict[str, Key]:
+    """Return the keys of a section that have a widget on the training page, in the order of the page."""
+    shown = [(name, one) for name, one in keys_of(section).items() if one.page]
+    return dict(sorted(shown, key=lambda pair: pair[1].page))

@@ -19,8 +19,6 @@ from myna.studio.workspace import Workspace, safe_name, unused
 
 # Besides `places`: recordings that were taken out, and what checkpoints sang.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
-# The keys of `train` that a person sets before anything else.
-SETTINGS = ("batch_size", "epochs", "log_interval", "eval_interval")
 
 _SAVE = re.compile(r"G_0*([1-9]\d*)\.pth")  # G_0.pth is what a training starts from
 _COMPARISON = "comparison.json"
