@@ -146,7 +146,7 @@ class ConversionOptions:
     silence_db: float = option(
         # In recorded singing, breaths lie 30 to 48 dB below the peak and fade out at 58; below that is room noise.
         -60.0,
-        "level below which the source counts as silence, in dB relative to its loudest moment",
+        "parts of the source below this level become silence; in dB relative to its loudest moment",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
