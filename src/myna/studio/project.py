@@ -19,8 +19,6 @@ from myna.studio.workspace import Workspace, safe_name, unused
 
 # In addition to `layout`: recordings taken out of the dataset, and renderings that compare checkpoints.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
-# The keys of `train` that matter most to a user.
-SETTINGS = ("batch_size", "epochs", "log_interval", "eval_interval")
 
 _CHECKPOINT = re.compile(r"G_0*([1-9]\d*)\.pth")  # G_0.pth holds the initial weights
 _COMPARISON = "comparison.json"

@@ -138,7 +138,7 @@ def add_gradients(
         critic = torch.zeros((), device=sung.device)
         if is_judged(engine, state):
             # The critic sees a detached copy, so its gradient never reaches the synthesizer.
-            n_judged = math.ceil(engine.config.train.judged_share * len(sung))
+            n_judged = math.ceil(engine.config.train.discriminator_share * len(sung))
             recording, sung, highest_hz = recording[:n_judged], sung[:n_judged], batch.highest_hz[:n_judged]
             both = torch.cat([recording, sung.detach()])
             of_recording, of_sung = _split(engine.discriminators(both, highest_hz.repeat(2)))

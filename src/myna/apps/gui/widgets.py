@@ -9,9 +9,11 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import gradio as gr
+from pydantic import BaseModel
 
 from myna.apps.gui.texts import label, option_keys
 from myna.errors import ConfigError
+from myna.keys import page_keys
 
 Options = TypeVar("Options")
 
@@ -29,6 +31,32 @@ def option_widgets(
     hints = get_type_hints(options)
     specs = {spec.name: spec for spec in fields(options)}
     return {name: _widget(options, specs[name], hints[name], (choices or {}).get(name)) for name in names}
+
+
+def key_widgets(section: type[BaseModel], **common: Any) -> dict[str, Any]:
+    """Create number widgets for the keys of `section` that the training page shows, by their name in the file.
+
+    An empty widget stands for the word that the key accepts instead of a number, if there is one.
+
+    Args:
+        common: further arguments of every widget.
+    """
+    widgets = {}
+    for name, key in page_keys(section).items():
+        assert key.type in (int, float), f"no widget for {name}"
+        name_text, help_text = option_keys(section, key.attribute)
+        low, high = key.limits
+        widgets[name] = gr.Number(
+            label=label(name_text),
+            info=label(help_text),
+            placeholder=" ".join(key.words) or EMPTY,
+            minimum=low,
+            maximum=high,
+            precision=0 if key.type is int else None,
+            elem_id=f"voice-{name}",
+            **common,
+        )
+    return widgets
 
 
 def collect(options: type[Options], values: Mapping[str, Any]) -> Options:

@@ -1,6 +1,6 @@
 """The texts of the page: a file a language, one key a text.
 
-English names of options come from their dataclasses, and what is said of recordings from where that is known.
+English texts of options and config keys come from their declarations, and those about recordings from `studio`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
+from myna.config import TrainConfig
+from myna.keys import page_keys
+from myna.options import ConversionOptions, EvaluateOptions, TrainOptions, capitalized
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -25,11 +27,11 @@ _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 def texts(language: str) -> dict[str, str]:
     """All texts of one of `LANGUAGES`, by key."""
     found: dict[str, str] = json.loads((files(__name__) / f"{language}.json").read_text("utf-8"))
-    return {**_option_texts(), **_recording_texts(), **found} if language == "en" else found
+    return {**_option_texts(), **_key_texts(), **_recording_texts(), **found} if language == "en" else found
 
 
 def option_keys(options: type[Any], name: str) -> tuple[str, str]:
-    """The keys of the name of an option, and of what it does."""
+    """Return the text keys of the label and the help of a field of an option dataclass or a config section."""
     return f"{options.__name__}.{name}", f"{options.__name__}.{name}.help"
 
 
@@ -68,14 +70,24 @@ def spoken(language: str, part: str) -> dict[str, Any]:
 
 
 def _option_texts() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for options in _OPTIONS:
         for spec in fields(options):
-            name_key, help_key = option_keys(options, spec.name)
-            text = spec.metadata["help"]
-            found[name_key] = spec.name.replace("_", " ").capitalize()
-            found[help_key] = f"{text[0].upper()}{text[1:]}"
+            if spec.metadata["key"] is None:  # the page offers the config key instead
+                found |= _field_texts(options, spec.name, spec.metadata["help"])
     return found
+
+
+def _key_texts() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key in page_keys(TrainConfig).values():
+        found |= _field_texts(TrainConfig, key.attribute, f"{key.help}; {key.note}" if key.note else key.help)
+    return found
+
+
+def _field_texts(declared_in: type[Any], name: str, help: str) -> dict[str, str]:
+    label_key, help_key = option_keys(declared_in, name)
+    return {label_key: name.replace("_", " ").capitalize(), help_key: capitalized(help)}
 
 
 def _recording_texts() -> dict[str, str]:
