@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from myna.config import Config
 
@@ -16,23 +16,19 @@ Generated from the code. Every key of `config.json`, under the names that so-vit
 that is absent has the default below. The values that `svc pre-config` starts from stand in its templates;
 [Training](../training.md) says which keys are worth changing.
 """
+_SECTIONS = ("train", "data", "model")
 
 
 def render() -> str:
     """Return the page as Markdown."""
-    sections = [name for name in ("train", "data", "model") if name in Config.model_fields]
-    return "\n".join([_INTRODUCTION, *(_section(name) for name in sections), _section_of_root(sections)])
+    others = {name: spec for name, spec in Config.model_fields.items() if name not in _SECTIONS}
+    return "\n".join([_INTRODUCTION, *(_section(name) for name in _SECTIONS), f"## Other keys\n\n{_table(others)}"])
 
 
 def _section(name: str) -> str:
     model = Config.model_fields[name].annotation
     assert isinstance(model, type)
     return f"## {name}\n\n{_table(model.model_fields)}"
-
-
-def _section_of_root(sections: list[str]) -> str:
-    others = {name: spec for name, spec in Config.model_fields.items() if name not in sections}
-    return f"## Other keys\n\n{_table(others)}"
 
 
 def _table(specs: dict[str, FieldInfo]) -> str:
@@ -44,27 +40,29 @@ def _table(specs: dict[str, FieldInfo]) -> str:
 
 
 def _help(spec: FieldInfo) -> str:
-    return (spec.description or "").replace("|", "&#124;").replace("<", "&lt;")
+    extra = spec.json_schema_extra if isinstance(spec.json_schema_extra, dict) else {}
+    text = "; ".join(filter(None, (spec.description, str(extra.get("note", "")))))
+    return text.replace("|", "&#124;").replace("<", "&lt;")
 
 
 def _default(spec: FieldInfo) -> str:
-    value = spec.default
-    if value is PydanticUndefined or value is None or value == {}:
-        return ""
-    return f"`{list(value) if isinstance(value, tuple) else value}`"
+    value = None if spec.is_required() else spec.get_default(call_default_factory=True)
+    return "" if value is None or value == {} else f"`{json.dumps(value)}`"
 
 
 def _type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
     if annotation is type(None):
         return "null"
-    origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None:
         return str(getattr(annotation, "__name__", annotation))
     name = getattr(origin, "__name__", str(origin))
     if name == "Literal":
-        return ", ".join(f"`{value}`" for value in arguments)
+        return ", ".join(f'`"{value}"`' for value in arguments)
     if name in ("Union", "UnionType"):
         return " or ".join(_type(one) for one in arguments)
+    if name == "Annotated":
+        return _type(arguments[0])
     if name == "tuple":
         return f"list of {_type(arguments[0])}"
     return name

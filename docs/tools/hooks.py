@@ -12,12 +12,17 @@ from typing import Any
 
 import commands
 import configuration
+import options
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[2]
 
-GENERATED = {"reference/commands.md": commands.render, "reference/configuration.md": configuration.render}
+GENERATED = {
+    "reference/commands.md": commands.render,
+    "reference/configuration.md": configuration.render,
+    "reference/options.md": options.render,
+}
 # Files of the repository that are pages of the site, with their titles in the menu.
 OUTSIDE = {
     "benchmarks/README.md": ("benchmarks.md", "Benchmarks"),
@@ -88,4 +93,5 @@ def site_link(match: re.Match[str], origin: str, source: str) -> str:
 def with_formulas(markdown: str) -> str:
     """Replace $$...$$ and $...$ by MathML, which browsers render without a script."""
     display = re.sub(r"\$\$(.+?)\$\$", lambda found: convert(found[1].strip(), display="block"), markdown, flags=re.S)
-    return re.sub(r"\$([^$\n]+)\$", lambda found: convert(found[1].strip()), display)
+    # In a span, for Markdown takes a line that begins with <math> for a block.
+    return re.sub(r"\$([^$\n]+)\$", lambda found: f"<span>{convert(found[1].strip())}</span>", display)
