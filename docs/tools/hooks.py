@@ -10,26 +10,12 @@ import re
 from pathlib import Path
 from typing import Any
 
-import commands
-import configuration
-import options
 from latex2mathml.converter import convert
 from mkdocs.structure.files import File
+from site_pages import GENERATED, OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 
-GENERATED = {
-    "reference/commands.md": commands.render,
-    "reference/configuration.md": configuration.render,
-    "reference/options.md": options.render,
-}
-# Files of the repository that are pages of the site, with their titles in the menu.
-OUTSIDE = {
-    "benchmarks/README.md": ("benchmarks.md", "Benchmarks"),
-    "CONTRIBUTING.md": ("contributing.md", "Contributing"),
-    "CHANGELOG.md": ("changelog.md", "Changelog"),
-    "SECURITY.md": ("security.md", "Security"),
-}
 # A formula is written $...$ or $$...$$, which a repository host renders, too; elsewhere a dollar sign is a dollar sign.
 PAGES_WITH_FORMULAS = ("how_it_works.md",)
 

@@ -25,11 +25,15 @@ def render() -> str:
 
 def _section(declared: Any) -> str:
     hints = get_type_hints(declared)
-    rows = "\n".join(
-        f"| `{spec.name}` | {_values(hints[spec.name], spec.metadata)} | {_default(spec.default)} | {spec.metadata['help']} |"
-        for spec in fields(declared)
+    rows = "\n".join(_row(spec, hints[spec.name]) for spec in fields(declared))
+    return (
+        f"## {declared.__name__}\n\n{declared.__doc__}\n\n| field | values | default | |\n|---|---|---|---|\n{rows}\n"
     )
-    return f"## {declared.__name__}\n\n{declared.__doc__}\n\n| field | values | default | |\n|---|---|---|---|\n{rows}\n"
+
+
+def _row(spec: Any, hint: Any) -> str:
+    help_text = spec.metadata["help"].replace("|", "&#124;").replace("<", "&lt;")
+    return f"| `{spec.name}` | {_values(hint, spec.metadata)} | {_default(spec.default)} | {help_text} |"
 
 
 def _values(hint: Any, metadata: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from inspect import cleandoc
+from pathlib import Path
 
 import click
 
@@ -75,11 +76,9 @@ def _default(option: click.Option) -> str:
     value = option.default
     if option.is_flag:
         return "on" if value is True else "off"
-    if value is None or not isinstance(value, str | int | float) and not hasattr(value, "as_posix"):
-        return ""
-    if value == "":
-        return ""
-    return f"`{value.as_posix() if hasattr(value, 'as_posix') else value}`"
+    if isinstance(value, Path):
+        return f"`{value.as_posix()}`"
+    return f"`{value}`" if isinstance(value, str | int | float) and value != "" else ""
 
 
 def _cell(text: str) -> str:
