@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import reference_commands
-import reference_configuration
 import reference_options
 
 # Page to the function that returns its Markdown.
 GENERATED = {
     "reference/commands.md": reference_commands.render,
-    "reference/configuration.md": reference_configuration.render,
     "reference/options.md": reference_options.render,
 }
 # File of the repository to its page and the page's title in the menu.
