@@ -212,8 +212,9 @@ def _program(
 ) -> ONNXProgram:
     """Export `network` by tracing it on the inputs `traced`."""
     try:
-        import onnx
         import onnxscript
+
+        import onnx
     except ImportError as error:
         raise MissingExtraError("an ONNX graph", EXTRA) from error
     del onnx, onnxscript  # torch imports them, and its own message says only that they are missing
