@@ -236,14 +236,14 @@ def light_voice(folder: Path) -> list[Path]:
 
 
 def test_an_exported_voice_is_one_of_the_list(studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("myna.onnx.export.content_graph", lambda network: b"hears")  # the real one is slow to make
+    monkeypatch.setattr("myna.onnx.export.content_graph", lambda network: b"encoder")  # the real one is slow to make
     tab.add_voice(studio, upload(studio, *light_voice(tmp_path / "light")), "Alto", None)
     job = tab.submit_export(studio, "Alto", None)
     assert job.error is None
-    path, hears = tab.files_made([job])
-    assert (path.name, hears.name) == ("Alto.onnx", "Alto.content.onnx")
+    path, encoder = tab.files_made([job])
+    assert (path.name, encoder.name) == ("Alto.onnx", "Alto.content.onnx")
     with pytest.raises(MynaError, match=r"^Alto.content.onnx is damaged, or no graph of ONNX"):
-        tab.add_voice(studio, [str(hears)], "Alto", None)
+        tab.add_voice(studio, [str(encoder)], "Alto", None)
     graph = tab.add_voice(studio, [str(path)], "Graph", None)
     assert "as a graph of ONNX" in tab.card_of(studio, graph, None)
     assert singing._load(Report(lambda *_: None), studio.voices.find(graph)).voice.path.name == "Alto.onnx"
