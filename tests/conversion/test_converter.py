@@ -18,11 +18,12 @@ from torch import Tensor
 import myna.conversion.converter
 from myna.audio.io import read
 from myna.config import Config, PitchRange
-from myna.conversion.converter import Converter, shift_between
+from myna.conversion.converter import Converter
+from myna.conversion.transposition import shift_between
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.extractor import Features
-from myna.models.interface import Generated
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.interface import Conditions, Generated, Sampling
+from myna.models.synthesizers.vits import Vits
 from myna.options import ConversionOptions
 from myna.retrieval import retrieval_file
 
@@ -50,7 +51,7 @@ class EchoExtractor:
 
     def __init__(self, config: Config, device: str) -> None: ...
 
-    def __call__(self, audio: np.ndarray) -> Features:
+    def __call__(self, audio: np.ndarray, **how: Any) -> Features:
         frames = torch.from_numpy(audio[: len(audio) // HOP * HOP].reshape(-1, HOP))
         power = frames.square().mean(dim=1)
         return Features(frames.T, (power > 1e-8) * 220.0, 10 * (power + 1e-10).log10())
@@ -62,13 +63,12 @@ class EchoSynthesizer:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    def generate(
-        self, content: Tensor, f0: Tensor, voiced: Tensor, speaker: Tensor, loudness: Tensor, **how: Any
-    ) -> Generated:
+    def generate(self, conditions: Conditions, sampling: Sampling) -> Generated:
+        content, f0, voiced, speaker, loudness = conditions
         self.calls.append(
             {"f0": f0, "n_samples": content.shape[2] * HOP, "voiced": voiced, "loudness": loudness}
             | {"speaker": int(speaker) if speaker.dim() == 1 else speaker}
-            | how
+            | {"noise_scale": sampling.noise_scale, "predict_f0": sampling.predict_f0}
         )
         return Generated(content.transpose(1, 2).reshape(1, 1, -1), f0)
 
@@ -91,7 +91,7 @@ def echo(**config: Any) -> Converter:
 def tiny() -> Converter:
     """A real synthesizer with random weights."""
     torch.manual_seed(0)
-    synthesizer = Synthesizer(CONFIG.model, CONFIG.data).eval()
+    synthesizer = Vits(CONFIG.model, CONFIG.data).eval()
     return Converter(SimpleNamespace(config=CONFIG, synthesizer=synthesizer, path=Path("G_1.pth")))  # type: ignore[arg-type]
 
 
@@ -105,7 +105,7 @@ def song(seconds: float, rate: int = RATE) -> np.ndarray:
 @pytest.mark.parametrize("limit", [0.0, 1.0, 2.3, 40.0])
 def test_a_voice_that_echoes_gives_the_song_back_whatever_the_cuts(limit: float) -> None:
     audio, converter = song(7.77), echo()
-    sung = converter.convert(audio, RATE, ConversionOptions(max_chunk_seconds=limit))
+    sung = converter.convert(audio, RATE, ConversionOptions(max_chunk_seconds=limit)).audio
     assert sung.dtype == np.float32
     np.testing.assert_array_equal(sung, audio)
 
@@ -113,14 +113,14 @@ def test_a_voice_that_echoes_gives_the_song_back_whatever_the_cuts(limit: float)
 def test_silence_is_silent_and_never_sung() -> None:
     audio = np.concatenate([song(1), 1e-5 * song(2), song(1)])
     converter = echo()
-    sung = converter.convert(audio, RATE)
+    sung = converter.convert(audio, RATE).audio
     np.testing.assert_array_equal(sung[round(1.3 * RATE) : round(2.7 * RATE)], 0)
     np.testing.assert_array_equal(sung[:RATE], audio[:RATE])
     assert [call["n_samples"] / RATE for call in converter.voice.synthesizer.calls] == pytest.approx(
         [2.3, 2.3], abs=0.3
     )
     silent = echo()
-    np.testing.assert_array_equal(silent.convert(np.zeros(12345, np.float32), RATE), np.zeros(12345))
+    np.testing.assert_array_equal(silent.convert(np.zeros(12345, np.float32), RATE).audio, np.zeros(12345))
     assert silent.voice.synthesizer.calls == []
 
 
@@ -128,7 +128,7 @@ def test_silence_is_silent_and_never_sung() -> None:
 @pytest.mark.parametrize("seconds", [1e-5, 2e-4, 0.01, 0.5001, 3.33333])
 def test_the_result_is_as_long_as_the_input(rate: int, seconds: float) -> None:
     audio = song(max(seconds, 1 / rate), rate)
-    sung = tiny().convert(audio, rate, ConversionOptions(max_chunk_seconds=1.0))
+    sung = tiny().convert(audio, rate, ConversionOptions(max_chunk_seconds=1.0)).audio
     assert len(sung) == round(len(audio) * RATE / rate)
     assert np.isfinite(sung).all()
 
@@ -156,7 +156,7 @@ def test_slices_come_in_few_lengths() -> None:
 def test_a_clip_shorter_than_a_frame_is_heard_with_some_context() -> None:
     converter = echo()
     audio = song(0.01)
-    np.testing.assert_array_equal(converter.convert(audio, RATE, ConversionOptions(pad_seconds=0.0)), audio)
+    np.testing.assert_array_equal(converter.convert(audio, RATE, ConversionOptions(pad_seconds=0.0)).audio, audio)
     assert converter.voice.synthesizer.calls[0]["n_samples"] >= 0.5 * RATE
 
 
@@ -170,7 +170,7 @@ def test_a_file_and_an_array_of_the_same_samples_sound_the_same(
     converter, options = tiny(), ConversionOptions(max_chunk_seconds=1.0)
     summary = converter.convert_file(path, tmp_path / "out" / "sung.wav", options)
     from_file, sung_rate = read(tmp_path / "out" / "sung.wav")
-    from_array = converter.convert(read(path)[0], rate, options)
+    from_array = converter.convert(read(path)[0], rate, options).audio
     assert sung_rate == RATE and len(from_file) == round(len(left) * RATE / rate)
     assert np.abs(from_file - from_array).max() <= 1 / 32768  # the file has 16 bits
     assert (summary.seconds, summary.n_slices) == (pytest.approx(2.5), 4)
@@ -180,7 +180,7 @@ def test_a_file_and_an_array_of_the_same_samples_sound_the_same(
 def test_the_seed_decides_the_sound() -> None:
     audio, converter = song(2.2), tiny()
     first, again, other = (
-        converter.convert(audio, RATE, ConversionOptions(seed=seed, max_chunk_seconds=1.0)) for seed in (7, 7, 8)
+        converter.convert(audio, RATE, ConversionOptions(seed=seed, max_chunk_seconds=1.0)).audio for seed in (7, 7, 8)
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-4
@@ -190,7 +190,7 @@ def test_a_slice_sounds_the_same_whatever_was_sung_before() -> None:
     late = np.concatenate([np.zeros(2 * RATE, np.float32), song(1)])
     both = np.concatenate([song(1), np.zeros(RATE, np.float32), song(1)])
     converter = tiny()
-    one, other = converter.convert(late, RATE), converter.convert(both, RATE)
+    one, other = converter.convert(late, RATE).audio, converter.convert(both, RATE).audio
     np.testing.assert_allclose(one[2 * RATE :], other[2 * RATE :], atol=1e-6)
 
 
@@ -198,8 +198,8 @@ def test_a_join_of_two_renderings_keeps_the_level_and_does_not_click() -> None:
     """The hardest case: noise in the latents, and a steady tone cut where nothing is quiet."""
     converter = tiny()
     tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(6 * RATE) / RATE)).astype(np.float32)
-    whole = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=0.0))
-    cut = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=1.0))
+    whole = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=0.0)).audio
+    cut = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=1.0)).audio
     assert len(cut) == len(whole)
     middle = slice(RATE // 2, -RATE // 2)
     assert np.abs(np.diff(cut[middle], 2)).max() < 1.5 * np.abs(np.diff(whole[middle], 2)).max()
@@ -403,7 +403,7 @@ def test_content_is_drawn_to_the_speakers_own_where_it_is_voiced(tmp_path: Path)
         options = ConversionOptions(
             speaker="Sänger", cluster_model_path=index, cluster_infer_ratio=ratio, cluster_everywhere=everywhere
         )
-        sung = echo().convert(audio, RATE, options)
+        sung = echo().convert(audio, RATE, options).audio
         where = np.ones_like(voiced) if everywhere else voiced
         expected = np.where(where, (1 - ratio) * audio + ratio * 2, audio)
         np.testing.assert_allclose(sung, expected, atol=1e-6)
@@ -411,7 +411,7 @@ def test_content_is_drawn_to_the_speakers_own_where_it_is_voiced(tmp_path: Path)
 
 def test_without_a_ratio_no_file_is_looked_at(tmp_path: Path) -> None:
     audio = song(1)
-    sung = echo().convert(audio, RATE, ConversionOptions(cluster_model_path=tmp_path / "absent.index"))
+    sung = echo().convert(audio, RATE, ConversionOptions(cluster_model_path=tmp_path / "absent.index")).audio
     np.testing.assert_array_equal(sung, audio)
 
 
@@ -420,9 +420,9 @@ def test_what_lies_beside_the_voice_is_found_and_the_index_comes_first(tmp_path:
     converter.voice.path = tmp_path / "G_1.pth"  # type: ignore[misc]
     audio, options = song(1), ConversionOptions(cluster_infer_ratio=1.0)
     retrieval_file.write_centroids(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 7.0)})
-    assert converter.convert(audio, RATE, options).max() == pytest.approx(7)
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(7)
     make_index(tmp_path / "index.safetensors", "alto")
-    assert converter.convert(audio, RATE, options).max() == pytest.approx(1)
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(1)
 
 
 def test_a_file_of_one_speaker_is_for_all_and_a_file_of_others_says_whom_it_knows(tmp_path: Path) -> None:
@@ -430,7 +430,7 @@ def test_a_file_of_one_speaker_is_for_all_and_a_file_of_others_says_whom_it_know
     of_two = make_index(tmp_path / "two.safetensors", "alto", "Berta")
     converter = echo()
     options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
-    assert converter.convert(song(1), RATE, options).max() == pytest.approx(1)
+    assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(1)
     with pytest.raises(ConfigError, match="does not know Sänger; it has: Berta, alto"):
         converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
     converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
@@ -472,17 +472,17 @@ def test_a_mix_has_the_timbre_of_all_in_their_shares(tmp_path: Path) -> None:
     options = ConversionOptions(
         speaker_mix="alto:1,nobody:3", cluster_model_path=index, cluster_infer_ratio=1.0, cluster_everywhere=True
     )
-    np.testing.assert_allclose(echo().convert(song(1), RATE, options), 0.25 * 1 + 0.75 * 3, atol=1e-6)
+    np.testing.assert_allclose(echo().convert(song(1), RATE, options).audio, 0.25 * 1 + 0.75 * 3, atol=1e-6)
     of_one = make_index(tmp_path / "one.safetensors", "somebody")
     options = ConversionOptions(speaker_mix="alto:1,nobody:3", cluster_model_path=of_one, cluster_infer_ratio=1.0)
-    assert echo().convert(song(1), RATE, options).max() == pytest.approx(1)
+    assert echo().convert(song(1), RATE, options).audio.max() == pytest.approx(1)
 
 
 def test_a_mix_of_one_is_that_one() -> None:
     audio, converter = song(1.5), tiny()
-    alone = converter.convert(audio, RATE, ConversionOptions(speaker="Sänger"))
+    alone = converter.convert(audio, RATE, ConversionOptions(speaker="Sänger")).audio
     np.testing.assert_allclose(
-        converter.convert(audio, RATE, ConversionOptions(speaker_mix="Sänger:2")), alone, atol=1e-6
+        converter.convert(audio, RATE, ConversionOptions(speaker_mix="Sänger:2")).audio, alone, atol=1e-6
     )
 
 

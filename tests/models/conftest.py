@@ -11,7 +11,7 @@ from small_voices import EXPORTED, GOLDEN, seeded_synthesizer
 
 from myna.apps.cli import svc
 from myna.config import Config
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.synthesizers.vits import Vits
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def small_config() -> Config:
 
 
 @pytest.fixture
-def small_synthesizer(small_config: Config) -> Synthesizer:
+def small_synthesizer(small_config: Config) -> Vits:
     return seeded_synthesizer(small_config)
 
 

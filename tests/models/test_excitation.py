@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from myna.models.layers.excitation import Excitation, pulses
+from myna.models.layers.excitation import Excitation, between_frames, between_frames_explicitly, pulses
+from myna.models.noise import SeededNoise
 
 SAMPLE_RATE, HOP = 44100, 512
 PULSES, BEATING, BREATH = range(3)
@@ -17,7 +18,7 @@ PULSES, BEATING, BREATH = range(3)
 def sources(f0: Tensor, voiced: Tensor | None = None, seed: int = 0) -> Tensor:
     """(3, N)"""
     voiced = None if voiced is None else voiced[None]
-    return Excitation.along(f0[None], voiced, HOP, SAMPLE_RATE, torch.Generator().manual_seed(seed)).samples()[0]
+    return Excitation.along(f0[None], voiced, HOP, SAMPLE_RATE, SeededNoise.of(seed), between_frames).samples()[0]
 
 
 def steady(hz: float, seconds: float) -> Tensor:
@@ -118,3 +119,9 @@ def test_pulses_are_finite_and_highest_at_the_very_pulse() -> None:
     assert values[:3].tolist() == pytest.approx([peak] * 3, rel=1e-3)
     assert values[-2:].tolist() == pytest.approx([peak] * 2, rel=1e-3)
     assert values.abs().max() <= peak * 1.001
+
+
+@pytest.mark.parametrize("n_frames", [1, 7, 2000])
+def test_the_explicit_interpolation_is_the_same_to_the_last_bit(n_frames: int) -> None:
+    contour = 100 + 300 * torch.rand(2, n_frames, generator=torch.Generator().manual_seed(n_frames))
+    assert torch.equal(between_frames_explicitly(contour, HOP), between_frames(contour, HOP))

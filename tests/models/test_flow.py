@@ -24,7 +24,7 @@ def test_inverse_undoes_the_flow(transformer: bool, shared: bool, depthwise: boo
         share_flow_parameters=shared,
         use_depthwise_conv=depthwise,
     )
-    flow = Flow(model)
+    flow = Flow.of(model)
     for name, parameter in flow.named_parameters():
         if "projection" in name:
             torch.nn.init.normal_(parameter, std=0.3)
@@ -36,4 +36,4 @@ def test_inverse_undoes_the_flow(transformer: bool, shared: bool, depthwise: boo
 
 def test_flow_begins_as_a_permutation() -> None:
     latent, speaker = torch.randn(1, 192, 5), torch.randn(1, 256, 1)
-    torch.testing.assert_close(Flow(ModelConfig())(latent, speaker), latent)
+    torch.testing.assert_close(Flow.of(ModelConfig())(latent, speaker), latent)

@@ -9,9 +9,12 @@ import torch
 from torch import nn
 
 from myna.models.layers import convolution, transformer
-from myna.models.layers.frames import frame_mask, random_starts, slice_segments
+from myna.models.layers.frames import frame_mask, segment_starts, slice_segments
 from myna.models.layers.snake import AntiAliasedSnake
 from myna.models.prior import pitch_bins
+from myna.models.sizes import TransformerSizes
+
+SIZES = TransformerSizes(channels=8, filter_channels=16, n_heads=2, n_layers=2, kernel_size=3, dropout=0.0)
 
 
 @pytest.mark.parametrize("block", [3, 512])
@@ -40,7 +43,7 @@ def test_relative_attention_is_what_shaw_wrote(block: int, monkeypatch: pytest.M
 def test_causal_transformer_does_not_hear_the_future(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transformer, "QUERY_BLOCK", block)
     torch.manual_seed(0)
-    network = transformer.CausalTransformer(8, 16, n_heads=2, n_layers=2, kernel_size=3, dropout=0.0)
+    network = transformer.CausalTransformer(SIZES)
     x = torch.randn(1, 8, 12)
     changed = x.clone()
     changed[..., 7:] += 1
@@ -85,7 +88,7 @@ def test_segments_are_cut_where_they_start() -> None:
 
 def test_starts_leave_room_for_the_segment() -> None:
     lengths = torch.tensor([5, 20, 8]).repeat(200)
-    starts = random_starts(lengths, 8, torch.Generator().manual_seed(0))
+    starts = segment_starts(lengths, 8, torch.rand(600, generator=torch.Generator().manual_seed(0)))
     assert (starts >= 0).all()
     assert (starts[1::3] <= 12).all() and starts[1::3].max() > 9
     assert not starts[0::3].any() and not starts[2::3].any()

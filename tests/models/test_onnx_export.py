@@ -1,4 +1,4 @@
-"""A voice as a graph of ONNX sings as in PyTorch: any length, any speaker, the same seed."""
+"""A voice as an ONNX graph sings as in PyTorch: any length, any speaker, the same seed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ import pytest
 import soundfile
 import torch
 from click.testing import CliRunner
-from small_voices import EXPORTED, GOLDEN, silence_draws
+from small_voices import EXPORTED, GOLDEN, generate
 from torch import Tensor
 
 from myna.apps.cli import svc
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError, MissingExtraError
 from myna.features.content.embedded import load_embedded
-from myna.models.families import SYNTHESIZERS, AnySynthesizer
+from myna.models.families import SYNTHESIZERS
+from myna.models.interface import SynthesizerModule
+from myna.models.noise import SeededNoise
 from myna.models.synthesizers.light import LightSynthesizer
 from myna.onnx.export import TOLERANCE, as_graph, content_graph
 from myna.onnx.runtime import OnnxSynthesizer
@@ -47,15 +49,15 @@ def song(config: Config, n_frames: int) -> dict[str, Tensor]:
     }
 
 
-def difference(voice: AnySynthesizer, graph: OnnxSynthesizer, **chosen: Any) -> float:
+def difference(voice: SynthesizerModule, graph: OnnxSynthesizer, **chosen: Any) -> float:
     """Of what both sing with one seed."""
     chosen = {"noise_scale": 0.4} | chosen
-    sung = [one.generate(**chosen, generator=torch.Generator().manual_seed(7)).audio for one in (voice, graph)]
+    sung = [generate(one, **chosen, noise=SeededNoise.of(7)).audio for one in (voice, graph)]
     assert sung[0].shape == sung[1].shape and sung[0].any()
     return float((sung[0] - sung[1]).abs().max())
 
 
-def assert_sings_the_same(voice: AnySynthesizer, graph: OnnxSynthesizer, config: Config, **chosen: Any) -> None:
+def assert_sings_the_same(voice: SynthesizerModule, graph: OnnxSynthesizer, config: Config, **chosen: Any) -> None:
     for n_frames in (3, 50, 300):
         inputs = song(config, n_frames)
         mix = torch.rand(1, config.model.n_speakers, n_frames).softmax(1)
@@ -71,11 +73,10 @@ def voice() -> Voice:
 def test_the_pitch_that_a_voice_predicts_is_the_predecessors(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with np.load(EXPORTED / "golden.npz") as arrays:
         golden = {name: torch.from_numpy(arrays[name]) for name in arrays}
-    silence_draws(monkeypatch)
     graph = Voice.load(exported).synthesizer
     inputs = (golden["content"], golden["f0"], golden["uv"] > 0, golden["speaker"][:, 0])
-    assert torch.equal(graph.generate(*inputs, noise_scale=0).f0, golden["f0"])
-    predicted = graph.generate(*inputs, noise_scale=0, predict_f0=True)
+    assert torch.equal(generate(graph, *inputs, noise_scale=0).f0, golden["f0"])
+    predicted = generate(graph, *inputs, noise_scale=0, predict_f0=True)
     assert (predicted.audio - golden["audio_predicted_f0"]).abs().max() < TOLERANCE
 
 
@@ -98,15 +99,15 @@ def test_the_commands_know_what_svc_export_wrote(
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     found = inspect(exported)
-    assert (found.what, found.sings, found.trainable) == ("a voice of so-vits-svc 4 as a graph of ONNX", True, False)
+    assert (found.what, found.sings, found.trainable) == ("a voice of so-vits-svc 4 as an ONNX graph", True, False)
     assert (found.author, found.content_encoder, found.iteration) == ("Anna", "vec768l12", 3)
     assert found.speakers == inspect(EXPORTED / "G_3.pth").speakers
     listed = CliRunner().invoke(svc, ["voices", str(exported.parent)], catch_exceptions=False)
-    assert f"{exported}\n  a voice of so-vits-svc 4 as a graph of ONNX" in listed.stdout
+    assert f"{exported}\n  a voice of so-vits-svc 4 as an ONNX graph" in listed.stdout
     for words in (["pack", "-m"], ["export", "-m"], ["mix", str(EXPORTED / "G_3.pth")]):
         output = tmp_path / ("other.onnx" if words[0] == "export" else "other.safetensors")
         refused = CliRunner().invoke(svc, [*words, str(exported), "-o", str(output)])
-        assert "is a graph of ONNX" in str(refused.exception) and "file that it was made from" in str(refused.exception)
+        assert "ONNX graph" in str(refused.exception) and "file that it was exported from" in str(refused.exception)
         assert not output.exists()
 
 
@@ -116,7 +117,7 @@ class RandomContent:
     channels = 768
 
     def __call__(self, audio: Tensor) -> Tensor:
-        return torch.randn(768, max(len(audio) // 320, 1), generator=torch.Generator().manual_seed(len(audio)))
+        return torch.randn(768, max(len(audio) // 320, 1), noise=SeededNoise.of(len(audio)))
 
 
 def test_svc_infer_sings_with_either_engine(
@@ -141,14 +142,14 @@ def test_svc_infer_sings_with_either_engine(
 
 
 def test_what_is_no_exported_voice_is_refused(exported: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="to sing with PyTorch"):
+    with pytest.raises(ConfigError, match="to use PyTorch"):
         Voice.load(exported, engine="torch")
     broken, other = tmp_path / "broken.onnx", tmp_path / "other.onnx"
     broken.write_bytes(exported.read_bytes()[:5000])
     other.write_bytes(tiny_graph())
     with pytest.raises(CheckpointError, match=r"broken\.onnx is damaged"):
         Voice.load(broken)
-    with pytest.raises(CheckpointError, match="not a voice that svc export made"):
+    with pytest.raises(CheckpointError, match="not a voice that svc export wrote"):
         Voice.load(other)
     inputs = song(Config.read(EXPORTED / "config.json"), 4)
     twice = {name: value.repeat(2, *[1] * (value.dim() - 1)) for name, value in inputs.items()}
@@ -223,6 +224,6 @@ def test_the_content_encoder() -> None:
     encoder = load_embedded()
     session = onnxruntime.InferenceSession(content_graph(encoder.network), providers=["CPUExecutionProvider"])
     for n_samples in (5000, 16000, 51234):
-        audio = 0.1 * torch.randn(n_samples, generator=torch.Generator().manual_seed(n_samples))
+        audio = 0.1 * torch.randn(n_samples, noise=SeededNoise.of(n_samples))
         (content,) = session.run(["content"], {"audio": audio[None].numpy()})
         np.testing.assert_allclose(content[0], encoder(audio).numpy(), atol=1e-3)

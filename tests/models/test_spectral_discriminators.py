@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from myna.models.discriminators.spectral import SIGHTS, SpectralDiscriminators
+from myna.models.discriminators.spectral import SPECTRA, SpectralDiscriminators
 
 RATE = 44100
 N_SAMPLES = 16384
@@ -61,7 +61,7 @@ def test_what_lies_above_teaches_nothing(judges: SpectralDiscriminators) -> None
 
 def test_soft_and_loud_are_seen_closer_together_than_they_are(judges: SpectralDiscriminators) -> None:
     voice, highest_hz = noise(0, 22050, seed=1), torch.tensor([22050.0])
-    judge = judges.judges[0]
+    judge = judges.discriminators[0]
     loud, soft = (judge.seen(gain * voice, highest_hz).square().mean().sqrt() for gain in (3.0, 0.3))  # type: ignore[operator]
     assert loud / soft == pytest.approx(10**0.3, rel=0.1)
 
@@ -74,7 +74,7 @@ def test_silence_is_borne(judges: SpectralDiscriminators) -> None:
 
 def test_there_is_a_judge_for_each_sight_and_all_of_it_learns(judges: SpectralDiscriminators) -> None:
     judgements = judges(noise(0, 22050, seed=1, n_signals=2), torch.tensor([22050.0, 22050.0]))
-    assert len(judgements) == len(SIGHTS)
+    assert len(judgements) == len(SPECTRA)
     assert all(judged.score.shape[0] == 2 for judged in judgements)
     sum(judged.score.square().mean() for judged in judgements).backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in judges.parameters())
@@ -83,7 +83,7 @@ def test_there_is_a_judge_for_each_sight_and_all_of_it_learns(judges: SpectralDi
 def test_some_judges_see_the_first_harmonics_only(judges: SpectralDiscriminators) -> None:
     voice, hiss = noise(0, 2000, seed=1), noise(4000, 22050, seed=2)
     for sight, alone, both in zip(
-        SIGHTS, scores(judges, voice, 22050), scores(judges, voice + hiss, 22050), strict=True
+        SPECTRA, scores(judges, voice, 22050), scores(judges, voice + hiss, 22050), strict=True
     ):
         apart = float((alone - both).abs().max())
         assert apart < 1e-4 if sight.low else apart > 1e-2

@@ -13,7 +13,7 @@ import torch
 from myna.config import Config
 from myna.errors import CheckpointError
 from myna.models.families import SYNTHESIZERS
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.synthesizers.vits import Vits
 from myna.zoo import sovits
 from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
 
@@ -49,10 +49,10 @@ def config_of(dump: str) -> Config:
     return Config.template(template).with_values(model=changes)
 
 
-def unallocated(dump: str) -> Synthesizer:
+def unallocated(dump: str) -> Vits:
     config = config_of(dump)
     with torch.device("meta"):
-        return Synthesizer(config.model, config.data)
+        return Vits(config.model, config.data)
 
 
 def test_every_dump_has_a_configuration() -> None:

@@ -44,7 +44,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
     source = folder / f"{recording.stem}.wav"
     converted, picture = source.with_suffix(".out.wav"), source.with_suffix(".png")
     _copy(recording, source)
-    knows_pitch = converter.voice_pitch(ConversionOptions()) is not None
+    knows_pitch = converter.check(ConversionOptions()).voice_pitch is not None
     summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=knows_pitch), progress)
     # Measured against the shift that was asked for: a voice that sings off pitch shall not pass for one in tune.
     measured = replace(_MEASURED, transpose=summary.transpose)

@@ -98,7 +98,7 @@ class Library:
         """
         from myna.retrieval import retrieval_file
         from myna.retrieval.speakers import read_retrieval
-        from myna.zoo.opening import read_config
+        from myna.zoo.opening import open_voice
 
         wanted = safe_name(name)
         parts = _sort(files)
@@ -109,7 +109,7 @@ class Library:
                 shutil.copyfile(parts.config, folder / _CONFIG)
             if parts.timbre is not None:
                 # Under the name by which the voice finds it, whatever tool made it.
-                config = read_config(weights)
+                config = open_voice(weights).config
                 with _by_name(parts.timbre):
                     retrieval_file.write(folder, read_retrieval(parts.timbre, config), config.speakers)
             free = self._unused(wanted)

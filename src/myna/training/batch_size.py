@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import torch
 
-from myna.training.dataset import MAX_FRAMES, ClipDataset, Collate
+from myna.training.dataset import ClipDataset, Collate
+from myna.training.families import MAX_FRAMES
 from myna.training.state import TrainState
 from myna.training.step import Engine, add_gradients
 

@@ -55,7 +55,7 @@ def command(
         timbre = read_retrieval(found, opened.config) if found is not None else None
     except MynaError as error:
         raise ConfigError(f"{error}; name another with --index, or leave it out with --no-index") from error
-    opened.pack(output_path, half=half, release=release, timbre=timbre, **words)
+    opened.pack(output_path, half=half, release=release, retrieval=timbre, **words)
     size, where = output_path.stat().st_size / 1e6, f" with {found}" if found is not None else ""
     draw = " -r 0.5" if found is not None else ""
     click.echo(f"{output_path}{where}, {size:.1f} MB. Sing with it: svc infer song.wav -m {output_path}{draw}")

@@ -41,7 +41,7 @@ def pack(
     found = find_retrieval(opened.path) if index else None
     timbre = read_retrieval(found, opened.config) if found is not None else None
     path.parent.mkdir(parents=True, exist_ok=True)
-    opened.pack(path, half=half, release=release, timbre=timbre, **words)
+    opened.pack(path, half=half, release=release, retrieval=timbre, **words)
     return [path]
 
 

@@ -342,7 +342,7 @@ def pack(
         raise ConfigError(f"{error}; take it out of {folder / LOGS}") from error
     into.parent.mkdir(parents=True, exist_ok=True)
     try:
-        opened.pack(into, half=half, release=release, timbre=timbre, **words)
+        opened.pack(into, half=half, release=release, retrieval=timbre, **words)
     except BaseException:
         with suppress(OSError):  # there is something else in it
             into.parent.rmdir()

@@ -11,7 +11,8 @@ from myna.apps.device import choose_device
 from myna.apps.flags import as_flags
 from myna.apps.gui.jobs import Report
 from myna.audio import io
-from myna.conversion.converter import Converter, measure_pitch, shift_between
+from myna.conversion.converter import Converter
+from myna.conversion.transposition import measure_pitch, shift_between
 from myna.errors import MynaError
 from myna.evaluation.report.comparison import Track, compare
 from myna.options import ConversionOptions
@@ -20,7 +21,7 @@ from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import unused
 from myna.voice import find_weights
 from myna.zoo.inspection import inspect
-from myna.zoo.opening import read_config
+from myna.zoo.opening import open_voice
 
 _loaded: dict[tuple[Any, ...], Converter] = {}  # the voice that sang last
 
@@ -68,7 +69,7 @@ def describe(report: Report, *, voice: LibraryVoice) -> dict[str, Any]:
 def suggest(report: Report, *, song: Path, voice: LibraryVoice, speaker: str | None) -> dict[str, float | None]:
     """Where a song and a voice lie, in Hz, and how the song gets to the voice: in whole octaves, and in semitones."""
     source = measure_pitch(song)
-    config = read_config(find_weights(voice.path), voice.config)
+    config = open_voice(find_weights(voice.path), voice.config).config
     target = config.pitch.get(speaker or next(iter(config.speakers), ""))
     return {
         "source_hz": source.median_hz if source else None,
