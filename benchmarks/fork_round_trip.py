@@ -135,7 +135,7 @@ def train_here(folder: Path, template: str) -> None:
     from myna.config import Config
     from myna.features.extractor import Features
     from myna.options import TrainOptions
-    from myna.training.features_file import features_path, write_features
+    from myna.training.features_file import ClipFeatures, features_path, write_features
     from myna.training.train import train
 
     name, _, decoder = template.partition(":")
@@ -152,7 +152,7 @@ def train_here(folder: Path, template: str) -> None:
         soundfile.write(path, 0.1 * random.standard_normal(N_FRAMES * config.data.hop_length), config.data.sample_rate)
         content = random.standard_normal((config.model.content_channels, N_FRAMES), np.float32)
         features = Features(torch.from_numpy(content), torch.full((N_FRAMES,), 220.0), torch.zeros(N_FRAMES))
-        write_features(features_path(path), features, {})
+        write_features(features_path(path), ClipFeatures(features, config.data.sample_rate / 2), {})
         clips.append(path)
     (folder / "train.txt").write_text("".join(f"{clip}\n" for clip in clips))
     (folder / "val.txt").write_text("")
@@ -164,8 +164,8 @@ def compare(folder: Path) -> bool:
     from unittest import mock
 
     from myna.config import Config
-    from myna.models.layers import draws
-    from myna.models.synthesizers.vits import SynthesizerInput
+    from myna.models.interface import Conditions, Sampling, TrainingInput
+    from myna.models.noise import SilentNoise
     from myna.options import TrainOptions
     from myna.storage import checkpoint
     from myna.training.dataset import Batch
@@ -183,24 +183,20 @@ def compare(folder: Path) -> bool:
     state = TrainState.create(config, fabric.device)
     load_start(state, folder, config, TrainOptions())
     batch = Batch(
-        SynthesizerInput(
-            content=given["content"],
-            f0=given["f0"],
-            voiced=given["voiced"],
-            loudness=torch.zeros(2, N_FRAMES),
-            speaker=given["speaker"],
-            spectrogram=given["spectrogram"],
-            lengths=given["lengths"],
+        TrainingInput(
+            Conditions(given["content"], given["f0"], given["voiced"], given["speaker"], torch.zeros(2, N_FRAMES)),
+            given["spectrogram"],
+            given["lengths"],
         ),
         given["audio"],
+        torch.full((2,), config.data.sample_rate / 2),
         [],
     )
     engine = Engine.of(fabric, config, state)
     state.synthesizer.eval()
-    zeros = {name: lambda shape, like, generator: like.new_zeros(shape) for name in ("normal", "uniform")}
-    with mock.patch.multiple(draws, **zeros):
-        first = SynthesizerInput(**{name: value[:1] for name, value in vars(batch.input).items()})
-        audio = state.synthesizer.generate(first.content, first.f0, first.voiced, first.speaker, noise_scale=0.0).audio
+    first = Conditions(*(value[:1] for value in batch.input.conditions))
+    audio = state.synthesizer.generate(first, Sampling(SilentNoise(), noise_scale=0.0)).audio
+    with mock.patch("myna.training.step.SeededNoise", SilentNoise):
         losses, _ = add_gradients(engine, state, batch, 1.0, is_last=True)
     state.set_learning_rate(config)
     for optimizer in (state.synthesizer_optimizer, state.discriminator_optimizer):

@@ -69,21 +69,21 @@ def in_the_fork(folder: Path) -> None:
 
 
 def generate_here(folder: Path) -> torch.Tensor:
-    from unittest import mock
-
-    from myna.models.layers import draws
+    from myna.models.interface import Conditions, Sampling
+    from myna.models.noise import SilentNoise
     from myna.voice import Voice
+
+    class LatentNoise(SilentNoise):
+        """The given latent noise; every other number is zero."""
+
+        def normal(self, name: Any, shape: Any, like: torch.Tensor) -> torch.Tensor:
+            return given["noise"] if name == "latent_noise" else like.new_zeros(shape)
 
     voice = Voice.load(folder)
     given = inputs(json.loads((folder / "config.json").read_text())["model"])
 
-    def normal(shape: Any, like: torch.Tensor, generator: Any) -> torch.Tensor:
-        return given["noise"] if tuple(shape) == tuple(given["noise"].shape) else like.new_zeros(shape)
-
-    with mock.patch.multiple(draws, normal=normal, uniform=lambda shape, like, generator: like.new_zeros(shape)):
-        return voice.synthesizer.generate(
-            given["content"], given["f0"], given["voiced"] > 0, given["speaker"], noise_scale=NOISE_SCALE
-        ).audio
+    conditions = Conditions(given["content"], given["f0"], given["voiced"] > 0, given["speaker"])
+    return voice.synthesizer.generate(conditions, Sampling(LatentNoise(), noise_scale=NOISE_SCALE)).audio
 
 
 def main() -> None:
