@@ -1,6 +1,7 @@
-"""The texts of the page: a file a language, one key a text.
+"""Texts of the page: one JSON file per language, keyed by use.
 
-English texts of options and config keys come from their declarations, and those about recordings from `studio`.
+English texts of options and config keys come from their declarations, those of recordings from `myna.studio` and the
+booth.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 
 @cache
 def texts(language: str) -> dict[str, str]:
-    """All texts of one of `LANGUAGES`, by key."""
+    """All texts of one of `LANGUAGES` by key."""
     found: dict[str, str] = json.loads((files(__name__) / f"{language}.json").read_text("utf-8"))
     return {**_option_texts(), **_key_texts(), **_recording_texts(), **found} if language == "en" else found
 
@@ -36,7 +37,7 @@ def option_keys(options: type[Any], name: str) -> tuple[str, str]:
 
 
 def language_of(request: gr.Request | None) -> str:
-    """The one of `LANGUAGES` that a browser asks for first; English where it asks for none of them."""
+    """First of `LANGUAGES` in the browser's Accept-Language header; English if there is none."""
     wanted = (request.headers.get("accept-language") or "" if request else "").lower()
     for part in wanted.split(","):
         if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
@@ -45,26 +46,26 @@ def language_of(request: gr.Request | None) -> str:
 
 
 def say(request: gr.Request | None, key: str, **values: Any) -> str:
-    """A text in the language of whoever asks, with `values` in its places."""
+    """Text in the language of the request, with `values` filled in."""
     return texts(language_of(request))[key].format(**values)
 
 
 @cache
 def i18n() -> gr.I18n:
-    """What Gradio translates labels by, in the browser."""
+    """Translations that Gradio applies to labels in the browser."""
     import gradio as gr
 
     return gr.I18n(**{language: texts(language) for language in LANGUAGES})
 
 
 def label(key: str) -> Any:
-    """A text that the browser puts into its own language."""
+    """Label that the browser shows in its own language."""
     assert key in texts("en"), f"no text {key!r}"
     return i18n()(key)
 
 
-def spoken(language: str, part: str) -> dict[str, Any]:
-    """The texts of `part`, as properties of a component whose script says them: "play" for "player.play"."""
+def script_texts(language: str, part: str) -> dict[str, Any]:
+    """Texts of `part` as properties of a component with a script; "player.play" becomes "play"."""
     found = {key.removeprefix(f"{part}."): text for key, text in texts(language).items() if key.startswith(f"{part}.")}
     return {"texts": found, "part": part}
 
@@ -91,7 +92,7 @@ def _field_texts(declared_in: type[Any], name: str, help: str) -> dict[str, str]
 
 
 def _recording_texts() -> dict[str, str]:
-    """What is sung, how, what may be wrong with it, and the words of the booth."""
+    """English texts of melodies, hints, problems of takes, and the booth."""
     from myna.apps.gui.booth import TEXTS
     from myna.studio.prompts import HINTS, TITLES
     from myna.studio.takes import PROBLEMS

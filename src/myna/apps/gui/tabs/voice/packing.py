@@ -1,4 +1,4 @@
-"""Step 6: the voice in one file, in the library."""
+"""Step 6: pack the voice into one file in the library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.jobs import JobState
-from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.comparing import save_name
 from myna.apps.gui.tabs.voice.parts import Part, Scene, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
@@ -46,7 +46,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         pack = gr.Button(label("voice.pack"), variant="primary", elem_id="voice-pack")
         done = view("voice-packed")
 
-    @told
+    @shows_errors
     def begin(
         voice: str | None,
         number: int | None,
@@ -86,10 +86,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
 
 def packed_path(scene: Scene, called: str) -> Path:
-    """Where a voice that somebody calls `called` is packed.
+    """Path of the packed voice named `called`.
 
     Raises:
-        ConfigError: that is no name, or a voice of the library has it.
+        ConfigError: the name is invalid or taken.
     """
     name = safe_name(called)
     folder = scene.studio.workspace.voices / name
@@ -99,7 +99,7 @@ def packed_path(scene: Scene, called: str) -> Path:
 
 
 def done_html(scene: Scene) -> str:
-    """What came of it."""
+    """Progress, error or result of packing."""
     if outcome := outcome_html(scene, "pack"):
         return outcome
     last = scene.last("pack")
