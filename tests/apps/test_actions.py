@@ -1,4 +1,4 @@
-"""What commands and page share stays light and belongs to neither; a task is a value."""
+"""Actions and tasks import nothing heavy, and a task is a typed, picklable value."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_each_task_is_a_frozen_record_of_typed_arguments(module: object) -> None
         assert "Any" not in {spec.type for spec in fields(task)}
 
 
-def test_a_task_reaches_the_other_process_as_it_is() -> None:
+def test_a_task_survives_pickling_and_cannot_be_changed() -> None:
     task = Train(folder=Path("anna"), settings={"epochs": 3}, options=TrainOptions(from_scratch=True))
     assert pickle.loads(pickle.dumps(task)) == task
     with pytest.raises(FrozenInstanceError):

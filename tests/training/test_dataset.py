@@ -16,7 +16,8 @@ from myna.config import Config
 from myna.errors import ConfigError, MynaError
 from myna.training import batch_size
 from myna.training.batch_size import largest
-from myna.training.dataset import ClipDataset, Collate, EpochBatches, list_clips
+from myna.training.clip_list import list_clips
+from myna.training.dataset import ClipDataset, Collate, EpochBatches
 from myna.training.features_file import ClipFeatures, VersionFeatures, features_path, read_features, write_features
 from myna.training.state import TrainState
 
@@ -48,7 +49,7 @@ def test_processes_share_the_clips_and_have_equally_many_batches() -> None:
 def test_long_clips_are_cut_elsewhere_each_epoch_and_features_stay_with_their_sound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("myna.training.dataset.MAX_FRAMES", 8)
+    monkeypatch.setattr("myna.training.families.MAX_FRAMES", 8)
     config = Config.read(make_dataset(tmp_path, (1.0,)))
     clips = ClipDataset(list_clips(tmp_path / "train.txt", config), config)
     whole, starts = clips.piece(0, 0, 1000), set()
@@ -128,7 +129,7 @@ def test_batches_are_padded_to_what_the_decoder_makes(tmp_path: Path) -> None:
     batch = Collate(20)([clips[0, 0], clips[0, 1]])
     assert batch.input.lengths.tolist() == [4, 8]
     assert batch.audio.shape == (2, 1, 20 * 512)
-    assert batch.input.content.shape == (2, 6, 20)
+    assert batch.input.conditions.content.shape == (2, 6, 20)
     assert not batch.audio[0, 0, 4 * 512 :].any()
     assert batch.highest_hz.tolist() == [HIGHEST_HZ] * 2
 

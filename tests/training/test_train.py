@@ -19,7 +19,7 @@ from trainings import Recorder, assert_same_bits, run
 from myna.apps.cli import main
 from myna.config import Config
 from myna.errors import AssetError, CheckpointError, ConfigError
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.synthesizers.vits import Vits
 from myna.storage import checkpoint
 from myna.training import step
 from myna.training.dataset import Batch
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("small_and_alone")
 def test_a_run_that_was_stopped_equals_one_that_was_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
 ) -> None:
-    monkeypatch.setattr("myna.training.dataset.MAX_FRAMES", 20)  # so that clips are cut
+    monkeypatch.setattr("myna.training.families.MAX_FRAMES", 20)  # so that clips are cut
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
     config = make_dataset(tmp_path, **settings)
     run(config, tmp_path / "whole", max_steps=5)
@@ -103,10 +103,10 @@ def spoil(monkeypatch: pytest.MonkeyPatch, is_bad: Any) -> None:
     """Let the losses of some batches be infinite."""
     real = step.add_gradients
 
-    def add(engine: Any, state: Any, batch: Batch, share: float, *, is_last: bool) -> Any:
+    def add(engine: Any, state: Any, batch: Batch, *others: Any, **more: Any) -> Any:
         if is_bad(batch):
             batch.input.spectrogram[0, 0, 0] = float("inf")
-        return real(engine, state, batch, share, is_last=is_last)
+        return real(engine, state, batch, *others, **more)
 
     monkeypatch.setattr(step, "add_gradients", add)
 
@@ -274,14 +274,14 @@ def test_the_command_ends_with_what_to_run_next(tmp_path: Path, capsys: pytest.C
 def test_half_precision_leaves_pitch_alone(tmp_path: Path) -> None:
     """In bfloat16 440 Hz and 441 Hz are one number."""
     seen, recorder = [], Recorder()
-    real = Synthesizer.forward
+    real = Vits.forward
 
-    def forward(self: Synthesizer, batch: Any, *others: Any) -> Any:
+    def forward(self: Vits, batch: Any, *others: Any) -> Any:
         seen.append(batch.f0)
         return real(self, batch, *others)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Synthesizer, "forward", forward)
+        patch.setattr(Vits, "forward", forward)
         patch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True}, raising=False)
         run(make_dataset(tmp_path, bf16_run=True), tmp_path, recorder, max_steps=1)
     assert recorder.plans[0].precision == "bf16"

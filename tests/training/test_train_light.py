@@ -181,8 +181,8 @@ def test_the_voice_sings_a_song_in_tune_and_no_higher_than_it_learned(
     converter = Converter.load(tmp_path / "logs")
     time = np.arange(2 * 44100) / 44100
     song = sum(np.sin(2 * np.pi * 220.5 * k * time) / k for k in range(1, 9)).astype(np.float32) * 0.1
-    sung = converter.convert(song, 44100, ConversionOptions(f0_method="swift", seed=1))
-    again = converter.convert(song, 44100, ConversionOptions(f0_method="swift", seed=1))
+    sung = converter.convert(song, 44100, ConversionOptions(f0_method="swift", seed=1)).audio
+    again = converter.convert(song, 44100, ConversionOptions(f0_method="swift", seed=1)).audio
     assert sung.shape == song.shape and np.isfinite(sung).all()
     np.testing.assert_array_equal(sung, again)
     middle = sung[22050:66150] * np.hanning(44100)

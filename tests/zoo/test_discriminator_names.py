@@ -1,4 +1,4 @@
-"""Our discriminators are so-vits-svc-fork's: the same tensors in the same order, and the same judgements."""
+"""Our discriminators equal so-vits-svc-fork's: the same tensors in the same order, and the same scores."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_names_and_shapes_are_a_bijection_that_keeps_the_order_of_parameters() -
     assert list(dict(WaveformDiscriminators(256).named_parameters())) == list(ours)
 
 
-def test_judges_of_spectra_are_written_and_read() -> None:
+def test_spectral_discriminators_are_written_and_read() -> None:
     weights = SpectralDiscriminators(44100).state_dict()
     field = discriminator_to_field(weights)
     assert "discriminators.0.conv_post.weight_g" in field
@@ -36,7 +36,7 @@ def test_judges_of_spectra_are_written_and_read() -> None:
     assert all(torch.equal(read[name], tensor) for name, tensor in weights.items())
 
 
-def test_judgements_equal_the_recorded_ones() -> None:
+def test_scores_equal_the_recorded_ones() -> None:
     judges = WaveformDiscriminators()
     checkpoint.load_weights(judges, discriminator_from_field(formula_weights(RECORDED["shapes"])))
     with torch.inference_mode():
@@ -47,7 +47,7 @@ def test_judgements_equal_the_recorded_ones() -> None:
             assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
 
 
-def test_a_missing_layer_is_named() -> None:
+def test_a_missing_layer_is_reported() -> None:
     weights = discriminator_from_field({name: torch.empty(shape) for name, shape in RECORDED["shapes"].items()})
     del weights["judges.2.output_conv.bias"]
     with pytest.raises(CheckpointError, match=r"judges\.2\.output_conv\.bias is missing"):

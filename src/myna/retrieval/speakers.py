@@ -66,7 +66,7 @@ def read_retrieval(path: Path, config: Config) -> RetrievalFile:
     if packing.read_card(path) is None:
         file = retrieval_file.read(path)
     else:
-        packed = packing.read_packed(path).timbre
+        packed = packing.read_packed(path).retrieval
         if packed is None:
             raise CheckpointError(f"{path} is a packed voice without an index; pack it with --index FILE")
         file = packed
@@ -80,7 +80,7 @@ def read_retrieval(path: Path, config: Config) -> RetrievalFile:
 def find_retrieval(voice: Path) -> Path | None:
     """Where the index or the cluster model of a voice is: in its file, or beside it."""
     card = packing.read_card(voice)
-    if card is not None and card.timbre is not None:
+    if card is not None and card.retrieval is not None:
         return voice
     paths = (voice.with_name(name) for name in NAMES.values())
     return next((path for path in paths if path.is_file()), None)

@@ -6,7 +6,7 @@ So a run that was interrupted in the middle of an epoch goes on with the very ba
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,33 +16,21 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from myna.audio import io
-from myna.audio.resample import resampled_length
 from myna.audio.spectrogram import spectrogram
 from myna.config import Config
 from myna.errors import ConfigError
 from myna.features.contour import fill_unvoiced
 from myna.features.extractor import Features
 from myna.features.loudness import FLOOR_DB
-from myna.models.synthesizers.vits import SynthesizerInput
+from myna.models.interface import Conditions, TrainingInput
+from myna.training.clip_list import Clip
+from myna.training.families import MAX_FRAMES, training_family
 from myna.training.features_file import features_path, read_features
 
-# Longer clips are cut, each epoch elsewhere; the predecessors' number. A voice without a latent variable, which need
-# not encode a whole clip, is given as much as it decodes.
-MAX_FRAMES = 800
 _QUIETEST_GAIN = -1.0  # of the volume augmentation, in powers of ten, as so-vits-svc 4.1 draws it
 _LOUDEST_GAIN = 1.0
-_SHOWN_CLIPS = 3
 
 ClipIndex = tuple[int, int]  # epoch, and index of the clip
-
-
-@dataclass(frozen=True)
-class Clip:
-    """A prepared recording."""
-
-    path: Path
-    speaker: int
-    n_frames: int
 
 
 @dataclass(frozen=True)
@@ -64,34 +52,13 @@ class Example:
 class Batch:
     """Clips side by side, padded to one length."""
 
-    input: SynthesizerInput
+    input: TrainingInput
     audio: Tensor  # (B, 1, T * hop_length)
     highest_hz: Tensor  # (B,)
     paths: list[Path]
 
     def to(self, device: torch.device) -> Batch:
-        moved = {spec.name: getattr(self.input, spec.name).to(device) for spec in fields(self.input)}
-        return Batch(SynthesizerInput(**moved), self.audio.to(device), self.highest_hz.to(device), self.paths)
-
-
-def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
-    """The clips that a file names, a path a line.
-
-    Raises:
-        ConfigError: there is no such file, or a clip, its features or its speaker is missing.
-        AudioError: a clip cannot be read.
-    """
-    filelist = Path(filelist)
-    try:
-        lines = filelist.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read {filelist}: {error}; svc pre-config writes it") from error
-    paths = [Path(line.strip()) for line in lines if line.strip()]
-    _refuse([path for path in paths if not path.is_file()], f"are named in {filelist} but not there", "pre-config")
-    _refuse([path for path in paths if not features_path(path).is_file()], "have no features", "pre-hubert")
-    clips = [Clip(path, _speaker(path, config), _count_frames(path, config)) for path in paths]
-    _refuse([clip.path for clip in clips if clip.n_frames == 0], "are shorter than a frame", "pre-resample")
-    return clips
+        return Batch(self.input.to(device), self.audio.to(device), self.highest_hz.to(device), self.paths)
 
 
 class ClipDataset(Dataset[Example]):
@@ -102,8 +69,7 @@ class ClipDataset(Dataset[Example]):
             raise ConfigError("train.vol_aug needs a voice that follows loudness: model.vol_embedding")
         self.clips = clips
         self.config = config
-        segment_frames = config.train.segment_size // config.data.hop_length
-        self.most_frames = segment_frames if config.model.synthesizer == "direct" else MAX_FRAMES
+        self.most_frames = training_family(config).excerpt_frames(config)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -223,12 +189,14 @@ class Collate:
             return torch.stack([F.pad(tensor, (0, length - tensor.shape[-1]), value=value) for tensor in tensors])
 
         return Batch(
-            SynthesizerInput(
-                content=padded("content"),
-                f0=padded("f0"),
-                voiced=padded("voiced"),
-                loudness=padded("loudness", value=FLOOR_DB),
-                speaker=torch.tensor([example.speaker for example in examples]),
+            TrainingInput(
+                Conditions(
+                    content=padded("content"),
+                    f0=padded("f0"),
+                    voiced=padded("voiced"),
+                    speaker=torch.tensor([example.speaker for example in examples]),
+                    loudness=padded("loudness", value=FLOOR_DB),
+                ),
                 spectrogram=padded("spectrogram"),
                 lengths=torch.tensor(lengths),
             ),
@@ -236,30 +204,6 @@ class Collate:
             highest_hz=torch.tensor([example.highest_hz for example in examples]),
             paths=[example.path for example in examples],
         )
-
-
-def _speaker(path: Path, config: Config) -> int:
-    """The folder nearest to the clip that is named like a speaker says who it is."""
-    for folder in path.parents:
-        if folder.name in config.speakers:
-            speaker = config.speakers[folder.name]
-            if speaker >= config.model.n_speakers:
-                raise ConfigError(
-                    f"speaker {folder.name} has number {speaker}, and model.n_speakers is {config.model.n_speakers}"
-                )
-            return speaker
-    raise ConfigError(f"{path} lies in no speaker's folder; this voice has: {', '.join(config.speakers)}")
-
-
-def _count_frames(path: Path, config: Config) -> int:
-    header, data = io.info(path), config.data
-    return resampled_length(header.n_samples, header.sample_rate, data.sample_rate) // data.hop_length
-
-
-def _refuse(paths: list[Path], what: str, command: str) -> None:
-    if paths:
-        names = ", ".join(map(str, paths[:_SHOWN_CLIPS])) + (" …" if len(paths) > _SHOWN_CLIPS else "")
-        raise ConfigError(f"{len(paths)} clips {what}: {names}; run svc {command} again")
 
 
 def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from myna.audio.spectrogram import mel_filterbank
 from myna.config import TrainConfig
-from myna.models.discriminators.waveform import DiscriminatorOutput
-from myna.models.synthesizers.vits import Latents
+from myna.models.interface import DiscriminatorOutput, Latents
 
 Losses = dict[str, Tensor]
 

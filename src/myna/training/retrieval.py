@@ -13,7 +13,7 @@ from myna.errors import ConfigError
 from myna.progress import Progress, silent
 from myna.retrieval import retrieval_file
 from myna.retrieval.kmeans import k_means
-from myna.training.dataset import list_clips
+from myna.training.clip_list import list_clips
 from myna.training.features_file import features_path, read_features
 
 # An hour of content has 180,000 frames. RVC, too, tells more than it wants to search (200,000) by 10,000 centres.

@@ -20,12 +20,12 @@ from torch.optim import AdamW
 from myna.assets import find_base_weights
 from myna.config import Config
 from myna.errors import AssetError, CheckpointError
-from myna.models.discriminators.waveform import Discriminators
-from myna.models.families import DISCRIMINATORS, SYNTHESIZERS, AnySynthesizer
-from myna.models.synthesizers.light import LightSynthesizer
+from myna.models.families import DISCRIMINATORS
+from myna.models.interface import Discriminators, TrainableSynthesizer
 from myna.options import TrainOptions
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
+from myna.training.families import training_family
 from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
 from myna.zoo.sovits import generator_from_field, generator_to_field
 
@@ -40,7 +40,7 @@ _TRAINED = "trained_weights"  # in a file whose weights are an average: those th
 class TrainState:
     """The networks, their optimisers, and how far they are."""
 
-    synthesizer: AnySynthesizer
+    synthesizer: TrainableSynthesizer
     discriminators: Discriminators
     synthesizer_optimizer: AdamW
     discriminator_optimizer: AdamW
@@ -58,9 +58,7 @@ class TrainState:
     def create(cls, config: Config, device: torch.device) -> Self:
         """Random weights on `device`."""
         train = config.train
-        synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data).to(device)
-        if isinstance(synthesizer, LightSynthesizer):
-            synthesizer.pitch_jitter = train.pitch_jitter
+        synthesizer = training_family(config).create(config).to(device)
         discriminators = DISCRIMINATORS[train.discriminators](config.data).to(device)
         return cls(
             synthesizer,

@@ -13,25 +13,21 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.models.discriminators.waveform import DiscriminatorOutput
+from myna.models.interface import DiscriminatorOutput, NoiseSource, TrainingOutput
 from myna.models.layers.frames import slice_segments
-from myna.models.layers.subbands import PseudoQmf
-from myna.models.synthesizers.vits import TrainingOutput
+from myna.models.noise import SeededNoise
 from myna.training.dataset import Batch
+from myna.training.families import ReconstructionLosses, segment_frames, training_family
 from myna.training.losses import (
     Losses,
     adversarial_loss,
     discriminator_loss,
     feature_matching_loss,
-    kl_loss,
     loss_weights,
-    spectral_losses,
-    subband_loss,
     weighted_sum,
 )
 from myna.training.state import TrainState
@@ -45,17 +41,16 @@ class Engine:
     config: Config
     synthesizer: _FabricModule
     discriminators: _FabricModule
-    filter_bank: PseudoQmf | None  # for decoders whose sub-bands are judged, too
+    losses: ReconstructionLosses
 
     @classmethod
     def of(cls, fabric: Fabric, config: Config, state: TrainState) -> Self:
-        judged = config.model.decoder == "mb-istft"
         return cls(
             fabric,
             config,
             fabric.setup_module(state.synthesizer),
             fabric.setup_module(state.discriminators),
-            PseudoQmf(config.model.n_subbands).to(fabric.device) if judged else None,
+            training_family(config).losses(config, fabric.device),
         )
 
 
@@ -89,7 +84,8 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
 
     shares = []
     for index, batch in enumerate(batches):
-        losses, mels = add_gradients(engine, state, batch, 1 / len(batches), is_last=index == len(batches) - 1)
+        is_last = index == len(batches) - 1
+        losses, mels = add_gradients(engine, state, batch, 1 / len(batches), SeededNoise(), is_last=is_last)
         shares.append(torch.stack([loss.detach() for loss in losses.values()]))
 
     moving = optimizers if is_judged(engine, state) else optimizers[:1]
@@ -121,7 +117,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
 
 
 def add_gradients(
-    engine: Engine, state: TrainState, batch: Batch, share: float, *, is_last: bool
+    engine: Engine, state: TrainState, batch: Batch, share: float, noise: NoiseSource, *, is_last: bool
 ) -> tuple[Losses, Mels]:
     """Add `share` of a batch's gradients to those of both networks; its losses by name.
 
@@ -129,20 +125,20 @@ def add_gradients(
         is_last: processes exchange their gradients.
     """
     fabric, data = engine.fabric, engine.config.data
-    segment_frames = engine.config.train.segment_size // data.hop_length
     batch = batch.to(fabric.device)
     with (
         fabric.no_backward_sync(engine.synthesizer, enabled=not is_last),
         fabric.no_backward_sync(engine.discriminators, enabled=not is_last),
     ):
-        output: TrainingOutput = engine.synthesizer(batch.input, segment_frames)
+        output: TrainingOutput = engine.synthesizer(batch.input, segment_frames(engine.config), noise)
         sung, starts = output.audio, output.segment_starts
         recording = slice_segments(batch.audio, starts * data.hop_length, sung.shape[2])
-        losses, mels = reconstruction_losses(engine, batch, output, recording)
+        losses = engine.losses(recording, batch.input.spectrogram, batch.highest_hz, output)
+        mels = first_mels(engine, batch, output)
         critic = torch.zeros((), device=sung.device)
         if is_judged(engine, state):
             # The critic sees a detached copy, so its gradient never reaches the synthesizer.
-            n_judged = math.ceil(engine.config.train.judged_share * len(sung))
+            n_judged = math.ceil(engine.config.train.discriminator_share * len(sung))
             recording, sung, highest_hz = recording[:n_judged], sung[:n_judged], batch.highest_hz[:n_judged]
             both = torch.cat([recording, sung.detach()])
             of_recording, of_sung = _split(engine.discriminators(both, highest_hz.repeat(2)))
@@ -164,24 +160,12 @@ def is_judged(engine: Engine, state: TrainState) -> bool:
     return state.step >= engine.config.train.adversarial_start
 
 
-def reconstruction_losses(
-    engine: Engine, batch: Batch, output: TrainingOutput, recording: Tensor
-) -> tuple[Losses, Mels]:
-    """How far what was sung is from the recording (B, 1, N), and whatever else the synthesizer must get right."""
-    config, sung = engine.config, output.audio
-    if output.latents is None:
-        losses = spectral_losses(recording.squeeze(1), sung.squeeze(1), batch.highest_hz, config.data.sample_rate)
-        with torch.no_grad():  # one segment, and for the eye alone
-            of_recording, of_sung = _mels(engine, batch, output, 1)
-        return losses, Mels(of_recording[0], of_sung[0])
-    of_recording, of_sung = _mels(engine, batch, output, len(sung))
-    shown = Mels(of_recording[0], of_sung[0])
-    losses = {"mel": F.l1_loss(of_sung, of_recording), "kl": kl_loss(output.latents)}
-    if output.f0_predicted is not None and output.f0_target is not None:
-        losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
-    if engine.filter_bank is not None and output.subbands is not None:
-        losses["subband"] = subband_loss(engine.filter_bank.analysis(recording), output.subbands, config.train)
-    return losses, shown
+@torch.no_grad()
+def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
+    """Return the log-mel spectrograms of the first segment, for the log."""
+    data, audio = engine.config.data, output.audio[:1]
+    recorded = slice_segments(batch.input.spectrogram[:1], output.segment_starts[:1], audio.shape[2] // data.hop_length)
+    return Mels(spectrogram_to_mel(recorded, data)[0], mel_spectrogram(audio.squeeze(1), data)[0])
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
@@ -195,14 +179,6 @@ def any_process(fabric: Fabric, here: bool) -> bool:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
     return bool(fabric.all_reduce(flag, reduce_op="sum"))
-
-
-def _mels(engine: Engine, batch: Batch, output: TrainingOutput, n_clips: int) -> tuple[Tensor, Tensor]:
-    """Log-mel spectrograms (n_clips, n_mels, T) of the first recorded and the first sung segments."""
-    data, sung = engine.config.data, output.audio[:n_clips]
-    starts, n_frames = output.segment_starts[:n_clips], sung.shape[2] // data.hop_length
-    recorded = slice_segments(batch.input.spectrogram[:n_clips], starts, n_frames)
-    return spectrogram_to_mel(recorded, data), mel_spectrogram(sung.squeeze(1), data)
 
 
 def _gradient_norm(module: nn.Module) -> Tensor:

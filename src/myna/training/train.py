@@ -21,11 +21,13 @@ from torch.utils.data import DataLoader
 from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
-from myna.models.synthesizers.light import LightSynthesizer
-from myna.options import TrainOptions
+from myna.models.interface import Sampling
+from myna.models.noise import SeededNoise
+from myna.options import TrainOptions, overrides
 from myna.training.batch_size import choose_batch_size
-from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches, list_clips
-from myna.training.features_file import features_path, read_highest_hz
+from myna.training.clip_list import list_clips
+from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches
+from myna.training.families import segment_frames, training_family
 from myna.training.launch import make_fabric, precision_of
 from myna.training.log import Log
 from myna.training.prepare.pool import n_cores
@@ -122,6 +124,7 @@ def train(
     """
     # Prepare.
     config.refuse_unknown_keys()
+    family = training_family(config)
     options, folder = options or TrainOptions(), Path(folder)
     given, config = config, with_options(config, options)
     fabric = make_fabric(options.device, options.devices, options.num_nodes, config.train.precision)
@@ -136,8 +139,7 @@ def train(
     state = TrainState.create(config, fabric.device)
     with fabric.rank_zero_first():
         origin = load_start(state, folder, config, options)
-    if isinstance(state.synthesizer, LightSynthesizer):
-        note_highest_hz(state.synthesizer, clips)
+    family.prepare(state.synthesizer, clips.clips)
     engine = Engine.of(fabric, config, state)
     batches = plan_epochs(engine, state, clips)
     plan = make_plan(engine, state, clips, options, origin)
@@ -198,18 +200,8 @@ def train(
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
-    """The configuration with what was chosen for this run instead."""
-    chosen = {"epochs": options.epochs, "batch_size": options.batch_size}
-    return config.with_values(train={name: value for name, value in chosen.items() if value is not None})
-
-
-def note_highest_hz(synthesizer: LightSynthesizer, clips: ClipDataset) -> None:
-    """Tell the voice how high each speaker's recordings reach: what the highest tenth of the clips hold."""
-    found: dict[int, list[float]] = {}
-    for clip in clips.clips:
-        found.setdefault(clip.speaker, []).append(read_highest_hz(features_path(clip.path)))
-    for speaker, all_hz in found.items():
-        synthesizer.highest_hz[speaker] = float(np.quantile(all_hz, 0.9))
+    """Return the configuration with the keys that the options of this run override."""
+    return config.with_values(**overrides(options))
 
 
 def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochBatches:
@@ -253,12 +245,12 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
 
 def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_step: int) -> Iterator[list[Batch]]:
     """The batches of each step, from where `state` stands; the loop counts its steps there."""
-    train, data = clips.config.train, clips.config.data
+    train = clips.config.train
     n_workers = min(train.num_workers, n_cores())
     loader = DataLoader(
         clips,
         batch_sampler=batches,
-        collate_fn=Collate(train.segment_size // data.hop_length),
+        collate_fn=Collate(segment_frames(clips.config)),
         num_workers=n_workers,
         persistent_workers=n_workers > 0,
         worker_init_fn=_leave_signals_to_the_parent,
@@ -276,18 +268,12 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
     state.synthesizer.eval()
     for index in range(len(clips)):
         batch = Collate(1)([clips.beginning(index)]).to(engine.fabric.device)
-        given = batch.input
+        noise = SeededNoise.of(engine.config.train.seed)
         with engine.fabric.autocast():
             sung = state.synthesizer.generate(
-                given.content,
-                given.f0,
-                given.voiced,
-                given.speaker,
-                given.loudness,
-                noise_scale=state.synthesizer.usual_noise_scale,
-                generator=torch.Generator().manual_seed(engine.config.train.seed),
+                batch.input.conditions, Sampling(noise, state.synthesizer.usual_noise_scale)
             )
-        recording_mel = spectrogram_to_mel(given.spectrogram, data)[0]
+        recording_mel = spectrogram_to_mel(batch.input.spectrogram, data)[0]
         sung_mel = mel_spectrogram(sung.audio.squeeze(1), data)[0]
         distances.append(float(F.l1_loss(sung_mel, recording_mel)))
         for name, mel, audio in (("sung", sung_mel, sung.audio), ("recording", recording_mel, batch.audio)):

@@ -11,8 +11,8 @@ from myna.zoo.names import NameTable
 DISCRIMINATORS = NameTable(
     plain={},
     normalized={
-        "judges.{}.convs.{}": "discriminators.{}.convs.{}",
-        "judges.{}.output_conv": "discriminators.{}.conv_post",
+        "discriminators.{}.convs.{}": "discriminators.{}.convs.{}",
+        "discriminators.{}.output_conv": "discriminators.{}.conv_post",
     },
 )
 

@@ -22,7 +22,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
         CheckpointError: one of them is not whole, or the file cannot be written.
     """
     for voice in (one, other):
-        voice.build()
+        voice.build_module()
     differences = _differences(one, other)
     if differences:
         raise ConfigError(f"{one.path} and {other.path} do not fit each other: {'; '.join(differences)}")

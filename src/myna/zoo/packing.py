@@ -1,6 +1,6 @@
 """A voice in one file: a `.safetensors` that holds all that must travel with it, and runs nothing when it is read.
 
-The tensors have the field's names; those of a cluster model or an index, `timbre.0` and so on, are beside them. What
+The tensors have the field's names; those of a cluster model or an index, `retrieval.0` and so on, are beside them. What
 belongs to them, the card, stands as JSON under the key `myna` of the file's metadata: the configuration with the
 speakers and their pitch, whose work it is and under which licence, how it was trained, and a SHA-256 of all tensors.
 Under `myna_sha256` stands one of the card. Both are checked when the voice is opened.
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
-from myna.onnx.runtime import CARD_KEY, OnnxSynthesizer
+from myna.onnx.runtime import CARD_KEY
 from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage.atomic import replacing
@@ -31,13 +31,13 @@ from myna.storage.checkpoint import Checkpoint, write
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
-_TIMBRE = "timbre.{}"  # the vectors of the speaker who is so many in `CardTimbre.speakers`
+_TIMBRE = "retrieval.{}"  # the vectors of the speaker who is so many in `CardTimbre.speakers`
 _POSTERIOR = "enc_q."  # needed in training only
 _LONGEST_HEADER = 100_000_000  # what the format allows
 
 
-class CardTimbre(BaseModel):
-    """What the cluster model or the index in a packed voice is."""
+class CardRetrieval(BaseModel):
+    """Kind and speakers of the retrieval data in a packed voice."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,9 +46,9 @@ class CardTimbre(BaseModel):
 
 
 class Card(BaseModel):
-    """What a packed voice says of itself."""
+    """Metadata of a packed or exported voice."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     format: Literal[1] = 1
     family: str
@@ -62,14 +62,14 @@ class Card(BaseModel):
     step: int | None = None
     epoch: int | None = None
     released: bool = False  # without what only training needs
-    timbre: CardTimbre | None = None
+    retrieval: CardRetrieval | None = Field(None, alias="timbre")
 
     @classmethod
     def parse(cls, text: str, path: Path) -> Self:
-        """Read it as it stands in the metadata of `path`.
+        """Parse the card in the metadata of `path`.
 
         Raises:
-            CheckpointError: it is no card.
+            CheckpointError: it is malformed.
         """
         try:
             return cls.model_validate_json(text)
@@ -78,13 +78,29 @@ class Card(BaseModel):
                 f"{path} is a voice of a newer myna, or damaged; update myna, or get it again"
             ) from error
 
+    @classmethod
+    def of_graph(cls, path: Path, metadata: Mapping[str, str]) -> Self:
+        """Parse the card in the metadata of the ONNX graph `path`.
+
+        Raises:
+            CheckpointError: the graph has none.
+        """
+        try:
+            return cls.model_validate_json(metadata[CARD_KEY])
+        except (KeyError, ValidationError) as error:
+            raise CheckpointError(f"{path} does not say whose voice it is; make it with svc export") from error
+
+    def text(self) -> str:
+        """Return the card as JSON."""
+        return self.model_dump_json(exclude_defaults=True, by_alias=True)
+
 
 class Packed(NamedTuple):
-    """What a `.safetensors` file holds."""
+    """Content of a `.safetensors` file."""
 
     weights: dict[str, Tensor]
     card: Card | None  # None where another program wrote it
-    timbre: RetrievalFile | None
+    retrieval: RetrievalFile | None
 
 
 def is_packed(path: Path) -> bool:
@@ -104,7 +120,7 @@ def pack(
     *,
     half: bool = False,
     release: bool = False,
-    timbre: RetrievalFile | None = None,
+    retrieval: RetrievalFile | None = None,
 ) -> None:
     """Write a packed voice.
 
@@ -114,20 +130,20 @@ def pack(
         card: the values of `Card`, but for its hash.
         half: numbers in 16 bits, as those of an index always are.
         release: leave out what only training needs.
-        timbre: a cluster model or an index that goes with it.
+        retrieval: a cluster model or an index that goes with it.
 
     Raises:
         CheckpointError: it cannot be written.
     """
     kept = {name: one for name, one in weights.items() if not (release and name.startswith(_POSTERIOR))}
     kept = {name: _stored(tensor, half) for name, tensor in kept.items()}
-    about_timbre = None
-    if timbre is not None:
-        about_timbre = CardTimbre(kind=timbre.kind, speakers=tuple(timbre.vectors))
-        for number, vectors in enumerate(timbre.vectors.values()):
-            kept[_TIMBRE.format(number)] = _stored(vectors, half or timbre.kind == "index")
-    filled = Card(**card, sha256=digest(kept), released=release, timbre=about_timbre)
-    text = filled.model_dump_json(exclude_defaults=True)
+    about_retrieval = None
+    if retrieval is not None:
+        about_retrieval = CardRetrieval(kind=retrieval.kind, speakers=tuple(retrieval.vectors))
+        for number, vectors in enumerate(retrieval.vectors.values()):
+            kept[_TIMBRE.format(number)] = _stored(vectors, half or retrieval.kind == "index")
+    filled = Card(**card, sha256=digest(kept), released=release, retrieval=about_retrieval)
+    text = filled.text()
     metadata = {"format": "pt", _KEY: text, _CARD_HASH: _sha256(text)}
     try:
         with replacing(path) as temporary:
@@ -155,11 +171,11 @@ def read_packed(path: Path) -> Packed:
     for part_does, is_right in right.items():
         if not is_right:
             raise CheckpointError(f"{path} is not as it was packed: the {part_does} not have its SHA-256; get it again")
-    if card.timbre is None:
+    if card.retrieval is None:
         return Packed(weights, card, None)
-    names = {speaker: _TIMBRE.format(number) for number, speaker in enumerate(card.timbre.speakers)}
+    names = {speaker: _TIMBRE.format(number) for number, speaker in enumerate(card.retrieval.speakers)}
     vectors = {speaker: weights.pop(name, None) for speaker, name in names.items()}
-    return Packed(weights, card, retrieval_file.checked(path, card.timbre.kind, vectors))
+    return Packed(weights, card, retrieval_file.checked(path, card.retrieval.kind, vectors))
 
 
 def read_card(path: Path) -> Card | None:
@@ -175,30 +191,12 @@ def read_card(path: Path) -> Card | None:
     return None if text is None else Card.parse(text, path)
 
 
-def read_exported(path: Path) -> Card:
-    """What a voice says of itself that is a graph of ONNX.
-
-    Raises:
-        MissingExtraError: ONNX Runtime is not installed.
-        CheckpointError: it is no such voice.
-    """
-    return exported_card(path, OnnxSynthesizer(path))
-
-
-def exported_card(path: Path, graph: OnnxSynthesizer) -> Card:
-    """The same, of a graph that is loaded."""
-    try:
-        return Card.model_validate_json(graph.metadata[CARD_KEY])
-    except (KeyError, ValidationError) as error:
-        raise CheckpointError(f"{path} does not say whose voice it is; make it with svc export") from error
-
-
 class Unpacked(NamedTuple):
     """What `unpack` wrote."""
 
     weights: Path
     config: Path
-    timbre: Path | None
+    retrieval: Path | None
     card: Card
 
 
@@ -212,11 +210,11 @@ def unpack(path: Path, folder: Path) -> Unpacked:
     """
     if not is_packed(path):
         raise CheckpointError(f"{path} is not a packed voice; svc pack makes one")
-    weights, card, timbre = read_packed(path)
+    weights, card, retrieval = read_packed(path)
     if card is None:
         raise CheckpointError(f"{path} is not a packed voice: it holds weights only")
     paths = folder / f"G_{card.step or card.epoch or 1}.pth", folder / "config.json"
-    for there in [*paths, *([folder / retrieval_file.NAMES[timbre.kind]] if timbre is not None else [])]:
+    for there in [*paths, *([folder / retrieval_file.NAMES[retrieval.kind]] if retrieval is not None else [])]:
         if there.exists():
             raise ConfigError(f"{there} is there already; choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
@@ -227,7 +225,9 @@ def unpack(path: Path, folder: Path) -> Unpacked:
     optimizer: dict[str, Any] = {"state": {}, "param_groups": []}
     write(paths[0], Checkpoint(single, card.epoch or 0, rate, optimizer, {"step": card.step or 0}))
     config.write(paths[1])
-    return Unpacked(*paths, retrieval_file.write(folder, timbre, config.speakers) if timbre is not None else None, card)
+    return Unpacked(
+        *paths, retrieval_file.write(folder, retrieval, config.speakers) if retrieval is not None else None, card
+    )
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:

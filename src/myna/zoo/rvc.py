@@ -16,7 +16,7 @@ from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError
-from myna.models.families import AnySynthesizer
+from myna.models.interface import SynthesizerModule
 from myna.zoo import building
 from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spectrum_keys, upsampling_keys
 from myna.zoo.names import NameTable, under
@@ -150,7 +150,7 @@ def config_from(
     return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), remarks
 
 
-def build(weights: Mapping[str, Tensor], config: Config) -> AnySynthesizer:
+def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
     """The synthesizer that `config` describes, with the field's `weights`.
 
     Raises:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from myna.config import Config
-from myna.models.families import AnySynthesizer
+from myna.models.interface import SynthesizerModule
 from myna.models.layers.snake import lowpass_filter
 from myna.zoo import building
 from myna.zoo.names import NameTable, under
@@ -131,7 +131,7 @@ def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return GENERATOR.from_field(learned)
 
 
-def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> AnySynthesizer:
+def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
     """The synthesizer that `config` describes, with the field's `weights`.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 from torch import Tensor
 
 from myna.config import Config
-from myna.models.families import AnySynthesizer
+from myna.models.interface import SynthesizerModule
 from myna.zoo import building
 from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spectrum_keys, upsampling_keys
 from myna.zoo.names import NameTable, under
@@ -84,7 +84,7 @@ def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> t
     return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), remarks
 
 
-def build(weights: Mapping[str, Tensor], config: Config) -> AnySynthesizer:
+def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
     """The synthesizer that `config` describes, with the field's `weights`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the jobs of test_jobs.py do, in a process of their own."""
+"""Tasks of the jobs in test_jobs.py, which run in their own process."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Die:
 
 @dataclass(frozen=True)
 class Wait:
-    """Works until it is stopped, and saves then."""
+    """Run until stopped, then save."""
 
     begun: Path
     saved: Path
@@ -66,7 +66,7 @@ class Wait:
 
 @dataclass(frozen=True)
 class Ignore:
-    """Cannot be stopped."""
+    """Ignore all requests to stop."""
 
     begun: Path
 

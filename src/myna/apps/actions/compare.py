@@ -72,7 +72,7 @@ def compare_checkpoints(
         tracks = [Track(source, names[0])]
         for number, title in zip(numbers, names[1:], strict=True):
             output = new / f"{number}.wav"
-            converter = Converter.load(project.save(number).path, device=device.name)
+            converter = Converter.load(project.checkpoint(number).path, device=device.name)
             summary = converter.convert_file(source, output, ConversionOptions(auto_transpose=True), progress)
             tracks.append(Track(output, title, summary.transpose))
         found = CheckpointComparison(compare(tracks, new, progress), list(names[1:]))

@@ -26,7 +26,7 @@ class Conversion:
 
 
 @dataclass(frozen=True)
-class Converted:
+class ConvertedBatch:
     """Outcome of a batch; each conversion is in one of the two tables."""
 
     done: dict[Conversion, ConversionSummary]
@@ -84,7 +84,7 @@ def convert(
     options: ConversionOptions,
     progress: Progress = silent,
     on_failure: Callable[[MynaError], None] = lambda error: None,
-) -> Converted:
+) -> ConvertedBatch:
     """Convert recordings one after the other.
 
     Args:
@@ -106,7 +106,7 @@ def convert(
                 raise
             failed[one] = error
             on_failure(error)
-    return Converted(done, failed, time.perf_counter() - started)
+    return ConvertedBatch(done, failed, time.perf_counter() - started)
 
 
 def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> PitchMatch:
@@ -119,11 +119,10 @@ def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> Pi
         AudioError: the song cannot be read.
         CheckpointError: the voice cannot be read.
     """
-    from myna.conversion.converter import measure_pitch, shift_between
-    from myna.zoo.opening import read_config
+    from myna.conversion.transposition import measure_pitch, shift_between
 
     source = measure_pitch(song)
-    config = read_config(voice.find_weights(), voice.config)
+    config = voice.open().config
     target = config.pitch.get(speaker or next(iter(config.speakers), ""))
     return PitchMatch(
         source_hz=source.median_hz if source else None,

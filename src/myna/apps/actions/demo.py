@@ -39,14 +39,14 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
         AudioError: the recording cannot be read, or the folder cannot be written.
         ConfigError: the folder holds another recording of that name.
     """
+    from myna.evaluation.drawing.picture import write_picture
     from myna.evaluation.evaluate import evaluate
     from myna.evaluation.pairing import Pair
-    from myna.evaluation.report.picture import write_picture
 
     source = folder / f"{recording.stem}.wav"
     converted, picture = source.with_suffix(".out.wav"), source.with_suffix(".png")
     _copy(recording, source)
-    has_pitch = converter.voice_pitch(ConversionOptions()) is not None
+    has_pitch = converter.check(ConversionOptions()).voice_pitch is not None
     summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=has_pitch), progress)
     # Measured against the requested shift, so that a voice out of tune is not rated as one in tune.
     measured = replace(_MEASURED, transpose=summary.transpose)

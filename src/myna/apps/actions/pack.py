@@ -69,7 +69,7 @@ def pack(
         retrieval = read_retrieval(found, opened.config) if found is not None else None
     except MynaError as error:
         raise UnusableIndexError(str(error)) from error
-    opened.pack(output, half=half, release=release, timbre=retrieval, **asdict(card or CardText()))
+    opened.pack(output, half=half, release=release, retrieval=retrieval, **asdict(card or CardText()))
     return Packed(output, found)
 
 

@@ -51,7 +51,7 @@ def prepare(
     from myna.training.prepare.features import compute_features
     from myna.training.prepare.recordings import remove_orphans, resample_recordings
 
-    trained = any(Project(project).saves())
+    trained = any(Project(project).checkpoints())
     with chdir(project), TemporaryDirectory() as temporary:
         wanted = _wanted(template, settings, trained)
         base = Path(temporary) / "template.json"

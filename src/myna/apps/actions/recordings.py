@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
-    from myna.studio.takes import Kind, Recording, TakeReport
+    from myna.studio.dataset import CheckedRecording
+    from myna.studio.takes import Kind, TakeReport
 
 
 def check_recordings(folder: Path, seconds: float) -> int:
@@ -23,14 +24,14 @@ def check_recordings(folder: Path, seconds: float) -> int:
     """
     from myna.layout import RECORDINGS
     from myna.storage.atomic import replacing
+    from myna.studio.dataset import report_on
     from myna.studio.project import Project
-    from myna.studio.takes import report_on
 
     project = Project(folder)
     known = project.checked()
     rows: dict[str, Any] = {}
     left, until = 0, time.monotonic() + seconds
-    for path in project.look().recordings:
+    for path in project.status().recordings:
         name, stat = path.relative_to(folder / RECORDINGS).as_posix(), path.stat()
         state = [stat.st_size, stat.st_mtime_ns]
         if known.get(name, {}).get("state") != state:
@@ -66,7 +67,7 @@ def _kind_of(path: Path) -> Kind | None:
     return next((kind for kind in kinds if path.parent.name == kind), None)
 
 
-def _plain(found: Recording) -> dict[str, Any]:
+def _plain(found: CheckedRecording) -> dict[str, Any]:
     report = found.report
     if report is None:
         return {"error": found.error, "problems": [], "serious": True, "clips": 0, "seconds": 0.0, "kind": None}

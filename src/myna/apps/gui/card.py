@@ -1,4 +1,4 @@
-"""What a voice says of itself, as the page shows it."""
+"""Card of a voice: the facts that `svc inspect` lists, as HTML."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from myna.apps.gui.texts import say
 
 
 def card_html(found: Card, request: gr.Request | None) -> str:
-    """A voice's facts as HTML."""
+    """Format the facts about a voice as HTML."""
     facts = {
         "card.what": found.what,
         "card.version": found.version,

@@ -19,7 +19,7 @@ from myna.errors import AudioError, MynaError
 from myna.options import ConversionOptions, Engine
 
 if TYPE_CHECKING:
-    from myna.apps.actions.convert import Converted
+    from myna.apps.actions.convert import ConvertedBatch
     from myna.conversion.converter import ConversionSummary
 
 
@@ -82,7 +82,7 @@ def _show_failure(error: MynaError) -> None:
     click.echo(f"svc: {error}", err=True)
 
 
-def _last_line(converted: Converted) -> str:
+def _last_line(converted: ConvertedBatch) -> str:
     seconds = sum(summary.seconds for summary in converted.done.values())
     (first, summary), *more = converted.done.items()
     where = str(first.output) if not more else f"{first.output} and {len(more)} more"
@@ -106,7 +106,7 @@ def _advice(summary: ConversionSummary) -> str:
     return f"{medians}: they fit"
 
 
-def _plain(converted: Converted) -> dict[str, Any]:
+def _plain(converted: ConvertedBatch) -> dict[str, Any]:
     done = [
         {"input": str(one.source), "output": str(one.output), **_plain_summary(summary)}
         for one, summary in converted.done.items()

@@ -20,6 +20,6 @@ def command(voice: Path, output_path: Path | None) -> None:
     if done.card.cover:
         click.echo(done.card.cover)
     files, ratio = [str(done.weights), str(done.config)], ""
-    if done.timbre is not None:
-        files, ratio = [*files, str(done.timbre)], " -r 0.5"
+    if done.retrieval is not None:
+        files, ratio = [*files, str(done.retrieval)], " -r 0.5"
     click.echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}")

@@ -193,7 +193,7 @@ class PackCheckpoint(ProjectTask[str]):
     card: CardText
 
     def run(self, report: Report) -> str:
-        checkpoint = VoiceFiles(Project(self.folder).save(self.number).path)
+        checkpoint = VoiceFiles(Project(self.folder).checkpoint(self.number).path)
         self.into.parent.mkdir(parents=True, exist_ok=True)
         try:
             pack(checkpoint, self.into, half=self.half, release=self.release, card=self.card)

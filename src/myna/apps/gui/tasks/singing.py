@@ -15,7 +15,7 @@ from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
 from myna.errors import MynaError
 from myna.options import ConversionOptions
-from myna.studio.results import Place, Result, discard, record, record_comparison
+from myna.studio.results import Result, ResultFolder, discard, record, record_comparison
 from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import unused
 
@@ -29,7 +29,7 @@ _loaded: dict[tuple[Any, ...], Converter] = {}  # the voice used last
 class ConvertSong(VoiceTask):
     """Convert the source at `place`; the result is its number."""
 
-    place: Place
+    place: ResultFolder
     song: str  # name of the recording
     folder: Path  # for the sound file
     options: ConversionOptions
