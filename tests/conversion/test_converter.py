@@ -431,7 +431,7 @@ def test_a_file_of_one_speaker_is_for_all_and_a_file_of_others_says_whom_it_know
     converter = echo()
     options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
     assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(1)
-    with pytest.raises(ConfigError, match="does not know Sänger; it has: Berta, alto"):
+    with pytest.raises(ConfigError, match="has no data of Sänger; it has: Berta, alto"):
         converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
     converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
 

@@ -26,8 +26,8 @@ from myna.options import TrainOptions
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
 from myna.training.families import training_family
-from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
-from myna.zoo.sovits import generator_from_field, generator_to_field
+from myna.zoo.discriminators import discriminator_from_stored, discriminator_to_stored
+from myna.zoo.sovits import generator_from_stored, generator_to_stored
 
 _log = logging.getLogger(__name__)
 
@@ -133,10 +133,10 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
         "scaler": state.scaler,
     }
     rate = config.train.learning_rate
-    weights = generator_to_field(state.synthesizer.state_dict())
+    weights = generator_to_stored(state.synthesizer.state_dict())
     if state.average is not None:
         progress[_TRAINED] = weights
-        weights = generator_to_field(state.average)
+        weights = generator_to_stored(state.average)
     generator = Checkpoint(
         weights,
         state.epoch_number,
@@ -145,7 +145,7 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
         progress,
     )
     discriminator = Checkpoint(
-        discriminator_to_field(state.discriminators.state_dict()),
+        discriminator_to_stored(state.discriminators.state_dict()),
         state.epoch_number,
         rate,
         state.discriminator_optimizer.state_dict(),
@@ -194,11 +194,11 @@ def _latest_number(folder: Path) -> int | None:
 def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optimizer: bool) -> None:
     of_generator, of_discriminator = checkpoint.read(generator), checkpoint.read(discriminator, "D")
     progress = of_generator.extra
-    _load(state.synthesizer, generator_from_field(progress.get(_TRAINED, of_generator.weights)), generator)
+    _load(state.synthesizer, generator_from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
     if _TRAINED in progress:
         own = state.synthesizer.state_dict()
-        state.average = {name: one.to(own[name]) for name, one in generator_from_field(of_generator.weights).items()}
-    _load(state.discriminators, discriminator_from_field(of_discriminator.weights), discriminator)
+        state.average = {name: one.to(own[name]) for name, one in generator_from_stored(of_generator.weights).items()}
+    _load(state.discriminators, discriminator_from_stored(of_discriminator.weights), discriminator)
     if not reset_optimizer:
         _load_optimizer(state.synthesizer_optimizer, of_generator.optimizer, generator)
         _load_optimizer(state.discriminator_optimizer, of_discriminator.optimizer, discriminator)
@@ -247,7 +247,7 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
     """Load weights of another voice; all must fit except the rows of speakers, of which the common ones are loaded."""
-    weights = generator_from_field(checkpoint.read(generator).weights)
+    weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
     for name in _SPEAKERS:
         if name in weights and name in own and weights[name].shape[1:] == own[name].shape[1:]:
@@ -260,7 +260,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}
     _load(state.synthesizer, weights, generator)
-    _load(state.discriminators, discriminator_from_field(checkpoint.read(discriminator, "D").weights), discriminator)
+    _load(state.discriminators, discriminator_from_stored(checkpoint.read(discriminator, "D").weights), discriminator)
 
 
 def _delete_old(folder: Path, n_kept: int, newest: int) -> None:
