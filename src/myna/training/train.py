@@ -39,7 +39,7 @@ VALIDATION_CLIPS = 8  # converted at each checkpoint
 
 
 class TrainingError(MynaError):
-    """A training cannot go on."""
+    """Training cannot continue."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class ClipFile:
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """Content of a data set's folder, such as `dataset/44k`."""
+    """Content of a folder of clips (`dataset/44k`)."""
 
     clips: tuple[ClipFile, ...]  # by speaker, then by path
     ignored: tuple[str, ...]  # a line for each file or folder that is not a clip

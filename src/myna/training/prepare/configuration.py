@@ -134,15 +134,15 @@ def _relative(clip: ClipFile, folder: Path) -> str:
 
 
 def _number_speakers(speakers: list[str], earlier: Config | None) -> dict[str, int]:
-    """Sorted, from 0; where an earlier configuration numbered some of them, those keep their numbers.
+    """Assign indices in alphabetical order, from 0; speakers of an earlier configuration keep theirs.
 
-    A voice in training knows its speakers by number only.
+    A voice in training identifies its speakers by index.
     """
     known = earlier.speakers if earlier is not None else {}
     if not (known.keys() <= set(speakers) and sorted(known.values()) == list(range(len(known)))):
         known = {}
     more = [speaker for speaker in speakers if speaker not in known]
-    return known | {speaker: number for number, speaker in enumerate(more, start=len(known))}
+    return known | {speaker: index for index, speaker in enumerate(more, start=len(known))}
 
 
 def _read_earlier(config_path: Path) -> Config | None:

@@ -203,7 +203,7 @@ class _SpeakerFolder:
         names = {source: record.name for source, record in self.records.items()}
         used = {_file_system_key(name) for name in names.values()}
         numbered = {_without_number(name) for name in used}
-        # Names such as take_001 come first: they would collide with the numbered clips of a recording "take".
+        # Numbered names (take_001) come first: they could collide with the clips of a recording "take".
         for source in sorted(sources, key=lambda path: (_without_number(path.stem) == path.stem, path)):
             if source.as_posix() in names:
                 continue
