@@ -116,7 +116,9 @@ def in_the_fork(folder: Path) -> None:
     of_real, of_made, _, _ = judges(recording, made.detach())
     critic = losses.discriminator_loss(of_real, of_made)[0]
     critic.backward()
-    out["losses"] = {name: float(value) for name, value in {"critic": critic, "synthesizer": total, **found}.items()}
+    out["losses"] = {
+        name: float(value) for name, value in {"discriminator": critic, "synthesizer": total, **found}.items()
+    }
     for optimizer in optimizers.values():
         optimizer.step()
     for kind, module in (("G", synthesizer), ("D", judges)):

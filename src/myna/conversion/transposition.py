@@ -20,8 +20,8 @@ Samples = NDArray[np.float32]
 # The median pitch of a song is known long before its end.
 PITCH_SECONDS = 120.0
 _PITCH_RATE, _PITCH_HOP = 16000, 160  # SwiftF0's own sample rate
-# Singing is higher than speech, and the lowest note of a bass part is E2, 82 Hz. Of seven songs in 24 men's voices a
-# fifth would be lower. An octave higher, these have a DNSMOS that is 0.54 higher and a similarity that is 0.06 lower.
+# Singing is higher than speech, and the lowest note of a bass part is E2, 82 Hz. Of seven songs in 24 men's voices, one
+# in five would be lower. An octave higher, these have a DNSMOS that is 0.54 higher and a similarity that is 0.06 lower.
 _LOWEST_SONG_HZ = 90.0
 
 
