@@ -1,4 +1,4 @@
-"""Shares of speakers, from text and from timelines."""
+"""Parsing of speaker shares from the command line and from files."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def shares(text: str, *seconds: float) -> list[list[float]]:
         ("alto:0,Sänger:0.2", [0, 0, 1, 0]),
     ],
 )
-def test_shares_are_normalised(text: str, expected: list[float]) -> None:
+def test_shares_are_normalized(text: str, expected: list[float]) -> None:
     assert shares(text, 0.0) == [expected] == shares(text, 5.0)
 
 
-def test_indices_are_in_the_order_of_shares() -> None:
+def test_the_speaker_with_the_largest_share_comes_first() -> None:
     assert SpeakerMix.parse("alto:1,Sänger:3", CONFIG).indices == [2, 0]
     assert SpeakerMix.parse("alto:1,Sänger:0", CONFIG).indices == [0]
 
@@ -48,7 +48,7 @@ JSON = (
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", CSV), ("a.CSV", "\ufeff" + CSV), ("a.json", JSON)])
-def test_shares_are_interpolated_between_moments(name: str, text: str, tmp_path: Path) -> None:
+def test_shares_are_interpolated_linearly(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     found = shares(str(tmp_path / name), 0, 1, 2, 3, 3.5, 4, 99)
     assert [row[2] for row in found] == [0, 0, 0.375, 0.75, 0.875, 1, 1]
@@ -70,7 +70,7 @@ def test_shares_are_interpolated_between_moments(name: str, text: str, tmp_path:
         ("gone.csv", "cannot read the timeline gone.csv"),
     ],
 )
-def test_a_malformed_mix_is_a_one_line_error(text: str, reason: str) -> None:
+def test_an_invalid_mix_gives_a_one_line_error(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason) as raised:
         SpeakerMix.parse(text, CONFIG)
     assert "\n" not in str(raised.value)
@@ -95,7 +95,7 @@ def test_a_malformed_mix_is_a_one_line_error(text: str, reason: str) -> None:
         ("a.json", '[{"seconds": 1, "alto": [1]}]', "share of alto"),
     ],
 )
-def test_a_malformed_timeline_is_a_one_line_error(name: str, text: str, reason: str, tmp_path: Path) -> None:
+def test_an_invalid_timeline_gives_a_one_line_error(name: str, text: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=reason) as raised:
         SpeakerMix.parse(str(tmp_path / name), CONFIG)
@@ -107,6 +107,6 @@ def test_a_voice_without_names_cannot_be_mixed() -> None:
         SpeakerMix.parse("alto:1", Config())
 
 
-def test_speaker_and_mix_exclude_each_other() -> None:
+def test_speaker_and_speaker_mix_are_exclusive() -> None:
     with pytest.raises(ConfigError, match="exclude each other"):
         ConversionOptions(speaker="alto", speaker_mix="alto:1")

@@ -1,4 +1,4 @@
-"""Open 2,000 malformed files, one after the other; test_fuzz.py runs it in a separate process.
+"""Open 2,000 damaged or hostile files; test_fuzz.py runs this in separate processes.
 
 python fuzz.py FOLDER FIRST NUMBER
 
@@ -37,7 +37,7 @@ DTYPES = [torch.int8, torch.int64, torch.bool, torch.complex64, torch.float64, t
 
 
 class Runs:
-    """Object whose pickle calls `function(*arguments)` when it is loaded without restrictions."""
+    """Object whose pickle calls `function(*arguments)` when loaded without restrictions."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = function, arguments
@@ -63,7 +63,7 @@ def truncated(source: Path, target: Path, dice: random.Random) -> None:
 
 def flipped(source: Path, target: Path, dice: random.Random) -> None:
     data = bytearray(source.read_bytes())
-    # Names, sizes and the pickle are at both ends; the middle contains only numbers.
+    # Names, sizes and the pickle program are at both ends; the middle has only numbers.
     edge = dice.choice([len(data), 4000])
     for _ in range(dice.choice([1, 3, 30])):
         place = dice.randrange(edge)
@@ -117,7 +117,7 @@ def misconfigured(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def hostile(source: Path, target: Path, dice: random.Random) -> None:
-    """Pickles of ten kinds that run code, or exhaust memory."""
+    """Ten kinds of pickles that execute code or exhaust memory or time."""
     proof = str(target.parent / "proof")
     kinds: list[Any] = [
         Runs(os.system, f"touch {proof}"),
@@ -161,7 +161,7 @@ def nested(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def slow_key(source: Path, target: Path, dice: random.Random) -> None:
-    """A dict key that takes exponential time to hash."""
+    """Key whose hash takes exponential time, since shared parts are hashed repeatedly."""
     key: Any = ()
     for _ in range(60):
         key = (key, key)
@@ -178,7 +178,7 @@ def slow_key(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def repacked(source: Path, target: Path, dice: random.Random) -> None:
-    """A damaged packed voice."""
+    """Damaged packed voice."""
     whole = target.with_name("whole.safetensors")
     open_voice(source).pack(whole)
     dice.choice([truncated, flipped])(whole, target, dice)
@@ -194,7 +194,7 @@ MUTATIONS: list[Callable[[Path, Path, random.Random], None]] = [
 def main(folder: Path, first: int, number: int) -> None:
     torch.set_num_threads(1)
     for voice in VOICES:
-        open_voice(voice).build()  # so that imports and caches do not count below
+        open_voice(voice).build()  # allocates what loading needs once, before memory is measured
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcomes, slowest, largest = Counter[str](), 0.0, 0
     for index in range(first, first + number):

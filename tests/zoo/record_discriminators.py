@@ -1,4 +1,4 @@
-"""Record names and outputs of so-vits-svc-fork's discriminators; needs a Python with so-vits-svc-fork.
+"""Record tensor names and outputs of so-vits-svc-fork's discriminators; run once, in an environment with the fork.
 
 python record_discriminators.py > discriminators.json
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def formula_weights(shapes: Mapping[str, list[int]]) -> dict[str, Tensor]:
-    """Return reproducible weights from a formula, as varied as random ones."""
+    """Weights that are reproducible on any machine, yet as varied as random ones."""
     weights = {}
     for index, (name, shape) in enumerate(shapes.items()):
         tensor = torch.empty(shape)
@@ -25,13 +25,13 @@ def formula_weights(shapes: Mapping[str, list[int]]) -> dict[str, Tensor]:
 
 
 def signal() -> Tensor:
-    """Return a signal (1, 1, 1000); of the periods only 2 and 5 divide the length."""
+    """(1, 1, 1000), a length that is divisible by the periods 2 and 5 only."""
     time = torch.arange(1000, dtype=torch.float64)
     return (0.4 * torch.sin(time * 0.05) + 0.2 * torch.sin(time * 0.31)).float()[None, None]
 
 
 def digest(scores: list[Tensor], feature_maps: list[list[Tensor]]) -> dict[str, Any]:
-    """Return a few numbers of each discriminator's output."""
+    """A few numbers of each discriminator."""
     return {
         "scores": [score[0, :8].tolist() for score in scores],
         "feature_means": [[float(one.abs().mean()) for one in maps] for maps in feature_maps],
@@ -41,10 +41,10 @@ def digest(scores: list[Tensor], feature_maps: list[list[Tensor]]) -> dict[str, 
 if __name__ == "__main__":
     from so_vits_svc_fork.modules.descriminators import MultiPeriodDiscriminator
 
-    discriminators = MultiPeriodDiscriminator(False)
-    shapes = {name: list(tensor.shape) for name, tensor in discriminators.state_dict().items()}
-    assert list(shapes) == [name for name, _ in discriminators.named_parameters()]
-    discriminators.load_state_dict(formula_weights(shapes))
+    judges = MultiPeriodDiscriminator(False)
+    shapes = {name: list(tensor.shape) for name, tensor in judges.state_dict().items()}
+    assert list(shapes) == [name for name, _ in judges.named_parameters()]
+    judges.load_state_dict(formula_weights(shapes))
     with torch.inference_mode():
-        scores, _, feature_maps, _ = discriminators(signal(), signal())
+        scores, _, feature_maps, _ = judges(signal(), signal())
     print(json.dumps({"shapes": shapes, **digest(scores, feature_maps)}, indent=1))

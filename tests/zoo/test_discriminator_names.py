@@ -40,14 +40,14 @@ def test_scores_equal_the_recorded_ones() -> None:
     discriminators = WaveformDiscriminators()
     checkpoint.load_weights(discriminators, discriminator_from_stored(formula_weights(RECORDED["shapes"])))
     with torch.inference_mode():
-        outputs = discriminators(signal(), torch.tensor([22050.0]))
-    found = digest([one.score for one in outputs], [one.feature_maps for one in outputs])
+        judgements = discriminators(signal(), torch.tensor([22050.0]))
+    made = digest([one.score for one in judgements], [one.feature_maps for one in judgements])
     for key in ("scores", "feature_means"):
-        for mine, theirs in zip(found[key], RECORDED[key], strict=True):
+        for mine, theirs in zip(made[key], RECORDED[key], strict=True):
             assert mine == pytest.approx(theirs, rel=1e-4, abs=1e-5)
 
 
-def test_a_missing_layer_is_named() -> None:
+def test_a_missing_layer_is_reported() -> None:
     weights = discriminator_from_stored({name: torch.empty(shape) for name, shape in RECORDED["shapes"].items()})
     del weights["discriminators.2.output_conv.bias"]
     with pytest.raises(CheckpointError, match=r"discriminators\.2\.output_conv\.bias is missing"):

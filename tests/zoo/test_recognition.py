@@ -1,4 +1,4 @@
-"""Files are recognised by their content: containers, families of voices, and other models."""
+"""Files are recognized by their contents: every common container, and voices among other weights."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ONE = torch.ones(1)
         ([1, 2], "a file with a list"),
     ],
 )
-def test_files_without_a_voice_are_described(tmp_path: Path, content: Any, what: str) -> None:
+def test_weights_that_are_not_voices_are_named(tmp_path: Path, content: Any, what: str) -> None:
     path = tmp_path / "G_1.pth"
     torch.save(content, path)
     with pytest.raises(NotAVoiceError, match=f"G_1.pth is {what}"):
@@ -68,7 +68,7 @@ def test_files_without_a_voice_are_described(tmp_path: Path, content: Any, what:
         (b"", "empty"),
     ],
 )
-def test_files_that_are_not_weights_are_described(tmp_path: Path, start: bytes, what: str) -> None:
+def test_files_that_are_not_weights_are_named(tmp_path: Path, start: bytes, what: str) -> None:
     path = tmp_path / "G_1.pth"
     path.write_bytes(start)
     with pytest.raises(CheckpointError, match=f"is {what}"):
@@ -85,7 +85,7 @@ def test_an_archive_with_paths_outside_its_folder_is_refused(tmp_path: Path, nam
         torch_file.read(path)
 
 
-def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "G_1.pth"
     torch.save({"model": {}}, path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -94,7 +94,7 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
         torch_file.read(path)
 
 
-def test_a_tensor_larger_than_its_storage_is_refused(tmp_path: Path) -> None:
+def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "G_1.pth"
     torch.save({"model": {"pre.weight": torch.ones(1).expand(10**9)}}, path)
     with pytest.raises(CheckpointError, match="swells from"):
@@ -122,14 +122,14 @@ def test_bare_weights_are_a_voice(tmp_path: Path) -> None:
         ("4.1/whisper-ppg", "4.1", "whisper-ppg"),
     ],
 )
-def test_facts_about_voices_of_so_vits_svc_4(folder: str, version: str, encoder: str) -> None:
+def test_the_version_and_encoder_of_a_voice_are_recognized(folder: str, version: str, encoder: str) -> None:
     found = inspect(next((GOLDEN / folder).glob("G_*.pth")))
     assert (found.version, found.content_encoder, found.iteration, found.sings) == (version, encoder, 3, True)
     assert found.made_with == ("so-vits-svc-fork" if folder.startswith("fork") else "so-vits-svc")
     assert not found.suspicious
 
 
-def test_a_released_voice_is_recognised_by_its_missing_parts(tmp_path: Path) -> None:
+def test_a_released_voice_is_recognized_by_its_missing_tensors(tmp_path: Path) -> None:
     content = torch_file.read(FORK / "G_3.pth")
     content["model"] = {name: one.half() for name, one in content["model"].items() if not name.startswith("enc_q.")}
     torch.save(content | {"iteration": 0, "optimizer": {"state": {}, "param_groups": []}}, tmp_path / "G_3.pth")
@@ -138,7 +138,7 @@ def test_a_released_voice_is_recognised_by_its_missing_parts(tmp_path: Path) -> 
     assert found.made_with == "so-vits-svc 4.1, made smaller for release"
 
 
-def test_damaged_and_missing_tensors_are_reported(tmp_path: Path) -> None:
+def test_unusual_properties_are_reported(tmp_path: Path) -> None:
     content = torch_file.read(FORK / "G_3.pth")
     content["model"]["pre.bias"] = content["model"]["pre.bias"] * torch.nan
     del content["model"]["dec.cond.bias"]
@@ -150,13 +150,13 @@ def test_damaged_and_missing_tensors_are_reported(tmp_path: Path) -> None:
     assert any("there is no config.json" in line for line in found.suspicious)
 
 
-def test_the_command_prints_text_and_json(tmp_path: Path) -> None:
+def test_svc_inspect_prints_text_and_json(tmp_path: Path) -> None:
     (tmp_path / "page.pth").write_text("<html>")
     files = [str(FORK / "G_3.pth"), str(tmp_path / "page.pth")]
-    shown = CliRunner().invoke(svc, ["inspect", *files])
-    assert f"{files[0]}: a voice of so-vits-svc 4" in shown.stdout
-    assert "is a web page" in shown.stderr
-    assert shown.exit_code == 1
+    told = CliRunner().invoke(svc, ["inspect", *files])
+    assert f"{files[0]}: a voice of so-vits-svc 4" in told.stdout
+    assert "is a web page" in told.stderr
+    assert told.exit_code == 1
     listed = CliRunner().invoke(svc, ["inspect", "--json", files[0]])
     assert json.loads(listed.stdout)[0]["content_encoder"] == "vec768l12"
     assert listed.exit_code == 0
@@ -172,7 +172,7 @@ def test_the_command_prints_text_and_json(tmp_path: Path) -> None:
         ("sovits3/voice.pth", None, 32000),
     ],
 )
-def test_facts_about_voices_of_rvc_and_so_vits_svc_3(name: str, version: str | None, sample_rate: int) -> None:
+def test_voices_of_other_families_are_recognized(name: str, version: str | None, sample_rate: int) -> None:
     found = inspect(GOLDEN / name)
     assert (found.version, found.sample_rate, found.sings) == (version, sample_rate, True)
     assert found.made_with == ("RVC" if name.startswith("rvc") else "so-vits-svc")

@@ -1,4 +1,4 @@
-"""Our names map one to one to the predecessors'."""
+"""Our tensor names map one-to-one to the predecessors'."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from myna.models.synthesizers.vits import Vits
 from myna.zoo import sovits
 from myna.zoo.names import NEW_SPELLING, OLD_SPELLING
 
-# Every tensor of the predecessors' generators and its shape, in the order of their state dicts: their own classes,
+# Names and shapes of the predecessors' generator tensors, in the order of their state dicts: their own classes,
 # instantiated with their own templates.
 DUMPS: dict[str, dict[str, list[int]]] = json.loads(
     gzip.decompress((Path(__file__).parent / "statedicts.json.gz").read_bytes())
@@ -41,7 +41,7 @@ CONFIGS: dict[str, tuple[str, dict[str, Any]]] = {
     "fork_so-vits-svc-4.0v1": ("so-vits-svc-4.0v1", {}),
     "fork_so-vits-svc-4.0v1-legacy": ("so-vits-svc-4.0v1-legacy", {}),
 }
-FIXED = (".filter", ".updown_filter")  # stored by the predecessors, not learned
+FIXED = (".filter", ".updown_filter")  # stored by the predecessors, but not trained
 
 
 def config_of(dump: str) -> Config:
@@ -61,17 +61,17 @@ def test_every_dump_has_a_configuration() -> None:
 
 @pytest.mark.parametrize("dump", CONFIGS)
 def test_names_are_a_bijection(dump: str) -> None:
-    theirs = {name: torch.empty(shape, device="meta") for name, shape in DUMPS[dump].items()}
+    stored = {name: torch.empty(shape, device="meta") for name, shape in DUMPS[dump].items()}
     ours = unallocated(dump).state_dict()
-    stored = sovits.generator_to_stored(ours)
-    assert {name: list(tensor.shape) for name, tensor in stored.items()} == DUMPS[dump]
-    back = sovits.generator_from_stored(theirs)
+    there = sovits.generator_to_stored(ours)
+    assert {name: list(tensor.shape) for name, tensor in there.items()} == DUMPS[dump]
+    back = sovits.generator_from_stored(stored)
     assert {name: tensor.shape for name, tensor in back.items()} == {name: t.shape for name, t in ours.items()}
 
 
 @pytest.mark.parametrize("dump", CONFIGS)
-def test_optimizer_states_fit(dump: str) -> None:
-    """An optimizer counts parameters in the order of registration, each shared one once, at its first appearance."""
+def test_optimizer_states_are_transferable(dump: str) -> None:
+    """Optimizers number parameters in the order of registration, and shared ones once, at their first occurrence."""
     parameters = dict(unallocated(dump).named_parameters())
     shared = any(name.startswith("flow.wn.") for name in DUMPS[dump])
     repeated = ("flow.wn.", "flow.flows.2.enc.", "flow.flows.4.enc.", "flow.flows.6.enc.") if shared else ()
@@ -88,7 +88,7 @@ def small(name: str) -> tuple[dict[str, torch.Tensor], Config]:
 
 
 @pytest.mark.parametrize("name", ["4.1/nsf-snake-hifigan-vol", "4.1/tiny-shared-flow-depthwise", "fork/quickvc"])
-def test_weights_are_written_as_read(name: str) -> None:
+def test_writing_restores_what_was_read(name: str) -> None:
     weights, config = small(name)
     written = sovits.generator_to_stored(sovits.build(weights, config, trainable=True).state_dict())
     assert written.keys() == weights.keys()
@@ -107,7 +107,7 @@ def test_a_light_voice_is_written_and_read(trainable: bool) -> None:
     assert all(torch.equal(read[name], tensor) for name, tensor in weights.items())
 
 
-def test_other_spellings_of_weight_normalisation_are_read() -> None:
+def test_all_forms_of_weight_normalization_are_read() -> None:
     weights, config = small("fork/so-vits-svc-4.0v1")
     magnitude, direction = (f".{part}" for part in OLD_SPELLING)
     newer = {
@@ -132,7 +132,7 @@ def test_other_spellings_of_weight_normalisation_are_read() -> None:
             torch.testing.assert_close(tensor, expected.state_dict()[name], rtol=1e-5, atol=1e-6)
 
 
-def test_compressed_files_convert_but_cannot_be_trained() -> None:
+def test_compressed_files_convert_but_do_not_train() -> None:
     weights, config = small("fork/so-vits-svc-4.0v1")
     compressed = {name: tensor.half() for name, tensor in weights.items() if not name.startswith("enc_q.")}
     synthesizer = sovits.build(compressed, config)
@@ -148,7 +148,7 @@ def test_a_configuration_of_another_voice_is_refused() -> None:
         sovits.build(weights, config)
 
 
-def test_an_early_light_voice_with_a_phase_opens() -> None:
+def test_an_old_light_voice_with_a_phase_opens() -> None:
     config = Config.template("myna-lite").with_values(model={"hidden_channels": 24, "n_layers": 1, "n_fine_layers": 1})
     voice = SYNTHESIZERS["direct"](config.model, config.data)
     weights = sovits.generator_to_stored(voice.state_dict()) | {"dec.pulse_phase.bias": torch.zeros(513)}

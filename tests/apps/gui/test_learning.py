@@ -102,7 +102,7 @@ def test_from_recordings_to_a_voice_in_one_file(voice: Project, tmp_path: Path) 
     assert (stopped["step"], stopped["complete"]) == (3, False) and Path(stopped["path"]).is_file()
     (plan,) = heard.facts("plan")
     assert (plan["steps_per_epoch"], plan["last_step"], plan["n_clips"]) == (2, 8, 3)
-    assert {"mel", "critic"} <= heard.facts("step")[-1]["losses"].keys()
+    assert {"mel", "discriminator"} <= heard.facts("step")[-1]["losses"].keys()
     assert train(voice, epochs=3)["complete"]
     assert [save.number for save in voice.look().saves] == [2, 3, 4, 6] and os.getcwd() == here
 
