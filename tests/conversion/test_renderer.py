@@ -1,4 +1,4 @@
-"""A live stream and a refinement stage are made of the renderer as it is: the converter is not involved."""
+"""The renderer supports a live stream and a refinement stage without changes, and without the converter."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def renderer(voice: Voice) -> Renderer:
     return Renderer(voice, settings, FeatureExtractor(voice.config))
 
 
-def test_a_song_in_blocks_is_the_song(voice: Voice, song: np.ndarray) -> None:
-    """Blocks of 0.14 s with 0.56 s of context on either side; noise, which depends on the block, is left out."""
+def test_rendering_in_blocks_equals_rendering_at_once(voice: Voice, song: np.ndarray) -> None:
+    """Blocks of 0.14 s with 0.56 s of context on each side, without noise, which depends on the block."""
     hop, source = voice.config.data.hop_length, SourceFacts(peak=float(np.abs(song).max()))
     block, context = BLOCK_FRAMES * hop, CONTEXT_FRAMES * hop
     whole_renderer, n_blocks = renderer(voice), len(song) // block
@@ -53,7 +53,7 @@ def test_a_song_in_blocks_is_the_song(voice: Voice, song: np.ndarray) -> None:
         rendered = whole_renderer.render(chunk, start - context, SilentNoise(), source)
         blocks.append(rendered.audio[context : context + block])
 
-    # Pulses begin at a phase of their own in each block, so spectra are compared, and not samples.
+    # The phase of the pulses differs between blocks, so spectra are compared instead of samples.
     streamed = _log_spectra(np.concatenate(blocks))
     offline = _log_spectra(whole[: n_blocks * block])
     loud = offline > offline.max() - 40
@@ -74,7 +74,7 @@ class Refined:
         return Generated(audio.clone(), f0)
 
 
-def test_a_refinement_that_changes_nothing_changes_nothing(voice: Voice, song: np.ndarray) -> None:
+def test_an_identity_refinement_does_not_change_the_result(voice: Voice, song: np.ndarray) -> None:
     refined = Refined(voice.synthesizer)
     plain = Converter(voice).convert(song, voice.config.data.sample_rate)
     same = Converter(replace(voice, synthesizer=refined)).convert(song, voice.config.data.sample_rate)
@@ -83,7 +83,7 @@ def test_a_refinement_that_changes_nothing_changes_nothing(voice: Voice, song: n
 
 
 def _log_spectra(audio: np.ndarray) -> np.ndarray:
-    """Third-octave-wide levels in dB, 46 ms each."""
+    """Levels in dB of third-octave bands, in frames of 46 ms."""
     frames = audio[: len(audio) // 2048 * 2048].reshape(-1, 2048) * np.hanning(2048)
     power = np.abs(np.fft.rfft(frames)) ** 2
     edges = np.unique(np.geomspace(4, 1024, 24).astype(int))

@@ -1,4 +1,4 @@
-"""A small voice."""
+"""Fixtures of small voices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def small_synthesizer(small_config: Config) -> Vits:
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The voice EXPORTED as a graph, which takes long to make."""
+    """ONNX graph of the voice EXPORTED; shared, since the export is slow."""
     path = tmp_path_factory.mktemp("exported") / "voice.onnx"
     arguments = ["export", "-m", str(EXPORTED), "-o", str(path), "--author", "Anna"]
     done = CliRunner().invoke(svc, arguments, catch_exceptions=False)

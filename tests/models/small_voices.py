@@ -1,4 +1,4 @@
-"""Small voices: those of the recorded truth, whose configurations are full but for their size."""
+"""Small voices from the golden files, whose configurations are complete except for their size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXPORTED = GOLDEN / "fork" / "quickvc"  # a multi-stream decoder with an f0 pred
 
 
 def seeded_synthesizer(config: Config) -> Vits:
-    """With random weights everywhere, also where training starts from zeros (a flow that is not the identity)."""
+    """Synthesizer with random weights, also where training starts from zeros (the flow is not the identity)."""
     torch.manual_seed(0)
     synthesizer = Vits(config.model, config.data)
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Voices of RVC sound as their definition says."""
+"""Outputs of RVC voices equal the reference implementation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TOLERANCE = 1e-4
 
 
 def load(path: Path) -> tuple[SynthesizerModule, dict[str, Tensor]]:
-    """A small voice, and what was recorded of it."""
+    """A small voice and its recorded arrays."""
     content = torch.load(path, weights_only=True)
     weights = content.pop("model", None) or content.pop("weight")
     config, _ = rvc.config_from(weights, content)
@@ -34,7 +34,7 @@ def inputs(golden: dict[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_sounds_as_its_definition_says(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_equals_the_reference(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthesizer, golden = load(path)
     generated = generate(synthesizer, *inputs(golden), noise_scale=0)
     assert generated.audio.shape == golden["audio"].shape
@@ -46,7 +46,7 @@ def test_sounds_as_its_definition_says(path: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_a_pitch_that_is_not_voiced_is_not_heard(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pitch_in_unvoiced_frames_has_no_effect(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthesizer, golden = load(path)
     content, f0, voiced, speaker = inputs(golden)
     audio = generate(synthesizer, content, f0, voiced, speaker, noise_scale=0).audio
@@ -58,7 +58,7 @@ def test_a_pitch_that_is_not_voiced_is_not_heard(path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("name", ["v1-48k", "v2-32k-nono"])
-def test_pieces_of_a_song_join_without_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generating_in_pieces_equals_generating_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     synthesizer, golden = load(GOLDEN / "rvc" / f"{name}.pth")
     content, f0, voiced, speaker = inputs(golden)
     song = (content.repeat(1, 1, 6), f0.repeat(1, 6), voiced.repeat(1, 6), speaker)
@@ -68,7 +68,7 @@ def test_pieces_of_a_song_join_without_a_trace(name: str, monkeypatch: pytest.Mo
     assert (pieces - whole).abs().max() < 1e-5
 
 
-def test_the_seed_decides_the_sound_and_speakers_can_be_mixed() -> None:
+def test_the_seed_determines_the_output_and_speakers_can_be_mixed() -> None:
     synthesizer, golden = load(GOLDEN / "rvc" / "v1-48k.pth")
 
     def sing(speaker: Tensor, seed: int, noise_scale: float) -> Tensor:

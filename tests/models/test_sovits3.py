@@ -1,4 +1,4 @@
-"""A voice of so-vits-svc 3.0 sounds as its definition says."""
+"""The output of a so-vits-svc 3.0 voice equals the reference implementation."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def golden() -> dict[str, Tensor]:
     return read | {"content": read["content"].float()}
 
 
-def test_sounds_as_its_definition_says(
+def test_output_equals_the_reference(
     synthesizer: SynthesizerModule, golden: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs = (golden["content"], golden["f0"], golden["uv"] > 0, golden["speaker"])
@@ -43,7 +43,7 @@ def test_sounds_as_its_definition_says(
     assert (generate(synthesizer, *inputs, noise_scale=0).audio - golden["audio"]).abs().max() < TOLERANCE
 
 
-def test_a_pitch_that_is_not_voiced_is_not_heard(
+def test_pitch_in_unvoiced_frames_has_no_effect(
     synthesizer: SynthesizerModule, golden: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     content, f0, voiced, speaker = (golden[name] for name in ("content", "f0", "uv", "speaker"))

@@ -1,4 +1,4 @@
-"""Several speakers at once, and how they may change while a voice sings."""
+"""Mixes of speakers, constant and changing over time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VOICES = [
 
 
 def voice_named(name: str) -> tuple[Vits | LightSynthesizer, Config]:
-    """With random weights everywhere, so that its speakers differ in every layer."""
+    """Voice with random weights, so that its speakers differ in every layer."""
     if name != "light":
         config = Config.read(GOLDEN / name / "config.json")
         synthesizer = seeded_synthesizer(config).eval()
@@ -57,13 +57,13 @@ def sing(voice: Vits | LightSynthesizer, config: Config, speaker: Tensor, **how:
 
 
 def shares(config: Config, *rows: list[float]) -> Tensor:
-    """(1, n_speakers, T) of the first speakers, a row each."""
+    """(1, n_speakers, T), with one row for each of the first speakers."""
     given = torch.zeros(1, config.model.n_speakers, len(rows[0]))
     given[0, : len(rows)] = torch.tensor(rows)
     return given
 
 
-def test_a_mix_is_between_its_speakers() -> None:
+def test_a_mix_lies_between_its_speakers() -> None:
     embedding = torch.nn.Embedding(3, 5)
     rows = embedding.weight.detach()
     assert torch.equal(embed_speaker(embedding, torch.tensor([2, 0])), rows[[2, 0]].unsqueeze(2))
@@ -74,7 +74,7 @@ def test_a_mix_is_between_its_speakers() -> None:
 
 @pytest.mark.parametrize("name", VOICES)
 @pytest.mark.parametrize("n_frames", [1, N_FRAMES])
-def test_a_mix_of_one_speaker_is_that_speaker(name: str, n_frames: int) -> None:
+def test_a_mix_of_one_speaker_equals_that_speaker(name: str, n_frames: int) -> None:
     voice, config = voice_named(name)
     mix = shares(config, [0.0] * n_frames, [1.0] * n_frames)
     alone = sing(voice, config, torch.tensor([1])).audio
@@ -94,7 +94,7 @@ def test_a_mix_of_one_speaker_has_the_pitch_of_that_speaker(n_frames: int) -> No
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_a_mix_that_never_changes_is_constant(name: str) -> None:
+def test_a_constant_timeline_equals_a_constant_mix(name: str) -> None:
     voice, config = voice_named(name)
     once = sing(voice, config, shares(config, [0.3], [0.7])).audio
     throughout = sing(voice, config, shares(config, [0.3] * N_FRAMES, [0.7] * N_FRAMES)).audio
@@ -102,8 +102,8 @@ def test_a_mix_that_never_changes_is_constant(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in VOICES if name != "4.1/transformer-flow"])
-def test_far_from_a_change_each_speaker_sings_alone(name: str) -> None:
-    """A change reaches some frames; but a causal transformer never forgets."""
+def test_far_from_a_change_only_one_speaker_has_an_effect(name: str) -> None:
+    """A change affects only nearby frames, except in a causal transformer, which has unlimited memory."""
     voice, config = voice_named(name)
     n_first = N_FRAMES // 2
     first = [1.0] * n_first + [0.0] * (N_FRAMES - n_first)
@@ -119,7 +119,7 @@ def test_far_from_a_change_each_speaker_sings_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_a_change_in_pieces_is_the_change(name: str) -> None:
+def test_a_changing_mix_in_pieces_equals_the_whole(name: str) -> None:
     voice, config = voice_named(name)
     rising = torch.linspace(0, 1, N_FRAMES).tolist()
     mix = shares(config, rising, [1 - share for share in rising])
@@ -131,7 +131,7 @@ def test_a_change_in_pieces_is_the_change(name: str) -> None:
         torch.testing.assert_close(sing(voice, config, mix).audio, whole, rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_is_sung_above_what_the_lowest_of_a_mix_reaches() -> None:
+def test_a_mix_has_the_lowest_bandwidth_of_its_speakers() -> None:
     voice, config = voice_named("light")
     assert isinstance(voice, LightSynthesizer)
     voice.highest_hz[:] = torch.tensor([22050.0, 8000.0, 4000.0])

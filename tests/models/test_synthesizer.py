@@ -1,4 +1,4 @@
-"""The synthesizer as a whole: what it depends on, and what it does not."""
+"""The whole synthesizer: gradients, shapes, determinism, and independence of padding and chunking."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def generate(synthesizer: Vits, config: Config, seed: int, predict_f0: bool = Fa
 
 
 @pytest.mark.parametrize("folder", sorted(GOLDEN.glob("*/*/config.json")), ids=lambda path: path.parent.name)
-def test_every_parameter_learns(folder: Path) -> None:
+def test_every_parameter_gets_a_gradient(folder: Path) -> None:
     config = Config.read(folder)
     synthesizer = seeded_synthesizer(config)
     output = synthesizer(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES, SeededNoise())
@@ -60,7 +60,7 @@ def test_every_parameter_learns(folder: Path) -> None:
     assert all(parameter.grad.isfinite().all() for parameter in synthesizer.parameters())  # type: ignore[union-attr]
 
 
-def test_training_output_has_the_shapes_it_says(small_config: Config, small_synthesizer: Vits) -> None:
+def test_training_output_has_the_documented_shapes(small_config: Config, small_synthesizer: Vits) -> None:
     output = small_synthesizer(batch(small_config, [N_FRAMES, 15]), SEGMENT_FRAMES, SeededNoise())
     latent = (2, small_config.model.latent_channels, N_FRAMES)
     assert output.audio.shape == (2, 1, SEGMENT_FRAMES * small_config.data.hop_length)
@@ -73,7 +73,7 @@ def test_training_output_has_the_shapes_it_says(small_config: Config, small_synt
     assert output.f0_predicted.shape == output.f0_target.shape == (2, 1, N_FRAMES)
 
 
-def test_multiband_voice_gives_its_subbands() -> None:
+def test_a_multiband_voice_returns_its_subbands() -> None:
     config = Config.read(GOLDEN / "fork" / "quickvc-mb-istft" / "config.json")
     output = seeded_synthesizer(config)(batch(config, [N_FRAMES]), SEGMENT_FRAMES, SeededNoise())
     assert output.subbands is not None
@@ -81,8 +81,8 @@ def test_multiband_voice_gives_its_subbands() -> None:
 
 
 @pytest.mark.parametrize("name", ["4.1/vec256l9-vol", "4.1/transformer-flow"])
-def test_padding_changes_nothing(name: str) -> None:
-    """A clip in a batch with a longer one gives what it gives alone."""
+def test_padding_does_not_change_the_output(name: str) -> None:
+    """A clip gives the same output alone and in a batch with a longer one."""
     config = Config.read(GOLDEN / name / "config.json")
     synthesizer = seeded_synthesizer(config).eval()
     together = synthesizer(batch(config, [15, N_FRAMES]), SEGMENT_FRAMES, SilentNoise())
@@ -100,15 +100,15 @@ def test_padding_changes_nothing(name: str) -> None:
     assert not together.f0_predicted[0, :, 15:].any()
 
 
-def test_one_seed_is_one_sound(small_config: Config, small_synthesizer: Vits) -> None:
+def test_the_seed_determines_the_output(small_config: Config, small_synthesizer: Vits) -> None:
     small_synthesizer.eval()
     first, again, other = (generate(small_synthesizer, small_config, seed).audio for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_one_seed_is_one_training_step(small_config: Config, small_synthesizer: Vits) -> None:
-    small_synthesizer.eval()  # dropout has the global generator
+def test_the_seed_determines_a_training_step(small_config: Config, small_synthesizer: Vits) -> None:
+    small_synthesizer.eval()  # dropout uses the global generator
     first, again = (
         small_synthesizer(batch(small_config, [N_FRAMES]), SEGMENT_FRAMES, SeededNoise.of(3)) for _ in range(2)
     )
@@ -117,7 +117,7 @@ def test_one_seed_is_one_training_step(small_config: Config, small_synthesizer: 
 
 
 @pytest.mark.parametrize("folder", sorted(GOLDEN.glob("*/*/config.json")), ids=lambda path: path.parent.name)
-def test_fusing_changes_nothing_but_speed(folder: Path) -> None:
+def test_fusing_does_not_change_the_output(folder: Path) -> None:
     config = Config.read(folder)
     synthesizer = seeded_synthesizer(config).eval()
     before = generate(synthesizer, config, seed=1).audio
@@ -129,7 +129,7 @@ def test_fusing_changes_nothing_but_speed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["4.1/vec256l9-vol", "4.1/nsf-snake-hifigan-vol", "fork/quickvc"])
-def test_decoding_in_pieces_is_decoding_at_once(name: str) -> None:
+def test_decoding_in_pieces_equals_decoding_at_once(name: str) -> None:
     config = Config.read(GOLDEN / name / "config.json")
     synthesizer = seeded_synthesizer(config).eval()
     at_once = generate(synthesizer, config, seed=1).audio
@@ -143,13 +143,13 @@ def test_frames_become_hops_of_samples(small_config: Config, small_synthesizer: 
     assert sung.f0.shape == (1, N_FRAMES)
 
 
-def test_loudness_is_asked_for_where_it_is_heard(small_config: Config, small_synthesizer: Vits) -> None:
+def test_missing_loudness_is_an_error_for_voices_that_use_it(small_config: Config, small_synthesizer: Vits) -> None:
     given = batch(small_config, [N_FRAMES])
     with pytest.raises(ValueError, match="loudness"):
         small_synthesizer.generate(given.conditions._replace(loudness=None), Sampling(SilentNoise(), 0))
 
 
-def test_learns_in_half_precision(small_config: Config, small_synthesizer: Vits) -> None:
+def test_trains_in_half_precision(small_config: Config, small_synthesizer: Vits) -> None:
     with torch.autocast("cpu", torch.bfloat16):
         output = small_synthesizer(batch(small_config, [N_FRAMES, 15]), SEGMENT_FRAMES, SeededNoise())
     output.audio.float().square().mean().backward()

@@ -103,10 +103,10 @@ def spoil(monkeypatch: pytest.MonkeyPatch, is_bad: Any) -> None:
     """Make the losses of some batches infinite."""
     real = step.add_gradients
 
-    def add(engine: Any, state: Any, batch: Batch, share: float, *, is_last: bool) -> Any:
+    def add(engine: Any, state: Any, batch: Batch, *others: Any, **more: Any) -> Any:
         if is_bad(batch):
             batch.input.spectrogram[0, 0, 0] = float("inf")
-        return real(engine, state, batch, share, is_last=is_last)
+        return real(engine, state, batch, *others, **more)
 
     monkeypatch.setattr(step, "add_gradients", add)
 

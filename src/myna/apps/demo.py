@@ -10,9 +10,9 @@ import numpy as np
 from myna.audio import io
 from myna.conversion.converter import ConversionSummary, Converter
 from myna.errors import ConfigError
+from myna.evaluation.drawing.picture import write_picture
 from myna.evaluation.evaluate import Evaluation, evaluate
 from myna.evaluation.pairing import Pair
-from myna.evaluation.report.picture import write_picture
 from myna.options import ConversionOptions, EvaluateOptions
 from myna.progress import Progress, silent
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import torch
 
+from myna.models.noise import SeededNoise
 from myna.training.dataset import ClipDataset, Collate
 from myna.training.families import MAX_FRAMES
 from myna.training.state import TrainState
@@ -68,7 +69,7 @@ def _fits(engine: Engine, state: TrainState, clips: ClipDataset, size: int) -> b
     torch.cuda.reset_peak_memory_stats(device)
     enough = False
     try:
-        add_gradients(engine, adversarial, batch, 1.0, is_last=False)
+        add_gradients(engine, adversarial, batch, 1.0, SeededNoise(), is_last=False)
         free, _ = torch.cuda.mem_get_info(device)
         usable = free + torch.cuda.memory_reserved(device)
         enough = torch.cuda.max_memory_allocated(device) + 3 * parameter_bytes < _SHARE * usable

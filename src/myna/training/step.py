@@ -17,7 +17,7 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.models.interface import DiscriminatorOutput, TrainingOutput
+from myna.models.interface import DiscriminatorOutput, NoiseSource, TrainingOutput
 from myna.models.layers.frames import slice_segments
 from myna.models.noise import SeededNoise
 from myna.training.dataset import Batch
@@ -84,7 +84,8 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
 
     shares = []
     for index, batch in enumerate(batches):
-        losses, mels = add_gradients(engine, state, batch, 1 / len(batches), is_last=index == len(batches) - 1)
+        is_last = index == len(batches) - 1
+        losses, mels = add_gradients(engine, state, batch, 1 / len(batches), SeededNoise(), is_last=is_last)
         shares.append(torch.stack([loss.detach() for loss in losses.values()]))
 
     stepping = optimizers if is_adversarial(engine, state) else optimizers[:1]
@@ -116,7 +117,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
 
 
 def add_gradients(
-    engine: Engine, state: TrainState, batch: Batch, share: float, *, is_last: bool
+    engine: Engine, state: TrainState, batch: Batch, share: float, noise: NoiseSource, *, is_last: bool
 ) -> tuple[Losses, Mels]:
     """Add a batch's gradients, times `share`, to those of both networks, and return its losses by name.
 
@@ -129,7 +130,7 @@ def add_gradients(
         fabric.no_backward_sync(engine.synthesizer, enabled=not is_last),
         fabric.no_backward_sync(engine.discriminators, enabled=not is_last),
     ):
-        output: TrainingOutput = engine.synthesizer(batch.input, segment_frames(engine.config), SeededNoise())
+        output: TrainingOutput = engine.synthesizer(batch.input, segment_frames(engine.config), noise)
         generated, bandwidth_hz = output.audio, batch.bandwidth_hz
         recording = slice_segments(batch.audio, output.segment_starts * data.hop_length, generated.shape[2])
         losses = engine.losses(recording, batch.input.spectrogram, bandwidth_hz, output)
@@ -137,7 +138,7 @@ def add_gradients(
         discriminator = torch.zeros((), device=generated.device)
         if is_adversarial(engine, state):
             # The discriminators take a detached copy, so that their gradient never reaches the synthesizer.
-            scored = slice(math.ceil(engine.config.train.judged_share * len(generated)))
+            scored = slice(math.ceil(engine.config.train.discriminator_share * len(generated)))
             recording, generated, bandwidth_hz = recording[scored], generated[scored], bandwidth_hz[scored]
             both = torch.cat([recording, generated.detach()])
             real, fake = _split(engine.discriminators(both, bandwidth_hz.repeat(2)))

@@ -23,7 +23,7 @@ from myna.config import Config
 from myna.errors import ConfigError, MynaError
 from myna.models.interface import Sampling
 from myna.models.noise import SeededNoise
-from myna.options import TrainOptions
+from myna.options import TrainOptions, overrides
 from myna.training.batch_size import choose_batch_size
 from myna.training.clip_list import list_clips
 from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches
@@ -200,9 +200,8 @@ def train(
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
-    """Return the configuration with the options of this run in place of its own."""
-    chosen = {"epochs": options.epochs, "batch_size": options.batch_size}
-    return config.with_values(train={name: value for name, value in chosen.items() if value is not None})
+    """Return the configuration with the keys that the options of this run override."""
+    return config.with_values(**overrides(options))
 
 
 def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochBatches:

@@ -1,4 +1,4 @@
-"""What the jobs of test_jobs.py do, in a process of their own."""
+"""Tasks of the jobs in test_jobs.py, which run in their own process."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def die(report: Report) -> None:
 
 
 def wait(report: Report, *, begun: Path, saved: Path) -> None:
-    """Works until it is stopped, and saves then."""
+    """Run until stopped, then save."""
     begun.touch()
     try:
         for _ in report(range(100_000), title="waiting"):
@@ -46,7 +46,7 @@ def wait(report: Report, *, begun: Path, saved: Path) -> None:
 
 
 def ignore(report: Report, *, begun: Path) -> None:
-    """Cannot be stopped."""
+    """Ignore all requests to stop."""
     begun.touch()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Work beside the page: in order, one at a time in a lane, stopped when asked, and never the end of the page."""
+"""Jobs run in order, one at a time per lane, can be stopped, and never end the page."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.02)
 
 
-def test_a_job_says_how_far_it_is_and_what_came_of_it(jobs: Jobs) -> None:
+def test_a_job_has_progress_and_a_result(jobs: Jobs) -> None:
     job = submit(jobs, "double", number=4)
     assert job.ended.wait(60)
     assert (job.state, job.result, job.facts, list(job.notes)) == (JobState.DONE, 8, {"half": 4}, ["easy"])
@@ -61,7 +61,7 @@ def test_a_lane_does_one_job_after_the_other_in_one_process_and_lanes_work_side_
         ("die", "its process ended with code 3"),
     ],
 )
-def test_what_goes_wrong_is_said_and_the_next_job_is_done(jobs: Jobs, task: str, reason: str) -> None:
+def test_a_failure_has_a_reason_and_the_next_job_runs(jobs: Jobs, task: str, reason: str) -> None:
     job = submit(jobs, task)
     assert job.ended.wait(60) and job.state is JobState.FAILED
     assert job.error is not None and reason in job.error
@@ -70,7 +70,7 @@ def test_what_goes_wrong_is_said_and_the_next_job_is_done(jobs: Jobs, task: str,
     assert jobs.call("one", "job_tasks:double", number=1) == 2
 
 
-def test_a_job_that_waits_is_taken_back(jobs: Jobs, tmp_path: Path) -> None:
+def test_a_waiting_job_is_cancelled(jobs: Jobs, tmp_path: Path) -> None:
     first = submit(jobs, "wait", begun=tmp_path / "begun", saved=tmp_path / "saved")
     second = submit(jobs, "double", number=1)
     jobs.cancel(second)
@@ -79,7 +79,7 @@ def test_a_job_that_waits_is_taken_back(jobs: Jobs, tmp_path: Path) -> None:
     assert first.ended.wait(60)
 
 
-def test_asked_twice_a_job_ends_at_once(jobs: Jobs, tmp_path: Path) -> None:
+def test_a_second_request_ends_a_job_at_once(jobs: Jobs, tmp_path: Path) -> None:
     job = submit(jobs, "ignore", begun=tmp_path / "begun")
     until((tmp_path / "begun").exists)
     jobs.cancel(job)
@@ -89,7 +89,7 @@ def test_asked_twice_a_job_ends_at_once(jobs: Jobs, tmp_path: Path) -> None:
     assert jobs.call("one", "job_tasks:double", number=2) == 4
 
 
-def test_closing_stops_what_works_and_lets_it_save(tmp_path: Path) -> None:
+def test_closing_stops_a_job_and_lets_it_save(tmp_path: Path) -> None:
     jobs = Jobs(["one"])
     job = submit(jobs, "wait", begun=tmp_path / "begun", saved=tmp_path / "saved")
     until((tmp_path / "begun").exists)

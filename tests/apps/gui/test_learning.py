@@ -1,4 +1,4 @@
-"""A voice from recordings to its one file, by what the page's buttons do; of a few channels, in seconds."""
+"""The tasks behind the page's buttons, from recordings to a packed voice; a few channels wide."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from myna.studio.workspace import Workspace
 from myna.zoo.packing import read_card
 
 RATE = 44100
-# Light voices hear with what is in the package, so that all is real but the width of the network.
+# The encoder of light voices is bundled, so that everything is real except the width of the network.
 MODEL = {"inter_channels": 8, "hidden_channels": 8, "n_layers": 1, "n_fine_layers": 1, "gin_channels": 4}
 TRAIN = {"num_workers": 0, "segment_size": 8192, "bf16_run": False, "keep_ckpts": 0, "eval_interval": 2}
 SETTINGS = {"batch_size": 2, "epochs": 4, "log_interval": 1, "eval_interval": 2}
@@ -33,21 +33,21 @@ SCRATCH = TrainOptions(from_scratch=True)
 NOTHING = EvaluateOptions(similarity=False, words=False, quality=False)
 
 
-class Heard:
-    """Listens to what a task tells; may stop it at a step, as the page does."""
+class Reports:
+    """Collects the reports of a task; can stop it at a step as the page does."""
 
     def __init__(self, stop_at: int | None = None) -> None:
-        self.told: list[tuple[str, Any]] = []
+        self.all: list[tuple[str, Any]] = []
         self.stop_at = stop_at
-        self.report = Report(self._hear)
+        self.report = Report(self._add)
 
-    def _hear(self, kind: str, value: Any) -> None:
-        self.told.append((kind, value))
+    def _add(self, kind: str, value: Any) -> None:
+        self.all.append((kind, value))
         if kind == "fact" and value[0] == "step" and value[1]["step"] == self.stop_at:
             signal.raise_signal(signal.SIGINT)
 
     def facts(self, name: str) -> list[Any]:
-        return [value[1] for kind, value in self.told if kind == "fact" and value[0] == name]
+        return [value[1] for kind, value in self.all if kind == "fact" and value[0] == name]
 
 
 @pytest.fixture
@@ -79,12 +79,14 @@ def record(project: Project, name: str, f0_hz: float) -> None:
 
 
 def prepare(project: Project, template: str | None = None, **settings: Any) -> dict[str, Any]:
-    return learning.prepare(Heard().report, folder=project.folder, template=template, settings={**SETTINGS, **settings})
+    return learning.prepare(
+        Reports().report, folder=project.folder, template=template, settings={**SETTINGS, **settings}
+    )
 
 
-def train(project: Project, heard: Heard | None = None, **settings: Any) -> dict[str, Any]:
+def train(project: Project, reports: Reports | None = None, **settings: Any) -> dict[str, Any]:
     chosen = {**SETTINGS, **settings}
-    return learning.train((heard or Heard()).report, folder=project.folder, settings=chosen, options=SCRATCH)
+    return learning.train((reports or Reports()).report, folder=project.folder, settings=chosen, options=SCRATCH)
 
 
 def test_from_recordings_to_a_voice_in_one_file(voice: Project, tmp_path: Path) -> None:
@@ -93,34 +95,34 @@ def test_from_recordings_to_a_voice_in_one_file(voice: Project, tmp_path: Path) 
     assert (made["n_recordings"], made["n_training"], made["n_validation"]) == (5, 3, 2)
     (left_out,) = made["left_out"]
     assert "broken.wav" in left_out
-    assert voice.look().state is State.PREPARED and not voice.look().changed
+    assert voice.status().state is State.PREPARED and not voice.status().changed
     assert Config.read(voice.config).train.epochs == 4
 
-    # It is stopped at a step, saves, and goes on.
-    heard = Heard(stop_at=3)
-    stopped = train(voice, heard)
+    # Stopped at a step it saves a checkpoint, and continues from there.
+    reports = Reports(stop_at=3)
+    stopped = train(voice, reports)
     assert (stopped["step"], stopped["complete"]) == (3, False) and Path(stopped["path"]).is_file()
-    (plan,) = heard.facts("plan")
+    (plan,) = reports.facts("plan")
     assert (plan["steps_per_epoch"], plan["last_step"], plan["n_clips"]) == (2, 8, 3)
-    assert {"mel", "discriminator"} <= heard.facts("step")[-1]["losses"].keys()
+    assert {"mel", "discriminator"} <= reports.facts("step")[-1]["losses"].keys()
     assert train(voice, epochs=3)["complete"]
-    assert [save.number for save in voice.look().saves] == [2, 3, 4, 6] and os.getcwd() == here
+    assert [save.number for save in voice.status().checkpoints] == [2, 3, 4, 6] and os.getcwd() == here
 
-    # What it logged is what the page draws and plays.
-    seen = learning.curves(Heard().report, folder=voice.folder)
+    # The page draws and plays what was logged.
+    seen = learning.curves(Reports().report, folder=voice.folder)
     assert [step for step, _ in seen["scalars"]["loss/mel"]] == [1, 2, 3, 4, 5, 6]
     assert (seen["samples"], seen["sample_step"]) == (2, 6) and seen["seconds_per_step"] > 0
-    heard_twice = learning.sample(
-        Heard().report, folder=voice.folder, index=1, into=tmp_path / "heard", names=("recorded", "sung")
+    compared = learning.sample(
+        Reports().report, folder=voice.folder, index=1, into=tmp_path / "heard", names=("recorded", "sung")
     )
-    assert [track["name"] for track in heard_twice["tracks"]] == ["recorded", "sung"]
-    assert all(Path(track["path"]).is_file() for track in heard_twice["tracks"])
+    assert [track["name"] for track in compared["tracks"]] == ["recorded", "sung"]
+    assert all(Path(track["path"]).is_file() for track in compared["tracks"])
 
-    # Checkpoints sing the same phrase, and are measured.
+    # Checkpoints convert the same phrase and are measured.
     phrase = voice.validation_clips()[0]
     for _ in range(2):
         found = learning.compare_saves(
-            Heard().report,
+            Reports().report,
             folder=voice.folder,
             numbers=[2, 6],
             phrase=phrase,
@@ -135,27 +137,27 @@ def test_from_recordings_to_a_voice_in_one_file(voice: Project, tmp_path: Path) 
 
     words = {"licence": "CC-BY-4.0", "author": "Anna", "cover": "Warm and low."}
     packed = tmp_path / "voices" / "anna" / "anna.safetensors"
-    learning.pack(Heard().report, folder=voice.folder, number=4, into=packed, half=True, release=True, words=words)
+    learning.pack(Reports().report, folder=voice.folder, number=4, into=packed, half=True, release=True, words=words)
     card = read_card(packed)
     assert card is not None and (card.step, card.author, card.released) == (4, "Anna", True)
 
 
-def test_recordings_are_listened_to_once_and_in_turns(voice: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_are_checked_once_and_in_batches(voice: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning, "_CHECK_SECONDS", -1.0)
-    assert learning.check(Heard().report, folder=voice.folder) == 6 and not voice.checked()
+    assert learning.check(Reports().report, folder=voice.folder) == 6 and not voice.checked()
     monkeypatch.setattr(learning, "_CHECK_SECONDS", 60.0)
     (voice.recordings / "sung").mkdir()
     (voice.recordings / "take 4.wav").rename(voice.recordings / "sung" / "take 4.wav")
-    assert learning.check(Heard().report, folder=voice.folder) == 0
+    assert learning.check(Reports().report, folder=voice.folder) == 0
     known = voice.checked()
     assert "broken.wav" in known["anna/broken.wav"]["error"]
     assert known["anna/sung/take 4.wav"]["kind"] == "sung" and known["anna/take 1.wav"]["seconds"] == 1.0
-    monkeypatch.setattr(learning, "report_on", None)  # nothing is listened to twice
-    assert learning.check(Heard().report, folder=voice.folder) == 0 and voice.checked() == known
+    monkeypatch.setattr(learning, "report_on", None)  # nothing is checked twice
+    assert learning.check(Reports().report, folder=voice.folder) == 0 and voice.checked() == known
 
 
 def test_a_take_is_checked_at_once(voice: Project) -> None:
-    report = learning.check_take(Heard().report, path=voice.recordings / "take 0.wav", kind="sung")
+    report = learning.check_take(Reports().report, path=voice.recordings / "take 0.wav", kind="sung")
     assert report.kind == "sung" and report.seconds == 1.0
 
 
@@ -189,7 +191,7 @@ def test_a_voice_that_has_checkpoints_keeps_its_kind(voice: Project) -> None:
 
 
 def test_a_log_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    seen = learning.curves(Heard().report, folder=tmp_path)
+    seen = learning.curves(Reports().report, folder=tmp_path)
     assert seen == {"scalars": {}, "seconds_per_step": None, "samples": 0, "sample_step": None}
 
 

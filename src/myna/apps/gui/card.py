@@ -1,4 +1,4 @@
-"""What a voice says of itself, as the page shows it."""
+"""Card of a voice: the facts that `svc inspect` lists, as HTML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from myna.apps.gui.texts import say
 
 
 def card_html(found: Mapping[str, Any], request: gr.Request | None) -> str:
-    """An `Inspection`, as a dict, as HTML."""
+    """Format the dict of an `Inspection` as HTML."""
     facts = {
         "card.what": found["what"],
         "card.version": found["version"],

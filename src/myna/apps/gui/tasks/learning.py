@@ -27,8 +27,9 @@ from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
 from myna.retrieval.speakers import find_retrieval, read_retrieval
 from myna.storage.atomic import replacing
 from myna.studio import takes
+from myna.studio.dataset import CheckedRecording, report_on
 from myna.studio.project import Project, template_of
-from myna.studio.takes import Kind, Recording, TakeReport, report_on
+from myna.studio.takes import Kind, TakeReport
 from myna.training.prepare.configuration import write_config
 from myna.training.prepare.features import compute_features
 from myna.training.prepare.recordings import remove_orphans, resample_recordings
@@ -61,7 +62,7 @@ def check(report: Report, *, folder: Path) -> int:
     known = project.checked()
     rows: dict[str, Any] = {}
     left, until = 0, time.monotonic() + _CHECK_SECONDS
-    for path in project.look().recordings:
+    for path in project.status().recordings:
         name, stat = path.relative_to(folder / RECORDINGS).as_posix(), path.stat()
         state = [stat.st_size, stat.st_mtime_ns]
         if known.get(name, {}).get("state") != state:
@@ -82,7 +83,7 @@ def _kind_of(path: Path) -> Kind | None:
     return next((kind for kind in kinds if path.parent.name == kind), None)
 
 
-def _plain(found: Recording) -> dict[str, Any]:
+def _plain(found: CheckedRecording) -> dict[str, Any]:
     report = found.report
     if report is None:
         return {"error": found.error, "problems": [], "serious": True, "clips": 0, "seconds": 0.0, "kind": None}
@@ -117,7 +118,7 @@ def prepare(report: Report, *, folder: Path, template: str | None, settings: Map
         MynaError: there is nothing to learn from, or it is not what it was when checkpoints were made.
     """
     with chdir(folder), TemporaryDirectory() as temporary:
-        wanted = _wanted(template, settings, any(Project(folder).saves()))
+        wanted = _wanted(template, settings, any(Project(folder).checkpoints()))
         base = Path(temporary) / "template.json"
         wanted.write(base)
         gone = remove_orphans(CLIPS)
@@ -291,7 +292,7 @@ def compare_saves(
         tracks = [Track(source, names[0])]
         for number, title in zip(numbers, names[1:], strict=True):
             sung = new / f"{number}.wav"
-            converter = Converter.load(project.save(number).path, device=name)
+            converter = Converter.load(project.checkpoint(number).path, device=name)
             summary = converter.convert_file(source, sung, ConversionOptions(auto_transpose=True), report)
             tracks.append(Track(sung, title, summary.transpose))
         found: dict[str, Any] = {"comparison": compare(tracks, new, report), "rows": [], "saves": list(names[1:])}
@@ -334,7 +335,7 @@ def pack(
     report: Report, *, folder: Path, number: int | None, into: Path, half: bool, release: bool, words: dict[str, str]
 ) -> str:
     """What `svc pack` does with a checkpoint, the newest where none is named; the new file."""
-    opened = open_voice(Project(folder).save(number).path)
+    opened = open_voice(Project(folder).checkpoint(number).path)
     found = find_retrieval(opened.path)
     try:
         timbre = read_retrieval(found, opened.config) if found is not None else None

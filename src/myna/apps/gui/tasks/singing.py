@@ -16,7 +16,7 @@ from myna.conversion.transposition import measure_pitch, shift_between
 from myna.errors import MynaError
 from myna.evaluation.report.comparison import Track, compare
 from myna.options import ConversionOptions
-from myna.studio.results import Place, Result, discard, record, record_comparison
+from myna.studio.results import Result, ResultFolder, discard, record, record_comparison
 from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import unused
 from myna.voice import find_weights
@@ -27,7 +27,7 @@ _loaded: dict[tuple[Any, ...], Converter] = {}  # the voice that sang last
 
 
 def convert(
-    report: Report, *, place: Place, song: str, voice: LibraryVoice, folder: Path, options: ConversionOptions
+    report: Report, *, place: ResultFolder, song: str, voice: LibraryVoice, folder: Path, options: ConversionOptions
 ) -> int:
     """Sing the source at `place` into `folder`; the number of the result.
 

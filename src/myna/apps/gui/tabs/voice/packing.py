@@ -1,4 +1,4 @@
-"""Step 6: the voice in one file, in the library."""
+"""Step 6: pack the voice into one file in the library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.jobs import JobState
-from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.comparing import save_name
 from myna.apps.gui.tabs.voice.parts import Part, Scene, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
@@ -46,7 +46,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         pack = gr.Button(label("voice.pack"), variant="primary", elem_id="voice-pack")
         done = view("voice-packed")
 
-    @told
+    @shows_errors
     def begin(
         voice: str | None,
         number: int | None,
@@ -57,7 +57,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         *words: str,
     ) -> str:
         scene = Scene.of(studio, voice, request)
-        if not scene.standing.saves:
+        if not scene.standing.checkpoints:
             raise ConfigError(scene.say("train_first"))
         if scene.busy("pack"):
             raise ConfigError(scene.say("busy_pack"))
@@ -73,11 +73,11 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return done_html(scene)
 
     def look(scene: Scene) -> list[Any]:
-        saves = [(save_name(scene, one.number), one.number) for one in reversed(scene.standing.saves)]
+        saves = [(save_name(scene, one.number), one.number) for one in reversed(scene.standing.checkpoints)]
         return [gr.update(choices=saves), done_html(scene)]
 
     def show(scene: Scene) -> list[Any]:
-        saves = scene.standing.saves
+        saves = scene.standing.checkpoints
         free = unused(studio.workspace.voices / scene.project.name).name
         return [gr.update(value=saves[-1].number if saves else None), gr.update(value=free)]
 
@@ -86,10 +86,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
 
 def packed_path(scene: Scene, called: str) -> Path:
-    """Where a voice that somebody calls `called` is packed.
+    """Path of the packed voice named `called`.
 
     Raises:
-        ConfigError: that is no name, or a voice of the library has it.
+        ConfigError: the name is invalid or taken.
     """
     name = safe_name(called)
     folder = scene.studio.workspace.voices / name
@@ -99,7 +99,7 @@ def packed_path(scene: Scene, called: str) -> Path:
 
 
 def done_html(scene: Scene) -> str:
-    """What came of it."""
+    """Progress, error or result of packing."""
     if outcome := outcome_html(scene, "pack"):
         return outcome
     last = scene.last("pack")
@@ -107,4 +107,4 @@ def done_html(scene: Scene) -> str:
         path = Path(last.result)
         text = scene.say("packed", name=path.stem, megabytes=path.stat().st_size / 1e6, path=path)
         return f'<p class="done">{escape(text)}</p>'
-    return "" if scene.standing.saves else f"<p>{escape(scene.say('train_first'))}</p>"
+    return "" if scene.standing.checkpoints else f"<p>{escape(scene.say('train_first'))}</p>"

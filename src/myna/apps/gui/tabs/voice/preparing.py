@@ -1,4 +1,4 @@
-"""Step 3: clips, configuration and features of the recordings, by one button."""
+"""Step 3: prepare clips, configuration and features from the recordings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.jobs import Job, JobState
-from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.texts import label
@@ -22,7 +22,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         prepare = gr.Button(label("voice.prepare"), variant="primary", elem_id="voice-prepare")
         done = view("voice-prepared")
 
-    @told
+    @shows_errors
     def start(voice: str | None, request: gr.Request, *values: Any) -> str:
         scene = Scene.of(studio, voice, request)
         template, settings, _ = shared.values(values)
@@ -37,7 +37,7 @@ def submit_preparation(scene: Scene, template: str | None, settings: Mapping[str
     """Queue the preparation of a voice; see `tasks.learning.prepare`.
 
     Raises:
-        ConfigError: there are no recordings, or its files are at work.
+        ConfigError: there are no recordings, or a preparation or training is running.
     """
     if not scene.standing.recordings:
         raise ConfigError(scene.say("record_first"))
@@ -55,7 +55,7 @@ def how_far(scene: Scene) -> str:
 
 
 def prepared_html(scene: Scene) -> str:
-    """What was made of the recordings, and what was left out and why."""
+    """Progress or result of the preparation, with skipped recordings and the reasons."""
     running, last = scene.busy("prepare"), scene.last("prepare")
     parts = []
     if running is not None:

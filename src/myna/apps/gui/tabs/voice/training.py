@@ -1,4 +1,4 @@
-"""Step 4: train, and see and hear how it goes."""
+"""Step 4: train, with curves and audio samples."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import gradio as gr
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import duration
 from myna.apps.gui.player import player
-from myna.apps.gui.studio import LEARN, LOOK, QUIET, Studio, told
+from myna.apps.gui.studio import LEARN, LOOK, QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice import drawing
 from myna.apps.gui.tabs.voice.drawing import Point, figures_html
 from myna.apps.gui.tabs.voice.parts import TASKS, Keyed, Part, Scene, facts_html, progress_html, section, view
@@ -23,20 +23,20 @@ from myna.layout import LOGS
 from myna.options import TrainOptions
 from myna.studio.project import Project
 
-# What a singer looks at; all else is folded away for who knows these trainings.
+# Curves for everyone; the others are folded away for experts.
 _FIRST = ("validation/mel", "loss/mel")
 
 
 @dataclass
 class _Log:
-    """What is known of what a training logged, and the reading that is under way."""
+    """Contents of a training log, and the job that reads it."""
 
-    n_bytes: int = -1  # when it was read
+    n_bytes: int = -1  # size of the log at the last read
     found: dict[str, Any] = field(default_factory=dict)
     reading: Job | None = None
 
     def look(self, scene: Scene) -> None:
-        """Take what was read; begin to read where there is more. Nothing here waits."""
+        """Collect a finished read, and start another if the log has grown; never blocks."""
         if self.reading is not None and self.reading.state.over:
             self.found = self.reading.result or self.found
             self.reading = None
@@ -57,27 +57,27 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         with gr.Column(visible=False) as listening:
             gr.Markdown(label("voice.samples"))
             which = gr.Radio([], label=label("voice.sample"), elem_id="voice-sample")
-            heard = player(elem_id="voice-sample-player")
+            played = player(elem_id="voice-sample-player")
     newest = gr.State(None)
 
-    @told
+    @shows_errors
     def begin(voice: str | None, request: gr.Request, *values: Any) -> str:
         scene = Scene.of(studio, voice, request)
         template, settings, options = shared.values(values)
         submit_training(scene, template, settings, options)
         return status_html(scene)
 
-    @told
+    @shows_errors
     def end(voice: str | None, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
         job = scene.busy("train")
-        if job is not None and job.state is not JobState.STOPPING:  # a second time would end it without a save
+        if job is not None and job.state is not JobState.STOPPING:  # a second request would end it without a checkpoint
             studio.jobs.cancel(job)
         return status_html(scene)
 
-    @told
+    @shows_errors
     def listen(voice: str | None, step: int | None, index: int | None, request: gr.Request) -> Any:
-        """The validation clip that is chosen, as it was recorded and as it is sung now."""
+        """Compare the selected validation clip with its latest conversion."""
         if step is None or index is None:
             return None
         scene = Scene.of(studio, voice, request)
@@ -98,7 +98,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             shared.speeds[scene.project] = found["seconds_per_step"]
         clips = [(scene.say("sample_number", number=index + 1), index) for index in range(found.get("samples", 0))]
         return [
-            gr.update(value=scene.say("go_on" if scene.standing.saves else "train"), interactive=running is None),
+            gr.update(value=scene.say("go_on" if scene.standing.checkpoints else "train"), interactive=running is None),
             gr.update(interactive=running is not None and running.state is not JobState.STOPPING),
             status_html(scene),
             Keyed(curves_html(scene, found.get("scalars", {})), (scene.project, log.n_bytes, len(found))),
@@ -115,8 +115,8 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         [newest.change, which.change, chosen.change],
         listen,
         [chosen, newest, which],
-        heard,
-        trigger_mode="always_last",  # a save that comes while the one before is cut out is not missed
+        played,
+        trigger_mode="always_last",  # a checkpoint saved while the previous sample is read is not missed
         **QUIET,
     )
     return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look, actions=actions)
@@ -126,7 +126,7 @@ def submit_training(scene: Scene, template: str | None, settings: Mapping[str, A
     """Queue the training of a voice; see `tasks.learning.train`.
 
     Raises:
-        ConfigError: it is not prepared, or not for this template, or its files are at work.
+        ConfigError: the voice is not prepared, or for another template, or a preparation or training is running.
     """
     for task in ("train", "prepare"):
         if scene.busy(task):
@@ -140,13 +140,13 @@ def how_far(scene: Scene) -> str:
     if running is not None:
         step = running.facts.get("step")
         return scene.say("at_step", **step) if step else scene.say("begins")
-    saves = scene.standing.saves
+    saves = scene.standing.checkpoints
     return scene.say(f"saved_{scene.standing.unit}", number=saves[-1].number) if saves else ""
 
 
 def status_html(scene: Scene) -> str:
-    """How the training goes, or went, in words."""
-    last, saves = scene.last("train"), scene.standing.saves
+    """Progress or outcome of the training, with its facts."""
+    last, saves = scene.last("train"), scene.standing.checkpoints
     parts = []
     if last is not None and not last.state.over:
         parts.append(progress_html(scene, last))
@@ -179,7 +179,7 @@ def status_html(scene: Scene) -> str:
 
 
 def ended(scene: Scene, summary: Mapping[str, Any]) -> str:
-    """What a training that is over has done."""
+    """Summary of a finished training."""
     if not summary["steps"]:
         return scene.say("nothing_to_do", **summary)
     key = "complete" if summary["complete"] else "stopped"
@@ -188,11 +188,11 @@ def ended(scene: Scene, summary: Mapping[str, Any]) -> str:
 
 
 def curves_html(scene: Scene, scalars: Mapping[str, Sequence[Point]]) -> str:
-    """What was logged: the two that matter, and the others folded away."""
+    """Logged curves: the two main ones, and the others folded away."""
     first = {scene.say(f"curve.{tag}"): scalars[tag] for tag in _FIRST if scalars.get(tag)}
     others = {tag: points for tag, points in scalars.items() if tag not in (*_FIRST, "epoch") and points}
     if not first and not others:
         return ""
-    told = f'<p class="quiet">{escape(scene.say("curves_help"))}</p>' if first else ""
+    explained = f'<p class="quiet">{escape(scene.say("curves_help"))}</p>' if first else ""
     more = f"<details><summary>{escape(scene.say('more_curves'))}</summary>{figures_html(others)}</details>"
-    return figures_html(first) + told + (more if others else "")
+    return figures_html(first) + explained + (more if others else "")

@@ -1,4 +1,4 @@
-"""What was sung: heard beside its source, downloaded, deleted."""
+"""List of conversion results, with playback beside the source, download and deletion."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.player import player
-from myna.apps.gui.studio import LOOK, QUIET, SING, Studio, told
+from myna.apps.gui.studio import LOOK, QUIET, SING, Studio, shows_errors
 from myna.apps.gui.texts import label, say
 from myna.errors import ConfigError
 from myna.studio import results
@@ -18,21 +18,21 @@ _FORMATS = ("wav", "flac", "mp3")
 
 
 @dataclass(frozen=True)
-class Heard:
-    """The list of results, whose value is the number of the one that is shown."""
+class ResultList:
+    """Widgets of the list; the value of `chosen` is the number of the result shown."""
 
     chosen: gr.Dropdown
-    seen: gr.State  # the numbers of those that the page knows
+    seen: gr.State  # numbers of the results that the page lists
 
     @property
     def outputs(self) -> list[Any]:
         return [self.chosen, self.seen]
 
 
-def build(studio: Studio) -> Heard:
-    """Put the results where this is called."""
+def build(studio: Studio) -> ResultList:
+    """Build the list in the current Gradio block."""
     chosen = gr.Dropdown(choices(studio), value=None, label=label("convert.result"), elem_id="result")
-    heard = player(elem_id="player")
+    played = player(elem_id="player")
     with gr.Column(visible=False) as details:
         about = gr.Markdown(elem_id="about")
         with gr.Row(equal_height=True):
@@ -41,7 +41,7 @@ def build(studio: Studio) -> Heard:
             delete = gr.Button(label("convert.delete"), variant="stop", elem_id="delete")
         command = gr.Textbox(label=label("convert.command"), elem_id="command", interactive=False, buttons=["copy"])
 
-    @told
+    @shows_errors
     def show(number: int | None, form: str, request: gr.Request) -> tuple[Any, ...]:
         found = results.find(studio.workspace, number) if number is not None else None
         if found is None:
@@ -50,24 +50,24 @@ def build(studio: Studio) -> Heard:
         there = gr.update(visible=True)
         return comparison, there, about_text(found, request), found.command, in_format(studio, found, form)
 
-    @told
+    @shows_errors
     def forget(number: int | None) -> Any:
         if number is not None:
             results.delete(studio.workspace, number)
         return newest(studio)
 
-    gr.on([chosen.change, kind.change], show, [chosen, kind], [heard, details, about, command, download], **QUIET)
+    gr.on([chosen.change, kind.change], show, [chosen, kind], [played, details, about, command, download], **QUIET)
     delete.click(forget, chosen, chosen, **QUIET)
-    return Heard(chosen, gr.State([]))
+    return ResultList(chosen, gr.State([]))
 
 
 def begin(studio: Studio) -> tuple[Any, list[int]]:
-    """For a page that opens: what was sung last. Of `Heard.outputs`."""
+    """Values of `ResultList.outputs` for a page that opens: the latest result is selected."""
     return newest(studio), finished(studio)
 
 
 def tick(studio: Studio, seen: list[int]) -> tuple[Any, list[int]]:
-    """For a page that is open: a new result is shown, others are listed. Of `Heard.outputs`."""
+    """Values of `ResultList.outputs` for an open page: a new result is selected, other changes only update the list."""
     there = finished(studio)
     if there == seen:
         return gr.skip(), there
@@ -81,19 +81,19 @@ def newest(studio: Studio) -> Any:
 
 
 def finished(studio: Studio) -> list[int]:
-    """The results, newest first, but for those whose pictures are still drawn."""
+    """Numbers of the results, newest first, without those whose pictures are still being drawn."""
     drawn = {job.arguments["place"].number for job in studio.jobs.all(SING) if not job.state.over}
     return [number for number in results.results(studio.workspace) if number not in drawn]
 
 
 def choices(studio: Studio) -> list[tuple[str, int]]:
-    """The results, each as what is read and its number."""
+    """Results as pairs of label and number."""
     found = (results.find(studio.workspace, number) for number in finished(studio))
     return [(f"{one.number}: {one.song} → {one.voice}", one.number) for one in found if one is not None]
 
 
 def about_text(found: Result, request: gr.Request | None) -> str:
-    """Where a song was sung, and where the voice lies."""
+    """Transposition of a result, and its median pitch beside that of the voice's recordings."""
     if found.source_hz is None:
         return say(request, "convert.no_pitch")
     if found.voice_hz is None:
@@ -103,10 +103,10 @@ def about_text(found: Result, request: gr.Request | None) -> str:
 
 
 def in_format(studio: Studio, found: Result, form: str) -> str:
-    """The file of a result in another format, until the studio is closed.
+    """Path of a result in a format, converted if necessary; the copy lasts until the studio closes.
 
     Raises:
-        ConfigError: there is no such format.
+        ConfigError: unknown format.
     """
     if form == found.path.suffix[1:]:
         return str(found.path)

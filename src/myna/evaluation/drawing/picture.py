@@ -1,4 +1,4 @@
-"""One conversion beside its source as a PNG: both spectrograms, and the pitch of both in one plot below."""
+"""PNG picture of one conversion and its source: both spectrograms, and both pitch contours in one plot below."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from PIL import Image, ImageDraw, ImageFont
 
 from myna.audio.io import read
 from myna.errors import AudioError
-from myna.evaluation.evaluate import FileEvaluation
-from myna.evaluation.report.axes import (
-    frequency_place,
-    note_hz,
+from myna.evaluation.drawing.axes import (
+    frequency_position,
+    hz_to_midi,
+    midi_to_hz,
     note_lines,
     note_name,
     note_range,
-    semitones,
     time_ticks,
 )
-from myna.evaluation.report.curve import runs
-from myna.evaluation.report.image import coloured, spectrogram_levels
+from myna.evaluation.drawing.curve import runs
+from myna.evaluation.drawing.image import coloured, spectrogram_levels
+from myna.evaluation.evaluate import FileEvaluation
 
-# Up to 8 kHz a window of 2048 samples tells the harmonics of a low voice apart.
+# At this rate the window of 2048 samples resolves the harmonics of a low voice.
 _SAMPLE_RATE = 22050
 _HOP_LENGTH = 128
 _HIGH_HZ = 8000.0
 _FREQUENCIES_HZ = {200: "200 Hz", 1000: "1 kHz", 2000: "2 kHz", 4000: "4 kHz", 8000: "8 kHz"}
 
-# All in pixels of the picture. Pillow draws lines without anti-aliasing: it is drawn larger, then reduced.
+# All in pixels of the picture. Pillow draws lines without anti-aliasing, so the picture is drawn larger and reduced.
 SIZE = (1400, 1000)
 _OVERSAMPLING = 3
 _LEFT, _RIGHT = 86, 1344
 _TITLE_SIZE, _LABEL_SIZE = 20, 16
 
-# As page.css has them.
+# The colours of page.css.
 _GROUND, _TEXT, _FAINT, _GRID = "#ffffff", "#1c2128", "#667080", "#dfe3e8"
-# Colour and width of the contours: the broad one shows on both sides of a conversion that follows it.
+# Colour and width of the contours: the wide one stays visible under a conversion that follows it.
 _SOURCE, _RESULT = ("#a9bad2", 7), ("#c2410c", 2.5)
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """A plot's place in the picture."""
+    """Vertical extent of a plot in the picture."""
 
     top: int
     bottom: int
 
-    def place(self, across: float, down: float) -> tuple[float, float]:
-        """Shares of its width and height, from the left and from the top."""
+    def point(self, across: float, down: float) -> tuple[float, float]:
+        """Pixel at the given shares of width (from the left) and height (from the top)."""
         return _LEFT + across * (_RIGHT - _LEFT), self.top + down * (self.bottom - self.top)
 
 
@@ -60,10 +60,10 @@ _SOURCE_PANEL, _RESULT_PANEL, _PITCH_PANEL = _Panel(44, 314), _Panel(364, 634), 
 
 
 def write_picture(file: FileEvaluation, path: Path) -> None:
-    """Draw `file` into the PNG `path`.
+    """Draw `file` and write it as PNG to `path`.
 
     Raises:
-        AudioError: the picture cannot be written, or a recording has gone since it was evaluated.
+        AudioError: the picture cannot be written, or a recording was deleted after its evaluation.
     """
     canvas = _Canvas()
     for panel, recording, title in (
@@ -81,7 +81,7 @@ def write_picture(file: FileEvaluation, path: Path) -> None:
 
 
 class _Canvas:
-    """What is drawn on, in pixels of the picture."""
+    """Oversampled drawing surface that takes coordinates in pixels of the picture."""
 
     def __init__(self) -> None:
         self._image = Image.new("RGB", (SIZE[0] * _OVERSAMPLING, SIZE[1] * _OVERSAMPLING), _GROUND)
@@ -90,19 +90,19 @@ class _Canvas:
     def text(
         self, x: float, y: float, text: str, anchor: str, *, size: int = _LABEL_SIZE, colour: str = _FAINT
     ) -> float:
-        """Write a line, `anchor` as Pillow names it, and return how long it is."""
-        # Pillow's own font, which is on every machine; it knows no "♯".
+        """Draw one line of text with Pillow's `anchor` and return its width."""
+        # Pillow's own font is available everywhere; it has no "♯".
         font, text = ImageFont.load_default(size * _OVERSAMPLING), text.replace("♯", "#")
         self._draw.text(_enlarged((x, y)), text, colour, font, anchor)
         return self._draw.textlength(text, font) / _OVERSAMPLING
 
     def line(self, points: list[tuple[float, float]], colour: str, width: float = 1) -> None:
-        places = [_enlarged(point) for point in points]
-        self._draw.line(places, colour, round(width * _OVERSAMPLING), joint="curve")
+        enlarged = [_enlarged(point) for point in points]
+        self._draw.line(enlarged, colour, round(width * _OVERSAMPLING), joint="curve")
 
     def paste(self, levels: NDArray[np.uint8], panel: _Panel) -> None:
-        """Fill a panel with a spectrogram."""
-        (left, top), (right, bottom) = (_enlarged(panel.place(share, share)) for share in (0, 1))
+        """Fill a panel with spectrogram levels."""
+        (left, top), (right, bottom) = (_enlarged(panel.point(share, share)) for share in (0, 1))
         size = round(right - left), round(bottom - top)
         picture = coloured(Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC))
         self._image.paste(picture, (round(left), round(top)))
@@ -121,36 +121,36 @@ def _draw_spectrogram(canvas: _Canvas, panel: _Panel, audio: NDArray[np.float32]
     _draw_title(canvas, panel, title)
     canvas.paste(spectrogram_levels(audio, _SAMPLE_RATE, high_hz=_HIGH_HZ, hop_length=_HOP_LENGTH), panel)
     for hz, name in _FREQUENCIES_HZ.items():
-        x, y = panel.place(0, frequency_place(hz, _HIGH_HZ))
+        x, y = panel.point(0, frequency_position(hz, _HIGH_HZ))
         canvas.line([(x - 6, y), (x, y)], _FAINT)
         canvas.text(x - 12, y, name, "rm")
 
 
 def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
-    """Both contours, the source's as it should sound: shifted as the conversion is."""
-    wanted, converted = file.source_f0 * 2 ** (file.transpose / 12), file.converted_f0
-    low, high = note_range(np.concatenate([wanted[wanted > 0], converted[converted > 0]]))
+    """Draw both contours; the source's is shifted as the conversion is."""
+    expected, converted = file.source_f0 * 2 ** (file.transpose / 12), file.converted_f0
+    low, high = note_range(np.concatenate([expected[expected > 0], converted[converted > 0]]))
     _draw_title(canvas, panel, "Pitch")
     for note in note_lines(low, high):
-        (x, y), (end, _) = (panel.place(across, (high - note) / (high - low)) for across in (0, 1))
+        (x, y), (end, _) = (panel.point(across, (high - note) / (high - low)) for across in (0, 1))
         canvas.line([(x, y), (end, y)], _GRID)
-        canvas.text(x - 12, y, f"{note_hz(note):.0f} Hz", "rm")
+        canvas.text(x - 12, y, f"{midi_to_hz(note):.0f} Hz", "rm")
         canvas.text(end + 12, y, note_name(note), "lm")
     for time, _ in time_ticks(file.seconds):
-        canvas.line([panel.place(time / file.seconds, down) for down in (0, 1)], _GRID)
+        canvas.line([panel.point(time / file.seconds, down) for down in (0, 1)], _GRID)
     shift = f", {file.transpose:+g} semitones" if file.transpose else ""
     legend = _LEFT + 90.0
-    for f0, (colour, width), name in ((wanted, _SOURCE, f"source{shift}"), (converted, _RESULT, "sung in the voice")):
-        heights = (high - semitones(f0)) / (high - low)
+    for f0, (colour, width), name in ((expected, _SOURCE, f"source{shift}"), (converted, _RESULT, "sung in the voice")):
+        heights = (high - hz_to_midi(f0)) / (high - low)
         for points in _strokes(np.clip(heights, 0, 1), f0 > 0):
-            canvas.line([panel.place(frame / len(f0), height) for frame, height in points], colour, width)
+            canvas.line([panel.point(frame / len(f0), height) for frame, height in points], colour, width)
         y = panel.top - 18
         canvas.line([(legend, y), (legend + 36, y)], colour, width)
         legend += 46 + canvas.text(legend + 46, y + 6, name, "ls", colour=_TEXT) + 36
 
 
 def _strokes(heights: NDArray[np.floating], voiced: NDArray[np.bool_]) -> Iterator[list[tuple[float, float]]]:
-    """The lines of a contour as (frame, height), each from the beginning of its first frame to the end of its last."""
+    """Polylines of a contour as (frame, height), each from the start of its first frame to the end of its last."""
     for start, end in runs(voiced):
         middle = [(frame + 0.5, float(heights[frame])) for frame in range(start, end)]
         yield [(start, middle[0][1]), *middle, (end, middle[-1][1])]
@@ -162,7 +162,7 @@ def _draw_title(canvas: _Canvas, panel: _Panel, title: str) -> None:
 
 def _draw_times(canvas: _Canvas, panel: _Panel, seconds: float, *, named: bool) -> None:
     for time, name in time_ticks(seconds):
-        x, y = panel.place(time / seconds, 1)
+        x, y = panel.point(time / seconds, 1)
         canvas.line([(x, y), (x, y + 6)], _FAINT)
         if named:
             canvas.text(x, y + 12, name, "mt")
