@@ -20,7 +20,7 @@ import soxr
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from myna.training.prepare.augmentation import PERIOD_MS, World, sung_contour
+from myna.training.prepare.augmentation import PERIOD_MS, World, random_melody
 
 Array = NDArray[np.float64]
 
@@ -123,7 +123,7 @@ def versions(audio: Array, rng: np.random.Generator) -> list[tuple[Array, Array]
     for number in range(N_SPOKEN + N_SUNG):
         sung = number >= N_SPOKEN
         at = moments(n_rows, -1.3 if sung else -0.4, 0.2 if sung else 0.4, rng)
-        contour = sung_contour(len(at), rng) if sung else spoken_contour(world.f0[at.astype(int)], rng)
+        contour = random_melody(len(at), rng) if sung else spoken_contour(world.f0[at.astype(int)], rng)
         formant = np.exp(rng.uniform(np.log(0.8), np.log(1.3)))
         found.append((said(world, at, contour, formant), at * PERIOD_MS / 1000))
     return found

@@ -431,7 +431,7 @@ def test_a_single_speaker_file_serves_all_and_other_files_must_have_the_speaker(
     converter = echo()
     options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
     assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(1)
-    with pytest.raises(ConfigError, match="does not know Sänger; it has: Berta, alto"):
+    with pytest.raises(ConfigError, match="has no data of Sänger; it has: Berta, alto"):
         converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
     converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
 

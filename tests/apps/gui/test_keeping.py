@@ -32,7 +32,7 @@ from myna.storage import checkpoint
 from myna.studio.voices import Library, Origin
 from myna.studio.workspace import Workspace
 from myna.zoo.packing import read_card
-from myna.zoo.sovits import generator_to_field
+from myna.zoo.sovits import generator_to_stored
 
 FORK = Path(__file__).parents[2] / "golden" / "fork" / "so-vits-svc-4.0v1"
 WEIGHTS, CONFIG = FORK / "G_3.pth", FORK / "config.json"
@@ -235,7 +235,7 @@ def light_voice(folder: Path) -> list[Path]:
     folder.mkdir()
     small = {"hidden_channels": 8, "n_layers": 1, "n_fine_layers": 1, "gin_channels": 4, "ssl_dim": 8}
     config = Config.template("myna-lite").with_values(model=small, spk={"Anna": 0})
-    weights = generator_to_field(LightSynthesizer(config.model, config.data).state_dict())
+    weights = generator_to_stored(LightSynthesizer(config.model, config.data).state_dict())
     checkpoint.write(folder / "G_7.pth", checkpoint.Checkpoint(weights, 1, 1e-4, None))
     config.write(folder / "config.json")
     return [folder / "G_7.pth", folder / "config.json"]
