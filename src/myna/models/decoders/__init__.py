@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from myna.config import DataConfig, ModelConfig
-from myna.config import Decoder as DecoderName
+from myna.config import DataConfig, DecoderName, ModelConfig
 from myna.models.decoders.istft import IstftDecoder
 from myna.models.decoders.mb_istft import MbIstftDecoder
 from myna.models.decoders.ms_istft import MsIstftDecoder
