@@ -18,8 +18,9 @@ import sys
 import time
 from pathlib import Path
 
+from myna.audio.folders import find_recordings
+
 HELD_OUT = 6  # every n-th recording
-SOUNDS = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
 SHOWN = (
     ("speaker_similarity", "speaker similarity"),
     ("f0_correlation", "f0 correlation"),
@@ -82,7 +83,7 @@ class Commands:
 
 def deal(target: Path, learned: Path, held_out: Path) -> None:
     """Copy the recordings into those to learn from and those to judge by."""
-    recordings = sorted(path for path in target.iterdir() if path.suffix.lower() in SOUNDS)
+    recordings = find_recordings(target, recursive=False)
     for folder in (learned, held_out):
         folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(recordings):

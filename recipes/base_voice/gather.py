@@ -12,6 +12,8 @@ from pathlib import Path
 
 import soundfile as sf
 
+from myna.audio.folders import find_recordings
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "content_encoder"))
 from prepare import HELD_OUT_SINGING, HELD_OUT_SPEAKERS
 
@@ -20,16 +22,16 @@ N_SYNTHETIC = 220  # lines of joe: as much as a few speakers, not as all the oth
 
 
 def gather(data: Path, joe: Path, folder: Path) -> None:
-    for path in sorted((data / "speech" / "librispeech").glob("*.flac")):
+    for path in find_recordings(data / "speech" / "librispeech", recursive=False):
         speaker = path.stem.split("-")[0]
         if speaker not in HELD_OUT_SPEAKERS:
             copy(path, folder / f"librispeech-{speaker}")
     for name in ("ljspeech", "martin-notes"):
-        for path in sorted((data / "target" / name).glob("*.flac")):
+        for path in find_recordings(data / "target" / name, recursive=False):
             copy(path, folder / name)
-    for path in sorted(joe.glob("*.flac"))[:N_SYNTHETIC]:
+    for path in find_recordings(joe, recursive=False)[:N_SYNTHETIC]:
         copy(path, folder / "joe")
-    for path in sorted((data / "singing").glob("*.flac")):
+    for path in find_recordings(data / "singing", recursive=False):
         if path.stem not in HELD_OUT_SINGING:
             write_takes(path, folder / path.stem)
 

@@ -20,6 +20,7 @@ import soxr
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from myna.audio.folders import find_recordings
 from myna.training.prepare.augmentation import PERIOD_MS, World, sung_contour
 
 Array = NDArray[np.float64]
@@ -53,17 +54,17 @@ class Clip:
 
 def recordings(data: Path, joe: Path) -> list[Clip]:
     found = []
-    for path in sorted((data / "speech" / "librispeech").glob("*.flac")):
+    for path in find_recordings(data / "speech" / "librispeech", recursive=False):
         speaker = path.stem.split("-")[0]
         found.append(Clip(path, "librispeech", speaker, speaker in HELD_OUT_SPEAKERS))
-    for path in sorted((data / "speech" / "libritts").glob("*.flac")):
+    for path in find_recordings(data / "speech" / "libritts", recursive=False):
         found.append(Clip(path, "libritts", "?", True))
-    for path in sorted((data / "singing").glob("*.flac")):
+    for path in find_recordings(data / "singing", recursive=False):
         found.append(Clip(path, "singing", path.stem, path.stem in HELD_OUT_SINGING))
     for folder, source in (("ljspeech", "ljspeech"), ("martin-notes", "martin")):
-        for path in sorted((data / "target" / folder).glob("*.flac")):
+        for path in find_recordings(data / "target" / folder, recursive=False):
             found.append(Clip(path, source, source, False))
-    for path in sorted(joe.glob("*.flac")):
+    for path in find_recordings(joe, recursive=False):
         found.append(Clip(path, "joe", "joe", int(path.stem.split("-")[1]) % 10 == 0))
     return found
 

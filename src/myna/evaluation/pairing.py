@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from myna.audio.io import AUDIO_SUFFIXES
+from myna.audio.folders import find_recordings
 from myna.errors import AudioError
 
 
@@ -32,11 +32,7 @@ def sound_files(places: Iterable[Path]) -> list[Path]:
                 raise AudioError(f"there is no file or folder {place}")
             files.append(place)
             continue
-        found = sorted(
-            path
-            for path in place.rglob("*")
-            if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file() and not path.name.startswith(".")
-        )
+        found = find_recordings(place)
         if not found:
             raise AudioError(f"there are no sound files in {place}")
         files += found

@@ -13,7 +13,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from myna.audio.bandwidth import highest_frequency
-from myna.audio.io import AUDIO_SUFFIXES, blocks, info
+from myna.audio.folders import find_recordings
+from myna.audio.io import blocks, info
 from myna.audio.slicing import measure_levels
 from myna.config import PitchRange
 from myna.errors import AudioError
@@ -241,7 +242,7 @@ def report_on(
             712 of the 715 recordings that the boundaries were tried on.
         progress: told of each file.
     """
-    paths = _find(recordings) if isinstance(recordings, Path) else list(recordings)
+    paths = find_recordings(recordings) if isinstance(recordings, Path) else list(recordings)
     found = []
     pitches = _PitchCounts()
     for path in progress(paths, title="listening", total=len(paths), unit="recordings"):
@@ -253,17 +254,6 @@ def report_on(
         found.append(Recording(path, measured.report(kind_of(path) if kind_of else None)))
         pitches += measured.pitches
     return DatasetReport(tuple(found), pitches.range())
-
-
-def _find(folder: Path) -> list[Path]:
-    """Sound files, sorted; not what is hidden."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 def _measure_file(path: Path) -> _Sum:
