@@ -22,7 +22,7 @@ from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
 from myna.config import PitchRange
 from myna.conversion.speaker_mix import SpeakerMix
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
-from myna.features.contour import fill_unvoiced, pitch_range, ratio_to_semitones, semitones_to_ratio
+from myna.features.contour import fill_unvoiced, pitch_range
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level, soften_pauses
@@ -31,6 +31,7 @@ from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine, Transpose
 from myna.progress import Progress, silent
 from myna.retrieval.search import blend
 from myna.retrieval.speakers import SpeakerRetrieval, require_retrieval
+from myna.units import ratio_to_semitones, semitones_to_ratio
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from myna.config import PitchRange
+from myna.units import semitones_to_ratio
 
 FloatArray = NDArray[np.floating]
 Numeric = TypeVar("Numeric", float, FloatArray, Tensor)
@@ -65,14 +66,6 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
     if not len(voiced):
         return np.zeros_like(f0)
     return np.interp(np.arange(len(f0)), voiced, f0[voiced]).astype(f0.dtype)
-
-
-def semitones_to_ratio(semitones: float) -> float:
-    return float(2 ** (semitones / 12))
-
-
-def ratio_to_semitones(ratio: float) -> float:
-    return float(12 * np.log2(ratio))
 
 
 def transpose(f0: Numeric, semitones: float) -> Numeric:

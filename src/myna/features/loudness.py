@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from myna.units import db_to_power, power_to_db
+
 # Below the noise of 16 bits; what a network gets for digital silence is a volume of 1e-6.
 FLOOR_DB = -120.0
 # What a twentieth of a recording stays below is its pauses, if its louder quarter lies far enough above.
@@ -27,7 +29,7 @@ def loudness(audio: NDArray[np.float32], hop_length: int) -> NDArray[np.float32]
     power = np.square(audio, dtype=np.float64)
     padded = np.pad(power, (hop_length // 2, (hop_length + 1) // 2), mode="reflect")
     mean: NDArray[np.float64] = padded[: n_frames * hop_length].reshape(n_frames, hop_length).mean(axis=1)
-    level_db = 10 * np.log10(np.maximum(mean, 10 ** (FLOOR_DB / 10)))
+    level_db = power_to_db(np.maximum(mean, db_to_power(FLOOR_DB)))
     return level_db.astype(np.float32, copy=False)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.models.discriminators.waveform import DiscriminatorOutput
 from myna.models.layers.frames import slice_segments
@@ -199,10 +199,10 @@ def any_process(fabric: Fabric, here: bool) -> bool:
 
 def _mels(engine: Engine, batch: Batch, output: TrainingOutput, n_clips: int) -> tuple[Tensor, Tensor]:
     """Log-mel spectrograms (n_clips, n_mels, T) of the first recorded and the first sung segments."""
-    data, sung = engine.config.data, output.audio[:n_clips]
-    starts, n_frames = output.segment_starts[:n_clips], sung.shape[2] // data.hop_length
+    settings, sung = MelSettings.of(engine.config.data), output.audio[:n_clips]
+    starts, n_frames = output.segment_starts[:n_clips], sung.shape[2] // settings.hop_length
     recorded = slice_segments(batch.input.spectrogram[:n_clips], starts, n_frames)
-    return spectrogram_to_mel(recorded, data), mel_spectrogram(sung.squeeze(1), data)
+    return spectrogram_to_mel(recorded, settings), mel_spectrogram(sung.squeeze(1), settings)
 
 
 def _gradient_norm(module: nn.Module) -> Tensor:

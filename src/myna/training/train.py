@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
 from myna.models.synthesizers.light import LightSynthesizer
@@ -272,7 +272,7 @@ def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_ste
 
 def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) -> None:
     """Sing the validation clips, and log how they sound beside the recordings."""
-    data, distances = engine.config.data, []
+    settings, distances = MelSettings.of(engine.config.data), []
     state.synthesizer.eval()
     for index in range(len(clips)):
         batch = Collate(1)([clips.beginning(index)]).to(engine.fabric.device)
@@ -287,8 +287,8 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
                 noise_scale=state.synthesizer.usual_noise_scale,
                 generator=torch.Generator().manual_seed(engine.config.train.seed),
             )
-        recording_mel = spectrogram_to_mel(given.spectrogram, data)[0]
-        sung_mel = mel_spectrogram(sung.audio.squeeze(1), data)[0]
+        recording_mel = spectrogram_to_mel(given.spectrogram, settings)[0]
+        sung_mel = mel_spectrogram(sung.audio.squeeze(1), settings)[0]
         distances.append(float(F.l1_loss(sung_mel, recording_mel)))
         for name, mel, audio in (("sung", sung_mel, sung.audio), ("recording", recording_mel, batch.audio)):
             log.mel(f"validation_{index}/{name}_mel", mel, state.step)

@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from myna.audio.spectrogram import hz_to_mel
+from myna.units import hz_to_mel
 
 LOW_HZ = 40.0  # the lowest of every spectrogram
 _TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
@@ -27,7 +26,7 @@ def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
 
 def frequency_place(hz: float, high_hz: float) -> float:
     """Where a frequency lies in a mel spectrogram up to `high_hz`: 0 at its top, 1 at its bottom, `LOW_HZ`."""
-    low, here, high = map(float, hz_to_mel(torch.tensor([LOW_HZ, hz, high_hz], dtype=torch.float64)))
+    low, here, high = map(hz_to_mel, (LOW_HZ, hz, high_hz))
     return (high - here) / (high - low)
 
 

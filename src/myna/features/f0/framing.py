@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.features.contour import Contour, FloatArray, frame_centres, resample_contour
+from myna.units import db_to_power
 
 Samples: TypeAlias = NDArray[np.float32]
 
@@ -57,5 +58,5 @@ def _sounding(audio: Samples, sample_rate: int, times: FloatArray) -> NDArray[np
     half = round(_LEVEL_SECONDS / 2 * sample_rate)
     middle = np.rint(times * sample_rate).astype(np.int64)
     power = energy[(middle + half).clip(max=len(audio))] - energy[(middle - half).clip(min=0)]
-    sounding: NDArray[np.bool_] = power > power.max() * 10 ** (_SILENT_DB / 10)
+    sounding: NDArray[np.bool_] = power > power.max() * db_to_power(_SILENT_DB)
     return sounding

@@ -5,7 +5,6 @@ Modules are named as in the public file `rmvpe.pt` (MIT), so that it loads as it
 
 from __future__ import annotations
 
-import math
 import pickle
 from functools import lru_cache
 
@@ -21,6 +20,7 @@ from myna.errors import CheckpointError
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import Samples
 from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_range
+from myna.units import htk_mel_to_hz, hz_to_htk_mel
 
 SAMPLE_RATE = 16000
 _HOP_SAMPLES = 160
@@ -192,10 +192,9 @@ def _log_mel(signal: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _filterbank() -> Tensor:
-    """Triangles (128, 513) evenly spaced on the mel scale of HTK, 2595 log10(1 + f / 700)."""
-    lowest, highest = (2595 * math.log10(1 + hz / 700) for hz in (_MEL_FLOOR_HZ, SAMPLE_RATE / 2))
-    mels = torch.linspace(lowest, highest, _N_MELS + 2, dtype=torch.float64)
-    return triangular_filterbank(700 * (10 ** (mels / 2595) - 1), SAMPLE_RATE, _WINDOW_SAMPLES)
+    """Triangular filters (128, 513), evenly spaced on HTK's mel scale."""
+    edges_mel = np.linspace(hz_to_htk_mel(_MEL_FLOOR_HZ), hz_to_htk_mel(SAMPLE_RATE / 2), _N_MELS + 2)
+    return triangular_filterbank(torch.from_numpy(htk_mel_to_hz(edges_mel)), SAMPLE_RATE, _WINDOW_SAMPLES)
 
 
 @lru_cache(maxsize=1)

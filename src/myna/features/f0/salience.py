@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from myna.features.contour import FloatArray
 from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ
+from myna.units import cents_to_ratio
 
 N_BINS = 360
 # Pitch in cents above 10 Hz of CREPE's and RMVPE's bins: 20 cents apart, from 31.7 Hz to 2 kHz.
@@ -19,7 +20,7 @@ _REACH_BINS = 12
 
 
 def cents_to_hz(cents: FloatArray) -> FloatArray:
-    return 10 * 2 ** (cents / 1200)
+    return 10 * cents_to_ratio(cents)
 
 
 def within_range(salience: FloatArray, cents: FloatArray = CENTS) -> FloatArray:
