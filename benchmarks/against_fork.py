@@ -1,11 +1,11 @@
-"""The same song with the same full-size voice through so-vits-svc-fork and through myna, side by side.
+"""Time and memory of so-vits-svc-fork and myna on the same song with the same full-size voice.
 
     python benchmarks/against_fork.py FORK_DIR SONG.wav [--runs 3]
 
-FORK_DIR holds a working so-vits-svc-fork 4.2.30: `venv/bin/svc`, a voice in `checkpoints/so-vits-svc-4.0v1/` and a
-ContentVec in `lengyue233/content-vec-best/`. Each run is a whole process; the two take turns, so that both see the same
-machine. Printed: seconds and peak memory of each, the ratio pair by pair, and how far the two outputs are apart, beside
-how far two runs of the fork are apart (its harmonic source starts at a random phase each time).
+FORK_DIR contains a working so-vits-svc-fork 4.2.30: `venv/bin/svc`, a voice in `checkpoints/so-vits-svc-4.0v1/` and a
+ContentVec in `lengyue233/content-vec-best/`. Each run is a whole process; the two take turns, so that load from other
+processes affects both. Prints seconds and peak memory of each run, the median ratio of the pairs, the mel distance of
+the two outputs, and the mel distance of two runs of the fork (its harmonic source starts at a random phase).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Run:
 
 
 def run(command: list[str], folder: Path, output: Path, environment: dict[str, str]) -> Run:
-    """Run one whole process; its time and memory are the operating system's own account of it."""
+    """Run one process; time and memory are those reported by the operating system."""
     started = time.perf_counter()
     with tempfile.TemporaryFile() as log:
         actions = [(os.POSIX_SPAWN_DUP2, log.fileno(), 1), (os.POSIX_SPAWN_DUP2, log.fileno(), 2)]
@@ -73,7 +73,7 @@ def main() -> None:
     fork, song = arguments.fork.resolve(), arguments.song.resolve()
     voice = fork / "checkpoints" / "so-vits-svc-4.0v1"
     shared = ["infer", str(song), "-m", str(voice / "G_0.pth"), "-c", str(voice / "config.json"), "-s", "anna", "-na"]
-    # The fork's own threshold of -20 dB silences much of a song, which would hide the rest of the comparison.
+    # The fork's default threshold of -20 dB silences much of a song, which would distort the comparison.
     shared += ["-fm", arguments.f0_method, "-n", "0", "-db", "-60"]
     with tempfile.TemporaryDirectory() as temporary:
         theirs_out, ours_out = Path(temporary) / "fork.wav", Path(temporary) / "myna.wav"
@@ -92,10 +92,12 @@ def main() -> None:
     memory = statistics.median(one.peak_mb / other.peak_mb for one, other in pairs)
     print(f"myna / fork, median of {len(pairs)} pairs: time {seconds:.2f}, peak memory {memory:.2f}")
     print(f"lengths: fork {len(theirs[0].output)}, myna {len(ours[0].output)} samples")
-    print(f"outputs apart, myna from fork: {mel_distance_db(ours[0].output, theirs[0].output, config):.2f} dB mel")
+    print(
+        f"mel distance of the outputs, myna to fork: {mel_distance_db(ours[0].output, theirs[0].output, config):.2f} dB"
+    )
     if len(pairs) > 1:
         own = mel_distance_db(theirs[1].output, theirs[0].output, config)
-        print(f"outputs apart, fork from itself: {own:.2f} dB mel")
+        print(f"mel distance of two runs of the fork: {own:.2f} dB")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""A clone on a laptop: recordings to a voice on two cores, converted and measured; see docs/training.md.
+"""Train a voice on two cores, convert with it, and evaluate; see docs/training.md.
 
     python benchmarks/clone.py WORK --target RECORDINGS --speech FOLDER --singing FOLDER [--minutes 30]
 
-Every sixth recording of the target is held out and only judges. The voice is measured after five minutes of training
-and at the end. Everything is done by the commands that a person would type; what is there already is kept, so that a
-run that was interrupted goes on.
+Every sixth recording of the target is held out for the evaluation. The voice is evaluated after five minutes of
+training and at the end. All steps are `svc` commands. Existing results are kept, so that an interrupted run continues.
 """
 
 from __future__ import annotations
@@ -34,13 +33,13 @@ SHOWN = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("work", type=Path, help="a folder for all of it")
+    parser.add_argument("work", type=Path, help="folder of all files")
     parser.add_argument("--target", type=Path, required=True, help="recordings of one person")
     parser.add_argument("--speech", type=Path, required=True, help="spoken sources of others")
     parser.add_argument("--singing", type=Path, required=True, help="sung sources of others")
-    parser.add_argument("--minutes", type=float, default=30.0, help="of training, on --cores")
+    parser.add_argument("--minutes", type=float, default=30.0, help="minutes of training on --cores")
     parser.add_argument(
-        "--first-minutes", type=float, default=5.0, help="before it is measured once; 0: only at the end"
+        "--first-minutes", type=float, default=5.0, help="minutes before the first evaluation; 0: only at the end"
     )
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--template", default="myna-lite")
@@ -49,7 +48,7 @@ def main() -> None:
     work: Path = arguments.work
     work.mkdir(parents=True, exist_ok=True)
     svc = Commands(work, arguments.cores)
-    deal(arguments.target, work / "dataset_raw" / "target", work / "held_out")
+    split(arguments.target, work / "dataset_raw" / "target", work / "held_out")
     if not (work / "configs").exists():
         svc("pre-resample")
         svc("pre-config", "-t", arguments.template)
@@ -67,35 +66,35 @@ def main() -> None:
 
 
 class Commands:
-    """`svc`, run in a folder on some cores, its output passed on."""
+    """Runner of `svc` commands in a folder on `n_cores` cores."""
 
     def __init__(self, folder: Path, n_cores: int) -> None:
         self.folder = folder
         self.environment = os.environ | {"OMP_NUM_THREADS": str(n_cores)}
 
     def __call__(self, *words: str) -> float:
-        """Run it; how many seconds it took."""
+        """Run a command and return its seconds."""
         print("$ svc", *words, flush=True)
         started = time.monotonic()
         subprocess.run([sys.executable, "-m", "myna", *words], cwd=self.folder, env=self.environment, check=True)
         return time.monotonic() - started
 
 
-def deal(target: Path, learned: Path, held_out: Path) -> None:
-    """Copy the recordings into those to learn from and those to judge by."""
+def split(target: Path, training: Path, held_out: Path) -> None:
+    """Copy the recordings into a training folder and a held-out folder."""
     recordings = find_recordings(target, recursive=False)
-    for folder in (learned, held_out):
+    for folder in (training, held_out):
         folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(recordings):
-        shutil.copy(path, held_out if number % HELD_OUT == HELD_OUT - 1 else learned)
+        shutil.copy(path, held_out if number % HELD_OUT == HELD_OUT - 1 else training)
 
 
 def measure(svc: Commands, name: str, kind: str, sources: Path) -> None:
-    """Convert a folder into the voice as it is, and evaluate it into `<name>-<kind>.json` and `.html`."""
+    """Convert a folder with the latest checkpoint and evaluate it into `<name>-<kind>.json` and `.html`."""
     result = svc.folder / f"{name}-{kind}"
     if result.with_suffix(".json").exists():
         return
-    # Speech may go to the voice's middle; a song stays in the key of its music.
+    # Speech may be transposed by semitones; a song keeps the key of its music.
     step = "semitone" if kind == "speech" else "octave"
     started = time.monotonic()
     svc("infer", str(sources), "-o", result.name, "--auto-transpose", "--transpose-step", step)
@@ -114,7 +113,7 @@ def print_table(work: Path, stages: list[str]) -> None:
     for key, title in SHOWN:
         cells = [found[one][key]["converted"] if key in found[one] else None for one in kinds]
         print(f"| {title} | " + " | ".join("" if cell is None else f"{cell:.3f}" for cell in cells) + " |")
-    print(f"minutes of training, start and saves included: {', then '.join(f'{one:.1f}' for one in minutes)}")
+    print(f"minutes of training, start and checkpoints included: {', then '.join(f'{one:.1f}' for one in minutes)}")
 
 
 if __name__ == "__main__":

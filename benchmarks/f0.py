@@ -1,18 +1,18 @@
-"""How well the pitch estimators hear: on synthetic singing, whose pitch is known, and on real singing, where they vote.
+"""Accuracy and speed of the f0 estimators, on synthetic singing with known f0 and on real singing by majority vote.
 
     python benchmarks/f0.py [FOLDER_OR_FILE ...] [--methods swift,dio,...] [--threads 1]
 
-Synthetic: half a minute of vowels on glides, notes and vibrato between 85 and 1050 Hz with pauses of silence and of
-breath, as it is and disturbed in several ways. Real: a method is compared with the pitch on which most others agree,
-where they do; the median, which has no vote, with one that its own three take part in.
+Synthetic: 30 s of vowels on glides, notes and vibrato between 85 and 1050 Hz, with pauses of silence and breath, clean
+and degraded in several ways. Real: each method is compared with the f0 on which the majority of the others agree, in
+frames where there is a majority. `median` does not vote, but is compared with a vote that includes its three methods.
 
-    right    voiced frames that are found voiced and within 50 cents, %
-    octave   frames voiced in both whose pitch is off by an octave or more (within a semitone), %
-    missed   voiced frames found unvoiced, %
-    false    unvoiced frames found voiced, %: in digital silence and breath together
-    cents    median error where both are voiced and within 50 cents
-    jumps    leaps of more than six semitones within a voiced stretch, a minute
-    speed    seconds computed for a second of sound
+    right    voiced frames estimated as voiced and within 50 cents, %
+    octave   frames voiced in both whose f0 is off by one or more octaves (to within a semitone), %
+    missed   voiced frames estimated as unvoiced, %
+    false    unvoiced frames estimated as voiced, %; digital silence and breath together
+    cents    median error of frames voiced in both and within 50 cents
+    jumps    jumps of more than six semitones within a voiced stretch, per minute
+    speed    seconds of computation per second of audio
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CLOSE_CENTS = 50.0
 
 
 def melody(rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Pitch in Hz, whether it is sung, and whether a pause holds breath, for each sample."""
+    """Random melody, per sample (N,): pitch in Hz, sung or not, breath or not."""
     n_samples = round(SECONDS * SAMPLE_RATE)
     pitch, sung, breath = np.full(n_samples, 200.0), np.zeros(n_samples, bool), np.zeros(n_samples, bool)
     start, previous, kind = 0, 200.0, 0
@@ -68,8 +68,8 @@ def melody(rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_], NDArray[
     return pitch, sung, breath
 
 
-def sing(pitch: Array, sung: NDArray[np.bool_], breath: NDArray[np.bool_], rng: np.random.Generator) -> Array:
-    """A voice of harmonics with moving formants on the melody; peak 0.5."""
+def synthesize(pitch: Array, sung: NDArray[np.bool_], breath: NDArray[np.bool_], rng: np.random.Generator) -> Array:
+    """Synthesize the melody as harmonics with moving formants; peak 0.5."""
     phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
     seconds = np.arange(len(pitch)) / SAMPLE_RATE
     first, second = 550 + 200 * np.sin(2 * np.pi * 0.7 * seconds), 1500 + 600 * np.sin(2 * np.pi * 0.45 * seconds)
@@ -98,7 +98,7 @@ def reverberant(sound: Array, rng: np.random.Generator) -> Array:
 
 
 def accompanied(sound: Array, rng: np.random.Generator) -> Array:
-    """Chords of sawtooth-like tones 6 dB below the voice."""
+    """Add chords of sawtooth-like tones, 6 dB below the voice."""
     seconds = np.arange(len(sound)) / SAMPLE_RATE
     band = np.zeros(len(sound))
     for bar in range(round(SECONDS)):
@@ -110,17 +110,17 @@ def accompanied(sound: Array, rng: np.random.Generator) -> Array:
 
 
 def thin(sound: Array) -> Array:
-    """Without anything below 400 Hz: a telephone, or a pop filter set wrong."""
+    """Remove everything below 400 Hz, as a telephone or a badly set low cut does."""
     spectrum = np.fft.rfft(sound)
     hz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
     return np.fft.irfft(spectrum / (1 + (400 / np.maximum(hz, 1)) ** 8) ** 0.5, len(sound))
 
 
 def conditions() -> Iterator[tuple[str, Array, Array]]:
-    """Name, sound (N,), true f0 (T,) with 0 where unvoiced."""
+    """Yield name, audio (N,) and true f0 (T,), 0 where unvoiced."""
     rng = np.random.default_rng(7)
     pitch, sung, breath = melody(rng)
-    clean = sing(pitch, sung, breath, rng)
+    clean = synthesize(pitch, sung, breath, rng)
     centres = np.rint(frame_centres(len(clean) // HOP_LENGTH, SAMPLE_RATE, HOP_LENGTH) * SAMPLE_RATE).astype(int)
     truth = np.where(sung, pitch, 0)[centres]
     yield "clean", clean, truth
@@ -137,9 +137,9 @@ def conditions() -> Iterator[tuple[str, Array, Array]]:
 
 @dataclass
 class Tally:
-    """Frames of one method against a truth, over any number of recordings."""
+    """Counts of one method against the true f0, over any number of recordings."""
 
-    errors: list[Array] = field(default_factory=list)  # cents, where both are voiced
+    errors: list[Array] = field(default_factory=list)  # cents, frames voiced in both
     n_voiced: int = 0
     n_missed: int = 0
     n_unvoiced: int = 0
@@ -149,7 +149,7 @@ class Tally:
     seconds: float = 0.0
 
     def add(self, f0: Array, truth: Array, known: NDArray[np.bool_], seconds: float) -> None:
-        """Count the frames `known` to have a truth, but for the edges of voicing, where one is a matter of taste."""
+        """Count the frames where `known`, except at the edges of voicing, whose truth is ambiguous."""
         voiced, true = f0 > 0, truth > 0
         steady = np.ones(len(f0), bool)
         edges = np.flatnonzero(np.diff(true))
@@ -193,19 +193,19 @@ def estimate(method: str, sound: Array) -> tuple[Array, float]:
 
 
 def consensus(others: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """What most of the contours (M, T) say, and where most agree on it: on silence, or on a pitch to 50 cents."""
+    """Majority f0 of the contours (M, T), and a mask of the frames with a majority (unvoiced, or within 50 cents)."""
     voiced = others > 0
     centre = np.exp(np.nanmedian(np.where(voiced, np.log(np.where(voiced, others, 1)), np.nan), axis=0))
     close = voiced & (np.abs(1200 * np.log2(np.where(voiced, others, 1) / np.nan_to_num(centre, nan=1))) < CLOSE_CENTS)
-    sings, rests = close.mean(axis=0) > 0.5, (~voiced).mean(axis=0) > 0.5
-    return np.where(sings, centre, 0), sings | rests
+    voiced_majority, unvoiced_majority = close.mean(axis=0) > 0.5, (~voiced).mean(axis=0) > 0.5
+    return np.where(voiced_majority, centre, 0), voiced_majority | unvoiced_majority
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recordings", nargs="*", type=Path, help="folders or files of singing without accompaniment")
     parser.add_argument("--methods", default="swift,dio,harvest,parselmouth,crepe-tiny,fcpe,median")
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch (default: 1)")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch (default: 1)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     np.seterr(invalid="ignore")
@@ -216,7 +216,7 @@ def main() -> None:
             estimate(method, np.random.default_rng(0).standard_normal(SAMPLE_RATE) * 0.1)
             methods.append(method)
         except MynaError as error:
-            print(f"{method} is left out: {error}")
+            print(f"{method} skipped: {error}")
 
     for name, sound, truth in conditions():
         print(f"\n{name}\n{HEADER}")
@@ -237,7 +237,7 @@ def main() -> None:
             tallies[method].add(found[method][0], truth, known, found[method][1])
     if paths:
         minutes = next(iter(tallies.values())).n_frames * HOP_LENGTH / SAMPLE_RATE / 60
-        print(f"\nreal singing, {minutes:.1f} minutes, against the vote of the others\n{HEADER}")
+        print(f"\nreal singing, {minutes:.1f} minutes, against the majority of the others\n{HEADER}")
         for method, tally in tallies.items():
             print(f"{method:12} {tally.row()}")
 

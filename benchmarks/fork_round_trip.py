@@ -1,11 +1,11 @@
-"""A training of ours goes on in so-vits-svc-fork, and one of the fork's goes on here: the same voice in both.
+"""Continue a training of myna in so-vits-svc-fork and the reverse, and compare the results.
 
     python benchmarks/fork_round_trip.py FORK_PYTHON [--template so-vits-svc-4.0v1]
 
-FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. A small voice is trained here for two steps. The
-fork opens its files with its own loader, which must not warn; sings with it; computes its training losses; moves both
-networks by one step of the optimisers in the files; and saves them with its own writer, which we open in turn. With
-every random draw replaced by zero on both sides, sounds, losses and moved weights are compared.
+FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. myna trains a small voice for two steps. The
+fork reads the checkpoints with its own loader, which must not warn, generates audio, computes its training losses,
+takes one step with the optimizers from the checkpoints, and writes new checkpoints, which myna reads. All random
+numbers are zero on both sides; audio, losses and updated weights are compared.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SEGMENT = 20  # frames
 
 
 def inputs(config: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """A batch of two clips for both sides.
+    """Create a batch of two clips for both sides.
 
-    Without padding: the fork lets it leak into the last frame of the f0 predictor, and we do not.
+    There is no padding, because the fork lets it leak into the last frame of the f0 predictor and myna does not.
     """
     generator = torch.Generator().manual_seed(0)
     data, model = config["data"], config["model"]
@@ -62,16 +62,16 @@ def in_the_fork(folder: Path) -> None:
     hps, batch = HParams(**config), inputs(config)
     hop_length = hps.data.hop_length
     synthesizer = SynthesizerTrn(hps.data.filter_length // 2 + 1, SEGMENT, **hps.model)
-    judges = MultiPeriodDiscriminator(hps.model.use_spectral_norm)
+    discriminators = MultiPeriodDiscriminator(hps.model.use_spectral_norm)
     optimizers = {}
-    for kind, module in (("G", synthesizer), ("D", judges)):
+    for kind, module in (("G", synthesizer), ("D", discriminators)):
         optimizers[kind] = torch.optim.AdamW(
             module.parameters(), hps.train.learning_rate, betas=hps.train.betas, eps=hps.train.eps
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # the fork warns of tensors that it does not find or cannot use
+            warnings.simplefilter("error")  # the fork warns about missing and mismatched tensors
             utils.load_checkpoint(folder / f"{kind}_1.pth", module, optimizers[kind])
-        # The fork's own loader leaves the moments out; torch's is strict.
+        # The fork's loader does not load the optimizer state; PyTorch's is strict.
         saved = torch.load(folder / f"{kind}_1.pth", weights_only=True)["optimizer"]
         optimizers[kind].load_state_dict(saved)
         module.eval()
@@ -82,10 +82,10 @@ def in_the_fork(folder: Path) -> None:
     out: dict[str, Any] = {}
     f0, voiced, speaker = batch["f0"][:1], batch["voiced"][:1], batch["speaker"][:1, None]
     with torch.no_grad():
-        out["sung"] = synthesizer.infer(batch["content"][:1], f0, voiced, g=speaker, noice_scale=0.0)
+        out["audio"] = synthesizer.infer(batch["content"][:1], f0, voiced, g=speaker, noice_scale=0.0)
 
     lengths = batch["lengths"]
-    made, subbands, _, mask, (_, z_p, m_p, logs_p, _, logs_q), predicted, _, target = synthesizer(
+    generated, subbands, _, mask, (_, z_p, m_p, logs_p, _, logs_q), predicted, _, target = synthesizer(
         batch["content"],
         batch["f0"],
         batch["voiced"],
@@ -96,10 +96,10 @@ def in_the_fork(folder: Path) -> None:
     )
     recording = batch["audio"][:, :, : SEGMENT * hop_length]
     real_mel = spec_to_mel_torch(batch["spectrogram"], hps)[:, :, :SEGMENT]
-    fake_mel = mel_spectrogram_torch(made.squeeze(1), hps)
-    _, of_made, real_maps, fake_maps = judges(recording, made)
+    fake_mel = mel_spectrogram_torch(generated.squeeze(1), hps)
+    _, fake_scores, real_maps, fake_maps = discriminators(recording, generated)
     found = {
-        "adversarial": losses.generator_loss(of_made)[0],
+        "adversarial": losses.generator_loss(fake_scores)[0],
         "feature_matching": losses.feature_loss(real_maps, fake_maps) / 2,
         "mel": torch.nn.functional.l1_loss(real_mel, fake_mel),
         "kl": losses.kl_loss(z_p, logs_q, m_p, logs_p, mask),
@@ -113,13 +113,15 @@ def in_the_fork(folder: Path) -> None:
     optimizers["G"].zero_grad()
     total.backward()
     optimizers["D"].zero_grad()
-    of_real, of_made, _, _ = judges(recording, made.detach())
-    critic = losses.discriminator_loss(of_real, of_made)[0]
+    real_scores, fake_scores, _, _ = discriminators(recording, generated.detach())
+    critic = losses.discriminator_loss(real_scores, fake_scores)[0]
     critic.backward()
-    out["losses"] = {name: float(value) for name, value in {"critic": critic, "synthesizer": total, **found}.items()}
+    out["losses"] = {
+        name: float(value) for name, value in {"discriminator": critic, "synthesizer": total, **found}.items()
+    }
     for optimizer in optimizers.values():
         optimizer.step()
-    for kind, module in (("G", synthesizer), ("D", judges)):
+    for kind, module in (("G", synthesizer), ("D", discriminators)):
         utils.save_checkpoint(module, optimizers[kind], hps.train.learning_rate, 2, folder / f"{kind}_2.pth")
     torch.save(out, folder / "fork.pt")
 
@@ -128,14 +130,14 @@ def in_the_fork(folder: Path) -> None:
 
 
 def train_here(folder: Path, template: str) -> None:
-    """Two steps on two clips of noise."""
+    """Train for two steps on two clips of noise."""
     import numpy as np
     import soundfile
 
     from myna.config import Config
     from myna.features.extractor import Features
     from myna.options import TrainOptions
-    from myna.training.features_file import features_path, write_features
+    from myna.training.features_file import ClipFeatures, features_path, write_features
     from myna.training.train import train
 
     name, _, decoder = template.partition(":")
@@ -152,7 +154,7 @@ def train_here(folder: Path, template: str) -> None:
         soundfile.write(path, 0.1 * random.standard_normal(N_FRAMES * config.data.hop_length), config.data.sample_rate)
         content = random.standard_normal((config.model.content_channels, N_FRAMES), np.float32)
         features = Features(torch.from_numpy(content), torch.full((N_FRAMES,), 220.0), torch.zeros(N_FRAMES))
-        write_features(features_path(path), features, {})
+        write_features(features_path(path), ClipFeatures(features, config.data.sample_rate / 2), {})
         clips.append(path)
     (folder / "train.txt").write_text("".join(f"{clip}\n" for clip in clips))
     (folder / "val.txt").write_text("")
@@ -160,20 +162,20 @@ def train_here(folder: Path, template: str) -> None:
 
 
 def compare(folder: Path) -> bool:
-    """Do what the fork did, with our files as they were and as the fork wrote them."""
+    """Repeat the fork's computation here, compare the results, and resume from the fork's checkpoints."""
     from unittest import mock
 
     from myna.config import Config
-    from myna.models.layers import draws
-    from myna.models.synthesizers.vits import SynthesizerInput
+    from myna.models.interface import Conditions, Sampling, TrainingInput
+    from myna.models.noise import SilentNoise
     from myna.options import TrainOptions
     from myna.storage import checkpoint
     from myna.training.dataset import Batch
     from myna.training.launch import make_fabric
     from myna.training.state import TrainState, load_start
     from myna.training.step import Engine, add_gradients
-    from myna.zoo.discriminators import discriminator_to_field
-    from myna.zoo.sovits import generator_to_field
+    from myna.zoo.discriminators import discriminator_to_stored
+    from myna.zoo.sovits import generator_to_stored
 
     theirs = torch.load(folder / "fork.pt", weights_only=True)
     given = inputs(json.loads((folder / "config.json").read_text()))
@@ -183,45 +185,41 @@ def compare(folder: Path) -> bool:
     state = TrainState.create(config, fabric.device)
     load_start(state, folder, config, TrainOptions())
     batch = Batch(
-        SynthesizerInput(
-            content=given["content"],
-            f0=given["f0"],
-            voiced=given["voiced"],
-            loudness=torch.zeros(2, N_FRAMES),
-            speaker=given["speaker"],
-            spectrogram=given["spectrogram"],
-            lengths=given["lengths"],
+        TrainingInput(
+            Conditions(given["content"], given["f0"], given["voiced"], given["speaker"], torch.zeros(2, N_FRAMES)),
+            given["spectrogram"],
+            given["lengths"],
         ),
         given["audio"],
+        torch.full((2,), config.data.sample_rate / 2),
         [],
     )
     engine = Engine.of(fabric, config, state)
     state.synthesizer.eval()
-    zeros = {name: lambda shape, like, generator: like.new_zeros(shape) for name in ("normal", "uniform")}
-    with mock.patch.multiple(draws, **zeros):
-        first = SynthesizerInput(**{name: value[:1] for name, value in vars(batch.input).items()})
-        sung = state.synthesizer.generate(first.content, first.f0, first.voiced, first.speaker, noise_scale=0.0).audio
+    first = Conditions(*(value[:1] for value in batch.input.conditions))
+    audio = state.synthesizer.generate(first, Sampling(SilentNoise(), noise_scale=0.0)).audio
+    with mock.patch("myna.training.step.SeededNoise", SilentNoise):
         losses, _ = add_gradients(engine, state, batch, 1.0, is_last=True)
     state.set_learning_rate(config)
     for optimizer in (state.synthesizer_optimizer, state.discriminator_optimizer):
         optimizer.step()
 
-    checks = [("sound", float((sung - theirs["sung"]).abs().max()), 1e-4)]
+    checks = [("audio", float((audio - theirs["audio"]).abs().max()), 1e-4)]
     for name, value in losses.items():
         checks.append((f"loss {name}", abs(float(value.detach()) / theirs["losses"][name] - 1), 1e-3))
-    moved = {
-        "G": generator_to_field(state.synthesizer.state_dict()),
-        "D": discriminator_to_field(state.discriminators.state_dict()),
+    updated = {
+        "G": generator_to_stored(state.synthesizer.state_dict()),
+        "D": discriminator_to_stored(state.discriminators.state_dict()),
     }
     kinds: tuple[checkpoint.Kind, ...] = ("G", "D")
     for kind in kinds:
         weights = checkpoint.read(written_by_fork[kind], kind).weights
-        assert weights.keys() == moved[kind].keys(), f"{kind}: other tensors"
-        # Softmax does not see a bias of the keys: its gradient is rounding only, which Adam blows up to whole steps.
-        names = [name for name in moved[kind] if not name.endswith("conv_k.bias")]
-        apart = max(float((weights[name] - moved[kind][name]).abs().mean()) for name in names)
-        checks.append((f"{kind} after a step, worst tensor, in learning rates", apart / 1e-4, 0.01))
-    # And the fork's files are gone on from.
+        assert weights.keys() == updated[kind].keys(), f"{kind}: different tensors"
+        # Softmax is invariant to a bias of the keys: its gradient is rounding noise, which Adam scales to full steps.
+        names = [name for name in updated[kind] if not name.endswith("conv_k.bias")]
+        apart = max(float((weights[name] - updated[kind][name]).abs().mean()) for name in names)
+        checks.append((f"{kind} after a step, worst tensor, in units of the learning rate", apart / 1e-4, 0.01))
+    # Resume from the fork's checkpoints.
     for kind, path in written_by_fork.items():
         path.rename(folder / f"{kind}_2.pth")
     resumed = TrainState.create(config, fabric.device)

@@ -1,9 +1,10 @@
-"""What the light voice costs: processor time a second of sound, and memory.
+"""Cost of the light voice: processor time per second of audio, and peak memory.
 
     python benchmarks/light.py SONG.flac [--minutes 0.5 2.5] [--cores 2]
 
-The content encoder alone, offline and as a stream; then `svc infer` with the voice that comes along, as whole
-processes on two lengths of the song: the difference over that of the lengths is what a second costs once it runs.
+Measures the content encoder alone, offline and as a stream, then `svc infer` with the bundled voice as whole processes
+on two lengths of the song. The cost per second is the difference in time over the difference in length, which excludes
+the start-up.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def main() -> None:
 
     encoder = load_embedded()
     audio = torch.from_numpy(read(arguments.song, SAMPLE_RATE)[0]).repeat(20)[: ENCODED_SECONDS * SAMPLE_RATE]
-    print(f"content encoder, look-ahead {1000 * LOOK_AHEAD_SAMPLES / SAMPLE_RATE:.0f} ms; seconds a second of sound:")
+    print(f"content encoder, look-ahead {1000 * LOOK_AHEAD_SAMPLES / SAMPLE_RATE:.0f} ms; seconds per second of audio:")
     report("offline", cost(lambda: encoder(audio)))
     for seconds in BLOCKS_SECONDS:
         block = round(seconds * SAMPLE_RATE)
@@ -57,7 +58,7 @@ def main() -> None:
 
 
 def cost(work: Callable[[], object], repeats: int = 3) -> tuple[float, float]:
-    """Least seconds of processor and of clock for a second of the encoded sound."""
+    """Minimum processor and wall-clock seconds per second of audio."""
     work()
     found = []
     for _ in range(repeats):
@@ -76,7 +77,7 @@ def stream(encoder: EmbeddedEncoder, audio: torch.Tensor, block: int) -> None:
 
 
 def infer(song: NDArray[np.float32], rate: int, minutes: float, n_cores: int) -> Run:
-    """`svc infer` on the song, repeated to a length."""
+    """Run `svc infer` on the song, repeated to a length."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         left = round(60 * minutes * rate)
@@ -88,8 +89,8 @@ def infer(song: NDArray[np.float32], rate: int, minutes: float, n_cores: int) ->
         return run(command, folder, folder / "sung.flac", {"OMP_NUM_THREADS": str(n_cores)})
 
 
-def report(what: str, cost: tuple[float, float]) -> None:
-    print(f"  {what:26} processor {cost[0]:.4f}   clock {cost[1]:.4f}", flush=True)
+def report(title: str, cost: tuple[float, float]) -> None:
+    print(f"  {title:26} processor {cost[0]:.4f}   clock {cost[1]:.4f}", flush=True)
 
 
 if __name__ == "__main__":

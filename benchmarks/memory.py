@@ -1,8 +1,8 @@
-"""Peak memory of `svc infer` for songs of different length: it must not grow with the song.
+"""Peak memory of `svc infer` on songs of different length; it must not grow with the song.
 
     python benchmarks/memory.py MODEL.pth CONFIG.json SONG.flac [--minutes 1 12] [--max-chunk-seconds 10]
 
-The song is repeated to each length. Each run is a whole process, and the operating system says what it took.
+The song is repeated to each length. Each run is a whole process, measured by the operating system.
 """
 
 from __future__ import annotations

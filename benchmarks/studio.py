@@ -1,4 +1,4 @@
-"""How soon the studio can be used: from `svcg` to a page whose button can be pressed; see benchmarks/README.md.
+"""Start-up time of the studio, from `svcg` to a page with an enabled button; see benchmarks/README.md.
 
     python benchmarks/studio.py [--times 5]
 
@@ -36,12 +36,12 @@ def main() -> None:
         listening.append(one)
         usable.append(other)
     browser.quit()
-    for title, seconds in (("the page is served", listening), ("it can be used", usable)):
+    for title, seconds in (("the page is served", listening), ("the page is usable", usable)):
         print(f"{title} after {min(seconds):.2f} to {max(seconds):.2f} s, median {statistics.median(seconds):.2f} s")
 
 
 def open_once(browser: webdriver.Chrome) -> tuple[float, float]:
-    """Seconds until `svcg` names its address, and until the page there can be used."""
+    """Seconds until `svcg` prints its address, and until the page is usable."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         command = [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", folder]
@@ -53,7 +53,7 @@ def open_once(browser: webdriver.Chrome) -> tuple[float, float]:
         wait = WebDriverWait(browser, 60, poll_frequency=0.02, ignored_exceptions=[NoSuchElementException])
         wait.until(lambda page: page.find_element(By.ID, "sing").is_enabled())
         usable = time.monotonic() - started
-        browser.get("about:blank")  # a page whose server ends under it keeps the browser waiting
+        browser.get("about:blank")  # leave the page first, or the browser waits for its server
         process.terminate()
         process.wait()
     return listening, usable

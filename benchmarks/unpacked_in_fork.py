@@ -1,11 +1,11 @@
-"""so-vits-svc-fork opens what `svc unpack` writes, and sings the same.
+"""Load the output of `svc unpack` in so-vits-svc-fork and compare the audio that both generate.
 
     python benchmarks/unpacked_in_fork.py FORK_PYTHON [G_1000.pth ...]
 
-FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. Each voice, by default the recorded ones of the
-fork's templates, is packed and unpacked here; the fork builds its own class from the `config.json`, reads the file with
-its own loader, which must not warn, and with PyTorch's strictly, and sings. Both sides spread the latent by the same
-numbers; all other random draws are zero.
+FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. Each voice, by default the golden ones of the
+fork's templates, is packed and unpacked here. The fork builds its own class from the `config.json`, reads the weights
+with its own loader, which must not warn, and strictly with PyTorch's, and generates audio. Both sides use the same
+latent noise; all other random numbers are zero.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def in_the_fork(folder: Path) -> None:
     )
     (weights,) = folder.glob("G_*.pth")
     with warnings.catch_warnings():
-        warnings.simplefilter("error")  # the fork warns of tensors that it does not find or cannot use
+        warnings.simplefilter("error")  # the fork warns about missing and mismatched tensors
         utils.load_checkpoint(weights, synthesizer, None)
     synthesizer.load_state_dict(torch.load(weights, weights_only=True)["model"], strict=True)
     synthesizer.eval()
@@ -62,28 +62,28 @@ def in_the_fork(folder: Path) -> None:
     torch.randn_like, torch.rand_like = normal, lambda like, **_: torch.zeros_like(like)
     torch.rand = torch.randn = lambda *shape, **_: torch.zeros(*shape)
     with torch.no_grad():
-        sung = synthesizer.infer(
+        audio = synthesizer.infer(
             given["content"], given["f0"], given["voiced"], g=given["speaker"][:, None], noice_scale=NOISE_SCALE
         )
-    torch.save(sung, folder / "sung.pt")
+    torch.save(audio, folder / "audio.pt")
 
 
-def sing_here(folder: Path) -> torch.Tensor:
-    from unittest import mock
-
-    from myna.models.layers import draws
+def generate_here(folder: Path) -> torch.Tensor:
+    from myna.models.interface import Conditions, Sampling
+    from myna.models.noise import SilentNoise
     from myna.voice import Voice
+
+    class LatentNoise(SilentNoise):
+        """The given latent noise; every other number is zero."""
+
+        def normal(self, name: Any, shape: Any, like: torch.Tensor) -> torch.Tensor:
+            return given["noise"] if name == "latent_noise" else like.new_zeros(shape)
 
     voice = Voice.load(folder)
     given = inputs(json.loads((folder / "config.json").read_text())["model"])
 
-    def normal(shape: Any, like: torch.Tensor, generator: Any) -> torch.Tensor:
-        return given["noise"] if tuple(shape) == tuple(given["noise"].shape) else like.new_zeros(shape)
-
-    with mock.patch.multiple(draws, normal=normal, uniform=lambda shape, like, generator: like.new_zeros(shape)):
-        return voice.synthesizer.generate(
-            given["content"], given["f0"], given["voiced"] > 0, given["speaker"], noise_scale=NOISE_SCALE
-        ).audio
+    conditions = Conditions(given["content"], given["f0"], given["voiced"] > 0, given["speaker"])
+    return voice.synthesizer.generate(conditions, Sampling(LatentNoise(), noise_scale=NOISE_SCALE)).audio
 
 
 def main() -> None:
@@ -101,9 +101,9 @@ def main() -> None:
             open_voice(path).pack(packed)
             unpack(packed, folder)
             subprocess.run([arguments.fork_python, "-W", "ignore", __file__, "inside", str(folder)], check=True)
-            theirs = torch.load(folder / "sung.pt", weights_only=True)
-            apart = float((sing_here(folder) - theirs).abs().max())
-        print(f"{path}: at most {apart:.2g} apart, the loudest sample is {float(theirs.abs().max()):.2g}")
+            theirs = torch.load(folder / "audio.pt", weights_only=True)
+            apart = float((generate_here(folder) - theirs).abs().max())
+        print(f"{path}: maximum difference {apart:.2g}, loudest sample {float(theirs.abs().max()):.2g}")
         worst = max(worst, apart)
     sys.exit(0 if worst < TOLERANCE else 1)
 

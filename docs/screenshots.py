@@ -1,4 +1,4 @@
-"""Take the pictures of docs/images: every tab of the studio, wide and narrow, with real work in it.
+"""Take the screenshots in docs/images: each tab of the studio, wide and narrow, with real work in it.
 
     python docs/screenshots.py
 
@@ -27,7 +27,7 @@ from browsing import SONG, OpenStudio, Page, open_studio  # noqa: E402
 
 RECORDINGS = find_recordings(ROOT / "examples" / "recordings" / "ljspeech")
 TABS = {"sing": "Sing", "train": "Train a voice", "voices": "Voices"}
-# Chromium has no window narrower than 500 pixels; a phone's width is set in its viewport.
+# Pixels. Chromium's windows are at least 500 wide; the viewport emulates the width of a phone.
 WIDE, NARROW = 1280, 390
 TALLEST = 1800
 
@@ -61,7 +61,7 @@ def take(studio: OpenStudio) -> None:
 
 
 def work(page: Page, studio: OpenStudio) -> None:
-    """A song that is sung, and a voice that is trained for a moment."""
+    """Convert a song, and train a voice for a moment."""
     page.send("#songs", SONG)
     page.click("#sing")
     page.wait(lambda: "done" in page.text("#queue"), 120)
@@ -97,7 +97,7 @@ def resize(driver: webdriver.Chrome, width: int) -> None:
 
 
 def save(driver: webdriver.Chrome, path: Path) -> None:
-    """The whole page as a small PNG."""
+    """Save the whole page as a small PNG."""
     width, height = (int(driver.execute_script(f"return document.body.scroll{side}")) for side in ("Width", "Height"))
     clip = {"x": 0, "y": 0, "width": width, "height": min(height, TALLEST), "scale": 1}
     shot = driver.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})

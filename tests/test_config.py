@@ -1,4 +1,4 @@
-"""A config.json survives being read, and what is wrong in it is named."""
+"""Reading and writing preserves a config.json, and errors name what is wrong in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def as_read(config: Config) -> dict:
 
 
 @pytest.mark.parametrize("name", [*get_args(TemplateName), str(EXAMPLE)])
-def test_every_template_is_read_whole_and_written_as_it_was(name: str, tmp_path: Path) -> None:
+def test_reading_and_writing_preserves_every_template(name: str, tmp_path: Path) -> None:
     config = Config.template(name)
     config.refuse_unknown_keys()
     config.write(tmp_path / "Stimme für Anna" / "config.json")
@@ -39,12 +39,12 @@ def test_every_template_is_read_whole_and_written_as_it_was(name: str, tmp_path:
         (str(EXAMPLE), "whisper-base", "nsf-hifigan"),
     ],
 )
-def test_template_says_what_it_hears_and_sings_with(name: str, encoder: str, decoder: str) -> None:
+def test_template_selects_content_encoder_and_decoder(name: str, encoder: str, decoder: str) -> None:
     config = Config.template(name)
     assert (config.content_encoder, config.model.decoder) == (encoder, decoder)
 
 
-def test_unknown_template_lists_those_there_are() -> None:
+def test_unknown_template_lists_the_known_ones() -> None:
     with pytest.raises(ConfigError, match=r"no template 'so-vits'; there are: so-vits-svc-4\.0v1, "):
         Config.template("so-vits")
 
@@ -53,12 +53,13 @@ def test_unknown_template_lists_those_there_are() -> None:
     ("values", "message"),
     [
         ({"train": {"epochs": 0}}, r"train\.epochs: .*greater than 0, got 0"),
+        ({"train": {"batch_size": 0}}, r"train\.batch_size.*greater than 0, got 0"),
         ({"model": {"type_": "vocos"}}, r"'hifi-gan', 'istft', 'ms-istft', 'mb-istft' or 'source-filter', got 'vocos'"),
         ({"spk": {"anna": "first"}}, r"spk\.anna: .*integer"),
         ([1], "JSON object"),
     ],
 )
-def test_a_wrong_value_is_named_with_what_it_can_be(values: object, message: str) -> None:
+def test_invalid_value_is_reported_with_the_valid_ones(values: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         Config.parse(values)
 
@@ -66,7 +67,7 @@ def test_a_wrong_value_is_named_with_what_it_can_be(values: object, message: str
 @pytest.mark.parametrize(
     ("text", "message"), [("", "is empty"), ("{", "is not JSON"), ("\xff\xfe", "cannot read"), (None, "cannot read")]
 )
-def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str | None, message: str) -> None:
+def test_unreadable_file_is_reported(tmp_path: Path, text: str | None, message: str) -> None:
     path = tmp_path / "config.json"
     if text is not None:
         path.write_bytes(text.encode("latin-1"))
@@ -74,7 +75,7 @@ def test_a_file_that_is_no_configuration_is_named(tmp_path: Path, text: str | No
         Config.read(path)
 
 
-def test_a_mistyped_key_is_found_with_its_neighbour() -> None:
+def test_mistyped_key_is_reported_with_the_nearest_known_one() -> None:
     config = Config.parse({"train": {"eval_intervall": 5}})
     with pytest.raises(ConfigError, match=r"train\.eval_intervall; did you mean 'eval_interval'\?"):
         config.refuse_unknown_keys()
@@ -85,7 +86,7 @@ def test_unknown_keys_survive() -> None:
     assert as_read(Config.parse(values)) == values
 
 
-def test_changed_values_are_checked_and_the_rest_stays() -> None:
+def test_changed_values_are_validated_and_the_rest_is_kept() -> None:
     config = Config.template("so-vits-svc-4.1").with_values(train={"epochs": 3}, spk={"anna": 0})
     assert (config.train.epochs, config.train.batch_size, config.speakers) == (3, 6, {"anna": 0})
     with pytest.raises(ConfigError):
@@ -101,7 +102,7 @@ def test_changed_values_are_checked_and_the_rest_stays() -> None:
         ({"train": {"ckpt_name_by_step": False}}, "nearest"),
     ],
 )
-def test_content_expansion_is_that_of_the_tool_that_wrote_the_file(values: dict, expansion: str) -> None:
+def test_content_expansion_follows_the_tool_that_wrote_the_file(values: dict, expansion: str) -> None:
     assert Config.parse(values).content_expansion == expansion
 
 
@@ -119,7 +120,7 @@ def test_precision_of_both_predecessors(train: dict, precision: str) -> None:
     assert Config.parse({"train": train}).train.precision == precision
 
 
-def test_an_unknown_speaker_is_answered_with_those_there_are() -> None:
+def test_unknown_speaker_lists_the_known_ones() -> None:
     config = Config.parse({"spk": {"alto": 4, "tenor": 2}})
     assert (config.speaker_id("alto"), config.speaker_id(None)) == (4, 2)
     with pytest.raises(ConfigError, match="no speaker 'Anna'; this voice has: alto, tenor"):

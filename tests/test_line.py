@@ -109,3 +109,13 @@ def test_the_readmes_python_runs(folder: Path, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setenv("MYNA_ASSETS", str(folder / "assets"))
     exec(compile(block, "README.md", "exec"), {})
     assert soundfile.info("vocals.out.wav").samplerate == 44100
+
+
+def test_the_guides_training_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/guides/python.md").read_text("utf-8"), re.M | re.S)
+    (block,) = [block for block in blocks if "train(" in block]
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(DISCRIMINATORS, "waveform", lambda data: WaveformDiscriminators(width=256))
+    exec(compile(block.replace("max_steps=20_000", "max_steps=5"), "python.md", "exec"), found := {})
+    assert found["summary"].step == 5

@@ -44,10 +44,9 @@ def test_the_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert (tmp_path / "mine.flac").is_file()
 
 
-def test_the_badge_opens_this_notebook() -> None:
+def test_the_notebook_installs_this_package_and_has_no_dead_badge() -> None:
     first, *_, install = nbformat.read(ROOT / "docs" / "first_song.ipynb", as_version=4).cells[:3]
-    (place,) = re.findall(r"\(https://colab\.research\.google\.com/github/[\w-]+/myna/blob/main/(.+?)\)", first.source)
-    assert (ROOT / place).is_file()
+    assert "colab.research" not in first.source  # until there is a public repository that a badge can open
     (package,) = re.findall(r"^%pip install -q (\w+)$", install.source)
     assert package == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"]
 

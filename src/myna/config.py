@@ -1,8 +1,8 @@
-"""A voice's configuration: the field's `config.json`, typed, checked at the door and frozen.
+"""Configuration of a voice: the `config.json` of so-vits-svc, typed, validated when read, and frozen.
 
-In the code names are those of the project; in the file they are the field's (pydantic aliases join the two), so that
-`Config.read` followed by `Config.write` gives back what was read, and the predecessors read what we write.
-A key that is absent means what it meant to the tool that wrote the file (see the comments on defaults).
+Attributes have our names; the file keeps so-vits-svc's, joined by pydantic aliases. `Config.read` followed by
+`Config.write` preserves the file, and the predecessors read what we write. An absent key means what it meant to the
+tool that wrote the file (see the comments on defaults).
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
 
 from myna.errors import ConfigError
+from myna.keys import Key, key, keys_of
 from myna.storage.atomic import replacing
 
 TemplateName = Literal[
@@ -31,7 +32,7 @@ Expansion = Literal["nearest", "left"]
 
 
 class _Section(BaseModel):
-    """A part of the file: frozen; unknown keys are kept, so that a file survives being read and written."""
+    """A section of the file: frozen; unknown keys are kept, so that reading and writing preserves them."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, protected_namespaces=())
 
@@ -41,44 +42,86 @@ class _Section(BaseModel):
 
     @classmethod
     def known_keys(cls) -> list[str]:
-        return sorted(spec.alias or name for name, spec in cls.model_fields.items())
+        return sorted(keys_of(cls))
 
 
 class TrainConfig(_Section):
-    """How a voice is trained."""
+    """Settings of the training."""
 
-    log_interval: int = Field(200, gt=0)  # steps
-    eval_interval: int = Field(800, gt=0)  # steps
-    seed: int = 1234
-    epochs: int = Field(10000, gt=0)
-    learning_rate: float = Field(1e-4, gt=0)
-    betas: tuple[float, float] = (0.8, 0.99)
-    eps: float = 1e-9
-    batch_size: int | Literal["auto"] = 16
-    fp16_run: bool = False
-    bf16_run: bool = False
-    half_type: Literal["fp16", "bf16"] = "fp16"
-    lr_decay: float = Field(0.999875, gt=0, le=1)  # once an epoch
-    segment_size: int = Field(10240, gt=0)  # samples that the decoder makes in a training step
-    c_mel: float = 45.0
-    c_kl: float = 1.0
-    keep_ckpts: int = Field(0, ge=0)  # 0 keeps all
-    num_workers: int = Field(4, ge=0)
-    ckpt_name_by_step: bool = False
-    accumulate_grad_batches: int = Field(1, gt=0)
-    vol_aug: bool = False
-    # The sub-band loss of the multi-band decoder, one entry a resolution.
-    subband_n_fft: tuple[int, ...] = Field((768, 1366, 342), alias="fft_sizes")
-    subband_hop_lengths: tuple[int, ...] = Field((60, 120, 20), alias="hop_sizes")
-    subband_win_lengths: tuple[int, ...] = Field((300, 600, 120), alias="win_lengths")
-    # What follows is ours; the predecessors ignore it.
-    base_weights: str | None = None  # name in `assets` of what to start from
-    discriminators: DiscriminatorKind = "waveform"
-    adversarial_start: int = Field(0, ge=0)  # steps before the discriminators are heard
-    judged_share: float = Field(1.0, gt=0, le=1)  # of the clips of a batch that the discriminators hear
-    average_decay: float = Field(0.0, ge=0, lt=1)  # a step, of the averaged weights that sing; 0 averages nothing
-    max_gradient: float | None = Field(None, gt=0)  # the synthesizer's gradients are scaled down to this norm
-    pitch_jitter: float = Field(0.0, ge=0)  # octaves: how wrong a pitch the filters of a direct voice are told
+    log_interval: int = key(200, "number of training steps between log entries", gt=0, page=3)
+    eval_interval: int = key(
+        800,
+        "number of training steps between checkpoints",
+        note="each is validated on held-out clips",
+        gt=0,
+        page=4,
+    )
+    seed: int = key(1234, "seed of the random numbers")
+    epochs: int = key(
+        10000,
+        "total number of passes over the training clips",
+        note="training can stop and resume at any time",
+        gt=0,
+        page=2,
+    )
+    learning_rate: float = key(1e-4, "initial learning rate of AdamW", gt=0)
+    betas: tuple[float, float] = key((0.8, 0.99), "decay rates of AdamW's moment estimates")
+    eps: float = key(1e-9, "constant in the denominator of AdamW's update, for numerical stability")
+    batch_size: PositiveInt | Literal["auto"] = key(
+        16,
+        "number of clips per batch and process",
+        note='"auto" takes as many as the memory of the GPU holds, 8 elsewhere',
+        page=1,
+    )
+    fp16_run: bool = key(False, "train in half precision, of the format that half_type names")
+    bf16_run: bool = key(False, "train in bfloat16; takes precedence over fp16_run")
+    half_type: Literal["fp16", "bf16"] = key("fp16", "half-precision format that fp16_run selects")
+    lr_decay: float = key(0.999875, "factor on the learning rate after each epoch", gt=0, le=1)
+    segment_size: int = key(
+        10240, "length of the random segment of each clip that is synthesized in a step", unit="samples", gt=0
+    )
+    c_mel: float = key(45.0, "weight of the mel loss; light voices: of the spectral losses")
+    c_kl: float = key(1.0, "weight of the KL divergence between posterior and prior")
+    keep_ckpts: int = key(0, "number of newest checkpoints to keep; 0 keeps all", ge=0)
+    num_workers: int = key(4, "number of processes that load clips; 0 loads them in the training process", ge=0)
+    ckpt_name_by_step: bool = key(False, "number checkpoint files by step instead of by epoch")
+    accumulate_grad_batches: int = key(1, "number of batches whose gradients are averaged into one step", gt=0)
+    vol_aug: bool = key(False, "vary the loudness of half of the clips at random; needs model.vol_embedding")
+    subband_n_fft: tuple[int, ...] = key(
+        (768, 1366, 342),
+        "mb-istft: FFT size of each resolution of the sub-band loss",
+        unit="samples",
+        alias="fft_sizes",
+    )
+    subband_hop_lengths: tuple[int, ...] = key(
+        (60, 120, 20), "mb-istft: hop length of each resolution of the sub-band loss", unit="samples", alias="hop_sizes"
+    )
+    subband_win_lengths: tuple[int, ...] = key(
+        (300, 600, 120),
+        "mb-istft: window length of each resolution of the sub-band loss",
+        unit="samples",
+        alias="win_lengths",
+    )
+    # The keys below are ours; the predecessors ignore them.
+    base_weights: str | None = key(None, "name of the base weights that training starts from")
+    discriminators: DiscriminatorKind = key("waveform", "signal that the discriminators score")
+    adversarial_start: int = key(0, "number of steps before the discriminators join the training", ge=0)
+    discriminator_share: float = key(
+        1.0, "share of each batch that the discriminators score", alias="judged_share", gt=0, le=1
+    )
+    average_decay: float = key(
+        0.0,
+        "light voices: decay per step of the moving average of the weights that conversion uses; 0 for none",
+        ge=0,
+        lt=1,
+    )
+    max_gradient: float | None = key(None, "norm that the synthesizer's gradients are clipped to; null for none", gt=0)
+    pitch_jitter: float = key(
+        0.0,
+        "light voices: standard deviation of the pitch error that the filters are trained with",
+        unit="octaves",
+        ge=0,
+    )
 
     @property
     def precision(self) -> Precision:
@@ -88,24 +131,32 @@ class TrainConfig(_Section):
 
 
 class DataConfig(_Section):
-    """The signals a voice was trained on."""
+    """Signals that a voice was trained on."""
 
-    training_files: str = "filelists/44k/train.txt"
-    validation_files: str = "filelists/44k/val.txt"
-    sample_rate: int = Field(44100, alias="sampling_rate", gt=0)
-    n_fft: int = Field(2048, alias="filter_length", gt=0)
-    hop_length: int = Field(512, gt=0)
-    win_length: int = Field(2048, gt=0)
-    n_mels: int = Field(80, alias="n_mel_channels", gt=0)
-    mel_fmin: float = 0.0
-    mel_fmax: float | None = None
+    training_files: str = key("filelists/44k/train.txt", "list of the training clips")
+    validation_files: str = key("filelists/44k/val.txt", "list of the validation clips")
+    sample_rate: int = key(44100, "sample rate of clips and voice", unit="Hz", alias="sampling_rate", gt=0)
+    n_fft: int = key(2048, "FFT size of the spectrograms", unit="samples", alias="filter_length", gt=0)
+    hop_length: int = key(512, "distance between frames", unit="samples", gt=0)
+    win_length: int = key(2048, "window length of the spectrograms", unit="samples", gt=0)
+    n_mels: int = key(80, "number of mel bands", alias="n_mel_channels", gt=0)
+    mel_fmin: float = key(0.0, "lowest frequency of the mel bands", unit="Hz")
+    mel_fmax: float | None = key(
+        None, "highest frequency of the mel bands", note="null for half the sample rate", unit="Hz"
+    )
     # so-vits-svc-fork writes it; absent in its older files, where it means true.
-    contentvec_final_proj: bool | None = None
-    # so-vits-svc 4.1 writes it since June 2023; see `Config.content_expansion` for what its absence means.
-    unit_interpolate_mode: Expansion | None = None
-    # Ours: as how many others would have said a clip it is heard besides as recorded, see `prepare.augmentation`.
-    # Training hears one of all of them, and learns to sing what anybody says anywhere as if its speaker said it.
-    content_versions: int = Field(0, ge=0)
+    contentvec_final_proj: bool | None = key(
+        None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
+    )
+    # so-vits-svc 4.1 writes it since June 2023; see `Config.content_expansion` for the meaning of its absence.
+    unit_interpolate_mode: Expansion | None = key(None, "interpolation of content to the frames of f0")
+    # Ours; the predecessors ignore it. See `training.prepare.augmentation`.
+    content_versions: int = key(
+        0,
+        "light voices: number of augmented versions of each clip (other voices and rooms, half of them sung) whose "
+        "content is trained on too",
+        ge=0,
+    )
 
     @property
     def spectrogram_channels(self) -> int:
@@ -113,45 +164,72 @@ class DataConfig(_Section):
 
 
 class ModelConfig(_Section):
-    """The architecture of a voice."""
+    """Architecture of a voice."""
 
-    latent_channels: int = Field(192, alias="inter_channels", gt=0)
-    hidden_channels: int = Field(192, gt=0)
-    filter_channels: int = Field(768, gt=0)
-    n_heads: int = Field(2, gt=0)
-    n_layers: int = Field(6, gt=0)
-    kernel_size: int = Field(3, gt=0)
-    dropout: float = Field(0.1, alias="p_dropout", ge=0, lt=1)
-    resblock: Literal["1", "2"] = "1"
-    resblock_kernel_sizes: tuple[int, ...] = (3, 7, 11)
-    resblock_dilation_sizes: tuple[tuple[int, ...], ...] = ((1, 3, 5), (1, 3, 5), (1, 3, 5))
-    upsample_rates: tuple[int, ...] = (8, 8, 2, 2, 2)
-    upsample_initial_channels: int = Field(512, alias="upsample_initial_channel", gt=0)
-    upsample_kernel_sizes: tuple[int, ...] = (16, 16, 4, 4, 4)
-    speaker_channels: int = Field(256, alias="gin_channels", gt=0)
-    content_channels: int = Field(256, alias="ssl_dim", gt=0)
-    n_speakers: int = Field(200, gt=0)
-    n_flow_layers: int = Field(4, alias="n_flow_layer", gt=0)
-    n_transformer_flow_layers: int = Field(3, alias="n_layers_trans_flow", gt=0)
-    use_transformer_flow: bool = False
-    share_flow_parameters: bool = Field(False, alias="flow_share_parameter")
-    use_depthwise_conv: bool = False
-    predict_f0: bool = Field(True, alias="use_automatic_f0_prediction")
-    loudness_embedding: bool = Field(False, alias="vol_embedding")
-    # so-vits-svc 4.1: the content encoder and the decoder by name. Absent in older files.
-    speech_encoder: str | None = None
-    vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = "nsf-hifigan"
-    # so-vits-svc-fork: the decoder by name. Absent in the files of others.
-    type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = "hifi-gan"
-    istft_n_fft: int = Field(16, alias="gen_istft_n_fft", gt=0)
-    istft_hop_length: int = Field(4, alias="gen_istft_hop_size", gt=0)
-    n_subbands: int = Field(4, alias="subbands", gt=0)
-    # Ours: whether a latent variable stands between content and decoder ("vits"; "rvc" and "sovits3" are the VITS of
-    # other tools) or nothing ("direct"); how many blocks of the source-filter decoder work at the rate of its spectra,
-    # besides n_layers at the rate of frames; and whether a voice of RVC follows a pitch or takes it from the content.
-    synthesizer: SynthesizerKind = "vits"
-    n_fine_layers: int = Field(3, ge=0)
-    follows_pitch: bool = Field(True, alias="f0")
+    latent_channels: int = key(192, "channels of the latent frames", alias="inter_channels", gt=0)
+    hidden_channels: int = key(
+        192, "channels of prior, posterior, flow and f0 predictor; light voices: of the decoder", gt=0
+    )
+    filter_channels: int = key(768, "channels of the transformers' feed-forward layers", gt=0)
+    n_heads: int = key(2, "number of attention heads in the transformers", gt=0)
+    n_layers: int = key(
+        6,
+        "number of transformer layers in prior and f0 predictor; light voices: of decoder blocks at frame rate",
+        gt=0,
+    )
+    kernel_size: int = key(3, "kernel size of the transformers' feed-forward layers", unit="frames", gt=0)
+    dropout: float = key(0.1, "dropout probability of the transformers", alias="p_dropout", ge=0, lt=1)
+    resblock: Literal["1", "2"] = key("1", "type of the decoder's residual blocks, as in HiFi-GAN")
+    resblock_kernel_sizes: tuple[int, ...] = key(
+        (3, 7, 11), "kernel size of each residual block of an upsampling stage", unit="samples"
+    )
+    resblock_dilation_sizes: tuple[tuple[int, ...], ...] = key(
+        ((1, 3, 5), (1, 3, 5), (1, 3, 5)), "dilations of the convolutions of each residual block", unit="samples"
+    )
+    upsample_rates: tuple[int, ...] = key((8, 8, 2, 2, 2), "factor of each upsampling stage of the decoder")
+    upsample_initial_channels: int = key(
+        512,
+        "channels before the first upsampling stage; each stage halves them",
+        alias="upsample_initial_channel",
+        gt=0,
+    )
+    upsample_kernel_sizes: tuple[int, ...] = key(
+        (16, 16, 4, 4, 4), "kernel size of each upsampling stage", unit="samples"
+    )
+    speaker_channels: int = key(256, "channels of the speaker embedding", alias="gin_channels", gt=0)
+    content_channels: int = key(256, "channels of the content features", alias="ssl_dim", gt=0)
+    n_speakers: int = key(200, "number of rows in the speaker embedding", gt=0)
+    n_flow_layers: int = key(4, "number of couplings in the flow", alias="n_flow_layer", gt=0)
+    n_transformer_flow_layers: int = key(
+        3,
+        "number of transformer layers in each coupling, if use_transformer_flow is true",
+        alias="n_layers_trans_flow",
+        gt=0,
+    )
+    use_transformer_flow: bool = key(False, "couplings are transformers instead of WaveNets")
+    share_flow_parameters: bool = key(False, "all couplings share one network", alias="flow_share_parameter")
+    use_depthwise_conv: bool = key(False, "WaveNets of posterior and flow use depthwise-separable convolutions")
+    predict_f0: bool = key(True, "the voice has a network that predicts f0", alias="use_automatic_f0_prediction")
+    loudness_embedding: bool = key(False, "condition the synthesizer on loudness", alias="vol_embedding")
+    # so-vits-svc 4.1: content encoder and decoder by name. Absent in older files.
+    speech_encoder: str | None = key(None, "content encoder; null derives it from other keys")
+    vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = key(
+        "nsf-hifigan", "decoder, if type_ is hifi-gan; the one with Snake activations is of so-vits-svc 4.1"
+    )
+    # so-vits-svc-fork: decoder by name. Absent in the files of other tools.
+    type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = key("hifi-gan", "decoder")
+    istft_n_fft: int = key(16, "FFT size of the decoder's inverse STFT", unit="samples", alias="gen_istft_n_fft", gt=0)
+    istft_hop_length: int = key(
+        4, "hop length of the decoder's inverse STFT", unit="samples", alias="gen_istft_hop_size", gt=0
+    )
+    n_subbands: int = key(4, "ms-istft, mb-istft: number of sub-bands", alias="subbands", gt=0)
+    # The keys below are ours; the predecessors ignore them.
+    synthesizer: SynthesizerKind = key(
+        "vits",
+        "VITS of so-vits-svc 4, of RVC or of so-vits-svc 3; direct for light voices, which have no latent variable",
+    )
+    n_fine_layers: int = key(3, "light voices: number of decoder blocks at the rate of the spectra", ge=0)
+    follows_pitch: bool = key(True, "RVC: false if the voice takes no f0, only content", alias="f0")
 
     @property
     def decoder(self) -> Decoder:
@@ -159,37 +237,37 @@ class ModelConfig(_Section):
 
 
 class PitchRange(_Section):
-    """Where a speaker's pitch lies, over the voiced frames of the recordings."""
+    """Pitch of a speaker's recordings, over their voiced frames."""
 
-    median_hz: float = Field(gt=0)
-    low_hz: float = Field(gt=0)  # 5th percentile
-    high_hz: float = Field(gt=0)  # 95th percentile
+    median_hz: float = key(..., "median", unit="Hz", gt=0)
+    low_hz: float = key(..., "5th percentile", unit="Hz", gt=0)
+    high_hz: float = key(..., "95th percentile", unit="Hz", gt=0)
 
 
 class Config(_Section):
-    """All that must travel with the weights of a voice."""
+    """Everything that must travel with the weights of a voice."""
 
-    train: TrainConfig = TrainConfig()
-    data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    speakers: dict[str, int] = Field({}, alias="spk")
-    # Pitch of each speaker, written by preparation; ours, the predecessors ignore it.
-    pitch: dict[str, PitchRange] = {}
+    train: TrainConfig = key(TrainConfig(), "settings of the training")
+    data: DataConfig = key(DataConfig(), "signals that the voice was trained on")
+    model: ModelConfig = key(ModelConfig(), "architecture of the voice")
+    speakers: dict[str, int] = key({}, "index of each speaker, by name", alias="spk")
+    # Written by `svc pre-hubert`; ours, the predecessors ignore it.
+    pitch: dict[str, PitchRange] = key({}, "pitch of each speaker's recordings")
 
     @classmethod
     def read(cls, path: Path | str) -> Self:
         """Read a `config.json` of ours or of a predecessor.
 
         Raises:
-            ConfigError: the file is absent, empty, not JSON, or a value is not what it can be.
+            ConfigError: the file is absent, empty or not JSON, or a value is invalid.
         """
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
+            text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"cannot read the configuration {path}: {error}") from error
         if not text.strip():
-            raise ConfigError(f"the configuration {path} is empty; get it again from where the voice came from")
+            raise ConfigError(f"the configuration {path} is empty; download or copy it again")
         try:
             return cls.parse(json.loads(text))
         except json.JSONDecodeError as error:
@@ -199,9 +277,9 @@ class Config(_Section):
 
     @classmethod
     def parse(cls, values: Any) -> Self:
-        """Check plain values as they stand in a `config.json`."""
+        """Validate the parsed JSON of a `config.json`."""
         if not isinstance(values, dict):
-            raise ConfigError("a configuration is a JSON object with train, data, model and spk")
+            raise ConfigError("a configuration must be a JSON object with train, data, model and spk")
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -209,16 +287,16 @@ class Config(_Section):
 
     @classmethod
     def template(cls, name: str) -> Self:
-        """The template `name`, or the one in the JSON file `name`."""
+        """Return the template `name`, or read it if `name` is the path of a JSON file."""
         if name in get_args(TemplateName):
             return cls.parse(json.loads((files("myna") / "templates" / f"{name}.json").read_text("utf-8")))
         if name.endswith(".json") and Path(name).is_file():
             return cls.read(name)
         known = ", ".join(get_args(TemplateName))
-        raise ConfigError(f"no template {name!r}; there are: {known}, or the path of a .json file")
+        raise ConfigError(f"no template {name!r}; there are: {known}; or give the path of a .json file")
 
     def write(self, path: Path | str) -> None:
-        """Write the file so that a reader never sees half of it."""
+        """Write the file atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.plain(), indent=2, ensure_ascii=False)
@@ -226,28 +304,28 @@ class Config(_Section):
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def plain(self) -> dict[str, Any]:
-        """The values that were set, under the names of the file."""
+        """Return the values that were set, under their names in the file."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def with_values(self, **sections: dict[str, Any]) -> Self:
-        """A copy with some values changed; names are the file's: `with_values(train={"epochs": 3})`."""
+        """Return a copy with some values changed, by their names in the file: `with_values(train={"epochs": 3})`."""
         plain = self.plain()
         for section, values in sections.items():
             plain[section] = plain.get(section, {}) | values
         return self.parse(plain)
 
     def refuse_unknown_keys(self) -> None:
-        """Raise `ConfigError` where a key is not known: in a file that a person edits it is a slip of the pen."""
+        """Raise `ConfigError` for an unknown key: in a file that people edit, it is a typing mistake."""
         for title, section in (("", self), ("train.", self.train), ("data.", self.data), ("model.", self.model)):
             known = section.known_keys()
-            for key in set(section.unknown_keys) - _IGNORED_KEYS:
-                close = get_close_matches(key, known, n=1)
-                hint = f"did you mean {close[0]!r}? known" if close else "known"
-                raise ConfigError(f"unknown key {title}{key}; {hint}: {', '.join(known)}")
+            for name in set(section.unknown_keys) - _IGNORED_KEYS:
+                close = get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]!r}? known keys" if close else "known keys"
+                raise ConfigError(f"unknown key {title}{name}; {hint}: {', '.join(known)}")
 
     @property
     def content_encoder(self) -> str:
-        """Name of the content encoder in `features.content`, as the field spells it."""
+        """Name of the content encoder in `features.content`, as so-vits-svc spells it."""
         if self.model.speech_encoder is not None:
             return self.model.speech_encoder
         if self.data.contentvec_final_proj is not None:
@@ -258,9 +336,10 @@ class Config(_Section):
 
     @property
     def content_expansion(self) -> Expansion:
-        """How content is stretched to the frames of f0.
+        """Method that stretches content to the frames of f0.
 
-        so-vits-svc knew only "left" before it wrote the key; so-vits-svc-fork, which never writes it, only "nearest".
+        Without the key: so-vits-svc-fork, which never writes it, uses "nearest"; so-vits-svc used "left" before it
+        wrote the key.
         """
         if self.data.unit_interpolate_mode is not None:
             return self.data.unit_interpolate_mode
@@ -272,11 +351,15 @@ class Config(_Section):
         return "nearest" if from_fork else "left"
 
     def speaker_id(self, name: str | None) -> int:
-        """The row of the speaker embedding for `name`; the only speaker, or the first, where none is named."""
+        """Return the index of the speaker `name`; without a name, the lowest index.
+
+        Raises:
+            ConfigError: the voice has no such speaker.
+        """
         if not self.speakers:
             if name is None:
                 return 0
-            raise ConfigError(f"no speaker {name!r}: this voice names no speakers; leave the speaker out")
+            raise ConfigError(f"no speaker {name!r}: this voice names no speakers; omit the speaker")
         if name is None:
             return min(self.speakers.values())
         if name not in self.speakers:
@@ -284,7 +367,13 @@ class Config(_Section):
         return self.speakers[name]
 
 
-# Keys of the predecessors that say nothing to us; a file that has them is in order.
+def find_key(path: str) -> Key:
+    """Return the key with a path like "train.epochs"."""
+    section, _, name = path.partition(".")
+    return keys_of(Config.model_fields[section].annotation)[name]  # type: ignore[arg-type]
+
+
+# Keys of the predecessors that have no effect here; they are valid in a file.
 _IGNORED_KEYS = frozenset(
     (
         *("init_lr_ratio", "warmup_epochs", "use_sr", "max_speclen", "port", "all_in_mem", "log_version", "window"),

@@ -1,6 +1,6 @@
-"""What a person may choose, declared once; flags, widgets and docs are derived from these dataclasses.
+"""Options of the commands, each declared once; flags, widgets and docs are derived from these dataclasses.
 
-No module here imports torch, so that the command line can print its help at once.
+This module must not import torch: the command line prints its help from it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
 
+from myna.config import find_key
 from myna.errors import ConfigError
 
 F0Method = Literal["swift", "dio", "harvest", "parselmouth", "crepe", "crepe-tiny", "fcpe", "rmvpe", "median"]
@@ -28,21 +29,46 @@ def option(
     low: float | None = None,
     high: float | None = None,
 ) -> Any:
-    """A dataclass field with what a flag, a widget and the docs need to know of it.
+    """Declare a dataclass field with the metadata of its flag, its widget and its documentation.
 
     Args:
-        default: the value when nothing is chosen.
+        default: value if none is given.
         help: one line for a person, with the unit.
-        flags: short names, and the predecessor's long ones, besides `--the-field-name`. For a boolean a
-            flag "-a/-na" gives both directions.
-        low: the least value allowed.
-        high: the greatest value allowed.
+        flags: spellings to accept as well as `--the-field-name`: short ones and the predecessors'. "-a/-na"
+            declares both directions of a boolean.
+        low: least value allowed.
+        high: greatest value allowed.
     """
-    return field(default=default, metadata={"help": help, "flags": flags, "low": low, "high": high})
+    return field(default=default, metadata={"help": help, "flags": flags, "low": low, "high": high, "key": None})
+
+
+def instead_of(path: str) -> Any:
+    """Declare a field that overrides a key of `config.json`, with the help and range of that key.
+
+    Annotate it with the key's type or None. The exclusive bound of a float is left to the configuration to check.
+
+    Args:
+        path: section and name of the key in the file: "train.epochs".
+    """
+    key = find_key(path)
+    low, high = key.limits
+    help = f"{key.help}; default: {path} of config.json"
+    return field(default=None, metadata={"help": help, "flags": (), "low": low, "high": high, "key": path})
+
+
+def overrides(options: Any) -> dict[str, dict[str, Any]]:
+    """Return the values that `instead_of` fields give to config keys, as arguments of `Config.with_values`."""
+    found: dict[str, dict[str, Any]] = {}
+    for spec in fields(options):
+        value = getattr(options, spec.name)
+        if spec.metadata["key"] is not None and value is not None:
+            section, _, name = spec.metadata["key"].partition(".")
+            found.setdefault(section, {})[name] = value
+    return found
 
 
 def check_options(options: Any) -> None:
-    """Raise `ConfigError` where a value is out of range or not among the choices of its `Literal` type."""
+    """Raise `ConfigError` if a value is out of range or not one of the choices of its `Literal` type."""
     hints = get_type_hints(type(options))
     for spec in fields(options):
         value, low, high = getattr(options, spec.name), spec.metadata["low"], spec.metadata["high"]
@@ -55,6 +81,11 @@ def check_options(options: Any) -> None:
             raise ConfigError(f"{spec.name} must be {_range_text(low, high)}; got {value}")
 
 
+def capitalized(text: str) -> str:
+    """Return a help line as the beginning of a sentence."""
+    return text[:1].upper() + text[1:]
+
+
 def _range_text(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
         return f"between {low:g} and {high:g}"
@@ -63,79 +94,82 @@ def _range_text(low: float | None, high: float | None) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionOptions:
-    """What a listener may choose for one conversion."""
+    """Options of one conversion."""
 
-    speaker: str | None = option(None, "which of the voice's speakers sings", flags=("-s",))
+    speaker: str | None = option(None, "speaker of the voice to convert to; default: the first one", flags=("-s",))
     speaker_mix: str | None = option(
-        None, "several at once, e.g. alto:0.7,tenor:0.3, or a .csv or .json file of shares over time"
+        None, "blend of speakers, e.g. alto:0.7,tenor:0.3, or a .csv or .json file of shares over time"
     )
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
-        False, "besides, shift the whole song once, to where the voice's recordings lie in pitch"
+        False, "also shift the whole song by one constant so that its median pitch matches the voice's recordings"
     )
-    # Whole octaves leave a singer in tune with the music, and a voice sings half an octave off its middle with ease.
+    # Whole octaves keep the singer in tune with the music, and a voice easily sings half an octave off its median.
     transpose_step: TransposeStep = option(
-        "octave", "what --auto-transpose shifts by: whole octaves keep the key of the music, semitones come closer"
+        "octave",
+        "unit of the shift of --auto-transpose: octaves keep the key of the music, semitones come closer",
     )
     auto_predict_f0: bool = option(
-        False, "let the voice predict its own pitch: for speech, not for singing", flags=("-a/-na",)
+        False, "let the voice predict the pitch: for speech, not for singing", flags=("-a/-na",)
     )
-    f0_method: F0Method = option(DEFAULT_F0_METHOD, "how the pitch of the source is estimated", flags=("-fm",))
+    f0_method: F0Method = option(DEFAULT_F0_METHOD, "pitch estimator for the source", flags=("-fm",))
     cluster_model_path: Path | None = option(
         None,
-        "how the speaker says things: index.safetensors, kmeans.pt, RVC's added_*.index or so-vits-svc's "
-        "feature_and_index.pkl; for a ratio above 0, the one in or beside the voice if not given",
+        "retrieval file: index.safetensors, kmeans.pt, RVC's added_*.index or so-vits-svc's feature_and_index.pkl; "
+        "default, for a ratio above 0: the one in or next to the voice",
         flags=("-k",),
     )
     cluster_infer_ratio: float = option(
         0.0,
-        "how far content is drawn to it: 0 not at all, 1 is most like the speaker and least clear",
+        "share of retrieved content, 0 to 1: 0 for none, 1 is most like the speaker but least clear",
         flags=("-r",),
         low=0,
         high=1,
     )
     cluster_everywhere: bool = option(
-        False, "draw also what is not voiced: without it, consonants stay as clear as they were sung"
+        False, "apply retrieval to unvoiced frames too; without it, consonants stay as clear as in the source"
     )
     noise_scale: float | None = option(
         None,
-        "spread of the latent sample, 0 to 1; 0 is the mean voice; if not given, what tools of the voice's family use",
+        "scale of the noise in the latent sample, 0 to 1; 0 takes the mean; default: that of the voice's original tool",
         flags=("-n",),
         low=0,
         high=1,
     )
     soften_pauses_db: float | None = option(
         None,
-        "by how much the noise in the source's pauses is softened; dB; voices that follow loudness; if not "
-        "given, 15 for those that learned in quiet only",
+        "reduction of the noise in the source's pauses in dB, for voices conditioned on loudness; default: 15 for "
+        "voices trained without augmented rooms, else 0",
         low=0,
         high=60,
     )
     silence_db: float = option(
-        # In real singing breaths lie 30 to 48 dB below the loudest moment, and end at 58; what hums below is a room.
+        # In recorded singing, breaths lie 30 to 48 dB below the peak and fade out at 58; below that is room noise.
         -60.0,
-        "what stays quieter than this becomes silence; dB, relative to the loudest moment",
+        "parts of the source below this level become silence; in dB relative to its loudest moment",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
     )
     absolute_silence: bool = option(
         False,
-        "count the silence threshold from full scale, not from the loudest moment",
+        "measure the silence level relative to full scale instead of the loudest moment",
         flags=("-ab/-nab", "--absolute-thresh/--no-absolute-thresh"),
     )
     min_silence_seconds: float = option(
-        0.5, "the shortest silence to cut at", flags=("-ch", "--chunk-seconds"), low=0.02, high=10
+        0.5, "shortest silence to split the source at, in seconds", flags=("-ch", "--chunk-seconds"), low=0.02, high=10
     )
-    pad_seconds: float = option(0.5, "context heard on both sides of a slice", flags=("-p",), low=0, high=10)
+    pad_seconds: float = option(
+        0.5, "context added on both sides of each slice, in seconds", flags=("-p",), low=0, high=10
+    )
     max_chunk_seconds: float = option(
         40.0,
-        "the longest slice converted at once: lower it if memory runs out; at least 1, or 0 for no limit",
+        "longest slice converted at once, in seconds; lower it if memory runs out; at least 1, or 0 for no limit",
         flags=("-mc",),
         low=0,
         high=600,
     )
-    seed: int = option(0, "seed of the random numbers: the same seed gives the same sound", low=0)
+    seed: int = option(0, "seed of the random numbers: the same seed gives the same result", low=0)
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -147,21 +181,23 @@ class ConversionOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """What a person may choose for `svc evaluate`."""
+    """Options of `svc evaluate`."""
 
-    f0_method: F0Method = option(DEFAULT_F0_METHOD, "how pitch is found in sources and conversions", flags=("-fm",))
+    f0_method: F0Method = option(DEFAULT_F0_METHOD, "pitch estimator for sources and conversions", flags=("-fm",))
     transpose: float | None = option(
         None,
-        "by how many semitones the conversions were shifted; found for each file if not given",
+        "pitch shift of the conversions in semitones; default: estimated for each file",
         flags=("-t",),
         low=-36,
         high=36,
     )
-    similarity: bool = option(True, "measure whose voice it is (needs Resemblyzer's weights)")
-    words: bool = option(True, "measure whether the words are still there (slow; needs the extra 'eval')")
-    quality: bool = option(True, "measure how clean it sounds (needs the extra 'eval')")
-    whisper: str | None = option(None, "folder of a faster-whisper model for the words; one is found if not given")
-    language: str | None = option(None, "language of the recordings, e.g. en; recognised in each if not given")
+    similarity: bool = option(True, "measure speaker similarity (needs Resemblyzer's weights)")
+    words: bool = option(True, "measure the error rate of the recognised words (slow; needs the extra 'eval')")
+    quality: bool = option(True, "measure sound quality with DNSMOS (needs the extra 'eval')")
+    whisper: str | None = option(
+        None, "folder of a faster-whisper model for the words; default: one installed on this machine"
+    )
+    language: str | None = option(None, "language of the recordings, e.g. en; default: detected in each")
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -169,20 +205,25 @@ class EvaluateOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class ResampleOptions:
-    """How recordings become clips."""
+    """Options of `svc pre-resample`."""
 
     sample_rate: int = option(
-        44100, "sample rate of the clips, Hz", flags=("-s", "--sampling-rate"), low=8000, high=192000
+        44100, "sample rate of the clips in Hz", flags=("-s", "--sampling-rate"), low=8000, high=192000
     )
     top_db: float = option(
-        30.0, "what is this much quieter than the loudest moment is silence at the ends; dB", flags=("-d",), low=1
+        30.0, "trim silence from the ends: audio this many dB below the loudest moment", flags=("-d",), low=1
     )
-    frame_seconds: float = option(1.0, "length of the moments compared for it", flags=("-f",), low=0.02, high=60)
-    hop_seconds: float = option(0.3, "distance of these moments", flags=("-ho", "-hop"), low=0.01, high=60)
+    frame_seconds: float = option(
+        1.0, "window over which that level is measured, in seconds", flags=("-f",), low=0.02, high=60
+    )
+    hop_seconds: float = option(
+        0.3, "distance between the windows, in seconds", flags=("-ho", "-hop"), low=0.01, high=60
+    )
     max_clip_seconds: float = option(
-        # Training hears random pieces of 9 s at most, so that much of a long clip would never be heard.
+        # A training step takes random pieces of at most 9 s, so it would rarely use most of a long clip.
         15.0,
-        "longer recordings are cut into clips X_000.wav, X_001.wav, ... at their quietest moments; 0 keeps them whole",
+        "longest clip, in seconds: longer recordings are cut at their quietest moments into X_000.wav, X_001.wav, ...; "
+        "at least 1, or 0 to keep them whole",
         flags=("-mc",),
         low=0,
     )
@@ -195,10 +236,10 @@ class ResampleOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureOptions:
-    """How the features of clips are made."""
+    """Options of `svc pre-hubert`."""
 
-    f0_method: F0Method = option(DEFAULT_F0_METHOD, "how pitch is estimated", flags=("-fm",))
-    force_rebuild: bool = option(False, "make anew also what is there and fits", flags=("-f/-nf",))
+    f0_method: F0Method = option(DEFAULT_F0_METHOD, "pitch estimator", flags=("-fm",))
+    force_rebuild: bool = option(False, "recompute features that are up to date", flags=("-f/-nf",))
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -206,18 +247,22 @@ class FeatureOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """How a voice is trained, besides what its config.json says."""
+    """Options of `svc train`; the settings of the training are in config.json."""
 
-    from_scratch: bool = option(False, "begin with random weights where there is no save to go on from")
-    pretrained_dir: Path | None = option(None, "folder with G_0.pth and D_0.pth to begin with")
-    reset_optimizer: bool = option(False, "go on with a new optimizer", flags=("-r",))
-    device: str = option("auto", "cpu, cuda, cuda:1, mps, or auto: the fastest there is", flags=("-d",))
-    devices: int | None = option(None, "processes a machine, one a GPU; 1, or what torchrun or SLURM started", low=1)
-    num_nodes: int | None = option(None, "machines; 1, or what torchrun or SLURM started", low=1)
-    max_steps: int | None = option(None, "stop at this step, counted from the very first", low=1)
-    max_minutes: float | None = option(None, "stop after so many minutes, saved and ready to go on", low=0.1)
-    epochs: int | None = option(None, "epochs in all, instead of train.epochs", low=1)
-    batch_size: int | None = option(None, "clips a step, instead of train.batch_size", low=1)
+    from_scratch: bool = option(False, "start with random weights if there is no checkpoint to resume from")
+    pretrained_dir: Path | None = option(None, "folder of the base weights G_0.pth and D_0.pth")
+    reset_optimizer: bool = option(False, "resume with a new optimizer state", flags=("-r",))
+    device: str = option(
+        "auto", "device to train on: cpu, cuda, cuda:1, mps, or auto for the fastest available", flags=("-d",)
+    )
+    devices: int | None = option(
+        None, "number of processes per machine, one per GPU; default: 1, or as started by torchrun or SLURM", low=1
+    )
+    num_nodes: int | None = option(None, "number of machines; default: 1, or as started by torchrun or SLURM", low=1)
+    max_steps: int | None = option(None, "stop at this step, counted from the first", low=1)
+    max_minutes: float | None = option(None, "stop after this many minutes, with a checkpoint to resume from", low=0.1)
+    epochs: int | None = instead_of("train.epochs")
+    batch_size: int | None = instead_of("train.batch_size")
 
     def __post_init__(self) -> None:
         check_options(self)

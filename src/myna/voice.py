@@ -1,4 +1,4 @@
-"""A voice: its configuration and its weights, loaded as one thing."""
+"""A voice: its configuration and its synthesizer, loaded as one."""
 
 from __future__ import annotations
 
@@ -11,25 +11,23 @@ from myna.assets import find_voice
 from myna.assets.hub import fetch_voice, parse_address
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
-from myna.models.families import AnySynthesizer
-from myna.onnx import runtime
-from myna.onnx.runtime import OnnxSynthesizer
+from myna.models.interface import Synthesizer
 from myna.options import Engine
 from myna.retrieval.retrieval_file import NAMES
 from myna.storage import checkpoint
 from myna.zoo.opening import open_voice
-from myna.zoo.packing import SUFFIX, exported_card
+from myna.zoo.packing import SUFFIX
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Voice:
-    """A voice that is ready to sing."""
+    """A voice that is ready to convert."""
 
     config: Config
-    synthesizer: AnySynthesizer | OnnxSynthesizer  # in evaluation mode, fused
-    path: Path  # the file that the weights came from
+    synthesizer: Synthesizer  # in evaluation mode, fused
+    path: Path  # file of the weights
 
     @classmethod
     def load(
@@ -42,47 +40,38 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a file of weights, the folder that holds it (the highest number wins), an address of the hub
-                (`assets.hub`), "joe", who comes along, or an exported voice, whose configuration is in it.
-            config: its `config.json`; None is the one beside the weights, if there is one. Where it and the weights
-                disagree, the weights count, and a warning says so.
-            device: where it will sing, as torch names devices; ONNX Runtime sings on the CPU.
-            engine: what sings; None is what the file is for. For "onnx" a voice is exported before it sings.
+            model: a file of weights, the folder that contains it (the highest number wins), an address of the hub
+                (`assets.hub`), "joe", the bundled voice, or an exported voice, which contains its configuration.
+            config: its `config.json`; None is the one beside the weights, if there is one. Where it contradicts the
+                weights, the weights win, with a warning.
+            device: a torch device; ONNX Runtime computes on the CPU.
+            engine: PyTorch or ONNX Runtime; None is the engine that the file is made for. With "onnx" a voice is
+                exported in memory first.
 
         Raises:
-            CheckpointError: the file is not a voice, or not whole.
-            ConfigError: the configuration is not there, or malformed.
-            MissingExtraError: what the engine needs is not installed.
+            CheckpointError: the file is not a voice, or incomplete.
+            ConfigError: the configuration is absent or malformed.
+            MissingExtraError: the engine is not installed.
         """
         path = find_weights(model)
-        if path.suffix == runtime.SUFFIX:
-            if engine == "torch":
-                raise ConfigError(
-                    f"{path} is a graph of ONNX; name the file that it was made from to sing with PyTorch"
-                )
-            return cls._exported(path)
         if config is None and (address := parse_address(model)) is not None:
-            config = fetch_voice(address).config  # which may stand in a folder above
+            config = fetch_voice(address).config  # may be in a folder above
         opened = open_voice(path, Path(config) if config is not None else None)
         for remark in opened.remarks:
             _log.warning("%s: %s", opened.path, remark)
-        synthesizer = opened.build()
-        synthesizer.eval()
-        synthesizer.fuse()
-        if engine == "onnx":
-            from myna.onnx.export import as_graph
+        if engine is None or engine == opened.engine:
+            return cls(opened.config, opened.build(device), opened.path)
+        if engine == "torch":
+            raise ConfigError(f"{path} is an ONNX graph; name the file that it was exported from to use PyTorch")
+        from myna.onnx.export import as_graph
 
-            return cls(opened.config, as_graph(synthesizer, opened.config), opened.path)
-        return cls(opened.config, synthesizer.to(device), opened.path)
-
-    @classmethod
-    def _exported(cls, path: Path) -> Self:
-        synthesizer = OnnxSynthesizer(path)
-        return cls(Config.parse(exported_card(path, synthesizer).config), synthesizer, path)
+        module = opened.build_module().eval()
+        module.fuse()
+        return cls(opened.config, as_graph(module, opened.config), opened.path)
 
 
 def find_weights(model: Path | str) -> Path:
-    """The file of weights that `model` names, itself, as its folder, or as a voice that comes along.
+    """Return the file of weights that `model` names: itself, its folder, an address of the hub, or a bundled voice.
 
     Raises:
         CheckpointError: there is none.

@@ -13,7 +13,7 @@ from tiny_voice import CONFIG, RATE, BandEnergies, write_voice
 from myna.apps.cli import main
 from myna.apps.cli.commands import demo
 from myna.config import Config
-from myna.evaluation.report.picture import SIZE
+from myna.evaluation.drawing.picture import SIZE
 
 
 @pytest.fixture(autouse=True)

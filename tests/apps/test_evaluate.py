@@ -65,7 +65,7 @@ def test_a_batch_goes_on_past_bad_files_and_names_them(folders: Path, capsys: py
     assert "high.out.wav" in captured.out
     last = captured.err.strip().splitlines()[-1]
     assert last.startswith("svc: 2 not evaluated: ")
-    assert "stray.out.wav: no source is called stray" in last and "text.wav is text, not sound" in last
+    assert "stray.out.wav: no source is named stray" in last and "text.wav is text, not sound" in last
 
 
 @pytest.mark.parametrize(

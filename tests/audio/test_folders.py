@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from myna.apps.cli.commands.infer import plan_jobs
+from myna.apps.actions.convert import plan_conversions
 from myna.audio.folders import AUDIO_SUFFIXES, find_recordings, is_recording, visible_folders
 from myna.audio.io import Writer
 from myna.evaluation.pairing import sound_files
 from myna.options import ResampleOptions
+from myna.studio.dataset import report_on
 from myna.studio.project import Project
-from myna.studio.takes import report_on
 from myna.training.prepare.clips import find_clips
 from myna.training.prepare.recordings import resample_recordings
 
@@ -52,11 +52,11 @@ def prepared(folder: Path) -> list[Path]:
 
 WALKERS: dict[str, Callable[[Path], list[Path]]] = {
     "find_recordings": find_recordings,
-    "svc infer -re": lambda folder: [job.input for job in plan_jobs((folder,), None, recursive=True)],
+    "svc infer -re": lambda folder: [one.source for one in plan_conversions((folder,), None, recursive=True)],
     "svc evaluate": lambda folder: sound_files([folder]),
     "svc pre-resample": prepared,
     "studio, dataset": lambda folder: [one.path for one in report_on(folder).recordings],
-    "studio, project": lambda folder: list(Project(Path()).look().recordings),
+    "studio, project": lambda folder: list(Project(Path()).status().recordings),
 }
 
 
@@ -73,7 +73,7 @@ def test_clips_are_the_wav_files_among_them(folder: Path) -> None:
 def test_a_search_without_subfolders(folder: Path) -> None:
     here = sorted(folder / name for name in SOUND if "/" not in name)
     assert find_recordings(folder, recursive=False) == here
-    assert [job.input for job in plan_jobs((folder,), None, recursive=False)] == here
+    assert [one.source for one in plan_conversions((folder,), None, recursive=False)] == here
 
 
 def test_an_absent_folder_holds_nothing(tmp_path: Path) -> None:

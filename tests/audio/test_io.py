@@ -48,7 +48,7 @@ def encode(path: Path, codec: str, audio: np.ndarray, rate: int) -> None:
         ("lossy.mp3", 44100, "MPEG_LAYER_III", 0.05),
     ],
 )
-def test_every_format_gives_the_sound_that_was_written(
+def test_every_format_decodes_to_the_written_audio(
     name: str, rate: int, subtype: str, tolerance: float, tmp_path: Path
 ) -> None:
     path, audio = tmp_path / name, song(rate=rate)
@@ -61,7 +61,7 @@ def test_every_format_gives_the_sound_that_was_written(
 
 
 @pytest.mark.parametrize(("name", "codec"), [("a.m4a", "aac"), ("a.webm", "libopus"), ("a.mka", "flac")])
-def test_what_libsndfile_cannot_read_ffmpeg_can(name: str, codec: str, tmp_path: Path) -> None:
+def test_formats_that_libsndfile_lacks_are_read_with_ffmpeg(name: str, codec: str, tmp_path: Path) -> None:
     if codec not in av.codecs_available:
         pytest.skip(f"this FFmpeg has no {codec}")
     audio = song(48000, 48000)
@@ -89,7 +89,7 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("rate", "target"), [(8000, 44100), (96000, 44100), (44100, 44100)])
-def test_blocks_are_the_whole_in_pieces(rate: int, target: int, tmp_path: Path) -> None:
+def test_blocks_concatenate_to_the_whole(rate: int, target: int, tmp_path: Path) -> None:
     audio = song(70001, rate)
     soundfile.write(tmp_path / "song.wav", audio, rate, "FLOAT")
     pieces = list(blocks(tmp_path / "song.wav", target, 3000))
@@ -308,7 +308,7 @@ def bad_file(kind: str, folder: Path) -> Path:
         ("start of a FLAC", "not sound"),
     ],
 )
-def test_what_is_no_sound_is_named_in_one_line(kind: str, reason: str, tmp_path: Path) -> None:
+def test_files_without_audio_give_a_one_line_error(kind: str, reason: str, tmp_path: Path) -> None:
     path = bad_file(kind, tmp_path)
     with pytest.raises(AudioError, match=reason) as caught:
         read(path)
@@ -316,7 +316,7 @@ def test_what_is_no_sound_is_named_in_one_line(kind: str, reason: str, tmp_path:
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3"])
-def test_of_a_truncated_file_what_is_there_is_used_with_a_warning(
+def test_a_truncated_file_is_read_up_to_its_end_with_a_warning(
     suffix: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     audio = np.random.default_rng(0).normal(0, 0.1, 2 * RATE).astype(np.float32)
@@ -330,7 +330,7 @@ def test_of_a_truncated_file_what_is_there_is_used_with_a_warning(
 
 
 @pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
-def test_what_is_written_in_blocks_is_read_back_at_its_length(suffix: str, tmp_path: Path) -> None:
+def test_audio_written_in_blocks_has_the_same_length_when_read(suffix: str, tmp_path: Path) -> None:
     audio, path = song(100_001), tmp_path / "new folder" / f"Lied für Anna{suffix}"
     with Writer(path, RATE) as writer:
         for start in range(0, len(audio), 7777):
@@ -342,7 +342,7 @@ def test_what_is_written_in_blocks_is_read_back_at_its_length(suffix: str, tmp_p
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_samples_beyond_full_scale_are_clipped_not_wrapped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Writer(tmp_path / "loud.wav", RATE) as writer:
         writer.write(np.array([0.5, 1.5, -1.5], np.float32))
     np.testing.assert_allclose(read(tmp_path / "loud.wav")[0], [0.5, 1, -1], atol=1e-4)
@@ -350,7 +350,7 @@ def test_beyond_full_scale_is_clipped_not_wrapped(tmp_path: Path, caplog: pytest
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_after_an_error_the_previous_file_stands_and_nothing_else(error: type, tmp_path: Path) -> None:
+def test_after_an_error_only_the_previous_file_remains(error: type, tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     path.write_bytes(b"previous")
     with pytest.raises(error), Writer(path, RATE) as writer:
@@ -360,7 +360,7 @@ def test_after_an_error_the_previous_file_stands_and_nothing_else(error: type, t
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_an_unknown_suffix_lists_those_that_are_known(tmp_path: Path) -> None:
+def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(AudioError, match=r"\.wav, \.flac, \.mp3, \.ogg"):
         Writer(tmp_path / "song.xyz", RATE)
     with pytest.raises(AudioError, match="sample rates"):
@@ -370,7 +370,7 @@ def test_an_unknown_suffix_lists_those_that_are_known(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
-def test_a_full_disk_leaves_nothing_half_written(suffix: str, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(suffix: str, tmp_path: Path) -> None:
     script = f"""
 import resource, signal, numpy
 from myna.audio.io import Writer

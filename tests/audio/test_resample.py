@@ -1,4 +1,4 @@
-"""Another sample rate keeps what is heard: frequency, level and length."""
+"""Resampling keeps frequency, level and duration."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def tone(hz: float, rate: int, seconds: float = 0.5) -> np.ndarray:
 @pytest.mark.parametrize(("source", "target"), RATES)
 def test_a_tone_keeps_its_frequency_phase_and_level(source: int, target: int) -> None:
     resampled, expected = resample(tone(440, source), source, target), tone(440, target)
-    inside = slice(target // 20, -target // 20)  # the ends ring
+    inside = slice(target // 20, -target // 20)  # without the ringing at the ends
     assert np.abs(resampled - expected)[inside].max() < 1e-4
 
 
-def test_what_the_lower_rate_cannot_hold_is_gone() -> None:
+def test_frequencies_above_the_new_nyquist_are_removed() -> None:
     aliased = resample(tone(15000, 44100), 44100, 16000)[1000:-1000]
     assert 20 * np.log10(np.abs(aliased).max()) < -100
 
 
 @pytest.mark.parametrize(("source", "target"), RATES)
 @pytest.mark.parametrize("n_samples", [1, 2, 999, 12345])
-def test_the_length_is_exact_and_pieces_give_the_same_samples(source: int, target: int, n_samples: int) -> None:
+def test_the_length_is_exact_and_blocks_give_the_same_samples(source: int, target: int, n_samples: int) -> None:
     audio = np.random.default_rng(0).normal(0, 0.1, n_samples).astype(np.float32)
     whole = resample(audio, source, target)
     assert len(whole) == round(n_samples * target / source)

@@ -1,4 +1,4 @@
-"""Cuts lie in silence, or at the quietest moment; what is cut and joined again is what it was."""
+"""Cuts lie in silence or at the quietest moment, and joining slices restores the recording."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def converted_by_identity(audio: np.ndarray, slices: list[Slice]) -> np.ndarray:
     return np.concatenate([np.empty(0, np.float32), *join(slices, ((one, 500) for one in around), len(audio), RATE)])
 
 
-def test_levels_are_the_mean_square_whatever_the_pieces() -> None:
+def test_levels_are_the_mean_square_for_any_block_size() -> None:
     audio = noise(1.005)
     one, other = measure_levels([audio], RATE), measure_levels(pieces(audio, 777), RATE)
     np.testing.assert_array_equal(one.power, other.power)
@@ -41,24 +41,24 @@ def test_levels_are_the_mean_square_whatever_the_pieces() -> None:
     assert one.power[100] == pytest.approx(np.square(audio[44100:]).mean(), rel=1e-6)
 
 
-def test_a_long_silence_is_cut_out_and_a_short_one_is_not() -> None:
+def test_long_silences_are_cut_out_and_short_ones_kept() -> None:
     audio = np.concatenate([noise(1), noise(0.3, -90), noise(1), noise(1, -90), noise(1)])
     first, second = plan(audio)
     assert first.start == 0 and second.end == len(audio)
-    # The margin of 0.1 s, and the 20 ms by which the measuring window reaches beyond the sound.
+    # The margin of 0.1 s, and 20 ms by which the measuring window extends beyond the sound.
     assert first.end / RATE == pytest.approx(2.3 + 0.1, abs=0.03)
     assert second.start / RATE == pytest.approx(3.3 - 0.1, abs=0.03)
     assert first.overlap == second.overlap == 0
 
 
 @pytest.mark.parametrize("breath_db", [-30, -45, -58])
-def test_a_breath_between_two_phrases_survives(breath_db: float) -> None:
-    """In real singing breaths lie 30 to 48 dB below the loudest moment, their ends 58 dB."""
+def test_a_breath_between_two_phrases_is_kept(breath_db: float) -> None:
+    """In real singing, breaths are 30 to 48 dB below the loudest moment, their ends 58 dB."""
     audio = np.concatenate([noise(1, -10), noise(0.3, -90), noise(0.4, breath_db - 10), noise(0.3, -90), noise(1, -10)])
     assert [(piece.start, piece.end) for piece in plan(audio)] == [(0, len(audio))]
 
 
-def test_the_threshold_is_relative_to_the_loudest_moment_or_absolute() -> None:
+def test_the_threshold_is_relative_to_the_maximum_or_absolute() -> None:
     audio = np.concatenate([noise(1, -40), noise(1, -75), noise(1, -40)])
     assert len(plan(audio)) == 1
     assert len(plan(audio, silence_db=-30.0)) == 2
@@ -72,11 +72,11 @@ def test_silence_has_no_slices(audio: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("n_samples", [1, 441, 500, 44099])
-def test_a_recording_shorter_than_anything_is_one_slice(n_samples: int) -> None:
+def test_a_very_short_recording_is_one_slice(n_samples: int) -> None:
     assert plan(noise(n_samples / RATE)) == [Slice(0, n_samples)]
 
 
-def test_a_phrase_over_the_limit_is_cut_at_its_quietest_moment() -> None:
+def test_a_long_phrase_is_cut_at_its_quietest_moments() -> None:
     audio = noise(25)
     for second in (7.5, 14.0):
         audio[round(second * RATE) : round((second + 0.1) * RATE)] *= 0.1
@@ -89,20 +89,20 @@ def test_a_phrase_over_the_limit_is_cut_at_its_quietest_moment() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1.01, 1.3, 2.0, 5.0, 9.9])
-def test_no_piece_is_longer_than_the_limit_nor_a_sliver(seconds: float) -> None:
+def test_slices_are_neither_longer_than_the_limit_nor_very_short(seconds: float) -> None:
     slices = plan(noise(seconds), max_seconds=1.0)
     assert all(0.2 * RATE < piece.n_samples <= RATE for piece in slices)
 
 
 @pytest.mark.parametrize("n_samples", [100_000, 441_001])
-def test_cut_and_joined_is_what_it_was(n_samples: int) -> None:
+def test_joining_slices_restores_the_recording(n_samples: int) -> None:
     audio = noise(n_samples / RATE)
     slices = plan(audio, max_seconds=1.5)
     assert len(slices) > 1
     np.testing.assert_array_equal(converted_by_identity(audio, slices), audio)
 
 
-def test_with_silences_only_what_is_silent_changes() -> None:
+def test_only_silence_changes_when_it_is_cut_out() -> None:
     audio = np.concatenate([noise(1, -80), noise(1), noise(2, -95), noise(3), noise(1, -95)])
     joined = converted_by_identity(audio, plan(audio, max_seconds=2.0))
     assert len(joined) == len(audio)
@@ -111,7 +111,7 @@ def test_with_silences_only_what_is_silent_changes() -> None:
     np.testing.assert_array_equal(joined[round(2.2 * RATE) : round(3.8 * RATE)], 0)
 
 
-def test_windows_are_slices_of_the_whole() -> None:
+def test_windows_are_ranges_of_the_padded_recording() -> None:
     audio = noise(0.5)
     ranges = [(-300, 200), (100, 9000), (8000, 8001), (20000, 23000), (22000, 22060)]
     expected = np.pad(audio, (300, 20000))
@@ -120,7 +120,7 @@ def test_windows_are_slices_of_the_whole() -> None:
 
 
 @pytest.mark.parametrize("degrees", [0, 45, 90, 120])
-def test_a_crossfade_keeps_the_level_whatever_the_phase(degrees: float) -> None:
+def test_a_crossfade_keeps_the_level_at_any_phase_difference(degrees: float) -> None:
     time = np.arange(round(CROSSFADE_SECONDS * RATE)) / RATE
     one, other = (np.sin(2 * np.pi * 400 * time + phase).astype(np.float32) for phase in (0, np.radians(degrees)))
     mixed = crossfade(one, other)
@@ -129,7 +129,7 @@ def test_a_crossfade_keeps_the_level_whatever_the_phase(degrees: float) -> None:
     assert np.abs(10 * np.log10(power / 0.5)).max() < 0.3
 
 
-def test_a_crossfade_of_strangers_keeps_their_power() -> None:
+def test_a_crossfade_of_uncorrelated_signals_keeps_their_power() -> None:
     one, other = noise(2), noise(2)
     mixed = crossfade(one, other).reshape(20, -1)
     assert 10 * np.log10(np.square(mixed).mean(axis=1)) == pytest.approx(np.full(20, -20), abs=0.5)
@@ -137,8 +137,8 @@ def test_a_crossfade_of_strangers_keeps_their_power() -> None:
 
 @pytest.mark.parametrize("degrees", [0, 60, 120, 180, 240, 300])
 @pytest.mark.parametrize("hz", [82, 220, 880])
-def test_a_held_note_goes_through_a_cut_in_whatever_phase_it_is_sung_again(hz: float, degrees: float) -> None:
-    """No click: the second difference stays that of the tone. No dip: so does the level."""
+def test_a_held_note_crosses_a_cut_at_any_phase_difference(hz: float, degrees: float) -> None:
+    """The second difference (a click) and the level (a dip) stay those of the tone."""
 
     def tone(start: int, end: int, phase: float) -> np.ndarray:
         return (0.5 * np.sin(2 * np.pi * hz * np.arange(start, end) / RATE + phase)).astype(np.float32)
@@ -158,7 +158,7 @@ def test_a_held_note_goes_through_a_cut_in_whatever_phase_it_is_sung_again(hz: f
     assert np.abs(10 * np.log10(levels / 0.125)).max() < 0.3
 
 
-def test_a_slice_fades_to_the_silence_around_it() -> None:
+def test_a_slice_fades_to_the_surrounding_silence() -> None:
     audio = np.ones(RATE, np.float32)
     joined = np.concatenate(list(join([Slice(RATE, 2 * RATE)], iter([(audio, 0)]), 3 * RATE, RATE)))
     assert len(joined) == 3 * RATE and np.abs(np.diff(joined)).max() < 0.005

@@ -1,4 +1,4 @@
-"""A voice that repeats what it hears shows what conversion itself does to a recording: nothing."""
+"""With a synthesizer that returns its input, conversion leaves a recording unchanged."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ from torch import Tensor
 import myna.conversion.converter
 from myna.audio.io import read
 from myna.config import Config, PitchRange
-from myna.conversion.converter import Converter, shift_between
+from myna.conversion.converter import Converter
+from myna.conversion.transposition import shift_between
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.extractor import Features
-from myna.models.interface import Generated
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.interface import Conditions, Generated, Sampling
+from myna.models.synthesizers.vits import Vits
 from myna.options import ConversionOptions
 from myna.retrieval import retrieval_file
 
@@ -43,32 +44,31 @@ CONFIG = Config.parse(
 
 
 class EchoExtractor:
-    """Features whose content is the sound itself, a frame a column; its pitch is 220 Hz wherever there is any."""
+    """Extractor whose content is the audio itself, one frame per column; the pitch is 220 Hz in voiced frames."""
 
     f0_method = "swift"
     encoder = None
 
     def __init__(self, config: Config, device: str) -> None: ...
 
-    def __call__(self, audio: np.ndarray) -> Features:
+    def __call__(self, audio: np.ndarray, **how: Any) -> Features:
         frames = torch.from_numpy(audio[: len(audio) // HOP * HOP].reshape(-1, HOP))
         power = frames.square().mean(dim=1)
         return Features(frames.T, (power > 1e-8) * 220.0, 10 * (power + 1e-10).log10())
 
 
 class EchoSynthesizer:
-    """Sings the content as it is, and remembers what it was asked."""
+    """Returns the content as audio and records its arguments."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    def generate(
-        self, content: Tensor, f0: Tensor, voiced: Tensor, speaker: Tensor, loudness: Tensor, **how: Any
-    ) -> Generated:
+    def generate(self, conditions: Conditions, sampling: Sampling) -> Generated:
+        content, f0, voiced, speaker, loudness = conditions
         self.calls.append(
             {"f0": f0, "n_samples": content.shape[2] * HOP, "voiced": voiced, "loudness": loudness}
             | {"speaker": int(speaker) if speaker.dim() == 1 else speaker}
-            | how
+            | {"noise_scale": sampling.noise_scale, "predict_f0": sampling.predict_f0}
         )
         return Generated(content.transpose(1, 2).reshape(1, 1, -1), f0)
 
@@ -89,38 +89,38 @@ def echo(**config: Any) -> Converter:
 
 
 def tiny() -> Converter:
-    """A real synthesizer with random weights."""
+    """Converter with a real synthesizer and random weights."""
     torch.manual_seed(0)
-    synthesizer = Synthesizer(CONFIG.model, CONFIG.data).eval()
+    synthesizer = Vits(CONFIG.model, CONFIG.data).eval()
     return Converter(SimpleNamespace(config=CONFIG, synthesizer=synthesizer, path=Path("G_1.pth")))  # type: ignore[arg-type]
 
 
 def song(seconds: float, rate: int = RATE) -> np.ndarray:
-    """Phrases of a gliding tone, with a little noise between."""
+    """Phrases of a gliding tone with a little noise between them."""
     time = np.arange(round(seconds * rate)) / rate
     tone = np.sin(2 * np.pi * (200 * time + 15 * np.sin(time))) * (0.25 + 0.2 * np.sin(2 * np.pi * time / 1.7))
     return (tone + np.random.default_rng(0).normal(0, 0.003, len(time))).astype(np.float32)
 
 
 @pytest.mark.parametrize("limit", [0.0, 1.0, 2.3, 40.0])
-def test_a_voice_that_echoes_gives_the_song_back_whatever_the_cuts(limit: float) -> None:
+def test_an_echo_returns_the_song_for_any_slicing(limit: float) -> None:
     audio, converter = song(7.77), echo()
-    sung = converter.convert(audio, RATE, ConversionOptions(max_chunk_seconds=limit))
+    sung = converter.convert(audio, RATE, ConversionOptions(max_chunk_seconds=limit)).audio
     assert sung.dtype == np.float32
     np.testing.assert_array_equal(sung, audio)
 
 
-def test_silence_is_silent_and_never_sung() -> None:
+def test_silence_stays_silent_and_is_not_converted() -> None:
     audio = np.concatenate([song(1), 1e-5 * song(2), song(1)])
     converter = echo()
-    sung = converter.convert(audio, RATE)
+    sung = converter.convert(audio, RATE).audio
     np.testing.assert_array_equal(sung[round(1.3 * RATE) : round(2.7 * RATE)], 0)
     np.testing.assert_array_equal(sung[:RATE], audio[:RATE])
     assert [call["n_samples"] / RATE for call in converter.voice.synthesizer.calls] == pytest.approx(
         [2.3, 2.3], abs=0.3
     )
     silent = echo()
-    np.testing.assert_array_equal(silent.convert(np.zeros(12345, np.float32), RATE), np.zeros(12345))
+    np.testing.assert_array_equal(silent.convert(np.zeros(12345, np.float32), RATE).audio, np.zeros(12345))
     assert silent.voice.synthesizer.calls == []
 
 
@@ -128,23 +128,23 @@ def test_silence_is_silent_and_never_sung() -> None:
 @pytest.mark.parametrize("seconds", [1e-5, 2e-4, 0.01, 0.5001, 3.33333])
 def test_the_result_is_as_long_as_the_input(rate: int, seconds: float) -> None:
     audio = song(max(seconds, 1 / rate), rate)
-    sung = tiny().convert(audio, rate, ConversionOptions(max_chunk_seconds=1.0))
+    sung = tiny().convert(audio, rate, ConversionOptions(max_chunk_seconds=1.0)).audio
     assert len(sung) == round(len(audio) * RATE / rate)
     assert np.isfinite(sung).all()
 
 
-def test_each_slice_hears_the_real_sound_around_it() -> None:
+def test_each_slice_gets_real_audio_as_context() -> None:
     converter = echo()
     options = ConversionOptions(max_chunk_seconds=2.0, pad_seconds=0.4)
     converter.convert(song(6), RATE, options)
     assert len(converter.voice.synthesizer.calls) > 3
     for call in converter.voice.synthesizer.calls[1:-1]:
         assert call["n_samples"] <= 1.25 * 2.8 * RATE + 2 * HOP
-        assert bool(call["voiced"].all())  # zeros instead of context would be unvoiced
+        assert bool(call["voiced"].all())  # zero padding would be unvoiced
 
 
-def test_slices_come_in_few_lengths() -> None:
-    """For each length that it meets, the library of convolutions keeps code in memory."""
+def test_chunks_have_few_distinct_lengths() -> None:
+    """The convolution library caches code for each length in memory."""
     rng = np.random.default_rng(0)
     phrases = [np.concatenate([song(seconds), np.zeros(RATE, np.float32)]) for seconds in rng.uniform(0.2, 8, 40)]
     converter = echo()
@@ -153,15 +153,15 @@ def test_slices_come_in_few_lengths() -> None:
     assert len(lengths) == 40 and len(set(lengths)) <= 14
 
 
-def test_a_clip_shorter_than_a_frame_is_heard_with_some_context() -> None:
+def test_audio_shorter_than_a_frame_gets_context() -> None:
     converter = echo()
     audio = song(0.01)
-    np.testing.assert_array_equal(converter.convert(audio, RATE, ConversionOptions(pad_seconds=0.0)), audio)
+    np.testing.assert_array_equal(converter.convert(audio, RATE, ConversionOptions(pad_seconds=0.0)).audio, audio)
     assert converter.voice.synthesizer.calls[0]["n_samples"] >= 0.5 * RATE
 
 
 @pytest.mark.parametrize(("name", "subtype", "rate"), [("a.wav", "FLOAT", 48000), ("b.flac", "PCM_24", 96000)])
-def test_a_file_and_an_array_of_the_same_samples_sound_the_same(
+def test_a_file_and_an_array_with_the_same_samples_give_the_same_result(
     name: str, subtype: str, rate: int, tmp_path: Path
 ) -> None:
     path = tmp_path / f"für {name}"
@@ -170,36 +170,36 @@ def test_a_file_and_an_array_of_the_same_samples_sound_the_same(
     converter, options = tiny(), ConversionOptions(max_chunk_seconds=1.0)
     summary = converter.convert_file(path, tmp_path / "out" / "sung.wav", options)
     from_file, sung_rate = read(tmp_path / "out" / "sung.wav")
-    from_array = converter.convert(read(path)[0], rate, options)
+    from_array = converter.convert(read(path)[0], rate, options).audio
     assert sung_rate == RATE and len(from_file) == round(len(left) * RATE / rate)
     assert np.abs(from_file - from_array).max() <= 1 / 32768  # the file has 16 bits
     assert (summary.seconds, summary.n_slices) == (pytest.approx(2.5), 4)
     assert summary.source_pitch is not None and summary.source_pitch.median_hz == pytest.approx(220)
 
 
-def test_the_seed_decides_the_sound() -> None:
+def test_the_seed_determines_the_result() -> None:
     audio, converter = song(2.2), tiny()
     first, again, other = (
-        converter.convert(audio, RATE, ConversionOptions(seed=seed, max_chunk_seconds=1.0)) for seed in (7, 7, 8)
+        converter.convert(audio, RATE, ConversionOptions(seed=seed, max_chunk_seconds=1.0)).audio for seed in (7, 7, 8)
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1e-4
 
 
-def test_a_slice_sounds_the_same_whatever_was_sung_before() -> None:
+def test_a_slice_does_not_depend_on_the_slices_before_it() -> None:
     late = np.concatenate([np.zeros(2 * RATE, np.float32), song(1)])
     both = np.concatenate([song(1), np.zeros(RATE, np.float32), song(1)])
     converter = tiny()
-    one, other = converter.convert(late, RATE), converter.convert(both, RATE)
+    one, other = converter.convert(late, RATE).audio, converter.convert(both, RATE).audio
     np.testing.assert_allclose(one[2 * RATE :], other[2 * RATE :], atol=1e-6)
 
 
 def test_a_join_of_two_renderings_keeps_the_level_and_does_not_click() -> None:
-    """The hardest case: noise in the latents, and a steady tone cut where nothing is quiet."""
+    """The hardest case: latent noise, and a steady tone without a quiet moment to cut at."""
     converter = tiny()
     tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(6 * RATE) / RATE)).astype(np.float32)
-    whole = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=0.0))
-    cut = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=1.0))
+    whole = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=0.0)).audio
+    cut = converter.convert(tone, RATE, ConversionOptions(max_chunk_seconds=1.0)).audio
     assert len(cut) == len(whole)
     middle = slice(RATE // 2, -RATE // 2)
     assert np.abs(np.diff(cut[middle], 2)).max() < 1.5 * np.abs(np.diff(whole[middle], 2)).max()
@@ -209,7 +209,7 @@ def test_a_join_of_two_renderings_keeps_the_level_and_does_not_click() -> None:
     assert 10 * np.log10(levels.max() / steady.max()) < 1.5
 
 
-def test_transpose_moves_the_pitch_that_is_sung() -> None:
+def test_transpose_shifts_the_pitch() -> None:
     converter = echo()
     converter.convert(song(1), RATE, ConversionOptions(transpose=7))
     f0 = converter.voice.synthesizer.calls[0]["f0"]
@@ -218,7 +218,7 @@ def test_transpose_moves_the_pitch_that_is_sung() -> None:
 
 @pytest.mark.parametrize(
     ("step", "transpose", "expected"),
-    [("octave", 0, -12), ("semitone", 0, -9), ("octave", 2, -10)],  # 220 Hz to 130 Hz are -9.1 semitones
+    [("octave", 0, -12), ("semitone", 0, -9), ("octave", 2, -10)],  # 220 Hz to 130 Hz is -9.1 semitones
 )
 def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: float, expected: float) -> None:
     converter = echo()
@@ -233,15 +233,15 @@ def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: fl
     ("song_hz", "voice_hz", "step", "expected"),
     [
         (220.0, 110.0, "octave", -12),
-        (165.0, 105.0, "octave", 0),  # 82 Hz would be nearer to where he speaks, and is below where songs are sung
+        (165.0, 105.0, "octave", 0),  # 82 Hz is closer to his speech, but below the range of songs
         (330.0, 105.0, "octave", -12),
-        (165.0, 75.0, "octave", -12),  # his own recordings lie as deep
-        (82.0, 105.0, "octave", 0),  # the song is as deep
+        (165.0, 75.0, "octave", -12),  # his own recordings are as low
+        (82.0, 105.0, "octave", 0),  # the song is as low
         (165.0, 105.0, "semitone", -8),
         (110.0, 220.0, "octave", 12),
     ],
 )
-def test_no_song_is_lowered_to_below_where_songs_are_sung(
+def test_auto_transpose_does_not_lower_a_song_below_the_range_of_songs(
     song_hz: float, voice_hz: float, step: Any, expected: float
 ) -> None:
     assert shift_between(around(song_hz), around(voice_hz), step) == expected
@@ -252,7 +252,7 @@ def around(median_hz: float) -> PitchRange:
 
 
 @pytest.mark.parametrize(("family", "usual"), [("vits", 0.4), ("rvc", 0.66666), ("sovits3", 1.0), ("direct", 0.0)])
-def test_the_latent_spreads_as_in_the_tools_of_the_family(family: str, usual: float) -> None:
+def test_the_default_noise_scale_is_that_of_the_family(family: str, usual: float) -> None:
     converter = echo(model={"synthesizer": family})
     for options in (ConversionOptions(), ConversionOptions(noise_scale=0.3)):
         converter.convert(song(1), RATE, options)
@@ -273,7 +273,7 @@ def test_the_latent_spreads_as_in_the_tools_of_the_family(family: str, usual: fl
         ),
     ],
 )
-def test_what_the_voice_cannot_do_is_said_before_work_begins(
+def test_unsupported_options_are_refused_before_the_conversion(
     options: ConversionOptions, reason: str, tmp_path: Path
 ) -> None:
     soundfile.write(tmp_path / "song.wav", song(1), RATE)
@@ -292,7 +292,7 @@ def test_what_the_voice_cannot_do_is_said_before_work_begins(
         np.array([0.0, np.nan], np.float32),
     ],
 )
-def test_an_array_that_is_no_sound_is_refused(audio: np.ndarray) -> None:
+def test_an_array_that_is_not_audio_is_refused(audio: np.ndarray) -> None:
     with pytest.raises(AudioError):
         echo().convert(audio, RATE)
 
@@ -305,7 +305,7 @@ def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
     assert (tmp_path / "song.wav").read_bytes() == before
 
 
-def test_a_voice_that_sings_nan_is_an_error_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nan_output_is_an_error_and_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soundfile.write(tmp_path / "song.wav", song(1), RATE)
     converter = echo()
 
@@ -318,7 +318,7 @@ def test_a_voice_that_sings_nan_is_an_error_and_leaves_no_file(tmp_path: Path, m
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
 
 
-def test_too_little_memory_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_too_little_memory_has_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     converter = echo()
 
     def hungry(*_: Any, **__: Any) -> Generated:
@@ -329,7 +329,7 @@ def test_too_little_memory_names_the_way_out(monkeypatch: pytest.MonkeyPatch) ->
         converter.convert(song(1), RATE)
 
 
-def test_stopping_in_the_middle_leaves_no_half_file(tmp_path: Path) -> None:
+def test_an_interrupted_conversion_leaves_no_partial_file(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "song.wav", song(5), RATE)
 
     def stopped(items: Iterable[Any], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[Any]:
@@ -342,7 +342,7 @@ def test_stopping_in_the_middle_leaves_no_half_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["song.wav"]
 
 
-def test_a_truncated_recording_is_sung_as_far_as_it_goes_with_one_warning(
+def test_a_truncated_recording_is_converted_up_to_its_end_with_one_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     soundfile.write(tmp_path / "whole.wav", song(2), RATE)
@@ -366,26 +366,26 @@ def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     assert peaks[1] < 1.1 * peaks[0]
 
 
-def test_a_voice_that_follows_loudness_is_told_of_softer_pauses() -> None:
+def test_a_voice_with_a_loudness_embedding_gets_softer_pauses() -> None:
     audio = np.concatenate([song(2), song(0.4) * 0.01, song(2)])
 
-    def heard(softer_db: float | None, versions: int = 0, **model: Any) -> Tensor:
+    def loudness_of(softer_db: float | None, versions: int = 0, **model: Any) -> Tensor:
         converter = echo(model=model, data={"content_versions": versions})
         converter.convert(audio, RATE, ConversionOptions(soften_pauses_db=softer_db))
         (call,) = converter.voice.synthesizer.calls  # type: ignore[attr-defined]
         loudness: Tensor = call["loudness"]
         return loudness
 
-    change = heard(12, vol_embedding=True) - heard(0, vol_embedding=True)
+    change = loudness_of(12, vol_embedding=True) - loudness_of(0, vol_embedding=True)
     assert change.min() == pytest.approx(-12, abs=0.1) and change.median() == 0
-    assert torch.equal(heard(12, vol_embedding=False), heard(0, vol_embedding=False))
-    assert torch.equal(heard(None, vol_embedding=True), heard(15, vol_embedding=True))
-    learned_in_noise = heard(None, versions=3, vol_embedding=True)
-    assert torch.equal(learned_in_noise, heard(0, vol_embedding=True)), "it needs no help"
+    assert torch.equal(loudness_of(12, vol_embedding=False), loudness_of(0, vol_embedding=False))
+    assert torch.equal(loudness_of(None, vol_embedding=True), loudness_of(15, vol_embedding=True))
+    trained_with_noise = loudness_of(None, versions=3, vol_embedding=True)
+    assert torch.equal(trained_with_noise, loudness_of(0, vol_embedding=True)), "it needs no help"
 
 
 def make_index(path: Path, *speakers: str, channels: int = CHANNELS) -> Path:
-    """Of one vector a speaker, whose values are the speaker's number from 1."""
+    """Write an index with one vector per speaker, filled with the number of the speaker from 1."""
     vectors = {name: torch.full((1, channels), float(number)) for number, name in enumerate(speakers, start=1)}
     retrieval_file.write_index(path, vectors)
     return path
@@ -395,7 +395,7 @@ def half_voiced() -> np.ndarray:
     return np.concatenate([song(1), np.full(RATE // 4, 5e-5, np.float32), song(1)])
 
 
-def test_content_is_drawn_to_the_speakers_own_where_it_is_voiced(tmp_path: Path) -> None:
+def test_retrieval_blends_the_content_of_voiced_frames(tmp_path: Path) -> None:
     audio, index = half_voiced(), make_index(tmp_path / "index.safetensors", "alto", "Sänger")
     voiced = np.repeat(EchoExtractor(CONFIG, "cpu")(audio).voiced.numpy(), HOP)
     assert 0.1 < 1 - voiced.mean() < 0.3
@@ -403,40 +403,40 @@ def test_content_is_drawn_to_the_speakers_own_where_it_is_voiced(tmp_path: Path)
         options = ConversionOptions(
             speaker="Sänger", cluster_model_path=index, cluster_infer_ratio=ratio, cluster_everywhere=everywhere
         )
-        sung = echo().convert(audio, RATE, options)
+        sung = echo().convert(audio, RATE, options).audio
         where = np.ones_like(voiced) if everywhere else voiced
         expected = np.where(where, (1 - ratio) * audio + ratio * 2, audio)
         np.testing.assert_allclose(sung, expected, atol=1e-6)
 
 
-def test_without_a_ratio_no_file_is_looked_at(tmp_path: Path) -> None:
+def test_without_a_ratio_no_retrieval_file_is_read(tmp_path: Path) -> None:
     audio = song(1)
-    sung = echo().convert(audio, RATE, ConversionOptions(cluster_model_path=tmp_path / "absent.index"))
+    sung = echo().convert(audio, RATE, ConversionOptions(cluster_model_path=tmp_path / "absent.index")).audio
     np.testing.assert_array_equal(sung, audio)
 
 
-def test_what_lies_beside_the_voice_is_found_and_the_index_comes_first(tmp_path: Path) -> None:
+def test_a_retrieval_file_beside_the_voice_is_found_and_an_index_preferred(tmp_path: Path) -> None:
     converter = echo()
     converter.voice.path = tmp_path / "G_1.pth"  # type: ignore[misc]
     audio, options = song(1), ConversionOptions(cluster_infer_ratio=1.0)
     retrieval_file.write_centroids(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 7.0)})
-    assert converter.convert(audio, RATE, options).max() == pytest.approx(7)
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(7)
     make_index(tmp_path / "index.safetensors", "alto")
-    assert converter.convert(audio, RATE, options).max() == pytest.approx(1)
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(1)
 
 
-def test_a_file_of_one_speaker_is_for_all_and_a_file_of_others_says_whom_it_knows(tmp_path: Path) -> None:
+def test_a_single_speaker_file_serves_all_and_other_files_must_have_the_speaker(tmp_path: Path) -> None:
     of_one = make_index(tmp_path / "one.safetensors", "somebody")
     of_two = make_index(tmp_path / "two.safetensors", "alto", "Berta")
     converter = echo()
     options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
-    assert converter.convert(song(1), RATE, options).max() == pytest.approx(1)
-    with pytest.raises(ConfigError, match="does not know Sänger; it has: Berta, alto"):
+    assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(1)
+    with pytest.raises(ConfigError, match="has no data of Sänger; it has: Berta, alto"):
         converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
     converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
 
 
-def test_content_of_another_encoder_is_refused(tmp_path: Path) -> None:
+def test_a_retrieval_file_of_another_encoder_is_refused(tmp_path: Path) -> None:
     path = make_index(tmp_path / "index.safetensors", "alto", channels=768)
     with pytest.raises(ConfigError, match="another content encoder \\(768 channels instead of 160\\)"):
         echo().check(ConversionOptions(cluster_infer_ratio=0.5, cluster_model_path=path))
@@ -449,7 +449,7 @@ def test_a_constant_mix_reaches_the_synthesizer() -> None:
     torch.testing.assert_close(call["speaker"], torch.tensor([[[0.25], [0.75], [0.0], [0.0]]]))
 
 
-def test_a_timeline_goes_by_the_seconds_of_the_song(tmp_path: Path) -> None:
+def test_a_timeline_follows_the_seconds_of_the_song(tmp_path: Path) -> None:
     (tmp_path / "mix.csv").write_text("seconds,alto,Sänger\n0,1,0\n6,0,1\n", encoding="utf-8")
     audio = np.concatenate([song(2), np.zeros(RATE, np.float32), song(3)])
     converter = echo()
@@ -463,30 +463,30 @@ def test_a_timeline_goes_by_the_seconds_of_the_song(tmp_path: Path) -> None:
         inside = (shares[1] > 0) & (shares[1] < 1)
         steps = shares[1][inside].diff()
         torch.testing.assert_close(steps, torch.full_like(steps, HOP / RATE / 6), rtol=1e-3, atol=1e-7)
-    first_heard = float(calls[1]["speaker"][0, 1, 0]) * 6
-    assert first_heard == pytest.approx(2.5, abs=0.2)  # half a second before the second phrase, at 3 s
+    first_second = float(calls[1]["speaker"][0, 1, 0]) * 6
+    assert first_second == pytest.approx(2.5, abs=0.2)  # half a second before the second phrase, at 3 s
 
 
-def test_a_mix_has_the_timbre_of_all_in_their_shares(tmp_path: Path) -> None:
+def test_retrieval_for_a_mix_is_weighted_by_the_shares(tmp_path: Path) -> None:
     index = make_index(tmp_path / "index.safetensors", "alto", "Sänger", "nobody")
     options = ConversionOptions(
         speaker_mix="alto:1,nobody:3", cluster_model_path=index, cluster_infer_ratio=1.0, cluster_everywhere=True
     )
-    np.testing.assert_allclose(echo().convert(song(1), RATE, options), 0.25 * 1 + 0.75 * 3, atol=1e-6)
+    np.testing.assert_allclose(echo().convert(song(1), RATE, options).audio, 0.25 * 1 + 0.75 * 3, atol=1e-6)
     of_one = make_index(tmp_path / "one.safetensors", "somebody")
     options = ConversionOptions(speaker_mix="alto:1,nobody:3", cluster_model_path=of_one, cluster_infer_ratio=1.0)
-    assert echo().convert(song(1), RATE, options).max() == pytest.approx(1)
+    assert echo().convert(song(1), RATE, options).audio.max() == pytest.approx(1)
 
 
-def test_a_mix_of_one_is_that_one() -> None:
+def test_a_mix_of_one_speaker_equals_that_speaker() -> None:
     audio, converter = song(1.5), tiny()
-    alone = converter.convert(audio, RATE, ConversionOptions(speaker="Sänger"))
+    alone = converter.convert(audio, RATE, ConversionOptions(speaker="Sänger")).audio
     np.testing.assert_allclose(
-        converter.convert(audio, RATE, ConversionOptions(speaker_mix="Sänger:2")), alone, atol=1e-6
+        converter.convert(audio, RATE, ConversionOptions(speaker_mix="Sänger:2")).audio, alone, atol=1e-6
     )
 
 
-def test_the_pitch_of_a_mix_is_that_of_who_has_most() -> None:
+def test_auto_transpose_uses_the_speaker_with_the_largest_share() -> None:
     converter = echo()
     converter.convert(song(3), RATE, ConversionOptions(speaker_mix="alto:1,Sänger:2", auto_transpose=True))
     assert float(converter.voice.synthesizer.calls[0]["f0"].max()) == pytest.approx(110, rel=1e-5)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Shares of speakers, as a person types them or writes them down."""
+"""Parsing of speaker shares from the command line and from files."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def shares(text: str, *seconds: float) -> list[list[float]]:
         ("alto:0,Sänger:0.2", [0, 0, 1, 0]),
     ],
 )
-def test_shares_are_normalised(text: str, expected: list[float]) -> None:
+def test_shares_are_normalized(text: str, expected: list[float]) -> None:
     assert shares(text, 0.0) == [expected] == shares(text, 5.0)
 
 
-def test_who_has_most_comes_first() -> None:
-    assert SpeakerMix.parse("alto:1,Sänger:3", CONFIG).rows == [2, 0]
-    assert SpeakerMix.parse("alto:1,Sänger:0", CONFIG).rows == [0]
+def test_the_speaker_with_the_largest_share_comes_first() -> None:
+    assert SpeakerMix.parse("alto:1,Sänger:3", CONFIG).indices == [2, 0]
+    assert SpeakerMix.parse("alto:1,Sänger:0", CONFIG).indices == [0]
 
 
 CSV = "seconds,alto,Sänger\n1,1,\n3,1,3\n4,0,1\n"
@@ -48,7 +48,7 @@ JSON = (
 
 
 @pytest.mark.parametrize(("name", "text"), [("a.csv", CSV), ("a.CSV", "\ufeff" + CSV), ("a.json", JSON)])
-def test_between_moments_shares_change_steadily(name: str, text: str, tmp_path: Path) -> None:
+def test_shares_are_interpolated_linearly(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     found = shares(str(tmp_path / name), 0, 1, 2, 3, 3.5, 4, 99)
     assert [row[2] for row in found] == [0, 0, 0.375, 0.75, 0.875, 1, 1]
@@ -66,11 +66,11 @@ def test_between_moments_shares_change_steadily(name: str, text: str, tmp_path: 
         ("alto:nan", "not a number"),
         ("alto:inf", "not a number"),
         ("alto:0", "no speaker has a share"),
-        ("late:1", "number 9, and the voice 4 speakers"),
+        ("late:1", "index 9, but the voice has only 4 speakers"),
         ("gone.csv", "cannot read the timeline gone.csv"),
     ],
 )
-def test_what_is_no_mix_is_one_line(text: str, reason: str) -> None:
+def test_an_invalid_mix_gives_a_one_line_error(text: str, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason) as raised:
         SpeakerMix.parse(text, CONFIG)
     assert "\n" not in str(raised.value)
@@ -79,23 +79,23 @@ def test_what_is_no_mix_is_one_line(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("a.csv", "", "holds no moment"),
-        ("a.csv", "seconds,alto\n", "holds no moment"),
+        ("a.csv", "", "contains no moment"),
+        ("a.csv", "seconds,alto\n", "contains no moment"),
         ("a.csv", "alto,Sänger\n1,2\n", "moment 1: seconds is None, not a number"),
         ("a.csv", "seconds,Anna\n1,2\n", "moment 1: no speaker 'Anna'"),
         ("a.csv", "seconds,alto\n1,1\n2,0\n", "moment 2: no speaker has a share"),
-        ("a.csv", "seconds,alto\n1,1\n1,1\n", "must follow each other"),
+        ("a.csv", "seconds,alto\n1,1\n1,1\n", "must be in order"),
         ("a.csv", "seconds,alto\n1,1,7\n", "moment 1: "),
         ("a.csv", "seconds,alto\nsoon,1\n", "seconds is 'soon'"),
         ("a.json", "", "cannot read"),
-        ("a.json", "[]", "holds no moment"),
-        ("a.json", "{}", "is no timeline"),
-        ("a.json", "[1]", "is no timeline"),
+        ("a.json", "[]", "contains no moment"),
+        ("a.json", "{}", "is not a timeline"),
+        ("a.json", "[1]", "is not a timeline"),
         ("a.json", '[{"seconds": true, "alto": 1}]', "seconds is True"),
         ("a.json", '[{"seconds": 1, "alto": [1]}]', "share of alto"),
     ],
 )
-def test_what_is_no_timeline_is_one_line(name: str, text: str, reason: str, tmp_path: Path) -> None:
+def test_an_invalid_timeline_gives_a_one_line_error(name: str, text: str, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text, encoding="utf-8")
     with pytest.raises(ConfigError, match=reason) as raised:
         SpeakerMix.parse(str(tmp_path / name), CONFIG)
@@ -107,6 +107,6 @@ def test_a_voice_without_names_cannot_be_mixed() -> None:
         SpeakerMix.parse("alto:1", Config())
 
 
-def test_one_speaker_or_several() -> None:
+def test_speaker_and_speaker_mix_are_exclusive() -> None:
     with pytest.raises(ConfigError, match="exclude each other"):
         ConversionOptions(speaker="alto", speaker_mix="alto:1")

@@ -1,4 +1,4 @@
-"""Conversions whose quality is known are measured as what they are."""
+"""Evaluation of conversions whose quality is known."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PITCH_ONLY = EvaluateOptions(similarity=False, words=False, quality=False)
 
 
 def sung(semitones: float = 0, gain: float = 1, brightness: float = 1) -> NDArray[np.float32]:
-    """Two seconds of a voice-like glide with vibrato, a pause in its middle."""
+    """Two seconds of a voice-like glide with vibrato and a pause in the middle."""
     times = np.arange(2 * RATE) / RATE
     f0 = 200 * 2 ** (times / 4 + np.sin(2 * np.pi * 5 * times) / 40 + semitones / 12)
     phase = 2 * np.pi * np.cumsum(f0) / RATE
@@ -55,19 +55,19 @@ def test_a_clean_shift_keeps_pitch_voicing_and_loudness(tmp_path: Path, source: 
     assert file.scores["loudness_correlation"] > 0.98
     assert len(file.source_f0) == len(file.converted_f0) == 200
     assert not evaluation.not_measured
-    # A source compared with itself is the bound of what compares.
+    # For measures that compare with the source, the source bound is perfect.
     assert evaluation.summary["f0_correlation"].source == 1
     assert evaluation.summary["f0_rmse_cents"].source == 0
 
 
-def test_a_conversion_that_sings_its_own_tune_is_found_out(tmp_path: Path, source: Path) -> None:
+def test_a_conversion_with_another_melody_scores_low(tmp_path: Path, source: Path) -> None:
     converted = write(tmp_path / "a.out.wav", np.ascontiguousarray(sung()[::-1]))
     (file,) = evaluate([Pair(converted, source)], options=PITCH_ONLY).files
     assert file.scores["f0_correlation"] < 0
     assert file.scores["f0_close"] < 0.4
 
 
-def test_a_file_of_another_length_is_refused_and_the_others_are_measured(tmp_path: Path, source: Path) -> None:
+def test_a_file_of_another_length_fails_and_the_others_are_measured(tmp_path: Path, source: Path) -> None:
     longer = write(tmp_path / "b.wav", np.tile(sung(), 2))
     text = tmp_path / "c.wav"
     text.write_text("not sound")
@@ -80,8 +80,8 @@ def test_a_file_of_another_length_is_refused_and_the_others_are_measured(tmp_pat
 
 
 @pytest.fixture
-def judged(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluation:
-    """Judges of known opinion: an untrained encoder, a recogniser that hears length, a DNSMOS that hears level."""
+def evaluation(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Evaluation:
+    """Evaluation by fakes: an untrained encoder, and recogniser and DNSMOS whose results depend on the peak level."""
 
     class Recogniser:
         def __init__(self, folder: Path | None, language: str | None) -> None:
@@ -89,7 +89,7 @@ def judged(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Eva
 
         def __call__(self, audio: NDArray[np.float32], language: str | None = None) -> Transcript:
             loud = np.abs(audio).max() > 0.1
-            assert language == (None if loud else "en"), "a conversion speaks its source's language"
+            assert language == (None if loud else "en"), "a conversion has its source's language"
             return Transcript("ten letters" if loud else "ten betters", "en")
 
     monkeypatch.setattr(module.speaker, "load_voice_encoder", lambda: VoiceEncoder().eval())
@@ -104,8 +104,8 @@ def judged(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> Eva
     return evaluate([Pair(converted, source)], target=targets)
 
 
-def test_each_number_stands_between_its_bounds(judged: Evaluation) -> None:
-    summary = judged.summary
+def test_each_measure_has_its_bounds(evaluation: Evaluation) -> None:
+    summary = evaluation.summary
     assert list(summary) == [key for key in module.MEASURES if key in summary]
     assert summary["character_error_rate"].converted == pytest.approx(1 / 11)
     assert (summary["character_error_rate"].source, summary["character_error_rate"].target) == (0, None)
@@ -115,10 +115,10 @@ def test_each_number_stands_between_its_bounds(judged: Evaluation) -> None:
     similarity = summary["speaker_similarity"]
     assert similarity.source is not None and similarity.target is not None
     assert -1 <= similarity.converted <= 1 + 1e-6
-    assert len(judged.target_scores) == 3
+    assert len(evaluation.target_scores) == 3
 
 
-def test_the_target_bound_is_set_by_what_is_held_out(
+def test_held_out_recordings_set_the_target_bound(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.speaker, "load_voice_encoder", lambda: VoiceEncoder().eval())
@@ -126,12 +126,12 @@ def test_the_target_bound_is_set_by_what_is_held_out(
     options = EvaluateOptions(words=False, quality=False)
     evaluation = evaluate([Pair(source, source)], target=[known], held_out=[unknown], options=options)
     assert evaluation.target_scores == {unknown: {"speaker_similarity": pytest.approx(1)}}
-    # One recording alone has nothing to be held against.
+    # A single recording cannot be compared with others.
     alone = evaluate([Pair(source, source)], target=[known], options=options)
     assert alone.summary["speaker_similarity"].target is None
 
 
-def test_what_is_not_installed_is_said_and_the_rest_is_measured(
+def test_missing_packages_are_reported_and_the_rest_is_measured(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module.speaker, "package_folder", lambda name: None)

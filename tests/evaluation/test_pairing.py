@@ -1,4 +1,4 @@
-"""A conversion finds its source by name."""
+"""Conversions are matched to their sources by name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def touch(folder: Path, *names: str) -> list[Path]:
     return paths
 
 
-def test_names_as_svc_infer_gives_them(tmp_path: Path) -> None:
+def test_names_that_svc_infer_gives_are_matched(tmp_path: Path) -> None:
     sources = touch(tmp_path / "songs", "a.flac", "b.mp3", "ü.wav")
     converted = touch(tmp_path / "out", "a.out.flac", "b.wav", "u\u0308.out.wav")  # ü as a Mac spells it
     pairs, problems = pair_by_name(converted, sources)
@@ -27,7 +27,7 @@ def test_names_as_svc_infer_gives_them(tmp_path: Path) -> None:
     assert take_name(Path("x.y.out.wav")) == "x.y"
 
 
-def test_results_beside_their_sources(tmp_path: Path) -> None:
+def test_conversions_may_lie_beside_their_sources(tmp_path: Path) -> None:
     touch(tmp_path, "a.flac", "a.out.wav", "b.flac", "b.out.wav", "cover.jpg", ".hidden.wav")
     files = sound_files([tmp_path])
     assert [path.name for path in files] == ["a.flac", "a.out.wav", "b.flac", "b.out.wav"]
@@ -39,21 +39,21 @@ def test_results_beside_their_sources(tmp_path: Path) -> None:
     assert not problems
 
 
-def test_what_has_no_source_or_several_is_named(tmp_path: Path) -> None:
+def test_conversions_with_no_source_or_several_are_reported(tmp_path: Path) -> None:
     sources = touch(tmp_path / "songs", "a.flac", "b.flac", "again/b.flac")
     converted = touch(tmp_path / "out", "a.out.wav", "b.out.wav", "c.out.wav")
     pairs, problems = pair_by_name(converted, sources)
     assert [pair.converted.name for pair in pairs] == ["a.out.wav"]
-    assert "b.out.wav: several sources have its name" in problems[0]
-    assert "c.out.wav: no source is called c" in problems[1]
+    assert "b.out.wav: several sources have this name" in problems[0]
+    assert "c.out.wav: no source is named c" in problems[1]
 
 
-def test_one_and_one_are_a_pair_whatever_their_names(tmp_path: Path) -> None:
+def test_a_single_conversion_and_source_pair_regardless_of_names(tmp_path: Path) -> None:
     (source,), (converted,) = touch(tmp_path, "vocals.flac"), touch(tmp_path, "demo.wav")
     assert pair_by_name([converted], [source]) == ([Pair(converted, source)], [])
 
 
-def test_an_empty_or_absent_place_is_an_error(tmp_path: Path) -> None:
+def test_an_empty_or_missing_folder_is_an_error(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt")
     with pytest.raises(AudioError, match="no sound files in"):
         sound_files([tmp_path])

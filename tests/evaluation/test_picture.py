@@ -1,4 +1,4 @@
-"""The picture shows a sound at its pitch and at its time, whatever the sound."""
+"""The picture shows sounds at their frequency and time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from PIL import Image
 
 from myna.audio.io import Writer
 from myna.errors import AudioError
+from myna.evaluation.drawing.picture import SIZE, write_picture
 from myna.evaluation.evaluate import FileEvaluation
 from myna.evaluation.pairing import Pair
-from myna.evaluation.report.picture import SIZE, write_picture
 
 RATE = 16000
 RED = (0xC2, 0x41, 0x0C)
@@ -26,7 +26,7 @@ def half_tone(hz: float) -> NDArray[np.float32]:
 
 
 def draw(folder: Path, f0: NDArray[np.float32]) -> NDArray[np.int_]:
-    """The picture (height, width, 3) of 200 Hz turned into 3 kHz, with `f0` for the pitch of both."""
+    """Picture (height, width, 3) of a 200 Hz source and a 3 kHz conversion, with `f0` as the contour of both."""
     paths = [folder / "a.wav", folder / "a.out.wav"]
     for path, hz in zip(paths, (200, 3000), strict=True):
         with Writer(path, RATE) as writer:
@@ -38,7 +38,7 @@ def draw(folder: Path, f0: NDArray[np.float32]) -> NDArray[np.int_]:
     return np.asarray(image.convert("RGB")).astype(int)
 
 
-def test_a_high_tone_lies_above_a_low_one_and_sounds_when_it_does(tmp_path: Path) -> None:
+def test_tones_appear_at_their_frequency_and_time(tmp_path: Path) -> None:
     picture = draw(tmp_path, np.zeros(200, np.float32))
     early, late = SIZE[0] // 4, 3 * SIZE[0] // 4
     source, result = (picture[top : top + 260].sum(axis=2) for top in (50, 370))
@@ -46,7 +46,7 @@ def test_a_high_tone_lies_above_a_low_one_and_sounds_when_it_does(tmp_path: Path
     assert source[:, late].argmax() > result[:, late].argmax() + 150
 
 
-def test_the_contour_rises_with_the_pitch_and_has_gaps_where_nothing_is_voiced(tmp_path: Path) -> None:
+def test_the_contour_follows_the_pitch_with_gaps_where_unvoiced(tmp_path: Path) -> None:
     f0 = np.geomspace(100, 200, 200).astype(np.float32)
     f0[80:120] = 0
     picture = draw(tmp_path, f0)[688:958]
@@ -57,7 +57,7 @@ def test_the_contour_rises_with_the_pitch_and_has_gaps_where_nothing_is_voiced(t
     assert heights[early] > heights[late] + 50
 
 
-def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_one_line_error(tmp_path: Path) -> None:
     draw(tmp_path, np.zeros(200, np.float32))
     pair = Pair(tmp_path / "a.out.wav", tmp_path / "a.wav")
     file = FileEvaluation(pair, 2.0, 0.0, {}, {}, np.zeros(200, np.float32), np.zeros(200, np.float32))

@@ -1,4 +1,4 @@
-"""The page holds everything it shows, the picture is a picture, and the JSON is plain."""
+"""The HTML page is self-contained, the plots are correct, and the results survive JSON."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from myna.audio.io import Writer
+from myna.evaluation.drawing.curve import pitch_plot
+from myna.evaluation.drawing.image import N_BANDS, spectrogram_png
 from myna.evaluation.evaluate import Evaluation, evaluate
 from myna.evaluation.pairing import Pair
-from myna.evaluation.report.curve import pitch_plot
-from myna.evaluation.report.image import N_BANDS, spectrogram_png
 from myna.evaluation.report.page import write_page
 from myna.evaluation.report.table import as_plain, file_table, summary_table
 from myna.evaluation.scores import MEASURES
@@ -38,7 +38,7 @@ def evaluation(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
 
 
 class Page(HTMLParser):
-    """What a browser would fetch, and the tags it would open."""
+    """Collects the URLs that a browser would fetch, and the tags."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,24 +55,24 @@ def test_the_page_fetches_nothing(evaluation: Evaluation, tmp_path: Path) -> Non
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     page = Page()
     page.feed(text)
-    assert all(place.startswith(("data:", "#take-")) for place in page.fetched)
+    assert all(url.startswith(("data:", "#take-")) for url in page.fetched)
     assert not re.search(r"https?://|@import|url\(", text)
     assert (page.tags.count("audio"), page.tags.count("img"), page.tags.count("article")) == (2, 2, 1)
     assert "prefers-color-scheme: dark" in text
-    # A file's name is text, and a failure is told.
+    # File names are escaped, and failures are listed.
     assert "b" not in page.tags[: page.tags.index("article")] and "&lt;b&gt;a&amp;b.wav" in text
     assert "absent.wav" in text
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_the_table_has_a_line_a_measure_and_a_line_a_file(evaluation: Evaluation) -> None:
+def test_the_tables_have_a_row_per_measure_and_per_file(evaluation: Evaluation) -> None:
     titles = [line.split("  ")[0] for line in summary_table(evaluation).splitlines()]
     assert titles[1:] == [MEASURES[key].title for key in evaluation.summary]
     assert "pitch correlation" in titles
     assert len(file_table(evaluation).splitlines()) == 2
 
 
-def test_the_numbers_survive_json(evaluation: Evaluation) -> None:
+def test_plain_values_survive_json(evaluation: Evaluation) -> None:
     plain = as_plain(evaluation)
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["files"][0]["scores"]["f0_close"] == 1
@@ -80,13 +80,13 @@ def test_the_numbers_survive_json(evaluation: Evaluation) -> None:
 
 
 def pixels(picture: bytes) -> np.ndarray:
-    """The levels of a PNG with a palette."""
+    """Palette indices of a PNG."""
     image = Image.open(io.BytesIO(picture))
     assert image.mode == "P"
     return np.asarray(image)
 
 
-def test_a_high_tone_lies_above_a_low_one() -> None:
+def test_a_high_tone_appears_above_a_low_one() -> None:
     times = np.arange(44100) / 44100
     low, high = (np.sin(2 * np.pi * hz * times).astype(np.float32) for hz in (300, 6000))
     picture = pixels(spectrogram_png(np.concatenate([low, high]), 44100))
@@ -96,7 +96,7 @@ def test_a_high_tone_lies_above_a_low_one() -> None:
     assert not pixels(spectrogram_png(np.zeros(100, np.float32), 44100))[:, 1:].any()
 
 
-def test_a_contour_is_drawn_with_its_gaps_and_its_errors_marked() -> None:
+def test_a_pitch_plot_has_gaps_and_marks_errors() -> None:
     source = np.full(100, 220.0)
     source[40:60] = 0
     converted = source * 2

@@ -1,4 +1,4 @@
-"""ContentVec by its layers equals transformers' whole model, and no file can run code."""
+"""Our ContentVec equals transformers' model, and no file can execute code."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def projection() -> torch.nn.Linear:
 
 @pytest.fixture
 def folder(theirs, projection: torch.nn.Linear, tmp_path: Path) -> Path:
-    """The folder as people have it: an old weight norm's names, the projection, PyTorch's format."""
+    """Folder in the usual published form: old weight norm names, the projection, PyTorch format."""
     folder = tmp_path / "content-vec-best"
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(SIZES | {"architectures": ["HubertModelWithFinalProj"]}))
@@ -64,9 +64,7 @@ def with_prefix(projection: torch.nn.Linear) -> dict[str, Tensor]:
     return {f"final_proj.{key}": tensor for key, tensor in projection.state_dict().items()}
 
 
-def test_the_layer_that_is_asked_for_is_that_of_the_whole_model(
-    theirs, projection: torch.nn.Linear, folder: Path
-) -> None:
+def test_a_requested_layer_equals_that_of_the_full_model(theirs, projection: torch.nn.Linear, folder: Path) -> None:
     audio = 0.1 * torch.randn(16000, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         layers = theirs(audio[None], output_hidden_states=True).hidden_states
@@ -82,14 +80,14 @@ def test_the_layer_that_is_asked_for_is_that_of_the_whole_model(
 
 
 @pytest.mark.parametrize("n_samples", [0, 160, 320, 399, 400, 719, 720, 16000])
-def test_a_frame_needs_25_ms_and_what_is_shorter_still_gives_one(folder: Path, n_samples: int) -> None:
+def test_a_frame_needs_25_ms_and_shorter_audio_gives_one_frame(folder: Path, n_samples: int) -> None:
     contentvec = read_contentvec(folder / "pytorch_model.bin", 2, projected=False)
     content = contentvec(torch.zeros(n_samples))
     assert content.shape == (32, max((n_samples - 80) // 320, 1))
     assert bool(content.isfinite().all())
 
 
-def test_safetensors_and_new_names_are_read_as_well(theirs, folder: Path) -> None:
+def test_safetensors_and_new_names_are_also_read(theirs, folder: Path) -> None:
     audio = torch.sin(torch.arange(4000) / 10)
     expected = read_contentvec(folder / "pytorch_model.bin", 4, projected=False)(audio)
     other = folder / "model.safetensors"
@@ -97,13 +95,13 @@ def test_safetensors_and_new_names_are_read_as_well(theirs, folder: Path) -> Non
     torch.testing.assert_close(read_contentvec(other, 4, projected=False)(audio), expected)
 
 
-def test_the_table_takes_the_local_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_encoder_table_uses_the_local_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYNA_ASSETS", str(folder.parent))
-    with pytest.raises(CheckpointError, match=r"layers\.4"):  # only four layers in this one
+    with pytest.raises(CheckpointError, match=r"layers\.4"):  # this model has only four layers
         load_encoder("vec768l12")
 
 
-def test_a_missing_projection_is_named(theirs, folder: Path) -> None:
+def test_a_missing_projection_is_reported(theirs, folder: Path) -> None:
     weights = folder / "pytorch_model.bin"
     torch.save(old_names(theirs), weights)
     with pytest.raises(CheckpointError, match="final_proj"):
@@ -118,7 +116,7 @@ class _Malice:
         return os.mkdir, (str(self.trace),)
 
 
-def test_a_pickle_that_would_run_code_is_refused_without_running_it(tmp_path: Path) -> None:
+def test_a_pickle_that_would_execute_code_is_refused(tmp_path: Path) -> None:
     weights, trace = tmp_path / "pytorch_model.bin", tmp_path / "ran"
     torch.save({"weight": _Malice(trace)}, weights)
     with pytest.raises(CheckpointError, match=r"names \w+\.mkdir, which could run code"):

@@ -1,4 +1,4 @@
-"""Encoders of HuBERT's build, from files as the field has them, give what other implementations give."""
+"""HuBERT encoders, read from files in their published formats, equal other implementations."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def audio(n: int = 8000) -> Tensor:
 
 
 def shaken(model: nn.Module) -> nn.Module:
-    """Its parameters drawn larger than at the start of a training, so that none is negligible."""
+    """Initialize parameters with larger values than usual, so that none is negligible."""
     torch.manual_seed(0)
     for name, parameter in model.named_parameters():
         nn.init.normal_(parameter, mean=1.0 if "norm" in name and name.endswith("weight") else 0.0, std=0.1)
@@ -74,7 +74,7 @@ def replaced(weights: dict[str, Tensor], table: dict[str, str]) -> dict[str, Ten
     return result
 
 
-# What transformers calls its tensors, and the name that fairseq gave each.
+# Tensor names of transformers and of fairseq.
 OLD_NORM = {
     r"parametrizations\.weight\.original0": "weight_g",
     r"parametrizations\.weight\.original1": "weight_v",
@@ -98,7 +98,7 @@ TO_LARGE = TO_FAIRSEQ | {r"(conv_layers\.\d)\.layer_norm\.": r"\1.2.1."}
 
 
 class HubertSoft(nn.Module):
-    """The published network, of PyTorch's own layers; its state dict has the names of the published file."""
+    """The published network in PyTorch's own layers, with the tensor names of the published file."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -161,7 +161,7 @@ def expected(models: dict[str, nn.Module]) -> dict[str, Tensor]:
 
 @pytest.fixture(scope="module")
 def folder(models: dict[str, nn.Module], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of assets with the four files, each as it is published."""
+    """Folder of assets with the four files in their published formats."""
     folder = tmp_path_factory.mktemp("assets")
     weights = {name: model.state_dict() for name, model in models.items()}
     torch.save(replaced(weights["hubertsoft"], OLD_NORM), folder / "hubert-soft-0d54a1f4.pt")
@@ -193,7 +193,7 @@ def folder(models: dict[str, nn.Module], tmp_path_factory: pytest.TempPathFactor
 
 
 def fairseq_dictionary() -> Any:
-    """What fairseq's checkpoints hold besides numbers."""
+    """Non-tensor content of fairseq's checkpoints."""
 
     class Dictionary:
         def __init__(self) -> None:
@@ -204,7 +204,7 @@ def fairseq_dictionary() -> Any:
 
 
 def dphubert(weights: dict[str, Tensor], **config: Any) -> dict[str, Any]:
-    """The published format of a network of which nothing was pruned but channels of the convolutions."""
+    """Published format of a network in which only convolution channels were pruned."""
     names = OLD_NORM | {r"^encoder\.": "encoder.transformer.", r"^feature_projection": "encoder.feature_projection"}
     weights = {key: tensor for key, tensor in replaced(weights, names).items() if key != "masked_spec_embed"}
     return {
@@ -234,7 +234,7 @@ def dphubert(weights: dict[str, Tensor], **config: Any) -> dict[str, Any]:
 
 
 @SMALL
-def test_the_published_file_gives_what_another_implementation_gives(
+def test_a_published_file_gives_the_output_of_another_implementation(
     folder: Path, expected: dict[str, Tensor], name: str, file: str
 ) -> None:
     encoder = READERS[name](folder / file)
@@ -244,7 +244,7 @@ def test_the_published_file_gives_what_another_implementation_gives(
 
 @SMALL
 @pytest.mark.parametrize("n_samples", [0, 160, 319, 320, 399, 400, 719, 720, 16000, 16319])
-def test_a_frame_stands_for_20_ms_and_there_is_always_one(folder: Path, name: str, file: str, n_samples: int) -> None:
+def test_there_is_one_frame_per_20_ms_and_at_least_one(folder: Path, name: str, file: str, n_samples: int) -> None:
     encoder = READERS[name](folder / file)
     content = encoder(torch.zeros(n_samples))
     heard = n_samples if name == "hubertsoft" else n_samples - 80
@@ -253,7 +253,7 @@ def test_a_frame_stands_for_20_ms_and_there_is_always_one(folder: Path, name: st
 
 
 @SMALL
-def test_the_table_finds_the_file_by_its_usual_name(
+def test_the_encoder_table_finds_the_file_by_its_usual_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str
 ) -> None:
     monkeypatch.setenv("MYNA_ASSETS", str(folder))
@@ -262,7 +262,7 @@ def test_the_table_finds_the_file_by_its_usual_name(
 
 
 @pytest.mark.parametrize("name", ["cnhubertlarge", "wavlmbase+"])
-def test_the_hubs_files_are_read_as_well(
+def test_files_of_the_hub_are_also_read(
     models: dict[str, nn.Module], expected: dict[str, Tensor], tmp_path: Path, name: str
 ) -> None:
     save_file(models[name].state_dict(), tmp_path / "model.safetensors")
@@ -271,7 +271,7 @@ def test_the_hubs_files_are_read_as_well(
         torch.testing.assert_close(READERS[name](path)(audio()), expected[name], atol=1e-4, rtol=1e-4)
 
 
-def test_a_soft_hubert_from_several_gpus_is_the_same(
+def test_a_soft_hubert_trained_on_several_gpus_is_read(
     models: dict[str, nn.Module], expected: dict[str, Tensor], tmp_path: Path
 ) -> None:
     weights = replaced(models["hubertsoft"].state_dict(), OLD_NORM | {"^": "module."})
@@ -279,14 +279,14 @@ def test_a_soft_hubert_from_several_gpus_is_the_same(
     torch.testing.assert_close(read_hubertsoft(tmp_path / "soft.pt")(audio()), expected["hubertsoft"])
 
 
-def test_what_is_pruned_counts_as_nothing(models: dict[str, nn.Module], tmp_path: Path) -> None:
-    """The whole network with zeros where the pruned one has nothing left says the same."""
+def test_pruned_parts_act_as_zeros(models: dict[str, nn.Module], tmp_path: Path) -> None:
+    """A full network with zeros in the pruned places gives the same output."""
     from transformers import HubertModel
 
     whole = HubertModel(models["dphubert"].config).eval()
     weights = {key: tensor.clone() for key, tensor in models["dphubert"].state_dict().items()}
     first, second, third = (f"encoder.layers.{index}." for index in range(N_LAYERS))
-    weights[f"{first}attention.out_proj.weight"][:, :64] = 0  # its first head
+    weights[f"{first}attention.out_proj.weight"][:, :64] = 0  # the first head
     weights[f"{first}feed_forward.output_dense.weight"][:, 40:] = 0
     for gone in (f"{second}attention.out_proj.", f"{third}feed_forward.output_dense."):
         weights[f"{gone}weight"].zero_()
@@ -321,11 +321,11 @@ def test_what_is_pruned_counts_as_nothing(models: dict[str, nn.Module], tmp_path
 
 
 @SMALL
-def test_every_tensor_is_needed_and_none_is_left_over(folder: Path, tmp_path: Path, name: str, file: str) -> None:
+def test_missing_and_unexpected_tensors_are_refused(folder: Path, tmp_path: Path, name: str, file: str) -> None:
     stub = type("Dictionary", (), {})
     with torch.serialization.safe_globals([(stub, "fairseq.data.dictionary.Dictionary")]):
         content = torch.load(folder / file, weights_only=True)
-    content.pop("task_state", None)  # of a class that is not here
+    content.pop("task_state", None)  # of a class that is not defined here
     weights = content.get("state_dict", content.get("model", content))
     lacking = next(key for key in weights if key.endswith("layers.1.final_layer_norm.bias") or "1.norm2.bias" in key)
     tensor = weights.pop(lacking)
@@ -341,7 +341,7 @@ def test_every_tensor_is_needed_and_none_is_left_over(folder: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_file_that_is_something_else_is_refused_in_one_line(folder: Path, tmp_path: Path, name: str) -> None:
+def test_other_files_are_refused_in_one_line(folder: Path, tmp_path: Path, name: str) -> None:
     others = {"voice.pth": {"model": {"enc_p.pre.weight": torch.zeros(3)}}, "list.pt": [torch.zeros(2)]}
     for file, content in others.items():
         torch.save(content, tmp_path / file)
@@ -354,7 +354,7 @@ def test_a_file_that_is_something_else_is_refused_in_one_line(folder: Path, tmp_
         assert "\n" not in str(caught.value)
 
 
-def test_one_encoder_is_not_taken_for_another(folder: Path) -> None:
+def test_the_file_of_another_encoder_is_refused(folder: Path) -> None:
     with pytest.raises(CheckpointError, match=r"DPHuBERT-sp0\.75\.pth is not a WavLM: it lacks"):
         read_wavlm(folder / "DPHuBERT-sp0.75.pth")
     with pytest.raises(CheckpointError, match="is not a WavLM"):
@@ -374,7 +374,7 @@ class _Malice:
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_no_file_runs_code(tmp_path: Path, name: str) -> None:
+def test_no_file_executes_code(tmp_path: Path, name: str) -> None:
     path, trace = tmp_path / "weights.pt", tmp_path / "ran"
     torch.save({"model": {"weight": _Malice(trace)}, "config": {}, "state_dict": {}}, path)
     with pytest.raises(CheckpointError, match=r"names \w+\.mkdir, which could run code"):

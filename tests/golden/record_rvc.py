@@ -1,11 +1,12 @@
-"""Record what voices of RVC compute, and what their tensors are called: run once.
+"""Record outputs and tensor names of RVC voices; run once.
 
 python record_rvc.py
 
-It writes `rvc/*.pth`, small voices with seeded random weights in RVC's own format, `rvc/*.npz`, what the independent
-`reference.py` makes of them, and `../zoo/rvc_statedicts.json.gz`, names and shapes of the voices of full size. Sizes
-are those of RVC's configurations (configs/v1 and configs/v2 of RVC-Project/Retrieval-based-Voice-Conversion-WebUI), the
-names and all that is fixed in code those of its definition (infer/lib/infer_pack/models.py there).
+Writes `rvc/*.pth` (small voices with seeded random weights in RVC's own format), `rvc/*.npz` (their outputs, computed
+by the independent `reference.py`), and `../zoo/rvc_statedicts.json.gz` (names and shapes of the full-size voices).
+Sizes are those of RVC's configurations (configs/v1 and configs/v2 of
+RVC-Project/Retrieval-based-Voice-Conversion-WebUI); names and constants are those of its definition
+(infer/lib/infer_pack/models.py there).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ SMALL = {
     "heads": 2,
     "layers": 2,
     "posterior": 1,
-}  # and as few channels in the decoder as its steps can halve
+}  # the decoder has the fewest channels that its steps can halve
 KERNEL_SIZE = 3  # of the feed-forward layers
 WINDOW = 10
 FRAMES = 26
@@ -62,7 +63,7 @@ def channels_of(variant: str) -> int:
 
 
 def shapes(variant: str, size: dict[str, int], pitch: bool, posterior: bool) -> reference.Shapes:
-    """Every tensor of a generator."""
+    """Names and shapes of a generator's tensors."""
     rates, kernel_sizes = RATES[variant]
     hidden, latent, initial, gin = (size[key] for key in ("hidden", "latent", "initial", "gin"))
     last = initial // 2 ** len(rates)
@@ -89,7 +90,7 @@ def small_size(variant: str) -> dict[str, int]:
 
 
 def small_file(variant: str, weights: dict[str, Tensor], pitch: bool) -> dict[str, Any]:
-    """What RVC hands around: half precision, and the 18 values that it builds its synthesizer with."""
+    """RVC's exchange format: half precision, and the 18 arguments of its synthesizer."""
     rates, kernel_sizes = RATES[variant]
     version, rate = variant.split("-")
     hidden, latent, initial = SMALL["hidden"], SMALL["latent"], small_size(variant)["initial"]
@@ -111,7 +112,7 @@ def small_file(variant: str, weights: dict[str, Tensor], pitch: bool) -> dict[st
 
 
 def sing(weights: dict[str, Tensor], variant: str, content: Tensor, f0: Tensor, speaker: int) -> Tensor:
-    """The mean voice: content (1, C, T), f0 (1, T) in Hz with zeros where unvoiced -> (1, 1, T * hop)."""
+    """Output at noise scale 0: content (1, C, T), f0 (1, T) in Hz, 0 where unvoiced -> (1, 1, T * hop)."""
     weights = reference.doubles(weights.items())
     rates, _ = RATES[variant]
     hidden = content.double().transpose(1, 2) @ weights["enc_p.emb_phone.weight"].T + weights["enc_p.emb_phone.bias"]

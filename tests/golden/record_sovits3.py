@@ -1,10 +1,10 @@
-"""Record what a voice of so-vits-svc 3.0 computes: run once.
+"""Record the output of a so-vits-svc 3.0 voice; run once.
 
 python record_sovits3.py
 
-It writes `sovits3/voice.pth` and `sovits3/config.json`, a small voice with seeded random weights in the format of
-so-vits-svc 3.0 at 32 kHz, and `sovits3/voice.npz`, what the independent `reference.py` makes of it. Names and all that
-is fixed in code are those of the definition (models.py of svc-develop-team/so-vits-svc, commit 20c7339).
+Writes `sovits3/voice.pth` and `sovits3/config.json` (a small voice with seeded random weights in the format of
+so-vits-svc 3.0 at 32 kHz), and `sovits3/voice.npz` (its output, computed by the independent `reference.py`). Names and
+constants are those of the definition (models.py of svc-develop-team/so-vits-svc, commit 20c7339).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FRAMES = 26
 
 
 def shapes() -> reference.Shapes:
-    """Every tensor of the generator."""
+    """Names and shapes of the generator's tensors."""
     last = INITIAL // 2 ** len(RATES)
     return {
         "emb_g.weight": [SPEAKERS, GIN],
@@ -43,7 +43,7 @@ def shapes() -> reference.Shapes:
 
 
 def sing(weights: dict[str, Tensor], content: Tensor, f0: Tensor, speaker: int) -> Tensor:
-    """The mean voice: content (1, C, T), f0 (1, T) in Hz with zeros where unvoiced -> (1, 1, T * hop)."""
+    """Output at noise scale 0: content (1, C, T), f0 (1, T) in Hz, 0 where unvoiced -> (1, 1, T * hop)."""
     weights = reference.doubles(weights.items())
     hidden = reference.conv(weights, "enc_p_.pre", content.double())
     hidden = hidden + weights["enc_p_.f0_emb.weight"][reference.pitch_bins(f0)].transpose(1, 2)
@@ -65,7 +65,7 @@ if __name__ == "__main__":
     torch.save({"model": weights, "iteration": 3, "optimizer": {}, "learning_rate": 1e-4}, HERE / "voice.pth")
     arrays = {"content": content.half(), "f0": f0, "uv": voiced, "audio": audio.float()}
     np.savez_compressed(HERE / "voice.npz", speaker=[1], **{key: array.numpy() for key, array in arrays.items()})
-    # As its tool writes it: with the depth and the kernel size of VITS, which its code does not look at.
+    # As its tool writes it: with the depth and kernel size of VITS, which its code ignores.
     config = {
         "train": {"segment_size": 17920},
         "data": {"sampling_rate": SAMPLE_RATE, "filter_length": N_FFT, "hop_length": HOP, "win_length": N_FFT},

@@ -1,9 +1,9 @@
-"""What the field's VITS synthesizers compute, written down again: functions of a state dict in the field's names.
+"""Reference implementation of the VITS synthesizers of RVC and so-vits-svc 3.0, as functions of a state dict.
 
-It is slow and plain on purpose, in double precision, with every random draw zero, and knows nothing of myna. What it is
-written from is public: VITS (Kim, Kong and Son 2021), Shaw et al. 2018 for relative positions, HiFi-GAN (Kong, Kim and
-Bae 2020), Wang, Takaki and Yamagishi 2019 for the excitation, and the definitions of so-vits-svc 3.0 and of RVC for
-names, sizes and slopes.
+Deliberately slow and simple: double precision, all random numbers zero, and independent of myna. Written from public
+sources: VITS (Kim, Kong and Son 2021), Shaw et al. 2018 for relative positions, HiFi-GAN (Kong, Kim and Bae 2020),
+Wang, Takaki and Yamagishi 2019 for the excitation, and the definitions of so-vits-svc 3.0 and RVC for names, sizes and
+slopes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def conv_shapes(name: str, out_channels: int, in_channels: int, kernel_size: int
 
 
 def normalized_shapes(name: str, first: int, second: int, kernel_size: int, bias_channels: int | None = None) -> Shapes:
-    """A convolution, or with `bias_channels` a transposed one, whose weight is rows and a length for each."""
+    """Weight-normalized convolution, transposed if `bias_channels` is given: directions, and a magnitude for each."""
     return {
         f"{name}.bias": [bias_channels or first],
         f"{name}.weight_g": [first, 1, 1],
@@ -85,7 +85,7 @@ def posterior_shapes(spectrum: int, latent: int, hidden: int, gin: int, wavenet_
 def upsampling_shapes(
     initial: int, gin: int, rates: Sequence[int], kernel_sizes: Sequence[int], harmonics: int
 ) -> Shapes:
-    """A decoder but its first and last convolution; with `harmonics`, one with an excitation."""
+    """Decoder without its first and last convolution; with an excitation if `harmonics` is given."""
     shapes = conv_shapes("dec.cond", initial, gin, 1)
     if harmonics:
         shapes |= {"dec.m_source.l_linear.weight": [1, harmonics], "dec.m_source.l_linear.bias": [1]}
@@ -104,7 +104,7 @@ def upsampling_shapes(
 
 
 def random_weights(shapes: Shapes, seed: int) -> dict[str, Tensor]:
-    """Such that signals neither vanish nor grow on their way through."""
+    """Random weights scaled so that signals neither vanish nor explode."""
     generator = torch.Generator().manual_seed(seed)
     weights = {}
     for name, shape in shapes.items():
@@ -120,7 +120,7 @@ def random_weights(shapes: Shapes, seed: int) -> dict[str, Tensor]:
 
 
 def contour(frames: int) -> tuple[Tensor, Tensor]:
-    """f0 in Hz without gaps, and 1 where it is voiced, both (1, frames): gaps at the ends and inside."""
+    """f0 in Hz with filled gaps, and voicing (1 if voiced), both (1, frames); unvoiced at the ends and inside."""
     time = torch.arange(frames)
     f0 = 220 * 2 ** (torch.sin(time * 0.3) + 0.2 * torch.sin(time * 1.7))
     voiced = ((time > 1) & (time < frames - 2) & ((time < frames // 2) | (time > frames // 2 + 3))).float()
@@ -133,7 +133,7 @@ def contour(frames: int) -> tuple[Tensor, Tensor]:
 def conv(
     weights: Weights, name: str, x: Tensor, dilation: int = 1, stride: int = 1, padding: int | None = None
 ) -> Tensor:
-    """A convolution with its own weight or with a normalised one; without `padding` one that keeps the length."""
+    """Convolution with a plain or normalized weight; by default padded to keep the length."""
     weight = weight_of(weights, name)
     if padding is None:
         padding = (weight.shape[2] - 1) * dilation // 2
@@ -161,7 +161,7 @@ def norm(weights: Weights, name: str, x: Tensor) -> Tensor:
 
 
 def attention(weights: Weights, name: str, x: Tensor, heads: int) -> Tensor:
-    """Each head on its own, with a table of how far away each frame is."""
+    """Attention computed head by head, with an explicit table of relative positions."""
     frames = x.shape[2]
     keys, values = weights[f"{name}.emb_rel_k"][0], weights[f"{name}.emb_rel_v"][0]
     window = len(keys) // 2
@@ -216,7 +216,7 @@ def inverse_flow(weights: Weights, latent: Tensor, speaker: Tensor) -> Tensor:
 
 
 def excitation(weights: Weights, f0: Tensor, hop: int, sample_rate: int) -> Tensor:
-    """f0 (1, T), 0 where unvoiced -> (1, 1, T * hop): sines that all start at phase zero, and no noise."""
+    """f0 (1, T), 0 where unvoiced -> (1, 1, T * hop): sines that start at phase zero, without noise."""
     hz = f0.repeat_interleave(hop, 1)
     mixing = weights["dec.m_source.l_linear.weight"][0]
     sines = [

@@ -1,4 +1,4 @@
-"""A small voice."""
+"""Fixtures of small voices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from small_voices import EXPORTED, GOLDEN, seeded_synthesizer
 
 from myna.apps.cli import svc
 from myna.config import Config
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.synthesizers.vits import Vits
 
 
 @pytest.fixture
@@ -21,13 +21,13 @@ def small_config() -> Config:
 
 
 @pytest.fixture
-def small_synthesizer(small_config: Config) -> Synthesizer:
+def small_synthesizer(small_config: Config) -> Vits:
     return seeded_synthesizer(small_config)
 
 
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The voice EXPORTED as a graph, which takes long to make."""
+    """ONNX graph of the voice EXPORTED; shared, since the export is slow."""
     path = tmp_path_factory.mktemp("exported") / "voice.onnx"
     arguments = ["export", "-m", str(EXPORTED), "-o", str(path), "--author", "Anna"]
     done = CliRunner().invoke(svc, arguments, catch_exceptions=False)

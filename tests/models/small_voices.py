@@ -1,24 +1,25 @@
-"""Small voices: those of the recorded truth, whose configurations are full but for their size."""
+"""Small voices from the golden files, whose configurations are complete except for their size."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 import torch
+from torch import Tensor
 
 from myna.config import Config
-from myna.models.layers import draws
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.interface import Conditions, Generated, NoiseSource, Sampling, Synthesizer
+from myna.models.noise import SilentNoise
+from myna.models.synthesizers.vits import Vits
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 EXPORTED = GOLDEN / "fork" / "quickvc"  # a multi-stream decoder with an f0 predictor; see the fixture `exported`
 
 
-def seeded_synthesizer(config: Config) -> Synthesizer:
-    """With random weights everywhere, also where training starts from zeros (a flow that is not the identity)."""
+def seeded_synthesizer(config: Config) -> Vits:
+    """Synthesizer with random weights, also where training starts from zeros (the flow is not the identity)."""
     torch.manual_seed(0)
-    synthesizer = Synthesizer(config.model, config.data)
+    synthesizer = Vits(config.model, config.data)
     with torch.no_grad():
         for parameter in synthesizer.parameters():
             if not parameter.any():
@@ -26,7 +27,18 @@ def seeded_synthesizer(config: Config) -> Synthesizer:
     return synthesizer
 
 
-def silence_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make every random draw of the models zero."""
-    for draw in ("normal", "uniform"):
-        monkeypatch.setattr(draws, draw, lambda shape, like, generator: like.new_zeros(shape))
+def generate(
+    synthesizer: Synthesizer,
+    content: Tensor,
+    f0: Tensor,
+    voiced: Tensor,
+    speaker: Tensor,
+    loudness: Tensor | None = None,
+    *,
+    noise_scale: float = 0.0,
+    predict_f0: bool = False,
+    noise: NoiseSource | None = None,
+) -> Generated:
+    """Generate, by default without noise anywhere."""
+    sampling = Sampling(noise or SilentNoise(), noise_scale, predict_f0)
+    return synthesizer.generate(Conditions(content, f0, voiced, speaker, loudness), sampling)

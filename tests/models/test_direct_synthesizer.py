@@ -1,4 +1,4 @@
-"""A light voice: true in pitch before it has learned anything, and no brighter than what it learned from."""
+"""The light voice has correct pitch before any training, and the bandwidth of its training data."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 import torch
-from small_voices import silence_draws
+from small_voices import generate
 from torch import Tensor
 
 from myna.config import Config
 from myna.features.f0 import F0_ESTIMATORS
-from myna.models.decoders.source_filter import minimum_phase
-from myna.models.interface import Generated
+from myna.models.interface import Conditions, Generated, NoiseSource, TrainingInput
+from myna.models.layers.spectral_filter import minimum_phase
+from myna.models.noise import SeededNoise, SilentNoise
 from myna.models.synthesizers.light import LightSynthesizer
-from myna.models.synthesizers.vits import SynthesizerInput
 from myna.options import F0Method
 
 N_FRAMES = 60
@@ -46,18 +46,18 @@ def given(n_clips: int = 1, n_frames: int = N_FRAMES, hz: float = 220.0, loudnes
     }
 
 
-def batch(config: Config, lengths: list[int]) -> SynthesizerInput:
+def batch(config: Config, lengths: list[int]) -> TrainingInput:
     inputs = given(len(lengths))
     spectrogram = torch.zeros(len(lengths), config.data.spectrogram_channels, N_FRAMES)
-    return SynthesizerInput(**inputs, spectrogram=spectrogram, lengths=torch.tensor(lengths))
+    return TrainingInput(Conditions(**inputs), spectrogram=spectrogram, lengths=torch.tensor(lengths))
 
 
-def sing(voice: LightSynthesizer, **inputs: Any) -> Generated:
-    return voice.generate(**given() | inputs, generator=torch.Generator().manual_seed(1))
+def sing(voice: LightSynthesizer, noise: NoiseSource | None = None, **inputs: Any) -> Generated:
+    return generate(voice, **given() | inputs, noise=noise or SeededNoise.of(1))
 
 
 def sung_cents(audio: Tensor, hz: float, method: F0Method = "harvest") -> Tensor:
-    """How far from `hz` an estimator of pitch hears (1, 1, N), all of which must be voiced."""
+    """Estimated pitch of `audio` (1, 1, N) relative to `hz`, in cents; all frames must be voiced."""
     sung = audio[0, 0] * 0.3 / audio.abs().max()
     f0 = torch.from_numpy(F0_ESTIMATORS[method](sung.numpy(), 44100, 512, "cpu"))[5:-5]
     assert (f0 > 0).all()
@@ -65,32 +65,29 @@ def sung_cents(audio: Tensor, hz: float, method: F0Method = "harvest") -> Tensor
 
 
 def unlike(voice: LightSynthesizer) -> None:
-    """Let its speakers differ, which they do not at first."""
+    """Make the speakers differ; they are equal before training."""
     with torch.no_grad():
         for parameter in voice.parameters():
             if not parameter.any():
                 parameter.normal_(std=0.1)
 
 
-def test_a_voice_that_breathes_is_in_tune(voice: LightSynthesizer) -> None:
-    """At first there is twice as much breath as pulses; the one method that hears through it is 5 cents off itself."""
+def test_a_breathy_voice_is_in_tune(voice: LightSynthesizer) -> None:
+    """Untrained, breath is twice as strong as pulses; the only estimator that copes with it is off by 5 cents."""
     assert sung_cents(sing(voice).audio, 220.0, "swift").abs() < 8
 
 
 @pytest.mark.parametrize("hz", [165.0, 220.0, 659.0])
 @pytest.mark.parametrize("scale", [0.0, 1.0, 5.0], ids=["no content", "content", "wild content"])
-def test_pitch_is_right_whatever_the_content(
-    voice: LightSynthesizer, hz: float, scale: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    silence_draws(monkeypatch)  # what is left are the pulses
+def test_pitch_does_not_depend_on_the_content(voice: LightSynthesizer, hz: float, scale: float) -> None:
     inputs = given(n_frames=2 * N_FRAMES, hz=hz)
-    sung = sing(voice, **inputs | {"content": scale * inputs["content"]})
+    sung = sing(voice, SilentNoise(), **inputs | {"content": scale * inputs["content"]})  # pulses alone
     assert sung_cents(sung.audio, hz).abs() < 3
 
 
 @pytest.mark.parametrize("period", [50, 200, 400])
-def test_the_sound_repeats_with_the_pitch(voice: LightSynthesizer, period: int) -> None:
-    """By autocorrelation, which needs no estimator."""
+def test_the_period_of_the_output_is_that_of_the_pitch(voice: LightSynthesizer, period: int) -> None:
+    """Measured by autocorrelation, without an estimator."""
     sung = sing(voice, **given(hz=44100 / period)).audio[0, 0]
     power = torch.fft.rfft(sung, 2 * len(sung)).abs().square()
     correlation = torch.fft.irfft(power)[: len(sung) // 2]
@@ -105,9 +102,9 @@ def test_frames_become_hops_of_samples(voice: LightSynthesizer) -> None:
         assert sung.audio.isfinite().all()
 
 
-def test_nothing_is_sung_above_what_a_speaker_reaches(voice: LightSynthesizer) -> None:
+def test_output_has_nothing_above_the_bandwidth_of_the_speaker(voice: LightSynthesizer) -> None:
     voice.highest_hz[:] = torch.tensor([22050.0, 8000.0, 4000.0])
-    sung = voice.generate(**given(n_clips=3), generator=torch.Generator().manual_seed(1)).audio[:, 0]
+    sung = generate(voice, **given(n_clips=3), noise=SeededNoise.of(1)).audio[:, 0]
     power = torch.fft.rfft(sung * torch.hann_window(sung.shape[1])).abs().square()
     hz = torch.fft.rfftfreq(sung.shape[1], 1 / 44100)
     for clip, highest_hz in ((1, 8000), (2, 4000)):
@@ -117,28 +114,27 @@ def test_nothing_is_sung_above_what_a_speaker_reaches(voice: LightSynthesizer) -
     assert power[0, hz > 8100].sum() / power[0].sum() > 0.3
 
 
-def test_clips_side_by_side_are_clips_alone(voice: LightSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
-    silence_draws(monkeypatch)
+def test_clips_in_a_batch_equal_single_clips(voice: LightSynthesizer) -> None:
     unlike(voice)
     inputs = given(n_clips=3)
     inputs["f0"] *= torch.tensor([[1.0], [1.5], [2.0]])
-    together = voice.generate(**inputs).audio
+    together = generate(voice, **inputs).audio
     for clip in range(3):
-        alone = voice.generate(**{name: tensor[clip : clip + 1] for name, tensor in inputs.items()}).audio
+        alone = generate(voice, **{name: tensor[clip : clip + 1] for name, tensor in inputs.items()}).audio
         torch.testing.assert_close(together[clip : clip + 1], alone, rtol=1e-4, atol=1e-6)
     assert not torch.allclose(together[0], together[1])
 
 
-def test_a_song_in_pieces_is_the_song(voice: LightSynthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generating_in_pieces_equals_generating_at_once(voice: LightSynthesizer) -> None:
     torch.nn.init.normal_(voice.decoder.head.weight, std=0.2)
     whole = sing(voice).audio
     for piece_frames in (1, 7, 32):
-        monkeypatch.setattr("myna.models.decoders.source_filter.PIECE_FRAMES", piece_frames)
+        voice.decoder.piece_frames = piece_frames
         torch.testing.assert_close(sing(voice).audio, whole, atol=1e-5, rtol=1e-4)
 
 
-def test_the_least_phase_of_a_filter_is_its_own() -> None:
-    """Of filters whose zeros and poles lie within the unit circle, the gains tell all: a throat's resonance is one."""
+def test_minimum_phase_follows_from_the_gains() -> None:
+    """Gains determine filters with zeros and poles inside the unit circle, like vocal tract resonances."""
     n_fft = 1024
     turn = torch.polar(torch.ones(513), -2 * math.pi * torch.arange(513) / n_fft)  # a delay by a sample
     echo = 1 + 0.5 * turn + 0.2 * turn**2
@@ -149,10 +145,10 @@ def test_the_least_phase_of_a_filter_is_its_own() -> None:
 
 
 @pytest.mark.parametrize(("hz", "reach"), [(45.0, 16), (65.0, 16), (130.0, 4), (260.0, 1), (800.0, 0)])
-def test_a_low_pitch_has_the_phase_of_a_longer_mean(voice: LightSynthesizer, hz: float, reach: int) -> None:
+def test_log_gains_are_averaged_over_more_spectra_at_low_pitch(voice: LightSynthesizer, hz: float, reach: int) -> None:
     decoder, random = voice.decoder, torch.Generator().manual_seed(1)
-    log_gains = torch.randn(1, decoder.n_bins, 2 * N_FRAMES + 1, generator=random)
-    averaged = decoder.averaged(log_gains, torch.full((1, N_FRAMES), hz))
+    log_gains = torch.randn(1, len(decoder.bins_hz), 2 * N_FRAMES + 1, generator=random)
+    averaged = decoder._averaged(log_gains, torch.full((1, N_FRAMES), hz))
     for spectrum in (0, 7, N_FRAMES, 2 * N_FRAMES):
         near = log_gains[..., max(0, spectrum - reach) : spectrum + reach + 1]
         torch.testing.assert_close(averaged[..., spectrum], near.mean(2), atol=1e-5, rtol=1e-5)
@@ -161,25 +157,23 @@ def test_a_low_pitch_has_the_phase_of_a_longer_mean(voice: LightSynthesizer, hz:
 def test_a_filter_rings_after_a_pulse(voice: LightSynthesizer) -> None:
     with torch.no_grad():
         voice.decoder.head.weight.zero_()
-        voice.decoder.head.bias.fill_(-30)  # no breath
+        voice.decoder.head.bias.fill_(-30)  # no breath noise
         resonance = -((voice.decoder.bins_hz / 700 - 1) ** 2).clamp(max=9)
-        voice.decoder.head.bias[: voice.decoder.n_bins] = resonance
+        voice.decoder.head.bias[: len(voice.decoder.bins_hz)] = resonance
     audio = sing(voice, **given(hz=220.5)).audio[0, 0]
-    pulse = 20 * 512 // 200 * 200 - 1  # each 200th sample is one, from the 200th on
+    pulse = 20 * 512 // 200 * 200 - 1  # every 200th sample, from the 200th
     before, after = audio[pulse - 90 : pulse], audio[pulse + 1 : pulse + 91]
     assert after.square().sum() > 5 * before.square().sum()
 
 
-def test_one_seed_is_one_sound(voice: LightSynthesizer) -> None:
-    first, again, other = (
-        voice.generate(**given(), generator=torch.Generator().manual_seed(seed)).audio for seed in (1, 1, 2)
-    )
+def test_the_seed_determines_the_output(voice: LightSynthesizer) -> None:
+    first, again, other = (generate(voice, **given(), noise=SeededNoise.of(seed)).audio for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_what_is_far_away_is_not_heard(voice: LightSynthesizer) -> None:
-    """A voice with neighbours only: content that changes at the end leaves the beginning as it was."""
+def test_distant_frames_have_no_effect(voice: LightSynthesizer) -> None:
+    """Without global context, a change of content at the end leaves the beginning unchanged."""
     inputs = given()
     changed = inputs["content"].clone()
     changed[..., 50:] = 3
@@ -188,7 +182,7 @@ def test_what_is_far_away_is_not_heard(voice: LightSynthesizer) -> None:
     assert not torch.allclose(before[50 * 512 :], after[50 * 512 :])
 
 
-def test_silence_and_no_pitch_are_borne(voice: LightSynthesizer) -> None:
+def test_silence_and_unvoiced_input_give_finite_output(voice: LightSynthesizer) -> None:
     unvoiced = torch.zeros(1, N_FRAMES, dtype=torch.bool)
     for loudness in (-90.0, -140.0, -torch.inf):
         sung = sing(voice, **given(loudness=loudness, hz=0.0) | {"voiced": unvoiced}).audio
@@ -196,26 +190,26 @@ def test_silence_and_no_pitch_are_borne(voice: LightSynthesizer) -> None:
         assert sung.abs().max() < 1
 
 
-def test_loudness_is_asked_for(voice: LightSynthesizer) -> None:
+def test_missing_loudness_is_an_error(voice: LightSynthesizer) -> None:
     inputs = given()
     del inputs["loudness"]
     with pytest.raises(ValueError, match="loudness"):
-        voice.generate(**inputs)
+        generate(voice, **inputs)
 
 
-def test_every_parameter_learns(config: Config, voice: LightSynthesizer) -> None:
+def test_every_parameter_gets_a_gradient(config: Config, voice: LightSynthesizer) -> None:
     unlike(voice)
-    output = voice(batch(config, [N_FRAMES, 40]), SEGMENT_FRAMES)
+    output = voice(batch(config, [N_FRAMES, 40]), SEGMENT_FRAMES, SeededNoise())
     output.audio.square().mean().backward()
     for name, parameter in voice.named_parameters():
         assert parameter.grad is not None and parameter.grad.isfinite().all(), name
         assert parameter.grad.any(), name
 
 
-def test_speakers_begin_alike_and_learn_to_differ(config: Config, voice: LightSynthesizer) -> None:
+def test_speakers_start_equal_and_get_different_gradients(config: Config, voice: LightSynthesizer) -> None:
     one, other = (sing(voice, speaker=torch.tensor([speaker])).audio for speaker in (0, 1))
     assert torch.equal(one, other)
-    voice(batch(config, [N_FRAMES]), SEGMENT_FRAMES).audio.square().mean().backward()
+    voice(batch(config, [N_FRAMES]), SEGMENT_FRAMES, SeededNoise()).audio.square().mean().backward()
     assert all(
         parameter.grad is not None and parameter.grad.any()
         for name, parameter in voice.named_parameters()
@@ -223,33 +217,31 @@ def test_speakers_begin_alike_and_learn_to_differ(config: Config, voice: LightSy
     )
 
 
-def test_a_segment_of_each_clip_is_sung(config: Config, voice: LightSynthesizer) -> None:
-    output = voice(batch(config, [N_FRAMES, 20]), SEGMENT_FRAMES)
+def test_training_generates_a_segment_of_each_clip(config: Config, voice: LightSynthesizer) -> None:
+    output = voice(batch(config, [N_FRAMES, 20]), SEGMENT_FRAMES, SeededNoise())
     assert output.audio.shape == (2, 1, SEGMENT_FRAMES * 512)
     assert output.latents is None and output.subbands is None and output.f0_predicted is None
     assert (output.segment_starts + SEGMENT_FRAMES <= torch.tensor([N_FRAMES, 20])).all()
 
 
-def test_the_filters_are_told_a_wrong_pitch_and_the_pulses_the_right_one(
-    config: Config, voice: LightSynthesizer
-) -> None:
-    told: list[Tensor] = []
+def test_pitch_jitter_affects_the_filters_and_not_the_pulses(config: Config, voice: LightSynthesizer) -> None:
+    conditioned: list[Tensor] = []
     sung: list[Tensor] = []
-    voice.control_projection.register_forward_pre_hook(lambda _, inputs: told.append(inputs[0][:, 0]))
-    voice.decoder.register_forward_pre_hook(lambda _, inputs: sung.append(inputs[1]))
+    voice.control_projection.register_forward_pre_hook(lambda _, inputs: conditioned.append(inputs[0][:, 0]))
+    voice.decoder.register_forward_pre_hook(lambda _, inputs: sung.append(inputs[1].f0))
     voice.pitch_jitter = 0.2
     inputs = batch(config, [N_FRAMES] * 3)
     for seed in range(30):
-        voice(inputs, SEGMENT_FRAMES, torch.Generator().manual_seed(seed))
-    octaves = torch.cat(told)
-    assert (octaves == octaves[:, :1]).all(), "a clip is off by as much throughout"
+        voice(inputs, SEGMENT_FRAMES, SeededNoise.of(seed))
+    octaves = torch.cat(conditioned)
+    assert (octaves == octaves[:, :1]).all(), "the jitter of a clip is constant"
     assert octaves[:, 0].std() == pytest.approx(0.2, rel=0.2)
     assert (torch.cat(sung) == 220).all()
 
 
-def test_learns_in_half_precision(config: Config, voice: LightSynthesizer) -> None:
+def test_trains_in_half_precision(config: Config, voice: LightSynthesizer) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        output = voice(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES)
+        output = voice(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES, SeededNoise())
     assert output.audio.dtype == torch.float32
     output.audio.square().mean().backward()
     assert output.audio.isfinite().all()

@@ -1,4 +1,4 @@
-"""The flow can be undone."""
+"""The flow is invertible."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from myna.models.flow import Flow
 @pytest.mark.parametrize("transformer", [False, True])
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("depthwise", [False, True])
-def test_inverse_undoes_the_flow(transformer: bool, shared: bool, depthwise: bool) -> None:
+def test_the_inverse_restores_the_input(transformer: bool, shared: bool, depthwise: bool) -> None:
     torch.manual_seed(0)
     model = ModelConfig(
         latent_channels=8,
@@ -24,7 +24,7 @@ def test_inverse_undoes_the_flow(transformer: bool, shared: bool, depthwise: boo
         share_flow_parameters=shared,
         use_depthwise_conv=depthwise,
     )
-    flow = Flow(model)
+    flow = Flow.of(model)
     for name, parameter in flow.named_parameters():
         if "projection" in name:
             torch.nn.init.normal_(parameter, std=0.3)
@@ -34,6 +34,6 @@ def test_inverse_undoes_the_flow(transformer: bool, shared: bool, depthwise: boo
     torch.testing.assert_close(flow(there, speaker, inverse=True), latent, rtol=1e-4, atol=1e-4)
 
 
-def test_flow_begins_as_a_permutation() -> None:
+def test_the_untrained_flow_is_a_permutation() -> None:
     latent, speaker = torch.randn(1, 192, 5), torch.randn(1, 256, 1)
-    torch.testing.assert_close(Flow(ModelConfig())(latent, speaker), latent)
+    torch.testing.assert_close(Flow.of(ModelConfig())(latent, speaker), latent)

@@ -1,4 +1,4 @@
-"""Layers against their definition, written out."""
+"""Layers equal direct implementations of their definitions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ import torch
 from torch import nn
 
 from myna.models.layers import convolution, transformer
-from myna.models.layers.frames import frame_mask, random_starts, slice_segments
+from myna.models.layers.frames import frame_mask, segment_starts, slice_segments
 from myna.models.layers.snake import AntiAliasedSnake
 from myna.models.prior import pitch_bins
+from myna.models.sizes import TransformerSizes
+
+SIZES = TransformerSizes(channels=8, filter_channels=16, n_heads=2, n_layers=2, kernel_size=3, dropout=0.0)
 
 
 @pytest.mark.parametrize("block", [3, 512])
-def test_relative_attention_is_what_shaw_wrote(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_attention_follows_shaws_definition(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transformer, "QUERY_BLOCK", block)
     torch.manual_seed(0)
     attention = transformer.RelativeAttention(channels=8, n_heads=2, dropout=0.0)
@@ -37,10 +40,10 @@ def test_relative_attention_is_what_shaw_wrote(block: int, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("block", [3, 512])
-def test_causal_transformer_does_not_hear_the_future(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_causal_transformer_does_not_depend_on_the_future(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transformer, "QUERY_BLOCK", block)
     torch.manual_seed(0)
-    network = transformer.CausalTransformer(8, 16, n_heads=2, n_layers=2, kernel_size=3, dropout=0.0)
+    network = transformer.CausalTransformer(SIZES)
     x = torch.randn(1, 8, 12)
     changed = x.clone()
     changed[..., 7:] += 1
@@ -49,7 +52,7 @@ def test_causal_transformer_does_not_hear_the_future(block: int, monkeypatch: py
 
 
 @pytest.mark.parametrize("channels", [1, 6])
-def test_fast_convolutions_compute_the_same(channels: int) -> None:
+def test_fast_convolutions_give_the_same_output(channels: int) -> None:
     torch.manual_seed(0)
     for fast, plain in (
         (convolution.Conv1d(channels, 4, 7, padding=9, dilation=3), nn.Conv1d(channels, 4, 7, padding=9, dilation=3)),
@@ -57,7 +60,7 @@ def test_fast_convolutions_compute_the_same(channels: int) -> None:
     ):
         plain.load_state_dict(fast.state_dict())
         x = torch.randn(2, channels, 50)
-        with torch.no_grad():  # where the fast way is taken
+        with torch.no_grad():  # where the fast path is used
             torch.testing.assert_close(fast(x), plain(x), rtol=1e-5, atol=1e-5)
 
 
@@ -70,13 +73,13 @@ def test_snake_is_x_plus_sine_squared_where_nothing_aliases() -> None:
     torch.testing.assert_close(activation(x), expected, rtol=0, atol=5e-3)
 
 
-def test_pitch_bins_span_the_voice() -> None:
+def test_pitch_bins_cover_the_range_of_voices() -> None:
     bins = pitch_bins(torch.tensor([-50.0, 0.0, 50.0, 220.0, 440.0, 1100.0, 4000.0]))
     assert bins.tolist() == [1, 1, 1, 60, 122, 255, 255]
     assert (pitch_bins(torch.linspace(50, 1100, 500)).diff() >= 0).all()
 
 
-def test_segments_are_cut_where_they_start() -> None:
+def test_segments_begin_at_their_starts() -> None:
     signal = torch.arange(24.0).reshape(2, 1, 12)
     cut = slice_segments(signal, torch.tensor([3, 0]), 4)
     assert cut[:, 0].tolist() == [[3, 4, 5, 6], [12, 13, 14, 15]]
@@ -85,7 +88,7 @@ def test_segments_are_cut_where_they_start() -> None:
 
 def test_starts_leave_room_for_the_segment() -> None:
     lengths = torch.tensor([5, 20, 8]).repeat(200)
-    starts = random_starts(lengths, 8, torch.Generator().manual_seed(0))
+    starts = segment_starts(lengths, 8, torch.rand(600, generator=torch.Generator().manual_seed(0)))
     assert (starts >= 0).all()
     assert (starts[1::3] <= 12).all() and starts[1::3].max() > 9
     assert not starts[0::3].any() and not starts[2::3].any()

@@ -1,4 +1,4 @@
-"""Whichever road a voice takes, its file, a packed file, an unpacked one or a graph, it sounds as was recorded."""
+"""A voice gives its recorded output in every form: original file, packed, unpacked, ONNX graph."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_voices import EXPORTED, GOLDEN, silence_draws
+from small_voices import EXPORTED, GOLDEN, generate
 from torch import Tensor
 
 from myna.onnx.export import TOLERANCE as ONNX_TOLERANCE
@@ -18,7 +18,7 @@ from myna.zoo.packing import unpack
 
 VOICES = sorted(GOLDEN.rglob("*.pth"))
 TOLERANCE = 1e-4
-SNR_DB = 40.0  # of weights in 16 bits
+SNR_DB = 40.0  # with float16 weights
 PACKED = "voice.safetensors"
 
 
@@ -46,7 +46,7 @@ def within_snr(sung: Tensor, recorded: Tensor) -> bool:
 
 Take = Callable[[Path, Path], Path]
 IsNear = Callable[[Tensor, Tensor], bool]
-# A graph takes long to make, so that road is taken by one voice; test_exporting has what else there may be in one.
+# Only one voice is exported, since the export is slow; test_onnx_export has the others.
 ROADS: dict[str, tuple[Take | None, IsNear]] = {
     "raw": (lambda path, folder: path, within(TOLERANCE)),
     "packed": (packed, within(TOLERANCE)),
@@ -57,11 +57,11 @@ ROADS: dict[str, tuple[Take | None, IsNear]] = {
 
 
 def recorded(path: Path) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-    """The sound, and what `generate` is given for it."""
+    """Recorded audio, and the arguments of `generate` for it."""
     beside = path.with_suffix(".npz")
     with np.load(beside if beside.exists() else path.with_name("golden.npz")) as arrays:
         golden = {name: torch.from_numpy(arrays[name]) for name in arrays}
-    # In double precision, so that the way to dB and back gives the same amplitude.
+    # In double precision, so that conversion to dB and back restores the amplitude.
     loudness = 20 * torch.log10(golden["volume"].double()) if "volume" in golden else None
     speaker = golden["speaker"].reshape(-1)
     return golden["audio"], (golden["content"].float(), golden["f0"], golden["uv"] > 0, speaker, loudness)
@@ -76,11 +76,10 @@ TAKEN = [
 
 
 @pytest.mark.parametrize(("path", "road"), TAKEN)
-def test_sounds_as_was_recorded(
+def test_output_equals_the_recording(
     path: Path, road: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     take, is_near = ROADS[road]
     voice = Voice.load(take(path, tmp_path) if take is not None else request.getfixturevalue("exported"))
-    silence_draws(monkeypatch)
     audio, inputs = recorded(path)
-    assert is_near(voice.synthesizer.generate(*inputs, noise_scale=0).audio, audio)
+    assert is_near(generate(voice.synthesizer, *inputs, noise_scale=0).audio, audio)

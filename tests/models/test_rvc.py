@@ -1,4 +1,4 @@
-"""Voices of RVC sound as their definition says."""
+"""Outputs of RVC voices equal the reference implementation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_voices import GOLDEN, silence_draws
+from small_voices import GOLDEN, generate
 from torch import Tensor
 
-from myna.models.decoders import backbone
-from myna.models.families import AnySynthesizer
+from myna.models.interface import SynthesizerModule
+from myna.models.noise import SeededNoise
 from myna.zoo import rvc
 
 FILES = sorted((GOLDEN / "rvc").glob("*.pth"))
 TOLERANCE = 1e-4
 
 
-def load(path: Path) -> tuple[AnySynthesizer, dict[str, Tensor]]:
-    """A small voice, and what was recorded of it."""
+def load(path: Path) -> tuple[SynthesizerModule, dict[str, Tensor]]:
+    """A small voice and its recorded arrays."""
     content = torch.load(path, weights_only=True)
     weights = content.pop("model", None) or content.pop("weight")
     config, _ = rvc.config_from(weights, content)
@@ -34,50 +34,46 @@ def inputs(golden: dict[str, Tensor]) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_sounds_as_its_definition_says(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_equals_the_reference(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthesizer, golden = load(path)
-    silence_draws(monkeypatch)
-    generated = synthesizer.generate(*inputs(golden), noise_scale=0)
+    generated = generate(synthesizer, *inputs(golden), noise_scale=0)
     assert generated.audio.shape == golden["audio"].shape
     assert (generated.audio - golden["audio"]).abs().max() < TOLERANCE
     assert torch.equal(generated.f0, golden["f0"])
     synthesizer.fuse()
-    fused = synthesizer.generate(*inputs(golden), noise_scale=0).audio
+    fused = generate(synthesizer, *inputs(golden), noise_scale=0).audio
     assert (fused - golden["audio"]).abs().max() < TOLERANCE
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_a_pitch_that_is_not_voiced_is_not_heard(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pitch_in_unvoiced_frames_has_no_effect(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synthesizer, golden = load(path)
-    silence_draws(monkeypatch)
     content, f0, voiced, speaker = inputs(golden)
-    audio = synthesizer.generate(content, f0, voiced, speaker, noise_scale=0).audio
+    audio = generate(synthesizer, content, f0, voiced, speaker, noise_scale=0).audio
     gaps = torch.where(voiced, f0, 500.0)
-    assert torch.equal(synthesizer.generate(content, gaps, voiced, speaker, noise_scale=0).audio, audio)
+    assert torch.equal(generate(synthesizer, content, gaps, voiced, speaker, noise_scale=0).audio, audio)
     follows = not path.stem.endswith("-nono")
-    higher = synthesizer.generate(content, 2 * f0, voiced, speaker, noise_scale=0).audio
+    higher = generate(synthesizer, content, 2 * f0, voiced, speaker, noise_scale=0).audio
     assert torch.equal(higher, audio) is not follows
 
 
 @pytest.mark.parametrize("name", ["v1-48k", "v2-32k-nono"])
-def test_pieces_of_a_song_join_without_a_trace(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_generating_in_pieces_equals_generating_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     synthesizer, golden = load(GOLDEN / "rvc" / f"{name}.pth")
-    silence_draws(monkeypatch)
     content, f0, voiced, speaker = inputs(golden)
     song = (content.repeat(1, 1, 6), f0.repeat(1, 6), voiced.repeat(1, 6), speaker)
-    pieces = synthesizer.generate(*song, noise_scale=0).audio
-    monkeypatch.setattr(backbone, "PIECE_FRAMES", 1000)
-    whole = synthesizer.generate(*song, noise_scale=0).audio
+    pieces = generate(synthesizer, *song, noise_scale=0).audio
+    synthesizer.decoder.backbone.piece_frames = 1000
+    whole = generate(synthesizer, *song, noise_scale=0).audio
     assert (pieces - whole).abs().max() < 1e-5
 
 
-def test_the_seed_decides_the_sound_and_speakers_can_be_mixed() -> None:
+def test_the_seed_determines_the_output_and_speakers_can_be_mixed() -> None:
     synthesizer, golden = load(GOLDEN / "rvc" / "v1-48k.pth")
 
     def sing(speaker: Tensor, seed: int, noise_scale: float) -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
         arguments = (*inputs(golden)[:3], speaker)
-        return synthesizer.generate(*arguments, noise_scale=noise_scale, generator=generator).audio
+        return generate(synthesizer, *arguments, noise_scale=noise_scale, noise=SeededNoise.of(seed)).audio
 
     one = golden["speaker"]
     assert torch.equal(sing(one, 0, 0.66666), sing(one, 0, 0.66666))

@@ -1,4 +1,4 @@
-"""Several speakers at once, and how they may change while a voice sings."""
+"""Mixes of speakers, constant and changing over time."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 import torch
-from small_voices import GOLDEN, seeded_synthesizer
+from small_voices import GOLDEN, generate, seeded_synthesizer
 from torch import Tensor
 
 from myna.config import Config
-from myna.models.decoders import backbone, source_filter
 from myna.models.interface import Generated
 from myna.models.layers.speakers import embed_speaker
+from myna.models.noise import SeededNoise
 from myna.models.synthesizers.light import LightSynthesizer
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.synthesizers.vits import Vits
 
 N_FRAMES = 60
 VOICES = [
@@ -23,8 +23,8 @@ VOICES = [
 ]
 
 
-def voice_named(name: str) -> tuple[Synthesizer | LightSynthesizer, Config]:
-    """With random weights everywhere, so that its speakers differ in every layer."""
+def voice_named(name: str) -> tuple[Vits | LightSynthesizer, Config]:
+    """Voice with random weights, so that its speakers differ in every layer."""
     if name != "light":
         config = Config.read(GOLDEN / name / "config.json")
         synthesizer = seeded_synthesizer(config).eval()
@@ -42,27 +42,28 @@ def voice_named(name: str) -> tuple[Synthesizer | LightSynthesizer, Config]:
     return light, config
 
 
-def sing(voice: Synthesizer | LightSynthesizer, config: Config, speaker: Tensor, **how: Any) -> Generated:
+def sing(voice: Vits | LightSynthesizer, config: Config, speaker: Tensor, **how: Any) -> Generated:
     random = torch.Generator().manual_seed(4)
-    return voice.generate(
+    return generate(
+        voice,
         torch.randn(1, config.model.content_channels, N_FRAMES, generator=random),
         torch.full((1, N_FRAMES), 220.0),
         torch.ones(1, N_FRAMES, dtype=torch.bool),
         speaker,
         torch.full((1, N_FRAMES), -20.0),
-        generator=torch.Generator().manual_seed(1),
+        noise=SeededNoise.of(1),
         **{"noise_scale": 0.4} | how,
     )
 
 
 def shares(config: Config, *rows: list[float]) -> Tensor:
-    """(1, n_speakers, T) of the first speakers, a row each."""
+    """(1, n_speakers, T), with one row for each of the first speakers."""
     given = torch.zeros(1, config.model.n_speakers, len(rows[0]))
     given[0, : len(rows)] = torch.tensor(rows)
     return given
 
 
-def test_a_mix_is_between_its_speakers() -> None:
+def test_a_mix_lies_between_its_speakers() -> None:
     embedding = torch.nn.Embedding(3, 5)
     rows = embedding.weight.detach()
     assert torch.equal(embed_speaker(embedding, torch.tensor([2, 0])), rows[[2, 0]].unsqueeze(2))
@@ -73,7 +74,7 @@ def test_a_mix_is_between_its_speakers() -> None:
 
 @pytest.mark.parametrize("name", VOICES)
 @pytest.mark.parametrize("n_frames", [1, N_FRAMES])
-def test_a_mix_of_one_speaker_is_that_speaker(name: str, n_frames: int) -> None:
+def test_a_mix_of_one_speaker_equals_that_speaker(name: str, n_frames: int) -> None:
     voice, config = voice_named(name)
     mix = shares(config, [0.0] * n_frames, [1.0] * n_frames)
     alone = sing(voice, config, torch.tensor([1])).audio
@@ -93,7 +94,7 @@ def test_a_mix_of_one_speaker_has_the_pitch_of_that_speaker(n_frames: int) -> No
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_a_mix_that_never_changes_is_constant(name: str) -> None:
+def test_a_constant_timeline_equals_a_constant_mix(name: str) -> None:
     voice, config = voice_named(name)
     once = sing(voice, config, shares(config, [0.3], [0.7])).audio
     throughout = sing(voice, config, shares(config, [0.3] * N_FRAMES, [0.7] * N_FRAMES)).audio
@@ -101,8 +102,8 @@ def test_a_mix_that_never_changes_is_constant(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in VOICES if name != "4.1/transformer-flow"])
-def test_far_from_a_change_each_speaker_sings_alone(name: str) -> None:
-    """A change reaches some frames; but a causal transformer never forgets."""
+def test_far_from_a_change_only_one_speaker_has_an_effect(name: str) -> None:
+    """A change affects only nearby frames, except in a causal transformer, which has unlimited memory."""
     voice, config = voice_named(name)
     n_first = N_FRAMES // 2
     first = [1.0] * n_first + [0.0] * (N_FRAMES - n_first)
@@ -118,18 +119,19 @@ def test_far_from_a_change_each_speaker_sings_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", VOICES)
-def test_a_change_in_pieces_is_the_change(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changing_mix_in_pieces_equals_the_whole(name: str) -> None:
     voice, config = voice_named(name)
     rising = torch.linspace(0, 1, N_FRAMES).tolist()
     mix = shares(config, rising, [1 - share for share in rising])
     whole = sing(voice, config, mix).audio
     for n_frames in (5, 7):
-        for module in (backbone, source_filter):
-            monkeypatch.setattr(module, "PIECE_FRAMES", n_frames)
+        for part in voice.modules():
+            if hasattr(part, "piece_frames"):
+                part.piece_frames = n_frames
         torch.testing.assert_close(sing(voice, config, mix).audio, whole, rtol=1e-4, atol=1e-5)
 
 
-def test_nothing_is_sung_above_what_the_lowest_of_a_mix_reaches() -> None:
+def test_a_mix_has_the_lowest_bandwidth_of_its_speakers() -> None:
     voice, config = voice_named("light")
     assert isinstance(voice, LightSynthesizer)
     voice.highest_hz[:] = torch.tensor([22050.0, 8000.0, 4000.0])

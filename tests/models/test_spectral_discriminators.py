@@ -1,4 +1,4 @@
-"""The judges of spectra hear what a recording holds, soft sounds beside loud ones, and nothing above."""
+"""Spectral discriminators score a recording up to its bandwidth, quiet and loud parts alike."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from myna.models.discriminators.spectral import SIGHTS, SpectralDiscriminators
+from myna.models.discriminators.spectral import SPECTRA, SpectralDiscriminators
 
 RATE = 44100
 N_SAMPLES = 16384
 
 
 @pytest.fixture
-def judges() -> SpectralDiscriminators:
+def discriminators() -> SpectralDiscriminators:
     torch.manual_seed(0)
     return SpectralDiscriminators(RATE)
 
 
 def noise(low_hz: float, high_hz: float, seed: int, n_signals: int = 1) -> Tensor:
-    """(B, 1, N) noise of variance 0.01 or less, between two frequencies only, that fades at both ends."""
+    """Band-limited noise (B, 1, N) of variance at most 0.01, faded at both ends."""
     random = torch.Generator().manual_seed(seed)
     spectrum = torch.fft.rfft(0.1 * torch.randn(n_signals, 1, N_SAMPLES, generator=random))
     hz = torch.fft.rfftfreq(N_SAMPLES, 1 / RATE)
@@ -31,59 +31,59 @@ def furthest(one: list[Tensor], other: list[Tensor]) -> float:
 
 
 @torch.no_grad()
-def scores(judges: SpectralDiscriminators, signal: Tensor, highest_hz: float) -> list[Tensor]:
-    return [judged.score for judged in judges(signal, torch.full((len(signal),), highest_hz))]
+def scores(discriminators: SpectralDiscriminators, signal: Tensor, highest_hz: float) -> list[Tensor]:
+    return [output.score for output in discriminators(signal, torch.full((len(signal),), highest_hz))]
 
 
-def test_what_lies_above_is_not_seen(judges: SpectralDiscriminators) -> None:
+def test_frequencies_above_the_bandwidth_do_not_change_scores(discriminators: SpectralDiscriminators) -> None:
     voice, hiss = noise(0, 6000, seed=1), noise(12000, 22050, seed=2)
-    assert furthest(scores(judges, voice, 8000), scores(judges, voice + hiss, 8000)) < 1e-4
-    assert furthest(scores(judges, voice, 22050), scores(judges, voice + hiss, 22050)) > 1e-2
+    assert furthest(scores(discriminators, voice, 8000), scores(discriminators, voice + hiss, 8000)) < 1e-4
+    assert furthest(scores(discriminators, voice, 22050), scores(discriminators, voice + hiss, 22050)) > 1e-2
 
 
-def test_each_clip_has_its_own_limit(judges: SpectralDiscriminators) -> None:
+def test_each_clip_has_its_own_bandwidth(discriminators: SpectralDiscriminators) -> None:
     signals = noise(0, 22050, seed=1, n_signals=2)
     with torch.no_grad():
-        together = judges(signals, torch.tensor([22050.0, 5000.0]))
+        together = discriminators(signals, torch.tensor([22050.0, 5000.0]))
     for clip, highest_hz in ((0, 22050.0), (1, 5000.0)):
-        alone = scores(judges, signals[clip : clip + 1], highest_hz)
-        assert furthest([judged.score[clip : clip + 1] for judged in together], alone) < 1e-5
+        alone = scores(discriminators, signals[clip : clip + 1], highest_hz)
+        assert furthest([output.score[clip : clip + 1] for output in together], alone) < 1e-5
 
 
-def test_what_lies_above_teaches_nothing(judges: SpectralDiscriminators) -> None:
+def test_frequencies_above_the_bandwidth_have_no_gradient(discriminators: SpectralDiscriminators) -> None:
     signal = noise(0, 22050, seed=1).requires_grad_()
-    sum(judged.score.sum() for judged in judges(signal, torch.tensor([8000.0]))).backward()
+    sum(output.score.sum() for output in discriminators(signal, torch.tensor([8000.0]))).backward()
     assert signal.grad is not None
     power = torch.fft.rfft(signal.grad[0, 0]).abs().square()
     hz = torch.fft.rfftfreq(N_SAMPLES, 1 / RATE)
     assert power[hz > 9000].sum() / power.sum() < 1e-3
 
 
-def test_soft_and_loud_are_seen_closer_together_than_they_are(judges: SpectralDiscriminators) -> None:
+def test_the_input_transform_compresses_level_differences(discriminators: SpectralDiscriminators) -> None:
     voice, highest_hz = noise(0, 22050, seed=1), torch.tensor([22050.0])
-    judge = judges.judges[0]
-    loud, soft = (judge.seen(gain * voice, highest_hz).square().mean().sqrt() for gain in (3.0, 0.3))  # type: ignore[operator]
+    discriminator = discriminators.discriminators[0]
+    loud, soft = (discriminator.spectrum(gain * voice, highest_hz).square().mean().sqrt() for gain in (3.0, 0.3))  # type: ignore[operator]
     assert loud / soft == pytest.approx(10**0.3, rel=0.1)
 
 
-def test_silence_is_borne(judges: SpectralDiscriminators) -> None:
+def test_silence_gives_finite_scores(discriminators: SpectralDiscriminators) -> None:
     silence = torch.zeros(1, 1, N_SAMPLES, requires_grad=True)
-    sum(judged.score.sum() for judged in judges(silence, torch.tensor([22050.0]))).backward()
+    sum(output.score.sum() for output in discriminators(silence, torch.tensor([22050.0]))).backward()
     assert silence.grad is not None and silence.grad.isfinite().all()
 
 
-def test_there_is_a_judge_for_each_sight_and_all_of_it_learns(judges: SpectralDiscriminators) -> None:
-    judgements = judges(noise(0, 22050, seed=1, n_signals=2), torch.tensor([22050.0, 22050.0]))
-    assert len(judgements) == len(SIGHTS)
-    assert all(judged.score.shape[0] == 2 for judged in judgements)
-    sum(judged.score.square().mean() for judged in judgements).backward()
-    assert all(parameter.grad is not None and parameter.grad.any() for parameter in judges.parameters())
+def test_there_is_a_discriminator_per_resolution_and_all_get_gradients(discriminators: SpectralDiscriminators) -> None:
+    outputs = discriminators(noise(0, 22050, seed=1, n_signals=2), torch.tensor([22050.0, 22050.0]))
+    assert len(outputs) == len(SPECTRA)
+    assert all(output.score.shape[0] == 2 for output in outputs)
+    sum(output.score.square().mean() for output in outputs).backward()
+    assert all(parameter.grad is not None and parameter.grad.any() for parameter in discriminators.parameters())
 
 
-def test_some_judges_see_the_first_harmonics_only(judges: SpectralDiscriminators) -> None:
+def test_some_discriminators_take_only_the_first_harmonics(discriminators: SpectralDiscriminators) -> None:
     voice, hiss = noise(0, 2000, seed=1), noise(4000, 22050, seed=2)
-    for sight, alone, both in zip(
-        SIGHTS, scores(judges, voice, 22050), scores(judges, voice + hiss, 22050), strict=True
+    for spectrum, alone, both in zip(
+        SPECTRA, scores(discriminators, voice, 22050), scores(discriminators, voice + hiss, 22050), strict=True
     ):
         apart = float((alone - both).abs().max())
-        assert apart < 1e-4 if sight.low else apart > 1e-2
+        assert apart < 1e-4 if spectrum.low else apart > 1e-2

@@ -1,4 +1,4 @@
-"""The synthesizer as a whole: what it depends on, and what it does not."""
+"""The whole synthesizer: gradients, shapes, determinism, and independence of padding and chunking."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from small_voices import GOLDEN, seeded_synthesizer, silence_draws
+from small_voices import GOLDEN, seeded_synthesizer
 from torch import Tensor
 
 from myna.config import Config
-from myna.models.decoders import backbone
-from myna.models.interface import Generated
-from myna.models.synthesizers.vits import Synthesizer, SynthesizerInput
+from myna.models.interface import Conditions, Generated, Sampling, TrainingInput
+from myna.models.noise import SeededNoise, SilentNoise
+from myna.models.synthesizers.vits import Vits
 
 N_FRAMES = 24
 SEGMENT_FRAMES = 8
 
 
-def batch(config: Config, lengths: list[int], n_frames: int = N_FRAMES) -> SynthesizerInput:
+def batch(config: Config, lengths: list[int], n_frames: int = N_FRAMES) -> TrainingInput:
     generator = torch.Generator().manual_seed(1)
 
     def padded(*shape: int) -> Tensor:
@@ -27,36 +27,29 @@ def batch(config: Config, lengths: list[int], n_frames: int = N_FRAMES) -> Synth
             item[..., length:] = 0
         return values[..., :n_frames]
 
-    return SynthesizerInput(
-        content=padded(config.model.content_channels),
-        f0=200 * padded().exp() * (padded() != 0),
-        voiced=(padded() > 0).float(),
-        loudness=-20 + 5 * padded(),
-        speaker=torch.arange(len(lengths)),
+    return TrainingInput(
+        Conditions(
+            content=padded(config.model.content_channels),
+            f0=200 * padded().exp() * (padded() != 0),
+            voiced=(padded() > 0).float(),
+            loudness=-20 + 5 * padded(),
+            speaker=torch.arange(len(lengths)),
+        ),
         spectrogram=padded(config.data.spectrogram_channels).abs(),
         lengths=torch.tensor(lengths),
     )
 
 
-def generate(synthesizer: Synthesizer, config: Config, seed: int, predict_f0: bool = False) -> Generated:
-    given = batch(config, [N_FRAMES])
-    return synthesizer.generate(
-        given.content,
-        given.f0,
-        given.voiced > 0,
-        given.speaker,
-        given.loudness,
-        noise_scale=0.4,
-        predict_f0=predict_f0,
-        generator=torch.Generator().manual_seed(seed),
-    )
+def generate(synthesizer: Vits, config: Config, seed: int, predict_f0: bool = False) -> Generated:
+    conditions = batch(config, [N_FRAMES]).conditions
+    return synthesizer.generate(conditions, Sampling(SeededNoise.of(seed), 0.4, predict_f0))
 
 
 @pytest.mark.parametrize("folder", sorted(GOLDEN.glob("*/*/config.json")), ids=lambda path: path.parent.name)
-def test_every_parameter_learns(folder: Path) -> None:
+def test_every_parameter_gets_a_gradient(folder: Path) -> None:
     config = Config.read(folder)
     synthesizer = seeded_synthesizer(config)
-    output = synthesizer(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES)
+    output = synthesizer(batch(config, [N_FRAMES, 15]), SEGMENT_FRAMES, SeededNoise())
     assert output.latents is not None
     posterior, prior, in_prior, _ = output.latents
     tensors = [output.audio, *posterior, *prior, in_prior]
@@ -67,8 +60,8 @@ def test_every_parameter_learns(folder: Path) -> None:
     assert all(parameter.grad.isfinite().all() for parameter in synthesizer.parameters())  # type: ignore[union-attr]
 
 
-def test_training_output_has_the_shapes_it_says(small_config: Config, small_synthesizer: Synthesizer) -> None:
-    output = small_synthesizer(batch(small_config, [N_FRAMES, 15]), SEGMENT_FRAMES)
+def test_training_output_has_the_documented_shapes(small_config: Config, small_synthesizer: Vits) -> None:
+    output = small_synthesizer(batch(small_config, [N_FRAMES, 15]), SEGMENT_FRAMES, SeededNoise())
     latent = (2, small_config.model.latent_channels, N_FRAMES)
     assert output.audio.shape == (2, 1, SEGMENT_FRAMES * small_config.data.hop_length)
     assert output.latents is not None
@@ -80,23 +73,21 @@ def test_training_output_has_the_shapes_it_says(small_config: Config, small_synt
     assert output.f0_predicted.shape == output.f0_target.shape == (2, 1, N_FRAMES)
 
 
-def test_multiband_voice_gives_its_subbands() -> None:
+def test_a_multiband_voice_returns_its_subbands() -> None:
     config = Config.read(GOLDEN / "fork" / "quickvc-mb-istft" / "config.json")
-    output = seeded_synthesizer(config)(batch(config, [N_FRAMES]), SEGMENT_FRAMES)
+    output = seeded_synthesizer(config)(batch(config, [N_FRAMES]), SEGMENT_FRAMES, SeededNoise())
     assert output.subbands is not None
     assert output.subbands.shape == (1, 4, output.audio.shape[2] // 4)
 
 
 @pytest.mark.parametrize("name", ["4.1/vec256l9-vol", "4.1/transformer-flow"])
-def test_padding_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clip in a batch with a longer one gives what it gives alone."""
-    silence_draws(monkeypatch)
+def test_padding_does_not_change_the_output(name: str) -> None:
+    """A clip gives the same output alone and in a batch with a longer one."""
     config = Config.read(GOLDEN / name / "config.json")
     synthesizer = seeded_synthesizer(config).eval()
-    together = synthesizer(batch(config, [15, N_FRAMES]), SEGMENT_FRAMES)
-    alone = batch(config, [15, N_FRAMES], n_frames=15)
-    alone.lengths = torch.tensor([15, 15])
-    apart = synthesizer(alone, SEGMENT_FRAMES)
+    together = synthesizer(batch(config, [15, N_FRAMES]), SEGMENT_FRAMES, SilentNoise())
+    alone = batch(config, [15, N_FRAMES], n_frames=15)._replace(lengths=torch.tensor([15, 15]))
+    apart = synthesizer(alone, SEGMENT_FRAMES, SilentNoise())
     assert together.latents is not None and apart.latents is not None
     for one, other in zip(
         (together.audio[:1], together.latents.prior.mean[:1, :, :15], together.latents.in_prior[:1, :, :15]),
@@ -109,58 +100,57 @@ def test_padding_changes_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert not together.f0_predicted[0, :, 15:].any()
 
 
-def test_one_seed_is_one_sound(small_config: Config, small_synthesizer: Synthesizer) -> None:
+def test_the_seed_determines_the_output(small_config: Config, small_synthesizer: Vits) -> None:
     small_synthesizer.eval()
     first, again, other = (generate(small_synthesizer, small_config, seed).audio for seed in (1, 1, 2))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
 
-def test_one_seed_is_one_training_step(small_config: Config, small_synthesizer: Synthesizer) -> None:
-    small_synthesizer.eval()  # dropout has the global generator
+def test_the_seed_determines_a_training_step(small_config: Config, small_synthesizer: Vits) -> None:
+    small_synthesizer.eval()  # dropout uses the global generator
     first, again = (
-        small_synthesizer(batch(small_config, [N_FRAMES]), SEGMENT_FRAMES, torch.Generator().manual_seed(3))
-        for _ in range(2)
+        small_synthesizer(batch(small_config, [N_FRAMES]), SEGMENT_FRAMES, SeededNoise.of(3)) for _ in range(2)
     )
     assert torch.equal(first.audio, again.audio)
     assert torch.equal(first.segment_starts, again.segment_starts)
 
 
 @pytest.mark.parametrize("folder", sorted(GOLDEN.glob("*/*/config.json")), ids=lambda path: path.parent.name)
-def test_fusing_changes_nothing_but_speed(folder: Path) -> None:
+def test_fusing_does_not_change_the_output(folder: Path) -> None:
     config = Config.read(folder)
     synthesizer = seeded_synthesizer(config).eval()
     before = generate(synthesizer, config, seed=1).audio
     synthesizer.fuse()
     torch.testing.assert_close(generate(synthesizer, config, seed=1).audio, before, rtol=0, atol=1e-5)
     assert not any("parametrizations" in name for name in synthesizer.state_dict())
-    with pytest.raises(ValueError, match="generating only"):
-        synthesizer(batch(config, [N_FRAMES]), SEGMENT_FRAMES)
+    with pytest.raises(ValueError, match="built for conversion"):
+        synthesizer(batch(config, [N_FRAMES]), SEGMENT_FRAMES, SeededNoise())
 
 
 @pytest.mark.parametrize("name", ["4.1/vec256l9-vol", "4.1/nsf-snake-hifigan-vol", "fork/quickvc"])
-def test_decoding_in_pieces_is_decoding_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoding_in_pieces_equals_decoding_at_once(name: str) -> None:
     config = Config.read(GOLDEN / name / "config.json")
     synthesizer = seeded_synthesizer(config).eval()
     at_once = generate(synthesizer, config, seed=1).audio
-    monkeypatch.setattr(backbone, "PIECE_FRAMES", 5)
+    synthesizer.decoder.backbone.piece_frames = 5
     torch.testing.assert_close(generate(synthesizer, config, seed=1).audio, at_once, rtol=0, atol=2e-6)
 
 
-def test_frames_become_hops_of_samples(small_config: Config, small_synthesizer: Synthesizer) -> None:
+def test_frames_become_hops_of_samples(small_config: Config, small_synthesizer: Vits) -> None:
     sung = generate(small_synthesizer.eval(), small_config, seed=1, predict_f0=True)
     assert sung.audio.shape == (1, 1, N_FRAMES * small_config.data.hop_length)
     assert sung.f0.shape == (1, N_FRAMES)
 
 
-def test_loudness_is_asked_for_where_it_is_heard(small_config: Config, small_synthesizer: Synthesizer) -> None:
+def test_missing_loudness_is_an_error_for_voices_that_use_it(small_config: Config, small_synthesizer: Vits) -> None:
     given = batch(small_config, [N_FRAMES])
     with pytest.raises(ValueError, match="loudness"):
-        small_synthesizer.generate(given.content, given.f0, given.voiced > 0, given.speaker, noise_scale=0)
+        small_synthesizer.generate(given.conditions._replace(loudness=None), Sampling(SilentNoise(), 0))
 
 
-def test_learns_in_half_precision(small_config: Config, small_synthesizer: Synthesizer) -> None:
+def test_trains_in_half_precision(small_config: Config, small_synthesizer: Vits) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        output = small_synthesizer(batch(small_config, [N_FRAMES, 15]), SEGMENT_FRAMES)
+        output = small_synthesizer(batch(small_config, [N_FRAMES, 15]), SEGMENT_FRAMES, SeededNoise())
     output.audio.float().square().mean().backward()
     assert output.audio.isfinite().all()

@@ -1,4 +1,4 @@
-"""What there is of a voice in training is told by its files; nothing else knows it."""
+"""The status of a voice in training follows from its files alone."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def prepare(project: Project, *, clips: int = 3, features: int = 3, **train: Any
     Config.template("myna-lite").with_values(train=train).write(project.config)
 
 
-def test_the_folders_are_those_that_the_commands_take() -> None:
+def test_the_folders_are_the_defaults_of_the_commands() -> None:
     taken = {
         (command.name, parameter.name): parameter.default
         for command in (pre_resample.command, pre_config.command, pre_hubert.command, train.command)
@@ -58,37 +58,37 @@ def test_the_folders_are_those_that_the_commands_take() -> None:
 def test_a_voice_is_empty_then_recorded_then_prepared_then_trained(workspace: Workspace) -> None:
     voice = projects.create(workspace, "Anna Bell")
     assert voice.folder == workspace.training / "Anna Bell" and projects.find(workspace, "Anna Bell") == voice
-    assert voice.look().state is State.EMPTY
+    assert voice.status().state is State.EMPTY
     touch(voice.recordings / "one.wav")
     touch(voice.recordings / ".hidden.wav")
     touch(voice.recordings / "notes.txt")
-    assert voice.look().state is State.RECORDED and len(voice.look().recordings) == 1
+    assert voice.status().state is State.RECORDED and len(voice.status().recordings) == 1
     prepare(voice, features=2)
-    assert not voice.look().prepared, "a clip has no features"
+    assert not voice.status().prepared, "a clip has no features"
     prepare(voice)
-    found = voice.look()
+    found = voice.status()
     assert (found.state, found.n_clips, found.n_listed, found.n_features) == (State.PREPARED, 3, 2, 3)
     assert [path.name for path in voice.validation_clips()] == ["2.wav"]
     for number in (0, 250, 1000):
         touch(voice.logs / f"G_{number}.pth", "12345")
         touch(voice.logs / f"D_{number}.pth", "123")
-    found = voice.look()
+    found = voice.status()
     assert found.state is State.TRAINED and found.unit == "step"
-    assert [(save.number, save.bytes) for save in found.saves] == [(250, 8), (1000, 8)]
-    assert voice.save(None).number == 1000
+    assert [(save.number, save.bytes) for save in found.checkpoints] == [(250, 8), (1000, 8)]
+    assert voice.checkpoint(None).number == 1000
     with pytest.raises(ConfigError, match="it has: 250, 1000"):
-        voice.save(0)
+        voice.checkpoint(0)
 
 
-def test_recordings_that_come_after_the_preparation_are_noticed(workspace: Workspace) -> None:
+def test_recordings_added_after_preparation_are_detected(workspace: Workspace) -> None:
     voice = projects.create(workspace, "anna")
     touch(voice.recordings / "one.wav")
     prepare(voice)
     os.utime(voice.recordings, (1, 1))
     os.utime(voice.recordings.parent, (1, 1))
-    assert not voice.look().changed
+    assert not voice.status().changed
     touch(voice.recordings / "two.wav")
-    assert voice.look().changed
+    assert voice.status().changed
 
 
 def test_recordings_get_safe_and_unused_names(workspace: Workspace, tmp_path: Path) -> None:
@@ -101,13 +101,13 @@ def test_recordings_get_safe_and_unused_names(workspace: Workspace, tmp_path: Pa
     assert sorted(path.name for path in voice.recordings.iterdir()) == sorted(added)
 
 
-def test_what_is_taken_out_is_kept_aside(workspace: Workspace) -> None:
+def test_recordings_taken_out_are_moved_not_deleted(workspace: Workspace) -> None:
     voice = projects.create(workspace, "anna")
     touch(voice.recordings / "deep" / "one.wav", "1")
     touch(voice.recordings / "one.wav", "2")
     voice.take_out("anna/one.wav")
     voice.take_out("anna/deep/one.wav")
-    assert not voice.look().recordings
+    assert not voice.status().recordings
     assert {path.name: path.read_text() for path in (voice.folder / "taken_out").iterdir()} == {
         "one.wav": "2",
         "one 2.wav": "1",
@@ -117,7 +117,7 @@ def test_what_is_taken_out_is_kept_aside(workspace: Workspace) -> None:
             voice.take_out(other)
 
 
-def test_names_are_taken_once_and_lead_nowhere(workspace: Workspace) -> None:
+def test_names_are_unique_and_stay_inside_the_folder(workspace: Workspace) -> None:
     voice = projects.create(workspace, "../anna")
     assert voice.folder == workspace.training / "anna"
     with pytest.raises(ConfigError, match="already"):
@@ -132,21 +132,21 @@ def test_names_are_taken_once_and_lead_nowhere(workspace: Workspace) -> None:
     assert latest is not None and latest.name == "boris"
 
 
-def test_a_broken_configuration_is_told_and_stops_nothing(workspace: Workspace) -> None:
+def test_a_broken_configuration_is_reported_in_the_status(workspace: Workspace) -> None:
     voice = projects.create(workspace, "anna")
     touch(voice.config, '{"train": {"epochs": "many"}}')
-    found = voice.look()
+    found = voice.status()
     assert found.config is None and found.problem is not None and "epochs" in found.problem
 
 
 @pytest.mark.parametrize("name", get_args(TemplateName))
-def test_the_template_of_a_configuration_is_known(name: TemplateName) -> None:
+def test_the_template_of_a_configuration_is_recognized(name: TemplateName) -> None:
     config = Config.template(name).with_values(spk={"anna": 0}, train={"epochs": 7}, model={"n_speakers": 300})
     assert template_of(config) == name
     assert template_of(config.with_values(model={"hidden_channels": 7})) is None
 
 
-def test_a_comparison_whose_sounds_are_gone_is_none(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_comparison_without_its_audio_is_none(workspace: Workspace, tmp_path: Path) -> None:
     voice = projects.create(workspace, "anna")
     assert voice.comparison is None
     sound = touch(tmp_path / "sung.wav")

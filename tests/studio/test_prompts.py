@@ -1,4 +1,4 @@
-"""What is read and sung, and that the guide tone is in tune."""
+"""Prompts to read and sing, and the pitch of the guide tone."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ RATE = 44100
 HOP = 441
 
 
-def test_sentences_are_lists_of_ten() -> None:
-    assert len(sentences()) >= 150  # the article's aim
+def test_sentences_come_in_lists_of_ten() -> None:
+    assert len(sentences()) >= 150  # recommended by the article
     assert {len(one) for one in sentence_lists()} == {10}
     assert len(set(sentences())) == len(sentences())
     for sentence in sentences():
@@ -43,23 +43,23 @@ def test_sentences_are_lists_of_ten() -> None:
         (24, 10, "Madam, this is the best brand of corn."),
     ],
 )
-def test_a_sentence_stands_where_the_standard_has_it(list_number: int, position: int, sentence: str) -> None:
+def test_sentences_have_the_positions_of_the_standard(list_number: int, position: int, sentence: str) -> None:
     assert sentence_lists()[list_number - 1][position - 1] == sentence
 
 
-def test_there_is_enough_to_sing() -> None:
+def test_there_are_enough_melodies() -> None:
     found = melodies()
     assert len(found) >= 50
     assert len({(melody.key, melody.syllable, melody.height) for melody in found}) == len(found)
     assert {melody.key for melody in found} == set(TITLES)
     assert sum(melody.seconds for melody in found) > 300
     for melody in found:
-        assert 5 <= melody.seconds <= 15, melody.title  # about ten, and no longer than a clip
+        assert 5 <= melody.seconds <= 15, melody.title  # about ten seconds, and no longer than a clip
         assert melody.notes[0].syllable and "{" not in melody.title
         assert melody.highest - melody.lowest <= 19, melody.title
 
 
-def test_words_are_put_together_from_their_syllables() -> None:
+def test_syllables_are_joined_to_words() -> None:
     twinkle = next(melody for melody in melodies() if melody.key == "twinkle")
     assert twinkle.text == "Twinkle, twinkle, little star, how I wonder what you are."
     row = next(melody for melody in melodies() if melody.key == "row")
@@ -67,14 +67,14 @@ def test_words_are_put_together_from_their_syllables() -> None:
 
 
 @pytest.mark.parametrize("voice", VOICES)
-def test_melodies_lie_in_the_singers_range(voice: str) -> None:
+def test_melodies_lie_within_the_singers_range(voice: str) -> None:
     where = VOICES[voice]  # type: ignore[index]
     for melody in melodies():
         root = root_for(melody, where)
         assert where.low <= root + melody.lowest and root + melody.highest <= where.high, melody.title
 
 
-def test_high_melodies_lie_higher() -> None:
+def test_melodies_for_the_high_range_lie_higher() -> None:
     notes = (Note(0, 1.0, "la"), Note(7, 1.0, "la"))
     low, middle, high = (
         root_for(Melody("major", notes, height), VOICES["alto"]) for height in ("low", "middle", "high")
@@ -85,9 +85,9 @@ def test_high_melodies_lie_higher() -> None:
 @pytest.mark.parametrize(
     ("median_hz", "spoken", "voice"),
     [
-        (110, True, "baritone"),  # how most men speak
+        (110, True, "baritone"),  # typical for men
         (85, True, "bass"),
-        (200, True, "mezzo"),  # how most women speak
+        (200, True, "mezzo"),  # typical for women
         (250, True, "soprano"),
         (midi_to_hz(57.5), False, "tenor"),
         (midi_to_hz(70), False, "soprano"),
@@ -95,11 +95,11 @@ def test_high_melodies_lie_higher() -> None:
         (2000, False, "soprano"),
     ],
 )
-def test_a_median_pitch_finds_a_voice(median_hz: float, spoken: bool, voice: str) -> None:
+def test_the_vocal_range_follows_from_the_median_pitch(median_hz: float, spoken: bool, voice: str) -> None:
     assert voice_of(median_hz, spoken=spoken) == voice
 
 
-def test_no_pitch_finds_no_voice() -> None:
+def test_a_median_pitch_of_zero_is_an_error() -> None:
     with pytest.raises(ValueError, match="0"):
         voice_of(0)
 
@@ -117,20 +117,20 @@ def test_the_guide_tone_is_in_tune(key: str, voice: str) -> None:
     for note in melody.notes:
         end = start + note.seconds
         if note.semitones is not None:
-            moment = start + 0.6 * note.seconds  # its attack and the slur into it are over
+            moment = start + 0.6 * note.seconds  # after attack and slur
             pitch = note.semitones if note.glide_to is None else note.semitones + 0.6 * (note.glide_to - note.semitones)
-            heard = f0[int(moment * RATE / HOP)]
-            if heard:
-                errors.append(1200 * np.log2(heard / midi_to_hz(root + pitch)))
+            estimated = f0[int(moment * RATE / HOP)]
+            if estimated:
+                errors.append(1200 * np.log2(estimated / midi_to_hz(root + pitch)))
             elif note.seconds > 0.15:
                 errors.append(np.inf)
         start = end
-    assert np.median(np.abs(errors)) < 10  # the estimator itself is up to 7 off on steady tones
-    assert np.max(np.abs(errors)) < 40, np.round(errors)  # short notes are shorter than what the estimator looks at
+    assert np.median(np.abs(errors)) < 10  # the estimator itself is off by up to 7 on steady tones
+    assert np.max(np.abs(errors)) < 40, np.round(errors)  # short notes are shorter than the estimator's window
 
 
 def test_the_guide_tone_does_not_click() -> None:
-    """Nothing in it lies above its harmonics: a click is a sound at all frequencies."""
+    """A click would have energy above the harmonics."""
     for melody in melodies():
         tone = guide_tone(melody, root_for(melody, VOICES["alto"]), RATE)
         assert np.abs(tone).max() < 0.36 and tone[0] == 0 and abs(tone[-1]) < 1e-3
@@ -139,7 +139,7 @@ def test_the_guide_tone_does_not_click() -> None:
         assert spectrum[edge:].sum() < 1e-7 * spectrum.sum(), melody.title
 
 
-def test_rests_are_silent_and_swells_swell() -> None:
+def test_rests_are_silent_and_swells_are_loudest_in_the_middle() -> None:
     melody = Melody("swell", (Note(0, 1.0, "ah", shape="swell"), Note(None, 0.5), Note(0, 1.0, "ah")))
     tone = guide_tone(melody, 60, RATE)
     assert not tone[RATE : RATE + RATE // 2].any()

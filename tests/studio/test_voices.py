@@ -1,4 +1,4 @@
-"""The library: what it takes, what it refuses and in which words, what it keeps when something fails."""
+"""The library adds, refuses, renames and deletes voices, and stays intact after errors."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ WEIGHTS, CONFIG = FORK / "G_3.pth", FORK / "config.json"
 
 @pytest.fixture(autouse=True)
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """No test sees the voices of whoever runs it."""
+    """Hide the developer's own voices from the tests."""
     with serving(tmp_path / "cache", monkeypatch) as server:
         yield server
 
@@ -48,7 +48,7 @@ def names(library: Library) -> list[str]:
 
 
 def folders(library: Library) -> list[str]:
-    """All that lies in the folder of voices, hidden or not."""
+    """Names of all entries in the folder of voices, including hidden ones."""
     return sorted(path.name for path in library.workspace.voices.iterdir())
 
 
@@ -62,10 +62,10 @@ def index(path: Path, channels: int) -> Path:
     return path
 
 
-# --- what is taken ---------------------------------------------------------------------------------------------------
+# --- adding ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_voice_with_its_configuration_is_added_and_sings(library: Library) -> None:
+def test_a_voice_with_its_configuration_is_added_and_loads(library: Library) -> None:
     assert names(library) == ["joe"]
     voice = library.add([CONFIG, WEIGHTS], "  Anna/alto ")
     assert voice == LibraryVoice("Anna alto", Origin.ADDED, library.workspace.voices / "Anna alto")
@@ -75,10 +75,10 @@ def test_a_voice_with_its_configuration_is_added_and_sings(library: Library) -> 
     assert folders(library) == ["Anna alto"]
 
 
-def test_every_kind_of_file_that_sings_is_taken(library: Library, tmp_path: Path) -> None:
-    packed = tmp_path / "model.safetensors"  # by which name no voice is known on the hub
+def test_every_kind_of_voice_file_is_accepted(library: Library, tmp_path: Path) -> None:
+    packed = tmp_path / "model.safetensors"  # not a name of a voice on the hub
     open_voice(WEIGHTS).pack(packed)
-    odd = Path(shutil.copy(WEIGHTS, tmp_path / "D_7.pth"))  # a generator, whatever its name says
+    odd = Path(shutil.copy(WEIGHTS, tmp_path / "D_7.pth"))  # a generator in spite of its name
     rvc, third = GOLDEN / "rvc" / "v2-48k.pth", GOLDEN / "sovits3" / "voice.pth"
     for files in ([packed], [odd], [rvc], [third, third.with_name("config.json")], [WEIGHTS]):
         voice = library.add(files, "one")
@@ -86,14 +86,12 @@ def test_every_kind_of_file_that_sings_is_taken(library: Library, tmp_path: Path
     assert names(library) == ["one", "one 2", "one 3", "one 4", "one 5", "joe"]
 
 
-def test_what_draws_to_the_speaker_comes_along_under_the_name_by_which_it_is_found(
-    library: Library, tmp_path: Path
-) -> None:
+def test_a_retrieval_index_is_added_under_its_standard_name(library: Library, tmp_path: Path) -> None:
     made_by_others = index(tmp_path / "added_IVF8_alto.safetensors", read_config(WEIGHTS).model.content_channels)
     voice = library.add([made_by_others, WEIGHTS, CONFIG], "alto")
     found = SpeakerRetrieval.load(voice.path / "index.safetensors", read_config(find_weights(voice.path)))
     assert set(found.timbres) == {"alice"}
-    # And it is no voice: the folder still sings by its weights.
+    # The index does not count as weights.
     assert find_weights(library.find("alto").path).name == "G_3.pth"
 
 
@@ -104,11 +102,11 @@ def test_a_name_that_is_taken_gets_a_number(library: Library) -> None:
 
 
 @pytest.mark.parametrize("name", ["../up", "/etc/passwd", "..", "a/../../b", ".hidden", "C:\\windows", "\0"])
-def test_no_name_leads_out_of_the_folder(library: Library, name: str) -> None:
+def test_names_cannot_leave_the_folder(library: Library, name: str) -> None:
     try:
         voice = library.add([WEIGHTS], name)
     except ConfigError as error:
-        assert "is no name" in str(error)
+        assert "is not a valid name" in str(error)
     else:
         assert voice.path.parent == library.workspace.voices
         assert library.rename(voice.name, "alto").name == "alto"
@@ -117,14 +115,14 @@ def test_no_name_leads_out_of_the_folder(library: Library, name: str) -> None:
     assert {path.name for path in library.workspace.folder.iterdir()} == {"voices", "training", "sung", "presets"}
 
 
-# --- what is refused -------------------------------------------------------------------------------------------------
+# --- refusals --------------------------------------------------------------------------------------------------------
 
 
-def test_what_does_not_sing_is_refused_in_a_line_that_says_what_it_is(library: Library, tmp_path: Path) -> None:
+def test_other_files_are_refused_in_one_line_that_names_what_they_are(library: Library, tmp_path: Path) -> None:
     (text := tmp_path / "notes.txt").write_text("la la la")
     (page := tmp_path / "G_1.pth").write_text("<!DOCTYPE html><html>")
     (half := tmp_path / "G_2.pth").write_bytes(WEIGHTS.read_bytes()[:2000])
-    torch.save({"model": {"discriminators.0.weight": torch.ones(3)}}, judge := tmp_path / "D_3.pth")
+    torch.save({"model": {"discriminators.0.weight": torch.ones(3)}}, discriminator := tmp_path / "D_3.pth")
     (not_json := tmp_path / "config.json").write_text("{")
     own_index = index(tmp_path / "index.safetensors", 5)
     refused = {
@@ -133,7 +131,7 @@ def test_what_does_not_sing_is_refused_in_a_line_that_says_what_it_is(library: L
         (page,): r"^G_1.pth is a web page, not the weights",
         (half,): r"^G_2.pth is",
         (pointer(tmp_path / "G_4.pth"),): r"^G_4.pth is a Git LFS pointer, not the weights",
-        (WEIGHTS, judge): r"^D_3.pth is a discriminator.*, not a voice that sings here",
+        (WEIGHTS, discriminator): r"^D_3.pth is a discriminator.*, not a supported voice",
         (CONFIG,): "config.json is a configuration; add it together with its voice",
         (own_index,): r"index.safetensors is an index or a cluster model; add it together with its voice",
         (WEIGHTS, not_json): r"^config.json",
@@ -153,7 +151,7 @@ def test_a_light_voice_without_its_configuration_is_refused(library: Library) ->
         library.add([Path(shutil.copy(find_weights("joe"), library.workspace.folder))], "alto")
 
 
-def test_half_copied_is_nothing(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partial_copies_are_deleted(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(source: Path, target: Path) -> None:
         target.write_bytes(b"half")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
@@ -163,7 +161,7 @@ def test_half_copied_is_nothing(library: Library, monkeypatch: pytest.MonkeyPatc
         library.add([WEIGHTS], "alto")
     assert folders(library) == []
     monkeypatch.undo()
-    # Nor what a process that was killed has left, a day later.
+    # So are those of a killed process, after a day.
     (left := library.workspace.voices / ".left").mkdir()
     library.add([WEIGHTS], "alto")
     assert left.exists()
@@ -182,45 +180,45 @@ def trained(library: Library) -> str:
     return "alto (in training)"
 
 
-def test_rename(library: Library) -> None:
+def test_only_added_voices_can_be_renamed(library: Library) -> None:
     library.add([WEIGHTS, CONFIG], "alto")
     assert library.rename("alto", "<b>Alto</b>").name == "b Alto b"
-    assert library.rename("b Alto b", "b alto b").name == "b alto b"  # only its letters change
+    assert library.rename("b Alto b", "b alto b").name == "b alto b"  # only the case changes
     assert library.rename("b alto b", "b alto b").name == "b alto b"
     for taken in ("joe", "JOE"):
-        with pytest.raises(ConfigError, match=rf"there is a voice '{taken}' already"):
+        with pytest.raises(ConfigError, match=rf"there is already a voice '{taken}'"):
             library.rename("b alto b", taken)
     with pytest.raises(ConfigError, match="no voice 'alto' here; there are: b alto b, joe"):
         library.rename("alto", "tenor")
-    with pytest.raises(ConfigError, match="joe cannot be renamed: it comes along with myna"):
+    with pytest.raises(ConfigError, match="joe cannot be renamed: it is bundled with myna"):
         library.rename("joe", "jim")
-    with pytest.raises(ConfigError, match="cannot be renamed: it is what its training has come to"):
+    with pytest.raises(ConfigError, match="cannot be renamed: it is in training"):
         library.rename(trained(library), "jim")
     assert names(library) == ["b alto b", "alto (in training)", "joe"]
 
 
-def test_delete(library: Library) -> None:
+def test_only_added_voices_can_be_deleted(library: Library) -> None:
     library.add([WEIGHTS], "alto")
     library.delete("alto")
     assert folders(library) == []
     with pytest.raises(ConfigError, match="no voice 'alto'"):
         library.delete("alto")
-    with pytest.raises(ConfigError, match="joe is not deleted here: it comes along"):
+    with pytest.raises(ConfigError, match="joe cannot be deleted here: it is bundled"):
         library.delete("joe")
     name = trained(library)
-    with pytest.raises(ConfigError, match=r"is not deleted here: it is what its training has come to.*logs.44k"):
+    with pytest.raises(ConfigError, match=r"cannot be deleted here: it is in training.*logs.44k"):
         library.delete(name)
     assert find_weights("joe").exists() and find_weights(library.find(name).path).exists()
 
 
-def test_deleting_a_link_leaves_what_it_leads_to(library: Library) -> None:
+def test_deleting_a_link_keeps_its_target(library: Library) -> None:
     (library.workspace.voices / "mine").symlink_to(BUNDLED_VOICES / "joe")
     library.delete("mine")
     assert folders(library) == []
     assert find_weights("joe").exists()
 
 
-def test_a_fetched_voice_leaves_the_cache_of_the_hub(library: Library, hub: Hub) -> None:
+def test_a_downloaded_voice_can_be_deleted_from_the_cache(library: Library, hub: Hub) -> None:
     from myna.assets.hub import Address, fetch_voice
 
     files = {"voices/alto/G_3.pth": WEIGHTS.read_bytes(), "config.json": CONFIG.read_bytes()}
@@ -235,13 +233,13 @@ def test_a_fetched_voice_leaves_the_cache_of_the_hub(library: Library, hub: Hub)
         library.rename(name, "alto")
     library.delete(name)
     assert names(library) == ["joe", "hf://anna/other/voices/alto/G_3.pth"]
-    assert fetch_voice(Address("anna/alto")).weights.exists()  # fetched again, not remembered
+    assert fetch_voice(Address("anna/alto")).weights.exists()  # downloaded again
 
 
-# --- beside it -------------------------------------------------------------------------------------------------------
+# --- listing ---------------------------------------------------------------------------------------------------------
 
 
-def test_listing_opens_no_file_and_shows_nothing_that_is_no_voice(library: Library) -> None:
+def test_listing_opens_no_file_and_shows_only_voices(library: Library) -> None:
     voices = library.workspace.voices
     for path in ("empty/readme.txt", "broken/G_1.pth", "side/index.safetensors", ".hidden/G_1.pth", "graph/a.onnx"):
         (voices / path).parent.mkdir()
@@ -251,7 +249,7 @@ def test_listing_opens_no_file_and_shows_nothing_that_is_no_voice(library: Libra
     assert library.find("graph").path == voices / "graph" / "a.onnx"
 
 
-def test_the_command_lists_the_same(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_svc_voices_lists_the_same_voices(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     library.workspace.folder.rename(tmp_path / "myna")
     own = Library(Workspace(tmp_path / "myna"))
@@ -265,8 +263,8 @@ def test_the_command_lists_the_same(library: Library, tmp_path: Path, monkeypatc
     assert done.stderr.startswith("2 voices")
 
 
-def test_refusals_are_of_one_kind(library: Library, tmp_path: Path) -> None:
-    """What the page shows as a line is a `MynaError`; the file's place on this computer is not told."""
+def test_a_refusal_does_not_show_the_path_of_the_upload(library: Library, tmp_path: Path) -> None:
+    """The page shows the `MynaError` as one line."""
     with pytest.raises(CheckpointError) as caught:
         library.add([pointer(tmp_path / "G_1.pth")], "alto")
     assert str(tmp_path) not in str(caught.value)

@@ -1,8 +1,8 @@
-"""2,000 files that are wrong in some way, opened one after the other; run by test_fuzz.py in a process of its own.
+"""Open 2,000 damaged or hostile files; test_fuzz.py runs this in separate processes.
 
 python fuzz.py FOLDER FIRST NUMBER
 
-Prints what became of them as JSON. A file gives a `MynaError` of one line, or a voice; anything else ends the process.
+Prints the outcomes as JSON. A file gives a one-line `MynaError` or a voice; anything else ends the process.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DTYPES = [torch.int8, torch.int64, torch.bool, torch.complex64, torch.float64, t
 
 
 class Runs:
-    """A pickle of this runs `function(*arguments)` where nothing forbids it."""
+    """Object whose pickle calls `function(*arguments)` when loaded without restrictions."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = function, arguments
@@ -63,7 +63,7 @@ def truncated(source: Path, target: Path, dice: random.Random) -> None:
 
 def flipped(source: Path, target: Path, dice: random.Random) -> None:
     data = bytearray(source.read_bytes())
-    # Names, sizes and the program of the pickle stand at both ends; in the middle there are only numbers.
+    # Names, sizes and the pickle program are at both ends; the middle has only numbers.
     edge = dice.choice([len(data), 4000])
     for _ in range(dice.choice([1, 3, 30])):
         place = dice.randrange(edge)
@@ -117,7 +117,7 @@ def misconfigured(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def hostile(source: Path, target: Path, dice: random.Random) -> None:
-    """Pickles of ten kinds that run something, or take all there is."""
+    """Ten kinds of pickles that execute code or exhaust memory or time."""
     proof = str(target.parent / "proof")
     kinds: list[Any] = [
         Runs(os.system, f"touch {proof}"),
@@ -161,11 +161,11 @@ def nested(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def slow_key(source: Path, target: Path, dice: random.Random) -> None:
-    """Python looks at all of a key, and at what it holds twice also twice."""
+    """Key whose hash takes exponential time, since shared parts are hashed repeatedly."""
     key: Any = ()
     for _ in range(60):
         key = (key, key)
-    # As `pickle` itself cannot write it, for it would have to have the key in its hands: key, value, SETITEM.
+    # Written by hand, since `pickle` would have to hash the key: key, value, SETITEM.
     steps = pickle.dumps(key, protocol=2)[:-1] + b"K\x01s."
     data = b"\x80\x02}" + steps[2:]
     if dice.random() < 0.5:
@@ -178,7 +178,7 @@ def slow_key(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def repacked(source: Path, target: Path, dice: random.Random) -> None:
-    """One file of ours, broken."""
+    """Damaged packed voice."""
     whole = target.with_name("whole.safetensors")
     open_voice(source).pack(whole)
     dice.choice([truncated, flipped])(whole, target, dice)
@@ -194,7 +194,7 @@ MUTATIONS: list[Callable[[Path, Path, random.Random], None]] = [
 def main(folder: Path, first: int, number: int) -> None:
     torch.set_num_threads(1)
     for voice in VOICES:
-        open_voice(voice).build()  # what loading takes besides a file's own content is there from now on
+        open_voice(voice).build()  # allocates what loading needs once, before memory is measured
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     outcomes, slowest, largest = Counter[str](), 0.0, 0
     for index in range(first, first + number):

@@ -1,4 +1,4 @@
-"""What so-vits-svc-fork's discriminators are called and compute: run with a Python that has the fork, once.
+"""Record tensor names and outputs of so-vits-svc-fork's discriminators; run once, in an environment with the fork.
 
 python record_discriminators.py > discriminators.json
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def formula_weights(shapes: Mapping[str, list[int]]) -> dict[str, Tensor]:
-    """Weights that any machine computes alike, as different as random ones."""
+    """Weights that are reproducible on any machine, yet as varied as random ones."""
     weights = {}
     for index, (name, shape) in enumerate(shapes.items()):
         tensor = torch.empty(shape)
@@ -25,13 +25,13 @@ def formula_weights(shapes: Mapping[str, list[int]]) -> dict[str, Tensor]:
 
 
 def signal() -> Tensor:
-    """(1, 1, 1000), a length that no period divides but 2 and 5."""
+    """(1, 1, 1000), a length that is divisible by the periods 2 and 5 only."""
     time = torch.arange(1000, dtype=torch.float64)
     return (0.4 * torch.sin(time * 0.05) + 0.2 * torch.sin(time * 0.31)).float()[None, None]
 
 
 def digest(scores: list[Tensor], feature_maps: list[list[Tensor]]) -> dict[str, Any]:
-    """A few numbers of each judge."""
+    """A few numbers of each discriminator."""
     return {
         "scores": [score[0, :8].tolist() for score in scores],
         "feature_means": [[float(one.abs().mean()) for one in maps] for maps in feature_maps],

@@ -1,4 +1,4 @@
-"""A packed voice is the voice: in one file, whole, and as it was packed."""
+"""A packed voice equals the original, in one verified file."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def same_weights(one: Voice, other: Voice, tolerance: float = 0.0) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
-def test_packed_and_unpacked_it_is_the_voice(tmp_path: Path, folder: Path) -> None:
+def test_packing_and_unpacking_keep_the_voice(tmp_path: Path, folder: Path) -> None:
     voice = Voice.load(folder)
     packed = tmp_path / "voice.safetensors"
     open_voice(voice.path).pack(packed)
@@ -51,7 +51,7 @@ def test_packed_and_unpacked_it_is_the_voice(tmp_path: Path, folder: Path) -> No
     assert all(torch.equal(after[name], tensor.float()) for name, tensor in before.items())
 
 
-def test_half_and_released_it_is_small(tmp_path: Path) -> None:
+def test_half_precision_and_release_make_a_small_file(tmp_path: Path) -> None:
     voice = open_voice(FORK / "G_3.pth")
     whole, small = tmp_path / "whole.safetensors", tmp_path / "small.safetensors"
     voice.pack(whole)
@@ -68,23 +68,23 @@ def test_half_and_released_it_is_small(tmp_path: Path) -> None:
     assert again is not None and (again.licence, again.author, again.cover) == ("CC0-1.0", "bob", cover)
 
 
-def test_a_packed_voice_that_was_changed_is_refused(tmp_path: Path) -> None:
+def test_a_modified_packed_voice_is_refused(tmp_path: Path) -> None:
     packed = tmp_path / "voice.safetensors"
     open_voice(FORK / "G_3.pth").pack(packed, licence="CC-BY-4.0")
     packed.write_bytes(packed.read_bytes().replace(b"CC-BY-4.0", b"CC-BY-5.0"))
-    with pytest.raises(CheckpointError, match="the card does not have its SHA-256"):
+    with pytest.raises(CheckpointError, match="the card does not match the stored SHA-256"):
         Voice.load(packed)
     content = bytearray(packed.read_bytes().replace(b"CC-BY-5.0", b"CC-BY-4.0"))
     content[-100] ^= 1
     packed.write_bytes(content)
-    with pytest.raises(CheckpointError, match="the weights do not have its SHA-256"):
+    with pytest.raises(CheckpointError, match="the weights do not match the stored SHA-256"):
         Voice.load(packed)
     packed.write_bytes(content[:-200])
-    with pytest.raises(CheckpointError, match="is damaged or only a part"):
+    with pytest.raises(CheckpointError, match="is damaged or incomplete"):
         Voice.load(packed)
 
 
-def test_a_voice_that_was_packed_before_cards_had_a_hash(tmp_path: Path) -> None:
+def test_a_voice_packed_before_hashes_were_added_is_read(tmp_path: Path) -> None:
     packed, old = tmp_path / "voice.safetensors", tmp_path / "old.safetensors"
     open_voice(FORK / "G_3.pth").pack(packed, cover="A low voice.")
     with safe_open(packed, "pt") as file:
@@ -94,17 +94,17 @@ def test_a_voice_that_was_packed_before_cards_had_a_hash(tmp_path: Path) -> None
     assert inspect(old).cover == "A low voice."
 
 
-def test_weights_of_another_program_in_that_format(tmp_path: Path) -> None:
+def test_safetensors_of_another_program_are_read_but_not_unpacked(tmp_path: Path) -> None:
     weights = {name: one.clone() for name, one in torch_file.read(FORK / "G_3.pth")["model"].items()}
     save_file(weights, tmp_path / "voice.safetensors")
     assert is_packed(tmp_path / "voice.safetensors")
     shutil.copy(FORK / "config.json", tmp_path)
     same_weights(Voice.load(tmp_path), Voice.load(FORK))
-    with pytest.raises(CheckpointError, match="it holds weights only"):
+    with pytest.raises(CheckpointError, match="it contains only weights"):
         unpack(tmp_path / "voice.safetensors", tmp_path / "apart")
 
 
-def test_half_of_two_voices(tmp_path: Path) -> None:
+def test_a_mix_interpolates_the_weights_of_two_voices(tmp_path: Path) -> None:
     content = torch_file.read(FORK / "G_3.pth")
     content["model"] = {name: 3 * tensor for name, tensor in content["model"].items()}
     torch.save(content, tmp_path / "G_3.pth")
@@ -118,7 +118,7 @@ def test_half_of_two_voices(tmp_path: Path) -> None:
     assert not (tmp_path / "no.safetensors").exists()
 
 
-def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pack_unpack_mix_and_inspect_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for words in (
         ["pack", "-m", str(FORK), "-o", "alice.safetensors", "--half", "--cover", "A low voice.\nIt likes it low."],

@@ -1,4 +1,4 @@
-"""A file is what it holds: every container of the field is named, and what sings is told from what does not."""
+"""Files are recognized by their contents: every common container, and voices among other weights."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ ONE = torch.ones(1)
         ({"model": {"enc_p.emb.weight": ONE}}, "a voice of a text-to-speech program"),
         ({"generator": {"conv_pre.bias": ONE}}, "a vocoder"),
         ({"args": None, "cfg": {}, "model": {}}, "a content encoder in fairseq's format"),
-        ({"anna": {"cluster_centers_": ONE, "n_features_in_": 1, "_n_threads": 1}}, "a cluster model"),
+        ({"anna": {"cluster_centers_": ONE, "n_features_in_": 1, "_n_threads": 1}}, "a k-means cluster model"),
         ({"spec": ONE, "content": ONE}, "features of a recording"),
-        ({"model": {"some.weight": ONE}, "iteration": 1}, "a checkpoint of a network that is not known"),
-        ({"some.weight": ONE}, r"weights of a network that is not known here \(the first is some.weight\)"),
+        ({"model": {"some.weight": ONE}, "iteration": 1}, "a checkpoint of an unknown network"),
+        ({"some.weight": ONE}, r"weights of an unknown network \(the first is some.weight\)"),
         ({"state": 1, "other": 2}, "a file with state, other"),
         ({}, "a file with nothing"),
         ([1, 2], "a file with a list"),
     ],
 )
-def test_what_does_not_sing_is_named(tmp_path: Path, content: Any, what: str) -> None:
+def test_weights_that_are_not_voices_are_named(tmp_path: Path, content: Any, what: str) -> None:
     path = tmp_path / "G_1.pth"
     torch.save(content, path)
     with pytest.raises(NotAVoiceError, match=f"G_1.pth is {what}"):
@@ -68,7 +68,7 @@ def test_what_does_not_sing_is_named(tmp_path: Path, content: Any, what: str) ->
         (b"", "empty"),
     ],
 )
-def test_what_is_no_file_of_weights_is_named(tmp_path: Path, start: bytes, what: str) -> None:
+def test_files_that_are_not_weights_are_named(tmp_path: Path, start: bytes, what: str) -> None:
     path = tmp_path / "G_1.pth"
     path.write_bytes(start)
     with pytest.raises(CheckpointError, match=f"is {what}"):
@@ -76,7 +76,7 @@ def test_what_is_no_file_of_weights_is_named(tmp_path: Path, start: bytes, what:
 
 
 @pytest.mark.parametrize("name", ["../proof", "/tmp/proof", "a/../../proof", "C:\\proof"])
-def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_archive_with_paths_outside_its_folder_is_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "G_1.pth"
     torch.save({"model": {}}, path)
     with zipfile.ZipFile(path, "a") as archive:
@@ -85,7 +85,7 @@ def test_an_archive_that_leads_out_of_its_folder_is_refused(tmp_path: Path, name
         torch_file.read(path)
 
 
-def test_an_archive_that_swells_is_refused(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "G_1.pth"
     torch.save({"model": {}}, path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
@@ -94,14 +94,14 @@ def test_an_archive_that_swells_is_refused(tmp_path: Path) -> None:
         torch_file.read(path)
 
 
-def test_a_tensor_without_end_is_refused(tmp_path: Path) -> None:
+def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "G_1.pth"
     torch.save({"model": {"pre.weight": torch.ones(1).expand(10**9)}}, path)
     with pytest.raises(CheckpointError, match="expands from"):
         torch_file.read(path)
 
 
-def test_bare_weights_sing(tmp_path: Path) -> None:
+def test_bare_weights_are_a_voice(tmp_path: Path) -> None:
     weights = torch_file.read(FORK / "G_3.pth")["model"]
     torch.save({f"module.{name}": tensor for name, tensor in weights.items()}, tmp_path / "voice.pth")
     shutil.copy(FORK / "config.json", tmp_path)
@@ -122,14 +122,14 @@ def test_bare_weights_sing(tmp_path: Path) -> None:
         ("4.1/whisper-ppg", "4.1", "whisper-ppg"),
     ],
 )
-def test_what_a_voice_is(folder: str, version: str, encoder: str) -> None:
+def test_the_version_and_encoder_of_a_voice_are_recognized(folder: str, version: str, encoder: str) -> None:
     found = inspect(next((GOLDEN / folder).glob("G_*.pth")))
     assert (found.version, found.content_encoder, found.iteration, found.sings) == (version, encoder, 3, True)
     assert found.made_with == ("so-vits-svc-fork" if folder.startswith("fork") else "so-vits-svc")
     assert not found.suspicious
 
 
-def test_a_released_voice_is_told_by_what_it_lacks(tmp_path: Path) -> None:
+def test_a_released_voice_is_recognized_by_its_missing_tensors(tmp_path: Path) -> None:
     content = torch_file.read(FORK / "G_3.pth")
     content["model"] = {name: one.half() for name, one in content["model"].items() if not name.startswith("enc_q.")}
     torch.save(content | {"iteration": 0, "optimizer": {"state": {}, "param_groups": []}}, tmp_path / "G_3.pth")
@@ -138,19 +138,19 @@ def test_a_released_voice_is_told_by_what_it_lacks(tmp_path: Path) -> None:
     assert found.made_with == "so-vits-svc 4.1, made smaller for release"
 
 
-def test_what_is_strange_is_told(tmp_path: Path) -> None:
+def test_unusual_properties_are_reported(tmp_path: Path) -> None:
     content = torch_file.read(FORK / "G_3.pth")
     content["model"]["pre.bias"] = content["model"]["pre.bias"] * torch.nan
     del content["model"]["dec.cond.bias"]
     torch.save(content, tmp_path / "G_3.pth")
     found = inspect(tmp_path / "G_3.pth")
     assert not found.sings
-    assert any("1 tensors hold NaN or infinity, the first is pre.bias" in line for line in found.suspicious)
+    assert any("1 tensors contain NaN or infinity, the first is pre.bias" in line for line in found.suspicious)
     assert any("decoder.speaker_projection.bias is missing" in line for line in found.suspicious)
     assert any("there is no config.json" in line for line in found.suspicious)
 
 
-def test_the_command_tells_it_to_people_and_to_machines(tmp_path: Path) -> None:
+def test_svc_inspect_prints_text_and_json(tmp_path: Path) -> None:
     (tmp_path / "page.pth").write_text("<html>")
     files = [str(FORK / "G_3.pth"), str(tmp_path / "page.pth")]
     told = CliRunner().invoke(svc, ["inspect", *files])
@@ -172,7 +172,7 @@ def test_the_command_tells_it_to_people_and_to_machines(tmp_path: Path) -> None:
         ("sovits3/voice.pth", None, 32000),
     ],
 )
-def test_what_a_voice_of_others_is(name: str, version: str | None, sample_rate: int) -> None:
+def test_voices_of_other_families_are_recognized(name: str, version: str | None, sample_rate: int) -> None:
     found = inspect(GOLDEN / name)
     assert (found.version, found.sample_rate, found.sings) == (version, sample_rate, True)
     assert found.made_with == ("RVC" if name.startswith("rvc") else "so-vits-svc")

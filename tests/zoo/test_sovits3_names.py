@@ -1,4 +1,4 @@
-"""Our names and those of so-vits-svc 3.0 are two spellings of the same tensors, and tell the configuration."""
+"""Our names map one-to-one to so-vits-svc 3.0's, and its files determine the configuration."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from myna.zoo import sovits3
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden" / "sovits3"
-# Every tensor of its generator and its shape: its own class, instantiated with its own template and 4 speakers.
+# Names and shapes of its generator's tensors, from its own class with its own template and 4 speakers.
 DUMP: dict[str, list[int]] = json.loads(gzip.decompress((HERE / "sovits3_statedict.json.gz").read_bytes()))
 
 
@@ -25,18 +25,18 @@ def dumped() -> dict[str, Tensor]:
     return {name: torch.empty(shape, device="meta") for name, shape in DUMP.items()}
 
 
-def test_names_are_a_bijection_but_for_the_posterior_encoder() -> None:
+def test_names_are_a_bijection_except_for_the_posterior_encoder() -> None:
     config, _ = sovits3.config_from(dumped())
     with torch.device("meta"):
         ours = SYNTHESIZERS["sovits3"](config.model, config.data).state_dict()
-    there = sovits3.generator_to_field(ours)
+    there = sovits3.generator_to_stored(ours)
     expected = {name: shape for name, shape in DUMP.items() if not name.startswith("enc_q.")}
     assert {name: list(tensor.shape) for name, tensor in there.items()} == expected
-    back = sovits3.generator_from_field(dumped())
+    back = sovits3.generator_from_stored(dumped())
     assert {name: tensor.shape for name, tensor in back.items()} == {name: t.shape for name, t in ours.items()}
 
 
-def test_weights_alone_tell_all_but_the_sample_rate() -> None:
+def test_weights_determine_all_except_the_sample_rate() -> None:
     config, remarks = sovits3.config_from(dumped())
     model, data = config.model, config.data
     assert (model.n_layers, model.kernel_size, model.n_heads, model.n_speakers) == (16, 5, 2, 4)
@@ -47,7 +47,7 @@ def test_weights_alone_tell_all_but_the_sample_rate() -> None:
     assert "32000 or 48000" in remarks[0]
 
 
-def test_a_configuration_tells_sample_rate_and_speakers_and_nothing_of_the_network() -> None:
+def test_only_sample_rate_and_speakers_are_read_from_a_configuration() -> None:
     weights = torch.load(GOLDEN / "voice.pth", weights_only=True)["model"]
     given = Config.read(GOLDEN / "config.json")
     config, remarks = sovits3.config_from(weights, given)
@@ -64,5 +64,5 @@ def test_other_weights_are_refused() -> None:
     del weights["enc_p_.pre.bias"]
     with pytest.raises(CheckpointError, match=r"content_projection\.bias is missing"):
         sovits3.build(weights, config)
-    with pytest.raises(ZeroDivisionError):  # which the loader takes for a file that is not whole
+    with pytest.raises(ZeroDivisionError):  # which the loader reports as an incomplete file
         sovits3.config_from({"enc_p_.pre.weight": weights["enc_p_.pre.weight"]})

@@ -1,4 +1,4 @@
-"""From an option dataclass to command-line flags: one flag a field, its default, range and choices from the field."""
+"""Command-line flags from option dataclasses: one flag per field, with the field's default, choices and help."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import click
 
 from myna.errors import ConfigError
+from myna.options import capitalized
 
 Options = TypeVar("Options")
 
 
 def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator that gives a click command one flag per field of the dataclass `options`."""
+    """Return a decorator that adds a flag to a click command for each field of the dataclass `options`."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for parameter in reversed(_parameters(options)):
@@ -26,7 +27,7 @@ def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[
 
 
 def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
-    """Take the values of `options`' fields out of `chosen` and make the dataclass of them.
+    """Remove the values of `options`' fields from `chosen` and return the dataclass made of them.
 
     Raises:
         click.UsageError: a value is out of range.
@@ -39,7 +40,7 @@ def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
 
 
 def as_flags(options: Any) -> list[str]:
-    """The flags that choose what `options` choose: those of the fields that have not their default."""
+    """Return the command-line arguments that reproduce `options`, without fields that have their default."""
     words: list[str] = []
     for spec in fields(options):
         value = getattr(options, spec.name)
@@ -61,7 +62,7 @@ def _parameters(options: type[Any]) -> list[Callable[..., Any]]:
 def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
     assert spec.default is not MISSING, f"option {spec.name} has no default"
     name = spec.name.replace("_", "-")
-    settings: dict[str, Any] = {"help": spec.metadata["help"], "default": spec.default}
+    settings: dict[str, Any] = {"help": f"{capitalized(spec.metadata['help'])}.", "default": spec.default}
     if spec.default is not None:
         settings["show_default"] = True
     if hint is bool:
@@ -71,7 +72,7 @@ def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
 
 
 def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
-    """Click wants every spelling of a switch as one "on/off" pair a declaration."""
+    """Return the spellings of a switch, each as the "on/off" pair that click expects."""
     return [*flags, f"--{name}/--no-{name}"]
 
 

@@ -353,7 +353,7 @@ def _fetch(source: Source) -> Path:
         path = hf_hub_download(source.repo, source.filename, **where)
     # The library raises its own errors, its HTTP client's and the disk's; all mean the same here.
     except Exception as error:
-        raise AssetError(f"{source.repo}/{source.filename} cannot be fetched: {fetch_reason(error)}") from error
+        raise AssetError(f"{source.repo}/{source.filename} cannot be downloaded: {fetch_reason(error)}") from error
     try:
         return _checked(Path(path), source)
     except AssetError:

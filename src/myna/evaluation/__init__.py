@@ -1,1 +1,1 @@
-"""How good a conversion is."""
+"""Objective measures of conversions, and reports of them."""

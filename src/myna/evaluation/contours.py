@@ -1,6 +1,6 @@
-"""Does the conversion follow its source: pitch, voicing and loudness, frame against frame.
+"""Frame-by-frame comparison of a conversion with its source: pitch, voicing and loudness.
 
-Contours are (T,) arrays on the same frames; where one is longer, its end is not compared.
+Contours are (T,) arrays on the same frames; the longer one is truncated.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 Contour = NDArray[np.floating]
 
-CLOSE_CENTS = 50.0  # a quarter tone: mir_eval's limit for a pitch that counts as right
-# What is quieter than this, below the loudest moment, counts as silence: the noise floor of a take is no expression.
+CLOSE_CENTS = 50.0  # a quarter tone: mir_eval's tolerance for a correct pitch
+# Relative to the loudest frame; quieter frames count as silence, so that the noise floor does not affect the score.
 _SILENCE_DB = -60.0
 
 
 def cents_between(source_f0: Contour, converted_f0: Contour) -> Contour:
-    """How far the conversion sings above its source (T,), in cents; NaN where not both are voiced."""
+    """Pitch of the conversion above its source (T,), in cents; NaN unless both are voiced."""
     n_frames = min(len(source_f0), len(converted_f0))
     source, converted = source_f0[:n_frames], converted_f0[:n_frames]
     both = (source > 0) & (converted > 0)
@@ -27,16 +27,16 @@ def cents_between(source_f0: Contour, converted_f0: Contour) -> Contour:
 
 
 def find_transpose(source_f0: Contour, converted_f0: Contour) -> float:
-    """The constant shift of the conversion in whole semitones: its median, 0 where nothing is voiced in both."""
+    """Median pitch shift of the conversion, rounded to whole semitones; 0 if no frame is voiced in both."""
     cents = cents_between(source_f0, converted_f0)
     cents = cents[~np.isnan(cents)]
     return float(round(float(np.median(cents)) / 100)) if len(cents) else 0.0
 
 
 def compare_pitch(source_f0: Contour, converted_f0: Contour, transpose: float) -> dict[str, float]:
-    """Measures of pitch by name, of a conversion that was meant to sing `transpose` semitones above its source.
+    """Pitch measures by name, for a conversion intended to lie `transpose` semitones above its source.
 
-    A measure is absent where it has no meaning: nothing is voiced in both, or one pitch never moves.
+    Undefined measures are omitted: no frame is voiced in both, or one of the pitches is constant.
     """
     n_frames = min(len(source_f0), len(converted_f0))
     source, converted = source_f0[:n_frames], converted_f0[:n_frames]
@@ -52,7 +52,7 @@ def compare_pitch(source_f0: Contour, converted_f0: Contour, transpose: float) -
 
 
 def compare_loudness(source_db: Contour, converted_db: Contour) -> dict[str, float]:
-    """Correlation of two loudness contours in dB; absent where one of them is constant."""
+    """Correlation of two loudness contours in dB; omitted if one of them is constant."""
     n_frames = min(len(source_db), len(converted_db))
     if not n_frames:
         return {}
@@ -63,12 +63,12 @@ def compare_loudness(source_db: Contour, converted_db: Contour) -> dict[str, flo
 
 
 def correlation(one: Contour, other: Contour) -> float | None:
-    """Pearson's r; None where it is not defined."""
+    """Pearson's r; None if it is undefined."""
     if len(one) < 2:
         return None
     one, other = one - np.mean(one), other - np.mean(other)
     scale = math.sqrt(float(one @ one) * float(other @ other))
-    # A steady tone's own rounding errors are no contour: 1e-6 of 100 Hz over a second.
+    # The rounding errors of a steady tone must not count as a contour: 1e-6 is that of 100 Hz over a second.
     return float(one @ other) / scale if scale > 1e-6 else None
 
 

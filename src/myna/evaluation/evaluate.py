@@ -1,4 +1,4 @@
-"""How good conversions are: each measure between what it is for the unconverted source and for the target itself."""
+"""Evaluation of conversions: each measure beside its value for the unconverted source and for the target."""
 
 from __future__ import annotations
 
@@ -25,51 +25,51 @@ from myna.progress import Progress, silent
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A take and its conversion may differ by what an mp3 encoder pads, not by more.
+# Tolerance for the padding of an mp3 encoder.
 _SAME_LENGTH_SECONDS = 0.5
-# Ratings of this many recordings of the target say what it is rated; a training set may have thousands.
-_MOST_RATED = 50
-# 32 ms: longer than a period of the lowest voice, so that the level does not swing with the pitch.
+# DNSMOS rates at most this many recordings of the target, since a training set may have thousands.
+_MAX_RATED = 50
+# 32 ms: longer than a period of the lowest voice, so that the level does not fluctuate with the pitch.
 _LOUDNESS_HOP = 512
 
 
 @dataclass(frozen=True)
 class FileEvaluation:
-    """One conversion beside its source; contours are (T,), one frame every 10 ms, Hz, 0 where unvoiced."""
+    """Scores of one conversion; contours are (T,) in Hz, one frame every 10 ms, 0 where unvoiced."""
 
     pair: Pair
     seconds: float
     transpose: float  # semitones
     scores: Scores
-    source_scores: Scores  # of the unconverted source, what needs no pair
+    source_scores: Scores  # of the unconverted source: the measures that need no pair
     source_f0: NDArray[np.float32]
     converted_f0: NDArray[np.float32]
     source_text: str | None = None
     converted_text: str | None = None
-    # What the character error rate is made of: letters wrong, letters in the source's transcript.
+    # Edit distance of the transcripts, and characters in the source's.
     character_errors: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """All that was measured, and what was not."""
+    """Scores of all conversions, and what could not be measured."""
 
     files: tuple[FileEvaluation, ...]
     target_scores: dict[Path, Scores]
-    not_measured: dict[str, str]  # what -> why, and the way out
-    failures: tuple[str, ...]  # a line for each file that could not be evaluated
+    not_measured: dict[str, str]  # measure -> reason, with the remedy
+    failures: tuple[str, ...]  # one line per file that could not be evaluated
 
     @cached_property
     def summary(self) -> dict[str, Bounded]:
-        """Each measure over all files, between its bounds.
+        """Each measure over all files, with its bounds.
 
-        The mean over the files, but for the character error rate: all wrong letters over all letters, as is usual, so
-        that one short file does not weigh as much as a long one.
+        Means over the files, except the character error rate: all errors over all characters, as is usual, so that a
+        short file does not weigh as much as a long one.
         """
         converted = mean_scores(file.scores for file in self.files)
-        wrong, letters = (sum(file.character_errors[part] for file in self.files) for part in (0, 1))
-        if letters:
-            converted["character_error_rate"] = wrong / letters
+        errors, characters = (sum(file.character_errors[part] for file in self.files) for part in (0, 1))
+        if characters:
+            converted["character_error_rate"] = errors / characters
         sources = mean_scores({file.pair.source: file.source_scores for file in self.files}.values())
         targets = mean_scores(self.target_scores.values())
         return {
@@ -90,77 +90,76 @@ def evaluate(
 
     Args:
         pairs: each conversion with its source.
-        target: recordings of the target voice; without them its similarity is not measured.
-        held_out: recordings of the target that it was not trained on, for the bounds that it sets; where there are
-            none, each of `target` is held against the others.
+        target: recordings of the target voice; without them speaker similarity is not measured.
+        held_out: recordings of the target that the voice was not trained on, for the target bound; without them each
+            recording in `target` is compared with the others.
 
     Raises:
-        AudioError: not one pair, or not one recording of the target, can be read.
+        AudioError: no pair, or no recording of the target, can be read.
     """
-    return _Judges(options or EvaluateOptions()).evaluate(pairs, target, held_out, progress)
+    return _Evaluator(options or EvaluateOptions()).evaluate(pairs, target, held_out, progress)
 
 
-class _Judges:
-    """The networks that are installed and wanted, and what they said of sources already heard."""
+class _Evaluator:
+    """The enabled and installed networks, and the cached measures of sources."""
 
     def __init__(self, options: EvaluateOptions) -> None:
         self.options = options
         self.not_measured: dict[str, str] = {}
         self.failures: list[str] = []
-        self.voice = self._load("speaker similarity", options.similarity, speaker.load_voice_encoder)
+        self.voice_encoder = self._load("speaker similarity", options.similarity, speaker.load_voice_encoder)
         self.dnsmos = self._load("DNSMOS", options.quality, quality.load_dnsmos)
         folder = Path(options.whisper) if options.whisper is not None else None
         self.transcriber = self._load(
             "character error rate", options.words, lambda: words.Transcriber(folder, options.language)
         )
-        self.sources: dict[Path, _Heard] = {}
+        self.sources: dict[Path, _Measured] = {}
 
     def evaluate(
         self, pairs: Sequence[Pair], target: Sequence[Path], held_out: Sequence[Path], progress: Progress
     ) -> Evaluation:
-        voice, target_scores = self.target(target, held_out, progress)
+        centroid, target_scores = self.target_scores(target, held_out, progress)
         files = []
         for pair in progress(pairs, title="conversions", unit="files"):
             try:
-                files.append(self.file(pair, voice))
+                files.append(self.evaluate_pair(pair, centroid))
             except AudioError as error:
                 self.failures.append(str(error))
         if not files:
-            raise AudioError("; ".join(self.failures) or "there is nothing to evaluate")
+            raise AudioError("; ".join(self.failures) or "there are no conversions to evaluate")
         return Evaluation(tuple(files), target_scores, self.not_measured, tuple(self.failures))
 
-    def target(
+    def target_scores(
         self, target: Sequence[Path], held_out: Sequence[Path], progress: Progress
     ) -> tuple[speaker.Embedding | None, dict[Path, Scores]]:
-        """The centroid of the target's recordings, and the scores of those that are held out."""
-        if self.voice is not None and not target:
-            self.not_measured["speaker similarity"] = "name the target's recordings with --target"
-        if not target or (self.voice is None and self.dnsmos is None):
+        """Centroid of the target's embeddings, and the scores of the held-out recordings."""
+        if self.voice_encoder is not None and not target:
+            self.not_measured["speaker similarity"] = "pass the target's recordings with --target"
+        if not target or (self.voice_encoder is None and self.dnsmos is None):
             return None, {}
-        known = self._hear_all(target, "target", progress)
-        if not known:
+        reference = self._measure_all(target, "target", progress)
+        if not reference:
             raise AudioError("; ".join(self.failures))
-        others = self._hear_all(held_out, "held out", progress)
-        embeddings = {path: heard.embedding for path, heard in known.items() if heard.embedding is not None}
+        scored = self._measure_all(held_out, "held out", progress) or reference
+        embeddings = {path: one.embedding for path, one in reference.items() if one.embedding is not None}
         if not embeddings:
-            return None, {path: heard.scores for path, heard in (others or known).items()}
-        centre = speaker.centroid(list(embeddings.values()))
-        return centre, {
-            path: heard.scores | _similarity(heard.embedding, _centre_without(path, embeddings))
-            for path, heard in (others or known).items()
+            return None, {path: one.scores for path, one in scored.items()}
+        return speaker.centroid(list(embeddings.values())), {
+            path: one.scores | _similarity(one.embedding, _centroid_without(path, embeddings))
+            for path, one in scored.items()
         }
 
-    def file(self, pair: Pair, voice: speaker.Embedding | None) -> FileEvaluation:
+    def evaluate_pair(self, pair: Pair, centroid: speaker.Embedding | None) -> FileEvaluation:
         if pair.source not in self.sources:
-            self.sources[pair.source] = self.hear(Recording.read(pair.source), follow=True)
+            self.sources[pair.source] = self.measure(Recording.read(pair.source), paired=True)
         source = self.sources[pair.source]
         recording = Recording.read(pair.converted)
         if abs(recording.seconds - source.seconds) > _SAME_LENGTH_SECONDS:
             raise AudioError(
                 f"{pair.converted} lasts {recording.seconds:.1f} s and {pair.source} {source.seconds:.1f} s: "
-                "one was not made of the other"
+                "they are not a conversion and its source"
             )
-        converted = self.hear(recording, follow=True, language=source.language)
+        converted = self.measure(recording, paired=True, language=source.language)
         transpose = self.options.transpose
         if transpose is None:
             transpose = contours.find_transpose(source.f0, converted.f0)
@@ -169,7 +168,7 @@ class _Judges:
             contours.compare_pitch(source.f0, converted.f0, transpose)
             | contours.compare_loudness(source.loudness, converted.loudness)
             | converted.scores
-            | _similarity(converted.embedding, voice)
+            | _similarity(converted.embedding, centroid)
             | ({"character_error_rate": errors[0] / errors[1]} if errors[1] else {})
         )
         return FileEvaluation(
@@ -177,7 +176,7 @@ class _Judges:
             recording.seconds,
             transpose,
             {key: scores[key] for key in MEASURES if key in scores},
-            source.scores | _similarity(source.embedding, voice),
+            source.scores | _similarity(source.embedding, centroid),
             source.f0,
             converted.f0,
             source.text,
@@ -185,50 +184,50 @@ class _Judges:
             errors if errors[1] else (0, 0),
         )
 
-    def hear(
-        self, recording: Recording, *, follow: bool = False, rate: bool = True, language: str | None = None
-    ) -> _Heard:
-        """What the judges say of one recording; its contours and words only where it is to `follow` another."""
+    def measure(
+        self, recording: Recording, *, paired: bool = False, rate: bool = True, language: str | None = None
+    ) -> _Measured:
+        """Measure one recording; `paired` adds what pairs are compared by: pitch, loudness and transcript."""
         audio = recording.audio
-        heard = _Heard(
+        measured = _Measured(
             recording.seconds,
             scores=quality.rate(self.dnsmos, audio) if rate and self.dnsmos is not None else {},
-            embedding=speaker.embed(self.voice, audio) if self.voice is not None else None,
+            embedding=speaker.embed(self.voice_encoder, audio) if self.voice_encoder is not None else None,
         )
-        if follow:
-            heard.f0 = F0_ESTIMATORS[self.options.f0_method](audio, SAMPLE_RATE, HOP_LENGTH, "cpu")
-            heard.loudness = loudness(audio, _LOUDNESS_HOP)
+        if paired:
+            measured.f0 = F0_ESTIMATORS[self.options.f0_method](audio, SAMPLE_RATE, HOP_LENGTH, "cpu")
+            measured.loudness = loudness(audio, _LOUDNESS_HOP)
             if self.transcriber is not None:
                 transcript = self.transcriber(audio, language)
-                heard.text, heard.language = transcript.text, transcript.language
-        return heard
+                measured.text, measured.language = transcript.text, transcript.language
+        return measured
 
-    def _hear_all(self, paths: Sequence[Path], title: str, progress: Progress) -> dict[Path, _Heard]:
+    def _measure_all(self, paths: Sequence[Path], title: str, progress: Progress) -> dict[Path, _Measured]:
         if not paths:
             return {}
-        rated = set(paths[:: -(-len(paths) // _MOST_RATED)])
-        heard = {}
+        rated = set(paths[:: -(-len(paths) // _MAX_RATED)])
+        measured = {}
         for path in progress(paths, title=title, unit="files"):
             try:
-                heard[path] = self.hear(Recording.read(path), rate=path in rated)
+                measured[path] = self.measure(Recording.read(path), rate=path in rated)
             except AudioError as error:
                 self.failures.append(str(error))
-        return heard
+        return measured
 
-    def _load(self, what: str, wanted: bool, load: Callable[[], T]) -> T | None:
-        if not wanted:
+    def _load(self, measure: str, enabled: bool, load: Callable[[], T]) -> T | None:
+        if not enabled:
             return None
         try:
             return load()
         except (AssetError, MissingExtraError) as error:
-            _log.info("%s is not measured: %s", what, error)
-            self.not_measured[what] = str(error)
+            _log.info("%s is not measured: %s", measure, error)
+            self.not_measured[measure] = str(error)
             return None
 
 
 @dataclass
-class _Heard:
-    """One recording to the judges."""
+class _Measured:
+    """Measures of one recording on its own."""
 
     seconds: float
     scores: Scores
@@ -243,7 +242,7 @@ def _similarity(one: speaker.Embedding | None, other: speaker.Embedding | None) 
     return {} if one is None or other is None else {"speaker_similarity": float(one @ other)}
 
 
-def _centre_without(path: Path, embeddings: dict[Path, speaker.Embedding]) -> speaker.Embedding | None:
-    """The centroid of the recordings but for `path`: none where there is no other."""
+def _centroid_without(path: Path, embeddings: dict[Path, speaker.Embedding]) -> speaker.Embedding | None:
+    """Centroid of all embeddings except that of `path`; None if there is no other."""
     others = [embedding for other, embedding in embeddings.items() if other != path]
     return speaker.centroid(others) if others else None

@@ -1,4 +1,4 @@
-"""Which conversion was made of which source: by name, as `svc infer` names them (`song.flac` -> `song.out.wav`)."""
+"""Pairing of conversions with their sources by file name, as `svc infer` names them (`song.flac` -> `song.out.wav`)."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from myna.errors import AudioError
 
 @dataclass(frozen=True)
 class Pair:
-    """A conversion and what it was made of."""
+    """A conversion and its source."""
 
     converted: Path
     source: Path
 
 
-def sound_files(places: Iterable[Path]) -> list[Path]:
-    """The files among `places`, and the sound files in the folders among them and below, in order of name.
+def sound_files(paths: Iterable[Path]) -> list[Path]:
+    """Expand folders in `paths` into the sound files below them, sorted by name; files are kept as given.
 
     Raises:
-        AudioError: a place is not there, or a folder holds no sound.
+        AudioError: a path does not exist, or a folder has no sound files.
     """
     files: list[Path] = []
-    for place in places:
-        if not place.is_dir():
-            if not place.exists():
-                raise AudioError(f"there is no file or folder {place}")
-            files.append(place)
+    for path in paths:
+        if not path.is_dir():
+            if not path.exists():
+                raise AudioError(f"there is no file or folder {path}")
+            files.append(path)
             continue
-        found = find_recordings(place)
+        found = find_recordings(path)
         if not found:
-            raise AudioError(f"there are no sound files in {place}")
+            raise AudioError(f"there are no sound files in {path}")
         files += found
     return list(dict.fromkeys(files))
 
 
 def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[list[Pair], list[str]]:
-    """Pairs, and a line for each conversion whose source cannot be told.
+    """Match conversions to sources by name; return the pairs and one message for each conversion without a match.
 
-    One conversion and one source are a pair whatever their names. Conversions and sources may lie in one folder, given
-    as both: there `.out` tells them apart.
+    A single conversion and a single source are paired regardless of their names. Both arguments may list the same
+    folder; conversions are then the files whose names end in `.out`.
     """
     results = {path.resolve() for path in converted if path.stem.endswith(".out")}
     sources = [path for path in sources if path.resolve() not in results]
@@ -60,12 +60,12 @@ def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[li
             case [source]:
                 pairs.append(Pair(path, source))
             case []:
-                problems.append(f"{path}: no source is called {take_name(path)}")
+                problems.append(f"{path}: no source is named {take_name(path)}")
             case several:
-                problems.append(f"{path}: several sources have its name: {', '.join(map(str, several))}")
+                problems.append(f"{path}: several sources have this name: {', '.join(map(str, several))}")
     return pairs, problems
 
 
 def take_name(path: Path) -> str:
-    """What a conversion and its source are both called: the name without suffix and without `.out`."""
+    """Name shared by a conversion and its source: without suffix and without `.out`."""
     return unicodedata.normalize("NFC", path.stem.removesuffix(".out"))

@@ -1,7 +1,7 @@
-"""How clean a recording sounds: DNSMOS, a network that predicts listeners' ratings of speech (1 to 5).
+"""DNSMOS: predicted listener ratings of speech quality, 1 to 5.
 
-Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. The network lies in
-the package speechmos, whose Python part is not needed.
+Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. The network is read
+from the package speechmos, whose Python code is not used.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from myna.assets import package_folder
 from myna.errors import MissingExtraError
 from myna.evaluation.recording import SAMPLE_RATE
 
-_WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # what the network hears at a time
+_WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # input length of the network
 
-# Raw output -> rating, a parabola each, fitted by the authors to their listening tests; highest power first.
+# Parabolas from raw output to rating, fitted by the authors to their listening tests; highest power first.
 _RATINGS = {
     "dnsmos_sig": (-0.08397278, 1.22083953, 0.0052439),
     "dnsmos_bak": (-0.13166888, 1.60915514, -0.39604546),
@@ -29,7 +29,7 @@ _RATINGS = {
 
 @lru_cache(maxsize=1)
 def load_dnsmos() -> Any:
-    """The network as an onnxruntime session.
+    """Load the network as an onnxruntime session.
 
     Raises:
         MissingExtraError: speechmos is not installed.
@@ -41,21 +41,21 @@ def load_dnsmos() -> Any:
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave their core to others
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads release their cores
     return onnxruntime.InferenceSession(
         folder / "dnsmos_models" / "sig_bak_ovr.onnx", settings, providers=["CPUExecutionProvider"]
     )
 
 
 def rate(session: Any, audio: NDArray[np.float32]) -> dict[str, float]:
-    """Ratings of the voice, the background and the whole, the mean over windows of 9 s, one every second.
+    """Rate voice, background and overall quality: the mean over 9 s windows, one every second.
 
     Args:
-        audio: (N,) at 16 kHz; shorter ones are repeated until they fill a window, as the authors do.
+        audio: (N,) at 16 kHz; shorter audio is repeated to fill a window, as in the authors' code.
     """
     while len(audio) < _WINDOW_SAMPLES:
         audio = np.concatenate([audio, audio])
-    # The authors count whole seconds, and so leave out a last window that would fit.
+    # The authors count whole seconds, and so omit a last window that would fit.
     n_windows = max(1, len(audio) // SAMPLE_RATE - 9)
     starts = (count * SAMPLE_RATE for count in range(n_windows))
     windows = (audio[np.newaxis, start : start + _WINDOW_SAMPLES] for start in starts)

@@ -1,4 +1,4 @@
-"""A recording as the measures hear it."""
+"""Audio in the form that all measures take: mono, 16 kHz, 10 ms frames."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from numpy.typing import NDArray
 
 from myna.audio.io import read
 
-# Every judge here was trained on 16 kHz; frames of 10 ms.
+# All the networks that measure were trained at 16 kHz.
 SAMPLE_RATE = 16000
-HOP_LENGTH = 160
+HOP_LENGTH = 160  # 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
 
 
 @dataclass(frozen=True)
 class Recording:
-    """One channel of a file at 16 kHz."""
+    """A file as mono audio at 16 kHz."""
 
     path: Path
     audio: NDArray[np.float32]  # (N,)
 
     @classmethod
     def read(cls, path: Path) -> Recording:
-        """Raises `AudioError` where the file is not sound."""
+        """Read a file; raise `AudioError` if it is not audio."""
         audio, _ = read(path, SAMPLE_RATE)
         return cls(path, audio)
 

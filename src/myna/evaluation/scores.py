@@ -1,4 +1,4 @@
-"""What is measured: the one list of measures, from which tables, JSON and pages are made."""
+"""The list of measures, from which tables, JSON and pages are made."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Scores = dict[str, float]  # by the key of a measure; absent where it has no meaning
+Scores = dict[str, float]  # by the key of a measure; undefined ones are omitted
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number about a conversion."""
+    """Description of one measure of a conversion."""
 
     title: str
     short: str  # for a narrow column
     better: Literal["higher", "lower"]
     unit: Literal["", "%", "cents"] = ""
     digits: int = 3
-    # The value of a recording compared with itself. None for what is measured on one recording, without a source:
-    # there the target's own recordings have a value too.
+    # Value for a recording compared with itself. None if the measure needs no source: the target's own recordings then
+    # have a value too.
     of_itself: float | None = None
-    # A scale shows at least this much, so that small faults look small; None where the bounds span it.
+    # The plotted range extends at least to this value, so that small errors look small; None: the bounds span it.
     scale_to: float | None = None
 
     def text(self, value: float | None) -> str:
-        """`value` for a person, with its unit."""
+        """Format `value` with its unit."""
         if value is None:
             return "-"
         shown = f"{value * (100 if self.unit == '%' else 1):.{self.digits}f}"
@@ -48,7 +48,7 @@ MEASURES = {
 
 
 def mean_scores(many: Iterable[Mapping[str, float]]) -> Scores:
-    """The mean of each measure over those that have it."""
+    """Mean of each measure over the scores that contain it."""
     columns: dict[str, list[float]] = {key: [] for key in MEASURES}
     for scores in many:
         for key, value in scores.items():
@@ -58,7 +58,7 @@ def mean_scores(many: Iterable[Mapping[str, float]]) -> Scores:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A measure of the conversions between what it can be at worst and at best."""
+    """Mean of a measure over the conversions, with its reference values."""
 
     converted: float
     source: float | None  # of the unconverted sources

@@ -1,7 +1,7 @@
-"""Who is speaking: Resemblyzer's voice encoder, its weights read without its package.
+"""Speaker embeddings by Resemblyzer's voice encoder, whose weights are read without importing its package.
 
-An LSTM trained so that utterances of one person lie close together: Wan et al., Generalized End-to-End Loss for Speaker
-Verification, ICASSP 2018. The field's published similarities are cosines between its embeddings.
+An LSTM trained to place utterances of one person close together: Wan et al., Generalized End-to-End Loss for Speaker
+Verification, ICASSP 2018. Published similarities are commonly cosines between its embeddings.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from myna.evaluation.recording import SAMPLE_RATE
 _N_MELS = 40
 _N_FFT = 400  # 25 ms
 _HOP_LENGTH = 160  # 10 ms
-_PARTIAL_FRAMES = 160  # the encoder hears 1.6 s at a time
+_PARTIAL_FRAMES = 160  # 1.6 s: the input length of the encoder
 _PARTIAL_STEP_FRAMES = 77  # 1.3 partials a second
-_LEAST_COVERAGE = 0.75  # of the last partial, or it is left out
-_LEAST_LEVEL_DB = -30.0
+_MIN_COVERAGE = 0.75  # share of the last partial that audio must fill; otherwise the partial is dropped
+_MIN_LEVEL_DB = -30.0
 
-# Silence says nothing of a person. Resemblyzer cuts it out with a voice activity detector that needs a compiler to
-# install; here a window this far below the loud ones is silent. Tuned on 80 recordings against Resemblyzer's own
-# embeddings: cosine 0.998 between ours and theirs, and 1 - 1e-7 where neither cuts anything.
+# Silence is cut out before encoding. Resemblyzer uses a voice activity detector that needs a compiler to install; here
+# a window this far below the loud ones is silent. Tuned on 80 recordings against Resemblyzer's own embeddings: cosine
+# 0.998 between ours and theirs, and 1 - 1e-7 where neither cuts anything.
 _WINDOW_SAMPLES = 480  # 30 ms
 _SILENCE_DB = -27.0
-_KEPT_WINDOWS = 7  # around a window that sounds
+_KEPT_WINDOWS = 7  # kept around each window that is not silent
 
 Embedding = NDArray[np.float32]
 
 
 class VoiceEncoder(nn.Module):
-    """The network alone: 1.6 s of mel powers (B, 160, 40) to unit vectors (B, 256)."""
+    """Map 1.6 s of mel powers (B, 160, 40) to unit vectors (B, 256)."""
 
     def __init__(self, hidden_channels: int = 256, n_layers: int = 3) -> None:
         super().__init__()
@@ -51,14 +51,14 @@ class VoiceEncoder(nn.Module):
 
 @lru_cache(maxsize=1)
 def load_voice_encoder() -> VoiceEncoder:
-    """The encoder with the weights that lie in the package Resemblyzer.
+    """Load the encoder with the weights of the package Resemblyzer.
 
     Raises:
         AssetError: the package is not installed.
     """
     folder = package_folder("resemblyzer")
     if folder is None or not (folder / "pretrained.pt").is_file():
-        # What it declares to need wants a compiler and fails on current setuptools; it is its weights that are used.
+        # Its declared requirements need a compiler and fail on current setuptools; only its weights are used.
         raise AssetError("it needs Resemblyzer's weights: pip install --no-deps Resemblyzer==0.1.4")
     weights = torch.load(folder / "pretrained.pt", map_location="cpu", weights_only=True)["model_state"]
     encoder = VoiceEncoder()
@@ -67,7 +67,7 @@ def load_voice_encoder() -> VoiceEncoder:
 
 
 def embed(encoder: VoiceEncoder, audio: NDArray[np.float32]) -> Embedding:
-    """The voice in `audio` (N,) at 16 kHz as a unit vector (256,): the mean over overlapping partials of 1.6 s."""
+    """Speaker embedding of `audio` (N,) at 16 kHz: the mean over overlapping 1.6 s partials, a unit vector (256,)."""
     audio = without_silence(_level(audio))
     starts = _partial_starts(len(audio))
     padded = np.pad(audio, (0, max(0, (starts[-1] + _PARTIAL_FRAMES) * _HOP_LENGTH - len(audio))))
@@ -78,38 +78,38 @@ def embed(encoder: VoiceEncoder, audio: NDArray[np.float32]) -> Embedding:
 
 
 def centroid(embeddings: list[Embedding]) -> Embedding:
-    """The unit vector in the middle of `embeddings`: a person, from several recordings."""
+    """Normalized mean of `embeddings`, which represents a speaker by several recordings."""
     return _unit(np.mean(embeddings, axis=0))
 
 
 def without_silence(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """`audio` (N,) at 16 kHz with long silences cut out; all of it where it holds less than one window."""
+    """Cut long silences out of `audio` (N,) at 16 kHz; audio shorter than one window is returned as it is."""
     n_windows = len(audio) // _WINDOW_SAMPLES
     if n_windows == 0:
         return audio
     windows = audio[: n_windows * _WINDOW_SAMPLES].reshape(n_windows, _WINDOW_SAMPLES)
     power = np.square(windows, dtype=np.float64).mean(axis=1)
-    sounding = power > np.quantile(power, 0.95) * 10 ** (_SILENCE_DB / 10)
-    kept = np.convolve(sounding, np.ones(_KEPT_WINDOWS), mode="same") > 0 if sounding.any() else ~sounding
+    active = power > np.quantile(power, 0.95) * 10 ** (_SILENCE_DB / 10)
+    kept = np.convolve(active, np.ones(_KEPT_WINDOWS), mode="same") > 0 if active.any() else ~active
     return windows[kept[:n_windows]].reshape(-1)
 
 
 def _level(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Raise what is quieter than the encoder was trained on; its mel is of powers, so level matters."""
+    """Amplify audio below the level of the encoder's training data; its input is mel power, so level matters."""
     level_db = 10 * np.log10(np.mean(np.square(audio, dtype=np.float64)) + 1e-12)
-    return audio * np.float32(10 ** (max(0.0, _LEAST_LEVEL_DB - level_db) / 20))
+    return audio * np.float32(10 ** (max(0.0, _MIN_LEVEL_DB - level_db) / 20))
 
 
 def _partial_starts(n_samples: int) -> list[int]:
     """First frame of each partial."""
     n_frames = -(-(n_samples + 1) // _HOP_LENGTH)
     starts = list(range(0, max(1, n_frames - _PARTIAL_FRAMES + _PARTIAL_STEP_FRAMES + 1), _PARTIAL_STEP_FRAMES))
-    heard = (n_samples / _HOP_LENGTH - starts[-1]) / _PARTIAL_FRAMES
-    return starts[:-1] if heard < _LEAST_COVERAGE and len(starts) > 1 else starts
+    coverage = (n_samples / _HOP_LENGTH - starts[-1]) / _PARTIAL_FRAMES
+    return starts[:-1] if coverage < _MIN_COVERAGE and len(starts) > 1 else starts
 
 
 def _mel_power(audio: Tensor) -> Tensor:
-    """Mel powers (T, 40), not their logarithm: so the encoder was trained."""
+    """Mel power (T, 40), without a logarithm, as the encoder was trained."""
     transform = torch.stft(
         audio,
         _N_FFT,

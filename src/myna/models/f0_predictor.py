@@ -1,7 +1,7 @@
-"""What pitch the target would sing: so-vits-svc's predictor of f0 from content and the contour of the source.
+"""so-vits-svc's predictor of the target's f0 from content and the contour of the source.
 
-It hears the source's contour without its level (and, in training, stretched at random), so that it must find the level
-from the speaker. Useful for speech; singing wants the melody that was sung.
+It takes the source's contour without its level (and, in training, scaled at random), so that it must infer the level
+from the speaker. Useful for speech; singing keeps the source's melody.
 """
 
 from __future__ import annotations
@@ -9,56 +9,54 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from myna.config import ModelConfig
-from myna.models.layers import draws
+from myna.models.interface import NoiseSource
 from myna.models.layers.transformer import CausalTransformer
+from myna.models.sizes import TransformerSizes
 
 LOWEST_SCALE, HIGHEST_SCALE = 0.8, 1.2  # of the contour's excursions, in training
 
 
 def log_pitch(f0: Tensor) -> Tensor:
-    """Pitch in units of 500 mel, so that a voice lies near 1: f0 in Hz -> the same shape."""
+    """Convert f0 in Hz to units of 500 mel, in which voices lie near 1; the shape is kept."""
     return 2595.0 * torch.log10(1.0 + f0 / 700.0) / 500
 
 
 def pitch_hz(log_pitch: Tensor) -> Tensor:
-    """The inverse of `log_pitch`."""
+    """Invert `log_pitch`."""
     return 700.0 * (torch.pow(10.0, log_pitch * 500 / 2595) - 1)
 
 
 def contour(log_pitch: Tensor, voiced: Tensor) -> Tensor:
-    """Pitch relative to its mean over the voiced frames: both (B, T) -> (B, T)."""
+    """Subtract the mean over the voiced frames: both (B, T) to (B, T)."""
     voiced = voiced.to(log_pitch.dtype)
     mean = (log_pitch * voiced).sum(1, keepdim=True) / voiced.sum(1, keepdim=True).clamp(min=1)
     return log_pitch - mean
 
 
-def random_scale(contour: Tensor, generator: torch.Generator | None) -> Tensor:
-    """The contour (B, T) with each item's excursions scaled by a random factor."""
-    draw = draws.uniform((contour.shape[0], 1), contour, generator)
-    return contour * (LOWEST_SCALE + (HIGHEST_SCALE - LOWEST_SCALE) * draw)
+def random_scale(contour: Tensor, noise: NoiseSource) -> Tensor:
+    """Scale the contour (B, T) of each item by a random factor."""
+    position = noise.uniform("contour_scale", (contour.shape[0], 1), contour)
+    return contour * (LOWEST_SCALE + (HIGHEST_SCALE - LOWEST_SCALE) * position)
 
 
 class F0Predictor(nn.Module):
-    """Predict the target's pitch, in the units of `log_pitch`."""
+    """Predict the target's f0 in the units of `log_pitch`."""
 
-    def __init__(self, model: ModelConfig) -> None:
+    def __init__(self, sizes: TransformerSizes, speaker_channels: int) -> None:
         super().__init__()
-        channels = model.hidden_channels
+        channels = sizes.channels
         self.input_conv = nn.Conv1d(channels, channels, kernel_size=3, padding=1)
-        self.transformer = CausalTransformer(
-            channels, model.filter_channels, model.n_heads, model.n_layers, model.kernel_size, model.dropout
-        )
+        self.transformer = CausalTransformer(sizes)
         self.projection = nn.Conv1d(channels, 1, kernel_size=1)
         self.contour_conv = nn.Conv1d(1, channels, kernel_size=3, padding=1)
-        self.speaker_projection = nn.Conv1d(model.speaker_channels, channels, kernel_size=1)
+        self.speaker_projection = nn.Conv1d(speaker_channels, channels, kernel_size=1)
 
     def forward(self, hidden: Tensor, contour: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
         """
         Args:
-            hidden: content, voicing and loudness, (B, hidden_channels, T); no gradient flows into it.
-            contour: of the source, (B, T); see `contour`.
-            speaker: (B, speaker_channels, 1 or T); no gradient flows into it.
+            hidden: content, voicing and loudness, (B, channels, T); receives no gradient.
+            contour: of the source, (B, T), as `contour` returns it.
+            speaker: (B, speaker_channels, 1 or T); receives no gradient.
             mask: 1 on real frames, (B, 1, T); None where all are real.
 
         Returns:

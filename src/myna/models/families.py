@@ -1,4 +1,4 @@
-"""The networks that a configuration chooses from by name."""
+"""The networks that a configuration chooses by name."""
 
 from __future__ import annotations
 
@@ -6,16 +6,15 @@ from collections.abc import Callable
 
 from myna.config import DataConfig, DiscriminatorKind, SynthesizerKind
 from myna.models.discriminators.spectral import SpectralDiscriminators
-from myna.models.discriminators.waveform import Discriminators, WaveformDiscriminators
+from myna.models.discriminators.waveform import WaveformDiscriminators
+from myna.models.interface import Discriminators, SynthesizerModule
 from myna.models.synthesizers.light import LightSynthesizer
 from myna.models.synthesizers.rvc import RvcSynthesizer
 from myna.models.synthesizers.sovits3 import Sovits3Synthesizer
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.synthesizers.vits import Vits
 
-AnySynthesizer = Synthesizer | LightSynthesizer | RvcSynthesizer | Sovits3Synthesizer
-
-SYNTHESIZERS: dict[SynthesizerKind, type[AnySynthesizer]] = {
-    "vits": Synthesizer,
+SYNTHESIZERS: dict[SynthesizerKind, type[SynthesizerModule]] = {
+    "vits": Vits,
     "direct": LightSynthesizer,
     "rvc": RvcSynthesizer,
     "sovits3": Sovits3Synthesizer,

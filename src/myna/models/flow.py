@@ -1,12 +1,15 @@
-"""The normalising flow of VITS (Kim, Kong and Son 2021): latents with the voice in them <-> latents without.
+"""The normalising flow of VITS (Kim, Kong and Son 2021), between latents with and without the speaker.
 
-It is a stack of additive couplings (Dinh et al. 2014): half of the channels are moved by an amount computed from the
-other half and the speaker, so that each step is undone by subtracting the same amount. Volume is preserved, and no
-log-determinant needed. The amount comes from a WaveNet, or from a causal transformer in so-vits-svc 4.1; the couplings
-may share one network.
+It is a stack of additive couplings (Dinh et al. 2014): half of the channels are shifted by an amount computed from the
+other half and the speaker, so that subtracting the same amount inverts the step. Volume is preserved, so no
+log-determinant is needed. A WaveNet computes the shift, or a causal transformer in so-vits-svc 4.1; the couplings may
+share one network.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -14,21 +17,26 @@ from torch import Tensor, nn
 from myna.config import ModelConfig
 from myna.models.layers.transformer import CausalTransformer
 from myna.models.layers.wavenet import WaveNet
+from myna.models.sizes import TransformerSizes
 
 KERNEL_SIZE = 5
 N_WAVENET_LAYERS = 4
 
 
 class Coupling(nn.Module):
-    """Move the second half of the channels by what `network` makes of the first half and the speaker."""
+    """Shift the second half of the channels by an amount that `network` computes from the first half and the speaker.
 
-    def __init__(self, model: ModelConfig, network: nn.Module) -> None:
+    Args:
+        network: called with hidden frames (B, channels, T), speaker and mask; returns (B, channels, T).
+    """
+
+    def __init__(self, latent_channels: int, channels: int, network: nn.Module) -> None:
         super().__init__()
-        half = model.latent_channels // 2
-        self.input_conv = nn.Conv1d(half, model.hidden_channels, kernel_size=1)
+        half = latent_channels // 2
+        self.input_conv = nn.Conv1d(half, channels, kernel_size=1)
         self.network = network
-        self.projection = nn.Conv1d(model.hidden_channels, half, kernel_size=1)
-        # A flow begins as the identity.
+        self.projection = nn.Conv1d(channels, half, kernel_size=1)
+        # A flow starts as the identity.
         for parameter in self.projection.parameters():
             nn.init.zeros_(parameter)
 
@@ -42,26 +50,55 @@ class Coupling(nn.Module):
 
 
 class Flip(nn.Module):
-    """Turn the channels over, so that the next coupling moves the half that this one kept."""
+    """Reverse the channels, so that the next coupling shifts the half that this one kept."""
 
     def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None, inverse: bool) -> Tensor:
         return latent.flip(1)
 
 
 class Flow(nn.Module):
-    """Map between the posterior's latent space and the prior's, for a speaker."""
+    """Map between the posterior's latent space and the prior's, given a speaker.
 
-    def __init__(self, model: ModelConfig, n_wavenet_layers: int = N_WAVENET_LAYERS) -> None:
+    Args:
+        make_network: creates the network of a coupling; see `Coupling`.
+        share: whether all couplings use one network.
+    """
+
+    def __init__(
+        self,
+        latent_channels: int,
+        channels: int,
+        n_couplings: int,
+        make_network: Callable[[], nn.Module],
+        share: bool = False,
+    ) -> None:
         super().__init__()
-        shared = _network(model, n_wavenet_layers) if model.share_flow_parameters else None
+        shared = make_network() if share else None
         self.steps = nn.ModuleList()
-        for _ in range(model.n_flow_layers):
-            self.steps.extend((Coupling(model, shared or _network(model, n_wavenet_layers)), Flip()))
+        for _ in range(n_couplings):
+            self.steps.extend((Coupling(latent_channels, channels, shared or make_network()), Flip()))
         if shared is not None:
             self.shared_network = shared
 
+    @classmethod
+    def of(cls, model: ModelConfig, n_wavenet_layers: int = N_WAVENET_LAYERS) -> Flow:
+        """Return the flow that a configuration describes; RVC's couplings have fewer WaveNet layers."""
+
+        def make_network() -> nn.Module:
+            if model.use_transformer_flow:
+                sizes = replace(
+                    TransformerSizes.of(model), n_layers=model.n_transformer_flow_layers, kernel_size=KERNEL_SIZE
+                )
+                return CausalTransformer(sizes, model.speaker_channels)
+            depthwise = model.use_depthwise_conv
+            return WaveNet(model.hidden_channels, KERNEL_SIZE, n_wavenet_layers, model.speaker_channels, depthwise)
+
+        return cls(
+            model.latent_channels, model.hidden_channels, model.n_flow_layers, make_network, model.share_flow_parameters
+        )
+
     def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None = None, *, inverse: bool = False) -> Tensor:
-        """Take the voice out of a latent; inverted, put it in.
+        """Remove the speaker from a latent; inverted, add it.
 
         Args:
             latent: (B, latent_channels, T), zero on padding.
@@ -71,20 +108,3 @@ class Flow(nn.Module):
         for step in reversed(self.steps) if inverse else self.steps:
             latent = step(latent, speaker, mask, inverse)
         return latent
-
-
-def _network(model: ModelConfig, n_wavenet_layers: int) -> nn.Module:
-    """What a coupling computes its shift with: hidden (B, C, T) and speaker -> (B, C, T)."""
-    if model.use_transformer_flow:
-        return CausalTransformer(
-            model.hidden_channels,
-            model.filter_channels,
-            model.n_heads,
-            model.n_transformer_flow_layers,
-            KERNEL_SIZE,
-            model.dropout,
-            model.speaker_channels,
-        )
-    return WaveNet(
-        model.hidden_channels, KERNEL_SIZE, n_wavenet_layers, model.speaker_channels, model.use_depthwise_conv
-    )

@@ -1,4 +1,4 @@
-"""The prior encoder of VITS (Kim, Kong and Son 2021): what the source singer says and sings, as a distribution."""
+"""The prior encoder of VITS (Kim, Kong and Son 2021): content and f0 to a distribution over latent frames."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import math
 import torch
 from torch import Tensor, nn
 
-from myna.config import ModelConfig
 from myna.models.layers.gaussian import Gaussian
 from myna.models.layers.transformer import RelativeTransformer
+from myna.models.sizes import TransformerSizes
 
 N_PITCH_BINS = 256
 LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 50.0, 1100.0
@@ -20,7 +20,7 @@ def _mel(hz: float) -> float:
 
 
 def pitch_bins(f0: Tensor) -> Tensor:
-    """Pitch on a mel scale in whole steps: f0 in Hz of any shape -> 1 .. 255, long; no pitch is 1."""
+    """Quantise f0 on a mel scale: Hz of any shape to bins 1 .. 255, long; unvoiced frames are 1."""
     low, high = _mel(LOWEST_PITCH_HZ), _mel(HIGHEST_PITCH_HZ)
     mel = 1127 * torch.log(1 + f0 / 700)
     position = (mel - low) * (N_PITCH_BINS - 2) / (high - low) + 1
@@ -30,28 +30,21 @@ def pitch_bins(f0: Tensor) -> Tensor:
 class PriorEncoder(nn.Module):
     """Predict the latent distribution p(z | content, f0) that the flow maps to and from."""
 
-    def __init__(self, model: ModelConfig) -> None:
+    def __init__(self, sizes: TransformerSizes, latent_channels: int) -> None:
         super().__init__()
-        self.projection = nn.Conv1d(model.hidden_channels, 2 * model.latent_channels, kernel_size=1)
-        self.pitch_embedding = nn.Embedding(N_PITCH_BINS, model.hidden_channels)
-        self.transformer = RelativeTransformer(
-            model.hidden_channels,
-            model.filter_channels,
-            model.n_heads,
-            model.n_layers,
-            model.kernel_size,
-            model.dropout,
-        )
+        self.projection = nn.Conv1d(sizes.channels, 2 * latent_channels, kernel_size=1)
+        self.pitch_embedding = nn.Embedding(N_PITCH_BINS, sizes.channels)
+        self.transformer = RelativeTransformer(sizes)
 
     def forward(self, hidden: Tensor, f0: Tensor, mask: Tensor | None = None) -> Gaussian:
         """
         Args:
-            hidden: content, voicing and loudness, (B, hidden_channels, T).
+            hidden: content, voicing and loudness, (B, channels, T).
             f0: Hz, (B, T).
             mask: 1 on real frames, (B, 1, T); None where all are real.
 
         Returns:
-            Over (B, latent_channels, T); on padding the standard normal.
+            A distribution over (B, latent_channels, T); the standard normal on padding.
         """
         hidden = hidden + self.pitch_embedding(pitch_bins(f0)).transpose(1, 2)
         statistics = self.projection(self.transformer(hidden, mask))

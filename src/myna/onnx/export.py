@@ -1,18 +1,18 @@
-"""A voice as graphs of ONNX, for programs without PyTorch: `svc export`.
+"""Export of a voice as ONNX graphs, for programs without PyTorch: `svc export`.
 
-A graph sings recordings of any length. Its random numbers are inputs (`models.onnx_synthesizer` lists them all), so
-that who draws them as PyTorch does hears the same.
+A graph takes recordings of any length. Its random numbers are inputs (`onnx.runtime` lists them all): a program that
+generates them as PyTorch does gets the same audio.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest import mock
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -21,21 +21,15 @@ from torch.export import Dim
 from myna.config import Config
 from myna.errors import CheckpointError, MissingExtraError, MynaError
 from myna.features.content.embedded import SAMPLE_RATE, ContentNetwork, load_embedded
-from myna.models.f0_predictor import contour, log_pitch, pitch_hz
-from myna.models.families import AnySynthesizer
-from myna.models.layers import draws
-from myna.models.layers.speakers import embed_speaker
-from myna.models.synthesizers.vits import Synthesizer
-from myna.onnx.forms import exportable
+from myna.models.interface import Conditions, Sampling, Synthesizer, SynthesizerModule
+from myna.models.noise import GivenNoise, RecordedNoise, SeededNoise
 from myna.onnx.runtime import (
     CARD_KEY,
     EXTRA,
     FRAMES,
     GIVEN,
-    LATENT_NOISE,
     OUTPUTS,
     SOURCE_NOISE,
-    STARTING_PHASES,
     SUFFIX,
     OnnxSynthesizer,
 )
@@ -49,32 +43,35 @@ if TYPE_CHECKING:
 CONTENT_SUFFIX = f".content{SUFFIX}"
 TOLERANCE = 1e-3  # of the audio, full scale being 1
 _EMBEDDED = "myna-content-1"
-_TRIED_FRAMES = 67  # a prime, so that an axis of so many, or of a multiple, is one of frames
+_TRACED_FRAMES = 67  # a prime: an axis whose size is a multiple of it is an axis of frames
 _CHECKED_FRAMES = 40
 
-Draw = Callable[[Sequence[int], Tensor, torch.Generator | None], Tensor]
+Network = TypeVar("Network", bound=nn.Module)
 
 
-class _Drawn(NamedTuple):
-    """A random draw of a voice."""
+@runtime_checkable
+class Exportable(Protocol):
+    """A module whose operations ONNX lacks."""
 
-    name: str
-    shape: list[int]  # of the input of the graph, for _TRIED_FRAMES
+    def exportable(self) -> nn.Module:
+        """Return an equal module with dynamic length, real numbers and no Python loops; may change and return self."""
+        ...
 
 
 class Exported(NamedTuple):
-    """What `export` wrote."""
+    """Result of `export`."""
 
     paths: list[Path]
-    difference: float  # of the graph from PyTorch in a short song, full scale being 1
+    difference: float  # largest, between the graph's audio and PyTorch's, full scale being 1
 
 
 class _Graph(nn.Module):
-    """`generate` with its draws given, and with the choice of the pitch inside."""
+    """`SynthesizerModule.synthesize` with tensors as arguments, noise among them."""
 
-    def __init__(self, synthesizer: AnySynthesizer) -> None:
+    def __init__(self, synthesizer: SynthesizerModule, noise_names: Sequence[str]) -> None:
         super().__init__()
         self.synthesizer = exportable(synthesizer)
+        self.noise_names = noise_names
 
     def forward(
         self,
@@ -85,52 +82,38 @@ class _Graph(nn.Module):
         loudness: Tensor,
         noise_scale: Tensor,
         predict_f0: Tensor,
-        drawn: Sequence[Tensor],
+        noises: Sequence[Tensor],
     ) -> tuple[Tensor, Tensor]:
-        synthesizer: Any = self.synthesizer
-        if isinstance(synthesizer, Synthesizer) and synthesizer.f0_predictor is not None:
-            hidden = synthesizer._embed(content, voiced, loudness)
-            voice = embed_speaker(synthesizer.speaker_embedding, speaker)
-            predicted = synthesizer.f0_predictor(hidden, contour(log_pitch(f0), voiced), voice)
-            f0 = torch.where(predict_f0, pitch_hz(predicted).squeeze(1), f0)
-
-        given = iter(drawn)
-
-        def draw(shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
-            return next(given).reshape(tuple(shape)).clone()  # what is drawn may be written to, an input may not
-
-        with _drawing(draw, draw):
-            # Without its inference mode, under which nothing is recorded.
-            sung = type(synthesizer).generate.__wrapped__(
-                synthesizer, content, f0, voiced, speaker, loudness, noise_scale=noise_scale
-            )
-        return sung.audio, sung.f0.clone()
+        noise = GivenNoise(dict(zip(self.noise_names, noises, strict=True)))
+        conditions = Conditions(content, f0, voiced, speaker, loudness)
+        generated = self.synthesizer.synthesize(conditions, Sampling(noise, noise_scale, predict_f0))
+        return generated.audio, generated.f0.clone()
 
 
 def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
-    """Write a voice as a graph, and, where it hears with myna's own content encoder, that beside it.
+    """Write a voice as an ONNX graph, and myna's own content encoder beside it where the voice uses that.
 
     Args:
         opened: the voice.
         path: NAME.onnx; the encoder becomes NAME.content.onnx, audio (1, N) at 16 kHz to content (1, 256, N // 320).
-        words: licence, author and cover; those of a packed voice where they are empty.
+        words: licence, author and cover; empty ones are taken from a packed voice.
 
     Raises:
-        MissingExtraError: what PyTorch needs to make graphs is not installed.
-        MynaError: the graph does not sing as PyTorch does.
-        CheckpointError: the voice is not whole, or a file cannot be written.
+        MissingExtraError: the packages that PyTorch's exporter needs are not installed.
+        MynaError: the graph's audio differs from PyTorch's.
+        CheckpointError: the voice is incomplete, or a file cannot be written.
     """
-    synthesizer = opened.build()
+    synthesizer = opened.build_module()
     synthesizer.eval()
     synthesizer.fuse()
     program = _synthesizer_program(synthesizer, opened.config)
     card = Card(**opened.describe(words), sha256=digest(opened.recognised.weights), released=True)
-    program.model.metadata_props[CARD_KEY] = card.model_dump_json(exclude_defaults=True)
+    program.model.metadata_props[CARD_KEY] = card.text()
     graph = _bytes(program)
     difference = _difference(synthesizer, OnnxSynthesizer(graph), opened.config)
     if not difference <= TOLERANCE:
         raise MynaError(
-            f"the graph of {opened.path} sings otherwise than PyTorch, by {difference:.2g}; nothing was written"
+            f"the graph of {opened.path} differs from PyTorch by {difference:.2g} of full scale; nothing was written"
         )
     files = {path: graph}
     if opened.config.content_encoder == _EMBEDDED:
@@ -144,8 +127,8 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
     return Exported(list(files), difference)
 
 
-def as_graph(synthesizer: AnySynthesizer, config: Config) -> OnnxSynthesizer:
-    """A synthesizer, in evaluation mode, fused and on the CPU, to sing with ONNX Runtime.
+def as_graph(synthesizer: SynthesizerModule, config: Config) -> OnnxSynthesizer:
+    """Convert a synthesizer, in evaluation mode, fused and on the CPU, to one that runs in ONNX Runtime.
 
     Raises:
         MissingExtraError, MynaError: see `export`.
@@ -154,98 +137,91 @@ def as_graph(synthesizer: AnySynthesizer, config: Config) -> OnnxSynthesizer:
 
 
 def content_graph(network: ContentNetwork) -> bytes:
-    """myna's own content encoder: `audio` (1, N) at 16 kHz to `content` (1, 256, N // 320)."""
-    # It ends within a frame, as recordings do.
-    tried = torch.zeros(1, 3 * SAMPLE_RATE + 17)
+    """Export myna's own content encoder: `audio` (1, N) at 16 kHz to `content` (1, 256, N // 320)."""
+    # The traced length ends within a frame, as recordings do.
+    traced = torch.zeros(1, 3 * SAMPLE_RATE + 17)
     shapes = ({1: Dim("samples", min=SAMPLE_RATE // 4, max=SAMPLE_RATE * 3600)},)
-    return _bytes(_program(exportable(network), (tried,), shapes, ["audio"], ["content"]))
+    return _bytes(_program(exportable(network), (traced,), shapes, ["audio"], ["content"]))
 
 
-def _synthesizer_program(synthesizer: AnySynthesizer, config: Config) -> ONNXProgram:
-    tried: dict[str, Any] = dict(zip(GIVEN, _inputs(config, _TRIED_FRAMES), strict=False))
-    tried |= {"noise_scale": torch.tensor(synthesizer.usual_noise_scale), "predict_f0": torch.tensor(False)}
-    drawn = _find_draws(synthesizer, config)
-    tried["drawn"] = [torch.rand(one.shape) for one in drawn]
+def exportable(network: Network) -> Network:
+    """Return a copy of `network` in which every `Exportable` part is replaced by its exportable form."""
+    copied = copy.deepcopy(network).requires_grad_(False)
+    for name, part in list(copied.named_modules()):
+        if name and isinstance(part, Exportable):
+            copied.set_submodule(name, part.exportable())
+    return copied
+
+
+def _synthesizer_program(synthesizer: SynthesizerModule, config: Config) -> ONNXProgram:
+    traced: dict[str, Any] = _conditions(config, _TRACED_FRAMES)._asdict() | {
+        "noise_scale": torch.tensor(synthesizer.usual_noise_scale),
+        "predict_f0": torch.tensor(False),
+    }
+    noise_shapes = _noise_shapes(synthesizer, config)
+    traced["noises"] = [torch.rand(shape) for shape in noise_shapes.values()]
     frames = Dim(FRAMES, min=2)
 
     def axes(value: Any) -> Any:
         if isinstance(value, list):
             return [axes(one) for one in value]
-        return {axis: frames for axis, size in enumerate(value.shape) if axis and size == _TRIED_FRAMES}
+        return {axis: frames for axis, size in enumerate(value.shape) if axis and size == _TRACED_FRAMES}
 
-    shapes = {name: axes(value) for name, value in tried.items()}
-    names = [*GIVEN, *(one.name for one in drawn)]
-    return _program(_Graph(synthesizer), tuple(tried.values()), shapes, names, list(OUTPUTS))
+    shapes = {name: axes(value) for name, value in traced.items()}
+    names = [*GIVEN, *noise_shapes]
+    graph = _Graph(synthesizer, list(noise_shapes))
+    return _program(graph, tuple(traced[name] for name in (*GIVEN, "noises")), shapes, names, list(OUTPUTS))
 
 
-def _inputs(config: Config, n_frames: int) -> tuple[Tensor, ...]:
-    """Something to sing: content, f0, voiced, speaker and loudness."""
+def _conditions(config: Config, n_frames: int) -> Conditions:
+    """Random conditions of a valid range, with all speakers mixed."""
     random = torch.Generator().manual_seed(0)
     model = config.model
-    return (
-        torch.randn(1, model.content_channels, n_frames, generator=random),
-        200 + 100 * torch.rand(1, n_frames, generator=random),
-        torch.rand(1, n_frames, generator=random) > 0.3,
-        torch.full((1, model.n_speakers, n_frames), 1 / model.n_speakers),
-        -30 + 10 * torch.rand(1, n_frames, generator=random),
+    return Conditions(
+        content=torch.randn(1, model.content_channels, n_frames, generator=random),
+        f0=200 + 100 * torch.rand(1, n_frames, generator=random),
+        voiced=torch.rand(1, n_frames, generator=random) > 0.3,
+        speaker=torch.full((1, model.n_speakers, n_frames), 1 / model.n_speakers),
+        loudness=-30 + 10 * torch.rand(1, n_frames, generator=random),
     )
 
 
-def _difference(synthesizer: AnySynthesizer, graph: OnnxSynthesizer, config: Config) -> float:
-    first, second = (
-        one.generate(
-            *_inputs(config, _CHECKED_FRAMES),
-            noise_scale=synthesizer.usual_noise_scale,
-            generator=torch.Generator().manual_seed(0),
-        ).audio
-        for one in (synthesizer, graph)
-    )
-    return float((first - second).abs().max())
+def _difference(synthesizer: SynthesizerModule, graph: OnnxSynthesizer, config: Config) -> float:
+    conditions = _conditions(config, _CHECKED_FRAMES)
+
+    def audio(one: Synthesizer) -> Tensor:
+        return one.generate(conditions, Sampling(SeededNoise.of(0), synthesizer.usual_noise_scale)).audio
+
+    return float((audio(synthesizer) - audio(graph)).abs().max())
 
 
-def _find_draws(synthesizer: AnySynthesizer, config: Config) -> list[_Drawn]:
-    """The draws of a voice, in their order."""
-    found: list[_Drawn] = []
-
-    def uniform(shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
-        found.append(_Drawn(STARTING_PHASES, list(shape)))
-        return like.new_zeros(tuple(shape))
-
-    def normal(shape: Sequence[int], like: Tensor, generator: torch.Generator | None) -> Tensor:
-        *others, length = shape
-        if length == _TRIED_FRAMES:
-            found.append(_Drawn(LATENT_NOISE, list(shape)))
-        else:
-            found.append(_Drawn(SOURCE_NOISE, [*others, _TRIED_FRAMES, length // _TRIED_FRAMES]))
-        return like.new_zeros(tuple(shape))
-
-    with _drawing(normal, uniform):
-        synthesizer.generate(*_inputs(config, _TRIED_FRAMES), noise_scale=synthesizer.usual_noise_scale)
-    return found
-
-
-@contextlib.contextmanager
-def _drawing(normal: Draw, uniform: Draw) -> Iterator[None]:
-    """While it lasts, the models draw by these."""
-    with mock.patch.object(draws, "normal", normal), mock.patch.object(draws, "uniform", uniform):
-        yield
+def _noise_shapes(synthesizer: SynthesizerModule, config: Config) -> dict[str, list[int]]:
+    """Names and shapes of the graph's noise inputs for `_TRACED_FRAMES`, in the order of their use."""
+    noise = RecordedNoise()
+    synthesizer.generate(_conditions(config, _TRACED_FRAMES), Sampling(noise, synthesizer.usual_noise_scale))
+    shapes: dict[str, list[int]] = {}
+    for name, (*others, length) in noise.shapes.items():
+        # Samples are given by frame, so that their axis grows with the number of frames.
+        per_frame = [_TRACED_FRAMES, length // _TRACED_FRAMES] if name == SOURCE_NOISE else [length]
+        shapes[name] = [*others, *per_frame]
+    return shapes
 
 
 def _program(
-    network: nn.Module, tried: tuple[Any, ...], shapes: Any, inputs: list[str], outputs: list[str]
+    network: nn.Module, traced: tuple[Any, ...], shapes: Any, inputs: list[str], outputs: list[str]
 ) -> ONNXProgram:
-    """The graph of `network`, followed while it hears what is `tried`."""
+    """Export `network` by tracing it on the inputs `traced`."""
     try:
         import onnx
         import onnxscript
     except ImportError as error:
-        raise MissingExtraError("a graph of ONNX", EXTRA) from error
-    del onnx, onnxscript  # torch imports them, and says no more than that they are missing
+        raise MissingExtraError("an ONNX graph", EXTRA) from error
+    del onnx, onnxscript  # torch imports them, and its own message says only that they are missing
     try:
         with _quiet(), warnings.catch_warnings(action="ignore"):
             program = torch.onnx.export(
                 network.eval(),
-                tried,
+                traced,
                 dynamo=True,
                 dynamic_shapes=shapes,
                 input_names=inputs,
@@ -253,14 +229,14 @@ def _program(
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        raise MynaError(f"no graph of ONNX says this: {str(error).strip().splitlines()[0]}") from error
+        raise MynaError(f"this network cannot be exported to ONNX: {str(error).strip().splitlines()[0]}") from error
     assert program is not None
     return program
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter's loggers say that torchvision is missing, and, where debug lines are shown, every step."""
+    """Silence the exporter's loggers, which warn that torchvision is missing and may print every step."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.__trace")]
     levels = [one.level for one in loggers]
     for one in loggers:
@@ -273,7 +249,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _bytes(program: ONNXProgram) -> bytes:
-    """What stands in a file, without the exporter's notes on where in whose source a node comes from."""
+    """Return the content of a file, without the exporter's references to source lines."""
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()
     content: bytes = program.model_proto.SerializeToString()

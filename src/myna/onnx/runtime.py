@@ -1,22 +1,22 @@
-"""A synthesizer that is a graph of ONNX, run by ONNX Runtime; `myna.onnx.export` makes such graphs.
+"""A synthesizer that is an ONNX graph, run by ONNX Runtime; `onnx.export` writes such graphs.
 
-All graphs have one interface, whatever the family; a voice that does not follow an input ignores it.
+All graphs have one interface, whatever the family; a voice ignores the inputs that it is not conditioned on.
 
 | input | shape | |
 |---|---|---|
 | `content` | 1, content_channels, frames | |
 | `f0` | 1, frames | Hz, gaps filled |
-| `voiced` | 1, frames | whether there is a pitch |
-| `speaker` | 1, n_speakers, frames | how much of each speaker; sums to 1 |
+| `voiced` | 1, frames | boolean |
+| `speaker` | 1, n_speakers, frames | weight of each speaker; sums to 1 |
 | `loudness` | 1, frames | dB |
-| `noise_scale` | a number | |
-| `predict_f0` | a boolean | |
-| `latent_noise` | 1, latent_channels, frames | normal |
+| `noise_scale` | scalar | |
+| `predict_f0` | boolean scalar | |
+| `latent_noise` | 1, latent_channels, frames | standard normal |
 | `starting_phases` | 1, n_harmonics | uniform in 0..1 |
-| `source_noise` | ..., frames, hop_length | normal |
+| `source_noise` | ..., frames, hop_length | standard normal |
 
-The last three are there where a voice draws them, in the order of the draws. Outputs are `audio` (1, 1, samples) and
-`f0_sung` (1, frames).
+A graph has those of the last three inputs that its voice uses, in the order of their use. Outputs are `audio`
+(1, 1, samples) and `f0_sung` (1, frames).
 """
 
 from __future__ import annotations
@@ -30,29 +30,36 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from myna.errors import CheckpointError, ConfigError, MissingExtraError
-from myna.models.interface import Generated
-from myna.models.layers import draws
+from myna.models.interface import Conditions, Generated, NoiseName, Sampling
 
 SUFFIX = ".onnx"
 EXTRA = "onnx"
-CARD_KEY = "myna"  # in the metadata: what a packed voice says of itself
-LATENT_NOISE, STARTING_PHASES, SOURCE_NOISE = "latent_noise", "starting_phases", "source_noise"
-FRAMES = "frames"  # the one axis that has any length, under its name in the graph
+CARD_KEY = "myna"  # in the metadata: the card of a packed voice
+LATENT_NOISE: NoiseName = "latent_noise"
+STARTING_PHASES: NoiseName = "starting_phases"
+SOURCE_NOISE: NoiseName = "source_noise"
+NOISES: tuple[NoiseName, ...] = (LATENT_NOISE, STARTING_PHASES, SOURCE_NOISE)
+FRAMES = "frames"  # name of the dynamic axis in the graph
 OUTPUTS = ("audio", "f0_sung")
 GIVEN = ("content", "f0", "voiced", "speaker", "loudness", "noise_scale", "predict_f0")
 
 
+def is_graph(path: Path) -> bool:
+    """Return whether a file is named as an ONNX graph; the format itself has no signature."""
+    return path.suffix == SUFFIX and path.is_file()
+
+
 class OnnxSynthesizer:
-    """Sing given content at a given pitch with a speaker's voice, on the CPU; a `Singer`."""
+    """A `Synthesizer` on the CPU."""
 
     def __init__(self, graph: Path | bytes) -> None:
         """
         Args:
-            graph: the file, or what would be in it.
+            graph: the file, or its content.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
-            CheckpointError: it is no graph, or one of something else.
+            CheckpointError: it is not a graph, or not that of a voice.
         """
         try:
             import onnxruntime
@@ -66,53 +73,45 @@ class OnnxSynthesizer:
             self._session = onnxruntime.InferenceSession(
                 str(graph) if isinstance(graph, Path) else graph, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # what it raises is not of one kind
-            raise CheckpointError(f"{name} is damaged, or no graph of ONNX; export the voice again") from error
+        except Exception as error:  # its exceptions have no common base class
+            raise CheckpointError(f"{name} is damaged, or not an ONNX graph; export the voice again") from error
         self._shapes = {one.name: one.shape for one in self._session.get_inputs()}
         self._n_speakers = self._shapes["speaker"][1] if set(GIVEN) <= self._shapes.keys() else 0
         if not self._n_speakers:
-            raise CheckpointError(f"{name} is a graph of ONNX, but not a voice that svc export made")
+            raise CheckpointError(f"{name} is an ONNX graph, but not a voice that svc export wrote")
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What stands beside the graph in its file."""
+        """Metadata of the file."""
         found: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         return found
 
     @torch.inference_mode()
-    def generate(
-        self,
-        content: Tensor,
-        f0: Tensor,
-        voiced: Tensor,
-        speaker: Tensor,
-        loudness: Tensor | None = None,
-        *,
-        noise_scale: float,
-        predict_f0: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> Generated:
-        """Sing one recording, B = 1; see `Singer.generate`."""
-        if len(content) != 1:
-            raise ConfigError(f"a voice in ONNX sings one recording at a time; got a batch of {len(content)}")
+    def generate(self, conditions: Conditions, sampling: Sampling) -> Generated:
+        """Generate one recording, B = 1; see `Synthesizer.generate`."""
+        f0 = conditions.f0
+        if len(f0) != 1:
+            raise ConfigError(f"an exported voice converts one recording at a time; got a batch of {len(f0)}")
+        loudness = conditions.loudness
         values = {
-            "content": content,
+            "content": conditions.content,
             "f0": f0,
-            "voiced": voiced,
-            "speaker": self._shares(speaker, f0.shape[1]),
+            "voiced": conditions.voiced,
+            "speaker": self._weights(conditions.speaker, f0.shape[1]),
             "loudness": torch.zeros_like(f0) if loudness is None else loudness,
-            "noise_scale": torch.tensor(float(noise_scale)),
-            "predict_f0": torch.tensor(predict_f0),
+            "noise_scale": torch.as_tensor(sampling.noise_scale, dtype=torch.float32),
+            "predict_f0": torch.as_tensor(sampling.predict_f0),
         }
-        for name, shape in self._shapes.items():
-            if name not in values:
-                draw = draws.uniform if name == STARTING_PHASES else draws.normal
-                values[name] = draw([f0.shape[1] if size == FRAMES else size for size in shape], f0.float(), generator)
-        audio, sung_f0 = self._session.run(OUTPUTS, {name: _array(value) for name, value in values.items()})
-        return Generated(torch.from_numpy(audio).to(f0.device), torch.from_numpy(sung_f0).to(f0.device))
+        for name in self._shapes:
+            if name in NOISES:
+                shape = [f0.shape[1] if size == FRAMES else size for size in self._shapes[name]]
+                random = sampling.noise.uniform if name == STARTING_PHASES else sampling.noise.normal
+                values[name] = random(name, shape, f0.float())
+        audio, used_f0 = self._session.run(OUTPUTS, {name: _array(value) for name, value in values.items()})
+        return Generated(torch.from_numpy(audio).to(f0.device), torch.from_numpy(used_f0).to(f0.device))
 
-    def _shares(self, speaker: Tensor, n_frames: int) -> Tensor:
-        """How much of each speaker there is in each frame: (1, n_speakers, n_frames)."""
+    def _weights(self, speaker: Tensor, n_frames: int) -> Tensor:
+        """Weight of each speaker in each frame: (1, n_speakers, n_frames)."""
         if speaker.dim() == 1:
             speaker = torch.eye(self._n_speakers)[speaker.cpu()].unsqueeze(2)
         return speaker.expand(-1, -1, n_frames)

@@ -1,1 +1,1 @@
-"""What a person who makes a voice needs beside the line: what to read and sing, what a take is worth, where it lies."""
+"""Tools for making a voice: prompts to read and sing, checks of takes, and the folders of voices and results."""

@@ -1,4 +1,4 @@
-"""A voice in training: a folder as the commands of `svc` lay it out, and how far it is, told by its files."""
+"""Voices in training: folders in the layout of the `svc` commands, whose status is derived from their files."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio.workspace import Workspace, safe_name, unused
 
-# Besides `places`: recordings that were taken out, and what checkpoints sang.
+# In addition to `layout`: recordings taken out of the dataset, and renderings that compare checkpoints.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
-# The keys of `train` that a person sets before anything else.
-SETTINGS = ("batch_size", "epochs", "log_interval", "eval_interval")
 
-_SAVE = re.compile(r"G_0*([1-9]\d*)\.pth")  # G_0.pth is what a training starts from
+_CHECKPOINT = re.compile(r"G_0*([1-9]\d*)\.pth")  # G_0.pth holds the initial weights
 _COMPARISON = "comparison.json"
 _CHECKED = "recordings.json"
 
 
 class State(StrEnum):
+    """Stage that a voice has reached."""
+
     EMPTY = "empty"
     RECORDED = "recorded"
     PREPARED = "prepared"
@@ -35,32 +35,32 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Save:
-    """A checkpoint: a voice at one moment of its training."""
+class TrainingCheckpoint:
+    """A checkpoint file of a voice in training."""
 
-    number: int  # the step where the configuration says `ckpt_name_by_step`, else the epoch
+    number: int  # step if the configuration sets `ckpt_name_by_step`, otherwise epoch
     path: Path
 
     @property
     def bytes(self) -> int:
-        """On the disk, with the judges that training goes on with."""
+        """Size on disk, including the discriminators."""
         pair = (self.path, self.path.with_name(f"D_{self.path.stem[2:]}.pth"))
         return sum(path.stat().st_size for path in pair if path.is_file())
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What there is of a voice at one moment."""
+class ProjectStatus:
+    """Snapshot of the files of a voice in training."""
 
     recordings: tuple[Path, ...]
     n_clips: int
-    n_listed: int  # clips to learn from
+    n_listed: int  # clips in the training list
     n_features: int
     config: Config | None
-    problem: str | None  # why the configuration cannot be read
-    changed: bool  # recordings came or went since it was prepared
-    saves: tuple[Save, ...]  # the oldest first
-    log_bytes: int  # more of them are news
+    problem: str | None  # error of a configuration that cannot be read
+    changed: bool  # recordings were added or removed after preparation
+    checkpoints: tuple[TrainingCheckpoint, ...]  # oldest first
+    log_bytes: int  # size of the event files; growth means new entries
 
     @property
     def prepared(self) -> bool:
@@ -68,7 +68,7 @@ class Standing:
 
     @property
     def state(self) -> State:
-        if self.saves:
+        if self.checkpoints:
             return State.TRAINED
         if self.prepared:
             return State.PREPARED
@@ -76,13 +76,13 @@ class Standing:
 
     @property
     def unit(self) -> str:
-        """What the numbers of saves count."""
+        """Unit of the checkpoint numbers."""
         return "step" if self.config is not None and self.config.train.ckpt_name_by_step else "epoch"
 
 
 @dataclass(frozen=True)
 class Project:
-    """The folder of a voice in training; `svc train` run in it goes on with what the studio began, and the reverse."""
+    """Folder of a voice in training, shared by the studio and the `svc` commands: either continues the other's work."""
 
     folder: Path
 
@@ -102,45 +102,45 @@ class Project:
     def logs(self) -> Path:
         return self.folder / LOGS
 
-    def look(self) -> Standing:
-        """Look at the files: names, sizes and times, and no more than the lists and the configuration are read."""
+    def status(self) -> ProjectStatus:
+        """Inspect names, sizes and times of the files; only the lists and the configuration are read."""
         recordings = self.folder / RECORDINGS
         training_list = self.folder / FILELISTS / "train.txt"
         config, problem = self._read_config()
-        beside = {str(path) for folder in visible_folders(self.folder / CLIPS) for path in visible_files(folder)}
-        clips = {path for path in beside if path.endswith(".wav")}
+        files = {str(path) for folder in visible_folders(self.folder / CLIPS) for path in visible_files(folder)}
+        clips = {path for path in files if path.endswith(".wav")}
         found = (path for folder in visible_folders(recordings) for path in find_recordings(folder))
-        return Standing(
+        return ProjectStatus(
             recordings=tuple(sorted(found)),
             n_clips=len(clips),
             n_listed=len(training_list.read_text("utf-8").split("\n")) - 1 if training_list.is_file() else 0,
-            n_features=sum(f"{clip}.features.safetensors" in beside for clip in clips),
+            n_features=sum(f"{clip}.features.safetensors" in files for clip in clips),
             config=config,
             problem=problem,
             changed=training_list.is_file() and _changed(recordings) > training_list.stat().st_mtime_ns,
-            saves=self.saves(),
+            checkpoints=self.checkpoints(),
             log_bytes=sum(path.stat().st_size for path in self.logs.glob("events.out.tfevents.*")),
         )
 
-    def saves(self) -> tuple[Save, ...]:
-        """The checkpoints, the oldest first."""
-        named = ((_SAVE.fullmatch(path.name), path) for path in self.logs.glob("G_*.pth"))
-        return tuple(sorted((Save(int(match[1]), path) for match, path in named if match), key=lambda one: one.number))
+    def checkpoints(self) -> tuple[TrainingCheckpoint, ...]:
+        """All checkpoints, oldest first."""
+        named = ((_CHECKPOINT.fullmatch(path.name), path) for path in self.logs.glob("G_*.pth"))
+        found = (TrainingCheckpoint(int(match[1]), path) for match, path in named if match)
+        return tuple(sorted(found, key=lambda one: one.number))
 
-    def save(self, number: int | None) -> Save:
-        """The checkpoint of that number; the newest where none is given.
+    def checkpoint(self, number: int | None) -> TrainingCheckpoint:
+        """Find the checkpoint of that number; by default the newest.
 
         Raises:
-            ConfigError: it is not there.
+            ConfigError: there is no such checkpoint.
         """
-        saves = {one.number: one for one in self.saves()}
-        number = max(saves, default=None) if number is None else number
-        if number is None or number not in saves:
-            raise ConfigError(f"{self.name} has no such checkpoint; it has: {', '.join(map(str, saves)) or 'none'}")
-        return saves[number]
+        known = {one.number: one for one in self.checkpoints()}
+        number = max(known, default=None) if number is None else number
+        if number is None or number not in known:
+            raise ConfigError(f"{self.name} has no such checkpoint; it has: {', '.join(map(str, known)) or 'none'}")
+        return known[number]
 
     def validation_clips(self) -> list[Path]:
-        """The clips that it is judged by."""
         return self._listed("val.txt")
 
     def training_clips(self) -> list[Path]:
@@ -151,7 +151,7 @@ class Project:
         return self.folder / _CHECKED
 
     def checked(self) -> dict[str, dict[str, Any]]:
-        """What is known of recordings that were listened to, by their path within `dataset_raw`."""
+        """Stored check results of recordings, by their path within `dataset_raw`."""
         try:
             found = json.loads(self.checked_path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -159,14 +159,18 @@ class Project:
         return found if isinstance(found, dict) else {}
 
     def add(self, sent: Iterable[Path], within: str = "", name: str | None = None) -> tuple[list[str], list[str]]:
-        """Copy recordings in, under names that are safe and unused; returns their names, and those that are no sound.
+        """Copy recordings into the project under safe, unused names.
 
         Args:
-            within: a folder of the recordings; the preparation looks into all of them.
-            name: what they are called, where it is not as they are.
+            sent: files to copy.
+            within: subfolder of the recordings; preparation searches all of them.
+            name: new name, without suffix; by default the name of each file.
+
+        Returns:
+            Names of the added recordings, and names of files that are not audio.
 
         Raises:
-            OSError: they cannot be copied.
+            OSError: a file cannot be copied.
         """
         folder = self.recordings / within
         folder.mkdir(parents=True, exist_ok=True)
@@ -175,26 +179,26 @@ class Project:
             if not is_recording(path):
                 refused.append(path.name)
                 continue
-            place = unused(folder / f"{safe_name(name or path.stem)}{path.suffix.lower()}")
-            half = place.with_name(f".{place.name}.part")  # nobody takes it for a recording
+            target = unused(folder / f"{safe_name(name or path.stem)}{path.suffix.lower()}")
+            partial = target.with_name(f".{target.name}.part")  # hidden, so that it is not read as a recording
             try:
-                shutil.copyfile(path, half)
-                half.replace(place)
+                shutil.copyfile(path, partial)
+                partial.replace(target)
             finally:
-                half.unlink(missing_ok=True)
-            added.append(place.name)
+                partial.unlink(missing_ok=True)
+            added.append(target.name)
         return added, refused
 
     def take_out(self, recording: str) -> None:
-        """Move a recording to where it is not learned from; nothing is deleted.
+        """Move a recording out of the dataset, into `taken_out`.
 
         Args:
-            recording: its path within `dataset_raw`.
+            recording: path within `dataset_raw`.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: there is no such recording.
         """
-        known = {path.relative_to(self.folder / RECORDINGS).as_posix(): path for path in self.look().recordings}
+        known = {path.relative_to(self.folder / RECORDINGS).as_posix(): path for path in self.status().recordings}
         if recording not in known:
             raise ConfigError(f"{self.name} has no recording {recording!r}")
         aside = self.folder / TAKEN_OUT
@@ -203,7 +207,7 @@ class Project:
 
     @property
     def comparison(self) -> dict[str, Any] | None:
-        """What checkpoints sang last, as it was kept; None where nothing was, or it is gone."""
+        """Stored comparison of checkpoints; None if there is none or its audio is missing."""
         try:
             found: dict[str, Any] = json.loads((self.folder / COMPARED / _COMPARISON).read_text("utf-8"))
             tracks = found["comparison"]["tracks"]
@@ -232,17 +236,17 @@ class Project:
 
 
 def projects(workspace: Workspace) -> list[Project]:
-    """The voices in training, by name."""
+    """All voices in training, sorted by name."""
     folder = workspace.training
     found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return [Project(path) for path in sorted(found) if not path.name.startswith(".")]
 
 
 def find(workspace: Workspace, name: str | None) -> Project:
-    """The voice of that name.
+    """Find a voice in training by name.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such voice.
     """
     known = {project.name: project for project in projects(workspace)}
     if name is None or name not in known:
@@ -251,26 +255,26 @@ def find(workspace: Workspace, name: str | None) -> Project:
 
 
 def create(workspace: Workspace, text: str) -> Project:
-    """Begin a voice that somebody calls `text`.
+    """Create the folder of a new voice, named after `text`.
 
     Raises:
-        ConfigError: that is no name, or one has it.
+        ConfigError: `text` is not a valid name, or the name is taken.
     """
     name = safe_name(text)
     if name.casefold() in {project.name.casefold() for project in projects(workspace)}:
-        raise ConfigError(f"a voice called {name} is in training already; choose it, or give this one another name")
+        raise ConfigError(f"a voice named {name} is already in training; choose it, or use another name")
     project = Project(workspace.training / name)
     project.recordings.mkdir(parents=True)
     return project
 
 
 def latest(workspace: Workspace) -> Project | None:
-    """The one that was worked on last."""
+    """Most recently changed voice in training."""
     return max(projects(workspace), key=_touched, default=None)
 
 
 def template_of(config: Config) -> TemplateName | None:
-    """The template that a configuration came from; None where its network is none of theirs."""
+    """Template with the same network as `config`; None if there is none."""
     for name in get_args(TemplateName):
         if _network(Config.template(name)) == _network(config):
             found: TemplateName = name
@@ -283,10 +287,10 @@ def _network(config: Config) -> dict[str, Any]:
 
 
 def _touched(project: Project) -> int:
-    places = (project.folder, project.recordings, project.config, project.logs)
-    return max((place.stat().st_mtime_ns for place in places if place.exists()), default=0)
+    paths = (project.folder, project.recordings, project.config, project.logs)
+    return max((path.stat().st_mtime_ns for path in paths if path.exists()), default=0)
 
 
 def _changed(folder: Path) -> int:
-    """When a file last came into a folder or left it."""
+    """Time in ns of the last addition or removal of a file below `folder`."""
     return max((path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")) if path.is_dir()), default=0)

@@ -1,4 +1,4 @@
-"""What to read and what to sing: sentences of the IEEE, and melodies that a rule makes, with a tone to sing after.
+"""Recording prompts: sentences of the IEEE to read, generated melodies to sing, and a guide tone for each melody.
 
 melody = melodies()[0]
 tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
@@ -21,17 +21,17 @@ from numpy.typing import NDArray
 
 @lru_cache(maxsize=1)
 def sentence_lists() -> tuple[tuple[str, ...], ...]:
-    """The first 24 of the 72 lists of ten that the IEEE recommends: each holds the sounds of English as English does.
+    """The first 24 of the 72 lists of ten phonetically balanced sentences that the IEEE recommends.
 
-    IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C, as free transcripts have them; the
-    print itself was not at hand. The other lists are left out where these do not agree in every word.
+    IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C, from free transcripts; the printed
+    original was not available. Lists on which the transcripts differ in any word are left out.
     """
     text = resources.files("myna.studio").joinpath("sentences.txt").read_text(encoding="utf-8")
     return tuple(tuple(block.splitlines()) for block in text.strip().split("\n\n"))
 
 
 def sentences() -> tuple[str, ...]:
-    """All of them in their order."""
+    """All sentences, in order."""
     return tuple(sentence for one in sentence_lists() for sentence in one)
 
 
@@ -45,37 +45,37 @@ _HEIGHTS: dict[Height, float] = {"low": 0.0, "middle": 0.5, "high": 1.0}
 
 @dataclass(frozen=True)
 class Note:
-    """A note above or below the root, or a rest."""
+    """A note relative to the root, or a rest."""
 
     semitones: float | None  # None is a rest
     seconds: float
-    syllable: str = ""  # "Twin-" where the word goes on; empty where the syllable of the note before does
-    glide_to: float | None = None  # reached at its end, without a step
-    shape: Shape = "even"  # "swell": from soft to loud and back
+    syllable: str = ""  # "Twin-" if the word continues; empty to continue the previous note's syllable
+    glide_to: float | None = None  # semitones at the end of a glide
+    shape: Shape = "even"  # "swell": crescendo and decrescendo
 
 
 @dataclass(frozen=True)
 class Melody:
-    """Something to sing of about ten seconds."""
+    """An exercise or a tune of about ten seconds."""
 
-    key: str  # of its title in `TITLES`, and of how it is sung in `HINTS`
+    key: str  # of `TITLES` and `HINTS`
     notes: tuple[Note, ...]
-    height: Height = "middle"  # where in the singer's range it lies
-    syllable: str = ""  # what an exercise is sung on; a tune has words
+    height: Height = "middle"  # position in the singer's range
+    syllable: str = ""  # of an exercise; a tune has words
 
     @property
     def title(self) -> str:
-        """In English; the page's own texts have the same keys."""
+        """English title; the texts of the page have the same keys."""
         return TITLES[self.key].format(syllable=self.syllable)
 
     @property
     def hint(self) -> str:
-        """How it is sung, in English; empty where nothing is to be said."""
+        """English singing instruction; empty if none is needed."""
         return HINTS.get(self.key, "")
 
     @property
     def text(self) -> str:
-        """The words, or the syllables of an exercise."""
+        """Words of a tune, or syllables of an exercise."""
         return " ".join(note.syllable for note in self.notes if note.syllable).replace("- ", "")
 
     @property
@@ -96,7 +96,7 @@ def _pitches(notes: Iterable[Note]) -> Iterator[float]:
         yield from (pitch for pitch in (note.semitones, note.glide_to) if pitch is not None)
 
 
-# What a person reads of a melody, by `Melody.key`.
+# Displayed title of a melody, by `Melody.key`.
 TITLES = {
     "held": "Three long notes on “{syllable}”",
     "swell": "Soft, loud and soft again on “{syllable}”",
@@ -142,10 +142,10 @@ HINTS = {
 
 @lru_cache(maxsize=1)
 def melodies() -> tuple[Melody, ...]:
-    """All there is to sing: exercises and tunes in turn, so that whoever stops early has sung some of each."""
+    """All exercises and tunes, interleaved so that a singer who stops early has sung some of each."""
     exercises, tunes = _exercises(), _tunes()
     every = len(exercises) / len(tunes)
-    # A tune where its share of the exercises has gone by.
+    # Spread the tunes evenly over the exercises.
     order = sorted(
         [(float(i), melody) for i, melody in enumerate(exercises)]
         + [((i + 0.5) * every, melody) for i, melody in enumerate(tunes)],
@@ -155,7 +155,7 @@ def melodies() -> tuple[Melody, ...]:
 
 
 def _exercises() -> list[Melody]:
-    """Each pattern on syllables of its own, the heights in turn: every vowel is sung low and high, softly and loud."""
+    """Each pattern on its own syllables at varying heights, so that each vowel is sung low and high, soft and loud."""
     patterns: list[tuple[str, Sequence[str], list[Note]]] = [
         ("five", ("la", "mi", "no"), _twice([0, 2, 4, 5, 7, 5, 4, 2, 0], 0.45)),
         ("held", ("ah", "eh", "ee", "oh", "oo"), _apart([0, 4, 7], 2.4)),
@@ -178,7 +178,7 @@ def _exercises() -> list[Melody]:
     for turn in range(max(len(syllables) for _, syllables, _ in patterns)):
         for i, (key, syllables, notes) in enumerate(patterns):
             if turn < len(syllables):
-                # A note that a slide reaches goes on with the syllable; whatever follows a rest begins it anew.
+                # A note reached by a glide continues the syllable; a note after a rest starts it again.
                 sung = [
                     note
                     if note.semitones is None or (note.glide_to is not None and before and before.semitones is not None)
@@ -193,12 +193,12 @@ _BREATH_SECONDS = 0.5
 
 
 def _line(pitches: Sequence[float], seconds: float, last: float = 3.0) -> list[Note]:
-    """One note after the other, the last one `last` times as long."""
+    """Consecutive notes; the last is `last` times as long."""
     return [*(Note(pitch, seconds) for pitch in pitches[:-1]), Note(pitches[-1], last * seconds)]
 
 
 def _twice(pitches: Sequence[float], seconds: float, *, times: int = 2, gap: float = 0.0) -> list[Note]:
-    """The line, after a breath again a half step higher; `gap` is the share of each note that is silent."""
+    """The line `times` times, each a semitone higher after a breath; `gap` is the silent share of each note."""
     notes: list[Note] = []
     for turn in range(times):
         if turn:
@@ -211,7 +211,7 @@ def _twice(pitches: Sequence[float], seconds: float, *, times: int = 2, gap: flo
 
 
 def _apart(pitches: Sequence[float], seconds: float, shape: Shape = "even") -> list[Note]:
-    """Long notes with a breath between them."""
+    """Long notes separated by breaths."""
     notes: list[Note] = []
     for pitch in pitches:
         if notes:
@@ -221,16 +221,16 @@ def _apart(pitches: Sequence[float], seconds: float, shape: Shape = "even") -> l
 
 
 def _glides(pitches: Sequence[float], seconds: float) -> list[Note]:
-    """From each to the next without a step, then a breath."""
+    """Glides from each pitch to the next, then a breath."""
     return [
         *(Note(left, seconds, glide_to=right) for left, right in pairwise(pitches)),
         Note(None, _BREATH_SECONDS),
     ]
 
 
-# The tune of each key in `TITLES`: how long a beat is, and its lines of "word:pitch*beats". A word may be cut into
-# syllables ("Twin- kle"), the pitch is in semitones above the root, a beat need not be said, and of notes that "+"
-# joins all are sung on the one syllable. Composers and poets, where known, died before 1935.
+# Tunes by their keys in `TITLES`: seconds per beat, and lines of "word:pitch*beats". Words may be split into syllables
+# ("Twin- kle"), the pitch is in semitones above the root, one beat may be omitted, and notes joined by "+" share one
+# syllable. Composers and poets, where known, died before 1935.
 _TUNES: dict[str, tuple[float, tuple[str, ...]]] = {
     "twinkle": (
         0.5,
@@ -364,20 +364,20 @@ def _word(word: str, beat_seconds: float) -> Iterator[Note]:
         yield Note(float(pitch), float(beats or 1) * beat_seconds, "" if i else syllable)
 
 
-# --- where it lies ---------------------------------------------------------------------------------------------------
+# --- vocal ranges ----------------------------------------------------------------------------------------------------
 
 VoiceName = Literal["bass", "baritone", "tenor", "alto", "mezzo", "soprano"]
 
 
 @dataclass(frozen=True)
 class VoiceRange:
-    """Between which notes of MIDI somebody sings without effort."""
+    """Comfortable vocal range, as MIDI notes."""
 
     low: int
     high: int
 
 
-# An octave and a fifth each: what the untrained sing, in the middle of the two octaves that choirs ask for.
+# An octave and a fifth each, the range of untrained singers: the middle of the two octaves that choirs require.
 VOICES: dict[VoiceName, VoiceRange] = {
     "bass": VoiceRange(40, 59),
     "baritone": VoiceRange(45, 64),
@@ -389,15 +389,15 @@ VOICES: dict[VoiceName, VoiceRange] = {
 
 
 def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
-    """The range that fits somebody whose pitch has this median, in song or in speech.
+    """Vocal range that best fits a median pitch of singing or speech.
 
-    People speak near the lower end of what they sing without effort.
+    People speak near the lower end of their comfortable singing range.
 
     Raises:
-        ValueError: the pitch is not above 0 Hz.
+        ValueError: the pitch is not positive.
     """
     if not median_hz > 0:
-        raise ValueError(f"a median pitch of {median_hz} Hz")
+        raise ValueError(f"the median pitch must be above 0 Hz, got {median_hz}")
     note = 69 + 12 * float(np.log2(median_hz / 440))
 
     def distance(name: VoiceName) -> float:
@@ -408,9 +408,9 @@ def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
 
 
 def root_for(melody: Melody, voice: VoiceRange) -> int:
-    """The note of MIDI that is the melody's root, so that it lies low, high or in the middle of `voice`.
+    """MIDI note of the melody's root that places it low, in the middle or high in `voice`.
 
-    What is wider than the voice reaches beyond both its ends alike.
+    A melody wider than the range exceeds both its ends equally.
     """
     free = voice.high - voice.low - (melody.highest - melody.lowest)
     share = _HEIGHTS[melody.height] if free > 0 else 0.5
@@ -418,27 +418,29 @@ def root_for(melody: Melody, voice: VoiceRange) -> int:
 
 
 def midi_to_hz(note: float) -> float:
-    """Note 69 is 440 Hz."""
+    """Frequency of a MIDI note (69 is 440 Hz)."""
     return float(440 * 2 ** ((note - 69) / 12))
 
 
-# --- the tone to sing after ------------------------------------------------------------------------------------------
+# --- guide tone ------------------------------------------------------------------------------------------------------
 
-_HARMONICS = (1.0, 0.35, 0.15, 0.05)  # soft, and yet heard on a telephone's loudspeaker at 100 Hz
-_PEAK = 0.35  # it is heard before singing, on headphones perhaps
-# Ramps of a half cosine: shorter ones click.
+_HARMONICS = (1.0, 0.35, 0.15, 0.05)  # soft, but audible at 100 Hz on the loudspeaker of a telephone
+_PEAK = 0.35  # moderate, since it may be played on headphones
+# Durations of half-cosine ramps; shorter ones click.
 _ATTACK_SECONDS = 0.03
 _RELEASE_SECONDS = 0.06
 _SLUR_SECONDS = 0.04
 
 
 def guide_tone(melody: Melody, root: int, sample_rate: int) -> NDArray[np.float32]:
-    """The melody (N,) sung once by a soft tone.
+    """Synthesize the melody with a soft tone.
 
     Args:
-        melody: to be sung.
-        root: note of MIDI that its pitches count from.
-        sample_rate: of the tone.
+        root: MIDI note to which the pitches are relative.
+        sample_rate: in Hz.
+
+    Returns:
+        (N,), peak at most `_PEAK`.
     """
     edges = np.rint(np.cumsum([0.0, *(note.seconds for note in melody.notes)]) * sample_rate).astype(int)
     pitch = np.zeros(edges[-1])
@@ -459,7 +461,7 @@ def guide_tone(melody: Melody, root: int, sample_rate: int) -> NDArray[np.float3
 
 
 def _slurred(left: Note | None, right: Note | None) -> bool:
-    """Whether both are sung on one syllable."""
+    """True if both notes are sung on one syllable."""
     return (
         left is not None
         and right is not None
@@ -470,7 +472,7 @@ def _slurred(left: Note | None, right: Note | None) -> bool:
 
 
 def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray[np.float64]:
-    """Semitones above the root (n,): a straight line, reached quickly from the note before on the same syllable."""
+    """Semitones above the root (n,): a straight line, with a short ramp from the previous note on the same syllable."""
     assert note.semitones is not None
     line = np.linspace(note.semitones, note.semitones if note.glide_to is None else note.glide_to, n)
     reached = None if before is None else (before.semitones if before.glide_to is None else before.glide_to)
@@ -480,20 +482,20 @@ def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray
     return line
 
 
-def _level(note: Note, n: int, sample_rate: int, goes_on: bool, goes_further: bool) -> NDArray[np.float64]:
-    """From 0 to 1 and back (n,), but for the ends that a slur joins to its neighbours."""
+def _level(note: Note, n: int, sample_rate: int, slurred_start: bool, slurred_end: bool) -> NDArray[np.float64]:
+    """Amplitude envelope (n,) with attack and release, except at the ends that a slur joins to a neighbour."""
     level = np.ones(n)
     if note.shape == "swell":
         level *= 0.15 + 0.85 * np.sin(np.linspace(0, np.pi, n)) ** 2
-    if not goes_on:
+    if not slurred_start:
         attack = _ramp(min(n // 2, round(_ATTACK_SECONDS * sample_rate)))
         level[: len(attack)] *= attack
-    if not goes_further:
+    if not slurred_end:
         release = _ramp(min(n // 2, round(_RELEASE_SECONDS * sample_rate)))[::-1]
         level[n - len(release) :] *= release
     return level
 
 
 def _ramp(n: int) -> NDArray[np.float64]:
-    """From 0 towards 1 (n,)."""
+    """Half-cosine ramp from 0 towards 1 (n,)."""
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(n) / max(n, 1)))

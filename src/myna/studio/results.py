@@ -1,4 +1,4 @@
-"""What was sung: each result with its source and what is known of it, kept until somebody deletes it."""
+"""Conversion results with their sources and records, stored until they are deleted."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ _RECORD, _COMPARISON = "result.json", "comparison.json"
 
 
 class Result(BaseModel):
-    """A song as it was sung."""
+    """Record of one conversion."""
 
     model_config = ConfigDict(frozen=True)
 
     number: int
-    song: str  # the name of the recording, for a person
+    song: str  # display name of the source
     voice: str
-    path: Path  # what was sung
-    command: str  # the line of `svc` that does the same
-    transpose: float  # semitones, in all
+    path: Path  # the converted audio
+    command: str  # the equivalent `svc` command line
+    transpose: float  # semitones, total
     seconds: float
-    source_hz: float | None  # where the song lies: its median pitch
-    voice_hz: float | None  # where the voice's recordings lie
+    source_hz: float | None  # median pitch of the source
+    voice_hz: float | None  # median pitch of the voice's recordings
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the source of a song lies while it waits to be sung, and where its result is recorded."""
+class ResultFolder:
+    """Folder of one conversion: its source now, its record when it is done."""
 
     folder: Path
     source: Path
@@ -47,12 +47,12 @@ class Place:
         return int(self.folder.name)
 
 
-def reserve(workspace: Workspace, recording: Path, name: str) -> Place:
-    """Keep `recording`, which somebody calls `name`, until it is sung and after.
+def reserve(workspace: Workspace, recording: Path, name: str) -> ResultFolder:
+    """Create the next result folder and copy `recording` into it under the file name `name`.
 
     Raises:
-        AudioError: it cannot be copied.
-        ConfigError: it has no name that a file can have.
+        AudioError: the recording cannot be copied.
+        ConfigError: `name` cannot be used as a file name.
     """
     taken = [int(folder.name) for folder in workspace.shown.iterdir() if folder.name.isdigit()]
     try:
@@ -66,24 +66,24 @@ def reserve(workspace: Workspace, recording: Path, name: str) -> Place:
         source = folder / f"{safe_name(Path(name).stem)}{Path(name).suffix}"
         shutil.copyfile(recording, source)
     except OSError as error:
-        raise AudioError(f"cannot keep {name}: {error.strerror}") from error
-    return Place(folder, source)
+        raise AudioError(f"cannot copy {name}: {error.strerror}") from error
+    return ResultFolder(folder, source)
 
 
-def record(place: Place, result: Result) -> None:
-    """Remember what was sung."""
-    with replacing(place.folder / _RECORD) as temporary:
+def record(reserved: ResultFolder, result: Result) -> None:
+    """Write the record of a finished conversion."""
+    with replacing(reserved.folder / _RECORD) as temporary:
         temporary.write_text(result.model_dump_json(), encoding="utf-8")
 
 
-def record_comparison(place: Place, comparison: Mapping[str, Any]) -> None:
-    """Keep what a player shows of the result; apart from it, for it is large."""
-    with replacing(place.folder / _COMPARISON) as temporary:
+def record_comparison(reserved: ResultFolder, comparison: Mapping[str, Any]) -> None:
+    """Write the player's comparison; a separate file, since it is large."""
+    with replacing(reserved.folder / _COMPARISON) as temporary:
         temporary.write_text(json.dumps(comparison), encoding="utf-8")
 
 
 def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
-    """What a player shows of a result; None where it was never drawn."""
+    """Read the player's comparison of a result; None if there is none."""
     try:
         found = json.loads((workspace.shown / str(number) / _COMPARISON).read_text("utf-8"))
     except (OSError, ValueError):
@@ -91,19 +91,19 @@ def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def discard(place: Place) -> None:
-    """Forget a song that was not sung."""
-    shutil.rmtree(place.folder, ignore_errors=True)
+def discard(reserved: ResultFolder) -> None:
+    """Delete the folder of a conversion that was not finished."""
+    shutil.rmtree(reserved.folder, ignore_errors=True)
 
 
 def results(workspace: Workspace) -> list[int]:
-    """The numbers of all that was sung and is still there, newest first; their records are not read."""
+    """Numbers of all results, newest first, without reading their records."""
     numbers = [int(path.parent.name) for path in workspace.shown.glob(f"*/{_RECORD}") if path.parent.name.isdigit()]
     return sorted(numbers, reverse=True)
 
 
 def find(workspace: Workspace, number: int) -> Result | None:
-    """One of them; None where its record or what was sung is gone."""
+    """Read the record of a result; None if the record or its audio is missing."""
     try:
         found = Result.model_validate(json.loads((workspace.shown / str(number) / _RECORD).read_text("utf-8")))
     except (OSError, ValueError, ValidationError):
@@ -112,7 +112,7 @@ def find(workspace: Workspace, number: int) -> Result | None:
 
 
 def delete(workspace: Workspace, number: int) -> None:
-    """Remove what was sung, and what is known of it."""
+    """Delete a result: its audio, source and record."""
     found = find(workspace, number)
     if found is not None and found.path.resolve().is_relative_to(workspace.sung.resolve()):
         found.path.unlink(missing_ok=True)

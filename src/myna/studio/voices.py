@@ -1,6 +1,6 @@
-"""The voices on this machine: those that come along, were added, fetched from the hub, or are being trained here.
+"""Library of the voices on this machine: bundled, added, downloaded from the hub, or in training.
 
-Names first: to list them no file is opened. What must look into files, `Library.add`, loads PyTorch when it is called.
+Listing voices opens no file. `Library.add`, which inspects files, loads PyTorch when it is called.
 """
 
 from __future__ import annotations
@@ -20,63 +20,64 @@ from myna.assets import BUNDLED_VOICES
 from myna.assets.hub import Address, cached_voices, forget, is_generator, parse_address
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS
-from myna.retrieval import retrieval_file
 from myna.studio.workspace import Workspace, safe_name
 
 _NUMBERED = re.compile(r"G_\d+\.pth")
-_TRAINED = re.compile(r"G_0*[1-9]\d*\.pth")  # G_0.pth is what a training starts from
+_TRAINED = re.compile(r"G_0*[1-9]\d*\.pth")  # G_0.pth holds the initial weights
 _CONFIG = "config.json"
 _EXPORTED = ".onnx"
-_FORGOTTEN_SECONDS = 24 * 3600  # after which a half copied voice is nobody's any more
+_ABANDONED_SECONDS = 24 * 3600  # age at which a partly copied voice is deleted
 
 
 class Origin(StrEnum):
+    """Source of a voice."""
+
     BUNDLED = "bundled"
     ADDED = "added"
     HUB = "hub"
     TRAINING = "training"
-    FOUND = "found"  # in a folder that somebody named
+    FOUND = "found"  # in a folder named by the user
 
 
 @dataclass(frozen=True)
 class LibraryVoice:
-    """A voice by name; that its files are what they should be is not known before it is opened."""
+    """A voice listed by name; its files are not checked until it is opened."""
 
     name: str
     origin: Origin
-    path: Path  # a file of weights, or the folder that holds it
-    config: Path | None = None  # where it does not lie beside the weights
+    path: Path  # the weights, or the folder that contains them
+    config: Path | None = None  # only if not beside the weights
 
     @property
     def model(self) -> str:
-        """What `-m` of the command line calls it."""
+        """Value of `-m` on the command line."""
         return self.name if self.origin in (Origin.BUNDLED, Origin.HUB) else str(self.path)
 
 
 @dataclass(frozen=True)
 class Library:
-    """The voices that a studio offers."""
+    """All voices available in a studio."""
 
     workspace: Workspace
 
     def all(self) -> list[LibraryVoice]:
-        """All of them, one of a name: the user's own first."""
+        """All voices, unique by name; the user's own take precedence."""
         found: dict[str, LibraryVoice] = {}
         for voice in (*self.own(), *bundled(), *from_hub()):
             found.setdefault(voice.name, voice)
         return list(found.values())
 
     def own(self) -> list[LibraryVoice]:
-        """Those in the folder of the studio."""
+        """Voices in the folder of the studio: added ones, then those in training."""
         added = (_added(folder) for folder in _subfolders(self.workspace.voices))
         trained = (_in_training(folder) for folder in _subfolders(self.workspace.training))
         return [voice for voice in (*added, *trained) if voice is not None]
 
     def find(self, name: str | None) -> LibraryVoice:
-        """The voice of that name.
+        """Find a voice by name.
 
         Raises:
-            ConfigError: there is none.
+            ConfigError: there is no such voice.
         """
         known = {voice.name: voice for voice in self.all()}
         if name not in known:
@@ -84,43 +85,43 @@ class Library:
         return known[name]
 
     def add(self, files: Sequence[Path], name: str) -> LibraryVoice:
-        """Copy a voice into the folder of the studio, after a look at what it is.
+        """Inspect a voice and copy it into the folder of the studio.
 
         Args:
-            files: its weights of any kind that sings, and, where it has them, its `config.json` and its index or
+            files: weights of any supported family, optionally with their `config.json` and their retrieval index or
                 cluster model.
-            name: what it is called; where that is taken, it gets a number.
+            name: name of the voice; a number is appended if it is taken.
 
         Raises:
-            CheckpointError: a file is none of these, and the line says what it is.
-            ConfigError: there is no voice among them, or several; or they do not fit each other.
-            OSError: they cannot be copied; nothing of them is left.
+            CheckpointError: a file is none of these; the message names what it is.
+            ConfigError: there is no voice or more than one, or the files do not belong together.
+            OSError: a file cannot be copied; partial copies are deleted.
         """
         from myna.retrieval import retrieval_file
         from myna.retrieval.speakers import read_retrieval
-        from myna.zoo.opening import read_config
+        from myna.zoo.opening import open_voice
 
         wanted = safe_name(name)
         parts = _sort(files)
         with self._new_folder() as folder:
-            weights = folder / parts.kept_as
+            weights = folder / parts.stored_name
             shutil.copyfile(parts.weights, weights)
             if parts.config is not None:
                 shutil.copyfile(parts.config, folder / _CONFIG)
-            if parts.timbre is not None:
-                # Under the name by which the voice finds it, whatever tool made it.
-                config = read_config(weights)
-                with _by_name(parts.timbre):
-                    retrieval_file.write(folder, read_retrieval(parts.timbre, config), config.speakers)
+            if parts.retrieval is not None:
+                # Converted to our format, under the name by which a voice finds it.
+                config = open_voice(weights).config
+                with _with_file_names(parts.retrieval):
+                    retrieval_file.write(folder, read_retrieval(parts.retrieval, config), config.speakers)
             free = self._unused(wanted)
             folder.rename(self.workspace.voices / free)
         return self.find(free)
 
     def rename(self, name: str, new: str) -> LibraryVoice:
-        """Call an added voice otherwise.
+        """Rename an added voice.
 
         Raises:
-            ConfigError: it has its name from elsewhere, or another voice has the new one.
+            ConfigError: the voice was not added, or the new name is taken.
         """
         voice, wanted = self.find(name), safe_name(new)
         if voice.origin is not Origin.ADDED:
@@ -128,15 +129,15 @@ class Library:
         if wanted == name:
             return voice
         if wanted.casefold() != name.casefold() and wanted.casefold() in self._taken():
-            raise ConfigError(f"there is a voice {wanted!r} already; choose another name")
+            raise ConfigError(f"there is already a voice {wanted!r}; choose another name")
         (self.workspace.voices / name).rename(self.workspace.voices / wanted)
         return self.find(wanted)
 
     def delete(self, name: str) -> None:
-        """Remove an added voice, or the repository of a fetched one from the hub's cache.
+        """Delete an added voice, or the repository of a downloaded one from the hub's cache.
 
         Raises:
-            ConfigError: it comes along, or is being trained.
+            ConfigError: the voice is bundled or in training.
         """
         voice = self.find(name)
         self.check_deletable(voice)
@@ -147,32 +148,32 @@ class Library:
         if folder.is_symlink():
             folder.unlink()
             return
-        # Gone from the list at once, also where a file of it cannot be removed.
+        # The list no longer shows it, even if one of its files cannot be removed.
         doomed = Path(tempfile.mkdtemp(dir=self.workspace.voices, prefix="."))
         folder.rename(doomed / "voice")
         shutil.rmtree(doomed)
 
     def check_deletable(self, voice: LibraryVoice) -> None:
-        """Raise `ConfigError` where `delete` would."""
+        """Raise `ConfigError` if `delete` would."""
         if voice.origin not in (Origin.ADDED, Origin.HUB):
             where = f", in {voice.path}" if voice.origin is Origin.TRAINING else ""
-            raise ConfigError(f"{voice.name} is not deleted here: {_REASONS[voice.origin]}{where}")
+            raise ConfigError(f"{voice.name} cannot be deleted here: {_REASONS[voice.origin]}{where}")
 
     @contextmanager
     def _new_folder(self) -> Iterator[Path]:
-        """A folder that no list shows until it is renamed, and that is gone where it was not."""
+        """Hidden temporary folder, deleted at the end unless it was renamed."""
         for old in self.workspace.voices.glob(".*"):
-            if old.is_dir() and time.time() - old.stat().st_mtime > _FORGOTTEN_SECONDS:
+            if old.is_dir() and time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
         folder = Path(tempfile.mkdtemp(dir=self.workspace.voices, prefix="."))
         try:
-            folder.chmod(0o755)  # as any other folder of the studio
+            folder.chmod(0o755)  # like the other folders of the studio
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _taken(self) -> set[str]:
-        """Names that are no longer free; some file systems take small and capital letters for the same."""
+        """Case-folded names in use; some file systems ignore case."""
         folders = (folder.name for folder in self.workspace.voices.iterdir())
         return {name.casefold() for name in (*folders, *(voice.name for voice in self.all()))}
 
@@ -185,19 +186,19 @@ class Library:
 
 
 _REASONS = {
-    Origin.BUNDLED: "it comes along with myna",
+    Origin.BUNDLED: "it is bundled with myna",
     Origin.HUB: "its name is its address on the hub",
-    Origin.TRAINING: "it is what its training has come to so far",
+    Origin.TRAINING: "it is in training",
 }
 
 
 def bundled() -> list[LibraryVoice]:
-    """The voices that come along."""
+    """Voices bundled with the package."""
     return [LibraryVoice(folder.name, Origin.BUNDLED, folder) for folder in _subfolders(BUNDLED_VOICES)]
 
 
 def from_hub() -> list[LibraryVoice]:
-    """The voices in the hub's cache."""
+    """Voices in the hub's cache."""
     return [
         LibraryVoice(str(address), Origin.HUB, path, _config_above(address, path))
         for address, path in cached_voices().items()
@@ -205,63 +206,63 @@ def from_hub() -> list[LibraryVoice]:
 
 
 def in_folder(folder: Path) -> list[LibraryVoice]:
-    """Files in `folder`, and in the folder of a training in it, that may be voices."""
+    """Voice files, by name, in `folder` and in its training folder."""
     return [
-        LibraryVoice(str(path), Origin.FOUND, path) for place in (folder, folder / LOGS) for path in _weights(place)
+        LibraryVoice(str(path), Origin.FOUND, path) for parent in (folder, folder / LOGS) for path in _weights(parent)
     ]
 
 
 def repository(voice: LibraryVoice) -> str:
-    """The repository of a voice of the hub."""
+    """Repository of a voice from the hub."""
     address = parse_address(voice.name)
     assert address is not None
     return address.repo
 
 
 class _Parts(NamedTuple):
-    """The files of a voice by what they are."""
+    """Files of a voice by kind."""
 
     weights: Path
-    kept_as: str  # a name by which the weights are found
+    stored_name: str  # file name by which the weights are found
     config: Path | None
-    timbre: Path | None
+    retrieval: Path | None
 
 
 def _sort(files: Iterable[Path]) -> _Parts:
-    """What each of the files is, told from what it holds; all that is called `.json` is taken for a configuration."""
+    """Classify files by their contents; every `.json` file counts as a configuration."""
     files = list(files)
     configs = [path for path in files if path.suffix.lower() == ".json"]
-    timbres = [path for path in files if path not in configs and _is_timbre(path)]
-    voices = [path for path in files if path not in (*configs, *timbres)]
-    for found, what in ((configs, "configurations"), (timbres, "indexes or cluster models")):
+    retrieval_files = [path for path in files if path not in configs and _is_retrieval_file(path)]
+    voices = [path for path in files if path not in (*configs, *retrieval_files)]
+    for found, what in ((configs, "configurations"), (retrieval_files, "indexes or cluster models")):
         if len(found) > 1:
             raise ConfigError(f"these are several {what}: {_listed(found)}; add one voice at a time")
     if not files:
         raise ConfigError("choose the files of a voice first")
     if not voices:
-        what = "a configuration" if not timbres else "an index or a cluster model"
-        raise ConfigError(f"{(timbres or configs)[0].name} is {what}; add it together with its voice")
+        what = "an index or a cluster model" if retrieval_files else "a configuration"
+        raise ConfigError(f"{(retrieval_files or configs)[0].name} is {what}; add it together with its voice")
     config = configs[0] if configs else None
     for path in voices:
-        _check_sings(path, config)
+        _check_usable(path, config)
     if len(voices) > 1:
         raise ConfigError(f"these are several voices: {_listed(voices)}; add one at a time")
-    return _Parts(voices[0], _kept_as(voices[0]), config, timbres[0] if timbres else None)
+    return _Parts(voices[0], _stored_name(voices[0]), config, retrieval_files[0] if retrieval_files else None)
 
 
-def _check_sings(path: Path, config: Path | None) -> None:
-    """Raise `CheckpointError`, which says what the file is, where it does not sing."""
+def _check_usable(path: Path, config: Path | None) -> None:
+    """Raise `CheckpointError`, naming what the file is, unless it is a usable voice."""
     from myna.zoo.inspection import inspect
 
-    with _by_name(path, *([config] if config else [])):
+    with _with_file_names(path, *([config] if config else [])):
         found = inspect(path, config)
     if found.n_speakers is None:
-        raise CheckpointError(f"{path.name} is {found.what}, not a voice that sings here")
+        raise CheckpointError(f"{path.name} is {found.what}, not a supported voice")
     if not found.sings:
-        raise CheckpointError(f"{path.name} does not sing: {found.suspicious[-1]}")
+        raise CheckpointError(f"{path.name} cannot be used: {found.suspicious[-1]}")
 
 
-def _kept_as(path: Path) -> str:
+def _stored_name(path: Path) -> str:
     from myna.zoo.packing import SUFFIX, is_packed
 
     if _is_weights(path.name):
@@ -269,7 +270,8 @@ def _kept_as(path: Path) -> str:
     return f"voice{SUFFIX if is_packed(path) else '.pth'}"
 
 
-def _is_timbre(path: Path) -> bool:
+def _is_retrieval_file(path: Path) -> bool:
+    from myna.retrieval import retrieval_file
 
     try:
         retrieval_file.read(path)
@@ -279,8 +281,8 @@ def _is_timbre(path: Path) -> bool:
 
 
 @contextmanager
-def _by_name(*paths: Path) -> Iterator[None]:
-    """Errors name the files as whoever chose them knows them, and not the places where uploads lie."""
+def _with_file_names(*paths: Path) -> Iterator[None]:
+    """Reduce paths in errors to file names, since uploads lie in temporary folders that the user does not know."""
     try:
         yield
     except MynaError as error:
@@ -295,13 +297,13 @@ def _added(folder: Path) -> LibraryVoice | None:
 
 
 def _added_path(folder: Path) -> Path:
-    """What sings of a folder: its one file, or the newest of those with numbers, which its own name stands for."""
+    """Path of an added voice: its only weights file, or the folder if the files are numbered (the newest is used)."""
     files = _weights(folder)
     return files[0] if len(files) == 1 and not _NUMBERED.fullmatch(files[0].name) else folder
 
 
 def _weights(folder: Path) -> list[Path]:
-    """The files of a folder that, by their names, may be voices."""
+    """Files in a folder whose names are those of voices."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_file() and _is_weights(path.name))
@@ -323,9 +325,9 @@ def _in_training(folder: Path) -> LibraryVoice | None:
 
 
 def _config_above(address: Address, path: Path) -> Path | None:
-    """The configuration of a voice in a repository: beside it, or in the nearest folder above it."""
+    """Configuration of a voice in a repository: beside it, or in the nearest parent folder."""
     depth = len(PurePosixPath(address.file or path.name).parts)
-    return next((place / _CONFIG for place in list(path.parents)[:depth] if (place / _CONFIG).is_file()), None)
+    return next((parent / _CONFIG for parent in list(path.parents)[:depth] if (parent / _CONFIG).is_file()), None)
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Where the studio keeps things: one folder, whose names a person can read."""
+"""Folder layout of the studio, with human-readable names."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 from myna.errors import ConfigError
 
-_MOST_LETTERS = 80  # of a name: file systems take 255 bytes, and a suffix comes after it
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # files that Windows refuses
+_MAX_NAME_LENGTH = 80  # file systems allow 255 bytes, including a suffix
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # names that Windows reserves
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Workspace:
     """The folder of a studio.
 
     folder/voices/NAME/        voices that were added or packed
-    folder/training/NAME/      voices in training, each laid out as the commands of `svc` lay them out
-    folder/sung/               what was sung
-    folder/sung/shown/NUMBER/  for each of these: its source, and what the page shows of it
-    folder/presets/NAME.json   chosen options
+    folder/training/NAME/      voices in training, in the layout of the `svc` commands
+    folder/sung/               conversion results
+    folder/sung/shown/NUMBER/  source, record and display data of each result
+    folder/presets/NAME.json   saved options
     """
 
     folder: Path
@@ -47,43 +47,43 @@ class Workspace:
         return self.folder / "presets"
 
     def create(self) -> None:
-        """Make the folders.
+        """Create the folders.
 
         Raises:
-            ConfigError: they cannot be made.
+            ConfigError: the folders cannot be created.
         """
         try:
             for folder in (self.voices, self.training, self.shown, self.presets):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(
-                f"cannot write {self.folder} ({error.strerror}); choose another folder with --folder"
+                f"cannot write to {self.folder} ({error.strerror}); choose another folder with --folder"
             ) from error
 
 
 def default_folder() -> Path:
-    """Where a studio is kept, unless somebody says otherwise."""
+    """Default folder of the studio: `~/myna`."""
     return Path.home() / "myna"
 
 
 def safe_name(text: str) -> str:
-    """`text` as the name of a file or folder: without what leads elsewhere, hides, or is refused by a system.
+    """Convert `text` to a file name: no path separators, leading dots, or characters that a system rejects.
 
     Raises:
-        ConfigError: nothing is left of it.
+        ConfigError: no usable character is left.
     """
     plain = "".join(
         " " if letter in '/\\:*?"<>|' or unicodedata.category(letter)[0] == "C" else letter
         for letter in unicodedata.normalize("NFC", text)
     )
-    name = " ".join(plain.split()).strip(". ")[:_MOST_LETTERS].strip(". ")
+    name = " ".join(plain.split()).strip(". ")[:_MAX_NAME_LENGTH].strip(". ")
     if not name or _RESERVED.fullmatch(name.split(".")[0]):
-        raise ConfigError(f"{text!r} is no name: use letters or digits")
+        raise ConfigError(f"{text!r} is not a valid name: use letters or digits")
     return name
 
 
 def unused(path: Path) -> Path:
-    """`path`, or where it is taken, `path` with a number."""
+    """Return `path`, with a number appended if it exists."""
     number, free = 2, path
     while free.exists():
         free = path.with_name(f"{path.stem} {number}{path.suffix}")

@@ -1,4 +1,4 @@
-"""From a configuration and weights under our names to a synthesizer."""
+"""Building of a synthesizer from a configuration and weights under our names."""
 
 from __future__ import annotations
 
@@ -11,35 +11,36 @@ from torch.overrides import TorchFunctionMode
 
 from myna.config import Config
 from myna.errors import CheckpointError
-from myna.models.families import SYNTHESIZERS, AnySynthesizer
-from myna.models.synthesizers.vits import Synthesizer
+from myna.models.families import SYNTHESIZERS
+from myna.models.interface import SynthesizerModule
 from myna.storage.checkpoint import load_weights
 
-# How many more numbers a network may have than its file: a posterior encoder, which may be left out, and what is fixed.
-_TIMES, _BESIDES = 3, 10_000_000
+# Limit of a network's size: a multiple of its file's plus a constant, since files may lack the posterior encoder and
+# buffers.
+_TIMES, _MORE = 3, 10_000_000
 _MAKERS = frozenset({"empty", "zeros", "ones", "rand", "randn"})
 
 
-def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> AnySynthesizer:
-    """The synthesizer that `config` describes, with `weights` under our names.
+def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
+    """Build the synthesizer that `config` describes, with `weights` under our names.
 
     Args:
-        trainable: with the posterior encoder, which only training needs, and which is else left out.
+        trainable: keep the parts that only training uses, for example the posterior encoder.
 
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
     n_numbers = sum(tensor.numel() for tensor in weights.values())
-    with _NoLargerThan(_TIMES * n_numbers + _BESIDES):
+    with _NoLargerThan(_TIMES * n_numbers + _MORE):
         synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
-    if not trainable and isinstance(synthesizer, Synthesizer):
-        synthesizer.posterior = None
+    if not trainable:
+        synthesizer.prune()
     load_weights(synthesizer, weights)
     return synthesizer
 
 
 class _NoLargerThan(TorchFunctionMode):
-    """Within it a network may have so many numbers: a file that is wrong may ask for more than the machine has."""
+    """Limit the numbers that a network allocates: a wrong file may describe one that exceeds the machine's memory."""
 
     def __init__(self, n_numbers: int) -> None:
         super().__init__()
@@ -52,5 +53,5 @@ class _NoLargerThan(TorchFunctionMode):
             size = (kwargs or {}).get("size", args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
             self._left -= math.prod(size)
             if self._left < 0:
-                raise CheckpointError("the weights do not fit the configuration, which means a far larger network")
+                raise CheckpointError("the weights do not fit the configuration, which describes a far larger network")
         return func(*args, **(kwargs or {}))

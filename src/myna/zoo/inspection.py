@@ -1,8 +1,8 @@
-"""What a file is, for a person who has found it somewhere."""
+"""Inspection of files of unknown origin, for display."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,48 +12,46 @@ import torch
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.features.content import check_encoder
-from myna.onnx import runtime
-from myna.zoo import packing
-from myna.zoo.opening import OpenedVoice, open_voice
-from myna.zoo.recognition import TITLES, NotAVoiceError, Recognised, Weights
+from myna.zoo.opening import open_voice
+from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """A voice that sings here, or what a file is instead."""
+    """Facts about a voice, or about another file."""
 
     path: str
     what: str
     megabytes: float
     sings: bool
-    version: str | None = None  # of the program whose voices are so built
+    version: str | None = None  # of the program whose voices have this architecture
     content_encoder: str | None = None
     content_channels: int | None = None
     speakers: list[str] = field(default_factory=list)
-    n_speakers: int | None = None  # rows of the weights
+    n_speakers: int | None = None  # in the weights
     sample_rate: int | None = None  # Hz
     half_precision: bool | None = None
     iteration: int | None = None  # epoch
     step: int | None = None
-    trainable: bool | None = None  # whether training can go on from it
+    trainable: bool | None = None  # whether training can be resumed from it
     made_with: str | None = None
     licence: str | None = None
     author: str | None = None
-    cover: str | None = None  # what a packed voice says of itself
-    timbre: dict[str, int] = field(default_factory=dict)  # vectors a speaker of its cluster model or index
+    cover: str | None = None  # description in a packed voice
+    timbre: dict[str, int] = field(
+        default_factory=dict
+    )  # number of retrieval vectors of each speaker; named as the JSON key
     pitch: dict[str, float] = field(default_factory=dict)  # median of each speaker's recordings, in Hz
     suspicious: list[str] = field(default_factory=list)
 
 
 def inspect(path: Path, config_path: Path | None = None) -> Inspection:
-    """Look at a file without singing.
+    """Inspect a file without converting anything.
 
     Raises:
-        CheckpointError: it cannot be read at all: absent, damaged, or unsafe.
-        MissingExtraError: it is a graph of ONNX, which takes ONNX Runtime to read.
+        CheckpointError: it cannot be read: absent, damaged or unsafe.
+        MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
     """
-    if path.suffix == runtime.SUFFIX and path.is_file():
-        return _inspect_exported(path)
     try:
         opened = open_voice(path, config_path)
     except NotAVoiceError as error:
@@ -70,45 +68,26 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     card = found.card
     return Inspection(
         str(path),
-        what=f"a voice of {TITLES[found.family]}",
+        what=f"a voice of {opened.title}",
         megabytes=_megabytes(path),
         sings=sings,
-        version=_version(found, config),
+        version=_VERSIONS.get(found.family, _no_version)(config),
         half_precision=any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values()),
         iteration=found.epoch,
         step=found.step,
         trainable=_trainable(found),
-        made_with=_made_with(opened),
+        made_with=_made_with(found, config),
         licence=card.licence if card else None,
         author=found.author,
         cover=card.cover if card else None,
-        timbre={str(one): len(own) for one, own in found.timbre.vectors.items()} if found.timbre else {},
+        timbre={str(one): len(own) for one, own in found.retrieval.vectors.items()} if found.retrieval else {},
         suspicious=suspicious,
-        **_heard(config),
+        **_inputs_of(config),
     )
 
 
-def _inspect_exported(path: Path) -> Inspection:
-    card = packing.read_exported(path)
-    return Inspection(
-        str(path),
-        what=f"a voice of {TITLES.get(card.family, card.family)} as a graph of ONNX",
-        megabytes=_megabytes(path),
-        sings=True,
-        half_precision=False,
-        iteration=card.epoch,
-        step=card.step,
-        trainable=False,
-        made_with="myna",
-        licence=card.licence,
-        author=card.author,
-        cover=card.cover,
-        **_heard(Config.parse(card.config)),
-    )
-
-
-def _heard(config: Config) -> dict[str, Any]:
-    """What the configuration says of how a voice hears and of who sings."""
+def _inputs_of(config: Config) -> dict[str, Any]:
+    """Facts of the configuration about content, speakers and pitch."""
     return {
         "content_encoder": config.content_encoder,
         "content_channels": config.model.content_channels,
@@ -119,13 +98,18 @@ def _heard(config: Config) -> dict[str, Any]:
     }
 
 
-def _version(found: Recognised, config: Config) -> str | None:
-    """The version whose template has this architecture, as far as weights tell it."""
+def _no_version(config: Config) -> None:
+    return None
+
+
+def _rvc_version(config: Config) -> str:
     model = config.model
-    if found.family == "rvc":
-        return f"{'v1' if model.content_channels == 256 else 'v2'}{'' if model.follows_pitch else ', without pitch'}"
-    if found.family != "so-vits-svc":
-        return None
+    return f"{'v1' if model.content_channels == 256 else 'v2'}{'' if model.follows_pitch else ', without pitch'}"
+
+
+def _sovits_version(config: Config) -> str:
+    """Return the version whose template has this architecture, as far as the weights determine it."""
+    model = config.model
     if model.type_ != "hifi-gan":
         return f"so-vits-svc-fork 4, QuickVC ({model.type_})"
     only_41 = {
@@ -145,23 +129,46 @@ def _version(found: Recognised, config: Config) -> str | None:
     return widths.get((model.content_channels, model.speaker_channels), "4")
 
 
-def _made_with(opened: OpenedVoice) -> str | None:
-    family, content, config = opened.recognised.family, opened.recognised.content, opened.config
-    if "myna" in content or family == "myna":
+_VERSIONS: Mapping[Family, Callable[[Config], str | None]] = {"rvc": _rvc_version, "so-vits-svc": _sovits_version}
+
+
+def _made_with(found: Recognised, config: Config) -> str | None:
+    if "myna" in found.content:
         return "myna"
-    if family == "rvc":
-        return "Applio" if "model_name" in content or "embedder_model" in content else "RVC"
-    if family == "so-vits-svc" and content.get("iteration") == 0 and not _has_posterior(opened.recognised.weights):
+    return _MAKERS[found.family](found, config)
+
+
+def _rvc_maker(found: Recognised, config: Config) -> str:
+    return "Applio" if "model_name" in found.content or "embedder_model" in found.content else "RVC"
+
+
+def _sovits_maker(found: Recognised, config: Config) -> str | None:
+    if found.content.get("iteration") == 0 and not _has_posterior(found.weights):
         return "so-vits-svc 4.1, made smaller for release"
+    return _sovits3_maker(found, config)
+
+
+def _sovits3_maker(found: Recognised, config: Config) -> str | None:
     if config.data.contentvec_final_proj is not None:
         return "so-vits-svc-fork"
-    return "so-vits-svc" if "iteration" in content else None
+    return "so-vits-svc" if "iteration" in found.content else None
+
+
+_MAKERS: Mapping[Family, Callable[[Recognised, Config], str | None]] = {
+    "so-vits-svc": _sovits_maker,
+    "so-vits-svc-3.0": _sovits3_maker,
+    "rvc": _rvc_maker,
+    "myna": lambda found, config: "myna",
+    "onnx": lambda found, config: "myna",
+}
+# The light voice has no posterior encoder, which VITS cannot be trained without.
+_WITHOUT_POSTERIOR: frozenset[Family] = frozenset({"myna"})
 
 
 def _trainable(found: Recognised) -> bool:
-    """With the moments of its optimiser and all that training needs."""
+    """Return whether a file has an optimizer's moments and every network that training needs."""
     return bool((found.content.get("optimizer") or {}).get("state")) and (
-        found.family == "myna" or _has_posterior(found.weights)
+        found.family in _WITHOUT_POSTERIOR or _has_posterior(found.weights)
     )
 
 
@@ -172,10 +179,10 @@ def _has_posterior(weights: Weights) -> bool:
 def _suspicions(weights: Weights) -> Iterator[str]:
     broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
-        yield f"{len(broken)} tensors hold NaN or infinity, the first is {broken[0]}"
+        yield f"{len(broken)} tensors contain NaN or infinity, the first is {broken[0]}"
     silent = [name for name, tensor in weights.items() if name.endswith("weight_v") and not tensor.any()]
     if silent:
-        yield f"{len(silent)} layers hold nothing but zeros, the first is {silent[0]}"
+        yield f"{len(silent)} layers contain only zeros, the first is {silent[0]}"
 
 
 def _megabytes(path: Path) -> float:

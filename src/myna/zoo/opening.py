@@ -1,4 +1,4 @@
-"""From a file of any family to a configuration and a synthesizer that fit each other."""
+"""Opening of voice files: from a file of any family to a configuration and a synthesizer that fit each other."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
-from myna.models.families import AnySynthesizer
-from myna.onnx import runtime
+from myna.models.interface import Synthesizer, SynthesizerModule
+from myna.options import Engine
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.zoo import derivation, packing, rvc, sovits, sovits3
 from myna.zoo.recognition import TITLES, Family, NotAVoiceError, Recognised, recognise
@@ -20,12 +20,13 @@ from myna.zoo.recognition import TITLES, Family, NotAVoiceError, Recognised, rec
 
 @dataclass(frozen=True)
 class OpenedVoice:
-    """A voice's file and its configuration, made to agree."""
+    """A file of a voice and the configuration that fits it."""
 
     path: Path
     recognised: Recognised
     config: Config
-    remarks: list[str] = field(default_factory=list)  # what the configuration said wrongly, or did not say
+    # Corrections of the configuration, and assumptions about missing values.
+    remarks: list[str] = field(default_factory=list)
 
     def pack(
         self,
@@ -33,20 +34,20 @@ class OpenedVoice:
         *,
         half: bool = False,
         release: bool = False,
-        timbre: RetrievalFile | None = None,
+        retrieval: RetrievalFile | None = None,
         **words: str,
     ) -> None:
         """Write the voice as one file; see `packing.pack`. `words` are licence, author and cover.
 
         Raises:
-            CheckpointError: the voice is not whole, or the file cannot be written.
+            CheckpointError: the voice is incomplete, or the file cannot be written.
         """
-        self.build()
+        self.build_module()
         weights, card = self.recognised.weights, self.describe(words)
-        packing.pack(path, weights, card, half=half, release=release, timbre=timbre)
+        packing.pack(path, weights, card, half=half, release=release, retrieval=retrieval)
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
-        """What the voice's `packing.Card` says, but for the weights; `words` that are empty are those of its file."""
+        """Return the values of the voice's `packing.Card` except the hash; empty `words` are taken from its file."""
         found, card = self.recognised, self.recognised.card
         known = card.model_dump(include={"licence", "cover"}) if card is not None else {}
         return {
@@ -60,11 +61,38 @@ class OpenedVoice:
             "content_encoder": self.config.content_encoder,
         }
 
-    def build(self) -> AnySynthesizer:
-        """The synthesizer with its weights.
+    @property
+    def title(self) -> str:
+        """Name of the tool that the voice is from."""
+        card = self.recognised.card
+        if self.recognised.graph is not None and card is not None:
+            return f"{TITLES.get(card.family, card.family)} as an ONNX graph"
+        return TITLES[self.recognised.family]
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that the file is made for."""
+        return "torch" if self.recognised.graph is None else "onnx"
+
+    def build(self, device: str = "cpu") -> Synthesizer:
+        """Return the synthesizer, ready to generate; an exported one computes on the CPU.
 
         Raises:
-            CheckpointError: they are not those of such a model; every mismatch is listed.
+            CheckpointError: the weights are not those of such a model; every mismatch is listed.
+        """
+        if self.recognised.graph is not None:
+            return self.recognised.graph
+        module = self.build_module()
+        module.eval()
+        module.fuse()
+        return module.to(device)
+
+    def build_module(self) -> SynthesizerModule:
+        """Return the synthesizer as a PyTorch network with its weights.
+
+        Raises:
+            CheckpointError: the weights are not those of such a model (every mismatch is listed), or the voice is an
+                ONNX graph, which has none.
         """
         try:
             return _FAMILIES[self.recognised.family].build(self.recognised.weights, self.config)
@@ -80,10 +108,12 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
         config_path: its `config.json`; None is the one beside the weights, if there is one.
 
     Raises:
-        CheckpointError: the file is not a voice that sings here; it says what it is.
-        ConfigError: the configuration that was named is not there or malformed, or one is needed and there is none.
+        CheckpointError: the file is not a voice that can be used here; the message names its kind.
+        MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
+        ConfigError: the given configuration is absent or malformed, or one is needed and there is none.
     """
-    recognised = recognise(path)  # first: what is no voice at all says more than a configuration that does not fit
+    # Before the configuration: for a file that is not a voice, a missing configuration does not matter.
+    recognised = recognise(path)
     remarks = []
     given = None
     beside = path.with_name("config.json")
@@ -103,20 +133,8 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
-        raise CheckpointError(f"{path} is not whole: its tensors do not make a voice ({error})") from error
+        raise CheckpointError(f"{path} is incomplete: its tensors are not those of a voice ({error})") from error
     return OpenedVoice(path, recognised, config, [*remarks, *more])
-
-
-def read_config(path: Path, config_path: Path | None = None) -> Config:
-    """The configuration of a voice, which may be a graph of ONNX; see `open_voice`.
-
-    Raises:
-        CheckpointError, ConfigError: as there.
-        MissingExtraError: a graph is read with ONNX Runtime, which is not installed.
-    """
-    if path.suffix == runtime.SUFFIX:
-        return Config.parse(packing.read_exported(path).config)
-    return open_voice(path, config_path).config
 
 
 def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
@@ -126,31 +144,41 @@ def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, lis
     if given is not None and not derivation.fits_decoder(derived, hop_length):
         derived = derivation.derive(found.weights)
         wrong_hop.append(
-            f"config.json is of another voice: its frames have {hop_length} samples at {given.data.sample_rate} Hz, "
-            f"the decoder's {derivation.HOP_LENGTH} at {derivation.SAMPLE_RATE}"
+            f"config.json belongs to another voice: {hop_length} samples a frame at {given.data.sample_rate} Hz, "
+            f"but the decoder generates {derivation.HOP_LENGTH} at {derivation.SAMPLE_RATE} Hz"
         )
         given = given.with_values(data=derived.usual["data"])
     config, remarks = derivation.merge(derived, given)
     remarks = [*wrong_hop, *remarks]
     if given is None:
         remarks.append(
-            "there is no config.json: all was told by the weights, but the names of the speakers, "
-            f"and that the content encoder is {config.content_encoder}"
+            "there is no config.json: everything was inferred from the weights except the speakers' names and the "
+            f"content encoder, assumed to be {config.content_encoder}"
         )
     return config, remarks
 
 
 def _own_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
     if given is None:
-        raise ConfigError("a voice of myna-lite needs its config.json; put it beside the weights, or name it with -c")
+        raise ConfigError("a light voice needs its config.json; put it beside the weights, or name it with -c")
     return given, []
 
 
+def _card_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
+    """Read the configuration that an exported voice contains; another one is ignored."""
+    assert found.card is not None
+    return Config.parse(found.card.config), []
+
+
+def _no_weights(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
+    raise CheckpointError("an ONNX graph has no weights to change; name the file that it was exported from")
+
+
 class _Handling(NamedTuple):
-    """How voices of a family get their configuration and their synthesizer."""
+    """Functions that give voices of a family their configuration and their network."""
 
     configure: Callable[[Recognised, Config | None], tuple[Config, list[str]]]
-    build: Callable[[Mapping[str, Tensor], Config], AnySynthesizer]
+    build: Callable[[Mapping[str, Tensor], Config], SynthesizerModule]
 
 
 _FAMILIES: Mapping[Family, _Handling] = {
@@ -158,4 +186,5 @@ _FAMILIES: Mapping[Family, _Handling] = {
     "so-vits-svc-3.0": _Handling(lambda found, given: sovits3.config_from(found.weights, given), sovits3.build),
     "rvc": _Handling(lambda found, given: rvc.config_from(found.weights, found.content, given), rvc.build),
     "myna": _Handling(_own_config, sovits.build),
+    "onnx": _Handling(_card_config, _no_weights),
 }

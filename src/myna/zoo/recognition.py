@@ -1,13 +1,13 @@
-"""What a file of weights is, told from what it holds: never from its name, never from what someone says of it.
+"""Recognition of files of weights by their content rather than by metadata.
 
-First the outer container, then, for a generator, the family that it belongs to; the first that fits counts.
+The container is recognised first, then the family of the generator in it; the first match counts.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -17,13 +17,13 @@ from torch import Tensor
 
 from myna.errors import CheckpointError
 from myna.features.content.hubert import FAIRSEQ_CLASSES
-from myna.onnx import runtime
+from myna.onnx.runtime import OnnxSynthesizer, is_graph
 from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage import torch_file
 from myna.zoo.packing import Card, is_packed, read_packed
 
-Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna"]
+Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna", "onnx"]
 TITLES: Mapping[str, str] = {
     "so-vits-svc": "so-vits-svc 4",
     "so-vits-svc-3.0": "so-vits-svc 3.0",
@@ -36,26 +36,27 @@ _TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
 
 
 class NotAVoiceError(CheckpointError):
-    """A file that is whole and harmless, but something else than a voice that sings here."""
+    """An intact file that is not a voice that this program can use."""
 
     def __init__(self, path: Path, what: str, advice: str = "") -> None:
-        super().__init__(f"{path} is {what}, not a voice that sings here{f'; {advice}' if advice else ''}")
+        super().__init__(f"{path} is {what}, not a voice that can be used here{f'; {advice}' if advice else ''}")
         self.what = what
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """A generator that can sing."""
+    """A generator found in a file."""
 
     family: Family
-    weights: Weights  # under the names in the file
-    content: Mapping[str, Any]  # what else the file holds
-    card: Card | None = None  # of a packed voice
-    timbre: RetrievalFile | None = None  # in a packed voice
+    weights: Weights  # under the names in the file; empty for an exported voice
+    content: Mapping[str, Any]  # everything else in the file
+    card: Card | None = None  # of a packed or exported voice
+    retrieval: RetrievalFile | None = None  # of a packed voice
+    graph: OnnxSynthesizer | None = None  # of an exported voice
 
     @property
     def epoch(self) -> int | None:
-        """How often it has heard its recordings, where the file says so; RVC's small ones do in words."""
+        """Epochs of training, where the file records them; RVC's released files contain a text."""
         if self.card is not None:
             return self.card.epoch
         in_words = re.match(r"(\d{1,9}) ?epoch", str(self.content.get("info")))
@@ -74,33 +75,56 @@ class Recognised:
 
 
 def recognise(path: Path) -> Recognised:
-    """Read a file of torch's, or a packed voice, and find the generator in it.
+    """Read a file and find the generator in it.
 
     Raises:
-        NotAVoiceError: it is something else, and the message says what and what to do.
+        NotAVoiceError: it is something else; the message names its kind and the way out.
         CheckpointError: it cannot be read.
+        MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
     """
-    card = timbre = None
-    if path.suffix == runtime.SUFFIX and path.is_file():
-        raise NotAVoiceError(path, "a graph of ONNX", "name the file that it was made from, or sing with it as it is")
-    if retrieval_file.is_index(path):
-        raise NotAVoiceError(path, "a retrieval index", _BESIDE)
-    if is_packed(path):
-        content, card, timbre = read_packed(path)
-    else:
-        content = torch_file.read(path, FAIRSEQ_CLASSES)
+    return next(read for is_one, read in _CONTAINERS if is_one(path))(path)
+
+
+def _read_graph(path: Path) -> Recognised:
+    graph = OnnxSynthesizer(path)
+    return Recognised("onnx", {}, {}, card=Card.of_graph(path, graph.metadata), graph=graph)
+
+
+def _refuse_index(path: Path) -> Recognised:
+    raise NotAVoiceError(path, "a retrieval index", _BESIDE)
+
+
+def _read_packed(path: Path) -> Recognised:
+    weights, card, retrieval = read_packed(path)
+    return replace(_found(path, weights), card=card, retrieval=retrieval)
+
+
+def _read_torch_file(path: Path) -> Recognised:
+    return _found(path, torch_file.read(path, FAIRSEQ_CLASSES))
+
+
+def _found(path: Path, content: Any) -> Recognised:
     if isinstance(content, Tensor):
-        raise NotAVoiceError(path, "an array of numbers, perhaps features of a recording")
+        raise NotAVoiceError(path, "an array, perhaps features of a recording")
     if not isinstance(content, dict):
         raise NotAVoiceError(path, f"a file with a {type(content).__name__}")
     found = generator_in(content)
     if found is None:
         raise NotAVoiceError(path, *describe(content))
-    return replace(found, card=card, timbre=timbre)
+    return found
+
+
+# Containers of weights: whether a file is one, and its reader; the first match counts.
+_CONTAINERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Recognised]], ...] = (
+    (is_graph, _read_graph),
+    (retrieval_file.is_index, _refuse_index),
+    (is_packed, _read_packed),
+    (lambda path: True, _read_torch_file),
+)
 
 
 def generator_in(content: Mapping[str, Any]) -> Recognised | None:
-    """The generator that a file holds, if it is of a family that sings."""
+    """Return the generator in the content of a file; None where its family is unknown."""
     for key in ("model", "weight", None):
         weights = _state_dict(content.get(key) if key else content)
         family = weights and family_of(weights)
@@ -111,7 +135,7 @@ def generator_in(content: Mapping[str, Any]) -> Recognised | None:
 
 
 def family_of(weights: Mapping[str, Any]) -> Family | None:
-    """The family of a generator by the names of its tensors (or of their shapes); None where it does not sing here."""
+    """Return the family of a generator by the names of its tensors; None where it is unknown."""
     if "enc_p.emb_phone.weight" in weights:
         return "rvc"
     if "enc_p_.pre.weight" in weights:
@@ -124,9 +148,9 @@ def family_of(weights: Mapping[str, Any]) -> Family | None:
 
 
 def describe(content: Mapping[str, Any]) -> tuple[str, str]:
-    """What a file without a voice is, and what to do with it, for a person."""
+    """Describe a file without a voice: its kind, and the way out."""
     inner = _state_dict(content.get("model")) or _state_dict(content) or {}
-    for name, what, advice in _STRANGERS:
+    for name, what, advice in _OTHER_MODELS:
         if any(key == name or (name.endswith(".") and key.startswith(name)) for key in inner):
             return what, advice
     if "generator" in content:
@@ -134,7 +158,7 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     if {"args", "cfg", "task_state"} & content.keys():
         return "a content encoder in fairseq's format", "the voice is a G_*.pth"
     if content and all(isinstance(one, dict) and "cluster_centers_" in one for one in content.values()):
-        return "a cluster model", _BESIDE
+        return "a k-means cluster model", _BESIDE
     if "dims" in content and "model_state_dict" in content:
         return "a content encoder (Whisper)", "the voice is a G_*.pth"
     if {"unit", "content", "spec", "mel_spec"} & content.keys():
@@ -142,16 +166,16 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     if inner and all(one.dim() == 2 and one.dtype == torch.float16 for one in inner.values()):
         return "a retrieval index", _BESIDE
     if "model" in content and set(_TRAINING_KEYS) & content.keys():
-        return "a checkpoint of a network that is not known here", ""
+        return "a checkpoint of an unknown network", ""
     if inner:
-        return f"weights of a network that is not known here (the first is {next(iter(inner))})", ""
+        return f"weights of an unknown network (the first is {next(iter(inner))})", ""
     return f"a file with {', '.join(map(str, list(content)[:6])) or 'nothing'}", ""
 
 
-# A tensor (or, with a dot at the end, the beginning of its name) that only one kind of model has; the first counts.
-_RETRAIN = "its own tool sings with it"
+# Names of tensors (prefixes, where they end with a dot) that only one kind of model has; the first match counts.
+_RETRAIN = "use it with its own tool"
 _BESIDE = "give it with -k, beside a voice"
-_STRANGERS = (
+_OTHER_MODELS = (
     ("discriminators.", "a discriminator, which only training needs", "the voice is the G_*.pth beside it"),
     ("text_encoder.pre_net.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
     ("emb_spk.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
@@ -162,8 +186,8 @@ _STRANGERS = (
     ("unit_embed.weight", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", "the voice is a G_*.pth"),
     ("feature_extractor.", "a content encoder", "the voice is a G_*.pth"),
     ("encoder.layers.0.self_attn.k_proj.weight", "a content encoder", "the voice is a G_*.pth"),
-    ("unet.encoder.", "an estimator of pitch (RMVPE)", "the voice is another file"),
-    ("enc_p.emb.weight", "a voice of a text-to-speech program (VITS)", "it speaks text and cannot hear a song"),
+    ("unet.encoder.", "an f0 estimator (RMVPE)", "the voice is another file"),
+    ("enc_p.emb.weight", "a voice of a text-to-speech program (VITS)", "it reads text and cannot convert a song"),
 )
 
 
@@ -176,7 +200,7 @@ def _text(value: Any) -> str | None:
 
 
 def _state_dict(value: Any) -> Weights | None:
-    """Tensors by name, without the prefix of a model that was trained in parallel."""
+    """Return tensors by name, without the prefix of models trained in parallel; None where it is not a state dict."""
     if not isinstance(value, dict) or not value:
         return None
     if not all(isinstance(name, str) and isinstance(one, Tensor) and one.numel() for name, one in value.items()):

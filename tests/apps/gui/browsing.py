@@ -1,4 +1,4 @@
-"""A studio that is open, as `svcg` opens it, and its page as a person sees it."""
+"""An open studio in its own process, and its page as a person sees it."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class OpenStudio:
     process: subprocess.Popen[str]
 
     def close(self) -> str:
-        """End it as Ctrl-C does; what it said."""
+        """End it as Ctrl-C does and return its output."""
         self.process.send_signal(signal.SIGINT)
         return self.process.communicate(timeout=90)[0]
 
 
 def open_studio(folder: Path, *arguments: str) -> OpenStudio:
-    # Proxies that are not there: whoever asked for the network would fail.
+    # Dead proxies, so that any use of the network fails.
     nowhere = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")} | {"no_proxy": "127.0.0.1"}
     process = subprocess.Popen(
         [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", str(folder), *arguments],
@@ -48,16 +48,16 @@ def open_studio(folder: Path, *arguments: str) -> OpenStudio:
         env=os.environ | nowhere,
     )
     assert process.stdout is not None
-    heard = []
+    lines = []
     for line in process.stdout:
-        heard.append(line)
+        lines.append(line)
         if found := re.search(r"is open: (http://\S+)", line):
             return OpenStudio(folder, found[1], process)
-    raise AssertionError("".join(heard))
+    raise AssertionError("".join(lines))
 
 
 class Page:
-    """A page of the studio in Chromium, through which a test sees what a person would."""
+    """A page of the studio in Chromium."""
 
     def __init__(self, driver: webdriver.Chrome, url: str) -> None:
         self.driver, self._url = driver, url
@@ -67,15 +67,15 @@ class Page:
         self.wait(lambda: self.find("#sing").is_displayed())
 
     def tab(self, name: str) -> None:
-        """Open the tab of that title."""
+        """Open the tab with a title."""
         self._press("button[role=tab]", lambda text: text == name)
 
     def unfold(self, title: str) -> None:
-        """Open what is folded away under that title."""
+        """Open the section whose title begins with `title`."""
         self._press("button.label-wrap", lambda text: text.startswith(title))
 
     def _press(self, selector: str, named: Callable[[str], bool]) -> None:
-        """Click the button whose text fits, once the page has drawn it: until then it has no text."""
+        """Click the button whose text fits, once it has been drawn and has a text."""
 
         def found() -> WebElement:
             (button,) = [one for one in self.driver.find_elements(By.CSS_SELECTOR, selector) if named(one.text)]
@@ -98,7 +98,7 @@ class Page:
         element.click()
 
     def choose(self, selector: str, text: str) -> None:
-        """Take what begins with `text` from the list of a dropdown."""
+        """Select the entry of a dropdown that contains `text`."""
         self.click(f"{selector} input")
         options = f"{selector} [role=option], [role=listbox] [role=option]"
         found = self.wait(
@@ -109,13 +109,13 @@ class Page:
         found[0].click()
 
     def send(self, selector: str, *paths: Path) -> None:
-        """Give files to the drop area `selector`, and wait until they have arrived."""
+        """Upload files through the drop area `selector`."""
         self.wait(lambda: self.find(f"{selector} input[type=file]")).send_keys("\n".join(map(str, paths)))
         for path in paths:
             self.wait(lambda path=path: path.stem[:12] in self.text(selector))
 
     def wait(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
-        """What `condition` gives once it is true; an element that is not there yet makes it false."""
+        """Wait for `condition` and return its value; an exception counts as false."""
         until, last = time.monotonic() + seconds, None
         while time.monotonic() < until:
             try:
@@ -127,7 +127,7 @@ class Page:
         raise AssertionError(f"not within {seconds} s; last: {last!r}; the page says: {self.text('body')[-2000:]}")
 
     def addresses(self) -> list[str]:
-        """What the page has asked any server for."""
+        """URLs that the page has requested."""
         found = []
         for entry in self.driver.get_log("performance"):
             message = json.loads(entry["message"])["message"]
@@ -136,5 +136,5 @@ class Page:
         return found
 
     def errors(self) -> list[str]:
-        """What the browser complains of."""
+        """Errors in the browser's log."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]

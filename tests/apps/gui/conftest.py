@@ -1,4 +1,4 @@
-"""A studio that is open, and browsers that know no network but this computer."""
+"""Fixtures: an open studio, and browsers that can reach this computer only."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from browsing import OpenStudio, Page, open_studio
 from selenium import webdriver
 
-# Nothing else than this computer has a name or an address for the browser.
+# The browser resolves no other host than this computer.
 _CUT_OFF = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", _CUT_OFF)
 _CHROMES = ("chromium", "chromium-browser", "google-chrome")
@@ -26,7 +26,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenStudio]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Callable[..., webdriver.Chrome]]:
-    """Opens browsers; `make test` on Debian installs what they need."""
+    """Function that opens a browser; `make test` on Debian installs Chromium."""
     binary = next((path for name in _CHROMES if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     if binary is None or driver is None:

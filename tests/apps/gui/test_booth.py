@@ -1,4 +1,4 @@
-"""The booth but for its browser: what it is given, what it sends, and which files are read for it."""
+"""The booth without a browser: its values, its events, and the files that it may read."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FOLDER = Path(module.__file__).parent
 
 
 class Event:
-    """What Gradio hands to a listener, as far as it is used."""
+    """Stand-in for Gradio's event data."""
 
     def __init__(self, data: object) -> None:
         self._data = data
@@ -77,7 +77,7 @@ def test_no_other_file_is_read(tmp_path: Path, wrong: object) -> None:
 
 
 @pytest.mark.parametrize("data", [None, {}, "text", [1]])
-def test_an_event_that_says_nothing_is_an_error(tmp_path: Path, data: object) -> None:
+def test_an_event_without_a_path_is_an_error(tmp_path: Path, data: object) -> None:
     with pytest.raises(AudioError, match="sent no take"):
         read_take(Event(data), tmp_path)  # type: ignore[arg-type]
 
@@ -95,7 +95,7 @@ def test_a_check_is_shown_in_the_language_of_the_page(tmp_path: Path) -> None:
     assert refused(take, "the disk is full").props["report"]["lines"] == [{"text": "the disk is full", "serious": True}]
 
 
-def test_the_component_has_its_events_and_words() -> None:
+def test_the_component_has_its_events_and_texts() -> None:
     stage = booth(sentence_prompt("Words.", number=1, total=2), texts={"record": "녹음"}, elem_id="booth")
     assert all(callable(getattr(stage, event)) for event in ("taken", "kept", "turned"))
     with pytest.raises(AttributeError):
@@ -104,7 +104,7 @@ def test_the_component_has_its_events_and_words() -> None:
     assert stage.html_template == ""  # Gradio would run a `${...}` in a sentence
 
 
-def test_script_and_words_agree() -> None:
+def test_script_and_texts_agree() -> None:
     script = (FOLDER / "booth.js").read_text("utf-8")
     said = set(re.findall(r'say\("(\w+)"', script)) | set(re.findall(r'return "(\w+)";', script))
     said |= {word for pair in re.findall(r'\? "(\w+)" : "(\w+)"\)', script) for word in pair}
@@ -113,10 +113,10 @@ def test_script_and_words_agree() -> None:
     assert set(re.findall(r'return "(\w+)";', script)) <= TEXTS.keys()
 
 
-def test_nothing_is_fetched_and_nothing_is_made_of_text() -> None:
+def test_the_script_fetches_nothing_and_writes_no_html() -> None:
     script, style = ((FOLDER / name).read_text("utf-8") for name in ("booth.js", "booth.css"))
     assert re.findall(r"https?://[^\"]+", script) == ["http://www.w3.org/2000/svg"]
     assert not re.search(r"innerHTML|insertAdjacentHTML|document\.write|\beval\b", script)
     assert "url(" not in style and "@import" not in style
-    # Gradio reads the style as a template.
+    # Gradio parses the style as a template.
     assert not re.search(r"[`$]|\{\{|\}\}", style)

@@ -1,4 +1,4 @@
-"""What the A/B player shows is plain, bounded, and true to the recordings; a name is text and nothing else."""
+"""The values of the A/B player are plain, bounded and true to the recordings; names stay plain text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 
 from myna.apps.gui.player import player
 from myna.audio.io import Writer, read
-from myna.evaluation.report.comparison import MOST_TRACKS, Comparison, Track, compare
+from myna.evaluation.report.comparison import MAX_TRACKS, Comparison, Track, compare
 
 SONG = Path(str(files("myna") / "voices" / "song.flac"))
 RATE = 44100
@@ -37,19 +37,19 @@ def picture(track: dict) -> Image.Image:
 
 
 def heights(curve: str) -> np.ndarray:
-    """Of the points of an SVG path, from the top."""
+    """Distances of the points of an SVG path from the top."""
     return np.array([float(point.split(" ")[1]) for point in re.split("[ML]", curve) if point])
 
 
 @pytest.fixture(scope="module")
 def song(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
-    """The shipped song beside itself an octave higher: read half as fast as it was written."""
+    """The bundled song beside itself an octave higher, written at twice its sample rate."""
     audio, rate = read(SONG)
     higher = written(tmp_path_factory.mktemp("songs") / "high.wav", audio, 2 * rate)
     return compare([Track(SONG, "song"), Track(higher, "an octave up", 12)])
 
 
-def test_it_is_plain_json_of_a_bounded_size(song: Comparison) -> None:
+def test_a_comparison_is_plain_json_of_bounded_size(song: Comparison) -> None:
     text = json.dumps(song, allow_nan=False)
     assert json.loads(text) == song
     assert len(text) < MOST_BYTES
@@ -101,10 +101,10 @@ def test_five_minutes_and_many_tracks_stay_bounded(tmp_path: Path) -> None:
     audio, rate = read(SONG)
     long = written(tmp_path / "long.flac", np.tile(audio, 33), rate)
     assert len(json.dumps(compare([Track(long, "source"), Track(long, "result")]))) < MOST_BYTES
-    many = compare([Track(SONG, str(number)) for number in range(MOST_TRACKS)])
+    many = compare([Track(SONG, str(number)) for number in range(MAX_TRACKS)])
     assert len(json.dumps(many)) < MOST_BYTES
     with pytest.raises(ValueError, match="tracks"):
-        compare([Track(SONG, "one too many")] * (MOST_TRACKS + 1))
+        compare([Track(SONG, "one too many")] * (MAX_TRACKS + 1))
 
 
 def test_what_browsers_do_not_play_is_copied(tmp_path: Path) -> None:

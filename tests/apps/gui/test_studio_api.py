@@ -1,4 +1,4 @@
-"""The studio for programs, and for whom it opens."""
+"""The HTTP interface of the studio, and whom it admits."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_voice_is_trained(client: Client, studio: OpenStudio) -> None:
         ("joe", {"speaker_mix": "/etc/mix.csv"}, "reads no files of this computer"),
     ],
 )
-def test_what_cannot_be_is_said(client: Client, voice: str, options: dict[str, object], reason: str) -> None:
+def test_wrong_arguments_are_errors(client: Client, voice: str, options: dict[str, object], reason: str) -> None:
     with pytest.raises(AppError, match=re.escape(reason)):
         client.predict(handle_file(str(SONG)), voice, options, api_name="/convert")
 
@@ -106,7 +106,7 @@ def test_a_password_is_asked_for(tmp_path: Path) -> None:
 
 
 def refusal(*arguments: str) -> str:
-    """Why the studio does not open."""
+    """Error line of a studio that does not open."""
     command = [sys.executable, "-m", "myna", "gui", "--no-browser", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert ended.returncode == 1 and not ended.stdout
@@ -114,8 +114,8 @@ def refusal(*arguments: str) -> str:
     return line
 
 
-def test_others_are_not_let_in_without_a_word(tmp_path: Path) -> None:
-    assert "others than you would see 0.0.0.0" in refusal("--host", "0.0.0.0", "--folder", str(tmp_path))
+def test_other_computers_need_a_password_or_a_flag(tmp_path: Path) -> None:
+    assert "others can open the page at 0.0.0.0" in refusal("--host", "0.0.0.0", "--folder", str(tmp_path))
 
 
 def test_a_password_needs_a_name(tmp_path: Path) -> None:

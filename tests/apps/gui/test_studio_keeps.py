@@ -1,4 +1,4 @@
-"""The tab of the voices, in a browser: added, renamed, packed, deleted after a question."""
+"""The tab of the voices in a browser: add, rename, pack, and delete after a question."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fill(page: Page, selector: str, text: str) -> None:
     field.send_keys(text)
 
 
-def test_a_voice_comes_and_goes(page: Page, studio: OpenStudio, tmp_path: Path) -> None:
+def test_a_voice_is_added_renamed_packed_and_deleted(page: Page, studio: OpenStudio, tmp_path: Path) -> None:
     page.tab("Voices")
     page.wait(lambda: "44100 Hz" in page.text("#library-card"))
     (notes := tmp_path / "notes.txt").write_text("la la la")
@@ -60,7 +60,7 @@ def test_a_voice_comes_and_goes(page: Page, studio: OpenStudio, tmp_path: Path) 
     page.click("#library-yes")
     page.wait(lambda: "Jim" not in page.text("#library-list"))
     assert not list((studio.folder / "voices").iterdir())
-    # What comes along stays.
+    # The bundled voice stays.
     page.click("#library-delete")
-    page.wait(lambda: "joe is not deleted here: it comes along" in page.text("body"))
+    page.wait(lambda: "joe cannot be deleted here: it is bundled" in page.text("body"))
     assert not [line for line in page.errors() if "favicon" not in line and "manifest" not in line]

@@ -1,4 +1,4 @@
-"""The tab of voices in training, in a browser: from recordings, or the microphone, to a voice that sings."""
+"""The training tab in a browser: from recordings or the microphone to a voice that sings."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_a_voice_is_trained_to_its_end_and_sings(page: Page, studio: OpenStudio)
     page.unfold("4. ")
     page.wait(lambda: page.find("#voice-train").is_enabled())
     page.click("#voice-train")
-    # A page that is opened in the middle finds it again.
+    # A page opened during the training shows it.
     page.wait(lambda: NAME in page.text("#voice-jobs"))
     page.open()
     page.tab("Train a voice")
     page.wait(lambda: list(folder.glob("logs/44k/G_*.pth")), 240)
     page.wait(lambda: not page.text("#voice-jobs"), 60)
-    # It is among the voices, and sings.
+    # The voice is in the list, and sings.
     page.open()
     page.choose("#voice", NAME)
     page.wait(lambda: "LJ" in page.text("#card") or NAME in page.text("#card"))
@@ -66,8 +66,8 @@ def test_a_voice_is_trained_to_its_end_and_sings(page: Page, studio: OpenStudio)
     assert np.sqrt(np.mean(soundfile.read(sung)[0] ** 2)) > 0.005
 
 
-def test_a_sentence_is_read_into_the_booth_and_judged(studio: OpenStudio, chromium: Chromium, tmp_path: Path) -> None:
-    """Chromium's microphone hears a file; what was kept is what the file holds."""
+def test_a_sentence_is_read_into_the_booth_and_checked(studio: OpenStudio, chromium: Chromium, tmp_path: Path) -> None:
+    """Chromium's fake microphone plays a file."""
     heard = tmp_path / "heard.wav"
     audio, rate = soundfile.read(RECORDINGS[0])
     soundfile.write(heard, audio, rate)

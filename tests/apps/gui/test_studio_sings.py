@@ -1,4 +1,4 @@
-"""The first tab of the studio, in a browser: songs are sung, watched, stopped, and found again."""
+"""The first tab of the studio in a browser: convert songs, follow and stop jobs, reopen the page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def long_song(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_a_phrase_is_sung_and_heard(page: Page, studio: OpenStudio) -> None:
+def test_a_phrase_is_converted_and_played(page: Page, studio: OpenStudio) -> None:
     page.send("#songs", SONG)
     page.wait(lambda: "147 Hz" in page.text("#suggestion"))
     page.click("#sing")
@@ -40,7 +40,7 @@ def test_a_phrase_is_sung_and_heard(page: Page, studio: OpenStudio) -> None:
     source, result = (soundfile.info(path) for path in (SONG, sung))
     assert result.duration == pytest.approx(source.duration, abs=0.001)
     assert np.sqrt(np.mean(soundfile.read(sung)[0] ** 2)) > 0.01
-    # Beside its source, in a player whose sound the browser can play.
+    # The player shows it beside its source, in a format that the browser plays.
     page.wait(lambda: "joe" in page.text("#player"))
     page.click("#player button")
     page.wait(lambda: page.driver.execute_script("return document.querySelector('#player .time, #player')") is not None)
@@ -48,7 +48,7 @@ def test_a_phrase_is_sung_and_heard(page: Page, studio: OpenStudio) -> None:
     assert not [line for line in page.errors() if "favicon" not in line and "manifest" not in line]
 
 
-def test_nothing_but_this_computer_is_asked(page: Page) -> None:
+def test_the_page_loads_nothing_from_the_network(page: Page) -> None:
     hosts = {urlparse(address).hostname for address in page.addresses() if address.startswith(("http", "ws"))}
     assert hosts == {"127.0.0.1"}
 
@@ -81,7 +81,7 @@ def test_two_people_at_once_are_served_one_after_the_other(
     assert "mine.wav" in other.text("#queue") and "theirs.wav" in page.text("#queue")
 
 
-def test_what_is_no_sound_is_said_and_the_page_goes_on(page: Page, tmp_path: Path) -> None:
+def test_a_file_that_is_not_audio_is_an_error_and_the_page_still_works(page: Page, tmp_path: Path) -> None:
     bad = tmp_path / "bad.wav"
     bad.write_text("this is no sound")
     page.send("#songs", bad)
@@ -103,7 +103,7 @@ def test_a_name_is_text(page: Page, studio: OpenStudio, tmp_path: Path) -> None:
     assert not page.driver.find_elements(By.CSS_SELECTOR, "img[src=x]")
 
 
-def test_without_a_song_it_asks_for_one(page: Page) -> None:
+def test_without_a_song_the_page_asks_for_one(page: Page) -> None:
     page.click("#sing")
     page.wait(lambda: "choose a song first" in page.text("body"))
 
@@ -120,7 +120,7 @@ def test_options_come_from_their_dataclass_and_are_kept_as_presets(page: Page, s
     assert '"transpose": -12' in (studio.folder / "presets" / "low.json").read_text()
 
 
-def test_it_speaks_korean_to_whom_korean_is_spoken(studio: OpenStudio, chromium: Chromium) -> None:
+def test_the_page_is_korean_in_a_korean_browser(studio: OpenStudio, chromium: Chromium) -> None:
     korean = Page(chromium(language="ko"), studio.url)
     korean.open()
     assert korean.text("#sing") == "부르기"
@@ -128,7 +128,7 @@ def test_it_speaks_korean_to_whom_korean_is_spoken(studio: OpenStudio, chromium:
 
 
 def test_a_song_is_recorded(studio: OpenStudio, chromium: Chromium, tmp_path: Path) -> None:
-    """Chromium's microphone hears a file."""
+    """Chromium's fake microphone plays a file."""
     audio, rate = soundfile.read(SONG)
     heard = tmp_path / "heard.wav"
     soundfile.write(heard, audio, rate)

@@ -16,14 +16,14 @@ from myna.options import ConversionOptions
 
 
 class Request:
-    """Of a browser that asks for these languages."""
+    """Request of a browser that asks for these languages."""
 
     def __init__(self, languages: str) -> None:
         self.headers = {"accept-language": languages}
 
 
 @pytest.mark.parametrize("language", LANGUAGES[1:])
-def test_a_language_says_all_that_english_says(language: str) -> None:
+def test_every_language_has_all_texts(language: str) -> None:
     english, other = texts("en"), texts(language)
     assert other.keys() == english.keys()
     for key, text in english.items():
@@ -45,15 +45,15 @@ def test_widgets_have_the_defaults_and_limits_of_their_options() -> None:
     assert isinstance(transpose, gr.Slider) and (transpose.minimum, transpose.maximum) == (-36, 36)
 
 
-def test_an_empty_widget_is_the_default_and_a_wrong_value_is_said() -> None:
+def test_an_empty_widget_is_the_default_and_a_wrong_value_an_error() -> None:
     assert collect(ConversionOptions, {"speaker": "", "noise_scale": None}) == ConversionOptions()
     with pytest.raises(ConfigError, match="transpose must be between"):
         collect(ConversionOptions, {"transpose": 40})
-    with pytest.raises(ConfigError, match="'much' is no float"):
+    with pytest.raises(ConfigError, match="'much' is not a number"):
         collect(ConversionOptions, {"transpose": "much"})
 
 
-def test_flags_say_what_is_not_the_default() -> None:
+def test_flags_show_values_other_than_the_default() -> None:
     assert as_flags(ConversionOptions()) == []
     chosen = ConversionOptions(transpose=-12.0, auto_transpose=True, f0_method="dio", seed=3)
     assert as_flags(chosen) == ["--transpose", "-12", "--auto-transpose", "--f0-method", "dio", "--seed", "3"]

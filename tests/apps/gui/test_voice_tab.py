@@ -1,10 +1,11 @@
-"""The tab of voices in training without a browser: what it says of files and jobs, and that names stay text."""
+"""The training tab without a browser: its texts about files and jobs, and that names stay plain text."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ pytest.importorskip("gradio")
 from myna.apps.gui.jobs import Job, Jobs, JobState
 from myna.apps.gui.studio import LANES, LEARN, Studio
 from myna.apps.gui.tabs.voice import comparing, drawing, packing, parts, preparing, recording, recordings, training
-from myna.apps.gui.tabs.voice.parts import TASKS, Scene
+from myna.apps.gui.tabs.voice.parts import Scene
 from myna.apps.gui.tabs.voice.settings import arithmetic_html, check_template, schedule_of
+from myna.apps.gui.tasks.learning import Prepare, ProjectTask, Train, TrainingResult
 from myna.apps.gui.texts import LANGUAGES, texts
 from myna.config import Config
 from myna.errors import ConfigError
@@ -28,6 +30,10 @@ from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
 SETTINGS: dict[str, Any] = {"batch_size": 4, "epochs": 100, "log_interval": 10, "eval_interval": 50}
+TASKS: dict[str, Callable[[Path], ProjectTask[Any]]] = {
+    "prepare": lambda folder: Prepare(folder=folder, template=None, settings={}),
+    "train": lambda folder: Train(folder=folder, settings={}, options=TrainOptions()),
+}
 
 
 @pytest.fixture
@@ -65,10 +71,12 @@ def prepare(project: Project, clips: int = 10, **train: Any) -> None:
     Config.template("myna-lite").with_values(train=train).write(project.config)
 
 
-def add_job(studio: Studio, project: Project, task: str, state: JobState, **values: Any) -> Job:
-    """A job as the page sees it; none works."""
+def add_job(studio: Studio, project: Project, task: str, state: JobState, **values: Any) -> Job[Any]:
+    """Add a job that never runs."""
     number = len(studio.jobs.all()) + 1
-    job = Job(number, LEARN, f"{TASKS}:{task}", f"{project.name}: {task}", {"folder": project.folder}, state, **values)
+    job = Job(number, LEARN, TASKS[task](project.folder), f"{project.name}: {task}", state, **values)
+    if state.over:
+        job.ended.set()
     studio.jobs._jobs[number] = job
     return job
 
@@ -88,15 +96,15 @@ def test_every_text_of_the_tab_is_there_in_every_language() -> None:
         assert set(re.findall(r"\{(\w+)", texts("en")[key])) == set(re.findall(r"\{(\w+)", texts("ko")[key])), key
 
 
-def test_steps_say_how_far_they_are(studio: Studio, project: Project) -> None:
+def test_headings_show_progress(studio: Studio, project: Project) -> None:
     assert recordings.how_far(scene(studio, project)) == "" and parts.next_step(State.EMPTY) == 1
     prepare(project)
     assert recordings.how_far(scene(studio, project)) == "1 files"
     assert preparing.how_far(scene(studio, project)) == "10 clips"
     touch(project.logs / "G_250.pth")
-    assert training.how_far(scene(studio, project)) == "step 250 is saved"
+    assert training.how_far(scene(studio, project)) == "step 250 saved"
     running = add_job(studio, project, "train", JobState.RUNNING)
-    assert training.how_far(scene(studio, project)) == "beginning"
+    assert training.how_far(scene(studio, project)) == "starting"
     running.facts["step"] = {"step": 1300, "epoch": 3, "losses": {"mel": 0.51234}}
     assert training.how_far(scene(studio, project)) == "step 1,300"
 
@@ -111,20 +119,20 @@ def test_the_arithmetic_of_the_article(studio: Studio, project: Project) -> None
     text = arithmetic_html(
         scene(studio, project), ("so-vits-svc-4.0v1", chosen, TrainOptions(max_minutes=30)), seconds_per_step=0.5
     )
-    for part in ("200 clips, 20 a step: 10 steps an epoch", "1,000 steps", "2,000 epochs", "8:20", "30 minutes"):
+    for part in ("200 clips, 20 per step: 10 steps per epoch", "1,000 steps", "2,000 epochs", "8:20", "30 minutes"):
         assert part in text
     auto = schedule_of(scene(studio, project).standing, config, {**SETTINGS, "batch_size": "auto"}, None)
     assert auto is not None and auto.batch_size == 8
 
 
-def test_without_recordings_nothing_is_counted(studio: Studio, project: Project) -> None:
+def test_without_recordings_no_steps_are_counted(studio: Studio, project: Project) -> None:
     text = arithmetic_html(scene(studio, project), ("myna-lite", SETTINGS, TrainOptions()), None)
     assert "counted here" in text
     with pytest.raises(ConfigError, match="Prepare the recordings first"):
         check_template(scene(studio, project), "myna-lite")
 
 
-def test_a_training_takes_what_was_prepared(studio: Studio, project: Project) -> None:
+def test_training_needs_a_preparation_for_its_template(studio: Studio, project: Project) -> None:
     prepare(project)
     assert check_template(scene(studio, project), "myna-lite").content_encoder == "myna-content-1"
     assert check_template(scene(studio, project), None) is not None
@@ -166,20 +174,20 @@ def test_recordings_with_problems_come_first_and_count_towards_the_aim(studio: S
     assert "2 / 150" in aims and "1 / 50" in aims and "0:15 / 5:00" in aims
 
 
-def test_what_a_training_has_done_is_said(studio: Studio, project: Project) -> None:
+def test_the_summary_of_a_training(studio: Studio, project: Project) -> None:
     prepare(project)
-    summary = {"steps": 11, "step": 16, "epoch": 4, "skipped": 2, "seconds": 53.0, "path": "x", "complete": False}
+    summary = TrainingResult(steps=11, step=16, skipped=2, seconds=53.0, complete=False, path=Path("x"))
     done = add_job(studio, project, "train", JobState.DONE, result=summary)
     shown = training.status_html(scene(studio, project))
-    assert "Stopped and saved at step 16, after 11 steps in 0:53" in shown and "2 steps were left out" in shown
-    done.result = {**summary, "steps": 0}
+    assert "Stopped and saved at step 16, after 11 steps in 0:53" in shown and "2 steps were skipped" in shown
+    done.result = replace(summary, steps=0)
     assert "all 16 steps are done" in training.status_html(scene(studio, project))
     other = projects.create(studio.workspace, "Boris")
     prepare(other)
     add_job(studio, project, "prepare", JobState.RUNNING)
     add_job(studio, other, "train", JobState.WAITING)
     assert "begins after “Anna: prepare”" in training.status_html(scene(studio, other))
-    assert scene(studio, other).busy("train") and not scene(studio, project).busy("train")
+    assert scene(studio, other).busy(Train) and not scene(studio, project).busy(Train)
 
 
 def test_a_voice_is_packed_under_a_name_that_is_free(studio: Studio, project: Project) -> None:
@@ -190,7 +198,7 @@ def test_a_voice_is_packed_under_a_name_that_is_free(studio: Studio, project: Pr
         packing.packed_path(scene(studio, project), "Anna")
 
 
-def test_what_is_sung_for_comparison_is_offered_by_the_page(studio: Studio, project: Project) -> None:
+def test_only_recordings_offered_by_the_page_are_compared(studio: Studio, project: Project) -> None:
     prepare(project)
     here = scene(studio, project)
     offered = [value for _, value in comparing.phrases(here)]
@@ -219,7 +227,7 @@ def test_prompts_go_round_and_takes_are_named_after_them(studio: Studio, project
     for number in (1, 2, 4):
         touch(project.recordings / "spoken" / f"{recording.take_name(number, 'some words')}.wav")
     touch(project.recordings / "3 is not a take of ours.wav")
-    standing = project.look()
+    standing = project.status()
     assert recording.recorded(standing.recordings, "spoken") == {1, 2, 4}
     assert recording.next_prompt(standing, "spoken", 0, "alto", None).number == 3
     assert recording.next_prompt(standing, "spoken", 3, "alto", None).number == 5

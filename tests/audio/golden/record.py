@@ -1,6 +1,6 @@
-"""Made mel.npz: librosa 0.11.0's filterbanks, and the spectrograms of so-vits-svc-fork 4.2.30 of one short signal.
+"""Record mel.npz: filterbanks of librosa 0.11.0, and so-vits-svc-fork 4.2.30's spectrograms of one short signal.
 
-Run with the fork's own Python, where both are installed: `python record.py`.
+Run in an environment with both installed: `python record.py`.
 """
 
 from types import SimpleNamespace

@@ -1,7 +1,7 @@
-"""Made f0.npz: what torchcrepe 0.0.24 and torchfcpe 0.0.4 themselves compute of one short signal.
+"""Record f0.npz: outputs of torchcrepe 0.0.24 and torchfcpe 0.0.4 for one short signal.
 
-Both import packages that are not needed for it and break on many machines; those are replaced by nothing. Run in the
-environment of the tests: `python record_f0.py`.
+Both import unneeded packages that break on many machines, so these are replaced by mocks. Run in the environment of the
+tests: `python record_f0.py`.
 """
 
 import sys
@@ -24,7 +24,7 @@ for name in (
     sys.modules[name] = MagicMock()
 import torchcrepe  # noqa: E402
 
-# torchfcpe carries librosa's filterbank for those who lack librosa.
+# Without librosa, torchfcpe uses its own copy of librosa's filterbank.
 sys.modules["librosa"] = sys.modules["librosa.filters"] = None  # type: ignore[assignment]
 import torchfcpe  # noqa: E402
 import torchfcpe.mel_fn_librosa  # noqa: E402
@@ -37,7 +37,7 @@ signal = torch.from_numpy(audio)
 arrays = {"audio": audio}
 for size in ("tiny", "full"):
     torchcrepe.load.model("cpu", size)
-    # Windows centred on samples 0, 1600 and 3200, the first half empty.
+    # Windows centred on samples 0, 1600 and 3200; the first is half empty.
     (windows,) = torchcrepe.preprocess(signal[None, :3201], 16000, 1600, None, "cpu", True)
     arrays[f"crepe_{size}"] = torchcrepe.infer(windows, size, "cpu").numpy()
 fcpe = torchfcpe.spawn_bundled_infer_model("cpu")

@@ -1,1 +1,1 @@
-"""`svcg`: the studio in the browser. Gradio is imported when it opens, and torch only in the processes beside it."""
+"""`svcg`: the studio in the browser. Importing it loads no Gradio; only its worker processes import torch."""

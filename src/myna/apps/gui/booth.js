@@ -1,18 +1,18 @@
-// The booth: what to read or to sing, a tone to sing after, and a recording of it. Gradio runs this once for each booth
-// of a page, with `element`, `props`, `trigger`, `watch` and `upload` in its scope. `props.value` is a prompt and
-// `props.report` the check of a take, both as `booth.py` describes them; `props.texts` are its words.
-// All is built of nodes: what a prompt says is text, whatever it looks like.
+// Recording booth: shows a prompt, plays its guide tone and records a take. Gradio runs this once for each booth of a
+// page, with `element`, `props`, `trigger`, `watch` and `upload` in scope. `props.value` is a prompt and `props.report`
+// the check of a take, both described in `booth.py`; `props.texts` are the texts.
+// Everything is built from DOM nodes, so that a prompt is always plain text.
 
 const COUNT_FROM = 3;
 const COUNT_SECONDS = 0.8;
-const PRE_ROLL_SECONDS = 0.3; // who begins a little before the end of the count loses nothing
-const FLOOR_DB = -60; // where the meter begins
-const RED_DB = -3; // from here a louder word would be cut off
-const CLIPPED = 0.997; // converters cut off a little below full scale, too
+const PRE_ROLL_SECONDS = 0.3; // kept from before the count ends, for early starts
+const FLOOR_DB = -60; // lower end of the meter
+const RED_DB = -3; // above this, a louder word would clip
+const CLIPPED = 0.997; // some converters clip slightly below full scale
 const HOLD_SECONDS = 1.5; // how long the meter shows its peak
-const BATCH = 1024; // samples a message of the recorder: 20 ms
+const BATCH = 1024; // samples per message of the recorder: about 20 ms
 
-// Runs beside the page, where no work of the page makes it lose a sample.
+// Runs in the audio thread, so that a busy page loses no samples.
 const RECORDER = `
   class Recorder extends AudioWorkletProcessor {
     constructor() {
@@ -42,9 +42,9 @@ const RECORDER = `
   registerProcessor("myna-recorder", Recorder);
 `;
 
-// ---- Sound in.
+// ---- Recording
 
-// One take, from the microphone to samples: `open`, then `keep` from when they count, then `close`.
+// Records one take: `open`, `keep` to start the take, `close` to get the samples.
 class Microphone {
   constructor(onBatch, onLost) {
     this.onBatch = onBatch;
@@ -55,7 +55,7 @@ class Microphone {
   }
 
   async open(deviceId) {
-    // What a telephone call needs spoils a recording: echo and noise are cancelled by cutting into the voice.
+    // The processing for calls spoils a recording: cancelling echo and noise also removes parts of the voice.
     const asked = {echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: {ideal: 1}};
     if (deviceId) asked.deviceId = {ideal: deviceId};
     this.stream = await navigator.mediaDevices.getUserMedia({audio: asked});
@@ -100,7 +100,7 @@ class Microphone {
   take(batch) {
     this.batches.push(batch);
     this.kept += batch.length;
-    // Until they count, only the last moment is held.
+    // Before the take starts, hold only the pre-roll.
     while (!this.keeping && this.kept - this.batches[0].length > PRE_ROLL_SECONDS * this.sampleRate) {
       this.kept -= this.batches.shift().length;
     }
@@ -113,9 +113,9 @@ class Microphone {
     this.keeping = true;
   }
 
-  // All that was kept, as one array.
+  // Return everything kept as one array.
   async close() {
-    // A context that the system has put to sleep does not answer.
+    // A suspended context never replies.
     const patience = new Promise((resolve) => setTimeout(resolve, 500));
     this.node.port.postMessage("end");
     await Promise.race([this.flushed, patience]);
@@ -139,7 +139,7 @@ class Microphone {
   }
 }
 
-// A WAV of 24 bits and one channel: what microphones deliver, whole.
+// Mono WAV with 24 bits, enough for any microphone.
 function wav(samples, sampleRate) {
   const view = new DataView(new ArrayBuffer(44 + 3 * samples.length));
   const word = (at, letters) => [...letters].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
@@ -163,7 +163,7 @@ function wav(samples, sampleRate) {
   return new File([view.buffer], "take.wav", {type: "audio/wav"});
 }
 
-// Which of the texts says why the microphone cannot be had.
+// Key of the text that explains why the microphone is unavailable.
 function reason(error) {
   if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) return "insecure";
   if (["NotAllowedError", "SecurityError"].includes(error?.name)) return "denied";
@@ -171,7 +171,7 @@ function reason(error) {
   return "busy";
 }
 
-// ---- What is seen.
+// ---- Display
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -192,7 +192,7 @@ function draw(tag, attributes) {
 const say = (key, values = {}) =>
   (props.texts?.[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
-// The notes as bars, time to the right and pitch upwards; `move` sets the line that goes through them.
+// Draw the notes as bars, time to the right and pitch upwards; `move` places the playback line.
 function drawing(notes, label) {
   const width = 600;
   const height = 110;
@@ -208,7 +208,7 @@ function drawing(notes, label) {
     const right = ((at + note.seconds) / total) * width;
     if (typeof note.semitones === "number") {
       const end = typeof note.glide_to === "number" ? note.glide_to : note.semitones;
-      const gap = 8; // the ends of a bar are round beyond its line
+      const gap = 8; // room for the round ends of a bar
       svg.append(draw("line", {
         x1: left + gap, x2: Math.max(right - gap, left + gap + 0.01), y1: y(note.semitones), y2: y(end),
         class: note.shape === "swell" ? "note swell" : "note",
@@ -228,11 +228,11 @@ function drawing(notes, label) {
 const booth = {
   state: "idle", // "opening", "counting", "recording", "sending", then "idle" again
   microphone: null,
-  take: null, // {path, url}; {path: null, url, file} where it could not be sent
+  take: null, // {path, url}; {path: null, url, file} until it is uploaded
   device: null,
-  guide: null, // an Audio that plays
+  guide: null, // Audio that is playing
   own: null,
-  turn: 0, // counts what was begun, so that what was given up does nothing when it comes late
+  turn: 0, // counts attempts, so that late callbacks of an abandoned one do nothing
   level: {db: FLOOR_DB, peak: FLOOR_DB, peakAt: 0, clipped: false},
 };
 
@@ -273,7 +273,7 @@ function build() {
   element.replaceChildren(view.root);
 }
 
-// The words that do not depend on what is going on.
+// Set the texts that do not depend on the state.
 function name() {
   view.root.setAttribute("aria-label", say("booth"));
   view.meter.setAttribute("aria-label", say("level"));
@@ -354,11 +354,11 @@ function showLevel(now) {
       return;
     }
   }
-  level.db = Math.max(FLOOR_DB, level.db - 1); // falls 60 dB a second
+  level.db = Math.max(FLOOR_DB, level.db - 1); // falls by 60 dB per second at 60 frames per second
   requestAnimationFrame(showLevel);
 }
 
-function heard(peak) {
+function measure(peak) {
   const {level} = booth;
   const db = Math.max(FLOOR_DB, 20 * Math.log10(peak + 1e-6));
   level.db = Math.max(level.db, db);
@@ -375,7 +375,7 @@ function quiet() {
   view.hold.style.left = "0";
 }
 
-// ---- What a person does.
+// ---- Actions
 
 function toggle() {
   if (booth.state === "idle") record();
@@ -386,7 +386,7 @@ function toggle() {
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
 async function record() {
-  hush();
+  stopPlaying();
   const mine = ++booth.turn;
   const given_up = () => mine !== booth.turn;
   booth.state = "opening";
@@ -394,7 +394,7 @@ async function record() {
   view.root.dataset.verdict = "";
   tell(say("asking"));
   refresh();
-  const microphone = new Microphone(heard, () => lost(mine));
+  const microphone = new Microphone(measure, () => lost(mine));
   try {
     if (!globalThis.isSecureContext) throw new Error("insecure");
     await microphone.open(booth.device);
@@ -455,7 +455,7 @@ async function send() {
     take.path = sent.path;
     take.file = null;
   } catch {
-    // It is still here, and can be sent again.
+    // The file is kept and can be sent again.
   }
   if (take !== booth.take) return;
   booth.state = "idle";
@@ -467,13 +467,13 @@ async function send() {
   refresh();
 }
 
-// What is under way ends and leaves nothing; a take that was made before is there as before.
+// Cancel the current attempt; an earlier take stays.
 function abandon() {
   booth.turn++;
   booth.microphone?.release();
   booth.microphone = null;
   booth.state = "idle";
-  hush();
+  stopPlaying();
   quiet();
   view.clock.textContent = "";
   tell("");
@@ -494,18 +494,18 @@ function lost(mine) {
 
 function keep() {
   if (!booth.take || booth.state !== "idle") return;
-  hush();
+  stopPlaying();
   if (booth.take.path === null) {
     send();
     return;
   }
   trigger("kept", {path: booth.take.path, number: props.value?.number ?? null});
-  view.keep.disabled = true; // until the next prompt is there
+  view.keep.disabled = true; // until the next prompt arrives
 }
 
 function turn(step) {
   if (booth.state !== "idle") return;
-  hush();
+  stopPlaying();
   trigger("turned", {step, number: props.value?.number ?? null});
 }
 
@@ -529,7 +529,7 @@ function play(which, address, onTime) {
   refresh();
 }
 
-function hush() {
+function stopPlaying() {
   for (const which of ["guide", "own"]) {
     const audio = booth[which];
     booth[which] = null;
@@ -539,19 +539,19 @@ function hush() {
 
 function toggleGuide() {
   const playing = booth.guide;
-  hush();
+  stopPlaying();
   if (!playing) play("guide", props.value.guide, (share) => booth.drawing?.move(share));
   else refresh();
 }
 
 function toggleOwn() {
   const playing = booth.own;
-  hush();
+  stopPlaying();
   if (!playing && booth.take) play("own", booth.take.url, () => {});
   else refresh();
 }
 
-// Browsers name microphones only after one was lent.
+// Browsers reveal the names of microphones only once access is granted.
 async function listDevices(used) {
   const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
   const inputs = devices.filter((device) => device.kind === "audioinput" && device.deviceId && device.label);
@@ -560,7 +560,7 @@ async function listDevices(used) {
     make("option", {value: deviceId, selected: deviceId === used}, label)));
 }
 
-// Space works wherever nothing else takes it, while the booth is seen.
+// Space starts and stops while the booth is visible, unless the focused element uses the key.
 const TAKES_KEYS = "input, textarea, select, button, a, audio, video, summary, [contenteditable], [role=slider]";
 function press(event) {
   if (!element.isConnected) {

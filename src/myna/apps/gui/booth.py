@@ -1,12 +1,12 @@
-"""The booth: a page's place to record what is to be read and sung, one take after the other.
+"""Recording booth: a component that shows prompts to read or sing and records one take of each.
 
     stage = booth(sentence_prompt(sentences()[0], number=1, total=200), texts=language["booth"])
     stage.taken(check, outputs=stage)  # def check(event: gr.EventData): take = taken(event); ... return checked(...)
     stage.kept(keep_and_show_the_next, outputs=stage)
     stage.turned(show_another, outputs=stage)
 
-`taken` comes when a take was recorded and sent, `kept` when a person wants it, `turned` when they go on or back without
-one. Microphone, level, tone and keys are the business of `booth.js`; it needs nothing from the network.
+`taken` is triggered when a take has been recorded and uploaded, `kept` when the person accepts it, `turned` when they
+move to another prompt without a take. `booth.js` handles microphone, level, guide tone and keys; it needs no network.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ from myna.studio.takes import PROBLEMS, Kind, TakeReport
 if TYPE_CHECKING:
     import gradio as gr
 
-MOST_SECONDS = 60.0  # a take; the longest melody has 15
+MOST_SECONDS = 60.0  # limit of a take; the longest melody takes 15 s
 
-# All that the booth says. `{number}` of `{total}`, `{seconds}` and `{port}` are filled in by the browser.
+# All texts of the booth. The browser fills in `{number}`, `{total}`, `{seconds}` and `{port}`.
 TEXTS = {
     "booth": "Recording",
     "place": "{number} of {total}",
     "read": "Read aloud",
-    "notes": "The notes as bars, higher ones above",
-    "hear": "Hear the notes",
+    "notes": "Notes as bars, higher pitch at the top",
+    "hear": "Play the notes",
     "hush": "Stop",
     "record": "Record",
     "again": "Record again",
@@ -45,49 +45,49 @@ TEXTS = {
     "cancel": "Cancel",
     "listen": "Listen",
     "seconds": "{seconds} s",
-    "level": "Level in dB",
-    "asking": "Let the browser use the microphone.",
-    "speak": "Speak now. Space or Stop ends it.",
-    "sing": "Sing now. Space or Stop ends it.",
+    "level": "Input level, dB",
+    "asking": "Allow the browser to use the microphone.",
+    "speak": "Speak now. Press Space or Stop to finish.",
+    "sing": "Sing now. Press Space or Stop to finish.",
     "sending": "Saving",
-    "checking": "Listening to it",
-    "good": "This is a good take.",
-    "not_good": "Better record it again.",
-    "too_loud": "Too loud: it is cut off. Go further from the microphone, or turn its level down.",
-    "keep": "Keep and go on",
-    "send_again": "Save it again",
+    "checking": "Checking the take",
+    "good": "Good take.",
+    "not_good": "Record this one again.",
+    "too_loud": "Too loud: the sound is clipped. Move away from the microphone, or lower its level.",
+    "keep": "Keep and continue",
+    "send_again": "Save again",
     "skip": "Skip",
     "back": "Back",
     "microphone": "Microphone",
-    "denied": "The browser does not let this page use the microphone. Allow it beside the address of the page, "
-    "and record again.",
-    "no_microphone": "There is no microphone. Connect one and record again.",
-    "busy": "The microphone does not answer. Close other programs that use it, and record again.",
-    "lost": "The microphone is gone. Connect it and record again.",
-    "insecure": "Browsers lend a microphone only to a page of the same computer, or of https. Open "
-    "http://127.0.0.1:{port} on the computer that runs it, or record elsewhere and add the files.",
-    "not_sent": "The take could not be saved. Is the program still running, and is the disk full? Save it again.",
-    "processed": "This browser filters the sound as for a call; another browser may not.",
+    "denied": "The browser does not allow this page to use the microphone. Allow it next to the page's address, "
+    "then record again.",
+    "no_microphone": "No microphone found. Connect one and record again.",
+    "busy": "The microphone does not respond. Close other programs that use it, then record again.",
+    "lost": "The microphone was disconnected. Connect it and record again.",
+    "insecure": "Browsers allow a microphone only for pages of this computer or over https. Open "
+    "http://127.0.0.1:{port} on the computer that runs myna, or record elsewhere and add the files.",
+    "not_sent": "The take could not be saved. Check that myna is running and the disk is not full, then save again.",
+    "processed": "This browser processes the sound as for a call. Try another browser.",
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """What is read or sung next: the value of the booth is its fields."""
+    """Sentence or melody to record next; as a dict it is the value of the booth."""
 
     kind: Kind
     title: str
-    text: str  # the sentence, or the words
+    text: str  # sentence or lyrics
     hint: str = ""
     language: str = "en"  # of `text`
-    notes: tuple[Mapping[str, Any], ...] = ()  # of a melody: the fields of `myna.studio.prompts.Note`
-    guide: str | None = None  # address of the tone to sing after
+    notes: tuple[Mapping[str, Any], ...] = ()  # fields of `myna.studio.prompts.Note`; empty for a sentence
+    guide: str | None = None  # URL of the guide tone
     number: int = 1
-    total: int = 0  # 0 where it is not counted
+    total: int = 0  # 0: not shown
 
 
 def sentence_prompt(sentence: str, *, number: int, total: int, texts: Mapping[str, str] | None = None) -> Prompt:
-    """A sentence to read, the `number`-th of `total`."""
+    """Prompt to read a sentence, the `number`-th of `total`."""
     title = {**TEXTS, **(texts or {})}["read"]
     return Prompt(kind="spoken", title=title, text=sentence, number=number, total=total)
 
@@ -101,7 +101,7 @@ def melody_prompt(
     titles: Mapping[str, str] = TITLES,
     hints: Mapping[str, str] = HINTS,
 ) -> Prompt:
-    """A melody to sing from `root`, a note of MIDI, with its tone; `titles` and `hints` are by `Melody.key`."""
+    """Prompt to sing a melody from MIDI note `root`, with a guide tone; `titles` and `hints` by `Melody.key`."""
     return Prompt(
         kind="sung",
         title=titles[melody.key].format(syllable=melody.syllable),
@@ -115,7 +115,7 @@ def melody_prompt(
     )
 
 
-_GUIDE_RATE = 16000  # its highest overtone lies at 4 kHz, and the page carries 30 kB a second
+_GUIDE_RATE = 16000  # the tone's highest overtone is at 4 kHz; a second takes 30 kB in the page
 
 
 def _as_address(audio: np.ndarray[Any, Any]) -> str:
@@ -125,22 +125,22 @@ def _as_address(audio: np.ndarray[Any, Any]) -> str:
 
 
 def booth(prompt: Prompt | None = None, texts: Mapping[str, str] | None = None, **options: Any) -> gr.HTML:
-    """The component; without a prompt nothing is seen.
+    """Create the component; without a prompt it is hidden.
 
-    Its events carry a `gr.EventData`: `taken` and `kept` are read with `read_take`; `turned` has `step`, 1 or -1, and
-    all have the `number` of the prompt.
+    Its events pass a `gr.EventData` with the prompt's `number`. Read `taken` and `kept` with `read_take`; `turned` has
+    `step`, 1 or -1.
 
     Args:
-        prompt: what is read or sung first.
-        texts: of `TEXTS`, those in the language of the page.
-        options: of `gr.HTML`, as `elem_id` or `visible`.
+        prompt: the first prompt.
+        texts: translations of `TEXTS`; missing keys stay English.
+        options: arguments of `gr.HTML`, for example `elem_id` or `visible`.
     """
     import gradio as gr
 
     return gr.HTML(
         shown(prompt),
-        # Gradio evaluates what a template makes of a value as code; the script builds the page of nodes instead, in
-        # which a sentence is text.
+        # Gradio evaluates a filled template as code. The script creates DOM nodes instead, in which a sentence is
+        # plain text.
         html_template="",
         css_template=_resource("booth.css"),
         js_on_load=_resource("booth.js"),
@@ -153,28 +153,28 @@ def booth(prompt: Prompt | None = None, texts: Mapping[str, str] | None = None, 
 
 
 def shown(prompt: Prompt | None) -> dict[str, Any] | None:
-    """The booth's value that shows `prompt`; what was recorded before is forgotten."""
+    """Value of the booth that shows `prompt` and discards the previous take."""
     return None if prompt is None else asdict(prompt)
 
 
 @dataclass(frozen=True)
 class Take:
-    """What the browser sent: a file of the page's own upload folder."""
+    """Take sent by the browser: a file in the page's upload folder."""
 
     path: Path
-    number: int | None  # of the prompt that it was recorded for
+    number: int | None  # of its prompt
     kind: Kind
 
 
 def read_take(event: gr.EventData, upload_folder: Path) -> Take:
-    """The take that `taken` or `kept` tells of.
+    """Parse the take of a `taken` or `kept` event.
 
     Args:
-        event: as the listener gets it; whoever has the page can make one up.
-        upload_folder: where Gradio puts what is uploaded; nothing else is read.
+        event: passed to the listener; untrusted, since anyone with the page can forge one.
+        upload_folder: Gradio's upload folder; no other file is read.
 
     Raises:
-        AudioError: it names no file of that folder.
+        AudioError: the event names no file in that folder.
     """
     data = event._data if isinstance(event._data, dict) else {}
     path, number = data.get("path"), data.get("number")
@@ -182,19 +182,19 @@ def read_take(event: gr.EventData, upload_folder: Path) -> Take:
         raise AudioError("the browser sent no take; record it again")
     resolved = Path(path).resolve()
     if not resolved.is_relative_to(upload_folder.resolve()) or not resolved.is_file():
-        raise AudioError("the take is not there any more; record it again")
+        raise AudioError("the take no longer exists; record it again")
     kind: Kind = "sung" if data.get("kind") == "sung" else "spoken"
-    # As the browser knows it: by this path it finds its take again.
+    # Unresolved: the browser identifies its take by the path that it sent.
     return Take(Path(path), number if isinstance(number, int) else None, kind)
 
 
 def checked(take: Take, report: TakeReport, problems: Mapping[str, str] | None = None) -> gr.HTML:
-    """The update of the booth that shows what was found out about a take; its prompt stays.
+    """Update the booth to show the check of a take; the prompt stays.
 
     Args:
-        take: as `read_take` gave it.
-        report: of `myna.studio.takes.check_take`.
-        problems: the texts of `myna.studio.takes.PROBLEMS`, in the language of the page.
+        take: from `read_take`.
+        report: from `myna.studio.takes.check_take`.
+        problems: translations of `myna.studio.takes.PROBLEMS`; missing keys stay English.
     """
     texts = {**PROBLEMS, **(problems or {})}
     lines = [{"text": problem.text(texts), "serious": problem.serious} for problem in report.problems]
@@ -202,7 +202,7 @@ def checked(take: Take, report: TakeReport, problems: Mapping[str, str] | None =
 
 
 def refused(take: Take, reason: str) -> gr.HTML:
-    """The update of the booth that says why a take cannot be used."""
+    """Update the booth to show why a take cannot be used."""
     return _update(take, False, [{"text": reason, "serious": True}])
 
 

@@ -1,4 +1,4 @@
-"""Gradio, loaded in half of its time."""
+"""Faster import of Gradio, in about half of its usual time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @contextmanager
 def quickly() -> Iterator[None]:
-    """Do without the garbage collector: among objects that all stay, it searched for 0.2 s of the start."""
+    """Disable the garbage collector: during start-up all objects stay alive, and collecting takes 0.2 s."""
     gc.disable()
     try:
         yield
@@ -21,10 +21,10 @@ def quickly() -> Iterator[None]:
 
 
 def load_gradio() -> None:
-    """Import Gradio, which then tells nobody anything, and writes nothing into its own folder.
+    """Import Gradio with telemetry off and without writing stubs into its package folder.
 
     Raises:
-        ModuleNotFoundError: it is not installed.
+        ModuleNotFoundError: Gradio is not installed.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -34,16 +34,15 @@ def load_gradio() -> None:
 
 @contextmanager
 def _without_stubs() -> Iterator[None]:
-    """Let Gradio take its components for such as have no file.
+    """Make Gradio skip its type stubs by reporting that its classes have no source file.
 
-    It compares a stub for type checkers with each of them whenever it is imported (6.31, `component_meta.py`): 1.3 of
-    2.7 s.
+    On each import Gradio 6.31 compares a stub with every component (`component_meta.py`), which takes 1.3 of 2.7 s.
     """
     find = inspect.getfile
 
     def found(of: Any) -> str:
         if isinstance(of, type) and of.__module__.startswith("gradio."):
-            raise OSError("no stubs are wanted")
+            raise OSError("type stubs are disabled")
         return find(of)
 
     inspect.getfile = found  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""The page: its tabs, and the server that shows it."""
+"""Page of the studio: its tabs, and the server for them."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ import gradio as gr
 from myna.apps.gui import api
 from myna.apps.gui.jobs import Jobs
 from myna.apps.gui.studio import LANES, Studio
-from myna.apps.gui.texts import i18n, label, language_of, spoken
+from myna.apps.gui.texts import i18n, label, language_of, script_texts
 from myna.errors import ConfigError
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
-# The module of `tabs`, and the key of its title.
+# Module in `tabs`: key of its title.
 TABS = {"convert": "tab.convert", "voice": "tab.voice", "keeping": "tab.keeping"}
 DEFAULT_PORT = 7860
-_PORTS = 100  # that are tried from the default on
+_PORTS = 100  # ports tried, from the default upwards
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _MOST_UPLOADED = "8gb"
-_CACHE_SECONDS = (3600, 24 * 3600)  # how often uploads are looked through, and how old they become
+_CACHE_SECONDS = (3600, 24 * 3600)  # interval of the search for old uploads, and their maximum age
 
 
 def build(studio: Studio) -> gr.Blocks:
-    """The page of a studio."""
+    """Build the page of a studio."""
     page = gr.Blocks(title="myna", analytics_enabled=False, delete_cache=_CACHE_SECONDS)
     with page:
-        api.build(studio)  # first, for it gives the endpoints their names
+        api.build(studio)  # first, so that the endpoints get their plain names
         with gr.Row(elem_id="head"):
             gr.Markdown(label("page.title"))
             gr.Markdown(label("page.consent"), elem_id="consent")
         for name, title in TABS.items():
             with gr.Tab(label(title), id=name, elem_id=f"tab-{name}"):
                 import_module(f"myna.apps.gui.tabs.{name}").build(studio)
-        _speak(page)
+        _translate_scripts(page)
     return page
 
 
-def _speak(page: gr.Blocks) -> None:
-    """Let components whose scripts say something say it in the visitor's language."""
+def _translate_scripts(page: gr.Blocks) -> None:
+    """Send components with scripts their texts in the visitor's language when the page loads."""
     components = [block for block in page.blocks.values() if isinstance(block, gr.HTML) and "part" in block.props]
 
     def translate(request: gr.Request) -> list[Any]:
         language = language_of(request)
-        return [gr.HTML(**spoken(language, component.props["part"])) for component in components]
+        return [gr.HTML(**script_texts(language, component.props["part"])) for component in components]
 
     gr.on(page.load, translate, outputs=components, show_progress="hidden", api_visibility="private")
 
 
 @contextmanager
 def open_studio(folder: Path) -> Iterator[Studio]:
-    """A studio in `folder`; when it closes, what is being trained is saved, and what was uploaded is removed."""
+    """Open a studio in `folder`. On closing, a running training saves a checkpoint and uploads are deleted."""
     workspace = Workspace(folder.resolve())
     workspace.create()
     uploads = Path(tempfile.mkdtemp(prefix="myna-"))
@@ -83,15 +83,15 @@ def serve(
     auth: tuple[str, str] | None = None,
     browser: bool = False,
 ) -> str:
-    """Serve the page in threads of this process, and return its address.
+    """Serve the page in threads of this process and return its address.
 
     Args:
-        port: None is the first free one from 7860 on.
-        auth: a name and a password that a visitor must give.
-        browser: whether to open it there.
+        port: None takes the first free port from 7860.
+        auth: name and password required of visitors.
+        browser: open the page in the default browser.
 
     Raises:
-        ConfigError: the port is taken, or the host is none of this computer's.
+        ConfigError: the port is in use, or the host is not an address of this computer.
     """
     page = build(studio)
     _, url, _ = page.launch(
@@ -120,17 +120,17 @@ def serve(
 
 
 def _theme() -> gr.themes.Base:
-    """Gradio's plainest, with fonts that the computer has."""
+    """Gradio's base theme with system fonts, which need no download."""
     plain = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-    # What stands back is still read with ease: 4.8 to 1 on white, where Gradio's own grey has 2.6.
+    # Contrast of secondary text on white: 4.8 to 1. Gradio's own grey has 2.6, too little to read with ease.
     return plain.set(body_text_color_subdued="*neutral_500")
 
 
 def find_port(host: str, port: int | None) -> int:
-    """The port to listen at.
+    """Find the port to listen on.
 
     Raises:
-        ConfigError: it is taken, or none is free, or `host` is not of this computer.
+        ConfigError: the port is in use, none is free, or `host` is not an address of this computer.
     """
     wanted = [port] if port is not None else range(DEFAULT_PORT, DEFAULT_PORT + _PORTS)
     for one in wanted:
@@ -140,20 +140,20 @@ def find_port(host: str, port: int | None) -> int:
                 probe.bind((host, one))
                 return one
         except PermissionError as error:
-            raise ConfigError(f"this system gives port {one} to nobody; choose one above 1023 with --port") from error
+            raise ConfigError(f"no permission to use port {one}; choose one above 1023 with --port") from error
         except socket.gaierror as error:
-            raise ConfigError(f"no host {host!r}; leave --host out to be seen by this computer alone") from error
+            raise ConfigError(f"unknown host {host!r}; leave out --host to serve this computer only") from error
         except OSError as error:
             if error.errno is not None and "assign" in str(error).lower():
-                raise ConfigError(f"{host} is no address of this computer; leave --host out") from error
+                raise ConfigError(f"{host} is not an address of this computer; leave out --host") from error
     if port is not None:
         raise ConfigError(
-            f"port {port} is in use, perhaps by a studio that is open already: see http://{host}:{port}, or choose "
-            "another with --port"
+            f"port {port} is in use, perhaps by another open studio: see http://{host}:{port}, or choose another "
+            "port with --port"
         )
     raise ConfigError(f"no port from {DEFAULT_PORT} to {DEFAULT_PORT + _PORTS - 1} is free; choose one with --port")
 
 
 def is_local(host: str) -> bool:
-    """Whether nobody but this computer sees `host`."""
+    """True if `host` can be reached from this computer only."""
     return host in _LOCAL

@@ -1,4 +1,4 @@
-// The list of jobs: rows are kept while they change, so that a button is not taken from under a finger or the focus.
+// List of jobs. Rows are updated in place, so that their buttons keep the pointer and the focus.
 const list = document.createElement("div");
 element.append(list);
 const rows = new Map();

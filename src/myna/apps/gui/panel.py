@@ -1,4 +1,4 @@
-"""The list of jobs: what waits, what runs and for how long still, what came of it."""
+"""List of jobs with their state, progress, time left and errors."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _SHOWN = 8
 
 
 def panel(elem_id: str) -> gr.HTML:
-    """Where jobs are shown; its value is of `panel_value`, and the button of a job triggers `click` with its `job`."""
+    """Create the list. Its value comes from `panel_value`; a job's stop button triggers `click` with its `job` id."""
     script = (files("myna.apps.gui") / "panel.js").read_text("utf-8")
     return gr.HTML([], elem_id=elem_id, html_template="", js_on_load=script, apply_default_css=False)
 
 
-def panel_value(jobs: Iterable[Job], request: gr.Request | None) -> list[dict[str, Any]]:
-    """The latest jobs, newest first, in the words of whoever looks."""
+def panel_value(jobs: Iterable[Job[Any]], request: gr.Request | None) -> list[dict[str, Any]]:
+    """Rows of the latest jobs, newest first, in the language of the request."""
     return [_row(job, request) for job in list(jobs)[-_SHOWN:][::-1]]
 
 
 def duration(seconds: float) -> str:
-    """A time for a person: m:ss, or h:mm:ss."""
+    """Format a duration as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _row(job: Job, request: gr.Request | None) -> dict[str, Any]:
+def _row(job: Job[Any], request: gr.Request | None) -> dict[str, Any]:
     return {
         "id": job.id,
         "title": job.title,
@@ -45,7 +45,7 @@ def _row(job: Job, request: gr.Request | None) -> dict[str, Any]:
     }
 
 
-def _state(job: Job, request: gr.Request | None) -> str:
+def _state(job: Job[Any], request: gr.Request | None) -> str:
     if job.state is JobState.RUNNING:
         percent = "" if job.fraction is None else f" {100 * job.fraction:.0f} %"
         left = "" if job.seconds_left is None else say(request, "job.left", time=duration(job.seconds_left))

@@ -1,29 +1,29 @@
-// The A/B player. Gradio runs this once for each player of the page, with `element`, `props` and `watch` in its scope.
-// `props.value` is a `Comparison` of myna.evaluation.report.comparison, `props.texts` are the words of `player.py`.
-// All is built of nodes: the name of a song is text, whatever it looks like.
+// A/B player. Gradio runs this once for each player of the page, with `element`, `props` and `watch` in scope.
+// `props.value` is a `Comparison` of myna.evaluation.report.comparison, `props.texts` are the texts.
+// Everything is built from DOM nodes, so that the name of a song is always plain text.
 
-// What the players of a page share: one clock for sound, and the one that plays.
+// Shared by the players of a page: one audio context, and the player that is playing.
 const page = (globalThis.mynaPlayers ??= {context: null, playing: null, listens: false});
 
-// Decoded sound takes 11 MB a minute. What is longer in all is streamed, where a change of track has a short gap.
+// Decoded audio takes 11 MB per minute. Longer comparisons are streamed, with a short gap when the track changes.
 const MOST_DECODED_SECONDS = 30 * 60;
-const FADE_SECONDS = 0.01; // long enough that no change clicks, too short to hear
+const FADE_SECONDS = 0.01; // long enough to avoid clicks, too short to notice
 const STEP_SECONDS = 2;
 
-// ---- Sound: `load`, `start` at a time, `stop`, `mix` with a volume for each track; both kinds do the same.
+// ---- Audio. Both classes have `load`, `start` at a time, `stop`, and `mix` with a volume per track.
 
-// Every track is decoded and all play at once, sample by sample together; a change of track is a cross-fade.
+// Decodes all tracks and plays them in sync; changing the track is a crossfade.
 class Decoded {
   constructor(tracks) {
     this.tracks = tracks;
     this.buffers = tracks.map(() => null);
-    this.playing = null; // {nodes, gains, from, at}: the time that sounds at the clock's `at`
+    this.playing = null; // {nodes, gains, from, at}: position `from` plays at context time `at`
   }
 
-  // Which tracks can be played.
+  // Resolve to a flag per track: whether it can be played.
   async load() {
     const context = (page.context ??= new AudioContext());
-    const resumed = context.resume(); // within the click: browsers ask for one
+    const resumed = context.resume(); // during the click: browsers require a user gesture
     const results = await Promise.allSettled(this.tracks.map(async (track) => {
       const response = await fetch(address(track));
       if (!response.ok) throw new Error(response.statusText);
@@ -36,7 +36,7 @@ class Decoded {
 
   start(time, volumes) {
     const {context} = page;
-    context.resume(); // where a call on the phone interrupted it
+    context.resume(); // in case a phone call suspended it
     const at = context.currentTime + FADE_SECONDS;
     const gains = this.buffers.map((_, index) => {
       const gain = new GainNode(context, {gain: 0});
@@ -85,12 +85,12 @@ class Decoded {
   }
 }
 
-// The browser reads each track as it plays, and only the one that is heard plays.
+// Lets the browser stream the tracks and plays only the selected one.
 class Streamed {
   constructor(tracks) {
     this.tracks = tracks;
     this.elements = [];
-    this.heard = null;
+    this.audible = null;
   }
 
   load() {
@@ -105,30 +105,30 @@ class Streamed {
   }
 
   start(time, volumes) {
-    this.heard = null;
+    this.audible = null;
     this.from = time;
     this.mix(volumes);
   }
 
   get time() {
-    return this.heard?.currentTime ?? this.from;
+    return this.audible?.currentTime ?? this.from;
   }
 
   mix(volumes) {
-    if (this.heard === undefined) return;
+    if (this.audible === undefined) return;
     const next = this.elements[volumes.findIndex((volume) => volume > 0)];
-    if (next && next !== this.heard) {
+    if (next && next !== this.audible) {
       next.currentTime = this.time;
-      next.play().catch(() => {}); // stopped again before it began
-      this.heard?.pause();
-      this.heard = next;
+      next.play().catch(() => {}); // stopped before playback began
+      this.audible?.pause();
+      this.audible = next;
     }
     if (next) next.volume = Math.max(...volumes);
   }
 
   stop() {
-    this.heard?.pause();
-    this.heard = undefined;
+    this.audible?.pause();
+    this.audible = undefined;
   }
 
   close() {
@@ -138,11 +138,11 @@ class Streamed {
 }
 
 function address({path}) {
-  // Relative, as Gradio's own: the page may lie below a path of a proxy.
+  // Relative like Gradio's own addresses, because a proxy may serve the page below a path.
   return `gradio_api/file=${path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-// The mean of the channels, which is what a conversion hears of its source.
+// Mean of the channels: the same downmix that a conversion takes.
 function oneChannel(buffer) {
   if (buffer.numberOfChannels === 1) return buffer;
   const {length, sampleRate, numberOfChannels} = buffer;
@@ -155,7 +155,7 @@ function oneChannel(buffer) {
   return mixed;
 }
 
-// ---- The page
+// ---- Display
 
 function make(tag, attributes = {}, ...children) {
   const drawn = ["svg", "path"].includes(tag);
@@ -174,22 +174,22 @@ function letter(index) {
   return String.fromCharCode("A".charCodeAt(0) + index);
 }
 
-// Build the player of a comparison into `element`; the answer ends it.
+// Build the player of a comparison into `element` and return a function that closes it.
 function build(comparison, texts) {
   const {tracks, seconds} = comparison;
   const named = (text, index) => texts[text].replace("{name}", () => tracks[index].name);
   const sound = new (seconds * tracks.length > MOST_DECODED_SECONDS ? Streamed : Decoded)(tracks);
 
   let place = 0; // seconds
-  let chosen = Math.min(1, tracks.length - 1); // the result: the source is known
-  let playable = null; // for each track, once it is loaded
+  let chosen = Math.min(1, tracks.length - 1); // the result rather than the source
+  let playable = null; // a flag per track, once loaded
   let loading = null;
   let plays = false;
   let closed = false;
-  let dragged = null; // the pointer that moves the place, and where it was before
+  let dragged = null; // pointer that drags the position, and the position before
   let frame = 0;
 
-  // -- What is seen
+  // -- Elements
 
   const play = make("button", {type: "button", class: "play"}, make("span", {class: "icon", "aria-hidden": "true"}));
   const buttons = tracks.map((track, index) => make(
@@ -248,7 +248,7 @@ function build(comparison, texts) {
     return list.map((label) => make("span", {style: `${side}: ${label.place}%`}, label.text));
   }
 
-  // -- What it does
+  // -- Behaviour
 
   function showPlace() {
     plots.style.setProperty("--place", `${Math.min(100, (100 * place) / seconds)}%`);
@@ -275,7 +275,7 @@ function build(comparison, texts) {
     return tracks.map((track, index) => (index === chosen ? (equal.checked ? track.gain : 1) : 0));
   }
 
-  // Whether something can be heard.
+  // Load the tracks; resolve to true if at least one can be played.
   async function load() {
     loading ??= sound.load();
     showState();
@@ -298,17 +298,17 @@ function build(comparison, texts) {
     for (const other of document.querySelectorAll("audio, video")) other.pause();
     plays = true;
     const loaded = playable !== null || (await load());
-    if (closed || !plays) return; // changed meanwhile
+    if (closed || !plays) return; // closed or paused while loading
     if (!loaded) return pause();
     if (place > seconds - 0.05) place = 0;
     showState();
     goOn();
   }
 
-  // Play from `place`, unless a finger still moves it.
+  // Play from `place`, unless it is being dragged.
   function goOn() {
     if (!plays || !playable || dragged) return;
-    sound.stop(); // also where Play was pressed twice while it loaded
+    sound.stop(); // needed if Play was pressed twice while loading
     sound.start(place, volumes());
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(follow);
@@ -349,12 +349,12 @@ function build(comparison, texts) {
   buttons.forEach((button, index) => button.addEventListener("click", () => choose(index)));
   equal.addEventListener("change", () => sound.mix(volumes()));
 
-  // A press in a plot moves to there; while it is dragged the sound rests.
+  // Pressing in a plot seeks; playback rests while dragging.
   plots.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.target.closest(".plot, .times")) return;
     dragged = {pointer: event.pointerId, before: place};
     plots.setPointerCapture(event.pointerId);
-    slider.focus({preventScroll: true}); // so that the keys work from here
+    slider.focus({preventScroll: true}); // so that the keys work afterwards
     seek(timeAt(event));
     event.preventDefault();
   });
@@ -362,7 +362,7 @@ function build(comparison, texts) {
     if (dragged?.pointer === event.pointerId) seek(timeAt(event));
   });
   plots.addEventListener("pointerup", (event) => drop(event, timeAt(event)));
-  // A finger that goes on to scroll the page did not mean to move.
+  // A touch that turns into scrolling does not seek.
   plots.addEventListener("pointercancel", (event) => drop(event, dragged?.before));
 
   function drop(event, to) {
@@ -378,7 +378,7 @@ function build(comparison, texts) {
 
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.target === equal && event.key === " ")) return;
-    // With a Korean keyboard the key of A says "ㅁ": then the place of the key counts.
+    // On a Korean layout the A key yields "ㅁ"; fall back to the physical key.
     const typed = /^[!-~]$/.test(event.key) ? event.key : event.code.replace(/^(Key|Digit|Numpad)(?=.$)/, "");
     if (event.key === " ") { if (!event.repeat) play.click(); }
     else if (event.key === "ArrowLeft") seek(place - STEP_SECONDS);
@@ -390,7 +390,7 @@ function build(comparison, texts) {
     else return;
     event.preventDefault();
   });
-  // Firefox presses a focused button when the space bar comes up.
+  // Firefox clicks a focused button when the space bar is released.
   root.addEventListener("keyup", (event) => {
     if (event.key === " " && event.target !== equal) event.preventDefault();
   });
@@ -406,7 +406,7 @@ function build(comparison, texts) {
 
 if (!page.listens) {
   page.listens = true;
-  // Another player of the page, Gradio's own, begins: ours ends.
+  // Pause when another player of the page, for example Gradio's, starts.
   document.addEventListener("play", () => page.playing?.pause(), true);
 }
 

@@ -1,4 +1,4 @@
-"""What the tabs of the page share."""
+"""State and helpers shared by the tabs of the page."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from myna.errors import ConfigError, MynaError
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
-# A song is sung while another is looked at, a voice is trained, and one is fetched or packed; each lane does one thing
-# at a time.
+# Each lane runs one job at a time. The lanes run side by side, so that a song can be converted while another is
+# inspected, a voice is trained, and a third is downloaded or packed.
 SING, LOOK, LEARN, KEEP = "sing", "look", "learn", "keep"
 LANES = (SING, LOOK, LEARN, KEEP)
 TICK_SECONDS = 0.5
-# Of an event: Gradio draws no spinner over what it changes, and offers it to no program.
+# Arguments of events: no spinner over the outputs, and no endpoint in the API.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _SHOWN_SECONDS = 20
 
@@ -30,31 +30,31 @@ Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Studio:
-    """The folder, its voices, and the work that goes on."""
+    """Folder, voices and jobs of an open studio."""
 
     workspace: Workspace
     voices: Library
     jobs: Jobs
-    uploads: Path  # where Gradio puts what a page sends
+    uploads: Path  # Gradio's upload folder
 
     def uploaded(self, path: str | Path | None) -> Path:
-        """A file that a page has sent.
+        """Check that a path is an uploaded file and return it.
 
         Raises:
-            ConfigError: it is none: the page names no other files of this computer.
+            ConfigError: the path lies outside the upload folder; the page may not name other files of this computer.
         """
         if path is None or not Path(path).resolve().is_relative_to(self.uploads.resolve()):
-            raise ConfigError("only files that were sent through the page are read")
+            raise ConfigError("only files that were sent through the page can be read")
         return Path(path)
 
 
-def told(handler: Handler) -> Handler:
-    """A handler of an event whose `MynaError` the page shows, as the terminal would."""
+def shows_errors(handler: Handler) -> Handler:
+    """Decorate an event handler: its `MynaError` becomes an escaped message on the page."""
     return _showing(handler, escape)
 
 
 def answered(endpoint: Handler) -> Handler:
-    """An endpoint whose `MynaError` a program gets."""
+    """Decorate an API endpoint: its `MynaError` becomes the error that the client receives."""
     return _showing(endpoint, str)
 
 

@@ -1,4 +1,4 @@
-"""From an option dataclass to widgets of the page: one a field, with its default, range, choices and texts."""
+"""Widgets for the fields of an option dataclass, with their defaults, ranges, choices and texts."""
 
 from __future__ import annotations
 
@@ -9,33 +9,62 @@ from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import gradio as gr
+from pydantic import BaseModel
 
 from myna.apps.gui.texts import label, option_keys
 from myna.errors import ConfigError
+from myna.keys import page_keys
 
 Options = TypeVar("Options")
 
-EMPTY = "-"  # what an empty number shows; without it Gradio shows, and sends, 0
+EMPTY = "-"  # placeholder of an empty number; without one Gradio shows and sends 0
+_KINDS = {int: "a whole number", float: "a number"}
 
 
 def option_widgets(
     options: type[Any], names: Iterable[str], choices: Mapping[str, list[str]] | None = None
 ) -> dict[str, gr.components.Component]:
-    """Widgets of the fields `names` of the dataclass `options`, put where this is called.
+    """Create widgets for the fields `names` of the dataclass `options` in the current Gradio block.
 
     Args:
-        choices: for fields of text whose values are known while the page runs, what there is to choose from first.
+        choices: initial choices of text fields whose values are known only while the page runs.
     """
     hints = get_type_hints(options)
     specs = {spec.name: spec for spec in fields(options)}
     return {name: _widget(options, specs[name], hints[name], (choices or {}).get(name)) for name in names}
 
 
+def key_widgets(section: type[BaseModel], **common: Any) -> dict[str, Any]:
+    """Create number widgets for the keys of `section` that the training page shows, by their name in the file.
+
+    An empty widget stands for the word that the key accepts instead of a number, if there is one.
+
+    Args:
+        common: further arguments of every widget.
+    """
+    widgets = {}
+    for name, key in page_keys(section).items():
+        assert key.type in (int, float), f"no widget for {name}"
+        name_text, help_text = option_keys(section, key.attribute)
+        low, high = key.limits
+        widgets[name] = gr.Number(
+            label=label(name_text),
+            info=label(help_text),
+            placeholder=" ".join(key.words) or EMPTY,
+            minimum=low,
+            maximum=high,
+            precision=0 if key.type is int else None,
+            elem_id=f"voice-{name}",
+            **common,
+        )
+    return widgets
+
+
 def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
-    """Make the dataclass of what widgets hold; a field that has none, or whose widget is empty, has its default.
+    """Build the dataclass from widget values; a missing or empty value becomes the default.
 
     Raises:
-        ConfigError: a value is out of range, not of its type, or of no field.
+        ConfigError: a value is out of range, has the wrong type, or belongs to no field.
     """
     hints = get_type_hints(options)
     unknown = values.keys() - hints.keys()
@@ -73,12 +102,12 @@ def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -
 
 
 def _step(kind: type, span: float) -> float:
-    """Of a slider: fine enough to hear, coarse enough to hit."""
+    """Step of a slider: fine enough to matter, coarse enough to set by hand."""
     return 1 if kind is int or span > 50 else 0.01 if span <= 1 else 0.1
 
 
 def _plain(hint: Any) -> Any:
-    """The type without its "or None"."""
+    """Remove None from an optional type."""
     found = [choice for choice in get_args(hint) if choice is not NoneType and isinstance(choice, type)]
     return found[0] if found else hint
 
@@ -88,4 +117,4 @@ def _typed(value: Any, hint: Any) -> Any:
     try:
         return kind(value) if kind in (int, float, str, Path) else value
     except (TypeError, ValueError) as error:
-        raise ConfigError(f"{value!r} is no {kind.__name__}") from error
+        raise ConfigError(f"{value!r} is not {_KINDS.get(kind, kind.__name__)}") from error

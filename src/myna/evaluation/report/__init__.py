@@ -1,1 +1,1 @@
-"""What was measured, for people and for machines: a table, JSON, and one HTML page."""
+"""Reports of an evaluation: a table, JSON, an HTML page, and a comparison for the page's player."""

@@ -1,4 +1,4 @@
-"""Recordings of one song side by side, as plain values: what a page needs to draw and play them on one timeline."""
+"""Comparison of recordings of one song, as plain values from which a page draws and plays them on one timeline."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.io import Writer, read
-from myna.evaluation.report.axes import frequency_place, time_ticks
-from myna.evaluation.report.curve import MOST_POINTS, PitchScale
-from myna.evaluation.report.image import FREQUENCIES_HZ, HIGH_HZ, MOST_COLUMNS, data_uri, spectrogram_png
+from myna.evaluation.drawing.axes import frequency_position, time_ticks
+from myna.evaluation.drawing.curve import MAX_POINTS, PitchScale
+from myna.evaluation.drawing.image import FREQUENCIES_HZ, HIGH_HZ, MAX_COLUMNS, data_uri, spectrogram_png
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import loudness
 from myna.progress import Progress, silent
 
-MOST_TRACKS = 9  # a key from 1 to 9 for each
+MAX_TRACKS = 9  # one number key each
 _SAMPLE_RATE = 44100
 _F0_HOP = _SAMPLE_RATE // 100
-# So many are drawn in full; of more, each gets fewer columns and points, so that the value stays below 1 MB.
-_DRAWN_IN_FULL = 4
-# What every browser of today decodes; of other files a copy is made.
-_PLAYED_SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
+# With more tracks than this, each gets fewer columns and points, so that the value stays below 1 MB.
+_FULL_DETAIL_TRACKS = 4
+# Formats that all current browsers decode; other files are copied as FLAC.
+_PLAYABLE_SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
 
-# The gates of ITU-R BS.1770: what is quieter does not count to how loud a recording is. Its weighting of frequencies
-# is left out: between two voices that sing the same notes it changes little.
+# The gates of ITU-R BS.1770: quieter frames are excluded from the level of a recording. Its frequency weighting is
+# omitted, since it changes little between two voices that sing the same notes.
 _SILENT_DB, _GATE_DB = -70.0, -10.0
 _LEVEL_HOP = _SAMPLE_RATE // 10
-_MOST_ATTENUATION_DB = 24.0  # a recording that is nearly silent does not silence the others
+_MAX_ATTENUATION_DB = 24.0  # keeps a nearly silent recording from silencing the others
 
 
 @dataclass(frozen=True)
 class Track:
-    """A recording that is compared: its file, its name for people, and its shift against the first, in semitones."""
+    """A recording to compare: file, display name, and shift in semitones relative to the first track."""
 
     path: Path
     name: str
@@ -43,25 +43,25 @@ class Track:
 
 
 class Label(TypedDict):
-    """A word on an axis, and its place: percent from the left, or from the top."""
+    """A label of an axis; `place` is its position in percent from the left or from the top."""
 
     text: str
     place: float
 
 
 class TrackView(TypedDict):
-    """What is shown of one track."""
+    """Display data of one track."""
 
-    path: str  # absolute; where the browser could not play the recording, that of a copy
+    path: str  # absolute; that of a copy if browsers cannot play the recording
     name: str
     seconds: float
-    gain: float  # 0 to 1; with it all tracks are as loud as the quietest
-    spectrogram: str  # a PNG as data URI; it spans the track's own seconds
-    curve: str  # its pitch: an SVG path on 1000 x 100 over the whole timeline
+    gain: float  # 0 to 1; makes all tracks as loud as the quietest
+    spectrogram: str  # PNG as data URI; spans the track's own duration
+    curve: str  # pitch as SVG path data on 1000 x 100; spans the whole timeline
 
 
 class Comparison(TypedDict):
-    """All that a page shows of several tracks, in plain values of JSON."""
+    """Display data of several tracks, as plain JSON values."""
 
     seconds: float  # of the longest
     tracks: list[TrackView]
@@ -71,42 +71,42 @@ class Comparison(TypedDict):
 
 
 @dataclass(frozen=True)
-class _Heard:
+class _Analysis:
     seconds: float
     f0: NDArray[np.float32]
-    level_db: float | None  # None: it is silent
+    level_db: float | None  # None if silent
     spectrogram: str
 
 
 def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progress = silent) -> Comparison:
-    """Draw tracks beside each other, the source first.
+    """Analyse tracks and draw them on a common timeline; the first track is the source.
 
-    Every pitch is drawn where it would lie if its track were shifted as the second one is, so that all that follow the
-    source lie on each other.
+    Each contour is drawn as if its track were shifted like the second one, so that the contours of faithful conversions
+    coincide.
 
     Args:
-        tracks: 1 to `MOST_TRACKS` recordings.
-        copies: a folder for copies of recordings whose format browsers do not play; without it there are none.
-        progress: of the tracks.
+        tracks: 1 to `MAX_TRACKS` recordings.
+        copies: folder for playable copies of recordings whose format browsers do not play; None makes no copies.
+        progress: counts tracks.
 
     Raises:
         AudioError: a recording cannot be read, or a copy cannot be written.
     """
-    if not 1 <= len(tracks) <= MOST_TRACKS:
-        raise ValueError(f"from 1 to {MOST_TRACKS} tracks can be compared, not {len(tracks)}")
-    share = min(1.0, _DRAWN_IN_FULL / len(tracks))
-    paths, heard = [], []
+    if not 1 <= len(tracks) <= MAX_TRACKS:
+        raise ValueError(f"choose 1 to {MAX_TRACKS} tracks to compare, got {len(tracks)}")
+    detail = min(1.0, _FULL_DETAIL_TRACKS / len(tracks))
+    paths, analyses = [], []
     for number, track in enumerate(progress(tracks, title="comparison", unit="tracks")):
         audio, _ = read(track.path, _SAMPLE_RATE)
-        heard.append(_hear(audio, round(MOST_COLUMNS * share)))
+        analyses.append(_analyse(audio, round(MAX_COLUMNS * detail)))
         paths.append(_playable(track.path, audio, number, copies))
 
-    seconds = max(one.seconds for one in heard)
+    seconds = max(one.seconds for one in analyses)
     n_frames = seconds * _SAMPLE_RATE / _F0_HOP
-    wanted = tracks[min(1, len(tracks) - 1)].transpose
-    contours = [one.f0 * 2 ** ((wanted - track.transpose) / 12) for one, track in zip(heard, tracks, strict=True)]
+    transpose = tracks[min(1, len(tracks) - 1)].transpose
+    contours = [one.f0 * 2 ** ((transpose - track.transpose) / 12) for one, track in zip(analyses, tracks, strict=True)]
     scale = PitchScale.around(contours)
-    gains = _gains([one.level_db for one in heard])
+    gains = _gains([one.level_db for one in analyses])
     return Comparison(
         seconds=seconds,
         tracks=[
@@ -116,32 +116,34 @@ def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progr
                 seconds=one.seconds,
                 gain=gain,
                 spectrogram=one.spectrogram,
-                curve=scale.path(contour, n_frames, round(MOST_POINTS * share)),
+                curve=scale.path(contour, n_frames, round(MAX_POINTS * detail)),
             )
-            for path, track, one, gain, contour in zip(paths, tracks, heard, gains, contours, strict=True)
+            for path, track, one, gain, contour in zip(paths, tracks, analyses, gains, contours, strict=True)
         ],
-        notes=[Label(text=name, place=place) for name, place in scale.notes()],
-        frequencies=[Label(text=text, place=100 * frequency_place(hz, HIGH_HZ)) for hz, text in FREQUENCIES_HZ.items()],
+        notes=[Label(text=name, place=position) for name, position in scale.notes()],
+        frequencies=[
+            Label(text=text, place=100 * frequency_position(hz, HIGH_HZ)) for hz, text in FREQUENCIES_HZ.items()
+        ],
         times=[Label(text=text, place=100 * time / seconds) for time, text in time_ticks(seconds)],
     )
 
 
-def _hear(audio: NDArray[np.float32], most_columns: int) -> _Heard:
-    return _Heard(
+def _analyse(audio: NDArray[np.float32], max_columns: int) -> _Analysis:
+    return _Analysis(
         seconds=len(audio) / _SAMPLE_RATE,
         f0=F0_ESTIMATORS["swift"](audio, _SAMPLE_RATE, _F0_HOP, "cpu"),
         level_db=_level(audio),
-        spectrogram=data_uri("image/png", spectrogram_png(audio, _SAMPLE_RATE, most_columns=most_columns)),
+        spectrogram=data_uri("image/png", spectrogram_png(audio, _SAMPLE_RATE, max_columns=max_columns)),
     )
 
 
 def _level(audio: NDArray[np.float32]) -> float | None:
-    """How loud what sounds of a recording is, in dB; None where nothing does."""
+    """Gated level of a recording in dB; None if it is silent."""
     level_db = loudness(audio, min(_LEVEL_HOP, len(audio)))
-    sounding = level_db[level_db > _SILENT_DB]
-    if not len(sounding):
+    audible = level_db[level_db > _SILENT_DB]
+    if not len(audible):
         return None
-    return _mean_db(sounding[sounding >= _mean_db(sounding) + _GATE_DB])
+    return _mean_db(audible[audible >= _mean_db(audible) + _GATE_DB])
 
 
 def _mean_db(level_db: NDArray[np.floating]) -> float:
@@ -149,15 +151,15 @@ def _mean_db(level_db: NDArray[np.floating]) -> float:
 
 
 def _gains(levels_db: Sequence[float | None]) -> list[float]:
-    """Factors that make all as loud as the quietest: none is above 1, so nothing clips."""
+    """Gains that make all tracks as loud as the quietest; none exceeds 1, so nothing clips."""
     quietest = min((level for level in levels_db if level is not None), default=0.0)
-    softer = [0.0 if level is None else min(level - quietest, _MOST_ATTENUATION_DB) for level in levels_db]
-    return [float(10 ** (-by_db / 20)) for by_db in softer]
+    attenuations_db = [0.0 if level is None else min(level - quietest, _MAX_ATTENUATION_DB) for level in levels_db]
+    return [float(10 ** (-attenuation_db / 20)) for attenuation_db in attenuations_db]
 
 
 def _playable(path: Path, audio: NDArray[np.float32], number: int, copies: Path | None) -> Path:
-    """The recording itself where browsers play it, else a copy."""
-    if copies is None or path.suffix.lower() in _PLAYED_SUFFIXES:
+    """Path of the recording if browsers play its format, otherwise of a FLAC copy."""
+    if copies is None or path.suffix.lower() in _PLAYABLE_SUFFIXES:
         return path.absolute()
     copy = copies.absolute() / f"{path.stem}-{number + 1}.flac"
     with Writer(copy, _SAMPLE_RATE) as writer:

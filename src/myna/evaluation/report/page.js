@@ -1,17 +1,17 @@
-// Both players of a take share one place in time: shown in all its plots, moved by a click in any of them.
-for (const take of document.querySelectorAll("article")) {
-  const players = [...take.querySelectorAll("audio")];
-  const plots = [...take.querySelectorAll(".plot")];
-  const seconds = Number(take.dataset.seconds);
+// Both players of a conversion share one position: shown in all its plots, and set by a click in any of them.
+for (const article of document.querySelectorAll("article")) {
+  const players = [...article.querySelectorAll("audio")];
+  const plots = [...article.querySelectorAll(".plot")];
+  const seconds = Number(article.dataset.seconds);
   const heads = plots.map((plot) => {
     const head = document.createElement("div");
     head.className = "playhead";
     plot.append(head);
     return head;
   });
-  let place = 0;
+  let position = 0;
   const show = (time) => {
-    place = time;
+    position = time;
     for (const head of heads) head.style.left = `${Math.min(100, (100 * time) / seconds)}%`;
   };
   const follow = (player) => {
@@ -22,7 +22,7 @@ for (const take of document.querySelectorAll("article")) {
   for (const player of players) {
     player.addEventListener("play", () => {
       for (const other of document.querySelectorAll("audio")) if (other !== player) other.pause();
-      if (Math.abs(player.currentTime - place) > 0.05 && place < seconds - 0.1) player.currentTime = place;
+      if (Math.abs(player.currentTime - position) > 0.05 && position < seconds - 0.1) player.currentTime = position;
       follow(player);
     });
     player.addEventListener("seeked", () => show(player.currentTime));
@@ -31,13 +31,13 @@ for (const take of document.querySelectorAll("article")) {
     plot.addEventListener("click", (event) => {
       const box = plot.getBoundingClientRect();
       show((seconds * (event.clientX - box.left)) / box.width);
-      for (const player of players) player.currentTime = place;
+      for (const player of players) player.currentTime = position;
     });
   }
   show(0);
 }
 
-// A click on a heading sorts the files by that column; another turns the order round.
+// A click on a heading sorts the files by that column; another click reverses the order.
 for (const table of document.querySelectorAll("table.sortable")) {
   table.querySelectorAll("th").forEach((heading, column) => {
     let direction = 1;

@@ -1,4 +1,4 @@
-"""One HTML page with everything in it: numbers, players, pitch and spectrograms. It asks nothing of any network."""
+"""Self-contained HTML report: scores, players, pitch contours and spectrograms. It loads nothing from the network."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from numpy.typing import NDArray
 
 from myna.audio.io import read
 from myna.errors import AudioError
+from myna.evaluation.drawing.axes import frequency_position, time_ticks
+from myna.evaluation.drawing.curve import pitch_plot
+from myna.evaluation.drawing.image import FREQUENCIES_HZ, HIGH_HZ, data_uri, spectrogram_png
 from myna.evaluation.evaluate import Evaluation, FileEvaluation
-from myna.evaluation.report.axes import frequency_place, time_ticks
-from myna.evaluation.report.curve import pitch_plot
-from myna.evaluation.report.image import FREQUENCIES_HZ, HIGH_HZ, data_uri, spectrogram_png
 from myna.evaluation.scores import MEASURES, Bounded, Measure
 from myna.progress import Progress, silent
 from myna.storage.atomic import replacing
 
-# One rate for both, so that the spectrograms have one scale; mp3 knows it, and every browser plays mp3.
+# One rate for both gives their spectrograms one scale; MP3, which all browsers play, supports it.
 _SAMPLE_RATE = 44100
 
-# The page can load nothing, even if a file's name tried to make it.
+# Prevents loading from the network even if a file name injected markup.
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 _LEGEND = """<p class="legend">
-<span><svg><circle class="source" cx="8" cy="8" r="5"/></svg>the unconverted sources</span>
+<span><svg><circle class="source" cx="8" cy="8" r="5"/></svg>unconverted sources</span>
 <span><svg><rect class="target" x="6" width="4" height="16" rx="1"/></svg>the target's own recordings</span>
-<span><svg><circle class="mean" cx="8" cy="8" r="6"/></svg>the conversions together</span>
+<span><svg><circle class="mean" cx="8" cy="8" r="6"/></svg>all conversions together</span>
 <span><svg><circle class="file" cx="8" cy="8" r="4"/></svg>each conversion</span>
-<span>further to the right is better</span></p>"""
+<span>right is better</span></p>"""
 
 _PLOT_LEGEND = """<p class="legend">
 <span><i class="swatch" style="background:var(--wanted)"></i>pitch of the source, shifted as the conversion is</span>
-<span><i class="swatch" style="background:var(--accent)"></i>pitch of the conversion; below: more than 50 cents
-off</span>
-<span><i class="swatch" style="background:var(--one-only)"></i>below: voiced in one only</span>
-<span>click into a plot to move both players there</span></p>"""
+<span><i class="swatch" style="background:var(--accent)"></i>pitch of the conversion; strip below: more than 50
+cents off</span>
+<span><i class="swatch" style="background:var(--one-only)"></i>strip below: voiced in only one of the two</span>
+<span>click a plot to move both players there</span></p>"""
 
 
 def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) -> None:
-    """Write the page; it appears under its name when it is whole.
+    """Write the page to `path`, atomically.
 
     Raises:
-        AudioError: the page cannot be written, or a recording has gone since it was evaluated.
+        AudioError: the page cannot be written, or a recording was deleted after its evaluation.
     """
     try:
         with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as page:
             page.writelines(_head(evaluation))
             for number, file in enumerate(progress(evaluation.files, title="report", unit="files")):
-                page.writelines(_take(number, file))
+                page.writelines(_conversion(number, file))
             page.write(f"<script>\n{_resource('page.js')}</script>\n</html>\n")
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
@@ -66,10 +66,10 @@ def _head(evaluation: Evaluation) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     yield f"<title>Evaluation of {_count(len(evaluation.files), 'conversion')}</title>\n"
     yield f"<style>\n{_resource('page.css')}</style>\n"
-    yield "<h1>How good the conversions are</h1>\n"
+    yield "<h1>Evaluation of conversions</h1>\n"
     yield f'<p class="faint">{_count(len(evaluation.files), "conversion")}, {seconds:.0f} s; '
-    yield f"{_count(len(evaluation.target_scores), 'recording')} of the target's own</p>\n"
-    notes = [f"{what} is not measured: {reason}" for what, reason in evaluation.not_measured.items()]
+    yield f"{_count(len(evaluation.target_scores), 'recording')} of the target</p>\n"
+    notes = [f"{measure} was not measured: {reason}" for measure, reason in evaluation.not_measured.items()]
     if notes or evaluation.failures:
         lines = [*notes, *(f"not evaluated: {line}" for line in evaluation.failures)]
         yield f'<div class="notes">{"".join(f"<p>{escape(line)}</p>" for line in lines)}</div>\n'
@@ -83,7 +83,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _summary(evaluation: Evaluation) -> Iterator[str]:
-    yield '<h3>All together</h3>\n<div class="wide"><table>\n<tr><th>'
+    yield '<h3>Summary</h3>\n<div class="wide"><table>\n<tr><th>'
     yield "<th>source<th>converted<th>target<th>\n"
     for key, value in evaluation.summary.items():
         measure = MEASURES[key]
@@ -95,7 +95,7 @@ def _summary(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _marks(measure: Measure, value: Bounded, singles: list[tuple[str, float | None]]) -> str:
-    """Each conversion, all together and the bounds on one line, better to the right."""
+    """SVG scale of a measure: each conversion, all together and the bounds; better values lie to the right."""
     named = [(name, number) for name, number in singles if number is not None]
     numbers = [number for _, number in named]
     numbers += [
@@ -103,18 +103,18 @@ def _marks(measure: Measure, value: Bounded, singles: list[tuple[str, float | No
     ]
     low, high = min(numbers), max(numbers)
 
-    def place(number: float) -> str:
+    def position(number: float) -> str:
         share = (number - low) / (high - low) if high > low else 0.5
         return f"{2 + 96 * (share if measure.better == 'higher' else 1 - share):.2f}%"
 
     def dot(number: float, kind: str, radius: float, title: str) -> str:
         title = f"<title>{escape(title)}: {measure.text(number)}</title>"
-        return f'<circle class="{kind}" cx="{place(number)}" cy="50%" r="{radius:g}">{title}</circle>'
+        return f'<circle class="{kind}" cx="{position(number)}" cy="50%" r="{radius:g}">{title}</circle>'
 
     marks = [dot(number, "file", 4, name) for name, number in named]
     if value.target is not None:
         marks.append(
-            f'<svg x="{place(value.target)}" width="1" height="100%"><rect class="target" x="-2" y="2" width="4" '
+            f'<svg x="{position(value.target)}" width="1" height="100%"><rect class="target" x="-2" y="2" width="4" '
             f'height="85%" rx="1"><title>target: {measure.text(value.target)}</title></rect></svg>'
         )
     if value.source is not None:
@@ -126,7 +126,7 @@ def _marks(measure: Measure, value: Bounded, singles: list[tuple[str, float | No
 def _files(evaluation: Evaluation) -> Iterator[str]:
     keys = list(evaluation.summary)
     headings = ["file", "seconds", "shift", *(MEASURES[key].short for key in keys)]
-    yield '<h3>File by file</h3>\n<div class="wide"><table class="sortable">\n<thead><tr>'
+    yield '<h3>Scores by file</h3>\n<div class="wide"><table class="sortable">\n<thead><tr>'
     yield "".join(f"<th><button>{escape(heading)}</button>" for heading in headings) + "\n<tbody>\n"
     for number, file in enumerate(evaluation.files):
         name = escape(file.pair.converted.name)
@@ -139,14 +139,14 @@ def _files(evaluation: Evaluation) -> Iterator[str]:
     yield "</table></div>\n"
 
 
-def _take(number: int, file: FileEvaluation) -> Iterator[str]:
-    """One conversion beside its source."""
+def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
+    """Players, plots and transcripts of one conversion and its source."""
     sounds = {
         "source": read(file.pair.source, _SAMPLE_RATE)[0],
         "conversion": read(file.pair.converted, _SAMPLE_RATE)[0],
     }
     paths = {"source": file.pair.source, "conversion": file.pair.converted}
-    # What both last: so that both spectrograms and both contours lie on one axis.
+    # Truncate to the shorter one, so that all plots share one time axis.
     n_samples = min(map(len, sounds.values()))
     sounds = {name: audio[:n_samples] for name, audio in sounds.items()}
     seconds = n_samples / _SAMPLE_RATE
@@ -159,11 +159,13 @@ def _take(number: int, file: FileEvaluation) -> Iterator[str]:
         yield f'<audio controls preload="metadata" src="{data_uri("audio/mpeg", _mp3(audio))}"></audio></label>\n'
     yield '</div>\n<div class="plots">\n'
     plot = pitch_plot(file.source_f0, file.converted_f0, file.transpose)
-    # The strip below the contours takes the last 14 of the plot's 190 pixels.
-    yield _axis([(name, f"top:calc((100% - 14px) * {place / 100:.4f})") for name, place in plot.notes])
+    # The strip below the contours takes the last 14 of the 190 pixels of the plot.
+    yield _axis([(name, f"top:calc((100% - 14px) * {position / 100:.4f})") for name, position in plot.notes])
     yield f'<div class="plot">{plot.svg}</div>\n'
     for name, audio in sounds.items():
-        yield _axis([(text, f"top:{100 * frequency_place(hz, HIGH_HZ):.2f}%") for hz, text in FREQUENCIES_HZ.items()])
+        yield _axis(
+            [(text, f"top:{100 * frequency_position(hz, HIGH_HZ):.2f}%") for hz, text in FREQUENCIES_HZ.items()]
+        )
         picture = data_uri("image/png", spectrogram_png(audio, _SAMPLE_RATE))
         yield f'<div class="plot spectrum"><img alt="spectrogram of the {name}" src="{picture}">'
         yield f'<span class="name">{name}</span></div>\n'
@@ -173,14 +175,14 @@ def _take(number: int, file: FileEvaluation) -> Iterator[str]:
     if file.source_text is not None and file.converted_text is not None:
         yield '<div class="texts">'
         for text in (file.source_text, file.converted_text):
-            yield f'<p><span class="faint">heard:</span> {escape(text) or "nothing"}</p>'
+            yield f'<p><span class="faint">transcript:</span> {escape(text) or "no words"}</p>'
         yield "</div>\n"
     yield "</article>\n"
 
 
 def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
-    """Labels as (text, style that places it)."""
-    spans = (f'<span style="{place}">{text}</span>' for text, place in labels)
+    """Axis with labels given as (text, CSS position)."""
+    spans = (f'<span style="{position}">{text}</span>' for text, position in labels)
     return f'<div class="{kind}">{"".join(spans)}</div>'
 
 

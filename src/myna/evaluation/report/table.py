@@ -1,4 +1,4 @@
-"""The evaluation as text for a terminal, and as plain values for machines."""
+"""Evaluation as text tables for a terminal and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from myna.evaluation.scores import MEASURES
 
 
 def summary_table(evaluation: Evaluation) -> str:
-    """All files in one table: each measure between its two bounds."""
+    """Summary over all files: one row per measure, with its bounds."""
     rows = [["", "source", "converted", "target", "better"]]
     for key, value in evaluation.summary.items():
         measure = MEASURES[key]
@@ -20,7 +20,7 @@ def summary_table(evaluation: Evaluation) -> str:
 
 
 def file_table(evaluation: Evaluation) -> str:
-    """One line a file."""
+    """Scores file by file: one row per conversion."""
     keys = list(evaluation.summary)
     rows = [("file", "seconds", "shift", *(MEASURES[key].short for key in keys))]
     for file in evaluation.files:
@@ -30,7 +30,7 @@ def file_table(evaluation: Evaluation) -> str:
 
 
 def as_plain(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation as JSON holds it; shares are between 0 and 1, a measure without meaning is absent."""
+    """Convert an evaluation to plain values for JSON; shares lie between 0 and 1, undefined measures are omitted."""
     return {
         "summary": {
             key: {"converted": value.converted, "source": value.source, "target": value.target}
@@ -57,7 +57,7 @@ def _plain_file(file: FileEvaluation) -> dict[str, Any]:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as they need, the first to the left, the others to the right."""
+    """Align rows in columns: the first to the left, the others to the right."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(padded))

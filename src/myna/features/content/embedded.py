@@ -9,12 +9,15 @@ recording, `LOOK_AHEAD_SAMPLES` later.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from importlib import resources
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from myna.audio.real_stft import RealStft
 from myna.audio.spectrogram import mel_filterbank
 from myna.errors import CheckpointError
 
@@ -36,6 +39,9 @@ WEIGHTS = "myna-content-1.safetensors"
 
 # Samples after the end of a content frame that it depends on: 198 ms.
 LOOK_AHEAD_SAMPLES = (N_FFT - HOP_LENGTH) // 2 + HOP_LENGTH + N_BLOCKS * AHEAD_FRAMES * FRAME_SAMPLES
+
+
+Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # query, key, value, added mask -> (..., queries, D)
 
 
 class Stage(nn.Module):
@@ -71,6 +77,9 @@ class LogMel(Stage):
     def forward(self, audio: Tensor) -> Tensor:
         return self.compressed(self.filterbank @ self.power(audio))
 
+    def exportable(self) -> nn.Module:
+        return _RealLogMel(self)
+
     def power(self, audio: Tensor) -> Tensor:
         """Power spectrogram (B, N_FFT / 2 + 1, T)."""
         frames = audio.unfold(-1, N_FFT, HOP_LENGTH) * self.window
@@ -80,6 +89,18 @@ class LogMel(Stage):
     def compressed(power: Tensor) -> Tensor:
         """Compress as Whisper does, but with a fixed floor, `QUIET`, instead of 80 dB below a recording's peak."""
         return power.clamp_min(QUIET).log10() / 4 + 1
+
+
+class _RealLogMel(LogMel):
+    """`LogMel` in real numbers."""
+
+    def __init__(self, original: LogMel) -> None:
+        super().__init__()
+        self.stft = RealStft(original.window, HOP_LENGTH, padding=0)
+
+    def power(self, audio: Tensor) -> Tensor:
+        real, imaginary = self.stft.analysis(audio.unsqueeze(1))
+        return (real.square() + imaginary.square())[:, 0]
 
 
 class Convolution(Stage):
@@ -118,6 +139,11 @@ class Block(Stage):
         self.norm = nn.LayerNorm(CHANNELS)
         self.widen = nn.Linear(CHANNELS, WIDE_CHANNELS)
         self.narrow = nn.Linear(WIDE_CHANNELS, CHANNELS)
+        self.attention: Attention = F.scaled_dot_product_attention
+
+    def exportable(self) -> nn.Module:
+        self.attention = _plain_attention  # the exporter supports the fused one for a single group of queries only
+        return self
 
     def forward(self, hidden: Tensor) -> Tensor:
         hidden = hidden.transpose(1, 2)
@@ -139,7 +165,7 @@ class Block(Stage):
             one(hidden).unfold(1, span, QUERY_FRAMES).unflatten(2, (N_HEADS, -1)).transpose(3, 4)
             for one in (self.key, self.value)
         )
-        heard = F.scaled_dot_product_attention(query, key, value, attn_mask=self._preferences(span).to(query.dtype))
+        heard = self.attention(query, key, value, self._preferences(span).to(query.dtype))
         return heard.transpose(2, 3).flatten(3).flatten(1, 2)[:, :n_frames]
 
     def _preferences(self, span: int) -> Tensor:
@@ -148,6 +174,11 @@ class Block(Stage):
         distance = torch.arange(span, device=device) - torch.arange(QUERY_FRAMES, device=device)[:, None]
         unseen = (distance < 0) | (distance >= self.size)
         return self.distances[:, distance.clamp(0, self.size - 1)].masked_fill(unseen, -torch.inf)
+
+
+def _plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    scores = query @ key.mT / math.sqrt(query.shape[-1]) + mask
+    return scores.softmax(-1) @ value
 
 
 class ContentNetwork(nn.Module):

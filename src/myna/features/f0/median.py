@@ -10,8 +10,10 @@ from myna.features.f0.framing import Estimator, Samples
 def median_of(first: Estimator, second: Estimator, third: Estimator) -> Estimator:
     """Combine three estimators: voiced where two are, with the median pitch, or that of the earlier one of two."""
 
-    def estimate(audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu") -> Samples:
-        contours = np.stack([one(audio, sample_rate, hop_length, device) for one in (first, second, third)])
+    def estimate(
+        audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu", *, peak: float | None = None
+    ) -> Samples:
+        contours = np.stack([one(audio, sample_rate, hop_length, device, peak=peak) for one in (first, second, third)])
         voiced = contours > 0
         earliest = np.take_along_axis(contours, voiced.argmax(axis=0)[None], axis=0)[0]
         f0 = np.where(voiced.all(axis=0), np.median(contours, axis=0), earliest)

@@ -1,26 +1,28 @@
-"""Decoders: latents (and pitch) to audio. One a file; this is the table of them."""
+"""Decoders: latent frames (and f0) to audio. Each has its own file; `DECODERS` is the table of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from torch import nn
-
-from myna.config import DataConfig, Decoder, ModelConfig
+from myna.config import DataConfig, ModelConfig
+from myna.config import Decoder as DecoderName
 from myna.models.decoders.istft import IstftDecoder
 from myna.models.decoders.mb_istft import MbIstftDecoder
 from myna.models.decoders.ms_istft import MsIstftDecoder
-from myna.models.decoders.nsf_hifigan import NsfHifiGan
-from myna.models.decoders.nsf_snake_hifigan import NsfSnakeHifiGan
+from myna.models.decoders.nsf_hifigan import NsfHifiGan, NsfSnakeHifiGan
 from myna.models.decoders.source_filter import SourceFilterDecoder
+from myna.models.interface import Decoder
+from myna.models.sizes import IstftSizes, SourceFilterSizes, UpsamplingSizes
 
-# Each makes a module that is called with latent (B, C, T), f0 in Hz (B, T), speaker (B, G, 1) and a generator, and
-# returns a `Waveform`.
-DECODERS: dict[Decoder, Callable[[ModelConfig, DataConfig], nn.Module]] = {
-    "nsf-hifigan": NsfHifiGan,
-    "nsf-snake-hifigan": NsfSnakeHifiGan,
-    "istft": IstftDecoder,
-    "ms-istft": MsIstftDecoder,
-    "mb-istft": MbIstftDecoder,
-    "source-filter": SourceFilterDecoder,
+DECODERS: dict[DecoderName, Callable[[ModelConfig, DataConfig], Decoder]] = {
+    "nsf-hifigan": lambda model, data: NsfHifiGan(UpsamplingSizes.of(model), data.sample_rate, model.speaker_channels),
+    "nsf-snake-hifigan": lambda model, data: NsfSnakeHifiGan(
+        UpsamplingSizes.of(model), data.sample_rate, model.speaker_channels
+    ),
+    "istft": lambda model, data: IstftDecoder(IstftSizes.of(model)),
+    "ms-istft": lambda model, data: MsIstftDecoder(IstftSizes.of(model)),
+    "mb-istft": lambda model, data: MbIstftDecoder(IstftSizes.of(model)),
+    "source-filter": lambda model, data: SourceFilterDecoder(
+        SourceFilterSizes.of(model, data.hop_length), data.sample_rate
+    ),
 }

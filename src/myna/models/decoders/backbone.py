@@ -1,42 +1,34 @@
-"""The upsampling network of HiFi-GAN (Kong, Kim and Bae 2020), which all decoders are built around."""
+"""The upsampling network of HiFi-GAN (Kong, Kim and Bae 2020), shared by all decoders but the source-filter one."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from myna.config import ModelConfig
 from myna.models.layers.convolution import normalized_conv, normalized_upsampling, plain_conv
+from myna.models.sizes import UpsamplingSizes
 
 LEAK = 0.1  # slope of the rectifiers below zero
 PIECE_FRAMES = 128
 
-Activation = Callable[[int], nn.Module]  # channels -> the activation for (B, channels, N)
+Activation = Callable[[int], nn.Module]  # channels -> activation for (B, channels, N)
 
 
 def leaky_relu(channels: int) -> nn.Module:
-    """The activation of HiFi-GAN."""
+    """HiFi-GAN's activation."""
     return nn.LeakyReLU(LEAK)
 
 
 def less_leaky_relu(channels: int) -> nn.Module:
-    """The activation before the last convolution of HiFi-GAN, with torch's slope of 0.01, as it was published."""
+    """HiFi-GAN's activation before the last convolution, with torch's slope of 0.01, as published."""
     return nn.LeakyReLU()
 
 
-class Waveform(NamedTuple):
-    """What a decoder makes."""
-
-    audio: Tensor  # (B, 1, N)
-    subbands: Tensor | None = None  # (B, n_subbands, N / n_subbands), of the multi-band decoder
-
-
 class ResidualBlock1(nn.Module):
-    """Residual pairs of a dilated and a plain convolution (B, C, N) -> (B, C, N); `resblock` "1" in a config."""
+    """Residual pairs of a dilated and a plain convolution (B, C, N) to (B, C, N); `resblock` "1" in a config."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -55,7 +47,7 @@ class ResidualBlock1(nn.Module):
 
 
 class ResidualBlock2(nn.Module):
-    """Residual dilated convolutions (B, C, N) -> (B, C, N); `resblock` "2" in a config."""
+    """Residual dilated convolutions (B, C, N) to (B, C, N); `resblock` "2" in a config."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -73,28 +65,31 @@ class ResidualBlock2(nn.Module):
 class Backbone(nn.Module):
     """Upsample latents step by step, refining each step by residual blocks of several kernel sizes.
 
-    Half of the channels remain after each step: `out_channels` at the end. All steps but the first are computed in
-    pieces of PIECE_FRAMES, each with as much context as reaches into it: the result is that of computing them at once,
-    but memory does not grow with the song, and a piece stays in the processor's cache. RVC's does not normalise the
-    weight of the first convolution.
+    Each step halves the channels, down to `out_channels`. All steps but the first are computed in pieces of
+    PIECE_FRAMES with their context: the result is that of the whole, but memory is constant in the length, and a piece
+    stays in the processor's cache.
+
+    Args:
+        normalized_input: whether the first convolution has weight normalisation; RVC's has not.
     """
 
     def __init__(
-        self, model: ModelConfig, activation: Activation = leaky_relu, *, normalized_input: bool = True
+        self, sizes: UpsamplingSizes, activation: Activation = leaky_relu, *, normalized_input: bool = True
     ) -> None:
         super().__init__()
-        channels = [model.upsample_initial_channels // 2**step for step in range(len(model.upsample_rates) + 1)]
+        channels = [sizes.initial_channels // 2**step for step in range(len(sizes.rates) + 1)]
         self.out_channels = channels[-1]
-        self.n_kernels = len(model.resblock_kernel_sizes)
-        self.first_rate = model.upsample_rates[0]
-        block = ResidualBlock1 if model.resblock == "1" else ResidualBlock2
+        self.n_kernels = len(sizes.resblock_kernel_sizes)
+        self.first_rate = sizes.rates[0]
+        self.piece_frames: int | None = PIECE_FRAMES
+        block = ResidualBlock1 if sizes.resblock == "1" else ResidualBlock2
         input_conv = normalized_conv if normalized_input else plain_conv
-        self.input_conv = input_conv(model.latent_channels, channels[0], kernel_size=7)
+        self.input_conv = input_conv(sizes.in_channels, channels[0], kernel_size=7)
         self.upsamples = nn.ModuleList(
             [
                 normalized_upsampling(wide, narrow, kernel_size, rate)
                 for wide, narrow, kernel_size, rate in zip(
-                    channels, channels[1:], model.upsample_kernel_sizes, model.upsample_rates, strict=False
+                    channels, channels[1:], sizes.kernel_sizes, sizes.rates, strict=False
                 )
             ]
         )
@@ -102,13 +97,11 @@ class Backbone(nn.Module):
             [
                 block(narrow, kernel_size, dilations, activation)
                 for narrow in channels[1:]
-                for kernel_size, dilations in zip(
-                    model.resblock_kernel_sizes, model.resblock_dilation_sizes, strict=True
-                )
+                for kernel_size, dilations in zip(sizes.resblock_kernel_sizes, sizes.resblock_dilations, strict=True)
             ]
         )
         self.activations = nn.ModuleList([activation(wide) for wide in channels[:-1]])
-        self.context_frames = _context_frames(model, getattr(self.activations[0], "RADIUS", 0))
+        self.context_frames = _context_frames(sizes, getattr(self.activations[0], "RADIUS", 0))
 
     def forward(
         self,
@@ -119,34 +112,49 @@ class Backbone(nn.Module):
     ) -> Tensor:
         """
         Args:
-            latent: (B, latent_channels, T).
-            condition: added before the first step, (B, upsample_initial_channels, 1 or T).
-            added: what to add after upsampling, given the index of the step and the frames.
-            finish: what else to do with the result, at the highest rate. It may look at a few samples to either side.
+            latent: (B, in_channels, T).
+            condition: added before the first step, (B, initial_channels, 1 or T).
+            added: returns the signal that is added after an upsampling step, given its index and the frames.
+            finish: applied to the result at the highest rate; it may depend on a few samples to either side.
 
         Returns:
-            (B, out_channels, T * product of the rates), or what `finish` makes of it.
+            (B, out_channels, T * product of the rates), or the output of `finish`.
         """
         n_frames = latent.shape[2]
         x = self.input_conv(latent)
         if condition is not None:
             x = x + condition
         x = self._step(0, x, slice(0, n_frames), added)
+        if self.piece_frames is None:
+            return self._later_steps(x, slice(0, n_frames), added, finish)
         pieces = []
-        for start in range(0, n_frames, PIECE_FRAMES):
+        for start in range(0, n_frames, self.piece_frames):
             frames = slice(
                 max(0, start - self.context_frames),
-                min(n_frames, start + PIECE_FRAMES + self.context_frames),
+                min(n_frames, start + self.piece_frames + self.context_frames),
             )
             piece = x[..., frames.start * self.first_rate : frames.stop * self.first_rate]
-            for step in range(1, len(self.upsamples)):
-                piece = self._step(step, piece, frames, added)
-            if finish is not None:
-                piece = finish(piece)
+            piece = self._later_steps(piece, frames, added, finish)
             rate = piece.shape[2] // (frames.stop - frames.start)
             begin = (start - frames.start) * rate
-            pieces.append(piece[..., begin : begin + PIECE_FRAMES * rate])
+            pieces.append(piece[..., begin : begin + self.piece_frames * rate])
         return torch.cat(pieces, dim=2) if len(pieces) > 1 else pieces[0]
+
+    def exportable(self) -> nn.Module:
+        self.piece_frames = None
+        return self
+
+    def _later_steps(
+        self,
+        x: Tensor,
+        frames: slice,
+        added: Callable[[int, slice], Tensor] | None,
+        finish: Callable[[Tensor], Tensor] | None,
+    ) -> Tensor:
+        """Apply all steps but the first to some frames, and `finish`."""
+        for step in range(1, len(self.upsamples)):
+            x = self._step(step, x, frames, added)
+        return x if finish is None else finish(x)
 
     def _step(self, step: int, x: Tensor, frames: slice, added: Callable[[int, slice], Tensor] | None) -> Tensor:
         """Upsample and refine once."""
@@ -160,16 +168,16 @@ class Backbone(nn.Module):
         return total.div_(self.n_kernels)
 
 
-def _context_frames(model: ModelConfig, activation_radius: int) -> int:
-    """How many frames to either side reach into the output of the steps after the first."""
-    n_convs = 2 if model.resblock == "1" else 1
+def _context_frames(sizes: UpsamplingSizes, activation_radius: int) -> int:
+    """Receptive field, in frames to either side, of the steps after the first."""
+    n_convs = 2 if sizes.resblock == "1" else 1
     block_radius = max(
         sum((kernel_size - 1) * (dilation + n_convs - 1) / 2 + n_convs * activation_radius for dilation in dilations)
-        for kernel_size, dilations in zip(model.resblock_kernel_sizes, model.resblock_dilation_sizes, strict=True)
+        for kernel_size, dilations in zip(sizes.resblock_kernel_sizes, sizes.resblock_dilations, strict=True)
     )
-    frames, rate = 1.0, model.upsample_rates[0]  # one for what finishes
-    for kernel_size, step_rate in zip(model.upsample_kernel_sizes[1:], model.upsample_rates[1:], strict=False):
+    frames, rate = 1.0, sizes.rates[0]  # one for `finish`
+    for kernel_size, step_rate in zip(sizes.kernel_sizes[1:], sizes.rates[1:], strict=False):
         frames += (kernel_size / step_rate + activation_radius) / rate
         rate *= step_rate
-        frames += (block_radius + 1) / rate  # and one sample that the excitation's convolution looks aside
+        frames += (block_radius + 1) / rate  # and one sample for the excitation's convolution
     return math.ceil(frames)

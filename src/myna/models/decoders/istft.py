@@ -1,33 +1,31 @@
-"""iSTFT decoder (iSTFTNet: Kaneko et al. 2022): HiFi-GAN's upsampling stops early, and short spectra do the rest.
+"""iSTFT decoder (iSTFTNet: Kaneko et al. 2022): HiFi-GAN's upsampling ends early, and inverse STFTs follow.
 
-It hears no pitch and no speaker but what is in the latent.
+It takes f0 and speaker only through the latent.
 """
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from myna.config import DataConfig, ModelConfig
-from myna.models.decoders.backbone import Backbone, Waveform
+from myna.models.decoders.backbone import Backbone
+from myna.models.interface import DecoderConditions, NoiseSource, Waveform
 from myna.models.layers.convolution import normalized_conv
 from myna.models.layers.subbands import InverseStft
+from myna.models.sizes import IstftSizes
 
 
 class IstftDecoder(nn.Module):
-    """Latents to audio."""
+    """Latent frames to audio; a `Decoder`."""
 
-    def __init__(self, model: ModelConfig, data: DataConfig) -> None:
+    def __init__(self, sizes: IstftSizes) -> None:
         super().__init__()
-        self.backbone = Backbone(model)
-        self.output_conv = normalized_conv(self.backbone.out_channels, model.istft_n_fft + 2, kernel_size=7)
-        self.inverse_stft = InverseStft(model.istft_n_fft, model.istft_hop_length)
+        self.backbone = Backbone(sizes.upsampling)
+        self.output_conv = normalized_conv(self.backbone.out_channels, sizes.n_fft + 2, kernel_size=7)
+        self.inverse_stft = InverseStft(sizes.n_fft, sizes.hop_length)
 
-    def forward(
-        self, latent: Tensor, f0: Tensor, speaker: Tensor, generator: torch.Generator | None = None
-    ) -> Waveform:
-        """latent (B, latent_channels, T) -> audio (B, 1, T * hop); the rest is accepted and not heard."""
+    def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform:
+        """Return audio (B, 1, T * hop) from a latent (B, in_channels, T)."""
         spectra = self.output_conv(before_spectra(self.backbone(latent)))
         return Waveform(self.inverse_stft(spectra.unsqueeze(1)))
 

@@ -1,7 +1,7 @@
 """NSF-HiFiGAN, the decoder of so-vits-svc 4: HiFi-GAN (Kong et al. 2020) driven by a neural source-filter excitation.
 
-The excitation (Wang et al. 2019) carries the pitch, so that the network need not invent it: it is brought to the rate
-of each upsampling step by a strided convolution, and added there.
+The excitation (Wang et al. 2019) provides the pitch, so that the network need not generate it: a strided convolution
+brings it to the rate of each upsampling step, where it is added.
 """
 
 from __future__ import annotations
@@ -11,23 +11,28 @@ import math
 import torch
 from torch import Tensor, nn
 
-from myna.config import DataConfig, ModelConfig
-from myna.models.decoders.backbone import Activation, Backbone, Waveform, leaky_relu, less_leaky_relu
+from myna.models.decoders.backbone import Activation, Backbone, leaky_relu, less_leaky_relu
+from myna.models.interface import DecoderConditions, NoiseSource, Waveform
 from myna.models.layers.convolution import normalized_conv, plain_conv
 from myna.models.layers.harmonic_source import N_HARMONICS, HarmonicSource
+from myna.models.layers.snake import AntiAliasedSnake
+from myna.models.sizes import UpsamplingSizes
 
 
 class NsfHifiGan(nn.Module):
-    """Latents and pitch to audio.
+    """Latent frames (or mel, for a vocoder) and f0 to audio; a `Decoder`.
 
-    With `normalized_ends` the first and the last convolution have normalised weights; without, as in RVC, plain ones,
-    and the last no bias.
+    Args:
+        speaker_channels: of the speaker embedding; None for a vocoder, which takes no speaker.
+        normalized_ends: whether the first and the last convolution have weight normalisation; RVC's have plain weights,
+            and its last convolution has no bias.
     """
 
     def __init__(
         self,
-        model: ModelConfig,
-        data: DataConfig,
+        sizes: UpsamplingSizes,
+        sample_rate: int,
+        speaker_channels: int | None,
         activation: Activation = leaky_relu,
         output_activation: Activation = less_leaky_relu,
         *,
@@ -35,36 +40,35 @@ class NsfHifiGan(nn.Module):
         normalized_ends: bool = True,
     ) -> None:
         super().__init__()
-        self.hop_length = math.prod(model.upsample_rates)
-        self.source = HarmonicSource(data.sample_rate, n_harmonics)
+        self.hop_length = math.prod(sizes.rates)
+        self.source = HarmonicSource(sample_rate, n_harmonics)
         self.source_convs = nn.ModuleList()
-        for step in range(len(model.upsample_rates)):
-            channels = model.upsample_initial_channels // 2 ** (step + 1)
-            stride = math.prod(model.upsample_rates[step + 1 :])
+        for step in range(len(sizes.rates)):
+            channels = sizes.initial_channels // 2 ** (step + 1)
+            stride = math.prod(sizes.rates[step + 1 :])
             self.source_convs.append(
                 nn.Conv1d(1, channels, kernel_size=2 * stride, stride=stride, padding=stride // 2)
                 if stride > 1
                 else nn.Conv1d(1, channels, kernel_size=1)
             )
-        self.backbone = Backbone(model, activation, normalized_input=normalized_ends)
+        self.backbone = Backbone(sizes, activation, normalized_input=normalized_ends)
         output_conv = normalized_conv if normalized_ends else plain_conv
         self.output_conv = output_conv(self.backbone.out_channels, 1, kernel_size=7, bias=normalized_ends)
         self.output_activation = output_activation(self.backbone.out_channels)
-        self.speaker_projection = nn.Conv1d(model.speaker_channels, model.upsample_initial_channels, kernel_size=1)
+        self.speaker_projection = (
+            None if speaker_channels is None else nn.Conv1d(speaker_channels, sizes.initial_channels, kernel_size=1)
+        )
 
-    def forward(
-        self, latent: Tensor, f0: Tensor, speaker: Tensor, generator: torch.Generator | None = None
-    ) -> Waveform:
+    def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform:
         """
         Args:
-            latent: (B, latent_channels, T).
-            f0: Hz, (B, T).
-            speaker: (B, speaker_channels, 1), or T where it changes with time.
+            latent: (B, in_channels, T).
+            conditions: f0, and the speaker where the decoder takes one.
 
         Returns:
             Audio (B, 1, T * hop_length) between -1 and 1.
         """
-        source = self.source(f0, self.hop_length, generator)
+        source = self.source(conditions.f0, self.hop_length, noise)
 
         def excitation(step: int, frames: slice) -> Tensor:
             excited: Tensor = self.source_convs[step](
@@ -75,4 +79,12 @@ class NsfHifiGan(nn.Module):
         def finish(hidden: Tensor) -> Tensor:
             return torch.tanh(self.output_conv(self.output_activation(hidden)))
 
-        return Waveform(self.backbone(latent, self.speaker_projection(speaker), excitation, finish))
+        speaker = None if self.speaker_projection is None else self.speaker_projection(conditions.speaker)
+        return Waveform(self.backbone(latent, speaker, excitation, finish))
+
+
+class NsfSnakeHifiGan(NsfHifiGan):
+    """NSF-HiFiGAN with BigVGAN's periodic activations (Lee et al. 2022), the other decoder of so-vits-svc 4.1."""
+
+    def __init__(self, sizes: UpsamplingSizes, sample_rate: int, speaker_channels: int | None) -> None:
+        super().__init__(sizes, sample_rate, speaker_channels, AntiAliasedSnake, AntiAliasedSnake)

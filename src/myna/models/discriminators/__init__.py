@@ -1,0 +1,1 @@
+"""Discriminators of waveforms and of spectra."""

@@ -1,4 +1,4 @@
-"""Residual blocks over time after ConvNeXt (Liu et al. 2022), whose norms the speaker sets."""
+"""Residual blocks over time after ConvNeXt (Liu et al. 2022), with norms conditioned on the speaker."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 KERNEL_SIZE = 7
 EXPANSION = 3
-INITIAL_SCALE = 0.2  # of what a block adds
+INITIAL_SCALE = 0.2  # of the residual branch
 
 
 class SpeakerBlock(nn.Module):
-    """(B, C, T) -> (B, C, T), with neighbours up to 3 frames away."""
+    """Residual block (B, C, T) to (B, C, T) with a receptive field of 3 frames to either side."""
 
     def __init__(self, channels: int, speaker_channels: int) -> None:
         super().__init__()

@@ -1,12 +1,12 @@
-"""What a source-filter voice begins with: pulses at the pitch, breath, and breath that comes in pulses.
+"""The three sources of a source-filter voice: pulses at f0, noise modulated by the pulses, and noise.
 
-All three are as strong at every frequency and have a variance of 1 at every pitch, so that a filter that was learned
-at one pitch is as good at another.
+All have a flat spectrum and a variance of 1 at every f0, so that a filter learned at one pitch fits another.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,21 +14,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from myna.models.layers import draws
-from myna.models.layers.running_sum import running_sum
+from myna.models.interface import NoiseSource
+from myna.models.layers.cumulative_sum import cumulative_sum
+
+Interpolation = Callable[[Tensor, int], Tensor]  # (B, T), hop_length -> (B, T * hop_length)
 
 N_SOURCES = 3
-LOWEST_HZ = 40.0  # where nothing is voiced the contour is 0, and the filter lets no pulses through
+LOWEST_HZ = 40.0  # f0 is clamped to it: contours without voiced frames are 0
 
 
 @dataclass(frozen=True)
 class Excitation:
-    """What the three sources of a song are made of, (B, N) each; they take memory, and are made a piece at a time."""
+    """State from which the sources of a song are computed piece by piece, (B, N) each, to save memory."""
 
     hz: Tensor
-    cycles: Tensor  # where in its cycle a pulse is, 0 to 1
+    cycles: Tensor  # phase of the pulses, 0 to 1
     noise: Tensor  # (2, B, N)
-    voiced: Tensor | None  # how much of pulses and of swelling there is, 0 to 1; None is all
+    voiced: Tensor | None  # weight of pulses and modulated noise, 0 to 1; None is 1 everywhere
     sample_rate: int
 
     @classmethod
@@ -38,33 +40,34 @@ class Excitation:
         voiced: Tensor | None,
         hop_length: int,
         sample_rate: int,
-        generator: torch.Generator | None = None,
+        noise: NoiseSource,
+        interpolate: Interpolation,
     ) -> Self:
         """
         Args:
             f0: Hz with the gaps filled, (B, T).
-            voiced: where there are pulses and swelling, (B, T); None is everywhere.
+            voiced: frames with pulses and modulated noise, (B, T); None is all.
+            interpolate: `between_frames`, or its explicit form.
         """
-        hz = _between_frames(f0.detach().float().clamp(min=LOWEST_HZ), hop_length)
-        cycles = torch.remainder(running_sum(hz, 1) / sample_rate, 1).float()
-        noise = draws.normal((2, *cycles.shape), cycles, generator)
-        return cls(
-            hz, cycles, noise, None if voiced is None else _between_frames(voiced.float(), hop_length), sample_rate
-        )
+        hz = interpolate(f0.detach().float().clamp(min=LOWEST_HZ), hop_length)
+        cycles = torch.remainder(cumulative_sum(hz, 1) / sample_rate, 1).float()
+        normal = noise.normal("source_noise", (2, *cycles.shape), cycles)
+        weight = None if voiced is None else interpolate(voiced.float(), hop_length)
+        return cls(hz, cycles, normal, weight, sample_rate)
 
     def samples(self, piece: slice = slice(None)) -> Tensor:
-        """Pulses, noise that swells with each pulse, and noise: (B, 3, n)."""
+        """Return pulses, pulse-modulated noise and noise of some samples: (B, 3, n)."""
         cycles, noise = self.cycles[:, piece], self.noise[..., piece]
-        # The square of 1 + cos has a mean of 1.5; its peak is where the pulse is.
-        swelling = (1 + torch.cos(2 * math.pi * cycles)) / math.sqrt(1.5)
-        beating = torch.stack([pulses(cycles, self.hz[:, piece], self.sample_rate), noise[1] * swelling], dim=1)
+        # (1 + cos)^2 has a mean of 1.5 and its maximum at the pulse.
+        modulation = (1 + torch.cos(2 * math.pi * cycles)) / math.sqrt(1.5)
+        periodic = torch.stack([pulses(cycles, self.hz[:, piece], self.sample_rate), noise[1] * modulation], dim=1)
         if self.voiced is not None:
-            beating = beating * self.voiced[:, None, piece]
-        return torch.cat([beating, noise[0].unsqueeze(1)], dim=1)
+            periodic = periodic * self.voiced[:, None, piece]
+        return torch.cat([periodic, noise[0].unsqueeze(1)], dim=1)
 
 
 def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
-    """All harmonics of `hz` up to half the sample rate, in equal strength, at the phase `cycles` (B, N) in 0..1.
+    """Return all harmonics of `hz` up to half the sample rate, in equal strength, at the phase `cycles` (B, N) in 0..1.
 
     The sum of cosines in closed form (Dirichlet's kernel), scaled to a variance of 1.
     """
@@ -75,6 +78,21 @@ def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
     return (quotient - 1) / (2 * n_harmonics).sqrt()
 
 
-def _between_frames(f0: Tensor, hop_length: int) -> Tensor:
-    """The contour at every sample: straight lines between the middles of frames; (B, T) -> (B, T * hop_length)."""
-    return F.interpolate(f0.unsqueeze(1), scale_factor=float(hop_length), mode="linear").squeeze(1)
+def between_frames(contour: Tensor, hop_length: int) -> Tensor:
+    """Interpolate linearly between the middles of frames: (B, T) to (B, T * hop_length)."""
+    return F.interpolate(contour.unsqueeze(1), scale_factor=float(hop_length), mode="linear").squeeze(1)
+
+
+def between_frames_explicitly(contour: Tensor, hop_length: int) -> Tensor:
+    """Compute `between_frames` to the last bit in operations that ONNX rounds as PyTorch does; several times slower.
+
+    PyTorch adds the unrounded product with the earlier frame to the rounded product with the later one. The last bit
+    counts: it can add or remove a harmonic of the pulses.
+    """
+    place = (torch.arange(hop_length) + 0.5) / hop_length - 0.5
+    before = place < 0  # the middle of the frame
+    weight = place + before.float()
+    around = F.pad(contour.unsqueeze(1), (1, 1), mode="replicate").squeeze(1).unsqueeze(2)
+    earlier = torch.where(before, around[:, :-2], around[:, 1:-1])
+    later = torch.where(before, around[:, 1:-1], around[:, 2:])
+    return (earlier.double() * (1 - weight).double() + (later * weight).double()).float().flatten(1)

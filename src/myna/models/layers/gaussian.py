@@ -1,13 +1,10 @@
-"""The distributions that the synthesizer speaks of."""
+"""Distributions over latent frames."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
-
-from myna.models.layers import draws
 
 
 class Gaussian(NamedTuple):
@@ -16,7 +13,6 @@ class Gaussian(NamedTuple):
     mean: Tensor
     log_std: Tensor
 
-    def sample(self, noise_scale: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-        """Draw once, the spread scaled by `noise_scale`; (B, C, T)."""
-        noise = draws.normal(self.mean.shape, self.mean, generator)
+    def at(self, noise: Tensor, noise_scale: float | Tensor = 1.0) -> Tensor:
+        """Return the sample that standard normal `noise` (B, C, T) gives, its deviation scaled by `noise_scale`."""
         return self.mean + noise_scale * self.log_std.exp() * noise

@@ -1,7 +1,7 @@
 """A periodic activation (Snake: Ziyin, Hartwig and Ueda 2020) that does not alias (BigVGAN: Lee et al. 2022).
 
-A nonlinearity makes overtones, and those above half the sample rate fold back as inharmonic noise. So the signal is
-brought to twice the rate, bent there, filtered, and brought back.
+A nonlinearity generates overtones, and those above half the sample rate alias into inharmonic noise. The activation is
+therefore applied at twice the sample rate, between an upsampling and a downsampling filter.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HALF_WIDTH = 0.6  # of the transition band, relative to the cutoff's rate
 
 
 def lowpass_filter() -> Tensor:
-    """Windowed sinc that cuts at half the original band, with unit gain at zero; (1, 1, TAPS).
+    """Return a windowed sinc that cuts at half the original band, with unit gain at zero; (1, 1, TAPS).
 
     The Kaiser window's shape follows from the attenuation that TAPS can reach (Kaiser 1974).
     """
@@ -31,7 +31,7 @@ def lowpass_filter() -> Tensor:
 class AntiAliasedSnake(nn.Module):
     """x + sin(alpha x)^2 / beta, at twice the sample rate; a frequency and a magnitude a channel, in log scale."""
 
-    RADIUS = TAPS // RATIO  # samples to either side that an output depends on: half of it on the way up, half down
+    RADIUS = TAPS // RATIO  # samples to either side that an output depends on, half of them through each filter
     lowpass: Tensor
 
     def __init__(self, channels: int) -> None:
@@ -45,7 +45,7 @@ class AntiAliasedSnake(nn.Module):
         channels = x.shape[1]
         lowpass = self.lowpass.expand(channels, -1, -1)
         x = F.pad(x, (TAPS // RATIO - 1, TAPS // RATIO - 1), mode="replicate")
-        # The transposed convolution's edges know the padding on one side only: they are cut off.
+        # The edges of the transposed convolution depend on the padding of one side only, and are cut off.
         edge = TAPS - RATIO + (TAPS - RATIO) // 2
         x = F.conv_transpose1d(x, lowpass * RATIO, stride=RATIO, groups=channels)[..., edge:-edge]
         x = x + torch.sin(x * self.alpha.exp()[:, None]).square() / (self.beta.exp()[:, None] + 1e-9)

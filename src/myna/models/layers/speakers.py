@@ -1,4 +1,4 @@
-"""One speaker or several at once: rows of an embedding, or weights of all rows, which may change with time."""
+"""Speaker embeddings of one speaker, or of a mix whose weights may change with time."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 
 def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
-    """The vectors that the networks are conditioned on.
+    """Return the vectors that the networks are conditioned on.
 
     Args:
-        embedding: a row a speaker.
-        speaker: rows (B,) long, or how much of each row, (B, n_speakers, 1), or (B, n_speakers, T) where it changes.
+        embedding: one row a speaker.
+        speaker: speaker indices (B,) long, or a weight of each speaker, (B, n_speakers, 1), or T where weights change.
 
     Returns:
         (B, speaker_channels, 1), or (B, speaker_channels, T).
@@ -23,7 +23,7 @@ def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
 
 
 def lowest_of(limits: Tensor, speaker: Tensor) -> Tensor:
-    """The lowest limit of those who take part: limits (n_speakers,), speaker as in `embed_speaker` -> (B,)."""
+    """Return the lowest limit of the speakers in a mix: (n_speakers,), speaker as in `embed_speaker`, to (B,)."""
     if speaker.dim() == 1:
         return limits[speaker]
     return torch.where(speaker.amax(2) > 0, limits, torch.inf).amin(1)

@@ -1,4 +1,4 @@
-"""Signals from short spectra and from sub-bands: what the iSTFT decoders end with."""
+"""Inverse STFT and sub-band synthesis: the last layers of the iSTFT decoders."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from myna.audio.real_stft import RealStft
+
 
 class InverseStft(nn.Module):
-    """Short spectra to signal (iSTFTNet: Kaneko et al. 2022).
+    """Short spectra to signals (iSTFTNet: Kaneko et al. 2022).
 
-    The network gives the log magnitude, and the phase as the sine of something, times pi.
+    The network predicts the log magnitude, and the phase as pi times the sine of its output.
     """
 
     window: Tensor
@@ -24,21 +26,39 @@ class InverseStft(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, spectra: Tensor) -> Tensor:
-        """(B, S, n_fft + 2, T + 1) -> (B, S, T * hop_length)."""
+        """(B, S, n_fft + 2, T + 1) to (B, S, T * hop_length)."""
         log_magnitude, phase = spectra.float().flatten(0, 1).chunk(2, dim=1)
-        spectrum = torch.polar(log_magnitude.exp(), math.pi * torch.sin(phase))
-        signal = torch.istft(spectrum, self.n_fft, self.hop_length, self.n_fft, self.window)
+        signal = self._synthesis(log_magnitude.exp(), math.pi * torch.sin(phase))
         return signal.reshape(*spectra.shape[:2], -1)
+
+    def exportable(self) -> nn.Module:
+        return _RealInverseStft(self)
+
+    def _synthesis(self, magnitude: Tensor, phase: Tensor) -> Tensor:
+        """(B, n_bins, T + 1) each to (B, T * hop_length)."""
+        spectrum = torch.polar(magnitude, phase)
+        return torch.istft(spectrum, self.n_fft, self.hop_length, self.n_fft, self.window)
+
+
+class _RealInverseStft(InverseStft):
+    """`InverseStft` in real numbers."""
+
+    def __init__(self, original: InverseStft) -> None:
+        super().__init__(original.n_fft, original.hop_length)
+        self.stft = RealStft(original.window, original.hop_length, original.n_fft // 2)
+
+    def _synthesis(self, magnitude: Tensor, phase: Tensor) -> Tensor:
+        return self.stft.synthesis(magnitude * torch.cos(phase), magnitude * torch.sin(phase))
 
 
 def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
-    """Bring sub-bands to the full rate, filter each, and add them.
+    """Upsample the sub-bands to the full rate, filter each, and add them.
 
-    Same as putting zeros between the samples, amplifying, and convolving, without multiplying the zeros.
+    Equal to inserting zeros between the samples, amplifying and convolving, without multiplying the zeros.
 
     Args:
         subbands: (B, S, N).
-        filters: one a sub-band, of an odd length, (1, S, taps).
+        filters: one a sub-band, of odd length, (1, S, taps).
 
     Returns:
         (B, 1, N * S).
@@ -54,11 +74,11 @@ def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
 
 
 class PseudoQmf(nn.Module):
-    """A cosine-modulated filter bank that nearly reconstructs (Nguyen 1994), 4 sub-bands best.
+    """A near-perfect-reconstruction cosine-modulated filter bank (Nguyen 1994), tuned for 4 sub-bands.
 
-    The prototype is a Kaiser-windowed low pass (Lin and Vaidyanathan 1998). Analysis and synthesis together delay by
-    one sample, with an error of -16 dB. A cutoff of 0.142 and no half sample in the modulation would leave -64 dB and
-    no delay, but the field's multi-band voices were trained with these constants and need them to sound.
+    The prototype is a Kaiser-windowed low pass (Lin and Vaidyanathan 1998). Analysis followed by synthesis delays by
+    one sample, with an error of -16 dB. A cutoff of 0.142 without the half sample in the modulation would leave -64 dB
+    and no delay, but published multi-band voices were trained with these constants.
     """
 
     TAPS = 63
@@ -82,9 +102,9 @@ class PseudoQmf(nn.Module):
         self.register_buffer("synthesis_filters", synthesis.float().unsqueeze(0), persistent=False)
 
     def analysis(self, audio: Tensor) -> Tensor:
-        """(B, 1, N) -> (B, S, N / S), N a multiple of S."""
+        """(B, 1, N) to (B, S, N / S), N a multiple of S."""
         return F.conv1d(audio, self.analysis_filters, stride=len(self.analysis_filters), padding=self.TAPS // 2)
 
     def synthesis(self, subbands: Tensor) -> Tensor:
-        """(B, S, N / S) -> (B, 1, N)."""
+        """(B, S, N / S) to (B, 1, N)."""
         return merge_subbands(subbands, self.synthesis_filters)

@@ -1,12 +1,12 @@
-"""Two transformers over time: one that looks both ways with relative positions, one that looks back only.
+"""Two transformers over time: a bidirectional one with relative positions, and a causal one.
 
-The first (`RelativeTransformer`) is the text encoder of VITS: self-attention with learned relative positions inside a
-window (Shaw et al. 2018), convolutional feed-forward layers, normalisation after each residual. The second
-(`CausalTransformer`) has no positions, but left-padded convolutions and causal attention; so-vits-svc predicts f0 with
-it, and its 4.1 builds flows of it.
+`RelativeTransformer` is the text encoder of VITS: self-attention with learned relative positions inside a window (Shaw
+et al. 2018), convolutional feed-forward layers, normalisation after each residual. `CausalTransformer` has no
+positions, but left-padded convolutions and causal attention; so-vits-svc predicts f0 with it, and 4.1 also builds flows
+of it.
 
-The submodules stand in one list a kind, not one block a layer: an optimizer state of the field counts parameters in
-this order.
+Submodules are in one list for each kind, not one block for each layer: optimizer states of the predecessors number
+parameters in this order.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from myna.models.layers.convolution import normalized_conv
+from myna.models.sizes import TransformerSizes
 
-RELATIVE_WINDOW = 4  # frames to either side that have a relative position of their own, in VITS
+RELATIVE_WINDOW = 4  # frames to either side with a relative position of their own, in VITS
 QUERY_BLOCK = 512  # frames whose attention scores are in memory at once
 
 
@@ -37,6 +38,7 @@ class Attention(nn.Module):
         super().__init__()
         self.n_heads = n_heads
         self.dropout = dropout
+        self.block_frames: int | None = QUERY_BLOCK
         self.query = nn.Conv1d(channels, channels, kernel_size=1)
         self.key = nn.Conv1d(channels, channels, kernel_size=1)
         self.value = nn.Conv1d(channels, channels, kernel_size=1)
@@ -46,28 +48,34 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """x (B, C, T), mask 1 on the frames to attend to (B, 1, T) or None -> (B, C, T)."""
-        query, key, value = self.heads(x)
+        query, key, value = self._heads(x)
+        if self.block_frames is None:
+            return self._projected(self.attend(query, 0, key, value, mask))
         blocks = [
-            self.attend(block, index * QUERY_BLOCK, key, value, mask)
-            for index, block in enumerate(torch.split(query, QUERY_BLOCK, dim=2))
+            self.attend(block, index * self.block_frames, key, value, mask)
+            for index, block in enumerate(torch.split(query, self.block_frames, dim=2))
         ]
-        return self.mixed(torch.cat(blocks, dim=2) if len(blocks) > 1 else blocks[0])
+        return self._projected(torch.cat(blocks, dim=2) if len(blocks) > 1 else blocks[0])
 
-    def heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Query, scaled, key and value, (B, H, T, D) each."""
+    def exportable(self) -> nn.Module:
+        self.block_frames = None
+        return self
+
+    def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Scaled query, key and value, (B, H, T, D) each."""
         query, key, value = (
             projection(x).reshape(x.shape[0], self.n_heads, -1, x.shape[2]).transpose(2, 3)
             for projection in (self.query, self.key, self.value)
         )
         return query / math.sqrt(query.shape[3]), key, value
 
-    def mixed(self, attended: Tensor) -> Tensor:
-        """What the heads took, (B, H, T, D) -> (B, C, T)."""
-        mixed: Tensor = self.output(attended.transpose(2, 3).flatten(1, 2))
-        return mixed
+    def _projected(self, attended: Tensor) -> Tensor:
+        """Output projection of the attention heads: (B, H, T, D) to (B, C, T)."""
+        projected: Tensor = self.output(attended.transpose(2, 3).flatten(1, 2))
+        return projected
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """What the Q frames from `start` on take from the others.
+        """Attend from the Q frames that begin at `start` to all frames.
 
         Args:
             query: (B, H, Q, D) with H heads of D channels.
@@ -83,10 +91,10 @@ class Attention(nn.Module):
 
 
 class RelativeAttention(Attention):
-    """Self-attention that knows how far away the near frames are.
+    """Self-attention with relative positions inside a window (Shaw et al. 2018).
 
-    For |j - i| <= window the score of frame j for frame i gains q_i . relative_keys[j - i], and what i takes from j
-    gains relative_values[j - i]. Only that band of 2 * window + 1 scores a frame is touched.
+    For |j - i| <= window the score of frame j for frame i gains q_i . relative_keys[j - i], and the value of j for i
+    gains relative_values[j - i]. Only that band of 2 * window + 1 scores a frame is computed.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float, window: int = RELATIVE_WINDOW) -> None:
@@ -115,16 +123,16 @@ class RelativeAttention(Attention):
 class CausalAttention(Attention):
     """Self-attention over the frames up to the present one.
 
-    Padding stands after the real frames, which never look at it: no mask is needed.
+    It needs no mask: padding follows the real frames, which never attend to it.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__(channels, n_heads, dropout)
-        self.key.load_state_dict(self.query.state_dict())  # a frame begins by attending to what resembles it
+        self.key.load_state_dict(self.query.state_dict())  # at first a frame attends to similar frames
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        # Not torch's fused attention: what is predicted here is a pitch, and its rounding would be heard as another
-        # phase than the predecessors'.
+        # Not torch's fused attention: its rounding changes a predicted f0 by enough to shift the phase of the audio
+        # against the predecessors'.
         end = start + query.shape[2]
         frames = torch.arange(end, device=query.device)
         scores = query @ key[:, :, :end].mT
@@ -157,22 +165,14 @@ class FeedForward(nn.Module):
 class RelativeTransformer(nn.Module):
     """Transformer encoder with relative positions."""
 
-    def __init__(
-        self,
-        channels: int,
-        filter_channels: int,
-        n_heads: int,
-        n_layers: int,
-        kernel_size: int,
-        dropout: float,
-        window: int = RELATIVE_WINDOW,
-    ) -> None:
+    def __init__(self, sizes: TransformerSizes, window: int = RELATIVE_WINDOW) -> None:
         super().__init__()
-        layers = range(n_layers)
+        channels, n_heads, dropout = sizes.channels, sizes.n_heads, sizes.dropout
+        layers = range(sizes.n_layers)
         self.attentions = nn.ModuleList([RelativeAttention(channels, n_heads, dropout, window) for _ in layers])
         self.attention_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
         self.feed_forwards = nn.ModuleList(
-            [FeedForward(channels, filter_channels, kernel_size, dropout, causal=False) for _ in layers]
+            [FeedForward(channels, sizes.filter_channels, sizes.kernel_size, dropout, causal=False) for _ in layers]
         )
         self.feed_forward_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
         self.drop = nn.Dropout(dropout)
@@ -188,22 +188,14 @@ class RelativeTransformer(nn.Module):
 
 
 class CausalTransformer(nn.Module):
-    """Transformer that looks back only; with `speaker_channels`, each layer is gated by the speaker.
+    """Causal transformer; with `speaker_channels`, each layer is gated by the speaker.
 
-    It needs no mask: padding stands after the real frames, which never look at it.
+    It needs no mask: padding follows the real frames, which never attend to it.
     """
 
-    def __init__(
-        self,
-        channels: int,
-        filter_channels: int,
-        n_heads: int,
-        n_layers: int,
-        kernel_size: int,
-        dropout: float,
-        speaker_channels: int | None = None,
-    ) -> None:
+    def __init__(self, sizes: TransformerSizes, speaker_channels: int | None = None) -> None:
         super().__init__()
+        channels, n_heads, n_layers, dropout = sizes.channels, sizes.n_heads, sizes.n_layers, sizes.dropout
         self.gated = speaker_channels is not None
         if speaker_channels is not None:
             self.gate = nn.Conv1d(channels, 2 * channels, kernel_size=1)
@@ -212,7 +204,7 @@ class CausalTransformer(nn.Module):
         self.attentions = nn.ModuleList([CausalAttention(channels, n_heads, dropout) for _ in layers])
         self.attention_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
         self.feed_forwards = nn.ModuleList(
-            [FeedForward(channels, filter_channels, kernel_size, dropout, causal=True) for _ in layers]
+            [FeedForward(channels, sizes.filter_channels, sizes.kernel_size, dropout, causal=True) for _ in layers]
         )
         self.feed_forward_norms = nn.ModuleList([ChannelNorm(channels) for _ in layers])
         self.drop = nn.Dropout(dropout)
@@ -220,7 +212,7 @@ class CausalTransformer(nn.Module):
     def forward(self, x: Tensor, speaker: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
         """x (B, C, T), speaker (B, speaker_channels, 1) where gated -> (B, C, T); on padding it must be masked.
 
-        `mask` is accepted, and not needed, so that a flow may use this or a `WaveNet`.
+        `mask` is accepted but not used, so that a flow may use this or a `WaveNet`.
         """
         n_layers = len(self.attentions)
         conditions = self.speaker_projection(speaker).chunk(n_layers, dim=1) if self.gated else (None,) * n_layers

@@ -33,7 +33,7 @@ class WaveNet(nn.Module):
             mask: 1 on real frames, (B, 1, T); None where all are real.
 
         Returns:
-            (B, channels, T); on padding it holds what must be masked.
+            (B, channels, T); padding must be masked by the caller.
         """
         conditions = self.speaker_projection(speaker).chunk(len(self.gates), dim=1)
         skipped: Tensor | None = None

@@ -1,0 +1,1 @@
+"""Synthesizers: conditions to audio. Each family has its own file; `models.families` is the table of them."""

@@ -1,63 +1,46 @@
-"""What the voices of so-vits-svc 3.0 and RVC have in common: VITS (Kim, Kong and Son 2021), for generating only.
+"""The part of VITS (Kim, Kong and Son 2021) that converts, shared by the voices of so-vits-svc 3.0 and RVC.
 
-content, f0 ──► prior ──► sample ──► flow, inverted ──► decoder ──► audio
-                                       speaker ▲           ▲ speaker, f0
+content, f0 ──► prior ──► sample ──► inverse flow ──► decoder ──► audio
+                                      speaker ▲          ▲ speaker, f0
 
-They learned a pitch that is 0 Hz where the voice is unvoiced, and so tell what is voiced by the pitch alone; those of
-so-vits-svc 4 learned one without gaps, and the voicing beside it.
+These voices were trained with an f0 of 0 Hz in unvoiced frames, and have no other input for voicing; those of
+so-vits-svc 4 take an f0 without gaps and the voicing beside it.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from myna.models.flow import Flow
-from myna.models.interface import Generated
-from myna.models.layers.convolution import fuse_weight_norm
+from myna.models.interface import Conditions, Decoder, DecoderConditions, Generated, Sampling, SynthesizerModule
 from myna.models.layers.gaussian import Gaussian
 from myna.models.layers.speakers import embed_speaker
 
 
-class InferenceVits(nn.Module):
-    """Sing given content at a given pitch with a speaker's voice: a `Singer`."""
+class InferenceVits(SynthesizerModule):
+    """VITS without a posterior encoder; loudness is ignored, and f0 is never predicted."""
 
     speaker_embedding: nn.Embedding
-    decoder: nn.Module
+    decoder: Decoder
     flow: Flow
 
-    @torch.inference_mode()
-    def generate(
-        self,
-        content: Tensor,
-        f0: Tensor,
-        voiced: Tensor,
-        speaker: Tensor,
-        loudness: Tensor | None = None,
-        *,
-        noise_scale: float,
-        predict_f0: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> Generated:
-        """Sing; see `Singer.generate`. Loudness is not followed, and no pitch is predicted."""
-        pitch = f0 * voiced.to(f0.dtype)
-        voice = embed_speaker(self.speaker_embedding, speaker)
-        latent = self.predict(content, pitch).sample(noise_scale, generator)
-        waveform = self.decoder(self.flow(latent, voice, inverse=True), pitch, voice, generator)
-        return Generated(waveform.audio, f0)
+    def synthesize(self, conditions: Conditions, sampling: Sampling) -> Generated:
+        f0 = conditions.f0 * conditions.voiced.to(conditions.f0.dtype)
+        speaker = embed_speaker(self.speaker_embedding, conditions.speaker)
+        prior = self.predict(conditions.content, f0)
+        latent = prior.at(sampling.noise.normal("latent_noise", prior.mean.shape, prior.mean), sampling.noise_scale)
+        decoded = self.flow(latent, speaker, inverse=True)
+        waveform = self.decoder(decoded, DecoderConditions(f0, speaker), sampling.noise)
+        return Generated(waveform.audio, conditions.f0)
 
-    def fuse(self) -> None:
-        """Make it lean: weight norms become plain weights."""
-        fuse_weight_norm(self)
-
-    def predict(self, content: Tensor, pitch: Tensor) -> Gaussian:
-        """The prior.
+    def predict(self, content: Tensor, f0: Tensor) -> Gaussian:
+        """Compute the prior.
 
         Args:
             content: (B, content_channels, T).
-            pitch: Hz, 0 where unvoiced, (B, T).
+            f0: Hz, 0 in unvoiced frames, (B, T).
 
         Returns:
-            Over (B, latent_channels, T).
+            A distribution over (B, latent_channels, T).
         """
         raise NotImplementedError

@@ -1,34 +1,39 @@
-"""The light synthesizer: no latent variable; what is sung, how high and how loud goes straight to the decoder.
-
-content, f0, voicing, loudness ──► decoder ──► audio
-                         speaker ───▲
-"""
+"""The light voice: no latent variable; content, f0, voicing and loudness go straight to a source-filter decoder."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from myna.config import DataConfig, ModelConfig
 from myna.models.decoders import DECODERS
-from myna.models.interface import Generated
-from myna.models.layers import draws
+from myna.models.interface import (
+    Conditions,
+    DecoderConditions,
+    Generated,
+    NoiseSource,
+    Sampling,
+    TrainableSynthesizer,
+    TrainingInput,
+    TrainingOutput,
+)
 from myna.models.layers.excitation import LOWEST_HZ
-from myna.models.layers.frames import random_starts, slice_segments
+from myna.models.layers.frames import segment_starts, slice_segments
 from myna.models.layers.speakers import embed_speaker, lowest_of
-from myna.models.synthesizers.vits import SynthesizerInput, TrainingOutput
 
-# Where the controls are 0, and what makes them 1: rough middles of singing and speech.
+# Values at which the controls are 0, and spans that make them 1: rough centres of singing and speech.
 MIDDLE_HZ = 220.0
 MIDDLE_DB, DB_SPAN = -30.0, 15.0
 LOWEST_DB = -90.0
 N_CONTROLS = 3
 
 
-class LightSynthesizer(nn.Module):
-    """Sing given content at a given pitch with a speaker's voice; the contract of `Synthesizer`."""
+class LightSynthesizer(TrainableSynthesizer):
+    """The synthesizer of the light voice ("direct" in a config)."""
 
-    usual_noise_scale = 0.0  # there is no latent to spread
+    usual_noise_scale = 0.0  # there is no latent to sample
     highest_hz: Tensor
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
@@ -38,54 +43,48 @@ class LightSynthesizer(nn.Module):
         self.content_projection = nn.Conv1d(model.content_channels, model.latent_channels, kernel_size=3, padding=1)
         self.control_projection = nn.Conv1d(N_CONTROLS, model.latent_channels, kernel_size=3, padding=1)
         self.decoder = DECODERS[model.decoder](model, data)
-        # What a speaker's recordings hold nothing of was never learned, and is not sung.
+        # Bandwidth of each speaker's recordings: above it nothing was learned, and nothing is synthesized.
         self.register_buffer("highest_hz", torch.full((model.n_speakers,), data.sample_rate / 2))
 
-    def forward(
-        self, batch: SynthesizerInput, segment_frames: int, generator: torch.Generator | None = None
-    ) -> TrainingOutput:
-        """Sing a random segment of `segment_frames` from each clip.
+    def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
+        """Synthesize a random segment of `segment_frames` from each clip.
 
-        The filters are told a pitch that is some semitones off, the pulses the right one: so the filters learn to lean
-        on it lightly, and a voice that only spoke can sing an octave higher.
+        The filters are conditioned on an f0 that is some semitones off, while the pulses have the right one. The
+        filters therefore learn to depend on f0 weakly, and a voice that was trained on speech can be used an octave
+        higher.
         """
-        starts = random_starts(batch.lengths, segment_frames, generator)
+        given = batch.conditions
+        assert given.loudness is not None
+        like = torch.zeros((), device=batch.lengths.device)
+        position = noise.uniform("segment_starts", batch.lengths.shape, like)
+        starts = segment_starts(batch.lengths, segment_frames, position)
         content, f0, voiced, loudness = (
             slice_segments(one, starts, segment_frames)
-            for one in (batch.content, batch.f0, batch.voiced, batch.loudness)
+            for one in (given.content, given.f0, given.voiced, given.loudness)
         )
-        octaves = self.pitch_jitter * draws.normal((len(f0), 1), f0, generator)
-        latent = self._embed(content, f0 * torch.exp2(octaves), voiced, loudness)
-        speaker = embed_speaker(self.speaker_embedding, batch.speaker)
-        waveform = self.decoder(latent, f0, speaker, generator, voiced)
+        octaves = self.pitch_jitter * noise.normal("pitch_jitter", (len(f0), 1), f0)
+        latent = self._latent(content, f0 * torch.exp2(octaves), voiced, loudness)
+        speaker = embed_speaker(self.speaker_embedding, given.speaker)
+        waveform = self.decoder(latent, DecoderConditions(f0, speaker, voiced), noise)
         return TrainingOutput(waveform.audio, waveform.subbands, starts)
 
-    @torch.inference_mode()
-    def generate(
-        self,
-        content: Tensor,
-        f0: Tensor,
-        voiced: Tensor,
-        speaker: Tensor,
-        loudness: Tensor | None = None,
-        *,
-        noise_scale: float = usual_noise_scale,
-        predict_f0: bool = False,
-        generator: torch.Generator | None = None,
-    ) -> Generated:
-        """Sing; see `Singer.generate`. There is no latent to spread, and no pitch is predicted."""
-        if loudness is None:
-            raise ValueError("this voice follows loudness: give `loudness` in dB, (B, T)")
-        latent = self._embed(content, f0, voiced, loudness)
-        voice, highest_hz = embed_speaker(self.speaker_embedding, speaker), lowest_of(self.highest_hz, speaker)
-        waveform = self.decoder(latent, f0, voice, generator, voiced, highest_hz)
+    def synthesize(self, conditions: Conditions, sampling: Sampling) -> Generated:
+        """Generate; there is no latent to sample, and f0 is never predicted."""
+        if conditions.loudness is None:
+            raise ValueError("this voice is conditioned on loudness: give `loudness` in dB, (B, T)")
+        f0, voiced = conditions.f0, conditions.voiced
+        latent = self._latent(conditions.content, f0, voiced, conditions.loudness)
+        speaker = embed_speaker(self.speaker_embedding, conditions.speaker)
+        bandwidth_hz = lowest_of(self.highest_hz, conditions.speaker)
+        waveform = self.decoder(latent, DecoderConditions(f0, speaker, voiced, bandwidth_hz), sampling.noise)
         return Generated(waveform.audio, f0)
 
-    def fuse(self) -> None:
-        """Nothing to do: it is as lean as it was trained."""
+    def set_bandwidths(self, bandwidth_hz: Mapping[int, float]) -> None:
+        for speaker, hz in bandwidth_hz.items():
+            self.highest_hz[speaker] = hz
 
-    def _embed(self, content: Tensor, f0: Tensor, voiced: Tensor, loudness: Tensor) -> Tensor:
-        """(B, latent_channels, T)"""
+    def _latent(self, content: Tensor, f0: Tensor, voiced: Tensor, loudness: Tensor) -> Tensor:
+        """Project content and controls: (B, latent_channels, T)."""
         controls = torch.stack(
             [
                 torch.log2(f0.clamp(min=LOWEST_HZ) / MIDDLE_HZ),
@@ -94,5 +93,5 @@ class LightSynthesizer(nn.Module):
             ],
             dim=1,
         )
-        embedded: Tensor = self.content_projection(content) + self.control_projection(controls)
-        return embedded
+        latent: Tensor = self.content_projection(content) + self.control_projection(controls)
+        return latent

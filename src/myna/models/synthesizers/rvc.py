@@ -1,8 +1,8 @@
-"""The synthesizer of RVC (Retrieval-based Voice Conversion), v1 and v2, with and without pitch, for its voices to sing.
+"""The synthesizer of RVC (Retrieval-based Voice Conversion), v1 and v2, with and without f0; conversion only.
 
-v1 and v2 differ in how wide the content is and in the rates of the decoder. What makes it another VITS than that of
-so-vits-svc is in its prior, in flows of fewer layers, in an excitation without overtones, and in the first and the last
-convolution of the decoder.
+v1 and v2 differ in the channels of content and in the decoder's rates. RVC differs from so-vits-svc's VITS in its
+prior, in flows of fewer layers, in an excitation without overtones, and in the first and last convolution of the
+decoder.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from myna.models.flow import Flow
 from myna.models.layers.gaussian import Gaussian
 from myna.models.layers.transformer import RelativeTransformer
 from myna.models.prior import N_PITCH_BINS, pitch_bins
+from myna.models.sizes import TransformerSizes, UpsamplingSizes
 from myna.models.synthesizers.inference_vits import InferenceVits
 
 RELATIVE_WINDOW = 10  # frames
@@ -28,50 +29,47 @@ LEAK = 0.1  # slope of the prior's rectifier below zero
 
 
 class RvcPrior(nn.Module):
-    """Predict the latent distribution from content and, where the voice follows it, pitch."""
+    """Predict the latent distribution from content and, where `with_f0`, the pitch."""
 
-    def __init__(self, model: ModelConfig) -> None:
+    def __init__(self, sizes: TransformerSizes, content_channels: int, latent_channels: int, with_f0: bool) -> None:
         super().__init__()
-        self.scale = math.sqrt(model.hidden_channels)
-        self.content_projection = nn.Linear(model.content_channels, model.hidden_channels)
-        self.pitch_embedding = nn.Embedding(N_PITCH_BINS, model.hidden_channels) if model.follows_pitch else None
-        self.transformer = RelativeTransformer(
-            model.hidden_channels,
-            model.filter_channels,
-            model.n_heads,
-            model.n_layers,
-            model.kernel_size,
-            model.dropout,
-            RELATIVE_WINDOW,
-        )
-        self.projection = nn.Conv1d(model.hidden_channels, 2 * model.latent_channels, kernel_size=1)
+        self.scale = math.sqrt(sizes.channels)
+        self.content_projection = nn.Linear(content_channels, sizes.channels)
+        self.pitch_embedding = nn.Embedding(N_PITCH_BINS, sizes.channels) if with_f0 else None
+        self.transformer = RelativeTransformer(sizes, RELATIVE_WINDOW)
+        self.projection = nn.Conv1d(sizes.channels, 2 * latent_channels, kernel_size=1)
 
-    def forward(self, content: Tensor, pitch: Tensor) -> Gaussian:
-        """content (B, content_channels, T), pitch in Hz, 0 where unvoiced, (B, T) -> over (B, latent_channels, T)."""
+    def forward(self, content: Tensor, f0: Tensor) -> Gaussian:
+        """content (B, content_channels, T), f0 in Hz, 0 where unvoiced, (B, T) to (B, latent_channels, T)."""
         hidden = self.content_projection(content.transpose(1, 2))
         if self.pitch_embedding is not None:
-            hidden = hidden + self.pitch_embedding(pitch_bins(pitch))
+            hidden = hidden + self.pitch_embedding(pitch_bins(f0))
         hidden = F.leaky_relu(hidden * self.scale, LEAK).transpose(1, 2)
         mean, log_std = self.projection(self.transformer(hidden)).chunk(2, dim=1)
         return Gaussian(mean, log_std)
 
 
 class RvcSynthesizer(InferenceVits):
-    """Sing given content with a speaker's voice, at a given pitch where the voice follows one."""
+    """The synthesizer of RVC; voices without f0 have HiFi-GAN as their decoder."""
 
-    usual_noise_scale = 0.66666  # of its own tool
+    usual_noise_scale = 0.66666
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
         super().__init__()
-        self.prior = RvcPrior(model)
-        self.decoder = (
-            NsfHifiGan(model, data, n_harmonics=N_HARMONICS, normalized_ends=False)
-            if model.follows_pitch
-            else HifiGan(model)
+        upsampling = UpsamplingSizes.of(model)
+        self.prior = RvcPrior(
+            TransformerSizes.of(model), model.content_channels, model.latent_channels, model.follows_pitch
         )
-        self.flow = Flow(model, N_WAVENET_LAYERS)
+        self.decoder = (
+            NsfHifiGan(
+                upsampling, data.sample_rate, model.speaker_channels, n_harmonics=N_HARMONICS, normalized_ends=False
+            )
+            if model.follows_pitch
+            else HifiGan(upsampling, model.speaker_channels)
+        )
+        self.flow = Flow.of(model, N_WAVENET_LAYERS)
         self.speaker_embedding = nn.Embedding(model.n_speakers, model.speaker_channels)
 
-    def predict(self, content: Tensor, pitch: Tensor) -> Gaussian:
-        prior: Gaussian = self.prior(content, pitch)
+    def predict(self, content: Tensor, f0: Tensor) -> Gaussian:
+        prior: Gaussian = self.prior(content, f0)
         return prior

@@ -1,1 +1,1 @@
-"""A tab of the page is a file here, with `build(studio)`, and a line in the table of `myna.apps.gui.page`."""
+"""Tabs of the page: one module each, with `build(studio)`, listed in the table of `myna.apps.gui.page`."""

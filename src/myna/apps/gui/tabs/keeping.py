@@ -1,4 +1,4 @@
-"""Look after the voices on this computer."""
+"""Tab that manages the voices on this computer: add, download, rename, pack, export, delete."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from typing import Any
 
 import gradio as gr
 
+from myna.apps.actions.pack import CardText
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel, panel_value
-from myna.apps.gui.studio import KEEP, LOOK, QUIET, TICK_SECONDS, Studio, told
+from myna.apps.gui.studio import KEEP, LOOK, QUIET, TICK_SECONDS, Studio, shows_errors
+from myna.apps.gui.tasks import VoiceTask
+from myna.apps.gui.tasks.keeping import AddVoice, DownloadVoice, ExportVoice, PackVoice
+from myna.apps.gui.tasks.singing import DescribeVoice
 from myna.apps.gui.texts import label, say
 from myna.assets.hub import read_address
 from myna.errors import ConfigError, MynaError
 from myna.studio.voices import LibraryVoice, Origin, repository
 from myna.studio.workspace import safe_name
 
-_TASKS = "myna.apps.gui.tasks.keeping"
-_DOWNLOAD, _PACK, _EXPORT = (f"{_TASKS}:{name}" for name in ("download", "pack", "export"))
 _PACKED, _EXPORTED = ".safetensors", ".onnx"
 
 
 def build(studio: Studio) -> None:
-    """Put the tab where this is called."""
+    """Build the tab in the current Gradio block."""
     with gr.Row():
         with gr.Column(scale=3, min_width=320):
             voices = gr.Radio([], label=label("library.voices"), elem_id="library-list")
@@ -85,11 +87,11 @@ def build(studio: Studio) -> None:
                     label=label("library.hub"), info=label("library.hub_help"), max_lines=1, elem_id="library-hub"
                 )
                 download = gr.Button(label("library.download"), elem_id="library-download")
-    asked: gr.State = gr.State(None)  # the voice that is asked about: another may be chosen meanwhile
-    seen: gr.State = gr.State(None)  # the jobs whose end this page has shown
+    asked: gr.State = gr.State(None)  # voice in the question: the selection may have changed since
+    seen: gr.State = gr.State(None)  # ids of the finished jobs that this page has shown
 
     def listed(value: str | None, request: gr.Request) -> Any:
-        """The list, with `value` chosen, or else the first."""
+        """Refresh the list and select `value`, or the first voice if it is not there."""
         there = choices(studio, request)
         names = [one for _, one in there]
         return gr.update(choices=there, value=value if value in names else next(iter(names), None))
@@ -97,25 +99,25 @@ def build(studio: Studio) -> None:
     def describe(chosen: str | None, request: gr.Request) -> str:
         return card_of(studio, chosen, request)
 
-    @told
+    @shows_errors
     def take(paths: list[str] | None, called: str, request: gr.Request) -> tuple[Any, ...]:
         there = add_voice(studio, paths or [], called, request)
         gr.Info(escape(say(request, "library.added", name=there)))
         return listed(there, request), None, ""
 
-    @told
+    @shows_errors
     def fetch(text: str, request: gr.Request) -> tuple[Any, str]:
         submit_download(studio, text, request)
         return panel_value(studio.jobs.all(KEEP), request), ""
 
-    @told
+    @shows_errors
     def call(chosen: str | None, new: str, request: gr.Request) -> Any:
         voice = idle(studio, chosen, request)
         there = studio.voices.rename(voice.name, new).name
         gr.Info(escape(say(request, "library.renamed", name=voice.name, new=there)))
         return listed(there, request)
 
-    @told
+    @shows_errors
     def make(
         chosen: str | None,
         licence: str,
@@ -126,26 +128,26 @@ def build(studio: Studio) -> None:
         index: bool,
         request: gr.Request,
     ) -> Any:
-        said = {"licence": licence, "author": author, "cover": cover}
-        submit_packing(studio, chosen, request, words=said, half=half, release=release, index=index)
+        text = CardText(licence, author, cover)
+        submit_packing(studio, chosen, request, card=text, half=half, release=release, index=index)
         return panel_value(studio.jobs.all(KEEP), request)
 
-    @told
-    def make_graph(chosen: str | None, request: gr.Request) -> Any:
+    @shows_errors
+    def make_onnx(chosen: str | None, request: gr.Request) -> Any:
         submit_export(studio, chosen, request)
         return panel_value(studio.jobs.all(KEEP), request)
 
-    @told
+    @shows_errors
     def ask(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
         return f"<p>{escape(ask_to_delete(studio, chosen, request))}</p>", gr.update(visible=True), chosen
 
-    @told
+    @shows_errors
     def remove(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
         studio.voices.delete(idle(studio, chosen, request).name)
         gr.Info(escape(say(request, "library.deleted", name=chosen)))
         return listed(None, request), gr.update(visible=False), None
 
-    @told
+    @shows_errors
     def cancel(event: gr.EventData, request: gr.Request) -> Any:
         job = studio.jobs.get(event.job)
         if job is not None and job.lane == KEEP:
@@ -153,16 +155,16 @@ def build(studio: Studio) -> None:
         return panel_value(studio.jobs.all(KEEP), request)
 
     def tick(shown: list[int] | None, request: gr.Request) -> tuple[Any, ...]:
-        """The jobs as they are; and when one has ended, what came of it.
+        """Refresh the jobs, and the voices and files once a job has ended.
 
-        It does not take the list: Gradio refuses a choice that has just been deleted, and this comes at any moment.
+        The list is not an input: Gradio rejects a value that has just been deleted, and this runs at any moment.
         """
         jobs = studio.jobs.all(KEEP)
         over = [job.id for job in jobs if job.state.over]
         if over == shown:
             return panel_value(jobs, request), gr.skip(), gr.skip(), gr.skip()
         there = files_made(jobs)
-        fetched = [job.result for job in jobs if job.id not in (shown or []) and _done(job, _DOWNLOAD)]
+        fetched = [job.result for job in jobs if job.id not in (shown or []) and _done(job, DownloadVoice)]
         chosen = {"value": fetched[-1]} if fetched and shown is not None else {}
         return (
             panel_value(jobs, request),
@@ -171,18 +173,18 @@ def build(studio: Studio) -> None:
             over,
         )
 
-    seen_working: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+    with_progress: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, voices, made, seen], queue=False, **QUIET)
-    # Apart from the card, which takes its time: a question that was asked meanwhile stays.
+    # Separate from the card, which is slow and would close a question asked in the meantime.
     voices.change(
         lambda chosen: (chosen, gr.update(visible=False), None), voices, [new_name, asking, asked], queue=False, **QUIET
     )
-    voices.change(describe, voices, card, trigger_mode="always_last", **seen_working)
-    gr.on([add.click, name.submit], take, [files, name], [voices, files, name], show_progress_on=add, **seen_working)
+    voices.change(describe, voices, card, trigger_mode="always_last", **with_progress)
+    gr.on([add.click, name.submit], take, [files, name], [voices, files, name], show_progress_on=add, **with_progress)
     gr.on([download.click, hub.submit], fetch, hub, [queue, hub], **QUIET)
     gr.on([rename.click, new_name.submit], call, [voices, new_name], voices, **QUIET)
     pack.click(make, [voices, *words, *switches], queue, **QUIET)
-    export.click(make_graph, voices, queue, **QUIET)
+    export.click(make_onnx, voices, queue, **QUIET)
     delete.click(ask, voices, [question, asking, asked], **QUIET)
     yes.click(remove, asked, [voices, asking, asked], **QUIET)
     no.click(lambda: (gr.update(visible=False), None), None, [asking, asked], **QUIET)
@@ -191,87 +193,93 @@ def build(studio: Studio) -> None:
     assert page is not None
     page.load(listed, voices, voices, **QUIET)
     if isinstance(tab, gr.Tab):
-        tab.select(listed, voices, voices, **QUIET)  # what has been trained meanwhile is there, too
+        tab.select(listed, voices, voices, **QUIET)  # new trained voices appear
 
 
 def choices(studio: Studio, request: gr.Request | None) -> list[tuple[str, str]]:
-    """The voices, each as what is read and what it is called."""
+    """Voices as pairs of label and name."""
     return [(_title(voice, request), voice.name) for voice in studio.voices.all()]
 
 
 def card_of(studio: Studio, name: str | None, request: gr.Request | None) -> str:
-    """What the voice says of itself; or why it cannot."""
+    """Card of a voice as HTML, or the error that prevents it."""
     if name is None:
         return ""
     try:
-        voice = studio.voices.find(name)
-        found = studio.jobs.call(LOOK, "myna.apps.gui.tasks.singing:describe", voice=voice)
+        found = studio.jobs.call(LOOK, DescribeVoice(voice=studio.voices.find(name)))
     except MynaError as error:
         return f'<p class="job-error">{escape(str(error))}</p>'
     return card_html(found, request)
 
 
 def add_voice(studio: Studio, paths: Sequence[str], name: str, request: gr.Request | None) -> str:
-    """Take uploaded files into the library as a voice; what it is called there.
+    """Add uploaded files to the library as one voice and return its name there.
 
     Raises:
-        ConfigError: no name, no files that were uploaded, or not those of one voice.
-        MynaError: what `Library.add` raises.
+        ConfigError: the name is empty, a file was not uploaded, or the files are not those of one voice.
+        MynaError: see `Library.add`.
     """
     if not name.strip():
         raise ConfigError(say(request, "library.no_name"))
-    uploads = [studio.uploaded(path) for path in paths]
-    called: str = studio.jobs.call(
-        LOOK, f"{_TASKS}:add", workspace=studio.workspace, files=uploads, name=safe_name(name)
-    )
-    return called
+    uploads = tuple(studio.uploaded(path) for path in paths)
+    return studio.jobs.call(LOOK, AddVoice(workspace=studio.workspace, files=uploads, name=safe_name(name)))
 
 
-def submit_download(studio: Studio, text: str, request: gr.Request | None) -> Job:
+def submit_download(studio: Studio, text: str, request: gr.Request | None) -> Job[str]:
     """Queue a download from the hub.
 
     Raises:
-        AssetError: `text` is no address.
+        AssetError: `text` is not an address.
     """
     if not text.strip():
         raise ConfigError(say(request, "library.no_address"))
     address = read_address(text.strip())
-    return studio.jobs.submit(KEEP, _DOWNLOAD, str(address), address=address)
+    return studio.jobs.submit(KEEP, DownloadVoice(address), str(address))
 
 
-def submit_packing(studio: Studio, name: str | None, request: gr.Request | None, **chosen: Any) -> Job:
-    """Queue the packing of a voice, as `chosen`; see `tasks.keeping.pack`.
+def submit_packing(
+    studio: Studio,
+    name: str | None,
+    request: gr.Request | None,
+    *,
+    card: CardText,
+    half: bool,
+    release: bool,
+    index: bool,
+) -> Job[list[Path]]:
+    """Queue the packing of a voice; see `PackVoice`.
 
     Raises:
         ConfigError: there is no such voice.
     """
     voice = _chosen(studio, name, request)
     path = _place(studio, voice, _PACKED)
-    return studio.jobs.submit(KEEP, _PACK, f"{voice.name} → {path.name}", voice=voice, path=path, **chosen)
+    task = PackVoice(voice=voice, path=path, half=half, release=release, index=index, card=card)
+    return studio.jobs.submit(KEEP, task, f"{voice.name} → {path.name}")
 
 
-def submit_export(studio: Studio, name: str | None, request: gr.Request | None) -> Job:
-    """Queue the making of a graph.
+def submit_export(studio: Studio, name: str | None, request: gr.Request | None) -> Job[list[Path]]:
+    """Queue an export to ONNX.
 
     Raises:
         ConfigError: there is no such voice.
     """
     voice = _chosen(studio, name, request)
     path = _place(studio, voice, _EXPORTED)
-    return studio.jobs.submit(KEEP, _EXPORT, f"{voice.name} → {path.name}", voice=voice, path=path)
+    return studio.jobs.submit(KEEP, ExportVoice(voice=voice, path=path), f"{voice.name} → {path.name}")
 
 
-def files_made(jobs: Sequence[Job]) -> list[Path]:
-    """What was packed and exported and is still there, the latest first."""
-    done = [job for job in reversed(jobs) if _done(job, _PACK) or _done(job, _EXPORT)]
+def files_made(jobs: Sequence[Job[Any]]) -> list[Path]:
+    """Existing files of finished packing and export jobs, newest first."""
+    done = [job for job in reversed(jobs) if _done(job, PackVoice) or _done(job, ExportVoice)]
     return list(dict.fromkeys(path for job in done for path in job.result if path.is_file()))
 
 
 def ask_to_delete(studio: Studio, name: str | None, request: gr.Request | None) -> str:
-    """The question before a voice is deleted.
+    """Question to confirm before a voice is deleted.
 
     Raises:
-        ConfigError: it cannot be.
+        ConfigError: the voice cannot be deleted.
     """
     voice = idle(studio, name, request)
     studio.voices.check_deletable(voice)
@@ -281,14 +289,16 @@ def ask_to_delete(studio: Studio, name: str | None, request: gr.Request | None) 
 
 
 def idle(studio: Studio, name: str | None, request: gr.Request | None) -> LibraryVoice:
-    """The voice, where no long work needs its files.
+    """Find a voice that no conversion, training, packing or export uses.
 
     Raises:
-        ConfigError: some does, or there is no such voice.
+        ConfigError: a job uses the voice, or there is no such voice.
     """
     voice = _chosen(studio, name, request)
     for job in studio.jobs.all():
-        if job.lane != LOOK and not job.state.over and job.arguments.get("voice") == voice:
+        if job.lane == LOOK or job.state.over:
+            continue
+        if isinstance(job.task, VoiceTask) and job.task.voice == voice:
             raise ConfigError(say(request, "library.busy", name=voice.name, title=job.title))
     return voice
 
@@ -300,7 +310,7 @@ def _chosen(studio: Studio, name: str | None, request: gr.Request | None) -> Lib
 
 
 def _place(studio: Studio, voice: LibraryVoice, suffix: str) -> Path:
-    """Where a file made of a voice lies until the studio is closed; one that is made anew replaces it."""
+    """Path of a packed or exported voice. A later one overwrites it, and closing the studio deletes it."""
     plain = voice.name.removeprefix("hf://").removesuffix(".pth").removesuffix(_PACKED)
     return studio.uploads / "downloads" / "voices" / f"{safe_name(plain)}{suffix}"
 
@@ -309,5 +319,5 @@ def _title(voice: LibraryVoice, request: gr.Request | None) -> str:
     return f"{voice.name} · {say(request, f'library.origin.{voice.origin}')}"
 
 
-def _done(job: Job, task: str) -> bool:
-    return job.task == task and job.state is JobState.DONE
+def _done(job: Job[Any], kind: type) -> bool:
+    return isinstance(job.task, kind) and job.state is JobState.DONE

@@ -1,6 +1,7 @@
-"""The texts of the page: a file a language, one key a text.
+"""Texts of the page: one JSON file per language, keyed by use.
 
-English names of options come from their dataclasses, and what is said of recordings from where that is known.
+English texts of options and config keys come from their declarations, those of recordings from `myna.studio` and the
+booth.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
+from myna.config import TrainConfig
+from myna.keys import page_keys
+from myna.options import ConversionOptions, EvaluateOptions, TrainOptions, capitalized
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -23,18 +26,18 @@ _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 
 @cache
 def texts(language: str) -> dict[str, str]:
-    """All texts of one of `LANGUAGES`, by key."""
+    """All texts of one of `LANGUAGES` by key."""
     found: dict[str, str] = json.loads((files(__name__) / f"{language}.json").read_text("utf-8"))
-    return {**_option_texts(), **_recording_texts(), **found} if language == "en" else found
+    return {**_option_texts(), **_key_texts(), **_recording_texts(), **found} if language == "en" else found
 
 
 def option_keys(options: type[Any], name: str) -> tuple[str, str]:
-    """The keys of the name of an option, and of what it does."""
+    """Return the text keys of the label and the help of a field of an option dataclass or a config section."""
     return f"{options.__name__}.{name}", f"{options.__name__}.{name}.help"
 
 
 def language_of(request: gr.Request | None) -> str:
-    """The one of `LANGUAGES` that a browser asks for first; English where it asks for none of them."""
+    """First of `LANGUAGES` in the browser's Accept-Language header; English if there is none."""
     wanted = (request.headers.get("accept-language") or "" if request else "").lower()
     for part in wanted.split(","):
         if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
@@ -43,43 +46,53 @@ def language_of(request: gr.Request | None) -> str:
 
 
 def say(request: gr.Request | None, key: str, **values: Any) -> str:
-    """A text in the language of whoever asks, with `values` in its places."""
+    """Text in the language of the request, with `values` filled in."""
     return texts(language_of(request))[key].format(**values)
 
 
 @cache
 def i18n() -> gr.I18n:
-    """What Gradio translates labels by, in the browser."""
+    """Translations that Gradio applies to labels in the browser."""
     import gradio as gr
 
     return gr.I18n(**{language: texts(language) for language in LANGUAGES})
 
 
 def label(key: str) -> Any:
-    """A text that the browser puts into its own language."""
+    """Label that the browser shows in its own language."""
     assert key in texts("en"), f"no text {key!r}"
     return i18n()(key)
 
 
-def spoken(language: str, part: str) -> dict[str, Any]:
-    """The texts of `part`, as properties of a component whose script says them: "play" for "player.play"."""
+def script_texts(language: str, part: str) -> dict[str, Any]:
+    """Texts of `part` as properties of a component with a script; "player.play" becomes "play"."""
     found = {key.removeprefix(f"{part}."): text for key, text in texts(language).items() if key.startswith(f"{part}.")}
     return {"texts": found, "part": part}
 
 
 def _option_texts() -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
     for options in _OPTIONS:
         for spec in fields(options):
-            name_key, help_key = option_keys(options, spec.name)
-            text = spec.metadata["help"]
-            found[name_key] = spec.name.replace("_", " ").capitalize()
-            found[help_key] = f"{text[0].upper()}{text[1:]}"
+            if spec.metadata["key"] is None:  # the page offers the config key instead
+                found |= _field_texts(options, spec.name, spec.metadata["help"])
     return found
 
 
+def _key_texts() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key in page_keys(TrainConfig).values():
+        found |= _field_texts(TrainConfig, key.attribute, f"{key.help}; {key.note}" if key.note else key.help)
+    return found
+
+
+def _field_texts(declared_in: type[Any], name: str, help: str) -> dict[str, str]:
+    label_key, help_key = option_keys(declared_in, name)
+    return {label_key: name.replace("_", " ").capitalize(), help_key: capitalized(help)}
+
+
 def _recording_texts() -> dict[str, str]:
-    """What is sung, how, what may be wrong with it, and the words of the booth."""
+    """English texts of melodies, hints, problems of takes, and the booth."""
     from myna.apps.gui.booth import TEXTS
     from myna.studio.prompts import HINTS, TITLES
     from myna.studio.takes import PROBLEMS

@@ -1,9 +1,9 @@
-"""Sing songs in a voice."""
+"""Tab that converts songs into a voice."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,17 @@ import gradio as gr
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import panel, panel_value
-from myna.apps.gui.studio import KEEP, LOOK, QUIET, SING, TICK_SECONDS, Studio, told
+from myna.apps.gui.studio import KEEP, LOOK, QUIET, SING, TICK_SECONDS, Studio, shows_errors
 from myna.apps.gui.submissions import submit_song
-from myna.apps.gui.tabs.convert import heard, presets
+from myna.apps.gui.tabs.convert import presets, result_list
 from myna.apps.gui.tabs.keeping import add_voice, submit_download
+from myna.apps.gui.tasks.singing import DescribeVoice, MatchPitch
 from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import collect, option_widgets
 from myna.errors import ConfigError
 from myna.options import ConversionOptions
 
-_TASKS = "myna.apps.gui.tasks.singing"
-# What is always seen; all else is folded away. Files of this computer are no option of a page.
+# Always visible; the other options are folded away. Options that name a file of this computer have no widget.
 _FIRST = ("speaker", "transpose", "auto_transpose", "transpose_step")
 _NO_WIDGET = ("cluster_model_path",)
 _LATER = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in (*_FIRST, *_NO_WIDGET))
@@ -30,13 +30,13 @@ _NUMBER = re.compile(r"[+-]?\d+")
 
 
 def build(studio: Studio) -> None:
-    """Put the tab where this is called."""
+    """Build the tab in the current Gradio block."""
     widgets: dict[str, gr.components.Component] = {}
 
     def options_of(values: tuple[Any, ...]) -> ConversionOptions:
         found = dict(zip(widgets, values, strict=True))
         if found.get("speaker_mix"):
-            found["speaker"] = None  # one is always chosen on the page
+            found["speaker"] = None  # the page always has a speaker selected, and the two exclude each other
         return collect(ConversionOptions, found)
 
     with gr.Row():
@@ -75,45 +75,46 @@ def build(studio: Studio) -> None:
             presets.build(studio, widgets, options_of)
         with gr.Column(scale=3, min_width=320):
             queue = panel("queue")
-            sung = heard.build(studio)
+            sung = result_list.build(studio)
     chosen = list(widgets.values())
 
-    @told
+    @shows_errors
     def describe(name: str, request: gr.Request) -> tuple[Any, Any]:
-        found = studio.jobs.call(LOOK, f"{_TASKS}:describe", voice=studio.voices.find(name))
-        studio.jobs.warm(SING)  # not before: a page that opens has the processor for itself
-        speakers = found["speakers"]
+        found = studio.jobs.call(LOOK, DescribeVoice(voice=studio.voices.find(name)))
+        studio.jobs.warm(SING)  # not before: opening the page needs the processor
+        speakers = found.speakers
         return card_html(found, request), gr.update(choices=speakers, value=speakers[0] if speakers else None)
 
-    @told
+    @shows_errors
     def take(paths: list[str] | None, request: gr.Request) -> tuple[Any, None]:
-        """A voice that was dropped here comes into the library, and is chosen."""
+        """Add dropped files to the library as a voice and select it."""
         there = add_voice(studio, paths or [], Path(min(paths or [""], key=_rank)).stem, request)
         return gr.update(choices=_names(studio), value=there), None
 
-    @told
+    @shows_errors
     def download(address: str, request: gr.Request) -> tuple[Any, str]:
         submit_download(studio, address, request)
         return panel_value(_jobs(studio), request), ""
 
-    @told
+    @shows_errors
     def suggest(
         paths: list[str] | None, mic: str | None, name: str, speaker: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
-        """Where the first song and the voice lie, and buttons that shift the one to the other."""
+        """Compare the median pitch of the first song and the voice, and offer buttons that set the transposition."""
         nothing = gr.update(visible=False), gr.skip(), gr.skip()
         if not (paths or mic):
             return "", *nothing
         song = studio.uploaded(mic or (paths or [])[0])
-        found = studio.jobs.call(LOOK, f"{_TASKS}:suggest", song=song, voice=studio.voices.find(name), speaker=speaker)
-        if found["source_hz"] is None:
+        match = studio.jobs.call(LOOK, MatchPitch(voice=studio.voices.find(name), song=song, speaker=speaker))
+        found = asdict(match)
+        if match.source_hz is None:
             return say(request, "convert.no_pitch"), *nothing
-        if found["voice_hz"] is None:
+        if match.voice_hz is None:
             return say(request, "convert.unknown_pitch", **found), *nothing
         buttons = [say(request, f"convert.use_{kind}", shift=found[kind]) for kind in ("octaves", "semitones")]
         return say(request, "convert.suggestion", **found), gr.update(visible=True), *buttons
 
-    @told
+    @shows_errors
     def submit(paths: list[str] | None, mic: str | None, name: str, request: gr.Request, *values: Any) -> Any:
         recordings = [*(paths or []), *([mic] if mic else [])]
         if not recordings:
@@ -123,7 +124,7 @@ def build(studio: Studio) -> None:
             submit_song(studio, path, path.name, name, options)
         return panel_value(_jobs(studio), request)
 
-    @told
+    @shows_errors
     def cancel(event: gr.EventData, request: gr.Request) -> Any:
         job = studio.jobs.get(event.job)
         if job is not None:
@@ -131,14 +132,14 @@ def build(studio: Studio) -> None:
         return panel_value(_jobs(studio), request)
 
     def tick(seen: list[int], known: list[str], request: gr.Request) -> tuple[Any, ...]:
-        """What has changed: the queue, what was sung, and which voices there are."""
+        """Refresh the queue, the results and the list of voices."""
         names = _names(studio)
         others = gr.skip() if names == known else gr.update(choices=names)
-        return panel_value(_jobs(studio), request), *heard.tick(studio, seen), others, names
+        return panel_value(_jobs(studio), request), *result_list.tick(studio, seen), others, names
 
     def begin() -> tuple[Any, ...]:
-        """What has changed since the page was made."""
-        return gr.update(choices=_names(studio)), *heard.begin(studio)
+        """Refresh the lists that may have changed since the page was built."""
+        return gr.update(choices=_names(studio)), *result_list.begin(studio)
 
     known = gr.State(voices)
     gr.Timer(TICK_SECONDS).tick(tick, [sung.seen, known], [queue, *sung.outputs, voice, known], queue=False, **QUIET)
@@ -154,7 +155,7 @@ def build(studio: Studio) -> None:
         **QUIET,
     )
     for button in (octaves, semitones):
-        # What the button says is what it does; a number is a number in every language.
+        # The value is read from the button's text, which contains the same number in every language.
         button.click(lambda text: float(_NUMBER.findall(text)[0]), button, first["transpose"], **QUIET)
     sing.click(submit, [songs, recorded, voice, *chosen], queue, **QUIET)
     queue.click(cancel, None, queue, **QUIET)
@@ -163,13 +164,13 @@ def build(studio: Studio) -> None:
     page.load(describe, voice, [card, speaker], **QUIET)
 
 
-def _jobs(studio: Studio) -> list[Job]:
-    """What is shown beside the songs: they, and voices that are fetched."""
+def _jobs(studio: Studio) -> list[Job[Any]]:
+    """Jobs of this tab: conversions, and downloads of voices."""
     return [job for job in studio.jobs.all() if job.lane in (SING, KEEP)]
 
 
 def _rank(path: str) -> int:
-    """What names a voice: its weights rather than what belongs to them."""
+    """Sort key that puts weights first, since their name becomes the name of the voice."""
     return Path(path).suffix.lower() not in (".pth", ".safetensors", ".onnx")
 
 

@@ -1,4 +1,4 @@
-"""Chosen options under a name."""
+"""Presets: conversion options saved under a name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.texts import label
 from myna.apps.gui.widgets import collect
 from myna.errors import ConfigError
@@ -21,7 +21,7 @@ from myna.studio.workspace import safe_name
 def build(
     studio: Studio, widgets: Mapping[str, gr.components.Component], options_of: Callable[..., ConversionOptions]
 ) -> None:
-    """Put the presets of `widgets`, whose values `options_of` makes options of, where this is called."""
+    """Build the presets in the current Gradio block; `options_of` turns the values of `widgets` into options."""
     chosen = list(widgets.values())
     with gr.Accordion(label("convert.presets"), open=False):
         preset = gr.Dropdown(presets(studio), value=None, label=label("convert.preset"), elem_id="preset")
@@ -31,7 +31,7 @@ def build(
         name = gr.Textbox(label=label("convert.preset_name"), elem_id="preset-name")
         save = gr.Button(label("convert.save"), size="sm", elem_id="preset-save")
 
-    @told
+    @shows_errors
     def keep(called: str, *values: Any) -> Any:
         path = studio.workspace.presets / f"{safe_name(called)}.json"
         found = {key: value for key, value in asdict(options_of(values)).items() if key in widgets}
@@ -39,13 +39,13 @@ def build(
             temporary.write_text(json.dumps(found, indent=2), encoding="utf-8")
         return gr.update(choices=presets(studio), value=path.stem)
 
-    @told
+    @shows_errors
     def apply(called: str | None) -> list[Any]:
         found = read(studio, called)
         checked = asdict(collect(ConversionOptions, {key: found[key] for key in widgets if key in found}))
         return [checked[key] for key in widgets]
 
-    @told
+    @shows_errors
     def forget(called: str | None) -> Any:
         if called in presets(studio):
             (studio.workspace.presets / f"{called}.json").unlink()
@@ -57,13 +57,15 @@ def build(
 
 
 def presets(studio: Studio) -> list[str]:
+    """Sorted names of the presets."""
     return sorted(path.stem for path in studio.workspace.presets.glob("*.json"))
 
 
 def read(studio: Studio, name: str | None) -> dict[str, Any]:
-    """
+    """Read a preset.
+
     Raises:
-        ConfigError: there is no such preset, or it is none.
+        ConfigError: there is no such preset, or its file is not one.
     """
     if name not in presets(studio):
         raise ConfigError(f"no preset {name!r}")
@@ -71,7 +73,7 @@ def read(studio: Studio, name: str | None) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text("utf-8"))
     except ValueError as error:
-        raise ConfigError(f"{path} is no preset: {error}") from error
+        raise ConfigError(f"{path} is not a preset: {error}") from error
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} is no preset")
+        raise ConfigError(f"{path} is not a preset")
     return found

@@ -1,4 +1,4 @@
-"""Train a voice: from a first recording to a voice in one file, a section a step."""
+"""Tab that trains a voice, from recordings to a packed file; one section per step."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.panel import panel, panel_value
-from myna.apps.gui.studio import LEARN, QUIET, Studio, told
+from myna.apps.gui.studio import LEARN, QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice import comparing, packing, preparing, recordings, settings, training
 from myna.apps.gui.tabs.voice.parts import Keyed, Scene, heading, next_step, view
 from myna.apps.gui.texts import label, say
 from myna.studio import project as projects
 
-# The steps in their order: the key of the title, and what builds it.
+# Steps in order. Key of the title: builder.
 STEPS = {
     "step_recordings": recordings.build,
     "step_settings": settings.build,
@@ -27,7 +27,7 @@ _TICK_SECONDS = 2.0
 
 
 def build(studio: Studio) -> None:
-    """Put the tab where this is called."""
+    """Build the tab in the current Gradio block."""
     with gr.Row(equal_height=True):
         with gr.Column(scale=3, min_width=280):
             chosen = gr.Dropdown([], label=label("voice.chosen"), elem_id="voice-chosen")
@@ -45,7 +45,7 @@ def build(studio: Studio) -> None:
     fields = [one for part in parts for one in part.fields]
 
     def look(scene: Scene | None, request: gr.Request) -> list[Any]:
-        """What follows from the files and the jobs, in the order of `views`."""
+        """Values of `views` from the state of files and jobs."""
         listed = panel_value([job for job in studio.jobs.all(LEARN) if not job.state.over], request)
         if scene is None:
             empty = say(request, "voice.begin")
@@ -62,12 +62,12 @@ def build(studio: Studio) -> None:
         return Scene.of(studio, voice, request) if voice in known else None
 
     def tick(voice: str | None, seen: list[Any], request: gr.Request) -> list[Any]:
-        """What has changed since this page was told last."""
+        """Send the views that have changed since the last update of this page."""
         now = look(scene_of(voice, request), request)
         return [*_changes(now, seen), [_key(value) for value in now]]
 
     def show(voice: str | None, request: gr.Request) -> list[Any]:
-        """All of a voice that was chosen."""
+        """Send everything about the selected voice."""
         scene = scene_of(voice, request)
         now = look(scene, request)
         keys = [_key(value) for value in now]
@@ -80,18 +80,18 @@ def build(studio: Studio) -> None:
         return [*_changes(now, []), keys, *(value for part in parts for value in part.show(scene))]
 
     def choices(voice: str | None) -> Any:
-        """The voices; the one that was chosen stays, else it is the one that was worked on last."""
+        """Refresh the list; an existing selection stays, otherwise the latest voice is selected."""
         names = [project.name for project in projects.projects(studio.workspace)]
         latest = projects.latest(studio.workspace)
         return gr.update(choices=names, value=voice if voice in names else latest.name if latest else None)
 
-    @told
+    @shows_errors
     def begin(text: str) -> tuple[Any, str]:
         made = projects.create(studio.workspace, text)
         names = [project.name for project in projects.projects(studio.workspace)]
         return gr.update(choices=names, value=made.name), ""
 
-    @told
+    @shows_errors
     def cancel(event: gr.EventData) -> None:
         job = studio.jobs.get(event.job)
         if job is not None and job.lane == LEARN:
@@ -120,7 +120,7 @@ def _key(value: Any) -> Any:
 
 
 def _changes(now: list[Any], seen: list[Any]) -> list[Any]:
-    """The values, but those that were seen."""
+    """Values to send; those already seen are skipped."""
     known = len(now) == len(seen)
     return [
         gr.skip() if known and _key(value) == seen[index] else value.value if isinstance(value, Keyed) else value

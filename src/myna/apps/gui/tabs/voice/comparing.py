@@ -1,4 +1,4 @@
-"""Step 5: which checkpoint sings best, by ear and by numbers."""
+"""Step 5: compare checkpoints by ear and by measures."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.player import player
-from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import CompareCheckpoints
 from myna.apps.gui.texts import label
 from myna.apps.gui.widgets import collect, option_widgets
 from myna.assets import BUNDLED_VOICES
@@ -21,8 +22,8 @@ from myna.errors import ConfigError
 from myna.evaluation.scores import MEASURES
 from myna.options import EvaluateOptions
 
-_SONG = BUNDLED_VOICES / "song.flac"  # comes along
-_NO_WIDGET = ("whisper", "transpose")  # a folder of this computer; what the conversion finds itself
+_SONG = BUNDLED_VOICES / "song.flac"
+_NO_WIDGET = ("whisper", "transpose")  # names a folder of this computer; known from the conversion
 _MEASURES = tuple(spec.name for spec in fields(EvaluateOptions) if spec.name not in _NO_WIDGET)
 _FEWEST, _MOST = 2, 8  # checkpoints; the player has nine tracks
 _CLIP, _BUNDLED, _SENT = "clip", "bundled", "sent"
@@ -45,13 +46,13 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             options = option_widgets(EvaluateOptions, _MEASURES)
         compare = gr.Button(label("voice.compare"), variant="primary", elem_id="voice-compare")
         status = view("voice-comparing")
-        # No view: Gradio loses the properties of a player that is folded away when it is told that nothing changed.
-        heard = player(elem_id="voice-comparison")
+        # Not a view: a skipped update makes Gradio drop the properties of a player in a closed section.
+        played = player(elem_id="voice-comparison")
         table = view("voice-measures", _CSS)
 
-    latest = gr.State(None)  # which comparison is there
+    latest = gr.State(None)  # identifies the comparison shown
 
-    @told
+    @shows_errors
     def begin(
         voice: str | None,
         numbers: list[int],
@@ -64,63 +65,71 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         scene = Scene.of(studio, voice, request)
         if not _FEWEST <= len(numbers) <= _MOST:
             raise ConfigError(scene.say("choose_saves", fewest=_FEWEST, most=_MOST))
-        if scene.busy("compare_saves"):
+        if scene.busy(CompareCheckpoints):
             raise ConfigError(scene.say("busy_compare_saves"))
         recording, name = _phrase(scene, what, path)
-        scene.submit(
-            "compare_saves",
-            numbers=sorted(numbers),
+        task = CompareCheckpoints(
+            folder=scene.project.folder,
+            numbers=tuple(sorted(numbers)),
             phrase=recording,
-            names=[name, *(save_name(scene, number) for number in sorted(numbers))],
+            names=(name, *(save_name(scene, number) for number in sorted(numbers))),
             measure=collect(EvaluateOptions, dict(zip(options, values, strict=True))) if wanted else None,
         )
-        return outcome_html(scene, "compare_saves")
+        scene.submit(task)
+        return outcome_html(scene, CompareCheckpoints)
 
-    @told
-    def hear(voice: str | None, kept: str | None, request: gr.Request) -> tuple[Any, str]:
-        """What was sung last."""
+    @shows_errors
+    def show_latest(voice: str | None, kept: str | None, request: gr.Request) -> tuple[Any, str]:
+        """Show the latest comparison."""
         scene = Scene.of(studio, voice, request) if voice else None
         found = scene.project.comparison if scene is not None else None
         return (None, "") if scene is None or found is None else (found["comparison"], table_html(scene, found))
 
     def look(scene: Scene) -> list[Any]:
-        there = [(save_name(scene, save.number), save.number) for save in scene.standing.saves]
+        there = [(save_name(scene, save.number), save.number) for save in scene.standing.checkpoints]
         kept = scene.project.comparison
         return [
             gr.update(choices=there),
             gr.update(choices=phrases(scene)),
-            outcome_html(scene, "compare_saves"),
+            outcome_html(scene, CompareCheckpoints),
             None if kept is None else kept["comparison"]["tracks"][0]["path"],
         ]
 
     def show(scene: Scene) -> list[Any]:
-        numbers = [save.number for save in scene.standing.saves]
+        numbers = [save.number for save in scene.standing.checkpoints]
         given = phrases(scene)
         return [gr.update(value=numbers[-_FEWEST:]), gr.update(value=given[0][1])]
 
     begun = compare.click(begin, [chosen, saves, phrase, sent, measure, *options.values()], status, **QUIET)
     phrase.change(lambda what: gr.update(visible=what == _SENT), phrase, sent, **QUIET)
-    gr.on([latest.change, chosen.change], hear, [chosen, latest], [heard, table], trigger_mode="always_last", **QUIET)
+    gr.on(
+        [latest.change, chosen.change],
+        show_latest,
+        [chosen, latest],
+        [played, table],
+        trigger_mode="always_last",
+        **QUIET,
+    )
     return Part(heading, lambda scene: "", [saves, phrase, status, latest], look, [saves, phrase], show, [begun])
 
 
 def save_name(scene: Scene, number: int) -> str:
-    """A checkpoint for a person."""
+    """Label of a checkpoint."""
     return scene.say(f"save_{scene.standing.unit}", number=number)
 
 
 def phrases(scene: Scene) -> list[tuple[str, str]]:
-    """What may be sung: the clips that were held back, a song that comes along, or one that is sent."""
-    clips = [(scene.say("phrase_clip", name=path.stem), f"{_CLIP}:{path.name}") for path in _held_back(scene)]
+    """Choices of the recording to convert: validation clips, the bundled song, or an upload."""
+    clips = [(scene.say("phrase_clip", name=path.stem), f"{_CLIP}:{path.name}") for path in _validation_clips(scene)]
     return [*clips, (scene.say("phrase_bundled"), _BUNDLED), (scene.say("phrase_sent"), _SENT)]
 
 
-def _held_back(scene: Scene) -> list[Path]:
+def _validation_clips(scene: Scene) -> list[Path]:
     return scene.project.validation_clips()
 
 
 def _phrase(scene: Scene, what: str | None, path: str | None) -> tuple[Path, str]:
-    """The recording that is chosen, and its name."""
+    """Path and label of the selected recording."""
     if what == _BUNDLED:
         return _SONG, scene.say("phrase_bundled")
     if what == _SENT:
@@ -128,14 +137,14 @@ def _phrase(scene: Scene, what: str | None, path: str | None) -> tuple[Path, str
             raise ConfigError(scene.say("no_phrase"))
         sent = scene.studio.uploaded(path)
         return sent, sent.name
-    for clip in _held_back(scene):
+    for clip in _validation_clips(scene):
         if what == f"{_CLIP}:{clip.name}":
             return clip, scene.say("recorded")
     raise ConfigError(scene.say("no_phrase"))
 
 
 def table_html(scene: Scene, found: Mapping[str, Any]) -> str:
-    """The measures, a row each, a column a checkpoint; the best of a row is marked."""
+    """Table with a row per measure and a column per checkpoint; the best value of a row is marked."""
     if not found["rows"]:
         return ""
     columns = [scene.say("measure_name"), *found["saves"], scene.say("measure_target")]
@@ -152,7 +161,7 @@ def table_html(scene: Scene, found: Mapping[str, Any]) -> str:
 
 
 def _best(title: str, values: list[str]) -> str | None:
-    """The text of the best value; None where all are alike, or none is known."""
+    """Text of the best value; None if the measure is unknown or all values are equal."""
     measure = next((one for one in MEASURES.values() if one.title == title), None)
     numbers = {float(value.split()[0]): value for value in values if value != "-"}
     if measure is None or len(numbers) < 2:

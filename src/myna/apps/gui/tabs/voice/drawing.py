@@ -1,4 +1,4 @@
-"""Curves of a training as SVG: small, without a library, in the colours of the page."""
+"""Training curves as small SVG images in the colours of the page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 320.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 8.0, 20.0
-_MOST_DRAWN = 240  # points of a curve: more than one a pixel is not seen
-_SMOOTH = 0.85  # of the line that is drawn strong: what the noise of single batches hides
+_MOST_DRAWN = 240  # points of a curve; more than one per pixel would be invisible
+_SMOOTH = 0.85  # exponential moving average of the bold line, which removes the noise of single batches
 
 CSS = """
 .curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 0.75rem; }
@@ -32,7 +32,7 @@ summary { margin-bottom: 0.5rem; }
 
 
 def curve_svg(points: Sequence[Point], name: str) -> str:
-    """One curve with its scale; steps from left to right."""
+    """Draw one curve with axis labels; x is the step."""
     shown = _thin(points)
     steps, values = [step for step, _ in shown], [value for _, value in shown]
     low, high = _range(values)
@@ -67,7 +67,7 @@ def curve_svg(points: Sequence[Point], name: str) -> str:
 
 
 def figures_html(curves: Mapping[str, Sequence[Point]]) -> str:
-    """Curves beside each other, each with its name and its last value."""
+    """Grid of curves, each with its name and last value."""
     figures = "".join(
         f"<figure><figcaption><span>{escape(name)}</span><b>{number(points[-1][1])}</b></figcaption>"
         f"{curve_svg(points, name)}</figure>"
@@ -78,12 +78,12 @@ def figures_html(curves: Mapping[str, Sequence[Point]]) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count."""
+    """Format with three significant digits."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _thin(points: Sequence[Point]) -> list[Point]:
-    """So many as are seen, the last one among them; values that are no numbers are left out."""
+    """Subsample to at most `_MOST_DRAWN` finite points, including the last one."""
     finite = [point for point in points if abs(point[1]) < float("inf")] or [(points[-1][0], 0.0)]
     stride = -(-len(finite) // _MOST_DRAWN)
     return finite[(len(finite) - 1) % stride :: stride]

@@ -1,4 +1,4 @@
-"""Step 6: the voice in one file, in the library."""
+"""Step 6: pack the voice into one file in the library."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 import gradio as gr
 
+from myna.apps.actions.pack import CardText
 from myna.apps.gui.jobs import JobState
-from myna.apps.gui.studio import QUIET, Studio, told
+from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.comparing import save_name
 from myna.apps.gui.tabs.voice.parts import Part, Scene, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import PackCheckpoint
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
 from myna.studio.workspace import safe_name, unused
@@ -46,7 +48,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         pack = gr.Button(label("voice.pack"), variant="primary", elem_id="voice-pack")
         done = view("voice-packed")
 
-    @told
+    @shows_errors
     def begin(
         voice: str | None,
         number: int | None,
@@ -57,27 +59,28 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         *words: str,
     ) -> str:
         scene = Scene.of(studio, voice, request)
-        if not scene.standing.saves:
+        if not scene.standing.checkpoints:
             raise ConfigError(scene.say("train_first"))
-        if scene.busy("pack"):
+        if scene.busy(PackCheckpoint):
             raise ConfigError(scene.say("busy_pack"))
         path = packed_path(scene, called)
-        scene.submit(
-            "pack",
+        task = PackCheckpoint(
+            folder=scene.project.folder,
             number=number,
             into=path,
             half=half,
             release=release,
-            words={word: text.strip() for word, text in zip(_WORDS, words, strict=True)},
+            card=CardText(**{word: text.strip() for word, text in zip(_WORDS, words, strict=True)}),
         )
+        scene.submit(task)
         return done_html(scene)
 
     def look(scene: Scene) -> list[Any]:
-        saves = [(save_name(scene, one.number), one.number) for one in reversed(scene.standing.saves)]
+        saves = [(save_name(scene, one.number), one.number) for one in reversed(scene.standing.checkpoints)]
         return [gr.update(choices=saves), done_html(scene)]
 
     def show(scene: Scene) -> list[Any]:
-        saves = scene.standing.saves
+        saves = scene.standing.checkpoints
         free = unused(studio.workspace.voices / scene.project.name).name
         return [gr.update(value=saves[-1].number if saves else None), gr.update(value=free)]
 
@@ -86,10 +89,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
 
 def packed_path(scene: Scene, called: str) -> Path:
-    """Where a voice that somebody calls `called` is packed.
+    """Path of the packed voice named `called`.
 
     Raises:
-        ConfigError: that is no name, or a voice of the library has it.
+        ConfigError: the name is invalid or taken.
     """
     name = safe_name(called)
     folder = scene.studio.workspace.voices / name
@@ -99,12 +102,12 @@ def packed_path(scene: Scene, called: str) -> Path:
 
 
 def done_html(scene: Scene) -> str:
-    """What came of it."""
-    if outcome := outcome_html(scene, "pack"):
+    """Progress, error or result of packing."""
+    if outcome := outcome_html(scene, PackCheckpoint):
         return outcome
-    last = scene.last("pack")
-    if last is not None and last.state is JobState.DONE and Path(last.result).is_file():
-        path = Path(last.result)
+    last = scene.last(PackCheckpoint)
+    if last is not None and last.state is JobState.DONE and Path(last.wait()).is_file():
+        path = Path(last.wait())
         text = scene.say("packed", name=path.stem, megabytes=path.stat().st_size / 1e6, path=path)
         return f'<p class="done">{escape(text)}</p>'
-    return "" if scene.standing.saves else f"<p>{escape(scene.say('train_first'))}</p>"
+    return "" if scene.standing.checkpoints else f"<p>{escape(scene.say('train_first'))}</p>"

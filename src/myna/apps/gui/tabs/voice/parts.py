@@ -1,23 +1,26 @@
-"""What the steps of the tab share: a step is a section with a heading that tells how far it is."""
+"""Shared parts of the steps: each step is a section whose heading shows its progress."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
 
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel_value
 from myna.apps.gui.studio import LEARN, Studio
+from myna.apps.gui.tasks.learning import ProjectTask
 from myna.apps.gui.texts import label, say
+from myna.errors import ConfigError
 from myna.studio import project as projects
-from myna.studio.project import Project, Standing, State
+from myna.studio.project import Project, ProjectStatus, State
 
-TASKS = "myna.apps.gui.tasks.learning"
-# What views have in common.
+Result = TypeVar("Result")
+
+# Styles shared by all views.
 CSS = """
 p { margin: 0 0 0.25rem; overflow-wrap: anywhere; }
 .problem, .bad { color: var(--error-text-color, #b91c1c); }
@@ -33,48 +36,56 @@ summary { cursor: pointer; font-size: var(--text-sm); }
 
 @dataclass(frozen=True)
 class Scene:
-    """A voice in training at one moment, and who looks at it."""
+    """Snapshot of a voice in training, with the request that it is shown for."""
 
     studio: Studio
     project: Project
-    standing: Standing
+    standing: ProjectStatus
     request: gr.Request | None
 
     @classmethod
     def of(cls, studio: Studio, name: str | None, request: gr.Request | None) -> Scene:
-        """
+        """Take a snapshot of the voice `name`.
+
         Raises:
             ConfigError: there is no such voice.
         """
         project = projects.find(studio.workspace, name)
-        return cls(studio, project, project.look(), request)
+        return cls(studio, project, project.status(), request)
 
     def say(self, key: str, **values: Any) -> str:
+        """Text `voice.<key>` in the language of the request."""
         return say(self.request, f"voice.{key}", **values)
 
-    def jobs(self, task: str | None = None) -> list[Job]:
-        """The work on this voice, the oldest first."""
+    def jobs(self, kind: type[ProjectTask[Result]]) -> list[Job[Result]]:
+        """Jobs of one kind of task for this voice, oldest first."""
         return [
             job
             for job in self.studio.jobs.all(LEARN)
-            if job.arguments.get("folder") == self.project.folder and task in (None, job.task.partition(":")[2])
+            if isinstance(job.task, kind) and job.task.folder == self.project.folder
         ]
 
-    def busy(self, task: str) -> Job | None:
-        """The job of that task that waits or runs."""
-        return next((job for job in self.jobs(task) if not job.state.over), None)
+    def busy(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
+        """Waiting or running job of that kind, if any."""
+        return next((job for job in self.jobs(kind) if not job.state.over), None)
 
-    def last(self, task: str) -> Job | None:
-        return next(reversed(self.jobs(task)), None)
+    def check_idle(self, *kinds: type[ProjectTask[Any]]) -> None:
+        """Raise `ConfigError` if a job of one of these kinds waits or runs."""
+        for kind in kinds:
+            if self.busy(kind):
+                raise ConfigError(self.say(f"busy_{kind.key}"))
 
-    def submit(self, task: str, **arguments: Any) -> Job:
-        """Queue a task of `tasks.learning` on this voice."""
-        title = f"{self.project.name}: {self.say(f'job_{task}')}"
-        return self.studio.jobs.submit(LEARN, f"{TASKS}:{task}", title, folder=self.project.folder, **arguments)
+    def last(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
+        """Latest job of that kind, if any."""
+        return next(reversed(self.jobs(kind)), None)
+
+    def submit(self, task: ProjectTask[Result]) -> Job[Result]:
+        """Queue a task for this voice."""
+        return self.studio.jobs.submit(LEARN, task, f"{self.project.name}: {self.say(f'job_{task.key}')}")
 
 
 class Keyed(NamedTuple):
-    """A view that is sent anew only when its key is another."""
+    """Value of a view that is sent again only when `key` changes."""
 
     value: Any
     key: Hashable
@@ -82,41 +93,41 @@ class Keyed(NamedTuple):
 
 @dataclass
 class Part:
-    """A step."""
+    """Widgets and updates of one step."""
 
     heading: gr.Accordion
     how_far: Callable[[Scene], str]
-    # What follows from the voice, looked at again and again.
+    # Outputs that follow from the voice, refreshed by `look` on each tick.
     views: list[Any] = field(default_factory=list)
     look: Callable[[Scene], list[Any]] = lambda scene: []
-    # What a person fills in: set when a voice is chosen, and when the part says so.
+    # Inputs of the person, set by `show` when a voice is selected.
     fields: list[Any] = field(default_factory=list)
     show: Callable[[Scene], list[Any]] = lambda scene: []
-    actions: list[Any] = field(default_factory=list)  # events after which all is looked at anew
+    actions: list[Any] = field(default_factory=list)  # events that are followed by a refresh
 
 
 def view(elem_id: str, css: str = "", **options: Any) -> gr.HTML:
-    """Where HTML of ours is shown; it takes no room while there is nothing to show."""
+    """Create a view for HTML; it takes no space while empty."""
     return gr.HTML(elem_id=elem_id, elem_classes="flush", css_template=CSS + css, **options)
 
 
 def section(number: int, key: str) -> gr.Accordion:
-    """The section of a step, closed."""
+    """Create the closed section of a step."""
     return gr.Accordion(label(f"voice.{key}"), open=False, elem_id=f"voice-step-{number}")
 
 
 def heading(number: int, key: str, scene: Scene, far: str) -> str:
-    """What stands over a step."""
+    """Heading of a step with its progress."""
     return f"{number}. {scene.say(key)}" + (f" ({far})" if far else "")
 
 
 def next_step(state: State) -> int:
-    """The step that a person takes next."""
+    """Number of the step that comes next."""
     return {State.EMPTY: 1, State.RECORDED: 3, State.PREPARED: 4, State.TRAINED: 4}[state]
 
 
-def progress_html(scene: Scene, job: Job) -> str:
-    """How far work is; the button that stops it is in the list above the steps."""
+def progress_html(scene: Scene, job: Job[Any]) -> str:
+    """Progress bar of a job; the button that stops it is in the list above the steps."""
     (row,) = panel_value([job], scene.request)
     percent = "" if row["fraction"] is None else f"{100 * row['fraction']:.1f}"
     bar = f'<div class="track"><div style="width: {percent or 0}%"></div></div>'
@@ -126,9 +137,9 @@ def progress_html(scene: Scene, job: Job) -> str:
     )
 
 
-def outcome_html(scene: Scene, task: str) -> str:
-    """How far the work of that task is, or why it failed; nothing where it is neither."""
-    running, last = scene.busy(task), scene.last(task)
+def outcome_html(scene: Scene, kind: type[ProjectTask[Any]]) -> str:
+    """Progress of the task, or the error of its last job; otherwise empty."""
+    running, last = scene.busy(kind), scene.last(kind)
     if running is not None:
         return progress_html(scene, running)
     if last is not None and last.state is JobState.FAILED:
@@ -137,13 +148,13 @@ def outcome_html(scene: Scene, task: str) -> str:
 
 
 def facts_html(facts: dict[str, str]) -> str:
-    """Names and values, one below the other."""
+    """List of names and values; empty values are left out."""
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value)
     return f'<dl class="card">{lines}</dl>' if lines else ""
 
 
 def lines_html(title: str, lines: list[str]) -> str:
-    """A title and lines below it, folded where there are many."""
+    """Foldable list of lines under a title, open for up to five."""
     if not lines:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)

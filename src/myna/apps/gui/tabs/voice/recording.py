@@ -1,4 +1,4 @@
-"""Recording on the page, within step 1: sentences to read and melodies to sing, one take after the other."""
+"""Recording section of step 1: sentences to read and melodies to sing, one take each."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from typing import Any, get_args
 import gradio as gr
 
 from myna.apps.gui.booth import Prompt, booth, checked, melody_prompt, read_take, refused, sentence_prompt, shown
-from myna.apps.gui.studio import LOOK, QUIET, Studio, told
-from myna.apps.gui.tabs.voice.parts import TASKS, Scene
+from myna.apps.gui.studio import LOOK, QUIET, Studio, shows_errors
+from myna.apps.gui.tabs.voice.parts import Scene
+from myna.apps.gui.tasks.learning import CheckTake
 from myna.apps.gui.texts import label, language_of, texts
 from myna.errors import MynaError
-from myna.studio.project import Standing
+from myna.studio.project import ProjectStatus
 from myna.studio.prompts import HINTS, TITLES, VOICES, VoiceName, melodies, root_for, sentences
 from myna.studio.takes import PROBLEMS, Kind
 
-_NUMBER = re.compile(r"(\d+) ")  # what the name of a take begins with: of its prompt
+_NUMBER = re.compile(r"(\d+) ")  # number of the prompt, at the beginning of a take's name
 _DEFAULT_RANGE: VoiceName = "alto"
 
 
 def build(studio: Studio, chosen: gr.Dropdown) -> None:
-    """Put the booth where this is called; takes that are kept become recordings of the voice `chosen`."""
+    """Build the booth in the current Gradio block; accepted takes become recordings of the voice `chosen`."""
     with gr.Accordion(label("voice.record"), open=False, elem_id="voice-record"):
         with gr.Row():
             kind = gr.Radio(
@@ -43,35 +44,35 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
             )
         stage = booth(elem_id="voice-booth", part="booth")
 
-    @told
+    @shows_errors
     def check(event: gr.EventData, request: gr.Request) -> Any:
-        """Say at once what a take is worth."""
+        """Check a take and show its problems."""
         take = read_take(event, studio.uploads)
         try:
-            report = studio.jobs.call(LOOK, f"{TASKS}:check_take", path=take.path, kind=take.kind)
+            report = studio.jobs.call(LOOK, CheckTake(take.path, take.kind))
         except MynaError as error:
             return refused(take, str(error))
         known = texts(language_of(request))
         return checked(take, report, {key: known[f"problem.{key}"] for key in PROBLEMS})
 
-    @told
+    @shows_errors
     def keep(voice: str | None, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
-        """Make a take a recording, and go on to what was not recorded yet."""
+        """Add a take to the recordings and show the next prompt without one."""
         scene, take = Scene.of(studio, voice, request), read_take(event, studio.uploads)
         number = take.number if take.number is not None else 1
         text = prompt_of(take.kind, number, ranged, request).text
         scene.project.add([take.path], within=take.kind, name=take_name(number, text))
-        return shown(next_prompt(scene.project.look(), take.kind, number, ranged, request))
+        return shown(next_prompt(scene.project.status(), take.kind, number, ranged, request))
 
-    @told
+    @shows_errors
     def turn(voice: str | None, kind: Kind, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
-        """Go to the prompt before or after, recorded or not."""
+        """Show the previous or next prompt, recorded or not."""
         number = int(event._data.get("number") or 1) + int(event._data.get("step") or 0)
         return shown(prompt_of(kind, number, ranged, request))
 
-    @told
+    @shows_errors
     def begin(voice: str | None, kind: Kind, ranged: VoiceName, request: gr.Request) -> Any:
-        """The first that was not recorded yet."""
+        """Show the first prompt without a take."""
         standing = Scene.of(studio, voice, request).standing if voice else None
         return None if standing is None else shown(next_prompt(standing, kind, 0, ranged, request))
 
@@ -83,12 +84,12 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
 
 
 def total(kind: Kind) -> int:
-    """How many prompts there are."""
+    """Number of prompts of a kind."""
     return len(sentences()) if kind == "spoken" else len(melodies())
 
 
 def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | None) -> Prompt:
-    """A prompt by its number from 1; after the last comes the first."""
+    """Prompt by its number, counted from 1 and wrapping around."""
     number = (number - 1) % total(kind) + 1
     known = texts(language_of(request))
     if kind == "spoken":
@@ -106,20 +107,22 @@ def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | 
     )
 
 
-def next_prompt(standing: Standing, kind: Kind, after: int, ranged: VoiceName, request: gr.Request | None) -> Prompt:
-    """The first prompt behind number `after` that was not recorded; where all were, simply the next."""
+def next_prompt(
+    standing: ProjectStatus, kind: Kind, after: int, ranged: VoiceName, request: gr.Request | None
+) -> Prompt:
+    """First prompt after number `after` without a take; the next one if all have one."""
     done, n = recorded(standing.recordings, kind), total(kind)
     order = [(after + step) % n + 1 for step in range(n)]
     return prompt_of(kind, next((number for number in order if number not in done), after % n + 1), ranged, request)
 
 
 def recorded(recordings: tuple[Path, ...], kind: Kind) -> set[int]:
-    """The numbers of the prompts that have a take."""
+    """Numbers of the prompts that have a take."""
     names = (_NUMBER.match(path.name) for path in recordings if path.parent.name == kind)
     return {int(found[1]) for found in names if found}
 
 
 def take_name(number: int, text: str) -> str:
-    """The name of a take: its prompt's number, and how that begins."""
+    """Name of a take: number and first words of its prompt."""
     words = " ".join(re.sub(r"[^\w\s'-]", "", text).split()[:6])
     return f"{number:03} {words}".strip()

@@ -1,4 +1,4 @@
-"""Step 1: recordings, dropped here or made here, and what they are worth."""
+"""Step 1: upload or make recordings, and show their quality."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import gradio as gr
 
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
-from myna.apps.gui.studio import LOOK, QUIET, Studio, told
+from myna.apps.gui.studio import LOOK, QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice import recording
-from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import CheckRecordings
 from myna.apps.gui.texts import label, say
 from myna.layout import RECORDINGS
+from myna.studio.dataset import Aim
 from myna.studio.project import TAKEN_OUT, Project
-from myna.studio.takes import Aim, Kind
+from myna.studio.takes import Kind
 
 Row = Mapping[str, Any]
 
-# One listener on the whole: the buttons in it come and go.
+# One listener on the container, because the buttons inside are replaced on each update.
 _SCRIPT = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-recording]");
@@ -33,22 +35,21 @@ element.addEventListener("click", (event) => {
 
 @dataclass
 class _Check:
-    """The listening to the recordings of a voice that is under way."""
+    """Background check of a voice's recordings."""
 
-    names: tuple[str, ...] | None = None  # of what was listened to
-    listening: Job | None = None
+    names: tuple[str, ...] | None = None  # recordings of the last check
+    job: Job[int] | None = None
 
     def look(self, scene: Scene) -> None:
-        """Listen on where there is something new. Nothing here waits."""
-        if self.listening is not None and self.listening.state.over:
-            if self.listening.result:  # recordings are left
+        """Start a check if there are new recordings; never blocks."""
+        if self.job is not None and self.job.state.over:
+            if self.job.result:  # number of recordings left to check
                 self.names = None
-            self.listening = None
+            self.job = None
         names = tuple(str(path) for path in scene.standing.recordings)
-        if self.listening is None and names != self.names:
+        if self.job is None and names != self.names:
             self.names = names
-            task = f"{TASKS}:check"
-            self.listening = scene.studio.jobs.submit(LOOK, task, task, folder=scene.project.folder)
+            self.job = scene.studio.jobs.submit(LOOK, CheckRecordings(scene.project.folder), "check")
 
 
 def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
@@ -70,7 +71,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         recording.build(studio, chosen)
         table = view("voice-recordings", _TABLE_CSS, js_on_load=_SCRIPT)
 
-    @told
+    @shows_errors
     def add(voice: str | None, sent: list[str] | None, request: gr.Request) -> None:
         scene = Scene.of(studio, voice, request)
         added, refused = scene.project.add([studio.uploaded(path) for path in sent or []])
@@ -80,7 +81,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             shown = ", ".join(refused[:5]) + (", ..." if len(refused) > 5 else "")
             gr.Warning(escape(say(request, "voice.refused", count=len(refused), names=shown)))
 
-    @told
+    @shows_errors
     def take_out(voice: str | None, event: gr.EventData, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
         scene.project.take_out(str(event.recording))
@@ -103,7 +104,7 @@ def how_far(scene: Scene) -> str:
 
 
 def aims_html(scene: Scene) -> str:
-    """How much there is of what there should be."""
+    """Progress bars of the recorded amounts towards `Aim`."""
     if not scene.standing.recordings:
         return ""
     aim = Aim()
@@ -123,7 +124,7 @@ def _names(scene: Scene) -> list[str]:
 
 
 def _known(scene: Scene) -> dict[str, Row]:
-    """What is known of the recordings that are there."""
+    """Results of the check for the existing recordings, by name."""
     found = scene.project.checked()
     return {name: found[name] for name in _names(scene) if name in found}
 
@@ -138,17 +139,17 @@ def _bar(name: str, value: float, aim: float, text: Any) -> str:
 
 
 def table_html(scene: Scene) -> str:
-    """The recordings, those with problems first, each with a button that takes it out."""
+    """List of the recordings, those with problems first, each with a button to remove it."""
     names, known = _names(scene), _known(scene)
     names.sort(key=lambda name: not (name in known and known[name]["serious"]))
     if not names:
         return ""
     waiting = sum(name not in known for name in names)
     serious = sum(bool(known[name]["serious"]) for name in names if name in known)
-    told = [scene.say("listened", waiting=waiting)] if waiting else []
-    told += [scene.say("with_problems", count=serious)] if serious else []
+    lines = [scene.say("listened", waiting=waiting)] if waiting else []
+    lines += [scene.say("with_problems", count=serious)] if serious else []
     rows = "".join(_row(scene, name, known.get(name)) for name in names)
-    says = f"<p>{escape(' '.join(told))}</p>" if told else ""
+    says = f"<p>{escape(' '.join(lines))}</p>" if lines else ""
     return f'{says}<div class="list" tabindex="0" role="region" aria-label="{escape(scene.say("list"))}">{rows}</div>'
 
 
@@ -156,8 +157,8 @@ def _row(scene: Scene, name: str, row: Row | None) -> str:
     shown = name.removeprefix(f"{scene.project.name}/")
     problems = ""
     if row is not None:
-        told = [row["error"]] if row["error"] else [problem(scene, key, numbers) for key, numbers in row["problems"]]
-        problems = "".join(f'<p class="{"bad" if row["serious"] else "fair"}">{escape(text)}</p>' for text in told)
+        lines = [row["error"]] if row["error"] else [problem(scene, key, numbers) for key, numbers in row["problems"]]
+        problems = "".join(f'<p class="{"bad" if row["serious"] else "fair"}">{escape(text)}</p>' for text in lines)
     facts = "" if row is None or row["error"] else f"{scene.say(row['kind'])}, {duration(row['seconds'])}"
     out = scene.say("take_out")
     return (
@@ -168,7 +169,7 @@ def _row(scene: Scene, name: str, row: Row | None) -> str:
 
 
 def problem(scene: Scene, key: str, numbers: Sequence[Any] | Mapping[str, Any]) -> str:
-    """What is wrong with a recording, and what to do."""
+    """Text of a problem and its remedy."""
     return say(scene.request, f"problem.{key}", **dict(numbers))
 
 

@@ -1,4 +1,4 @@
-"""Step 2: what kind of voice, and for how long it learns."""
+"""Step 2 of training a voice: its template and the settings of the training."""
 
 from __future__ import annotations
 
@@ -11,45 +11,50 @@ import gradio as gr
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
 from myna.apps.gui.studio import LOOK, QUIET, Studio
-from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
+from myna.apps.gui.tasks.learning import NameDevice
 from myna.apps.gui.texts import label, say
-from myna.apps.gui.widgets import EMPTY, collect, option_widgets
-from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
+from myna.apps.gui.widgets import collect, key_widgets, option_widgets
+from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
+from myna.keys import page_keys
 from myna.options import TrainOptions
-from myna.studio.project import SETTINGS, Project, Standing, template_of
+from myna.studio.project import Project, ProjectStatus, template_of
 from myna.studio.schedule import WANTED_STEPS, Schedule, plan
 
-_ON_CPU: TemplateName = "myna-lite"  # the one that is made for processors
+_ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
 _FIRST = ("max_minutes",)
 _LATER = ("max_steps", "from_scratch", "reset_optimizer")
-_AUTO_BATCH = 8  # what `batch_size: auto` comes to without a GPU
+_AUTO_BATCH = 8  # resolved size of `batch_size: auto` without a GPU
 
 
 @dataclass
 class Fields:
-    """The widgets that other steps read, filled when this step is built."""
+    """Widgets that other steps read, filled when this step is built."""
 
     template: Any = None
     settings: dict[str, Any] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-    speeds: dict[Project, float] = field(default_factory=dict)  # seconds a step, where it was measured
+    speeds: dict[Project, float] = field(default_factory=dict)  # measured seconds per step
 
     @property
     def inputs(self) -> list[Any]:
         return [self.template, *self.settings.values(), *self.options.values()]
 
     def values(self, given: tuple[Any, ...]) -> tuple[str | None, dict[str, Any], TrainOptions]:
-        """Template, keys of `train`, and options, of what the `inputs` hold.
+        """Return the template, the keys of `train` and the options from the values of `inputs`.
 
         Raises:
             ConfigError: a value is out of range.
         """
         template, *rest = given
         chosen = dict(zip(self.settings, rest, strict=False))
-        settings: dict[str, Any] = {key: int(value) for key, value in chosen.items() if value}
-        if not chosen["batch_size"]:
-            settings["batch_size"] = "auto"
+        settings: dict[str, Any] = {}
+        for name, key in page_keys(TrainConfig).items():
+            if chosen[name] is not None:
+                settings[name] = key.type(chosen[name])
+            elif key.words:
+                settings[name] = key.words[0]
         options = collect(TrainOptions, dict(zip(self.options, rest[len(self.settings) :], strict=True)))
         return template or None, settings, options
 
@@ -61,30 +66,19 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         )
         about = view("voice-template-about")
         with gr.Row():
-            shared.settings = {
-                key: gr.Number(
-                    label=label(f"voice.{key}"),
-                    info=label(f"voice.{key}.help"),
-                    placeholder=EMPTY,
-                    minimum=1,
-                    precision=0,
-                    min_width=150,
-                    elem_id=f"voice-{key}",
-                )
-                for key in SETTINGS
-            }
+            shared.settings = key_widgets(TrainConfig, min_width=150)
         first = option_widgets(TrainOptions, _FIRST)
         arithmetic = view("voice-arithmetic")
         with gr.Accordion(label("voice.more"), open=False):
             later = option_widgets(TrainOptions, _LATER)
     shared.template, shared.options = template, {**first, **later}
     numbers = list(shared.settings.values())
-    devices: list[Job] = []  # the work that finds out what would train here
+    devices: list[Job[str]] = []  # the job that finds the device of this computer
 
     def default_template() -> TemplateName:
-        """What this computer trains in a day; while that is not known, what every computer does."""
+        """Return the default template for a GPU, or the light voice without one and until the device is known."""
         if not devices:
-            devices.append(studio.jobs.submit(LOOK, f"{TASKS}:device", "device"))
+            devices.append(studio.jobs.submit(LOOK, NameDevice(), "device"))
         return DEFAULT_TEMPLATE if devices[0].result not in (None, "cpu") else _ON_CPU
 
     def show(scene: Scene) -> list[Any]:
@@ -94,12 +88,12 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return [gr.update(value=name), explain(name, scene.request), *numbers, *[gr.update(value=None)] * len(_FIRST)]
 
     def choose(name: str | None, voice: str | None, request: gr.Request) -> list[Any]:
-        """Start values of a template; of the voice's own where it has that one."""
+        """Return the initial values: from the voice's configuration if it has this template, else from the template."""
         config = Scene.of(studio, voice, request).standing.config
         if config is not None and template_of(config) == name:
             return start_values(config)
         if name is None or name not in get_args(TemplateName):
-            return [gr.skip()] * len(SETTINGS)
+            return [gr.skip()] * len(numbers)
         return start_values(Config.template(name))
 
     def explain(name: str | None, request: gr.Request | None) -> str:
@@ -129,17 +123,17 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
 
 def start_values(config: Config) -> list[Any]:
-    """What the numbers are at first; an empty batch size is "auto"."""
-    values = [getattr(config.train, key) for key in SETTINGS]
-    return [gr.update(value=None if value == "auto" else value) for value in values]
+    """Return updates of the number widgets to the values of `config`; a word such as "auto" leaves a widget empty."""
+    values = [getattr(config.train, key.attribute) for key in page_keys(TrainConfig).values()]
+    return [gr.update(value=None if isinstance(value, str) else value) for value in values]
 
 
 def schedule_of(
-    standing: Standing, config: Config, settings: dict[str, Any], seconds_per_step: float | None
+    standing: ProjectStatus, config: Config, settings: dict[str, Any], seconds_per_step: float | None
 ) -> Schedule | None:
-    """What the numbers come to; None where there is nothing to count.
+    """Compute the schedule that the settings result in; None if there are no clips or settings are missing.
 
-    Before the clips are made each recording counts as one.
+    Until clips exist, each recording counts as one clip.
     """
     clips = standing.n_listed or len(standing.recordings)
     if not clips or any(settings.get(key) is None for key in ("epochs", "eval_interval")):
@@ -154,7 +148,7 @@ def schedule_of(
         keep_ckpts=train.keep_ckpts,
         by_step=train.ckpt_name_by_step,
         accumulated=train.accumulate_grad_batches,
-        bytes_per_save=standing.saves[-1].bytes if standing.saves else None,
+        bytes_per_checkpoint=standing.checkpoints[-1].bytes if standing.checkpoints else None,
         seconds_per_step=seconds_per_step,
     )
 
@@ -162,7 +156,7 @@ def schedule_of(
 def arithmetic_html(
     scene: Scene, values: tuple[str | None, dict[str, Any], TrainOptions], seconds_per_step: float | None
 ) -> str:
-    """The steps and epochs of a training in words."""
+    """Render the steps, epochs and duration of the training as HTML."""
     template, settings, options = values
     config = scene.standing.config
     if template is not None and (config is None or template_of(config) != template):
@@ -181,7 +175,7 @@ def arithmetic_html(
             epochs=schedule.epochs,
             steps=schedule.steps,
         ),
-        scene.say("saves", every=settings["eval_interval"], kept=schedule.saves_kept)
+        scene.say("saves", every=settings["eval_interval"], kept=schedule.checkpoints_kept)
         + (scene.say("disk", megabytes=schedule.bytes_on_disk / 1e6) if schedule.bytes_on_disk else ""),
     ]
     if config.train.base_weights != _ON_CPU:
@@ -194,10 +188,10 @@ def arithmetic_html(
 
 
 def check_template(scene: Scene, template: str | None) -> Config:
-    """The configuration that a training would take.
+    """Return the configuration that a training would use.
 
     Raises:
-        ConfigError: there is none, or it is of another template than the one that is chosen.
+        ConfigError: the voice is not prepared, or its configuration has another template than the chosen one.
     """
     config = scene.standing.config
     if config is None or not scene.standing.prepared:

@@ -1,49 +1,49 @@
-"""Step 4: train, and see and hear how it goes."""
+"""Step 4: train, with curves and audio samples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
 
+from myna.apps.actions.training_log import Curves
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import duration
 from myna.apps.gui.player import player
-from myna.apps.gui.studio import LEARN, LOOK, QUIET, Studio, told
+from myna.apps.gui.studio import LEARN, LOOK, QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice import drawing
 from myna.apps.gui.tabs.voice.drawing import Point, figures_html
-from myna.apps.gui.tabs.voice.parts import TASKS, Keyed, Part, Scene, facts_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.parts import Keyed, Part, Scene, facts_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields, check_template
+from myna.apps.gui.tasks.learning import CompareSample, Prepare, ReadCurves, Train, TrainingResult
 from myna.apps.gui.texts import label
-from myna.errors import ConfigError
 from myna.layout import LOGS
 from myna.options import TrainOptions
 from myna.studio.project import Project
 
-# What a singer looks at; all else is folded away for who knows these trainings.
+# Curves for everyone; the others are folded away for experts.
 _FIRST = ("validation/mel", "loss/mel")
 
 
 @dataclass
 class _Log:
-    """What is known of what a training logged, and the reading that is under way."""
+    """Contents of a training log, and the job that reads it."""
 
-    n_bytes: int = -1  # when it was read
-    found: dict[str, Any] = field(default_factory=dict)
-    reading: Job | None = None
+    n_bytes: int = -1  # size of the log at the last read
+    found: Curves | None = None
+    reading: Job[Curves] | None = None
 
     def look(self, scene: Scene) -> None:
-        """Take what was read; begin to read where there is more. Nothing here waits."""
+        """Collect a finished read, and start another if the log has grown; never blocks."""
         if self.reading is not None and self.reading.state.over:
             self.found = self.reading.result or self.found
             self.reading = None
         if self.reading is None and self.n_bytes != scene.standing.log_bytes:
             self.n_bytes = scene.standing.log_bytes
-            task, folder = f"{TASKS}:curves", scene.project.folder
-            self.reading = scene.studio.jobs.submit(LOOK, task, task, folder=folder)
+            self.reading = scene.studio.jobs.submit(LOOK, ReadCurves(scene.project.folder), "curves")
 
 
 def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
@@ -57,54 +57,53 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         with gr.Column(visible=False) as listening:
             gr.Markdown(label("voice.samples"))
             which = gr.Radio([], label=label("voice.sample"), elem_id="voice-sample")
-            heard = player(elem_id="voice-sample-player")
+            played = player(elem_id="voice-sample-player")
     newest = gr.State(None)
 
-    @told
+    @shows_errors
     def begin(voice: str | None, request: gr.Request, *values: Any) -> str:
         scene = Scene.of(studio, voice, request)
         template, settings, options = shared.values(values)
         submit_training(scene, template, settings, options)
         return status_html(scene)
 
-    @told
+    @shows_errors
     def end(voice: str | None, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
-        job = scene.busy("train")
-        if job is not None and job.state is not JobState.STOPPING:  # a second time would end it without a save
+        job = scene.busy(Train)
+        if job is not None and job.state is not JobState.STOPPING:  # a second request would end it without a checkpoint
             studio.jobs.cancel(job)
         return status_html(scene)
 
-    @told
+    @shows_errors
     def listen(voice: str | None, step: int | None, index: int | None, request: gr.Request) -> Any:
-        """The validation clip that is chosen, as it was recorded and as it is sung now."""
+        """Compare the selected validation clip with its latest conversion."""
         if step is None or index is None:
             return None
         scene = Scene.of(studio, voice, request)
-        return studio.jobs.call(
-            LOOK,
-            f"{TASKS}:sample",
+        task = CompareSample(
             folder=scene.project.folder,
             index=index,
             into=studio.uploads / "samples" / scene.project.name,
             names=(scene.say("recorded"), scene.say("sung_at", step=step)),
         )
+        return studio.jobs.call(LOOK, task)
 
     def look(scene: Scene) -> list[Any]:
         log = logs.setdefault(scene.project, _Log())
         log.look(scene)
-        found, running = log.found, scene.busy("train")
-        if found.get("seconds_per_step"):
-            shared.speeds[scene.project] = found["seconds_per_step"]
-        clips = [(scene.say("sample_number", number=index + 1), index) for index in range(found.get("samples", 0))]
+        found, running = log.found or Curves(), scene.busy(Train)
+        if found.seconds_per_step:
+            shared.speeds[scene.project] = found.seconds_per_step
+        clips = [(scene.say("sample_number", number=index + 1), index) for index in range(found.samples)]
         return [
-            gr.update(value=scene.say("go_on" if scene.standing.saves else "train"), interactive=running is None),
+            gr.update(value=scene.say("go_on" if scene.standing.checkpoints else "train"), interactive=running is None),
             gr.update(interactive=running is not None and running.state is not JobState.STOPPING),
             status_html(scene),
-            Keyed(curves_html(scene, found.get("scalars", {})), (scene.project, log.n_bytes, len(found))),
+            Keyed(curves_html(scene, found.scalars), (scene.project, log.n_bytes, log.found is None)),
             gr.update(visible=bool(clips)),
             gr.update(choices=clips, value=0 if clips else None),
-            found.get("sample_step"),
+            found.sample_step,
         ]
 
     actions = [
@@ -115,38 +114,38 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         [newest.change, which.change, chosen.change],
         listen,
         [chosen, newest, which],
-        heard,
-        trigger_mode="always_last",  # a save that comes while the one before is cut out is not missed
+        played,
+        trigger_mode="always_last",  # a checkpoint saved while the previous sample is read is not missed
         **QUIET,
     )
     return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look, actions=actions)
 
 
-def submit_training(scene: Scene, template: str | None, settings: Mapping[str, Any], options: TrainOptions) -> Job:
-    """Queue the training of a voice; see `tasks.learning.train`.
+def submit_training(
+    scene: Scene, template: str | None, settings: Mapping[str, Any], options: TrainOptions
+) -> Job[TrainingResult]:
+    """Queue the training of a voice; see `Train`.
 
     Raises:
-        ConfigError: it is not prepared, or not for this template, or its files are at work.
+        ConfigError: the voice is not prepared, or for another template, or a preparation or training is running.
     """
-    for task in ("train", "prepare"):
-        if scene.busy(task):
-            raise ConfigError(scene.say(f"busy_{task}"))
+    scene.check_idle(Train, Prepare)
     check_template(scene, template)
-    return scene.submit("train", settings=settings, options=options)
+    return scene.submit(Train(folder=scene.project.folder, settings=settings, options=options))
 
 
 def how_far(scene: Scene) -> str:
-    running = scene.busy("train")
+    running = scene.busy(Train)
     if running is not None:
         step = running.facts.get("step")
         return scene.say("at_step", **step) if step else scene.say("begins")
-    saves = scene.standing.saves
+    saves = scene.standing.checkpoints
     return scene.say(f"saved_{scene.standing.unit}", number=saves[-1].number) if saves else ""
 
 
 def status_html(scene: Scene) -> str:
-    """How the training goes, or went, in words."""
-    last, saves = scene.last("train"), scene.standing.saves
+    """Progress or outcome of the training, with its facts."""
+    last, saves = scene.last(Train), scene.standing.checkpoints
     parts = []
     if last is not None and not last.state.over:
         parts.append(progress_html(scene, last))
@@ -154,7 +153,7 @@ def status_html(scene: Scene) -> str:
         if last.state is JobState.WAITING and ahead:
             parts.append(f"<p>{escape(scene.say('waits', title=ahead[0].title))}</p>")
     elif last is not None and last.state is JobState.DONE:
-        parts.append(f"<p>{escape(ended(scene, last.result))}</p>")
+        parts.append(f"<p>{escape(ended(scene, last.wait()))}</p>")
     elif last is not None and last.error:
         parts.append(f'<p class="problem">{escape(last.error)}</p>')
     facts = {}
@@ -178,21 +177,22 @@ def status_html(scene: Scene) -> str:
     return "".join(parts)
 
 
-def ended(scene: Scene, summary: Mapping[str, Any]) -> str:
-    """What a training that is over has done."""
-    if not summary["steps"]:
-        return scene.say("nothing_to_do", **summary)
-    key = "complete" if summary["complete"] else "stopped"
-    skipped = scene.say("skipped", **summary) if summary["skipped"] else ""
-    return scene.say(key, **{**summary, "time": duration(summary["seconds"])}) + skipped
+def ended(scene: Scene, result: TrainingResult) -> str:
+    """Summary of a finished training."""
+    values = asdict(result)
+    if not result.steps:
+        return scene.say("nothing_to_do", **values)
+    key = "complete" if result.complete else "stopped"
+    skipped = scene.say("skipped", **values) if result.skipped else ""
+    return scene.say(key, **values, time=duration(result.seconds)) + skipped
 
 
 def curves_html(scene: Scene, scalars: Mapping[str, Sequence[Point]]) -> str:
-    """What was logged: the two that matter, and the others folded away."""
+    """Logged curves: the two main ones, and the others folded away."""
     first = {scene.say(f"curve.{tag}"): scalars[tag] for tag in _FIRST if scalars.get(tag)}
     others = {tag: points for tag, points in scalars.items() if tag not in (*_FIRST, "epoch") and points}
     if not first and not others:
         return ""
-    told = f'<p class="quiet">{escape(scene.say("curves_help"))}</p>' if first else ""
+    explained = f'<p class="quiet">{escape(scene.say("curves_help"))}</p>' if first else ""
     more = f"<details><summary>{escape(scene.say('more_curves'))}</summary>{figures_html(others)}</details>"
-    return figures_html(first) + told + (more if others else "")
+    return figures_html(first) + explained + (more if others else "")

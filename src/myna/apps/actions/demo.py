@@ -1,0 +1,72 @@
+"""One recording converted, measured and drawn, in one call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from myna.errors import ConfigError
+from myna.options import ConversionOptions, EvaluateOptions
+from myna.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from myna.conversion.converter import ConversionSummary, Converter
+    from myna.evaluation.evaluate import Evaluation
+
+# Measures that need neither an extra nor recordings of the target.
+_MEASURED = EvaluateOptions(similarity=False, words=False, quality=False)
+_ROUNDING = 1e-4  # tolerance for equal recordings: more than the rounding to 16 bits
+
+
+@dataclass(frozen=True)
+class Demo:
+    """Files and measurements of a demo."""
+
+    source: Path
+    converted: Path
+    picture: Path
+    summary: ConversionSummary
+    evaluation: Evaluation
+
+
+def run_demo(converter: Converter, recording: Path, folder: Path, progress: Progress = silent) -> Demo:
+    """Convert `recording` into `folder`, in the octave of the voice if its configuration records its pitch.
+
+    The recording is copied beside the result as a WAV file, which every player opens.
+
+    Raises:
+        AudioError: the recording cannot be read, or the folder cannot be written.
+        ConfigError: the folder holds another recording of that name.
+    """
+    from myna.evaluation.drawing.picture import write_picture
+    from myna.evaluation.evaluate import evaluate
+    from myna.evaluation.pairing import Pair
+
+    source = folder / f"{recording.stem}.wav"
+    converted, picture = source.with_suffix(".out.wav"), source.with_suffix(".png")
+    _copy(recording, source)
+    has_pitch = converter.check(ConversionOptions()).voice_pitch is not None
+    summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=has_pitch), progress)
+    # Measured against the requested shift, so that a voice out of tune is not rated as one in tune.
+    measured = replace(_MEASURED, transpose=summary.transpose)
+    evaluation = evaluate([Pair(converted, source)], options=measured, progress=progress)
+    write_picture(evaluation.files[0], picture)
+    return Demo(source, converted, picture, summary, evaluation)
+
+
+def _copy(recording: Path, target: Path) -> None:
+    """Write a recording as WAV; a file of that name is kept, and is an error if its sound differs."""
+    import numpy as np
+
+    from myna.audio import io
+
+    audio, sample_rate = io.read(recording)
+    if not target.exists():
+        with io.Writer(target, sample_rate) as writer:
+            writer.write(audio)
+        return
+    there, rate = io.read(target)
+    same = rate == sample_rate and len(there) == len(audio)
+    if not same or not np.allclose(there, np.clip(audio, -1, 1), rtol=0, atol=_ROUNDING):
+        raise ConfigError(f"{target} is another recording than {recording}; choose another folder with -o")

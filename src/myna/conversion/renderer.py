@@ -1,0 +1,120 @@
+"""Rendering of one chunk of a recording: features, conditions, synthesis.
+
+A file's conversion and a live stream differ in how they cut and join chunks, not in this.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from myna.conversion.settings import ConversionSettings
+from myna.errors import CheckpointError, MynaError
+from myna.features.contour import fill_unvoiced
+from myna.features.extractor import FeatureExtractor, Features
+from myna.features.loudness import soften_pauses
+from myna.models.interface import Conditions, NoiseSource, Sampling
+from myna.retrieval.search import Retrieval, blend
+from myna.voice import Voice
+
+Samples = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """Facts about a source recording that its chunks share."""
+
+    transpose: float = 0.0  # semitones
+    pause_db: float | None = None  # level of the pauses to soften; None softens nothing
+    peak: float | None = None  # level that counts as loudest; None takes each chunk's own peak
+
+
+class Rendered(NamedTuple):
+    """A converted chunk."""
+
+    audio: Samples  # (T * hop_length,) at the voice's sample rate
+    source_f0: Samples  # Hz, of the chunk's voiced frames before transposition
+
+
+class Renderer:
+    """Converts chunks of one recording.
+
+    renderer = Renderer(voice, settings, FeatureExtractor(voice.config))
+    audio = renderer.render(chunk, start, settings.noise_at(start)).audio
+    """
+
+    def __init__(
+        self, voice: Voice, settings: ConversionSettings, extractor: FeatureExtractor, device: str = "cpu"
+    ) -> None:
+        self.voice, self.settings, self.extractor, self.device = voice, settings, extractor, device
+        self.sample_rate = voice.config.data.sample_rate
+        self.hop_length = voice.config.data.hop_length
+
+    @torch.inference_mode()
+    def render(self, chunk: Samples, start: int, noise: NoiseSource, source: SourceFacts = SourceFacts()) -> Rendered:
+        """Convert one chunk.
+
+        Args:
+            chunk: (N,) at the voice's sample rate, with context on both sides; at least one frame.
+            start: sample of the recording at which the chunk begins; a changing mix of speakers depends on it.
+
+        Raises:
+            MynaError: the device has too little memory for a chunk of this length.
+            CheckpointError: the output is not finite.
+        """
+        features = self.extractor(chunk, f0_method=self.settings.options.f0_method, peak=source.peak)
+        source_f0 = features.f0[features.voiced].cpu().numpy()
+        conditions = self.conditions(features, start, source)
+        options = self.settings.options
+        try:
+            generated = self.voice.synthesizer.generate(
+                conditions, Sampling(noise, self.settings.noise_scale, options.auto_predict_f0)
+            )
+        except torch.OutOfMemoryError as error:
+            raise MynaError(
+                f"{self.device} has too little memory for {len(chunk) / self.sample_rate:.0f} s at once; "
+                "lower --max-chunk-seconds"
+            ) from error
+        audio = generated.audio[0, 0].float().cpu().numpy()
+        if not np.isfinite(audio).all():
+            raise CheckpointError(f"{self.voice.path} generates NaN: its weights are damaged")
+        return Rendered(audio, source_f0)
+
+    def conditions(self, features: Features, start: int, source: SourceFacts) -> Conditions:
+        """Return the synthesizer's conditions for the features of a chunk that begins at the sample `start`."""
+        features = features.transposed(source.transpose)
+        loudness = features.loudness
+        if source.pause_db is not None:
+            loudness = soften_pauses(loudness, source.pause_db, self.settings.softening_db)
+        middles = start + (np.arange(features.n_frames) + 0.5) * self.hop_length
+        speaker = self.settings.speaker_at(middles / self.sample_rate).to(self.device)
+        content, voiced = features.content.to(self.device), features.voiced.to(self.device)
+        return Conditions(
+            content=self._retrieved(content, voiced, speaker)[None],
+            f0=fill_unvoiced(features.f0)[None].to(self.device),
+            voiced=voiced[None],
+            speaker=speaker,
+            loudness=loudness[None].to(self.device),
+        )
+
+    def _retrieved(self, content: Tensor, voiced: Tensor, speaker: Tensor) -> Tensor:
+        """Blend content (C, T) with the speakers' retrieval data, each by its share."""
+        retrieval, options = self.settings.retrieval, self.settings.options
+        if retrieval is None:
+            return content
+        shares: dict[Retrieval, Tensor]
+        if speaker.dim() == 1:
+            shares = {retrieval.of(int(speaker)): content.new_ones(1)}
+        else:
+            shares = {}
+            for index in speaker[0].any(1).nonzero()[:, 0].tolist():
+                one = retrieval.of(index)
+                shares[one] = shares[one] + speaker[0, index] if one in shares else speaker[0, index]
+        where = None if options.cluster_everywhere else voiced
+        blended = [share * blend(content, one, options.cluster_infer_ratio, where) for one, share in shares.items()]
+        return torch.stack(blended).sum(0)

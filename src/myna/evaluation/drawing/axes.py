@@ -1,0 +1,59 @@
+"""Positions and labels of times, frequencies and notes on the axes of a plot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.units import hz_to_mel
+
+LOW_HZ = 40.0  # lower edge of all spectrograms
+_TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
+_NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+_MIN_SEMITONES = 8
+
+
+def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
+    """Up to nine tick times in seconds, with labels."""
+    step = next((step for step in _TIME_STEPS if seconds / step <= 8), _TIME_STEPS[-1])
+    for count in range(int(seconds / step) + 1):
+        time = count * step
+        yield time, f"{int(time // 60)}:{time % 60:02g}" if seconds > 60 else f"{time:g} s"
+
+
+def frequency_position(hz: float, high_hz: float) -> float:
+    """Vertical position in a mel spectrogram from 0 (top, `high_hz`) to 1 (bottom, `LOW_HZ`)."""
+    low, position, high = map(hz_to_mel, (LOW_HZ, hz, high_hz))
+    return (high - position) / (high - low)
+
+
+def hz_to_midi(f0: NDArray[np.floating]) -> NDArray[np.floating]:
+    """MIDI note numbers of `f0` in Hz (69 is A4, 440 Hz); unvoiced frames get 69."""
+    return np.asarray(69 + 12 * np.log2(np.where(f0 > 0, f0, 440.0) / 440.0))
+
+
+def midi_to_hz(note: float) -> float:
+    """Frequency of a MIDI note number."""
+    return float(440.0 * 2 ** ((note - 69) / 12))
+
+
+def note_name(note: int) -> str:
+    return f"{_NOTES[note % 12]}{note // 12 - 1}"
+
+
+def note_range(voiced: NDArray[np.floating]) -> tuple[float, float]:
+    """MIDI range to plot: the 0.5th to 99.5th percentile of `voiced` in Hz, at least `_MIN_SEMITONES` wide."""
+    if not len(voiced):
+        return 57.0, 57.0 + _MIN_SEMITONES
+    low, high = np.percentile(hz_to_midi(voiced), (0.5, 99.5))
+    margin = max(1.0, (_MIN_SEMITONES - (high - low)) / 2)
+    return math.floor(low - margin), math.ceil(high + margin)
+
+
+def note_lines(low: float, high: float) -> Iterator[int]:
+    """Up to seven MIDI notes at which to draw a line."""
+    step = next(step for step in (2, 3, 4, 6, 12, 24, 48) if (high - low) / step <= 6)
+    yield from range(math.ceil(low / step) * step, math.floor(high) + 1, step)

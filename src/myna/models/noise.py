@@ -1,0 +1,69 @@
+"""Noise sources: seeded, given, recorded and silent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from myna.models.interface import NoiseName
+
+
+class SeededNoise:
+    """Random numbers of a torch generator, or of PyTorch's global generators where none is given.
+
+    Numbers are generated on the generator's device: a CPU generator gives the same numbers to a model on any device.
+    """
+
+    def __init__(self, generator: torch.Generator | None = None) -> None:
+        self.generator = generator
+
+    @classmethod
+    def of(cls, seed: int, device: torch.device | str = "cpu") -> SeededNoise:
+        return cls(torch.Generator(device).manual_seed(seed))
+
+    def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
+        device = self._device(like)
+        return torch.randn(tuple(shape), generator=self.generator, device=device, dtype=like.dtype).to(like.device)
+
+    def uniform(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
+        device = self._device(like)
+        return torch.rand(tuple(shape), generator=self.generator, device=device, dtype=like.dtype).to(like.device)
+
+    def _device(self, like: Tensor) -> torch.device:
+        return like.device if self.generator is None else self.generator.device
+
+
+class GivenNoise:
+    """Given numbers by name; each is reshaped to the shape that the model requests."""
+
+    def __init__(self, given: Mapping[str, Tensor]) -> None:
+        self.given = given
+
+    def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
+        return self.given[name].reshape(tuple(shape)).clone()  # models write to some; a graph's input is constant
+
+    uniform = normal
+
+
+class RecordedNoise:
+    """Zeros, with a record of the requested names and shapes, in order."""
+
+    def __init__(self) -> None:
+        self.shapes: dict[NoiseName, list[int]] = {}
+
+    def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
+        self.shapes[name] = list(shape)
+        return like.new_zeros(tuple(shape))
+
+    uniform = normal
+
+
+class SilentNoise:
+    """Zeros: the mean of every Gaussian, no noise in the excitation."""
+
+    def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
+        return like.new_zeros(tuple(shape))
+
+    uniform = normal

@@ -1,0 +1,105 @@
+"""Sizes of the components, and the one place where keys of a `ModelConfig` become sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+from myna.config import ModelConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerSizes:
+    """Sizes of a transformer over time."""
+
+    channels: int
+    filter_channels: int  # of the feed-forward layers
+    n_heads: int
+    n_layers: int
+    kernel_size: int  # of the feed-forward layers
+    dropout: float
+
+    @classmethod
+    def of(cls, model: ModelConfig) -> Self:
+        """Sizes of the prior encoder's transformer."""
+        return cls(
+            channels=model.hidden_channels,
+            filter_channels=model.filter_channels,
+            n_heads=model.n_heads,
+            n_layers=model.n_layers,
+            kernel_size=model.kernel_size,
+            dropout=model.dropout,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpsamplingSizes:
+    """Sizes of HiFi-GAN's upsampling network."""
+
+    in_channels: int
+    initial_channels: int  # halved by each upsampling step
+    rates: Sequence[int]
+    kernel_sizes: Sequence[int]  # of the transposed convolutions
+    resblock: Literal["1", "2"]
+    resblock_kernel_sizes: Sequence[int]
+    resblock_dilations: Sequence[Sequence[int]]
+
+    @classmethod
+    def of(cls, model: ModelConfig) -> Self:
+        """Sizes of a decoder that takes the latent."""
+        return cls(
+            in_channels=model.latent_channels,
+            initial_channels=model.upsample_initial_channels,
+            rates=model.upsample_rates,
+            kernel_sizes=model.upsample_kernel_sizes,
+            resblock=model.resblock,
+            resblock_kernel_sizes=model.resblock_kernel_sizes,
+            resblock_dilations=model.resblock_dilation_sizes,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class IstftSizes:
+    """Sizes of a decoder that ends with inverse STFTs."""
+
+    upsampling: UpsamplingSizes
+    n_fft: int
+    hop_length: int
+    n_subbands: int  # 1 in the single-band decoder
+
+    @classmethod
+    def of(cls, model: ModelConfig) -> Self:
+        return cls(
+            upsampling=UpsamplingSizes.of(model),
+            n_fft=model.istft_n_fft,
+            hop_length=model.istft_hop_length,
+            n_subbands=model.n_subbands,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceFilterSizes:
+    """Sizes of the source-filter decoder."""
+
+    in_channels: int
+    channels: int
+    speaker_channels: int
+    n_coarse_layers: int  # blocks at the frame rate
+    n_fine_layers: int  # blocks at the rate of the short spectra
+    frame_samples: int
+    n_fft: int
+    hop_length: int  # of the short spectra
+
+    @classmethod
+    def of(cls, model: ModelConfig, frame_samples: int) -> Self:
+        return cls(
+            in_channels=model.latent_channels,
+            channels=model.hidden_channels,
+            speaker_channels=model.speaker_channels,
+            n_coarse_layers=model.n_layers,
+            n_fine_layers=model.n_fine_layers,
+            frame_samples=frame_samples,
+            n_fft=model.istft_n_fft,
+            hop_length=model.istft_hop_length,
+        )

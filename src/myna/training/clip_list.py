@@ -1,0 +1,67 @@
+"""The list of a training's clips, with the speaker and the length of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from myna.audio import io
+from myna.audio.resample import resampled_length
+from myna.config import Config
+from myna.errors import ConfigError
+from myna.training.features_file import features_path
+
+_SHOWN_CLIPS = 3
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A prepared recording."""
+
+    path: Path
+    speaker: int
+    n_frames: int
+
+
+def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
+    """Read the list of clips in a file with one path a line.
+
+    Raises:
+        ConfigError: the file does not exist, or a clip, its features or its speaker is missing.
+        AudioError: a clip cannot be read.
+    """
+    filelist = Path(filelist)
+    try:
+        lines = filelist.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {filelist}: {error}; svc pre-config writes it") from error
+    paths = [Path(line.strip()) for line in lines if line.strip()]
+    _refuse([path for path in paths if not path.is_file()], f"in {filelist} do not exist", "pre-config")
+    _refuse([path for path in paths if not features_path(path).is_file()], "have no features", "pre-hubert")
+    clips = [Clip(path, _speaker(path, config), _count_frames(path, config)) for path in paths]
+    _refuse([clip.path for clip in clips if clip.n_frames == 0], "are shorter than a frame", "pre-resample")
+    return clips
+
+
+def _speaker(path: Path, config: Config) -> int:
+    """Return the index of the speaker whose name the nearest folder above a clip has."""
+    for folder in path.parents:
+        if folder.name in config.speakers:
+            speaker = config.speakers[folder.name]
+            if speaker >= config.model.n_speakers:
+                raise ConfigError(
+                    f"speaker {folder.name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}"
+                )
+            return speaker
+    raise ConfigError(f"{path} is not in the folder of a speaker; this voice has: {', '.join(config.speakers)}")
+
+
+def _count_frames(path: Path, config: Config) -> int:
+    header, data = io.info(path), config.data
+    return resampled_length(header.n_samples, header.sample_rate, data.sample_rate) // data.hop_length
+
+
+def _refuse(paths: list[Path], what: str, command: str) -> None:
+    if paths:
+        names = ", ".join(map(str, paths[:_SHOWN_CLIPS])) + (" …" if len(paths) > _SHOWN_CLIPS else "")
+        raise ConfigError(f"{len(paths)} clips {what}: {names}; run svc {command} again")

@@ -1,0 +1,134 @@
+"""Differences between the families of synthesizers in training, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
+from myna.config import Config, SynthesizerKind
+from myna.errors import ConfigError
+from myna.models.interface import TrainableSynthesizer, TrainingOutput
+from myna.models.layers.frames import slice_segments
+from myna.models.layers.subbands import PseudoQmf
+from myna.models.synthesizers.light import LightSynthesizer
+from myna.models.synthesizers.vits import Vits
+from myna.training.clip_list import Clip
+from myna.training.features_file import features_path, read_bandwidth
+from myna.training.losses import Losses, kl_loss, spectral_losses, subband_loss
+
+# Longest excerpt of a clip that a latent variable is encoded from, in frames, as in the predecessors.
+MAX_FRAMES = 800
+_BANDWIDTH_QUANTILE = 0.9  # over a speaker's clips: one of the widest counts, but no outlier
+
+
+class ReconstructionLosses(Protocol):
+    """Losses of a synthesizer other than the discriminators', by name."""
+
+    def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
+        """
+        Args:
+            recording: segments that `output` corresponds to, (B, 1, N).
+            spectrogram: of the whole clips, linear magnitude, (B, n_fft / 2 + 1, T).
+            bandwidth_hz: highest frequency that each recording contains, (B,).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingFamily:
+    """Parts of the training that depend on the family of synthesizers."""
+
+    create: Callable[[Config], TrainableSynthesizer]
+    excerpt_frames: Callable[[Config], int]  # longest excerpt of a clip in a batch
+    losses: Callable[[Config, torch.device], ReconstructionLosses]
+    prepare: Callable[[TrainableSynthesizer, Sequence[Clip]], None]  # before the first step
+
+
+class VitsLosses:
+    """Losses of VITS (Kim, Kong and Son 2021): mel, KL, f0, and sub-bands where the decoder has them."""
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        self.config = config
+        with_subbands = config.model.decoder == "mb-istft"
+        self.filter_bank = PseudoQmf(config.model.n_subbands).to(device) if with_subbands else None
+
+    def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
+        assert output.latents is not None
+        settings, audio = MelSettings.of(self.config.data), output.audio
+        segments = slice_segments(spectrogram, output.segment_starts, audio.shape[2] // settings.hop_length)
+        of_recording, of_output = spectrogram_to_mel(segments, settings), mel_spectrogram(audio.squeeze(1), settings)
+        losses = {"mel": F.l1_loss(of_output, of_recording), "kl": kl_loss(output.latents)}
+        if output.f0_predicted is not None and output.f0_target is not None:
+            losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
+        if self.filter_bank is not None and output.subbands is not None:
+            losses["subband"] = subband_loss(self.filter_bank.analysis(recording), output.subbands, self.config.train)
+        return losses
+
+
+class LightLosses:
+    """Losses of the light voice: log magnitudes at several resolutions, within the recording's bandwidth."""
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        self.sample_rate = config.data.sample_rate
+
+    def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
+        return spectral_losses(recording.squeeze(1), output.audio.squeeze(1), bandwidth_hz, self.sample_rate)
+
+
+def training_family(config: Config) -> TrainingFamily:
+    """Return the family of the synthesizer that `config` describes.
+
+    Raises:
+        ConfigError: it cannot be trained.
+    """
+    kind = config.model.synthesizer
+    if kind not in _FAMILIES:
+        trainable = ", ".join(_FAMILIES)
+        raise ConfigError(
+            f"a voice of the synthesizer {kind!r} can be used but not trained; trainable are: {trainable}. "
+            "Begin a voice of your own with svc pre-config"
+        )
+    return _FAMILIES[kind]
+
+
+def segment_frames(config: Config) -> int:
+    """Return the frames that the decoder computes of each clip in a training step."""
+    return config.train.segment_size // config.data.hop_length
+
+
+def _create_light(config: Config) -> TrainableSynthesizer:
+    synthesizer = LightSynthesizer(config.model, config.data)
+    synthesizer.pitch_jitter = config.train.pitch_jitter
+    return synthesizer
+
+
+def _set_bandwidths(synthesizer: TrainableSynthesizer, clips: Sequence[Clip]) -> None:
+    found: dict[int, list[float]] = {}
+    for clip in clips:
+        found.setdefault(clip.speaker, []).append(read_bandwidth(features_path(clip.path)))
+    synthesizer.set_bandwidths(
+        {speaker: float(np.quantile(all_hz, _BANDWIDTH_QUANTILE)) for speaker, all_hz in found.items()}
+    )
+
+
+_FAMILIES: Mapping[SynthesizerKind, TrainingFamily] = {
+    "vits": TrainingFamily(
+        create=lambda config: Vits(config.model, config.data),
+        excerpt_frames=lambda config: MAX_FRAMES,
+        losses=VitsLosses,
+        prepare=lambda synthesizer, clips: None,
+    ),
+    "direct": TrainingFamily(
+        create=_create_light,
+        excerpt_frames=segment_frames,  # without a latent variable, nothing depends on the rest of a clip
+        losses=LightLosses,
+        prepare=_set_bandwidths,
+    ),
+}
