@@ -309,8 +309,8 @@ def test_nan_output_is_an_error_and_leaves_no_file(tmp_path: Path, monkeypatch: 
     soundfile.write(tmp_path / "song.wav", song(1), RATE)
     converter = echo()
 
-    def broken(content: Tensor, f0: Tensor, *_: Any, **__: Any) -> Generated:
-        return Generated(torch.full((1, 1, content.shape[2] * HOP), torch.nan), f0)
+    def broken(conditions: Conditions, sampling: Sampling) -> Generated:
+        return Generated(torch.full((1, 1, conditions.content.shape[2] * HOP), torch.nan), conditions.f0)
 
     monkeypatch.setattr(converter.voice.synthesizer, "generate", broken)
     with pytest.raises(CheckpointError, match="NaN"):
