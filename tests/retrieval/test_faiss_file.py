@@ -45,7 +45,7 @@ def test_an_index_is_told_from_its_first_bytes(tmp_path: Path) -> None:
     assert file.kind == "index" and file.vectors[retrieval_file.NOBODY].shape == (60, 6)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("trained", "take the added_.*index"), ("quantised", "svc train-index")])
+@pytest.mark.parametrize(("name", "reason"), [("trained", "use the added_.*index"), ("quantised", "svc train-index")])
 def test_what_holds_no_plain_vectors_is_refused_with_what_does(name: str, reason: str) -> None:
     with pytest.raises(CheckpointError, match=reason):
         read_vectors(serialised(name), "song.index")
