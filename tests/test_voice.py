@@ -40,7 +40,7 @@ def test_where_a_configuration_is_wrong_the_weights_count(tmp_path: Path, caplog
     (tmp_path / "config.json").write_text(json.dumps(values))
     voice = Voice.load(GOLDEN / "G_3.pth", tmp_path / "config.json")
     assert voice.config.model == Voice.load(GOLDEN).config.model
-    assert "model.ssl_dim is 768 by the weights, which count; config.json says 256" in caplog.text
+    assert "model.ssl_dim is 768 in the weights, which are used, but 256 in config.json" in caplog.text
 
 
 def test_without_a_configuration_the_weights_tell_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

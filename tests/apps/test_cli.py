@@ -65,7 +65,7 @@ def test_an_error_is_one_line_and_exit_code_1() -> None:
         done.stderr.splitlines()
         == [
             "svc: there are no recordings in nowhere at all; "
-            "put recordings into nowhere at all/NAME/any.wav, one folder a person"
+            "put recordings into nowhere at all/NAME/any.wav, one folder for each speaker"
         ]
         or sys.platform == "win32"
     )

@@ -37,7 +37,7 @@ def test_clips_configuration_and_lists_come_without_a_single_option(capsys: pyte
     assert last.startswith("6 clips, 0.1 minutes, of 1 speaker in ") and last.endswith("Next: svc pre-config")
     assert svc("pre-config") == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert "1 speaker (안나), 4 clips to learn from and 2 to judge by, 0.1 minutes" in last
+    assert "1 speaker (안나), 4 clips for training and 2 for validation, 0.1 minutes" in last
     assert last.endswith("Next: svc pre-hubert")
     assert Config.read("configs/44k/config.json").speakers == {"안나": 0}
     assert len(Path("filelists/44k/train.txt").read_text(encoding="utf-8").splitlines()) == 4

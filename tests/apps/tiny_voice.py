@@ -7,7 +7,7 @@ import torch
 from myna.config import Config
 from myna.models.synthesizers.vits import Vits
 from myna.storage import checkpoint
-from myna.zoo.sovits import generator_to_field
+from myna.zoo.sovits import generator_to_stored
 
 RATE = 16000
 CONFIG = {
@@ -38,6 +38,6 @@ def write_voice(folder: str, *steps: int) -> None:
     torch.manual_seed(0)
     config = Config.parse(CONFIG)
     config.write(f"{folder}/config.json")
-    weights = generator_to_field(Vits(config.model, config.data).state_dict())
+    weights = generator_to_stored(Vits(config.model, config.data).state_dict())
     for step in steps:
         checkpoint.write(f"{folder}/G_{step}.pth", checkpoint.Checkpoint(weights, step, 1e-4, None))

@@ -1,4 +1,4 @@
-"""The progress bar of the terminal."""
+"""Progress bar for the terminal."""
 
 from __future__ import annotations
 

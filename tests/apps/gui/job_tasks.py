@@ -4,56 +4,82 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from myna.apps.gui.jobs import Report
 from myna.errors import AudioError
 
 
-def double(report: Report, *, number: int) -> int:
-    for _ in report(range(3), title="doubling", unit="times"):
-        pass
-    report.note("easy")
-    report.fact("half", number)
-    return 2 * number
+@dataclass(frozen=True)
+class Double:
+    number: int
+
+    def run(self, report: Report) -> int:
+        for _ in report(range(3), title="doubling", unit="times"):
+            pass
+        report.note("easy")
+        report.fact("half", self.number)
+        return 2 * self.number
 
 
-def refuse(report: Report) -> None:
-    raise AudioError("song.wav is no sound")
+@dataclass(frozen=True)
+class Refuse:
+    def run(self, report: Report) -> None:
+        raise AudioError("song.wav is no sound")
 
 
-def fill_disk(report: Report) -> None:
-    raise OSError(28, "No space left on device", "song.wav")
+@dataclass(frozen=True)
+class FillDisk:
+    def run(self, report: Report) -> None:
+        raise OSError(28, "No space left on device", "song.wav")
 
 
-def err(report: Report) -> None:
-    raise RuntimeError("unexpected")
+@dataclass(frozen=True)
+class Err:
+    def run(self, report: Report) -> None:
+        raise RuntimeError("unexpected")
 
 
-def die(report: Report) -> None:
-    os._exit(3)
+@dataclass(frozen=True)
+class Die:
+    def run(self, report: Report) -> None:
+        os._exit(3)
 
 
-def wait(report: Report, *, begun: Path, saved: Path) -> None:
+@dataclass(frozen=True)
+class Wait:
     """Run until stopped, then save."""
-    begun.touch()
-    try:
-        for _ in report(range(100_000), title="waiting"):
-            time.sleep(0.01)
-    except KeyboardInterrupt:
-        saved.touch()
-        raise
 
+    begun: Path
+    saved: Path
 
-def ignore(report: Report, *, begun: Path) -> None:
-    """Ignore all requests to stop."""
-    begun.touch()
-    while True:
+    def run(self, report: Report) -> None:
+        self.begun.touch()
         try:
-            time.sleep(1)
+            for _ in report(range(100_000), title="waiting"):
+                time.sleep(0.01)
         except KeyboardInterrupt:
-            continue
+            self.saved.touch()
+            raise
 
 
-def process_number(report: Report) -> int:
-    return os.getpid()
+@dataclass(frozen=True)
+class Ignore:
+    """Ignore all requests to stop."""
+
+    begun: Path
+
+    def run(self, report: Report) -> None:
+        self.begun.touch()
+        while True:
+            try:
+                time.sleep(1)
+            except KeyboardInterrupt:
+                continue
+
+
+@dataclass(frozen=True)
+class ProcessNumber:
+    def run(self, report: Report) -> int:
+        return os.getpid()

@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
+from job_tasks import Die, Double, Err, FillDisk, Ignore, ProcessNumber, Refuse, Wait
 
-from myna.apps.gui.jobs import Job, Jobs, JobState
+from myna.apps.gui.jobs import Job, Jobs, JobState, Task
 from myna.errors import MynaError
+
+Result = TypeVar("Result")
 
 
 @pytest.fixture
@@ -19,8 +23,8 @@ def jobs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
     opened.close()
 
 
-def submit(jobs: Jobs, task: str, lane: str = "one", **arguments: object) -> Job:
-    return jobs.submit(lane, f"job_tasks:{task}", task, **arguments)
+def submit(jobs: Jobs, task: Task[Result], lane: str = "one") -> Job[Result]:
+    return jobs.submit(lane, task, type(task).__name__)
 
 
 def until(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -31,7 +35,7 @@ def until(condition: Callable[[], object], seconds: float = 30) -> None:
 
 
 def test_a_job_has_progress_and_a_result(jobs: Jobs) -> None:
-    job = submit(jobs, "double", number=4)
+    job = submit(jobs, Double(4))
     assert job.ended.wait(60)
     assert (job.state, job.result, job.facts, list(job.notes)) == (JobState.DONE, 8, {"half": 4}, ["easy"])
     assert job.stage == "doubling"
@@ -40,39 +44,39 @@ def test_a_job_has_progress_and_a_result(jobs: Jobs) -> None:
 def test_a_lane_does_one_job_after_the_other_in_one_process_and_lanes_work_side_by_side(
     jobs: Jobs, tmp_path: Path
 ) -> None:
-    waiting = submit(jobs, "wait", begun=tmp_path / "begun", saved=tmp_path / "saved")
-    behind = submit(jobs, "process_number")
-    beside = submit(jobs, "process_number", lane="two")
+    waiting = submit(jobs, Wait(tmp_path / "begun", tmp_path / "saved"))
+    behind = submit(jobs, ProcessNumber())
+    beside = submit(jobs, ProcessNumber(), lane="two")
     assert beside.ended.wait(60)
     until((tmp_path / "begun").exists)
     assert (waiting.state, behind.state) == (JobState.RUNNING, JobState.WAITING)
     jobs.cancel(waiting)
     assert behind.ended.wait(60) and (tmp_path / "saved").exists()
     assert waiting.state is JobState.CANCELLED
-    assert jobs.call("one", "job_tasks:process_number") == behind.result != beside.result
+    assert jobs.call("one", ProcessNumber()) == behind.result != beside.result
 
 
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
-        ("refuse", "song.wav is no sound"),
-        ("fill_disk", "No space left on device: song.wav"),
-        ("err", "RuntimeError: unexpected (a defect: please report it)"),
-        ("die", "its process ended with code 3"),
+        (Refuse(), "song.wav is no sound"),
+        (FillDisk(), "No space left on device: song.wav"),
+        (Err(), "RuntimeError: unexpected (a defect: please report it)"),
+        (Die(), "its process ended with code 3"),
     ],
 )
-def test_a_failure_has_a_reason_and_the_next_job_runs(jobs: Jobs, task: str, reason: str) -> None:
+def test_a_failure_has_a_reason_and_the_next_job_runs(jobs: Jobs, task: Task[None], reason: str) -> None:
     job = submit(jobs, task)
     assert job.ended.wait(60) and job.state is JobState.FAILED
     assert job.error is not None and reason in job.error
     with pytest.raises(MynaError):
-        jobs.call("one", f"job_tasks:{task}")
-    assert jobs.call("one", "job_tasks:double", number=1) == 2
+        jobs.call("one", task)
+    assert jobs.call("one", Double(1)) == 2
 
 
 def test_a_waiting_job_is_cancelled(jobs: Jobs, tmp_path: Path) -> None:
-    first = submit(jobs, "wait", begun=tmp_path / "begun", saved=tmp_path / "saved")
-    second = submit(jobs, "double", number=1)
+    first = submit(jobs, Wait(tmp_path / "begun", tmp_path / "saved"))
+    second = submit(jobs, Double(1))
     jobs.cancel(second)
     assert second.state is JobState.CANCELLED and second.ended.is_set()
     jobs.cancel(first)
@@ -80,19 +84,19 @@ def test_a_waiting_job_is_cancelled(jobs: Jobs, tmp_path: Path) -> None:
 
 
 def test_a_second_request_ends_a_job_at_once(jobs: Jobs, tmp_path: Path) -> None:
-    job = submit(jobs, "ignore", begun=tmp_path / "begun")
+    job = submit(jobs, Ignore(tmp_path / "begun"))
     until((tmp_path / "begun").exists)
     jobs.cancel(job)
     assert not job.ended.wait(0.5)
     jobs.cancel(job)
     assert job.ended.wait(10) and job.state is JobState.CANCELLED
-    assert jobs.call("one", "job_tasks:double", number=2) == 4
+    assert jobs.call("one", Double(2)) == 4
 
 
 def test_closing_stops_a_job_and_lets_it_save(tmp_path: Path) -> None:
     jobs = Jobs(["one"])
-    job = submit(jobs, "wait", begun=tmp_path / "begun", saved=tmp_path / "saved")
+    job = submit(jobs, Wait(tmp_path / "begun", tmp_path / "saved"))
     until((tmp_path / "begun").exists)
     jobs.close()
     assert job.state is JobState.CANCELLED and (tmp_path / "saved").exists()
-    assert submit(jobs, "double", number=1).state is JobState.CANCELLED
+    assert submit(jobs, Double(1)).state is JobState.CANCELLED

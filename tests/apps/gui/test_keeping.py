@@ -7,18 +7,22 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 import pytest
 
 from hub_server import Hub, serving
+from myna.apps.actions.pack import CardText
 from myna.apps.gui.card import card_html
-from myna.apps.gui.jobs import Job, Jobs, JobState, Report
+from myna.apps.gui.jobs import Job, Jobs, JobState, Report, Task
 from myna.apps.gui.studio import KEEP, LANES, LOOK, SING, Studio, shows_errors
 from myna.apps.gui.tabs import keeping as tab
-from myna.apps.gui.tasks import keeping, singing
+from myna.apps.gui.tasks import singing
+from myna.apps.gui.tasks.keeping import DownloadVoice
+from myna.apps.gui.tasks.singing import DescribeVoice
 from myna.apps.gui.texts import texts
 from myna.assets.hub import Address, fetch_voice
 from myna.config import Config
@@ -28,11 +32,12 @@ from myna.storage import checkpoint
 from myna.studio.voices import Library, Origin
 from myna.studio.workspace import Workspace
 from myna.zoo.packing import read_card
-from myna.zoo.sovits import generator_to_field
+from myna.zoo.sovits import generator_to_stored
 
 FORK = Path(__file__).parents[2] / "golden" / "fork" / "so-vits-svc-4.0v1"
 WEIGHTS, CONFIG = FORK / "G_3.pth", FORK / "config.json"
 EVIL = "<img src=x onerror=alert(1)>"
+Result = TypeVar("Result")
 
 
 class HereJobs(Jobs):
@@ -40,15 +45,14 @@ class HereJobs(Jobs):
 
     held: tuple[str, ...] = ()
 
-    def submit(self, lane: str, task: str, title: str, **arguments: Any) -> Job:
-        job = Job(len(self._jobs) + 1, lane, task, title, arguments)
+    def submit(self, lane: str, task: Task[Result], title: str) -> Job[Result]:
+        job = Job(len(self._jobs) + 1, lane, task, title)
         self._jobs[job.id] = job
         if lane in self.held:
             return job
-        module, function = task.split(":")
         told: list[Any] = []
         try:
-            job.result = getattr(sys.modules[module], function)(Report(lambda *one: told.append(one)), **arguments)
+            job.result = task.run(Report(lambda *one: told.append(one)))
             job.state = JobState.DONE
         except MynaError as error:
             job.error, job.state = str(error), JobState.FAILED
@@ -117,9 +121,11 @@ def test_a_refusal_reaches_the_page_as_one_line(studio: Studio, tmp_path: Path) 
 def test_names_that_are_not_in_the_list_do_nothing(studio: Studio) -> None:
     tab.add_voice(studio, upload(studio, WEIGHTS), "Alto", None)
     for name in ("../voices/Alto", "Alto/../Alto", "..", ".", "", str(studio.workspace.voices / "Alto"), "bob"):
-        for act in (tab.submit_export, tab.ask_to_delete, tab.idle, tab.submit_packing):
+        for act in (tab.submit_export, tab.ask_to_delete, tab.idle):
             with pytest.raises(ConfigError, match="no voice"):
                 act(studio, name, None)
+        with pytest.raises(ConfigError, match="no voice"):
+            tab.submit_packing(studio, name, None, card=CardText(), half=False, release=False, index=True)
         with pytest.raises(ConfigError, match="no voice"):
             studio.voices.delete(name)
         assert "no voice" in tab.card_of(studio, name, None)
@@ -146,8 +152,8 @@ def test_a_broken_voice_says_so_on_its_card(studio: Studio) -> None:
 
 def test_the_card_of_a_voice_without_names(studio: Studio) -> None:
     tab.add_voice(studio, upload(studio, WEIGHTS), "Alto", None)
-    found = singing.describe(Report(lambda *_: None), voice=studio.voices.find("Alto"))
-    assert card_html({**found, "speakers": [], "n_speakers": 2}, None).count("<dt>") >= 5
+    found = DescribeVoice(voice=studio.voices.find("Alto")).run(Report(lambda *_: None))
+    assert card_html(replace(found, speakers=[], n_speakers=2), None).count("<dt>") >= 5
 
 
 # --- the hub ---------------------------------------------------------------------------------------------------------
@@ -173,7 +179,7 @@ def test_a_download_reports_its_progress(hub: Hub, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("myna.apps.gui.jobs._REPORT_SECONDS", 0.0)
     hub.give("anna/alto", {"G_3.pth": WEIGHTS.read_bytes(), "kmeans.pt": bytes(3_000_000)})
     told: list[tuple[str, Any]] = []
-    keeping.download(Report(lambda *one: told.append(one)), address=Address("anna/alto"))
+    DownloadVoice(Address("anna/alto")).run(Report(lambda *one: told.append(one)))
     fractions = [value[1] for kind, value in told if kind == "progress" and value[0] == "anna/alto"]
     assert fractions and fractions == sorted(fractions) and fractions[-1] == 1.0
 
@@ -200,23 +206,23 @@ def test_a_failed_download_has_the_message_of_the_command(
 
 # --- pack and export -------------------------------------------------------------------------------------------------
 
-WORDS = {"licence": "CC0-1.0", "author": "Anna", "cover": "It likes\nlong vowels."}
+TEXT = CardText(licence="CC0-1.0", author="Anna", cover="It likes\nlong vowels.")
 
 
 def test_a_voice_is_packed_for_download(studio: Studio) -> None:
     tab.add_voice(studio, upload(studio, WEIGHTS, CONFIG), "Alto", None)
-    chosen: dict[str, Any] = {"words": WORDS, "half": True, "release": True, "index": True}
+    chosen: dict[str, Any] = {"card": TEXT, "half": True, "release": True, "index": True}
     job = tab.submit_packing(studio, "Alto", None, **chosen)
     assert job.error is None
     (path,) = tab.files_made(studio.jobs.all(KEEP))
     assert path.name == "Alto.safetensors" and path.resolve().is_relative_to(studio.uploads.resolve())
     card = read_card(path)
     assert card is not None and card.released
-    assert (card.licence, card.author, card.cover) == tuple(WORDS.values())
+    assert (card.licence, card.author, card.cover) == (TEXT.licence, TEXT.author, TEXT.cover)
     # It can be added as it is, and packed again without repeating the details.
     assert tab.add_voice(studio, [str(path)], "Alto", None) == "Alto 2"
     assert "CC0-1.0" in tab.card_of(studio, "Alto 2", None)
-    tab.submit_packing(studio, "Alto 2", None, words=dict.fromkeys(WORDS, ""), half=True, release=True, index=False)
+    tab.submit_packing(studio, "Alto 2", None, card=CardText(), half=True, release=True, index=False)
     again = read_card(tab.files_made(studio.jobs.all(KEEP))[0])
     assert again is not None and again.author == "Anna"
     # Only existing files are offered.
@@ -229,7 +235,7 @@ def light_voice(folder: Path) -> list[Path]:
     folder.mkdir()
     small = {"hidden_channels": 8, "n_layers": 1, "n_fine_layers": 1, "gin_channels": 4, "ssl_dim": 8}
     config = Config.template("myna-lite").with_values(model=small, spk={"Anna": 0})
-    weights = generator_to_field(LightSynthesizer(config.model, config.data).state_dict())
+    weights = generator_to_stored(LightSynthesizer(config.model, config.data).state_dict())
     checkpoint.write(folder / "G_7.pth", checkpoint.Checkpoint(weights, 1, 1e-4, None))
     config.write(folder / "config.json")
     return [folder / "G_7.pth", folder / "config.json"]
@@ -246,11 +252,12 @@ def test_an_exported_voice_is_one_of_the_list(studio: Studio, tmp_path: Path, mo
         tab.add_voice(studio, [str(encoder)], "Alto", None)
     graph = tab.add_voice(studio, [str(path)], "Graph", None)
     assert "as a graph of ONNX" in tab.card_of(studio, graph, None)
-    assert singing._load(Report(lambda *_: None), studio.voices.find(graph)).voice.path.name == "Alto.onnx"
+    loaded = singing.load_converter(Report(lambda *_: None), DescribeVoice(voice=studio.voices.find(graph)))
+    assert loaded.voice.path.name == "Alto.onnx"
     # An exported voice can be neither exported nor packed again.
     for job in (
         tab.submit_export(studio, graph, None),
-        tab.submit_packing(studio, graph, None, words={}, half=False, release=False, index=True),
+        tab.submit_packing(studio, graph, None, card=CardText(), half=False, release=False, index=True),
     ):
         assert job.error is not None and "is a graph of ONNX, not a voice" in job.error
 
@@ -269,12 +276,12 @@ def test_a_voice_in_use_is_neither_renamed_nor_deleted(studio: Studio) -> None:
     tab.add_voice(studio, upload(studio, WEIGHTS), "Alto", None)
     assert tab.ask_to_delete(studio, "Alto", None) == "Delete Alto for good?"
     studio.jobs.held = LANES  # type: ignore[attr-defined]
-    job = studio.jobs.submit(SING, "a:b", "song → Alto", voice=studio.voices.find("Alto"))
+    job = studio.jobs.submit(SING, DescribeVoice(voice=studio.voices.find("Alto")), "song → Alto")
     for act in (tab.idle, tab.ask_to_delete):
         with pytest.raises(ConfigError, match=r"Alto is in use: song → Alto. Wait until that is done"):
             act(studio, "Alto", None)
     job.state = JobState.DONE
-    studio.jobs.submit(LOOK, "a:b", "look", voice=studio.voices.find("Alto"))  # short jobs do not count
+    studio.jobs.submit(LOOK, DescribeVoice(voice=studio.voices.find("Alto")), "look")  # short jobs do not count
     assert tab.idle(studio, "Alto", None).name == "Alto"
 
 
@@ -289,7 +296,7 @@ def test_a_download_in_its_own_process_can_be_stopped(tmp_path: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
             patch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-            job = jobs.submit(KEEP, f"{keeping.__name__}:download", "x", address=Address("anna/alto"))
+            job = jobs.submit(KEEP, DownloadVoice(Address("anna/alto")), "x")
             connection, _ = server.accept()
         jobs.cancel(job)
         time.sleep(0.1)

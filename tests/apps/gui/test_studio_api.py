@@ -115,7 +115,7 @@ def refusal(*arguments: str) -> str:
 
 
 def test_other_computers_need_a_password_or_a_flag(tmp_path: Path) -> None:
-    assert "others than you would see 0.0.0.0" in refusal("--host", "0.0.0.0", "--folder", str(tmp_path))
+    assert "others can open the page at 0.0.0.0" in refusal("--host", "0.0.0.0", "--folder", str(tmp_path))
 
 
 def test_a_password_needs_a_name(tmp_path: Path) -> None:

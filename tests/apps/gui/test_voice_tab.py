@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ pytest.importorskip("gradio")
 from myna.apps.gui.jobs import Job, Jobs, JobState
 from myna.apps.gui.studio import LANES, LEARN, Studio
 from myna.apps.gui.tabs.voice import comparing, drawing, packing, parts, preparing, recording, recordings, training
-from myna.apps.gui.tabs.voice.parts import TASKS, Scene
+from myna.apps.gui.tabs.voice.parts import Scene
 from myna.apps.gui.tabs.voice.settings import arithmetic_html, check_template, schedule_of
+from myna.apps.gui.tasks.learning import Prepare, ProjectTask, Train, TrainingResult
 from myna.apps.gui.texts import LANGUAGES, texts
 from myna.config import Config
 from myna.errors import ConfigError
@@ -28,6 +30,10 @@ from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
 SETTINGS: dict[str, Any] = {"batch_size": 4, "epochs": 100, "log_interval": 10, "eval_interval": 50}
+TASKS: dict[str, Callable[[Path], ProjectTask[Any]]] = {
+    "prepare": lambda folder: Prepare(folder=folder, template=None, settings={}),
+    "train": lambda folder: Train(folder=folder, settings={}, options=TrainOptions()),
+}
 
 
 @pytest.fixture
@@ -65,10 +71,12 @@ def prepare(project: Project, clips: int = 10, **train: Any) -> None:
     Config.template("myna-lite").with_values(train=train).write(project.config)
 
 
-def add_job(studio: Studio, project: Project, task: str, state: JobState, **values: Any) -> Job:
+def add_job(studio: Studio, project: Project, task: str, state: JobState, **values: Any) -> Job[Any]:
     """Add a job that never runs."""
     number = len(studio.jobs.all()) + 1
-    job = Job(number, LEARN, f"{TASKS}:{task}", f"{project.name}: {task}", {"folder": project.folder}, state, **values)
+    job = Job(number, LEARN, TASKS[task](project.folder), f"{project.name}: {task}", state, **values)
+    if state.over:
+        job.ended.set()
     studio.jobs._jobs[number] = job
     return job
 
@@ -168,18 +176,18 @@ def test_recordings_with_problems_come_first_and_count_towards_the_aim(studio: S
 
 def test_the_summary_of_a_training(studio: Studio, project: Project) -> None:
     prepare(project)
-    summary = {"steps": 11, "step": 16, "epoch": 4, "skipped": 2, "seconds": 53.0, "path": "x", "complete": False}
+    summary = TrainingResult(steps=11, step=16, skipped=2, seconds=53.0, complete=False, path=Path("x"))
     done = add_job(studio, project, "train", JobState.DONE, result=summary)
     shown = training.status_html(scene(studio, project))
     assert "Stopped and saved at step 16, after 11 steps in 0:53" in shown and "2 steps were skipped" in shown
-    done.result = {**summary, "steps": 0}
+    done.result = replace(summary, steps=0)
     assert "all 16 steps are done" in training.status_html(scene(studio, project))
     other = projects.create(studio.workspace, "Boris")
     prepare(other)
     add_job(studio, project, "prepare", JobState.RUNNING)
     add_job(studio, other, "train", JobState.WAITING)
     assert "begins after “Anna: prepare”" in training.status_html(scene(studio, other))
-    assert scene(studio, other).busy("train") and not scene(studio, project).busy("train")
+    assert scene(studio, other).busy(Train) and not scene(studio, project).busy(Train)
 
 
 def test_a_voice_is_packed_under_a_name_that_is_free(studio: Studio, project: Project) -> None:

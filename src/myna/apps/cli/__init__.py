@@ -1,6 +1,6 @@
-"""`svc`: one command a file in `commands`, one line a command in the table below.
+"""The command `svc`: one file in `commands` and one line in the table below per command.
 
-A command's module declares its flags and imports what it needs only when it runs, so that help is instant.
+A command's module declares its flags; what it runs is imported when it runs, so that help is instant.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ import click
 from myna.errors import MynaError
 
 COMMANDS = {
-    "demo": "hear it first: a sung phrase, and the same in the voice that comes along",
-    "pre-resample": "cut recordings to one sample rate and level: dataset_raw/ to dataset/44k/",
+    "demo": "first listen: convert a sung phrase with the bundled voice",
+    "pre-resample": "cut recordings into clips of one sample rate and level: dataset_raw/ to dataset/44k/",
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
     "train": "train the voice",
-    "train-index": "keep how the speakers say things, for svc infer -r",
-    "train-cluster": "the same, smaller and coarser: k-means centres",
-    "infer": "sing a recording in the voice",
-    "evaluate": "measure how good conversions are",
-    "inspect": "say what a file of weights is",
+    "train-index": "build a retrieval index of each speaker's content features, for svc infer -r",
+    "train-cluster": "compute k-means centroids of the content features: smaller and coarser than an index",
+    "infer": "convert recordings to the voice",
+    "evaluate": "measure the quality of conversions",
+    "inspect": "show what a file of weights contains",
     "pack": "put a voice into one file, to share it",
-    "unpack": "take a packed voice apart: G_*.pth and config.json",
-    "export": "make a voice a graph of ONNX, for programs without PyTorch",
+    "unpack": "split a packed voice into G_*.pth and config.json",
+    "export": "export a voice to ONNX, for programs without PyTorch",
     "mix": "blend two voices into one",
-    "download": "fetch a voice from the Hugging Face hub",
+    "download": "download a voice from the Hugging Face hub",
     "voices": "list the voices on this machine",
-    "gui": "all of this on a page in the browser; svcg is the same",
+    "gui": "open a page in the browser for all of this; svcg is the same",
 }
 
 
 class _LazyGroup(click.Group):
-    """A group whose commands are imported only when they are called."""
+    """A group that imports a command's module only when the command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -61,44 +61,44 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands, in the order of the work"):
+        with formatter.section("Commands, in the order of use"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=False)
-@click.option("-v", "--verbose", is_flag=True, help="Show what happens inside, and tracebacks.")
+@click.option("-v", "--verbose", is_flag=True, help="Show debug messages and tracebacks.")
 @click.version_option(None, "-V", "--version", package_name="myna", prog_name="myna")
 def svc(verbose: bool) -> None:
     """Clone a singing voice and sing any song in it.
 
     \b
-    Hear it first:         svc demo
-    A voice of your own:   put recordings in dataset_raw/NAME/, then
-                           svc pre-resample, pre-config, pre-hubert, train
-    Sing in a voice:       svc infer song.wav -m G_1000.pth -c config.json
+    First listen:         svc demo
+    A voice of your own:  put recordings in dataset_raw/NAME/, then
+                          svc pre-resample, pre-config, pre-hubert, train
+    Sing in a voice:      svc infer song.wav -m G_1000.pth -c config.json
     """
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    # Other people's debug lines say nothing about a voice.
+    # Debug lines of these libraries do not help with voices.
     for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 def studio() -> Any:
-    """Run `svcg`, which is `svc gui`."""
+    """Run `svcg`, an alias of `svc gui`."""
     return main(["gui", *sys.argv[1:]])
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run `svc`; a `MynaError` becomes one line and exit code 1."""
-    # Who is ended by SIGTERM, too, takes half-written files along.
+    """Run `svc`; a `MynaError` becomes one line on standard error and exit code 1."""
+    # SIGTERM raises SystemExit, so that half-written files are removed.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         return svc.main(args=arguments, prog_name="svc", standalone_mode=True)
     except MynaError as error:
         if logging.getLogger().isEnabledFor(logging.DEBUG):
-            logging.getLogger(__name__).debug("where it happened", exc_info=True)
+            logging.getLogger(__name__).debug("traceback", exc_info=True)
         click.echo(f"svc: {error}", err=True)
         sys.exit(1)

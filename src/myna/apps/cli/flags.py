@@ -1,4 +1,4 @@
-"""Flags that several commands have."""
+"""Flags that several commands share."""
 
 from __future__ import annotations
 
@@ -8,45 +8,59 @@ from typing import Any
 
 import click
 
+from myna.apps.actions.voice_files import VoiceFiles
 from myna.layout import CONFIG, LOGS
 
 Command = Callable[..., Any]
 
+device_flag = click.option(
+    "-d",
+    "--device",
+    default="auto",
+    show_default=True,
+    help="cpu, cuda, cuda:1, mps, or auto: the fastest there is",
+)
 model_flag = click.option(
     "-m",
     "--model-path",
     type=click.Path(path_type=Path),
     default=LOGS,
     show_default=True,
-    help="The voice: its file, its folder (the highest number wins), hf://owner/name, or joe, who comes along.",
+    help="Voice: its file, its folder (the highest number counts), hf://owner/name, or joe, the bundled voice.",
 )
 voice_config_flag = click.option(
     "-c",
     "--config-path",
     type=click.Path(path_type=Path),
-    help="config.json of the voice.  [default: beside the model, or that of svc pre-config; else the weights tell]",
+    help="config.json of the voice.  [default: beside the model, or from svc pre-config; else inferred from the "
+    "weights]",
 )
 
 
+def voice_files(model: Path, config: Path | None = None) -> VoiceFiles:
+    """The voice that -m and -c name."""
+    return VoiceFiles(model, config or find_config(model))
+
+
 def find_config(model: Path) -> Path | None:
-    """For a voice in training without one beside it, the configuration that `svc pre-config` writes."""
+    """The configuration from `svc pre-config`, for a voice in training that has none beside its weights."""
     in_training = LOGS in (model, model.parent)
     needed = in_training and not (LOGS / "config.json").exists() and CONFIG.is_file()
     return CONFIG if needed else None
 
 
 def config_flag(help: str) -> Callable[[Command], Command]:
-    """Where the configuration of a voice in the making is; `help` says what for."""
+    """The flag -c of commands that prepare or train a voice."""
     place = click.Path(path_type=Path)
     return click.option("-c", "--config-path", type=place, default=CONFIG, show_default=True, help=help)
 
 
 def card_flags(command: Command) -> Command:
-    """What is said of a voice in its file."""
+    """Flags for the text about a voice in its file."""
     for flag in (
-        click.option("--cover", default="", help="A few lines: what the voice is, and how it likes to be used."),
-        click.option("--author", default="", help="Whose work it is."),
-        click.option("--licence", default="", help="What others may do with it, e.g. CC-BY-4.0."),
+        click.option("--cover", default="", help="A few lines about the voice and how to use it."),
+        click.option("--author", default="", help="Author of the voice."),
+        click.option("--licence", default="", help="Licence for others, e.g. CC-BY-4.0."),
     ):
         command = flag(command)
     return command

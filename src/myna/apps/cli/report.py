@@ -1,4 +1,4 @@
-"""What commands say besides their last line."""
+"""Helpers for the text that commands print."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = 10
 
 
 def echo_lines(title: str, lines: Sequence[str]) -> None:
-    """Show the first of `lines`, and how many more there are, where results do not go."""
+    """Print the first lines, and the number of the rest, to standard error."""
     for line in lines[:_SHOWN]:
         click.echo(f"{title}: {line}", err=True)
     if len(lines) > _SHOWN:
@@ -18,11 +18,11 @@ def echo_lines(title: str, lines: Sequence[str]) -> None:
 
 
 def listed(items: Sequence[str], separator: str = ", ") -> str:
-    """The first of `items` in one line, and how many more there are."""
+    """Join the first items, and the number of the rest, in one line."""
     shown = separator.join(items[:_SHOWN])
     return shown if len(items) <= _SHOWN else f"{shown}{separator}... and {len(items) - _SHOWN} more"
 
 
 def counted(number: int, noun: str) -> str:
-    """1 clip, 2 clips."""
+    """A number with its noun: 1 clip, 2 clips."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

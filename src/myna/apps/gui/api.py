@@ -1,4 +1,4 @@
-"""The studio for programs: what the page does, over Gradio's HTTP interface and `gradio_client`; see docs/studio.md."""
+"""HTTP interface of the studio for programs, over Gradio's API and `gradio_client`; see docs/studio.md."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from myna.studio import results
 
 
 def build(studio: Studio) -> None:
-    """Offer the endpoints; each is documented at /?view=api of the page."""
+    """Register the endpoints; /?view=api of the page shows their documentation."""
 
-    def job_of(number: int) -> Job:
+    def job_of(number: int) -> Job[Any]:
         job = studio.jobs.get(number)
         if job is None:
             raise ConfigError(f"there is no job {number}")
@@ -32,17 +32,17 @@ def build(studio: Studio) -> None:
 
     @answered
     def voices() -> list[dict[str, Any]]:
-        """The voices on this computer: their names, and where they come from."""
+        """List the voices on this computer: their names and origins."""
         return [{"name": voice.name, "origin": str(voice.origin)} for voice in studio.voices.all()]
 
     @answered
     def convert(song: dict[str, Any], voice: str, options: dict[str, Any]) -> int:
-        """Sing a song in a voice; the number of the job.
+        """Convert a song to a voice and return the number of the job.
 
         Args:
             song: a file as `gradio_client.handle_file` sends it.
-            voice: a name of `/voices`.
-            options: fields of `myna.ConversionOptions` that are not to have their defaults, by name.
+            voice: a name from `/voices`.
+            options: fields of `myna.ConversionOptions` by name; the others keep their defaults.
         """
         path = studio.uploaded(song.get("path"))
         chosen = collect(ConversionOptions, options)
@@ -50,15 +50,15 @@ def build(studio: Studio) -> None:
 
     @answered
     def job(number: int) -> dict[str, Any]:
-        """How far a job is: `state` (waiting, running, stopping, done, failed, cancelled), `stage`, `fraction`,
-        `seconds_left`, `error`."""
+        """Return the progress of a job: `state` (waiting, running, stopping, done, failed, cancelled), `stage`,
+        `fraction`, `seconds_left`, `error`."""
         found = job_of(number)
         names = ("title", "stage", "fraction", "seconds_left", "error", "facts")
         return {"state": str(found.state), **{name: getattr(found, name) for name in names}}
 
     @answered
     def result(number: int) -> dict[str, Any]:
-        """The sound file of a conversion that is done; waits for one that is not."""
+        """Wait for a conversion and return its sound file."""
         found = job_of(number)
         found.ended.wait()
         if found.state is not JobState.DONE:
@@ -70,19 +70,19 @@ def build(studio: Studio) -> None:
 
     @answered
     def cancel(number: int) -> str:
-        """Stop a job; its state then."""
+        """Ask a job to stop and return its state."""
         found = job_of(number)
         studio.jobs.cancel(found)
         return str(found.state)
 
     @answered
     def begin_voice(name: str) -> str:
-        """Begin a voice that is to be trained; what it is called here."""
+        """Create a voice to train and return its name."""
         return projects.create(studio.workspace, name).name
 
     @answered
     def add_recordings(voice: str, recordings: list[dict[str, Any]]) -> list[str]:
-        """Give recordings to a voice in training; the names of those that are sound.
+        """Add recordings to a voice in training and return the names of those that are sound files.
 
         Args:
             recordings: files as `gradio_client.handle_file` sends them.
@@ -93,24 +93,26 @@ def build(studio: Studio) -> None:
 
     @answered
     def prepare(voice: str, template: str, settings: dict[str, Any]) -> int:
-        """Make clips, configuration and features of a voice's recordings; the number of the job.
+        """Make clips, configuration and features from a voice's recordings and return the number of the job.
 
         Args:
             template: as `svc pre-config -t` takes it.
-            settings: keys of "train" in config.json that are not to be the template's.
+            settings: keys of "train" in config.json; the others keep the template's values.
         """
         return submit_preparation(Scene.of(studio, voice, None), template, settings).id
 
     @answered
     def train(voice: str, settings: dict[str, Any], options: dict[str, Any]) -> int:
-        """Train a voice that is prepared, or go on with it; the number of the job, whose `cancel` saves.
+        """Train a prepared voice, from its last checkpoint if there is one, and return the number of the job.
+
+        `/cancel` saves a checkpoint.
 
         Args:
             settings: as for `/prepare`.
             options: fields of `myna.options.TrainOptions`, by name.
         """
         if "pretrained_dir" in options:
-            raise ConfigError("the page reads no files of this computer; in a terminal, svc train does")
+            raise ConfigError("the page reads no files of this computer; use svc train in a terminal")
         chosen = collect(TrainOptions, options)
         return submit_training(Scene.of(studio, voice, None), None, settings, chosen).id
 

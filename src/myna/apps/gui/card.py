@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 import gradio as gr
 
+from myna.apps.gui.tasks.singing import Card
 from myna.apps.gui.texts import say
 
 
-def card_html(found: Mapping[str, Any], request: gr.Request | None) -> str:
-    """Format the dict of an `Inspection` as HTML."""
+def card_html(found: Card, request: gr.Request | None) -> str:
+    """Format the facts about a voice as HTML."""
     facts = {
-        "card.what": found["what"],
-        "card.version": found["version"],
-        "card.speakers": ", ".join(found["speakers"]) or (found["n_speakers"] and f"({found['n_speakers']})"),
-        "card.rate": found["sample_rate"] and f"{found['sample_rate']} Hz",
-        "card.size": f"{found['megabytes']:g} MB",
-        "card.pitch": ", ".join(f"{name} {hz:.0f} Hz" for name, hz in found["pitch"].items()),
-        "card.index": ", ".join(f"{name or '*'} {size:,}" for name, size in found["timbre"].items()),
-        "card.author": found["author"],
-        "card.licence": found["licence"],
-        "card.cover": found["cover"],
-        "card.suspicious": "; ".join(found["suspicious"]),
+        "card.what": found.what,
+        "card.version": found.version,
+        "card.speakers": ", ".join(found.speakers) or (found.n_speakers and f"({found.n_speakers})"),
+        "card.rate": found.sample_rate and f"{found.sample_rate} Hz",
+        "card.size": f"{found.megabytes:g} MB",
+        "card.pitch": ", ".join(f"{name} {hz:.0f} Hz" for name, hz in found.pitch.items()),
+        "card.index": ", ".join(f"{name or '*'} {size:,}" for name, size in found.timbre.items()),
+        "card.author": found.author,
+        "card.licence": found.licence,
+        "card.cover": found.cover,
+        "card.suspicious": "; ".join(found.suspicious),
     }
     lines = (f"<dt>{escape(say(request, key))}</dt><dd>{escape(value)}</dd>" for key, value in facts.items() if value)
     return f'<dl class="card">{"".join(lines)}</dl>'

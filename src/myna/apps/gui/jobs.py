@@ -1,7 +1,7 @@
-"""Long work beside the page: a process a lane, one job at a time in it, seen by every page that is open.
+"""Background jobs of the page: one worker process per lane runs queued tasks one at a time, for all open pages.
 
-A lane's process is started before it is needed and keeps what it has loaded; a job that dies takes only its own lane
-down, which starts anew. What happens in a process comes back as messages, so that the page never waits for it.
+A lane's process starts before its first job and keeps loaded voices in memory. A crash ends only that lane's process,
+which is restarted for the next job. Workers report by messages, so the page never blocks on them.
 """
 
 from __future__ import annotations
@@ -9,28 +9,41 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from myna.errors import MynaError
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
-_REPORT_SECONDS = 0.2  # between two messages of how far it is
-_SETTLED_SECONDS = 3.0  # before it is told how long it still takes
-_KEPT_JOBS = 100  # of a lane that are over; the oldest are forgotten, their results stay where they are
+_REPORT_SECONDS = 0.2  # minimum time between two progress messages
+_SETTLED_SECONDS = 3.0  # run time before the time left is estimated
+_KEPT_JOBS = 100  # finished jobs listed per lane; older ones leave the list, their files stay
 _KEPT_NOTES = 200
+
+
+class Task(Protocol[Result_co]):
+    """Work for a lane: a picklable value whose fields are the arguments, run in the lane's process.
+
+    Define tasks as frozen dataclasses. Their module and the module of their result must not import PyTorch, because
+    the page's process loads both.
+    """
+
+    def run(self, report: Report) -> Result_co:
+        """Do the work and return a picklable result; a `MynaError` becomes the job's error."""
 
 
 class JobState(StrEnum):
@@ -47,32 +60,42 @@ class JobState(StrEnum):
 
 
 @dataclass
-class Job:
-    """One piece of long work, as the page sees it."""
+class Job(Generic[Result]):
+    """A queued, running or finished task, with its progress and result."""
 
     id: int
     lane: str
-    task: str
+    task: Task[Result]
     title: str
-    arguments: Mapping[str, Any]
     state: JobState = JobState.WAITING
-    stage: str = ""  # what it is at, for a person
-    fraction: float | None = None  # of that, where it is known
+    stage: str = ""  # name of the current stage, shown to the user
+    fraction: float | None = None  # of the stage, 0 to 1; None if unknown
     seconds_left: float | None = None
-    facts: dict[str, Any] = field(default_factory=dict)  # what the task says of itself, by name; the latest counts
+    facts: dict[str, Any] = field(default_factory=dict)  # latest value of each fact the task reported, by name
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_NOTES))
-    result: Any = None
+    result: Result | None = None
     error: str | None = None
     seconds: float = 0.0
     ended: threading.Event = field(default_factory=threading.Event)
 
+    def wait(self) -> Result:
+        """Wait for the end of the job and return its result.
+
+        Raises:
+            MynaError: it failed, with the task's message, or it was cancelled.
+        """
+        self.ended.wait()
+        if self.state is not JobState.DONE:
+            raise MynaError(self.error or "it was cancelled")
+        return cast(Result, self.result)
+
 
 class Report:
-    """What a task tells while it works; it is a `myna.progress.Progress`, too."""
+    """Progress reports of a running task; also a `myna.progress.Progress`."""
 
     def __init__(self, send: Callable[[str, Any], None]) -> None:
         self._send = send
-        self._told = -_REPORT_SECONDS
+        self._last_sent = -_REPORT_SECONDS
 
     def __call__(self, items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
         if total is None and isinstance(items, Sized):
@@ -83,45 +106,43 @@ class Report:
             self.at(title, done + 1, total, time.monotonic() - started)
 
     def at(self, stage: str, done: int, total: int | None, seconds: float) -> None:
-        """Tell that `done` of `total` took `seconds`."""
+        """Report that `done` of `total` items took `seconds`; calls in quick succession are dropped."""
         now = time.monotonic()
-        if now - self._told < _REPORT_SECONDS:
+        if now - self._last_sent < _REPORT_SECONDS:
             return
-        self._told = now
+        self._last_sent = now
         fraction = min(done / total, 1.0) if total else None
-        # The first moments are no measure: in them, what comes later is prepared, too.
+        # The first seconds include setup work, so they would overestimate the rest.
         left = seconds * (total - done) / done if total and done and seconds > _SETTLED_SECONDS else None
         self._send("progress", (stage, fraction, left))
 
     def note(self, text: str) -> None:
-        """Tell a line for a person."""
+        """Report one line of text for the user."""
         self._send("note", text)
 
     def fact(self, name: str, value: Any) -> None:
-        """Tell a plain value that the page shows."""
+        """Report a plain (JSON) value for the page to show; a later value of the same name replaces it."""
         self._send("fact", (name, value))
 
 
 class Jobs:
-    """All jobs of this page's server.
+    """All jobs of this server.
 
-    jobs = Jobs(["sing", "learn"])
-    job = jobs.submit("sing", "myna.apps.gui.tasks:convert", "song.wav", song="song.wav", voice="joe")
+    jobs = Jobs(["sing", "look"])
+    job = jobs.submit("sing", ConvertSong(...), "song.wav")  # a Job[int], as ConvertSong.run returns an int
+    card = jobs.call("look", DescribeVoice(voice=joe))
     """
 
     def __init__(self, lanes: Iterable[str]) -> None:
         self._lock = threading.Lock()
-        self._jobs: dict[int, Job] = {}
+        self._jobs: dict[int, Job[Any]] = {}
         self._lanes = {name: _Lane(name, self._lock) for name in lanes}
         self._next = 1
 
-    def submit(self, lane: str, task: str, title: str, **arguments: Any) -> Job:
-        """Queue a call of `task`, "module:function", as `function(report, **arguments)` in the process of `lane`.
-
-        The arguments and what the function returns must be plain values.
-        """
+    def submit(self, lane: str, task: Task[Result], title: str) -> Job[Result]:
+        """Queue a task for the process of `lane`, listed under `title`."""
         with self._lock:
-            job = Job(self._next, lane, task, title, arguments)
+            job = Job(self._next, lane, task, title)
             self._next += 1
             self._jobs[job.id] = job
             over = [other.id for other in self._jobs.values() if other.state.over and other.lane == lane]
@@ -130,28 +151,25 @@ class Jobs:
         self._lanes[lane].submit(job)
         return job
 
-    def call(self, lane: str, task: str, **arguments: Any) -> Any:
-        """Do something short in the process of `lane`, and wait for it.
+    def call(self, lane: str, task: Task[Result]) -> Result:
+        """Run a short task in the process of `lane` and wait for its result.
 
         Raises:
-            MynaError: it failed; the message is the task's.
+            MynaError: it failed, with the task's message, or it was cancelled.
         """
-        job = self.submit(lane, task, task, **arguments)
-        job.ended.wait()
-        if job.state is not JobState.DONE:
-            raise MynaError(job.error or "it was cancelled")
-        return job.result
+        return self.submit(lane, task, type(task).__name__).wait()
 
-    def get(self, number: int) -> Job | None:
+    def get(self, number: int) -> Job[Any] | None:
+        """The job with that id; None if there is none."""
         return self._jobs.get(number)
 
-    def all(self, lane: str | None = None) -> list[Job]:
-        """The jobs, oldest first."""
+    def all(self, lane: str | None = None) -> list[Job[Any]]:
+        """The jobs of a lane, or of all lanes, oldest first."""
         with self._lock:
             return [job for job in self._jobs.values() if lane in (None, job.lane)]
 
-    def cancel(self, job: Job) -> None:
-        """Ask a job to stop; a second time ends its process at once."""
+    def cancel(self, job: Job[Any]) -> None:
+        """Ask a job to stop; a second call kills its process."""
         self._lanes[job.lane].cancel(job)
 
     def warm(self, lane: str) -> None:
@@ -159,7 +177,7 @@ class Jobs:
         self._lanes[lane].submit(None)
 
     def close(self) -> None:
-        """Stop all, and wait until what must be saved is; Ctrl-C ends the waiting, and what is waited for."""
+        """Stop all jobs and wait until they have saved; Ctrl-C while waiting kills them."""
         for lane in self._lanes.values():
             lane.close()
         try:
@@ -171,20 +189,20 @@ class Jobs:
 
 
 class _Lane:
-    """A queue and the process that works on it; a thread of this process stands between them."""
+    """A queue of jobs, the process that runs them, and the thread that passes messages between the two."""
 
     def __init__(self, name: str, lock: threading.Lock) -> None:
         self._name = name
         self._jobs_lock = lock
-        self._queue: deque[Job | None] = deque()
+        self._queue: deque[Job[Any] | None] = deque()  # None starts the process and runs nothing
         self._wake = threading.Condition()
         self._closed = False
-        self._current: Job | None = None
+        self._current: Job[Any] | None = None
         self._process: Any = None
         self._connection: Connection | None = None
         self._thread: threading.Thread | None = None
 
-    def submit(self, job: Job | None) -> None:
+    def submit(self, job: Job[Any] | None) -> None:
         with self._wake:
             if self._closed:
                 if job is not None:
@@ -196,7 +214,7 @@ class _Lane:
                 self._thread.start()
             self._wake.notify()
 
-    def cancel(self, job: Job) -> None:
+    def cancel(self, job: Job[Any]) -> None:
         with self._wake:
             if job.state is JobState.WAITING:
                 self._end(job, JobState.CANCELLED)
@@ -229,7 +247,7 @@ class _Lane:
         if self._process is not None and self._process.is_alive():
             self._process.terminate()
 
-    def _send(self, message: Any) -> None:
+    def _send(self, message: bytes | str) -> None:
         if self._connection is not None:
             with suppress(OSError):
                 self._connection.send(message)
@@ -247,7 +265,7 @@ class _Lane:
                 if job is None:
                     continue
                 self._current, job.state = job, JobState.RUNNING
-                self._send((job.task, dict(job.arguments)))
+                self._send(pickle.dumps(job.task))
             started = time.monotonic()
             try:
                 self._listen(job, started)
@@ -259,14 +277,14 @@ class _Lane:
     def _start_process(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        # Spawned, not forked: this process has threads, and what a fork inherits of them may be locked for ever.
+        # Spawned, not forked: this process has threads, and a fork may inherit locks that are never released.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
         self._process.start()
         theirs.close()
 
-    def _listen(self, job: Job, started: float) -> None:
+    def _listen(self, job: Job[Any], started: float) -> None:
         assert self._connection is not None
         while not job.state.over:
             try:
@@ -287,17 +305,17 @@ class _Lane:
             elif kind == "cancelled":
                 self._end(job, JobState.CANCELLED)
 
-    def _died(self, job: Job) -> None:
+    def _died(self, job: Job[Any]) -> None:
         self._process.join(5)
         code = self._process.exitcode
         if job.state is JobState.STOPPING:
             self._end(job, JobState.CANCELLED)
-        elif code == -9:  # Linux ends thus what takes too much memory
+        elif code == -9:  # SIGKILL, as Linux sends it when memory runs out
             self._end(job, JobState.FAILED, error="its process was killed: this computer may have run out of memory")
         else:
             self._end(job, JobState.FAILED, error=f"its process ended with code {code} (a defect: please report it)")
 
-    def _end(self, job: Job, state: JobState, *, result: Any = None, error: str | None = None) -> None:
+    def _end(self, job: Job[Any], state: JobState, *, result: Any = None, error: str | None = None) -> None:
         with self._jobs_lock:
             job.result, job.error, job.seconds_left = result, error, None
             job.state = state
@@ -305,32 +323,32 @@ class _Lane:
 
 
 def _work(connection: Connection) -> None:
-    """The life of a lane's process: a call for a call, until it is told to close or nobody is there any more."""
+    """Worker main loop: run queued tasks one at a time until closed or until the parent dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    calls: deque[Any] = deque()
+    tasks: deque[bytes | None] = deque()
     arrived = threading.Condition()
     busy = threading.Event()
-    threading.Thread(target=_hear, args=(connection, calls, arrived, busy), daemon=True).start()
-    import_module("myna.apps.gui.tasks").warm_up()
+    threading.Thread(target=_receive, args=(connection, tasks, arrived, busy), daemon=True).start()
+    from myna.apps.gui.tasks import warm_up
+
+    warm_up()
 
     def send(kind: str, value: Any) -> None:
-        with suppress(OSError):  # nobody hears it any more; the work is finished all the same
+        with suppress(OSError):  # the parent is gone; the task is finished all the same
             connection.send((kind, value))
 
     while True:
         with arrived:
-            arrived.wait_for(lambda: calls)
-            call = calls.popleft()
-        if call is None:
+            arrived.wait_for(lambda: tasks)
+            pickled = tasks.popleft()
+        if pickled is None:
             return
-        task, arguments = call
         try:
-            module, name = task.split(":")
-            function = getattr(import_module(module), name)
+            task: Task[Any] = pickle.loads(pickled)  # from our own parent process only
             signal.signal(signal.SIGINT, signal.default_int_handler)
             busy.set()
-            kind, value = "done", function(Report(send), **arguments)
+            kind, value = "done", task.run(Report(send))
         except KeyboardInterrupt:
             kind, value = "cancelled", None
         except MynaError as error:
@@ -338,7 +356,7 @@ def _work(connection: Connection) -> None:
         except MemoryError:
             kind, value = "failed", "this computer has too little memory for it"
         except OSError as error:
-            kind, value = "failed", f"{error.strerror or error}: {error.filename or 'while it was written'}"
+            kind, value = "failed", f"{error.strerror or error}: {error.filename or 'while writing'}"
         except Exception as error:
             _log.error("%s", traceback.format_exc())
             kind, value = "failed", f"{type(error).__name__}: {error} (a defect: please report it)"
@@ -348,23 +366,28 @@ def _work(connection: Connection) -> None:
         send(kind, value)
 
 
-def _hear(connection: Connection, calls: deque[Any], arrived: threading.Condition, busy: threading.Event) -> None:
-    """Take what comes; to stop, the main thread gets what Ctrl-C is, which a training knows and all else obeys."""
+def _receive(
+    connection: Connection, tasks: deque[bytes | None], arrived: threading.Condition, busy: threading.Event
+) -> None:
+    """Queue the parent's messages; "stop" and "close" raise SIGINT in the main thread while a task runs.
+
+    A training answers SIGINT by saving a checkpoint; every other task ends with KeyboardInterrupt.
+    """
     while True:
         try:
             message = connection.recv()
         except (EOFError, OSError):
-            message = "close"  # the page's process is gone
+            message = "close"  # the parent process is gone
         with arrived:
             if message in ("stop", "close"):
                 if busy.is_set():
                     signal.raise_signal(signal.SIGINT)
-                elif calls:  # it has not begun
-                    calls.clear()
+                elif tasks:  # it has not started
+                    tasks.clear()
                     with suppress(OSError):
                         connection.send(("cancelled", None))
             if message != "stop":
-                calls.append(None if message == "close" else message)
+                tasks.append(None if message == "close" else message)
                 arrived.notify()
         if message == "close":
             return

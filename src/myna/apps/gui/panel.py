@@ -20,7 +20,7 @@ def panel(elem_id: str) -> gr.HTML:
     return gr.HTML([], elem_id=elem_id, html_template="", js_on_load=script, apply_default_css=False)
 
 
-def panel_value(jobs: Iterable[Job], request: gr.Request | None) -> list[dict[str, Any]]:
+def panel_value(jobs: Iterable[Job[Any]], request: gr.Request | None) -> list[dict[str, Any]]:
     """Rows of the latest jobs, newest first, in the language of the request."""
     return [_row(job, request) for job in list(jobs)[-_SHOWN:][::-1]]
 
@@ -32,7 +32,7 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def _row(job: Job, request: gr.Request | None) -> dict[str, Any]:
+def _row(job: Job[Any], request: gr.Request | None) -> dict[str, Any]:
     return {
         "id": job.id,
         "title": job.title,
@@ -45,7 +45,7 @@ def _row(job: Job, request: gr.Request | None) -> dict[str, Any]:
     }
 
 
-def _state(job: Job, request: gr.Request | None) -> str:
+def _state(job: Job[Any], request: gr.Request | None) -> str:
     if job.state is JobState.RUNNING:
         percent = "" if job.fraction is None else f" {100 * job.fraction:.0f} %"
         left = "" if job.seconds_left is None else say(request, "job.left", time=duration(job.seconds_left))

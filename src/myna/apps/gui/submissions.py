@@ -1,4 +1,4 @@
-"""Work that both the page and programs ask for."""
+"""Jobs that the page and programs (`api`) submit in the same way."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from pathlib import Path
 
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.studio import SING, Studio
+from myna.apps.gui.tasks.singing import ConvertSong
 from myna.errors import ConfigError
 from myna.options import ConversionOptions
 from myna.studio.results import reserve
 
 
-def submit_song(studio: Studio, recording: Path, name: str, voice: str, options: ConversionOptions) -> Job:
-    """Queue a song to be sung.
+def submit_song(studio: Studio, recording: Path, name: str, voice: str, options: ConversionOptions) -> Job[int]:
+    """Queue the conversion of an uploaded song.
 
     Args:
-        recording: an upload.
-        name: what it is called.
+        recording: the upload.
+        name: its name for the user.
+        voice: a name of the library.
 
     Raises:
         ConfigError: there is no such voice, or the options name files of this computer.
-        AudioError: the recording cannot be kept until it is its turn.
+        AudioError: the recording cannot be copied.
     """
-    singer = studio.voices.find(voice)
+    found = studio.voices.find(voice)
     if options.cluster_model_path or Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json"):
-        raise ConfigError("the page reads no files of this computer; in a terminal, svc infer does")
-    return studio.jobs.submit(
-        SING,
-        "myna.apps.gui.tasks.singing:convert",
-        f"{name} → {singer.name}",
+        raise ConfigError("the page reads no files of this computer; use svc infer in a terminal")
+    task = ConvertSong(
+        voice=found,
         place=reserve(studio.workspace, recording, name),
         song=name,
-        voice=singer,
         folder=studio.workspace.sung,
         options=options,
     )
+    return studio.jobs.submit(SING, task, f"{name} → {found.name}")

@@ -1,4 +1,4 @@
-"""Decoders: latent frames (and f0) to audio. One a file; this is the table of them."""
+"""Decoders: latent frames (and f0) to audio. Each has its own file; `DECODERS` is the table of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`svc demo`: the first thing to hear."""
+"""`svc demo`: convert a phrase, measure it and draw it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from myna.apps.cli.flags import find_config
-from myna.apps.device import DEVICE_HELP, choose_device
+from myna.apps.actions.demo import run_demo
+from myna.apps.actions.device import choose_device
+from myna.apps.cli.flags import device_flag, find_config
 from myna.apps.progress import bar
 from myna.assets import BUNDLED_VOICES
 from myna.errors import AudioError
 
 if TYPE_CHECKING:
-    from myna.apps.demo import Demo
+    from myna.apps.actions.demo import Demo
 
 VOICE = "joe"
 SONG = BUNDLED_VOICES / "song.flac"
-# Neither the encoder nor the voice has heard that singer.
+# Its singer is in the training set of neither the encoder nor the voice.
 _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2021), CC BY 4.0."
 
 
@@ -31,14 +32,14 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
-    help="Folder of the results.",
+    help="Folder for the results.",
 )
 @click.option(
     "-m",
     "--model",
     "--model-path",
     type=click.Path(path_type=Path),
-    help="Another voice: its G_*.pth or its folder.  [default: joe, who comes along]",
+    help="Another voice: its G_*.pth or its folder.  [default: joe, the bundled voice]",
 )
 @click.option(
     "-c",
@@ -47,20 +48,19 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     type=click.Path(path_type=Path),
     help="Its config.json.  [default: as svc infer finds it]",
 )
-@click.option("-d", "--device", default="auto", show_default=True, help=DEVICE_HELP)
+@device_flag
 def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:
-    """Sing a phrase, or a RECORDING of yours, in a voice; draw and measure how the one follows the other."""
+    """Convert a phrase, or your own RECORDING, to a voice; measure and draw how well the pitch is followed."""
     recording, voice = recording or _song(), model or BUNDLED_VOICES / VOICE
-    click.echo(f"singing {recording.name} in the voice {voice.name} ...", err=True)
+    click.echo(f"converting {recording.name} to the voice {voice.name} ...", err=True)
 
-    from myna.apps.demo import run_demo
     from myna.conversion.converter import Converter
     from myna.evaluation.report.table import summary_table
 
-    name, reason = choose_device(device)
-    click.echo(f"device: {name} ({reason})", err=True)
+    chosen = choose_device(device)
+    click.echo(f"device: {chosen}", err=True)
     started = time.perf_counter()
-    converter = Converter.load(voice, config or find_config(voice), name)
+    converter = Converter.load(voice, config or find_config(voice), chosen.name)
     demo = run_demo(converter, recording, output_dir, bar)
     seconds = time.perf_counter() - started
 
@@ -87,7 +87,7 @@ def _last_lines(demo: Demo, seconds: float) -> str:
 
 
 def _what_next(demo: Demo, voice: Path | str, config: Path | None) -> str:
-    # Double quotes are understood by every shell.
+    # Every shell understands double quotes.
     chosen = f'-m "{voice}"' + (f' -c "{config}"' if config is not None else "")
     chosen += " --auto-transpose" if demo.summary.voice_pitch is not None else ""
     return f"""

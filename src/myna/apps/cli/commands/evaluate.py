@@ -1,14 +1,14 @@
-"""`svc evaluate`: how good conversions are."""
+"""`svc evaluate`: measure the quality of conversions."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from myna.apps.actions.evaluate import evaluate_conversions
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError, MynaError
@@ -20,7 +20,7 @@ _PLACE = click.Path(path_type=Path)
 @click.command("evaluate")
 @click.argument("converted", metavar="CONVERTED...", nargs=-1, required=True, type=_PLACE)
 @click.option(
-    "--source", "sources", multiple=True, required=True, type=_PLACE, help="What was converted: a folder or a file."
+    "--source", "sources", multiple=True, required=True, type=_PLACE, help="Sources of the conversions: folder or file."
 )
 @click.option("--target", "targets", multiple=True, type=_PLACE, help="Recordings of the target voice.")
 @click.option(
@@ -28,7 +28,7 @@ _PLACE = click.Path(path_type=Path)
     "held_out",
     multiple=True,
     type=_PLACE,
-    help="Recordings of the target that it was not trained on.  [default: each of --target against the others]",
+    help="Recordings of the target outside its training set.  [default: each of --target against the others]",
 )
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page with players.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers as JSON.")
@@ -44,28 +44,23 @@ def command(
 ) -> None:
     """Measure CONVERTED, files or folders, against their sources and the target voice.
 
-    A conversion is paired with the source of its name: song.out.wav or song.wav with song.flac. --source, --target and
-    --held-out may be given several times. Each number stands between the unconverted sources and the target itself.
+    A conversion is paired with the source of the same name: song.out.wav or song.wav with song.flac. --source, --target
+    and --held-out may be given several times. Each number is shown between those of the unconverted sources and of the
+    target itself.
 
     \b
     svc evaluate converted/ --source songs/ --target dataset_raw/anna --report report.html
     """
     options = collect(EvaluateOptions, chosen)
 
-    from myna.evaluation.evaluate import evaluate
-    from myna.evaluation.pairing import pair_by_name, sound_files
     from myna.evaluation.report.page import write_page
     from myna.evaluation.report.table import as_plain, file_table, summary_table
 
-    # Told now, not after an hour of listening.
+    # A folder that cannot be made is an error now, not after an hour of measuring.
     for path in (report, json_path):
         if path is not None:
             _make_folder(path)
-    pairs, unpaired = pair_by_name(sound_files(converted), sound_files(sources))
-    if not pairs:
-        raise AudioError(f"no conversion has a source: {'; '.join(unpaired)}")
-    evaluation = evaluate(pairs, sound_files(targets), sound_files(held_out), options, bar)
-    evaluation = replace(evaluation, failures=(*unpaired, *evaluation.failures))
+    evaluation = evaluate_conversions(converted, sources, targets, held_out, options, bar)
 
     click.echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
     for what, reason in evaluation.not_measured.items():

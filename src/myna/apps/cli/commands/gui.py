@@ -1,4 +1,4 @@
-"""`svc gui`, or `svcg`: the studio in the browser."""
+"""`svc gui`, or `svcg`: open the page in the browser."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from myna.studio.workspace import default_folder
     type=click.Path(path_type=Path, file_okay=False),
     default=default_folder,
     show_default="myna in your home folder",
-    help="Where recordings, voices and what is sung are kept.",
+    help="Folder for recordings, voices and results.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Who sees the page: this computer alone.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve at; the default is private.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: the first free one from 7860 on]")
-@click.option("--auth", metavar="NAME:PASSWORD", help="What a visitor must give.")
-@click.option("--without-auth", is_flag=True, help="Let others in without a password, with a --host that they see.")
+@click.option("--auth", metavar="NAME:PASSWORD", help="Name and password for visitors.")
+@click.option("--without-auth", is_flag=True, help="Allow visitors without a password at a public --host.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
 def command(folder: Path, host: str, port: int | None, auth: str | None, without_auth: bool, browser: bool) -> None:
-    """Open the studio in the browser: sing songs, record and train voices, look after them.
+    """Open the studio in the browser: sing songs, record and train voices, manage voices.
 
-    Ctrl-C ends it; a training that goes on then is saved first.
+    Ctrl-C ends it; a running training saves a checkpoint first.
     """
     from myna.apps.gui.loading import load_gradio, quickly
 
@@ -42,18 +42,18 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
 
     name, colon, password = (auth or "").partition(":")
     if auth is not None and not (name and colon and password):
-        raise ConfigError("--auth is a name and a password with a colon between them: --auth anna:secret")
+        raise ConfigError("--auth takes a name and a password separated by a colon: --auth anna:secret")
     if not is_local(host) and auth is None and not without_auth:
         raise ConfigError(
-            f"others than you would see {host}: say --auth NAME:PASSWORD, or --without-auth if all of them may"
+            f"others can open the page at {host}: add --auth NAME:PASSWORD, or --without-auth to allow everyone"
         )
     with open_studio(folder) as studio:
         with quickly():
             url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         click.echo(f"The studio is open: {url}")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # who ends it so, too, wants trainings saved
-        click.echo(f"It keeps everything in {studio.workspace.folder}. Ctrl-C ends it.", err=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # trainings save on SIGTERM too
+        click.echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            click.echo("\nclosing; what is being trained is saved", err=True)
+            click.echo("\nclosing; a running training saves a checkpoint", err=True)

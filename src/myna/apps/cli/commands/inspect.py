@@ -1,4 +1,4 @@
-"""`svc inspect`: what a file is."""
+"""`svc inspect`: show what a file contains."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from myna.apps.actions.inspect import inspect_files
 from myna.apps.cli.report import counted, listed
 from myna.errors import CheckpointError
 
@@ -21,28 +22,23 @@ if TYPE_CHECKING:
 @click.option(
     "-c", "--config-path", type=click.Path(path_type=Path), help="config.json.  [default: the one beside the file]"
 )
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) -> None:
-    """Say what FILE is: whose voice, of which program, with what it sings, and what is strange about it.
+    """Show what FILE contains: the voice, its program and version, its content encoder, and anything suspicious.
 
-    Nothing that a file holds is executed.
+    Nothing in the file is executed.
     """
-    from myna.zoo.inspection import inspect
-
-    found, failed = [], []
-    for path in files:
-        try:
-            found.append(inspect(path, config_path))
-        except CheckpointError as error:
-            failed.append(str(error))
-            click.echo(f"svc: {error}", err=True)
+    inspected = inspect_files(files, config_path)
+    for error in inspected.failed:
+        click.echo(f"svc: {error}", err=True)
+    found = [one for _, one in inspected.found]
     if as_json:
         click.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
     else:
         for one in found:
             click.echo("\n".join(_lines(one)))
-    if failed:
-        raise CheckpointError(f"{len(failed)} of {len(files)} files cannot be read")
+    if inspected.failed:
+        raise CheckpointError(f"{len(inspected.failed)} of {len(files)} files cannot be read")
 
 
 def _lines(one: Inspection) -> list[str]:
@@ -56,7 +52,7 @@ def _lines(one: Inspection) -> list[str]:
         "sample rate": f"{one.sample_rate} Hz",
         "trained": _trained(one),
         "numbers": "half precision" if one.half_precision else "single precision",
-        "training": "can go on from here" if one.trainable else "cannot go on from here",
+        "training": "can resume from this file" if one.trainable else "cannot resume from this file",
         "made with": one.made_with,
         "index": listed([f"{counted(size, 'vector')} of {speaker or 'all'}" for speaker, size in one.timbre.items()]),
         "cover": one.cover and one.cover.strip().replace("\n", "\n" + 15 * " "),

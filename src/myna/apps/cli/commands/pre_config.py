@@ -1,4 +1,4 @@
-"""`svc pre-config`: the configuration of a new voice and its lists of clips."""
+"""`svc pre-config`: write the configuration of a new voice and its lists of clips."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from myna.layout import CLIPS, CONFIG, FILELISTS
     type=click.Path(path_type=Path),
     default=CLIPS,
     show_default=True,
-    help="Folder of the clips: NAME/any.wav, one folder a speaker.",
+    help="Folder of the clips: NAME/any.wav, one folder per speaker.",
 )
 @click.option(
     "-f",
@@ -29,28 +29,28 @@ from myna.layout import CLIPS, CONFIG, FILELISTS
     type=click.Path(path_type=Path),
     default=FILELISTS,
     show_default=True,
-    help="Folder of the lists train.txt and val.txt.",
+    help="Folder for the lists train.txt and val.txt.",
 )
-@config_flag("The configuration to write; one that says otherwise is kept as config.json.bak.")
+@config_flag("Configuration to write; a different one that exists is kept as config.json.bak.")
 @click.option(
     "-t",
     "--config-type",
     "--template",
     default=DEFAULT_TEMPLATE,
     show_default=True,
-    help=f"What kind of voice: {', '.join(get_args(TemplateName))}, or the path of a .json file.",
+    help=f"Kind of voice: {', '.join(get_args(TemplateName))}, or the path of a .json file.",
 )
 @click.option(
     "--content-encoder",
     metavar="NAME",
-    help="Listen with another encoder than the template's: vec768l12, vec256l9, whisper-base, ...",
+    help="Content encoder, if not the template's: vec768l12, vec256l9, whisper-base, ...",
 )
 def command(
     input_dir: Path, filelist_path: Path, config_path: Path, config_type: str, content_encoder: str | None
 ) -> None:
     """Write the configuration and the lists of clips.
 
-    Two clips of each speaker are held back to judge the voice by.
+    Two clips of each speaker are held back for validation.
     """
     from myna.training.prepare.configuration import write_config
 
@@ -58,14 +58,14 @@ def command(
     echo_lines("left out", summary.ignored)
     echo_lines("note", summary.notes)
     if summary.backup is not None:
-        click.echo(f"note: the configuration of before is kept as {summary.backup}", err=True)
+        click.echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
     echo_lines("svc", summary.failed)
     where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
     click.echo(
         f"{config_path}: {counted(len(summary.config.speakers), 'speaker')} ({speakers}), "
-        f"{counted(summary.n_training, 'clip')} to learn from and {summary.n_validation} to judge by, "
+        f"{counted(summary.n_training, 'clip')} for training and {summary.n_validation} for validation, "
         f"{summary.seconds / 60:.1f} minutes in all, {len(summary.ignored) + len(summary.failed)} left out. "
         f"Next: svc pre-hubert{where}"
     )

@@ -1,4 +1,4 @@
-"""`svc pre-resample`: recordings to clips."""
+"""`svc pre-resample`: cut recordings into clips."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from myna.options import ResampleOptions
     type=click.Path(path_type=Path),
     default=RECORDINGS,
     show_default=True,
-    help="Folder of the recordings: NAME/any/folder/any.wav, one folder a speaker.",
+    help="Folder of the recordings: NAME/any/folder/any.wav, one folder per speaker.",
 )
 @click.option(
     "-o",
@@ -30,14 +30,16 @@ from myna.options import ResampleOptions
     type=click.Path(path_type=Path),
     default=CLIPS,
     show_default=True,
-    help="Folder of the clips.",
+    help="Folder for the clips.",
 )
-@click.option("-n", "--n-jobs", type=int, default=-1, show_default=True, help="Processes at a time; -1 for one a core.")
+@click.option(
+    "-n", "--n-jobs", type=int, default=-1, show_default=True, help="Processes at a time; -1 for one per core."
+)
 @option_flags(ResampleOptions)
 def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> None:
-    """Make clips of recordings: mono, one sample rate, one level, no silence at the ends, not too long.
+    """Cut recordings into clips: mono, one sample rate, one level, no silence at the ends, limited in length.
 
-    Recordings may have any format, rate and number of channels. Run again, it does only what is new or changed.
+    Recordings may have any format, sample rate and number of channels. Up-to-date clips are kept.
     """
     options = collect(ResampleOptions, chosen)
 
@@ -52,7 +54,7 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> No
         click.echo(
             f"{counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes, of "
             f"{counted(summary.n_speakers, 'speaker')} in {output_dir}, from "
-            f"{counted(summary.n_recordings, 'recording')} ({summary.n_kept} done before, {len(summary.failed)} "
+            f"{counted(summary.n_recordings, 'recording')} ({summary.n_kept} up to date, {len(summary.failed)} "
             f"failed, {len(summary.ignored)} other files left out). Next: svc pre-config{where}"
         )
     if summary.failed:

@@ -1,38 +1,37 @@
-"""`svc train`: train the voice."""
+"""`svc train`: train a voice."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from myna.apps.actions.train import train
 from myna.apps.cli.flags import config_flag
-from myna.apps.device import choose_device
 from myna.apps.flags import collect, option_flags
-from myna.config import Config
 from myna.layout import LOGS
 from myna.options import TrainOptions
 
 if TYPE_CHECKING:
+    from myna.apps.actions.device import Device
     from myna.training.train import Plan, StepReport, TrainSummary
 
-_TIMED_STEPS = 10  # after which the time left is told
+_TIMED_STEPS = 10  # before the time left is estimated
 
 
 @click.command("train")
-@config_flag("config.json: the voice, the clips, and how it is trained.")
+@config_flag("config.json: the voice, its clips, and the training settings.")
 @click.option(
     "-m",
     "--model-path",
     type=click.Path(path_type=Path, file_okay=False),
     default=LOGS,
     show_default=True,
-    help="Folder for G_*.pth, D_*.pth and the log; a save in it is gone on from.",
+    help="Folder for G_*.pth, D_*.pth and the log; training resumes from its last checkpoint.",
 )
 @click.option(
     "-t/-nt",
@@ -46,24 +45,18 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     """Train the voice on the prepared clips.
 
     \b
-    Ctrl-C saves and leaves; the same command goes on from there.
-    It starts from G_0.pth and D_0.pth in the model folder, else from those in
-    --pretrained-dir or MYNA_ASSETS, else from the hub's; or --from-scratch.
+    Ctrl-C saves a checkpoint and stops; the same command resumes from it.
+    A new training starts from G_0.pth and D_0.pth in the model folder, else
+    in --pretrained-dir or MYNA_ASSETS, else from the hub; or --from-scratch.
     """
     options = collect(TrainOptions, chosen)
-    config = Config.read(config_path)
-
-    from myna.training.train import train
-
-    device, reason = choose_device(options.device)
-    listener = _Terminal(f"{device} ({reason})", config_path, model_path, tensorboard)
-    train(config, model_path, replace(options, device=device), listener)
+    train(config_path, model_path, options, lambda device: _Terminal(device, config_path, model_path, tensorboard))
 
 
 class _Terminal:
-    """Tell a person how the training goes."""
+    """A `Listener` that reports the training on the terminal."""
 
-    def __init__(self, device: str, config_path: Path, model_path: Path, tensorboard: bool) -> None:
+    def __init__(self, device: Device, config_path: Path, model_path: Path, tensorboard: bool) -> None:
         self._bar: Any = None
         self._device = device
         self._config_path = config_path
@@ -75,8 +68,8 @@ class _Terminal:
         click.echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
         click.echo(f"voice:  {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
         click.echo(
-            f"clips:  {plan.n_clips} ({plan.minutes:.1f} minutes), {plan.batch_size} a batch, "
-            f"{plan.steps_per_epoch} steps an epoch, {plan.last_step - plan.first_step:,} steps to do",
+            f"clips:  {plan.n_clips} ({plan.minutes:.1f} minutes), {plan.batch_size} per batch, "
+            f"{plan.steps_per_epoch} steps per epoch, {plan.last_step - plan.first_step:,} steps to do",
             err=True,
         )
         if self._tensorboard:
@@ -88,7 +81,7 @@ class _Terminal:
 
     def stepped(self, report: StepReport) -> None:
         self._bar.set_description(f"epoch {report.epoch}", refresh=False)
-        shown = [name for name in ("mel", "kl", "adversarial", "critic") if name in report.losses]
+        shown = [name for name in ("mel", "kl", "adversarial", "discriminator") if name in report.losses]
         self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
         self._bar.update()
         done, left = report.step - self._plan.first_step, self._plan.last_step - report.step
@@ -97,7 +90,7 @@ class _Terminal:
             if self._plan.max_minutes is not None:
                 left = min(left, round(60 * self._plan.max_minutes / seconds) - done)
                 self._bar.total = report.step + left
-            self.noted(f"about {_duration(seconds * left)} for the {left:,} steps to come")
+            self.noted(f"about {_duration(seconds * left)} for the next {left:,} steps")
 
     def noted(self, text: str) -> None:
         self._bar.write(text, file=sys.stderr)
@@ -106,17 +99,17 @@ class _Terminal:
         self._bar.close()
         config, model = self._config_path.as_posix(), self._model_path.as_posix()
         if not summary.steps:
-            click.echo(f"nothing to do: {summary.step:,} steps are done; raise train.epochs to go on")
+            click.echo(f"nothing to do: {summary.step:,} steps are done; raise train.epochs to train longer")
             return
-        skipped = f", {summary.skipped} left out" if summary.skipped else ""
+        skipped = f", {summary.skipped} skipped" if summary.skipped else ""
         done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
         sing = f"svc infer song.wav -m {model} -c {config}"
-        again = "" if summary.complete else f"go on: svc train -m {model} -c {config}; "
+        again = "" if summary.complete else f"resume: svc train -m {model} -c {config}; "
         click.echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
 
 
 def _start_tensorboard(folder: Path) -> str:
-    """Serve the log to this machine; where."""
+    """Serve the log to this machine and return the address."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tensorboard import program
 

@@ -1,4 +1,4 @@
-"""`svc train-cluster`: k-means centres of what the speakers say."""
+"""`svc train-cluster`: compute k-means centroids of each speaker's content."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from myna.layout import LOGS
 
 
 @click.command("train-cluster")
-@config_flag("The voice's configuration, which names the clips.")
+@config_flag("Configuration of the voice, which names the clips.")
 @click.option(
     "-o",
     "--output-path",
     type=click.Path(path_type=Path, dir_okay=False),
     default=LOGS / "kmeans.pt",
     show_default=True,
-    help="The cluster model to write; so-vits-svc-fork reads it, too.",
+    help="File for the centroids, in so-vits-svc-fork's format.",
 )
 @click.option(
     "-n",
@@ -29,12 +29,12 @@ from myna.layout import LOGS
     type=click.IntRange(min=1),
     default=2000,
     show_default=True,
-    help="Centres a speaker; fewer where there are fewer frames.",
+    help="Centroids per speaker; fewer if there are fewer frames.",
 )
 def command(config_path: Path, output_path: Path, n_clusters: int) -> None:
-    """Find what each speaker's content gathers around, for svc infer -r: smaller and coarser than an index.
+    """Compute k-means centroids of each speaker's content, for svc infer -r: smaller and coarser than an index.
 
-    It reads the features that svc pre-hubert computes.
+    The content comes from the features of svc pre-hubert.
     """
     config = Config.read(config_path)
 
@@ -43,6 +43,6 @@ def command(config_path: Path, output_path: Path, n_clusters: int) -> None:
     summary = train_centroids(config, output_path, n_clusters, progress=bar)
     sizes = [f"{n:,} of {speaker}" for speaker, n in summary.sizes.items()]
     click.echo(
-        f"{output_path}: centres, {listed(sizes)}, from {counted(summary.n_clips, 'clip')} "
+        f"{output_path}: centroids, {listed(sizes)}, from {counted(summary.n_clips, 'clip')} "
         f"({summary.n_frames:,} frames). Next: svc infer song.wav -k {output_path.as_posix()} -r 0.5"
     )

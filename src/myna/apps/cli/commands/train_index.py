@@ -1,4 +1,4 @@
-"""`svc train-index`: what the speakers say, to be searched."""
+"""`svc train-index`: build a retrieval index of each speaker's content."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from myna.layout import LOGS
 
 
 @click.command("train-index")
-@config_flag("The voice's configuration, which names the clips.")
+@config_flag("Configuration of the voice, which names the clips.")
 @click.option(
     "-o",
     "--output-path",
     type=click.Path(path_type=Path, dir_okay=False),
     default=LOGS / "index.safetensors",
     show_default=True,
-    help="The index to write: beside the voice, svc infer finds it by itself.",
+    help="File for the index; svc infer finds it beside the voice.",
 )
 def command(config_path: Path, output_path: Path) -> None:
-    """Keep what each speaker's content is like, frame by frame, for svc infer -r.
+    """Build a retrieval index of each speaker's content features, one vector per frame, for svc infer -r.
 
-    It reads the features that svc pre-hubert computes.
+    The content comes from the features of svc pre-hubert.
     """
     config = Config.read(config_path)
 

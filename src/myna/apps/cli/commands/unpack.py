@@ -1,4 +1,4 @@
-"""`svc unpack`: a packed voice as the files that other tools know."""
+"""`svc unpack`: split a packed voice into the files that other tools read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def command(voice: Path, output_path: Path | None) -> None:
     done = unpack(voice, output_path or voice.with_suffix(""))
     if done.card.cover:
         click.echo(done.card.cover)
-    files, draw = [str(done.weights), str(done.config)], ""
+    files, ratio = [str(done.weights), str(done.config)], ""
     if done.retrieval is not None:
-        files, draw = [*files, str(done.retrieval)], " -r 0.5"
-    click.echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{draw}")
+        files, ratio = [*files, str(done.retrieval)], " -r 0.5"
+    click.echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}")

@@ -1,41 +1,26 @@
-"""`svc voices`: the voices on this machine."""
+"""`svc voices`: list the voices on this machine."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from myna.apps.actions.inspect import list_voices
 from myna.apps.cli.report import listed
-from myna.errors import MynaError
-
-if TYPE_CHECKING:
-    from myna.zoo.inspection import Inspection
 
 
 @click.command("voices")
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON, for machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(folder: Path, as_json: bool) -> None:
-    """List the voices that come along, those fetched from the hub, those of svcg, and those in FOLDER (or here)."""
-    from myna.studio.voices import Library, bundled, from_hub, in_folder
-    from myna.studio.workspace import Workspace, default_folder
-    from myna.voice import find_weights
-    from myna.zoo.inspection import inspect
-
-    found: dict[str, Inspection] = {}
-    places = [*bundled(), *from_hub(), *Library(Workspace(default_folder())).own(), *in_folder(folder)]
-    for place in sorted(places, key=lambda place: place.model):
-        try:
-            voice = inspect(find_weights(place.path), place.config)
-        except MynaError as error:
-            click.echo(f"svc: {error}", err=True)
-            continue
-        if voice.sings:
-            found[place.model] = voice
+    """List the bundled voices, those from the hub, those of svcg, and those in FOLDER (or here)."""
+    inspected = list_voices(folder)
+    for error in inspected.failed:
+        click.echo(f"svc: {error}", err=True)
+    found = dict(inspected.found)
     if as_json:
         click.echo(json.dumps({name: asdict(voice) for name, voice in found.items()}, indent=2, ensure_ascii=False))
         return

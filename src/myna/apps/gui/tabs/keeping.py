@@ -9,18 +9,20 @@ from typing import Any
 
 import gradio as gr
 
+from myna.apps.actions.pack import CardText
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel, panel_value
 from myna.apps.gui.studio import KEEP, LOOK, QUIET, TICK_SECONDS, Studio, shows_errors
+from myna.apps.gui.tasks import VoiceTask
+from myna.apps.gui.tasks.keeping import AddVoice, DownloadVoice, ExportVoice, PackVoice
+from myna.apps.gui.tasks.singing import DescribeVoice
 from myna.apps.gui.texts import label, say
 from myna.assets.hub import read_address
 from myna.errors import ConfigError, MynaError
 from myna.studio.voices import LibraryVoice, Origin, repository
 from myna.studio.workspace import safe_name
 
-_TASKS = "myna.apps.gui.tasks.keeping"
-_DOWNLOAD, _PACK, _EXPORT = (f"{_TASKS}:{name}" for name in ("download", "pack", "export"))
 _PACKED, _EXPORTED = ".safetensors", ".onnx"
 
 
@@ -126,8 +128,8 @@ def build(studio: Studio) -> None:
         index: bool,
         request: gr.Request,
     ) -> Any:
-        said = {"licence": licence, "author": author, "cover": cover}
-        submit_packing(studio, chosen, request, words=said, half=half, release=release, index=index)
+        text = CardText(licence, author, cover)
+        submit_packing(studio, chosen, request, card=text, half=half, release=release, index=index)
         return panel_value(studio.jobs.all(KEEP), request)
 
     @shows_errors
@@ -162,7 +164,7 @@ def build(studio: Studio) -> None:
         if over == shown:
             return panel_value(jobs, request), gr.skip(), gr.skip(), gr.skip()
         there = files_made(jobs)
-        fetched = [job.result for job in jobs if job.id not in (shown or []) and _done(job, _DOWNLOAD)]
+        fetched = [job.result for job in jobs if job.id not in (shown or []) and _done(job, DownloadVoice)]
         chosen = {"value": fetched[-1]} if fetched and shown is not None else {}
         return (
             panel_value(jobs, request),
@@ -204,8 +206,7 @@ def card_of(studio: Studio, name: str | None, request: gr.Request | None) -> str
     if name is None:
         return ""
     try:
-        voice = studio.voices.find(name)
-        found = studio.jobs.call(LOOK, "myna.apps.gui.tasks.singing:describe", voice=voice)
+        found = studio.jobs.call(LOOK, DescribeVoice(voice=studio.voices.find(name)))
     except MynaError as error:
         return f'<p class="job-error">{escape(str(error))}</p>'
     return card_html(found, request)
@@ -220,14 +221,11 @@ def add_voice(studio: Studio, paths: Sequence[str], name: str, request: gr.Reque
     """
     if not name.strip():
         raise ConfigError(say(request, "library.no_name"))
-    uploads = [studio.uploaded(path) for path in paths]
-    called: str = studio.jobs.call(
-        LOOK, f"{_TASKS}:add", workspace=studio.workspace, files=uploads, name=safe_name(name)
-    )
-    return called
+    uploads = tuple(studio.uploaded(path) for path in paths)
+    return studio.jobs.call(LOOK, AddVoice(workspace=studio.workspace, files=uploads, name=safe_name(name)))
 
 
-def submit_download(studio: Studio, text: str, request: gr.Request | None) -> Job:
+def submit_download(studio: Studio, text: str, request: gr.Request | None) -> Job[str]:
     """Queue a download from the hub.
 
     Raises:
@@ -236,21 +234,31 @@ def submit_download(studio: Studio, text: str, request: gr.Request | None) -> Jo
     if not text.strip():
         raise ConfigError(say(request, "library.no_address"))
     address = read_address(text.strip())
-    return studio.jobs.submit(KEEP, _DOWNLOAD, str(address), address=address)
+    return studio.jobs.submit(KEEP, DownloadVoice(address), str(address))
 
 
-def submit_packing(studio: Studio, name: str | None, request: gr.Request | None, **chosen: Any) -> Job:
-    """Queue the packing of a voice; `chosen` are arguments of `tasks.keeping.pack`.
+def submit_packing(
+    studio: Studio,
+    name: str | None,
+    request: gr.Request | None,
+    *,
+    card: CardText,
+    half: bool,
+    release: bool,
+    index: bool,
+) -> Job[list[Path]]:
+    """Queue the packing of a voice; see `PackVoice`.
 
     Raises:
         ConfigError: there is no such voice.
     """
     voice = _chosen(studio, name, request)
     path = _place(studio, voice, _PACKED)
-    return studio.jobs.submit(KEEP, _PACK, f"{voice.name} → {path.name}", voice=voice, path=path, **chosen)
+    task = PackVoice(voice=voice, path=path, half=half, release=release, index=index, card=card)
+    return studio.jobs.submit(KEEP, task, f"{voice.name} → {path.name}")
 
 
-def submit_export(studio: Studio, name: str | None, request: gr.Request | None) -> Job:
+def submit_export(studio: Studio, name: str | None, request: gr.Request | None) -> Job[list[Path]]:
     """Queue an export to ONNX.
 
     Raises:
@@ -258,12 +266,12 @@ def submit_export(studio: Studio, name: str | None, request: gr.Request | None) 
     """
     voice = _chosen(studio, name, request)
     path = _place(studio, voice, _EXPORTED)
-    return studio.jobs.submit(KEEP, _EXPORT, f"{voice.name} → {path.name}", voice=voice, path=path)
+    return studio.jobs.submit(KEEP, ExportVoice(voice=voice, path=path), f"{voice.name} → {path.name}")
 
 
-def files_made(jobs: Sequence[Job]) -> list[Path]:
+def files_made(jobs: Sequence[Job[Any]]) -> list[Path]:
     """Existing files of finished packing and export jobs, newest first."""
-    done = [job for job in reversed(jobs) if _done(job, _PACK) or _done(job, _EXPORT)]
+    done = [job for job in reversed(jobs) if _done(job, PackVoice) or _done(job, ExportVoice)]
     return list(dict.fromkeys(path for job in done for path in job.result if path.is_file()))
 
 
@@ -288,7 +296,9 @@ def idle(studio: Studio, name: str | None, request: gr.Request | None) -> Librar
     """
     voice = _chosen(studio, name, request)
     for job in studio.jobs.all():
-        if job.lane != LOOK and not job.state.over and job.arguments.get("voice") == voice:
+        if job.lane == LOOK or job.state.over:
+            continue
+        if isinstance(job.task, VoiceTask) and job.task.voice == voice:
             raise ConfigError(say(request, "library.busy", name=voice.name, title=job.title))
     return voice
 
@@ -309,5 +319,5 @@ def _title(voice: LibraryVoice, request: gr.Request | None) -> str:
     return f"{voice.name} · {say(request, f'library.origin.{voice.origin}')}"
 
 
-def _done(job: Job, task: str) -> bool:
-    return job.task == task and job.state is JobState.DONE
+def _done(job: Job[Any], kind: type) -> bool:
+    return isinstance(job.task, kind) and job.state is JobState.DONE

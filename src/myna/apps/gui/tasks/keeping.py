@@ -1,56 +1,64 @@
-"""Look after voices: add, fetch from the hub, pack, and make graphs of ONNX."""
+"""Tasks of the tab Voices: add, download, pack and export voices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from myna.apps.actions.export import export
+from myna.apps.actions.fetch import fetch
+from myna.apps.actions.pack import CardText, pack
 from myna.apps.gui.jobs import Report
-from myna.assets.hub import Address, fetch_voice
-from myna.onnx.export import export as export_voice
-from myna.retrieval.speakers import find_retrieval, read_retrieval
-from myna.studio.voices import Library, LibraryVoice
+from myna.apps.gui.tasks import VoiceTask
+from myna.assets.hub import Address
+from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
-from myna.voice import find_weights
-from myna.zoo.opening import OpenedVoice, open_voice
 
 
-def add(report: Report, *, workspace: Workspace, files: Sequence[Path], name: str) -> str:
-    """Take a voice into the library; what it is called there."""
-    return Library(workspace).add(files, name).name
+@dataclass(frozen=True, kw_only=True)
+class AddVoice:
+    """Copy the files of a voice into the library; the result is its name there."""
+
+    workspace: Workspace
+    files: tuple[Path, ...]
+    name: str
+
+    def run(self, report: Report) -> str:
+        return Library(self.workspace).add(self.files, self.name).name
 
 
-def download(report: Report, *, address: Address) -> str:
-    """Fetch a voice from the hub; what the library calls it."""
-    # Whoever asks again wants what the hub has now, and not what this process has once seen there.
-    fetch_voice.cache_clear()
-    voice = fetch_voice(address, (), report)
-    inside = voice.weights.parts[voice.weights.parts.index(voice.commit) + 1 :]
-    return str(Address(address.repo, file="/".join(inside)))
+@dataclass(frozen=True)
+class DownloadVoice:
+    """Download a voice from the hub; the result is its name in the library."""
+
+    address: Address
+
+    def run(self, report: Report) -> str:
+        return fetch(self.address, progress=report).name
 
 
-def pack(
-    report: Report, *, voice: LibraryVoice, path: Path, half: bool, release: bool, index: bool, words: dict[str, str]
-) -> list[Path]:
-    """Write a voice as one file, with the index or the cluster model that it has, if `index` says so.
+@dataclass(frozen=True, kw_only=True)
+class PackVoice(VoiceTask):
+    """Write a voice as one file; the result is a list of that file."""
 
-    Args:
-        words: licence, author and cover.
-    """
-    opened = _open(voice)
-    found = find_retrieval(opened.path) if index else None
-    timbre = read_retrieval(found, opened.config) if found is not None else None
-    path.parent.mkdir(parents=True, exist_ok=True)
-    opened.pack(path, half=half, release=release, retrieval=timbre, **words)
-    return [path]
+    path: Path
+    half: bool
+    release: bool
+    index: bool  # with its index or centroids, if it has any
+    card: CardText
 
-
-def export(report: Report, *, voice: LibraryVoice, path: Path) -> list[Path]:
-    """Write a voice as a graph of ONNX, and its content encoder as another where it is ours."""
-    opened = _open(voice)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return export_voice(opened, path).paths
+    def run(self, report: Report) -> list[Path]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        packed = pack(self.files, self.path, half=self.half, release=self.release, index=self.index, card=self.card)
+        return [packed.path]
 
 
-def _open(voice: LibraryVoice) -> OpenedVoice:
-    return open_voice(find_weights(voice.path), voice.config)
+@dataclass(frozen=True, kw_only=True)
+class ExportVoice(VoiceTask):
+    """Write a voice as ONNX graphs; the result is the list of their files."""
+
+    path: Path
+
+    def run(self, report: Report) -> list[Path]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return export(self.files, self.path).paths

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,12 @@ from myna.apps.gui.studio import KEEP, LOOK, QUIET, SING, TICK_SECONDS, Studio, 
 from myna.apps.gui.submissions import submit_song
 from myna.apps.gui.tabs.convert import presets, result_list
 from myna.apps.gui.tabs.keeping import add_voice, submit_download
+from myna.apps.gui.tasks.singing import DescribeVoice, MatchPitch
 from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import collect, option_widgets
 from myna.errors import ConfigError
 from myna.options import ConversionOptions
 
-_TASKS = "myna.apps.gui.tasks.singing"
 # Always visible; the other options are folded away. Options that name a file of this computer have no widget.
 _FIRST = ("speaker", "transpose", "auto_transpose", "transpose_step")
 _NO_WIDGET = ("cluster_model_path",)
@@ -80,9 +80,9 @@ def build(studio: Studio) -> None:
 
     @shows_errors
     def describe(name: str, request: gr.Request) -> tuple[Any, Any]:
-        found = studio.jobs.call(LOOK, f"{_TASKS}:describe", voice=studio.voices.find(name))
+        found = studio.jobs.call(LOOK, DescribeVoice(voice=studio.voices.find(name)))
         studio.jobs.warm(SING)  # not before: opening the page needs the processor
-        speakers = found["speakers"]
+        speakers = found.speakers
         return card_html(found, request), gr.update(choices=speakers, value=speakers[0] if speakers else None)
 
     @shows_errors
@@ -105,10 +105,11 @@ def build(studio: Studio) -> None:
         if not (paths or mic):
             return "", *nothing
         song = studio.uploaded(mic or (paths or [])[0])
-        found = studio.jobs.call(LOOK, f"{_TASKS}:suggest", song=song, voice=studio.voices.find(name), speaker=speaker)
-        if found["source_hz"] is None:
+        match = studio.jobs.call(LOOK, MatchPitch(voice=studio.voices.find(name), song=song, speaker=speaker))
+        found = asdict(match)
+        if match.source_hz is None:
             return say(request, "convert.no_pitch"), *nothing
-        if found["voice_hz"] is None:
+        if match.voice_hz is None:
             return say(request, "convert.unknown_pitch", **found), *nothing
         buttons = [say(request, f"convert.use_{kind}", shift=found[kind]) for kind in ("octaves", "semitones")]
         return say(request, "convert.suggestion", **found), gr.update(visible=True), *buttons
@@ -163,7 +164,7 @@ def build(studio: Studio) -> None:
     page.load(describe, voice, [card, speaker], **QUIET)
 
 
-def _jobs(studio: Studio) -> list[Job]:
+def _jobs(studio: Studio) -> list[Job[Any]]:
     """Jobs of this tab: conversions, and downloads of voices."""
     return [job for job in studio.jobs.all() if job.lane in (SING, KEEP)]
 

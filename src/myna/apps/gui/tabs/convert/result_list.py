@@ -9,6 +9,7 @@ import gradio as gr
 
 from myna.apps.gui.player import player
 from myna.apps.gui.studio import LOOK, QUIET, SING, Studio, shows_errors
+from myna.apps.gui.tasks.singing import ConvertSong, RewriteSound
 from myna.apps.gui.texts import label, say
 from myna.errors import ConfigError
 from myna.studio import results
@@ -82,7 +83,8 @@ def newest(studio: Studio) -> Any:
 
 def finished(studio: Studio) -> list[int]:
     """Numbers of the results, newest first, without those whose pictures are still being drawn."""
-    drawn = {job.arguments["place"].number for job in studio.jobs.all(SING) if not job.state.over}
+    tasks = [job.task for job in studio.jobs.all(SING) if not job.state.over]
+    drawn = {task.place.number for task in tasks if isinstance(task, ConvertSong)}
     return [number for number in results.results(studio.workspace) if number not in drawn]
 
 
@@ -114,5 +116,5 @@ def in_format(studio: Studio, found: Result, form: str) -> str:
         raise ConfigError(f"no format {form!r}; there are: {', '.join(_FORMATS)}")
     path = studio.uploads / "downloads" / str(found.number) / f"{found.path.stem}.{form}"
     if not path.is_file():
-        studio.jobs.call(LOOK, "myna.apps.gui.tasks.singing:rewrite", source=found.path, target=path)
+        studio.jobs.call(LOOK, RewriteSound(found.path, path))
     return str(path)

@@ -14,6 +14,7 @@ from myna.apps.gui.player import player
 from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import CompareCheckpoints
 from myna.apps.gui.texts import label
 from myna.apps.gui.widgets import collect, option_widgets
 from myna.assets import BUNDLED_VOICES
@@ -64,17 +65,18 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         scene = Scene.of(studio, voice, request)
         if not _FEWEST <= len(numbers) <= _MOST:
             raise ConfigError(scene.say("choose_saves", fewest=_FEWEST, most=_MOST))
-        if scene.busy("compare_saves"):
+        if scene.busy(CompareCheckpoints):
             raise ConfigError(scene.say("busy_compare_saves"))
         recording, name = _phrase(scene, what, path)
-        scene.submit(
-            "compare_saves",
-            numbers=sorted(numbers),
+        task = CompareCheckpoints(
+            folder=scene.project.folder,
+            numbers=tuple(sorted(numbers)),
             phrase=recording,
-            names=[name, *(save_name(scene, number) for number in sorted(numbers))],
+            names=(name, *(save_name(scene, number) for number in sorted(numbers))),
             measure=collect(EvaluateOptions, dict(zip(options, values, strict=True))) if wanted else None,
         )
-        return outcome_html(scene, "compare_saves")
+        scene.submit(task)
+        return outcome_html(scene, CompareCheckpoints)
 
     @shows_errors
     def show_latest(voice: str | None, kept: str | None, request: gr.Request) -> tuple[Any, str]:
@@ -89,7 +91,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return [
             gr.update(choices=there),
             gr.update(choices=phrases(scene)),
-            outcome_html(scene, "compare_saves"),
+            outcome_html(scene, CompareCheckpoints),
             None if kept is None else kept["comparison"]["tracks"][0]["path"],
         ]
 

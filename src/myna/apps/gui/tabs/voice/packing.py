@@ -8,11 +8,13 @@ from typing import Any
 
 import gradio as gr
 
+from myna.apps.actions.pack import CardText
 from myna.apps.gui.jobs import JobState
 from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.comparing import save_name
 from myna.apps.gui.tabs.voice.parts import Part, Scene, outcome_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import PackCheckpoint
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
 from myna.studio.workspace import safe_name, unused
@@ -59,17 +61,18 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         scene = Scene.of(studio, voice, request)
         if not scene.standing.checkpoints:
             raise ConfigError(scene.say("train_first"))
-        if scene.busy("pack"):
+        if scene.busy(PackCheckpoint):
             raise ConfigError(scene.say("busy_pack"))
         path = packed_path(scene, called)
-        scene.submit(
-            "pack",
+        task = PackCheckpoint(
+            folder=scene.project.folder,
             number=number,
             into=path,
             half=half,
             release=release,
-            words={word: text.strip() for word, text in zip(_WORDS, words, strict=True)},
+            card=CardText(**{word: text.strip() for word, text in zip(_WORDS, words, strict=True)}),
         )
+        scene.submit(task)
         return done_html(scene)
 
     def look(scene: Scene) -> list[Any]:
@@ -100,11 +103,11 @@ def packed_path(scene: Scene, called: str) -> Path:
 
 def done_html(scene: Scene) -> str:
     """Progress, error or result of packing."""
-    if outcome := outcome_html(scene, "pack"):
+    if outcome := outcome_html(scene, PackCheckpoint):
         return outcome
-    last = scene.last("pack")
-    if last is not None and last.state is JobState.DONE and Path(last.result).is_file():
-        path = Path(last.result)
+    last = scene.last(PackCheckpoint)
+    if last is not None and last.state is JobState.DONE and Path(last.wait()).is_file():
+        path = Path(last.wait())
         text = scene.say("packed", name=path.stem, megabytes=path.stat().st_size / 1e6, path=path)
         return f'<p class="done">{escape(text)}</p>'
     return "" if scene.standing.checkpoints else f"<p>{escape(scene.say('train_first'))}</p>"

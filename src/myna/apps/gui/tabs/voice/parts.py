@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import gradio as gr
 
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel_value
 from myna.apps.gui.studio import LEARN, Studio
+from myna.apps.gui.tasks.learning import ProjectTask
 from myna.apps.gui.texts import label, say
+from myna.errors import ConfigError
 from myna.studio import project as projects
 from myna.studio.project import Project, ProjectStatus, State
 
-TASKS = "myna.apps.gui.tasks.learning"
+Result = TypeVar("Result")
+
 # Styles shared by all views.
 CSS = """
 p { margin: 0 0 0.25rem; overflow-wrap: anywhere; }
@@ -54,26 +57,31 @@ class Scene:
         """Text `voice.<key>` in the language of the request."""
         return say(self.request, f"voice.{key}", **values)
 
-    def jobs(self, task: str | None = None) -> list[Job]:
-        """Jobs of this voice, oldest first."""
+    def jobs(self, kind: type[ProjectTask[Result]]) -> list[Job[Result]]:
+        """Jobs of one kind of task for this voice, oldest first."""
         return [
             job
             for job in self.studio.jobs.all(LEARN)
-            if job.arguments.get("folder") == self.project.folder and task in (None, job.task.partition(":")[2])
+            if isinstance(job.task, kind) and job.task.folder == self.project.folder
         ]
 
-    def busy(self, task: str) -> Job | None:
-        """Waiting or running job of the task, if any."""
-        return next((job for job in self.jobs(task) if not job.state.over), None)
+    def busy(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
+        """Waiting or running job of that kind, if any."""
+        return next((job for job in self.jobs(kind) if not job.state.over), None)
 
-    def last(self, task: str) -> Job | None:
-        """Latest job of the task, if any."""
-        return next(reversed(self.jobs(task)), None)
+    def check_idle(self, *kinds: type[ProjectTask[Any]]) -> None:
+        """Raise `ConfigError` if a job of one of these kinds waits or runs."""
+        for kind in kinds:
+            if self.busy(kind):
+                raise ConfigError(self.say(f"busy_{kind.key}"))
 
-    def submit(self, task: str, **arguments: Any) -> Job:
-        """Queue a task of `tasks.learning` for this voice."""
-        title = f"{self.project.name}: {self.say(f'job_{task}')}"
-        return self.studio.jobs.submit(LEARN, f"{TASKS}:{task}", title, folder=self.project.folder, **arguments)
+    def last(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
+        """Latest job of that kind, if any."""
+        return next(reversed(self.jobs(kind)), None)
+
+    def submit(self, task: ProjectTask[Result]) -> Job[Result]:
+        """Queue a task for this voice."""
+        return self.studio.jobs.submit(LEARN, task, f"{self.project.name}: {self.say(f'job_{task.key}')}")
 
 
 class Keyed(NamedTuple):
@@ -118,7 +126,7 @@ def next_step(state: State) -> int:
     return {State.EMPTY: 1, State.RECORDED: 3, State.PREPARED: 4, State.TRAINED: 4}[state]
 
 
-def progress_html(scene: Scene, job: Job) -> str:
+def progress_html(scene: Scene, job: Job[Any]) -> str:
     """Progress bar of a job; the button that stops it is in the list above the steps."""
     (row,) = panel_value([job], scene.request)
     percent = "" if row["fraction"] is None else f"{100 * row['fraction']:.1f}"
@@ -129,9 +137,9 @@ def progress_html(scene: Scene, job: Job) -> str:
     )
 
 
-def outcome_html(scene: Scene, task: str) -> str:
+def outcome_html(scene: Scene, kind: type[ProjectTask[Any]]) -> str:
     """Progress of the task, or the error of its last job; otherwise empty."""
-    running, last = scene.busy(task), scene.last(task)
+    running, last = scene.busy(kind), scene.last(kind)
     if running is not None:
         return progress_html(scene, running)
     if last is not None and last.state is JobState.FAILED:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
 import gradio as gr
 
+from myna.apps.actions.prepare import Prepared
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import Prepare, Train
 from myna.apps.gui.texts import label
 from myna.errors import ConfigError
 
@@ -33,18 +36,16 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     return Part(heading, how_far, [done], lambda scene: [prepared_html(scene)], actions=[begun])
 
 
-def submit_preparation(scene: Scene, template: str | None, settings: Mapping[str, Any]) -> Job:
-    """Queue the preparation of a voice; see `tasks.learning.prepare`.
+def submit_preparation(scene: Scene, template: str | None, settings: Mapping[str, Any]) -> Job[Prepared]:
+    """Queue the preparation of a voice; see `Prepare`.
 
     Raises:
         ConfigError: there are no recordings, or a preparation or training is running.
     """
     if not scene.standing.recordings:
         raise ConfigError(scene.say("record_first"))
-    for task in ("prepare", "train"):
-        if scene.busy(task):
-            raise ConfigError(scene.say(f"busy_{task}"))
-    return scene.submit("prepare", template=template, settings=settings)
+    scene.check_idle(Prepare, Train)
+    return scene.submit(Prepare(folder=scene.project.folder, template=template, settings=settings))
 
 
 def how_far(scene: Scene) -> str:
@@ -56,7 +57,7 @@ def how_far(scene: Scene) -> str:
 
 def prepared_html(scene: Scene) -> str:
     """Progress or result of the preparation, with skipped recordings and the reasons."""
-    running, last = scene.busy("prepare"), scene.last("prepare")
+    running, last = scene.busy(Prepare), scene.last(Prepare)
     parts = []
     if running is not None:
         return progress_html(scene, running)
@@ -65,13 +66,13 @@ def prepared_html(scene: Scene) -> str:
     if last is not None and last.state is JobState.FAILED:
         parts.append(f'<p class="problem">{escape(last.error or "")}</p>')
     if last is not None and last.state is JobState.DONE:
-        found = last.result
-        parts.append(f"<p>{escape(scene.say('prepared_of', **found))}</p>")
-        for speaker, (low_hz, high_hz) in found["pitch"].items():
+        found = last.wait()
+        parts.append(f"<p>{escape(scene.say('prepared_of', **asdict(found)))}</p>")
+        for speaker, (low_hz, high_hz) in found.pitch.items():
             text = scene.say("prepared_pitch", speaker=speaker, low_hz=low_hz, high_hz=high_hz)
             parts.append(f"<p>{escape(text)}</p>")
-        parts.append(lines_html(scene.say("left_out"), found["left_out"]))
-        parts.append(lines_html(scene.say("notes"), found["notes"]))
+        parts.append(lines_html(scene.say("left_out"), found.left_out))
+        parts.append(lines_html(scene.say("notes"), found.notes))
     elif scene.standing.prepared and not scene.standing.changed:
         parts.append(f"<p>{escape(scene.say('prepared_files', clips=scene.standing.n_listed))}</p>")
     return "".join(parts)

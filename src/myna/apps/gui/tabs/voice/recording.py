@@ -10,7 +10,8 @@ import gradio as gr
 
 from myna.apps.gui.booth import Prompt, booth, checked, melody_prompt, read_take, refused, sentence_prompt, shown
 from myna.apps.gui.studio import LOOK, QUIET, Studio, shows_errors
-from myna.apps.gui.tabs.voice.parts import TASKS, Scene
+from myna.apps.gui.tabs.voice.parts import Scene
+from myna.apps.gui.tasks.learning import CheckTake
 from myna.apps.gui.texts import label, language_of, texts
 from myna.errors import MynaError
 from myna.studio.project import ProjectStatus
@@ -48,7 +49,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
         """Check a take and show its problems."""
         take = read_take(event, studio.uploads)
         try:
-            report = studio.jobs.call(LOOK, f"{TASKS}:check_take", path=take.path, kind=take.kind)
+            report = studio.jobs.call(LOOK, CheckTake(take.path, take.kind))
         except MynaError as error:
             return refused(take, str(error))
         known = texts(language_of(request))

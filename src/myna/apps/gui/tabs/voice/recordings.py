@@ -13,8 +13,9 @@ from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
 from myna.apps.gui.studio import LOOK, QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice import recording
-from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
 from myna.apps.gui.tabs.voice.settings import Fields
+from myna.apps.gui.tasks.learning import CheckRecordings
 from myna.apps.gui.texts import label, say
 from myna.layout import RECORDINGS
 from myna.studio.dataset import Aim
@@ -37,7 +38,7 @@ class _Check:
     """Background check of a voice's recordings."""
 
     names: tuple[str, ...] | None = None  # recordings of the last check
-    job: Job | None = None
+    job: Job[int] | None = None
 
     def look(self, scene: Scene) -> None:
         """Start a check if there are new recordings; never blocks."""
@@ -48,8 +49,7 @@ class _Check:
         names = tuple(str(path) for path in scene.standing.recordings)
         if self.job is None and names != self.names:
             self.names = names
-            task = f"{TASKS}:check"
-            self.job = scene.studio.jobs.submit(LOOK, task, task, folder=scene.project.folder)
+            self.job = scene.studio.jobs.submit(LOOK, CheckRecordings(scene.project.folder), "check")
 
 
 def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:

@@ -11,7 +11,8 @@ import gradio as gr
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
 from myna.apps.gui.studio import LOOK, QUIET, Studio
-from myna.apps.gui.tabs.voice.parts import TASKS, Part, Scene, section, view
+from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
+from myna.apps.gui.tasks.learning import NameDevice
 from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import collect, key_widgets, option_widgets
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
@@ -72,12 +73,12 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             later = option_widgets(TrainOptions, _LATER)
     shared.template, shared.options = template, {**first, **later}
     numbers = list(shared.settings.values())
-    devices: list[Job] = []  # the job that finds the device of this computer
+    devices: list[Job[str]] = []  # the job that finds the device of this computer
 
     def default_template() -> TemplateName:
         """Return the default template for a GPU, or the light voice without one and until the device is known."""
         if not devices:
-            devices.append(studio.jobs.submit(LOOK, f"{TASKS}:device", "device"))
+            devices.append(studio.jobs.submit(LOOK, NameDevice(), "device"))
         return DEFAULT_TEMPLATE if devices[0].result not in (None, "cpu") else _ON_CPU
 
     def show(scene: Scene) -> list[Any]:

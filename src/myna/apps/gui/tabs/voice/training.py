@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from html import escape
 from typing import Any
 
 import gradio as gr
 
+from myna.apps.actions.training_log import Curves
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import duration
 from myna.apps.gui.player import player
 from myna.apps.gui.studio import LEARN, LOOK, QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice import drawing
 from myna.apps.gui.tabs.voice.drawing import Point, figures_html
-from myna.apps.gui.tabs.voice.parts import TASKS, Keyed, Part, Scene, facts_html, progress_html, section, view
+from myna.apps.gui.tabs.voice.parts import Keyed, Part, Scene, facts_html, progress_html, section, view
 from myna.apps.gui.tabs.voice.settings import Fields, check_template
+from myna.apps.gui.tasks.learning import CompareSample, Prepare, ReadCurves, Train, TrainingResult
 from myna.apps.gui.texts import label
-from myna.errors import ConfigError
 from myna.layout import LOGS
 from myna.options import TrainOptions
 from myna.studio.project import Project
@@ -32,8 +33,8 @@ class _Log:
     """Contents of a training log, and the job that reads it."""
 
     n_bytes: int = -1  # size of the log at the last read
-    found: dict[str, Any] = field(default_factory=dict)
-    reading: Job | None = None
+    found: Curves | None = None
+    reading: Job[Curves] | None = None
 
     def look(self, scene: Scene) -> None:
         """Collect a finished read, and start another if the log has grown; never blocks."""
@@ -42,8 +43,7 @@ class _Log:
             self.reading = None
         if self.reading is None and self.n_bytes != scene.standing.log_bytes:
             self.n_bytes = scene.standing.log_bytes
-            task, folder = f"{TASKS}:curves", scene.project.folder
-            self.reading = scene.studio.jobs.submit(LOOK, task, task, folder=folder)
+            self.reading = scene.studio.jobs.submit(LOOK, ReadCurves(scene.project.folder), "curves")
 
 
 def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> Part:
@@ -70,7 +70,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     @shows_errors
     def end(voice: str | None, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
-        job = scene.busy("train")
+        job = scene.busy(Train)
         if job is not None and job.state is not JobState.STOPPING:  # a second request would end it without a checkpoint
             studio.jobs.cancel(job)
         return status_html(scene)
@@ -81,30 +81,29 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         if step is None or index is None:
             return None
         scene = Scene.of(studio, voice, request)
-        return studio.jobs.call(
-            LOOK,
-            f"{TASKS}:sample",
+        task = CompareSample(
             folder=scene.project.folder,
             index=index,
             into=studio.uploads / "samples" / scene.project.name,
             names=(scene.say("recorded"), scene.say("sung_at", step=step)),
         )
+        return studio.jobs.call(LOOK, task)
 
     def look(scene: Scene) -> list[Any]:
         log = logs.setdefault(scene.project, _Log())
         log.look(scene)
-        found, running = log.found, scene.busy("train")
-        if found.get("seconds_per_step"):
-            shared.speeds[scene.project] = found["seconds_per_step"]
-        clips = [(scene.say("sample_number", number=index + 1), index) for index in range(found.get("samples", 0))]
+        found, running = log.found or Curves(), scene.busy(Train)
+        if found.seconds_per_step:
+            shared.speeds[scene.project] = found.seconds_per_step
+        clips = [(scene.say("sample_number", number=index + 1), index) for index in range(found.samples)]
         return [
             gr.update(value=scene.say("go_on" if scene.standing.checkpoints else "train"), interactive=running is None),
             gr.update(interactive=running is not None and running.state is not JobState.STOPPING),
             status_html(scene),
-            Keyed(curves_html(scene, found.get("scalars", {})), (scene.project, log.n_bytes, len(found))),
+            Keyed(curves_html(scene, found.scalars), (scene.project, log.n_bytes, log.found is None)),
             gr.update(visible=bool(clips)),
             gr.update(choices=clips, value=0 if clips else None),
-            found.get("sample_step"),
+            found.sample_step,
         ]
 
     actions = [
@@ -122,21 +121,21 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look, actions=actions)
 
 
-def submit_training(scene: Scene, template: str | None, settings: Mapping[str, Any], options: TrainOptions) -> Job:
-    """Queue the training of a voice; see `tasks.learning.train`.
+def submit_training(
+    scene: Scene, template: str | None, settings: Mapping[str, Any], options: TrainOptions
+) -> Job[TrainingResult]:
+    """Queue the training of a voice; see `Train`.
 
     Raises:
         ConfigError: the voice is not prepared, or for another template, or a preparation or training is running.
     """
-    for task in ("train", "prepare"):
-        if scene.busy(task):
-            raise ConfigError(scene.say(f"busy_{task}"))
+    scene.check_idle(Train, Prepare)
     check_template(scene, template)
-    return scene.submit("train", settings=settings, options=options)
+    return scene.submit(Train(folder=scene.project.folder, settings=settings, options=options))
 
 
 def how_far(scene: Scene) -> str:
-    running = scene.busy("train")
+    running = scene.busy(Train)
     if running is not None:
         step = running.facts.get("step")
         return scene.say("at_step", **step) if step else scene.say("begins")
@@ -146,7 +145,7 @@ def how_far(scene: Scene) -> str:
 
 def status_html(scene: Scene) -> str:
     """Progress or outcome of the training, with its facts."""
-    last, saves = scene.last("train"), scene.standing.checkpoints
+    last, saves = scene.last(Train), scene.standing.checkpoints
     parts = []
     if last is not None and not last.state.over:
         parts.append(progress_html(scene, last))
@@ -154,7 +153,7 @@ def status_html(scene: Scene) -> str:
         if last.state is JobState.WAITING and ahead:
             parts.append(f"<p>{escape(scene.say('waits', title=ahead[0].title))}</p>")
     elif last is not None and last.state is JobState.DONE:
-        parts.append(f"<p>{escape(ended(scene, last.result))}</p>")
+        parts.append(f"<p>{escape(ended(scene, last.wait()))}</p>")
     elif last is not None and last.error:
         parts.append(f'<p class="problem">{escape(last.error)}</p>')
     facts = {}
@@ -178,13 +177,14 @@ def status_html(scene: Scene) -> str:
     return "".join(parts)
 
 
-def ended(scene: Scene, summary: Mapping[str, Any]) -> str:
+def ended(scene: Scene, result: TrainingResult) -> str:
     """Summary of a finished training."""
-    if not summary["steps"]:
-        return scene.say("nothing_to_do", **summary)
-    key = "complete" if summary["complete"] else "stopped"
-    skipped = scene.say("skipped", **summary) if summary["skipped"] else ""
-    return scene.say(key, **{**summary, "time": duration(summary["seconds"])}) + skipped
+    values = asdict(result)
+    if not result.steps:
+        return scene.say("nothing_to_do", **values)
+    key = "complete" if result.complete else "stopped"
+    skipped = scene.say("skipped", **values) if result.skipped else ""
+    return scene.say(key, **values, time=duration(result.seconds)) + skipped
 
 
 def curves_html(scene: Scene, scalars: Mapping[str, Sequence[Point]]) -> str:

@@ -1,29 +1,27 @@
-"""The whole line in one call: a recording sung in the voice, both drawn, and how well the one follows the other."""
+"""One recording converted, measured and drawn, in one call."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from myna.audio import io
-from myna.conversion.converter import ConversionSummary, Converter
 from myna.errors import ConfigError
-from myna.evaluation.drawing.picture import write_picture
-from myna.evaluation.evaluate import Evaluation, evaluate
-from myna.evaluation.pairing import Pair
 from myna.options import ConversionOptions, EvaluateOptions
 from myna.progress import Progress, silent
 
-# What needs neither an extra nor recordings of the target.
+if TYPE_CHECKING:
+    from myna.conversion.converter import ConversionSummary, Converter
+    from myna.evaluation.evaluate import Evaluation
+
+# Measures that need neither an extra nor recordings of the target.
 _MEASURED = EvaluateOptions(similarity=False, words=False, quality=False)
-_ROUNDING = 1e-4  # of 16 bits, and more
+_ROUNDING = 1e-4  # tolerance for equal recordings: more than the rounding to 16 bits
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What was made, and what is known of it."""
+    """Files and measurements of a demo."""
 
     source: Path
     converted: Path
@@ -33,20 +31,24 @@ class Demo:
 
 
 def run_demo(converter: Converter, recording: Path, folder: Path, progress: Progress = silent) -> Demo:
-    """Sing `recording` into `folder`, in the octave of the voice where its configuration says which that is.
+    """Convert `recording` into `folder`, in the octave of the voice if its configuration records its pitch.
 
-    The recording is put beside the result, as a sound file that every player knows.
+    The recording is copied beside the result as a WAV file, which every player opens.
 
     Raises:
         AudioError: the recording cannot be read, or the folder cannot be written.
         ConfigError: the folder holds another recording of that name.
     """
+    from myna.evaluation.drawing.picture import write_picture
+    from myna.evaluation.evaluate import evaluate
+    from myna.evaluation.pairing import Pair
+
     source = folder / f"{recording.stem}.wav"
     converted, picture = source.with_suffix(".out.wav"), source.with_suffix(".png")
     _copy(recording, source)
-    knows_pitch = converter.check(ConversionOptions()).voice_pitch is not None
-    summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=knows_pitch), progress)
-    # Measured against the shift that was asked for: a voice that sings off pitch shall not pass for one in tune.
+    has_pitch = converter.check(ConversionOptions()).voice_pitch is not None
+    summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=has_pitch), progress)
+    # Measured against the requested shift, so that a voice out of tune is not rated as one in tune.
     measured = replace(_MEASURED, transpose=summary.transpose)
     evaluation = evaluate([Pair(converted, source)], options=measured, progress=progress)
     write_picture(evaluation.files[0], picture)
@@ -54,7 +56,11 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
 
 
 def _copy(recording: Path, target: Path) -> None:
-    """Write a recording as wav, unless it is there; another one of its name is somebody's and is kept."""
+    """Write a recording as WAV; a file of that name is kept, and is an error if its sound differs."""
+    import numpy as np
+
+    from myna.audio import io
+
     audio, sample_rate = io.read(recording)
     if not target.exists():
         with io.Writer(target, sample_rate) as writer:

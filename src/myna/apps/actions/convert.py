@@ -1,0 +1,167 @@
+"""Conversion of recordings, and the pitch shift that suits a song and a voice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from myna.apps.actions.voice_files import VoiceFiles
+from myna.errors import AudioError, ConfigError, MynaError
+from myna.options import ConversionOptions
+from myna.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from myna.conversion.converter import ConversionSummary, Converter
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A recording and the file for its conversion."""
+
+    source: Path
+    output: Path
+
+
+@dataclass(frozen=True)
+class ConvertedBatch:
+    """Outcome of a batch; each conversion is in one of the two tables."""
+
+    done: dict[Conversion, ConversionSummary]
+    failed: dict[Conversion, MynaError]
+    seconds: float  # computing time
+
+
+@dataclass(frozen=True)
+class PitchMatch:
+    """Median pitch of a song and of a voice, and the shifts between them; None where unknown."""
+
+    source_hz: float | None
+    voice_hz: float | None
+    octaves: float | None  # shift in semitones, rounded to whole octaves
+    semitones: float | None  # shift in whole semitones
+
+
+def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool) -> list[Conversion]:
+    """List the recordings in `inputs`, each with an output file that overwrites no recording and no other output.
+
+    Args:
+        inputs: sound files, and folders of them.
+        output: a file for one recording, or a folder (it ends with a slash, exists, or has no suffix); None writes
+            NAME.out.wav beside each recording.
+        recursive: whether to search folders with their subfolders.
+
+    Raises:
+        AudioError: a folder holds no recording.
+        ConfigError: two recordings would be written to one file.
+    """
+    one_file = len(inputs) == 1 and not inputs[0].is_dir()
+    if output is not None and one_file and not _means_folder(output):
+        return [Conversion(inputs[0], Path(output))]
+    folder = Path(output) if output is not None else None
+    if folder is not None and folder.is_file():
+        raise ConfigError(f"{folder} is a file; several results need a folder")
+
+    planned = []
+    for path in inputs:
+        if path.is_dir():
+            found = _recordings(path, folder, recursive)
+            planned += [Conversion(item, _output(item, folder, item.relative_to(path))) for item in found]
+        else:
+            planned.append(Conversion(path, _output(path, folder, Path(path.name))))
+    taken: dict[Path, Path] = {}
+    for one in planned:
+        if (other := taken.setdefault(one.output.resolve(), one.source)) != one.source:
+            raise ConfigError(f"{other} and {one.source} would both become {one.output}; convert them one by one")
+    return list(dict.fromkeys(planned))
+
+
+def convert(
+    converter: Converter,
+    conversions: Sequence[Conversion],
+    options: ConversionOptions,
+    progress: Progress = silent,
+    on_failure: Callable[[MynaError], None] = lambda error: None,
+) -> ConvertedBatch:
+    """Convert recordings one after the other.
+
+    Args:
+        on_failure: called at once with the error of each recording that fails.
+
+    Raises:
+        ConfigError: the voice cannot follow `options`.
+        MynaError: the only recording failed. In a batch the others are still converted.
+    """
+    converter.check(options)
+    started = time.perf_counter()
+    done: dict[Conversion, ConversionSummary] = {}
+    failed: dict[Conversion, MynaError] = {}
+    for one in conversions:
+        try:
+            done[one] = converter.convert_file(one.source, one.output, options, progress)
+        except MynaError as error:
+            if len(conversions) == 1:
+                raise
+            failed[one] = error
+            on_failure(error)
+    return ConvertedBatch(done, failed, time.perf_counter() - started)
+
+
+def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> PitchMatch:
+    """Measure the median pitch of a song and compute its shift to the pitch of a voice's recordings.
+
+    Args:
+        speaker: of the voice; None for its first one.
+
+    Raises:
+        AudioError: the song cannot be read.
+        CheckpointError: the voice cannot be read.
+    """
+    from myna.conversion.transposition import measure_pitch, shift_between
+
+    source = measure_pitch(song)
+    config = voice.open().config
+    target = config.pitch.get(speaker or next(iter(config.speakers), ""))
+    return PitchMatch(
+        source_hz=source.median_hz if source else None,
+        voice_hz=target.median_hz if target else None,
+        octaves=shift_between(source, target, "octave") if source and target else None,
+        semitones=shift_between(source, target, "semitone") if source and target else None,
+    )
+
+
+def _means_folder(output: str) -> bool:
+    return output.endswith(("/", "\\")) or Path(output).is_dir() or not Path(output).suffix
+
+
+def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
+    """Sound files of a folder, except hidden files and conversions (*.out.*, and all in `results`)."""
+    from myna.audio.io import AUDIO_SUFFIXES
+
+    inside = results is not None and results.resolve() != folder.resolve()
+    found = [
+        path
+        for path in sorted(folder.rglob("*") if recursive else folder.iterdir())
+        if path.suffix.lower() in AUDIO_SUFFIXES
+        and path.is_file()
+        and not path.name.startswith(".")
+        and not path.stem.endswith(".out")
+        and not (inside and results is not None and path.resolve().is_relative_to(results.resolve()))
+    ]
+    if not found:
+        hint = "" if recursive else "; -re searches subfolders too"
+        raise AudioError(f"there are no sound files in {folder}{hint}")
+    return found
+
+
+def _output(recording: Path, folder: Path | None, relative: Path) -> Path:
+    from myna.audio.io import WRITABLE_SUFFIXES
+
+    suffix = recording.suffix if recording.suffix.lower() in WRITABLE_SUFFIXES else ".wav"
+    if folder is not None:
+        output = (folder / relative).with_suffix(suffix)
+        if output.resolve() != recording.resolve():
+            return output
+    return recording.with_name(f"{recording.stem}.out{suffix}")

@@ -1,0 +1,42 @@
+"""Choice of the compute device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from myna.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as PyTorch names it, and why it was chosen."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.reason})"
+
+
+def choose_device(name: str = "auto") -> Device:
+    """Resolve a device name ("auto" or a name of PyTorch) to a device of this machine.
+
+    Raises:
+        ConfigError: this machine, or this build of PyTorch, has no such device.
+    """
+    import torch
+
+    if name != "auto":
+        try:
+            torch.empty(1, device=name)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise ConfigError(f"no device {name!r} ({reason}); leave --device out to use the fastest one") from error
+        return Device(name, "as asked")
+    if torch.cuda.is_available():
+        return Device("cuda", torch.cuda.get_device_name())
+    if torch.backends.mps.is_available():
+        return Device("mps", "Apple GPU")
+    if torch.version.cuda is None and torch.version.hip is None:
+        return Device("cpu", f"PyTorch {torch.__version__} is built for the CPU only")
+    return Device("cpu", "PyTorch finds no GPU: is its driver installed and recent enough?")

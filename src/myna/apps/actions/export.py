@@ -1,0 +1,32 @@
+"""Export of voices to ONNX."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from myna.apps.actions.pack import CardText
+from myna.apps.actions.voice_files import VoiceFiles
+from myna.errors import ConfigError
+
+if TYPE_CHECKING:
+    from myna.onnx.export import Exported
+
+
+def export(voice: VoiceFiles, output: Path, card: CardText | None = None) -> Exported:
+    """Write a voice as an ONNX graph, and myna's own content encoder, if the voice uses it, as a second one.
+
+    Args:
+        output: NAME.onnx.
+
+    Raises:
+        ConfigError: `output` has another suffix.
+        CheckpointError: the voice cannot be read or exported.
+        MissingExtraError: the extra 'onnx' is not installed.
+    """
+    if output.suffix != ".onnx":
+        raise ConfigError(f"{output} must be named NAME.onnx")
+    from myna.onnx.export import export as export_voice
+
+    return export_voice(voice.open(), output, **asdict(card or CardText()))

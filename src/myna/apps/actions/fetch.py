@@ -1,0 +1,38 @@
+"""Download of voices from the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from myna.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from myna.assets.hub import Address
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A downloaded voice."""
+
+    name: str  # its address with the path of its weights, as the library lists it
+    files: tuple[Path, ...]  # weights first
+    commit: str  # of the repository
+
+
+def fetch(address: Address, files: Sequence[str] = (), progress: Progress = silent) -> Fetched:
+    """Download a voice's weights, its `config.json`, and the extra `files`; files already here are reused.
+
+    Raises:
+        AssetError: the hub cannot be reached, or the repository has no such voice or file.
+    """
+    from myna.assets.hub import Address, fetch_voice
+
+    # The hub may have a newer commit than this process saw before.
+    fetch_voice.cache_clear()
+    voice = fetch_voice(address, tuple(files), cast(Hashable, progress))
+    inside = voice.weights.parts[voice.weights.parts.index(voice.commit) + 1 :]
+    there = (path for path in (voice.weights, voice.config, *voice.side_files) if path is not None)
+    return Fetched(str(Address(address.repo, file="/".join(inside))), tuple(there), voice.commit)

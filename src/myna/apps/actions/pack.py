@@ -1,0 +1,98 @@
+"""Voices as single `.safetensors` files: pack one, or mix two."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from myna.apps.actions.voice_files import VoiceFiles
+from myna.errors import ConfigError, MynaError
+
+SUFFIX = ".safetensors"
+
+
+@dataclass(frozen=True)
+class CardText:
+    """Text about a voice in its file; an empty one keeps what the voice's own file says."""
+
+    licence: str = ""
+    author: str = ""
+    cover: str = ""
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A packed voice."""
+
+    path: Path
+    index: Path | None  # the file of the retrieval data in it
+
+    @property
+    def megabytes(self) -> float:
+        return self.path.stat().st_size / 1e6
+
+
+class UnusableIndexError(ConfigError):
+    """The retrieval data for a packed voice cannot be read, or does not fit the voice."""
+
+
+def pack(
+    voice: VoiceFiles,
+    output: Path,
+    *,
+    half: bool = False,
+    release: bool = False,
+    index: Path | bool = True,
+    card: CardText | None = None,
+) -> Packed:
+    """Write a voice as one file.
+
+    Args:
+        output: NAME.safetensors.
+        half: store float16.
+        release: leave out what only training needs.
+        index: file of the retrieval data; True for the one in or beside the voice, False for none.
+
+    Raises:
+        ConfigError: `output` has another suffix, or is the voice itself.
+        UnusableIndexError: the retrieval data cannot be read, or does not fit the voice.
+        CheckpointError: the voice is incomplete, or the file cannot be written.
+    """
+    check_packed_name(output)
+    from myna.retrieval.speakers import find_retrieval, read_retrieval
+
+    opened = voice.open()
+    if output.exists() and output.samefile(opened.path):
+        raise ConfigError(f"{output} is the voice itself; give the packed one another name")
+    found = index if isinstance(index, Path) else find_retrieval(opened.path) if index else None
+    try:
+        retrieval = read_retrieval(found, opened.config) if found is not None else None
+    except MynaError as error:
+        raise UnusableIndexError(str(error)) from error
+    opened.pack(output, half=half, release=release, retrieval=retrieval, **asdict(card or CardText()))
+    return Packed(output, found)
+
+
+def mix(one: VoiceFiles, other: VoiceFiles, share: float, output: Path, *, half: bool = False) -> None:
+    """Write a voice whose weights are interpolated between two voices.
+
+    Args:
+        other: of the same architecture as `one`, and trained from the same start.
+        share: weight of `other`, 0 to 1.
+        output: NAME.safetensors.
+        half: store float16.
+
+    Raises:
+        ConfigError: `output` has another suffix, or the voices do not fit each other.
+        CheckpointError: a voice is incomplete, or the file cannot be written.
+    """
+    check_packed_name(output)
+    from myna.zoo.mixing import mix as mix_voices
+
+    mix_voices(one.open(), other.open(), share, output, half=half)
+
+
+def check_packed_name(path: Path) -> None:
+    """Raise `ConfigError` unless `path` has the suffix of a packed voice."""
+    if path.suffix != SUFFIX:
+        raise ConfigError(f"{path} must be named NAME{SUFFIX}")

@@ -1,0 +1,89 @@
+"""Preparation of a voice in training: clips, configuration and features, in its project folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from myna.errors import ConfigError
+from myna.layout import CLIPS, CONFIG, FILELISTS, RECORDINGS
+from myna.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from myna.apps.actions.device import Device
+    from myna.config import Config
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Outcome of a preparation."""
+
+    n_recordings: int
+    n_training: int  # clips
+    n_validation: int  # clips
+    minutes: float  # of clips
+    left_out: list[str]  # one line per file that is not used, with the reason
+    notes: list[str]  # one line each
+    pitch: dict[str, tuple[float, float]]  # lowest and highest Hz of each speaker
+
+
+def prepare(
+    project: Path, template: str | None, settings: Mapping[str, Any], device: Device, progress: Progress = silent
+) -> Prepared:
+    """Run `svc pre-resample`, `svc pre-config` and `svc pre-hubert` in a project folder.
+
+    The folder becomes the working directory meanwhile, because the paths in a configuration are relative to it.
+
+    Args:
+        template: None keeps the voice's own configuration.
+        settings: keys of `train` in the configuration.
+
+    Raises:
+        AudioError: there are no recordings.
+        ConfigError: clips cannot be used, or checkpoints of the voice were trained with another template.
+    """
+    from myna.studio.project import Project
+    from myna.training.prepare.configuration import write_config
+    from myna.training.prepare.features import compute_features
+    from myna.training.prepare.recordings import remove_orphans, resample_recordings
+
+    trained = any(Project(project).checkpoints())
+    with chdir(project), TemporaryDirectory() as temporary:
+        wanted = _wanted(template, settings, trained)
+        base = Path(temporary) / "template.json"
+        wanted.write(base)
+        gone = remove_orphans(CLIPS)
+        clips = resample_recordings(RECORDINGS, CLIPS, progress=progress)
+        written = write_config(CLIPS, FILELISTS, CONFIG, template=str(base))
+        features = compute_features(CLIPS, CONFIG, device=device.name, progress=progress)
+    failed = (*written.failed, *features.failed)
+    if failed:
+        raise ConfigError(f"{len(failed)} clips cannot be used, take their recordings out: {'; '.join(failed)}")
+    return Prepared(
+        n_recordings=clips.n_recordings,
+        n_training=written.n_training,
+        n_validation=written.n_validation,
+        minutes=features.seconds / 60,
+        left_out=[*clips.failed, *clips.ignored, *written.ignored],
+        notes=[
+            *written.notes,
+            *features.unvoiced,
+            *(f"{path} no longer exists; its clips are removed" for path in gone),
+        ],
+        pitch={speaker: (pitch.low_hz, pitch.high_hz) for speaker, pitch in features.pitch.items()},
+    )
+
+
+def _wanted(template: str | None, settings: Mapping[str, Any], trained: bool) -> Config:
+    from myna.config import Config
+    from myna.studio.project import template_of
+
+    own = Config.read(CONFIG) if CONFIG.is_file() and (template is None or trained) else None
+    if own is not None and template is not None and template_of(own) != template:
+        raise ConfigError(f"this voice was trained as {template_of(own)}: for {template} begin another voice")
+    base = own or Config.template(template or "")
+    return base.with_values(train=dict(settings))

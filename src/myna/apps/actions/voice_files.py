@@ -1,0 +1,37 @@
+"""The location of a voice, as every action takes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from myna.zoo.opening import OpenedVoice
+
+
+class VoiceFiles(NamedTuple):
+    """A voice by its files."""
+
+    model: Path  # weights, their folder, an address of the hub, or the name of a bundled voice
+    config: Path | None = None  # `config.json`; None for the one beside the weights
+
+    def find_weights(self) -> Path:
+        """The file of weights.
+
+        Raises:
+            CheckpointError: there is none.
+        """
+        from myna.voice import find_weights
+
+        return find_weights(self.model)
+
+    def open(self) -> OpenedVoice:
+        """Read the weights and the configuration.
+
+        Raises:
+            CheckpointError: the file is not a voice.
+            ConfigError: the configuration is missing or malformed.
+        """
+        from myna.zoo.opening import open_voice
+
+        return open_voice(self.find_weights(), self.config)
