@@ -1,4 +1,4 @@
-"""A voice of a few channels with random weights, which hears through an encoder that needs none."""
+"""A voice of a few channels with random weights, and a content encoder without weights."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CONFIG = {
 
 
 class BandEnergies:
-    """A content encoder that needs no weights: 16 band energies, 50 frames a second."""
+    """Content encoder without weights: 16 band energies, 50 frames a second."""
 
     channels = 16
 
@@ -34,7 +34,7 @@ class BandEnergies:
 
 
 def write_voice(folder: str, *steps: int) -> None:
-    """Its configuration, and a checkpoint for each of `steps`."""
+    """Write the configuration, and a checkpoint for each of `steps`."""
     torch.manual_seed(0)
     config = Config.parse(CONFIG)
     config.write(f"{folder}/config.json")
