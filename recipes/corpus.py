@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from myna.audio.folders import find_recordings
+
 # Held out of training: ten LibriSpeech speakers with ten recordings each and ten with one, all of LibriTTS, one singer
 # of vocadito, the sms-tools phrases, and (for the content encoder only) every tenth line of joe.
 PROBE_SPEAKERS = ("1688", "1998", "2033", "2414", "2609", "3005", "3080", "3331", "367", "533")
@@ -32,21 +34,21 @@ def recordings(data: Path, joe: Path) -> list[Clip]:
 
     Args:
         data: folder with `speech/librispeech`, `speech/libritts`, `singing`, `target/ljspeech` and
-            `target/martin-notes`, each with .flac files; LibriSpeech's file names begin with the speaker's number.
+            `target/martin-notes`, each with sound files; LibriSpeech's file names begin with the speaker's number.
         joe: folder that `content_encoder/synthesize.py` wrote.
     """
     found = []
-    for path in sorted((data / "speech" / "librispeech").glob("*.flac")):
+    for path in find_recordings(data / "speech" / "librispeech", recursive=False):
         speaker = path.stem.split("-")[0]
         found.append(Clip(path, "librispeech", speaker, speaker in HELD_OUT_SPEAKERS))
-    for path in sorted((data / "speech" / "libritts").glob("*.flac")):
+    for path in find_recordings(data / "speech" / "libritts", recursive=False):
         found.append(Clip(path, "libritts", "?", True))
-    for path in sorted((data / "singing").glob("*.flac")):
+    for path in find_recordings(data / "singing", recursive=False):
         found.append(Clip(path, "singing", path.stem, path.stem in HELD_OUT_SINGING))
     for folder, source in (("ljspeech", "ljspeech"), ("martin-notes", "martin")):
-        for path in sorted((data / "target" / folder).glob("*.flac")):
+        for path in find_recordings(data / "target" / folder, recursive=False):
             found.append(Clip(path, source, folder, False))
-    for path in sorted(joe.glob("*.flac")):
+    for path in find_recordings(joe, recursive=False):
         held_out = int(path.stem.split("-")[1]) % JOE_HELD_OUT_EVERY == 0
         found.append(Clip(path, "joe", "joe", held_out))
     return found

@@ -121,7 +121,7 @@ def test_without_network_the_error_names_the_folder_that_is_set(
 @pytest.mark.parametrize(
     ("served", "reason"),
     [
-        (WEIGHTS[:-1000], "damaged or only a part"),
+        (WEIGHTS[:-1000], "damaged or incomplete"),
         (WEIGHTS[:-1] + b"\1", "SHA-256"),
         (PAGE, "a web page"),
         (POINTER, "Git LFS pointer"),
@@ -154,9 +154,9 @@ def torch_archive(tmp_path: Path) -> bytes:
         ("empty", "is empty"),
         ("page", "is a web page"),
         ("pointer", "is a Git LFS pointer"),
-        ("half safetensors", "only a part"),
+        ("half safetensors", "incomplete"),
         ("noise", "is damaged"),
-        ("half archive", "only a part"),
+        ("half archive", "incomplete"),
     ],
 )
 def test_wrong_downloads_are_refused_with_their_kind(

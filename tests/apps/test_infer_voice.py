@@ -62,7 +62,7 @@ def test_the_same_seed_gives_the_same_file() -> None:
         (["-m", "voice", "-r", "0.5"], "svc train-index"),
         (["-m", "voice", "-r", "0.5", "-k", "kmeans.pt"], "cannot read kmeans.pt"),
         (["-m", "voice", "-r", "0.5", "-k", "song.flac"], "song.flac is a recording"),
-        (["-m", "voice", "-r", "0.5", "-k", "voice/G_9.pth"], "no cluster model"),
+        (["-m", "voice", "-r", "0.5", "-k", "voice/G_9.pth"], "not a cluster model"),
         (["-m", "voice", "--speaker-mix", "Anna:1"], "no speaker 'Anna'; this voice has: Sängerin, tenor"),
         ([], "logs"),
     ],

@@ -45,7 +45,7 @@ def test_an_index_is_recognised_by_its_first_bytes(tmp_path: Path) -> None:
     assert file.kind == "index" and file.vectors[retrieval_file.NOBODY].shape == (60, 6)
 
 
-@pytest.mark.parametrize(("name", "reason"), [("trained", "take the added_.*index"), ("quantised", "svc train-index")])
+@pytest.mark.parametrize(("name", "reason"), [("trained", "use the added_.*index"), ("quantised", "svc train-index")])
 def test_indexes_without_plain_vectors_are_refused_with_advice(name: str, reason: str) -> None:
     with pytest.raises(CheckpointError, match=reason):
         read_vectors(serialised(name), "song.index")

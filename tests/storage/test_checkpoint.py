@@ -97,8 +97,8 @@ def saved(content: Any) -> Callable[[Path], None]:
         (lfs_pointer, "is a Git LFS pointer"),
         (web_page, "is a web page"),
         (Path.touch, "is empty"),
-        (half_a_file, "is only a part of the file"),
-        (half_an_old_file, "is damaged or only a part"),
+        (half_a_file, "is incomplete"),
+        (half_an_old_file, "is damaged or incomplete"),
         (text, "is not a checkpoint: torch did not write it"),
         (malicious, "names (posix|nt).mkdir, which could run code .*: refused"),
         (malicious_plain_pickle, "refused"),
@@ -107,8 +107,8 @@ def saved(content: Any) -> Callable[[Path], None]:
             saved({"model": {"discriminators.0.convs.0.bias": torch.ones(1)}}),
             "is a discriminator, .*the voice is the G_",
         ),
-        (saved({"generator": {}}), "is no checkpoint of so-vits-svc; 'svc inspect "),
-        (saved([1, 2]), "is no checkpoint of so-vits-svc"),
+        (saved({"generator": {}}), "is not a checkpoint of so-vits-svc; 'svc inspect "),
+        (saved([1, 2]), "is not a checkpoint of so-vits-svc"),
     ],
 )
 def test_other_files_are_refused_in_one_line_with_their_kind(
@@ -160,7 +160,7 @@ def test_a_full_disk_leaves_the_previous_file(tmp_path: Path, monkeypatch: pytes
     else:
         real = Path.open
         monkeypatch.setattr(Path, "open", lambda self, mode="r": FullFile(real(self, mode)))
-    with pytest.raises(CheckpointError, match=r"cannot write .*G_1\.pth: No space left on device; .*untouched"):
+    with pytest.raises(CheckpointError, match=r"cannot write .*G_1\.pth: No space left on device; .*unchanged"):
         checkpoint.write(path, a_checkpoint(2.0))
     monkeypatch.undo()
     assert checkpoint.read(path).weights["emb_g.weight"][0] == 1.0

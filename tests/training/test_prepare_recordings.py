@@ -115,7 +115,7 @@ def test_bad_recordings_are_reported_and_the_others_are_processed(raw: Path) -> 
         "silent.wav": "silent",
         "hum.wav": "silent",
         "10 ms.wav": "too short: 0.01 s; the minimum is 0.3 s",
-        "nan.wav": "not numbers (NaN or infinity) at 0.500 s",
+        "nan.wav": "contains NaN or infinity at 0.500 s",
         "truncated.wav": "truncated after 1.00 s",
     }
     assert len(summary.failed) == len(reasons)

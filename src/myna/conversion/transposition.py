@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from myna.audio import io
 from myna.config import PitchRange
-from myna.features.contour import pitch_range, ratio_to_semitones, semitones_to_ratio
+from myna.features.contour import pitch_range
 from myna.features.f0 import F0_ESTIMATORS
 from myna.options import DEFAULT_F0_METHOD, TransposeStep
+from myna.units import ratio_to_semitones, semitones_to_ratio
 
 Samples = NDArray[np.float32]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config, SynthesizerKind
 from myna.errors import ConfigError
 from myna.models.interface import TrainableSynthesizer, TrainingOutput
@@ -61,9 +61,9 @@ class VitsLosses:
 
     def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
         assert output.latents is not None
-        data, audio = self.config.data, output.audio
-        segments = slice_segments(spectrogram, output.segment_starts, audio.shape[2] // data.hop_length)
-        of_recording, of_output = spectrogram_to_mel(segments, data), mel_spectrogram(audio.squeeze(1), data)
+        settings, audio = MelSettings.of(self.config.data), output.audio
+        segments = slice_segments(spectrogram, output.segment_starts, audio.shape[2] // settings.hop_length)
+        of_recording, of_output = spectrogram_to_mel(segments, settings), mel_spectrogram(audio.squeeze(1), settings)
         losses = {"mel": F.l1_loss(of_output, of_recording), "kl": kl_loss(output.latents)}
         if output.f0_predicted is not None and output.f0_target is not None:
             losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)

@@ -15,7 +15,7 @@ from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.models.interface import DiscriminatorOutput, NoiseSource, TrainingOutput
 from myna.models.layers.frames import slice_segments
@@ -163,9 +163,10 @@ def is_adversarial(engine: Engine, state: TrainState) -> bool:
 @torch.no_grad()
 def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
     """Return the log-mel spectrograms of a batch's first segment."""
-    data, audio = engine.config.data, output.audio[:1]
-    recorded = slice_segments(batch.input.spectrogram[:1], output.segment_starts[:1], audio.shape[2] // data.hop_length)
-    return Mels(spectrogram_to_mel(recorded, data)[0], mel_spectrogram(audio.squeeze(1), data)[0])
+    settings, audio = MelSettings.of(engine.config.data), output.audio[:1]
+    n_frames = audio.shape[2] // settings.hop_length
+    recorded = slice_segments(batch.input.spectrogram[:1], output.segment_starts[:1], n_frames)
+    return Mels(spectrogram_to_mel(recorded, settings)[0], mel_spectrogram(audio.squeeze(1), settings)[0])
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:

@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
 from myna.models.interface import Sampling
@@ -264,7 +264,7 @@ def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_ste
 
 def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) -> None:
     """Convert the validation clips, and log them beside the recordings."""
-    data, distances = engine.config.data, []
+    settings, distances = MelSettings.of(engine.config.data), []
     state.synthesizer.eval()
     for index in range(len(clips)):
         batch = Collate(1)([clips.beginning(index)]).to(engine.fabric.device)
@@ -273,8 +273,8 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
             generated = state.synthesizer.generate(
                 batch.input.conditions, Sampling(noise, state.synthesizer.usual_noise_scale)
             )
-        recording_mel = spectrogram_to_mel(batch.input.spectrogram, data)[0]
-        generated_mel = mel_spectrogram(generated.audio.squeeze(1), data)[0]
+        recording_mel = spectrogram_to_mel(batch.input.spectrogram, settings)[0]
+        generated_mel = mel_spectrogram(generated.audio.squeeze(1), settings)[0]
         distances.append(float(F.l1_loss(generated_mel, recording_mel)))
         for name, mel, audio in (("sung", generated_mel, generated.audio), ("recording", recording_mel, batch.audio)):
             log.mel(f"validation_{index}/{name}_mel", mel, state.step)

@@ -195,9 +195,9 @@ def test_a_failed_download_has_the_message_of_the_command(
         assert tab.submit_download(studio, text, None).error == str(said.value)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert tab.submit_download(studio, "anna/alto", None).error == (
-        "hf://anna/alto cannot be had: HF_HUB_OFFLINE is set"
+        "hf://anna/alto is unavailable: HF_HUB_OFFLINE is set"
     )
-    with pytest.raises(AssetError, match=r"'../../etc' is no repository: write owner/name"):
+    with pytest.raises(AssetError, match=r"'../../etc' is not a repository: write owner/name"):
         tab.submit_download(studio, "../../etc", None)
     with pytest.raises(ConfigError, match="enter a repository first, as owner/name"):
         tab.submit_download(studio, "", None)

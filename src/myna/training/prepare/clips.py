@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from myna.audio.folders import find_recordings, visible_files, visible_folders
 from myna.audio.io import info
 from myna.errors import AudioError
 
@@ -37,8 +38,8 @@ def find_clips(folder: Path) -> ClipFolder:
         AudioError: there are none.
     """
     clips, ignored, failed = [], [], []
-    for speaker_folder in subfolders(folder):
-        found = [path for path in visible_files(speaker_folder) if path.suffix.lower() == ".wav"]
+    for speaker_folder in visible_folders(folder):
+        found = find_recordings(speaker_folder, suffixes={".wav"})
         if not found:
             ignored.append(f"{speaker_folder} contains no .wav file")
         for path in found:
@@ -51,30 +52,7 @@ def find_clips(folder: Path) -> ClipFolder:
                 ignored.append(f"{path} is too short: {seconds:.2f} s; the minimum is {MIN_CLIP_SECONDS} s")
             else:
                 clips.append(ClipFile(path, speaker_folder.name, seconds))
-    ignored += [f"{path} lies beside the speakers' folders" for path in visible_files(folder, deep=False)]
+    ignored += [f"{path} lies beside the speakers' folders" for path in visible_files(folder, recursive=False)]
     if not clips and not failed:
         raise AudioError(f"there are no clips in {folder}/NAME/; svc pre-resample makes them from dataset_raw/NAME/")
     return ClipFolder(tuple(clips), tuple(ignored), tuple(failed))
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """Folders within, sorted, but hidden ones; none where `folder` is not there."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
-
-
-def visible_files(folder: Path, *, deep: bool = True) -> list[Path]:
-    """Files within, sorted, but hidden ones and those in hidden folders."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path
-        for path in (folder.rglob("*") if deep else folder.iterdir())
-        if path.is_file() and not any(is_hidden(part) for part in path.relative_to(folder).parts)
-    )
-
-
-def is_hidden(name: str) -> bool:
-    """Whether systems, not people, put it there: .DS_Store, ._take.wav, __MACOSX."""
-    return name.startswith((".", "__MACOSX")) or name.lower() in ("thumbs.db", "desktop.ini")

@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.io import AUDIO_SUFFIXES, Writer, blocks
+from myna.audio.folders import find_recordings, is_recording, visible_folders
+from myna.audio.io import Writer, blocks
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
 from myna.storage.atomic import replacing
-from myna.training.prepare.clips import MIN_CLIP_SECONDS, is_hidden, subfolders
+from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
 
 # A 16-bit recording with a lower peak uses five bits: only room noise.
@@ -115,7 +116,7 @@ def resample_recordings(
 def remove_orphans(output_dir: Path) -> list[str]:
     """Remove the clips of deleted recordings in `output_dir`, and return the paths of these recordings."""
     removed = []
-    for path in subfolders(output_dir):
+    for path in visible_folders(output_dir):
         folder = _SpeakerFolder(path)
         for source in [source for source in folder.records if not Path(source).exists()]:
             folder.remove(source)
@@ -130,27 +131,23 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]
     layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder for each speaker"
     found: dict[str, list[Path]] = {}
     ignored = []
-    for folder in subfolders(input_dir):
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        found[folder.name] = [path for path in files if _claims_sound(path.relative_to(folder))]
-        ignored += [f"{path} is not sound" for path in files if not _claims_sound(path.relative_to(folder))]
+    for folder in visible_folders(input_dir):
+        found[folder.name] = find_recordings(folder)
+        others = {path for path in folder.rglob("*") if path.is_file()}.difference(found[folder.name])
+        ignored += [f"{path} is not sound" for path in sorted(others)]
         if not found[folder.name]:
             ignored.append(f"{folder} contains no recordings")
             del found[folder.name]
     beside = sorted(path for path in input_dir.iterdir() if path.is_file()) if input_dir.is_dir() else []
     ignored += [f"{path} lies beside the speakers' folders" for path in beside]
     if not found:
-        if any(_claims_sound(Path(path.name)) for path in beside):
+        if any(map(is_recording, beside)):
             raise AudioError(f"the recordings lie directly in {input_dir}; {layout}")
         raise AudioError(f"there are no recordings in {input_dir}; {layout}")
     old_layout = input_dir / "44k"
     if list(found) == ["44k"] and not any(path.parent == old_layout for path in found["44k"]):
         raise AudioError(f"{old_layout} is an old layout; move the speakers' folders in it up into {input_dir}")
     return found, ignored
-
-
-def _claims_sound(relative: Path) -> bool:
-    return relative.suffix.lower() in AUDIO_SUFFIXES and not any(is_hidden(part) for part in relative.parts)
 
 
 class _Recording(NamedTuple):
