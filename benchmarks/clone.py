@@ -17,8 +17,9 @@ import sys
 import time
 from pathlib import Path
 
+from myna.audio.folders import find_recordings
+
 HELD_OUT = 6  # every n-th recording
-SOUNDS = {".flac", ".wav", ".mp3", ".ogg", ".m4a"}
 SHOWN = (
     ("speaker_similarity", "speaker similarity"),
     ("f0_correlation", "f0 correlation"),
@@ -81,7 +82,7 @@ class Commands:
 
 def split(target: Path, training: Path, held_out: Path) -> None:
     """Copy the recordings into a training folder and a held-out folder."""
-    recordings = sorted(path for path in target.iterdir() if path.suffix.lower() in SOUNDS)
+    recordings = find_recordings(target, recursive=False)
     for folder in (training, held_out):
         folder.mkdir(parents=True, exist_ok=True)
     for number, path in enumerate(recordings):

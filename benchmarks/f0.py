@@ -27,7 +27,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from myna.audio.io import AUDIO_SUFFIXES, read
+from myna.audio.folders import find_recordings
+from myna.audio.io import read
 from myna.errors import MynaError
 from myna.features.contour import frame_centres
 from myna.features.f0 import F0_ESTIMATORS
@@ -225,11 +226,9 @@ def main() -> None:
             tally.add(f0, truth, np.ones(len(truth), bool), seconds)
             print(f"{method:12} {tally.row()}", flush=True)
 
-    paths = [path for given in options.recordings for path in (sorted(given.rglob("*")) if given.is_dir() else [given])]
+    paths = [path for given in options.recordings for path in (find_recordings(given) if given.is_dir() else [given])]
     tallies = {method: Tally() for method in methods}
     for path in paths:
-        if path.suffix.lower() not in AUDIO_SUFFIXES:
-            continue
         sound = read(path, SAMPLE_RATE)[0]
         found = {method: estimate(method, sound) for method in methods}
         for method in methods:

@@ -116,7 +116,9 @@ def in_the_fork(folder: Path) -> None:
     real_scores, fake_scores, _, _ = discriminators(recording, generated.detach())
     critic = losses.discriminator_loss(real_scores, fake_scores)[0]
     critic.backward()
-    out["losses"] = {name: float(value) for name, value in {"critic": critic, "synthesizer": total, **found}.items()}
+    out["losses"] = {
+        name: float(value) for name, value in {"discriminator": critic, "synthesizer": total, **found}.items()
+    }
     for optimizer in optimizers.values():
         optimizer.step()
     for kind, module in (("G", synthesizer), ("D", discriminators)):
@@ -161,8 +163,6 @@ def train_here(folder: Path, template: str) -> None:
 
 def compare(folder: Path) -> bool:
     """Repeat the fork's computation here, compare the results, and resume from the fork's checkpoints."""
-    from unittest import mock
-
     from myna.config import Config
     from myna.models.interface import Conditions, Sampling, TrainingInput
     from myna.models.noise import SilentNoise
@@ -172,8 +172,8 @@ def compare(folder: Path) -> bool:
     from myna.training.launch import make_fabric
     from myna.training.state import TrainState, load_start
     from myna.training.step import Engine, add_gradients
-    from myna.zoo.discriminators import discriminator_to_field
-    from myna.zoo.sovits import generator_to_field
+    from myna.zoo.discriminators import discriminator_to_stored
+    from myna.zoo.sovits import generator_to_stored
 
     theirs = torch.load(folder / "fork.pt", weights_only=True)
     given = inputs(json.loads((folder / "config.json").read_text()))
@@ -196,8 +196,7 @@ def compare(folder: Path) -> bool:
     state.synthesizer.eval()
     first = Conditions(*(value[:1] for value in batch.input.conditions))
     audio = state.synthesizer.generate(first, Sampling(SilentNoise(), noise_scale=0.0)).audio
-    with mock.patch("myna.training.step.SeededNoise", SilentNoise):
-        losses, _ = add_gradients(engine, state, batch, 1.0, is_last=True)
+    losses, _ = add_gradients(engine, state, batch, 1.0, SilentNoise(), is_last=True)
     state.set_learning_rate(config)
     for optimizer in (state.synthesizer_optimizer, state.discriminator_optimizer):
         optimizer.step()
@@ -206,8 +205,8 @@ def compare(folder: Path) -> bool:
     for name, value in losses.items():
         checks.append((f"loss {name}", abs(float(value.detach()) / theirs["losses"][name] - 1), 1e-3))
     updated = {
-        "G": generator_to_field(state.synthesizer.state_dict()),
-        "D": discriminator_to_field(state.discriminators.state_dict()),
+        "G": generator_to_stored(state.synthesizer.state_dict()),
+        "D": discriminator_to_stored(state.discriminators.state_dict()),
     }
     kinds: tuple[checkpoint.Kind, ...] = ("G", "D")
     for kind in kinds:

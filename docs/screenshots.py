@@ -18,12 +18,14 @@ from pathlib import Path
 from PIL import Image
 from selenium import webdriver
 
+from myna.audio.folders import find_recordings
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "apps" / "gui"))
 
 from browsing import SONG, OpenStudio, Page, open_studio  # noqa: E402
 
-RECORDINGS = sorted((ROOT / "examples" / "recordings" / "ljspeech").glob("*"))
+RECORDINGS = find_recordings(ROOT / "examples" / "recordings" / "ljspeech")
 TABS = {"sing": "Sing", "train": "Train a voice", "voices": "Voices"}
 # Pixels. Chromium's windows are at least 500 wide; the viewport emulates the width of a phone.
 WIDE, NARROW = 1280, 390

@@ -1,4 +1,4 @@
-"""A hub of files on this machine, that speaks as much of the Hugging Face hub's protocol as downloads need."""
+"""Local server with the part of the Hugging Face hub's protocol that downloads use."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(ThreadingHTTPServer):
-    """What of the hub's protocol a download needs: `files` by path below the host; `asked` is what was asked for."""
+    """Server of `files` by path below the host; `asked` records the requests."""
 
     daemon_threads = True
 
@@ -30,7 +30,7 @@ class Hub(ThreadingHTTPServer):
     def give(
         self, repo: str, files: dict[str, bytes], *, hashes: dict[str, str] | None = None, revision: str = REVISION
     ) -> None:
-        """Hold a repository: its files at one revision, and the list of them that the main branch resolves to."""
+        """Add a repository: its files at one revision, and their list, to which the main branch resolves."""
         stated = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()} | (hashes or {})
         siblings = [
             {"rfilename": name, "size": len(content), "lfs": {"sha256": stated[name], "size": 1, "pointerSize": 1}}
@@ -81,7 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """An empty hub, which the library asks instead of the real one, and its cache in the folder `cache`."""
+    """Start an empty hub and make the hub's library use it, with its cache in the folder `cache`."""
     from huggingface_hub import constants
 
     server = Hub()

@@ -1,4 +1,4 @@
-"""The layer table of docs/architecture.md, run: a module looks left or down, never right or up."""
+"""Modules import what the layer table of docs/architecture.md allows: left or down, never right or up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BANNED = {"torchaudio", "librosa", "fairseq", "torchcrepe", "torchfcpe"}
 
 
 def layer_table() -> dict[str, set[str]]:
-    """Module -> what it may import from myna, read from the document that people read."""
+    """Modules of myna that each module may import, read from docs/architecture.md."""
     table: dict[str, set[str]] = {}
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     section = text.split("<!-- layers -->")[1]
@@ -52,14 +52,14 @@ TABLE = layer_table()
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=[module_name(path) or "myna" for path in SOURCES])
-def test_module_looks_left_or_down(path: Path) -> None:
+def test_a_module_imports_what_its_layer_allows(path: Path) -> None:
     module = module_name(path)
     found = imports(path)
     assert not {name.split(".")[0] for name in found} & BANNED
     if module in ("", "__main__"):
         return
     layers = [layer for layer in TABLE if covers(layer, module)]
-    assert layers, f"{module} stands in no row of the layer table"
+    assert layers, f"{module} is in no row of the layer table"
     layer = max(layers, key=len)
     for name in sorted(found):
         if not name.startswith("myna."):

@@ -1,4 +1,4 @@
-"""Pretrained files: where they are looked for, and what is refused. The hub is a server on this machine."""
+"""Pretrained files: search order, download, and checks. The hub is a server on this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 5\
 
 @pytest.fixture(autouse=True)
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """An empty hub, an empty cache, no folder of assets, and one asset in the table: `voice`."""
+    """An empty hub and cache, MYNA_ASSETS unset, and one asset in the table: `voice`."""
     monkeypatch.delenv("MYNA_ASSETS", raising=False)
     source = Source("someone/voice", "model.safetensors", REVISION, len(WEIGHTS), SHA256)
     monkeypatch.setitem(ASSETS, "voice", Asset("MIT", ("voice/model.safetensors",), source))
@@ -47,7 +47,7 @@ def put(folder: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def test_the_folder_that_is_named_comes_first_then_those_of_the_environment_in_order(
+def test_the_given_folder_comes_first_then_those_of_the_environment_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hub: Hub
 ) -> None:
     hub.files[on_hub()] = WEIGHTS
@@ -61,7 +61,7 @@ def test_the_folder_that_is_named_comes_first_then_those_of_the_environment_in_o
     assert not hub.asked
 
 
-def test_the_hub_is_asked_once_and_the_cache_ever_after(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_downloaded_once_and_then_read_from_the_cache(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.files[on_hub()] = WEIGHTS
     path = find("voice")
     assert path.read_bytes() == WEIGHTS
@@ -71,7 +71,7 @@ def test_the_hub_is_asked_once_and_the_cache_ever_after(hub: Hub, monkeypatch: p
     assert not hub.asked
 
 
-def test_the_same_file_that_another_program_left_in_the_cache_is_used(hub: Hub) -> None:
+def test_a_file_that_another_program_cached_is_used(hub: Hub) -> None:
     from huggingface_hub import hf_hub_download
 
     hub.files[on_hub(revision="main")] = WEIGHTS
@@ -84,7 +84,7 @@ def test_the_same_file_that_another_program_left_in_the_cache_is_used(hub: Hub) 
     assert not hub.asked
 
 
-def test_a_download_whose_connection_breaks_goes_on_where_it_stopped(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_download_is_resumed(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1000)
     hub.files[on_hub()] = WEIGHTS
     hub.breaks_after = 10_000
@@ -92,7 +92,7 @@ def test_a_download_whose_connection_breaks_goes_on_where_it_stopped(hub: Hub, m
     assert ("GET", on_hub(), "bytes=10000-") in hub.asked
 
 
-def test_offline_the_error_says_in_one_line_what_to_put_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_the_error_names_in_one_line_the_file_and_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(AssetError) as caught:
         find("voice")
@@ -121,14 +121,14 @@ def test_without_network_the_error_names_the_folder_that_is_set(
 @pytest.mark.parametrize(
     ("served", "reason"),
     [
-        (WEIGHTS[:-1000], "damaged or only a part"),
+        (WEIGHTS[:-1000], "damaged or incomplete"),
         (WEIGHTS[:-1] + b"\1", "SHA-256"),
         (PAGE, "a web page"),
         (POINTER, "Git LFS pointer"),
     ],
     ids=["half", "exchanged", "page", "pointer"],
 )
-def test_what_the_hub_gives_is_checked_and_what_is_wrong_is_not_kept(hub: Hub, served: bytes, reason: str) -> None:
+def test_downloads_are_checked_and_wrong_ones_are_deleted(hub: Hub, served: bytes, reason: str) -> None:
     hub.files[on_hub()] = served
     with pytest.raises(AssetError, match=reason):
         find("voice")
@@ -154,12 +154,12 @@ def torch_archive(tmp_path: Path) -> bytes:
         ("empty", "is empty"),
         ("page", "is a web page"),
         ("pointer", "is a Git LFS pointer"),
-        ("half safetensors", "only a part"),
+        ("half safetensors", "incomplete"),
         ("noise", "is damaged"),
-        ("half archive", "only a part"),
+        ("half archive", "incomplete"),
     ],
 )
-def test_what_people_get_instead_of_weights_is_refused_by_name(
+def test_wrong_downloads_are_refused_with_their_kind(
     kind: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = torch_archive(tmp_path)
@@ -179,7 +179,7 @@ def test_what_people_get_instead_of_weights_is_refused_by_name(
         find("voice")
 
 
-def test_a_whole_archive_of_ones_own_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_an_own_complete_archive_is_used_as_it_is(tmp_path: Path) -> None:
     ASSETS["voice"] = Asset("MIT", ("model.bin",), ASSETS["voice"].source)
     path = put(tmp_path, "model.bin", torch_archive(tmp_path))
     assert find("voice", folder=tmp_path) == path
@@ -190,7 +190,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         find("hubert")
 
 
-def test_base_weights_are_taken_from_a_folder_as_a_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_base_weights_in_a_folder_are_used_as_a_pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MYNA_ASSETS", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     generator = put(tmp_path / "so-vits-svc-4.1-tiny", "G_0.pth", torch_archive(tmp_path))
@@ -206,7 +206,7 @@ def test_base_weights_are_taken_from_a_folder_as_a_pair(tmp_path: Path, monkeypa
         find_base_weights("so-vits-svc-4.1-tiny")
 
 
-def test_base_weights_in_the_package_come_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bundled_base_weights_come_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package, own = tmp_path / "package", tmp_path / "own"
     monkeypatch.setattr("myna.assets.BUNDLED_WEIGHTS", package / "weights")
     archive = torch_archive(tmp_path)
@@ -219,7 +219,7 @@ def test_base_weights_in_the_package_come_last(tmp_path: Path, monkeypatch: pyte
     assert find_base_weights("myna-lite") == (own / "myna-lite" / "G_0.pth", own / "myna-lite" / "D_0.pth")
 
 
-def test_a_voice_that_comes_along_is_found_by_name_unless_there_is_a_file_of_it(
+def test_a_bundled_voice_is_found_by_name_unless_a_file_has_that_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("myna.assets.BUNDLED_VOICES", tmp_path / "voices")
@@ -232,7 +232,7 @@ def test_a_voice_that_comes_along_is_found_by_name_unless_there_is_a_file_of_it(
     assert find_voice("joe") == Path("joe")
 
 
-def test_base_weights_come_from_the_first_source_that_has_both(hub: Hub, tmp_path: Path) -> None:
+def test_base_weights_come_from_the_first_source_with_both_files(hub: Hub, tmp_path: Path) -> None:
     archive = torch_archive(tmp_path)
     first, second = (generator.repo for generator, _ in BASE_WEIGHTS["so-vits-svc-4.0v1-legacy"])
     hub.files[on_hub(first, "G_0.pth", "main")] = archive
@@ -243,7 +243,7 @@ def test_base_weights_come_from_the_first_source_that_has_both(hub: Hub, tmp_pat
     assert all(second.replace("/", "--") in str(path) for path in pair)
 
 
-def test_without_base_weights_the_error_says_how_to_do_without(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_base_weights_the_error_names_from_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
         AssetError, match=r"put G_0\.pth and D_0\.pth into .*so-vits-svc-4\.0v1.*, or train with --from-scratch"
@@ -251,7 +251,7 @@ def test_without_base_weights_the_error_says_how_to_do_without(monkeypatch: pyte
         find_base_weights("so-vits-svc-4.0v1")
 
 
-def test_every_template_says_where_its_base_weights_are() -> None:
+def test_every_template_has_a_row_of_base_weights() -> None:
     for name in BASE_WEIGHTS:
         assert Config.template(name).train.base_weights in BASE_WEIGHTS
 
@@ -264,19 +264,19 @@ def test_a_file_of_a_package_is_found_without_importing_it() -> None:
 
 
 @pytest.mark.parametrize(("package", "name"), [("no_such_package", "full.pth"), ("torch", "no_such_file.pth")])
-def test_a_package_that_lacks_says_what_to_install(package: str, name: str) -> None:
+def test_a_missing_package_is_an_error_with_the_command_to_install_it(package: str, name: str) -> None:
     with pytest.raises(MissingExtraError, match=f"{package}/{name} needs pip install --no-deps {package}"):
         find_in_package(package, name)
 
 
-def test_every_pin_is_whole() -> None:
+def test_every_asset_has_revision_size_and_hash() -> None:
     for name, asset in ASSETS.items():
         assert asset.source.size, name
         assert re.fullmatch("[0-9a-f]{40}", asset.source.revision), name
         assert re.fullmatch("[0-9a-f]{64}", asset.source.sha256 or ""), name
 
 
-def test_a_file_that_changes_is_hashed_anew(tmp_path: Path) -> None:
+def test_a_changed_file_is_hashed_again(tmp_path: Path) -> None:
     path = put(tmp_path, "file", b"one")
     os.utime(path, ns=(0, 1))
     first = assets._sha256(path, 3, 1)

@@ -1,4 +1,4 @@
-"""Voices of the hub, from a server on this machine that speaks its protocol: found, pinned, checked, and kept."""
+"""Voices of the hub are found, pinned, checked and cached; the hub is a server on this machine."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_addresses() -> None:
     assert [parse_address(text) for text in ("anna/alto", "G_3.pth", "hf://anna", "hf://anna/../x y")] == [None] * 4
 
 
-def test_the_newest_weights_come_with_what_belongs_to_them(hub: Hub) -> None:
+def test_the_newest_weights_are_fetched_with_configuration_and_retrieval_files(hub: Hub) -> None:
     hub.give(
         "anna/alto",
         {
@@ -60,16 +60,16 @@ def test_the_newest_weights_come_with_what_belongs_to_them(hub: Hub) -> None:
     assert cached_voices() == {Address("anna/alto", file="G_3.pth"): voice.weights}
 
 
-def test_a_voice_in_a_folder_has_its_configuration_there_or_above(hub: Hub) -> None:
+def test_a_voice_in_a_folder_has_its_configuration_there_or_above_it(hub: Hub) -> None:
     hub.give("anna/voices", {"alto/G_3.pth": WEIGHTS, "tenor/G_3.pth": WEIGHTS, "config.json": CONFIG})
-    with pytest.raises(AssetError, match=r"holds several voices; name one of alto/G_3\.pth, tenor/G_3\.pth"):
+    with pytest.raises(AssetError, match=r"contains several voices; name one of alto/G_3\.pth, tenor/G_3\.pth"):
         fetch_voice(Address("anna/voices"))
     voice = Voice.load(Path("hf://anna/voices/tenor"))
     assert voice.path.parent.name == "tenor"
     assert voice.config.speakers
 
 
-def test_without_network_what_was_fetched_sings(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fetched_voice_converts_without_network(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.give("anna/alto", {"G_3.pth": WEIGHTS, "config.json": CONFIG})
     first = fetch_voice(Address("anna/alto"))
     fetch_voice.cache_clear()
@@ -77,26 +77,26 @@ def test_without_network_what_was_fetched_sings(hub: Hub, monkeypatch: pytest.Mo
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert fetch_voice(Address("anna/alto")).weights == first.weights
     assert not hub.asked
-    with pytest.raises(AssetError, match="hf://anna/other cannot be had: HF_HUB_OFFLINE is set"):
+    with pytest.raises(AssetError, match="hf://anna/other is unavailable: HF_HUB_OFFLINE is set"):
         fetch_voice(Address("anna/other"))
 
 
-def test_what_is_not_there_is_named(hub: Hub) -> None:
+def test_missing_repositories_and_files_are_named(hub: Hub) -> None:
     hub.give("anna/alto", {"G_3.pth": WEIGHTS, "config.json": CONFIG})
     with pytest.raises(AssetError, match=r"hf://anna/alto/G_9.pth is not there; the repository has G_3.pth"):
         fetch_voice(Address("anna/alto", file="G_9.pth"))
     with pytest.raises(AssetError, match=r"has no cover.png; it has G_3.pth"):
         fetch_voice(Address("anna/alto"), ("cover.png",))
     hub.give("anna/text", {"README.md": b"me"})
-    with pytest.raises(AssetError, match=r"holds no voice that is known here; it has README\.md"):
+    with pytest.raises(AssetError, match=r"contains no voice in a known format; it has README\.md"):
         fetch_voice(Address("anna/text"))
-    with pytest.raises(AssetError, match="hf://nobody/nothing cannot be had"):
+    with pytest.raises(AssetError, match="hf://nobody/nothing is unavailable"):
         fetch_voice(Address("nobody/nothing"))
 
 
-def test_a_file_that_is_not_what_the_hub_says_is_refused(hub: Hub) -> None:
+def test_a_file_with_another_hash_than_the_hub_states_is_refused(hub: Hub) -> None:
     hub.give("anna/alto", {"G_3.pth": WEIGHTS}, hashes={"G_3.pth": hashlib.sha256(b"other").hexdigest()})
-    with pytest.raises(AssetError, match="is damaged or was exchanged"):
+    with pytest.raises(AssetError, match="is damaged or another file"):
         fetch_voice(Address("anna/alto"))
     hub.give("anna/page", {"G_3.pth": b"<!DOCTYPE html><html>"})
     with pytest.raises(AssetError, match="is a web page"):
@@ -105,7 +105,7 @@ def test_a_file_that_is_not_what_the_hub_says_is_refused(hub: Hub) -> None:
 
 def test_the_commands(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # whose studio is listed, too
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))  # the studio there is listed too
     hub.give("anna/alto", {"G_3.pth": WEIGHTS, "config.json": CONFIG, "cover.png": b"picture"})
     done = CliRunner().invoke(svc, ["download", "anna/alto", "cover.png"], catch_exceptions=False)
     assert done.exit_code == 0
@@ -116,8 +116,10 @@ def test_the_commands(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert json.loads(listed.stdout).keys() == {"joe", "hf://anna/alto/G_3.pth", "G_3.pth"}
 
 
-def test_the_way_of_the_article(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`hf_hub_download` twice, then `svc infer vocals.wav -m ... -c ...`, as its reader types it."""
+def test_a_voice_downloaded_with_hf_hub_download_converts(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`hf_hub_download` of weights and configuration, then `svc infer vocals.wav -m ... -c ...`."""
     from huggingface_hub import hf_hub_download
 
     monkeypatch.chdir(tmp_path)

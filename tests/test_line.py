@@ -1,4 +1,4 @@
-"""The whole line as people run it: recordings, clips, features, a trained voice, a song, and the README's Python."""
+"""The whole pipeline through its commands: recordings, clips, features, training, conversion; the README's Python."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(*arguments: str) -> None:
 
 
 def sung(seconds: float, hz: float) -> np.ndarray:
-    """A scale of harmonics, as a voice has them."""
+    """A scale with harmonics."""
     t = np.arange(round(seconds * RATE)) / RATE
     notes = hz * 2 ** (SEMITONES[(t / seconds * len(SEMITONES)).astype(int)] / 12)
     phase = 2 * np.pi * np.cumsum(notes) / RATE
@@ -40,7 +40,7 @@ def sung(seconds: float, hz: float) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which everything up to a trained voice was done."""
+    """Folder after preparation and training."""
     folder = tmp_path_factory.mktemp("line")
     torch.manual_seed(0)
     dimensions = WhisperDimensions(n_mels=80, channels=CONTENT_ENCODERS["whisper-tiny"].channels, n_layers=1)
@@ -75,13 +75,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_both_speakers_are_learned_with_their_pitch(folder: Path) -> None:
+def test_the_configuration_has_both_speakers_and_their_pitch(folder: Path) -> None:
     config = Config.read(folder / "logs" / "44k" / "config.json")
     assert config.speakers == {"Björk": 0, "anna": 1}
     assert 220 < config.pitch["anna"].median_hz < 300 < config.pitch["Björk"].median_hz < 450
 
 
-def test_training_went_on_from_its_save(folder: Path) -> None:
+def test_training_resumed_from_its_checkpoint(folder: Path) -> None:
     newest = checkpoint.latest(folder / "logs" / "44k")
     assert newest is not None and newest.name == "G_2.pth"  # six clips in batches of two are three steps an epoch
     assert checkpoint.read(newest).extra["step"] == 4
@@ -99,7 +99,7 @@ def test_the_song_keeps_its_length_and_follows_the_source(
     assert "song.out.wav" in capsys.readouterr().out
 
 
-def test_the_readmes_python_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_of_the_readme_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (block,) = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S)
     shutil.copytree(folder / "logs", tmp_path / "logs", ignore=shutil.ignore_patterns("events*", "D_*"))
     newest = sorted((tmp_path / "logs" / "44k").glob("G_*.pth"))[-1]
@@ -111,7 +111,7 @@ def test_the_readmes_python_runs(folder: Path, tmp_path: Path, monkeypatch: pyte
     assert soundfile.info("vocals.out.wav").samplerate == 44100
 
 
-def test_the_guides_training_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_of_the_training_guide_runs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/guides/python.md").read_text("utf-8"), re.M | re.S)
     (block,) = [block for block in blocks if "train(" in block]
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""The notebook does what it says, from its first cell to its last, with a hub and recordings on this machine."""
+"""Every cell of the notebook runs, with a hub and recordings on this machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A voice is loaded as one thing, or the reason why not is said."""
+"""Loading a voice from files, and the errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from myna.voice import Voice
 GOLDEN = Path(__file__).parent / "golden" / "fork" / "so-vits-svc-4.0v1"
 
 
-def test_a_folder_is_its_latest_checkpoint_with_the_configuration_beside_it(tmp_path: Path) -> None:
+def test_a_folder_means_its_latest_checkpoint_and_the_configuration_beside_it(tmp_path: Path) -> None:
     shutil.copytree(GOLDEN, tmp_path, dirs_exist_ok=True)
     (tmp_path / "G_0.pth").touch()
     voice = Voice.load(tmp_path)
@@ -26,7 +26,7 @@ def test_a_folder_is_its_latest_checkpoint_with_the_configuration_beside_it(tmp_
     assert voice.config.model.content_channels == 768
 
 
-def test_a_released_voice_without_the_training_part_is_whole(tmp_path: Path) -> None:
+def test_a_released_voice_without_posterior_encoder_loads(tmp_path: Path) -> None:
     weights = checkpoint.read(GOLDEN / "G_3.pth").weights
     kept = {name: tensor.half() for name, tensor in weights.items() if not name.startswith("enc_q.")}
     checkpoint.write(tmp_path / "G_1.pth", Checkpoint(kept, 0, 1e-4, None))
@@ -34,27 +34,29 @@ def test_a_released_voice_without_the_training_part_is_whole(tmp_path: Path) -> 
     assert voice.synthesizer.speaker_embedding.weight.dtype == torch.float32
 
 
-def test_where_a_configuration_is_wrong_the_weights_count(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_weights_override_a_wrong_configuration(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     values = json.loads((GOLDEN / "config.json").read_text())
     values["model"] |= {"ssl_dim": 256, "n_speakers": 3}
     (tmp_path / "config.json").write_text(json.dumps(values))
     voice = Voice.load(GOLDEN / "G_3.pth", tmp_path / "config.json")
     assert voice.config.model == Voice.load(GOLDEN).config.model
-    assert "model.ssl_dim is 768 by the weights, which count; config.json says 256" in caplog.text
+    assert "model.ssl_dim is 768 in the weights, which are used, but 256 in config.json" in caplog.text
 
 
-def test_without_a_configuration_the_weights_tell_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_a_configuration_it_is_inferred_from_the_weights(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     shutil.copy(GOLDEN / "G_3.pth", tmp_path)
     told = Voice.load(tmp_path)
     assert "there is no config.json" in caplog.text
     weights = Voice.load(GOLDEN).synthesizer.state_dict()
     assert all(torch.equal(weights[name], tensor) for name, tensor in told.synthesizer.state_dict().items())
-    (tmp_path / "config.json").touch()  # as some hubs have it
+    (tmp_path / "config.json").touch()  # empty, as in some repositories
     assert Voice.load(tmp_path).config == told.config
     assert "config.json is empty" in caplog.text
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"no G_\*\.pth in"):
         Voice.load(tmp_path)
     with pytest.raises(CheckpointError, match=r"there is no .*G_9\.pth"):

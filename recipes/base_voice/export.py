@@ -1,7 +1,7 @@
-"""A trained voice -> what ships: weights in half precision, without what only training needs.
+"""Export a trained light voice for the package: half precision, without what only training needs.
 
-As base weights, `G_0.pth` and `D_0.pth`: the speakers are forgotten but for their mean, from which a new voice begins.
-As a voice, `G_<step>.pth` and `config.json`: one speaker, without discriminators.
+`base` writes base weights, `G_0.pth` and `D_0.pth`: every speaker embedding becomes the mean of all, from which a new
+voice starts. `voice` writes one speaker's voice, `G_<step>.pth` and `config.json`, without discriminators.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from myna.config import Config
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
 
-SPEAKERS, HIGHEST_HZ = "emb_g.weight", "highest_hz"
+SPEAKERS, HIGHEST_HZ = "emb_g.weight", "highest_hz"  # tensors with one row a speaker
 
 
 def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -23,22 +23,24 @@ def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def export_base(logs: Path, folder: Path) -> None:
+    """Write base weights with as many speakers as the template `myna-lite` has."""
     n_speakers = Config.template("myna-lite").model.n_speakers
-    generator, judges = (checkpoint.read(newest(logs, kind), kind) for kind in ("G", "D"))
+    generator, discriminators = (checkpoint.read(newest(logs, kind), kind) for kind in ("G", "D"))
     weights = dict(generator.weights)
     weights[SPEAKERS] = weights[SPEAKERS].mean(0, keepdim=True).repeat(n_speakers, 1)
     weights[HIGHEST_HZ] = weights[HIGHEST_HZ].max().repeat(n_speakers)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, one in (("G_0.pth", weights), ("D_0.pth", judges.weights)):
+    for name, one in (("G_0.pth", weights), ("D_0.pth", discriminators.weights)):
         checkpoint.write(folder / name, Checkpoint(halved(one), 0, 0.0, None, {"steps": generator.extra["step"]}))
 
 
 def export_voice(logs: Path, folder: Path, speaker: str) -> None:
+    """Write the voice of `speaker` alone, with the speaker index 0."""
     path, config = newest(logs, "G"), Config.read(logs / "config.json")
-    generator, row = checkpoint.read(path), config.speaker_id(speaker)
+    generator, index = checkpoint.read(path), config.speaker_id(speaker)
     weights = dict(generator.weights)
     for name in (SPEAKERS, HIGHEST_HZ):
-        weights[name] = weights[name][row : row + 1]
+        weights[name] = weights[name][index : index + 1]
     plain = config.plain()
     plain["model"]["n_speakers"] = 1
     plain["spk"], plain["pitch"] = {speaker: 0}, {speaker: plain["pitch"][speaker]}
@@ -50,18 +52,24 @@ def export_voice(logs: Path, folder: Path, speaker: str) -> None:
 def newest(logs: Path, kind: checkpoint.Kind) -> Path:
     path = checkpoint.latest(logs, kind)
     if path is None:
-        raise SystemExit(f"there is no {kind}_*.pth in {logs}")
+        raise SystemExit(f"no {kind}_*.pth in {logs}; train first, or name the folder of the training")
     return path
 
 
-if __name__ == "__main__":
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["base", "voice"])
     parser.add_argument("logs", type=Path, help="logs/44k of the training")
     parser.add_argument("folder", type=Path, help="src/myna/weights/myna-lite, or src/myna/voices/NAME")
-    parser.add_argument("--speaker", help="of the voice")
-    arguments = parser.parse_args()
-    if arguments.what == "base":
-        export_base(arguments.logs, arguments.folder)
+    parser.add_argument("--speaker", help="speaker of the voice")
+    a = parser.parse_args(arguments)
+    if a.what == "base":
+        export_base(a.logs, a.folder)
+    elif a.speaker is None:
+        parser.error("--speaker is needed for a voice")
     else:
-        export_voice(arguments.logs, arguments.folder, arguments.speaker)
+        export_voice(a.logs, a.folder, a.speaker)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,56 +1,57 @@
-"""Recordings -> dataset_raw/ of the base weights: a folder a speaker; nobody who is held out is among them.
+"""Collect the training recordings of the base weights in dataset_raw/, one folder a speaker.
 
-Singing is scarce beside speech, so it is given as many short takes that overlap: an epoch hears every take once.
+Held-out speakers and singers are left out. Singing is scarce beside speech, so each song becomes many short takes
+that overlap: an epoch uses every take once.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import sys
 from pathlib import Path
 
 import soundfile as sf
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "content_encoder"))
-from prepare import HELD_OUT_SINGING, HELD_OUT_SPEAKERS
+from recipes.corpus import Clip, recordings
 
 TAKE_SECONDS, TAKE_HOP_SECONDS = 4.0, 1.0
-N_SYNTHETIC = 220  # lines of joe: as much as a few speakers, not as all the others together
+N_SYNTHETIC = 220  # lines of joe: as much as a few speakers have, far less than all the others together
 
 
 def gather(data: Path, joe: Path, folder: Path) -> None:
-    for path in sorted((data / "speech" / "librispeech").glob("*.flac")):
-        speaker = path.stem.split("-")[0]
-        if speaker not in HELD_OUT_SPEAKERS:
-            copy(path, folder / f"librispeech-{speaker}")
-    for name in ("ljspeech", "martin-notes"):
-        for path in sorted((data / "target" / name).glob("*.flac")):
-            copy(path, folder / name)
-    for path in sorted(joe.glob("*.flac"))[:N_SYNTHETIC]:
-        copy(path, folder / "joe")
-    for path in sorted((data / "singing").glob("*.flac")):
-        if path.stem not in HELD_OUT_SINGING:
-            write_takes(path, folder / path.stem)
+    """Copy speech and write takes of singing into `folder`; `data` and `joe` as in `recipes.corpus.recordings`."""
+    clips = recordings(data, joe)
+    # joe is a training speaker, so the lines that the content encoder holds out are used here.
+    synthetic = [clip for clip in clips if clip.source == "joe"][:N_SYNTHETIC]
+    for clip in [clip for clip in clips if clip.source != "joe" and not clip.held_out] + synthetic:
+        speaker = folder / folder_name(clip)
+        speaker.mkdir(parents=True, exist_ok=True)
+        if clip.source == "singing":
+            write_takes(clip.path, speaker)
+        else:
+            shutil.copy(clip.path, speaker)
 
 
-def copy(path: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(path, folder)
+def folder_name(clip: Clip) -> str:
+    return f"librispeech-{clip.speaker}" if clip.source == "librispeech" else clip.speaker
 
 
 def write_takes(path: Path, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    """Cut a song into takes of `TAKE_SECONDS` that begin every `TAKE_HOP_SECONDS`."""
     audio, rate = sf.read(path)
     length, hop = int(TAKE_SECONDS * rate), int(TAKE_HOP_SECONDS * rate)
     for number, start in enumerate(range(0, max(len(audio) - length, 1), hop)):
         sf.write(folder / f"{path.stem}-{number:03d}.flac", audio[start : start + length], rate)
 
 
-if __name__ == "__main__":
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="the folder with speech/, singing/ and target/")
-    parser.add_argument("joe", type=Path, help="what content_encoder/synthesize.py wrote")
+    parser.add_argument("data", type=Path, help="folder with speech/, singing/ and target/")
+    parser.add_argument("joe", type=Path, help="folder that content_encoder/synthesize.py wrote")
     parser.add_argument("folder", type=Path, help="dataset_raw/")
-    arguments = parser.parse_args()
-    gather(arguments.data, arguments.joe, arguments.folder)
+    a = parser.parse_args(arguments)
+    gather(a.data, a.joe, a.folder)
+
+
+if __name__ == "__main__":
+    main()

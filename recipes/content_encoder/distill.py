@@ -1,6 +1,6 @@
-"""Distil the content encoder that ships in the package: prepare, listen, train, probe, export; see docs/experiments.md.
+"""Train the bundled content encoder by distillation: prepare, listen, train, probe, export; see docs/experiments.md.
 
-Every step keeps what is there already, so that any of them can be killed and run again.
+Steps keep results that exist, so each can be interrupted and run again.
 """
 
 from __future__ import annotations
@@ -11,50 +11,63 @@ from pathlib import Path
 
 import torch
 
+STEPS = {
+    "prepare": "write clips and their WORLD-modified versions",
+    "listen": "compute the teacher's features and fit components and clusters to them",
+    "train": "train the student; resumes",
+    "probe": "print linear probes of student and teacher",
+    "layers": "print linear probes of each layer of the teacher",
+    "export": "write the trained encoder in 8 bits",
+}
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("step", choices=["prepare", "listen", "train", "probe", "layers", "export"])
-    parser.add_argument("--data", type=Path, help="the folder with speech/, singing/ and target/")
-    parser.add_argument("--joe", type=Path, help="what synthesize.py wrote")
-    parser.add_argument("--folder", type=Path, required=True, help="where clips, targets and runs are kept")
+
+def main(arguments: list[str] | None = None) -> None:
+    steps = "; ".join(f"{name}: {text}" for name, text in STEPS.items())
+    parser = argparse.ArgumentParser(description=__doc__, epilog=steps)
+    parser.add_argument("step", choices=list(STEPS))
+    parser.add_argument("--data", type=Path, help="folder with speech/, singing/ and target/")
+    parser.add_argument("--joe", type=Path, help="folder that synthesize.py wrote")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for clips, targets and runs")
     parser.add_argument("--teacher", type=Path, help="whisper-base-encoder.safetensors")
     parser.add_argument("--run", default="main", help="name of the training run (probe: names, with commas)")
-    parser.add_argument("--objectives", default="clusters,components,phones")
-    parser.add_argument("--steps", type=int, default=20000)
-    parser.add_argument("--minutes", type=float, default=1e9, help="stop training after so long, to go on later")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--part", default="0/1", help="prepare only every n-th clip: 0/2 and 1/2 in two processes")
-    a = parser.parse_args()
+    parser.add_argument("--objectives", default="clusters,components,phones", help="losses to train with")
+    parser.add_argument("--steps", type=int, default=20000, help="training steps, counted from the first")
+    parser.add_argument("--batch-size", type=int, default=8, help="segments a training step")
+    parser.add_argument("--minutes", type=float, default=1e9, help="stop training after this time, ready to resume")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
+    parser.add_argument("--part", default="0/1", help="prepare every n-th clip only: 0/2 and 1/2 in two processes")
+    parser.add_argument("--output", type=Path, help="file that export writes.  [default: the one in the package]")
+    a = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     torch.set_num_threads(a.threads)
     clips = a.folder / "corpus"
     if a.step == "prepare":
-        from prepare import prepare
+        from recipes.content_encoder.prepare import prepare
 
         part, parts = map(int, a.part.split("/"))
         prepare(a.data, a.joe, clips, part, parts)
     elif a.step == "listen":
-        from teacher import fit, listen
+        from recipes.content_encoder.teacher import fit, write_teacher_features
 
-        listen(clips, a.teacher)
+        write_teacher_features(clips, a.teacher)
         fit(clips, clips / "targets.bin")
     elif a.step == "train":
-        from train import train
+        from recipes.content_encoder.train import train
 
-        train(clips, a.joe, a.teacher, a.folder / a.run, a.steps, tuple(a.objectives.split(",")), a.minutes)
+        objectives = tuple(a.objectives.split(","))
+        train(clips, a.joe, a.teacher, a.folder / a.run, a.steps, objectives, a.minutes, a.batch_size)
     elif a.step == "layers":
-        from probe import print_layers
+        from recipes.content_encoder.probe import print_layers
 
         print_layers(clips, a.joe, a.teacher)
     elif a.step == "probe":
-        from probe import print_probes
+        from recipes.content_encoder.probe import print_probes
 
         print_probes(clips, a.joe, a.teacher, [a.folder / run / "last.pt" for run in a.run.split(",")])
     else:
-        from export import export
+        from recipes.content_encoder.export import PACKAGED, export
 
-        export(a.folder / a.run / "last.pt", clips)
+        export(a.folder / a.run / "last.pt", clips, a.output or PACKAGED)
 
 
 if __name__ == "__main__":

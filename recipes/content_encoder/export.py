@@ -1,4 +1,4 @@
-"""Write the trained encoder into the package, in 8 bits, its content scaled to mean 0 and variance 1."""
+"""Export the trained encoder in 8 bits, its content scaled to mean 0 and variance 1 per channel."""
 
 from __future__ import annotations
 
@@ -11,11 +11,21 @@ from safetensors.torch import load_file, save_file
 import myna
 from myna.features.content.embedded import WEIGHTS, ContentNetwork, packed
 
+PACKAGED = Path(myna.__file__).parent / "weights" / WEIGHTS
+
 
 @torch.inference_mode()
-def export(checkpoint: Path, folder: Path, every: int = 12) -> None:
+def export(checkpoint: Path, folder: Path, path: Path = PACKAGED, every: int = 12) -> None:
+    """Write the averaged weights of `checkpoint` to `path`.
+
+    Args:
+        checkpoint: `last.pt` of a run of `train`.
+        folder: clips that `prepare` wrote; every `every`-th training clip sets the scale of the content.
+        path: file to write; the default replaces the package's own.
+    """
     state = torch.load(checkpoint, weights_only=True)
-    weights = {name[8:]: one for name, one in state["average"].items() if name.startswith("network.")}
+    prefix = "network."
+    weights = {name[len(prefix) :]: one for name, one in state["average"].items() if name.startswith(prefix)}
     network = ContentNetwork().eval()
     network.load_state_dict(weights)
     clips = [one for one in json.loads((folder / "clips.json").read_text("utf-8")) if not one["held_out"]][::every]
@@ -24,7 +34,6 @@ def export(checkpoint: Path, folder: Path, every: int = 12) -> None:
     std, mean = torch.std_mean(content, dim=1)
     weights["codes.weight"] = weights["codes.weight"] / std[:, None]
     weights["codes.bias"] = (weights["codes.bias"] - mean) / std
-    path = Path(myna.__file__).parent / "weights" / WEIGHTS
     path.parent.mkdir(exist_ok=True)
     about = {"steps": str(state["step"]), "teacher": "openai/whisper-base (MIT)", "recipe": "recipes/content_encoder"}
     save_file({name: one.contiguous() for name, one in packed(weights).items()}, path, metadata=about)

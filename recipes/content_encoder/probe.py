@@ -1,4 +1,4 @@
-"""What can be read out of the units, beside the same of the teacher. Nothing here was heard in training."""
+"""Linear probes of the student and the teacher on held-out recordings."""
 
 from __future__ import annotations
 
@@ -6,31 +6,34 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pyworld
 import torch
-from prepare import FRAME_SAMPLES, N_SPOKEN, N_VERSIONS, PROBE_SPEAKERS, SAMPLE_RATE
-from probes import Ridge, cka, one_hot, r_squared, speaker_of_clips, speaker_of_frames
 from safetensors.torch import load_file
-from teacher import FRAMES_PER_SECOND, Targets, Teacher
 from torch import Tensor
-from train import phone_table, phones_at
 
 from myna.features.content.embedded import ContentNetwork
+from recipes.content_encoder.prepare import FRAME_SAMPLES, N_SPOKEN, N_VERSIONS, SAMPLE_RATE
+from recipes.content_encoder.probes import Ridge, cka, one_hot, r_squared, speaker_of_clips, speaker_of_frames
+from recipes.content_encoder.teacher import FRAMES_PER_SECOND, Targets, Teacher
+from recipes.content_encoder.train import phone_table, phones_at
+from recipes.corpus import PROBE_SPEAKERS
 
-Describe = Callable[[Tensor], Tensor]  # samples (N,) -> features (T, C), in the middle of each 20 ms
+T = TypeVar("T")
+Describe = Callable[[Tensor], Tensor]  # samples (N,) to features (T, C), centred in each 20 ms
 SPOKEN = range(1, 1 + N_SPOKEN)
 SUNG = range(1 + N_SPOKEN, N_VERSIONS)
 N_PHONE_LINES = 80
 
 
 def between(features: Tensor) -> Tensor:
-    """The teacher's frames, which are at 20 ms * t, half a frame later."""
+    """Shift the teacher's frames, centred at 20 ms * t, by half a frame."""
     return (features + torch.cat([features[1:], features[-1:]])) / 2
 
 
 class Clips:
-    """The held-out clips, by source; audio is read when asked for."""
+    """Prepared clips by source; audio is read on demand."""
 
     def __init__(self, folder: Path, joe: Path) -> None:
         self.folder, self.joe, self.phones = folder, joe, phone_table(joe)
@@ -40,13 +43,13 @@ class Clips:
         return [one for one in self.index if one["source"] == source and one["held_out"] == held_out]
 
     def version(self, clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
-        """Samples (N,) of at most 30 s, and the second of the original at each frame (T,)."""
+        """Samples (N,) of at most 30 s, and the time in the original of each frame (T,), seconds."""
         arrays = load_file(self.folder / f"{clip['name']}.safetensors")
         times = arrays[f"time.{k}"][: 30 * FRAMES_PER_SECOND]
         return arrays[f"audio.{k}"][: len(times) * FRAME_SAMPLES].float() / 32768, times
 
-    def taught(self, clip: dict[str, str]) -> Tensor:
-        """The teacher's features of the original, (T, 512)."""
+    def teacher_features(self, clip: dict[str, str]) -> Tensor:
+        """Teacher's features of the original, (T, 512)."""
         return load_file(self.folder / f"{clip['name']}.teacher")["features"].float()
 
     def phones_of(self, clip: dict[str, str], times: Tensor) -> Tensor:
@@ -54,7 +57,7 @@ class Clips:
 
 
 def log_f0(audio: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
-    """ln Hz and voicing in the middle of each frame."""
+    """Natural logarithm of f0 in Hz, and voicing, in the middle of each frame."""
     f0, _ = pyworld.dio(audio.double().numpy(), SAMPLE_RATE, f0_floor=65, f0_ceil=1050, frame_period=10.0)
     middle = torch.from_numpy(f0[1::2][:n_frames])
     middle = torch.nn.functional.pad(middle, (0, n_frames - len(middle)))
@@ -62,21 +65,22 @@ def log_f0(audio: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
 
 
 def probes(describe: Describe, clips: Clips) -> dict[str, float]:
+    """Accuracy or R2 of predicting speaker, pitch and phone from the features, by name."""
     found: dict[str, float] = {}
 
     of_speakers = [one for one in clips.of("librispeech") if one["speaker"] in PROBE_SPEAKERS]
     labels = torch.tensor([PROBE_SPEAKERS.index(one["speaker"]) for one in of_speakers])
-    heard, pitch, voiced, test = [], [], [], []
+    features_of, pitch, voiced, test = [], [], [], []
     for clip in of_speakers:
         audio, _ = clips.version(clip, 0)
-        heard.append(describe(audio))
-        ln_hz, is_voiced = log_f0(audio, len(heard[-1]))
+        features_of.append(describe(audio))
+        ln_hz, is_voiced = log_f0(audio, len(features_of[-1]))
         pitch.append(ln_hz)
         voiced.append(is_voiced)
         test.append(torch.full_like(is_voiced, clip["name"].endswith(("8", "9"))))
-    found["speaker of a recording, of 10"] = speaker_of_clips(heard, labels)
-    found["speaker of a frame, of 10"] = speaker_of_frames(heard, labels)
-    x, y, v, t = torch.cat(heard), torch.cat(pitch)[:, None], torch.cat(voiced), torch.cat(test)
+    found["speaker of a recording, of 10"] = speaker_of_clips(features_of, labels)
+    found["speaker of a frame, of 10"] = speaker_of_frames(features_of, labels)
+    x, y, v, t = torch.cat(features_of), torch.cat(pitch)[:, None], torch.cat(voiced), torch.cat(test)
     found["ln f0 of speech, R2"] = r_squared(Ridge(x[v & ~t], y[v & ~t]), x[v & t], y[v & t])
 
     rows: list[tuple[Tensor, Tensor, Tensor, bool]] = []
@@ -93,9 +97,11 @@ def probes(describe: Describe, clips: Clips) -> dict[str, float]:
     )
 
     lines = clips.of("joe", held_out=False)[:N_PHONE_LINES]
-    said = [clips.version(one, 0) for one in lines]
-    phones = torch.cat([clips.phones_of(one, times) for one, (_, times) in zip(lines, said, strict=True)])
-    phone = Ridge(torch.cat([describe(audio) for audio, _ in said]), one_hot(phones, max(clips.phones.values()) + 1))
+    originals = [clips.version(one, 0) for one in lines]
+    phones = torch.cat([clips.phones_of(one, times) for one, (_, times) in zip(lines, originals, strict=True)])
+    phone = Ridge(
+        torch.cat([describe(audio) for audio, _ in originals]), one_hot(phones, max(clips.phones.values()) + 1)
+    )
     for name, versions in (("as read", [0]), ("in other voices", SPOKEN), ("sung, to 1 kHz", SUNG)):
         right = []
         for clip in clips.of("joe")[::2]:
@@ -109,19 +115,19 @@ def probes(describe: Describe, clips: Clips) -> dict[str, float]:
 
 
 def agreement(describe: Describe, targets: Targets, clips: Clips) -> dict[str, float]:
-    """How well a straight line predicts the teacher's components on the originals; fitted on some, tested on others."""
+    """R2, cluster accuracy and CKA of a linear map to the teacher's components, fitted and tested on other speakers."""
     found: dict[str, float] = {}
 
-    def heard(clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
+    def pair(clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
         audio, times = clips.version(clip, k)
-        wanted = targets.components(clips.taught(clip))
+        wanted = targets.components(clips.teacher_features(clip))
         at = (times * FRAMES_PER_SECOND).clamp(0, len(wanted) - 1.001)
         low = at.long()
         part = (at - low)[:, None]
         return describe(audio), wanted[low] * (1 - part) + wanted[low + 1] * part
 
     def pairs(chosen: list[dict[str, str]], versions: range | list[int]) -> tuple[Tensor, Tensor]:
-        both = [heard(clip, k) for clip in chosen for k in versions]
+        both = [pair(clip, k) for clip in chosen for k in versions]
         return torch.cat([x for x, _ in both]), torch.cat([y for _, y in both])
 
     speakers = clips.of("librispeech")
@@ -144,6 +150,7 @@ def agreement(describe: Describe, targets: Targets, clips: Clips) -> dict[str, f
 
 
 def student_of(checkpoint: Path) -> Describe:
+    """Load the averaged weights of a training run."""
     state = torch.load(checkpoint, weights_only=True)
     network = ContentNetwork().eval()
     prefix = "network."
@@ -159,10 +166,11 @@ def student_of(checkpoint: Path) -> Describe:
     return describe
 
 
-def remembered(describe: Describe) -> Describe:
-    known: dict[bytes, Tensor] = {}
+def cached(describe: Callable[[Tensor], T]) -> Callable[[Tensor], T]:
+    """Keep the features of every audio; probes ask for the same audio repeatedly."""
+    known: dict[bytes, T] = {}
 
-    def described(audio: Tensor) -> Tensor:
+    def described(audio: Tensor) -> T:
         key = hashlib.blake2b(audio.numpy().tobytes()).digest()
         if key not in known:
             known[key] = describe(audio)
@@ -172,8 +180,9 @@ def remembered(describe: Describe) -> Describe:
 
 
 def print_probes(folder: Path, joe: Path, weights: Path, checkpoints: list[Path]) -> None:
+    """Print a table with a column for the teacher, its components, and each checkpoint."""
     clips, targets, teacher = Clips(folder, joe), Targets.load(folder / "targets.bin"), Teacher(weights)
-    teacher_of = remembered(lambda audio: between(teacher(audio)))
+    teacher_of = cached(lambda audio: between(teacher(audio)))
     describers: dict[str, Describe] = {"teacher": teacher_of}
     describers["its components"] = lambda audio: targets.components(teacher_of(audio))
     describers |= {path.parent.name: student_of(path) for path in checkpoints}
@@ -183,11 +192,11 @@ def print_probes(folder: Path, joe: Path, weights: Path, checkpoints: list[Path]
 
 
 def print_layers(folder: Path, joe: Path, weights: Path) -> None:
+    """Print a table with a column for each layer of the teacher."""
     clips, teacher = Clips(folder, joe), Teacher(weights)
-    names = ["input", *(str(n) for n in range(1, 7)), "normed"]
-    print_table(
-        {name: probes(lambda audio, n=n: between(teacher.layers(audio)[n]), clips) for n, name in enumerate(names)}
-    )
+    names = ["input", *(str(n + 1) for n in range(len(teacher.encoder.layers))), "normed"]
+    layers = cached(teacher.layers)
+    print_table({name: probes(lambda audio, n=n: between(layers(audio)[n]), clips) for n, name in enumerate(names)})
 
 
 def print_table(columns: dict[str, dict[str, float]]) -> None:

@@ -1,4 +1,4 @@
-"""Linear probes: what a straight line can read out of frames of features. All by ridge regression, in closed form."""
+"""Linear probes of frame features, fitted by ridge regression in closed form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 class Ridge:
-    """Least squares from standardised features, with a penalty relative to the number of rows."""
+    """Least squares on standardised features, with a penalty relative to the number of rows."""
 
     def __init__(self, x: Tensor, y: Tensor, ridge: float = 1e-3) -> None:
         x, y = x.double(), y.double()
@@ -31,21 +31,22 @@ def accuracy(probe: Ridge, x: Tensor, labels: Tensor) -> float:
 
 
 def r_squared(probe: Ridge, x: Tensor, y: Tensor) -> float:
-    """The share of the variance of all columns of y that the probe predicts."""
+    """Share of the variance of all columns of y that the probe predicts."""
     y = y.double()
     return float(1 - (probe(x) - y).square().sum() / (y - y.mean(0)).square().sum())
 
 
 def folds_within(labels: Tensor, folds: int) -> Tensor:
-    """The fold of each clip, so that every fold holds the same share of every speaker."""
+    """Fold of each clip; every fold has the same share of every speaker."""
     order = torch.stack([(labels[:i] == label).sum() for i, label in enumerate(labels)])
     return order % folds
 
 
 def speaker_of_clips(clips: list[Tensor], labels: Tensor, folds: int = 5) -> float:
-    """Accuracy of naming the speaker from a clip's mean and standard deviation; the best ridge, so an upper bound."""
+    """Accuracy in classifying the speaker from a clip's mean and standard deviation; best ridge, an upper bound."""
     pooled = torch.stack([torch.cat([one.mean(0), one.std(0)]) for one in clips])
     n = int(labels.max()) + 1
+    folds = min(folds, int(labels.bincount().max()))
     fold = folds_within(labels, folds)
     found = []
     for ridge in RIDGES:
@@ -60,8 +61,9 @@ def speaker_of_clips(clips: list[Tensor], labels: Tensor, folds: int = 5) -> flo
 
 
 def speaker_of_frames(clips: list[Tensor], labels: Tensor, folds: int = 5) -> float:
-    """Accuracy of naming the speaker from one frame; the last fold is for testing."""
+    """Accuracy of classifying the speaker from one frame; the last fold is the test set."""
     n = int(labels.max()) + 1
+    folds = min(folds, int(labels.bincount().max()))
     test = folds_within(labels, folds) == folds - 1
     frames = torch.cat([torch.full((len(one),), int(label)) for one, label in zip(clips, labels, strict=True)])
     held = torch.cat([torch.full((len(one),), bool(t)) for one, t in zip(clips, test, strict=True)])
@@ -70,6 +72,6 @@ def speaker_of_frames(clips: list[Tensor], labels: Tensor, folds: int = 5) -> fl
 
 
 def cka(x: Tensor, y: Tensor) -> float:
-    """Linear centred kernel alignment (Kornblith et al. 2019) of two descriptions of the same frames, 0..1."""
+    """Linear centred kernel alignment (Kornblith et al. 2019) of two sets of features of the same frames, 0 to 1."""
     x, y = (one.double() - one.double().mean(0) for one in (x, y))
     return float((x.T @ y).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm()))

@@ -1,8 +1,8 @@
-"""The student's first weights: the first layers of the teacher, narrowed, with its habits of distance.
+"""Initialise the student from the first layers of the teacher, narrowed.
 
-Of the wide part of each layer those neurons stay that move the frame most on real recordings. Whisper knows where a
-frame is by an embedding of its position, which the student does not have: the mean preference that this gives each
-head for a distance, over real recordings, becomes the first value of `distances`.
+The wide part of each layer keeps the neurons that change the frame most on real recordings. Whisper encodes time by
+an embedding of absolute position, which the student lacks. The mean effect of that embedding on each head's attention
+logits at each distance, measured on real recordings, becomes the initial value of `distances`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from teacher import Teacher
 from torch import Tensor
 
 from myna.features.content.embedded import (
@@ -24,21 +23,22 @@ from myna.features.content.embedded import (
     Convolution,
 )
 from myna.features.content.whisper import Layer
+from recipes.content_encoder.teacher import Teacher
 
-COMMON_FRAMES = 500  # the mean position of so many frames stays with every frame
+COMMON_FRAMES = 500  # the mean position embedding over these frames is added to every frame
 
 
 @torch.no_grad()
 def start_from_teacher(network: ContentNetwork, teacher: Teacher, clips: Sequence[Tensor]) -> None:
-    """Fill all of `network` but its head; `clips` are samples (N,) at 16 kHz."""
+    """Initialise all of `network` but its head; `clips` are samples (N,) at 16 kHz."""
     encoder = teacher.encoder.float()
     first, second = (one for one in network.stem if isinstance(one, Convolution))
     for ours, theirs in ((first, encoder.conv1), (second, encoder.conv2)):
         ours.convolution.load_state_dict(theirs.state_dict())
     second.offset.copy_(encoder.embed_positions.weight[:COMMON_FRAMES].mean(0))
-    # What each of the teacher's layers hears, in the teacher and in the student as far as it is made.
-    taught = [teacher.layers(clip) for clip in clips]
-    heard = [second.padded(first.padded(network.log_mel.padded(clip[None])))[0].T for clip in clips]
+    # The input of each layer: in the teacher, and in the student as far as it is initialised.
+    in_teacher = [teacher.layers(clip) for clip in clips]
+    in_student = [second.padded(first.padded(network.log_mel.padded(clip[None])))[0].T for clip in clips]
     for index, (block, layer) in enumerate(zip(network.blocks, encoder.layers, strict=False)):
         assert isinstance(block, Block) and isinstance(layer, Layer)
         attention = layer.self_attn
@@ -51,18 +51,18 @@ def start_from_teacher(network: ContentNetwork, teacher: Teacher, clips: Sequenc
             (block.norm, layer.final_layer_norm),
         ):
             ours.load_state_dict(theirs.state_dict())
-        inputs = [one[index] for one in taught]
-        block.distances.copy_(preferences(block, inputs) - preferences(block, heard))
+        inputs = [one[index] for one in in_teacher]
+        block.distances.copy_(mean_logits(block, inputs) - mean_logits(block, in_student))
         _narrow(block, layer, torch.cat([layer.final_layer_norm(one) for one in inputs]))
-        heard = [block.padded(one.T[None])[0].T for one in heard]
-        for number, (one, other) in enumerate(zip(heard, taught, strict=True)):
+        in_student = [block.padded(one.T[None])[0].T for one in in_student]
+        for number, (one, other) in enumerate(zip(in_student, in_teacher, strict=True)):
             if number < 3:
                 alike = F.cosine_similarity(one, other[index + 1][: len(one)]).mean()
                 print(f"layer {index + 1}, clip {number}: cosine to the teacher {alike:.3f}")
 
 
-def preferences(block: Block, inputs: Sequence[Tensor]) -> Tensor:
-    """The mean logit of each head for a key at each distance: (N_HEADS, BACK + 1 + AHEAD), 0 at distance 0."""
+def mean_logits(block: Block, inputs: Sequence[Tensor]) -> Tensor:
+    """Mean attention logit of each head at each distance: (N_HEADS, BACK + 1 + AHEAD), 0 at distance 0."""
     total, count = torch.zeros(N_HEADS, block.size), 0
     for hidden in inputs:
         normed = block.attention_norm(hidden)
@@ -78,12 +78,12 @@ def preferences(block: Block, inputs: Sequence[Tensor]) -> Tensor:
 
 
 def _narrow(block: Block, layer: Layer, normed: Tensor) -> None:
-    moved = F.gelu(layer.fc1(normed)).square().mean(0).sqrt() * layer.fc2.weight.norm(dim=0)
-    kept = moved.argsort(descending=True)[:WIDE_CHANNELS].sort().values
+    effect = F.gelu(layer.fc1(normed)).square().mean(0).sqrt() * layer.fc2.weight.norm(dim=0)
+    kept = effect.argsort(descending=True)[:WIDE_CHANNELS].sort().values
     block.widen.weight.copy_(layer.fc1.weight[kept])
     block.widen.bias.copy_(layer.fc1.bias[kept])
     block.narrow.weight.copy_(layer.fc2.weight[:, kept])
-    lost = torch.ones(len(moved), dtype=torch.bool)
+    lost = torch.ones(len(effect), dtype=torch.bool)
     lost[kept] = False
     mean = F.gelu(layer.fc1(normed))[:, lost].mean(0)
     block.narrow.bias.copy_(layer.fc2.bias + layer.fc2.weight[:, lost] @ mean)

@@ -1,4 +1,4 @@
-"""What the student is to say: features of Whisper base, less what is the speaker's, and clusters of them."""
+"""Training targets of the student: Whisper base features without the speaker's mean, and clusters of them."""
 
 from __future__ import annotations
 
@@ -15,32 +15,43 @@ from myna.features.content.embedded import CODE_CHANNELS, N_SOUNDS
 from myna.features.content.whisper import MAX_FRAMES, WhisperEncoder, log_mel, read_encoder
 
 SAMPLE_RATE = 16000
-FRAMES_PER_SECOND = 50  # the teacher's frame t is in the middle of 20 ms * t
+FRAMES_PER_SECOND = 50  # frame t of the teacher is centred at 20 ms * t
 TAIL_FRAMES = 50
 N_COMPONENTS = CODE_CHANNELS
 N_CLUSTERS = N_SOUNDS
-# A clip's mean is taken for its speaker's in as far as it is long: n / (n + this) of it is subtracted.
+# The share n / (n + this) of the mean of a clip of n frames is subtracted: a longer clip's mean is more its speaker's.
 FRAMES_OF_TRUST = 100
 
 
-class Teacher:
-    """Whisper base in a tenth of the time: bfloat16, and a second of silence after the clip instead of up to 30 s.
+def compute_dtype() -> torch.dtype:
+    """bfloat16 on processors with instructions for it, which halve the time; float32 elsewhere."""
+    capabilities = torch.cpu.get_capabilities()
+    fast = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    return torch.bfloat16 if fast else torch.float32
 
-    Its features then are at a cosine of 0.975 to those of the padded window.
+
+class Teacher:
+    """Whisper base in a tenth of the time: bfloat16, and one second of silence after the clip, not up to 30 s.
+
+    Its features have a cosine of 0.975 to those of the padded window.
     """
 
     def __init__(self, path: Path) -> None:
-        self.encoder: WhisperEncoder = read_encoder(path).to(torch.bfloat16).eval()
+        self.encoder: WhisperEncoder = read_encoder(path).to(compute_dtype()).eval()
 
     @torch.inference_mode()
     def layers(self, audio: Tensor) -> list[Tensor]:
-        """Audio (N,) at 16 kHz, at most 30 s -> the stack's input, each layer's output, the normed last: (T, 512)."""
+        """Compute the input of the layers, each layer's output, and the normalised last, each (T, 512).
+
+        Args:
+            audio: (N,) at 16 kHz, at most 30 s.
+        """
         encoder = self.encoder
         n_frames = len(audio) // 320
-        heard = min(n_frames + TAIL_FRAMES, MAX_FRAMES)
-        mel = log_mel(F.pad(audio, (0, heard * 320 - len(audio))), 80)[None].to(encoder.conv1.weight.dtype)
+        n_input = min(n_frames + TAIL_FRAMES, MAX_FRAMES)
+        mel = log_mel(F.pad(audio, (0, n_input * 320 - len(audio))), 80)[None].to(encoder.conv1.weight.dtype)
         hidden = F.gelu(encoder.conv2(F.gelu(encoder.conv1(mel)))).transpose(1, 2)
-        hidden = hidden + encoder.embed_positions.weight[:heard]
+        hidden = hidden + encoder.embed_positions.weight[:n_input]
         found = [hidden]
         for layer in encoder.layers:
             found.append(layer(found[-1]))
@@ -53,21 +64,21 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Targets:
-    """Teacher features on N_COMPONENTS axes, and the middles of their clusters on the same axes."""
+    """Axes of the teacher's features, N_COMPONENTS of them, and the cluster centroids on these axes."""
 
     mean: Tensor  # (512,)
-    axes: Tensor  # (512, N_COMPONENTS); the components have variance 1 at the first, less at the later ones
+    axes: Tensor  # (512, N_COMPONENTS); the first component has variance 1, later ones less
     middles: Tensor  # (N_CLUSTERS, N_COMPONENTS)
-    softness: Tensor  # () squared distance that divides a cluster's share by e
+    softness: Tensor  # () squared distance over which a cluster's share falls by the factor e
 
     def components(self, features: Tensor, centre: bool = True) -> Tensor:
-        """(T, 512) of one clip -> (T, N_COMPONENTS), without the clip's mean where that is the speaker's."""
+        """Project a clip's features (T, 512) on the axes, (T, N_COMPONENTS); `centre` subtracts the speaker's mean."""
         offset = features.mean(0) - self.mean
         trust = len(features) / (len(features) + FRAMES_OF_TRUST) if centre else 0.0
         return (features - self.mean - trust * offset) @ self.axes
 
     def shares(self, components: Tensor) -> Tensor:
-        """(..., N_COMPONENTS) -> soft units (..., N_CLUSTERS), which sum to 1."""
+        """Soft cluster assignments (..., N_CLUSTERS), which sum to 1, of components (..., N_COMPONENTS)."""
         return (-torch.cdist(components, self.middles).square() / self.softness).softmax(-1)
 
     @classmethod
@@ -78,8 +89,8 @@ class Targets:
         save_file({name: tensor.contiguous() for name, tensor in vars(self).items()}, path)
 
 
-def listen(folder: Path, weights: Path) -> None:
-    """Write the teacher's features of every clip's original, `<clip>.teacher.safetensors`; what is there is kept."""
+def write_teacher_features(folder: Path, weights: Path) -> None:
+    """Write the teacher's features of every clip's original, `<clip>.teacher`; files that exist are kept."""
     teacher = Teacher(weights)
     for clip in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
         source, path = folder / f"{clip['name']}.safetensors", folder / f"{clip['name']}.teacher"
@@ -89,15 +100,17 @@ def listen(folder: Path, weights: Path) -> None:
 
 
 def fit(folder: Path, path: Path) -> None:
-    """Find the axes and the clusters, from the clips that are not held out."""
+    """Fit the axes and the clusters to the clips that are not held out: at least N_CLUSTERS frames."""
     clips = json.loads((folder / "clips.json").read_text(encoding="utf-8"))
-    heard = [load_file(folder / f"{one['name']}.teacher")["features"].float() for one in clips if not one["held_out"]]
-    mean = torch.cat(heard).mean(0)
+    features = [
+        load_file(folder / f"{one['name']}.teacher")["features"].float() for one in clips if not one["held_out"]
+    ]
+    mean = torch.cat(features).mean(0)
     plain = Targets(mean, torch.eye(512), torch.zeros(1, 512), torch.ones(()))
-    centred = torch.cat([plain.components(one) for one in heard])
+    centred = torch.cat([plain.components(one) for one in features])
     values, vectors = torch.linalg.eigh(torch.cov(centred.T).double())
     values, vectors = values.flip(0)[:N_COMPONENTS].float(), vectors.flip(1)[:, :N_COMPONENTS].float()
-    # Between the plain axes, where the first few are all, and white ones, where the last, mostly noise, count as much.
+    # A compromise: on plain axes the first few dominate, on whitened ones the last, mostly noise, count as much.
     axes = vectors / values[0].sqrt() * (values[0] / values) ** 0.25
     components = centred @ axes
     middles = k_means(components, N_CLUSTERS)

@@ -1,4 +1,4 @@
-"""Teach the student: any version of a clip, in any room, is to say what the teacher heard in the original."""
+"""Train the student to predict, from any version of a clip in any room, the teacher's features of the original."""
 
 from __future__ import annotations
 
@@ -11,42 +11,41 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from prepare import N_SPOKEN, N_SUNG, N_VERSIONS
 from safetensors.torch import load_file
-from start import start_from_teacher
-from teacher import FRAMES_PER_SECOND, N_COMPONENTS, Targets, Teacher
 from torch import Tensor, nn
 
 from myna.features.content.embedded import CODE_CHANNELS, FRAME_SAMPLES, N_FFT, ContentNetwork
+from recipes.content_encoder.prepare import N_SPOKEN, N_SUNG, N_VERSIONS
+from recipes.content_encoder.start import start_from_teacher
+from recipes.content_encoder.teacher import FRAMES_PER_SECOND, N_COMPONENTS, Targets, Teacher, compute_dtype
 
 logger = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 250
-UNHEARD_FRAMES = 20  # at the start of a segment, where the past is missing
-BATCH = 8
-START_CLIPS = 30  # recordings that the first weights are fitted to
-LEARNING_RATE = 3e-4  # of what comes from the teacher
+IGNORED_FRAMES = 20  # at the start of a segment, where the past is missing: no loss
+START_CLIPS = 30  # recordings that the initial weights are fitted to
+LEARNING_RATE = 3e-4  # of parameters initialised from the teacher
 HEAD_RATE, DISTANCES_RATE = 1e-3, 3e-3
 WARM_UP = 200
-DECAY_SHARE = 0.4  # of all steps: the rate falls to 0 over the last
+DECAY_SHARE = 0.4  # of all steps, the last: the learning rate falls to 0
 AVERAGE = 0.998
-# How often a segment is the original, a spoken version, a sung version.
+# Probability that a segment is the original, each spoken version, each sung version.
 SHARES = np.array([0.3] + [0.3 / N_SPOKEN] * N_SPOKEN + [0.4 / N_SUNG] * N_SUNG)
 WARPS = torch.linspace(-0.16, 0.16, 17).exp()
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One clip in memory: every version's samples and moments, and what it says."""
+    """Samples, times and targets of all versions of one clip."""
 
     audio: list[Tensor]  # int16
-    times: list[Tensor]  # seconds of the original, a frame each
+    times: list[Tensor]  # time in the original of each frame, seconds
     components: Tensor  # (T, N_COMPONENTS)
-    phones: Tensor | None  # (T) at the teacher's frames
+    phones: Tensor | None  # (T,) at the teacher's frames
 
 
 def phone_table(joe: Path) -> dict[str, int]:
-    """Every phone of joe's lines, in order of its first appearance; stress and pauses are one, 0."""
+    """Number the phones of joe's lines by first appearance, from 1; stress marks and pauses are 0."""
     table = dict.fromkeys("_ ^$ˈˌː,.?!;:", 0)
     for path in sorted(joe.glob("*.json")):
         for phone, _ in json.loads(path.read_text(encoding="utf-8"))["phones"]:
@@ -55,18 +54,19 @@ def phone_table(joe: Path) -> dict[str, int]:
 
 
 def phones_at(path: Path, seconds: np.ndarray, table: dict[str, int]) -> Tensor:
-    """The phone of a line of joe at the seconds asked for."""
+    """Numbers of the phones of a line of joe at the times `seconds`, (T,)."""
     phones = json.loads(path.read_text(encoding="utf-8"))["phones"]
     at = np.searchsorted([end for _, end in phones], seconds).clip(0, len(phones) - 1)
     return torch.tensor([table[phones[i][0]] for i in at])
 
 
 def load_utterances(folder: Path, joe: Path, targets: Targets, held_out: bool = False) -> list[Utterance]:
+    """Load the prepared clips of the training set, or the held-out ones."""
     table = phone_table(joe)
     found = []
     for clip in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
         path = folder / f"{clip['name']}.safetensors"
-        # martin sings one vowel a clip: the mean of a clip is not his voice but the vowel.
+        # martin sings one vowel a clip, so a clip's mean is the vowel's, not the speaker's.
         if clip["held_out"] != held_out or clip["source"] == "martin" or not path.exists():
             continue
         arrays = load_file(path)
@@ -81,7 +81,7 @@ def load_utterances(folder: Path, joe: Path, targets: Targets, held_out: bool = 
 
 
 class Segments:
-    """Random segments of random versions, and what they say."""
+    """Random segments of random versions with their targets."""
 
     def __init__(self, utterances: list[Utterance], seed: int) -> None:
         self.utterances = utterances
@@ -90,7 +90,7 @@ class Segments:
         self.chances = lengths / lengths.sum()
 
     def batch(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Samples (n, N), components (n, T, C), phones (n, T), -100 where unknown, and which frames count (n, T)."""
+        """Samples (n, N), components (n, T, C), phones (n, T), -100 if unknown, and a mask of valid frames (n, T)."""
         n_samples = SEGMENT_FRAMES * FRAME_SAMPLES
         audio = torch.zeros(n, n_samples)
         components = torch.zeros(n, SEGMENT_FRAMES, N_COMPONENTS)
@@ -110,18 +110,18 @@ class Segments:
             components[row, : len(times)] = one.components[low] * (1 - part) + one.components[low + 1] * part
             if one.phones is not None:
                 phones[row, : len(times)] = one.phones[at.round().long()]
-            counts[row, UNHEARD_FRAMES if start else 0 : len(times)] = True
+            counts[row, IGNORED_FRAMES if start else 0 : len(times)] = True
         return audio, components, phones.where(counts, -100), counts
 
 
 class Room:
-    """Spectra as another throat, microphone and room would have them."""
+    """Random vocal-tract length, reverberation, microphone response and noise, applied to power spectra."""
 
     def __init__(self, network: ContentNetwork, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         filterbank = network.log_mel.filterbank
         bins = torch.arange(N_FFT // 2 + 1)
-        # A filter that hears at f what was at f / warp: its weights, read along a stretched axis.
+        # A filter whose response at f is the original one at f / warp: its weights along a stretched axis.
         self.filterbanks = torch.stack([stretched(filterbank, bins * warp) * warp for warp in WARPS])
 
     def uniform(self, shape: tuple[int, ...], low: float, high: float) -> Tensor:
@@ -139,13 +139,13 @@ class Room:
         bank = torch.randint(len(WARPS), (n,), generator=self.generator)
         mel = self.filterbanks[bank] @ power
         mel = F.conv1d(F.pad(mel.transpose(0, 1), (39, 0)), weights.flip(1)[:, None], groups=n).transpose(0, 1)
-        # The microphone: a smooth curve of some dB, and for one in six a low-pass of an old line.
+        # The microphone: a smooth curve of some dB, and for one in six the low-pass of a telephone line.
         curve = F.interpolate(torch.randn(n, 1, 6, generator=self.generator) * 4, mel.shape[1], mode="linear")
         curve = curve.transpose(1, 2)
         edge = self.uniform((n, 1, 1), 45, 80) + 100 * (self.uniform((n, 1, 1), 0, 1) > 1 / 6)
         curve = curve - 4 * (torch.arange(mel.shape[1])[:, None] - edge).clamp_min(0)
         mel = mel * 10 ** (curve / 10)
-        # The room: noise of any colour, 5 to 45 dB below the voice.
+        # Background noise of random colour, 5 to 45 dB below the voice.
         colour = F.interpolate(torch.randn(n, 1, 4, generator=self.generator) * 6, mel.shape[1], mode="linear")
         ratio = self.uniform((n, 1, 1), 5, 45)
         level = mel.mean((1, 2), keepdim=True) * 10 ** ((colour.transpose(1, 2) - ratio) / 10)
@@ -153,6 +153,7 @@ class Room:
 
 
 def stretched(filterbank: Tensor, bins: Tensor) -> Tensor:
+    """Interpolate the filters at fractional bins; 0 past the end."""
     low = bins.long().clamp(max=filterbank.shape[1] - 2)
     part = bins - low
     inside = bins <= filterbank.shape[1] - 1
@@ -160,7 +161,7 @@ def stretched(filterbank: Tensor, bins: Tensor) -> Tensor:
 
 
 class Student(nn.Module):
-    """The encoder, and a reader of phones that is there for training only."""
+    """The encoder, with a phone classifier that only training uses."""
 
     def __init__(self, targets: Targets, n_phones: int, objectives: tuple[str, ...]) -> None:
         super().__init__()
@@ -189,14 +190,17 @@ class Student(nn.Module):
         return found
 
 
-def pace(step: int, n_steps: int) -> float:
-    """Of all learning rates: warm, flat, then down to 0. A run can be prolonged from any moment of the flat part."""
-    falling = (n_steps - step) / (DECAY_SHARE * n_steps)
-    return min(1.0, (step + 1) / WARM_UP, falling)
+def rate_factor(step: int, n_steps: int) -> float:
+    """Factor of all learning rates: linear warm-up, constant, linear decay to 0.
+
+    A run can be extended from any step of the constant part.
+    """
+    decay = (n_steps - step) / (DECAY_SHARE * n_steps)
+    return min(1.0, (step + 1) / WARM_UP, decay)
 
 
-def rates(student: Student) -> list[dict[str, object]]:
-    """The parameters in groups, by how far they are from where they start."""
+def parameter_groups(student: Student) -> list[dict[str, object]]:
+    """Group the parameters by learning rate: initialised from the teacher, new, and attention distances."""
     groups: dict[float, list[Tensor]] = {LEARNING_RATE: [], HEAD_RATE: [], DISTANCES_RATE: []}
     for name, parameter in student.named_parameters():
         rate = DISTANCES_RATE if "distances" in name else LEARNING_RATE
@@ -205,11 +209,19 @@ def rates(student: Student) -> list[dict[str, object]]:
 
 
 def train(
-    folder: Path, joe: Path, teacher: Path, run: Path, n_steps: int, objectives: tuple[str, ...], minutes: float
+    folder: Path,
+    joe: Path,
+    teacher: Path,
+    run: Path,
+    n_steps: int,
+    objectives: tuple[str, ...],
+    minutes: float,
+    batch_size: int = 8,
 ) -> None:
-    """Train up to `n_steps`, at most `minutes` this time; `run`/last.pt is resumed and left.
+    """Train up to `n_steps`, at most `minutes` in this call; `run`/last.pt is resumed and written.
 
-    `run`/flat.pt is the state before the learning rate falls: as last.pt of another run, it goes on to more steps.
+    `run`/flat.pt is the state before the learning rate decays: copied to last.pt of another run, it can be trained
+    for more steps.
     """
     run.mkdir(parents=True, exist_ok=True)
     targets = Targets.load(folder / "targets.bin")
@@ -218,28 +230,29 @@ def train(
     student = Student(targets, max(phone_table(joe).values()) + 1, objectives)
     step, last = 0, run / "last.pt"
     if not last.exists():
-        heard = [one.audio[0].float() / 32768 for one in utterances[:: max(1, len(utterances) // START_CLIPS)]]
-        start_from_teacher(student.network, Teacher(teacher), heard)
-    optimizer = torch.optim.AdamW(rates(student), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
+        clips = [one.audio[0].float() / 32768 for one in utterances[:: max(1, len(utterances) // START_CLIPS)]]
+        start_from_teacher(student.network, Teacher(teacher), clips)
+    optimizer = torch.optim.AdamW(parameter_groups(student), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     if last.exists():
         state = torch.load(last, weights_only=True)
         student.load_state_dict(state["student"])
         optimizer.load_state_dict(state["optimizer"])
         average, step = state["average"], state["step"]
+    reduced = compute_dtype() == torch.bfloat16
     segments, room = Segments(utterances, seed=step), Room(student.network, seed=step)
     logger.info("%d clips; from step %d to %d", len(utterances), step, n_steps)
     started, first = time.monotonic(), step
     means: dict[str, float] = {}
     while step < n_steps and time.monotonic() - started < 60 * minutes:
-        audio, components, phones, counts = segments.batch(BATCH)
+        audio, components, phones, counts = segments.batch(batch_size)
         with torch.no_grad():
             log_mel = student.network.log_mel
             mel = log_mel.compressed(room(log_mel.power(F.pad(audio, (log_mel.left, log_mel.right)))))
             shares = targets.shares(components)
         for group in optimizer.param_groups:
-            group["lr"] = group["full"] * pace(step, n_steps)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+            group["lr"] = group["full"] * rate_factor(step, n_steps)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=reduced):
             losses = student.losses(mel, shares, components, phones, counts)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(losses.values())).sum().backward()

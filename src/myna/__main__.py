@@ -1,4 +1,4 @@
-"""`python -m myna` is `svc`."""
+"""Run `svc` as `python -m myna`."""
 
 from myna.apps.cli import main
 

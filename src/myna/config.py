@@ -24,7 +24,7 @@ TemplateName = Literal[
 ]
 DEFAULT_TEMPLATE: TemplateName = "so-vits-svc-4.0v1"
 
-Decoder = Literal["nsf-hifigan", "nsf-snake-hifigan", "istft", "ms-istft", "mb-istft", "source-filter"]
+DecoderName = Literal["nsf-hifigan", "nsf-snake-hifigan", "istft", "ms-istft", "mb-istft", "source-filter"]
 SynthesizerKind = Literal["vits", "direct", "rvc", "sovits3"]
 DiscriminatorKind = Literal["waveform", "spectrogram"]
 Precision = Literal["fp32", "fp16", "bf16"]
@@ -232,7 +232,7 @@ class ModelConfig(_Section):
     follows_pitch: bool = key(True, "RVC: false if the voice takes no f0, only content", alias="f0")
 
     @property
-    def decoder(self) -> Decoder:
+    def decoder(self) -> DecoderName:
         return self.vocoder_name if self.type_ == "hifi-gan" else self.type_
 
 

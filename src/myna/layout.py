@@ -1,10 +1,10 @@
-"""Where the work of a voice lies, relative to the folder in which it is made: what commands and page take unasked."""
+"""Default paths of a voice's files, relative to its working folder, for the commands and the page."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-RECORDINGS = Path("dataset_raw")  # a folder a speaker
+RECORDINGS = Path("dataset_raw")  # one folder per speaker
 CLIPS = Path("dataset/44k")
 FILELISTS = Path("filelists/44k")
 CONFIG = Path("configs/44k/config.json")

@@ -1,6 +1,6 @@
-"""How long work tells that it advances, without knowing who listens.
+"""Progress reports of long work, independent of their display.
 
-Libraries take a `Progress` and never print; the command line passes a bar, a test or a script passes nothing.
+Library functions take a `Progress` and never print. The command line passes a bar; tests and scripts pass nothing.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Iterate over `items` while showing how far it is.
+    """Iterate over `items` and report progress.
 
     Args:
-        items: what the work goes through.
-        title: what is being done, for a person.
-        total: how many `unit` there are in all, where known; `len(items)` otherwise.
-        unit: what is counted, e.g. "clips".
+        items: to iterate over.
+        title: name of the work, shown to the user.
+        total: number of items; by default `len(items)` if it has one.
+        unit: name of the items, e.g. "clips".
     """
 
     def __call__(
@@ -27,5 +27,5 @@ class Progress(Protocol):
 
 
 def silent(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """The `Progress` that nobody watches."""
+    """A `Progress` without display."""
     yield from items

@@ -1,4 +1,4 @@
-"""`svc` answers at once, and says what is wrong in one line."""
+"""`svc --help` is instant, and errors are one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_command_is_there_and_says_what_it_takes(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_command_has_help_for_every_parameter(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main([name, "--help"])
     assert left.value.code == 0
@@ -36,7 +36,7 @@ def test_each_command_is_there_and_says_what_it_takes(name: str, capsys: pytest.
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """It answers in under half a second, of which loading torch alone would take two."""
+    """Help takes under half a second; loading torch alone would take two."""
     script = f"""
 import contextlib, io, sys
 from myna.apps.cli import COMMANDS, main
@@ -65,34 +65,34 @@ def test_an_error_is_one_line_and_exit_code_1() -> None:
         done.stderr.splitlines()
         == [
             "svc: there are no recordings in nowhere at all; "
-            "put recordings into nowhere at all/NAME/any.wav, one folder a person"
+            "put recordings into nowhere at all/NAME/any.wav, one folder for each speaker"
         ]
         or sys.platform == "win32"
     )
 
 
-def test_a_mistyped_command_is_answered_with_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistyped_command_suggests_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["pre-resampel"])
     assert left.value.code == 2
     assert "no command 'pre-resampel'; did you mean 'pre-resample'?" in capsys.readouterr().err
 
 
-def test_a_mistyped_option_is_answered_with_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mistyped_option_suggests_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["pre-config", "--filelist-pat", "lists"])
     assert left.value.code == 2
     assert "--filelist-path" in capsys.readouterr().err
 
 
-def test_the_reason_behind_an_error_is_shown_when_asked_for() -> None:
+def test_verbose_shows_the_traceback() -> None:
     done = run("-v", "pre-config", "-i", "nowhere")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
     assert "Traceback" not in run("pre-config", "-i", "nowhere").stderr
 
 
-def test_sigterm_leaves_nothing_half_written(tmp_path: Path) -> None:
+def test_sigterm_leaves_no_partial_file(tmp_path: Path) -> None:
     tone = np.sin(2 * np.pi * 220 * np.arange(120 * 16000) / 16000)
     soundfile.write(tmp_path / "song.flac", 0.1 * tone, 16000)
     command = [sys.executable, "-m", "myna", "infer", "song.flac", "-m", "joe", "-mc", "5"]

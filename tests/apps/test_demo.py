@@ -1,4 +1,4 @@
-"""`svc demo`: one command from a phrase to its conversion, their picture and their numbers."""
+"""`svc demo` converts a phrase, draws it and measures it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from myna.evaluation.drawing.picture import SIZE
 
 @pytest.fixture(autouse=True)
 def _voice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Work in an empty folder but for a voice."""
+    """Work in a folder with a voice only."""
     monkeypatch.setattr("myna.features.extractor.load_encoder", lambda name, device: BandEnergies())
     monkeypatch.chdir(tmp_path)
     write_voice("voice", 10)
@@ -42,7 +42,7 @@ def files() -> set[str]:
     return {path.as_posix() for path in Path().rglob("*") if path.is_file() and path.parts[0] != "voice"}
 
 
-def test_the_phrase_that_comes_along_is_sung_drawn_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bundled_phrase_is_converted_drawn_and_measured(capsys: pytest.CaptureFixture[str]) -> None:
     assert svc("demo", "-m", "voice", "-d", "cpu") == 0
     assert files() == {"demo/song.wav", "demo/song.out.wav", "demo/song.png"}
     source, sung = soundfile.info("demo/song.wav"), soundfile.info("demo/song.out.wav")
@@ -58,23 +58,23 @@ def test_the_phrase_that_comes_along_is_sung_drawn_and_measured(capsys: pytest.C
     assert printed.splitlines()[-1].strip() == "svc pre-resample"
 
 
-def test_the_phrase_is_short_and_light() -> None:
+def test_the_phrase_is_short_and_its_file_small() -> None:
     song = soundfile.info(demo.SONG)
     assert 5 < song.duration < 15 and song.channels == 1 and demo.SONG.stat().st_size < 1e6
 
 
-def test_a_recording_is_sung_in_the_octave_of_the_voice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recording_is_transposed_to_the_octave_of_the_voice(capsys: pytest.CaptureFixture[str]) -> None:
     Config.parse(CONFIG | {"spk": {"tenor": 1}}).write("tenor.json")
     record("a/vocals.flac", hz=240)
     assert svc("demo", "a/vocals.flac", "-o", "sung", "-m", "voice", "-c", "tenor.json", "-d", "cpu") == 0
     assert files() == {"a/vocals.flac", "tenor.json", *(f"sung/vocals.{end}" for end in ("wav", "out.wav", "png"))}
     printed = capsys.readouterr().out
-    assert "converted, -12 semitones, measured" in printed  # 240 Hz, and the tenor lies at 120
+    assert "converted, -12 semitones, measured" in printed  # from 240 Hz to the tenor's 120 Hz
     assert '-m "voice" -c "tenor.json" --auto-transpose' in printed
     assert "vocadito" not in printed
 
 
-def test_the_numbers_are_those_of_svc_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_numbers_equal_those_of_svc_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
     assert svc("demo", "-m", "voice", "-d", "cpu") == 0
     table = capsys.readouterr().out.split("\n\n")[0]
     without = ("--no-similarity", "--no-words", "--no-quality", "-t", "0")
@@ -91,7 +91,7 @@ def test_a_second_run_makes_the_same_files() -> None:
     assert made[0] == made[1]
 
 
-def test_a_recording_in_the_folder_is_left_as_it_is() -> None:
+def test_a_recording_in_the_output_folder_is_not_changed() -> None:
     record("vocals.wav", channels=2)
     before = Path("vocals.wav").read_bytes()
     assert svc("demo", "vocals.wav", "-o", ".", "-m", "voice", "-d", "cpu") == 0
@@ -119,7 +119,7 @@ def test_another_recording_of_the_same_name_is_not_overwritten(capsys: pytest.Ca
         (["song.wav", "-m", "voice", "-o", "lyrics.wav/demo"], "cannot write"),
     ],
 )
-def test_what_is_missing_is_one_line_with_the_way_out(
+def test_a_missing_file_is_a_one_line_error_with_advice(
     arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "SONG", Path("gone/song.flac"))

@@ -1,4 +1,4 @@
-"""What comes along in the package: `svc demo` with nothing named, as the README's first command runs it."""
+"""`svc demo` with the bundled voice and phrase, as the README's first command runs it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ VOICE = find_voice("joe")
 ONLY_PITCH = EvaluateOptions(similarity=False, words=False, quality=False)
 
 
-def test_the_phrase_is_sung_in_tune_and_where_men_sing(
+def test_the_phrase_is_in_tune_and_in_the_range_of_men(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -36,7 +36,7 @@ def test_the_phrase_is_sung_in_tune_and_where_men_sing(
     audio, rate = soundfile.read(sung)
     assert rate == 44100 and len(audio) == pytest.approx(soundfile.info(SONG).duration * rate, abs=1)
     heard = evaluate([Pair(sung, source)], options=ONLY_PITCH).files[0]
-    assert heard.transpose == 0  # an octave lower it would lie below where songs are sung
+    assert heard.transpose == 0  # an octave lower would be below the range of songs
     # Where its first stretch begins and ends, the estimator hears ten frames of the source an octave too low; Harvest
     # and DIO hear 110 to 140 Hz there. The phrase itself lies above 100 Hz.
     source_f0 = np.where(heard.source_f0 < 95, 0, heard.source_f0)
@@ -48,7 +48,7 @@ def test_the_phrase_is_sung_in_tune_and_where_men_sing(
     assert "Listen: " in capsys.readouterr().out
 
 
-def test_the_voice_is_light_and_says_where_its_pitch_lies() -> None:
+def test_the_voice_is_a_light_one_and_has_a_pitch_range() -> None:
     weights = latest(VOICE)
     assert weights is not None and weights.stat().st_size < 20e6
     config = Config.read(VOICE / "config.json")

@@ -1,4 +1,4 @@
-"""`svc evaluate` pairs, measures, writes what it is asked to, and goes on past a bad file."""
+"""`svc evaluate` pairs files, measures, writes reports, and continues after a bad file."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_shift_can_be_given(folders: Path) -> None:
     assert values["summary"]["f0_rmse_cents"]["converted"] == pytest.approx(100, abs=10)
 
 
-def test_a_batch_goes_on_past_bad_files_and_names_them(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_continues_after_bad_files_and_names_them(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folders / "songs" / "text.wav").write_text("these are words")
     (folders / "out" / "text.out.wav").write_text("these are words")
     (folders / "out" / "low.out.wav").rename(folders / "out" / "stray.out.wav")

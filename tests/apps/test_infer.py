@@ -1,4 +1,4 @@
-"""`svc infer` finds the recordings, puts each result where it belongs, and says what became of them."""
+"""`svc infer`: which recordings are converted, where results go, and what is printed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RATE = 22050
 
 
 class Parrot:
-    """A converter that repeats the recording, and remembers how it was made and asked."""
+    """Converter that copies the recording and records its arguments."""
 
     loaded: ClassVar[list[tuple[Any, ...]]] = []
     asked: ClassVar[list[ConversionOptions]] = []
@@ -54,7 +54,7 @@ class Parrot:
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Work in an empty folder, with a parrot for a voice."""
+    """Work in an empty folder, with `Parrot` as the converter."""
     monkeypatch.setattr(myna.conversion.converter, "Converter", Parrot)
     monkeypatch.setattr(Parrot, "loaded", [])
     monkeypatch.setattr(Parrot, "asked", [])
@@ -78,7 +78,7 @@ def files() -> set[str]:
     return {path.as_posix() for path in Path().rglob("*") if path.is_file()}
 
 
-def test_the_result_lies_beside_the_recording_and_the_last_line_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_result_is_beside_the_recording_and_the_last_line_names_it(capsys: pytest.CaptureFixture[str]) -> None:
     record("vocals.wav")
     assert svc("vocals.wav") == 0
     assert files() == {"vocals.wav", "vocals.out.wav"}
@@ -101,7 +101,7 @@ def test_the_result_lies_beside_the_recording_and_the_last_line_says_so(capsys: 
         ("歌/ひばり.wav", None, "歌/ひばり.out.wav"),
     ],
 )
-def test_where_one_result_goes(recording: str, output: str | None, expected: str) -> None:
+def test_output_path(recording: str, output: str | None, expected: str) -> None:
     record(recording)
     assert svc(recording, *(["-o", output] if output else [])) == 0
     assert files() == {recording, expected}
@@ -113,11 +113,11 @@ def test_a_folder_is_converted_without_its_subfolders_and_without_results() -> N
     Path("songs/lyrics.txt").write_text("la la")
     before = files()
     assert svc("songs") == 0
-    assert files() - before == {"songs/b.out.flac"}  # a.out.wav was there
+    assert files() - before == {"songs/b.out.flac"}  # a.out.wav existed before
     assert len(Parrot.asked) == 2
 
 
-def test_a_recursive_folder_keeps_its_structure_elsewhere_and_a_second_run_finds_the_same() -> None:
+def test_recursive_conversion_keeps_the_folder_structure_and_can_be_repeated() -> None:
     for name in ("songs/a.wav", "songs/deep/er/a.wav"):
         record(name)
     for _ in range(2):
@@ -125,14 +125,14 @@ def test_a_recursive_folder_keeps_its_structure_elsewhere_and_a_second_run_finds
         assert files() == {"songs/a.wav", "songs/deep/er/a.wav", "songs/sung/a.wav", "songs/sung/deep/er/a.wav"}
 
 
-def test_several_recordings_go_into_one_folder() -> None:
+def test_several_recordings_are_written_to_one_folder() -> None:
     record("a.wav")
     record("b/c.flac")
     assert svc("a.wav", "b", "-o", "sung") == 0
     assert files() == {"a.wav", "b/c.flac", "sung/a.wav", "sung/c.flac"}
 
 
-def test_two_results_of_one_name_are_refused_before_anything_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_results_with_one_name_are_refused_before_any_conversion(capsys: pytest.CaptureFixture[str]) -> None:
     record("a/song.wav")
     record("b/song.wav")
     assert svc("a/song.wav", "b/song.wav", "-o", "sung/") == 1
@@ -140,7 +140,9 @@ def test_two_results_of_one_name_are_refused_before_anything_is_done(capsys: pyt
     assert files() == {"a/song.wav", "b/song.wav"}
 
 
-def test_a_batch_goes_on_past_a_bad_file_names_it_at_the_end_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_continues_after_a_bad_file_and_ends_with_its_name_and_status_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     record("songs/a.wav")
     record("songs/c.wav")
     Path("songs/b.wav").write_text("these are the lyrics")
@@ -163,7 +165,7 @@ def test_a_batch_goes_on_past_a_bad_file_names_it_at_the_end_and_fails(capsys: p
         (["song.wav", "empty", "-o", "song.wav"], "a folder"),
     ],
 )
-def test_what_cannot_be_done_is_one_line(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     record("song.wav")
     Path("empty").mkdir()
     assert svc(*arguments) == 1
@@ -173,7 +175,7 @@ def test_what_cannot_be_done_is_one_line(arguments: list[str], reason: str, caps
     assert files() == {"song.wav"}
 
 
-def test_the_predecessors_command_line_is_understood() -> None:
+def test_flags_of_the_predecessors_are_accepted() -> None:
     record("vocals.wav")
     line = "vocals.wav -o sung.wav -s anna -m G_1.pth -c config.json -k kmeans.pt -r 0 -t 12 -db -40 -fm dio -na -n 0.3"
     assert svc(*line.split(), *["-p", "0.4", "-ch", "0.6", "-ab", "-mc", "20", "-d", "cpu"]) == 0
@@ -191,13 +193,13 @@ def test_the_predecessors_command_line_is_understood() -> None:
     "arguments",
     [["-t", "99"], ["-r", "2"], ["-s", "a", "--speaker-mix", "a:1"], ["-mc", "0.5"], ["-fm", "guess"], ["-n", "much"]],
 )
-def test_a_value_out_of_range_is_a_slip_of_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_value_out_of_range_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     record("vocals.wav")
     assert svc("vocals.wav", *arguments) == 2
     assert files() == {"vocals.wav"}
 
 
-def test_the_configuration_beside_the_model_comes_first() -> None:
+def test_the_configuration_beside_the_model_has_precedence() -> None:
     for folder in ("logs/44k", "configs/44k"):
         Path(folder).mkdir(parents=True)
     assert find_config(Path("logs/44k")) is None
@@ -208,7 +210,7 @@ def test_the_configuration_beside_the_model_comes_first() -> None:
     assert find_config(Path("logs/44k")) is find_config(Path("logs/44k/G_1.pth")) is None
 
 
-def test_json_says_what_was_done_and_what_was_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_lists_results_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
     record("a.wav")
     shutil.copy("a.wav", "b.wav")
     Path("c.wav").touch()

@@ -1,4 +1,4 @@
-"""`svc infer` with a voice on disk: real weights (random ones), real pitch, the whole command."""
+"""`svc infer` with a voice of random weights on disk."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def svc(*arguments: str) -> int:
 
 
 def run(*arguments: str, status: int = 0) -> None:
-    """Another command than `svc infer`."""
+    """Run any command."""
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert int(ended.value.code or 0) == status
 
 
-def test_a_folder_of_checkpoints_sings_a_file_in_the_pitch_of_the_speaker(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_of_checkpoints_converts_to_the_pitch_of_the_speaker(capsys: pytest.CaptureFixture[str]) -> None:
     assert svc("song.flac", "-m", "voice", "-s", "tenor", "--auto-transpose", "-d", "cpu", "--json") == 0
     (summary,) = json.loads(capsys.readouterr().out)["converted"]
     assert (summary["output"], summary["transpose"]) == ("song.out.flac", -12)
@@ -62,12 +62,12 @@ def test_the_same_seed_gives_the_same_file() -> None:
         (["-m", "voice", "-r", "0.5"], "svc train-index"),
         (["-m", "voice", "-r", "0.5", "-k", "kmeans.pt"], "cannot read kmeans.pt"),
         (["-m", "voice", "-r", "0.5", "-k", "song.flac"], "song.flac is a recording"),
-        (["-m", "voice", "-r", "0.5", "-k", "voice/G_9.pth"], "no cluster model"),
+        (["-m", "voice", "-r", "0.5", "-k", "voice/G_9.pth"], "not a cluster model"),
         (["-m", "voice", "--speaker-mix", "Anna:1"], "no speaker 'Anna'; this voice has: Sängerin, tenor"),
         ([], "logs"),
     ],
 )
-def test_a_voice_that_is_not_there_or_not_asked_rightly(
+def test_missing_voices_and_wrong_options_are_errors(
     arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert svc("song.flac", *arguments, "-d", "cpu") == 1
@@ -80,7 +80,7 @@ def sung(name: str, *arguments: str) -> np.ndarray:
     return soundfile.read(name)[0]
 
 
-def test_a_cluster_model_and_an_index_change_what_is_sung() -> None:
+def test_centroids_and_an_index_change_the_result() -> None:
     plain = sung("a.wav", "-s", "tenor")
     centres = torch.rand(20, 16, generator=torch.Generator().manual_seed(0))
     retrieval_file.write_centroids(Path("kmeans.pt"), {"tenor": centres, "Sängerin": centres})
@@ -93,7 +93,7 @@ def test_a_cluster_model_and_an_index_change_what_is_sung() -> None:
 
 
 @pytest.mark.parametrize("name", ["index.safetensors", "kmeans.pt"])
-def test_an_index_in_the_file_of_a_packed_voice_draws_as_one_beside_it(
+def test_an_index_in_a_packed_voice_has_the_effect_of_one_beside_it(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     vectors = {speaker: torch.rand(20, 16).half().float() for speaker in ("tenor", "Sängerin")}
@@ -119,7 +119,7 @@ def test_an_index_in_the_file_of_a_packed_voice_draws_as_one_beside_it(
     np.testing.assert_array_equal(sung("e.wav", "-m", "again.safetensors", "-s", "tenor", "-r", "0.5"), drawn)
 
 
-def test_an_index_that_does_not_fit_is_not_packed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_index_of_another_encoder_is_not_packed(capsys: pytest.CaptureFixture[str]) -> None:
     retrieval_file.write_index(Path("voice/index.safetensors"), {"tenor": torch.rand(3, 8)})
     run("pack", "-m", "voice", "-o", "packed.safetensors", status=1)
     told = capsys.readouterr().err.splitlines()[-1]
@@ -127,7 +127,7 @@ def test_an_index_that_does_not_fit_is_not_packed(capsys: pytest.CaptureFixture[
     assert not Path("packed.safetensors").exists()
 
 
-def test_an_index_of_the_field_is_read_and_compared_with_the_voice(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_index_of_faiss_is_read_and_compared_with_the_voice(capsys: pytest.CaptureFixture[str]) -> None:
     with np.load(Path(__file__).parents[1] / "retrieval" / "faiss.npz") as recorded:
         Path("added.index").write_bytes(recorded["full"].tobytes())
         Path("feature_and_index.pkl").write_bytes(recorded["pickled"].tobytes())
@@ -136,7 +136,7 @@ def test_an_index_of_the_field_is_read_and_compared_with_the_voice(capsys: pytes
         assert "(6 channels instead of 16)" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_a_mix_is_neither_of_its_speakers() -> None:
+def test_a_mix_differs_from_both_speakers() -> None:
     Path("mix.json").write_text('[{"seconds": 0, "tenor": 1}, {"seconds": 3, "Sängerin": 1}]', encoding="utf-8")
     alone = sung("a.wav", "-s", "tenor"), sung("b.wav", "-s", "Sängerin")
     mixed = sung("c.wav", "--speaker-mix", "tenor:0.7,Sängerin:0.3"), sung("d.wav", "--speaker-mix", "mix.json")

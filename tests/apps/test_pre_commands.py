@@ -1,4 +1,4 @@
-"""The predecessor's three commands of preparation, in its folders: what they write and what they say."""
+"""The three commands of preparation: their files and their output."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def svc(*arguments: str) -> int:
     return int(left.value.code or 0)
 
 
-def test_clips_configuration_and_lists_come_without_a_single_option(capsys: pytest.CaptureFixture[str]) -> None:
+def test_preparation_needs_no_options(capsys: pytest.CaptureFixture[str]) -> None:
     for i in range(6):
         record(f"dataset_raw/안나/{i}.wav")
     assert svc("pre-resample") == 0
@@ -43,7 +43,7 @@ def test_clips_configuration_and_lists_come_without_a_single_option(capsys: pyte
     assert len(Path("filelists/44k/train.txt").read_text(encoding="utf-8").splitlines()) == 4
 
 
-def test_a_batch_goes_on_past_a_bad_file_and_ends_with_1(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_continues_after_a_bad_file_and_ends_with_status_1(capsys: pytest.CaptureFixture[str]) -> None:
     record("dataset_raw/anna/good.wav")
     Path("dataset_raw/anna/bad.wav").write_text("I am no sound at all")
     Path("dataset_raw/Thumbs.db").touch()
@@ -58,7 +58,7 @@ def test_a_batch_goes_on_past_a_bad_file_and_ends_with_1(capsys: pytest.CaptureF
     assert capsys.readouterr().err.splitlines()[-1] == "svc: 1 clip cannot be read; see above"
 
 
-def test_the_predecessors_flags_are_understood(capsys: pytest.CaptureFixture[str]) -> None:
+def test_flags_of_the_predecessors_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:
     record("raw/anna/a.wav")
     resample = "pre-resample -i raw -o clips -s 22050 -n 1 -d 25 -f 0.5 -hop 0.1"
     assert svc(*resample.split()) == 0
@@ -80,7 +80,7 @@ def test_the_predecessors_flags_are_understood(capsys: pytest.CaptureFixture[str
         ("pre-hubert -fm yin", "'swift'"),
     ],
 )
-def test_what_cannot_be_is_refused_with_what_can(
+def test_wrong_values_are_refused_with_the_valid_ones(
     arguments: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert svc(*arguments.split()) in (1, 2)

@@ -1,4 +1,4 @@
-"""A voice of a few channels with random weights, which hears through an encoder that needs none."""
+"""A voice of a few channels with random weights, and a content encoder without weights."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch
 from myna.config import Config
 from myna.models.synthesizers.vits import Vits
 from myna.storage import checkpoint
-from myna.zoo.sovits import generator_to_field
+from myna.zoo.sovits import generator_to_stored
 
 RATE = 16000
 CONFIG = {
@@ -24,7 +24,7 @@ CONFIG = {
 
 
 class BandEnergies:
-    """A content encoder that needs no weights: 16 band energies, 50 frames a second."""
+    """Content encoder without weights: 16 band energies, 50 frames a second."""
 
     channels = 16
 
@@ -34,10 +34,10 @@ class BandEnergies:
 
 
 def write_voice(folder: str, *steps: int) -> None:
-    """Its configuration, and a checkpoint for each of `steps`."""
+    """Write the configuration, and a checkpoint for each of `steps`."""
     torch.manual_seed(0)
     config = Config.parse(CONFIG)
     config.write(f"{folder}/config.json")
-    weights = generator_to_field(Vits(config.model, config.data).state_dict())
+    weights = generator_to_stored(Vits(config.model, config.data).state_dict())
     for step in steps:
         checkpoint.write(f"{folder}/G_{step}.pth", checkpoint.Checkpoint(weights, step, 1e-4, None))

@@ -1,10 +1,11 @@
-"""All audio formats are read, other files give a one-line error, and files are written atomically."""
+"""Reading and writing of sound files: formats, damaged files, channels, sample formats, tags, atomic writes."""
 
 from __future__ import annotations
 
 import logging
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import av
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from myna.audio.io import WRITABLE_SUFFIXES, Writer, blocks, info, read
+from myna.audio.io import WRITABLE_SUFFIXES, SampleFormat, Tags, Writer, blocks, info, read
 from myna.audio.resample import resample
 from myna.errors import AudioError
 
@@ -95,6 +96,174 @@ def test_blocks_concatenate_to_the_whole(rate: int, target: int, tmp_path: Path)
     assert {len(piece) for piece in pieces[:-1]} == {3000} and len(pieces[-1]) <= 3000
     np.testing.assert_array_equal(np.concatenate(pieces), resample(audio, rate, target))
     np.testing.assert_array_equal(np.concatenate(pieces), read(tmp_path / "song.wav", target)[0])
+
+
+def surround(n_channels: int, n_samples: int = 30001) -> np.ndarray:
+    """(C, N): each channel has its own pitch and level, up to full scale; the fourth, LFE, is low."""
+    time = np.arange(n_samples) / RATE
+    levels = np.linspace(1, 0.3, n_channels)[:, None]
+    pitches = np.array([110, 220, 330, 55, 440, 550, 660, 770])[:n_channels, None]
+    return (levels * np.sin(2 * np.pi * pitches * time)).astype(np.float32)
+
+
+@pytest.mark.parametrize("n_channels", [1, 2, 6])
+@pytest.mark.parametrize(
+    ("suffix", "sample_format", "subtype", "steps"),
+    [
+        (".wav", None, "PCM_16", 2**15),
+        (".wav", "int16", "PCM_16", 2**15),
+        (".wav", "int24", "PCM_24", 2**23),
+        (".wav", "float32", "FLOAT", None),
+        (".flac", None, "PCM_16", 2**15),
+        (".flac", "int16", "PCM_16", 2**15),
+        (".flac", "int24", "PCM_24", 2**23),
+    ],
+)
+def test_channels_are_read_as_written_to_the_last_bit(
+    suffix: str, sample_format: SampleFormat | None, subtype: str, steps: int | None, n_channels: int, tmp_path: Path
+) -> None:
+    path, audio = tmp_path / f"song{suffix}", surround(n_channels)
+    with Writer(path, RATE, channels=n_channels, sample_format=sample_format) as writer:
+        for start in range(0, audio.shape[1], 7777):
+            writer.write(audio[:, start : start + 7777])
+    decoded, rate = read(path, mono=False)
+    assert (rate, decoded.shape, decoded.dtype) == (RATE, audio.shape, np.float32)
+    assert soundfile.info(path).subtype == subtype
+    assert (info(path).n_channels, info(path).n_samples) == audio.shape
+    if steps is None:
+        np.testing.assert_array_equal(decoded, audio)
+    else:  # one step for the top of the scale, which integers do not have
+        assert np.abs(decoded - audio).max() <= 1 / steps
+    if subtype == "PCM_24":  # copying changes nothing
+        with Writer(tmp_path / f"copy{suffix}", RATE, channels=n_channels, sample_format="int24") as writer:
+            writer.write(decoded)
+        np.testing.assert_array_equal(read(tmp_path / f"copy{suffix}", mono=False)[0], decoded)
+
+
+@pytest.mark.parametrize(("suffix", "n_channels"), [(".mp3", 2), (".ogg", 2), (".ogg", 3), (".ogg", 6), (".ogg", 8)])
+def test_lossy_formats_keep_the_order_of_channels(suffix: str, n_channels: int, tmp_path: Path) -> None:
+    path, audio = tmp_path / f"song{suffix}", surround(n_channels)
+    with Writer(path, RATE, channels=n_channels) as writer:
+        writer.write(audio)
+    decoded, _ = read(path, mono=False)
+    assert decoded.shape == audio.shape
+    correlation = np.corrcoef(np.concatenate([audio, decoded]))[:n_channels, n_channels:]
+    np.testing.assert_allclose(correlation, np.eye(n_channels), atol=0.05)
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_other_programs_find_the_centre_and_the_bass_of_surround_sound(suffix: str, tmp_path: Path) -> None:
+    path, audio = tmp_path / f"song{suffix}", surround(6)
+    with Writer(path, RATE, channels=6) as writer:
+        writer.write(audio)
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        planar = av.AudioResampler(format="fltp", layout=stream.layout, rate=RATE)
+        names = [channel.name for channel in stream.layout.channels]
+        parts = [part.to_ndarray() for frame in container.decode(stream) for part in planar.resample(frame)]
+    decoded = np.concatenate(parts, axis=1)[:, : audio.shape[1]]
+    for index, name in enumerate(["FL", "FR", "FC", "LFE"]):
+        assert np.corrcoef(decoded[names.index(name)], audio[index, : decoded.shape[1]])[0, 1] > 0.95
+
+
+@pytest.mark.parametrize("layout", ["stereo", "5.1", "7.1"])
+def test_channels_that_ffmpeg_decodes_are_in_the_same_order(layout: str, tmp_path: Path) -> None:
+    audio = surround(av.AudioLayout(layout).nb_channels, 48000)
+    with av.open(str(tmp_path / "song.m4a"), "w") as container:
+        stream = container.add_stream("aac", rate=48000, layout=layout)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(audio.T).reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate, frame.pts = 48000, 0
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
+            container.mux(packet)
+    decoded, _ = read(tmp_path / "song.m4a", mono=False)
+    mixed, _ = read(tmp_path / "song.m4a")
+    assert len(decoded) == len(audio)
+    np.testing.assert_allclose(mixed, decoded.mean(axis=0), atol=1e-6)
+    correlation = np.corrcoef(np.concatenate([audio, decoded[:, : audio.shape[1]]]))[: len(audio), len(audio) :]
+    assert list(np.abs(correlation).argmax(axis=1)) == list(range(len(audio)))
+
+
+@pytest.mark.parametrize("n_channels", [2, 6])
+@pytest.mark.parametrize("target", [RATE, 16000])
+def test_mono_is_the_mean_of_the_channels_before_resampling(n_channels: int, target: int, tmp_path: Path) -> None:
+    audio = surround(n_channels)
+    soundfile.write(tmp_path / "song.wav", audio.T, RATE, "FLOAT")
+    expected = resample(np.ascontiguousarray(audio.T).mean(axis=1), RATE, target)
+    np.testing.assert_array_equal(read(tmp_path / "song.wav", target)[0], expected)
+
+
+@pytest.mark.parametrize("target", [RATE, 48000])
+def test_blocks_of_many_channels_are_each_channel_by_itself(target: int, tmp_path: Path) -> None:
+    audio = surround(3)
+    soundfile.write(tmp_path / "song.wav", audio.T, RATE, "FLOAT")
+    pieces = list(blocks(tmp_path / "song.wav", target, 1000, mono=False))
+    assert {piece.shape for piece in pieces[:-1]} == {(3, 1000)}
+    for channel, decoded in zip(audio, np.concatenate(pieces, axis=1), strict=True):
+        np.testing.assert_array_equal(decoded, resample(channel, RATE, target))
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    def peak(seconds: int) -> int:
+        path, block = tmp_path / f"{seconds}.wav", surround(6, RATE)
+        tracemalloc.start()
+        with Writer(path, RATE, channels=6, sample_format="int24") as writer:
+            for _ in range(seconds):
+                writer.write(block)
+        for _ in blocks(path, 48000, 48000, mono=False):
+            pass
+        found = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return found
+
+    assert peak(12) < 1.1 * peak(4)
+
+
+TAGS = Tags(
+    title="노래", artist="Ánna & ひばり", album="Lieder", date="2024", genre="Pop", track_number="3", comment="by myna"
+)
+
+
+@pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
+def test_tags_are_read_as_written(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"song{suffix}"
+    with Writer(path, RATE, channels=2, tags=TAGS) as writer:
+        writer.write(surround(2))
+    assert info(path).tags == TAGS
+    with av.open(str(path)) as container:
+        assert Tags.of({**container.metadata, **container.streams.audio[0].metadata}) == TAGS
+    with Writer(path, RATE) as writer:
+        writer.write(song())
+    assert info(path).tags == Tags()
+
+
+@pytest.mark.parametrize(
+    ("name", "choices", "reason"),
+    [
+        ("song.flac", {"sample_format": "float32"}, r"\.flac stores int16, int24"),
+        ("song.mp3", {"sample_format": "int16"}, r"\.mp3 stores its own compressed format"),
+        ("song.mp3", {"channels": 6}, r"\.mp3 stores 1 to 2 channels"),
+        ("song.wav", {"channels": 0}, "channels"),
+    ],
+)
+def test_a_format_that_cannot_store_it_is_an_error(name: str, choices: dict, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(AudioError, match=reason):
+        Writer(tmp_path / name, RATE, **choices)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_block_of_other_channels_than_the_file_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ValueError, match=r"2 channels .* \(3, 10\)"),
+        Writer(tmp_path / "a.wav", RATE, channels=2) as writer,
+    ):
+        writer.write(np.zeros((3, 10), np.float32))
+
+
+def test_float_beyond_full_scale_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Writer(tmp_path / "loud.wav", RATE, sample_format="float32") as writer:
+        writer.write(np.array([0.5, 1.5, -1.5], np.float32))
+    np.testing.assert_array_equal(read(tmp_path / "loud.wav")[0], np.array([0.5, 1.5, -1.5], np.float32))
+    assert not caplog.text
 
 
 def bad_file(kind: str, folder: Path) -> Path:

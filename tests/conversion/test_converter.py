@@ -309,8 +309,8 @@ def test_nan_output_is_an_error_and_leaves_no_file(tmp_path: Path, monkeypatch: 
     soundfile.write(tmp_path / "song.wav", song(1), RATE)
     converter = echo()
 
-    def broken(content: Tensor, f0: Tensor, *_: Any, **__: Any) -> Generated:
-        return Generated(torch.full((1, 1, content.shape[2] * HOP), torch.nan), f0)
+    def broken(conditions: Conditions, sampling: Sampling) -> Generated:
+        return Generated(torch.full((1, 1, conditions.content.shape[2] * HOP), torch.nan), conditions.f0)
 
     monkeypatch.setattr(converter.voice.synthesizer, "generate", broken)
     with pytest.raises(CheckpointError, match="NaN"):
@@ -431,7 +431,7 @@ def test_a_single_speaker_file_serves_all_and_other_files_must_have_the_speaker(
     converter = echo()
     options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
     assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(1)
-    with pytest.raises(ConfigError, match="does not know Sänger; it has: Berta, alto"):
+    with pytest.raises(ConfigError, match="has no data of Sänger; it has: Berta, alto"):
         converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
     converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
 

@@ -37,8 +37,8 @@ def test_shares_are_normalized(text: str, expected: list[float]) -> None:
 
 
 def test_the_speaker_with_the_largest_share_comes_first() -> None:
-    assert SpeakerMix.parse("alto:1,Sänger:3", CONFIG).rows == [2, 0]
-    assert SpeakerMix.parse("alto:1,Sänger:0", CONFIG).rows == [0]
+    assert SpeakerMix.parse("alto:1,Sänger:3", CONFIG).indices == [2, 0]
+    assert SpeakerMix.parse("alto:1,Sänger:0", CONFIG).indices == [0]
 
 
 CSV = "seconds,alto,Sänger\n1,1,\n3,1,3\n4,0,1\n"
@@ -66,7 +66,7 @@ def test_shares_are_interpolated_linearly(name: str, text: str, tmp_path: Path) 
         ("alto:nan", "not a number"),
         ("alto:inf", "not a number"),
         ("alto:0", "no speaker has a share"),
-        ("late:1", "number 9, and the voice 4 speakers"),
+        ("late:1", "index 9, but the voice has only 4 speakers"),
         ("gone.csv", "cannot read the timeline gone.csv"),
     ],
 )
@@ -79,18 +79,18 @@ def test_an_invalid_mix_gives_a_one_line_error(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "reason"),
     [
-        ("a.csv", "", "holds no moment"),
-        ("a.csv", "seconds,alto\n", "holds no moment"),
+        ("a.csv", "", "contains no moment"),
+        ("a.csv", "seconds,alto\n", "contains no moment"),
         ("a.csv", "alto,Sänger\n1,2\n", "moment 1: seconds is None, not a number"),
         ("a.csv", "seconds,Anna\n1,2\n", "moment 1: no speaker 'Anna'"),
         ("a.csv", "seconds,alto\n1,1\n2,0\n", "moment 2: no speaker has a share"),
-        ("a.csv", "seconds,alto\n1,1\n1,1\n", "must follow each other"),
+        ("a.csv", "seconds,alto\n1,1\n1,1\n", "must be in order"),
         ("a.csv", "seconds,alto\n1,1,7\n", "moment 1: "),
         ("a.csv", "seconds,alto\nsoon,1\n", "seconds is 'soon'"),
         ("a.json", "", "cannot read"),
-        ("a.json", "[]", "holds no moment"),
-        ("a.json", "{}", "is no timeline"),
-        ("a.json", "[1]", "is no timeline"),
+        ("a.json", "[]", "contains no moment"),
+        ("a.json", "{}", "is not a timeline"),
+        ("a.json", "[1]", "is not a timeline"),
         ("a.json", '[{"seconds": true, "alto": 1}]', "seconds is True"),
         ("a.json", '[{"seconds": 1, "alto": [1]}]', "share of alto"),
     ],

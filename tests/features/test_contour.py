@@ -10,9 +10,7 @@ from myna.features.contour import (
     fill_unvoiced,
     frame_centres,
     pitch_range,
-    ratio_to_semitones,
     resample_contour,
-    semitones_to_ratio,
     transpose,
 )
 
@@ -70,7 +68,6 @@ def test_contours_of_zero_or_one_value_are_accepted(n_measured: int) -> None:
 def test_twelve_semitones_are_an_octave_and_unvoiced_stays_unvoiced() -> None:
     np.testing.assert_allclose(transpose(np.array([0, 220.0]), 12), [0, 440])
     assert transpose(torch.tensor([0.0, 220.0]), -12).tolist() == [0, 110]
-    assert ratio_to_semitones(semitones_to_ratio(-3.7)) == pytest.approx(-3.7)
 
 
 def test_the_pitch_range_excludes_extremes_and_unvoiced_frames() -> None:

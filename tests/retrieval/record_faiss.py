@@ -1,4 +1,4 @@
-"""What faiss itself writes, and finds: run with a Python that has faiss-cpu, once.
+"""Record files and search results of faiss; run once, with a Python that has faiss-cpu.
 
 python record_faiss.py faiss.npz
 """
@@ -49,12 +49,12 @@ if __name__ == "__main__":
     quantised.train(vectors)
     quantised.add(vectors)
 
-    # What RVC's pipeline makes of it, with every cell looked into.
+    # Result of RVC's pipeline with every cell searched.
     full.nprobe = 4
     score, found = full.search(queries, N_NEIGHBOURS)
     weight = np.square(1 / score)
     answers = (vectors[found] * (weight / weight.sum(1, keepdims=True))[:, :, None]).sum(1)
-    # so-vits-svc 4.1 pickles an index for each row of the speaker embedding.
+    # so-vits-svc 4.1 pickles one index for each speaker index.
     pickled = pickle.dumps({0: full, 1: sparse})
     np.savez_compressed(
         sys.argv[1],

@@ -1,4 +1,4 @@
-"""A checkpoint is data: read without running anything, written whole or not at all, refused with the reason."""
+"""Checkpoints are read without executing anything, written atomically, and refused with the reason."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def a_checkpoint(value: float = 1.0, size: int = 4) -> Checkpoint:
     return Checkpoint({"emb_g.weight": torch.full((size,), value)}, 7, 1e-4, None, {"step": 70})
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_a_written_checkpoint_is_read_back(tmp_path: Path) -> None:
     checkpoint.write(tmp_path / "G_7.pth", a_checkpoint())
     read = checkpoint.read(tmp_path / "G_7.pth")
     assert torch.equal(read.weights["emb_g.weight"], torch.ones(4))
@@ -36,11 +36,11 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["G_7.pth"]
 
 
-def test_files_of_the_predecessors_are_read(tmp_path: Path) -> None:
+def test_checkpoints_of_the_predecessors_are_read(tmp_path: Path) -> None:
     golden = checkpoint.read(GOLDEN)
     assert "emb_g.weight" in golden.weights and golden.iteration >= 0
     content = {"model": {"module.emb_g.weight": torch.ones(2)}, "iteration": 3, "optimizer": None}
-    # Some hold a numpy number, some are of the format before torch 1.6.
+    # Some contain a numpy number, some have the format before torch 1.6.
     torch.save(content | {"learning_rate": np.float64(0.5)}, tmp_path / "numpy.pth")
     torch.save(content | {"learning_rate": 0.5}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
     for name in ("numpy.pth", "old.pth"):
@@ -49,7 +49,7 @@ def test_files_of_the_predecessors_are_read(tmp_path: Path) -> None:
 
 
 class RunsCode:
-    """What a malicious file holds."""
+    """Object whose pickle creates a folder when it is read."""
 
     def __init__(self, proof: Path) -> None:
         self.proof = proof
@@ -97,8 +97,8 @@ def saved(content: Any) -> Callable[[Path], None]:
         (lfs_pointer, "is a Git LFS pointer"),
         (web_page, "is a web page"),
         (Path.touch, "is empty"),
-        (half_a_file, "is only a part of the file"),
-        (half_an_old_file, "is damaged or only a part"),
+        (half_a_file, "is incomplete"),
+        (half_an_old_file, "is damaged or incomplete"),
         (text, "is not a checkpoint: torch did not write it"),
         (malicious, "names (posix|nt).mkdir, which could run code .*: refused"),
         (malicious_plain_pickle, "refused"),
@@ -107,11 +107,13 @@ def saved(content: Any) -> Callable[[Path], None]:
             saved({"model": {"discriminators.0.convs.0.bias": torch.ones(1)}}),
             "is a discriminator, .*the voice is the G_",
         ),
-        (saved({"generator": {}}), "is no checkpoint of so-vits-svc; 'svc inspect "),
-        (saved([1, 2]), "is no checkpoint of so-vits-svc"),
+        (saved({"generator": {}}), "is not a checkpoint of so-vits-svc; 'svc inspect "),
+        (saved([1, 2]), "is not a checkpoint of so-vits-svc"),
     ],
 )
-def test_what_is_no_voice_is_named_in_one_line(tmp_path: Path, make: Callable[[Path], None], message: str) -> None:
+def test_other_files_are_refused_in_one_line_with_their_kind(
+    tmp_path: Path, make: Callable[[Path], None], message: str
+) -> None:
     path = tmp_path / "G_0.pth"
     make(path)
     with pytest.raises(CheckpointError, match=message) as refused:
@@ -120,18 +122,18 @@ def test_what_is_no_voice_is_named_in_one_line(tmp_path: Path, make: Callable[[P
     assert not (tmp_path / "proof").exists()
 
 
-def test_a_generator_is_no_discriminator() -> None:
+def test_a_generator_is_refused_as_a_discriminator() -> None:
     with pytest.raises(CheckpointError, match="is a generator"):
         checkpoint.read(GOLDEN, "D")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="No such file"):
         checkpoint.read(tmp_path / "G_1.pth")
 
 
 @pytest.mark.parametrize("failing", ["write", "fsync"])
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+def test_a_full_disk_leaves_the_previous_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
     path = tmp_path / "G_1.pth"
     checkpoint.write(path, a_checkpoint(1.0))
 
@@ -139,7 +141,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     class FullFile:
-        """A file on a full disk, as torch and Python write to it."""
+        """File object of a full disk, for torch and Python."""
 
         def __init__(self, file: Any) -> None:
             self.file = file
@@ -158,7 +160,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     else:
         real = Path.open
         monkeypatch.setattr(Path, "open", lambda self, mode="r": FullFile(real(self, mode)))
-    with pytest.raises(CheckpointError, match=r"cannot write .*G_1\.pth: No space left on device; .*untouched"):
+    with pytest.raises(CheckpointError, match=r"cannot write .*G_1\.pth: No space left on device; .*unchanged"):
         checkpoint.write(path, a_checkpoint(2.0))
     monkeypatch.undo()
     assert checkpoint.read(path).weights["emb_g.weight"][0] == 1.0
@@ -166,8 +168,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-def test_a_kill_while_writing_leaves_what_was_there(tmp_path: Path) -> None:
-    """Killed as soon as half of the new file is on the disk."""
+def test_a_kill_while_writing_leaves_the_previous_file(tmp_path: Path) -> None:
+    """The process is killed when half of the new file is on the disk."""
     path = tmp_path / "G_1.pth"
     checkpoint.write(path, a_checkpoint(1.0))
     script = f"""
@@ -185,7 +187,7 @@ checkpoint.write({str(path)!r}, checkpoint.Checkpoint({{"emb_g.weight": torch.ze
     assert checkpoint.latest(tmp_path) == path
 
 
-def test_files_that_belong_together_change_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_written_together_are_replaced_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = [tmp_path / "D_1.pth", tmp_path / "G_1.pth"]
     checkpoint.write_together({path: a_checkpoint(1.0) for path in paths})
     calls = []
@@ -201,7 +203,7 @@ def test_files_that_belong_together_change_together(tmp_path: Path, monkeypatch:
     assert [checkpoint.read(path).weights["emb_g.weight"][0] for path in paths] == [1.0, 1.0]
 
 
-def test_the_highest_number_is_the_latest(tmp_path: Path) -> None:
+def test_the_latest_checkpoint_has_the_highest_number(tmp_path: Path) -> None:
     for name in ("G_0.pth", "G_800.pth", "G_1000.pth", "D_2000.pth", "G_old.pth", "G_1200.txt"):
         (tmp_path / name).touch()
     assert checkpoint.latest(tmp_path) == tmp_path / "G_1000.pth"

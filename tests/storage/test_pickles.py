@@ -1,4 +1,4 @@
-"""A pickle is a program: of it nothing runs but what builds plain values."""
+"""Pickles of indexes: plain values are built, and nothing else is executed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def read(tmp_path: Path, data: bytes) -> Any:
     return pickles.read(tmp_path / "feature_and_index.pkl")
 
 
-def test_an_index_a_speaker_is_read_without_faiss(tmp_path: Path) -> None:
+def test_indexes_of_several_speakers_are_read_without_faiss(tmp_path: Path) -> None:
     read(tmp_path, RECORDED["pickled"].tobytes())
     file = retrieval_file.read(tmp_path / "feature_and_index.pkl")
     assert file.kind == "index"
@@ -38,13 +38,13 @@ def test_an_index_a_speaker_is_read_without_faiss(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
-def test_arrays_and_numbers_are_read_without_numpys_own_code(tmp_path: Path, protocol: int) -> None:
+def test_arrays_and_numbers_are_read_without_calling_numpy(tmp_path: Path, protocol: int) -> None:
     arrays = [
         np.arange(6, dtype=">i4").reshape(2, 3),
         np.asfortranarray(np.arange(6.0).reshape(2, 3)),
         np.arange(3, dtype=np.uint8),
     ]
-    if protocol == 2:  # which has no bytes, but text that is encoded, by a function that stands in no table
+    if protocol == 2:  # has no bytes: it encodes text with a function that no table lists
         with pytest.raises(CheckpointError, match=r"_codecs\.encode"):
             read(tmp_path, pickle.dumps(arrays, protocol))
         return
@@ -55,7 +55,7 @@ def test_arrays_and_numbers_are_read_without_numpys_own_code(tmp_path: Path, pro
 
 
 class Calls:
-    """What pickles to a call."""
+    """Object whose pickle calls a function."""
 
     def __init__(self, *called: Any) -> None:
         self.called = called
@@ -73,7 +73,7 @@ def text(value: str) -> bytes:
 
 
 def named(module: str, name: str) -> bytes:
-    """STACK_GLOBAL."""
+    """Steps that push a name with STACK_GLOBAL."""
     return text(module) + text(name) + b"\x93"
 
 
@@ -103,7 +103,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_nothing_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_executed(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CheckpointError):
         read(tmp_path, HOSTILE[name]())
@@ -113,7 +113,7 @@ def test_nothing_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert os.listdir() == ["feature_and_index.pkl"]
 
 
-def test_what_is_refused_is_named(tmp_path: Path) -> None:
+def test_the_error_has_the_refused_name(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"names (posix|nt)\.mkdir, which could run code.*refused"):
         read(tmp_path, HOSTILE["os.mkdir"]())
 
@@ -154,7 +154,7 @@ def reshaped() -> bytes:
     ],
     ids=lambda data: repr(data[:12]),
 )
-def test_no_more_is_built_than_the_file_accounts_for(data: bytes, tmp_path: Path) -> None:
+def test_memory_is_bounded_by_the_size_of_the_file(data: bytes, tmp_path: Path) -> None:
     tracemalloc.start()
     with pytest.raises(CheckpointError):
         read(tmp_path, data)
@@ -162,8 +162,8 @@ def test_no_more_is_built_than_the_file_accounts_for(data: bytes, tmp_path: Path
     tracemalloc.stop()
 
 
-def test_boxes_in_boxes_do_not_break_python(tmp_path: Path) -> None:
-    """As deep as is allowed, and as a key, which has to be hashed all the way down."""
+def test_deep_nesting_does_not_exhaust_the_stack(tmp_path: Path) -> None:
+    """The deepest nesting allowed, also as a key, whose hash recurses."""
     nested = b")" + b"\x85" * 4900
     (tmp_path / "a.pkl").write_bytes(by_hand(b"}", nested, b"Ns"))
     script = (
@@ -178,7 +178,7 @@ def test_boxes_in_boxes_do_not_break_python(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [{}, [], 3, {0: 1}, {0: b"IwFl"}, {0: {"this": b"IwFl"}}], ids=lambda content: repr(content)
 )
-def test_what_is_no_index_is_an_error(content: Any, tmp_path: Path) -> None:
+def test_other_content_is_an_error(content: Any, tmp_path: Path) -> None:
     path = tmp_path / "a.pkl"
     path.write_bytes(pickle.dumps(content))
     with pytest.raises(CheckpointError):
@@ -194,7 +194,7 @@ def test_an_index_without_state_or_of_another_kind_is_an_error(tmp_path: Path) -
             retrieval_file.read(path)
 
 
-def test_the_reader_is_what_it_says() -> None:
-    """The standard library's reader does run what is refused here: the trials above are real ones."""
+def test_the_standard_reader_executes_what_is_refused_here() -> None:
+    """The attacks above work on the reader of the standard library."""
     buffer = io.BytesIO(pickle.dumps(Calls(len, ("abc",))))
     assert pickle.load(buffer) == 3

@@ -1,4 +1,4 @@
-"""What a training runs on follows from what was asked for and from who started the process."""
+"""Devices and precision of a training follow from the options and from the launcher of the process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_one_process_is_never_distributed() -> None:
     assert isinstance(make_fabric("cpu", 2, None, "fp32").strategy, DDPStrategy)
 
 
-def test_precision_is_mixed_and_inputs_stay_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_is_mixed_and_inputs_are_not_converted(monkeypatch: pytest.MonkeyPatch) -> None:
     processor(monkeypatch, avx512_bf16=True)
     precision = make_fabric("cpu", 1, 1, "bf16").strategy.precision
     pitch = torch.tensor([441.0])
@@ -42,7 +42,7 @@ def test_a_processor_with_instructions_for_bf16_trains_in_it(
     assert not caplog.messages
 
 
-def test_a_processor_without_them_trains_in_full_precision_and_says_so(
+def test_a_processor_without_bf16_trains_in_full_precision_with_a_notice(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     processor(monkeypatch, avx2=True, avx512_bf16=False, amx_bf16=False)
@@ -51,10 +51,10 @@ def test_a_processor_without_them_trains_in_full_precision_and_says_so(
     assert precision_of(fabric) == "fp32"
     with fabric.autocast():
         assert torch.nn.functional.linear(torch.ones(1, 1), torch.ones(1, 1)).dtype == torch.float32
-    assert caplog.messages == ["this processor does not compute in bf16: trained in full precision"]
+    assert caplog.messages == ["this processor does not support bf16; training in full precision"]
 
 
-def test_a_torch_that_does_not_know_its_processor_trains_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_capabilities_from_torch_training_is_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert precision_of(make_fabric("cpu", 1, 1, "bf16")) == "fp32"
 
@@ -69,7 +69,7 @@ def test_a_torch_that_does_not_know_its_processor_trains_in_full_precision(monke
     ],
     ids=["alone", "torchrun", "slurm", "interactive-slurm"],
 )
-def test_what_a_launcher_started_is_found(
+def test_processes_of_torchrun_and_slurm_are_counted(
     monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: tuple[int, int]
 ) -> None:
     for name, value in environment.items():
@@ -77,8 +77,8 @@ def test_what_a_launcher_started_is_found(
     assert launch._started_processes() == expected
 
 
-def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(ConfigError, match="a CPU does not train in fp16"):
+def test_impossible_devices_and_precisions_raise() -> None:
+    with pytest.raises(ConfigError, match="a CPU cannot train in fp16"):
         make_fabric("cpu", 1, 1, "fp16")
     with pytest.raises(ConfigError, match="is one device"):
         make_fabric("cuda:1", 2, 1, "fp32")

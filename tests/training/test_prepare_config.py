@@ -1,4 +1,4 @@
-"""The configuration and the lists of clips: the same clips give the same files, and no clip is thrown away."""
+"""Configuration and lists of clips: the same clips give the same files, and every clip is used."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def listed(name: str) -> list[str]:
     return Path("filelists/44k", name).read_bytes().decode("utf-8").splitlines()
 
 
-def test_every_clip_is_learned_but_two_of_each_speaker_which_judge() -> None:
+def test_two_clips_of_each_speaker_are_held_back_for_validation() -> None:
     add_clips("zoë", *numbered(6))
     add_clips("안나", *numbered(9))
     add_clips("Boris", *numbered(5))
@@ -59,7 +59,7 @@ def test_every_clip_is_learned_but_two_of_each_speaker_which_judge() -> None:
     assert summary.seconds == pytest.approx(10)
 
 
-def test_the_same_clips_give_the_same_files_and_one_more_moves_no_other() -> None:
+def test_the_same_clips_give_the_same_files_and_a_new_one_changes_little() -> None:
     add_clips("anna", *numbered(30))
     write()
     before = {path: path.read_bytes() for path in (CONFIG, *Path("filelists/44k").iterdir())}
@@ -72,8 +72,8 @@ def test_the_same_clips_give_the_same_files_and_one_more_moves_no_other() -> Non
 
 
 @pytest.mark.parametrize(("n_clips", "n_train", "n_val"), [(1, 1, 1), (2, 2, 1), (3, 2, 1), (4, 3, 1), (5, 3, 2)])
-def test_few_clips_are_enough(n_clips: int, n_train: int, n_val: int) -> None:
-    """The predecessor wants five."""
+def test_one_clip_is_enough(n_clips: int, n_train: int, n_val: int) -> None:
+    """The predecessor needs five."""
     add_clips("anna", *numbered(n_clips))
     summary = write()
     assert (summary.n_training, summary.n_validation) == (n_train, n_val)
@@ -81,7 +81,7 @@ def test_few_clips_are_enough(n_clips: int, n_train: int, n_val: int) -> None:
     assert bool(shared) == bool(summary.notes) == (n_clips < 3)
 
 
-def test_what_is_no_clip_is_named_and_left_out() -> None:
+def test_files_that_are_not_clips_are_reported_and_ignored() -> None:
     add_clips("anna", *numbered(5))
     add_clips("anna", "short.wav", seconds=0.29)
     add_clips("anna", "enough.wav", seconds=0.31)
@@ -94,19 +94,19 @@ def test_what_is_no_clip_is_named_and_left_out() -> None:
     assert summary.n_training + summary.n_validation == 6
     ignored = "\n".join(summary.ignored)
     assert "short.wav is too short: 0.29 s" in ignored
-    assert "empty holds no .wav file" in ignored
+    assert "empty contains no .wav file" in ignored
     assert "stray.txt lies beside" in ignored
     assert [line for line in summary.failed if "text.wav is text, not sound" in line]
     assert list(Config.read(CONFIG).speakers) == ["anna"]
 
 
-def test_without_clips_the_way_out_is_told() -> None:
+def test_an_empty_folder_raises_with_advice() -> None:
     with pytest.raises(AudioError, match="no clips in dataset/44k/NAME/; svc pre-resample makes them"):
         write()
     assert not CONFIG.exists()
 
 
-def test_what_a_person_edited_is_kept_beside() -> None:
+def test_an_edited_configuration_is_backed_up() -> None:
     add_clips("anna", *numbered(5))
     write()
     edited = CONFIG.read_text(encoding="utf-8").replace('"epochs": 10000', '"epochs": 77')
@@ -119,7 +119,7 @@ def test_what_a_person_edited_is_kept_beside() -> None:
     assert write().backup.read_text(encoding="utf-8") == "{ a slip of the pen"
 
 
-def test_the_pitch_that_pre_hubert_found_stays_where_nothing_else_changed() -> None:
+def test_pitch_ranges_are_kept_when_nothing_else_changed() -> None:
     add_clips("anna", *numbered(5))
     write()
     pitch = PitchRange(median_hz=220, low_hz=150, high_hz=300)
@@ -129,8 +129,8 @@ def test_the_pitch_that_pre_hubert_found_stays_where_nothing_else_changed() -> N
     assert summary.config.pitch == Config.read(CONFIG).pitch == {"anna": pitch}
 
 
-def test_speakers_keep_their_numbers_when_one_joins() -> None:
-    """A voice in training knows its speakers by number."""
+def test_speakers_keep_their_indices_when_one_is_added() -> None:
+    """A voice in training identifies its speakers by index."""
     add_clips("mia", *numbered(3))
     add_clips("noah", *numbered(3))
     write()
@@ -140,12 +140,12 @@ def test_speakers_keep_their_numbers_when_one_joins() -> None:
 
 
 @pytest.mark.parametrize("template", ["so-vits-svc-4.0v1", "so-vits-svc-4.1"])
-def test_rows_for_speakers_are_those_of_the_base_weights(template: str) -> None:
+def test_the_number_of_speakers_is_that_of_the_base_weights(template: str) -> None:
     add_clips("anna", *numbered(3))
     assert write(template=template).config.model.n_speakers == 200
 
 
-def test_a_template_is_also_a_file_and_another_voices_speakers_do_not_come_along() -> None:
+def test_a_template_may_be_a_file_whose_speakers_are_not_used() -> None:
     add_clips("anna", *numbered(3))
     add_clips("boris", *numbered(3))
     Config.parse({"model": {"n_speakers": 1}, "spk": {"mia": 0}, "pitch": {}}).write("mine.json")
@@ -157,16 +157,16 @@ def test_a_template_is_also_a_file_and_another_voices_speakers_do_not_come_along
 
 @pytest.mark.parametrize("template", ["so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "quickvc"])
 @pytest.mark.parametrize(("encoder", "channels"), [("whisper-base", 512), ("vec256l9", 256), ("vec768l12", 768)])
-def test_any_template_listens_with_any_encoder(template: str, encoder: str, channels: int) -> None:
+def test_any_template_accepts_any_encoder(template: str, encoder: str, channels: int) -> None:
     add_clips("anna", *numbered(3))
     config = write(template=template, content_encoder=encoder).config
     assert (config.content_encoder, config.model.content_channels) == (encoder, channels)
     assert config.content_expansion == Config.template(template).content_expansion
-    # What so-vits-svc-fork would listen with.
+    # The key that so-vits-svc-fork reads.
     assert config.data.contentvec_final_proj == {"vec256l9": True, "vec768l12": False}.get(encoder)
 
 
-def test_an_unknown_encoder_is_answered_with_those_there_are() -> None:
+def test_an_unknown_encoder_raises_with_the_known_ones() -> None:
     add_clips("anna", *numbered(3))
     with pytest.raises(ConfigError, match=r"no content encoder 'hubert'; there are: .*vec768l12, "):
         write(content_encoder="hubert")

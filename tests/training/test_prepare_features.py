@@ -1,4 +1,4 @@
-"""Features of every clip, made once; each speaker's pitch is in the configuration afterwards."""
+"""Features of every clip are computed once, and each speaker's pitch range is written to the configuration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from myna.config import Config
 from myna.errors import AudioError, ConfigError, MissingExtraError, MynaError
 from myna.features.extractor import Features
 from myna.options import FeatureOptions
-from myna.training.features_file import features_path, read_features, read_highest_hz
+from myna.training.features_file import features_path, read_bandwidth, read_features
 from myna.training.prepare.configuration import write_config
 from myna.training.prepare.features import FeaturesSummary, _choose_jobs, compute_features
 
@@ -26,10 +26,10 @@ CONFIG = Path("configs/44k/config.json")
 
 
 class Counter:
-    """An extractor that takes the crossings of zero for pitch, and counts what it is given."""
+    """Extractor that computes f0 from zero crossings, and records its calls."""
 
     made: ClassVar[list[str]] = []
-    heard: ClassVar[list[int]] = []
+    lengths: ClassVar[list[int]] = []
 
     def __init__(self, config: Config, f0_method: str, device: str) -> None:
         self.config = config
@@ -37,7 +37,7 @@ class Counter:
 
     def __call__(self, audio: np.ndarray) -> Features:
         n_frames = len(audio) // self.config.data.hop_length
-        self.heard.append(len(audio))
+        self.lengths.append(len(audio))
         crossings = np.count_nonzero(np.diff(np.sign(audio)) > 0)
         f0 = torch.full((n_frames,), crossings * RATE / len(audio))
         f0[::10] = 0
@@ -52,7 +52,7 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("myna.training.prepare.features.FeatureExtractor", Counter)
     Counter.made.clear()
-    Counter.heard.clear()
+    Counter.lengths.clear()
 
 
 def add_clip(name: str, f0_hz: float = 200, seconds: float = 0.5) -> Path:
@@ -71,7 +71,7 @@ def compute(options: FeatureOptions | None = None) -> FeaturesSummary:
     return compute_features(CLIPS, CONFIG, options, n_jobs=1)
 
 
-def test_every_clip_has_features_and_every_speaker_a_pitch() -> None:
+def test_every_clip_has_features_and_every_speaker_a_pitch_range() -> None:
     for i, f0_hz in enumerate((100, 200, 300)):
         add_clip(f"anna/{i}.wav", f0_hz)
     clip = add_clip("김철수/sub/노래.wav", 440, seconds=1)
@@ -88,13 +88,13 @@ def test_every_clip_has_features_and_every_speaker_a_pitch() -> None:
     assert pitch["김철수"].median_hz == pytest.approx(440, rel=0.02)
 
 
-def test_features_are_made_once_and_anew_when_what_they_depend_on_changed() -> None:
+def test_features_are_computed_again_only_when_their_inputs_changed() -> None:
     clip = add_clip("anna/a.wav")
     add_clip("anna/b.wav")
     configure()
     assert compute().n_kept == 0
     assert compute().n_kept == 2
-    assert len(Counter.heard) == 2
+    assert len(Counter.lengths) == 2
     assert Counter.made == ["swift"], "an extractor, and its encoder, is loaded only where there is work"
 
     add_clip("anna/a.wav", 250)
@@ -108,7 +108,7 @@ def test_features_are_made_once_and_anew_when_what_they_depend_on_changed() -> N
     assert compute(FeatureOptions(f0_method="dio")).n_kept == 0
 
 
-def test_a_clip_is_heard_as_others_would_have_said_it_and_anew_when_their_number_changes() -> None:
+def test_versions_have_features_which_are_recomputed_when_their_number_changes() -> None:
     clip = add_clip("anna/a.wav")
     configure()
     compute()
@@ -118,12 +118,12 @@ def test_a_clip_is_heard_as_others_would_have_said_it_and_anew_when_their_number
     features, _, versions = read_features(features_path(clip))
     assert len(versions) == 3
     assert all(one.content.shape == features.content.shape for one in versions)
-    assert all(0.85 * 16 <= float(one.content.mean()) <= 1.18 * 16 for one in versions), "at speeds of their own"
+    assert all(0.85 * 16 <= float(one.content.mean()) <= 1.18 * 16 for one in versions), "each at its own speed"
     assert all(one.loudness.shape == features.loudness.shape for one in versions)
     assert compute().n_kept == 1
 
 
-def test_a_bad_clip_is_named_and_the_others_are_done() -> None:
+def test_a_bad_clip_is_reported_and_the_others_are_processed() -> None:
     good, bad = add_clip("anna/good.wav"), add_clip("anna/bad.wav", seconds=1)
     configure()
     compute()
@@ -135,19 +135,19 @@ def test_a_bad_clip_is_named_and_the_others_are_done() -> None:
     assert [line for line in summary.failed if "bad.wav: it is truncated" in line]
     assert [line for line in summary.failed if "text.wav is text" in line]
     assert features_path(good).is_file()
-    assert not features_path(bad).is_file(), "features of what the clip was before would pass for its own"
+    assert not features_path(bad).is_file(), "features of an earlier state of the clip are removed"
 
 
-def test_features_that_are_no_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_that_are_not_finite_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     clip = add_clip("anna/a.wav")
     configure()
     nothing = torch.full((43,), torch.nan)
     monkeypatch.setattr(Counter, "__call__", lambda self, audio: Features(nothing[None], nothing, nothing))
-    assert [line for line in compute().failed if "not all numbers" in line]
+    assert [line for line in compute().failed if "contain NaN or infinity" in line]
     assert not features_path(clip).is_file()
 
 
-def test_how_high_a_clip_reaches_is_noted_with_its_features() -> None:
+def test_the_bandwidth_of_a_clip_is_stored_with_its_features() -> None:
     whole, once_16k = CLIPS / "anna" / "whole.wav", CLIPS / "anna" / "once 16 kHz.wav"
     whole.parent.mkdir(parents=True)
     noise = 0.1 * np.random.default_rng(0).standard_normal(RATE, np.float32)
@@ -155,48 +155,50 @@ def test_how_high_a_clip_reaches_is_noted_with_its_features() -> None:
     soundfile.write(once_16k, resample(resample(noise, RATE, 16000), 16000, RATE), RATE)
     configure()
     compute()
-    assert read_highest_hz(features_path(whole)) == RATE / 2
-    assert 7120 < read_highest_hz(features_path(once_16k)) < 8000  # the resampler falls from 0.9 of it on
+    assert read_bandwidth(features_path(whole)) == RATE / 2
+    assert 7120 < read_bandwidth(features_path(once_16k)) < 8000  # the resampler falls from 0.9 of it on
 
 
-def test_a_clip_without_a_voice_is_named() -> None:
+def test_an_unvoiced_clip_is_reported() -> None:
     add_clip("anna/voice.wav")
     (CLIPS / "boris").mkdir()
     soundfile.write(CLIPS / "boris" / "breath.wav", np.full(RATE, 0.01), RATE)
     configure()
     summary = compute()
-    assert summary.unvoiced == (f"no pitch is found in {CLIPS / 'boris' / 'breath.wav'}: is it a voice?",)
+    assert summary.unvoiced == (
+        f"{CLIPS / 'boris' / 'breath.wav'} has no voiced frame; check that it contains a voice",
+    )
     assert list(Config.read(CONFIG).pitch) == ["anna"]
 
 
-def test_what_a_person_edits_meanwhile_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_edits_of_the_configuration_in_the_meantime_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     add_clip("anna/a.wav")
     configure()
-    listen = Counter.__call__
+    original = Counter.__call__
 
-    def edit_and_listen(self: Counter, audio: np.ndarray) -> Features:
+    def edit_and_extract(self: Counter, audio: np.ndarray) -> Features:
         Config.read(CONFIG).with_values(train={"epochs": 77}).write(CONFIG)
-        return listen(self, audio)
+        return original(self, audio)
 
-    monkeypatch.setattr(Counter, "__call__", edit_and_listen)
+    monkeypatch.setattr(Counter, "__call__", edit_and_extract)
     compute()
     config = Config.read(CONFIG)
     assert config.train.epochs == 77
     assert list(config.pitch) == ["anna"]
 
 
-def test_what_does_not_fit_is_refused_before_the_work() -> None:
+def test_a_configuration_that_does_not_fit_raises_before_the_work() -> None:
     add_clip("anna/a.wav")
     with pytest.raises(ConfigError, match="cannot read the configuration"):
         compute()
     configure()
     add_clip("boris/a.wav")
-    with pytest.raises(ConfigError, match="does not know boris; run svc pre-config again"):
+    with pytest.raises(ConfigError, match="lacks the speakers boris; run svc pre-config again"):
         compute()
     configure()
     plain = json.loads(CONFIG.read_text(encoding="utf-8"))
     for model, message in (
-        ({"speech_encoder": "whisper-base"}, "model.ssl_dim is 768, and whisper-base gives 512"),
+        ({"speech_encoder": "whisper-base"}, "model.ssl_dim is 768, but whisper-base has 512 channels"),
         ({"speech_encoder": "hubert"}, "no content encoder 'hubert'; there are: .*vec768l12"),
     ):
         CONFIG.write_text(json.dumps(plain | {"model": plain["model"] | model}), encoding="utf-8")
@@ -205,10 +207,10 @@ def test_what_does_not_fit_is_refused_before_the_work() -> None:
     CONFIG.write_text(json.dumps(plain), encoding="utf-8")
     with pytest.raises(AudioError, match="no clips"):
         compute_features(Path("empty"), CONFIG)
-    assert Counter.heard == []
+    assert Counter.lengths == []
 
 
-def test_what_is_missing_for_one_clip_is_missing_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_package_ends_the_work_at_the_first_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     for i in range(3):
         add_clip(f"anna/{i}.wav")
     configure()
@@ -224,7 +226,7 @@ def test_what_is_missing_for_one_clip_is_missing_for_all(monkeypatch: pytest.Mon
     assert len(tried) == 1
 
 
-def test_a_gpu_is_given_one_process_and_cpus_as_many_as_they_bear(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_has_one_process_and_a_cpu_several(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("myna.training.prepare.features.n_cores", lambda: 16)
     assert _choose_jobs(None, 1000, "cuda:1") == 1
     assert _choose_jobs(None, 1000, "cpu") > 1

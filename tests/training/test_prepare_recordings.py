@@ -1,4 +1,4 @@
-"""Recordings of any kind become clips of their speaker; what is no recording is named, and shifts nobody's clips."""
+"""Recordings of any format become clips of their speaker; other files are reported and change nothing."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_every_format_rate_and_channel_count_becomes_mono_16_bit_at_full_level(r
         assert len(audio) == pytest.approx(RATE, abs=1)
 
 
-def test_stray_files_are_named_and_shift_nobodys_clips(raw: Path) -> None:
+def test_stray_files_are_reported_and_do_not_change_speakers(raw: Path) -> None:
     """so-vits-svc-fork writes bob's recording under alice's name where a .DS_Store lies beside the folders."""
     (raw / ".DS_Store").write_bytes(b"\0\0\0\1Bud1")
     (raw / "README.md").write_text("my singers")
@@ -94,7 +94,7 @@ def test_stray_files_are_named_and_shift_nobodys_clips(raw: Path) -> None:
     assert not summary.failed
 
 
-def test_bad_recordings_are_named_and_the_others_are_done(raw: Path) -> None:
+def test_bad_recordings_are_reported_and_the_others_are_processed(raw: Path) -> None:
     folder = raw / "anna"
     save(folder / "good.wav", voice(1))
     (folder / "text.wav").write_text("this is not a sound, it only claims to be one")
@@ -114,8 +114,8 @@ def test_bad_recordings_are_named_and_the_others_are_done(raw: Path) -> None:
         "empty.mp3": "empty",
         "silent.wav": "silent",
         "hum.wav": "silent",
-        "10 ms.wav": "too short: 0.01 s of at least 0.3",
-        "nan.wav": "not numbers (NaN or infinity) at 0.500 s",
+        "10 ms.wav": "too short: 0.01 s; the minimum is 0.3 s",
+        "nan.wav": "contains NaN or infinity at 0.500 s",
         "truncated.wav": "truncated after 1.00 s",
     }
     assert len(summary.failed) == len(reasons)
@@ -125,7 +125,7 @@ def test_bad_recordings_are_named_and_the_others_are_done(raw: Path) -> None:
 
 
 @pytest.mark.parametrize("files", [(), ("a.wav",), ("anna/notes.txt",), ("44k/anna/a.wav",)])
-def test_without_recordings_the_layout_is_told(raw: Path, files: tuple[str, ...]) -> None:
+def test_without_recordings_the_error_explains_the_layout(raw: Path, files: tuple[str, ...]) -> None:
     for name in files:
         save(raw / name, voice(0.5)) if name.endswith(".wav") else save(raw / "x.wav", voice(0.5)).rename(raw / "x")
     with pytest.raises(AudioError, match=r"NAME|move the speakers' folders"):
@@ -134,7 +134,7 @@ def test_without_recordings_the_layout_is_told(raw: Path, files: tuple[str, ...]
         resample_recordings(Path("nowhere"), Path("dataset/44k"))
 
 
-def test_recordings_of_one_name_all_survive_and_always_under_the_same_name(raw: Path) -> None:
+def test_recordings_of_one_name_have_different_and_stable_clip_names(raw: Path) -> None:
     pitches = {"a/take.wav": 110, "b/take.wav": 150, "b/take.flac": 200, "take_000.wav": 260, "Take.ogg": 330}
     for name, f0_hz in pitches.items():
         save(raw / "anna" / name, voice(0.5, f0_hz))
@@ -174,12 +174,12 @@ def test_silence_is_trimmed_where_the_predecessor_trims(
     path = save(tmp_path / "a.wav", np.concatenate(noise).astype(np.float32), 22050, subtype="FLOAT")
     options = ResampleOptions(sample_rate=22050, top_db=top_db, frame_seconds=frame, hop_seconds=hop)
     ranges, _ = _plan_clips(path, options)
-    # Levels are known every 10 ms; where moments are that short, the choice may fall on the next one.
+    # Levels are measured every 10 ms; with hops that short, the neighbouring frame may be chosen.
     tolerance = 8 if hop > 0.1 else hop * 22050
     assert ranges == [(pytest.approx(start, abs=tolerance), pytest.approx(end, abs=tolerance))]
 
 
-def sung_phrases(seconds: float) -> np.ndarray:
+def phrases(seconds: float) -> np.ndarray:
     """Phrases of 3 to 5 s with rests of 0.4 s."""
     rng = np.random.default_rng(3)
     parts: list[np.ndarray] = []
@@ -189,7 +189,7 @@ def sung_phrases(seconds: float) -> np.ndarray:
 
 
 def test_long_recordings_are_cut_in_their_rests(raw: Path) -> None:
-    song = sung_phrases(40)
+    song = phrases(40)
     save(raw / "anna" / "song.wav", song)
     summary = resample(raw)
     clips = clip_names(Path("dataset/44k/anna"))
@@ -203,7 +203,7 @@ def test_long_recordings_are_cut_in_their_rests(raw: Path) -> None:
     for left, right in pairwise(pieces):
         assert np.abs(left[-RATE // 50 :]).max() < 1e-3
         assert np.abs(right[: RATE // 50]).max() < 1e-3
-    # One level for the whole recording, not one a clip.
+    # One gain for the whole recording, not one for each clip.
     joined = np.concatenate(pieces)
     assert np.abs(joined - song[: len(joined)] / np.abs(song).max()).max() < 1e-3
 
@@ -212,7 +212,7 @@ def test_long_recordings_are_cut_in_their_rests(raw: Path) -> None:
     assert info(Path("dataset/44k/anna/song.wav")).seconds == pytest.approx(40, abs=0.5)
 
 
-def test_long_silence_within_a_recording_is_no_clip(raw: Path) -> None:
+def test_long_silence_within_a_recording_is_removed(raw: Path) -> None:
     save(raw / "anna" / "song.wav", np.concatenate([voice(5), np.zeros(60 * RATE, np.float32), voice(5)]))
     summary = resample(raw)
     assert 10 <= summary.seconds < 25
@@ -220,7 +220,7 @@ def test_long_silence_within_a_recording_is_no_clip(raw: Path) -> None:
         assert np.abs(read(Path("dataset/44k/anna") / clip)[0]).max() > 0.9
 
 
-def test_only_what_is_new_or_changed_is_done_again(raw: Path) -> None:
+def test_only_new_and_changed_recordings_are_processed_again(raw: Path) -> None:
     for name in ("a", "b"):
         save(raw / "anna" / f"{name}.wav", voice(1))
     assert resample(raw).n_kept == 0
@@ -240,8 +240,8 @@ def test_only_what_is_new_or_changed_is_done_again(raw: Path) -> None:
     assert resample(raw, top_db=40).n_kept == 0
 
 
-def test_clips_that_a_new_cut_replaces_go_with_their_features_and_nothing_else_does(raw: Path) -> None:
-    save(raw / "anna" / "song.wav", sung_phrases(20))
+def test_replaced_clips_are_removed_with_their_features_and_nothing_else_is(raw: Path) -> None:
+    save(raw / "anna" / "song.wav", phrases(20))
     resample(raw)
     folder = Path("dataset/44k/anna")
     mine = save(folder / "song_777.wav", voice(1))
@@ -253,7 +253,7 @@ def test_clips_that_a_new_cut_replaces_go_with_their_features_and_nothing_else_d
 
     (raw / "anna" / "song.wav").rename(raw / "anna" / "other.wav")
     summary = resample(raw)
-    assert any("song.wav is gone" in line for line in summary.orphaned)
+    assert any("song.wav was deleted" in line for line in summary.orphaned)
     assert (folder / "song.wav").is_file()
 
 
@@ -261,9 +261,9 @@ class Stopped(Exception):
     pass
 
 
-def test_interrupted_work_goes_on(raw: Path) -> None:
+def test_interrupted_work_continues(raw: Path) -> None:
     for i in range(4):
-        save(raw / "anna" / f"{i}.wav", sung_phrases(18) if i == 0 else voice(1))
+        save(raw / "anna" / f"{i}.wav", phrases(18) if i == 0 else voice(1))
 
     def stop_after_two(
         items: Iterable[object], *, title: str, total: int | None = None, unit: str = ""
@@ -275,7 +275,7 @@ def test_interrupted_work_goes_on(raw: Path) -> None:
 
     with pytest.raises(Stopped):
         resample_recordings(raw, Path("dataset/44k"), n_jobs=1, progress=stop_after_two)
-    # As if killed in the middle of a line, and of the third recording with its old cuts there.
+    # As after a kill in the middle of a line, and of the third recording with its old clips in place.
     with Path("dataset/44k/anna/.recordings.jsonl").open("a") as file:
         file.write('{"source": "dataset_raw/anna/2')
     save(Path("dataset/44k/anna/2_000.wav"), voice(1))
@@ -302,13 +302,13 @@ def test_processes_give_the_same_clips_as_one(raw: Path, monkeypatch: pytest.Mon
     assert {clip: (folder / clip).read_bytes() for clip in clip_names(folder)} == before
 
 
-def test_an_error_in_a_process_arrives() -> None:
+def test_an_error_in_a_process_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         list(map_unordered((1).__floordiv__, [1, 0], 2))
 
 
-def test_jobs_are_counted_as_the_predecessors_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_are_counted_as_in_the_predecessors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("myna.training.prepare.pool.n_cores", lambda: 8)
     assert [count_jobs(n) for n in (-1, -2, -100, 3)] == [8, 7, 1, 3]
-    with pytest.raises(ConfigError, match="-1 for one a core"):
+    with pytest.raises(ConfigError, match="-1 for one per core"):
         count_jobs(0)

@@ -1,4 +1,4 @@
-"""Cluster models and indexes of a prepared data set: the library, and the two commands."""
+"""K-means centroids and indexes of a prepared data set: the functions and the two commands."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ def scattered(n: int = 5000) -> torch.Tensor:
     return torch.randn(n, 8, generator=torch.Generator().manual_seed(0))
 
 
-def missed(vectors: torch.Tensor, centres: torch.Tensor) -> float:
-    return float((vectors - centres[nearest(vectors, centres)]).square().sum(1).mean())
+def squared_error(vectors: torch.Tensor, centroids: torch.Tensor) -> float:
+    return float((vectors - centroids[nearest(vectors, centroids)]).square().sum(1).mean())
 
 
-def test_clusters_tell_as_much_as_whole_passes_could_make_of_them() -> None:
-    """Lloyd's algorithm, from what small batches found."""
+def test_centroids_of_small_batches_are_about_as_good_as_after_lloyds_algorithm() -> None:
+    """Lloyd's algorithm starts from the centroids that small batches found."""
     vectors = scattered()
-    centres = k_means(vectors, 100)
-    better = centres
+    centroids = k_means(vectors, 100)
+    better = centroids
     for _ in range(20):
         labels = nearest(vectors, better)
         sums = torch.zeros_like(better).index_add_(0, labels, vectors)
         better = sums / torch.bincount(labels, minlength=100).clamp(min=1).unsqueeze(1)
-    assert centres.shape == (100, 8)
-    assert missed(vectors, centres) < 1.05 * missed(vectors, better)
-    assert missed(vectors, centres) < 0.85 * missed(vectors, vectors[:100])
+    assert centroids.shape == (100, 8)
+    assert squared_error(vectors, centroids) < 1.05 * squared_error(vectors, better)
+    assert squared_error(vectors, centroids) < 0.85 * squared_error(vectors, vectors[:100])
 
 
-def test_the_seed_decides_and_few_vectors_are_their_own_centres() -> None:
+def test_centroids_follow_from_the_seed_and_few_vectors_are_their_own() -> None:
     vectors = scattered(300)
     assert torch.equal(k_means(vectors, 10, seed=3), k_means(vectors, 10, seed=3))
     assert not torch.equal(k_means(vectors, 10, seed=3), k_means(vectors, 10, seed=4))
@@ -53,7 +53,7 @@ def test_the_seed_decides_and_few_vectors_are_their_own_centres() -> None:
 @pytest.fixture
 def config_path(tmp_path: Path) -> Path:
     path = make_dataset(tmp_path)
-    # Too short for a frame, which training refuses, too.
+    # The last clip is shorter than a frame, which training refuses, too.
     lines = (tmp_path / "train.txt").read_text().splitlines()[:-1]
     (tmp_path / "train.txt").write_text("\n".join(lines))
     return path
@@ -64,7 +64,7 @@ def own_content(config: Config) -> torch.Tensor:
     return torch.cat([read_features(features_path(clip)).features.content.T for clip in clips])
 
 
-def test_an_index_holds_every_frame_once(config_path: Path, tmp_path: Path) -> None:
+def test_an_index_contains_every_frame_once(config_path: Path, tmp_path: Path) -> None:
     config = Config.read(config_path)
     summary = train_index(config, tmp_path / "index.safetensors")
     expected = own_content(config)
@@ -74,11 +74,11 @@ def test_an_index_holds_every_frame_once(config_path: Path, tmp_path: Path) -> N
     assert (summary.n_clips, summary.n_frames, summary.sizes) == (4, len(expected), {"anna": len(expected)})
 
 
-def test_an_index_of_very_much_holds_centres(
+def test_an_index_of_very_many_frames_contains_centroids(
     config_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retrieval, "_MOST_FRAMES", 50)
-    monkeypatch.setattr(retrieval, "_CENTRES_INSTEAD", 20)
+    monkeypatch.setattr(retrieval, "_MAX_FRAMES", 50)
+    monkeypatch.setattr(retrieval, "_N_CENTROIDS", 20)
     assert train_index(Config.read(config_path), tmp_path / "index.safetensors").sizes == {"anna": 20}
 
 
@@ -88,15 +88,15 @@ def test_repeated_frames_count_once(config_path: Path, tmp_path: Path, monkeypat
     read = retrieval.read_features
 
     def stretched(path: Path) -> object:
-        heard = read(path)
-        content = heard.features.content.repeat_interleave(2, dim=1)
-        return heard._replace(features=type("Stretched", (), {"content": content}))
+        original = read(path)
+        content = original.features.content.repeat_interleave(2, dim=1)
+        return original._replace(features=type("Stretched", (), {"content": content}))
 
     monkeypatch.setattr(retrieval, "read_features", stretched)
     assert train_index(config, tmp_path / "index.safetensors").n_frames == expected
 
 
-def test_a_speaker_has_clusters_of_its_own(config_path: Path, tmp_path: Path) -> None:
+def test_each_speaker_has_its_own_centroids(config_path: Path, tmp_path: Path) -> None:
     config = Config.read(config_path)
     shutil.copytree(tmp_path / "dataset" / "anna", tmp_path / "dataset" / "boris")
     lines = Path(config.data.training_files).read_text()
@@ -109,7 +109,7 @@ def test_a_speaker_has_clusters_of_its_own(config_path: Path, tmp_path: Path) ->
 
 def test_content_of_another_encoder_is_refused(config_path: Path, tmp_path: Path) -> None:
     config = Config.read(config_path).with_values(model={"ssl_dim": 7})
-    with pytest.raises(ConfigError, match="has 6 channels and the voice wants 7"):
+    with pytest.raises(ConfigError, match="has 6 channels, but the voice takes 7"):
         train_index(config, tmp_path / "index.safetensors")
     assert not (tmp_path / "index.safetensors").exists()
 
@@ -128,7 +128,7 @@ def svc(*arguments: str) -> int:
         ("train-cluster", [], "logs/44k/kmeans.pt"),
     ],
 )
-def test_the_commands_say_what_comes_next(
+def test_the_commands_print_the_next_command(
     command: str,
     options: list[str],
     output: str,
@@ -146,7 +146,7 @@ def test_the_commands_say_what_comes_next(
     assert len(own) == (9 if options else len(own_content(Config.read(config_path))))
 
 
-def test_a_data_set_that_is_not_prepared_is_one_line(
+def test_an_unprepared_data_set_is_a_one_line_error(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

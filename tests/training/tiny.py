@@ -1,6 +1,6 @@
-"""A voice that trains in seconds: four seconds of tones, a network of a few channels, and judges as narrow.
+"""A voice that trains in seconds: 1.5 s of tones, and networks of a few channels.
 
-Run as a program, it is `svc` for such voices.
+Run as a program, it is `svc` with narrow discriminators.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ TRAIN = {
     "keep_ckpts": 0,
     "base_weights": None,
 }
-HIGHEST_HZ = 8000.0  # above it the clips are said to hold nothing
+BANDWIDTH_HZ = 8000.0  # in the features of all clips
 
 
-def small_judges(data: DataConfig) -> WaveformDiscriminators:
+def small_discriminators(data: DataConfig) -> WaveformDiscriminators:
     return WaveformDiscriminators(width=256)
 
 
@@ -54,7 +54,7 @@ def make_dataset(
     data: dict[str, Any] | None = None,
     **train: Any,
 ) -> Path:
-    """Clips of tones with their features, the lists, and the configuration, whose path is returned."""
+    """Write clips of tones with their features, the lists and the configuration, and return the latter's path."""
     config = Config.template(template).with_values(
         model=MODEL,
         train=TRAIN | train,
@@ -85,12 +85,12 @@ def make_clip(folder: Path, index: int, seconds: float, config: Config, random: 
         loudness=torch.full((n_frames,), -13.0),
     )
     versions = tuple(VersionFeatures(one, features.loudness.clone()) for one in others)
-    write_features(features_path(path), ClipFeatures(features, HIGHEST_HZ, versions), {})
+    write_features(features_path(path), ClipFeatures(features, BANDWIDTH_HZ, versions), {})
     return path
 
 
 def tensors(value: Any, name: str = "") -> dict[str, Any]:
-    """Every tensor and number in nested dicts and lists, by its path."""
+    """Return the tensors and values in nested dicts and lists by their paths."""
     if isinstance(value, dict | list):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         return {path: leaf for key, inner in items for path, leaf in tensors(inner, f"{name}/{key}").items()}
@@ -102,5 +102,5 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
-    with mock.patch.dict(DISCRIMINATORS, waveform=small_judges):
+    with mock.patch.dict(DISCRIMINATORS, waveform=small_discriminators):
         main()

@@ -1,4 +1,4 @@
-"""Trainings of tiny voices: run one, remember what it says, compare what it leaves."""
+"""Helpers for trainings of tiny voices: run, record the reports, compare checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from myna.training.train import Plan, Silent, StepReport, TrainSummary, train
 
 
 class Recorder(Silent):
-    """Remembers what it was told; sends SIGTERM to all processes after a step, if asked to, as SLURM does."""
+    """Listener that records reports; after the step `terminate_at` it sends SIGTERM to all processes, as SLURM does."""
 
     def __init__(self, terminate_at: int | None = None) -> None:
         self.plans: list[Plan] = []

@@ -77,6 +77,8 @@ def test_weights_take_precedence_and_each_disagreement_is_reported() -> None:
     merged, remarks = merge(derive(weights_of("41")), given)
     assert (merged.model.content_channels, merged.model.n_layers) == (768, 6)
     assert merged.speakers == {"alto": 0}
-    assert any("model.ssl_dim is 768 by the weights" in line and "says 256" in line for line in remarks)
+    assert any(
+        "model.ssl_dim is 768 in the weights, which are used, but 256 in config.json" in line for line in remarks
+    )
     assert any("tenor" in line for line in remarks)
     assert len(remarks) == 3

@@ -97,7 +97,7 @@ def test_a_rate_that_the_decoder_does_not_have(tmp_path: Path) -> None:
     [
         ({"vocoder": "RefineGAN"}, "its decoder is RefineGAN"),
         ({"embedder_model": "spin"}, "the content encoder spin"),
-        ({"version": "voras_beta"}, "it is of VoRAS"),
+        ({"version": "voras_beta"}, "it is a voice of VoRAS"),
     ],
 )
 def test_rvc_voices_with_unsupported_parts_are_refused(tmp_path: Path, changes: dict[str, str], why: str) -> None:
@@ -122,7 +122,7 @@ def test_other_files_of_a_voice_are_recognized(tmp_path: Path) -> None:
         "a retrieval index"
     }
     assert found == {
-        "a.wav.soft.pt": "an array of numbers, perhaps features of a recording",
+        "a.wav.soft.pt": "an array, perhaps features of a recording",
         "medium.pt": "a content encoder (Whisper)",
         "hubert.pt": "a content encoder in fairseq's format",
     }

@@ -13,34 +13,34 @@ from myna.errors import CheckpointError
 from myna.models.discriminators.spectral import SpectralDiscriminators
 from myna.models.discriminators.waveform import WaveformDiscriminators
 from myna.storage import checkpoint
-from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
+from myna.zoo.discriminators import discriminator_from_stored, discriminator_to_stored
 
 RECORDED = json.loads((Path(__file__).parent / "discriminators.json").read_text(encoding="utf-8"))
 
 
 def test_names_and_shapes_are_a_bijection_that_keeps_the_order_of_parameters() -> None:
     ours = WaveformDiscriminators().state_dict()
-    field = discriminator_to_field(ours)
-    assert {name: list(tensor.shape) for name, tensor in field.items()} == RECORDED["shapes"]
-    assert list(field) == list(RECORDED["shapes"])
-    assert list(discriminator_from_field(field)) == list(ours)
+    stored = discriminator_to_stored(ours)
+    assert {name: list(tensor.shape) for name, tensor in stored.items()} == RECORDED["shapes"]
+    assert list(stored) == list(RECORDED["shapes"])
+    assert list(discriminator_from_stored(stored)) == list(ours)
     assert list(dict(WaveformDiscriminators(256).named_parameters())) == list(ours)
 
 
 def test_spectral_discriminators_are_written_and_read() -> None:
     weights = SpectralDiscriminators(44100).state_dict()
-    field = discriminator_to_field(weights)
-    assert "discriminators.0.conv_post.weight_g" in field
-    read = discriminator_from_field(field)
+    stored = discriminator_to_stored(weights)
+    assert "discriminators.0.conv_post.weight_g" in stored
+    read = discriminator_from_stored(stored)
     assert list(read) == list(weights)
     assert all(torch.equal(read[name], tensor) for name, tensor in weights.items())
 
 
 def test_scores_equal_the_recorded_ones() -> None:
-    judges = WaveformDiscriminators()
-    checkpoint.load_weights(judges, discriminator_from_field(formula_weights(RECORDED["shapes"])))
+    discriminators = WaveformDiscriminators()
+    checkpoint.load_weights(discriminators, discriminator_from_stored(formula_weights(RECORDED["shapes"])))
     with torch.inference_mode():
-        judgements = judges(signal(), torch.tensor([22050.0]))
+        judgements = discriminators(signal(), torch.tensor([22050.0]))
     made = digest([one.score for one in judgements], [one.feature_maps for one in judgements])
     for key in ("scores", "feature_means"):
         for mine, theirs in zip(made[key], RECORDED[key], strict=True):
@@ -48,7 +48,7 @@ def test_scores_equal_the_recorded_ones() -> None:
 
 
 def test_a_missing_layer_is_reported() -> None:
-    weights = discriminator_from_field({name: torch.empty(shape) for name, shape in RECORDED["shapes"].items()})
-    del weights["judges.2.output_conv.bias"]
-    with pytest.raises(CheckpointError, match=r"judges\.2\.output_conv\.bias is missing"):
+    weights = discriminator_from_stored({name: torch.empty(shape) for name, shape in RECORDED["shapes"].items()})
+    del weights["discriminators.2.output_conv.bias"]
+    with pytest.raises(CheckpointError, match=r"discriminators\.2\.output_conv\.bias is missing"):
         checkpoint.load_weights(WaveformDiscriminators(), weights)

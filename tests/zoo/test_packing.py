@@ -72,15 +72,15 @@ def test_a_modified_packed_voice_is_refused(tmp_path: Path) -> None:
     packed = tmp_path / "voice.safetensors"
     open_voice(FORK / "G_3.pth").pack(packed, licence="CC-BY-4.0")
     packed.write_bytes(packed.read_bytes().replace(b"CC-BY-4.0", b"CC-BY-5.0"))
-    with pytest.raises(CheckpointError, match="the card does not have its SHA-256"):
+    with pytest.raises(CheckpointError, match="the card does not match the stored SHA-256"):
         Voice.load(packed)
     content = bytearray(packed.read_bytes().replace(b"CC-BY-5.0", b"CC-BY-4.0"))
     content[-100] ^= 1
     packed.write_bytes(content)
-    with pytest.raises(CheckpointError, match="the weights do not have its SHA-256"):
+    with pytest.raises(CheckpointError, match="the weights do not match the stored SHA-256"):
         Voice.load(packed)
     packed.write_bytes(content[:-200])
-    with pytest.raises(CheckpointError, match="is damaged or only a part"):
+    with pytest.raises(CheckpointError, match="is damaged or incomplete"):
         Voice.load(packed)
 
 
@@ -100,7 +100,7 @@ def test_safetensors_of_another_program_are_read_but_not_unpacked(tmp_path: Path
     assert is_packed(tmp_path / "voice.safetensors")
     shutil.copy(FORK / "config.json", tmp_path)
     same_weights(Voice.load(tmp_path), Voice.load(FORK))
-    with pytest.raises(CheckpointError, match="it holds weights only"):
+    with pytest.raises(CheckpointError, match="it contains only weights"):
         unpack(tmp_path / "voice.safetensors", tmp_path / "apart")
 
 

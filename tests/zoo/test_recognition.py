@@ -35,10 +35,10 @@ ONE = torch.ones(1)
         ({"model": {"enc_p.emb.weight": ONE}}, "a voice of a text-to-speech program"),
         ({"generator": {"conv_pre.bias": ONE}}, "a vocoder"),
         ({"args": None, "cfg": {}, "model": {}}, "a content encoder in fairseq's format"),
-        ({"anna": {"cluster_centers_": ONE, "n_features_in_": 1, "_n_threads": 1}}, "a cluster model"),
+        ({"anna": {"cluster_centers_": ONE, "n_features_in_": 1, "_n_threads": 1}}, "a k-means cluster model"),
         ({"spec": ONE, "content": ONE}, "features of a recording"),
-        ({"model": {"some.weight": ONE}, "iteration": 1}, "a checkpoint of a network that is not known"),
-        ({"some.weight": ONE}, r"weights of a network that is not known here \(the first is some.weight\)"),
+        ({"model": {"some.weight": ONE}, "iteration": 1}, "a checkpoint of an unknown network"),
+        ({"some.weight": ONE}, r"weights of an unknown network \(the first is some.weight\)"),
         ({"state": 1, "other": 2}, "a file with state, other"),
         ({}, "a file with nothing"),
         ([1, 2], "a file with a list"),
@@ -90,14 +90,14 @@ def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     torch.save({"model": {}}, path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("archive/data/9", bytes(10**7))
-    with pytest.raises(CheckpointError, match="is packed, which torch's own files are not"):
+    with pytest.raises(CheckpointError, match="is compressed, unlike torch's own files"):
         torch_file.read(path)
 
 
 def test_a_tensor_larger_than_its_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "G_1.pth"
     torch.save({"model": {"pre.weight": torch.ones(1).expand(10**9)}}, path)
-    with pytest.raises(CheckpointError, match="swells from"):
+    with pytest.raises(CheckpointError, match="expands from"):
         torch_file.read(path)
 
 
@@ -145,7 +145,7 @@ def test_unusual_properties_are_reported(tmp_path: Path) -> None:
     torch.save(content, tmp_path / "G_3.pth")
     found = inspect(tmp_path / "G_3.pth")
     assert not found.sings
-    assert any("1 tensors hold NaN or infinity, the first is pre.bias" in line for line in found.suspicious)
+    assert any("1 tensors contain NaN or infinity, the first is pre.bias" in line for line in found.suspicious)
     assert any("decoder.speaker_projection.bias is missing" in line for line in found.suspicious)
     assert any("there is no config.json" in line for line in found.suspicious)
 

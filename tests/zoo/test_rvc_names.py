@@ -21,7 +21,7 @@ from myna.config import Config
 from myna.errors import CheckpointError
 from myna.models.families import SYNTHESIZERS
 from myna.zoo import rvc
-from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
+from myna.zoo.names import NEW_SPELLING, OLD_SPELLING
 
 HERE = Path(__file__).parent
 GOLDEN = HERE.parent / "golden" / "rvc"
@@ -52,10 +52,10 @@ def test_names_are_a_bijection_except_for_the_posterior_encoder(name: str) -> No
     config, _ = rvc.config_from(dumped(name))
     with torch.device("meta"):
         ours = SYNTHESIZERS["rvc"](config.model, config.data).state_dict()
-    there = rvc.generator_to_field(ours)
+    there = rvc.generator_to_stored(ours)
     expected = {key: shape for key, shape in DUMPS[name].items() if not key.startswith("enc_q.")}
     assert {key: list(tensor.shape) for key, tensor in there.items()} == expected
-    back = rvc.generator_from_field(dumped(name))
+    back = rvc.generator_from_stored(dumped(name))
     assert {key: tensor.shape for key, tensor in back.items()} == {key: t.shape for key, t in ours.items()}
 
 
@@ -119,7 +119,7 @@ def test_a_configuration_beside_a_training_checkpoint_is_read() -> None:
     assert rvc.config_from(weights, {}, Config.parse(config.plain())) == (config, [])
     config, remarks = rvc.config_from(dumped("v2-48k"), {}, given)
     assert (config.data.sample_rate, config.speakers) == (48000, {})
-    assert "of another voice" in remarks[0]
+    assert "belongs to another voice" in remarks[0]
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,9 @@ def test_variants_with_supported_parts_are_read() -> None:
 def test_all_forms_of_weight_normalization_are_read() -> None:
     weights, content = small_file("v1-48k")
     config, _ = rvc.config_from(weights, content)
-    magnitude, direction = (f".{part}" for part in FIELD_SPELLING)
+    magnitude, direction = (f".{part}" for part in OLD_SPELLING)
     newer = {
-        name.replace(magnitude, f".{TORCH_SPELLING[0]}").replace(direction, f".{TORCH_SPELLING[1]}"): tensor
+        name.replace(magnitude, f".{NEW_SPELLING[0]}").replace(direction, f".{NEW_SPELLING[1]}"): tensor
         for name, tensor in weights.items()
     }
     assert rvc.config_from(newer, content)[0] == config

@@ -29,10 +29,10 @@ def test_names_are_a_bijection_except_for_the_posterior_encoder() -> None:
     config, _ = sovits3.config_from(dumped())
     with torch.device("meta"):
         ours = SYNTHESIZERS["sovits3"](config.model, config.data).state_dict()
-    there = sovits3.generator_to_field(ours)
+    there = sovits3.generator_to_stored(ours)
     expected = {name: shape for name, shape in DUMP.items() if not name.startswith("enc_q.")}
     assert {name: list(tensor.shape) for name, tensor in there.items()} == expected
-    back = sovits3.generator_from_field(dumped())
+    back = sovits3.generator_from_stored(dumped())
     assert {name: tensor.shape for name, tensor in back.items()} == {name: t.shape for name, t in ours.items()}
 
 

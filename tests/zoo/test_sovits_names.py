@@ -15,7 +15,7 @@ from myna.errors import CheckpointError
 from myna.models.families import SYNTHESIZERS
 from myna.models.synthesizers.vits import Vits
 from myna.zoo import sovits
-from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
+from myna.zoo.names import NEW_SPELLING, OLD_SPELLING
 
 # Names and shapes of the predecessors' generator tensors, in the order of their state dicts: their own classes,
 # instantiated with their own templates.
@@ -61,11 +61,11 @@ def test_every_dump_has_a_configuration() -> None:
 
 @pytest.mark.parametrize("dump", CONFIGS)
 def test_names_are_a_bijection(dump: str) -> None:
-    field = {name: torch.empty(shape, device="meta") for name, shape in DUMPS[dump].items()}
+    stored = {name: torch.empty(shape, device="meta") for name, shape in DUMPS[dump].items()}
     ours = unallocated(dump).state_dict()
-    there = sovits.generator_to_field(ours)
+    there = sovits.generator_to_stored(ours)
     assert {name: list(tensor.shape) for name, tensor in there.items()} == DUMPS[dump]
-    back = sovits.generator_from_field(field)
+    back = sovits.generator_from_stored(stored)
     assert {name: tensor.shape for name, tensor in back.items()} == {name: t.shape for name, t in ours.items()}
 
 
@@ -76,7 +76,7 @@ def test_optimizer_states_are_transferable(dump: str) -> None:
     shared = any(name.startswith("flow.wn.") for name in DUMPS[dump])
     repeated = ("flow.wn.", "flow.flows.2.enc.", "flow.flows.4.enc.", "flow.flows.6.enc.") if shared else ()
     expected = [name for name in DUMPS[dump] if not name.endswith(FIXED) and not name.startswith(repeated)]
-    assert list(sovits.GENERATOR.to_field(parameters)) == expected
+    assert list(sovits.GENERATOR.to_stored(parameters)) == expected
 
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -90,7 +90,7 @@ def small(name: str) -> tuple[dict[str, torch.Tensor], Config]:
 @pytest.mark.parametrize("name", ["4.1/nsf-snake-hifigan-vol", "4.1/tiny-shared-flow-depthwise", "fork/quickvc"])
 def test_writing_restores_what_was_read(name: str) -> None:
     weights, config = small(name)
-    written = sovits.generator_to_field(sovits.build(weights, config, trainable=True).state_dict())
+    written = sovits.generator_to_stored(sovits.build(weights, config, trainable=True).state_dict())
     assert written.keys() == weights.keys()
     for key, tensor in weights.items():
         torch.testing.assert_close(written[key], tensor, rtol=0, atol=1e-6)
@@ -100,18 +100,18 @@ def test_writing_restores_what_was_read(name: str) -> None:
 def test_a_light_voice_is_written_and_read(trainable: bool) -> None:
     config = Config.template("myna-lite").with_values(model={"hidden_channels": 8, "inter_channels": 8})
     weights = SYNTHESIZERS["direct"](config.model, config.data).state_dict()
-    field = sovits.generator_to_field(weights)
-    assert {"emb_g.weight", "pre.weight", "dec.head.weight", "highest_hz"} <= field.keys()
-    read = sovits.build(field, config, trainable=trainable).state_dict()
+    stored = sovits.generator_to_stored(weights)
+    assert {"emb_g.weight", "pre.weight", "dec.head.weight", "highest_hz"} <= stored.keys()
+    read = sovits.build(stored, config, trainable=trainable).state_dict()
     assert list(read) == list(weights)
     assert all(torch.equal(read[name], tensor) for name, tensor in weights.items())
 
 
 def test_all_forms_of_weight_normalization_are_read() -> None:
     weights, config = small("fork/so-vits-svc-4.0v1")
-    magnitude, direction = (f".{part}" for part in FIELD_SPELLING)
+    magnitude, direction = (f".{part}" for part in OLD_SPELLING)
     newer = {
-        f"module.{name}".replace(magnitude, f".{TORCH_SPELLING[0]}").replace(direction, f".{TORCH_SPELLING[1]}"): tensor
+        f"module.{name}".replace(magnitude, f".{NEW_SPELLING[0]}").replace(direction, f".{NEW_SPELLING[1]}"): tensor
         for name, tensor in weights.items()
     }
     fused = {}
@@ -151,5 +151,5 @@ def test_a_configuration_of_another_voice_is_refused() -> None:
 def test_an_old_light_voice_with_a_phase_opens() -> None:
     config = Config.template("myna-lite").with_values(model={"hidden_channels": 24, "n_layers": 1, "n_fine_layers": 1})
     voice = SYNTHESIZERS["direct"](config.model, config.data)
-    weights = sovits.generator_to_field(voice.state_dict()) | {"dec.pulse_phase.bias": torch.zeros(513)}
-    assert sovits.generator_from_field(weights).keys() == voice.state_dict().keys()
+    weights = sovits.generator_to_stored(voice.state_dict()) | {"dec.pulse_phase.bias": torch.zeros(513)}
+    assert sovits.generator_from_stored(weights).keys() == voice.state_dict().keys()

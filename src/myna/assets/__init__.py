@@ -1,15 +1,15 @@
-"""Pretrained files by name; the only module that uses the network.
+"""Pretrained files by name. This package is the only one that uses the network.
 
-A file is looked for
+A file is searched for
 
-1. in the folder that the caller names,
-2. in the folders that the environment variable `MYNA_ASSETS` names (several are separated as in `PATH`),
+1. in the folder that the caller gives,
+2. in the folders of the environment variable `MYNA_ASSETS` (several are separated as in `PATH`),
 3. in the cache of the Hugging Face hub (`HF_HOME`),
-4. on the hub itself, unless `HF_HUB_OFFLINE` is set. A download whose connection breaks goes on where it stopped.
+4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed.
 
-What lies in a folder of `MYNA_ASSETS` is taken as it is, since it may be a model of your own; `Asset.local` says under
-which names. What comes from the hub is pinned to a revision and must have the size and the SHA-256 that are known of
-it. Anything that is plainly not weights (a Git LFS pointer, a web page, half a file) is refused wherever it comes from.
+Files in folders of `MYNA_ASSETS`, under the names in `Asset.local`, may have any hash, since they may be your own
+models. Files from the hub are pinned to a revision and must have the known size and SHA-256. Files that are evidently
+not weights (a Git LFS pointer, a web page, a truncated file) are refused wherever they come from.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BUNDLED_WEIGHTS, BUNDLED_VOICES = (Path(str(files("myna"))) / name for name in (
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the hub; size in bytes and SHA-256 are None where nobody has stated them."""
+    """A file on the hub; size in bytes and SHA-256 are None if unknown."""
 
     repo: str
     filename: str
@@ -55,7 +55,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Asset:
-    """A pretrained file: where it may lie in a folder of `MYNA_ASSETS` (best first), and where it comes from."""
+    """A pretrained file: its paths in a folder of `MYNA_ASSETS` (best first), and its source."""
 
     licence: str
     local: tuple[str, ...]
@@ -117,7 +117,7 @@ ASSETS: dict[str, Asset] = {
         3_087_130_976,
         "a8e94b85976e5864ba3e9525c7e6c83b2a1eca42d4b797a0c7c24d778e40fd95",
     ),
-    # The authors' own place is not on the hub; many there have the same file, by its hash.
+    # The authors publish it elsewhere; this copy on the hub has the same hash.
     "hubertsoft": Asset(
         "MIT",
         ("hubert-soft-0d54a1f4.pt",),
@@ -188,35 +188,36 @@ def _base(
 
 
 _LARGE_320K = "sovits_768l12_pre_large_320k/clean_{}_320000.pth"
-# Both hear 768 channels; the speaker embedding has 256 in the first, which is the fork's, and 768 in the other.
+# Both take content of 768 channels; the speaker embedding has 256 in the first, the fork's, and 768 in the second.
 _BASE_768_FORK = (_base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),)
 _BASE_768 = (_base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),)
 _BASE_256 = (
     _base("therealvul/so-vits-svc-4.0-init", "G_0.pth", "D_0.pth"),
     _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
 )
-# Generator and discriminator to start a training from, by template; sources in the order in which they are tried. Their
-# revisions, sizes and hashes are stated nowhere, so these follow the branch; checkpoints are read without running code.
+# Base weights (generator, discriminator) of a training by template, with sources in the order in which they are tried.
+# They have no stated revisions, sizes or hashes, so these follow the branch; checkpoints are read without running code.
 BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "so-vits-svc-4.0v1": _BASE_768_FORK,
     "so-vits-svc-4.0v1-legacy": _BASE_256,
     "so-vits-svc-4.1": _BASE_768,
     "so-vits-svc-4.1-tiny": (),
-    # As the fork does: all but the decoder fits.
+    # As in the fork: all but the decoder fits.
     "quickvc": _BASE_768_FORK,
-    # In the package.
+    # Bundled.
     "myna-lite": (),
 }
 
 
 def find(name: str, folder: Path | str | None = None) -> Path:
-    """The path of the asset `name`, fetched if it is not on this machine.
+    """Return the path of the asset `name`; download it if it is not on this machine.
 
     Args:
-        folder: looked into before those of `MYNA_ASSETS`.
+        name: in `ASSETS`.
+        folder: searched before those of `MYNA_ASSETS`.
 
     Raises:
-        AssetError: it cannot be had, or what was found is not it; the message says what to put where.
+        AssetError: it is unavailable, or the file found is another; the message says which file to put where.
     """
     if name not in ASSETS:
         raise AssetError(f"no pretrained file {name!r}; there are: {', '.join(ASSETS)}")
@@ -233,13 +234,13 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 
 
 def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
-    """The generator and the discriminator (G_0.pth, D_0.pth) that a training with the template `name` starts from.
+    """Return the paths of the base weights (G_0.pth, D_0.pth) for a training with the template `name`.
 
-    They may lie as `G_0.pth` and `D_0.pth` in `folder`, in the folder `name` within one of `MYNA_ASSETS`, or in the
-    package, which carries those of its own light voices.
+    They are searched for in `folder`, in the folder `name` within those of `MYNA_ASSETS`, in the package, where those
+    of the light voice are, and on the hub.
 
     Raises:
-        AssetError: they cannot be had; the message says what to put where.
+        AssetError: they are unavailable; the message says which files to put where.
     """
     folders = [Path(folder)] if folder is not None else []
     for place in [*folders, *(parent / name for parent in [*local_folders(), BUNDLED_WEIGHTS])]:
@@ -262,10 +263,10 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
 
 
 def find_voice(name: Path | str) -> Path:
-    """The file or folder `name`, an address of the hub (`hub.Address`), or the name of a voice that comes along.
+    """Resolve `name`, a file or folder, an address on the hub (`hub.Address`), or a bundled voice, to a path.
 
     Raises:
-        AssetError: what the address names cannot be had.
+        AssetError: the voice at the address is unavailable.
     """
     from myna.assets import hub
 
@@ -277,12 +278,12 @@ def find_voice(name: Path | str) -> Path:
 
 
 def find_in_package(package: str, relative: str) -> Path:
-    """A file that an installed package carries, found without importing the package.
+    """Path of a file in an installed package, found without importing the package.
 
-    Some packages carry weights that we read ourselves, while what they import or declare to need breaks elsewhere.
+    Some packages contain weights that we read ourselves, but have imports or requirements that break installations.
 
     Raises:
-        MissingExtraError: the package is not installed, or this version of it lacks the file.
+        MissingExtraError: the package is not installed, or its version lacks the file.
     """
     folder = package_folder(package)
     if folder is None or not (folder / relative).is_file():
@@ -291,7 +292,7 @@ def find_in_package(package: str, relative: str) -> Path:
 
 
 def package_folder(package: str) -> Path | None:
-    """Where an installed top-level package lies, without importing it; None where it is not installed."""
+    """Folder of a top-level package, found without importing it; None if it is not installed."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -299,7 +300,7 @@ def package_folder(package: str) -> Path | None:
 
 
 def local_folders() -> list[Path]:
-    """The folders that `MYNA_ASSETS` names."""
+    """Folders in the environment variable `MYNA_ASSETS`."""
     return [Path(part).expanduser() for part in os.environ.get("MYNA_ASSETS", "").split(os.pathsep) if part]
 
 
@@ -319,10 +320,10 @@ def _find_local(names: Iterable[str], folder: Path | str | None) -> Path | None:
 
 
 def _fetch(source: Source) -> Path:
-    """The file in the hub's cache, put there first if need be.
+    """Return the file's path in the hub's cache; download it first if needed.
 
     Raises:
-        AssetError: it cannot be fetched, or is not what it should be.
+        AssetError: it cannot be downloaded, or is another file.
     """
     from huggingface_hub import (
         constants,
@@ -333,7 +334,7 @@ def _fetch(source: Source) -> Path:
     )
     from huggingface_hub.errors import HfHubHTTPError
 
-    # Other programs follow the branch; the same file under another revision is as good, when its hash is known.
+    # Other programs follow the branch. With a known hash, the file of another revision will do.
     for revision in dict.fromkeys((source.revision, "main") if source.sha256 else (source.revision,)):
         cached = try_to_load_from_cache(source.repo, source.filename, revision=revision, repo_type=source.repo_type)
         if isinstance(cached, str):
@@ -346,24 +347,24 @@ def _fetch(source: Source) -> Path:
     logger.info("fetching %s", source.url)
     where: dict[str, Any] = {"revision": source.revision, "repo_type": source.repo_type}
     try:
-        # Where there is no network the download gives up after half a minute only; this asks once.
+        # Without network the download fails only after half a minute; this request fails at once.
         with suppress(HfHubHTTPError):
             get_hf_file_metadata(hf_hub_url(source.repo, source.filename, **where))
         path = hf_hub_download(source.repo, source.filename, **where)
-    # Whatever the library raises (its own errors, those of its HTTP client, those of the disk) means the same here.
+    # The library raises its own errors, its HTTP client's and the disk's; all mean the same here.
     except Exception as error:
-        raise AssetError(f"{source.repo}/{source.filename} cannot be fetched: {fetch_reason(error)}") from error
+        raise AssetError(f"{source.repo}/{source.filename} cannot be downloaded: {fetch_reason(error)}") from error
     try:
         return _checked(Path(path), source)
     except AssetError:
-        # Left in the cache it would be found again for ever.
+        # Left in the cache it would be found again each time.
         for damaged in {Path(path).resolve(), Path(path)}:
             damaged.unlink(missing_ok=True)
         raise
 
 
 def fetch_reason(error: Exception) -> str:
-    """Why something could not be fetched, in one line."""
+    """Reason of a failed download, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
@@ -377,39 +378,41 @@ def _checked(path: Path, source: Source) -> Path:
 
 
 def check_hash(path: Path, sha256: str | None) -> None:
-    """Raise `AssetError` where the file's SHA-256 is another; None is not known, and anything fits it."""
+    """Raise `AssetError` if the file has another SHA-256; None accepts any."""
     status = path.stat()
     if sha256 is not None and _sha256(path, status.st_size, status.st_mtime_ns) != sha256:
-        raise AssetError(f"{path} is damaged or was exchanged: its SHA-256 is not {sha256}")
+        raise AssetError(
+            f"{path} is damaged or another file: its SHA-256 is not {sha256}; delete it and download it again"
+        )
 
 
 @lru_cache(maxsize=32)
 def _sha256(path: Path, size: int, modified_ns: int) -> str:
-    """Once for each state of a file: size and time are here to tell the states apart."""
+    """Hash a file once per state; size and modification time are part of the cache key."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_whole(path: Path) -> None:
-    """Raise `AssetError` where the file is what people often get instead of weights, or only a part of them."""
+    """Raise `AssetError` if the file is incomplete, or something else that is often downloaded instead of weights."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(512)
     if not size:
-        raise AssetError(f"{path} is empty; fetch it again")
+        raise AssetError(f"{path} is empty; download it again")
     if (what := served_instead(start)) is not None:
         raise AssetError(f"{path} is {what}")
     whole = True
     if path.suffix == ".safetensors":
         whole = _safetensors_size(path) == size
     elif start.startswith(b"PK\x03\x04"):
-        whole = zipfile.is_zipfile(path)  # the directory of a zip archive stands at its end
+        whole = zipfile.is_zipfile(path)  # the directory of a zip archive is at its end
     if not whole:
-        raise AssetError(f"{path} is damaged or only a part of the file ({size:,} bytes); fetch it again")
+        raise AssetError(f"{path} is damaged or incomplete ({size:,} bytes); download it again")
 
 
 def _safetensors_size(path: Path) -> int | None:
-    """The size in bytes that a safetensors file declares; None where there is no header."""
+    """Size in bytes that the header of a safetensors file declares; None without a valid header."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > path.stat().st_size:

@@ -1,7 +1,7 @@
-"""Voices in repositories of the Hugging Face hub: found, fetched once, and found again without a network.
+"""Voices in repositories of the Hugging Face hub: downloaded once, then found without a network.
 
-An address is `hf://owner/name`, with `@revision` after the name and `/path/to/file` after that where they are wanted.
-What is fetched is pinned: the branch is resolved to a commit, and a file must have the SHA-256 that the hub states.
+An address is `hf://owner/name`, optionally followed by `@revision` and `/path/to/file`. Downloads are pinned: a
+branch is resolved to a commit, and a file must have the SHA-256 that the hub states.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from myna.progress import Progress, silent
 _ADDRESS = re.compile(r"hf:/{1,2}(\w[\w.-]*/\w[\w.-]*)(?:@([\w./-]+?))?(?:/(.+))?")
 _GENERATOR = re.compile(r"G_?(\d+)?.*\.pth", re.IGNORECASE)
 _DISCRIMINATOR = re.compile(r"D_?\d*\.pth", re.IGNORECASE)
-# What a voice may need besides its weights and configuration: clusters and retrieval indices.
+# Optional files of a voice beside weights and configuration: k-means centroids and retrieval indexes.
 _SIDE_FILES = re.compile(r".*(kmeans.*\.pt|\.index|feature_and_index\.pkl|index\.safetensors)", re.IGNORECASE)
 _SHOWN = 12
 _WATCH_SECONDS = 0.2
@@ -31,7 +31,7 @@ _WATCH_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Address:
-    """A repository of the hub, and perhaps a revision and a file in it."""
+    """A repository on the hub, with a revision and optionally a file or folder in it."""
 
     repo: str
     revision: str = "main"
@@ -44,7 +44,7 @@ class Address:
 
 @dataclass(frozen=True)
 class HubVoice:
-    """The files of one voice on this machine."""
+    """Files of one voice on this machine."""
 
     weights: Path
     config: Path | None
@@ -53,35 +53,34 @@ class HubVoice:
 
 
 def parse_address(text: Path | str) -> Address | None:
-    """The address that `text` spells; None where it is something else. Paths have lost one of the two slashes."""
+    """Parse an address; None if `text` is none. A `Path` of an address has only one of the two slashes."""
     match = _ADDRESS.fullmatch(str(text))
     return Address(match[1], match[2] or "main", match[3]) if match else None
 
 
 def read_address(text: str) -> Address:
-    """The address that a person means by `text`, which may be just owner/name.
+    """Parse an address that a user typed, which may be just owner/name.
 
     Raises:
-        AssetError: it is none.
+        AssetError: `text` is not an address.
     """
     address = parse_address(text if text.startswith("hf:") else f"hf://{text}")
     if address is None:
-        raise AssetError(f"{text!r} is no repository: write owner/name, or hf://owner/name/path/to/weights")
+        raise AssetError(f"{text!r} is not a repository: write owner/name, or hf://owner/name/path/to/weights")
     return address
 
 
 @cache
 def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progress = silent) -> HubVoice:
-    """Fetch a voice: its weights, its configuration, and what it may need besides.
+    """Download a voice: its weights, configuration and optional files.
 
     Args:
         address: of the repository, or of the weights in it.
-        files: of the repository, fetched as well.
-        progress: told of the megabytes that arrive.
+        files: more files of the repository to download.
+        progress: shows the megabytes downloaded.
 
     Raises:
-        AssetError: there is no such repository or file, several voices to choose from, no network, or a file that is
-            not what the hub says.
+        AssetError: no such repository or file, several voices, no network, or a file with another hash than the hub's.
     """
     known = _files(address)
     weights = _choose(address, list(known.hashes))
@@ -102,7 +101,7 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
 
 
 def cached_voices() -> dict[Address, Path]:
-    """The weights of voices in the hub's cache on this machine, by address."""
+    """Weights of the voices in the hub's cache on this machine, by address."""
     return {
         Address(repo.repo_id, file=name): path
         for repo in _cached_repos()
@@ -113,12 +112,12 @@ def cached_voices() -> dict[Address, Path]:
 
 
 def forget(repo: str) -> None:
-    """Remove a repository from the hub's cache on this machine, at all its revisions.
+    """Remove all revisions of a repository from the hub's cache on this machine.
 
     Raises:
-        AssetError: it is not there.
+        AssetError: it is not in the cache.
     """
-    # The library deletes by commit, and copies of a repository have the commits of the original.
+    # Not by the library, which deletes by commit: a duplicated repository has the commits of the original.
     folders = [one.repo_path for one in _cached_repos() if one.repo_id == repo]
     if not folders:
         raise AssetError(f"{repo} is not in the hub's cache on this machine")
@@ -129,10 +128,10 @@ def forget(repo: str) -> None:
 
 @dataclass(frozen=True)
 class _Files:
-    """What a commit of a repository holds."""
+    """Files of a repository at one commit."""
 
     commit: str
-    hashes: dict[str, str | None]  # by path; None where the hub states none: of small files
+    hashes: dict[str, str | None]  # by path; None for small files, of which the hub states none
     sizes: dict[str, int | None] = field(default_factory=dict)  # bytes
 
 
@@ -143,7 +142,7 @@ def _files(address: Address) -> _Files:
         return _cached_files(address, "HF_HUB_OFFLINE is set")
     try:
         info = HfApi().model_info(address.repo, revision=address.revision, files_metadata=True)
-    except Exception as error:  # its own errors, or those of its HTTP client
+    except Exception as error:  # the library's own errors, or its HTTP client's
         return _cached_files(address, fetch_reason(error))
     siblings = info.siblings or []
     return _Files(
@@ -154,7 +153,7 @@ def _files(address: Address) -> _Files:
 
 
 def _cached_files(address: Address, reason: str) -> _Files:
-    """What of the repository is on this machine, at the revision that was asked for or used last."""
+    """Files of the repository in the cache, at the requested or else the last used revision."""
     revisions = [
         revision
         for repo in _cached_repos()
@@ -163,7 +162,7 @@ def _cached_files(address: Address, reason: str) -> _Files:
         if address.revision in ("main", revision.commit_hash, *revision.refs)
     ]
     if not revisions:
-        raise AssetError(f"{address} cannot be had: {reason}")
+        raise AssetError(f"{address} is unavailable: {reason}")
     newest = max(revisions, key=lambda revision: revision.last_modified)
     return _Files(newest.commit_hash, dict.fromkeys(_names(newest)))
 
@@ -180,12 +179,12 @@ def _cached_repos() -> list[Any]:
 
 
 def _names(revision: Any) -> dict[str, Path]:
-    """The files of a cached revision by their path in the repository."""
+    """Files of a cached revision by their path in the repository."""
     return {file.file_path.relative_to(revision.snapshot_path).as_posix(): file.file_path for file in revision.files}
 
 
 def _choose(address: Address, names: Sequence[str]) -> str:
-    """The file of the weights."""
+    """Name of the weights' file: the one in the address, or the generator with the highest number."""
     if address.file is not None:
         if address.file in names:
             return address.file
@@ -196,16 +195,16 @@ def _choose(address: Address, names: Sequence[str]) -> str:
     generators = [name for name in names if is_generator(name)]
     folders = {_folder(name) for name in generators}
     if len(folders) > 1:
-        raise AssetError(f"{address} holds several voices; name one of {_listed(generators)}")
+        raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
     if not generators:
-        raise AssetError(f"{address} holds no voice that is known here; it has {_listed(names)}")
+        raise AssetError(f"{address} contains no voice in a known format; it has {_listed(names)}")
     if len(generators) > 1 and not all(_number(name) is not None for name in generators):
-        raise AssetError(f"{address} holds several voices; name one of {_listed(generators)}")
+        raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
     return max(generators, key=lambda name: _number(name) or 0)
 
 
 def is_generator(name: str) -> bool:
-    """Whether a file, by its name, may be the weights of a voice."""
+    """True if a file's name may be that of a voice's weights."""
     last = PurePosixPath(name).name
     if _SIDE_FILES.fullmatch(last) or _DISCRIMINATOR.fullmatch(last):
         return False
@@ -218,7 +217,7 @@ def _number(name: str) -> int | None:
 
 
 def _beside(name: str, other: str, names: Sequence[str] | dict[str, str | None]) -> str | None:
-    """The file `other` in the folder of `name`, or in the nearest folder above it."""
+    """Path of the file `other` in the folder of `name` or the nearest folder above it; None if there is none."""
     for folder in PurePosixPath(name).parents:
         if (candidate := (folder / other).as_posix()) in names:
             return candidate
@@ -234,8 +233,8 @@ def _fetch(address: Address, name: str, known: _Files) -> Path:
 
     try:
         path = Path(hf_hub_download(address.repo, name, revision=known.commit))
-    except Exception as error:  # its own errors, those of its HTTP client, those of the disk
-        raise AssetError(f"hf://{address.repo}/{name} cannot be fetched: {fetch_reason(error)}") from error
+    except Exception as error:  # the library's own errors, its HTTP client's or the disk's
+        raise AssetError(f"hf://{address.repo}/{name} cannot be downloaded: {fetch_reason(error)}") from error
     check_whole(path)
     check_hash(path, known.hashes.get(name))
     return path
@@ -243,9 +242,9 @@ def _fetch(address: Address, name: str, known: _Files) -> Path:
 
 @contextmanager
 def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[None]:
-    """While it lasts, tell the megabytes of a repository that arrive on the disk.
+    """Report the megabytes of a repository that reach the disk, until the block ends.
 
-    The hub's library draws bars for terminals, and what else it tells of differs from version to version.
+    The hub's library draws bars for terminals; its other interfaces for progress change between versions.
     """
     from huggingface_hub import constants
 
@@ -253,12 +252,12 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
     before, over = _folder_bytes(folder), threading.Event()
 
     def arriving() -> Iterator[int]:
-        told, ended = 0, False
+        reported, ended = 0, False
         while not ended:
             ended = over.wait(_WATCH_SECONDS)
             there = (_folder_bytes(folder) - before) // 1_000_000
-            yield from range(told, there)
-            told = max(told, there)
+            yield from range(reported, there)
+            reported = max(reported, there)
 
     def watch() -> None:
         for _ in progress(arriving(), title=address.repo, total=n_bytes // 1_000_000, unit="MB"):

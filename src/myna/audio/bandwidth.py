@@ -1,21 +1,23 @@
-"""Up to which frequency a recording holds sound: much of what has 44100 samples a second once had fewer."""
+"""Bandwidth of a recording: many files at 44.1 kHz were resampled from a lower rate, or coded by a lossy encoder."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.units import power_to_db
+
 _N_FFT = 2048
-_LOWEST_HZ = 3000.0  # no recording worth learning from ends lower
+_LOWEST_HZ = 3000.0  # recordings of less bandwidth are of no use for training
 _SMOOTHED_HZ = 300.0
 _STEP_HZ = 600.0  # the edge of a resampler or of an encoder is steeper than this
-_STEP_DB = 15.0  # real spectra fall by a few dB in such a step
+_STEP_DB = 15.0  # spectra of real sound fall by a few dB over this step
 
 
 def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
-    """Where the cut of `audio` (N,) begins, in Hz: below it all is there; half the sample rate where nothing was cut.
+    """Bandwidth of `audio` (N,) in Hz: the frequency where a cut begins, or half the sample rate without one.
 
-    A cut is a step in the long-term spectrum that nothing above it reaches up to again.
+    A cut is a step down in the long-term spectrum above which no level is as high again.
     """
     n_frames = len(audio) // _N_FFT
     if not n_frames:
@@ -24,10 +26,10 @@ def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
     power = np.square(np.abs(np.fft.rfft(frames))).mean(axis=0)
     hz_per_bin = sample_rate / _N_FFT
     width, step = (max(round(hz / hz_per_bin), 1) for hz in (_SMOOTHED_HZ, _STEP_HZ))
-    level_db = 10 * np.log10(np.convolve(power, np.full(width, 1 / width), mode="same") + 1e-20)
+    level_db = power_to_db(np.convolve(power, np.full(width, 1 / width), mode="same") + 1e-20)
     loudest_above = np.maximum.accumulate(level_db[::-1])[::-1]
     first = round(_LOWEST_HZ / hz_per_bin)
-    last = len(level_db) - width // 2 - step  # beyond it the smoothed spectrum falls towards its own end
+    last = len(level_db) - width // 2 - step  # the smoothed spectrum falls beyond, by its zero padding
     if last <= first:
         return sample_rate / 2
     drop = level_db[first:last] - loudest_above[first + step : last + step]

@@ -1,4 +1,4 @@
-"""Joins between pieces of sound that nobody hears."""
+"""Inaudible joins between pieces of sound."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from myna.audio.slicing import Slice
 
 Samples = NDArray[np.float32]
 
-# How far a slice may be moved to sing in phase with the one before: half a period of 80 Hz, and nobody hears 6 ms.
+# Largest shift that brings a slice into phase with the one before: half a period of 80 Hz; 6 ms are not audible.
 ALIGNMENT_SECONDS = 0.00625
 
 _FADE_SECONDS = 0.01
@@ -20,17 +20,17 @@ _SILENCE_BLOCK = 1 << 16
 
 
 def crossfade(outgoing: Samples, incoming: Samples) -> Samples:
-    """Go from one sound (N,) to another with no dip and no swell in level.
+    """Cross-fade two sounds (N,) at constant power.
 
-    Two sounds with correlation r, mixed 1-w to w, have the power (1-w)^2 + w^2 + 2 w (1-w) r: the mix is divided by its
-    root. So it is linear where both are the same, equal-power where they are strangers, and right for what a voice
-    model sings of one moment in two contexts, which lies between.
+    Two sounds of equal power and correlation r, mixed 1-w to w, have the power (1-w)^2 + w^2 + 2 w (1-w) r; the mix is
+    divided by its root. This is a linear fade for equal sounds and an equal-power fade for uncorrelated ones. Two
+    conversions of one moment in different contexts lie between.
     """
     n = len(outgoing)
     weight = (np.arange(n) + 0.5) / n
     energies = float(np.dot(outgoing, outgoing)) * float(np.dot(incoming, incoming))
     correlation = float(np.dot(outgoing, incoming)) / energies**0.5 if energies > 0 else 1.0
-    # Below -0.5 the sounds cancel, and making up for that would only lift what is left.
+    # Below -0.5 the sounds cancel, and normalising would only amplify the remainder.
     correlation = min(max(correlation, -0.5), 1.0)
     power = (1 - weight) ** 2 + weight**2 + 2 * weight * (1 - weight) * correlation
     mixed = outgoing + weight * (incoming - outgoing)
@@ -38,39 +38,48 @@ def crossfade(outgoing: Samples, incoming: Samples) -> Samples:
 
 
 def best_shift(reference: Samples, signal: Samples, lead: int, reach: int) -> int:
-    """By how many samples after `lead` `signal` is most like `reference` (N,): at most `reach`, the least of equals.
+    """Shift that aligns `signal` with `reference`: the normalised cross-correlation is greatest there.
 
     The phase of a harmonic source depends on where a slice begins, so two renderings of one held note may cancel.
+
+    Args:
+        reference: (N,).
+        signal: longer than `reference`.
+        lead: sample of `signal` at shift 0.
+        reach: largest shift in either direction.
+
+    Returns:
+        Samples in -reach..reach; of shifts with nearly the same correlation, the smallest.
     """
     n = len(reference)
     reach = min(reach, lead, len(signal) - lead - n)
     around = signal[lead - reach : lead + n + reach].astype(np.float64)
     energy = np.cumsum(np.concatenate([[0.0], np.square(around)]))
-    likeness = np.correlate(around, reference.astype(np.float64), "valid")
-    likeness /= np.sqrt(np.maximum(energy[n:] - energy[:-n], 1e-12))
+    similarity = np.correlate(around, reference.astype(np.float64), "valid")
+    similarity /= np.sqrt(np.maximum(energy[n:] - energy[:-n], 1e-12))
     shifts = np.arange(-reach, reach + 1)
-    good = shifts[likeness >= likeness.max() - 1e-3 * abs(likeness.max())]
+    good = shifts[similarity >= similarity.max() - 1e-3 * abs(similarity.max())]
     return int(good[np.argmin(np.abs(good))])
 
 
 def join(
     slices: Sequence[Slice], sounds: Iterable[tuple[Samples, int]], n_samples: int, sample_rate: int
 ) -> Iterator[Samples]:
-    """The whole recording of `n_samples`, in blocks, from the sound of its slices in their order.
+    """Join the sounds of slices, in their order, to a recording of `n_samples`, in blocks.
 
-    Slices that overlap are brought into phase and cross-faded; what no slice covers is digital silence, to which the
-    slices fade at their ends but for the ends of the recording itself.
+    Slices that overlap are brought into phase and cross-faded. Between other slices is digital silence; slices fade in
+    and out there, but not at the ends of the recording.
 
     Args:
-        slices: as planned.
-        sounds: of each slice its sound with some more before and after, and the sample of it where the slice begins.
-        n_samples: of the whole.
-        sample_rate: of all.
+        slices: the plan.
+        sounds: for each slice its sound with context before and after, and the sample of it where the slice begins.
+        n_samples: length of the recording.
+        sample_rate: in Hz.
     """
     fade_samples = round(sample_rate * _FADE_SECONDS)
     reach = round(sample_rate * ALIGNMENT_SECONDS)
     position = 0  # samples yielded so far
-    held = np.empty(0, np.float32)  # the end of the last slice, which the next one overlaps
+    held = np.empty(0, np.float32)  # end of the last slice, which the next one overlaps
     for (piece, following), (wide, lead) in zip(pairwise([*slices, None]), sounds, strict=True):
         assert piece is not None
         if piece.overlap:
@@ -103,7 +112,7 @@ def _faded(sound: Samples, fade_in: int, fade_out: int) -> Samples:
 
 
 def _rising(n_samples: int) -> Samples:
-    """Half a period of a cosine from 0 to 1, without a corner at either end."""
+    """Raised-cosine ramp (n_samples,) from 0 to 1."""
     return (0.5 - 0.5 * np.cos(np.pi * (np.arange(n_samples) + 0.5) / n_samples)).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Change of sample rate, whole or in pieces; both give the same samples, bit for bit."""
+"""Sample rate conversion, whole or in pieces; both give the same samples, bit for bit."""
 
 from __future__ import annotations
 
@@ -10,35 +10,41 @@ from numpy.typing import NDArray
 
 
 def resampled_length(n_samples: int, source_rate: int, target_rate: int) -> int:
-    """How many samples `n_samples` become."""
+    """Number of samples after resampling `n_samples`."""
     return round(n_samples * target_rate / source_rate)
 
 
 def resample(audio: NDArray[np.float32], source_rate: int, target_rate: int) -> NDArray[np.float32]:
-    """`audio` (N,) at another rate: round(N * target / source) samples that start at the same moment.
+    """Resample `audio`, (N,) or (C, N), to round(N * target / source) samples; the first ones coincide.
 
     soxr's HQ: flat to 0.45 of the lower rate, aliases below -100 dB.
     """
     pieces = list(resample_pieces([audio], source_rate, target_rate))
-    return pieces[0] if len(pieces) == 1 else np.concatenate([np.empty(0, np.float32), *pieces])
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
 
 
 def resample_pieces(
     pieces: Iterable[NDArray[np.float32]], source_rate: int, target_rate: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Consecutive pieces (n,) of a signal at another rate: the same samples as `resample` of the whole."""
+    """Resample consecutive pieces, (n,) or (C, n), of a signal: the same samples as `resample` of the whole."""
     if source_rate == target_rate:
         for piece in pieces:
             yield np.asarray(piece, np.float32)
         return
-    stream = soxr.ResampleStream(source_rate, target_rate, 1, dtype="float32", quality="HQ")
+    stream: soxr.ResampleStream | None = None
+    empty = np.empty(0, np.float32)
     n_in = n_out = 0
     for piece in pieces:
-        n_in += len(piece)
-        resampled = stream.resample_chunk(np.ascontiguousarray(piece, np.float32))
-        n_out += len(resampled)
+        if stream is None:
+            n_channels = 1 if piece.ndim == 1 else len(piece)
+            stream = soxr.ResampleStream(source_rate, target_rate, n_channels, dtype="float32", quality="HQ")
+            empty = np.empty((*piece.shape[:-1], 0), np.float32)
+        n_in += piece.shape[-1]
+        resampled = stream.resample_chunk(np.ascontiguousarray(piece.T, np.float32)).T
+        n_out += resampled.shape[-1]
         yield resampled
-    tail = stream.resample_chunk(np.empty(0, np.float32), last=True)
+    tail = stream.resample_chunk(empty.T, last=True).T if stream else empty
     # soxr rounds a length that ends on a half in its own way.
     missing = resampled_length(n_in, source_rate, target_rate) - n_out
-    yield tail[:missing] if missing <= len(tail) else np.pad(tail, (0, missing - len(tail)))
+    padding = [(0, 0)] * (tail.ndim - 1) + [(0, max(missing - tail.shape[-1], 0))]
+    yield np.pad(tail[..., :missing], padding)

@@ -1,6 +1,6 @@
-"""Where a recording is cut: at silence, and where a phrase is too long at its quietest moment.
+"""Cuts of a recording into slices: at silences, and at quiet moments of long phrases.
 
-The plan is made from the levels of a first pass, so that a recording of any length is cut without being held.
+The plan is made from levels measured in a first pass, so that a recording of any length never has to be in memory.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.units import db_to_power
+
 Samples = NDArray[np.float32]
 
 CROSSFADE_SECONDS = 0.05
 
 _HOP_SECONDS = 0.01
 _WINDOW_HOPS = 5  # 50 ms: two periods of a bass, and shorter than a consonant
-# Kept on both sides of what sounds: an onset that rises to the threshold, a decay that falls below it.
+# Kept before and after sound: onsets start below the threshold, and decays end below it.
 _MARGIN_SECONDS = 0.1
-# The dither of a 16-bit file lies at -98 dB; nobody sings there.
+# Above the dither of a 16-bit file, -98 dB, and below any singing.
 _SILENT_DBFS = -90.0
 
 
 @dataclass(frozen=True)
 class Slice:
-    """The samples `start` up to `end` of a recording, converted at once.
+    """Samples `start` up to `end` of a recording, converted at once.
 
-    It shares its first `overlap` samples with the slice before; where that is 0, silence lies between the two.
+    The first `overlap` samples are shared with the slice before. If there are none, silence lies between the two.
     """
 
     start: int
@@ -42,15 +44,15 @@ class Slice:
 
 @dataclass(frozen=True)
 class Levels:
-    """How loud a recording is: the mean square of each hop of 10 ms."""
+    """Mean square of each 10 ms hop of a recording."""
 
-    power: NDArray[np.float64]  # (F,) the last hop may be shorter than the others
+    power: NDArray[np.float64]  # (F,) the last hop may be shorter
     hop_samples: int
     n_samples: int
 
     @property
     def smooth(self) -> NDArray[np.float64]:
-        """(F,) the mean over the 50 ms around each hop."""
+        """(F,) mean over the 50 ms around each hop."""
         if not len(self.power):
             return self.power
         half = _WINDOW_HOPS // 2
@@ -59,7 +61,7 @@ class Levels:
 
 
 def measure_levels(pieces: Iterable[Samples], sample_rate: int) -> Levels:
-    """Go through a recording once, in pieces of any size."""
+    """Measure a recording that comes in consecutive pieces of any length."""
     hop = round(sample_rate * _HOP_SECONDS)
     power: list[NDArray[np.float64]] = []
     rest = np.empty(0, np.float32)
@@ -84,14 +86,15 @@ def plan_slices(
     min_silence_seconds: float,
     max_seconds: float,
 ) -> list[Slice]:
-    """Cut at every silence of at least `min_silence_seconds`, and what is longer than `max_seconds` at a quiet moment.
+    """Cut at every silence of at least `min_silence_seconds`, and longer phrases also at quiet moments.
 
     Args:
         levels: of the recording.
         sample_rate: of the recording.
-        silence_db: what is below it is silent; relative to the loudest 50 ms, or to full scale where `absolute`.
-        min_silence_seconds: a shorter silence, for example between two words, belongs to the phrase.
-        max_seconds: the longest slice, 0 for no limit.
+        silence_db: threshold of silence, relative to the loudest 50 ms.
+        absolute: the threshold is relative to full scale instead.
+        min_silence_seconds: shorter silences, e.g. between two words, belong to the phrase.
+        max_seconds: longest slice; 0 for no limit.
     """
     slices = []
     crossfade = round(sample_rate * CROSSFADE_SECONDS)
@@ -108,9 +111,9 @@ def plan_slices(
 
 
 def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Iterator[Samples]:
-    """The samples of each range [start, end) of a recording that comes in pieces; zeros where it has none.
+    """Samples of each range [start, end) of a recording that comes in pieces, with zeros beyond its ends.
 
-    The ranges may overlap and reach beyond the recording; their starts must not fall. Held are one range and one piece.
+    Ranges may overlap; their starts must not decrease. One range and one piece are in memory at a time.
     """
     source = iter(pieces)
     held, position = np.empty(0, np.float32), 0
@@ -125,13 +128,13 @@ def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Ite
 
 def _silence_power(smooth: NDArray[np.float64], silence_db: float, absolute: bool) -> float:
     reference = 1.0 if absolute else float(smooth.max(initial=0.0))
-    return max(reference * 10 ** (silence_db / 10), float(10 ** (_SILENT_DBFS / 10)))
+    return max(reference * db_to_power(silence_db), db_to_power(_SILENT_DBFS))
 
 
 def _sounding_regions(
     quiet: NDArray[np.bool_], levels: Levels, sample_rate: int, min_silence_seconds: float
 ) -> list[tuple[int, int]]:
-    """What lies between the long silences, with a margin, in samples."""
+    """Ranges in samples between the long silences, widened by a margin."""
     starts, ends = _runs(quiet)
     long = (ends - starts) * levels.hop_samples >= min_silence_seconds * sample_rate
     silent = np.zeros(len(quiet), bool)
@@ -149,13 +152,13 @@ def _sounding_regions(
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Where each run of true begins, and the index after its end."""
+    """First index of each run of true, and the index after its last."""
     steps = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
 def quiet_cuts(smooth: NDArray[np.float64], hop: int, start: int, end: int, limit: int) -> Iterator[int]:
-    """The quietest moments that leave no piece longer than `limit`, nor shorter than a quarter of it."""
+    """Samples at the quietest moments that leave no piece longer than `limit`, or shorter than a quarter of it."""
     while end - start > limit:
         earliest = -(-(start + limit // 2) // hop)
         latest = min(start + limit, end - limit // 4) // hop

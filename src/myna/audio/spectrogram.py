@@ -1,43 +1,75 @@
-"""Linear and mel spectrograms, numerically those that the field's voices were trained on."""
+"""Linear and mel spectrograms, numerically equal to those that so-vits-svc trains its voices on."""
 
 from __future__ import annotations
 
-import math
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from myna.config import DataConfig
+from myna.units import hz_to_mel, mel_to_hz
+
+
+@dataclass(frozen=True, kw_only=True)
+class MelSettings:
+    """Parameters of a mel spectrogram."""
+
+    sample_rate: int
+    n_fft: int
+    hop_length: int
+    win_length: int
+    n_mels: int
+    mel_fmin: float = 0.0  # Hz
+    mel_fmax: float | None = None  # Hz; None is half the sample rate
+
+    @classmethod
+    def of(cls, data: DataConfig) -> Self:
+        """Parameters of a voice's spectrograms."""
+        return cls(
+            sample_rate=data.sample_rate,
+            n_fft=data.n_fft,
+            hop_length=data.hop_length,
+            win_length=data.win_length,
+            n_mels=data.n_mels,
+            mel_fmin=data.mel_fmin,
+            mel_fmax=data.mel_fmax,
+        )
 
 
 def spectrogram(audio: Tensor, n_fft: int, hop_length: int, win_length: int) -> Tensor:
-    """Magnitudes of a signal, frame t centred on the middle of its `hop_length` samples.
+    """Magnitudes of a signal; frame t is centred on the middle of its `hop_length` samples.
 
     Args:
         audio: (B, N) in -1..1.
 
     Returns:
-        (B, n_fft/2+1, T) with T = N // hop_length, as sqrt(power + 1e-6): the root stays differentiable at silence.
+        (B, n_fft/2+1, T) with T = N // hop_length, sqrt(power + 1e-6): the root stays differentiable at silence.
     """
     audio = audio.float()
     pad = (n_fft - hop_length) // 2
-    # A clip shorter than the padding has no reflection of that length.
+    # A clip shorter than the padding cannot be reflected.
     padded = F.pad(audio[:, None], (pad, pad), mode="reflect" if audio.shape[-1] > pad else "constant")[:, 0]
     window = _hann_window(win_length, audio.device)
     transform = torch.stft(padded, n_fft, hop_length, win_length, window, center=False, return_complex=True)
     return torch.view_as_real(transform).square().sum(-1).add(1e-6).sqrt()
 
 
-def mel_spectrogram(audio: Tensor, data: DataConfig) -> Tensor:
+def mel_spectrogram(audio: Tensor, settings: MelSettings) -> Tensor:
     """Log-mel spectrogram (B, n_mels, T) of `audio` (B, N), natural logarithm."""
-    return spectrogram_to_mel(spectrogram(audio, data.n_fft, data.hop_length, data.win_length), data)
+    magnitude = spectrogram(audio, settings.n_fft, settings.hop_length, settings.win_length)
+    return spectrogram_to_mel(magnitude, settings)
 
 
-def spectrogram_to_mel(magnitude: Tensor, data: DataConfig) -> Tensor:
-    """Log-mel (B, n_mels, T) of linear magnitudes (B, n_fft/2+1, T); floored at log 1e-5."""
-    filterbank = mel_filterbank(data.sample_rate, data.n_fft, data.n_mels, data.mel_fmin, data.mel_fmax)
+def spectrogram_to_mel(magnitude: Tensor, settings: MelSettings) -> Tensor:
+    """Log-mel spectrogram (B, n_mels, T), at least log 1e-5, of linear magnitudes (B, n_fft/2+1, T)."""
+    filterbank = mel_filterbank(
+        settings.sample_rate, settings.n_fft, settings.n_mels, settings.mel_fmin, settings.mel_fmax
+    )
     return (filterbank.to(magnitude) @ magnitude).clamp(min=1e-5).log()
 
 
@@ -45,40 +77,29 @@ def spectrogram_to_mel(magnitude: Tensor, data: DataConfig) -> Tensor:
 def mel_filterbank(
     sample_rate: int, n_fft: int, n_mels: int, fmin_hz: float = 0.0, fmax_hz: float | None = None
 ) -> Tensor:
-    """Triangles (n_mels, n_fft/2+1), evenly spaced on Slaney's mel scale, each of area 1 per Hz (Slaney's norm).
+    """Triangular filters (n_mels, n_fft/2+1), evenly spaced on Slaney's mel scale, each of unit area over Hz.
 
-    Slaney, Auditory Toolbox, Interval Research 1998-010; the same numbers as librosa's default. Not to be written to.
+    Scale and norm: Slaney, Auditory Toolbox, Interval Research 1998-010. Equal to librosa's default. The result is
+    cached: do not modify it.
     """
-    ends = hz_to_mel(torch.tensor([fmin_hz, fmax_hz or sample_rate / 2], dtype=torch.float64))
-    edges_hz = mel_to_hz(torch.linspace(float(ends[0]), float(ends[1]), n_mels + 2, dtype=torch.float64))
-    return triangular_filterbank(edges_hz, sample_rate, n_fft)
+    edges_mel = np.linspace(hz_to_mel(fmin_hz), hz_to_mel(fmax_hz or sample_rate / 2), n_mels + 2)
+    return triangular_filterbank(torch.from_numpy(mel_to_hz(edges_mel)), sample_rate, n_fft)
 
 
 def triangular_filterbank(edges_hz: Tensor, sample_rate: int, n_fft: int) -> Tensor:
-    """Triangles (n, n_fft/2+1) of area 1 per Hz, the k-th from `edges_hz[k]` to `edges_hz[k + 2]`; (n + 2,) edges."""
+    """Triangular filters (n, n_fft/2+1) of unit area over Hz; filter k goes from `edges_hz[k]` to `edges_hz[k + 2]`.
+
+    Args:
+        edges_hz: (n + 2,) ascending.
+        sample_rate: in Hz.
+        n_fft: length of the transform.
+    """
     bins_hz = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
     left, centre, right = edges_hz[:-2, None], edges_hz[1:-1, None], edges_hz[2:, None]
     rising = (bins_hz - left) / (centre - left)
     falling = (right - bins_hz) / (right - centre)
     triangles = torch.minimum(rising, falling).clamp(min=0)
     return (triangles * 2 / (right - left)).float()
-
-
-# Slaney's scale: linear below 1 kHz, 200/3 Hz a mel; above it 27 mels a factor of 6.4.
-_HZ_PER_MEL = 200 / 3
-_KNEE_HZ = 1000.0
-_KNEE_MEL = _KNEE_HZ / _HZ_PER_MEL
-_LOG_STEP = math.log(6.4) / 27
-
-
-def hz_to_mel(hz: Tensor) -> Tensor:
-    return torch.where(
-        hz < _KNEE_HZ, hz / _HZ_PER_MEL, _KNEE_MEL + torch.log(hz.clamp(min=_KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
-    )
-
-
-def mel_to_hz(mel: Tensor) -> Tensor:
-    return torch.where(mel < _KNEE_MEL, mel * _HZ_PER_MEL, _KNEE_HZ * torch.exp((mel - _KNEE_MEL) * _LOG_STEP))
 
 
 @lru_cache(maxsize=8)

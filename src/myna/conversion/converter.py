@@ -29,7 +29,7 @@ from myna.progress import Progress, silent
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
-# Returns the recording from its beginning at each call: in pieces, mono, at the voice's sample rate.
+# Yields the recording from its beginning at each call: in blocks, mono, at the voice's sample rate.
 Source = Callable[[], Iterator[Samples]]
 
 _DEFAULTS = ConversionOptions()
@@ -109,7 +109,7 @@ class Converter:
         Raises:
             ConfigError: this voice cannot do what the options ask.
             AssetError: its content encoder is not on this machine and cannot be fetched.
-            CheckpointError: the file of retrieval data is none.
+            CheckpointError: the file contains no retrieval data.
         """
         loaded = self._settings.retrieval if self._settings is not None else None
         self._settings = ConversionSettings.resolve(self.voice.config, self.voice.path, options, self.device, loaded)
@@ -132,7 +132,7 @@ class Converter:
         if audio.ndim != 1 or audio.dtype.kind != "f":
             raise AudioError(f"audio must be floats of shape (N,) in -1..1; got {audio.dtype} of shape {audio.shape}")
         if not len(audio) or not np.isfinite(audio).all():
-            raise AudioError("the audio holds NaN or infinity" if len(audio) else "the audio holds no samples")
+            raise AudioError("the audio contains NaN or infinity" if len(audio) else "the audio contains no samples")
 
         def source() -> Iterator[Samples]:
             parts = (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))
@@ -184,7 +184,7 @@ class Converter:
         return _Plan(settings, SourceFacts(transpose, pause_db), slices, levels.n_samples)
 
     def _render(self, source: Source, plan: _Plan, progress: Progress, title: str) -> Iterator[Samples]:
-        """Convert the planned recording: blocks of a second."""
+        """Convert the planned recording, and yield blocks of a second."""
         renderer = Renderer(self.voice, plan.settings, self._extractor, self.device)
         ranges = [self._with_context(piece, plan.settings.options.pad_seconds) for piece in plan.slices]
         chunks = windows(source(), ranges)

@@ -19,8 +19,8 @@ from myna.models.noise import SeededNoise
 from myna.options import ConversionOptions
 from myna.retrieval.speakers import SpeakerRetrieval, require_retrieval
 
-# Attenuation of the noise in a source's pauses for voices that were trained on clean recordings only: they take that
-# noise for breath.
+# Attenuation of the noise in a source's pauses, for voices that were trained on clean recordings only: they turn that
+# noise into breath.
 _USUAL_SOFTENING_DB = 15.0
 
 
@@ -51,12 +51,12 @@ class ConversionSettings:
 
         Raises:
             ConfigError: the voice cannot do what the options ask.
-            CheckpointError: the file of retrieval data is none.
+            CheckpointError: the file contains no retrieval data.
         """
         speaker: int | SpeakerMix
         if options.speaker_mix is not None:
             speaker = SpeakerMix.parse(options.speaker_mix, config)
-            indices = speaker.rows
+            indices = speaker.indices
         else:
             speaker = config.speaker_id(options.speaker)
             indices = [speaker]

@@ -1,4 +1,4 @@
-"""Several of a voice's speakers at once, in constant shares or in shares that change through a song."""
+"""Mixes of a voice's speakers, with shares that are constant or change through a song."""
 
 from __future__ import annotations
 
@@ -18,30 +18,31 @@ from myna.config import Config
 from myna.errors import ConfigError
 
 TIMELINE_SUFFIXES = (".csv", ".json")
-_SECONDS = "seconds"  # the column of a timeline that no speaker has
+_SECONDS = "seconds"  # column of a timeline that is not a speaker
 
 Shares = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class SpeakerMix:
-    """How much of each speaker there is, at moments between which it changes steadily.
+    """Shares of speakers at moments, interpolated linearly between them.
 
     mix = SpeakerMix.parse("alto:0.7,tenor:0.3", config)
     """
 
     seconds: NDArray[np.float64]  # (P,) ascending
-    shares: Shares  # (P, n_speakers) of each row of the speaker embedding; each moment's sum to 1
+    shares: Shares  # (P, n_speakers) by speaker index; each row sums to 1
 
     @classmethod
     def parse(cls, text: str, config: Config) -> Self:
-        """Read shares, "alto:0.7,tenor:0.3" (or "alto,tenor", which is half each), or the name of a timeline.
+        """Parse shares, "alto:0.7,tenor:0.3" (or "alto,tenor" for equal shares), or read a timeline.
 
-        A timeline is a .csv or .json file with a row a moment: `seconds`, and a share a speaker. Before the first row
-        its shares hold, and after the last. In JSON it is a list of objects; who is not named has no share.
+        A timeline is a .csv or .json file with a row for each moment: `seconds`, and the shares of speakers. The first
+        row also applies before it, and the last one after it. In JSON it is a list of objects; speakers that are not
+        named have no share.
 
         Raises:
-            ConfigError: a speaker is unknown, a share negative, or the file not what it should be.
+            ConfigError: a speaker is unknown, a share is negative, or the file is malformed.
         """
         if text.lower().endswith(TIMELINE_SUFFIXES):
             return cls._timeline(Path(text), config)
@@ -49,36 +50,36 @@ class SpeakerMix:
         given = {name or share: share if name else "1" for name, _, share in pairs}
         if not given:
             raise ConfigError("a mix of speakers is their shares, as in alto:0.7,tenor:0.3, or a .csv or .json file")
-        return cls(np.zeros(1), np.stack([_row(given, config)]))
+        return cls(np.zeros(1), np.stack([_shares(given, config)]))
 
     @classmethod
     def _timeline(cls, path: Path, config: Config) -> Self:
         moments = _read_moments(path)
         if not moments:
-            raise ConfigError(f"{path} holds no moment: a row needs {_SECONDS} and a share a speaker")
+            raise ConfigError(f"{path} contains no moment: a row needs {_SECONDS} and the share of each speaker")
         seconds, rows = [], []
         for number, moment in enumerate(moments, start=1):
             try:
                 seconds.append(_number(moment.get(_SECONDS), _SECONDS))
-                rows.append(_row({name: share for name, share in moment.items() if name != _SECONDS}, config))
+                rows.append(_shares({name: share for name, share in moment.items() if name != _SECONDS}, config))
             except ConfigError as error:
                 raise ConfigError(f"{path}, moment {number}: {error}") from error
         if any(later <= earlier for earlier, later in pairwise(seconds)):
-            raise ConfigError(f"{path}: the moments must follow each other; {_SECONDS} must grow")
+            raise ConfigError(f"{path}: the moments must be in order; {_SECONDS} must increase")
         return cls(np.array(seconds), np.stack(rows))
 
     @property
-    def rows(self) -> list[int]:
-        """The rows of the speakers who take part, who has the most first."""
+    def indices(self) -> list[int]:
+        """Indices of the speakers with a share, the largest first."""
         totals = self.shares.sum(0)
-        return [int(row) for row in np.argsort(-totals, kind="stable") if totals[row] > 0]
+        return [int(index) for index in np.argsort(-totals, kind="stable") if totals[index] > 0]
 
     def at(self, seconds: NDArray[np.float64]) -> Shares:
-        """The shares at these moments (T,): (n_speakers, T), or (n_speakers, 1) where they never change."""
+        """Return the shares at these moments (T,): (n_speakers, T), or (n_speakers, 1) where they are constant."""
         if len(self.seconds) == 1:
             return self.shares.T
-        between = [np.interp(seconds, self.seconds, own) for own in self.shares.T]
-        return np.stack(between).astype(np.float32)
+        interpolated = [np.interp(seconds, self.seconds, own) for own in self.shares.T]
+        return np.stack(interpolated).astype(np.float32)
 
 
 def _read_moments(path: Path) -> Sequence[Mapping[str, Any]]:
@@ -88,21 +89,23 @@ def _read_moments(path: Path) -> Sequence[Mapping[str, Any]]:
     except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(f"cannot read the timeline {path}: {error}") from error
     if not isinstance(moments, list) or not all(isinstance(moment, dict) for moment in moments):
-        raise ConfigError(f'{path} is no timeline: [{{"{_SECONDS}": 0, "alto": 1}}, {{"{_SECONDS}": 9, "tenor": 1}}]')
+        raise ConfigError(
+            f'{path} is not a timeline: [{{"{_SECONDS}": 0, "alto": 1}}, {{"{_SECONDS}": 9, "tenor": 1}}]'
+        )
     return moments
 
 
-def _row(given: Mapping[Any, Any], config: Config) -> Shares:
-    """A share for each row of the embedding, of what a person gave a name each."""
+def _shares(given: Mapping[Any, Any], config: Config) -> Shares:
+    """Return the normalised share of each speaker index, from shares by name."""
     shares = np.zeros(config.model.n_speakers)
     for name, value in given.items():
         share = 0.0 if value in (None, "") else _number(value, f"the share of {name}")
         if share < 0:
             raise ConfigError(f"the share of {name} is {share:g}; it must be 0 or more")
-        row = config.speaker_id(str(name).strip())
-        if row >= len(shares):
-            raise ConfigError(f"speaker {name} has number {row}, and the voice {len(shares)} speakers")
-        shares[row] += share
+        index = config.speaker_id(str(name).strip())
+        if index >= len(shares):
+            raise ConfigError(f"speaker {name} has index {index}, but the voice has only {len(shares)} speakers")
+        shares[index] += share
     if not shares.any():
         raise ConfigError("no speaker has a share")
     normalised: Shares = (shares / shares.sum()).astype(np.float32)
@@ -110,7 +113,7 @@ def _row(given: Mapping[Any, Any], config: Config) -> Shares:
 
 
 def _number(value: Any, what: str) -> float:
-    """A number as a file or a person spells it."""
+    """Parse a number from a file or a person."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Transposition of a song to where a voice's recordings lie in pitch."""
+"""Transposition of a song to the pitch range of a voice's recordings."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from numpy.typing import NDArray
 
 from myna.audio import io
 from myna.config import PitchRange
-from myna.features.contour import pitch_range, ratio_to_semitones, semitones_to_ratio
+from myna.features.contour import pitch_range
 from myna.features.f0 import F0_ESTIMATORS
 from myna.options import DEFAULT_F0_METHOD, TransposeStep
+from myna.units import ratio_to_semitones, semitones_to_ratio
 
 Samples = NDArray[np.float32]
 
-# The median pitch of a song is settled long before it ends.
+# The median pitch of a song is known long before its end.
 PITCH_SECONDS = 120.0
 _PITCH_RATE, _PITCH_HOP = 16000, 160  # SwiftF0's own sample rate
-# People sing above where they speak, and the lowest note of a bass part is E2, 82 Hz. Of seven songs in 24 men's
-# voices every fifth would lie lower: an octave up, those are rated 0.54 better (DNSMOS), 0.06 less similar.
-_DEEPEST_SONG_HZ = 90.0
+# Singing is higher than speech, and the lowest note of a bass part is E2, 82 Hz. Of seven songs in 24 men's voices, one
+# in five would be lower. An octave higher, these have a DNSMOS that is 0.54 higher and a similarity that is 0.06 lower.
+_LOWEST_SONG_HZ = 90.0
 
 
 def shift_between(source: PitchRange, voice: PitchRange, step: TransposeStep) -> float:
     """Return the semitones from the median pitch of a song to that of a voice, in whole steps.
 
-    Octave steps take no song below where songs are sung, unless the voice's own recordings are as deep.
+    Octave steps never shift a song below the range of singing, unless the voice's own recordings are as low.
     """
     semitones = 12 if step == "octave" else 1
     shift = semitones * round(ratio_to_semitones(voice.median_hz / source.median_hz) / semitones)
     lowered_hz = source.median_hz * semitones_to_ratio(shift)
-    if step == "octave" and shift < 0 and lowered_hz < min(_DEEPEST_SONG_HZ, voice.median_hz):
+    if step == "octave" and shift < 0 and lowered_hz < min(_LOWEST_SONG_HZ, voice.median_hz):
         shift += 12
     return float(shift)
 

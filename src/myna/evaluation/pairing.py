@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from myna.audio.io import AUDIO_SUFFIXES
+from myna.audio.folders import find_recordings
 from myna.errors import AudioError
 
 
@@ -32,11 +32,7 @@ def sound_files(paths: Iterable[Path]) -> list[Path]:
                 raise AudioError(f"there is no file or folder {path}")
             files.append(path)
             continue
-        found = sorted(
-            file
-            for file in path.rglob("*")
-            if file.suffix.lower() in AUDIO_SUFFIXES and file.is_file() and not file.name.startswith(".")
-        )
+        found = find_recordings(path)
         if not found:
             raise AudioError(f"there are no sound files in {path}")
         files += found

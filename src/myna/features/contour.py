@@ -1,4 +1,4 @@
-"""Arithmetic on pitch contours: f0 in Hz, 0 where unvoiced."""
+"""Operations on pitch contours: f0 in Hz, 0 where unvoiced."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from myna.config import PitchRange
+from myna.units import semitones_to_ratio
 
 FloatArray = NDArray[np.floating]
 Numeric = TypeVar("Numeric", float, FloatArray, Tensor)
@@ -18,23 +19,23 @@ _PERCENTILES = (5, 50, 95)
 
 
 class Contour(NamedTuple):
-    """Pitch at some moments."""
+    """Pitch at given times."""
 
     times: FloatArray  # (M,) seconds, ascending
     f0: FloatArray  # (M,) Hz, 0 where unvoiced
 
 
 def frame_centres(n_frames: int, sample_rate: int, hop_length: int) -> FloatArray:
-    """The moments (n_frames,) in seconds at which the frames of a recording are described."""
+    """Times (n_frames,) in seconds of the middles of a recording's frames."""
     return (np.arange(n_frames) + 0.5) * (hop_length / sample_rate)
 
 
 def resample_contour(times: FloatArray, f0: FloatArray, target_times: FloatArray) -> FloatArray:
-    """The contour (M,) at other moments (T,).
+    """Resample a contour (M,) to other times (T,).
 
-    Between two voiced neighbours pitch is interpolated in log-frequency; otherwise the nearer neighbour decides, so
-    that no gap is bridged and no voiced stretch grows or shrinks by more than half a step. Beyond the ends it is held
-    for one step, and unvoiced after that.
+    Pitch is interpolated in log-frequency between two voiced neighbours. Elsewhere the nearer neighbour is taken, so
+    that no gap is bridged and no voiced segment grows or shrinks by more than half a step. Beyond the ends the contour
+    is held for one step and then unvoiced.
     """
     if len(times) < 2:
         return np.full(len(target_times), f0[0] if len(f0) else 0.0)
@@ -55,9 +56,9 @@ def fill_unvoiced(f0: Tensor) -> Tensor: ...
 @overload
 def fill_unvoiced(f0: FloatArray) -> FloatArray: ...
 def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
-    """The contour (T,) as networks want it: straight lines in Hz across the gaps, the nearest pitch at the ends.
+    """Interpolate a contour (T,) linearly in Hz across unvoiced gaps, and hold the nearest pitch at the ends.
 
-    Where nothing is voiced it stays 0, as in the predecessors.
+    Networks take f0 in this form. A contour without voiced frames stays 0, as in the predecessors.
     """
     if isinstance(f0, Tensor):
         return torch.from_numpy(fill_unvoiced(f0.cpu().numpy())).to(f0)
@@ -67,21 +68,13 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
     return np.interp(np.arange(len(f0)), voiced, f0[voiced]).astype(f0.dtype)
 
 
-def semitones_to_ratio(semitones: float) -> float:
-    return float(2 ** (semitones / 12))
-
-
-def ratio_to_semitones(ratio: float) -> float:
-    return float(12 * np.log2(ratio))
-
-
 def transpose(f0: Numeric, semitones: float) -> Numeric:
-    """Pitch `semitones` higher; unvoiced stays unvoiced."""
+    """Shift f0 up by `semitones`; unvoiced stays unvoiced."""
     return f0 * semitones_to_ratio(semitones)
 
 
 def pitch_range(f0: FloatArray) -> PitchRange | None:
-    """Where the voiced frames of a contour (T,) lie; None where there are none."""
+    """Median, 5th and 95th percentile of the voiced frames of a contour (T,); None without voiced frames."""
     voiced = f0[f0 > 0]
     if not len(voiced):
         return None

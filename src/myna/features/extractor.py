@@ -1,4 +1,4 @@
-"""What the synthesizer hears of a recording, and the one way to compute it."""
+"""Features of a recording that the synthesizer is conditioned on, and their computation."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from myna.options import DEFAULT_F0_METHOD, F0Method
 
 @dataclass(frozen=True)
 class Features:
-    """What the synthesizer hears of one recording: T frames, one every `hop_length` samples.
+    """Conditioning of the synthesizer for one recording: T frames, one every `hop_length` samples.
 
     Frame t describes the samples from `t * hop_length` up to `(t + 1) * hop_length`. `f0` is 0 where the voice is
-    unvoiced, so that voicing needs no second field to disagree with.
+    unvoiced; a second field for voicing could contradict it.
     """
 
-    content: Tensor  # (C, T) phonetic content, free of the speaker
+    content: Tensor  # (C, T) phonetic content, independent of the speaker
     f0: Tensor  # (T,) Hz
     loudness: Tensor  # (T,) dB relative to full scale
 
@@ -52,12 +52,12 @@ class Features:
 
 
 class FeatureExtractor:
-    """The one way from sound to features, for preparation and for conversion.
+    """Extract features of recordings, for training and conversion alike.
 
     extractor = FeatureExtractor(config)
     features = extractor(audio)
 
-    The same sound gives the same features, whatever was heard before. The encoder is loaded when it is first needed.
+    The extractor has no state between recordings. The encoder is loaded on first use.
     """
 
     def __init__(self, config: Config, f0_method: F0Method = DEFAULT_F0_METHOD, device: str = "cpu") -> None:
@@ -67,24 +67,24 @@ class FeatureExtractor:
 
     @cached_property
     def encoder(self) -> ContentEncoder:
-        """The encoder that the voice learned with.
+        """Content encoder that the voice was trained with.
 
         Raises:
-            ConfigError: the configuration names one that is not known, or whose content the voice cannot hear.
-            AssetError, CheckpointError: its weights cannot be had, or are damaged.
+            ConfigError: the configuration names an unknown encoder, or one with another number of channels.
+            AssetError, CheckpointError: its weights are unavailable or damaged.
         """
         name, channels = self.config.content_encoder, self.config.model.content_channels
         encoder = load_encoder(name, self.device)
         if encoder.channels != channels:
             raise ConfigError(
-                f"the voice hears content of {channels} channels, and {name} has {encoder.channels}; "
-                "name the encoder that it learned with in config.json (model.speech_encoder)"
+                f"the voice takes content of {channels} channels, and {name} has {encoder.channels}; "
+                "set model.speech_encoder in config.json to the encoder that it was trained with"
             )
         return encoder
 
     @torch.no_grad()
     def content(self, audio: NDArray[np.float32], sample_rate: int, n_frames: int) -> Tensor:
-        """Content of `audio` (N,), stretched over frames of the synthesizer: (C, n_frames)."""
+        """Content of `audio` (N,), upsampled to the synthesizer's frame rate: (C, n_frames)."""
         content = self.encoder(torch.from_numpy(resample(audio, sample_rate, CONTENT_SAMPLE_RATE)))
         return expand(content, n_frames, self.config.content_expansion).cpu()
 
@@ -100,7 +100,8 @@ class FeatureExtractor:
 
         Raises:
             AudioError: the audio is shorter than a frame.
-            AssetError, MissingExtraError: see `encoder`; or the f0 method needs what is not installed.
+            ConfigError, CheckpointError: see `encoder`.
+            AssetError, MissingExtraError: weights or libraries of the encoder or the f0 method are missing.
         """
         data = self.config.data
         n_frames = len(audio) // data.hop_length

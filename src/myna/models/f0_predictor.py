@@ -35,8 +35,8 @@ def contour(log_pitch: Tensor, voiced: Tensor) -> Tensor:
 
 def random_scale(contour: Tensor, noise: NoiseSource) -> Tensor:
     """Scale the contour (B, T) of each item by a random factor."""
-    draw = noise.uniform("contour_scale", (contour.shape[0], 1), contour)
-    return contour * (LOWEST_SCALE + (HIGHEST_SCALE - LOWEST_SCALE) * draw)
+    position = noise.uniform("contour_scale", (contour.shape[0], 1), contour)
+    return contour * (LOWEST_SCALE + (HIGHEST_SCALE - LOWEST_SCALE) * position)
 
 
 class F0Predictor(nn.Module):

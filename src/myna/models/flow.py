@@ -82,7 +82,7 @@ class Flow(nn.Module):
 
     @classmethod
     def of(cls, model: ModelConfig, n_wavenet_layers: int = N_WAVENET_LAYERS) -> Flow:
-        """The flow that a configuration describes; RVC's couplings have fewer WaveNet layers."""
+        """Return the flow that a configuration describes; RVC's couplings have fewer WaveNet layers."""
 
         def make_network() -> nn.Module:
             if model.use_transformer_flow:

@@ -13,7 +13,7 @@ from myna.models.interface import NoiseName
 class SeededNoise:
     """Random numbers of a torch generator, or of PyTorch's global generators where none is given.
 
-    Numbers are drawn on the generator's device: a CPU generator gives the same numbers to a model on any device.
+    Numbers are generated on the generator's device: a CPU generator gives the same numbers to a model on any device.
     """
 
     def __init__(self, generator: torch.Generator | None = None) -> None:
@@ -36,19 +36,19 @@ class SeededNoise:
 
 
 class GivenNoise:
-    """Numbers that were drawn elsewhere, by name; each is reshaped to the shape that the model asks for."""
+    """Given numbers by name; each is reshaped to the shape that the model requests."""
 
     def __init__(self, given: Mapping[str, Tensor]) -> None:
         self.given = given
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
-        return self.given[name].reshape(tuple(shape)).clone()  # models write to some draws; a graph's input is constant
+        return self.given[name].reshape(tuple(shape)).clone()  # models write to some; a graph's input is constant
 
     uniform = normal
 
 
 class RecordedNoise:
-    """Zeros, with a record of the names and shapes that were asked for, in order."""
+    """Zeros, with a record of the requested names and shapes, in order."""
 
     def __init__(self) -> None:
         self.shapes: dict[NoiseName, list[int]] = {}

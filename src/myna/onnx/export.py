@@ -1,7 +1,7 @@
 """Export of a voice as ONNX graphs, for programs without PyTorch: `svc export`.
 
 A graph takes recordings of any length. Its random numbers are inputs (`onnx.runtime` lists them all): a program that
-draws them as PyTorch does gets the same audio.
+generates them as PyTorch does gets the same audio.
 """
 
 from __future__ import annotations
@@ -212,9 +212,8 @@ def _program(
 ) -> ONNXProgram:
     """Export `network` by tracing it on the inputs `traced`."""
     try:
-        import onnxscript
-
         import onnx
+        import onnxscript
     except ImportError as error:
         raise MissingExtraError("an ONNX graph", EXTRA) from error
     del onnx, onnxscript  # torch imports them, and its own message says only that they are missing

@@ -105,8 +105,8 @@ class OnnxSynthesizer:
         for name in self._shapes:
             if name in NOISES:
                 shape = [f0.shape[1] if size == FRAMES else size for size in self._shapes[name]]
-                draw = sampling.noise.uniform if name == STARTING_PHASES else sampling.noise.normal
-                values[name] = draw(name, shape, f0.float())
+                random = sampling.noise.uniform if name == STARTING_PHASES else sampling.noise.normal
+                values[name] = random(name, shape, f0.float())
         audio, used_f0 = self._session.run(OUTPUTS, {name: _array(value) for name, value in values.items()})
         return Generated(torch.from_numpy(audio).to(f0.device), torch.from_numpy(used_f0).to(f0.device))
 

@@ -1,8 +1,8 @@
-"""The vectors in an index of faiss, read without faiss, which trusts the sizes in a file.
+"""Vectors of faiss indexes, read without faiss, which trusts the sizes in a file.
 
-The format is that of faiss/impl/index_write.cpp: four characters that name the kind, then the fields of the class, in
-the byte order of x86 and ARM. Of it, what RVC and so-vits-svc 4.1 write is understood: plain vectors ("IndexFlat"), and
-plain vectors in cells ("IndexIVFFlat"). The cells are not used: they make a search quick and its answers other ones.
+The format is that of faiss/impl/index_write.cpp: four characters for the kind, then the fields of the class, little
+endian. The kinds that RVC and so-vits-svc 4.1 write are supported: plain vectors ("IndexFlat"), and plain vectors in
+cells ("IndexIVFFlat"). The cells are ignored: they make a search faster but approximate.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FLAT_KINDS = (b"IxF2", b"IxFI", b"IxFl")  # by distance, by inner product, by an
 CELLS_KIND = b"IwFl"
 _LISTS = b"ilar"
 _ALL_SIZES, _SOME_SIZES = b"full", b"sprs"
-_LAST_PLAIN_METRIC = 1  # those after inner product and distance have a parameter
+_LAST_PLAIN_METRIC = 1  # metrics after inner product and distance have a parameter
 _HASHTABLE = 2
 _MOST_CHANNELS = 65536
 
@@ -26,31 +26,31 @@ Vectors = NDArray[np.float32]
 
 
 def is_index(start: bytes) -> bool:
-    """Whether a file that starts so is an index, of whatever kind."""
+    """True if a file that begins with `start` is a faiss index of any kind."""
     return start[:4] in (*FLAT_KINDS, CELLS_KIND) or start[:2] in (b"Ix", b"Iw", b"IH")
 
 
 def read_vectors(data: bytes | memoryview, name: str) -> Vectors:
-    """The vectors (N, C) of a serialised index.
+    """Vectors (N, C) of a serialised index.
 
     Args:
-        data: the whole of it.
+        data: the index.
         name: of the file, for messages.
 
     Raises:
-        CheckpointError: it is of a kind whose vectors are not plain, has none, or is damaged.
+        CheckpointError: the index is of a kind without plain vectors, is empty, or is damaged.
     """
     reader = _Reader(memoryview(data), name)
     vectors = _read_index(reader)
     if not len(vectors):
         raise CheckpointError(
-            f"{name} holds no vectors: RVC's trained_*.index never does; take the added_*.index beside it"
+            f"{name} contains no vectors; RVC's trained_*.index never does: use the added_*.index beside it"
         )
     return vectors
 
 
 class _Reader:
-    """Takes values from the front of `data`, and never more than there are."""
+    """Reader of consecutive values of `data` that never reads past its end."""
 
     def __init__(self, data: memoryview, name: str) -> None:
         self._left = data
@@ -63,7 +63,7 @@ class _Reader:
         return taken
 
     def number(self, code: str) -> int:
-        """One number, as `struct` names its type."""
+        """Read one number of a `struct` type."""
         (value,) = struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))
         return int(value)
 
@@ -74,7 +74,7 @@ class _Reader:
         return np.frombuffer(self.take(size * np.dtype(dtype).itemsize), dtype)
 
     def damaged(self) -> CheckpointError:
-        return CheckpointError(f"{self.name} is damaged or only a part of the file; get it again")
+        return CheckpointError(f"{self.name} is damaged or incomplete; download it again")
 
 
 def _read_index(reader: _Reader) -> Vectors:
@@ -83,25 +83,27 @@ def _read_index(reader: _Reader) -> Vectors:
         return _read_flat(reader)
     if kind != CELLS_KIND:
         raise CheckpointError(
-            f"{reader.name} is an index of faiss' kind {kind!r}, whose vectors are not plain; "
-            "make one of the kind IVF,Flat or Flat, or train one with svc train-index"
+            f"{reader.name} is a faiss index of kind {kind!r}, which has no plain vectors; "
+            "make one of kind IVF,Flat or Flat, or train one with svc train-index"
         )
     n_channels, n_vectors = _read_header(reader)
     n_cells = reader.count()
-    reader.count()  # how many cells a search looks into
+    reader.count()  # number of cells that a search visits
     quantizer = bytes(reader.take(4))
     if quantizer not in FLAT_KINDS:
-        raise CheckpointError(f"{reader.name}: cells found by faiss' kind {quantizer!r} are not known here")
+        raise CheckpointError(
+            f"{reader.name}: cells of faiss' kind {quantizer!r} are not supported; train an index with svc train-index"
+        )
     _read_flat(reader)
     _skip_direct_map(reader)
     return _read_lists(reader, n_channels, n_vectors, n_cells)
 
 
 def _read_header(reader: _Reader) -> tuple[int, int]:
-    """Channels and vectors."""
+    """Number of channels and number of vectors."""
     n_channels, n_vectors = reader.number("i"), reader.number("q")
-    reader.take(16)  # two numbers that mean nothing
-    reader.take(1)  # whether it is trained
+    reader.take(16)  # two unused numbers
+    reader.take(1)  # trained or not
     if reader.number("i") > _LAST_PLAIN_METRIC:
         reader.take(4)
     if not 0 < n_channels <= _MOST_CHANNELS or n_vectors < 0:
@@ -117,7 +119,7 @@ def _read_flat(reader: _Reader) -> Vectors:
 
 
 def _skip_direct_map(reader: _Reader) -> None:
-    """Where each vector lies, for those who look it up by its number."""
+    """Skip the table of vectors by number."""
     kind = reader.number("B")
     reader.take(8 * reader.count())
     if kind == _HASHTABLE:
@@ -126,19 +128,19 @@ def _skip_direct_map(reader: _Reader) -> None:
 
 def _read_lists(reader: _Reader, n_channels: int, n_vectors: int, n_cells: int) -> Vectors:
     if bytes(reader.take(4)) != _LISTS:
-        raise CheckpointError(f"{reader.name}: its vectors are in another file; get the index as one file")
+        raise CheckpointError(f"{reader.name}: its vectors are in another file; write the index to one file")
     if reader.count() != n_cells or reader.count() != 4 * n_channels:
         raise reader.damaged()
     form, values = bytes(reader.take(4)), reader.count()
     sizes = reader.array("<u8", values)
-    if form == _SOME_SIZES:  # pairs of a cell's number and its size
+    if form == _SOME_SIZES:  # pairs of cell number and size
         sizes = sizes[1::2]
     elif form != _ALL_SIZES or values != n_cells:
         raise reader.damaged()
     lists = []
     for size in map(int, sizes):
         lists.append(reader.array("<f4", size * n_channels).reshape(size, n_channels))
-        reader.take(8 * size)  # the numbers of the vectors
+        reader.take(8 * size)  # numbers of the vectors
     vectors = np.concatenate([np.empty((0, n_channels), np.float32), *lists]).astype(np.float32, copy=False)
     if len(vectors) != n_vectors:
         raise reader.damaged()

@@ -1,13 +1,13 @@
-"""Files that say how speakers say things: k-means centres of their content, or an index of its frames.
+"""Files of retrieval data: k-means centroids of speakers' content, or indexes of its frames.
 
-| file | kind | whose |
+| file | kind | written by |
 |---|---|---|
-| `kmeans_*.pt`, `kmeans.pt` | centres | so-vits-svc, so-vits-svc-fork, ours |
+| `kmeans_*.pt`, `kmeans.pt` | centres | so-vits-svc, so-vits-svc-fork, myna |
 | `added_*.index` | index | RVC |
 | `feature_and_index.pkl` | index | so-vits-svc 4.1 |
-| `index.safetensors` | index | ours: a tensor (N, C) a speaker, in half precision |
+| `index.safetensors` | index | myna: a tensor (N, C) per speaker, in half precision |
 
-What a file is, its first bytes tell, not its name.
+The format is recognised by the first bytes, not by the name.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from myna.retrieval import faiss_file
 from myna.storage import pickles, torch_file
 from myna.storage.atomic import replacing
 
-Kind = Literal["centres", "index"]
-# What svc train-index and svc train-cluster put beside a voice; the first that is there is taken.
+Kind = Literal["centres", "index"]  # packed voices store these names
+# Files that svc train-index and svc train-cluster write beside a voice; the first one found is used.
 NAMES: Mapping[Kind, str] = {"index": "index.safetensors", "centres": "kmeans.pt"}
 
-Speaker = str | int  # its name, or in so-vits-svc 4.1's indexes its row
+Speaker = str | int  # name, or in so-vits-svc 4.1's indexes the speaker index
 
-NOBODY = ""  # the speaker of a file that names none
+NOBODY = ""  # speaker of a file that names none
 _CENTRES_KEY = "cluster_centers_"
-_OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # torch before 1.6 began its files with a number of its own
+_OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # magic number of torch before 1.6
 
 
 @dataclass(frozen=True)
 class RetrievalFile:
-    """What such a file holds."""
+    """Content of a file of retrieval data."""
 
     kind: Kind
     vectors: dict[Speaker, Tensor]  # (N, C) each, float32
 
 
 def read(path: Path) -> RetrievalFile:
-    """Read a file of any of these kinds. No code in it is ever run.
+    """Read a file in any of these formats, without running code in it.
 
     Raises:
-        CheckpointError: it is none of them, or damaged.
+        CheckpointError: the file has another format or is damaged.
     """
     try:
         with path.open("rb") as file:
@@ -67,11 +67,11 @@ def read(path: Path) -> RetrievalFile:
         return checked(path, "index", _read_safetensors(path))
     if start.startswith(b"\x80") and not start.startswith(_OLD_TORCH):
         return checked(path, "index", _read_pickle(path))
-    return checked(path, "centres", _read_centres(path))
+    return checked(path, "centres", _read_centroids(path))
 
 
 def is_index(path: Path) -> bool:
-    """Whether a file is an index of faiss, or so-vits-svc 4.1's, which is a pickle of some."""
+    """True for an index of faiss, or so-vits-svc 4.1's pickle of several."""
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -86,32 +86,34 @@ def is_index(path: Path) -> bool:
 
 
 def write(folder: Path, file: RetrievalFile, speakers: Mapping[str, int]) -> Path:
-    """Write it into the folder of a voice, under the name by which the voice finds it.
+    """Write `file` into the folder of a voice, under the name that the voice looks for, and return its path.
 
     Args:
-        speakers: of the voice, with their rows; a speaker who is a row is written by name.
+        folder: of the voice.
+        file: to write.
+        speakers: speaker indices of the voice by name, to write names for indices.
 
     Raises:
-        CheckpointError: it cannot be written.
+        CheckpointError: the file cannot be written.
     """
-    names: dict[Speaker, str] = {row: name for name, row in speakers.items()}
+    names: dict[Speaker, str] = {index: name for name, index in speakers.items()}
     vectors = {str(names.get(speaker, speaker)): own for speaker, own in file.vectors.items()}
     path = folder / NAMES[file.kind]
     _WRITERS[file.kind](path, vectors)
     return path
 
 
-def write_centroids(path: Path, centres: Mapping[str, Tensor]) -> None:
-    """Write each speaker's centres (K, C) as so-vits-svc-fork reads them; the file appears when it is whole."""
+def write_centroids(path: Path, centroids: Mapping[str, Tensor]) -> None:
+    """Write each speaker's centroids (K, C) in so-vits-svc-fork's format, atomically."""
     content = {
         speaker: {"n_features_in_": own.shape[1], "_n_threads": 1, _CENTRES_KEY: own.float().numpy()}
-        for speaker, own in centres.items()
+        for speaker, own in centroids.items()
     }
     _write(path, lambda temporary: torch.save(content, temporary))
 
 
 def write_index(path: Path, vectors: Mapping[str, Tensor]) -> None:
-    """Write each speaker's vectors (N, C); the file appears when it is whole."""
+    """Write each speaker's vectors (N, C), atomically."""
     halves = {speaker: own.half().contiguous() for speaker, own in vectors.items()}
     _write(path, lambda temporary: save_file(halves, temporary))
 
@@ -135,34 +137,34 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return dict(load_file(path))
     except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"{path} is damaged or only a part of the file; get it again") from error
+        raise CheckpointError(f"{path} is damaged or incomplete; download it again") from error
 
 
 def _read_pickle(path: Path) -> dict[Any, Any]:
     content = pickles.read(path)
     if not isinstance(content, dict) or not all(isinstance(one, pickles.FaissIndex) for one in content.values()):
-        raise CheckpointError(f"{path} is a pickle of something else than an index a speaker")
+        raise CheckpointError(f"{path} is a pickle, but not of indexes by speaker")
     return {speaker: faiss_file.read_vectors(_serialised(path, one), str(path)) for speaker, one in content.items()}
 
 
 def _serialised(path: Path, index: pickles.FaissIndex) -> bytes:
     state = index.state.values.tobytes() if isinstance(index.state, pickles.Array) else index.state
     if not isinstance(state, bytes):
-        raise CheckpointError(f"{path} holds an index without its vectors")
+        raise CheckpointError(f"{path} contains an index without its vectors")
     return state
 
 
-def _read_centres(path: Path) -> dict[Any, Any]:
+def _read_centroids(path: Path) -> dict[Any, Any]:
     content = torch_file.read(path)
     if not isinstance(content, dict) or not all(
         isinstance(one, dict) and _CENTRES_KEY in one for one in content.values()
     ):
-        raise CheckpointError(f"{path} is no cluster model: it holds no {_CENTRES_KEY} of speakers")
+        raise CheckpointError(f"{path} is not a cluster model: it has no {_CENTRES_KEY} of speakers")
     return {speaker: one[_CENTRES_KEY] for speaker, one in content.items()}
 
 
 def checked(path: Path, kind: Kind, found: Mapping[Any, Any]) -> RetrievalFile:
-    """What was found in `path`, as tensors (N, C) of finite numbers.
+    """Convert the content of `path` to tensors (N, C) of finite numbers.
 
     Raises:
         CheckpointError: it is something else.
@@ -172,10 +174,10 @@ def checked(path: Path, kind: Kind, found: Mapping[Any, Any]) -> RetrievalFile:
         if isinstance(own, np.ndarray) and own.dtype.kind == "f":
             own = torch.from_numpy(own.astype(np.float32, copy=False))
         if not isinstance(speaker, str | int) or not isinstance(own, Tensor) or own.dim() != 2 or not own.numel():
-            raise CheckpointError(f"{path} does not hold an array of content a speaker")
+            raise CheckpointError(f"{path} does not contain one array of content per speaker")
         if not own.is_floating_point() or not own.isfinite().all():
-            raise CheckpointError(f"{path} holds content that is not all numbers: it is damaged")
+            raise CheckpointError(f"{path} contains NaN, infinity or other types than floats: it is damaged")
         vectors[speaker] = own.float()
     if not vectors:
-        raise CheckpointError(f"{path} holds no speaker")
+        raise CheckpointError(f"{path} contains no speaker")
     return RetrievalFile(kind, vectors)

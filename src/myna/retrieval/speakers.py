@@ -1,4 +1,4 @@
-"""How each speaker of a voice says things, from a file of so-vits-svc, RVC or ours."""
+"""Retrieval data of a voice's speakers, read from files of so-vits-svc, RVC or myna."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ _KINDS: dict[retrieval_file.Kind, Callable[[Tensor], Retrieval]] = {"index": Ind
 
 @dataclass(frozen=True)
 class SpeakerRetrieval:
-    """A timbre a speaker."""
+    """Retrieval data (an index or k-means centroids) of each speaker."""
 
     path: Path
-    timbres: Mapping[retrieval_file.Speaker, Retrieval]
-    speakers: Mapping[str, int]  # of the voice, by name
+    by_speaker: Mapping[retrieval_file.Speaker, Retrieval]
+    speakers: Mapping[str, int]  # indices of the voice's speakers by name
 
     @classmethod
     def load(cls, path: Path, config: Config, device: str = "cpu") -> Self:
-        """Read a cluster model or an index for the voice of `config`.
+        """Read k-means centroids or an index for the voice of `config`.
 
         Raises:
-            CheckpointError: it is none.
-            ConfigError: its content is another encoder's than the voice's.
+            CheckpointError: the file contains neither.
+            ConfigError: its content has another number of channels than the voice's.
         """
         file = read_retrieval(path, config)
-        timbres = {speaker: _KINDS[file.kind](vectors.to(device)) for speaker, vectors in file.vectors.items()}
-        return cls(path, timbres, config.speakers)
+        by_speaker = {speaker: _KINDS[file.kind](vectors.to(device)) for speaker, vectors in file.vectors.items()}
+        return cls(path, by_speaker, config.speakers)
 
-    def of(self, row: int) -> Retrieval:
-        """The timbre of the speaker in this row of the embedding; a file with a single one has it for all.
+    def of(self, index: int) -> Retrieval:
+        """Return the retrieval data of a speaker; a file with only one speaker's data is used for all.
 
         Raises:
-            ConfigError: it knows others only.
+            ConfigError: the file has no data of this speaker.
         """
-        if len(self.timbres) == 1:
-            return next(iter(self.timbres.values()))
-        names = [name for name, own in self.speakers.items() if own == row]
-        keys: tuple[retrieval_file.Speaker, ...] = (*names, row, str(row))
+        if len(self.by_speaker) == 1:
+            return next(iter(self.by_speaker.values()))
+        names = [name for name, own in self.speakers.items() if own == index]
+        keys: tuple[retrieval_file.Speaker, ...] = (*names, index, str(index))
         for key in keys:
-            if key in self.timbres:
-                return self.timbres[key]
-        known = ", ".join(sorted(map(str, self.timbres)))
-        raise ConfigError(f"{self.path} does not know {' or '.join(names) or f'speaker {row}'}; it has: {known}")
+            if key in self.by_speaker:
+                return self.by_speaker[key]
+        known = ", ".join(sorted(map(str, self.by_speaker)))
+        raise ConfigError(f"{self.path} has no data of {' or '.join(names) or f'speaker {index}'}; it has: {known}")
 
 
 def read_retrieval(path: Path, config: Config) -> RetrievalFile:
-    """The cluster model or the index in `path`, which may be a packed voice, for the voice of `config`.
+    """Read the k-means centroids or the index in `path`, which may be a packed voice, for the voice of `config`.
 
     Raises:
-        CheckpointError: there is none.
-        ConfigError: its content is another encoder's than the voice's.
+        CheckpointError: the file contains neither.
+        ConfigError: its content has another number of channels than the voice's.
     """
     if packing.read_card(path) is None:
         file = retrieval_file.read(path)
@@ -78,7 +78,7 @@ def read_retrieval(path: Path, config: Config) -> RetrievalFile:
 
 
 def find_retrieval(voice: Path) -> Path | None:
-    """Where the index or the cluster model of a voice is: in its file, or beside it."""
+    """Return the file with a voice's index or k-means centroids, its own or one beside it; None where there is none."""
     card = packing.read_card(voice)
     if card is not None and card.retrieval is not None:
         return voice
@@ -87,7 +87,7 @@ def find_retrieval(voice: Path) -> Path | None:
 
 
 def require_retrieval(voice: Path) -> Path:
-    """`find_retrieval`, where there must be one.
+    """Return the file with a voice's index or k-means centroids.
 
     Raises:
         ConfigError: there is none.
@@ -95,6 +95,6 @@ def require_retrieval(voice: Path) -> Path:
     if (path := find_retrieval(voice)) is not None:
         return path
     raise ConfigError(
-        f"there is no {' or '.join(NAMES.values())} in or beside {voice}; svc train-index makes one, or name a file "
-        "with -k"
+        f"there is no {' or '.join(NAMES.values())} in or beside {voice}; make one with svc train-index, or name a "
+        "file with -k"
     )

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic writing of files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write to; it becomes `path` when the block ends well, and is gone when it does not.
+    """Yield a temporary path beside `path`, which replaces `path` after the block, or is removed on an error.
 
     Raises:
-        OSError: it cannot be written; what stood under `path` is untouched.
+        OSError: the file cannot be written; the previous file is unchanged.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -1,4 +1,4 @@
-"""Checkpoint files of the field, `G_*.pth` and `D_*.pth`: read without running code, written whole or not at all."""
+"""Checkpoints in so-vits-svc's format, `G_*.pth` and `D_*.pth`: read without running code, written atomically."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from myna.storage import torch_file
 
 Kind = Literal["G", "D"]  # generator or discriminator
 
-# Where we keep what the predecessors have no place for; they do not look at it.
+# Key for data that the predecessors' format has no place for; they ignore it.
 _EXTRA_KEY = "myna"
 _SHOWN_MISMATCHES = 12
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds."""
+    """Content of a checkpoint file."""
 
     weights: dict[str, Tensor]  # under the names in the file
     iteration: int  # epoch
@@ -35,18 +35,18 @@ class Checkpoint:
 
 
 def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
-    """Read a generator's or a discriminator's file. No code in it is ever run.
+    """Read a generator's or discriminator's file, without running code in it.
 
-    Tensors lie in the file until they are looked at, so what is not needed of a file costs nothing.
+    Tensors are memory-mapped if the format allows it: unused ones are not loaded.
 
     Raises:
-        CheckpointError: the file is something else, and the message says what.
+        CheckpointError: the file is something else; the message says what.
     """
     path = Path(path)
     content = torch_file.read(path)
     weights = content.get("model") if isinstance(content, dict) else None
     if not isinstance(weights, dict) or not all(isinstance(value, Tensor) for value in weights.values()):
-        raise CheckpointError(f"{path} is no checkpoint of so-vits-svc; 'svc inspect {path}' says what it is")
+        raise CheckpointError(f"{path} is not a checkpoint of so-vits-svc; 'svc inspect {path}' shows what it is")
     weights = {name.removeprefix("module."): tensor for name, tensor in weights.items()}
     _check_kind(path, weights, kind)
     return Checkpoint(
@@ -59,16 +59,16 @@ def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
 
 
 def write(path: Path | str, checkpoint: Checkpoint) -> None:
-    """Write a file so that, whatever happens, what stands under `path` is whole: the new file or the one before.
+    """Write a file atomically: after any failure, `path` is the complete new file or the previous one.
 
     Raises:
-        CheckpointError: it cannot be written, for example because the disk is full; nothing has changed.
+        CheckpointError: it cannot be written, e.g. because the disk is full; the previous file is unchanged.
     """
     write_together({Path(path): checkpoint})
 
 
 def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
-    """`write` files that belong together: none takes its place before all are safely on the disk."""
+    """Write several files as `write` does; none is replaced before all are on the disk."""
     temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in checkpoints}
     try:
         for path, checkpoint in checkpoints.items():
@@ -80,7 +80,7 @@ def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
     except OSError as error:
         names = " and ".join(str(path) for path in checkpoints)
         raise CheckpointError(
-            f"cannot write {names}: {error.strerror or error}; what was saved before is untouched"
+            f"cannot write {names}: {error.strerror or error}; earlier checkpoints are unchanged"
         ) from error
     finally:
         for temporary in temporaries.values():
@@ -88,13 +88,13 @@ def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
 
 
 def latest(folder: Path | str, kind: Kind = "G") -> Path | None:
-    """The checkpoint with the highest number; base weights, number 0, only where nothing else is."""
+    """Checkpoint with the highest number; None if there is none. Base weights have number 0."""
     found = numbered(folder, kind)
     return found[max(found)] if found else None
 
 
 def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
-    """The checkpoints of a folder by their number, ascending."""
+    """Checkpoints in a folder by number, ascending."""
     found = {}
     for path in Path(folder).glob(f"{kind}_*.pth"):
         match = re.fullmatch(r"._(\d+)", path.stem)
@@ -104,10 +104,10 @@ def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Put `weights`, under the module's own names, into the module: all of them, or none.
+    """Load `weights`, under the module's own names, into the module: all of them or, on an error, none.
 
     Raises:
-        CheckpointError: it lists the tensors that are missing, unexpected, of another shape, or no real numbers.
+        CheckpointError: tensors are missing, unexpected, of another shape or not floating point; it lists them.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in weights]
@@ -117,7 +117,7 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     problems += [f"{name} is unexpected" for name in unexpected]
     problems += [f"{name} is {_shape(weights[name])} instead of {_shape(own[name])}" for name in misshaped]
     problems += [
-        f"{name} holds {str(weights[name].dtype).removeprefix('torch.')}"
+        f"{name} is {str(weights[name].dtype).removeprefix('torch.')}"
         for name in own
         if name in weights and own[name].is_floating_point() and not weights[name].is_floating_point()
     ]
@@ -136,9 +136,9 @@ def _check_kind(path: Path, weights: Mapping[str, Tensor], kind: Kind) -> None:
         return
     if found == "D":
         raise CheckpointError(
-            f"{path} is a discriminator, which only training needs; the voice is the G_*.pth beside it"
+            f"{path} is a discriminator, which only training uses; the voice is the G_*.pth beside it"
         )
-    raise CheckpointError(f"{path} is a generator; a discriminator, D_*.pth, belongs here")
+    raise CheckpointError(f"{path} is a generator; a discriminator, D_*.pth, is needed here")
 
 
 def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
@@ -153,7 +153,7 @@ def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
         try:
             torch.save(content, file)
         except RuntimeError as error:
-            # torch's archive writer reports where it came out of step; why is the error of the file beneath.
+            # torch's archive writer reports a wrong position; the cause is the error of the file below.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise
@@ -162,7 +162,7 @@ def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the renaming itself last, where the system can."""
+    """Flush the renaming itself to disk, if the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -171,7 +171,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-# Names of tensors that a key decides: on a dimension of their shape, or (None) on whether they are there.
+# Tensors by pattern, the dimension of their shape (None: their presence) that a key determines, and the key.
 _CAUSES: tuple[tuple[str, int | None, str], ...] = (
     (r"speaker_embedding\.weight", 0, "model.n_speakers"),
     (r"speaker_embedding\.weight", 1, "model.gin_channels"),
@@ -200,7 +200,7 @@ _CAUSES: tuple[tuple[str, int | None, str], ...] = (
 
 
 def _causes(missing: list[str], unexpected: list[str], misshaped: Mapping[str, tuple[Tensor, Tensor]]) -> list[str]:
-    """The configuration keys that explain what does not fit."""
+    """Configuration keys that explain the mismatches."""
     return list(dict.fromkeys(_causes_of(missing + unexpected, misshaped)))
 
 

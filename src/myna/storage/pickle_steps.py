@@ -1,7 +1,7 @@
-"""What pickles may do, all in one place. A pickle is a program; here one is followed without running it.
+"""Allowlists for pickles, and a static analysis of a pickle's opcodes: a pickle is a program, and is not run here.
 
-Files of weights are then read by torch's own reader of weights, and 4.1's indexes by `zoo.pickles`; both build numbers
-and plain values only. What they may name, and which steps they may take, stands below; every other is refused.
+After this check torch's own weights-only reader reads files of weights, and `storage.pickles` reads so-vits-svc 4.1's
+indexes; both build numbers and plain values only. Every name and opcode that is not listed here is refused.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import pickletools
 from typing import IO, NamedTuple
 
-# What pickles of numpy numbers and arrays name: some files of the field hold such a learning rate, and cluster models
-# hold their centres so. numpy's own modules have been renamed since most of them were written.
+# Names in pickles of NumPy numbers and arrays, e.g. learning rates of some checkpoints and centroids of cluster models.
+# NumPy has renamed its modules since most of these files were written.
 ARRAY_FUNCTIONS = ("scalar", "_reconstruct")
 ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ARRAYS = [f"{module}.{name}" for module in ARRAY_MODULES for name in ARRAY_FUNCTIONS]
 _TYPES = ("BFloat16", "Bool", "Byte", "Char", "ComplexFloat", "Double", "Float", "Half", "Int", "Long", "Short")
-# All that a file of weights may name. torch's own reader allows more, some of which takes as much memory as a file asks
-# for.
+# Names allowed in files of weights. torch's own reader allows more, some of which allocate any amount of memory.
 ALLOWED_NAMES = frozenset(
     [
         *("collections.OrderedDict", "_codecs.encode", "numpy.dtype", "numpy.ndarray", "torch.Size", "torch.device"),
@@ -27,7 +26,7 @@ ALLOWED_NAMES = frozenset(
         *_ARRAYS,
     ]
 )
-# All that an index may name: faiss was built for several processors, each a module of its own.
+# Names allowed in indexes. faiss has one module per processor type.
 _FAISS_BUILDS = ("", ".swigfaiss", ".swigfaiss_avx2", ".swigfaiss_avx512", ".swigfaiss_avx512_spr", ".swigfaiss_sve")
 FAISS_KINDS = ("IndexIVFFlat", "IndexFlat", "IndexFlatL2", "IndexFlatIP")
 ALLOWED_IN_INDEXES = frozenset(
@@ -37,7 +36,7 @@ ALLOWED_IN_INDEXES = frozenset(
     ]
 )
 
-# Steps of pickles of the second protocol, which torch writes.
+# Opcodes of pickle protocol 2, which torch writes.
 ALLOWED_OPCODES = frozenset(
     [
         *("PROTO", "STOP", "MARK", "GLOBAL", "REDUCE", "NEWOBJ", "BUILD", "BINPERSID"),
@@ -47,45 +46,46 @@ ALLOWED_OPCODES = frozenset(
         *("EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_SET"),
     ]
 )
-# An index is written by Python's own pickle, in its third protocol or a newer one; numbers with a name are torch's.
+# Indexes are written by Python's pickle, protocol 3 or newer. Only torch uses persistent ids.
 ALLOWED_OPCODES_IN_INDEXES = (ALLOWED_OPCODES - {"BINPERSID"}) | {
     *("FRAME", "MEMOIZE", "STACK_GLOBAL", "SHORT_BINUNICODE", "BINUNICODE8"),
     *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8"),
 }
 
-_DEEPEST_TUPLE = 16  # the arguments that rebuild a tensor are four deep
+_DEEPEST_TUPLE = 16  # the arguments of a tensor are nested four deep
 
 
 class Steps(NamedTuple):
-    """What a pickle would do."""
+    """Names and opcodes of a pickle."""
 
     names: set[str]
     opcodes: set[str]
 
 
 def follow_steps(stream: IO[bytes], most: int | None = None) -> Steps:
-    """The steps of the pickle that `stream` goes on with, without taking them.
+    """Collect names and opcodes of the next pickle in `stream` without running it.
 
-    Of each thing on the stack only is known how deep it is: a tuple of the same two tuples, and so on, is small in a
-    file and in memory, but to use it as a key takes for ever.
+    The stack is simulated with the nesting depth of each object. A tuple that contains another tuple twice, and so on,
+    is small in a file and in memory, but hashing it as a key takes exponential time.
 
     Args:
-        most: how many steps it may take, and how many things it may remember; None is any number.
+        stream: at the start of a pickle.
+        most: limit of opcodes and of memo entries; None for no limit.
 
     Raises:
-        ValueError: it is longer, holds tuples within tuples without need, or is no pickle.
+        ValueError: the pickle exceeds a limit, has deeply nested tuples, or is not a pickle.
     """
     steps = Steps(set(), set())
-    words: list[str] = []  # a name may be put together of the last two
+    words: list[str] = []  # STACK_GLOBAL takes a name from the last two
     stack: list[int] = []
     marks: list[int] = []
     memory: dict[int, int] = {}
     for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
         name = opcode.name
         steps.opcodes.add(name)
-        # The reader makes room for as many memories as the highest number says.
+        # The reader allocates as many memo entries as the highest index.
         if most is not None and (number > most or (name in ("PUT", "LONG_BINPUT") and int(argument or 0) > most)):
-            raise ValueError("it takes more steps than such a file needs")
+            raise ValueError("it has more steps than such a file needs")
         if name in ("GLOBAL", "INST"):
             steps.names.add(str(argument).replace(" ", "."))
         elif name == "STACK_GLOBAL":
@@ -100,7 +100,7 @@ def follow_steps(stream: IO[bytes], most: int | None = None) -> Steps:
             memory[len(memory) if name == "MEMOIZE" else int(argument or 0)] = stack[-1]
         elif name == "DUP":
             stack.append(stack[-1])
-        elif name == "POP":  # also a mark
+        elif name == "POP":  # also pops a mark
             if marks and marks[-1] == len(stack):
                 marks.pop()
             else:
@@ -113,6 +113,6 @@ def follow_steps(stream: IO[bytes], most: int | None = None) -> Steps:
                 begin = len(stack) - len(taken)
             depth = max(stack[begin:], default=0) + name.startswith("TUPLE")
             if depth > _DEEPEST_TUPLE:
-                raise ValueError("it holds tuples within tuples without end")
+                raise ValueError("its tuples are nested too deep")
             stack[begin:] = [depth] * len(opcode.stack_after)
     return steps

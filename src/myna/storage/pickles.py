@@ -1,8 +1,7 @@
-"""Plain pickles of the field, which say what to call: read so that nothing but what stands here is called.
+"""Safe reading of plain pickles: so-vits-svc 4.1's indexes.
 
-A pickle is a program, and Python's reader runs it. Here each name that it may ask for (`pickle_steps` lists them)
-stands for a harmless thing of ours, every other is refused, and before that the program is looked through: what it
-claims to hold must be there, and it may be no longer than such files are.
+A pickle is a program, and Python's reader runs it. Here its opcodes and length are checked first, and each name that
+`pickle_steps` allows is replaced by an inert class of ours; every other name is refused.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from numpy.typing import NDArray
 from myna.errors import CheckpointError
 from myna.storage.pickle_steps import ALLOWED_IN_INDEXES, ALLOWED_OPCODES_IN_INDEXES, FAISS_KINDS, follow_steps
 
-# An index takes a score of steps. With more, boxes could be nested so deep that Python itself breaks on them.
+# An index takes about twenty steps. A much longer pickle could nest containers deep enough to crash Python.
 _MOST_STEPS = 5000
 _PLAIN_DTYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
 
 class FaissIndex:
-    """What stands for an index of faiss: what it was serialised to."""
+    """Stand-in for a faiss index, with its serialised bytes."""
 
     state: Any = None
 
@@ -33,7 +32,7 @@ class FaissIndex:
 
 
 class Array:
-    """What stands for an array of numpy."""
+    """Stand-in for a NumPy array."""
 
     values: NDArray[Any] = np.empty(0)
 
@@ -46,7 +45,7 @@ class Array:
 
 
 class _Dtype:
-    """What stands for a type of numpy's numbers."""
+    """Stand-in for a NumPy dtype."""
 
     def __init__(self, name: str, *_: Any) -> None:
         if name not in _PLAIN_DTYPES:
@@ -61,7 +60,7 @@ def _scalar(dtype: _Dtype, raw: bytes) -> Any:
     return np.frombuffer(raw, dtype.name, count=1)[0].item()
 
 
-# What a pickle gets for what it names, in whichever module.
+# Stand-ins by name, in any module.
 _STAND_INS: dict[str, Any] = {
     "OrderedDict": dict,
     "ndarray": Array,
@@ -73,23 +72,23 @@ _STAND_INS: dict[str, Any] = {
 
 
 def read(path: Path) -> Any:
-    """The content of a pickle, of plain values, `FaissIndex` and `Array`.
+    """Read a pickle of plain values, `FaissIndex` and `Array`.
 
     Raises:
-        CheckpointError: it names something else, is damaged, or is longer than such files are.
+        CheckpointError: it names something else, is damaged, or is too long.
     """
     try:
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     try:
-        strange = follow_steps(BytesIO(data), _MOST_STEPS).opcodes - ALLOWED_OPCODES_IN_INDEXES
-        if strange:
-            raise ValueError(f"it takes the step {min(strange)}")
+        refused = follow_steps(BytesIO(data), _MOST_STEPS).opcodes - ALLOWED_OPCODES_IN_INDEXES
+        if refused:
+            raise ValueError(f"it has the step {min(refused)}")
         return _Unpickler(path, data).load()
     except CheckpointError:
         raise
-    # Whatever a reader of pickles stumbles over means that it is not one, or not whole.
+    # Any error of the reader means that the file is not a pickle, or incomplete.
     except Exception as error:
         raise CheckpointError(f"{path} is damaged, or not a pickle of an index: {error}") from error
 
@@ -103,6 +102,6 @@ class _Unpickler(pickle.Unpickler):
         if f"{module}.{name}" not in ALLOWED_IN_INDEXES:
             raise CheckpointError(
                 f"{self._path} names {module}.{name}, which could run code when the file is opened: refused. "
-                "An index holds numbers only; get it from someone you trust"
+                "An index contains numbers only; get it from someone you trust"
             )
         return _STAND_INS[name]

@@ -1,8 +1,8 @@
-"""Files that torch wrote, or pretend to be: read without running anything that they hold.
+"""Safe reading of files that torch wrote, or that claim so.
 
-A pickle is a program. Before torch's own reader of weights, which builds tensors and plain values, follows its steps,
-they are looked through: `pickle_steps` lists what they may name and do. Refused, too, is what torch does not guard
-against: archives that grow when they are unpacked, names that lead out of a folder, tensors larger than the file.
+A pickle is a program. Before torch's weights-only reader, which builds tensors and plain values, runs it, its names and
+opcodes are checked against `pickle_steps`. Also refused are things that torch does not guard against: compressed
+archives, paths that lead out of the archive, and tensors larger than the file.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from myna.storage.wrong_downloads import PAGE, served_instead
 
 _ARRAY_DTYPES = ("float16", "float32", "float64", "int32", "int64")
 
-# What else people often have under the name of weights: how it begins, in small letters, and what it is.
+# Other files that are often mistaken for weights: first bytes, in lower case, and description.
 _IMPOSTORS = (
     (b"<", PAGE),
     (b"iwfl", "a retrieval index, not the voice; give it beside a voice"),
-    (b"\x93numpy", "an array of numpy, perhaps features of a recording, not a voice"),
+    (b"\x93numpy", "a NumPy array, perhaps features of a recording, not a voice"),
     (b"rar!", "a RAR archive; unpack it, and take what is inside"),
     (b"7z\xbc\xaf", "a 7-Zip archive; unpack it, and take what is inside"),
     (b"\x1f\x8b", "a gzip archive; unpack it, and take what is inside"),
@@ -49,19 +49,20 @@ _IMPOSTORS = (
 )
 
 _OLD_PICKLES = 5
-_MOST_SHARED = 8  # how often the bytes of a file may be seen by its tensors: a shared flow is seen four times
+_MOST_SHARED = 8  # times that tensors may share bytes of the file: four in a shared flow
 
 
 def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> Any:
-    """The content of a file that torch wrote, tensors and plain values only.
+    """Read tensors and plain values from a file that torch wrote.
 
-    Tensors lie in the file until they are looked at, so what is not needed of a file costs nothing.
+    Tensors are memory-mapped if the format allows it: unused ones are not loaded.
 
     Args:
-        stand_ins: harmless classes for what the file may name besides, by its full name.
+        path: of the file.
+        stand_ins: inert classes for more names that the file may contain, by full name.
 
     Raises:
-        CheckpointError: the file is something else, damaged, or names what is not allowed.
+        CheckpointError: the file is something else, damaged, or contains a name that is not allowed.
     """
     size = refuse_impostor(path)
     is_archive = _is_archive(path)
@@ -70,27 +71,27 @@ def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> An
             for name in sorted(steps.names - ALLOWED_NAMES - stand_ins.keys()):
                 raise CheckpointError(
                     f"{path} names {name}, which could run code when the file is opened: refused. "
-                    "A voice holds numbers only; get it from someone you trust"
+                    "A voice contains numbers only; get it from someone you trust"
                 )
             if steps.opcodes - ALLOWED_OPCODES:
                 raise CheckpointError(f"{path} is a pickle that torch did not write: refused")
         known = [*_array_globals(), *((stand_in, name) for name, stand_in in stand_ins.items())]
         with torch.serialization.safe_globals(known), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old formats, which are read well
+            warnings.simplefilter("ignore")  # about old formats, which are read correctly
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive or None)
         _check_tensors(path, content, size)
     except (MemoryError, CheckpointError):
         raise
-    # torch raises whatever its parsers stumble over; each means that this is not a file that it wrote, or not whole.
+    # torch raises any error of its parsers; all mean that torch did not write this file, or that it is incomplete.
     except Exception as error:
         if "Weights only" in str(error):
             raise CheckpointError(f"{path} is a pickle that torch did not write: refused") from error
-        raise CheckpointError(f"{path} is damaged or only a part of the file; get it again") from error
+        raise CheckpointError(f"{path} is damaged or incomplete; download it again") from error
     return content
 
 
 def refuse_impostor(path: Path) -> int:
-    """The size of a file in bytes; `CheckpointError` where it is what people often get instead of weights."""
+    """Size of a file in bytes; raises `CheckpointError` if it is a file that is often mistaken for weights."""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -98,15 +99,15 @@ def refuse_impostor(path: Path) -> int:
     except OSError as error:
         raise CheckpointError(f"cannot read {path}: {error.strerror or error}") from error
     if not size:
-        raise CheckpointError(f"{path} is empty; get it again")
+        raise CheckpointError(f"{path} is empty; download it again")
     text = start.lstrip().lower()
     other = next((what for beginning, what in _IMPOSTORS if text.startswith(beginning)), None)
     if (what := served_instead(start) or other) is not None:
         raise CheckpointError(f"{path} is {what}")
-    if not start.startswith((b"PK", b"\x80")):  # a zip archive, or the pickle of torch before 1.6
+    if not start.startswith((b"PK", b"\x80")):  # zip archive, or pickle of torch before 1.6
         raise CheckpointError(f"{path} is not a checkpoint: torch did not write it")
-    if start.startswith(b"PK") and not _is_archive(path):  # the directory of a zip archive stands at its end
-        raise CheckpointError(f"{path} is only a part of the file ({size:,} bytes); get it again")
+    if start.startswith(b"PK") and not _is_archive(path):  # the directory of a zip archive is at its end
+        raise CheckpointError(f"{path} is incomplete ({size:,} bytes); download it again")
     return size
 
 
@@ -118,17 +119,17 @@ def _is_archive(path: Path) -> bool:
 
 
 def _pickles_in_archive(path: Path, size: int) -> list[Steps]:
-    """What the pickles in an archive of torch's do, where nothing else in it is wrong."""
+    """Steps of the pickles in torch's archive, after a check of its other entries."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         for entry in entries:
             parts = re.split(r"[/\\]", entry.filename)
             if parts[0] == "" or ".." in parts or ":" in parts[0]:
-                raise CheckpointError(f"{path} holds {entry.filename!r}, which leads out of its folder: refused")
-        swollen = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
-        if swollen or sum(entry.file_size for entry in entries) > size:
+                raise CheckpointError(f"{path} contains {entry.filename!r}, which leads out of its folder: refused")
+        compressed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+        if compressed or sum(entry.file_size for entry in entries) > size:
             raise CheckpointError(
-                f"{path} is packed, which torch's own files are not: refused. If it is an archive of several files, "
+                f"{path} is compressed, unlike torch's own files: refused. If it is an archive of several files, "
                 "unpack it first"
             )
         pickles = [archive.read(entry) for entry in entries if entry.filename.endswith(".pkl")]
@@ -136,30 +137,30 @@ def _pickles_in_archive(path: Path, size: int) -> list[Steps]:
 
 
 def _pickles_in_old_file(path: Path) -> list[Steps]:
-    """torch before 1.6 wrote five pickles after each other, and then the numbers."""
+    """Steps of the pickles in a file of torch before 1.6: five of them, followed by the numbers."""
     with path.open("rb") as file:
         return [follow_steps(file) for _ in range(_OLD_PICKLES) if file.peek(1)]
 
 
 def _check_tensors(path: Path, content: Any, size: int) -> None:
-    """A tensor may be a small part of the file repeated without end, which would fill the memory once it is used."""
+    """Refuse tensors that repeat a small part of the file: they would fill the memory when used."""
     n_bytes = 0
     for tensor in _tensors(content):
         if tensor.layout != torch.strided or tensor.is_quantized:
-            raise CheckpointError(f"{path} holds tensors that are not plain arrays: not a voice")
+            raise CheckpointError(f"{path} contains tensors that are not plain arrays: not a voice")
         n_bytes += tensor.numel() * tensor.element_size()
     if n_bytes > _MOST_SHARED * size:
-        raise CheckpointError(f"{path} swells from {size:,} to {n_bytes:,} bytes: refused")
+        raise CheckpointError(f"{path} expands from {size:,} to {n_bytes:,} bytes: refused")
 
 
 def _tensors(content: Any) -> Iterator[Tensor]:
-    """Each once, however often and deep it is in boxes."""
-    seen, left = set[int](), [content]
+    """Yield each tensor in nested containers once."""
+    visited, left = set[int](), [content]
     while left:
         one = left.pop()
-        if id(one) in seen:
+        if id(one) in visited:
             continue
-        seen.add(id(one))
+        visited.add(id(one))
         if isinstance(one, Tensor):
             yield one
         elif isinstance(one, dict | list | tuple):
@@ -168,7 +169,7 @@ def _tensors(content: Any) -> Iterator[Tensor]:
 
 @cache
 def _array_globals() -> list[Any]:
-    """What stands behind the names of numpy's that are allowed."""
+    """Functions and types for the allowed names of NumPy."""
     makers = (np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0])
     functions = [
         (maker, f"{module}.{name}")

@@ -1,9 +1,9 @@
-"""What servers and repositories give instead of the file that was asked for."""
+"""Content that servers and repositories deliver instead of the requested file."""
 
 from __future__ import annotations
 
 PAGE = "a web page, not the weights; download the file itself"
-# How it begins, in small letters, and what it is.
+# First bytes, in lower case, and description.
 SERVED_INSTEAD = (
     (b"version https://git-lfs", "a Git LFS pointer, not the weights; run git lfs pull, or download the file itself"),
     *(
@@ -14,6 +14,6 @@ SERVED_INSTEAD = (
 
 
 def served_instead(start: bytes) -> str | None:
-    """What a file that begins so is instead of itself; None where it may be what it should be."""
+    """Description of such content from the first bytes of a file; None if it may be the requested one."""
     text = start.lstrip().lower()
     return next((what for beginning, what in SERVED_INSTEAD if text.startswith(beginning)), None)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from myna.audio.io import AUDIO_SUFFIXES, blocks, info
+from myna.audio.folders import find_recordings
+from myna.audio.io import blocks, info
 from myna.config import PitchRange
 from myna.errors import AudioError
 from myna.progress import Progress, silent
@@ -112,7 +113,7 @@ def report_on(
             recordings that the thresholds were tested on.
         progress: counts files.
     """
-    paths = _find(recordings) if isinstance(recordings, Path) else list(recordings)
+    paths = find_recordings(recordings) if isinstance(recordings, Path) else list(recordings)
     found = []
     pitches = PitchHistogram()
     for path in progress(paths, title="checking", total=len(paths), unit="recordings"):
@@ -124,17 +125,6 @@ def report_on(
         found.append(CheckedRecording(path, meter.report(kind_of(path) if kind_of else None)))
         pitches += meter.pitches
     return DatasetReport(tuple(found), pitches.range())
-
-
-def _find(folder: Path) -> list[Path]:
-    """Sound files below `folder`, sorted, without hidden ones."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
 
 
 def _measure_file(path: Path) -> TakeMeter:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, get_args
 
-from myna.audio.io import AUDIO_SUFFIXES
+from myna.audio.folders import find_recordings, is_recording, visible_files, visible_folders
 from myna.config import Config, TemplateName
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
@@ -107,11 +107,11 @@ class Project:
         recordings = self.folder / RECORDINGS
         training_list = self.folder / FILELISTS / "train.txt"
         config, problem = self._read_config()
-        files = {str(path) for path in _files(self.folder / CLIPS)}
+        files = {str(path) for folder in visible_folders(self.folder / CLIPS) for path in visible_files(folder)}
         clips = {path for path in files if path.endswith(".wav")}
-        found = tuple(sorted(path for path in _files(recordings) if path.suffix.lower() in AUDIO_SUFFIXES))
+        found = (path for folder in visible_folders(recordings) for path in find_recordings(folder))
         return ProjectStatus(
-            recordings=found,
+            recordings=tuple(sorted(found)),
             n_clips=len(clips),
             n_listed=len(training_list.read_text("utf-8").split("\n")) - 1 if training_list.is_file() else 0,
             n_features=sum(f"{clip}.features.safetensors" in files for clip in clips),
@@ -176,7 +176,7 @@ class Project:
         folder.mkdir(parents=True, exist_ok=True)
         added, refused = [], []
         for path in sent:
-            if path.suffix.lower() not in AUDIO_SUFFIXES or path.name.startswith("."):
+            if not is_recording(path):
                 refused.append(path.name)
                 continue
             target = unused(folder / f"{safe_name(name or path.stem)}{path.suffix.lower()}")
@@ -289,13 +289,6 @@ def _network(config: Config) -> dict[str, Any]:
 def _touched(project: Project) -> int:
     paths = (project.folder, project.recordings, project.config, project.logs)
     return max((path.stat().st_mtime_ns for path in paths if path.exists()), default=0)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    """Files below the subfolders of `folder`, without hidden ones."""
-    for path in folder.glob("*/**/*"):
-        if path.is_file() and not any(part.startswith((".", "__MACOSX")) for part in path.relative_to(folder).parts):
-            yield path
 
 
 def _changed(folder: Path) -> int:

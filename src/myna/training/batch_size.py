@@ -1,4 +1,4 @@
-"""How many clips a step takes, where `batch_size` is "auto"."""
+"""Choice of the batch size where `batch_size` is "auto"."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from myna.training.step import Engine, add_gradients
 
 _log = logging.getLogger(__name__)
 
-ON_CPU = 8  # memory is no limit there, and with larger batches the voice learns less a minute
-_SHARE = 0.85  # of the free memory of a GPU that a step may take; the rest is for what varies
+ON_CPU = 8  # memory is no limit on a CPU, and with larger batches a voice learns less a minute
+_SHARE = 0.85  # of a GPU's free memory that a step may take; the rest is for variation between steps
 
 
 def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> int:
-    """What the configuration says; for "auto" what was found before, else the most that the device holds."""
+    """Return the configured batch size; for "auto" the one found earlier, else the largest that fits the device."""
     wanted = engine.config.train.batch_size
     if wanted != "auto":
         return wanted
@@ -36,7 +36,7 @@ def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> 
 
 
 def largest(fits: Callable[[int], bool], limit: int) -> int:
-    """The largest size up to `limit` for which `fits` is true, to within an eighth; 1 needs no trial.
+    """Return the largest size up to `limit` for which `fits` is true, to within an eighth; 1 is not tried.
 
     Sizes double until one does not fit; then the gap is halved.
     """
@@ -51,25 +51,28 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
 
 
 def _fits(engine: Engine, state: TrainState, clips: ClipDataset, size: int) -> bool:
-    """Whether a step on `size` of the longest clips leaves memory to spare, on every process.
+    """Return whether a step on `size` copies of the longest clip leaves memory to spare on every process.
 
-    The moments of the optimisers, which are not there yet, take twice the parameters; the copies of gradients that
-    processes exchange, once.
+    Room is left for the optimizers' moments, which do not exist yet (twice the parameters), and for the copies of
+    gradients that processes exchange (once).
     """
     fabric, device = engine.fabric, engine.fabric.device
     longest = max(range(len(clips)), key=lambda index: clips.clips[index].n_frames)
     example = clips.beginning(longest)
     batch = Collate(min(MAX_FRAMES, clips.clips[longest].n_frames))([example] * size)
-    judged = replace(state, step=max(state.step, engine.config.train.adversarial_start))  # the dearest kind of step
-    held = sum(p.numel() * p.element_size() for m in (state.synthesizer, state.discriminators) for p in m.parameters())
+    # Steps with discriminators take the most memory.
+    adversarial = replace(state, step=max(state.step, engine.config.train.adversarial_start))
+    parameter_bytes = sum(
+        p.numel() * p.element_size() for m in (state.synthesizer, state.discriminators) for p in m.parameters()
+    )
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     enough = False
     try:
-        add_gradients(engine, judged, batch, 1.0, SeededNoise(), is_last=False)
+        add_gradients(engine, adversarial, batch, 1.0, SeededNoise(), is_last=False)
         free, _ = torch.cuda.mem_get_info(device)
         usable = free + torch.cuda.memory_reserved(device)
-        enough = torch.cuda.max_memory_allocated(device) + 3 * held < _SHARE * usable
+        enough = torch.cuda.max_memory_allocated(device) + 3 * parameter_bytes < _SHARE * usable
     except torch.cuda.OutOfMemoryError:
         _log.debug("%d clips do not fit", size)
     for module in (state.synthesizer, state.discriminators):

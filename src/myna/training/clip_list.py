@@ -44,16 +44,16 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
 
 
 def _speaker(path: Path, config: Config) -> int:
-    """Return the index of the speaker after whom the nearest folder above a clip is named."""
+    """Return the index of the speaker whose name the nearest folder above a clip has."""
     for folder in path.parents:
         if folder.name in config.speakers:
             speaker = config.speakers[folder.name]
             if speaker >= config.model.n_speakers:
                 raise ConfigError(
-                    f"speaker {folder.name} has number {speaker}, and model.n_speakers is {config.model.n_speakers}"
+                    f"speaker {folder.name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}"
                 )
             return speaker
-    raise ConfigError(f"{path} is in no speaker's folder; this voice has: {', '.join(config.speakers)}")
+    raise ConfigError(f"{path} is not in the folder of a speaker; this voice has: {', '.join(config.speakers)}")
 
 
 def _count_frames(path: Path, config: Config) -> int:

@@ -1,6 +1,6 @@
-"""Prepared clips as batches, in an order and with cuts that depend on nothing but the seed and the epoch.
+"""Batches of prepared clips, in an order and with excerpts that depend only on the seed and the epoch.
 
-So a run that was interrupted in the middle of an epoch goes on with the very batches that it would have seen.
+A run that was interrupted in the middle of an epoch therefore resumes with the same batches.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from myna.training.clip_list import Clip
 from myna.training.families import MAX_FRAMES, training_family
 from myna.training.features_file import features_path, read_features
 
-_QUIETEST_GAIN = -1.0  # of the volume augmentation, in powers of ten, as so-vits-svc 4.1 draws it
+_QUIETEST_GAIN = -1.0  # of the volume augmentation, as a power of ten; the range of so-vits-svc 4.1
 _LOUDEST_GAIN = 1.0
 
 ClipIndex = tuple[int, int]  # epoch, and index of the clip
@@ -35,7 +35,7 @@ ClipIndex = tuple[int, int]  # epoch, and index of the clip
 
 @dataclass(frozen=True)
 class Example:
-    """One clip, or the piece that was cut from it: T frames and their T * hop_length samples."""
+    """A clip or an excerpt of one: T frames and their T * hop_length samples."""
 
     content: Tensor  # (C, T)
     f0: Tensor  # (T,) Hz, gaps filled
@@ -43,66 +43,66 @@ class Example:
     loudness: Tensor  # (T,) dB
     spectrogram: Tensor  # (n_fft / 2 + 1, T)
     audio: Tensor  # (T * hop_length,)
-    highest_hz: float  # above it the recording holds nothing
+    bandwidth_hz: float  # highest frequency that the recording contains
     speaker: int
     path: Path
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips side by side, padded to one length."""
+    """Clips padded to one length."""
 
     input: TrainingInput
     audio: Tensor  # (B, 1, T * hop_length)
-    highest_hz: Tensor  # (B,)
+    bandwidth_hz: Tensor  # (B,)
     paths: list[Path]
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(self.input.to(device), self.audio.to(device), self.highest_hz.to(device), self.paths)
+        return Batch(self.input.to(device), self.audio.to(device), self.bandwidth_hz.to(device), self.paths)
 
 
 class ClipDataset(Dataset[Example]):
-    """Clips with their features, cut to at most `most_frames`."""
+    """Clips with their features, cut to at most `max_frames`."""
 
     def __init__(self, clips: Sequence[Clip], config: Config) -> None:
         if config.train.vol_aug and not config.model.loudness_embedding:
-            raise ConfigError("train.vol_aug needs a voice that follows loudness: model.vol_embedding")
+            raise ConfigError("train.vol_aug needs a voice that is conditioned on loudness: set model.vol_embedding")
         self.clips = clips
         self.config = config
-        self.most_frames = training_family(config).excerpt_frames(config)
+        self.max_frames = training_family(config).excerpt_frames(config)
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def __getitem__(self, index: ClipIndex) -> Example:
-        """The clip as it is heard in that epoch."""
+        """Return the excerpt of the clip that belongs to that epoch."""
         random = np.random.default_rng((self.config.train.seed, *index))
         clip = self.clips[index[1]]
         loud = bool(self.config.train.vol_aug and random.random() < 0.5)
         gain = random.random() if loud else None
-        start = int(random.integers(0, max(clip.n_frames - self.most_frames, 0) + 1))
+        start = int(random.integers(0, max(clip.n_frames - self.max_frames, 0) + 1))
         version = int(random.integers(1 + self.config.data.content_versions)) - 1
-        return self.piece(index[1], start, self.most_frames, gain, version if version >= 0 else None)
+        return self.excerpt(index[1], start, self.max_frames, gain, version if version >= 0 else None)
 
     def beginning(self, index: int) -> Example:
-        """The first frames of a clip, for validation: the same each time."""
-        return self.piece(index, 0, MAX_FRAMES)
+        """Return the first frames of a clip, unchanged, for validation."""
+        return self.excerpt(index, 0, MAX_FRAMES)
 
-    def piece(
+    def excerpt(
         self, index: int, start: int, n_frames: int, gain: float | None = None, version: int | None = None
     ) -> Example:
-        """Frames of a clip.
+        """Return frames of a clip.
 
         Args:
-            n_frames: at most so many.
-            gain: louder or softer, from 0 to 1 of what there is to choose from; None leaves it as it is.
-            version: which of its versions is heard; None is the clip itself.
+            n_frames: upper limit.
+            gain: position in the range of gains, 0 is the softest and 1 the loudest; None keeps the level.
+            version: index of the version that content and loudness are taken from; None is the clip itself.
 
         Raises:
-            ConfigError: features and clip do not belong together.
+            ConfigError: the features do not belong to the clip or the configuration.
         """
         clip, data = self.clips[index], self.config.data
-        features, highest_hz, versions = read_features(features_path(clip.path))
+        features, bandwidth_hz, versions = read_features(features_path(clip.path))
         if len(versions) != data.content_versions:
             raise ConfigError(
                 f"the features of {clip.path} are not for data.content_versions {data.content_versions}; "
@@ -113,15 +113,15 @@ class ClipDataset(Dataset[Example]):
         power = 0.0 if gain is None else _power_of_ten(audio, gain)
         audio = audio[: features.n_frames * data.hop_length] * 10**power
         frames = slice(start, min(start + n_frames, features.n_frames))
-        heard = features if version is None else versions[version]
+        source = features if version is None else versions[version]
         return Example(
-            content=heard.content[:, frames].float(),
+            content=source.content[:, frames].float(),
             f0=fill_unvoiced(features.f0.float())[frames],
             voiced=features.voiced[frames],
-            loudness=heard.loudness[frames].float() + 20 * power,
+            loudness=source.loudness[frames].float() + 20 * power,
             spectrogram=_spectrogram(audio, frames, self.config),
             audio=audio[frames.start * data.hop_length : frames.stop * data.hop_length],
-            highest_hz=highest_hz,
+            bandwidth_hz=bandwidth_hz,
             speaker=clip.speaker,
             path=clip.path,
         )
@@ -130,19 +130,19 @@ class ClipDataset(Dataset[Example]):
         channels, wanted = features.content.shape[0], self.config.model.content_channels
         if channels != wanted:
             raise ConfigError(
-                f"the content of {clip.path} has {channels} channels and the voice wants {wanted} (model.ssl_dim); "
+                f"the content of {clip.path} has {channels} channels, but the voice takes {wanted} (model.ssl_dim); "
                 "run svc pre-hubert again"
             )
         if features.n_frames != n_frames:
             raise ConfigError(
-                f"{clip.path} has {n_frames} frames and its features {features.n_frames}; run svc pre-hubert again"
+                f"{clip.path} has {n_frames} frames, but its features {features.n_frames}; run svc pre-hubert again"
             )
 
 
 class EpochBatches(Sampler[list[ClipIndex]]):
-    """The batches of one process in one epoch: every clip once, in an order drawn anew for each epoch.
+    """Batches of one process in one epoch: every clip once, in a new random order each epoch.
 
-    All processes have equally many batches; where the clips do not go round, some are heard twice.
+    All processes have the same number of batches; some clips occur twice where the number does not divide evenly.
     """
 
     def __init__(self, n_clips: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -156,7 +156,7 @@ class EpochBatches(Sampler[list[ClipIndex]]):
 
     @property
     def n_batches(self) -> int:
-        """In a whole epoch."""
+        """Number of batches in a whole epoch."""
         return -(-self._clips_per_process // self.batch_size)
 
     @property
@@ -168,20 +168,20 @@ class EpochBatches(Sampler[list[ClipIndex]]):
 
     def __iter__(self) -> Iterator[list[ClipIndex]]:
         order = np.random.default_rng((self.seed, self.epoch)).permutation(self.n_clips)
-        dealt = np.resize(order, self._clips_per_process * self.world_size)[self.rank :: self.world_size]
-        for start in range(self.first_batch * self.batch_size, len(dealt), self.batch_size):
-            yield [(self.epoch, int(index)) for index in dealt[start : start + self.batch_size]]
+        own = np.resize(order, self._clips_per_process * self.world_size)[self.rank :: self.world_size]
+        for start in range(self.first_batch * self.batch_size, len(own), self.batch_size):
+            yield [(self.epoch, int(index)) for index in own[start : start + self.batch_size]]
 
 
 @dataclass(frozen=True)
 class Collate:
-    """Put clips side by side, padded to the longest and to what the decoder makes in a step."""
+    """Combine clips to a batch, padded to the longest and to the segment that the decoder computes in a step."""
 
-    least_frames: int
+    min_frames: int
 
     def __call__(self, examples: Sequence[Example]) -> Batch:
         lengths = [example.f0.shape[0] for example in examples]
-        n_frames = max(self.least_frames, *lengths)
+        n_frames = max(self.min_frames, *lengths)
         hop_length = examples[0].audio.shape[0] // lengths[0]
 
         def padded(name: str, length: int = n_frames, value: float = 0.0) -> Tensor:
@@ -201,22 +201,22 @@ class Collate:
                 lengths=torch.tensor(lengths),
             ),
             audio=padded("audio", n_frames * hop_length).unsqueeze(1),
-            highest_hz=torch.tensor([example.highest_hz for example in examples]),
+            bandwidth_hz=torch.tensor([example.bandwidth_hz for example in examples]),
             paths=[example.path for example in examples],
         )
 
 
 def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:
-    """Of some frames of a clip (N,), as they are in the spectrogram of the whole: (n_fft / 2 + 1, T)."""
+    """Return some frames of the spectrogram of a whole clip (N,): (n_fft / 2 + 1, T)."""
     data = config.data
-    context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames on a side that reach into one
+    context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames to either side that a window reaches
     first = max(frames.start - context, 0)
-    heard = audio[first * data.hop_length : (frames.stop + context) * data.hop_length]
-    found = spectrogram(heard.unsqueeze(0), data.n_fft, data.hop_length, data.win_length)[0]
+    needed = audio[first * data.hop_length : (frames.stop + context) * data.hop_length]
+    found = spectrogram(needed.unsqueeze(0), data.n_fft, data.hop_length, data.win_length)[0]
     return found[:, frames.start - first : frames.stop - first]
 
 
 def _power_of_ten(audio: Tensor, share: float) -> float:
-    """By which power of ten to make a clip louder or softer, short of clipping, so that a voice follows loudness."""
+    """Return the gain at `share` (0..1) of the range up to clipping, as a power of ten."""
     loudest = max(min(_LOUDEST_GAIN, -np.log10(max(float(audio.abs().max()), 1e-5))), _QUIETEST_GAIN)
     return float(_QUIETEST_GAIN + share * (loudest - _QUIETEST_GAIN))

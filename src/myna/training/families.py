@@ -1,4 +1,4 @@
-"""Everything in which the training of one family of synthesizers differs from that of another."""
+"""Differences between the families of synthesizers in training, as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config, SynthesizerKind
 from myna.errors import ConfigError
 from myna.models.interface import TrainableSynthesizer, TrainingOutput
@@ -20,12 +20,12 @@ from myna.models.layers.subbands import PseudoQmf
 from myna.models.synthesizers.light import LightSynthesizer
 from myna.models.synthesizers.vits import Vits
 from myna.training.clip_list import Clip
-from myna.training.features_file import features_path, read_highest_hz
+from myna.training.features_file import features_path, read_bandwidth
 from myna.training.losses import Losses, kl_loss, spectral_losses, subband_loss
 
 # Longest excerpt of a clip that a latent variable is encoded from, in frames, as in the predecessors.
 MAX_FRAMES = 800
-_BANDWIDTH_QUANTILE = 0.9  # of a speaker's clips: some of the best ones
+_BANDWIDTH_QUANTILE = 0.9  # over a speaker's clips: one of the widest counts, but no outlier
 
 
 class ReconstructionLosses(Protocol):
@@ -36,14 +36,14 @@ class ReconstructionLosses(Protocol):
         Args:
             recording: segments that `output` corresponds to, (B, 1, N).
             spectrogram: of the whole clips, linear magnitude, (B, n_fft / 2 + 1, T).
-            bandwidth_hz: highest frequency in each recording, (B,).
+            bandwidth_hz: highest frequency that each recording contains, (B,).
         """
         ...
 
 
 @dataclass(frozen=True)
 class TrainingFamily:
-    """A family of synthesizers as training sees it."""
+    """Parts of the training that depend on the family of synthesizers."""
 
     create: Callable[[Config], TrainableSynthesizer]
     excerpt_frames: Callable[[Config], int]  # longest excerpt of a clip in a batch
@@ -61,9 +61,9 @@ class VitsLosses:
 
     def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
         assert output.latents is not None
-        data, audio = self.config.data, output.audio
-        segments = slice_segments(spectrogram, output.segment_starts, audio.shape[2] // data.hop_length)
-        of_recording, of_output = spectrogram_to_mel(segments, data), mel_spectrogram(audio.squeeze(1), data)
+        settings, audio = MelSettings.of(self.config.data), output.audio
+        segments = slice_segments(spectrogram, output.segment_starts, audio.shape[2] // settings.hop_length)
+        of_recording, of_output = spectrogram_to_mel(segments, settings), mel_spectrogram(audio.squeeze(1), settings)
         losses = {"mel": F.l1_loss(of_output, of_recording), "kl": kl_loss(output.latents)}
         if output.f0_predicted is not None and output.f0_target is not None:
             losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
@@ -112,7 +112,7 @@ def _create_light(config: Config) -> TrainableSynthesizer:
 def _set_bandwidths(synthesizer: TrainableSynthesizer, clips: Sequence[Clip]) -> None:
     found: dict[int, list[float]] = {}
     for clip in clips:
-        found.setdefault(clip.speaker, []).append(read_highest_hz(features_path(clip.path)))
+        found.setdefault(clip.speaker, []).append(read_bandwidth(features_path(clip.path)))
     synthesizer.set_bandwidths(
         {speaker: float(np.quantile(all_hz, _BANDWIDTH_QUANTILE)) for speaker, all_hz in found.items()}
     )

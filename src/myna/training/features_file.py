@@ -1,4 +1,4 @@
-"""The features of a clip on disk: `X.wav.features.safetensors`, with a note of how they were made."""
+"""Files of a clip's features, `X.wav.features.safetensors`, with a fingerprint of their inputs."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from myna.features.extractor import Features
 from myna.options import F0Method
 from myna.storage.atomic import replacing
 
-# To be raised when features of the same clip and the same settings come out otherwise.
+# Raise it when features of the same clip and the same settings change.
 _VERSION = "3"
-_HIGHEST_HZ = "highest_hz"
+_BANDWIDTH = "highest_hz"  # name in the file
 
 Fingerprint = dict[str, str]
 
 
 class VersionFeatures(NamedTuple):
-    """What is heard of a version of a clip, see `prepare.augmentation`; its pitch is the clip's."""
+    """Features of a version of a clip, see `prepare.augmentation`; f0 is the clip's."""
 
     content: Tensor  # (C, T)
     loudness: Tensor  # (T,) dB relative to full scale
 
 
 class ClipFeatures(NamedTuple):
-    """What is known of a clip besides its sound."""
+    """Content of a features file."""
 
     features: Features
-    highest_hz: float  # above it the clip holds nothing, see `audio.bandwidth`
+    bandwidth_hz: float  # highest frequency that the clip contains, see `audio.bandwidth`
     versions: tuple[VersionFeatures, ...] = ()
 
 
@@ -44,9 +44,9 @@ def features_path(clip: Path) -> Path:
 
 
 def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
-    """What the features of `clip` depend on.
+    """Return everything that the features of `clip` depend on.
 
-    The clip is known by its contents: a data set that was copied to another machine keeps its features.
+    The clip is identified by its content, so that a data set that was copied to another machine keeps its features.
     """
     with clip.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -62,15 +62,15 @@ def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
     }
 
 
-def write_features(path: Path, heard: ClipFeatures, made_from: Fingerprint) -> None:
-    """Write the file so that a reader never sees half of it.
+def write_features(path: Path, clip_features: ClipFeatures, made_from: Fingerprint) -> None:
+    """Write a features file atomically.
 
     Raises:
         MynaError: it cannot be written, for example because the disk is full.
     """
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(heard.features).items()}
-    tensors[_HIGHEST_HZ] = torch.tensor(heard.highest_hz)
-    for index, version in enumerate(heard.versions):
+    tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(clip_features.features).items()}
+    tensors[_BANDWIDTH] = torch.tensor(clip_features.bandwidth_hz)
+    for index, version in enumerate(clip_features.versions):
         tensors |= {f"version.{index}.{name}": tensor.contiguous() for name, tensor in version._asdict().items()}
     try:
         with replacing(path) as temporary:
@@ -80,32 +80,32 @@ def write_features(path: Path, heard: ClipFeatures, made_from: Fingerprint) -> N
 
 
 def read_features(path: Path) -> ClipFeatures:
-    """Read what `write_features` wrote.
+    """Read a features file.
 
     Raises:
-        MynaError: the file is not there, or is not whole.
+        MynaError: it does not exist, or is incomplete.
     """
     try:
         tensors = load_file(path)
-        highest_hz = float(tensors.pop(_HIGHEST_HZ))
+        bandwidth_hz = float(tensors.pop(_BANDWIDTH))
         n_versions = sum(name.endswith(".content") for name in tensors)
         versions = tuple(
             VersionFeatures(*(tensors.pop(f"version.{index}.{name}") for name in VersionFeatures._fields))
             for index in range(n_versions)
         )
-        return ClipFeatures(Features(**tensors), highest_hz, versions)
+        return ClipFeatures(Features(**tensors), bandwidth_hz, versions)
     except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
         raise MynaError(_unreadable(path, error)) from error
 
 
 def read_f0(path: Path) -> Tensor:
-    """Only the pitch (T,), Hz; raises as `read_features`."""
+    """Read f0 alone, in Hz, (T,); raises as `read_features`."""
     return _read_one(path, "f0")
 
 
-def read_highest_hz(path: Path) -> float:
-    """Only the frequency above which the clip holds nothing; raises as `read_features`."""
-    return float(_read_one(path, _HIGHEST_HZ))
+def read_bandwidth(path: Path) -> float:
+    """Read the bandwidth alone, in Hz; raises as `read_features`."""
+    return float(_read_one(path, _BANDWIDTH))
 
 
 def _read_one(path: Path, name: str) -> Tensor:
@@ -118,7 +118,7 @@ def _read_one(path: Path, name: str) -> Tensor:
 
 
 def read_fingerprint(path: Path) -> Fingerprint | None:
-    """How the features were made; None where there are none, or none that can be read."""
+    """Read the fingerprint of a features file; None where the file is absent or unreadable."""
     if not path.is_file():
         return None
     try:
@@ -130,4 +130,4 @@ def read_fingerprint(path: Path) -> Fingerprint | None:
 
 
 def _unreadable(path: Path, error: Exception) -> str:
-    return f"cannot read the features {path} ({error}); make them with svc pre-hubert"
+    return f"cannot read the features {path} ({error}); compute them with svc pre-hubert"

@@ -1,4 +1,4 @@
-"""On what a training runs: Lightning Fabric for devices, precision and processes."""
+"""Devices, precision and processes of a training, by Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from myna.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
-_MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # as Fabric calls them
+_MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # Fabric's names
 
 
 class _WholeInputs(MixedPrecision):
-    """Mixed precision that leaves inputs alone: in 8 or 11 bits a pitch of 440 Hz would be off by a Hz."""
+    """Mixed precision that does not convert inputs: in 8 or 11 bits an f0 of 440 Hz would be off by 1 Hz."""
 
     def convert_input(self, data: Any) -> Any:
         return data
 
 
 def make_fabric(device: str, devices: int | None, num_nodes: int | None, precision: Precision) -> Fabric:
-    """Fabric, not yet launched.
+    """Return Fabric, not yet launched.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        devices: how many a machine; None is 1, or what torchrun or SLURM started.
-        num_nodes: how many machines; None as for `devices`.
+        devices: number per machine; None is 1, or the number that torchrun or SLURM started.
+        num_nodes: number of machines; None as for `devices`.
 
     Raises:
-        ConfigError: this machine does not have them, or they do not compute in that precision.
+        ConfigError: this machine does not have the devices, or they do not support the precision.
     """
     accelerator, _, index = device.partition(":")
     if accelerator == "auto":
         accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if index and (devices or 1) > 1:
-        raise ConfigError(f"--device {device} is one device; for {devices} say --device {accelerator}")
+        raise ConfigError(f"--device {device} is one device; for {devices} use --device {accelerator}")
     if precision == "fp16" and accelerator == "cpu":
-        raise ConfigError("a CPU does not train in fp16; set train.bf16_run instead of fp16_run, or neither")
+        raise ConfigError("a CPU cannot train in fp16; set train.bf16_run instead of fp16_run, or neither")
     if precision == "bf16" and accelerator == "cpu" and not _computes_in_bf16():
-        _log.info("this processor does not compute in bf16: trained in full precision")
+        _log.info("this processor does not support bf16; training in full precision")
         precision = "fp32"
     started, nodes = _started_processes()
     devices, num_nodes = devices or started, num_nodes or nodes
@@ -58,28 +58,28 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
         accelerator=accelerator,
         devices=[int(index)] if index else devices,
         num_nodes=num_nodes,
-        # Never the machinery of many processes for one.
+        # No DDP for a single process.
         strategy="ddp" if devices * num_nodes > 1 else "auto",
         plugins=[_WholeInputs(mixed, accelerator)] if mixed else None,  # type: ignore[arg-type]
     )
 
 
 def precision_of(fabric: Fabric) -> Precision:
-    """What it computes in; not all that a configuration asks for can be had everywhere."""
+    """Return the precision in use, which may differ from the configured one."""
     found = fabric.strategy.precision.precision
     return next((name for name, mixed in _MIXED.items() if mixed == found), "fp32")
 
 
 def _computes_in_bf16() -> bool:
-    """Without its instructions a processor emulates it, slower than full precision."""
+    """Return whether the processor has bf16 instructions; emulated, bf16 is slower than full precision."""
     if not hasattr(torch.cpu, "get_capabilities"):
-        return False  # an older torch does not say
+        return False  # unknown in older versions of torch
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
 def _started_processes() -> tuple[int, int]:
-    """Processes a machine, and machines, that torchrun or SLURM has started; one where neither has."""
+    """Return the processes per machine and the machines that torchrun or SLURM has started; 1 and 1 without them."""
     environment = os.environ
     if TorchElasticEnvironment.detect():
         local = int(environment["LOCAL_WORLD_SIZE"])

@@ -1,4 +1,4 @@
-"""What a training leaves to be looked at and listened to, in TensorBoard."""
+"""TensorBoard logs of a training: curves, spectrograms and audio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Perceptually even steps from dark to bright: seven colours of matplotlib's "magma" (CC0).
+# Perceptually uniform steps from dark to bright: seven colours of matplotlib's "magma" (CC0).
 _COLOURS = (
     *((0, 0, 4), (44, 17, 95), (114, 31, 129), (183, 55, 121)),
     *((241, 96, 93), (254, 175, 119), (252, 253, 191)),
@@ -19,10 +19,10 @@ _COLOURS = (
 
 
 class Log:
-    """Curves, pictures and sounds in a folder that TensorBoard reads.
+    """Writer of a TensorBoard log.
 
     Args:
-        first_step: where this run begins; what an interrupted run logged beyond it is hidden.
+        first_step: steps done before this run; entries that an interrupted run logged beyond it are hidden.
     """
 
     def __init__(self, folder: Path, sample_rate: int, first_step: int = 0) -> None:
@@ -40,21 +40,21 @@ class Log:
         self._writer.close()
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
-        """One curve a name."""
+        """Add a point to the curve of each name."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
     def mel(self, name: str, mel: Tensor, step: int) -> None:
-        """A log-mel spectrogram (n_mels, T) as a picture."""
+        """Add a log-mel spectrogram (n_mels, T) as an image."""
         self._writer.add_image(name, mel_picture(mel), step, dataformats="HWC")
 
     def sound(self, name: str, audio: Tensor, step: int) -> None:
-        """A signal (1, N) in -1..1."""
+        """Add a signal (1, N) in -1..1."""
         self._writer.add_audio(name, audio.detach().float().cpu().clamp(-1, 1), step, self._sample_rate)
 
 
 def mel_picture(mel: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Low pitches below, loud is bright: log-mel (n_mels, T) -> (n_mels, T, 3) in 0..255."""
+    """Convert log-mel (n_mels, T) to an image (n_mels, T, 3) in 0..255: low bands at the bottom, loud is bright."""
     values = mel.detach().float().cpu().flip(0)
     low, high = values.min(), values.max()
     brightness = ((values - low) / (high - low).clamp(min=1e-5)).nan_to_num(0.0)

@@ -1,6 +1,6 @@
-"""What the two networks are trained for: the losses of VITS (Kim, Kong and Son 2021), by name.
+"""Losses of the synthesizer and of the discriminators, after VITS (Kim, Kong and Son 2021).
 
-All are computed in single precision, whatever the networks compute in.
+All are computed in single precision, whatever the precision of the networks.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from myna.models.interface import DiscriminatorOutput, Latents
 
 Losses = dict[str, Tensor]
 
-_LEAST_POWER = 1e-7  # where the magnitudes of `subband_loss` are floored
-# Of `spectral_losses`: samples of a window and mel bands over it; a quarter of a window lies between windows. None is
-# much shorter than a period: it would see each pulse, and pulses do not lie where the recording's do.
+_MIN_POWER = 1e-7  # floor of the power in `subband_loss`
+# Of `spectral_losses`: window in samples and number of mel bands; the hop is a quarter of the window. No window is much
+# shorter than a period, since it would resolve single pulses, whose positions differ from the recording's.
 RESOLUTIONS = ((2048, 128), (1024, 80))
-_QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which nothing is heard
-SPECTRUM_SHARE = 3.0  # how much more the mel bands weigh than the bins
+_QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which differences are inaudible
+SPECTRUM_SHARE = 3.0  # weight of the mel bands relative to that of the bins
 
 
 def loss_weights(train: TrainConfig) -> dict[str, float]:
-    """The weight of each loss of the synthesizer."""
+    """Return the weight of each of the synthesizer's losses."""
     return {
         "adversarial": 1.0,
         "feature_matching": 2.0,
@@ -39,38 +39,38 @@ def loss_weights(train: TrainConfig) -> dict[str, float]:
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Add the losses up; one without a weight is an error, never a silent zero."""
+    """Return the weighted sum of losses; a loss without a weight is an error."""
     if missing := losses.keys() - weights.keys():
         raise KeyError(f"no weight for {sorted(missing)}; known: {sorted(weights)}")
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
 
 
 def discriminator_loss(real: Sequence[DiscriminatorOutput], fake: Sequence[DiscriminatorOutput]) -> Tensor:
-    """Least squares: scores of recordings are drawn to 1, of what was made to 0."""
+    """Least-squares loss of the discriminators: the target score is 1 for recordings and 0 for generated audio."""
     losses = [
-        (1 - judged.score.float()).square().mean() + made.score.float().square().mean()
-        for judged, made in zip(real, fake, strict=True)
+        (1 - of_real.score.float()).square().mean() + of_fake.score.float().square().mean()
+        for of_real, of_fake in zip(real, fake, strict=True)
     ]
     return torch.stack(losses).sum()
 
 
 def adversarial_loss(fake: Sequence[DiscriminatorOutput]) -> Tensor:
-    """Least squares: what was made shall be taken for a recording."""
-    return torch.stack([(1 - made.score.float()).square().mean() for made in fake]).sum()
+    """Least-squares loss of the synthesizer: the target score of generated audio is 1."""
+    return torch.stack([(1 - one.score.float()).square().mean() for one in fake]).sum()
 
 
 def feature_matching_loss(real: Sequence[DiscriminatorOutput], fake: Sequence[DiscriminatorOutput]) -> Tensor:
-    """What was made shall impress each layer of the judges as the recording does."""
+    """L1 distance between the discriminators' feature maps of generated and real audio."""
     distances = [
         F.l1_loss(other.float(), one.float().detach())
-        for judged, made in zip(real, fake, strict=True)
-        for one, other in zip(judged.feature_maps, made.feature_maps, strict=True)
+        for of_real, of_fake in zip(real, fake, strict=True)
+        for one, other in zip(of_real.feature_maps, of_fake.feature_maps, strict=True)
     ]
     return torch.stack(distances).sum()
 
 
 def kl_loss(latents: Latents) -> Tensor:
-    """KL(posterior || prior), estimated from one sample of the posterior seen through the flow; a frame's mean."""
+    """KL(posterior || prior), estimated from one sample of the posterior mapped by the flow; mean over the frames."""
     log_std = latents.prior.log_std.float()
     distance = (latents.in_prior.float() - latents.prior.mean.float()).square()
     divergence = log_std - latents.posterior.log_std.float() - 0.5 + 0.5 * distance * torch.exp(-2 * log_std)
@@ -78,9 +78,9 @@ def kl_loss(latents: Latents) -> Tensor:
 
 
 def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
-    """How far the sub-bands (B, S, N) are from those of the recording, over several resolutions of spectrum.
+    """Distance of sub-bands (B, S, N) from the recording's, as a mean over several STFT resolutions.
 
-    Spectral convergence plus distance of log magnitudes (Yamamoto, Song and Kim 2020).
+    Spectral convergence plus L1 distance of log magnitudes (Yamamoto, Song and Kim 2020).
     """
     losses = []
     for n_fft, hop_length, win_length in zip(
@@ -93,7 +93,7 @@ def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
             )
             .square()
             .sum(-1)
-            .clamp(min=_LEAST_POWER)
+            .clamp(min=_MIN_POWER)
             .sqrt()
             for bands in (real, fake)
         )
@@ -101,22 +101,22 @@ def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
     return torch.stack(losses).mean()
 
 
-def spectral_losses(recording: Tensor, sung: Tensor, highest_hz: Tensor, sample_rate: int) -> Losses:
-    """How far log magnitudes are apart, in mel bands ("mel") and in bins ("spectrum"), a mean over `RESOLUTIONS`.
+def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, sample_rate: int) -> Losses:
+    """L1 distances of log magnitudes in mel bands ("mel") and in bins ("spectrum"), as means over `RESOLUTIONS`.
 
     Args:
         recording: (B, N).
-        sung: (B, N).
-        highest_hz: what lies above it is not compared, so that a voice does not learn to be dull from recordings that
-            were made at a low rate, (B,).
+        generated: (B, N).
+        bandwidth_hz: of each recording, (B,). Frequencies above it are not compared, so that a voice does not learn to
+            sound dull from recordings at a low sample rate.
     """
     bands, bins = [], []
     for n_fft, n_mels in RESOLUTIONS:
-        heard = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, device=sung.device) < highest_hz[:, None]
-        mask = heard.unsqueeze(2).float()
-        one, other = (_magnitudes(signal, n_fft) * mask for signal in (recording, sung))
+        bins_hz = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, device=generated.device)
+        mask = (bins_hz < bandwidth_hz[:, None]).unsqueeze(2).float()
+        one, other = (_magnitudes(signal, n_fft) * mask for signal in (recording, generated))
         bins.append(_masked_distance((one + _QUIET_BIN).log(), (other + _QUIET_BIN).log(), mask))
-        triangles = mel_filterbank(sample_rate, n_fft, n_mels).to(sung.device)
+        triangles = mel_filterbank(sample_rate, n_fft, n_mels).to(generated.device)
         triangles = triangles / triangles.sum(1, keepdim=True).clamp(min=1e-8)
         one, other = ((triangles @ magnitudes + _QUIET_MEL).log() for magnitudes in (one, other))
         bands.append(_masked_distance(one, other, triangles @ mask))
@@ -124,7 +124,7 @@ def spectral_losses(recording: Tensor, sung: Tensor, highest_hz: Tensor, sample_
 
 
 def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
-    """(B, N) -> (B, n_fft / 2 + 1, T); noise of variance 1 has about 1.4 in every bin."""
+    """STFT magnitudes, (B, N) to (B, n_fft / 2 + 1, T); noise of variance 1 has about 1.4 in every bin."""
     window = torch.hann_window(n_fft, device=signal.device)
     spectrum = torch.stft(signal.float(), n_fft, n_fft // 4, window=window, return_complex=True)
     power = torch.view_as_real(spectrum).square().sum(-1)

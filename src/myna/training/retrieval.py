@@ -1,4 +1,4 @@
-"""How each speaker of a data set says things, from the features of its clips: cluster models and indexes."""
+"""Retrieval data of a data set's speakers: k-means centroids and retrieval indexes of their content features."""
 
 from __future__ import annotations
 
@@ -16,47 +16,47 @@ from myna.retrieval.kmeans import k_means
 from myna.training.clip_list import list_clips
 from myna.training.features_file import features_path, read_features
 
-# An hour of content has 180,000 frames. RVC, too, tells more than it wants to search (200,000) by 10,000 centres.
-_MOST_FRAMES = 100_000
-_CENTRES_INSTEAD = 10_000
+# An hour of content has 180,000 frames. RVC also replaces more frames than it searches (200,000) by 10,000 centroids.
+_MAX_FRAMES = 100_000
+_N_CENTROIDS = 10_000
 
 
 @dataclass(frozen=True)
 class RetrievalSummary:
-    """What was written."""
+    """Facts about the written file."""
 
     n_clips: int
-    n_frames: int  # of content, in all
-    sizes: dict[str, int]  # vectors a speaker
+    n_frames: int  # of content, over all speakers
+    sizes: dict[str, int]  # vectors of each speaker
 
 
 def train_centroids(
     config: Config, output: Path, n_clusters: int = 2000, *, progress: Progress = silent
 ) -> RetrievalSummary:
-    """Write `n_clusters` k-means centres of each speaker's content, as so-vits-svc-fork reads them.
+    """Write `n_clusters` k-means centroids of each speaker's content, in so-vits-svc-fork's format.
 
     Raises:
-        ConfigError, MynaError: the clips or their features are not there, or are another encoder's.
+        ConfigError, MynaError: the clips or their features are missing, or are another encoder's.
     """
     frames, n_clips = _read_frames(config, progress)
-    centres = {
+    centroids = {
         speaker: k_means(own, n_clusters, config.train.seed, title=f"clusters of {speaker}", progress=progress)
         for speaker, own in frames.items()
     }
-    retrieval_file.write_centroids(output, centres)
-    return _summary(n_clips, frames, centres)
+    retrieval_file.write_centroids(output, centroids)
+    return _summary(n_clips, frames, centroids)
 
 
 def train_index(config: Config, output: Path, *, progress: Progress = silent) -> RetrievalSummary:
-    """Write the frames of each speaker's content, or where they are too many to search, k-means centres of them.
+    """Write an index of each speaker's content: the frames, or k-means centroids where there are too many to search.
 
     Raises:
-        ConfigError, MynaError: the clips or their features are not there, or are another encoder's.
+        ConfigError, MynaError: the clips or their features are missing, or are another encoder's.
     """
     frames, n_clips = _read_frames(config, progress)
     vectors = {
-        speaker: k_means(own, _CENTRES_INSTEAD, config.train.seed, title=f"centres of {speaker}", progress=progress)
-        if len(own) > _MOST_FRAMES
+        speaker: k_means(own, _N_CENTROIDS, config.train.seed, title=f"centroids of {speaker}", progress=progress)
+        if len(own) > _MAX_FRAMES
         else own
         for speaker, own in frames.items()
     }
@@ -65,20 +65,20 @@ def train_index(config: Config, output: Path, *, progress: Progress = silent) ->
 
 
 def _read_frames(config: Config, progress: Progress) -> tuple[dict[str, Tensor], int]:
-    """The content of each speaker's training clips (N, C), without the repetitions that stretch it; and how many."""
+    """Return the content of each speaker's training clips (N, C), without repeated frames, and the number of clips."""
     clips = list_clips(config.data.training_files, config)
     found: dict[int, list[Tensor]] = {}
     for clip in progress(clips, title="reading", unit="clips"):
         content = read_features(features_path(clip.path)).features.content.float()
         if content.shape[0] != config.model.content_channels:
             raise ConfigError(
-                f"the content of {clip.path} has {content.shape[0]} channels and the voice wants "
+                f"the content of {clip.path} has {content.shape[0]} channels, but the voice takes "
                 f"{config.model.content_channels} (model.ssl_dim); run svc pre-hubert again"
             )
         differs = (content.diff(dim=1) != 0).any(0)
         found.setdefault(clip.speaker, []).append(content.T[torch.cat([differs.new_ones(1), differs])])
-    names = {row: name for name, row in config.speakers.items()}
-    return {names[row]: torch.cat(parts) for row, parts in sorted(found.items())}, len(clips)
+    names = {index: name for name, index in config.speakers.items()}
+    return {names[index]: torch.cat(parts) for index, parts in sorted(found.items())}, len(clips)
 
 
 def _summary(n_clips: int, frames: dict[str, Tensor], vectors: dict[str, Tensor]) -> RetrievalSummary:

@@ -1,7 +1,7 @@
-"""All that lives in a training, and how it goes to the disk and back.
+"""State of a training, and its checkpoints.
 
-What is in `TrainState` is what resumes. Random numbers need no place in it: those of a step follow from the seed and
-the number of the step, those of a clip from the seed, the epoch and the clip.
+`TrainState` contains everything that a resumed training needs. Random number generators are not part of it: the numbers
+of a step follow from the seed and the step, those of a clip from the seed, the epoch and the clip.
 """
 
 from __future__ import annotations
@@ -26,37 +26,39 @@ from myna.options import TrainOptions
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
 from myna.training.families import training_family
-from myna.zoo.discriminators import discriminator_from_field, discriminator_to_field
-from myna.zoo.sovits import generator_from_field, generator_to_field
+from myna.zoo.discriminators import discriminator_from_stored, discriminator_to_stored
+from myna.zoo.sovits import generator_from_stored, generator_to_stored
 
 _log = logging.getLogger(__name__)
 
-_SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # a row for each
+_SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # tensors with a row for each speaker
 _AVERAGE_LEAD = 10  # steps
-_TRAINED = "trained_weights"  # in a file whose weights are an average: those that the optimiser moves
+_TRAINED = "trained_weights"  # in a checkpoint whose weights are an average: the weights that the optimizer updates
 
 
 @dataclass
 class TrainState:
-    """The networks, their optimisers, and how far they are."""
+    """Networks, optimizers and progress of a training."""
 
     synthesizer: TrainableSynthesizer
     discriminators: Discriminators
     synthesizer_optimizer: AdamW
     discriminator_optimizer: AdamW
     step: int = 0  # updates done
-    epoch: int = 0  # whole passes over the clips
-    position: int = 0  # updates done in the running epoch
-    skipped_in_a_row: int = 0  # steps that were not finite, up to the last
-    # What `position` counts in; with other numbers the running epoch begins anew.
+    epoch: int = 0  # whole epochs done
+    position: int = 0  # updates done in the current epoch
+    skipped_in_a_row: int = 0  # latest steps that were skipped because they were not finite
+    # Units of `position`; when they change, the current epoch starts over.
     batch_size: int = 0
     steps_per_epoch: int = 0
-    scaler: dict[str, Any] = field(default_factory=dict)  # of half precision
-    average: dict[str, Tensor] | None = None  # of the synthesizer's weights over the last steps: what sings, if there
+    scaler: dict[str, Any] = field(default_factory=dict)  # of the gradients in fp16
+    average: dict[str, Tensor] | None = (
+        None  # moving average of the synthesizer's weights, used for conversion; None without
+    )
 
     @classmethod
     def create(cls, config: Config, device: torch.device) -> Self:
-        """Random weights on `device`."""
+        """Return a state with random weights on `device`."""
         train = config.train
         synthesizer = training_family(config).create(config).to(device)
         discriminators = DISCRIMINATORS[train.discriminators](config.data).to(device)
@@ -69,7 +71,7 @@ class TrainState:
 
     @property
     def epoch_number(self) -> int:
-        """The running epoch, counted from 1, or the one that just ended."""
+        """The current epoch, counted from 1, or the one that just ended."""
         return self.epoch + (self.position > 0)
 
     def advance(self) -> None:
@@ -80,9 +82,9 @@ class TrainState:
             self.epoch, self.position = self.epoch + 1, 0
 
     def update_average(self, decay: float) -> None:
-        """Let the average follow the weights; of a young training it looks back over a tenth only."""
+        """Update the moving average of the weights; early in a training it spans only a tenth of the steps so far."""
         if not decay:
-            self.average = None  # one that stood still would sing for ever
+            self.average = None  # otherwise an outdated average would stay in use
             return
         weights = self.synthesizer.state_dict()
         if self.average is None:
@@ -94,7 +96,7 @@ class TrainState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Let the synthesizer sing with its average, where there is one."""
+        """Give the synthesizer its averaged weights inside the context, where there are some."""
         if self.average is None:
             yield
             return
@@ -106,7 +108,7 @@ class TrainState:
             self.synthesizer.load_state_dict(weights)
 
     def set_learning_rate(self, config: Config) -> float:
-        """The exponential decay of the predecessors: by `lr_decay` after each epoch."""
+        """Apply the predecessors' exponential decay, by `lr_decay` after each epoch, and return the learning rate."""
         rate = config.train.learning_rate * config.train.lr_decay**self.epoch
         for optimizer in (self.synthesizer_optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups:
@@ -114,11 +116,11 @@ class TrainState:
         return rate
 
 
-def save(state: TrainState, folder: Path, config: Config) -> Path:
-    """Write `G_*.pth` and `D_*.pth`, and delete what `keep_ckpts` does not keep; returns the generator's path.
+def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
+    """Write `G_*.pth` and `D_*.pth`, delete checkpoints beyond `keep_ckpts`, and return the generator's path.
 
     Raises:
-        CheckpointError: they cannot be written; those that were there before are untouched.
+        CheckpointError: they cannot be written; existing checkpoints are untouched.
     """
     number = state.step if config.train.ckpt_name_by_step else state.epoch_number
     progress = {
@@ -131,10 +133,10 @@ def save(state: TrainState, folder: Path, config: Config) -> Path:
         "scaler": state.scaler,
     }
     rate = config.train.learning_rate
-    weights = generator_to_field(state.synthesizer.state_dict())
+    weights = generator_to_stored(state.synthesizer.state_dict())
     if state.average is not None:
         progress[_TRAINED] = weights
-        weights = generator_to_field(state.average)
+        weights = generator_to_stored(state.average)
     generator = Checkpoint(
         weights,
         state.epoch_number,
@@ -143,7 +145,7 @@ def save(state: TrainState, folder: Path, config: Config) -> Path:
         progress,
     )
     discriminator = Checkpoint(
-        discriminator_to_field(state.discriminators.state_dict()),
+        discriminator_to_stored(state.discriminators.state_dict()),
         state.epoch_number,
         rate,
         state.discriminator_optimizer.state_dict(),
@@ -156,16 +158,16 @@ def save(state: TrainState, folder: Path, config: Config) -> Path:
 
 
 def load_start(state: TrainState, folder: Path, config: Config, options: TrainOptions) -> str:
-    """Go on from the last save in `folder`; else from base weights; else, if asked for, from random weights.
+    """Load the latest checkpoint in `folder`, else base weights; with `from_scratch` keep the random weights instead.
 
     Returns:
-        Where it starts from, for a person.
+        The origin of the weights, as a text.
 
     Raises:
         AssetError: there are no base weights.
-        CheckpointError: a file is not what it should be, or does not fit the configuration.
+        CheckpointError: a file is malformed, or does not fit the configuration.
     """
-    number = _last_save(folder)
+    number = _latest_number(folder)
     if number is not None:
         path = folder / f"G_{number}.pth"
         _resume(state, path, folder / f"D_{number}.pth", options.reset_optimizer)
@@ -177,33 +179,33 @@ def load_start(state: TrainState, folder: Path, config: Config, options: TrainOp
     return f"from the base weights {generator}"
 
 
-def _last_save(folder: Path) -> int | None:
-    """The highest number other than 0 that has both files."""
+def _latest_number(folder: Path) -> int | None:
+    """Return the highest checkpoint number other than 0 that has both files."""
     generators = checkpoint.numbered(folder, "G").keys() - {0}
     both = generators & checkpoint.numbered(folder, "D").keys()
     if generators and not both:
         raise CheckpointError(
-            f"{folder} has G_{max(generators)}.pth and no D_{max(generators)}.pth; to train on from it, rename it to "
+            f"{folder} has G_{max(generators)}.pth but no D_{max(generators)}.pth; to continue from it, rename it to "
             "G_0.pth and put a D_0.pth beside it"
         )
     return max(both, default=None)
 
 
 def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optimizer: bool) -> None:
-    saved, judges = checkpoint.read(generator), checkpoint.read(discriminator, "D")
-    _load(state.synthesizer, generator_from_field(saved.extra.get(_TRAINED, saved.weights)), generator)
-    if _TRAINED in saved.extra:
+    of_generator, of_discriminator = checkpoint.read(generator), checkpoint.read(discriminator, "D")
+    progress = of_generator.extra
+    _load(state.synthesizer, generator_from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
+    if _TRAINED in progress:
         own = state.synthesizer.state_dict()
-        state.average = {name: one.to(own[name]) for name, one in generator_from_field(saved.weights).items()}
-    _load(state.discriminators, discriminator_from_field(judges.weights), discriminator)
+        state.average = {name: one.to(own[name]) for name, one in generator_from_stored(of_generator.weights).items()}
+    _load(state.discriminators, discriminator_from_stored(of_discriminator.weights), discriminator)
     if not reset_optimizer:
-        _load_optimizer(state.synthesizer_optimizer, saved.optimizer, generator)
-        _load_optimizer(state.discriminator_optimizer, judges.optimizer, discriminator)
-    progress = saved.extra
-    if progress and judges.extra.get("step") != progress["step"]:
-        _log.warning("%s and %s were not saved at the same step", generator, discriminator)
+        _load_optimizer(state.synthesizer_optimizer, of_generator.optimizer, generator)
+        _load_optimizer(state.discriminator_optimizer, of_discriminator.optimizer, discriminator)
+    if progress and of_discriminator.extra.get("step") != progress["step"]:
+        _log.warning("%s and %s are checkpoints of different steps", generator, discriminator)
     state.step = progress.get("step", 0)
-    state.epoch = progress.get("epoch", saved.iteration)
+    state.epoch = progress.get("epoch", of_generator.iteration)
     for name in ("position", "skipped_in_a_row", "batch_size", "steps_per_epoch", "scaler"):
         setattr(state, name, progress.get(name, getattr(state, name)))
 
@@ -216,17 +218,17 @@ def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
 
 
 def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) -> None:
-    """Take over the moments; rates and the like are those of the configuration."""
+    """Load the moments; learning rates and other settings stay those of the configuration."""
     moments = (saved or {}).get("state", {})
     if not moments:
-        return  # a file of weights only: the optimiser begins anew
+        return  # a file of weights only: the moments start at zero
     own = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     fits = len(moments) == len(parameters) and all(
         moments[index]["exp_avg"].shape == parameter.shape for index, parameter in enumerate(parameters)
     )
     if not fits:
-        raise CheckpointError(f"the optimiser in {path} is not one of this voice; begin it anew with -r")
+        raise CheckpointError(f"the optimizer state in {path} does not fit this voice; reset it with -r")
     optimizer.load_state_dict({"state": moments, "param_groups": own["param_groups"]})
 
 
@@ -244,8 +246,8 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 
 
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
-    """Weights of another voice: all must fit but the speakers, whose rows are ours to fill."""
-    weights = generator_from_field(checkpoint.read(generator).weights)
+    """Load weights of another voice; all must fit except the rows of speakers, of which the common ones are loaded."""
+    weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
     for name in _SPEAKERS:
         if name in weights and name in own and weights[name].shape[1:] == own[name].shape[1:]:
@@ -253,20 +255,20 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
             weights[name] = torch.cat([weights[name][:rows].to(own[name]), own[name][rows:]])
     source = "decoder.source.mix.weight"  # NSF decoders have it, inverse-STFT decoders do not
     if source in weights and source not in own:
-        # As so-vits-svc-fork begins QuickVC voices: no one shares base weights for their decoders.
-        _log.warning("the decoder begins with random weights: %s has one of another kind", generator)
+        # As so-vits-svc-fork starts QuickVC voices: there are no published base weights for their decoders.
+        _log.warning("the decoder starts with random weights: %s has another kind of decoder", generator)
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}
     _load(state.synthesizer, weights, generator)
-    _load(state.discriminators, discriminator_from_field(checkpoint.read(discriminator, "D").weights), discriminator)
+    _load(state.discriminators, discriminator_from_stored(checkpoint.read(discriminator, "D").weights), discriminator)
 
 
 def _delete_old(folder: Path, n_kept: int, newest: int) -> None:
-    """Keep the last `n_kept` saves up to `newest`, and base weights always; 0 keeps all."""
+    """Keep the last `n_kept` checkpoints up to `newest`, and base weights (number 0) always; 0 keeps all."""
     if not n_kept:
         return
     kinds: tuple[checkpoint.Kind, ...] = ("G", "D")
     for kind in kinds:
-        saved = [number for number in checkpoint.numbered(folder, kind) if 0 < number <= newest]
-        for number in saved[:-n_kept]:
+        numbers = [number for number in checkpoint.numbered(folder, kind) if 0 < number <= newest]
+        for number in numbers[:-n_kept]:
             (folder / f"{kind}_{number}.pth").unlink(missing_ok=True)

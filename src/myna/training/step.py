@@ -1,4 +1,4 @@
-"""One step of the training: both networks judged, both moved."""
+"""One training step: losses, gradients and updates of both networks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.models.interface import DiscriminatorOutput, NoiseSource, TrainingOutput
 from myna.models.layers.frames import slice_segments
@@ -35,7 +35,7 @@ from myna.training.state import TrainState
 
 @dataclass(frozen=True)
 class Engine:
-    """What a step computes with: Fabric, and the modules of `TrainState` as it wraps them for many processes."""
+    """Fabric, and the modules of `TrainState` as Fabric wraps them for precision and distribution."""
 
     fabric: Fabric
     config: Config
@@ -55,29 +55,29 @@ class Engine:
 
 
 class Mels(NamedTuple):
-    """Log-mel spectrograms (n_mels, T) of one segment, for the eye."""
+    """Log-mel spectrograms (n_mels, T) of one segment."""
 
     recording: Tensor
-    sung: Tensor
+    generated: Tensor
 
 
 class StepResult(NamedTuple):
-    """What a step leaves."""
+    """Result of `train_step`."""
 
-    losses: dict[str, float]  # "critic", "synthesizer", and what the latter is the weighted sum of
+    losses: dict[str, float]  # "discriminator", "synthesizer", and the terms of the latter by name
     gradient_norms: dict[str, float]
-    skipped: bool  # something was not finite, and what had such gradients did not move
+    skipped: bool  # a loss or a gradient was not finite, and the networks concerned were not updated
     mels: Mels
 
 
 def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> StepResult:
     """Update both networks once, from the gradients of all `batches`.
 
-    Both gradients are taken before either network moves, as so-vits-svc-fork does it. If anything in them is not
-    finite, neither moves; in fp16 the one moves whose gradients are.
+    Both gradients are computed before either network is updated, as in so-vits-svc-fork. If a value in them is not
+    finite, neither is updated; in fp16 each network is updated whose own gradients are finite.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
-    modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "critic": state.discriminators}
+    modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "discriminator": state.discriminators}
     optimizers = (state.synthesizer_optimizer, state.discriminator_optimizer)
     for optimizer in optimizers:
         optimizer.zero_grad(set_to_none=True)
@@ -88,10 +88,10 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
         losses, mels = add_gradients(engine, state, batch, 1 / len(batches), SeededNoise(), is_last=is_last)
         shares.append(torch.stack([loss.detach() for loss in losses.values()]))
 
-    moving = optimizers if is_judged(engine, state) else optimizers[:1]
+    stepping = optimizers if is_adversarial(engine, state) else optimizers[:1]
     scaler = getattr(engine.fabric.strategy.precision, "scaler", None)
     if scaler is not None:
-        for optimizer in moving:
+        for optimizer in stepping:
             scaler.unscale_(optimizer)
     norms = torch.stack([_gradient_norm(module).to(engine.fabric.device) for module in modules.values()])
     if engine.config.train.max_gradient is not None:
@@ -101,15 +101,15 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
     bad = any_process(engine.fabric, not all(map(math.isfinite, values)))
 
     if scaler is not None:
-        # Gradients that are not finite make the scaler try a smaller scale: until that is 1, they are no defect.
+        # The scaler halves its scale after gradients that are not finite: until the scale is 1, they are expected.
         if scaler.get_scale() > 1 and all(map(math.isfinite, losses_by_name.values())):
             bad = False
-        for optimizer in moving:
+        for optimizer in stepping:
             scaler.step(optimizer)
         scaler.update()
         state.scaler = scaler.state_dict()
     elif not bad:
-        for optimizer in moving:
+        for optimizer in stepping:
             optimizer.step()
     state.update_average(engine.config.train.average_decay)
     state.skipped_in_a_row = state.skipped_in_a_row + 1 if bad else 0
@@ -119,10 +119,10 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
 def add_gradients(
     engine: Engine, state: TrainState, batch: Batch, share: float, noise: NoiseSource, *, is_last: bool
 ) -> tuple[Losses, Mels]:
-    """Add `share` of a batch's gradients to those of both networks; its losses by name.
+    """Add a batch's gradients, times `share`, to those of both networks, and return its losses by name.
 
     Args:
-        is_last: processes exchange their gradients.
+        is_last: of the step's batches: processes exchange their gradients after it.
     """
     fabric, data = engine.fabric, engine.config.data
     batch = batch.to(fabric.device)
@@ -131,50 +131,51 @@ def add_gradients(
         fabric.no_backward_sync(engine.discriminators, enabled=not is_last),
     ):
         output: TrainingOutput = engine.synthesizer(batch.input, segment_frames(engine.config), noise)
-        sung, starts = output.audio, output.segment_starts
-        recording = slice_segments(batch.audio, starts * data.hop_length, sung.shape[2])
-        losses = engine.losses(recording, batch.input.spectrogram, batch.highest_hz, output)
+        generated, bandwidth_hz = output.audio, batch.bandwidth_hz
+        recording = slice_segments(batch.audio, output.segment_starts * data.hop_length, generated.shape[2])
+        losses = engine.losses(recording, batch.input.spectrogram, bandwidth_hz, output)
         mels = first_mels(engine, batch, output)
-        critic = torch.zeros((), device=sung.device)
-        if is_judged(engine, state):
-            # The critic sees a detached copy, so its gradient never reaches the synthesizer.
-            n_judged = math.ceil(engine.config.train.discriminator_share * len(sung))
-            recording, sung, highest_hz = recording[:n_judged], sung[:n_judged], batch.highest_hz[:n_judged]
-            both = torch.cat([recording, sung.detach()])
-            of_recording, of_sung = _split(engine.discriminators(both, highest_hz.repeat(2)))
-            critic = discriminator_loss(of_recording, of_sung)
-            fabric.backward(critic * share)
+        discriminator = torch.zeros((), device=generated.device)
+        if is_adversarial(engine, state):
+            # The discriminators take a detached copy, so that their gradient never reaches the synthesizer.
+            scored = slice(math.ceil(engine.config.train.discriminator_share * len(generated)))
+            recording, generated, bandwidth_hz = recording[scored], generated[scored], bandwidth_hz[scored]
+            both = torch.cat([recording, generated.detach()])
+            real, fake = _split(engine.discriminators(both, bandwidth_hz.repeat(2)))
+            discriminator = discriminator_loss(real, fake)
+            fabric.backward(discriminator * share)
 
-            # The synthesizer's gradient passes through the critic without leaving one there.
+            # The synthesizer's gradient passes through the discriminators without adding to theirs.
             with _frozen(state.discriminators), fabric.autocast():
-                of_sung = state.discriminators(sung, highest_hz)
-            losses["adversarial"] = adversarial_loss(of_sung)
-            losses["feature_matching"] = feature_matching_loss(of_recording, of_sung)
+                fake = state.discriminators(generated, bandwidth_hz)
+            losses["adversarial"] = adversarial_loss(fake)
+            losses["feature_matching"] = feature_matching_loss(real, fake)
         total = weighted_sum(losses, loss_weights(engine.config.train))
         fabric.backward(total * share)
-    return {"critic": critic, "synthesizer": total, **losses}, mels
+    return {"discriminator": discriminator, "synthesizer": total, **losses}, mels
 
 
-def is_judged(engine: Engine, state: TrainState) -> bool:
-    """Whether the discriminators are heard, and learn, in the coming step."""
+def is_adversarial(engine: Engine, state: TrainState) -> bool:
+    """Return whether the discriminators take part, and are trained, in the coming step."""
     return state.step >= engine.config.train.adversarial_start
 
 
 @torch.no_grad()
 def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
-    """Return the log-mel spectrograms of the first segment, for the log."""
-    data, audio = engine.config.data, output.audio[:1]
-    recorded = slice_segments(batch.input.spectrogram[:1], output.segment_starts[:1], audio.shape[2] // data.hop_length)
-    return Mels(spectrogram_to_mel(recorded, data)[0], mel_spectrogram(audio.squeeze(1), data)[0])
+    """Return the log-mel spectrograms of a batch's first segment."""
+    settings, audio = MelSettings.of(engine.config.data), output.audio[:1]
+    n_frames = audio.shape[2] // settings.hop_length
+    recorded = slice_segments(batch.input.spectrogram[:1], output.segment_starts[:1], n_frames)
+    return Mels(spectrogram_to_mel(recorded, settings)[0], mel_spectrogram(audio.squeeze(1), settings)[0])
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Let the random numbers of a step follow from its number, so that none need to be saved."""
+    """Seed PyTorch's generators from the step, so that checkpoints need not contain their states."""
     torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]))
 
 
 def any_process(fabric: Fabric, here: bool) -> bool:
-    """Whether it is so in any process."""
+    """Return whether `here` is true in any process."""
     if fabric.world_size == 1:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
@@ -185,10 +186,10 @@ def _gradient_norm(module: nn.Module) -> Tensor:
     return get_total_norm([parameter.grad for parameter in module.parameters() if parameter.grad is not None])
 
 
-def _split(judgements: list[DiscriminatorOutput]) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:
-    """Judgements of two batches that were judged as one."""
+def _split(outputs: list[DiscriminatorOutput]) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:
+    """Split the outputs for two concatenated batches into those of each."""
     halves: tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]] = [], []
-    for score, feature_maps in judgements:
+    for score, feature_maps in outputs:
         for index, half in enumerate(halves):
             half.append(DiscriminatorOutput(score.chunk(2)[index], [one.chunk(2)[index] for one in feature_maps]))
     return halves

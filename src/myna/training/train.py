@@ -1,4 +1,4 @@
-"""The training of a voice, from the first clip to the last save."""
+"""Training of a voice, from the clips to the last checkpoint."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from myna.audio.spectrogram import mel_spectrogram, spectrogram_to_mel
+from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
 from myna.models.interface import Sampling
@@ -31,23 +31,23 @@ from myna.training.families import segment_frames, training_family
 from myna.training.launch import make_fabric, precision_of
 from myna.training.log import Log
 from myna.training.prepare.pool import n_cores
-from myna.training.state import TrainState, load_start, save
+from myna.training.state import TrainState, load_start, save_checkpoint
 from myna.training.step import Engine, StepResult, any_process, train_step
 
-MOST_SKIPPED = 10  # steps in a row that are not finite, before it is given up
-VALIDATION_CLIPS = 8  # how many are sung at each save
+MAX_SKIPPED = 10  # steps in a row that are not finite, after which training stops
+VALIDATION_CLIPS = 8  # converted at each checkpoint
 
 
 class TrainingError(MynaError):
-    """A training cannot go on."""
+    """Training cannot continue."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is about to be done."""
+    """Facts about a training that is about to begin."""
 
-    origin: str  # where it starts from
-    device: str  # as torch names it
+    origin: str  # of the weights
+    device: str  # torch's name
     precision: str
     n_processes: int
     n_clips: int
@@ -55,18 +55,18 @@ class Plan:
     n_parameters: int  # of the synthesizer
     batch_size: int  # clips a step and process, before accumulation
     steps_per_epoch: int
-    first_step: int  # how many were done before
+    first_step: int  # steps done before this run
     last_step: int
-    max_minutes: float | None  # after which it stops before the last step
+    max_minutes: float | None  # time limit of this run
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """What happened in a step."""
+    """Facts about a finished step."""
 
     step: int  # counted from 1
     epoch: int  # counted from 1
-    losses: Mapping[str, float]  # "critic", "synthesizer", and what the latter is the weighted sum of
+    losses: Mapping[str, float]  # "discriminator", "synthesizer", and the terms of the latter by name
     gradient_norms: Mapping[str, float]
     learning_rate: float
     clips: list[Path]
@@ -75,19 +75,19 @@ class StepReport:
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """What was done."""
+    """Facts about a finished training."""
 
-    steps: int  # in this run
-    step: int  # in all
+    steps: int  # of this run
+    step: int  # total
     epoch: int
     skipped: int
     seconds: float
-    path: Path | None  # the last save; None where there was nothing to do
-    complete: bool  # false where it was interrupted
+    path: Path | None  # of the last checkpoint; None where there was nothing to do
+    complete: bool  # false after an interruption
 
 
 class Listener(Protocol):
-    """Who wants to know how it goes."""
+    """Receiver of a training's progress."""
 
     def began(self, plan: Plan) -> None: ...
 
@@ -99,7 +99,7 @@ class Listener(Protocol):
 
 
 class Silent:
-    """The `Listener` that does not listen."""
+    """A `Listener` that does nothing."""
 
     def began(self, plan: Plan) -> None: ...
 
@@ -113,14 +113,14 @@ class Silent:
 def train(
     config: Config, folder: Path | str, options: TrainOptions | None = None, listener: Listener | None = None
 ) -> TrainSummary:
-    """Train a voice until its epochs are over, or until Ctrl-C or SIGTERM.
+    """Train a voice to the end of its epochs, or until Ctrl-C or SIGTERM.
 
     Args:
-        folder: where `G_*.pth`, `D_*.pth`, `config.json` and the log go, and where saves are looked for.
+        folder: for `G_*.pth`, `D_*.pth`, `config.json` and the log; the latest checkpoint in it is resumed.
 
     Raises:
         TrainingError: too many steps in a row were not finite; the last good weights are saved.
-        MynaError: clips, configuration, weights or devices are not as they must be.
+        MynaError: clips, configuration, weights or devices are missing or unsuitable.
     """
     # Prepare.
     config.refuse_unknown_keys()
@@ -130,7 +130,7 @@ def train(
     fabric = make_fabric(options.device, options.devices, options.num_nodes, config.train.precision)
     fabric.launch()
     if fabric.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, in which convolutions are computed anyway
+        torch.set_float32_matmul_precision("high")  # TF32, which convolutions use by default
     if listener is None or not fabric.is_global_zero:
         listener = Silent()
     clips = ClipDataset(list_clips(config.data.training_files, config), config)
@@ -152,7 +152,7 @@ def train(
         log = stack.enter_context(Log(folder, config.data.sample_rate, state.step)) if fabric.is_global_zero else None
         interrupted = stack.enter_context(stop_signals())
         for group in steps(state, clips, batches, plan.last_step):
-            # Both networks learn.
+            # Update both networks.
             learning_rate = state.set_learning_rate(config)
             result = train_step(engine, state, group)
             state.advance()
@@ -162,25 +162,25 @@ def train(
             # Log.
             if result.skipped:
                 skipped += 1
-                listener.noted(f"step {state.step} is not finite and left out: {names(report.clips)}")
+                listener.noted(f"step {state.step} is not finite and was skipped: {names(report.clips)}")
             if log is not None and state.step % config.train.log_interval == 0:
                 log_step(log, report, result)
 
             # Validate and save.
-            hopeless = any_process(fabric, state.skipped_in_a_row >= MOST_SKIPPED)
+            failing = any_process(fabric, state.skipped_in_a_row >= MAX_SKIPPED)
             over = options.max_minutes is not None and time.perf_counter() - started > 60 * options.max_minutes
-            stop = any_process(fabric, interrupted.is_set() or over) or hopeless
+            stop = any_process(fabric, interrupted.is_set() or over) or failing
             if stop or state.step % config.train.eval_interval == 0 or state.step == plan.last_step:
                 if log is not None:
                     if not stop:
                         with state.averaged():
                             validate(engine, state, validation, log)
-                    path = save(state, folder, config)
+                    path = save_checkpoint(state, folder, config)
                     listener.noted(f"step {state.step}, epoch {state.epoch_number}: saved {path}")
                 fabric.barrier()
-            if hopeless:
+            if failing:
                 raise TrainingError(
-                    f"{MOST_SKIPPED} steps in a row were not finite, the last with {names(report.clips)}; listen to "
+                    f"{MAX_SKIPPED} steps in a row were not finite, the last with {names(report.clips)}; listen to "
                     "these clips, lower train.learning_rate, or train without half precision"
                 )
             if stop:
@@ -205,7 +205,7 @@ def with_options(config: Config, options: TrainOptions) -> Config:
 
 
 def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochBatches:
-    """Choose the batch size, and find out where in an epoch the training stands."""
+    """Choose the batch size, and compute the position in the current epoch."""
     train, fabric = engine.config.train, engine.fabric
     if not len(clips):
         raise ConfigError(f"{engine.config.data.training_files} names no clips; run svc pre-config again")
@@ -213,7 +213,7 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
     batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
     steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)
     if (state.batch_size, state.steps_per_epoch) != (batch_size, steps_per_epoch):
-        # Other clips or batches than when it was saved, or a file of another tool, which knows epochs only.
+        # Clips or batch size changed since the checkpoint, or it is from another tool and contains only the epoch.
         state.batch_size, state.steps_per_epoch, state.position = batch_size, steps_per_epoch, 0
         state.step = state.step or state.epoch * steps_per_epoch
     if state.scaler:
@@ -244,7 +244,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
 
 
 def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_step: int) -> Iterator[list[Batch]]:
-    """The batches of each step, from where `state` stands; the loop counts its steps there."""
+    """Yield the batches of each step, from the position of `state` on; the caller advances `state`."""
     train = clips.config.train
     n_workers = min(train.num_workers, n_cores())
     loader = DataLoader(
@@ -257,26 +257,26 @@ def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_ste
     )
     while state.step < last_step:
         batches.epoch, batches.first_batch = state.epoch, state.position * train.accumulate_grad_batches
-        stream = _readable(iter(loader))
+        stream = _with_short_errors(iter(loader))
         while state.step < last_step and (group := list(islice(stream, train.accumulate_grad_batches))):
             yield group
 
 
 def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) -> None:
-    """Sing the validation clips, and log how they sound beside the recordings."""
-    data, distances = engine.config.data, []
+    """Convert the validation clips, and log them beside the recordings."""
+    settings, distances = MelSettings.of(engine.config.data), []
     state.synthesizer.eval()
     for index in range(len(clips)):
         batch = Collate(1)([clips.beginning(index)]).to(engine.fabric.device)
         noise = SeededNoise.of(engine.config.train.seed)
         with engine.fabric.autocast():
-            sung = state.synthesizer.generate(
+            generated = state.synthesizer.generate(
                 batch.input.conditions, Sampling(noise, state.synthesizer.usual_noise_scale)
             )
-        recording_mel = spectrogram_to_mel(batch.input.spectrogram, data)[0]
-        sung_mel = mel_spectrogram(sung.audio.squeeze(1), data)[0]
-        distances.append(float(F.l1_loss(sung_mel, recording_mel)))
-        for name, mel, audio in (("sung", sung_mel, sung.audio), ("recording", recording_mel, batch.audio)):
+        recording_mel = spectrogram_to_mel(batch.input.spectrogram, settings)[0]
+        generated_mel = mel_spectrogram(generated.audio.squeeze(1), settings)[0]
+        distances.append(float(F.l1_loss(generated_mel, recording_mel)))
+        for name, mel, audio in (("sung", generated_mel, generated.audio), ("recording", recording_mel, batch.audio)):
             log.mel(f"validation_{index}/{name}_mel", mel, state.step)
             log.sound(f"validation_{index}/{name}", audio[0], state.step)
     state.synthesizer.train()
@@ -285,7 +285,7 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
 
 
 def make_report(state: TrainState, result: StepResult, learning_rate: float, group: list[Batch]) -> StepReport:
-    """Of the step that was just counted."""
+    """Return the report of the step that `state` counted last."""
     return StepReport(
         step=state.step,
         epoch=state.epoch_number,
@@ -302,12 +302,12 @@ def log_step(log: Log, report: StepReport, result: StepResult) -> None:
     log.numbers({f"gradient_norm/{name}": value for name, value in report.gradient_norms.items()}, report.step)
     log.numbers({"learning_rate": report.learning_rate, "epoch": report.epoch}, report.step)
     log.mel("segment/recording_mel", result.mels.recording, report.step)
-    log.mel("segment/sung_mel", result.mels.sung, report.step)
+    log.mel("segment/sung_mel", result.mels.generated, report.step)
 
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Let Ctrl-C and SIGTERM set a flag, so that a step is finished; a second Ctrl-C ends at once."""
+    """Set a flag on Ctrl-C and SIGTERM, so that the current step can finish; a second Ctrl-C ends at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag  # only the main thread may handle signals
@@ -331,16 +331,16 @@ def names(clips: list[Path]) -> str:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """What is sent to all processes of a training is for the parent, which ends its readers when the step is done.
+    """Ignore signals that are sent to all processes of a training; the parent ends its workers after the step.
 
-    It asks them with SIGTERM, too: the first may be from elsewhere, the second is the parent's.
+    The parent ends them with SIGTERM, too: the first may be from elsewhere, the second is the parent's.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 
-def _readable(stream: Iterator[Batch]) -> Iterator[Batch]:
-    """Batches; an error of ours in a reading process comes as its one line, without that process's traceback."""
+def _with_short_errors(stream: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield batches; reduce a `MynaError` of a worker process to its one line, without that process's traceback."""
     try:
         yield from stream
     except MynaError as error:

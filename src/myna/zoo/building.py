@@ -15,7 +15,8 @@ from myna.models.families import SYNTHESIZERS
 from myna.models.interface import SynthesizerModule
 from myna.storage.checkpoint import load_weights
 
-# Limit of a network's size, relative to its file and absolute: the posterior encoder may be missing, and buffers.
+# Limit of a network's size: a multiple of its file's plus a constant, since files may lack the posterior encoder and
+# buffers.
 _TIMES, _MORE = 3, 10_000_000
 _MAKERS = frozenset({"empty", "zeros", "ones", "rand", "randn"})
 
@@ -24,7 +25,7 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
     """Build the synthesizer that `config` describes, with `weights` under our names.
 
     Args:
-        trainable: keep the parts that only training uses, such as the posterior encoder.
+        trainable: keep the parts that only training uses, for example the posterior encoder.
 
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.

@@ -1,8 +1,8 @@
-"""The configuration that weights tell of themselves, and what a `config.json` adds to it.
+"""Derivation of a configuration from the weights of a so-vits-svc 4 voice, completed from its `config.json`.
 
-All widths, counts and parts of a so-vits-svc 4 voice show in the shapes of its tensors. What does not show is the
-sample rate, the hop, the dilations of the residual blocks, the names of the speakers and which content encoder of
-several as wide as each other it learned with: there the configuration counts, and without one what is usual.
+The shapes of the tensors determine all widths, counts and parts. They do not determine the sample rate, the hop, the
+dilations of the residual blocks, the names of the speakers and the content encoder among those of equal width: these
+are taken from the configuration, or are the usual values where there is none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from myna.config import Config
 from myna.features.content import CONTENT_ENCODERS
-from myna.zoo.names import FIELD_SPELLING, TORCH_SPELLING
+from myna.zoo.names import NEW_SPELLING, OLD_SPELLING
 
 
 class Shaped(Protocol):
@@ -26,7 +26,7 @@ class Shaped(Protocol):
 
 Sections = dict[str, dict[str, Any]]  # of a config.json
 
-# What every voice of so-vits-svc 4 has.
+# Of every voice of so-vits-svc 4.
 SAMPLE_RATE = 44100
 HOP_LENGTH = 512
 _SPECTRAL_HOP = 4  # of the inverse-STFT decoders
@@ -36,21 +36,21 @@ _DILATIONS = {"1": [1, 3, 5], "2": [1, 3]}  # by the kind of residual block
 
 @dataclass(frozen=True)
 class Derived:
-    """A configuration told by weights."""
+    """A configuration derived from weights."""
 
-    certain: Sections  # a config.json that says otherwise is wrong
-    usual: Sections  # counts where no config.json says otherwise
+    certain: Sections  # determined by the weights; replaces values of a config.json
+    usual: Sections  # defaults where there is no config.json
 
 
 def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Derived:
-    """What the tensors of a so-vits-svc 4 generator, of any variant, tell of its configuration.
+    """Derive the configuration of a so-vits-svc 4 generator of any variant from its tensors.
 
     Args:
-        weights: under the field's names, in any spelling of weight normalisation.
-        hop_length: samples a frame, which does not show.
+        weights: under so-vits-svc's names, in any spelling of weight normalisation.
+        hop_length: samples a frame, which the weights do not determine.
 
     Raises:
-        KeyError, ValueError, IndexError, ZeroDivisionError: a tensor that all have is missing, or strangely shaped.
+        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
     """
     names = Names(weights)
     decoder, usual_decoder = _decoder(names, hop_length)
@@ -73,34 +73,34 @@ def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Deriv
 
 
 def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
-    """The configuration that counts, and a line for each point on which `given` is wrong."""
+    """Return the configuration to use, and a line for each value of `given` that the weights contradict."""
     if given is None:
         sections = {name: derived.usual[name] | derived.certain[name] for name in derived.certain}
         return _with_fitting_encoder(Config.parse(sections))
     plain, effective = given.plain(), given.model_dump(mode="json", by_alias=True)
     remarks = []
     for section, values in derived.certain.items():
-        said = plain.get(section, {})
+        given_values = plain.get(section, {})
         for key, value in values.items():
             if effective[section][key] == value:
                 continue
-            wrong = f"says {said[key]!r}" if key in said else f"leaves it at {effective[section][key]!r}"
-            remarks.append(f"{section}.{key} is {value!r} by the weights, which count; config.json {wrong}")
+            wrong = f"{effective[section][key]!r}{'' if key in given_values else ' by default'} in config.json"
+            remarks.append(f"{section}.{key} is {value!r} in the weights, which are used, but {wrong}")
             plain.setdefault(section, {})[key] = value
     n_speakers = derived.certain["model"]["n_speakers"]
-    strangers = [name for name, row in given.speakers.items() if not 0 <= row < n_speakers]
-    if strangers:
-        plain["spk"] = {name: row for name, row in given.speakers.items() if name not in strangers}
-        remarks.append(f"config.json names speakers that the weights do not have: {', '.join(strangers)}")
+    unknown = [name for name, index in given.speakers.items() if not 0 <= index < n_speakers]
+    if unknown:
+        plain["spk"] = {name: index for name, index in given.speakers.items() if name not in unknown}
+        remarks.append(f"config.json names speakers that the weights do not contain: {', '.join(unknown)}")
     config, more = _with_fitting_encoder(Config.parse(plain))
     return config, [*remarks, *more]
 
 
 def fits_decoder(derived: Derived, hop_length: int) -> bool:
-    """Whether a frame becomes as many samples in the decoder as `hop_length` says, for which `derived` was told."""
+    """Return whether the decoder generates `hop_length` samples a frame, given `derived` for this `hop_length`."""
     model = derived.certain["model"]
     rates = model.get("upsample_rates")
-    if rates is None:  # usual only
+    if rates is None:  # not determined by the weights
         return True
     return math.prod(rates) == hop_length and all(
         size >= rate and (size - rate) % 2 == 0
@@ -109,22 +109,22 @@ def fits_decoder(derived: Derived, hop_length: int) -> bool:
 
 
 def _with_fitting_encoder(config: Config) -> tuple[Config, list[str]]:
-    """The configuration with a content encoder as wide as the weights are, where one here is."""
+    """Return the configuration with a content encoder of the weights' width, where one is available."""
     channels = config.model.content_channels
-    usual = Config.parse({"model": {"ssl_dim": channels}}).content_encoder  # of some that are as wide
+    usual = Config.parse({"model": {"ssl_dim": channels}}).content_encoder  # of those with this width
     named = CONTENT_ENCODERS.get(config.content_encoder)
     fitting = [name for name in (usual, *CONTENT_ENCODERS) if CONTENT_ENCODERS[name].channels == channels]
     if named is None or named.channels == channels or not fitting:
         return config, []
     remark = (
-        f"the content encoder is taken to be {fitting[0]}: {config.content_encoder}, as config.json means it, has "
-        f"{named.channels} channels, the weights {channels}"
+        f"the content encoder is assumed to be {fitting[0]}: {config.content_encoder}, which config.json selects, has "
+        f"{named.channels} channels, but the weights have {channels}"
     )
     return config.with_values(model={"speech_encoder": fitting[0]}), [remark]
 
 
 class Names:
-    """Tensors by the name of their module."""
+    """Look-up of tensors by names of modules."""
 
     def __init__(self, weights: Mapping[str, Shaped]) -> None:
         self.weights = weights
@@ -136,8 +136,8 @@ class Names:
         return len({match[1] for name in self.weights if (match := re.match(pattern, name))})
 
     def shape(self, module: str) -> tuple[int, ...]:
-        """Of the weight of a module, normalised or not."""
-        for ending in ("weight", FIELD_SPELLING[1], TORCH_SPELLING[1]):
+        """Return the shape of a module's weight, with or without weight normalisation."""
+        for ending in ("weight", OLD_SPELLING[1], NEW_SPELLING[1]):
             tensor = self.weights.get(f"{module}.{ending}")
             if tensor is not None:
                 return tuple(tensor.shape)
@@ -145,7 +145,12 @@ class Names:
 
 
 def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
-    """The keys of speakers, flow and prior; the last two named as the field names them in this family."""
+    """Return the keys of speakers, flow and prior.
+
+    Args:
+        prior: name of the prior encoder in this family's files.
+        transformer: name of its transformer.
+    """
     n_speakers, speaker_channels = names.shape("emb_g")
     filter_channels, hidden, kernel_size = names.shape(f"{transformer}.ffn_layers.0.conv_1")
     return {
@@ -162,12 +167,12 @@ def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
 
 
 def spectrum_keys(names: Names) -> dict[str, Any]:
-    """What the posterior encoder tells of the spectra that it heard; nothing where a file lacks it."""
+    """Return the key of the posterior encoder's STFT; none where the file has no posterior encoder."""
     return {"filter_length": 2 * (names.shape("enc_q.pre")[1] - 1)} if names.has("enc_q.pre.") else {}
 
 
 def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keys of a HiFi-GAN but its rates: those that are certain, and those that are usual."""
+    """Return the keys of a HiFi-GAN except its rates: the certain ones and the usual ones."""
     n_steps = names.count(r"dec\.ups\.(\d+)\.")
     n_blocks = names.count(r"dec\.resblocks\.(\d+)\.") // n_steps
     resblock, convs = ("1", "convs1") if names.has("dec.resblocks.0.convs1.") else ("2", "convs")
@@ -181,15 +186,15 @@ def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def source_rates(names: Names, hop_length: int) -> list[int]:
-    """The rates of a decoder with an excitation, which is brought to the rate of each of its steps."""
-    # Each convolution but the last covers twice the samples that a step of its own becomes.
+    """Return the upsampling rates of a decoder with an excitation, which is resampled to the rate of each step."""
+    # The kernel of each convolution except the last is twice its stride.
     n_steps = names.count(r"dec\.noise_convs\.(\d+)\.")
-    becomes = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
-    return [before // after for before, after in pairwise([hop_length, *becomes])]
+    strides = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
+    return [before // after for before, after in pairwise([hop_length, *strides])]
 
 
 def _decoder(names: Names, hop_length: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The keys of the decoder: those that are certain, and those that are usual."""
+    """Return the keys of the decoder: the certain ones and the usual ones."""
     certain, usual = upsampling_keys(names)
     kernel_sizes = certain["upsample_kernel_sizes"]
     if names.has("dec.noise_convs."):
@@ -211,8 +216,8 @@ def _decoder(names: Names, hop_length: int) -> tuple[dict[str, Any], dict[str, A
     else:
         n_subbands = 1
         certain |= {"type_": "istft", "gen_istft_n_fft": names.shape("dec.conv_post")[0] - 2}
-    # Kernels are as many times as long as their strides, the same number in all steps.
+    # The ratio of kernel size and stride is the same in all steps.
     product = hop_length // (_SPECTRAL_HOP * n_subbands)
-    times = round((math.prod(kernel_sizes) / product) ** (1 / len(kernel_sizes)))
-    usual |= {"gen_istft_hop_size": _SPECTRAL_HOP, "upsample_rates": [size // times for size in kernel_sizes]}
+    ratio = round((math.prod(kernel_sizes) / product) ** (1 / len(kernel_sizes)))
+    usual |= {"gen_istft_hop_size": _SPECTRAL_HOP, "upsample_rates": [size // ratio for size in kernel_sizes]}
     return certain, usual

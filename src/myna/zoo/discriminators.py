@@ -1,4 +1,4 @@
-"""so-vits-svc's discriminators, `D_*.pth`: they differ from ours in names only."""
+"""Names of so-vits-svc's discriminators, `D_*.pth`, which differ from ours in names only."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DISCRIMINATORS = NameTable(
 )
 
 
-def discriminator_to_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict of `Discriminators` as the field writes it."""
-    return DISCRIMINATORS.to_field(weights)
+def discriminator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename our state dict of `Discriminators` to so-vits-svc's names."""
+    return DISCRIMINATORS.to_stored(weights)
 
 
-def discriminator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The field's state dict of its discriminators in our names; what does not belong to them keeps its name."""
-    return DISCRIMINATORS.from_field(weights)
+def discriminator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename so-vits-svc's state dict of discriminators to our names; unknown names are kept."""
+    return DISCRIMINATORS.from_stored(weights)

@@ -1,4 +1,4 @@
-"""Inspection of files of unknown origin, for a person."""
+"""Inspection of files of unknown origin, for display."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
 
 @dataclass(frozen=True)
 class Inspection:
-    """Facts about a voice, or about a file that is none."""
+    """Facts about a voice, or about another file."""
 
     path: str
     what: str
@@ -28,17 +28,19 @@ class Inspection:
     content_encoder: str | None = None
     content_channels: int | None = None
     speakers: list[str] = field(default_factory=list)
-    n_speakers: int | None = None  # rows of the weights
+    n_speakers: int | None = None  # in the weights
     sample_rate: int | None = None  # Hz
     half_precision: bool | None = None
     iteration: int | None = None  # epoch
     step: int | None = None
-    trainable: bool | None = None  # whether training can go on from it
+    trainable: bool | None = None  # whether training can be resumed from it
     made_with: str | None = None
     licence: str | None = None
     author: str | None = None
     cover: str | None = None  # description in a packed voice
-    timbre: dict[str, int] = field(default_factory=dict)  # retrieval vectors a speaker; the key of the JSON
+    timbre: dict[str, int] = field(
+        default_factory=dict
+    )  # number of retrieval vectors of each speaker; named as the JSON key
     pitch: dict[str, float] = field(default_factory=dict)  # median of each speaker's recordings, in Hz
     suspicious: list[str] = field(default_factory=list)
 
@@ -47,7 +49,7 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     """Inspect a file without converting anything.
 
     Raises:
-        CheckpointError: it cannot be read at all: absent, damaged or unsafe.
+        CheckpointError: it cannot be read: absent, damaged or unsafe.
         MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
     """
     try:
@@ -164,7 +166,7 @@ _WITHOUT_POSTERIOR: frozenset[Family] = frozenset({"myna"})
 
 
 def _trainable(found: Recognised) -> bool:
-    """Whether a file has an optimizer's moments and every network that training needs."""
+    """Return whether a file has an optimizer's moments and every network that training needs."""
     return bool((found.content.get("optimizer") or {}).get("state")) and (
         found.family in _WITHOUT_POSTERIOR or _has_posterior(found.weights)
     )
@@ -177,10 +179,10 @@ def _has_posterior(weights: Weights) -> bool:
 def _suspicions(weights: Weights) -> Iterator[str]:
     broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
-        yield f"{len(broken)} tensors hold NaN or infinity, the first is {broken[0]}"
+        yield f"{len(broken)} tensors contain NaN or infinity, the first is {broken[0]}"
     silent = [name for name, tensor in weights.items() if name.endswith("weight_v") and not tensor.any()]
     if silent:
-        yield f"{len(silent)} layers hold nothing but zeros, the first is {silent[0]}"
+        yield f"{len(silent)} layers contain only zeros, the first is {silent[0]}"
 
 
 def _megabytes(path: Path) -> float:

@@ -1,4 +1,4 @@
-"""A voice between two voices: the mean of their weights, where they are of one build."""
+"""Interpolation of two voices: the weighted mean of their weights, where architectures are equal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _SHOWN = 6
 
 
 def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half: bool = False) -> None:
-    """Write the blend of two voices as a packed voice, with the speakers of the first.
+    """Write the mix of two voices as a packed voice, with the speakers of the first.
 
     Args:
-        share: of `other`, 0..1. What is trained from one start blends well; two voices that were not give noise.
+        share: of `other`, 0..1. Voices that were trained from the same base weights mix well; others give noise.
 
     Raises:
-        ConfigError: they are not of one build, and the message says in what they differ.
-        CheckpointError: one of them is not whole, or the file cannot be written.
+        ConfigError: their architectures differ; the message lists the differences.
+        CheckpointError: one of them is incomplete, or the file cannot be written.
     """
     for voice in (one, other):
         voice.build_module()
@@ -29,7 +29,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
     weights = {}
     for name, tensor in one.recognised.weights.items():
         if name not in other.recognised.weights:
-            continue  # the posterior encoder, which one of them was released without
+            continue  # the posterior encoder, which one of the files lacks
         blended = (1 - share) * tensor.float() + share * other.recognised.weights[name].float()
         weights[name] = blended if tensor.is_floating_point() else tensor
     packing.pack(
@@ -47,7 +47,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
 
 def _differences(one: OpenedVoice, other: OpenedVoice) -> list[str]:
     if one.recognised.family != other.recognised.family:
-        return [f"one is of {one.recognised.family}, the other of {other.recognised.family}"]
+        return [f"one is a voice of {one.recognised.family}, the other of {other.recognised.family}"]
     facts = {
         "the content encoder": (one.config.content_encoder, other.config.content_encoder),
         "the sample rate": (one.config.data.sample_rate, other.config.data.sample_rate),

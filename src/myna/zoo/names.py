@@ -1,4 +1,4 @@
-"""Renaming tensors between two spellings of one architecture, by a table."""
+"""Renaming of tensors between our names and those in files, by a table."""
 
 from __future__ import annotations
 
@@ -8,53 +8,57 @@ import torch
 from torch import Tensor
 
 Table = Mapping[str, str]
-_Directed = Mapping[str, tuple[str, bool]]  # name -> the other side's, and whether its weight is normalised
+_Directed = Mapping[str, tuple[str, bool]]  # name -> the other name, and whether the weight is normalised
 
-# How the magnitude and the direction of a weight-normalised weight are spelled.
-FIELD_SPELLING = ("weight_g", "weight_v")
-TORCH_SPELLING = ("parametrizations.weight.original0", "parametrizations.weight.original1")
+# Names of the magnitude and the direction of a normalised weight: torch's old ones, which files have, and its new ones.
+OLD_SPELLING = ("weight_g", "weight_v")
+NEW_SPELLING = ("parametrizations.weight.original0", "parametrizations.weight.original1")
 
 
-def under(ours: str, field: str, table: Table) -> dict[str, str]:
-    """The entries of `table` inside the module that we call `ours` and the field calls `field`."""
-    return {f"{ours}.{inner}": f"{field}.{theirs}" for inner, theirs in table.items()}
+def under(ours: str, stored: str, table: Table) -> dict[str, str]:
+    """Return the entries of `table` with the prefixes `ours` and `stored`, the names of one module."""
+    return {f"{ours}.{inner}": f"{stored}.{theirs}" for inner, theirs in table.items()}
 
 
 class NameTable:
-    """A bijection between our names and the field's, applied to whole state dicts.
+    """A bijection between our names and those in files, applied to whole state dicts.
 
-    An entry names a module, and all that is in it follows, or a single tensor; `{}` stands for an index.
+    An entry names a module with everything in it, or a single tensor; `{}` stands for an index.
 
-    What is written has the field's spelling of weight normalisation. What is read may have the field's, torch's
-    newer one, or their product as a plain `weight`, which is taken apart again.
+    Weight normalisation is written in torch's old spelling. It is read in the old or the new one, or as the product, a
+    plain `weight`, which is split again.
 
     Args:
-        plain: our name -> the field's.
-        normalized: the same, for modules whose `weight` is weight-normalised.
+        plain: our name -> the name in files.
+        normalized: the same, for modules with weight normalisation.
     """
 
     def __init__(self, plain: Table, normalized: Table) -> None:
-        pairs = [(ours, field, False) for ours, field in plain.items()]
-        pairs += [(ours, field, True) for ours, field in normalized.items()]
-        self._to_field = {ours: (field, normal) for ours, field, normal in pairs}
-        self._from_field = {field: (ours, normal) for ours, field, normal in pairs}
+        pairs = [(ours, stored, False) for ours, stored in plain.items()]
+        pairs += [(ours, stored, True) for ours, stored in normalized.items()]
+        self._to_stored = {ours: (stored, normal) for ours, stored, normal in pairs}
+        self._from_stored = {stored: (ours, normal) for ours, stored, normal in pairs}
 
-    def to_field(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Rename a state dict of ours; ValueError where the table does not know a name."""
-        unknown = [name for name in weights if _look_up(name, self._to_field) is None]
+    def to_stored(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename a state dict of ours.
+
+        Raises:
+            ValueError: a name is not in the table.
+        """
+        unknown = [name for name in weights if _look_up(name, self._to_stored) is None]
         if unknown:
-            raise ValueError(f"no field name for {', '.join(unknown)}")
-        return dict(self._renamed(weights.items(), self._to_field, FIELD_SPELLING))
+            raise ValueError(f"no name in files for {', '.join(unknown)}")
+        return dict(self._renamed(weights.items(), self._to_stored, OLD_SPELLING))
 
-    def from_field(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Rename a state dict of the field; a name that the table does not know stays as it is."""
+    def from_stored(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Rename a state dict of a file; names that are not in the table are kept."""
         stripped = ((name.removeprefix("module."), tensor) for name, tensor in weights.items())
-        return dict(self._renamed(stripped, self._from_field, TORCH_SPELLING))
+        return dict(self._renamed(stripped, self._from_stored, NEW_SPELLING))
 
     def _renamed(
         self, weights: Iterable[tuple[str, Tensor]], table: _Directed, spelling: tuple[str, str]
     ) -> Iterator[tuple[str, Tensor]]:
-        spelled = dict(zip((*FIELD_SPELLING, *TORCH_SPELLING), spelling * 2, strict=True))
+        spelled = dict(zip((*OLD_SPELLING, *NEW_SPELLING), spelling * 2, strict=True))
         for name, tensor in weights:
             found = _look_up(name, table)
             if found is None:
@@ -70,7 +74,7 @@ class NameTable:
 
 
 def _look_up(name: str, table: _Directed) -> tuple[str, str, bool] | None:
-    """The other side's name of the longest part of `name` in the table, what follows it, and whether normalised."""
+    """Return the other name of the longest prefix of `name` in the table, the rest, and whether it is normalised."""
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         pattern = ".".join("{}" if part.isdigit() else part for part in parts[:length])

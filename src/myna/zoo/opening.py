@@ -25,9 +25,8 @@ class OpenedVoice:
     path: Path
     recognised: Recognised
     config: Config
-    remarks: list[str] = field(
-        default_factory=list
-    )  # corrections of the configuration, and guesses where it was silent
+    # Corrections of the configuration, and assumptions about missing values.
+    remarks: list[str] = field(default_factory=list)
 
     def pack(
         self,
@@ -41,14 +40,14 @@ class OpenedVoice:
         """Write the voice as one file; see `packing.pack`. `words` are licence, author and cover.
 
         Raises:
-            CheckpointError: the voice is not whole, or the file cannot be written.
+            CheckpointError: the voice is incomplete, or the file cannot be written.
         """
         self.build_module()
         weights, card = self.recognised.weights, self.describe(words)
         packing.pack(path, weights, card, half=half, release=release, retrieval=retrieval)
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
-        """Return the values of the voice's `packing.Card` but its hash; empty `words` are taken from its file."""
+        """Return the values of the voice's `packing.Card` except the hash; empty `words` are taken from its file."""
         found, card = self.recognised, self.recognised.card
         known = card.model_dump(include={"licence", "cover"}) if card is not None else {}
         return {
@@ -64,7 +63,7 @@ class OpenedVoice:
 
     @property
     def title(self) -> str:
-        """The tool that the voice is from, for a person."""
+        """Name of the tool that the voice is from."""
         card = self.recognised.card
         if self.recognised.graph is not None and card is not None:
             return f"{TITLES.get(card.family, card.family)} as an ONNX graph"
@@ -109,13 +108,12 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
         config_path: its `config.json`; None is the one beside the weights, if there is one.
 
     Raises:
-        CheckpointError: the file is not a voice that can be used here; the message says what it is.
+        CheckpointError: the file is not a voice that can be used here; the message names its kind.
         MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
         ConfigError: the given configuration is absent or malformed, or one is needed and there is none.
     """
-    recognised = recognise(
-        path
-    )  # first: that a file is no voice is better to know than that a configuration is missing
+    # Before the configuration: for a file that is not a voice, a missing configuration does not matter.
+    recognised = recognise(path)
     remarks = []
     given = None
     beside = path.with_name("config.json")
@@ -135,7 +133,7 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
-        raise CheckpointError(f"{path} is not whole: its tensors do not make a voice ({error})") from error
+        raise CheckpointError(f"{path} is incomplete: its tensors are not those of a voice ({error})") from error
     return OpenedVoice(path, recognised, config, [*remarks, *more])
 
 
@@ -147,7 +145,7 @@ def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, lis
         derived = derivation.derive(found.weights)
         wrong_hop.append(
             f"config.json belongs to another voice: {hop_length} samples a frame at {given.data.sample_rate} Hz, "
-            f"but the decoder has {derivation.HOP_LENGTH} at {derivation.SAMPLE_RATE}"
+            f"but the decoder generates {derivation.HOP_LENGTH} at {derivation.SAMPLE_RATE} Hz"
         )
         given = given.with_values(data=derived.usual["data"])
     config, remarks = derivation.merge(derived, given)

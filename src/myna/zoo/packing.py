@@ -1,9 +1,9 @@
-"""A voice in one file: a `.safetensors` that holds all that must travel with it, and runs nothing when it is read.
+"""Packed voices: a voice in one `.safetensors` file, which contains everything and executes nothing when it is read.
 
-The tensors have the field's names; those of a cluster model or an index, `retrieval.0` and so on, are beside them. What
-belongs to them, the card, stands as JSON under the key `myna` of the file's metadata: the configuration with the
-speakers and their pitch, whose work it is and under which licence, how it was trained, and a SHA-256 of all tensors.
-Under `myna_sha256` stands one of the card. Both are checked when the voice is opened.
+The tensors have the names of the voice's family; those of retrieval data, `retrieval.0` and so on, are beside them. The
+card is JSON under the key `myna` of the file's metadata: the configuration with the speakers and their pitch, author
+and licence, training progress, and a SHA-256 of all tensors. The key `myna_sha256` contains a SHA-256 of the card. Both
+are checked when the voice is opened.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from myna.storage.checkpoint import Checkpoint, write
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
-_TIMBRE = "retrieval.{}"  # the vectors of the speaker who is so many in `CardTimbre.speakers`
+_RETRIEVAL = "retrieval.{}"  # vectors of a speaker, by the place in `CardRetrieval.speakers`
 _POSTERIOR = "enc_q."  # needed in training only
-_LONGEST_HEADER = 100_000_000  # what the format allows
+_MAX_HEADER_BYTES = 100_000_000  # limit of the format
 
 
 class CardRetrieval(BaseModel):
@@ -57,11 +57,11 @@ class Card(BaseModel):
     sha256: str  # of the tensors, see `digest`
     licence: str = ""
     author: str = ""
-    # What the voice is and how it likes to be used, in a few lines; once it was called otherwise.
+    # Description of the voice and advice for its use, in a few lines; older files call it `about`.
     cover: str = Field("", validation_alias=AliasChoices("cover", "about"))
     step: int | None = None
     epoch: int | None = None
-    released: bool = False  # without what only training needs
+    released: bool = False  # without the parts that only training uses
     retrieval: CardRetrieval | None = Field(None, alias="timbre")
 
     @classmethod
@@ -75,7 +75,7 @@ class Card(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             raise CheckpointError(
-                f"{path} is a voice of a newer myna, or damaged; update myna, or get it again"
+                f"{path} is a voice of a newer myna, or damaged; update myna, or get the file again"
             ) from error
 
     @classmethod
@@ -88,7 +88,7 @@ class Card(BaseModel):
         try:
             return cls.model_validate_json(metadata[CARD_KEY])
         except (KeyError, ValidationError) as error:
-            raise CheckpointError(f"{path} does not say whose voice it is; make it with svc export") from error
+            raise CheckpointError(f"{path} has no card of a voice; export it with svc export") from error
 
     def text(self) -> str:
         """Return the card as JSON."""
@@ -104,13 +104,13 @@ class Packed(NamedTuple):
 
 
 def is_packed(path: Path) -> bool:
-    """Whether a file begins as the format does: the length of the header, and a JSON object."""
+    """Return whether a file begins as the format does, with the length of the header and a JSON object."""
     try:
         with path.open("rb") as file:
             start = file.read(9)
     except OSError:
         return False
-    return start[8:] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= _LONGEST_HEADER
+    return start[8:] == b"{" and 2 <= int.from_bytes(start[:8], "little") <= _MAX_HEADER_BYTES
 
 
 def pack(
@@ -125,12 +125,12 @@ def pack(
     """Write a packed voice.
 
     Args:
-        path: the file; what is there is replaced when the new one is whole.
-        weights: under the field's names.
-        card: the values of `Card`, but for its hash.
-        half: numbers in 16 bits, as those of an index always are.
-        release: leave out what only training needs.
-        retrieval: a cluster model or an index that goes with it.
+        path: the file; an existing one is replaced when the new one is complete.
+        weights: under the names of the voice's family.
+        card: the values of `Card` except the hash.
+        half: store float16, as an index always is.
+        release: leave out the parts that only training uses.
+        retrieval: k-means centroids or an index to include.
 
     Raises:
         CheckpointError: it cannot be written.
@@ -141,7 +141,7 @@ def pack(
     if retrieval is not None:
         about_retrieval = CardRetrieval(kind=retrieval.kind, speakers=tuple(retrieval.vectors))
         for number, vectors in enumerate(retrieval.vectors.values()):
-            kept[_TIMBRE.format(number)] = _stored(vectors, half or retrieval.kind == "index")
+            kept[_RETRIEVAL.format(number)] = _stored(vectors, half or retrieval.kind == "index")
     filled = Card(**card, sha256=digest(kept), released=release, retrieval=about_retrieval)
     text = filled.text()
     metadata = {"format": "pt", _KEY: text, _CARD_HASH: _sha256(text)}
@@ -153,10 +153,10 @@ def pack(
 
 
 def read_packed(path: Path) -> Packed:
-    """All that a `.safetensors` file holds.
+    """Read a `.safetensors` file.
 
     Raises:
-        CheckpointError: the file is damaged, or is not what it was when it was packed.
+        CheckpointError: the file is damaged, or was changed after it was packed.
     """
     with _opened(path) as file:
         metadata = file.metadata() or {}
@@ -164,22 +164,24 @@ def read_packed(path: Path) -> Packed:
     if _KEY not in metadata:
         return Packed(weights, None, None)
     card = Card.parse(metadata[_KEY], path)
-    right = {
-        "card does": metadata.get(_CARD_HASH) in (_sha256(metadata[_KEY]), None),  # the first that were packed had none
+    intact = {
+        "card does": metadata.get(_CARD_HASH) in (_sha256(metadata[_KEY]), None),  # the oldest packed voices have none
         "weights do": card.sha256 == digest(weights),
     }
-    for part_does, is_right in right.items():
-        if not is_right:
-            raise CheckpointError(f"{path} is not as it was packed: the {part_does} not have its SHA-256; get it again")
+    for part_does, is_intact in intact.items():
+        if not is_intact:
+            raise CheckpointError(
+                f"{path} was changed: the {part_does} not match the stored SHA-256; get the file again"
+            )
     if card.retrieval is None:
         return Packed(weights, card, None)
-    names = {speaker: _TIMBRE.format(number) for number, speaker in enumerate(card.retrieval.speakers)}
+    names = {speaker: _RETRIEVAL.format(number) for number, speaker in enumerate(card.retrieval.speakers)}
     vectors = {speaker: weights.pop(name, None) for speaker, name in names.items()}
     return Packed(weights, card, retrieval_file.checked(path, card.retrieval.kind, vectors))
 
 
 def read_card(path: Path) -> Card | None:
-    """What a packed voice says of itself, without reading its weights; None where `path` is something else.
+    """Read the card of a packed voice without its weights; None where `path` is something else.
 
     Raises:
         CheckpointError: it is damaged.
@@ -192,7 +194,7 @@ def read_card(path: Path) -> Card | None:
 
 
 class Unpacked(NamedTuple):
-    """What `unpack` wrote."""
+    """Files that `unpack` wrote."""
 
     weights: Path
     config: Path
@@ -201,27 +203,27 @@ class Unpacked(NamedTuple):
 
 
 def unpack(path: Path, folder: Path) -> Unpacked:
-    """Write a packed voice as `G_<step>.pth` and `config.json`, as so-vits-svc and so-vits-svc-fork know voices.
+    """Write a packed voice as `G_<step>.pth` and `config.json`, the format of so-vits-svc and so-vits-svc-fork.
 
-    Its cluster model or index goes beside them.
+    Its retrieval data is written beside them.
 
     Raises:
-        CheckpointError, ConfigError: `path` is no packed voice, or something of that name is there.
+        CheckpointError, ConfigError: `path` is not a packed voice, or an output file exists already.
     """
     if not is_packed(path):
         raise CheckpointError(f"{path} is not a packed voice; svc pack makes one")
     weights, card, retrieval = read_packed(path)
     if card is None:
-        raise CheckpointError(f"{path} is not a packed voice: it holds weights only")
+        raise CheckpointError(f"{path} is not a packed voice: it contains only weights")
     paths = folder / f"G_{card.step or card.epoch or 1}.pth", folder / "config.json"
     for there in [*paths, *([folder / retrieval_file.NAMES[retrieval.kind]] if retrieval is not None else [])]:
         if there.exists():
-            raise ConfigError(f"{there} is there already; choose another folder with -o")
+            raise ConfigError(f"{there} exists already; choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
     single = {name: one.float() if one.is_floating_point() else one for name, one in weights.items()}
     config = Config.parse(card.config)
     rate = config.train.learning_rate
-    # The fork reads the optimiser's state even where it only sings.
+    # so-vits-svc-fork reads the optimizer's state even for conversion.
     optimizer: dict[str, Any] = {"state": {}, "param_groups": []}
     write(paths[0], Checkpoint(single, card.epoch or 0, rate, optimizer, {"step": card.step or 0}))
     config.write(paths[1])
@@ -231,7 +233,7 @@ def unpack(path: Path, folder: Path) -> Unpacked:
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:
-    """SHA-256 of tensors: of the name, type, shape and bytes of each, in the order of their names."""
+    """Return a SHA-256 over the name, type, shape and bytes of each tensor, in the order of the names."""
     found = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
@@ -247,8 +249,8 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except MemoryError:
         raise
-    except Exception as error:  # what its parser raises is not of one kind
-        raise CheckpointError(f"{path} is damaged or only a part of the file; get it again") from error
+    except Exception as error:  # its exceptions have no common base class
+        raise CheckpointError(f"{path} is damaged or incomplete; get the file again") from error
 
 
 def _sha256(text: str) -> str:
@@ -256,7 +258,7 @@ def _sha256(text: str) -> str:
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:
-    """On its own, since a file holds no tensor twice and shares none."""
+    """Return a contiguous copy in the stored precision: safetensors refuses tensors that share memory."""
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():
         tensor = tensor.half() if half else tensor.float()

@@ -1,4 +1,4 @@
-"""Recognition of files of weights by their content, never by metadata that someone wrote.
+"""Recognition of files of weights by their content rather than by metadata.
 
 The container is recognised first, then the family of the generator in it; the first match counts.
 """
@@ -36,10 +36,10 @@ _TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
 
 
 class NotAVoiceError(CheckpointError):
-    """A file that is whole and harmless, but not a voice that this program can use."""
+    """An intact file that is not a voice that this program can use."""
 
     def __init__(self, path: Path, what: str, advice: str = "") -> None:
-        super().__init__(f"{path} is {what}, not a voice that sings here{f'; {advice}' if advice else ''}")
+        super().__init__(f"{path} is {what}, not a voice that can be used here{f'; {advice}' if advice else ''}")
         self.what = what
 
 
@@ -56,7 +56,7 @@ class Recognised:
 
     @property
     def epoch(self) -> int | None:
-        """Epochs of training, where the file records them; RVC's released files do so in words."""
+        """Epochs of training, where the file records them; RVC's released files contain a text."""
         if self.card is not None:
             return self.card.epoch
         in_words = re.match(r"(\d{1,9}) ?epoch", str(self.content.get("info")))
@@ -78,7 +78,7 @@ def recognise(path: Path) -> Recognised:
     """Read a file and find the generator in it.
 
     Raises:
-        NotAVoiceError: it is something else; the message says what, and what to do.
+        NotAVoiceError: it is something else; the message names its kind and the way out.
         CheckpointError: it cannot be read.
         MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
     """
@@ -105,7 +105,7 @@ def _read_torch_file(path: Path) -> Recognised:
 
 def _found(path: Path, content: Any) -> Recognised:
     if isinstance(content, Tensor):
-        raise NotAVoiceError(path, "an array of numbers, perhaps features of a recording")
+        raise NotAVoiceError(path, "an array, perhaps features of a recording")
     if not isinstance(content, dict):
         raise NotAVoiceError(path, f"a file with a {type(content).__name__}")
     found = generator_in(content)
@@ -124,7 +124,7 @@ _CONTAINERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Recognised]], 
 
 
 def generator_in(content: Mapping[str, Any]) -> Recognised | None:
-    """Return the generator in the content of a file; None where it is of no known family."""
+    """Return the generator in the content of a file; None where its family is unknown."""
     for key in ("model", "weight", None):
         weights = _state_dict(content.get(key) if key else content)
         family = weights and family_of(weights)
@@ -150,7 +150,7 @@ def family_of(weights: Mapping[str, Any]) -> Family | None:
 def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     """Describe a file without a voice: its kind, and the way out."""
     inner = _state_dict(content.get("model")) or _state_dict(content) or {}
-    for name, what, advice in _STRANGERS:
+    for name, what, advice in _OTHER_MODELS:
         if any(key == name or (name.endswith(".") and key.startswith(name)) for key in inner):
             return what, advice
     if "generator" in content:
@@ -166,16 +166,16 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     if inner and all(one.dim() == 2 and one.dtype == torch.float16 for one in inner.values()):
         return "a retrieval index", _BESIDE
     if "model" in content and set(_TRAINING_KEYS) & content.keys():
-        return "a checkpoint of a network that is not known here", ""
+        return "a checkpoint of an unknown network", ""
     if inner:
-        return f"weights of a network that is not known here (the first is {next(iter(inner))})", ""
+        return f"weights of an unknown network (the first is {next(iter(inner))})", ""
     return f"a file with {', '.join(map(str, list(content)[:6])) or 'nothing'}", ""
 
 
-# Names of tensors (with a dot at the end: prefixes) that only one kind of model has; the first match counts.
+# Names of tensors (prefixes, where they end with a dot) that only one kind of model has; the first match counts.
 _RETRAIN = "use it with its own tool"
 _BESIDE = "give it with -k, beside a voice"
-_STRANGERS = (
+_OTHER_MODELS = (
     ("discriminators.", "a discriminator, which only training needs", "the voice is the G_*.pth beside it"),
     ("text_encoder.pre_net.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
     ("emb_spk.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
@@ -186,8 +186,8 @@ _STRANGERS = (
     ("unit_embed.weight", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", "the voice is a G_*.pth"),
     ("feature_extractor.", "a content encoder", "the voice is a G_*.pth"),
     ("encoder.layers.0.self_attn.k_proj.weight", "a content encoder", "the voice is a G_*.pth"),
-    ("unet.encoder.", "an estimator of pitch (RMVPE)", "the voice is another file"),
-    ("enc_p.emb.weight", "a voice of a text-to-speech program (VITS)", "it speaks text and cannot convert a song"),
+    ("unet.encoder.", "an f0 estimator (RMVPE)", "the voice is another file"),
+    ("enc_p.emb.weight", "a voice of a text-to-speech program (VITS)", "it reads text and cannot convert a song"),
 )
 
 
@@ -200,7 +200,7 @@ def _text(value: Any) -> str | None:
 
 
 def _state_dict(value: Any) -> Weights | None:
-    """Return tensors by name, without the prefix of a model trained in parallel; None where it is no state dict."""
+    """Return tensors by name, without the prefix of models trained in parallel; None where it is not a state dict."""
     if not isinstance(value, dict) or not value:
         return None
     if not all(isinstance(name, str) and isinstance(one, Tensor) and one.numel() for name, one in value.items()):

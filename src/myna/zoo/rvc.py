@@ -1,9 +1,8 @@
-"""RVC, v1 and v2: the generator in its files, and the configuration that they mean.
+"""Voices of RVC, v1 and v2: names of the generator's tensors, and the configuration of a file.
 
-Of a voice in training there is a file like so-vits-svc's. What is handed around is a small one: weights in half
-precision without the posterior encoder, and beside them a list of the values that the synthesizer is built with, whose
-places are named below. The shapes of the weights count before that list, for some that were written by tools that merge
-voices do not fit.
+A voice in training is a file like so-vits-svc's. A released voice is a small file: weights in half precision without
+the posterior encoder, and a list of the synthesizer's arguments, whose positions are named below. The shapes of the
+weights take precedence over that list, since lists written by tools that merge voices may be wrong.
 """
 
 from __future__ import annotations
@@ -24,18 +23,18 @@ from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORME
 
 FRAMES_PER_SECOND = 100
 CONTENT_ENCODERS = {256: "vec256l9", 768: "vec768l12"}  # of v1, of v2
-# What RVC and its relatives call the weights of ContentVec.
+# Names of ContentVec's weights in RVC and its forks.
 _CONTENTVEC = frozenset({"contentvec", "hubert", "hubert_base", "hubert_base768"})
-# Places in the list of a small file. Last stands the sample rate, in the 18 values of RVC as in the 19 of ddPn08's.
+# Positions in the list of a small file. The last value is the sample rate, in RVC's 18 values and ddPn08's 19.
 _DILATIONS, _RATES = 11, 12
 
 
 class _Official(NamedTuple):
-    """How a decoder that RVC has base weights for brings frames to samples, step by step."""
+    """Upsampling of a decoder that RVC has base weights for."""
 
     kernel_sizes: list[int]
     rates: list[int]
-    n_fft: int  # of the spectra that the posterior encoder hears
+    n_fft: int  # of the posterior encoder's input
 
     def fits(self, names: Names, kernel_sizes: list[int]) -> bool:
         return (
@@ -72,29 +71,29 @@ GENERATOR = NameTable(
 )
 
 
-def generator_to_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict of an `RvcSynthesizer` as the field writes it, but for the posterior encoder."""
-    return GENERATOR.to_field(weights)
+def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename our state dict of an `RvcSynthesizer`, which has no posterior encoder, to RVC's names."""
+    return GENERATOR.to_stored(weights)
 
 
-def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The field's state dict of a generator in our names, without the posterior encoder, which only training needs."""
-    return GENERATOR.from_field({name: tensor for name, tensor in weights.items() if "enc_q." not in name})
+def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename RVC's state dict of a generator to our names, without the posterior encoder, which only training needs."""
+    return GENERATOR.from_stored({name: tensor for name, tensor in weights.items() if "enc_q." not in name})
 
 
 def config_from(
     weights: Mapping[str, Shaped], content: Mapping[str, Any] | None = None, given: Config | None = None
 ) -> tuple[Config, list[str]]:
-    """The configuration of a voice, and what a person should know about it.
+    """Return the configuration of a voice, and remarks for a person.
 
     Args:
-        weights: under the field's names.
-        content: what the file holds beside them: `config`, `sr` and more in a small file.
-        given: a `config.json`, such as RVC writes beside a voice in training. What the file tells counts before it.
+        weights: under RVC's names.
+        content: other values in the file: `config`, `sr` and more in a small file.
+        given: a `config.json`, as RVC writes it beside a voice in training. Values in the file take precedence.
 
     Raises:
-        CheckpointError: it needs what is not here, a content encoder or a decoder.
-        KeyError, ValueError, IndexError, ZeroDivisionError: a tensor that all have is missing, or strangely shaped.
+        CheckpointError: it needs a content encoder or a decoder that is not available here.
+        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
     """
     content = content or {}
     _refuse_other_networks(content)
@@ -103,31 +102,35 @@ def config_from(
     certain, usual = upsampling_keys(names)
     kernel_sizes = certain["upsample_kernel_sizes"]
     sections = given.plain() if given is not None else {}
-    said, said_data = sections.get("model", {}), sections.get("data", {})
+    model_keys, data_keys = sections.get("model", {}), sections.get("data", {})
     remarks = []
-    if said.get("upsample_kernel_sizes", kernel_sizes) != kernel_sizes:
-        remarks.append("not used: config.json is of another voice, whose decoder has other kernels")
-        sections, said, said_data = {}, {}, {}
+    if model_keys.get("upsample_kernel_sizes", kernel_sizes) != kernel_sizes:
+        remarks.append("not used: config.json belongs to another voice, whose decoder has other kernel sizes")
+        sections, model_keys, data_keys = {}, {}, {}
     if listed:
-        said = {"upsample_rates": listed[_RATES], "resblock_dilation_sizes": listed[_DILATIONS]}
-    if "resblock_dilation_sizes" in said:
-        usual["resblock_dilation_sizes"] = said["resblock_dilation_sizes"]
-    told = (_hertz(listed[-1]) if listed else None) or _hertz(content.get("sr")) or said_data.get("sampling_rate")
+        model_keys = {"upsample_rates": listed[_RATES], "resblock_dilation_sizes": listed[_DILATIONS]}
+    if "resblock_dilation_sizes" in model_keys:
+        usual["resblock_dilation_sizes"] = model_keys["resblock_dilation_sizes"]
+    stated = (_hertz(listed[-1]) if listed else None) or _hertz(content.get("sr")) or data_keys.get("sampling_rate")
     fitting = [one for one in _OFFICIAL if one.fits(names, kernel_sizes)]
-    official = [one for one in fitting if told == one.sample_rate] or fitting
-    rates = said.get("upsample_rates") or (official[0].rates if official else [])
+    official = [one for one in fitting if stated == one.sample_rate] or fitting
+    rates = model_keys.get("upsample_rates") or (official[0].rates if official else [])
     rates = list(rates)[: len(kernel_sizes)]
     if names.has(_SOURCE):
-        rates = source_rates(names, math.prod(rates) if rates else (told or 0) // FRAMES_PER_SECOND)
+        rates = source_rates(names, math.prod(rates) if rates else (stated or 0) // FRAMES_PER_SECOND)
     if not rates or 0 in rates:
-        raise CheckpointError("nothing in it tells the rates of its decoder; the small file of the voice would")
-    sample_rate = told or FRAMES_PER_SECOND * math.prod(rates)
+        raise CheckpointError(
+            "the upsampling rates of its decoder are unknown; use the small file of the voice, which contains them"
+        )
+    sample_rate = stated or FRAMES_PER_SECOND * math.prod(rates)
     if sample_rate != FRAMES_PER_SECOND * math.prod(rates):
         sample_rate = FRAMES_PER_SECOND * math.prod(rates)
-        remarks.append(f"it says that it sings at {told} Hz; by its decoder, which counts, it is {sample_rate} Hz")
-    if told is None:
+        remarks.append(
+            f"the file states a sample rate of {stated} Hz; its decoder, which is used, has {sample_rate} Hz"
+        )
+    if stated is None:
         others = "".join(f", or {one.sample_rate}" for one in official[1:])
-        remarks.append(f"nothing tells its sample rate: by the shape of its decoder it is {sample_rate} Hz{others}")
+        remarks.append(f"its sample rate is not stated: by the shape of its decoder it is {sample_rate} Hz{others}")
     model = {
         **encoder_keys(names, "enc_p", "enc_p.encoder"),
         **certain,
@@ -140,27 +143,27 @@ def config_from(
         "synthesizer": "rvc",
     }
     data = {
-        **said_data,
+        **data_keys,
         "sampling_rate": sample_rate,
         "hop_length": math.prod(rates),
         "unit_interpolate_mode": "nearest",
         **spectrum_keys(names),
     }
-    speakers = {name: row for name, row in sections.get("spk", {}).items() if 0 <= row < model["n_speakers"]}
+    speakers = {name: index for name, index in sections.get("spk", {}).items() if 0 <= index < model["n_speakers"]}
     return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), remarks
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """The synthesizer that `config` describes, with the field's `weights`.
+    """Build the synthesizer that `config` describes, with `weights` under RVC's names.
 
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
-    return building.build(generator_from_field(weights), config)
+    return building.build(generator_from_stored(weights), config)
 
 
 def _listed(content: Mapping[str, Any]) -> list[Any]:
-    """The list of a small file; empty where there is none that is whole."""
+    """Return the list of a small file; empty where it is missing or malformed."""
     config = content.get("config")
     values = list(config.values()) if isinstance(config, Mapping) else config
     if not isinstance(values, list) or len(values) <= _RATES or not isinstance(values[_RATES], list):
@@ -169,29 +172,37 @@ def _listed(content: Mapping[str, Any]) -> list[Any]:
 
 
 def _hertz(value: Any) -> int | None:
-    """A sample rate as RVC writes it, 40000 or "40k"; None where it is something else."""
+    """Parse a sample rate as RVC writes it, 40000 or "40k"; None where `value` is something else."""
     text = str(value).strip().lower()
     digits = text.removesuffix("k")
     return int(digits) * (1000 if text.endswith("k") else 1) if digits.isascii() and digits.isdigit() else None
 
 
 def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
-    """What the voice learned with, as our configuration spells it."""
+    """Return our name of the content encoder that the voice was trained with."""
     channels = names.shape("enc_p.emb_phone")[1]
     name = content.get("embedder_model") or content.get("embedder_name") or "contentvec"
     encoder = CONTENT_ENCODERS.get(channels)
     if encoder is None or str(name).lower() not in _CONTENTVEC:
-        raise CheckpointError(f"it learned with the content encoder {name} of {channels} channels, which is not here")
+        raise CheckpointError(
+            f"it was trained with the content encoder {name} of {channels} channels, which is not available here"
+        )
     layer = content.get("embedder_output_layer")
     if layer is not None and not encoder.endswith(f"l{layer}"):
-        raise CheckpointError(f"it learned with layer {layer} of ContentVec in {channels} channels, which is not here")
+        raise CheckpointError(
+            f"it was trained with layer {layer} of ContentVec in {channels} channels, which is not available here"
+        )
     return encoder
 
 
 def _refuse_other_networks(content: Mapping[str, Any]) -> None:
-    """Applio writes down which of its three decoders a voice has, of which RVC has the first; VoRAS has other parts."""
+    """Refuse voices of VoRAS and voices with two of Applio's three decoders, which RVC does not have.
+
+    Raises:
+        CheckpointError: the file states such a version or decoder.
+    """
     if str(version := content.get("version")).startswith("voras"):
-        raise CheckpointError(f"it is of VoRAS, as its version {version} says, whose network is not here")
+        raise CheckpointError(f"it is a voice of VoRAS (version {version}), whose network is not available here")
     decoder = content.get("vocoder")
     if decoder not in (None, "", "HiFi-GAN"):
-        raise CheckpointError(f"its decoder is {decoder}, which is not here")
+        raise CheckpointError(f"its decoder is {decoder}, which is not available here")

@@ -1,6 +1,6 @@
-"""so-vits-svc 4.0, 4.1, so-vits-svc-fork 4.2 and myna: the generator in their files.
+"""Names of the generator's tensors in files of so-vits-svc 4.0 and 4.1, so-vits-svc-fork 4.2 and myna.
 
-Their weights differ from ours in names only, and the tables below join the two. They also store filters that are not
+The weights differ from ours in names only; the tables below map them. The files also contain filters that are not
 learned; we compute those.
 """
 
@@ -45,7 +45,7 @@ _WAVENET = {
     "gates.{}.pointwise": "in_layers.{}.point_conv",
     "residual_skips.{}": "res_skip_layers.{}",
 }
-# What the generators of 3.0 and of RVC have too: with plain weights, and with normalised ones.
+# Shared with the generators of 3.0 and of RVC: modules with plain weights, and with normalised ones.
 COMMON_PLAIN = {
     "speaker_embedding": "emb_g",
     "decoder.source.mix": "dec.m_source.l_linear",
@@ -81,7 +81,7 @@ _PLAIN = {
     "f0_predictor.contour_conv": "f0_decoder.f0_prenet",
     "f0_predictor.speaker_projection": "f0_decoder.cond",
     "voiced_embedding": "emb_uv",
-    # The rest is ours alone: the source-filter decoder, and the light voices without a latent variable.
+    # Parts of the light voice and its source-filter decoder, which only myna has.
     "control_projection": "controls",
     "highest_hz": "highest_hz",
     "decoder.input_conv": "dec.input_conv",
@@ -103,47 +103,47 @@ _NORMALIZED = {
 GENERATOR = NameTable(_PLAIN, _NORMALIZED)
 
 _UPSAMPLING_FILTER = "dec.updown_filter"
-# Light voices once learned a phase for each speaker.
+# Early light voices learned a phase for each speaker.
 _PULSE_PHASE = ("dec.pulse_phase.weight", "dec.pulse_phase.bias")
 _LOWPASS_FILTERS = (".upsample.filter", ".downsample.lowpass.filter")
 
 
-def generator_to_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict of a `Synthesizer` as the field writes it."""
-    renamed = GENERATOR.to_field(weights)
-    field: dict[str, Tensor] = {}
+def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename our state dict of a `Vits` or a `LightSynthesizer` to so-vits-svc's names, and add its fixed filters."""
+    renamed = GENERATOR.to_stored(weights)
+    stored: dict[str, Tensor] = {}
     for name, tensor in renamed.items():
-        field[name] = tensor
+        stored[name] = tensor
         if name.endswith(".act.beta"):
             for suffix in _LOWPASS_FILTERS:
-                field[name.removesuffix(".act.beta") + suffix] = lowpass_filter()
+                stored[name.removesuffix(".act.beta") + suffix] = lowpass_filter()
         if name == "dec.multistream_conv_post.weight_v":
             n_subbands = tensor.shape[1]
-            field[_UPSAMPLING_FILTER] = torch.zeros(n_subbands, n_subbands, n_subbands)
-            field[_UPSAMPLING_FILTER][:, :, 0] = torch.eye(n_subbands)
-    return field
+            stored[_UPSAMPLING_FILTER] = torch.zeros(n_subbands, n_subbands, n_subbands)
+            stored[_UPSAMPLING_FILTER][:, :, 0] = torch.eye(n_subbands)
+    return stored
 
 
-def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The field's state dict of a generator in our names; what does not belong to one keeps its name."""
-    not_heard = (_UPSAMPLING_FILTER, *_LOWPASS_FILTERS, *_PULSE_PHASE)
-    learned = {name: tensor for name, tensor in weights.items() if not name.endswith(not_heard)}
-    return GENERATOR.from_field(learned)
+def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename so-vits-svc's state dict of a generator to our names; unknown names are kept."""
+    unused = (_UPSAMPLING_FILTER, *_LOWPASS_FILTERS, *_PULSE_PHASE)
+    learned = {name: tensor for name, tensor in weights.items() if not name.endswith(unused)}
+    return GENERATOR.from_stored(learned)
 
 
 def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
-    """The synthesizer that `config` describes, with the field's `weights`.
+    """Build the synthesizer that `config` describes, with `weights` under so-vits-svc's names.
 
     Args:
-        weights: as they stand in the file.
+        weights: as they are in the file.
         config: of the same voice.
-        trainable: also ask for what only training needs. Without it the posterior encoder, which so-vits-svc's
+        trainable: also require the parts that only training uses. Otherwise the posterior encoder, which so-vits-svc's
             compressed files lack, is left out.
 
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
-    ours = generator_from_field(weights)
+    ours = generator_from_stored(weights)
     if not trainable:
         ours = {name: tensor for name, tensor in ours.items() if not name.startswith("posterior.")}
     return building.build(ours, config, trainable=trainable)

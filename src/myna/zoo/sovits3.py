@@ -1,8 +1,8 @@
-"""so-vits-svc 3.0: the generator in its files, and the configuration that they mean.
+"""Voices of so-vits-svc 3.0: names of the generator's tensors, and the configuration of a file.
 
-Its code fixed the decoder, the depth of the prior and the width of its convolutions, whatever `config.json` says of
-them; so only the sample rate, the spectra and the speakers are taken from there. It had a branch of 32 kHz and one of
-48 kHz, whose weights look alike.
+Its code fixed the decoder, the depth of the prior and the width of its convolutions, whatever `config.json` contains;
+only the sample rate, the STFT and the speakers are taken from there. It had a branch for 32 kHz and one for 48 kHz,
+whose weights have equal shapes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spect
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
-SAMPLE_RATE = 48000  # where nothing tells it
+SAMPLE_RATE = 48000  # where it is not stated
 HOP_LENGTH = 320
 
 GENERATOR = NameTable(
@@ -38,25 +38,25 @@ GENERATOR = NameTable(
 )
 
 
-def generator_to_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Our state dict of a `Sovits3Synthesizer` as the field writes it, but for the posterior encoder."""
-    return GENERATOR.to_field(weights)
+def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename our state dict of a `Sovits3Synthesizer` (no posterior encoder) to so-vits-svc's names."""
+    return GENERATOR.to_stored(weights)
 
 
-def generator_from_field(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The field's state dict of a generator in our names, without the posterior encoder, which only training needs."""
-    return GENERATOR.from_field({name: tensor for name, tensor in weights.items() if "enc_q." not in name})
+def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename so-vits-svc's state dict of a generator to our names, without the posterior encoder."""
+    return GENERATOR.from_stored({name: tensor for name, tensor in weights.items() if "enc_q." not in name})
 
 
 def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> tuple[Config, list[str]]:
-    """The configuration of a voice, and what a person should know about it.
+    """Return the configuration of a voice, and remarks for a person.
 
     Args:
-        weights: under the field's names.
+        weights: under so-vits-svc's names.
         given: the voice's `config.json`, if there is one.
 
     Raises:
-        KeyError, ValueError, IndexError, ZeroDivisionError: a tensor that all have is missing, or strangely shaped.
+        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
     """
     names = Names(weights)
     certain, usual = upsampling_keys(names)
@@ -74,20 +74,20 @@ def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> t
         "synthesizer": "sovits3",
     }
     n_speakers = model["n_speakers"]
-    speakers = {name: row for name, row in sections.get("spk", {}).items() if 0 <= row < n_speakers}
+    speakers = {name: index for name, index in sections.get("spk", {}).items() if 0 <= index < n_speakers}
     remarks = []
     if "sampling_rate" not in sections.get("data", {}):
         remarks.append(
-            f"its weights do not tell whether it sings at 32000 or 48000 Hz, and no config.json does: {SAMPLE_RATE} is "
-            "assumed; where it sings too high and too fast, the other is right"
+            f"its sample rate, 32000 or 48000 Hz, is neither in the weights nor in a config.json: {SAMPLE_RATE} is "
+            "assumed; if it sounds too high and too fast, the other is right"
         )
     return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), remarks
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """The synthesizer that `config` describes, with the field's `weights`.
+    """Build the synthesizer that `config` describes, with `weights` under so-vits-svc's names.
 
     Raises:
         CheckpointError: the weights are not those of such a model; every mismatch is listed.
     """
-    return building.build(generator_from_field(weights), config)
+    return building.build(generator_from_stored(weights), config)

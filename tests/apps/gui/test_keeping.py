@@ -32,7 +32,7 @@ from myna.storage import checkpoint
 from myna.studio.voices import Library, Origin
 from myna.studio.workspace import Workspace
 from myna.zoo.packing import read_card
-from myna.zoo.sovits import generator_to_field
+from myna.zoo.sovits import generator_to_stored
 
 FORK = Path(__file__).parents[2] / "golden" / "fork" / "so-vits-svc-4.0v1"
 WEIGHTS, CONFIG = FORK / "G_3.pth", FORK / "config.json"
@@ -195,9 +195,9 @@ def test_a_failed_download_has_the_message_of_the_command(
         assert tab.submit_download(studio, text, None).error == str(said.value)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     assert tab.submit_download(studio, "anna/alto", None).error == (
-        "hf://anna/alto cannot be had: HF_HUB_OFFLINE is set"
+        "hf://anna/alto is unavailable: HF_HUB_OFFLINE is set"
     )
-    with pytest.raises(AssetError, match=r"'../../etc' is no repository: write owner/name"):
+    with pytest.raises(AssetError, match=r"'../../etc' is not a repository: write owner/name"):
         tab.submit_download(studio, "../../etc", None)
     with pytest.raises(ConfigError, match="enter a repository first, as owner/name"):
         tab.submit_download(studio, "", None)
@@ -235,7 +235,7 @@ def light_voice(folder: Path) -> list[Path]:
     folder.mkdir()
     small = {"hidden_channels": 8, "n_layers": 1, "n_fine_layers": 1, "gin_channels": 4, "ssl_dim": 8}
     config = Config.template("myna-lite").with_values(model=small, spk={"Anna": 0})
-    weights = generator_to_field(LightSynthesizer(config.model, config.data).state_dict())
+    weights = generator_to_stored(LightSynthesizer(config.model, config.data).state_dict())
     checkpoint.write(folder / "G_7.pth", checkpoint.Checkpoint(weights, 1, 1e-4, None))
     config.write(folder / "config.json")
     return [folder / "G_7.pth", folder / "config.json"]

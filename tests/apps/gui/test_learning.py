@@ -111,7 +111,7 @@ def test_from_recordings_to_a_voice_in_one_file(voice: Project, tmp_path: Path) 
     assert (stopped.step, stopped.complete) == (3, False) and stopped.path is not None and stopped.path.is_file()
     (plan,) = reports.facts("plan")
     assert (plan["steps_per_epoch"], plan["last_step"], plan["n_clips"]) == (2, 8, 3)
-    assert {"mel", "critic"} <= reports.facts("step")[-1]["losses"].keys()
+    assert {"mel", "discriminator"} <= reports.facts("step")[-1]["losses"].keys()
     assert train(voice, epochs=3).complete
     assert [save.number for save in voice.status().checkpoints] == [2, 3, 4, 6] and os.getcwd() == here
 

@@ -138,16 +138,13 @@ def _means_folder(output: str) -> bool:
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
     """Sound files of a folder, except hidden files and conversions (*.out.*, and all in `results`)."""
-    from myna.audio.io import AUDIO_SUFFIXES
+    from myna.audio.folders import find_recordings
 
     inside = results is not None and results.resolve() != folder.resolve()
     found = [
         path
-        for path in sorted(folder.rglob("*") if recursive else folder.iterdir())
-        if path.suffix.lower() in AUDIO_SUFFIXES
-        and path.is_file()
-        and not path.name.startswith(".")
-        and not path.stem.endswith(".out")
+        for path in find_recordings(folder, recursive=recursive)
+        if not path.stem.endswith(".out")
         and not (inside and results is not None and path.resolve().is_relative_to(results.resolve()))
     ]
     if not found:

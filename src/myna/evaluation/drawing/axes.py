@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from myna.audio.spectrogram import hz_to_mel
+from myna.units import hz_to_mel
 
 LOW_HZ = 40.0  # lower edge of all spectrograms
 _TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
@@ -27,7 +26,7 @@ def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
 
 def frequency_position(hz: float, high_hz: float) -> float:
     """Vertical position in a mel spectrogram from 0 (top, `high_hz`) to 1 (bottom, `LOW_HZ`)."""
-    low, position, high = map(float, hz_to_mel(torch.tensor([LOW_HZ, hz, high_hz], dtype=torch.float64)))
+    low, position, high = map(hz_to_mel, (LOW_HZ, hz, high_hz))
     return (high - position) / (high - low)
 
 

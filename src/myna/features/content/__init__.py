@@ -1,4 +1,4 @@
-"""What is said or sung, without who says it: encoders of speech, one a file, one table.
+"""Content encoders: phonetic content of speech and singing without the speaker; one per file, listed in one table.
 
 encoder = load_encoder("vec768l12", device="cuda")
 content = encoder(audio_at_16_khz)  # (768, T'), 50 frames a second
@@ -26,21 +26,21 @@ FRAME_SAMPLES = 320
 
 
 class ContentEncoder(Protocol):
-    """Content of a recording."""
+    """Encoder of a recording's phonetic content."""
 
     channels: int
 
     def __call__(self, audio: Tensor) -> Tensor:
         """Content (channels, T') of `audio` (N,) at 16 kHz, one frame every 320 samples, on the encoder's device.
 
-        T' is N // 320, less by one or two for the encoders that see no further than the recording; it is at least 1.
+        T' is N // 320, or one or two less for encoders that do not pad the recording; it is at least 1.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Loader:
-    """How an encoder is loaded; `channels` is known before, for the configuration of a new voice."""
+    """Loading function of an encoder, with the `channels` that the configuration of a new voice needs."""
 
     channels: int
     load: Callable[[str], ContentEncoder]
@@ -49,7 +49,7 @@ class Loader:
         """Find the weights and put the encoder on `device`.
 
         Raises:
-            AssetError: the weights cannot be had.
+            AssetError: the weights are unavailable.
             CheckpointError: the file is not this encoder.
         """
         return self.load(device)
@@ -57,8 +57,8 @@ class Loader:
 
 _CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False, device=device))
 
-# Names as the field's config.json spells them (`speech_encoder`). The whisper-ppg are so-vits-svc 4.1's: its voices
-# know Whisper as it hears an input padded to 30 s, and the content of a short clip differs much without that.
+# Names as in the predecessors' config.json (`speech_encoder`). whisper-ppg are so-vits-svc 4.1's: its voices were
+# trained with inputs padded to 30 s, without which the content of a short clip differs much.
 CONTENT_ENCODERS: dict[str, Loader] = {
     "vec768l12": _CONTENTVEC_768,
     "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),
@@ -80,7 +80,7 @@ CONTENT_ENCODERS: dict[str, Loader] = {
 
 
 def load_encoder(name: str, device: str = "cpu") -> ContentEncoder:
-    """The encoder that `CONTENT_ENCODERS` lists under `name`.
+    """Load the encoder `name` of `CONTENT_ENCODERS`.
 
     Raises:
         ConfigError: there is none of that name.
@@ -91,6 +91,6 @@ def load_encoder(name: str, device: str = "cpu") -> ContentEncoder:
 
 
 def check_encoder(name: str) -> None:
-    """Raise `ConfigError` where there is none of that name."""
+    """Raise `ConfigError` if there is no encoder of that name."""
     if name not in CONTENT_ENCODERS:
         raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")

@@ -1,4 +1,4 @@
-"""What the attention of several encoders has in common."""
+"""Self-attention shared by several encoders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class SelfAttention(nn.Module):
-    """Every frame sees all; who inherits makes the projections, each by the name that its file has for it."""
+    """Attention of every frame to all. Subclasses make the projections, named as in the encoder's files."""
 
     q_proj: nn.Module
     k_proj: nn.Module
@@ -16,7 +16,7 @@ class SelfAttention(nn.Module):
     n_heads: int
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """(B, T, C) to (B, T, C)."""
+        """Attend within hidden frames (B, T, C); returns (B, T, C)."""
         query, key, value = (
             projection(hidden).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)

@@ -1,7 +1,7 @@
-"""The large HuBERT that Tencent Games trained on 10,000 hours of Mandarin (TencentGameMate/chinese_speech_pretrain).
+"""Large HuBERT, trained by Tencent Games on 10,000 hours of Mandarin (TencentGameMate/chinese_speech_pretrain).
 
-So-vits-svc hears with its last layer, behind the norm that ends the network. It does not bring the recording to zero
-mean and unit variance first, as this HuBERT's training did, and its voices know it that way.
+So-vits-svc uses its last layer, after the final norm. Unlike this HuBERT's training, so-vits-svc does not normalise the
+recording to zero mean and unit variance; its voices need content without that.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from myna.features.content.hubert import FAIRSEQ_NAMES, Hubert, fitting, hubert_
 
 
 def load_cnhubertlarge(device: str = "cpu") -> Hubert:
-    """The large Chinese HuBERT, found by `assets`.
+    """Load the large Chinese HuBERT from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights cannot be had.
+        AssetError: its weights are unavailable.
         CheckpointError: the file is not a HuBERT.
     """
     return read_cnhubertlarge(assets.find("cnhubertlarge"), device)
 
 
 def read_cnhubertlarge(path: Path, device: str = "cpu") -> Hubert:
-    """It from its weights: fairseq's checkpoint, or those that were converted for transformers."""
+    """Read it from weights: fairseq's checkpoint, or weights converted for transformers."""
     weights = renamed(read_tensors(path), FAIRSEQ_NAMES)
     with fitting(path, "a HuBERT"):
         network = hubert_network(weights)

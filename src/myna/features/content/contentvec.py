@@ -1,7 +1,7 @@
-"""ContentVec: HuBERT, taught to forget the speaker.
+"""ContentVec: HuBERT trained further so that its content is independent of the speaker.
 
-Qian et al., ContentVec, ICML 2022. So-vits-svc hears with its twelfth layer, or, in older voices, with a projection of
-the ninth. The weights are those that lengyue233 converted for transformers.
+Qian et al., ContentVec, ICML 2022. So-vits-svc uses its twelfth layer or, in older voices, a projection of the ninth.
+The weights are lengyue233's conversion for transformers.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from myna.features.content.hubert import UNMASKED, Hubert, fitting, hubert_netwo
 
 
 def load_contentvec(layer: int, *, projected: bool, device: str = "cpu") -> Hubert:
-    """ContentVec as heard at `layer`, found by `assets`.
+    """Load ContentVec up to `layer` from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights cannot be had.
+        AssetError: its weights are unavailable.
         CheckpointError: the file is not a ContentVec.
     """
     return read_contentvec(assets.find("contentvec"), layer, projected=projected, device=device)
 
 
 def read_contentvec(path: Path, layer: int, *, projected: bool, device: str = "cpu") -> Hubert:
-    """ContentVec from its weights, safetensors or PyTorch's, without the layers above `layer`.
+    """Read ContentVec from weights, safetensors or PyTorch's, without the layers above `layer`.
 
-    What their shapes do not tell is in the `config.json` beside `path`; where there is none, it is as in HuBERT base.
+    Settings that the shapes do not determine come from `config.json` beside `path`, by default those of HuBERT base.
     """
     weights = read_tensors(path)
     beside = path.with_name("config.json")

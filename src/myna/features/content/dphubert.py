@@ -1,9 +1,8 @@
-"""DPHuBERT: a HuBERT base of which distillation left a quarter.
+"""DPHuBERT: HuBERT base, distilled and pruned to a quarter.
 
-Peng et al., DPHuBERT, Interspeech 2023. What its pruning spared differs by layer: channels of the convolutions, heads,
-channels of the feed-forward network; a layer may have lost one or the other wholly. The checkpoint says what is left.
-So-vits-svc hears with the last layer. It forgets to switch off the dropout of training, so that its voices learned from
-content with some noise on it; here there is none.
+Peng et al., DPHuBERT, Interspeech 2023. Each layer has its own number of convolution channels, heads and feed-forward
+channels, and may lack its attention or feed-forward network; the checkpoint records which. So-vits-svc uses the last
+layer. It leaves the training's dropout on, so that its voices were trained on content with some noise; here it is off.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ class FeedForward(nn.Sequential):
 
 
 class Layer(nn.Module):
-    """A layer of the transformer; its norms stay where what they followed was pruned."""
+    """Transformer layer; its norms remain where the part before them was pruned."""
 
     def __init__(self, attention: Attention | None, feed_forward: FeedForward | None, channels: int) -> None:
         super().__init__()
@@ -65,7 +64,7 @@ class Layer(nn.Module):
 
 class Convolutions(nn.Module):
     def __init__(self, shapes: list[tuple[int, int, int]]) -> None:
-        """`shapes` has channels, kernel and stride of each."""
+        """Build convolutions from `shapes`: channels, kernel size and stride of each."""
         super().__init__()
         self.conv_layers = nn.ModuleList()
         before = 1
@@ -75,10 +74,10 @@ class Convolutions(nn.Module):
                 parts["layer_norm"] = nn.GroupNorm(channels, channels)
             self.conv_layers.append(nn.Sequential(parts | {"gelu": nn.GELU()}))
             before = channels
-        self.dummy_weight = nn.Parameter(torch.ones(before))  # how much pruning left of each channel
+        self.dummy_weight = nn.Parameter(torch.ones(before))  # gain that pruning left to each channel
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 1, N) to (B, T, C)"""
+        """Map samples (B, 1, N) to frames (B, T, C)."""
         for layer in self.conv_layers:
             x = layer(x)
         return x.transpose(1, 2) * self.dummy_weight
@@ -101,13 +100,13 @@ class Encoder(nn.Module):
 
 
 class PrunedHubert(Network):
-    """Parameters have transformers' names, as far as it has such a network."""
+    """HuBERT with pruned layers. Parameters are named as in transformers, where it has a counterpart."""
 
     def __init__(self, config: dict[str, Any]) -> None:
-        """`config` is that of the checkpoint.
+        """Build the network from the checkpoint's `config`.
 
         Raises:
-            KeyError: it is not of this network.
+            KeyError: it is the configuration of another network.
         """
         super().__init__()
         self.channels = channels = config["encoder_embed_dim"]
@@ -135,17 +134,17 @@ class PrunedHubert(Network):
 
 
 def load_dphubert(device: str = "cpu") -> Hubert:
-    """DPHuBERT, found by `assets`.
+    """Load DPHuBERT from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights cannot be had.
+        AssetError: its weights are unavailable.
         CheckpointError: the file is not a DPHuBERT.
     """
     return read_dphubert(assets.find("dphubert"), device)
 
 
 def read_dphubert(path: Path, device: str = "cpu") -> Hubert:
-    """DPHuBERT from its checkpoint, which holds its configuration beside the weights."""
+    """Read DPHuBERT from its checkpoint of configuration and weights."""
     content = torch_file.read(path)
     if not isinstance(content, dict) or not {"config", "state_dict"} <= content.keys():
         raise CheckpointError(f"{path} is not a DPHuBERT: it has no configuration beside its weights")

@@ -1,10 +1,10 @@
-"""myna's own content encoder: small enough to travel in the package, and able to hear a stream.
+"""myna's own content encoder: small enough to be bundled, and able to encode a stream.
 
-The first layers of Whisper base (Radford et al. 2022), narrowed, with attention that looks back and a little ahead
-instead of everywhere, and taught further (`recipes/content_encoder`) to say the same in any voice and at any pitch. It
-says how much each of `N_SOUNDS` sounds is heard, and gives the mixture of their codes: what a mixture of shared codes
-cannot say, the voice and the pitch, is not in it (docs/experiments.md). Every stage looks back and a little ahead,
-never further, so that a stream gives the same content as the whole recording, `LOOK_AHEAD_SAMPLES` later.
+The first layers of Whisper base (Radford et al. 2022), narrowed, with local instead of global attention, and trained
+further (`recipes/content_encoder`) to give the same content for any voice and pitch. It computes probabilities of
+`N_SOUNDS` sounds and returns the mixture of their codes: a mixture of shared codes cannot express voice and pitch
+(docs/experiments.md). All stages have a bounded look-ahead, so that a stream gives the same content as the whole
+recording, `LOOK_AHEAD_SAMPLES` later.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ FRAME_SAMPLES = 320
 N_FFT = 400
 HOP_LENGTH = 160
 N_MELS = 80
-QUIET = 1e-7  # mel power below which all is silence
+QUIET = 1e-7  # floor of mel powers: silence
 CHANNELS = 512
 N_HEADS = 8
-WIDE_CHANNELS = 1536  # of Whisper's 2048, those that do most
+WIDE_CHANNELS = 1536  # the most important of Whisper's 2048
 N_BLOCKS = 3
-BACK_FRAMES, AHEAD_FRAMES = 40, 3  # what a block sees besides the frame itself
-QUERY_FRAMES = 32  # frames whose attention is computed at once
+BACK_FRAMES, AHEAD_FRAMES = 40, 3  # context of a block beside the frame itself
+QUERY_FRAMES = 32  # frames with attention computed at once
 N_SOUNDS = 512
 CODE_CHANNELS = 256
 WEIGHTS = "myna-content-1.safetensors"
 
-# What comes after the end of a content frame and is still heard for it: 198 ms.
+# Samples after the end of a content frame that it depends on: 198 ms.
 LOOK_AHEAD_SAMPLES = (N_FFT - HOP_LENGTH) // 2 + HOP_LENGTH + N_BLOCKS * AHEAD_FRAMES * FRAME_SAMPLES
 
 
@@ -45,9 +45,10 @@ Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # query, key, va
 
 
 class Stage(nn.Module):
-    """A map of windows of `size` steps, every `stride` steps; `left` and `right` zeros make it keep the length.
+    """A function of windows of `size` steps, every `stride` steps.
 
-    Its `forward` takes padded input, (B, C, T) or (B, N), and gives one step for each whole window.
+    `forward` takes padded input, (B, C, T) or (B, N), and returns one step for each whole window. With `left` and
+    `right` zeros the number of steps is that of the input, divided by `stride`.
     """
 
     size: int
@@ -61,7 +62,7 @@ class Stage(nn.Module):
 
 
 class LogMel(Stage):
-    """Samples (B, N) to log-mel frames (B, N_MELS, T); each window has its 10 ms in its middle."""
+    """Map samples (B, N) to log-mel frames (B, N_MELS, T); a frame's 10 ms are in the middle of its window."""
 
     size, stride = N_FFT, HOP_LENGTH
     left = right = (N_FFT - HOP_LENGTH) // 2
@@ -80,13 +81,13 @@ class LogMel(Stage):
         return _RealLogMel(self)
 
     def power(self, audio: Tensor) -> Tensor:
-        """(B, N_FFT / 2 + 1, T)"""
+        """Power spectrogram (B, N_FFT / 2 + 1, T)."""
         frames = audio.unfold(-1, N_FFT, HOP_LENGTH) * self.window
         return torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1).transpose(1, 2)
 
     @staticmethod
     def compressed(power: Tensor) -> Tensor:
-        """Whisper's scale, whose silence lies 80 dB under a recording's peak; ours, for a stream, at `QUIET`."""
+        """Compress as Whisper does, but with a fixed floor, `QUIET`, instead of 80 dB below a recording's peak."""
         return power.clamp_min(QUIET).log10() / 4 + 1
 
 
@@ -103,7 +104,7 @@ class _RealLogMel(LogMel):
 
 
 class Convolution(Stage):
-    """A convolution of three steps and its activation: (B, C, T) to (B, CHANNELS, T / stride)."""
+    """Convolution of kernel size 3 and activation, (B, C, T) to (B, CHANNELS, T / stride)."""
 
     size, left = 3, 1
 
@@ -112,16 +113,16 @@ class Convolution(Stage):
         self.stride = stride
         self.right = 2 - stride
         self.convolution = nn.Conv1d(in_channels, CHANNELS, self.size, stride)
-        self.offset = nn.Parameter(torch.zeros(CHANNELS))  # at first, what Whisper's positions have in common
+        self.offset = nn.Parameter(torch.zeros(CHANNELS))  # initialised with the mean of Whisper's positions
 
     def forward(self, x: Tensor) -> Tensor:
         return F.gelu(self.convolution(x)) + self.offset[:, None]
 
 
 class Block(Stage):
-    """A layer of a transformer whose frames see `BACK_FRAMES` behind and `AHEAD_FRAMES` ahead of them.
+    """Transformer layer with attention to `BACK_FRAMES` frames before and `AHEAD_FRAMES` after each.
 
-    Where Whisper adds positions, which end after 30 s, each head prefers some distances to others.
+    A learned bias of each head for each distance replaces Whisper's positions, which end after 30 s.
     """
 
     size, stride = BACK_FRAMES + 1 + AHEAD_FRAMES, 1
@@ -153,9 +154,9 @@ class Block(Stage):
         return result
 
     def attend(self, hidden: Tensor) -> Tensor:
-        """What each frame hears of those around it: (B, left + T + right, C) to (B, T, C)."""
+        """Local attention, (B, left + T + right, C) to (B, T, C)."""
         n_frames = hidden.shape[1] - self.size + 1
-        # Whole groups of queries; each sees the keys from the first one's first to the last one's last.
+        # Groups of queries; a group attends to the keys from its first query's first to its last query's last.
         hidden = F.pad(hidden, (0, 0, 0, -n_frames % QUERY_FRAMES))
         span = QUERY_FRAMES + self.size - 1
         query = self.query(hidden[:, self.left : hidden.shape[1] - self.right])
@@ -168,7 +169,7 @@ class Block(Stage):
         return heard.transpose(2, 3).flatten(3).flatten(1, 2)[:, :n_frames]
 
     def _preferences(self, span: int) -> Tensor:
-        """Of each head for a key, by its distance from the query: (N_HEADS, QUERY_FRAMES, span)."""
+        """Bias of each head for a key by its distance from the query, (N_HEADS, QUERY_FRAMES, span)."""
         device = self.distances.device
         distance = torch.arange(span, device=device) - torch.arange(QUERY_FRAMES, device=device)[:, None]
         unseen = (distance < 0) | (distance >= self.size)
@@ -181,7 +182,7 @@ def _plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
 
 
 class ContentNetwork(nn.Module):
-    """Samples (B, N) at 16 kHz to content (B, CODE_CHANNELS, N // 320)."""
+    """Map samples (B, N) at 16 kHz to content (B, CODE_CHANNELS, N // 320)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -201,36 +202,36 @@ class ContentNetwork(nn.Module):
         return self.mixture(self.logits(self.from_mel(self.log_mel.padded(whole)))).transpose(1, 2)
 
     def from_mel(self, mel: Tensor) -> Tensor:
-        """Log-mel (B, N_MELS, 2 T) to hidden frames (B, CHANNELS, T)."""
+        """Map log-mel frames (B, N_MELS, 2 T) to hidden frames (B, CHANNELS, T)."""
         hidden = mel
         for stage in self.stages[1:]:
             hidden = stage.padded(hidden)
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Hidden frames (B, CHANNELS, T) to the logits of the sounds (B, T, N_SOUNDS)."""
+        """Map hidden frames (B, CHANNELS, T) to logits of the sounds (B, T, N_SOUNDS)."""
         logits: Tensor = self.sounds(self.norm(hidden.transpose(1, 2)))
         return logits
 
     def mixture(self, logits: Tensor) -> Tensor:
-        """Logits (B, T, N_SOUNDS) to content (B, T, CODE_CHANNELS)."""
+        """Map logits (B, T, N_SOUNDS) to content (B, T, CODE_CHANNELS)."""
         content: Tensor = self.codes(logits.softmax(-1))
         return content
 
 
 class ContentStream:
-    """Content of audio that comes in blocks: what `push` and `finish` give, joined, is that of the whole recording."""
+    """Encode audio block by block; the results of `push` and `finish`, joined, are those of the whole recording."""
 
     def __init__(self, network: ContentNetwork) -> None:
         self.network = network
         self.stages = network.stages
-        self.held: list[Tensor | None] = [None] * len(self.stages)  # input that later windows of a stage still need
+        self.held: list[Tensor | None] = [None] * len(self.stages)  # input that later windows of a stage need
         self.device = next(network.parameters()).device
-        self.rest = torch.zeros(1, 0, device=self.device)  # samples of a frame that is not yet whole
+        self.rest = torch.zeros(1, 0, device=self.device)  # samples of an incomplete frame
 
     @torch.inference_mode()
     def push(self, audio: Tensor) -> Tensor:
-        """Samples (N,) to the content (CODE_CHANNELS, T) that they complete; T may be 0."""
+        """Add samples (N,) and return the content (CODE_CHANNELS, T) that they complete; T may be 0."""
         audio = torch.cat([self.rest, audio[None].to(self.device)], dim=-1)
         whole = audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES
         self.rest = audio[:, whole:]
@@ -238,7 +239,7 @@ class ContentStream:
 
     @torch.inference_mode()
     def finish(self) -> Tensor:
-        """The content (CODE_CHANNELS, T) of the frames that were waiting for what comes after them."""
+        """Return the remaining content (CODE_CHANNELS, T), whose look-ahead is now silence."""
         return self._advance(self.rest[:, :0], last=True)
 
     def _advance(self, x: Tensor, *, last: bool) -> Tensor:
@@ -271,12 +272,12 @@ class EmbeddedEncoder:
         return content
 
     def stream(self) -> ContentStream:
-        """A new stream, for one recording as it comes."""
+        """Start a stream for one recording."""
         return ContentStream(self.network)
 
 
 def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Matrices as whole numbers of 8 bits and a scale a row, `name` and `name.scale`; what is small in 16 bits."""
+    """Quantise matrices to 8 bits with a scale per row, `name` and `name.scale`, and small tensors to float16."""
     found = {}
     for name, tensor in weights.items():
         if tensor.dim() < 2 or name.endswith("distances"):
@@ -290,7 +291,7 @@ def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The weights that were `packed`, in single precision."""
+    """Undo `packed`, in single precision."""
     found = {}
     for name, tensor in weights.items():
         scale = weights.get(f"{name}.scale")
@@ -302,7 +303,7 @@ def unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
-    """The encoder with the weights that the package carries.
+    """Load the encoder with the bundled weights.
 
     Raises:
         CheckpointError: the installation lacks them.
@@ -313,5 +314,5 @@ def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
         network = ContentNetwork()
         network.load_state_dict(unpacked(load(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes())))
     except (OSError, RuntimeError) as error:
-        raise CheckpointError(f"myna's own content encoder is not whole; reinstall myna ({error})") from error
+        raise CheckpointError(f"myna's own content encoder is missing or damaged; reinstall myna ({error})") from error
     return EmbeddedEncoder(network, device)

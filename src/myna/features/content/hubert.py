@@ -1,7 +1,7 @@
-"""Networks of HuBERT's build: convolutions that give a frame every 20 ms, positions, and a transformer over them.
+"""Networks of HuBERT's architecture: convolutions to a frame every 20 ms, positions, and a transformer.
 
-Hsu et al., HuBERT, 2021, after Baevski et al., wav2vec 2.0, 2020. Most are computed by transformers' models, whatever
-names their files have; what such an encoder adds is which layer is heard, and what is done before and after.
+Hsu et al., HuBERT, 2021, after Baevski et al., wav2vec 2.0, 2020. Most are run by transformers' models, after renaming
+the tensors of their files. The encoders differ in the layer used and in what is done before and after.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from torch.nn import functional as F
 from myna.errors import CheckpointError
 from myna.storage import torch_file
 
-RECEPTIVE_SAMPLES = 400  # what the convolutions need for one frame: 25 ms
+RECEPTIVE_SAMPLES = 400  # receptive field of a frame of the convolutions: 25 ms
 HEAD_CHANNELS = 64  # in every size
 PROJECTION = "final_proj."
 POSITIONS = "encoder.pos_conv_embed.conv."
 
-# fairseq's names, which are also WavLM's, and what transformers calls the same; its own names stay as they are.
+# Names of fairseq and WavLM -> names of transformers, which match no pattern themselves.
 FAIRSEQ_NAMES = (
     (r"(\.conv_layers\.\d+)\.0\.", r"\1.conv."),
     (r"(\.conv_layers\.\d+)\.2\.(1\.)?", r"\1.layer_norm."),
@@ -39,19 +39,19 @@ FAIRSEQ_NAMES = (
     (r"\.grep_linear\.", ".gru_rel_pos_linear."),
     (r"\.grep_a$", ".gru_rel_pos_const"),
 )
-UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masks are of use in their own training only
+UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masks are for their own training only
 _OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
 
 
 class _Instance:
-    """Stands for what fairseq's checkpoints hold instances of beside the weights; it does nothing."""
+    """Inert stand-in for classes that fairseq's checkpoints contain instances of beside the weights."""
 
 
 FAIRSEQ_CLASSES = dict.fromkeys(("fairseq.data.dictionary.Dictionary", "argparse.Namespace"), _Instance)
 
 
 class Network(nn.Module):
-    """Audio (B, N) to frames (B, T, channels), T = (N - 80) // 320."""
+    """Map audio (B, N) to frames (B, T, channels), T = (N - 80) // 320."""
 
     channels: int
 
@@ -59,12 +59,11 @@ class Network(nn.Module):
 class Hubert:
     """Content of 16 kHz audio: `hubert(audio (N,)) -> (C, (N + 2 * margin - 80) // 320)`, at least one frame.
 
-    Nothing is padded but the margin and what is too short for one frame, as the predecessors do it: their voices know
-    these frames.
+    As in the predecessors, only the margin and audio shorter than one frame are padded: their voices need these frames.
     """
 
     def __init__(self, network: Network, device: str = "cpu", *, margin: int = 0) -> None:
-        """`margin` samples of silence are heard on both sides."""
+        """Wrap a network; `margin` samples of silence are added on both sides."""
         self.network = network.to(device).eval()
         self.channels = network.channels
         self.margin = margin
@@ -79,7 +78,7 @@ class Hubert:
 
 
 class LastFrames(Network):
-    """The frames (B, T, C) of a model of transformers after its last layer, projected where its training did it."""
+    """Frames (B, T, C) of a transformers model after its last layer, and its projection if one is given."""
 
     def __init__(self, model: Any, projection: nn.Linear | None = None) -> None:
         super().__init__()
@@ -93,10 +92,10 @@ class LastFrames(Network):
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The weights in a file, safetensors or PyTorch's, as they are named there.
+    """Read the weights in a file, safetensors or PyTorch's, under the names in the file, in single precision.
 
     Raises:
-        CheckpointError: it cannot be read as weights.
+        CheckpointError: the file does not contain weights.
     """
     if path.suffix == ".safetensors":
         from safetensors import SafetensorError
@@ -109,14 +108,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     else:
         content = torch_file.read(path, FAIRSEQ_CLASSES)
     if isinstance(content, dict):
-        content = content.get("model", content)  # fairseq and WavLM keep their configuration beside it
+        content = content.get("model", content)  # fairseq and WavLM store their configuration beside it
     if not isinstance(content, dict):
-        raise CheckpointError(f"{path} holds no weights by name")
+        raise CheckpointError(f"{path} contains no named weights")
     return {key: tensor.float() for key, tensor in content.items() if isinstance(tensor, Tensor)}
 
 
 def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
-    """`weights` under transformers' names, by patterns that are replaced in their order."""
+    """Rename `weights` by regular expressions and their replacements, applied in order."""
     result = {}
     for key, tensor in weights.items():
         for pattern, name in names:
@@ -126,17 +125,17 @@ def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dic
 
 
 def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
-    """What transformers' configuration must say of `weights`, which have its names.
+    """Keys of transformers' configuration that follow from the shapes of `weights`, which have its names.
 
     Raises:
-        KeyError: they are no HuBERT's.
+        KeyError: they are not a HuBERT's.
     """
     channels = len(weights["encoder.layer_norm.weight"])
     positions = weights.get(f"{POSITIONS}weight")
     if positions is None:
         positions = weights[_norm_names(weights)[1]]
     convolutions = [weights[f"feature_extractor.conv_layers.{index}.conv.weight"] for index in range(7)]
-    # The large ones normalise every convolution, and before a layer's work instead of after it.
+    # Large networks normalise every convolution, and normalise before each part of a layer, not after it.
     large = "feature_extractor.conv_layers.1.layer_norm.weight" in weights
     return {
         "conv_dim": [len(kernel) for kernel in convolutions],
@@ -153,10 +152,15 @@ def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def hubert_network(weights: dict[str, Tensor], *, projected: bool = False, **settings: Any) -> LastFrames:
-    """transformers' HuBERT with `weights`, which have its names; `settings` are what their shapes do not tell.
+    """Build transformers' HuBERT with `weights`, which have its names.
+
+    Args:
+        weights: of the network.
+        projected: append the projection that it was trained with.
+        settings: keys of the configuration that the shapes do not determine.
 
     Raises:
-        KeyError, RuntimeError: they are not its weights.
+        KeyError, RuntimeError: the weights are another network's.
     """
     from transformers import HubertConfig, HubertModel
 
@@ -167,16 +171,16 @@ def hubert_network(weights: dict[str, Tensor], *, projected: bool = False, **set
 
 
 def filled(model: Any, weights: dict[str, Tensor], *, projected: bool = False) -> LastFrames:
-    """A model of transformers, made on the meta device, with `weights`: all that it needs, and none that it does not.
+    """Load `weights` into a transformers model on the meta device; names must match exactly.
 
-    Only layers above those of the model may be left.
+    Weights of layers above the model's are left out.
 
     Raises:
-        KeyError, RuntimeError: they are not its weights.
+        KeyError, RuntimeError: the weights are another network's.
     """
     from torch.nn.utils.parametrize import remove_parametrizations
 
-    # The norm of these weights is folded in once, not anew in every call.
+    # The weight norm is folded in once instead of in every call.
     remove_parametrizations(model.encoder.pos_conv_embed.conv, "weight")
     kept = {}
     for key, tensor in with_positions(weights).items():
@@ -193,26 +197,26 @@ def filled(model: Any, weights: dict[str, Tensor], *, projected: bool = False) -
 
 
 def with_positions(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """`weights` with the weight norm of the positions folded in."""
+    """Fold the weight norm of the positional convolution into its weight."""
     if f"{POSITIONS}weight" in weights:
         return weights
     names = _norm_names(weights)
     magnitude, direction = (weights[name] for name in names)
-    # One magnitude for each tap of the kernel: the norm runs over the other two axes.
+    # One magnitude per kernel tap: the norm is over the other two axes.
     norm = torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
     kept = {key: tensor for key, tensor in weights.items() if key not in names}
     return kept | {f"{POSITIONS}weight": magnitude * direction / norm}
 
 
 def _norm_names(weights: dict[str, Tensor]) -> tuple[str, str]:
-    """Magnitude and direction of the positions, by the names of PyTorch's old weight norm or of its new one."""
+    """Names of the positions' magnitude and direction, of PyTorch's old weight norm or its new one."""
     old, new = f"{POSITIONS}weight_", f"{POSITIONS}parametrizations.weight.original"
     return (old + "g", old + "v") if old + "g" in weights else (new + "0", new + "1")
 
 
 @contextmanager
 def fitting(path: Path, what: str) -> Iterator[None]:
-    """Within it, weights that do not fit the network mean that `path` is not `what`.
+    """Turn errors of loading weights into one that says that `path` is not `what`.
 
     Raises:
         CheckpointError: with the first reason, in one line.

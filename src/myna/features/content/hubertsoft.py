@@ -1,7 +1,7 @@
-"""HuBERT-Soft: a HuBERT whose projection says how much each sound of a dictionary is heard.
+"""HuBERT-Soft: a HuBERT with a projection to soft speech units.
 
 van Niekerk et al., A Comparison of Discrete and Soft Speech Units for Improved Voice Conversion, ICASSP 2022. The
-weights are the authors' own (github.com/bshall/hubert), a state dict with names that are theirs alone.
+weights are the authors' (github.com/bshall/hubert), a state dict with names of its own.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ _NAMES = (
 
 
 def load_hubertsoft(device: str = "cpu") -> Hubert:
-    """HuBERT-Soft, found by `assets`.
+    """Load HuBERT-Soft from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights cannot be had.
+        AssetError: its weights are unavailable.
         CheckpointError: the file is not a HuBERT-Soft.
     """
     return read_hubertsoft(assets.find("hubertsoft"), device)
 
 
 def read_hubertsoft(path: Path, device: str = "cpu") -> Hubert:
-    """HuBERT-Soft from its weights."""
+    """Read HuBERT-Soft from its weights."""
     weights = renamed(read_tensors(path), _NAMES)
     for key in [key for key in weights if ".in_proj_" in key]:
-        # PyTorch's own attention keeps what makes queries, keys and values of a frame in one matrix.
+        # PyTorch's attention has the projections to queries, keys and values in one matrix.
         layer, kind = key.split("in_proj_")
         parts = weights.pop(key).chunk(3)
         weights |= {f"{layer}{one}_proj.{kind}": part for one, part in zip("qkv", parts, strict=True)}

@@ -1,7 +1,7 @@
-"""WavLM Base+: HuBERT, taught with noise and other talkers, whose attention also knows how far apart frames are.
+"""WavLM Base+: HuBERT trained with noise and other talkers, with relative positions in its attention.
 
-Chen et al., WavLM, 2022. So-vits-svc hears with its twelfth and last layer. The recording is not normalised: only the
-large WavLM was trained so.
+Chen et al., WavLM, 2022. So-vits-svc uses its twelfth and last layer. The recording is not normalised: only the large
+WavLM was trained with normalised input.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from myna.features.content.hubert import (
 
 
 def load_wavlm(device: str = "cpu") -> Hubert:
-    """WavLM Base+, found by `assets`.
+    """Load WavLM Base+ from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights cannot be had.
+        AssetError: its weights are unavailable.
         CheckpointError: the file is not a WavLM.
     """
     return read_wavlm(assets.find("wavlmbase+"), device)
 
 
 def read_wavlm(path: Path, device: str = "cpu") -> Hubert:
-    """WavLM from its weights: Microsoft's checkpoint, or those that were converted for transformers."""
+    """Read WavLM from weights: Microsoft's checkpoint, or weights converted for transformers."""
     from transformers import WavLMConfig, WavLMModel
 
     weights = renamed(read_tensors(path), FAIRSEQ_NAMES)

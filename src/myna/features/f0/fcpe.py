@@ -1,6 +1,6 @@
 """FCPE (Luo et al. 2025, arXiv:2509.15140): a stack of depthwise convolutions on a mel spectrogram.
 
-The weights are those that the package torchfcpe carries (MIT).
+The weights are those in the package torchfcpe (MIT).
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _N_MELS = 128
 _CHANNELS = 512
 _N_LAYERS = 6
 _KERNEL_SIZE = 31
-# Below this salience a frame is unvoiced. Of seven recordings 0.9 % of the sung frames are missed so, and a pitch is
-# heard in 3 % of the others.
+# Below this salience a frame is unvoiced. On seven recordings 0.9 % of the voiced frames are missed, and 3 % of the
+# unvoiced ones have a pitch.
 _VOICED_SALIENCE = 0.1
 
 
 class FCPE(nn.Module):
-    """Log-mel spectrogram (B, 128, T) to salience (B, T, 360) in 0..1."""
+    """Map a log-mel spectrogram (B, 128, T) to salience (B, T, 360) in 0..1."""
 
-    cents: Tensor  # (360,) pitch of the bins above 10 Hz
+    cents: Tensor  # (360,) pitch of the bins, relative to 10 Hz
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class FCPE(nn.Module):
 
 
 class _Layer(nn.Module):
-    """The convolution module of a conformer; (B, C, T) to (B, C, T)."""
+    """Convolution module of a conformer, (B, C, T) to (B, C, T)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class _Layer(nn.Module):
         return output
 
 
-# torchfcpe's names to ours; what it carries and never uses has none.
+# torchfcpe's names -> ours; tensors that it never uses are left out.
 _NAMES = {
     r"^cent_table$": "cents",
     r"^input_stack\.": "input.",
@@ -99,12 +99,12 @@ def measure_fcpe(audio: Samples, sample_rate: int, times: FloatArray, device: st
     cents = network.cents.cpu().double().numpy()
     salience = within_range(salience, cents)
     f0 = bins_to_hz(highest_bins(salience), salience, _VOICED_SALIENCE, cents)
-    # Frame i hears the sound around i + 0.5 hops, but was taught the pitch at i hops: a glide would come 5 ms late.
+    # Frame i is centred on i + 0.5 hops but was trained with the pitch at i hops; at its centre glides come 5 ms late.
     return Contour(np.arange(len(f0)) * _HOP_SAMPLES / SAMPLE_RATE, f0)
 
 
 def _log_mel(signal: Tensor) -> Tensor:
-    """(N,) to (128, N // 160): frame t is centred on the middle of its 160 samples."""
+    """Log-mel spectrogram (128, N // 160) of a signal (N,); frame t is centred on the middle of its 160 samples."""
     padding = (_WINDOW_SAMPLES - _HOP_SAMPLES) // 2
     padded = F.pad(signal[None], (padding, padding), mode="reflect")[0]
     window = torch.hann_window(_WINDOW_SAMPLES, device=signal.device)

@@ -1,4 +1,4 @@
-"""The median of three estimators: an octave error of one is outvoted by the others."""
+"""Median of three estimators: removes octave errors of a single one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from myna.features.f0.framing import Estimator, Samples
 
 
 def median_of(first: Estimator, second: Estimator, third: Estimator) -> Estimator:
-    """The estimator that is voiced where two of three are; of only two, the one named earlier gives the pitch."""
+    """Combine three estimators: voiced where two are, with the median pitch, or that of the earlier one of two."""
 
     def estimate(
         audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu", *, peak: float | None = None

@@ -1,4 +1,4 @@
-"""Praat's autocorrelation (Boersma 1993), through the GPL package parselmouth."""
+"""Praat's autocorrelation method (Boersma 1993), from the GPL package parselmouth."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ, Samples
 
 _STEP_SECONDS = 0.005
-# Its window holds three periods of the lowest pitch, and it says nothing of what lies nearer to an end than half of it.
+# Its window has three periods of the lowest pitch, and it gives no pitch within half a window of an end.
 _PADDING_SECONDS = 1.5 / FLOOR_HZ
 _VOICING_THRESHOLD = 0.6  # so-vits-svc's
 

@@ -1,11 +1,10 @@
 """RMVPE (Wei et al. 2023, arXiv:2306.15412): a U-Net and a recurrent layer on a mel spectrogram.
 
-Modules are named as in the public file `rmvpe.pt` (MIT), so that it loads as it is.
+Modules are named as in the public file `rmvpe.pt` (MIT), which is loaded without renaming.
 """
 
 from __future__ import annotations
 
-import math
 import pickle
 from functools import lru_cache
 
@@ -21,6 +20,7 @@ from myna.errors import CheckpointError
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import Samples
 from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_range
+from myna.units import htk_mel_to_hz, hz_to_htk_mel
 
 SAMPLE_RATE = 16000
 _HOP_SAMPLES = 160
@@ -29,17 +29,17 @@ _N_MELS = 128
 _MEL_FLOOR_HZ = 30.0
 _N_LEVELS = 5
 _CHANNELS = 16  # of the first level; each level doubles them
-_BLOCKS = 4  # residual blocks a level
+_BLOCKS = 4  # residual blocks per level
 _MIDDLE_LEVELS = 4
 _GRU_CHANNELS = 256
-# Each level halves the frames, so their number must be a multiple of this.
+# Each level halves the number of frames, which must be a multiple of this.
 _FRAME_MULTIPLE = 2**_N_LEVELS
-# Below this salience a frame is unvoiced; the one that the voice changers use.
+# Below this salience a frame is unvoiced; RVC and so-vits-svc use the same.
 _VOICED_SALIENCE = 0.03
 
 
 class RMVPE(nn.Module):
-    """Log-mel spectrogram (B, T, 128) to salience (B, T, 360) in 0..1; T a multiple of 32."""
+    """Map a log-mel spectrogram (B, T, 128), T a multiple of 32, to salience (B, T, 360) in 0..1."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _BiGRU(nn.Module):
 
 
 class _UNet(nn.Module):
-    """Maps (B, 1, T, 128) to (B, 16, T, 128)."""
+    """U-Net from maps (B, 1, T, 128) to (B, 16, T, 128)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class _Decoder(nn.Module):
 
 
 class _Level(nn.Module):
-    """Residual blocks of one resolution."""
+    """Residual blocks at one resolution."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class _Level(nn.Module):
 
 
 class _UpLevel(nn.Module):
-    """Twice the resolution and half the channels, joined with what the encoder saw there."""
+    """Upsampling to twice the resolution and half the channels, joined with the encoder's maps of that resolution."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -181,7 +181,7 @@ def measure_rmvpe(audio: Samples, sample_rate: int, times: FloatArray, device: s
 
 
 def _log_mel(signal: Tensor) -> Tensor:
-    """(N,) to (128, T): frame t is centred on sample 160 t; silence follows until T is a multiple of 32."""
+    """Log-mel spectrogram (128, T) of a signal (N,), zero-padded to T a multiple of 32; frame t is centred on 160 t."""
     n_frames = len(signal) // _HOP_SAMPLES + 1
     n_frames += -n_frames % _FRAME_MULTIPLE
     signal = F.pad(signal, (0, (n_frames - 1) * _HOP_SAMPLES - len(signal)))
@@ -192,10 +192,9 @@ def _log_mel(signal: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _filterbank() -> Tensor:
-    """Triangles (128, 513) evenly spaced on the mel scale of HTK, 2595 log10(1 + f / 700)."""
-    lowest, highest = (2595 * math.log10(1 + hz / 700) for hz in (_MEL_FLOOR_HZ, SAMPLE_RATE / 2))
-    mels = torch.linspace(lowest, highest, _N_MELS + 2, dtype=torch.float64)
-    return triangular_filterbank(700 * (10 ** (mels / 2595) - 1), SAMPLE_RATE, _WINDOW_SAMPLES)
+    """Triangular filters (128, 513), evenly spaced on HTK's mel scale."""
+    edges_mel = np.linspace(hz_to_htk_mel(_MEL_FLOOR_HZ), hz_to_htk_mel(SAMPLE_RATE / 2), _N_MELS + 2)
+    return triangular_filterbank(torch.from_numpy(htk_mel_to_hz(edges_mel)), SAMPLE_RATE, _WINDOW_SAMPLES)
 
 
 @lru_cache(maxsize=1)
@@ -203,7 +202,7 @@ def _load(device: str) -> RMVPE:
     path = assets.find("rmvpe")
     try:
         file = torch.load(path, map_location="cpu", weights_only=True)
-        # so-vits-svc 4.1's file of that name wraps the weights, and carries a filter that is never used.
+        # so-vits-svc 4.1's file of that name nests the weights, with a filter that is never used.
         weights = {name: weight for name, weight in file.get("model", file).items() if not name.startswith("unet.tf.")}
         network = RMVPE()
         network.load_state_dict(weights)

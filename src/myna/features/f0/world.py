@@ -1,4 +1,4 @@
-"""DIO and Harvest of the WORLD vocoder (Morise), refined by StoneMask."""
+"""DIO and Harvest of the WORLD vocoder (Morise et al. 2016), refined by StoneMask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from myna.audio.resample import resample
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ, Samples
 
-# DIO is four times faster than at 44.1 kHz, and neither hears worse.
+# DIO is four times faster than at 44.1 kHz, and neither method is less accurate.
 SAMPLE_RATE = 16000
 _STEP_MS = 5.0
 

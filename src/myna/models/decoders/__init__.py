@@ -1,11 +1,10 @@
-"""Decoders: latent frames (and f0) to audio. One a file; this is the table of them."""
+"""Decoders: latent frames (and f0) to audio. Each has its own file; `DECODERS` is the table of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from myna.config import DataConfig, ModelConfig
-from myna.config import Decoder as DecoderName
+from myna.config import DataConfig, DecoderName, ModelConfig
 from myna.models.decoders.istft import IstftDecoder
 from myna.models.decoders.mb_istft import MbIstftDecoder
 from myna.models.decoders.ms_istft import MsIstftDecoder

@@ -1,6 +1,6 @@
 """iSTFT decoder (iSTFTNet: Kaneko et al. 2022): HiFi-GAN's upsampling ends early, and inverse STFTs follow.
 
-It takes neither f0 nor a speaker but through the latent.
+It takes f0 and speaker only through the latent.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from myna.models.sizes import IstftSizes
 
 
 class MbIstftDecoder(nn.Module):
-    """Latent frames to audio and its sub-bands, which have a loss of their own; a `Decoder`."""
+    """Latent frames to audio and its sub-bands, which have their own loss; a `Decoder`."""
 
     def __init__(self, sizes: IstftSizes) -> None:
         super().__init__()

@@ -36,7 +36,7 @@ LOWEST_LOG_GAIN = math.log(1e-5)  # floor of the gains that phases are computed 
 # Half-width, in hops of 5.8 ms, of the moving average over log gains from which the pulse phase is computed: the full
 # width up to `PHASE_HZ`, shrinking with 1 / f0^2 above.
 PHASE_REACH, PHASE_HZ = 16, 65.0
-PIECE_FRAMES = 256  # whose spectra are computed at once: memory is constant in the length, and a piece stays in cache
+PIECE_FRAMES = 256  # spectra are computed in pieces: memory is constant in the length, and a piece stays in cache
 
 
 class SourceFilterDecoder(nn.Module):

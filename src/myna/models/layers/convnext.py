@@ -12,7 +12,7 @@ INITIAL_SCALE = 0.2  # of the residual branch
 
 
 class SpeakerBlock(nn.Module):
-    """(B, C, T) to (B, C, T), from neighbours up to 3 frames away."""
+    """Residual block (B, C, T) to (B, C, T) with a receptive field of 3 frames to either side."""
 
     def __init__(self, channels: int, speaker_channels: int) -> None:
         super().__init__()

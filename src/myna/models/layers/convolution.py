@@ -61,7 +61,7 @@ def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int,
 
 
 class DepthwiseSeparableConv(nn.Module):
-    """One filter a channel over time, then a mix of the channels: (B, in_channels, T) to (B, out_channels, T).
+    """A filter for each channel over time, then a mix of the channels: (B, in_channels, T) to (B, out_channels, T).
 
     With a kernel of k it takes about k times fewer multiplications than a full convolution; for 4.1's tiny voices.
     """

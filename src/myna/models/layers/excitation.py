@@ -25,7 +25,7 @@ LOWEST_HZ = 40.0  # f0 is clamped to it: contours without voiced frames are 0
 
 @dataclass(frozen=True)
 class Excitation:
-    """State from which the sources of a song are computed piece by piece, (B, N) each: all at once take much memory."""
+    """State from which the sources of a song are computed piece by piece, (B, N) each, to save memory."""
 
     hz: Tensor
     cycles: Tensor  # phase of the pulses, 0 to 1
@@ -51,9 +51,9 @@ class Excitation:
         """
         hz = interpolate(f0.detach().float().clamp(min=LOWEST_HZ), hop_length)
         cycles = torch.remainder(cumulative_sum(hz, 1) / sample_rate, 1).float()
-        drawn = noise.normal("source_noise", (2, *cycles.shape), cycles)
+        normal = noise.normal("source_noise", (2, *cycles.shape), cycles)
         weight = None if voiced is None else interpolate(voiced.float(), hop_length)
-        return cls(hz, cycles, drawn, weight, sample_rate)
+        return cls(hz, cycles, normal, weight, sample_rate)
 
     def samples(self, piece: slice = slice(None)) -> Tensor:
         """Return pulses, pulse-modulated noise and noise of some samples: (B, 3, n)."""

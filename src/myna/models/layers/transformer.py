@@ -5,8 +5,8 @@ et al. 2018), convolutional feed-forward layers, normalisation after each residu
 positions, but left-padded convolutions and causal attention; so-vits-svc predicts f0 with it, and 4.1 also builds flows
 of it.
 
-Submodules are kept in one list a kind, not one block a layer: optimizer states of the predecessors count parameters in
-this order.
+Submodules are in one list for each kind, not one block for each layer: optimizer states of the predecessors number
+parameters in this order.
 """
 
 from __future__ import annotations

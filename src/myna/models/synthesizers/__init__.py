@@ -1,1 +1,1 @@
-"""Synthesizers: conditions to audio. One family a file; `models.families` is the table of them."""
+"""Synthesizers: conditions to audio. Each family has its own file; `models.families` is the table of them."""

@@ -49,8 +49,9 @@ class LightSynthesizer(TrainableSynthesizer):
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
         """Synthesize a random segment of `segment_frames` from each clip.
 
-        The filters are conditioned on an f0 that is some semitones off, the pulses have the right one: so the filters
-        learn to depend on it weakly, and a voice that was trained on speech can sing an octave higher.
+        The filters are conditioned on an f0 that is some semitones off, while the pulses have the right one. The
+        filters therefore learn to depend on f0 weakly, and a voice that was trained on speech can be used an octave
+        higher.
         """
         given = batch.conditions
         assert given.loudness is not None

@@ -116,7 +116,7 @@ class Vits(TrainableSynthesizer):
         return hidden
 
     def _f0(self, hidden: Tensor, conditions: Conditions, speaker: Tensor, predict: bool | Tensor) -> Tensor:
-        """The given f0 or, where `predict` is true, the predicted one: Hz, (B, T)."""
+        """Return the given f0 or, where `predict` is true, the predicted one: Hz, (B, T)."""
         if self.f0_predictor is None or predict is False:
             return conditions.f0
         source = contour(log_pitch(conditions.f0), conditions.voiced)

@@ -1,1 +1,1 @@
-"""From recordings to what training reads: clips, a configuration with lists, and the features of each clip."""
+"""Preparation of training data from recordings: clips, a configuration with lists, and the features of each clip."""

@@ -1,8 +1,8 @@
-"""A clip as others would have said it: sung, in another throat, at another pace, in another room.
+"""Augmented versions of a clip: resynthesized as singing, with other formants, at another pace, in another room.
 
-A voice learns from one person in one room, and is to sing what anybody says anywhere. The content encoder hears those
-otherwise, so in training it hears such versions, and what is to be sung is the clip as it was recorded (perturbing what
-the encoder hears: NANSY, Choi et al. 2021).
+A voice is trained on one person in one room, but converts anyone anywhere, whose content features differ. In training,
+content is therefore computed from such versions, while the target remains the clip as recorded (perturbation of the
+content encoder's input: NANSY, Choi et al. 2021).
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from myna.features.loudness import loudness
 
 Array = NDArray[np.floating]
 
-PERIOD_MS = 5.0  # between the rows of WORLD
-LOWEST_HZ, HIGHEST_HZ = 80.0, 1050.0  # of what is sung
-_SPEEDS = (0.85, 1.18)  # the least and the greatest
-_ROOM_SHARE = 2 / 3  # of the versions are in another room
-_REVERB_SHARE = 0.5  # of the rooms are heard
+PERIOD_MS = 5.0  # between frames of WORLD
+LOWEST_HZ, HIGHEST_HZ = 80.0, 1050.0  # of melodies
+_SPEEDS = (0.85, 1.18)  # lowest and highest
+_ROOM_SHARE = 2 / 3  # of versions in another room
+_REVERB_SHARE = 0.5  # of rooms with reverberation
 _LEVEL_HOP = SAMPLE_RATE // 100
 
 
 @dataclass(frozen=True)
 class Version:
-    """A clip as someone else would have it said."""
+    """An augmented version of a clip."""
 
     audio: NDArray[np.float32]  # (N,)
-    sample_rate: int  # to hear it at: another one than it has moves formants, pitch and pace together
-    loudness: NDArray[np.float32]  # (T,) dB: the clip's, and what the room adds
+    sample_rate: int  # nominal; it differs from the true one, which shifts formants, pitch and pace together
+    loudness: NDArray[np.float32]  # (T,) dB: the clip's plus the change by the room
 
 
 def versions(
     audio: NDArray[np.float32], sample_rate: int, features: Features, hop_length: int, n_versions: int
 ) -> Iterator[Version]:
-    """`n_versions` of a clip (N,) with its features, every second of them sung; the same for the same clip."""
+    """Yield `n_versions` of a clip (N,), every second one with a melody; the same for the same clip."""
     rng = np.random.default_rng(zlib.crc32(audio.tobytes()))
-    spoken = resample(audio, sample_rate, SAMPLE_RATE).astype(np.float64)
-    frames = np.arange(features.n_frames) * hop_length / sample_rate  # when each begins, seconds
-    world = World.analyse(spoken, _at_rows(features.f0.numpy(), frames, len(spoken)))
+    original = resample(audio, sample_rate, SAMPLE_RATE).astype(np.float64)
+    frames = np.arange(features.n_frames) * hop_length / sample_rate  # start of each, seconds
+    world = World.analyse(original, _at_world_frames(features.f0.numpy(), frames, len(original)))
     for number in range(n_versions):
-        voice = world.sung(sung_contour(len(world.f0), rng), len(spoken)) if number % 2 else spoken
-        heard = in_a_room(voice, rng) if rng.random() < _ROOM_SHARE else voice
-        louder_db = np.interp(frames, np.arange(len(voice) // _LEVEL_HOP) / 100, _level(heard) - _level(voice))
+        voice = world.with_f0(random_melody(len(world.f0), rng), len(original)) if number % 2 else original
+        in_room = place_in_room(voice, rng) if rng.random() < _ROOM_SHARE else voice
+        louder_db = np.interp(frames, np.arange(len(voice) // _LEVEL_HOP) / 100, _level(in_room) - _level(voice))
         yield Version(
-            audio=heard.astype(np.float32),
+            audio=in_room.astype(np.float32),
             sample_rate=round(SAMPLE_RATE * np.exp(rng.uniform(*np.log(_SPEEDS)))),
             loudness=features.loudness.numpy() + louder_db.astype(np.float32),
         )
@@ -59,23 +59,23 @@ def versions(
 
 @dataclass(frozen=True)
 class World:
-    """What WORLD (Morise, Yokomori and Ozawa 2016) hears of a recording, a row every `PERIOD_MS`."""
+    """WORLD's analysis of a recording (Morise, Yokomori and Ozawa 2016), a frame every `PERIOD_MS`."""
 
-    f0: Array  # (T,) Hz, 0 where it is unvoiced
+    f0: Array  # (T,) Hz, 0 in unvoiced frames
     envelope: Array  # (T, bins)
     aperiodicity: Array  # (T, bins)
 
     @classmethod
     def analyse(cls, audio: Array, f0: Array) -> World:
-        """Of `audio` (N,) at the encoder's rate, whose pitch (T,) is known."""
+        """Analyse `audio` (N,) at the encoder's sample rate, given its f0 (T,)."""
         import pyworld
 
         times = np.arange(len(f0)) * PERIOD_MS / 1000
         envelope = pyworld.cheaptrick(audio, f0, times, SAMPLE_RATE)
         return cls(f0, envelope, pyworld.d4c(audio, f0, times, SAMPLE_RATE))
 
-    def sung(self, contour: Array, n_samples: int) -> Array:
-        """The same sounds under another contour (T,), Hz: (n_samples,)."""
+    def with_f0(self, contour: Array, n_samples: int) -> Array:
+        """Synthesize the recording with another f0 contour (T,), Hz: (n_samples,)."""
         import pyworld
 
         f0 = np.where(self.f0 > 0, contour, 0.0)
@@ -83,42 +83,42 @@ class World:
         return np.pad(audio, (0, n_samples - len(audio)))
 
 
-def sung_contour(n_rows: int, rng: np.random.Generator) -> Array:
-    """Notes of 0.15 to 1 s within an octave of one middle, joined by glides, with vibrato: 80 to 1050 Hz."""
+def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
+    """Return notes of 0.15 to 1 s within 9 semitones of a middle, with glides and vibrato, in 80 to 1050 Hz."""
     middle = rng.uniform(np.log2(100), np.log2(850))
-    lengths = rng.integers(30, 200, n_rows // 30 + 2)
-    notes = np.repeat(middle + rng.integers(-9, 10, len(lengths)) / 12, lengths)[: n_rows + 40]
+    lengths = rng.integers(30, 200, n_frames // 30 + 2)
+    notes = np.repeat(middle + rng.integers(-9, 10, len(lengths)) / 12, lengths)[: n_frames + 40]
     glide = np.hanning(rng.integers(6, 30))
-    notes = np.convolve(notes, glide / glide.sum(), "same")[:n_rows]
+    notes = np.convolve(notes, glide / glide.sum(), "same")[:n_frames]
     rate, depth = rng.uniform(4.5, 7), rng.uniform(0, 80) / 1200
-    vibrato = depth * np.sin(2 * np.pi * rate * np.arange(n_rows) * PERIOD_MS / 1000 + rng.uniform(0, 6.28))
+    vibrato = depth * np.sin(2 * np.pi * rate * np.arange(n_frames) * PERIOD_MS / 1000 + rng.uniform(0, 6.28))
     return np.asarray(np.clip(np.exp2(notes + vibrato), LOWEST_HZ, HIGHEST_HZ))
 
 
-def in_a_room(audio: Array, rng: np.random.Generator) -> Array:
-    """A voice (N,) at the encoder's rate with reverberation, through a microphone of another colour, in noise."""
+def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
+    """Add reverberation, a microphone's frequency response and noise to a voice (N,) at the encoder's sample rate."""
     n_samples = len(audio)
-    n_fft = 1 << (2 * n_samples - 1).bit_length()  # room for the tail, and fast
+    n_fft = 1 << (2 * n_samples - 1).bit_length()  # long enough for the tail, and a fast size
     hertz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
     spectrum = np.fft.rfft(audio, n_fft)
     if rng.random() < _REVERB_SHARE:
         spectrum = spectrum * np.fft.rfft(_reverberation(n_samples, rng), n_fft)
-    # The microphone: a slope of at most 1.5 dB an octave, and a wave of at most 3 dB.
+    # Microphone: a slope of at most 1.5 dB an octave, and a ripple of at most 3 dB.
     octaves = np.log2(np.maximum(hertz, 60) / 1000)
-    wave = np.cos(2 * np.pi * (octaves * rng.uniform(0.1, 0.4) + rng.random()))
-    spectrum = spectrum * 10 ** ((rng.uniform(-1.5, 1.5) * octaves + rng.uniform(0, 3) * wave) / 20)
-    heard = np.fft.irfft(spectrum, n_fft)[:n_samples]
-    heard = heard * np.sqrt(_power(audio) / _power(heard))
-    # The noise: between white and rumbling, 15 to 50 dB below the louder quarter of the voice.
+    ripple = np.cos(2 * np.pi * (octaves * rng.uniform(0.1, 0.4) + rng.random()))
+    spectrum = spectrum * 10 ** ((rng.uniform(-1.5, 1.5) * octaves + rng.uniform(0, 3) * ripple) / 20)
+    voice = np.fft.irfft(spectrum, n_fft)[:n_samples]
+    voice = voice * np.sqrt(_power(audio) / _power(voice))
+    # Noise: between white and rumbling, 15 to 50 dB below the louder quarter of the voice.
     colour = np.maximum(hertz, 50) ** rng.uniform(-1.2, 0)
     noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples), n_fft) * colour, n_fft)[:n_samples]
-    loud_db = np.quantile(_level(heard), 0.75)
+    loud_db = np.quantile(_level(voice), 0.75)
     noise = noise / np.sqrt(_power(noise)) * 10 ** ((loud_db - rng.uniform(15, 50)) / 20)
-    return np.asarray(heard + noise)
+    return np.asarray(voice + noise)
 
 
 def _reverberation(n_samples: int, rng: np.random.Generator) -> Array:
-    """A room's answer to a click: itself, and noise that dies by 60 dB in 0.1 to 0.6 s, in all 8 to 25 dB below it."""
+    """Return an impulse response: a unit impulse and noise that decays by 60 dB in 0.1 to 0.6 s, 8 to 25 dB softer."""
     n_tail = int(rng.uniform(0.1, 0.6) * SAMPLE_RATE)
     tail = rng.standard_normal(n_tail) * 10 ** (-3 * np.arange(n_tail) / n_tail)
     tail[0] = 0
@@ -135,7 +135,7 @@ def _power(audio: Array) -> float:
     return float(np.square(audio).mean()) + 1e-12
 
 
-def _at_rows(f0: NDArray[np.float32], frames: Array, n_samples: int) -> Array:
-    """A contour at the rows of WORLD: that of the frame that each falls into."""
-    rows = np.arange(int(n_samples / SAMPLE_RATE * 1000 / PERIOD_MS) + 1) * PERIOD_MS / 1000
-    return f0[np.searchsorted(frames, rows, side="right") - 1].astype(np.float64)
+def _at_world_frames(f0: NDArray[np.float32], frames: Array, n_samples: int) -> Array:
+    """Return the f0 at WORLD's frames, each from the frame that contains it."""
+    times = np.arange(int(n_samples / SAMPLE_RATE * 1000 / PERIOD_MS) + 1) * PERIOD_MS / 1000
+    return f0[np.searchsorted(frames, times, side="right") - 1].astype(np.float64)

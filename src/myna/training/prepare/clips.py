@@ -1,20 +1,21 @@
-"""The folders of a data set: speakers, their sound files, and what else lies there."""
+"""Search of a data set's folders for clips."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from myna.audio.folders import find_recordings, visible_files, visible_folders
 from myna.audio.io import info
 from myna.errors import AudioError
 
-# The field's least: content encoders and the spectrogram need about 20 frames to say anything.
+# The predecessors' minimum: content encoders and the spectrogram need about 20 frames.
 MIN_CLIP_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
-class Clip:
-    """A file of a speaker that training reads whole."""
+class ClipFile:
+    """A file of a clip, its speaker and its length."""
 
     path: Path
     speaker: str
@@ -23,24 +24,24 @@ class Clip:
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """What `dataset/44k` holds."""
+    """Content of a folder of clips (`dataset/44k`)."""
 
-    clips: tuple[Clip, ...]  # by speaker, then by path
-    ignored: tuple[str, ...]  # a line each: what is there and no clip
-    failed: tuple[str, ...]  # a line each: what should be a clip and is not sound
+    clips: tuple[ClipFile, ...]  # by speaker, then by path
+    ignored: tuple[str, ...]  # a line for each file or folder that is not a clip
+    failed: tuple[str, ...]  # a line for each clip that cannot be read
 
 
 def find_clips(folder: Path) -> ClipFolder:
-    """Look at the header of every clip `folder/<speaker>/**/*.wav`.
+    """Find the clips `folder/<speaker>/**/*.wav`, and read their headers.
 
     Raises:
-        AudioError: there is none.
+        AudioError: there are none.
     """
     clips, ignored, failed = [], [], []
-    for speaker_folder in subfolders(folder):
-        found = [path for path in visible_files(speaker_folder) if path.suffix.lower() == ".wav"]
+    for speaker_folder in visible_folders(folder):
+        found = find_recordings(speaker_folder, suffixes={".wav"})
         if not found:
-            ignored.append(f"{speaker_folder} holds no .wav file")
+            ignored.append(f"{speaker_folder} contains no .wav file")
         for path in found:
             try:
                 seconds = info(path).seconds
@@ -48,33 +49,10 @@ def find_clips(folder: Path) -> ClipFolder:
                 failed.append(str(error))
                 continue
             if seconds < MIN_CLIP_SECONDS:
-                ignored.append(f"{path} is too short: {seconds:.2f} s of at least {MIN_CLIP_SECONDS}")
+                ignored.append(f"{path} is too short: {seconds:.2f} s; the minimum is {MIN_CLIP_SECONDS} s")
             else:
-                clips.append(Clip(path, speaker_folder.name, seconds))
-    ignored += [f"{path} lies beside the speakers' folders" for path in visible_files(folder, deep=False)]
+                clips.append(ClipFile(path, speaker_folder.name, seconds))
+    ignored += [f"{path} lies beside the speakers' folders" for path in visible_files(folder, recursive=False)]
     if not clips and not failed:
-        raise AudioError(f"there are no clips in {folder}/NAME/; svc pre-resample makes them of dataset_raw/NAME/")
+        raise AudioError(f"there are no clips in {folder}/NAME/; svc pre-resample makes them from dataset_raw/NAME/")
     return ClipFolder(tuple(clips), tuple(ignored), tuple(failed))
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """Folders within, sorted, but hidden ones; none where `folder` is not there."""
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
-
-
-def visible_files(folder: Path, *, deep: bool = True) -> list[Path]:
-    """Files within, sorted, but hidden ones and those in hidden folders."""
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path
-        for path in (folder.rglob("*") if deep else folder.iterdir())
-        if path.is_file() and not any(is_hidden(part) for part in path.relative_to(folder).parts)
-    )
-
-
-def is_hidden(name: str) -> bool:
-    """Whether systems, not people, put it there: .DS_Store, ._take.wav, __MACOSX."""
-    return name.startswith((".", "__MACOSX")) or name.lower() in ("thumbs.db", "desktop.ini")

@@ -1,4 +1,4 @@
-"""The configuration of a new voice, and which clips it learns from and is judged by."""
+"""Configuration of a new voice, and the split of its clips into training and validation."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Any
 
 from myna.config import DEFAULT_TEMPLATE, Config
 from myna.errors import ConfigError
-from myna.training.prepare.clips import Clip, find_clips
+from myna.training.prepare.clips import ClipFile, find_clips
 
-_VALIDATION_CLIPS = 2  # a speaker, as the predecessors hold back
-_CLIPS_FOR_TWO = 5  # with fewer a speaker spares one
-_CLIPS_FOR_ONE = 3  # with fewer none
-# so-vits-svc-fork knows its content encoders by this key alone.
+_VALIDATION_CLIPS = 2  # of each speaker, as in the predecessors
+_CLIPS_FOR_TWO = 5  # speakers with fewer clips have one validation clip
+_CLIPS_FOR_ONE = 3  # speakers with fewer share one with training
+# so-vits-svc-fork identifies its content encoders by this key alone.
 _FORKS_FINAL_PROJECTION = {"vec256l9": True, "vec768l12": False}
 
 
 @dataclass(frozen=True)
 class ConfigSummary:
-    """What was written; the tuples hold a line for a person each."""
+    """Facts about a written configuration; the tuples contain lines of text."""
 
     config: Config
     n_training: int
     n_validation: int
     seconds: float
-    backup: Path | None  # of the configuration that was there before
+    backup: Path | None  # of the earlier configuration
     notes: tuple[str, ...]
-    ignored: tuple[str, ...]  # what is no clip
+    ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips that cannot be read
 
 
@@ -40,17 +40,17 @@ def write_config(
     template: str = DEFAULT_TEMPLATE,
     content_encoder: str | None = None,
 ) -> ConfigSummary:
-    """Write the configuration of a voice of the speakers in `input_dir`, and `train.txt` and `val.txt`.
+    """Write the configuration of a voice with the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
 
-    The same clips give the same files. Two clips a speaker are held back for validation, fewer where there are fewer
-    than five; none is thrown away, so `test.txt` is empty.
+    The same clips give the same files. Two clips of each speaker are held back for validation, fewer where there are
+    fewer than five. `test.txt` is empty.
 
     Args:
-        input_dir: of the clips.
-        filelist_dir: of the lists.
-        config_path: of the configuration; one that is there and says otherwise is kept with `.bak` appended.
+        input_dir: folder of the clips.
+        filelist_dir: folder of the lists.
+        config_path: the configuration; an existing one that differs is kept with `.bak` appended.
         template: a name, or the path of a JSON file.
-        content_encoder: another than the template's.
+        content_encoder: replaces the template's.
 
     Raises:
         AudioError: there are no clips.
@@ -63,16 +63,16 @@ def write_config(
     found = find_clips(input_dir)
     speakers = sorted({clip.speaker for clip in found.clips})
 
-    training: list[Clip] = []
-    validation: list[Clip] = []
+    training: list[ClipFile] = []
+    validation: list[ClipFile] = []
     notes = []
     for speaker in speakers:
         clips = [clip for clip in found.clips if clip.speaker == speaker]
-        learned, judged = _split(clips, input_dir)
-        training += learned
-        validation += judged
-        if judged[0] in learned:
-            notes.append(f"{speaker} has too few clips to hold one back and is judged by one that it learns, too")
+        trained, held_back = _split(clips, input_dir)
+        training += trained
+        validation += held_back
+        if held_back[0] in trained:
+            notes.append(f"{speaker} has too few clips to hold one back: one is used for training and validation")
     filelist_dir.mkdir(parents=True, exist_ok=True)
     for name, listed in (("train.txt", training), ("val.txt", validation), ("test.txt", [])):
         lines = "".join(f"{clip.path.as_posix()}\n" for clip in listed)
@@ -82,7 +82,7 @@ def write_config(
     plain["data"]["training_files"] = (filelist_dir / "train.txt").as_posix()
     plain["data"]["validation_files"] = (filelist_dir / "val.txt").as_posix()
     plain["spk"] = _number_speakers(speakers, earlier)
-    # The template's 200 stay: base weights have that many rows, and speakers who come later find room.
+    # The template's 200 stay: base weights have that many rows, and speakers can be added later.
     plain["model"]["n_speakers"] = max(base.model.n_speakers, len(speakers))
     plain.pop("pitch", None)
     config = Config.parse(plain)
@@ -105,44 +105,44 @@ def write_config(
 
 
 def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
-    """Make the configuration hear with the encoder `name`; the network keeps its width behind the first layer."""
+    """Set the content encoder and the width of its content; the rest of the network keeps its sizes."""
     from myna.features.content import CONTENT_ENCODERS
 
     if name not in CONTENT_ENCODERS:
         raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")
-    if name == "contentvec":  # so-vits-svc knows it by layer and size only
+    if name == "contentvec":  # so-vits-svc's names contain layer and width
         name = "vec768l12"
     if name != Config.parse(plain).content_encoder:
-        plain["train"].pop("base_weights", None)  # they hear with the template's
+        plain["train"].pop("base_weights", None)  # they belong to the template's encoder
     plain["model"] |= {"speech_encoder": name, "ssl_dim": CONTENT_ENCODERS[name].channels}
     plain["data"].pop("contentvec_final_proj", None)
     if name in _FORKS_FINAL_PROJECTION:
         plain["data"]["contentvec_final_proj"] = _FORKS_FINAL_PROJECTION[name]
 
 
-def _split(clips: list[Clip], folder: Path) -> tuple[list[Clip], list[Clip]]:
-    """What a speaker learns and is judged by; more clips change the choice little, as their names alone decide."""
+def _split(clips: list[ClipFile], folder: Path) -> tuple[list[ClipFile], list[ClipFile]]:
+    """Split a speaker's clips into training and validation, by their names, so that new clips change little."""
     n_held_back = _VALIDATION_CLIPS if len(clips) >= _CLIPS_FOR_TWO else int(len(clips) >= _CLIPS_FOR_ONE)
     shuffled = sorted(clips, key=lambda clip: hashlib.sha256(_relative(clip, folder).encode()).digest())
-    judged = sorted(shuffled[: max(n_held_back, 1)], key=lambda clip: clip.path)
-    learned = [clip for clip in clips if clip not in judged] if n_held_back else clips
-    return learned, judged
+    held_back = sorted(shuffled[: max(n_held_back, 1)], key=lambda clip: clip.path)
+    trained = [clip for clip in clips if clip not in held_back] if n_held_back else clips
+    return trained, held_back
 
 
-def _relative(clip: Clip, folder: Path) -> str:
+def _relative(clip: ClipFile, folder: Path) -> str:
     return clip.path.relative_to(folder).as_posix()
 
 
 def _number_speakers(speakers: list[str], earlier: Config | None) -> dict[str, int]:
-    """Sorted, from 0; where an earlier configuration numbered some of them, those keep their numbers.
+    """Assign indices in alphabetical order, from 0; speakers of an earlier configuration keep theirs.
 
-    A voice in training knows its speakers by number only.
+    A voice in training identifies its speakers by index.
     """
     known = earlier.speakers if earlier is not None else {}
     if not (known.keys() <= set(speakers) and sorted(known.values()) == list(range(len(known)))):
         known = {}
     more = [speaker for speaker in speakers if speaker not in known]
-    return known | {speaker: number for number, speaker in enumerate(more, start=len(known))}
+    return known | {speaker: index for index, speaker in enumerate(more, start=len(known))}
 
 
 def _read_earlier(config_path: Path) -> Config | None:
@@ -157,7 +157,7 @@ def _without_pitch(config: Config) -> dict[str, Any]:
 
 
 def _back_up(config_path: Path) -> Path | None:
-    """Keep what a person may have edited."""
+    """Rename an existing configuration, which a person may have edited, and return its new path."""
     if not config_path.is_file():
         return None
     backup = config_path.with_name(config_path.name + ".bak")

@@ -1,4 +1,4 @@
-"""The features of every clip, and from them where each speaker's pitch lies."""
+"""Features of every clip, and each speaker's pitch range."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ from myna.training.prepare.augmentation import versions
 from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
 
-# A process loads the encoder anew, which takes as long as the features of a dozen clips.
+# Each process loads the encoder, which takes as long as the features of a dozen clips.
 _CLIPS_PER_JOB = 16
-# Clips are short, so that threads wait for each other: on two busy cores 20 clips took one thread 5 s of processor
-# time and two threads 24 s. Processes of one thread each it is, up to what half a gigabyte to one each may come to.
-_MOST_CPU_JOBS = 8
+# Clips are short, so threads mostly wait for each other: on two busy cores 20 clips took 5 s of processor time with one
+# thread and 24 s with two. Hence processes of one thread each; the limit is for memory, 0.5 to 1 GB each.
+_MAX_CPU_JOBS = 8
 
 
 @dataclass(frozen=True)
 class FeaturesSummary:
-    """What was computed; the tuples hold a line for a person each."""
+    """Facts about the features of a data set; the tuples contain lines of text."""
 
-    n_clips: int  # that have features now
-    n_kept: int  # of them, those that had
+    n_clips: int  # clips with features
+    n_kept: int  # of these, clips whose features were up to date
     seconds: float
     pitch: dict[str, PitchRange]
-    unvoiced: tuple[str, ...]  # clips in which no pitch was found
-    ignored: tuple[str, ...]  # what is no clip
+    unvoiced: tuple[str, ...]  # clips without a voiced frame
+    ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips without features
 
 
@@ -65,26 +65,26 @@ def compute_features(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> FeaturesSummary:
-    """Write the features of every clip in `input_dir` beside it, and each speaker's pitch into the configuration.
+    """Write the features of every clip in `input_dir` beside it, and each speaker's pitch range to the configuration.
 
-    Features that were made of the same clip in the same way are kept; interrupted work goes on.
+    Features that are up to date are kept, so that interrupted work can be continued.
 
     Args:
-        n_jobs: processes at a time, each with an encoder of its own; where None, one on a GPU, and on a CPU one a
-            core up to eight.
+        n_jobs: number of processes, each with its own encoder; None is 1 on a GPU, and on a CPU one for each core, up
+            to eight.
 
     Raises:
-        AudioError: there are no clips. A single bad one is named in the summary.
-        ConfigError: the configuration is not of these clips, or contradicts itself.
-        MynaError: the encoder or the estimator cannot be had.
+        AudioError: there are no clips. A single bad one is reported in the summary.
+        ConfigError: the configuration does not fit the clips, or contradicts itself.
+        MynaError: the encoder or the estimator is not available.
     """
     options = options or FeatureOptions()
     config = Config.read(config_path)
     _check(config, config_path)
     found = find_clips(input_dir)
-    strangers = sorted({clip.speaker for clip in found.clips} - config.speakers.keys())
-    if strangers:
-        raise ConfigError(f"{config_path} does not know {', '.join(strangers)}; run svc pre-config again")
+    unknown = sorted({clip.speaker for clip in found.clips} - config.speakers.keys())
+    if unknown:
+        raise ConfigError(f"{config_path} lacks the speakers {', '.join(unknown)}; run svc pre-config again")
 
     to_do = [
         clip.path
@@ -105,7 +105,7 @@ def compute_features(
             if outcome.error is not None:
                 failed[outcome.clip] = outcome.error
     _extractor.cache_clear()
-    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # by a run that was killed
+    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # left by a killed run
         half_written.unlink(missing_ok=True)
 
     done = [clip for clip in found.clips if clip.path not in failed]
@@ -119,20 +119,27 @@ def compute_features(
         n_kept=len(found.clips) - len(to_do),
         seconds=sum(clip.seconds for clip in done),
         pitch=known_pitch,
-        unvoiced=tuple(f"no pitch is found in {clip.path}: is it a voice?" for clip in done if not f0[clip].any()),
+        unvoiced=tuple(
+            f"{clip.path} has no voiced frame; check that it contains a voice" for clip in done if not f0[clip].any()
+        ),
         ignored=found.ignored,
         failed=(*found.failed, *sorted(failed.values())),
     )
 
 
 def _check(config: Config, config_path: Path) -> None:
-    """Raise `ConfigError` where training would find out an hour later."""
+    """Check that encoder and network fit each other, which training would only notice later.
+
+    Raises:
+        ConfigError: they do not.
+    """
     encoder, channels = config.content_encoder, config.model.content_channels
     if encoder not in CONTENT_ENCODERS:
         raise ConfigError(f"{config_path}: no content encoder {encoder!r}; there are: {', '.join(CONTENT_ENCODERS)}")
-    if CONTENT_ENCODERS[encoder].channels != channels:
+    needed = CONTENT_ENCODERS[encoder].channels
+    if needed != channels:
         raise ConfigError(
-            f"{config_path}: model.ssl_dim is {channels}, and {encoder} gives {CONTENT_ENCODERS[encoder].channels}; "
+            f"{config_path}: model.ssl_dim is {channels}, but {encoder} has {needed} channels; "
             f"svc pre-config --content-encoder {encoder} sets it"
         )
 
@@ -147,15 +154,17 @@ def _choose_jobs(n_jobs: int | None, n_clips: int, device: str) -> int:
         return min(count_jobs(n_jobs), max(n_clips, 1))
     if torch.device(device).type != "cpu":
         return 1
-    return max(min(n_cores(), n_clips // _CLIPS_PER_JOB, _MOST_CPU_JOBS), 1)
+    return max(min(n_cores(), n_clips // _CLIPS_PER_JOB, _MAX_CPU_JOBS), 1)
 
 
-class _Outcome(NamedTuple):
+class _ClipOutcome(NamedTuple):
     clip: Path
     error: str | None
 
 
-def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str, n_threads: int | None) -> _Outcome:
+def _compute_clip(
+    clip: Path, config_text: str, f0_method: F0Method, device: str, n_threads: int | None
+) -> _ClipOutcome:
     if n_threads is not None:
         torch.set_num_threads(n_threads)
     extractor = _extractor(config_text, f0_method, device)
@@ -164,26 +173,26 @@ def _compute_clip(clip: Path, config_text: str, f0_method: F0Method, device: str
         sample_rate = extractor.config.data.sample_rate
         audio = read(clip, sample_rate, strict=True)[0]
         features = extractor(audio)
-        others = tuple(_hear_versions(audio, features, extractor))
-        numbers = (features.content, features.f0, features.loudness, *(one for pair in others for one in pair))
+        augmented = tuple(_version_features(audio, features, extractor))
+        numbers = (features.content, features.f0, features.loudness, *(one for pair in augmented for one in pair))
         if not all(torch.isfinite(one).all() for one in numbers):
-            raise AudioError(f"the features of {clip} are not all numbers")
-        heard = ClipFeatures(features, highest_frequency(audio, sample_rate), others)
-        write_features(features_path(clip), heard, made_from)
-        return _Outcome(clip, None)
+            raise AudioError(f"the features of {clip} contain NaN or infinity")
+        clip_features = ClipFeatures(features, highest_frequency(audio, sample_rate), augmented)
+        write_features(features_path(clip), clip_features, made_from)
+        return _ClipOutcome(clip, None)
     except AudioError as error:
         reason = str(error)
     except MynaError as error:
-        # It would meet the next clip, too. Some errors do not survive the way between processes; the message does.
+        # Every other clip would fail, too. Only the message is passed on: some errors cannot be pickled.
         raise MynaError(str(error)) from None
     except torch.OutOfMemoryError:
         reason = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
-    # Those of an earlier state of the clip would pass for its own.
+    # Features of an earlier state of the clip would be taken for current.
     features_path(clip).unlink(missing_ok=True)
-    return _Outcome(clip, reason)
+    return _ClipOutcome(clip, reason)
 
 
-def _hear_versions(
+def _version_features(
     audio: NDArray[np.float32], features: Features, extractor: FeatureExtractor
 ) -> Iterator[VersionFeatures]:
     data = extractor.config.data
@@ -191,7 +200,7 @@ def _hear_versions(
         return
     for version in versions(audio, data.sample_rate, features, data.hop_length, data.content_versions):
         content = extractor.content(version.audio, version.sample_rate, features.n_frames)
-        # Half the file: what was heard in noise need not be exact.
+        # Half the file size: content computed from noisy audio need not be exact.
         yield VersionFeatures(content.half(), torch.from_numpy(version.loudness))
 
 
@@ -201,7 +210,7 @@ def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExt
 
 
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
-    """Into the file as it is now: a person may have edited it while the work went on."""
+    """Write pitch ranges into the configuration as it is now: a person may have edited it in the meantime."""
     plain = Config.read(config_path).plain()
     plain["pitch"] = {speaker: measured.model_dump() for speaker, measured in pitch.items()}
     Config.parse(plain).write(config_path)

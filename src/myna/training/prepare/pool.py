@@ -1,4 +1,4 @@
-"""Many files at once, in processes that leave when the work is stopped."""
+"""Parallel work on many files, in processes that end when the work is stopped."""
 
 from __future__ import annotations
 
@@ -14,57 +14,57 @@ from typing import TypeVar
 
 from myna.errors import ConfigError, MynaError
 
-_MOST_JOBS = 61  # Windows cannot wait for more
+_MAX_JOBS = 61  # Windows cannot wait for more
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def n_cores() -> int:
-    """How many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def count_jobs(n_jobs: int) -> int:
-    """How many processes `n_jobs` means: -1 is one a core, -2 one less, as the predecessors count.
+    """Return the number of processes for `n_jobs`: -1 is one for each core, -2 one less, as in the predecessors.
 
     Raises:
         ConfigError: it is 0.
     """
     if n_jobs == 0:
-        raise ConfigError("the number of jobs must be 1 or more, or -1 for one a core")
+        raise ConfigError("the number of jobs must be 1 or more, or -1 for one per core")
     return n_jobs if n_jobs > 0 else max(n_cores() + 1 + n_jobs, 1)
 
 
 def map_unordered(
     function: Callable[[Item], Result], items: Sequence[Item], n_jobs: int
 ) -> Generator[Result, None, None]:
-    """The results of `function` on each item as they come; close the iterator to stop the work.
+    """Yield the results of `function` in the order of completion; close the iterator to stop the work.
 
     Args:
-        function: of a module's top level, and its items and results are pickled, where `n_jobs` > 1.
-        items: the first are taken first.
-        n_jobs: processes at a time; one works in this very process.
+        function: defined at the top level of a module where `n_jobs` > 1, since items and results are pickled.
+        items: started in this order.
+        n_jobs: number of processes; 1 is the current process.
 
     Raises:
-        MynaError: a process was killed. What `function` raises is raised here, too.
+        MynaError: a process was killed. Exceptions of `function` are passed on.
     """
     if n_jobs == 1:
         yield from map(function, items)
         return
-    # Spawned, not forked: libraries with threads (PyTorch, soxr) do not survive a fork.
-    executor = ProcessPoolExecutor(min(n_jobs, _MOST_JOBS), mp_context=get_context("spawn"), initializer=_start_worker)
+    # Spawned, not forked: libraries with threads (PyTorch, soxr) break in a forked process.
+    executor = ProcessPoolExecutor(min(n_jobs, _MAX_JOBS), mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         for future in as_completed([executor.submit(function, item) for item in items]):
             yield future.result()
     except BrokenProcessPool as error:
-        raise MynaError(f"a worker was killed, as happens without memory; work with fewer: -n {n_jobs // 2}") from error
+        raise MynaError(f"a worker was killed, probably for lack of memory; use fewer: -n {n_jobs // 2}") from error
     finally:
         executor.shutdown(cancel_futures=True)
 
 
 def _start_worker() -> None:
-    # Ctrl-C reaches every process of the terminal; the parent decides, and a file in the making is finished.
+    # Ctrl-C reaches every process of the terminal; the parent stops the workers after their current file.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Recordings of any format become clips: one channel, one rate, one level, no silence at the ends, not too long."""
+"""Conversion of recordings to clips: mono, one sample rate, full level, no silence at the ends, limited length."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.io import AUDIO_SUFFIXES, Writer, blocks
+from myna.audio.folders import find_recordings, is_recording, visible_folders
+from myna.audio.io import Writer, blocks
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
 from myna.storage.atomic import replacing
-from myna.training.prepare.clips import MIN_CLIP_SECONDS, is_hidden, subfolders
+from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
 
-# What peaks below it has five bits in a 16-bit file; what is heard there is a room.
+# A 16-bit recording with a lower peak uses five bits: only room noise.
 _SILENT_PEAK = 10 ** (-60 / 20)
-# One more process pays where it has about two minutes of sound to go through.
+# About two minutes of audio; with less, another process costs more time than it saves.
 _BYTES_PER_JOB = 20_000_000
 _RECORDS = ".recordings.jsonl"
 
 
 @dataclass(frozen=True)
 class ResampleSummary:
-    """What became of the recordings; the tuples hold a line for a person each."""
+    """Facts about the clips of a data set; the tuples contain lines of text."""
 
     n_speakers: int
-    n_recordings: int  # that are clips now
-    n_kept: int  # of them, those that were already
+    n_recordings: int  # recordings with clips
+    n_kept: int  # of these, recordings whose clips were up to date
     n_clips: int
     seconds: float
-    ignored: tuple[str, ...]  # files that are no recordings
-    orphaned: tuple[str, ...]  # recordings that are gone while their clips are there
+    ignored: tuple[str, ...]  # files that are not recordings
+    orphaned: tuple[str, ...]  # deleted recordings whose clips still exist
     failed: tuple[str, ...]  # recordings that cannot be used
 
 
@@ -55,16 +56,16 @@ def resample_recordings(
     n_jobs: int = -1,
     progress: Progress = silent,
 ) -> ResampleSummary:
-    """Make the clips `output_dir/<speaker>/*.wav` of the recordings `input_dir/<speaker>/**/*.*`.
+    """Write the clips `output_dir/<speaker>/*.wav` of the recordings `input_dir/<speaker>/**/*.*`.
 
-    A recording whose clips are there, made with the same options, is left alone; interrupted work goes on.
-    Only files that were made here are ever replaced or removed.
+    Clips that are up to date with recording and options are kept, so that interrupted work can be continued. Only
+    files that this function wrote are replaced or removed.
 
     Args:
-        n_jobs: processes at a time; -1 for one a core.
+        n_jobs: number of processes; -1 is one for each core.
 
     Raises:
-        AudioError: there are no recordings. A single bad one is named in the summary.
+        AudioError: there are no recordings. A single bad one is reported in the summary.
     """
     options = options or ResampleOptions()
     n_jobs = count_jobs(n_jobs)
@@ -96,7 +97,7 @@ def resample_recordings(
         here = {source.as_posix() for source in sources}
         done += [record for source, record in folder.records.items() if source in here and record.complete]
         orphaned += [
-            f"{source} is gone, and its clips are still there: {folder.path / record.name}*.wav"
+            f"{source} was deleted, but its clips still exist: {folder.path / record.name}*.wav"
             for source, record in folder.records.items()
             if record.clips and not Path(source).exists()
         ]
@@ -113,9 +114,9 @@ def resample_recordings(
 
 
 def remove_orphans(output_dir: Path) -> list[str]:
-    """Remove the clips in `output_dir` of recordings that are gone; returns what these were."""
+    """Remove the clips of deleted recordings in `output_dir`, and return the paths of these recordings."""
     removed = []
-    for path in subfolders(output_dir):
+    for path in visible_folders(output_dir):
         folder = _SpeakerFolder(path)
         for source in [source for source in folder.records if not Path(source).exists()]:
             folder.remove(source)
@@ -126,35 +127,31 @@ def remove_orphans(output_dir: Path) -> list[str]:
 
 
 def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """The recordings of each speaker, sorted, and a line for each file that is none."""
-    layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder a person"
+    """Return the recordings of each speaker, sorted, and a line of text for each other file."""
+    layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder for each speaker"
     found: dict[str, list[Path]] = {}
     ignored = []
-    for folder in subfolders(input_dir):
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        found[folder.name] = [path for path in files if _claims_sound(path.relative_to(folder))]
-        ignored += [f"{path} is not sound" for path in files if not _claims_sound(path.relative_to(folder))]
+    for folder in visible_folders(input_dir):
+        found[folder.name] = find_recordings(folder)
+        others = {path for path in folder.rglob("*") if path.is_file()}.difference(found[folder.name])
+        ignored += [f"{path} is not sound" for path in sorted(others)]
         if not found[folder.name]:
-            ignored.append(f"{folder} holds no recordings")
+            ignored.append(f"{folder} contains no recordings")
             del found[folder.name]
     beside = sorted(path for path in input_dir.iterdir() if path.is_file()) if input_dir.is_dir() else []
     ignored += [f"{path} lies beside the speakers' folders" for path in beside]
     if not found:
-        if any(_claims_sound(Path(path.name)) for path in beside):
+        if any(map(is_recording, beside)):
             raise AudioError(f"the recordings lie directly in {input_dir}; {layout}")
         raise AudioError(f"there are no recordings in {input_dir}; {layout}")
     old_layout = input_dir / "44k"
     if list(found) == ["44k"] and not any(path.parent == old_layout for path in found["44k"]):
-        raise AudioError(f"{old_layout} is a layout of the past; move the speakers' folders in it up into {input_dir}")
+        raise AudioError(f"{old_layout} is an old layout; move the speakers' folders in it up into {input_dir}")
     return found, ignored
 
 
-def _claims_sound(relative: Path) -> bool:
-    return relative.suffix.lower() in AUDIO_SUFFIXES and not any(is_hidden(part) for part in relative.parts)
-
-
 class _Recording(NamedTuple):
-    """A source, and the name of its clips: `name.wav`, or `name_000.wav` and so on."""
+    """A recording and the name of its clips: `name.wav`, or `name_000.wav` and so on."""
 
     source: Path
     folder: Path
@@ -165,7 +162,7 @@ class _Recording(NamedTuple):
         return self.folder.name
 
 
-class _Outcome(NamedTuple):
+class _CutOutcome(NamedTuple):
     recording: _Recording
     clips: list[str]
     seconds: float
@@ -174,10 +171,9 @@ class _Outcome(NamedTuple):
 
 @dataclass(frozen=True)
 class _Record:
-    """A line of a speaker's records: of what, and how, clips were made.
+    """A line of a speaker's records: the source and settings of a recording's clips.
 
-    It is not complete from the moment the work begins until the clips are there; until then `clips` are those of
-    an earlier run.
+    `complete` is false while the clips are being written; until then `clips` are those of an earlier run.
     """
 
     source: str
@@ -190,9 +186,9 @@ class _Record:
 
 
 class _SpeakerFolder:
-    """The clips of one speaker, and the records of where they come from.
+    """The clips of one speaker, and the records of their sources.
 
-    The records are a file that only grows while the work goes on, so that a kill at any moment loses a line at most.
+    The file of records is only appended to during the work, so that a kill loses at most one line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -200,17 +196,17 @@ class _SpeakerFolder:
         self.records = {record.source: record for record in _read_records(path / _RECORDS)}
 
     def name_clips(self, sources: Sequence[Path]) -> list[_Recording]:
-        """Give every source a name for its clips that no other has; those that have one keep it."""
+        """Assign each source a unique name for its clips; existing names are kept."""
         names = {source: record.name for source, record in self.records.items()}
-        used = {_as_file_system_sees(name) for name in names.values()}
+        used = {_file_system_key(name) for name in names.values()}
         numbered = {_without_number(name) for name in used}
-        # A recording take_001 keeps its name beside a recording take, whose third clip might be take_002.
+        # Numbered names (take_001) come first: they could collide with the clips of a recording "take".
         for source in sorted(sources, key=lambda path: (_without_number(path.stem) == path.stem, path)):
             if source.as_posix() in names:
                 continue
             for number in count():
                 name = f"{source.stem}_{number}" if number else source.stem
-                key = _as_file_system_sees(name)
+                key = _file_system_key(name)
                 if not {key, _without_number(key)} & used and key not in numbered:
                     break
             used.add(key)
@@ -230,39 +226,39 @@ class _SpeakerFolder:
     def begin(self, recordings: Iterable[_Recording], options: ResampleOptions) -> None:
         self._append(
             [
-                self._record(one, options, clips=sorted(self._clips_there(one)), seconds=0.0, complete=False)
+                self._record(one, options, clips=sorted(self._existing_clips(one)), seconds=0.0, complete=False)
                 for one in recordings
             ]
         )
 
-    def finish(self, outcome: _Outcome, options: ResampleOptions) -> None:
-        """Take note of new clips, and remove the old ones that they did not replace."""
+    def finish(self, outcome: _CutOutcome, options: ResampleOptions) -> None:
+        """Record new clips, and remove the old ones that they did not replace."""
         before = self.records[outcome.recording.source.as_posix()].clips
         self._unlink(set(before) - set(outcome.clips))
         record = self._record(outcome.recording, options, clips=outcome.clips, seconds=outcome.seconds, complete=True)
         self._append([record])
 
     def remove(self, source: str) -> None:
-        """Remove the clips of a recording, and what is recorded of it."""
-        self._unlink(self._clips_there(_Recording(Path(source), self.path, self.records[source].name)))
+        """Remove a recording's clips and record."""
+        self._unlink(self._existing_clips(_Recording(Path(source), self.path, self.records[source].name)))
         del self.records[source]
 
     def _unlink(self, clips: Iterable[str]) -> None:
-        """Remove clips, and what was computed of them."""
+        """Remove clips and the files computed from them."""
         for clip in clips:
             (self.path / clip).unlink(missing_ok=True)
             for computed in self.path.glob(escape(clip) + ".*"):
                 computed.unlink()
 
     def compact(self) -> None:
-        """Leave one line a recording, and nothing of what a kill left half written."""
-        for half in self.path.glob(".*.part"):
-            half.unlink(missing_ok=True)
+        """Reduce the records to one line for each recording, and remove partly written files of a killed run."""
+        for partial_file in self.path.glob(".*.part"):
+            partial_file.unlink(missing_ok=True)
         with replacing(self.path / _RECORDS) as temporary:
             temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 
-    def _clips_there(self, recording: _Recording) -> set[str]:
-        """Clips that were made of it before, also by a run that did not come to its end."""
+    def _existing_clips(self, recording: _Recording) -> set[str]:
+        """Return the clips of earlier runs, including interrupted ones."""
         record = self.records.get(recording.source.as_posix())
         if record is None:
             return set()
@@ -289,7 +285,7 @@ def _read_records(path: Path) -> Iterator[_Record]:
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             yield _Record(**json.loads(line))
-        except (ValueError, TypeError):  # a line cut off by a kill: its recording is done again
+        except (ValueError, TypeError):  # a line cut off by a kill: its recording is processed again
             continue
 
 
@@ -302,8 +298,8 @@ def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
     return {"bytes": stat.st_size, "modified_ns": stat.st_mtime_ns, **asdict(options)}
 
 
-def _as_file_system_sees(name: str) -> str:
-    """Names that differ in case or in how an accent is spelled are one file on macOS and Windows."""
+def _file_system_key(name: str) -> str:
+    """Return a key that is equal for names of one file on macOS and Windows: case and Unicode form do not count."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -311,8 +307,8 @@ def _without_number(name: str) -> str:
     return re.sub(r"_\d{3,}$", "", name)
 
 
-def _cut_recording(recording: _Recording, options: ResampleOptions) -> _Outcome:
-    """Write the clips of one recording, in two passes over it, so that memory does not grow with its length."""
+def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutcome:
+    """Write the clips of one recording in two passes, in memory that is constant in its length."""
     try:
         ranges, peak = _plan_clips(recording.source, options)
         names = [recording.name] if len(ranges) == 1 else [f"{recording.name}_{i:03d}" for i in range(len(ranges))]
@@ -322,34 +318,34 @@ def _cut_recording(recording: _Recording, options: ResampleOptions) -> _Outcome:
             with Writer(recording.folder / clip, options.sample_rate) as writer:
                 writer.write(piece / peak)
     except AudioError as error:
-        return _Outcome(recording, [], 0.0, str(error))
+        return _CutOutcome(recording, [], 0.0, str(error))
     seconds = sum(end - start for start, end in ranges) / options.sample_rate
-    return _Outcome(recording, clips, seconds, None)
+    return _CutOutcome(recording, clips, seconds, None)
 
 
 def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int, int]], float]:
-    """Where the clips lie in the recording at the options' sample rate, and its greatest absolute value.
+    """Return the ranges of the clips, in samples at the options' sample rate, and the recording's peak.
 
     Raises:
-        AudioError: it is not sound, is damaged, silent, or too short.
+        AudioError: the recording is unreadable, damaged, silent or too short.
     """
     peaks = []
 
-    def watched() -> Iterator[NDArray[np.float32]]:
+    def with_peaks() -> Iterator[NDArray[np.float32]]:
         for block in _one_second_blocks(source, options.sample_rate):
             peaks.append(float(np.abs(block).max()))
             yield block
 
-    levels = measure_levels(watched(), options.sample_rate)
+    levels = measure_levels(with_peaks(), options.sample_rate)
     peak = max(peaks)
     least = round(MIN_CLIP_SECONDS * options.sample_rate)
     if levels.n_samples < least:
         seconds = levels.n_samples / options.sample_rate
-        raise AudioError(f"{source} is too short: {seconds:.2f} s of at least {MIN_CLIP_SECONDS}")
+        raise AudioError(f"{source} is too short: {seconds:.2f} s; the minimum is {MIN_CLIP_SECONDS} s")
     if peak < _SILENT_PEAK:
         raise AudioError(f"{source} is silent: nothing in it is louder than -60 dB")
 
-    sounding = _sounding_moments(levels, options)
+    sounding = _sounding_frames(levels, options)
     hop = round(options.hop_seconds * options.sample_rate)
     start, end = _trim(sounding, hop, 0, levels.n_samples) or (0, 0)
     limit = round(options.max_clip_seconds * options.sample_rate) or levels.n_samples
@@ -357,13 +353,13 @@ def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int,
     trimmed = [_trim(sounding, hop, left, right) for left, right in pairwise(edges)]
     ranges = [clip for clip in trimmed if clip is not None and clip[1] - clip[0] >= least]
     if not ranges:
-        raise AudioError(f"{source} is too short: less than {MIN_CLIP_SECONDS} s of it is not silence")
+        raise AudioError(f"{source} is too short: less than {MIN_CLIP_SECONDS} s without silence")
     return ranges, peak
 
 
-def _sounding_moments(levels: Levels, options: ResampleOptions) -> NDArray[np.bool_]:
-    """For the moments around 0, 1, 2... hops whether they are within `top_db` of the loudest (librosa's trim)."""
-    # In hops of the levels, 10 ms.
+def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.bool_]:
+    """Return, for frames around each hop, whether they are within `top_db` of the loudest (as librosa's trim)."""
+    # Units: hops of the levels, 10 ms.
     step, frame = (
         seconds * options.sample_rate / levels.hop_samples for seconds in (options.hop_seconds, options.frame_seconds)
     )
@@ -375,12 +371,12 @@ def _sounding_moments(levels: Levels, options: ResampleOptions) -> NDArray[np.bo
 
 
 def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[int, int] | None:
-    """The range without the moments at its ends that do not sound; None where none does."""
+    """Return the range without silent frames at its ends; None where all are silent."""
     first = start // hop
-    moments = np.flatnonzero(sounding[first : -(-end // hop)])
-    if not len(moments):
+    frames = np.flatnonzero(sounding[first : -(-end // hop)])
+    if not len(frames):
         return None
-    return max(start, (first + int(moments[0])) * hop), min(end, (first + int(moments[-1]) + 1) * hop)
+    return max(start, (first + int(frames[0])) * hop), min(end, (first + int(frames[-1]) + 1) * hop)
 
 
 def _one_second_blocks(source: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:

@@ -81,7 +81,7 @@ class _Terminal:
 
     def stepped(self, report: StepReport) -> None:
         self._bar.set_description(f"epoch {report.epoch}", refresh=False)
-        shown = [name for name in ("mel", "kl", "adversarial", "critic") if name in report.losses]
+        shown = [name for name in ("mel", "kl", "adversarial", "discriminator") if name in report.losses]
         self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
         self._bar.update()
         done, left = report.step - self._plan.first_step, self._plan.last_step - report.step

@@ -1,0 +1,1 @@
+"""Recipe of the light voice's base weights and of joe, the bundled voice."""

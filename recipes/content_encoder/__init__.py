@@ -1,0 +1,1 @@
+"""Recipe of the bundled content encoder; `distill.py` is its command line."""

@@ -1,0 +1,54 @@
+"""Recordings that the recipes train on, and those that they hold out for evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from myna.audio.folders import find_recordings
+
+# Held out of training: ten LibriSpeech speakers with ten recordings each and ten with one, all of LibriTTS, one singer
+# of vocadito, the sms-tools phrases, and (for the content encoder only) every tenth line of joe.
+PROBE_SPEAKERS = ("1688", "1998", "2033", "2414", "2609", "3005", "3080", "3331", "367", "533")
+HELD_OUT_SPEAKERS = (*PROBE_SPEAKERS, "103", "1034", "1040", "1069", "1081", "1088", "1098", "1116", "118", "1183")
+HELD_OUT_SINGING = ("vocadito_1", "sms_singing-female", "sms_soprano-E4", "sms_vignesh")
+JOE_HELD_OUT_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording and its labels."""
+
+    path: Path
+    source: str  # librispeech libritts ljspeech martin singing joe
+    speaker: str
+    held_out: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}-{self.path.stem}"
+
+
+def recordings(data: Path, joe: Path) -> list[Clip]:
+    """List every recording.
+
+    Args:
+        data: folder with `speech/librispeech`, `speech/libritts`, `singing`, `target/ljspeech` and
+            `target/martin-notes`, each with sound files; LibriSpeech's file names begin with the speaker's number.
+        joe: folder that `content_encoder/synthesize.py` wrote.
+    """
+    found = []
+    for path in find_recordings(data / "speech" / "librispeech", recursive=False):
+        speaker = path.stem.split("-")[0]
+        found.append(Clip(path, "librispeech", speaker, speaker in HELD_OUT_SPEAKERS))
+    for path in find_recordings(data / "speech" / "libritts", recursive=False):
+        found.append(Clip(path, "libritts", "?", True))
+    for path in find_recordings(data / "singing", recursive=False):
+        found.append(Clip(path, "singing", path.stem, path.stem in HELD_OUT_SINGING))
+    for folder, source in (("ljspeech", "ljspeech"), ("martin-notes", "martin")):
+        for path in find_recordings(data / "target" / folder, recursive=False):
+            found.append(Clip(path, source, folder, False))
+    for path in find_recordings(joe, recursive=False):
+        held_out = int(path.stem.split("-")[1]) % JOE_HELD_OUT_EVERY == 0
+        found.append(Clip(path, "joe", "joe", held_out))
+    return found

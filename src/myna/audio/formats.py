@@ -1,0 +1,72 @@
+"""Formats of sound files: containers that can be written, sample formats, tags and channel orders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Literal, Self
+
+SampleFormat = Literal["int16", "int24", "float32"]
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file format as libsndfile names it, with what it can store.
+
+    `codings` maps a sample format to libsndfile's subtype; its first entry is the default. A lossy codec has no sample
+    format: its only key is None.
+    """
+
+    name: str
+    codings: Mapping[SampleFormat | None, str]
+    max_channels: int
+
+
+# Defaults of 16 bits: their noise is below a voice model's own.
+CONTAINERS: Mapping[str, Container] = {
+    ".wav": Container("WAV", {"int16": "PCM_16", "int24": "PCM_24", "float32": "FLOAT"}, 1024),
+    ".flac": Container("FLAC", {"int16": "PCM_16", "int24": "PCM_24"}, 8),
+    ".mp3": Container("MP3", {None: "MPEG_LAYER_III"}, 2),
+    ".ogg": Container("OGG", {None: "VORBIS"}, 255),
+}
+WRITABLE_SUFFIXES = tuple(CONTAINERS)
+
+# Index in WAVE order of each stored channel, by number of channels: Vorbis I specification, section 4.3.9; Opus has the
+# same order (RFC 7845, section 5.1.1.2). libsndfile leaves the channels as stored. Other counts need no reordering.
+VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
+    3: (0, 2, 1),
+    5: (0, 2, 1, 3, 4),
+    6: (0, 2, 1, 4, 5, 3),
+    7: (0, 2, 1, 5, 6, 4, 3),
+    8: (0, 2, 1, 6, 7, 4, 5, 3),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """Text in the header of a sound file; empty where there is none.
+
+    mp3 stores only the year of `date` and no copyright.
+    """
+
+    title: str = ""
+    artist: str = ""
+    album: str = ""
+    date: str = ""
+    genre: str = ""
+    track_number: str = ""
+    comment: str = ""
+    copyright: str = ""
+
+    @classmethod
+    def of(cls, names: Mapping[str, str]) -> Self:
+        """Tags from names as decoders give them, in any case; unknown names are left out."""
+        known = {name.lower().replace("_", ""): value for name, value in names.items()}
+        if "track" in known:
+            known.setdefault("tracknumber", known["track"])
+        return cls(**{field.name: known.get(field.name.replace("_", ""), "") for field in fields(cls)})
+
+    def by_soundfile_name(self) -> dict[str, str]:
+        """The tags that are not empty, under soundfile's names."""
+        values = ((field.name.replace("_", ""), getattr(self, field.name)) for field in fields(self))
+        return {name: value for name, value in values if value}

@@ -1,0 +1,273 @@
+"""Reading sound files, whole or in blocks.
+
+libsndfile reads what it can, FFmpeg (PyAV) the rest: m4a, webm, video. Files are decoded in pieces, so that memory does
+not grow with the length of the file.
+"""
+
+from __future__ import annotations
+
+import logging
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from myna.audio.formats import VORBIS_ORDER, Tags
+from myna.audio.resample import resample_pieces
+from myna.errors import AudioError
+
+_log = logging.getLogger(__name__)
+
+Samples = NDArray[np.float32]
+
+_DECODED_SAMPLES = 1 << 12  # a piece; at most this much is lost before a decoding error
+# Streams without a header, whose length FFmpeg guesses from the bit rate.
+_WITHOUT_LENGTH = frozenset(("aac", "ac3", "amr", "mp3"))
+_UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer for a stream of unknown length is larger
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """Header of a sound file; `n_samples` counts those of one channel and is 0 if the header does not say."""
+
+    sample_rate: int
+    n_samples: int
+    n_channels: int
+    tags: Tags = field(default_factory=Tags)
+
+    @property
+    def seconds(self) -> float:
+        return self.n_samples / self.sample_rate
+
+
+def info(path: Path | str) -> AudioInfo:
+    """Read the header only.
+
+    Raises:
+        AudioError: the file does not exist or is not sound.
+    """
+    with _opened(Path(path)) as sound:
+        return sound.info
+
+
+def read(
+    path: Path | str, sample_rate: int | None = None, *, mono: bool = True, strict: bool = False
+) -> tuple[Samples, int]:
+    """Read a whole file and return its samples, in -1..1 for integer formats, with their sample rate.
+
+    Args:
+        path: of the file.
+        sample_rate: in Hz, of the result; the file's own by default.
+        mono: return the mean of the channels, (N,). Otherwise return all, (C, N), in WAVE order: left, right, centre,
+            LFE, back left, back right for 5.1.
+        strict: raise on a damaged file. Otherwise return what can be decoded, with a warning.
+
+    Raises:
+        AudioError: the file does not exist, is not sound, or contains no samples, NaN or infinity.
+    """
+    rate = sample_rate or info(path).sample_rate
+    pieces = list(_pieces(Path(path), rate, mono=mono, warn=True, strict=strict))
+    return (pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)), rate
+
+
+def blocks(
+    path: Path | str,
+    sample_rate: int,
+    block_samples: int,
+    warn: bool = True,
+    strict: bool = False,
+    *,
+    mono: bool = True,
+) -> Iterator[Samples]:
+    """The samples of `read(path, sample_rate)` in blocks of `block_samples`; the last one may be shorter.
+
+    Args:
+        path: of the file.
+        sample_rate: in Hz, of the result; the file may have any.
+        block_samples: length of a block.
+        warn: log a warning if the file is damaged; not wanted in a second pass.
+        strict: raise on a damaged file. Otherwise yield what can be decoded.
+        mono: yield the mean of the channels, (n,), or else all channels, (C, n).
+
+    Raises:
+        AudioError: as `read`, when the damaged place is reached.
+    """
+    return rebuffer(_pieces(Path(path), sample_rate, mono=mono, warn=warn, strict=strict), block_samples)
+
+
+def rebuffer(pieces: Iterator[Samples], block_samples: int) -> Iterator[Samples]:
+    """Cut consecutive pieces, (n,) or (C, n), into blocks of `block_samples`; the last one may be shorter."""
+    held: list[Samples] = []
+    n_held = 0
+    for piece in pieces:
+        held.append(piece)
+        n_held += piece.shape[-1]
+        if n_held >= block_samples:
+            joined = np.concatenate(held, axis=-1)
+            whole = n_held - n_held % block_samples
+            yield from np.split(joined[..., :whole], range(block_samples, whole, block_samples), axis=-1)
+            held, n_held = [joined[..., whole:]], n_held - whole
+    if n_held:
+        yield np.concatenate(held, axis=-1)
+
+
+def _pieces(path: Path, sample_rate: int, *, mono: bool, warn: bool, strict: bool) -> Iterator[Samples]:
+    """Decode, check, mix to mono if wanted, and resample."""
+    with _opened(path) as sound:
+        checked = _checked(path, sound, warn, strict)
+        mixed = (_mean(piece) if mono else _channels(piece, sound.order) for piece in checked)
+        yield from resample_pieces(mixed, sound.info.sample_rate, sample_rate)
+
+
+def _mean(piece: Samples) -> Samples:
+    """Mean (n,) of the channels of a piece (n, C)."""
+    return piece[:, 0] if piece.shape[1] == 1 else piece.mean(axis=1)
+
+
+def _channels(piece: Samples, order: tuple[int, ...] | None) -> Samples:
+    """A piece (n, C) as (C, n) in WAVE order; `order` has the WAVE index of each channel, None if they are in order."""
+    return piece.T if order is None else piece.T[np.argsort(order)]
+
+
+def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Samples]:
+    """Pass on the decoded pieces (n, C); raise if they are not valid sound."""
+    rate, n_read = sound.info.sample_rate, 0
+    try:
+        for piece in sound.pieces:
+            finite = np.isfinite(piece).all(axis=1)
+            if not finite.all():
+                seconds = (n_read + int(np.argmin(finite))) / rate
+                raise AudioError(f"{path} contains NaN or infinity at {seconds:.3f} s; export it again")
+            n_read += len(piece)
+            yield piece
+    except _DecodingError as error:
+        if not n_read:
+            raise AudioError(f"{path} cannot be decoded: {error}") from error
+        if strict:
+            raise AudioError(f"{path}: {error} after {n_read / rate:.2f} s; copy or export it again") from error
+        if warn:
+            _log.warning("%s: %s after %.2f s; the part before is used", path, error, n_read / rate)
+    if not n_read:
+        raise AudioError(f"{path} contains no samples")
+
+
+class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is read from start to end without seeking.
+
+    soundfile seeks to its current position after each read of a seekable file. In an mp3 of variable bit rate this
+    lands hundreds of samples away, so that blocks do not join (soundfile 0.14, libsndfile 1.2.2).
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+class _Sound(NamedTuple):
+    """An open file: its header, its decoded pieces (n, C), and their channel order if it is not that of WAVE."""
+
+    info: AudioInfo
+    pieces: Iterator[Samples]
+    order: tuple[int, ...] | None = None
+
+
+class _DecodingError(Exception):
+    """A decoder stopped in the middle of a file."""
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Sound]:
+    if not path.is_file():
+        raise AudioError(f"there is no file {path}" if not path.exists() else f"{path} is not a file")
+    try:
+        if path.stat().st_size == 0:
+            raise AudioError(f"{path} is empty (0 bytes)")
+        with path.open("rb") as file:
+            start = file.read(64)
+    except OSError as error:
+        raise AudioError(f"cannot read {path}: {error.strerror}") from error
+    if start.startswith(b"version https://git-lfs"):
+        raise AudioError(f"{path} is a Git LFS pointer, not the sound itself; run 'git lfs pull' in its repository")
+    with ExitStack() as stack:
+        try:
+            sound = stack.enter_context(_SequentialFile(path))
+        # TypeError: a headerless .raw, whose format is unknown.
+        except (soundfile.LibsndfileError, TypeError):
+            if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
+                raise AudioError(f"{path} is text, not sound") from None
+            yield stack.enter_context(_opened_by_ffmpeg(path))
+        else:
+            n_samples = sound.frames if sound.frames < _UNKNOWN_LENGTH else 0
+            header = AudioInfo(sound.samplerate, n_samples, sound.channels, Tags.of(sound.copy_metadata()))
+            order = VORBIS_ORDER.get(sound.channels) if sound.subtype in ("VORBIS", "OPUS") else None
+            yield _Sound(header, _soundfile_pieces(path, sound, n_samples), order)
+
+
+def _soundfile_pieces(path: Path, sound: soundfile.SoundFile, n_samples: int) -> Iterator[Samples]:
+    n_read = 0
+    while True:
+        try:
+            piece = sound.read(_DECODED_SAMPLES, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise _DecodingError(f"it is damaged ({error.error_string})") from error
+        if not len(piece):
+            break
+        n_read += len(piece)
+        yield piece
+    if n_read < n_samples or _is_cut_short(path):
+        raise _DecodingError("it is truncated")
+
+
+@contextmanager
+def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
+    import av
+
+    with ExitStack() as stack:
+        try:
+            container = stack.enter_context(av.open(str(path), metadata_errors="replace"))
+        except (av.FFmpegError, ValueError) as error:
+            raise AudioError(f"{path} is not sound in a known format, or it is incomplete") from error
+        stream: Any = next(iter(container.streams.audio), None)
+        if stream is None or not stream.sample_rate:
+            raise AudioError(f"{path} contains no audio stream")
+        duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
+        n_samples = 0 if container.format.name in _WITHOUT_LENGTH else round(duration * stream.sample_rate)
+        tags = Tags.of({**container.metadata, **stream.metadata})
+        header = AudioInfo(stream.sample_rate, n_samples, stream.channels, tags)
+        yield _Sound(header, _ffmpeg_pieces(container, stream, n_samples))
+
+
+def _ffmpeg_pieces(container: Any, stream: Any, n_samples: int) -> Iterator[Samples]:
+    import av
+
+    # One sample format, rate and layout for the whole stream, even where these change in the middle.
+    # Interleaved: PyAV 18 crashes on frames of eight planes.
+    to_float = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.sample_rate)
+    n_read = 0
+    try:
+        for frame in chain(container.decode(stream), [None]):
+            for part in to_float.resample(frame):
+                n_read += part.samples
+                yield part.to_ndarray().reshape(-1, part.layout.nb_channels).astype(np.float32, copy=False)
+    except av.FFmpegError as error:
+        raise _DecodingError(f"it is damaged ({error.strerror})") from error
+    # Containers round the length and include the encoder's padding.
+    if n_read < n_samples - 0.1 * stream.sample_rate:
+        raise _DecodingError("it is truncated")
+
+
+def _is_cut_short(path: Path) -> bool:
+    """True if a RIFF header promises more bytes than the file has, which libsndfile does not report."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    if len(start) < 8 or not start.startswith(b"RIFF"):
+        return False
+    (promised,) = struct.unpack("<I", start[4:8])
+    streamed = promised >= 0xFFFFFF00  # by a recorder that could not go back to fill in the length
+    return not streamed and promised + 8 > path.stat().st_size + 1
