@@ -183,7 +183,6 @@ def test_a_given_peak_decides_the_level_of_silence() -> None:
     assert (estimate(100 * quiet, RATE, HOP, peak=1.0) > 0).mean() > 0.9
 
 
-
 def test_the_median_ignores_one_outlier() -> None:
     def always(*f0: float):
         return lambda audio, sample_rate, hop_length, device, peak: np.array(f0, np.float32)

@@ -90,7 +90,6 @@ def test_a_voice_that_cannot_be_trained_is_refused_in_one_line(
     assert synthesizer in line and "not trained" in line and "vits, direct" in line
 
 
-
 def epochs(reports: list[StepReport]) -> list[list[StepReport]]:
     return [[report for report in reports if report.epoch == number] for number in sorted({r.epoch for r in reports})]
 
