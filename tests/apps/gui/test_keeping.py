@@ -248,10 +248,10 @@ def test_an_exported_voice_is_one_of_the_list(studio: Studio, tmp_path: Path, mo
     assert job.error is None
     path, encoder = tab.files_made([job])
     assert (path.name, encoder.name) == ("Alto.onnx", "Alto.content.onnx")
-    with pytest.raises(MynaError, match=r"^Alto.content.onnx is damaged, or no graph of ONNX"):
+    with pytest.raises(MynaError, match=r"^Alto.content.onnx is damaged, or not an ONNX graph"):
         tab.add_voice(studio, [str(encoder)], "Alto", None)
     graph = tab.add_voice(studio, [str(path)], "Graph", None)
-    assert "as a graph of ONNX" in tab.card_of(studio, graph, None)
+    assert "as an ONNX graph" in tab.card_of(studio, graph, None)
     loaded = singing.load_converter(Report(lambda *_: None), DescribeVoice(voice=studio.voices.find(graph)))
     assert loaded.voice.path.name == "Alto.onnx"
     # An exported voice can be neither exported nor packed again.
@@ -259,13 +259,13 @@ def test_an_exported_voice_is_one_of_the_list(studio: Studio, tmp_path: Path, mo
         tab.submit_export(studio, graph, None),
         tab.submit_packing(studio, graph, None, card=CardText(), half=False, release=False, index=True),
     ):
-        assert job.error is not None and "is a graph of ONNX, not a voice" in job.error
+        assert job.error is not None and "an ONNX graph has no weights" in job.error
 
 
 def test_without_the_extra_its_line_says_what_to_install(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     assert tab.submit_export(studio, "joe", None).error == (
-        "a graph of ONNX needs the extra 'onnx': pip install 'myna[onnx]'"
+        "an ONNX graph needs the extra 'onnx': pip install 'myna[onnx]'"
     )
 
 
