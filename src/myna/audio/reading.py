@@ -269,5 +269,5 @@ def _is_cut_short(path: Path) -> bool:
     if len(start) < 8 or not start.startswith(b"RIFF"):
         return False
     (promised,) = struct.unpack("<I", start[4:8])
-    streamed = promised >= 0xFFFFFF00  # by a recorder that could not go back to fill in the length
+    streamed = promised >= 0xFFFFFF00  # the recorder could not go back to fill in the length
     return not streamed and promised + 8 > path.stat().st_size + 1

@@ -20,7 +20,7 @@ class RealStft(nn.Module):
         super().__init__()
         n_fft = len(window)
         self.hop_length, self.padding = hop_length, padding
-        # Modulo whole turns and in double precision: an angle of a thousand turns has few digits for its sine.
+        # Modulo whole turns and in double precision: an angle of a thousand turns leaves few digits for its sine.
         turns = torch.arange(n_fft // 2 + 1)[:, None] * torch.arange(n_fft) % n_fft
         angle = 2 * math.pi * turns.double() / n_fft
         kernels = torch.cat([torch.cos(angle), -torch.sin(angle)]) * window

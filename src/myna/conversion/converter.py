@@ -59,7 +59,7 @@ class Converted(NamedTuple):
 
 @dataclass
 class _Plan:
-    """Plan of one conversion; `contours` fills while it is rendered."""
+    """Plan of one conversion; rendering fills `contours`."""
 
     settings: ConversionSettings
     source: SourceFacts
@@ -161,7 +161,7 @@ class Converter:
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source = partial(io.blocks, input_path, self.sample_rate, _BLOCK_SAMPLES)
-        again = partial(source, warn=False)  # the first pass gave its warnings
+        again = partial(source, warn=False)  # the first pass has logged the warnings
         with io.Writer(output_path, self.sample_rate) as writer:
             plan = self._plan(source, again, options)
             for block in self._render(again, plan, progress, input_path.name):

@@ -75,7 +75,7 @@ def read(path: Path) -> Any:
     """Read a pickle of plain values, `FaissIndex` and `Array`.
 
     Raises:
-        CheckpointError: it names something else, is damaged, or is too long.
+        CheckpointError: it contains a name that is not allowed, is damaged, or is too long.
     """
     try:
         data = path.read_bytes()

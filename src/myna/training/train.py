@@ -285,7 +285,7 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
 
 
 def make_report(state: TrainState, result: StepResult, learning_rate: float, group: list[Batch]) -> StepReport:
-    """Return the report of the step that `state` counted last."""
+    """Return the report of the latest step of `state`."""
     return StepReport(
         step=state.step,
         epoch=state.epoch_number,

@@ -37,7 +37,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
 
     Raises:
         AudioError: the recording cannot be read, or the folder cannot be written.
-        ConfigError: the folder holds another recording of that name.
+        ConfigError: the folder contains another recording of that name.
     """
     from myna.evaluation.drawing.picture import write_picture
     from myna.evaluation.evaluate import evaluate

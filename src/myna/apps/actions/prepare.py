@@ -62,7 +62,7 @@ def prepare(
         features = compute_features(CLIPS, CONFIG, device=device.name, progress=progress)
     failed = (*written.failed, *features.failed)
     if failed:
-        raise ConfigError(f"{len(failed)} clips cannot be used, take their recordings out: {'; '.join(failed)}")
+        raise ConfigError(f"{len(failed)} clips cannot be used; take their recordings out: {'; '.join(failed)}")
     return Prepared(
         n_recordings=clips.n_recordings,
         n_training=written.n_training,

@@ -1,4 +1,4 @@
-"""The location of a voice, as every action takes it."""
+"""Location of a voice, an argument of most actions."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 `RelativeTransformer` is the text encoder of VITS: self-attention with learned relative positions inside a window (Shaw
 et al. 2018), convolutional feed-forward layers, normalisation after each residual. `CausalTransformer` has no
 positions, but left-padded convolutions and causal attention; so-vits-svc predicts f0 with it, and 4.1 also builds flows
-of it.
+from it.
 
 Submodules are in one list for each kind, not one block for each layer: optimizer states of the predecessors number
 parameters in this order.
@@ -178,7 +178,7 @@ class RelativeTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (B, C, T), mask 1 on real frames (B, 1, T) or None -> (B, C, T); on padding it must be masked."""
+        """x (B, C, T), mask 1 on real frames (B, 1, T) or None -> (B, C, T); the caller masks padding."""
         for attention, attention_norm, feed_forward, feed_forward_norm in zip(
             self.attentions, self.attention_norms, self.feed_forwards, self.feed_forward_norms, strict=True
         ):
@@ -210,7 +210,7 @@ class CausalTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, speaker: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """x (B, C, T), speaker (B, speaker_channels, 1) where gated -> (B, C, T); on padding it must be masked.
+        """x (B, C, T), speaker (B, speaker_channels, 1) where gated -> (B, C, T); the caller masks padding.
 
         `mask` is accepted but not used, so that a flow may use this or a `WaveNet`.
         """

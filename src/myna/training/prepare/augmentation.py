@@ -34,14 +34,14 @@ class Version:
     """An augmented version of a clip."""
 
     audio: NDArray[np.float32]  # (N,)
-    sample_rate: int  # nominal; it differs from the true one, which shifts formants, pitch and pace together
+    sample_rate: int  # nominal; its ratio to the true one shifts formants, pitch and pace together
     loudness: NDArray[np.float32]  # (T,) dB: the clip's plus the change by the room
 
 
 def versions(
     audio: NDArray[np.float32], sample_rate: int, features: Features, hop_length: int, n_versions: int
 ) -> Iterator[Version]:
-    """Yield `n_versions` of a clip (N,), every second one with a melody; the same for the same clip."""
+    """Yield `n_versions` of a clip (N,), every second one with a melody; a clip always gets the same versions."""
     rng = np.random.default_rng(zlib.crc32(audio.tobytes()))
     original = resample(audio, sample_rate, SAMPLE_RATE).astype(np.float64)
     frames = np.arange(features.n_frames) * hop_length / sample_rate  # start of each, seconds
