@@ -153,7 +153,7 @@ def _files(address: Address) -> _Files:
 
 
 def _cached_files(address: Address, reason: str) -> _Files:
-    """Files of the repository in the cache, at the requested or else the last used revision."""
+    """Files of the repository in the cache, at the requested revision, else the one used last."""
     revisions = [
         revision
         for repo in _cached_repos()

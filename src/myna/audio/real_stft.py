@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class RealStft(nn.Module):
     """`torch.stft`, zero-padded by `padding` samples on both sides, and its inverse `torch.istft`."""
 
-    kernels: Tensor  # (2 * n_bins, 1, n_fft): a cosine and a sine a bin, windowed
+    kernels: Tensor  # (2 * n_bins, 1, n_fft): a cosine and a sine per bin, windowed
     shares: Tensor  # (2 * n_bins, 1): weight of each bin in the inverse transform
     power: Tensor  # (1, 1, n_fft): squared window
 

@@ -65,7 +65,7 @@ class _Plan:
     source: SourceFacts
     slices: list[Slice]
     n_samples: int
-    contours: list[Samples] = field(default_factory=list)  # Hz, voiced frames of the source, one array a slice
+    contours: list[Samples] = field(default_factory=list)  # Hz, voiced frames of the source, one array per slice
 
 
 class Converter:
@@ -204,7 +204,7 @@ class Converter:
     def _with_context(self, piece: Slice, pad_seconds: float) -> tuple[int, int]:
         """Return the range of samples rendered for a slice: whole frames on one grid for the whole recording.
 
-        It is lengthened to one of few lengths, four an octave: oneDNN compiles and keeps code for each new length,
+        The length is rounded up to one of four per octave: oneDNN compiles and keeps code for each new length,
         which took 2.4 GB more for a song of 12 minutes than for its first.
         """
         hop = self.voice.config.data.hop_length

@@ -1,4 +1,4 @@
-"""Export of a voice as ONNX graphs, for programs without PyTorch: `svc export`.
+"""Export of a voice as ONNX graphs for programs without PyTorch (`svc export`).
 
 A graph takes recordings of any length. Its random numbers are inputs (`onnx.runtime` lists them all): a program that
 generates them as PyTorch does gets the same audio.

@@ -53,7 +53,7 @@ class Plan:
     n_clips: int
     minutes: float  # of clips
     n_parameters: int  # of the synthesizer
-    batch_size: int  # clips a step and process, before accumulation
+    batch_size: int  # clips per step and process, before accumulation
     steps_per_epoch: int
     first_step: int  # steps done before this run
     last_step: int

@@ -103,7 +103,7 @@ def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
     spectrum = np.fft.rfft(audio, n_fft)
     if rng.random() < _REVERB_SHARE:
         spectrum = spectrum * np.fft.rfft(_reverberation(n_samples, rng), n_fft)
-    # Microphone: a slope of at most 1.5 dB an octave, and a ripple of at most 3 dB.
+    # Microphone: a slope of at most 1.5 dB per octave, and a ripple of at most 3 dB.
     octaves = np.log2(np.maximum(hertz, 60) / 1000)
     ripple = np.cos(2 * np.pi * (octaves * rng.uniform(0.1, 0.4) + rng.random()))
     spectrum = spectrum * 10 ** ((rng.uniform(-1.5, 1.5) * octaves + rng.uniform(0, 3) * ripple) / 20)
