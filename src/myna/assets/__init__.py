@@ -382,7 +382,7 @@ def check_hash(path: Path, sha256: str | None) -> None:
     status = path.stat()
     if sha256 is not None and _sha256(path, status.st_size, status.st_mtime_ns) != sha256:
         raise AssetError(
-            f"{path} is damaged or another file: its SHA-256 is not {sha256}; delete it and download it again"
+            f"{path} is damaged or a different file: its SHA-256 is not {sha256}; delete it and download it again"
         )
 
 

@@ -84,7 +84,7 @@ def read(path: Path) -> Any:
     try:
         refused = follow_steps(BytesIO(data), _MOST_STEPS).opcodes - ALLOWED_OPCODES_IN_INDEXES
         if refused:
-            raise ValueError(f"it has the step {min(refused)}")
+            raise ValueError(f"it contains the opcode {min(refused)}")
         return _Unpickler(path, data).load()
     except CheckpointError:
         raise

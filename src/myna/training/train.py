@@ -208,7 +208,7 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
     """Choose the batch size, and compute the position in the current epoch."""
     train, fabric = engine.config.train, engine.fabric
     if not len(clips):
-        raise ConfigError(f"{engine.config.data.training_files} names no clips; run svc pre-config again")
+        raise ConfigError(f"{engine.config.data.training_files} lists no clips; run svc pre-config again")
     batch_size = choose_batch_size(engine, state, clips)
     batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
     steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)

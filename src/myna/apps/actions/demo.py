@@ -69,4 +69,4 @@ def _copy(recording: Path, target: Path) -> None:
     there, rate = io.read(target)
     same = rate == sample_rate and len(there) == len(audio)
     if not same or not np.allclose(there, np.clip(audio, -1, 1), rtol=0, atol=_ROUNDING):
-        raise ConfigError(f"{target} is another recording than {recording}; choose another folder with -o")
+        raise ConfigError(f"{target} contains another recording than {recording}; choose another folder with -o")
