@@ -23,7 +23,7 @@ clone: .venv/ready
 	cd clone && ../$(BIN)/svc train --max-minutes 5
 	cd clone && ../$(BIN)/svc infer ../src/myna/voices/song.flac -o song.out.wav --auto-transpose
 
-# The most telling tests, in under a minute.
+# The quick tests, in under a minute.
 quick: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(QUICK)
 

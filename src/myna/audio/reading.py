@@ -263,7 +263,7 @@ def _ffmpeg_pieces(container: Any, stream: Any, n_samples: int) -> Iterator[Samp
 
 
 def _is_cut_short(path: Path) -> bool:
-    """True if a RIFF header promises more bytes than the file has, which libsndfile does not report."""
+    """True if a RIFF header states more bytes than the file has; libsndfile does not report this."""
     with path.open("rb") as file:
         start = file.read(8)
     if len(start) < 8 or not start.startswith(b"RIFF"):
