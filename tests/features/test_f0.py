@@ -171,9 +171,21 @@ def test_notes_of_a_melody_are_found_without_octave_errors(method: F0Method) -> 
     assert np.abs(cents(f0[heard], true[heard])).max() < 50
 
 
+def test_a_given_peak_decides_the_level_of_silence() -> None:
+    """A stream passes the peak of everything so far: what is quiet beside it is unvoiced, though it is all there is."""
+    estimate = F0_ESTIMATORS["swift"]
+    time = np.arange(RATE) / RATE
+    quiet = (1e-3 * sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 6))).astype(np.float32)
+    alone = estimate(quiet, RATE, HOP)
+    assert (alone > 0).mean() > 0.9
+    np.testing.assert_array_equal(estimate(quiet, RATE, HOP, peak=float(np.abs(quiet).max()) / 2), alone)
+    assert not estimate(quiet, RATE, HOP, peak=1.0).any()
+    assert (estimate(100 * quiet, RATE, HOP, peak=1.0) > 0).mean() > 0.9
+
+
 def test_the_median_ignores_one_outlier() -> None:
     def always(*f0: float):
-        return lambda audio, sample_rate, hop_length, device: np.array(f0, np.float32)
+        return lambda audio, sample_rate, hop_length, device, peak: np.array(f0, np.float32)
 
     vote = median_of(always(200, 400, 200, 0, 0), always(201, 200, 0, 0, 300), always(202, 201, 208, 100, 310))
     assert vote(np.zeros(5), RATE, 1, "cpu").tolist() == [201, 201, 200, 0, 300]

@@ -75,6 +75,21 @@ def test_a_whole_training_with_every_loss_writes_a_voice(tmp_path: Path) -> None
     assert (again.steps, again.path) == (0, None)
 
 
+@pytest.mark.parametrize("synthesizer", ["rvc", "sovits3"])
+def test_a_voice_that_cannot_be_trained_is_refused_in_one_line(
+    tmp_path: Path, synthesizer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = make_dataset(tmp_path)
+    values = json.loads(config.read_text())
+    values["model"]["synthesizer"] = synthesizer
+    config.write_text(json.dumps(values))
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "-c", str(config), "-m", str(tmp_path / "logs"), "--from-scratch", "-d", "cpu"])
+    assert ended.value.code == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert synthesizer in line and "not trained" in line and "vits, direct" in line
+
+
 def epochs(reports: list[StepReport]) -> list[list[StepReport]]:
     return [[report for report in reports if report.epoch == number] for number in sorted({r.epoch for r in reports})]
 

@@ -119,7 +119,7 @@ def test_a_configuration_beside_a_training_checkpoint_is_read() -> None:
     assert rvc.config_from(weights, {}, Config.parse(config.plain())) == (config, [])
     config, remarks = rvc.config_from(dumped("v2-48k"), {}, given)
     assert (config.data.sample_rate, config.speakers) == (48000, {})
-    assert "of another voice" in remarks[0]
+    assert "belongs to another voice" in remarks[0]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ device_flag = click.option(
     "--device",
     default="auto",
     show_default=True,
-    help="cpu, cuda, cuda:1, mps, or auto: the fastest there is",
+    help="Device: cpu, cuda, cuda:1, mps, or auto for the fastest available.",
 )
 model_flag = click.option(
     "-m",
