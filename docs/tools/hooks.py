@@ -16,7 +16,7 @@ from site_pages import GENERATED, OUTSIDE
 
 ROOT = Path(__file__).parents[2]
 
-# A formula is written $...$ or $$...$$, which a repository host renders, too; elsewhere a dollar sign is a dollar sign.
+# A formula is written $...$ or $$...$$, which repository hosts render too; other dollar signs are kept.
 PAGES_WITH_FORMULAS = ("how_it_works.md",)
 
 _FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
@@ -79,5 +79,5 @@ def site_link(match: re.Match[str], origin: str, source: str) -> str:
 def with_formulas(markdown: str) -> str:
     """Replace $$...$$ and $...$ by MathML, which browsers render without a script."""
     display = re.sub(r"\$\$(.+?)\$\$", lambda found: convert(found[1].strip(), display="block"), markdown, flags=re.S)
-    # In a span, for Markdown takes a line that begins with <math> for a block.
+    # In a span, because Markdown treats a line that begins with <math> as a block.
     return re.sub(r"\$([^$\n]+)\$", lambda found: f"<span>{convert(found[1].strip())}</span>", display)

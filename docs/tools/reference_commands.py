@@ -39,7 +39,7 @@ def _section(name: str) -> str:
 
 
 def _help(command: click.Command) -> str:
-    r"""Return the help text as Markdown; a paragraph that click shall not wrap (`\b`) is a block of its own."""
+    r"""Return the help text as Markdown; a paragraph that click must not wrap (`\b`) is a block of its own."""
     paragraphs = []
     for paragraph in cleandoc(command.help or "").split("\n\n"):
         if paragraph.startswith("\b\n"):
@@ -86,5 +86,5 @@ def _cell(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Escape what Markdown would take for markup in a help text."""
+    """Escape characters of a help text that Markdown would interpret as markup."""
     return re.sub(r"([*_<>\[\]])", r"\\\1", text)

@@ -15,7 +15,7 @@ from myna.config import Config
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
 
-SPEAKERS, HIGHEST_HZ = "emb_g.weight", "highest_hz"  # tensors with one row a speaker
+SPEAKERS, HIGHEST_HZ = "emb_g.weight", "highest_hz"  # tensors with one row per speaker
 
 
 def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Collect the training recordings of the base weights in dataset_raw/, one folder a speaker.
+"""Collect the training recordings of the base weights in dataset_raw/, one folder per speaker.
 
 Held-out speakers and singers are left out. Singing is scarce beside speech, so each song becomes many short takes
 that overlap: an epoch uses every take once.

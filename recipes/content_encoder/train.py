@@ -66,7 +66,7 @@ def load_utterances(folder: Path, joe: Path, targets: Targets, held_out: bool = 
     found = []
     for clip in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
         path = folder / f"{clip['name']}.safetensors"
-        # martin sings one vowel a clip, so a clip's mean is the vowel's, not the speaker's.
+        # martin sings one vowel per clip, so the mean of a clip represents the vowel, not the speaker.
         if clip["held_out"] != held_out or clip["source"] == "martin" or not path.exists():
             continue
         arrays = load_file(path)

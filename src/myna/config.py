@@ -73,7 +73,7 @@ class TrainConfig(_Section):
         note='"auto" takes as many as the memory of the GPU holds, 8 elsewhere',
         page=1,
     )
-    fp16_run: bool = key(False, "train in half precision, of the format that half_type names")
+    fp16_run: bool = key(False, "train in half precision, in the format set by half_type")
     bf16_run: bool = key(False, "train in bfloat16; takes precedence over fp16_run")
     half_type: Literal["fp16", "bf16"] = key("fp16", "half-precision format that fp16_run selects")
     lr_decay: float = key(0.999875, "factor on the learning rate after each epoch", gt=0, le=1)
@@ -144,7 +144,7 @@ class DataConfig(_Section):
     mel_fmax: float | None = key(
         None, "highest frequency of the mel bands", note="null for half the sample rate", unit="Hz"
     )
-    # so-vits-svc-fork writes it; absent in its older files, where it means true.
+    # Written by so-vits-svc-fork; its older files lack it, which means true.
     contentvec_final_proj: bool | None = key(
         None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
     )
@@ -153,8 +153,8 @@ class DataConfig(_Section):
     # Ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
-        "light voices: number of augmented versions of each clip (other voices and rooms, half of them sung) whose "
-        "content is trained on too",
+        "light voices: number of augmented versions of each clip (other voices and rooms, half of them sung) to "
+        "train on too",
         ge=0,
     )
 
@@ -214,7 +214,8 @@ class ModelConfig(_Section):
     # so-vits-svc 4.1: content encoder and decoder by name. Absent in older files.
     speech_encoder: str | None = key(None, "content encoder; null derives it from other keys")
     vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = key(
-        "nsf-hifigan", "decoder, if type_ is hifi-gan; the one with Snake activations is of so-vits-svc 4.1"
+        "nsf-hifigan",
+        "decoder if type_ is hifi-gan; nsf-snake-hifigan, with Snake activations, is from so-vits-svc 4.1",
     )
     # so-vits-svc-fork: decoder by name. Absent in the files of other tools.
     type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = key("hifi-gan", "decoder")
@@ -226,7 +227,7 @@ class ModelConfig(_Section):
     # The keys below are ours; the predecessors ignore them.
     synthesizer: SynthesizerKind = key(
         "vits",
-        "VITS of so-vits-svc 4, of RVC or of so-vits-svc 3; direct for light voices, which have no latent variable",
+        "VITS as in so-vits-svc 4, RVC or so-vits-svc 3; direct for light voices, which have no latent variable",
     )
     n_fine_layers: int = key(3, "light voices: number of decoder blocks at the rate of the spectra", ge=0)
     follows_pitch: bool = key(True, "RVC: false if the voice takes no f0, only content", alias="f0")

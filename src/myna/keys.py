@@ -77,7 +77,7 @@ class Key:
 
     @property
     def default(self) -> str:
-        """Default as JSON; empty if the file must have the key."""
+        """Default as JSON; empty for a required key."""
         return "" if self.spec.is_required() else json.dumps(self.spec.get_default(call_default_factory=True))
 
     @property
@@ -101,7 +101,7 @@ class Key:
 
     @property
     def limits(self) -> tuple[float | None, float | None]:
-        """Least and greatest value; for floats, an exclusive bound itself."""
+        """Least and greatest value; an exclusive bound of a float is returned as it is."""
         bounds, step = self.bounds, 1 if self.type is int else 0
         low = bounds["gt"] + step if "gt" in bounds else bounds.get("ge")
         high = bounds["lt"] - step if "lt" in bounds else bounds.get("le")

@@ -45,7 +45,7 @@ def option(
 def instead_of(path: str) -> Any:
     """Declare a field that overrides a key of `config.json`, with the help and range of that key.
 
-    Annotate it with the key's type or None. The exclusive bound of a float is left to the configuration to check.
+    Annotate it with the key's type or None. The configuration checks the exclusive bound of a float.
 
     Args:
         path: section and name of the key in the file: "train.epochs".
@@ -107,7 +107,7 @@ class ConversionOptions:
     # Whole octaves keep the singer in tune with the music, and a voice easily sings half an octave off its median.
     transpose_step: TransposeStep = option(
         "octave",
-        "unit of the shift of --auto-transpose: octaves keep the key of the music, semitones come closer",
+        "step of --auto-transpose: octaves keep the key of the music, semitones match the voice more closely",
     )
     auto_predict_f0: bool = option(
         False, "let the voice predict the pitch: for speech, not for singing", flags=("-a/-na",)
@@ -197,7 +197,7 @@ class EvaluateOptions:
     whisper: str | None = option(
         None, "folder of a faster-whisper model for the words; default: one installed on this machine"
     )
-    language: str | None = option(None, "language of the recordings, e.g. en; default: detected in each")
+    language: str | None = option(None, "language of the recordings, e.g. en; default: detected for each recording")
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating]
 Value = TypeVar("Value", float, FloatArray)
 
-# Slaney's mel scale: linear below 1 kHz, 200/3 Hz a mel; above it 27 mels a factor of 6.4.
+# Slaney's mel scale: linear below 1 kHz, 200/3 Hz per mel; above, 27 mels span a factor of 6.4.
 _HZ_PER_MEL = 200 / 3
 _KNEE_HZ = 1000.0
 _KNEE_MEL = _KNEE_HZ / _HZ_PER_MEL
@@ -52,12 +52,12 @@ def hz_to_note(hz: Value) -> Value:
 
 
 def db_to_amplitude(db: Value) -> Value:
-    """Factor on amplitudes of a level in dB."""
+    """Amplitude factor for a level in dB."""
     return _plain(10 ** (db / 20), db)
 
 
 def db_to_power(db: Value) -> Value:
-    """Factor on powers of a level in dB."""
+    """Power factor for a level in dB."""
     return _plain(10 ** (db / 10), db)
 
 
@@ -67,29 +67,29 @@ def power_to_db(power: Value) -> Value:
 
 
 def hz_to_mel(hz: Value) -> Value:
-    """Frequency on Slaney's mel scale (Auditory Toolbox, Interval Research 1998-010)."""
+    """Mel value of a frequency in Hz, on Slaney's scale (Auditory Toolbox, Interval Research 1998-010)."""
     above = _KNEE_MEL + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
     return _plain(np.where(np.less(hz, _KNEE_HZ), hz / _HZ_PER_MEL, above), hz)
 
 
 def mel_to_hz(mel: Value) -> Value:
-    """Frequency of a value on Slaney's mel scale."""
+    """Frequency in Hz of a mel value on Slaney's scale."""
     above = _KNEE_HZ * np.exp((mel - _KNEE_MEL) * _LOG_STEP)
     return _plain(np.where(np.less(mel, _KNEE_MEL), mel * _HZ_PER_MEL, above), mel)
 
 
 def hz_to_htk_mel(hz: Value) -> Value:
-    """Frequency on HTK's mel scale, 2595 log10(1 + f / 700)."""
+    """Mel value of a frequency in Hz, on HTK's scale: 2595 log10(1 + f / 700)."""
     return _plain(2595 * np.log10(1 + hz / 700), hz)
 
 
 def htk_mel_to_hz(mel: Value) -> Value:
-    """Frequency of a value on HTK's mel scale."""
+    """Frequency in Hz of a mel value on HTK's scale."""
     return _plain(700 * (10 ** (mel / 2595) - 1), mel)
 
 
 def _plain(value: Any, given: Value) -> Value:
-    """`value` as an array if `given` is one, else as a float instead of NumPy's scalar."""
+    """Return `value` as an array if `given` is one, else as a Python float."""
     plain: Any = value if np.ndim(given) else float(value)
     result: Value = plain
     return result

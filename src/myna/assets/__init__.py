@@ -195,14 +195,14 @@ _BASE_256 = (
     _base("therealvul/so-vits-svc-4.0-init", "G_0.pth", "D_0.pth"),
     _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
 )
-# Base weights (generator, discriminator) of a training by template, with sources in the order in which they are tried.
+# Base weights (generator, discriminator) by template of the training; their sources are tried in this order.
 # They have no stated revisions, sizes or hashes, so these follow the branch; checkpoints are read without running code.
 BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "so-vits-svc-4.0v1": _BASE_768_FORK,
     "so-vits-svc-4.0v1-legacy": _BASE_256,
     "so-vits-svc-4.1": _BASE_768,
     "so-vits-svc-4.1-tiny": (),
-    # As in the fork: all but the decoder fits.
+    # As in the fork: everything except the decoder fits.
     "quickvc": _BASE_768_FORK,
     # Bundled.
     "myna-lite": (),
@@ -217,7 +217,7 @@ def find(name: str, folder: Path | str | None = None) -> Path:
         folder: searched before those of `MYNA_ASSETS`.
 
     Raises:
-        AssetError: it is unavailable, or the file found is another; the message says which file to put where.
+        AssetError: it is unavailable, or a different file was found; the message says which file to put where.
     """
     if name not in ASSETS:
         raise AssetError(f"no pretrained file {name!r}; there are: {', '.join(ASSETS)}")
@@ -382,7 +382,7 @@ def check_hash(path: Path, sha256: str | None) -> None:
     status = path.stat()
     if sha256 is not None and _sha256(path, status.st_size, status.st_mtime_ns) != sha256:
         raise AssetError(
-            f"{path} is damaged or another file: its SHA-256 is not {sha256}; delete it and download it again"
+            f"{path} is damaged or a different file: its SHA-256 is not {sha256}; delete it and download it again"
         )
 
 

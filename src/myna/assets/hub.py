@@ -53,7 +53,7 @@ class HubVoice:
 
 
 def parse_address(text: Path | str) -> Address | None:
-    """Parse an address; None if `text` is none. A `Path` of an address has only one of the two slashes."""
+    """Parse an address; None if `text` is not one. A `Path` reduces the two slashes of an address to one."""
     match = _ADDRESS.fullmatch(str(text))
     return Address(match[1], match[2] or "main", match[3]) if match else None
 
@@ -117,7 +117,7 @@ def forget(repo: str) -> None:
     Raises:
         AssetError: it is not in the cache.
     """
-    # Not by the library, which deletes by commit: a duplicated repository has the commits of the original.
+    # The library deletes by commit, so it would also delete from a repository that was duplicated from this one.
     folders = [one.repo_path for one in _cached_repos() if one.repo_id == repo]
     if not folders:
         raise AssetError(f"{repo} is not in the hub's cache on this machine")
@@ -131,7 +131,7 @@ class _Files:
     """Files of a repository at one commit."""
 
     commit: str
-    hashes: dict[str, str | None]  # by path; None for small files, of which the hub states none
+    hashes: dict[str, str | None]  # by path; None for small files, whose hash the hub does not state
     sizes: dict[str, int | None] = field(default_factory=dict)  # bytes
 
 
@@ -153,7 +153,7 @@ def _files(address: Address) -> _Files:
 
 
 def _cached_files(address: Address, reason: str) -> _Files:
-    """Files of the repository in the cache, at the requested or else the last used revision."""
+    """Files of the repository in the cache, at the requested revision, else the one used last."""
     revisions = [
         revision
         for repo in _cached_repos()

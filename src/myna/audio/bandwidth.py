@@ -17,7 +17,7 @@ _STEP_DB = 15.0  # spectra of real sound fall by a few dB over this step
 def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
     """Bandwidth of `audio` (N,) in Hz: the frequency where a cut begins, or half the sample rate without one.
 
-    A cut is a step down in the long-term spectrum above which no level is as high again.
+    A cut is a step down in the long-term spectrum; no level above it is as high again.
     """
     n_frames = len(audio) // _N_FFT
     if not n_frames:
@@ -29,7 +29,7 @@ def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
     level_db = power_to_db(np.convolve(power, np.full(width, 1 / width), mode="same") + 1e-20)
     loudest_above = np.maximum.accumulate(level_db[::-1])[::-1]
     first = round(_LOWEST_HZ / hz_per_bin)
-    last = len(level_db) - width // 2 - step  # the smoothed spectrum falls beyond, by its zero padding
+    last = len(level_db) - width // 2 - step  # beyond, zero padding lowers the smoothed spectrum
     if last <= first:
         return sample_rate / 2
     drop = level_db[first:last] - loudest_above[first + step : last + step]

@@ -72,14 +72,14 @@ def join(
 
     Args:
         slices: the plan.
-        sounds: for each slice its sound with context before and after, and the sample of it where the slice begins.
+        sounds: for each slice, its sound with context on both sides, and the index of the slice's first sample in it.
         n_samples: length of the recording.
         sample_rate: in Hz.
     """
     fade_samples = round(sample_rate * _FADE_SECONDS)
     reach = round(sample_rate * ALIGNMENT_SECONDS)
     position = 0  # samples yielded so far
-    held = np.empty(0, np.float32)  # end of the last slice, which the next one overlaps
+    held = np.empty(0, np.float32)  # end of the previous slice, which overlaps this one
     for (piece, following), (wide, lead) in zip(pairwise([*slices, None]), sounds, strict=True):
         assert piece is not None
         if piece.overlap:

@@ -31,7 +31,7 @@ def is_recording(path: Path) -> bool:
 
 
 def visible_files(folder: Path, *, recursive: bool = True) -> list[Path]:
-    """Files in `folder`, sorted by path, but those that are hidden or in hidden folders; none if it does not exist."""
+    """Files in `folder`, sorted by path, without hidden files and folders; none if it does not exist."""
     if not folder.is_dir():
         return []
     return sorted(

@@ -263,11 +263,11 @@ def _ffmpeg_pieces(container: Any, stream: Any, n_samples: int) -> Iterator[Samp
 
 
 def _is_cut_short(path: Path) -> bool:
-    """True if a RIFF header promises more bytes than the file has, which libsndfile does not report."""
+    """True if a RIFF header states more bytes than the file has; libsndfile does not report this."""
     with path.open("rb") as file:
         start = file.read(8)
     if len(start) < 8 or not start.startswith(b"RIFF"):
         return False
     (promised,) = struct.unpack("<I", start[4:8])
-    streamed = promised >= 0xFFFFFF00  # by a recorder that could not go back to fill in the length
+    streamed = promised >= 0xFFFFFF00  # the recorder could not go back to fill in the length
     return not streamed and promised + 8 > path.stat().st_size + 1

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class RealStft(nn.Module):
     """`torch.stft`, zero-padded by `padding` samples on both sides, and its inverse `torch.istft`."""
 
-    kernels: Tensor  # (2 * n_bins, 1, n_fft): a cosine and a sine a bin, windowed
+    kernels: Tensor  # (2 * n_bins, 1, n_fft): a cosine and a sine per bin, windowed
     shares: Tensor  # (2 * n_bins, 1): weight of each bin in the inverse transform
     power: Tensor  # (1, 1, n_fft): squared window
 
@@ -20,7 +20,7 @@ class RealStft(nn.Module):
         super().__init__()
         n_fft = len(window)
         self.hop_length, self.padding = hop_length, padding
-        # Modulo whole turns and in double precision: an angle of a thousand turns has few digits for its sine.
+        # Modulo whole turns and in double precision: an angle of a thousand turns leaves few digits for its sine.
         turns = torch.arange(n_fft // 2 + 1)[:, None] * torch.arange(n_fft) % n_fft
         angle = 2 * math.pi * turns.double() / n_fft
         kernels = torch.cat([torch.cos(angle), -torch.sin(angle)]) * window

@@ -15,7 +15,7 @@ def resampled_length(n_samples: int, source_rate: int, target_rate: int) -> int:
 
 
 def resample(audio: NDArray[np.float32], source_rate: int, target_rate: int) -> NDArray[np.float32]:
-    """Resample `audio`, (N,) or (C, N), to round(N * target / source) samples; the first ones coincide.
+    """Resample `audio`, (N,) or (C, N), to round(N * target / source) samples; the first samples coincide.
 
     soxr's HQ: flat to 0.45 of the lower rate, aliases below -100 dB.
     """

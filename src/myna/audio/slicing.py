@@ -52,7 +52,7 @@ class Levels:
 
     @property
     def smooth(self) -> NDArray[np.float64]:
-        """(F,) mean over the 50 ms around each hop."""
+        """Return the mean over the 50 ms around each hop, (F,)."""
         if not len(self.power):
             return self.power
         half = _WINDOW_HOPS // 2

@@ -78,7 +78,7 @@ class Writer:
             for name, text in (tags or Tags()).by_soundfile_name().items():
                 setattr(self._file, name, text)
         except (OSError, soundfile.LibsndfileError) as error:
-            with suppress(OSError):  # it cannot even be looked up if its folder could not be made
+            with suppress(OSError):  # unlinking fails if the folder could not be made
                 self._temporary.unlink()
             raise self._error(error) from error
 
@@ -105,7 +105,7 @@ class Writer:
         self.n_samples += len(frames)
 
     def _encoded(self, frames: NDArray[np.float32]) -> NDArray[Any]:
-        """Samples (n, C) as libsndfile shall get them: clipped, except for float."""
+        """Convert samples (n, C) to libsndfile's input: clipped, except for float formats."""
         if self._sample_format == "float32":
             return frames
         self._n_clipped += int(np.count_nonzero(np.abs(frames) > 1))
@@ -140,6 +140,6 @@ class Writer:
 
     def _error(self, error: Exception) -> AudioError:
         reason = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error).strip(" .")
-        # libsndfile does not pass on the system's reason; after the file is open it is this one.
+        # libsndfile does not pass on the system's reason; once the file is open, it is this one.
         reason = "the disk is full or not writable" if reason in ("", "System error") else reason
         return AudioError(f"cannot write {self.path}: {reason}")

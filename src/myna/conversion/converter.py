@@ -59,13 +59,13 @@ class Converted(NamedTuple):
 
 @dataclass
 class _Plan:
-    """Plan of one conversion; `contours` fills while it is rendered."""
+    """Plan of one conversion; rendering fills `contours`."""
 
     settings: ConversionSettings
     source: SourceFacts
     slices: list[Slice]
     n_samples: int
-    contours: list[Samples] = field(default_factory=list)  # Hz, voiced frames of the source, one array a slice
+    contours: list[Samples] = field(default_factory=list)  # Hz, voiced frames of the source, one array per slice
 
 
 class Converter:
@@ -161,7 +161,7 @@ class Converter:
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source = partial(io.blocks, input_path, self.sample_rate, _BLOCK_SAMPLES)
-        again = partial(source, warn=False)  # the first pass gave its warnings
+        again = partial(source, warn=False)  # the first pass has logged the warnings
         with io.Writer(output_path, self.sample_rate) as writer:
             plan = self._plan(source, again, options)
             for block in self._render(again, plan, progress, input_path.name):
@@ -204,7 +204,7 @@ class Converter:
     def _with_context(self, piece: Slice, pad_seconds: float) -> tuple[int, int]:
         """Return the range of samples rendered for a slice: whole frames on one grid for the whole recording.
 
-        It is lengthened to one of few lengths, four an octave: oneDNN compiles and keeps code for each new length,
+        The length is rounded up to one of four per octave: oneDNN compiles and keeps code for each new length,
         which took 2.4 GB more for a song of 12 minutes than for its first.
         """
         hop = self.voice.config.data.hop_length

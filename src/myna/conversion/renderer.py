@@ -103,7 +103,7 @@ class Renderer:
         )
 
     def _retrieved(self, content: Tensor, voiced: Tensor, speaker: Tensor) -> Tensor:
-        """Blend content (C, T) with the speakers' retrieval data, each by its share."""
+        """Blend content (C, T) with the retrieval data of the speakers, weighted by their shares."""
         retrieval, options = self.settings.retrieval, self.settings.options
         if retrieval is None:
             return content

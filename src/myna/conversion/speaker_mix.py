@@ -49,7 +49,9 @@ class SpeakerMix:
         pairs = [part.rpartition(":") for part in text.split(",") if part.strip()]
         given = {name or share: share if name else "1" for name, _, share in pairs}
         if not given:
-            raise ConfigError("a mix of speakers is their shares, as in alto:0.7,tenor:0.3, or a .csv or .json file")
+            raise ConfigError(
+                "a mix of speakers lists their shares, e.g. alto:0.7,tenor:0.3, or names a .csv or .json file"
+            )
         return cls(np.zeros(1), np.stack([_shares(given, config)]))
 
     @classmethod

@@ -187,7 +187,7 @@ class _Evaluator:
     def measure(
         self, recording: Recording, *, paired: bool = False, rate: bool = True, language: str | None = None
     ) -> _Measured:
-        """Measure one recording; `paired` adds what pairs are compared by: pitch, loudness and transcript."""
+        """Measure one recording; `paired` adds the measures that compare pairs: pitch, loudness and transcript."""
         audio = recording.audio
         measured = _Measured(
             recording.seconds,

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from myna.units import db_to_power, power_to_db
 
-# Below the noise of 16 bits; for digital silence networks take a volume of 1e-6.
+# Below the noise of 16 bits; as a volume, the 1e-6 that networks receive for digital silence.
 FLOOR_DB = -120.0
 # The pauses' level is the 5th percentile, if the 75th lies at least 20 dB above.
 _PAUSE_PERCENTILE, _SINGING_PERCENTILE, _LEAST_DISTANCE_DB = 5, 75, 20.0

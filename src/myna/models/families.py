@@ -1,4 +1,4 @@
-"""The networks that a configuration chooses by name."""
+"""Tables of the networks that a configuration selects by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Export of a voice as ONNX graphs, for programs without PyTorch: `svc export`.
+"""Export of a voice as ONNX graphs for programs without PyTorch (`svc export`).
 
 A graph takes recordings of any length. Its random numbers are inputs (`onnx.runtime` lists them all): a program that
 generates them as PyTorch does gets the same audio.
@@ -91,7 +91,7 @@ class _Graph(nn.Module):
 
 
 def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
-    """Write a voice as an ONNX graph, and myna's own content encoder beside it where the voice uses that.
+    """Write a voice as an ONNX graph; if it uses myna's own content encoder, write that beside it as a second graph.
 
     Args:
         opened: the voice.
@@ -216,7 +216,7 @@ def _program(
         import onnxscript
     except ImportError as error:
         raise MissingExtraError("an ONNX graph", EXTRA) from error
-    del onnx, onnxscript  # torch imports them, and its own message says only that they are missing
+    del onnx, onnxscript  # torch imports them; its own error lacks the pip command
     try:
         with _quiet(), warnings.catch_warnings(action="ignore"):
             program = torch.onnx.export(

@@ -15,7 +15,7 @@ All graphs have one interface, whatever the family; a voice ignores the inputs t
 | `starting_phases` | 1, n_harmonics | uniform in 0..1 |
 | `source_noise` | ..., frames, hop_length | standard normal |
 
-A graph has those of the last three inputs that its voice uses, in the order of their use. Outputs are `audio`
+Of the last three inputs, a graph has those that its voice uses, in the order of their use. Outputs are `audio`
 (1, 1, samples) and `f0_sung` (1, frames).
 """
 

@@ -91,7 +91,7 @@ def write(folder: Path, file: RetrievalFile, speakers: Mapping[str, int]) -> Pat
     Args:
         folder: of the voice.
         file: to write.
-        speakers: speaker indices of the voice by name, to write names for indices.
+        speakers: speaker indices of the voice by name; names are written in place of indices.
 
     Raises:
         CheckpointError: the file cannot be written.

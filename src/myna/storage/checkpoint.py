@@ -40,7 +40,7 @@ def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
     Tensors are memory-mapped if the format allows it: unused ones are not loaded.
 
     Raises:
-        CheckpointError: the file is something else; the message says what.
+        CheckpointError: the file is of another kind, which the message names.
     """
     path = Path(path)
     content = torch_file.read(path)

@@ -85,7 +85,7 @@ def follow_steps(stream: IO[bytes], most: int | None = None) -> Steps:
         steps.opcodes.add(name)
         # The reader allocates as many memo entries as the highest index.
         if most is not None and (number > most or (name in ("PUT", "LONG_BINPUT") and int(argument or 0) > most)):
-            raise ValueError("it has more steps than such a file needs")
+            raise ValueError("it has more opcodes than a file of this kind needs")
         if name in ("GLOBAL", "INST"):
             steps.names.add(str(argument).replace(" ", "."))
         elif name == "STACK_GLOBAL":

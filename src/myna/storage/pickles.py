@@ -75,7 +75,7 @@ def read(path: Path) -> Any:
     """Read a pickle of plain values, `FaissIndex` and `Array`.
 
     Raises:
-        CheckpointError: it names something else, is damaged, or is too long.
+        CheckpointError: it contains a name that is not allowed, is damaged, or is too long.
     """
     try:
         data = path.read_bytes()
@@ -84,7 +84,7 @@ def read(path: Path) -> Any:
     try:
         refused = follow_steps(BytesIO(data), _MOST_STEPS).opcodes - ALLOWED_OPCODES_IN_INDEXES
         if refused:
-            raise ValueError(f"it has the step {min(refused)}")
+            raise ValueError(f"it contains the opcode {min(refused)}")
         return _Unpickler(path, data).load()
     except CheckpointError:
         raise

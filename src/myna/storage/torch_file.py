@@ -1,8 +1,8 @@
-"""Safe reading of files that torch wrote, or that claim so.
+"""Safe reading of files that torch wrote, or that claim to be such files.
 
 A pickle is a program. Before torch's weights-only reader, which builds tensors and plain values, runs it, its names and
-opcodes are checked against `pickle_steps`. Also refused are things that torch does not guard against: compressed
-archives, paths that lead out of the archive, and tensors larger than the file.
+opcodes are checked against `pickle_steps`. Compressed archives, paths that lead out of the archive, and tensors larger
+than the file are refused too: torch does not guard against them.
 """
 
 from __future__ import annotations

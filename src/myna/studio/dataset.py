@@ -32,7 +32,7 @@ class Aim:
 
 @dataclass(frozen=True)
 class Missing:
-    """What is still to be recorded; 0 where there is enough."""
+    """Amounts still to be recorded; 0 where there is enough."""
 
     spoken_clips: int
     sung_clips: int

@@ -37,7 +37,7 @@ class Result(BaseModel):
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Folder of one conversion: its source now, its record when it is done."""
+    """Folder of one conversion: its source at first, and also its record once it is done."""
 
     folder: Path
     source: Path

@@ -93,7 +93,7 @@ class Library:
             name: name of the voice; a number is appended if it is taken.
 
         Raises:
-            CheckpointError: a file is none of these; the message names what it is.
+            CheckpointError: a file is none of these; the message names its kind.
             ConfigError: there is no voice or more than one, or the files do not belong together.
             OSError: a file cannot be copied; partial copies are deleted.
         """

@@ -16,7 +16,7 @@ from myna.training.step import Engine, add_gradients
 
 _log = logging.getLogger(__name__)
 
-ON_CPU = 8  # memory is no limit on a CPU, and with larger batches a voice learns less a minute
+ON_CPU = 8  # memory does not limit a CPU, and larger batches train less per minute
 _SHARE = 0.85  # of a GPU's free memory that a step may take; the rest is for variation between steps
 
 

@@ -44,7 +44,7 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
 
 
 def _speaker(path: Path, config: Config) -> int:
-    """Return the index of the speaker whose name the nearest folder above a clip has."""
+    """Return the index of the speaker named by the nearest folder above a clip."""
     for folder in path.parents:
         if folder.name in config.speakers:
             speaker = config.speakers[folder.name]

@@ -25,7 +25,7 @@ from myna.training.losses import Losses, kl_loss, spectral_losses, subband_loss
 
 # Longest excerpt of a clip that a latent variable is encoded from, in frames, as in the predecessors.
 MAX_FRAMES = 800
-_BANDWIDTH_QUANTILE = 0.9  # over a speaker's clips: one of the widest counts, but no outlier
+_BANDWIDTH_QUANTILE = 0.9  # over a speaker's clips: near the widest, but without outliers
 
 
 class ReconstructionLosses(Protocol):
@@ -99,7 +99,7 @@ def training_family(config: Config) -> TrainingFamily:
 
 
 def segment_frames(config: Config) -> int:
-    """Return the frames that the decoder computes of each clip in a training step."""
+    """Return the number of frames of each clip that the decoder computes in a training step."""
     return config.train.segment_size // config.data.hop_length
 
 

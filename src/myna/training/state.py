@@ -96,7 +96,7 @@ class TrainState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Give the synthesizer its averaged weights inside the context, where there are some."""
+        """Context in which the synthesizer has its averaged weights, if there are any."""
         if self.average is None:
             yield
             return
@@ -171,7 +171,7 @@ def load_start(state: TrainState, folder: Path, config: Config, options: TrainOp
     if number is not None:
         path = folder / f"G_{number}.pth"
         _resume(state, path, folder / f"D_{number}.pth", options.reset_optimizer)
-        return f"going on from {path}"
+        return f"continuing from {path}"
     if options.from_scratch:
         return "from random weights"
     generator, discriminator = _find_base(folder, config, options.pretrained_dir)
@@ -246,7 +246,7 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 
 
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
-    """Load weights of another voice; all must fit except the rows of speakers, of which the common ones are loaded."""
+    """Load weights of another voice: all must fit, but of the rows of speakers only the common ones are loaded."""
     weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
     for name in _SPEAKERS:

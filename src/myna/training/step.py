@@ -74,7 +74,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
     """Update both networks once, from the gradients of all `batches`.
 
     Both gradients are computed before either network is updated, as in so-vits-svc-fork. If a value in them is not
-    finite, neither is updated; in fp16 each network is updated whose own gradients are finite.
+    finite, neither is updated; in fp16, a network is updated if its own gradients are finite.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
     modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "discriminator": state.discriminators}
@@ -122,7 +122,7 @@ def add_gradients(
     """Add a batch's gradients, times `share`, to those of both networks, and return its losses by name.
 
     Args:
-        is_last: of the step's batches: processes exchange their gradients after it.
+        is_last: true for the step's last batch, after which processes exchange their gradients.
     """
     fabric, data = engine.fabric, engine.config.data
     batch = batch.to(fabric.device)

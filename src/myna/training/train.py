@@ -53,7 +53,7 @@ class Plan:
     n_clips: int
     minutes: float  # of clips
     n_parameters: int  # of the synthesizer
-    batch_size: int  # clips a step and process, before accumulation
+    batch_size: int  # clips per step and process, before accumulation
     steps_per_epoch: int
     first_step: int  # steps done before this run
     last_step: int
@@ -208,7 +208,7 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
     """Choose the batch size, and compute the position in the current epoch."""
     train, fabric = engine.config.train, engine.fabric
     if not len(clips):
-        raise ConfigError(f"{engine.config.data.training_files} names no clips; run svc pre-config again")
+        raise ConfigError(f"{engine.config.data.training_files} lists no clips; run svc pre-config again")
     batch_size = choose_batch_size(engine, state, clips)
     batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
     steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)
@@ -285,7 +285,7 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
 
 
 def make_report(state: TrainState, result: StepResult, learning_rate: float, group: list[Batch]) -> StepReport:
-    """Return the report of the step that `state` counted last."""
+    """Return the report of the latest step of `state`."""
     return StepReport(
         step=state.step,
         epoch=state.epoch_number,

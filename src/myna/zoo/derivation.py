@@ -47,7 +47,7 @@ def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Deriv
 
     Args:
         weights: under so-vits-svc's names, in any spelling of weight normalisation.
-        hop_length: samples a frame, which the weights do not determine.
+        hop_length: samples per frame, which the weights do not determine.
 
     Raises:
         KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
@@ -97,7 +97,7 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
 
 
 def fits_decoder(derived: Derived, hop_length: int) -> bool:
-    """Return whether the decoder generates `hop_length` samples a frame, given `derived` for this `hop_length`."""
+    """Return whether the decoder generates `hop_length` samples per frame, given `derived` for this `hop_length`."""
     model = derived.certain["model"]
     rates = model.get("upsample_rates")
     if rates is None:  # not determined by the weights

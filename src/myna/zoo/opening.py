@@ -144,7 +144,7 @@ def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, lis
     if given is not None and not derivation.fits_decoder(derived, hop_length):
         derived = derivation.derive(found.weights)
         wrong_hop.append(
-            f"config.json belongs to another voice: {hop_length} samples a frame at {given.data.sample_rate} Hz, "
+            f"config.json belongs to another voice: {hop_length} samples per frame at {given.data.sample_rate} Hz, "
             f"but the decoder generates {derivation.HOP_LENGTH} at {derivation.SAMPLE_RATE} Hz"
         )
         given = given.with_values(data=derived.usual["data"])

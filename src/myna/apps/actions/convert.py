@@ -54,7 +54,7 @@ def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool
         recursive: whether to search folders with their subfolders.
 
     Raises:
-        AudioError: a folder holds no recording.
+        AudioError: a folder contains no recording.
         ConfigError: two recordings would be written to one file.
     """
     one_file = len(inputs) == 1 and not inputs[0].is_dir()
@@ -91,7 +91,7 @@ def convert(
         on_failure: called at once with the error of each recording that fails.
 
     Raises:
-        ConfigError: the voice cannot follow `options`.
+        ConfigError: the voice cannot do what `options` ask.
         MynaError: the only recording failed. In a batch the others are still converted.
     """
     converter.check(options)

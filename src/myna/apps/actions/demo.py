@@ -37,7 +37,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
 
     Raises:
         AudioError: the recording cannot be read, or the folder cannot be written.
-        ConfigError: the folder holds another recording of that name.
+        ConfigError: the folder contains another recording of that name.
     """
     from myna.evaluation.drawing.picture import write_picture
     from myna.evaluation.evaluate import evaluate
@@ -69,4 +69,4 @@ def _copy(recording: Path, target: Path) -> None:
     there, rate = io.read(target)
     same = rate == sample_rate and len(there) == len(audio)
     if not same or not np.allclose(there, np.clip(audio, -1, 1), rtol=0, atol=_ROUNDING):
-        raise ConfigError(f"{target} is another recording than {recording}; choose another folder with -o")
+        raise ConfigError(f"{target} contains another recording than {recording}; choose another folder with -o")

@@ -26,7 +26,7 @@ def evaluate_conversions(
     """Pair conversions with their sources by name and measure them.
 
     Args:
-        converted: files, or folders of them; so are the others.
+        converted: files, or folders of them, as are `sources`, `targets` and `held_out`.
         targets: recordings of the target voice; without them its similarity is not measured.
         held_out: recordings of the target that are not in its training set, for the bounds of each measure; without
             them each of `targets` is compared with the others.
@@ -35,7 +35,7 @@ def evaluate_conversions(
         The evaluation; its failures name the conversions without a source too.
 
     Raises:
-        AudioError: a place does not exist or holds no sound, or no conversion has a source.
+        AudioError: a path does not exist or contains no sound, or no conversion has a source.
     """
     from myna.evaluation.evaluate import evaluate
     from myna.evaluation.pairing import pair_by_name, sound_files

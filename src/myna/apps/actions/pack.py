@@ -13,7 +13,7 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class CardText:
-    """Text about a voice in its file; an empty one keeps what the voice's own file says."""
+    """Text about a voice in its file; an empty value keeps the one in the voice's own file."""
 
     licence: str = ""
     author: str = ""
@@ -77,7 +77,7 @@ def mix(one: VoiceFiles, other: VoiceFiles, share: float, output: Path, *, half:
     """Write a voice whose weights are interpolated between two voices.
 
     Args:
-        other: of the same architecture as `one`, and trained from the same start.
+        other: of the same architecture as `one`, and trained from the same base weights.
         share: weight of `other`, 0 to 1.
         output: NAME.safetensors.
         half: store float16.

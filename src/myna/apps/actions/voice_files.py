@@ -1,4 +1,4 @@
-"""The location of a voice, as every action takes it."""
+"""Location of a voice, an argument of most actions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class VoiceFiles(NamedTuple):
-    """A voice by its files."""
+    """Files of a voice."""
 
     model: Path  # weights, their folder, an address of the hub, or the name of a bundled voice
     config: Path | None = None  # `config.json`; None for the one beside the weights
 
     def find_weights(self) -> Path:
-        """The file of weights.
+        """Return the file of weights.
 
         Raises:
             CheckpointError: there is none.
@@ -26,7 +26,7 @@ class VoiceFiles(NamedTuple):
         return find_weights(self.model)
 
     def open(self) -> OpenedVoice:
-        """Read the weights and the configuration.
+        """Read weights and configuration.
 
         Raises:
             CheckpointError: the file is not a voice.

@@ -1,6 +1,6 @@
 """The command `svc`: one file in `commands` and one line in the table below per command.
 
-A command's module declares its flags; what it runs is imported when it runs, so that help is instant.
+A command's module declares its flags and imports other code only when the command runs, so that help is instant.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ voice_config_flag = click.option(
 
 
 def voice_files(model: Path, config: Path | None = None) -> VoiceFiles:
-    """The voice that -m and -c name."""
+    """Return the voice that -m and -c name."""
     return VoiceFiles(model, config or find_config(model))
 
 

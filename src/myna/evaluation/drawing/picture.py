@@ -127,7 +127,7 @@ def _draw_spectrogram(canvas: _Canvas, panel: _Panel, audio: NDArray[np.float32]
 
 
 def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
-    """Draw both contours; the source's is shifted as the conversion is."""
+    """Draw both contours, the source's with the shift of the conversion."""
     expected, converted = file.source_f0 * 2 ** (file.transpose / 12), file.converted_f0
     low, high = note_range(np.concatenate([expected[expected > 0], converted[converted > 0]]))
     _draw_title(canvas, panel, "Pitch")

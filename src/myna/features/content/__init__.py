@@ -57,7 +57,7 @@ class Loader:
 
 _CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False, device=device))
 
-# Names as in the predecessors' config.json (`speech_encoder`). whisper-ppg are so-vits-svc 4.1's: its voices were
+# Names as in the predecessors' config.json (`speech_encoder`). whisper-ppg is so-vits-svc 4.1's: its voices were
 # trained with inputs padded to 30 s, without which the content of a short clip differs much.
 CONTENT_ENCODERS: dict[str, Loader] = {
     "vec768l12": _CONTENTVEC_768,

@@ -37,7 +37,7 @@ N_SOUNDS = 512
 CODE_CHANNELS = 256
 WEIGHTS = "myna-content-1.safetensors"
 
-# Samples after the end of a content frame that it depends on: 198 ms.
+# A content frame depends on this many samples after its end: 198 ms.
 LOOK_AHEAD_SAMPLES = (N_FFT - HOP_LENGTH) // 2 + HOP_LENGTH + N_BLOCKS * AHEAD_FRAMES * FRAME_SAMPLES
 
 
@@ -156,7 +156,7 @@ class Block(Stage):
     def attend(self, hidden: Tensor) -> Tensor:
         """Local attention, (B, left + T + right, C) to (B, T, C)."""
         n_frames = hidden.shape[1] - self.size + 1
-        # Groups of queries; a group attends to the keys from its first query's first to its last query's last.
+        # Queries attend in groups: to all keys from the first key of a group's first query to the last key of its last.
         hidden = F.pad(hidden, (0, 0, 0, -n_frames % QUERY_FRAMES))
         span = QUERY_FRAMES + self.size - 1
         query = self.query(hidden[:, self.left : hidden.shape[1] - self.right])

@@ -71,7 +71,7 @@ class WhisperEncoder(nn.Module):
         channels = dimensions.channels
         self.conv1 = nn.Conv1d(dimensions.n_mels, channels, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(channels, channels, kernel_size=3, stride=2, padding=1)
-        # Given, since random initialisation on the meta device imports a compiler, which takes a second.
+        # Zeros, since random initialisation on the meta device imports a compiler, which takes a second.
         self.embed_positions = nn.Embedding(
             dimensions.max_frames, channels, _weight=torch.zeros(dimensions.max_frames, channels)
         )
@@ -92,7 +92,7 @@ class Whisper:
     """Content of 16 kHz audio: `whisper(audio (N,)) -> (C, N // 320)`, at least one frame."""
 
     def __init__(self, encoder: WhisperEncoder, device: str = "cpu", *, padded: bool = False) -> None:
-        """Wrap an encoder; `padded` pads to 30 s with silence as Whisper does: slower, and other content."""
+        """Wrap an encoder; `padded` pads to 30 s with silence as Whisper does: slower, and the content differs."""
         self.encoder = encoder.to(device).eval()
         self.padded = padded
         self.n_mels = encoder.conv1.in_channels

@@ -8,7 +8,10 @@ from myna.features.f0.framing import Estimator, Samples
 
 
 def median_of(first: Estimator, second: Estimator, third: Estimator) -> Estimator:
-    """Combine three estimators: voiced where two are, with the median pitch, or that of the earlier one of two."""
+    """Combine three estimators: a frame is voiced where at least two are.
+
+    Its pitch is the median of three, or that of the earlier argument where only two are voiced.
+    """
 
     def estimate(
         audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu", *, peak: float | None = None

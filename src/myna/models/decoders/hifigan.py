@@ -14,7 +14,7 @@ from myna.models.sizes import UpsamplingSizes
 class HifiGan(nn.Module):
     """Latent frames to audio; a `Decoder`.
 
-    As in RVC, the first and the last convolution have plain weights, and the last no bias.
+    As in RVC, the first and the last convolution have plain weights, and the last has no bias.
     """
 
     def __init__(self, sizes: UpsamplingSizes, speaker_channels: int) -> None:

@@ -1,4 +1,4 @@
-"""Source-filter decoder of the light voice: a network predicts the gains of each source, twice a frame.
+"""Source-filter decoder of the light voice: a network predicts the gains of each source, twice per frame.
 
 The pitch is correct by construction, since the pulses are generated at f0 and the filters are not conditioned on it
 (DDSP: Engel et al. 2020; for voice conversion: DDSP-SVC). Filtering multiplies short spectra. The filter of the pulses
@@ -47,7 +47,7 @@ class SourceFilterDecoder(nn.Module):
     def __init__(self, sizes: SourceFilterSizes, sample_rate: int) -> None:
         super().__init__()
         self.sample_rate, self.frame_samples = sample_rate, sizes.frame_samples
-        self.rate = sizes.frame_samples // sizes.hop_length  # spectra a frame
+        self.rate = sizes.frame_samples // sizes.hop_length  # spectra per frame
         if self.rate * sizes.hop_length != sizes.frame_samples or self.rate % 2:
             raise ConfigError(
                 f"data.hop_length ({sizes.frame_samples}) must be an even multiple of model.gen_istft_hop_size "

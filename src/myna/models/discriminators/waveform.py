@@ -15,7 +15,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from myna.models.interface import DiscriminatorOutput, Discriminators
 
-PERIODS = (2, 3, 5, 7, 11)  # samples; primes, so that no two discriminators see the same samples
+PERIODS = (2, 3, 5, 7, 11)  # samples; primes, so that no two discriminators take the same samples
 LEAK = 0.1  # slope of the rectifiers below zero
 
 

@@ -63,7 +63,8 @@ def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int,
 class DepthwiseSeparableConv(nn.Module):
     """A filter for each channel over time, then a mix of the channels: (B, in_channels, T) to (B, out_channels, T).
 
-    With a kernel of k it takes about k times fewer multiplications than a full convolution; for 4.1's tiny voices.
+    With a kernel of k it takes about k times fewer multiplications than a full convolution. Used by so-vits-svc 4.1's
+    tiny voices.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1) -> None:

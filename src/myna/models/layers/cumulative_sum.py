@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def cumulative_sum(values: Tensor, dim: int) -> Tensor:
-    """Sum along `dim` in double precision; in single precision on Apple's GPUs, which have no other."""
+    """Sum along `dim` in double precision; in single precision on Apple's GPUs, which lack double."""
     return values.cumsum(dim, dtype=torch.float32 if values.device.type == "mps" else torch.float64)

@@ -14,5 +14,5 @@ class Gaussian(NamedTuple):
     log_std: Tensor
 
     def at(self, noise: Tensor, noise_scale: float | Tensor = 1.0) -> Tensor:
-        """Return the sample that standard normal `noise` (B, C, T) gives, its deviation scaled by `noise_scale`."""
+        """Return the sample for standard normal `noise` (B, C, T), with the deviation scaled by `noise_scale`."""
         return self.mean + noise_scale * self.log_std.exp() * noise

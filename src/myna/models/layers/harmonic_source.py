@@ -34,7 +34,7 @@ class HarmonicSource(nn.Module):
         """
         Args:
             f0: Hz, 0 in unvoiced frames, (B, T); constant within a frame.
-            hop_length: samples a frame.
+            hop_length: samples per frame.
 
         Returns:
             (B, 1, T * hop_length), between -1 and 1.

@@ -29,7 +29,7 @@ def lowpass_filter() -> Tensor:
 
 
 class AntiAliasedSnake(nn.Module):
-    """x + sin(alpha x)^2 / beta, at twice the sample rate; a frequency and a magnitude a channel, in log scale."""
+    """Compute x + sin(alpha x)^2 / beta at twice the sample rate; log alpha and log beta are learned per channel."""
 
     RADIUS = TAPS // RATIO  # samples to either side that an output depends on, half of them through each filter
     lowpass: Tensor
@@ -41,7 +41,7 @@ class AntiAliasedSnake(nn.Module):
         self.register_buffer("lowpass", lowpass_filter(), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, N) -> (B, C, N)."""
+        """Apply the activation: (B, C, N) to (B, C, N)."""
         channels = x.shape[1]
         lowpass = self.lowpass.expand(channels, -1, -1)
         x = F.pad(x, (TAPS // RATIO - 1, TAPS // RATIO - 1), mode="replicate")

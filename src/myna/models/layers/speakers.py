@@ -10,7 +10,7 @@ def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
     """Return the vectors that the networks are conditioned on.
 
     Args:
-        embedding: one row a speaker.
+        embedding: one row per speaker.
         speaker: speaker indices (B,) long, or a weight of each speaker, (B, n_speakers, 1), or T where weights change.
 
     Returns:

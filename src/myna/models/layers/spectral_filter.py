@@ -43,7 +43,7 @@ class SpectralFilter(nn.Module):
         return RealSpectralFilter(self)
 
     def _spectra(self, signals: Tensor) -> Tensor:
-        """(B, S, N) to (B, S, n_bins, N / hop_length + 1)."""
+        """Return the short spectra: (B, S, N) to (B, S, n_bins, N / hop_length + 1)."""
         spectra = torch.stft(
             signals.flatten(0, 1),
             self.n_fft,

@@ -26,7 +26,7 @@ class InverseStft(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, spectra: Tensor) -> Tensor:
-        """(B, S, n_fft + 2, T + 1) to (B, S, T * hop_length)."""
+        """Synthesize the signals: (B, S, n_fft + 2, T + 1) to (B, S, T * hop_length)."""
         log_magnitude, phase = spectra.float().flatten(0, 1).chunk(2, dim=1)
         signal = self._synthesis(log_magnitude.exp(), math.pi * torch.sin(phase))
         return signal.reshape(*spectra.shape[:2], -1)
@@ -35,7 +35,7 @@ class InverseStft(nn.Module):
         return _RealInverseStft(self)
 
     def _synthesis(self, magnitude: Tensor, phase: Tensor) -> Tensor:
-        """(B, n_bins, T + 1) each to (B, T * hop_length)."""
+        """Return the inverse STFT: (B, n_bins, T + 1) each to (B, T * hop_length)."""
         spectrum = torch.polar(magnitude, phase)
         return torch.istft(spectrum, self.n_fft, self.hop_length, self.n_fft, self.window)
 
@@ -58,7 +58,7 @@ def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
 
     Args:
         subbands: (B, S, N).
-        filters: one a sub-band, of odd length, (1, S, taps).
+        filters: one per sub-band, of odd length, (1, S, taps).
 
     Returns:
         (B, 1, N * S).
@@ -102,9 +102,9 @@ class PseudoQmf(nn.Module):
         self.register_buffer("synthesis_filters", synthesis.float().unsqueeze(0), persistent=False)
 
     def analysis(self, audio: Tensor) -> Tensor:
-        """(B, 1, N) to (B, S, N / S), N a multiple of S."""
+        """Split into sub-bands: (B, 1, N) to (B, S, N / S), N a multiple of S."""
         return F.conv1d(audio, self.analysis_filters, stride=len(self.analysis_filters), padding=self.TAPS // 2)
 
     def synthesis(self, subbands: Tensor) -> Tensor:
-        """(B, S, N / S) to (B, 1, N)."""
+        """Merge sub-bands: (B, S, N / S) to (B, 1, N)."""
         return merge_subbands(subbands, self.synthesis_filters)

@@ -3,7 +3,7 @@
 `RelativeTransformer` is the text encoder of VITS: self-attention with learned relative positions inside a window (Shaw
 et al. 2018), convolutional feed-forward layers, normalisation after each residual. `CausalTransformer` has no
 positions, but left-padded convolutions and causal attention; so-vits-svc predicts f0 with it, and 4.1 also builds flows
-of it.
+from it.
 
 Submodules are in one list for each kind, not one block for each layer: optimizer states of the predecessors number
 parameters in this order.
@@ -47,7 +47,7 @@ class Attention(nn.Module):
             nn.init.xavier_uniform_(projection.weight)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (B, C, T), mask 1 on the frames to attend to (B, 1, T) or None -> (B, C, T)."""
+        """Attend: x (B, C, T), mask 1 on the frames to attend to (B, 1, T) or None -> (B, C, T)."""
         query, key, value = self._heads(x)
         if self.block_frames is None:
             return self._projected(self.attend(query, 0, key, value, mask))
@@ -94,7 +94,7 @@ class RelativeAttention(Attention):
     """Self-attention with relative positions inside a window (Shaw et al. 2018).
 
     For |j - i| <= window the score of frame j for frame i gains q_i . relative_keys[j - i], and the value of j for i
-    gains relative_values[j - i]. Only that band of 2 * window + 1 scores a frame is computed.
+    gains relative_values[j - i]. Only that band of 2 * window + 1 scores per frame is computed.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float, window: int = RELATIVE_WINDOW) -> None:
@@ -152,7 +152,7 @@ class FeedForward(nn.Module):
         self.padding = (kernel_size - 1, 0) if causal else ((kernel_size - 1) // 2, kernel_size // 2)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (B, C, T), mask (B, 1, T) or None -> (B, C, T)."""
+        """Convolve twice: x (B, C, T), mask (B, 1, T) or None -> (B, C, T)."""
         x = self.expand(self._padded(x, mask))
         x = F.dropout(x.relu_(), self.dropout, self.training)
         contracted: Tensor = self.contract(self._padded(x, mask))
@@ -178,7 +178,7 @@ class RelativeTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """x (B, C, T), mask 1 on real frames (B, 1, T) or None -> (B, C, T); on padding it must be masked."""
+        """Encode: x (B, C, T), mask 1 on real frames (B, 1, T) or None -> (B, C, T); the caller masks padding."""
         for attention, attention_norm, feed_forward, feed_forward_norm in zip(
             self.attentions, self.attention_norms, self.feed_forwards, self.feed_forward_norms, strict=True
         ):
@@ -210,7 +210,7 @@ class CausalTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, speaker: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """x (B, C, T), speaker (B, speaker_channels, 1) where gated -> (B, C, T); on padding it must be masked.
+        """Encode: x (B, C, T), speaker (B, speaker_channels, 1) where gated -> (B, C, T); the caller masks padding.
 
         `mask` is accepted but not used, so that a flow may use this or a `WaveNet`.
         """

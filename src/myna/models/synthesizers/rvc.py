@@ -40,7 +40,12 @@ class RvcPrior(nn.Module):
         self.projection = nn.Conv1d(sizes.channels, 2 * latent_channels, kernel_size=1)
 
     def forward(self, content: Tensor, f0: Tensor) -> Gaussian:
-        """content (B, content_channels, T), f0 in Hz, 0 where unvoiced, (B, T) to (B, latent_channels, T)."""
+        """Return the distribution over (B, latent_channels, T).
+
+        Args:
+            content: (B, content_channels, T).
+            f0: Hz, 0 where unvoiced, (B, T).
+        """
         hidden = self.content_projection(content.transpose(1, 2))
         if self.pitch_embedding is not None:
             hidden = hidden + self.pitch_embedding(pitch_bins(f0))

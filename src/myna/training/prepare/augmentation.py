@@ -34,14 +34,14 @@ class Version:
     """An augmented version of a clip."""
 
     audio: NDArray[np.float32]  # (N,)
-    sample_rate: int  # nominal; it differs from the true one, which shifts formants, pitch and pace together
+    sample_rate: int  # nominal; its ratio to the true one shifts formants, pitch and pace together
     loudness: NDArray[np.float32]  # (T,) dB: the clip's plus the change by the room
 
 
 def versions(
     audio: NDArray[np.float32], sample_rate: int, features: Features, hop_length: int, n_versions: int
 ) -> Iterator[Version]:
-    """Yield `n_versions` of a clip (N,), every second one with a melody; the same for the same clip."""
+    """Yield `n_versions` of a clip (N,), every second one with a melody; a clip always gets the same versions."""
     rng = np.random.default_rng(zlib.crc32(audio.tobytes()))
     original = resample(audio, sample_rate, SAMPLE_RATE).astype(np.float64)
     frames = np.arange(features.n_frames) * hop_length / sample_rate  # start of each, seconds
@@ -103,7 +103,7 @@ def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
     spectrum = np.fft.rfft(audio, n_fft)
     if rng.random() < _REVERB_SHARE:
         spectrum = spectrum * np.fft.rfft(_reverberation(n_samples, rng), n_fft)
-    # Microphone: a slope of at most 1.5 dB an octave, and a ripple of at most 3 dB.
+    # Microphone: a slope of at most 1.5 dB per octave, and a ripple of at most 3 dB.
     octaves = np.log2(np.maximum(hertz, 60) / 1000)
     ripple = np.cos(2 * np.pi * (octaves * rng.uniform(0.1, 0.4) + rng.random()))
     spectrum = spectrum * 10 ** ((rng.uniform(-1.5, 1.5) * octaves + rng.uniform(0, 3) * ripple) / 20)

@@ -82,7 +82,7 @@ def write_config(
     plain["data"]["training_files"] = (filelist_dir / "train.txt").as_posix()
     plain["data"]["validation_files"] = (filelist_dir / "val.txt").as_posix()
     plain["spk"] = _number_speakers(speakers, earlier)
-    # The template's 200 stay: base weights have that many rows, and speakers can be added later.
+    # The template's 200 rows are kept: base weights have as many, and speakers can be added later.
     plain["model"]["n_speakers"] = max(base.model.n_speakers, len(speakers))
     plain.pop("pitch", None)
     config = Config.parse(plain)

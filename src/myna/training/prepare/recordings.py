@@ -146,7 +146,7 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]
         raise AudioError(f"there are no recordings in {input_dir}; {layout}")
     old_layout = input_dir / "44k"
     if list(found) == ["44k"] and not any(path.parent == old_layout for path in found["44k"]):
-        raise AudioError(f"{old_layout} is an old layout; move the speakers' folders in it up into {input_dir}")
+        raise AudioError(f"{old_layout} is an old layout; move its speakers' folders up into {input_dir}")
     return found, ignored
 
 

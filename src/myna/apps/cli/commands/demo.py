@@ -46,7 +46,7 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     "--config",
     "--config-path",
     type=click.Path(path_type=Path),
-    help="Its config.json.  [default: as svc infer finds it]",
+    help="config.json of that voice.  [default: the one that svc infer finds]",
 )
 @device_flag
 def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:

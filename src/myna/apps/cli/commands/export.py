@@ -12,7 +12,7 @@ from myna.apps.cli.flags import card_flags, model_flag, voice_config_flag, voice
 
 
 @click.command("export")
-@click.option("-o", "--output-path", type=click.Path(path_type=Path), required=True, help="The file: NAME.onnx.")
+@click.option("-o", "--output-path", type=click.Path(path_type=Path), required=True, help="Output file, NAME.onnx.")
 @model_flag
 @voice_config_flag
 @card_flags

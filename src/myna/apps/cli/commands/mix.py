@@ -13,10 +13,12 @@ from myna.apps.cli.flags import voice_files
 @click.command("mix")
 @click.argument("one", type=click.Path(path_type=Path))
 @click.argument("other", type=click.Path(path_type=Path))
-@click.option("-o", "--output-path", type=click.Path(path_type=Path), required=True, help="The file: NAME.safetensors.")
+@click.option(
+    "-o", "--output-path", type=click.Path(path_type=Path), required=True, help="Output file, NAME.safetensors."
+)
 @click.option("--share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of OTHER, 0 to 1.")
 @click.option("--half", is_flag=True, help="Store float16.")
 def command(one: Path, other: Path, output_path: Path, share: float, half: bool) -> None:
-    """Blend the voices ONE and OTHER, which must have one architecture and be trained from the same start."""
+    """Blend the voices ONE and OTHER, which must have the same architecture and base weights."""
     mix(voice_files(one), voice_files(other), share, output_path, half=half)
     click.echo(f"{output_path}. Sing with it: svc infer song.wav -m {output_path}")

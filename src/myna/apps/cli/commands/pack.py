@@ -12,7 +12,9 @@ from myna.errors import ConfigError
 
 
 @click.command("pack")
-@click.option("-o", "--output-path", type=click.Path(path_type=Path), required=True, help="The file: NAME.safetensors.")
+@click.option(
+    "-o", "--output-path", type=click.Path(path_type=Path), required=True, help="Output file, NAME.safetensors."
+)
 @model_flag
 @voice_config_flag
 @click.option("--half", is_flag=True, help="Store float16: half the size, no audible difference.")
@@ -21,10 +23,10 @@ from myna.errors import ConfigError
     "--index",
     "index_path",
     type=click.Path(path_type=Path),
-    help="Retrieval index or k-means centroids for svc infer -r: any file that its -k takes.  "
-    "[default: the one that -r finds]",
+    help="Retrieval index or k-means centroids to pack: any file that svc infer -k takes.  "
+    "[default: the one in or beside the voice]",
 )
-@click.option("--no-index", is_flag=True, help="Leave out the one that -r finds.")
+@click.option("--no-index", is_flag=True, help="Pack no index and no centroids.")
 @card_flags
 def command(
     output_path: Path,

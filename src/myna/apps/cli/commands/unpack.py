@@ -10,10 +10,13 @@ import click
 @click.command("unpack")
 @click.argument("voice", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output-path", type=click.Path(path_type=Path), help="A folder.  [default: the name of VOICE, beside it]"
+    "-o",
+    "--output-path",
+    type=click.Path(path_type=Path),
+    help="Output folder.  [default: beside VOICE, with its name]",
 )
 def command(voice: Path, output_path: Path | None) -> None:
-    """Write the packed VOICE as G_*.pth and config.json, which so-vits-svc-fork opens too, and its index."""
+    """Write the packed VOICE as G_*.pth and config.json, which so-vits-svc-fork also opens, and its index."""
     from myna.zoo.packing import unpack
 
     done = unpack(voice, output_path or voice.with_suffix(""))

@@ -65,7 +65,7 @@ def read(studio: Studio, name: str | None) -> dict[str, Any]:
     """Read a preset.
 
     Raises:
-        ConfigError: there is no such preset, or its file is not one.
+        ConfigError: there is no such preset, or its file is malformed.
     """
     if name not in presets(studio):
         raise ConfigError(f"no preset {name!r}")

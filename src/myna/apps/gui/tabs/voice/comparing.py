@@ -23,7 +23,7 @@ from myna.evaluation.scores import MEASURES
 from myna.options import EvaluateOptions
 
 _SONG = BUNDLED_VOICES / "song.flac"
-_NO_WIDGET = ("whisper", "transpose")  # names a folder of this computer; known from the conversion
+_NO_WIDGET = ("whisper", "transpose")  # a folder of this computer; known from the conversion
 _MEASURES = tuple(spec.name for spec in fields(EvaluateOptions) if spec.name not in _NO_WIDGET)
 _FEWEST, _MOST = 2, 8  # checkpoints; the player has nine tracks
 _CLIP, _BUNDLED, _SENT = "clip", "bundled", "sent"
