@@ -119,7 +119,7 @@ def test_other_computers_need_a_password_or_a_flag(tmp_path: Path) -> None:
 
 
 def test_a_password_needs_a_name(tmp_path: Path) -> None:
-    assert "--auth is a name and a password" in refusal("--auth", "anna", "--folder", str(tmp_path))
+    assert "--auth takes a name and a password" in refusal("--auth", "anna", "--folder", str(tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
