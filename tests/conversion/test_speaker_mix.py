@@ -58,8 +58,8 @@ def test_shares_are_interpolated_linearly(name: str, text: str, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "as in alto:0.7"),
-        (" , ", "as in alto:0.7"),
+        ("", "e.g. alto:0.7"),
+        (" , ", "e.g. alto:0.7"),
         ("Anna:1", "no speaker 'Anna'; this voice has: alto, Sänger, a:b, late"),
         ("alto:-1,Sänger:2", "share of alto is -1; it must be 0 or more"),
         ("alto:much", "share of alto is 'much', not a number"),

@@ -22,7 +22,7 @@ from myna.retrieval.speakers import SpeakerRetrieval
 from myna.studio.voices import Library, LibraryVoice, Origin
 from myna.studio.workspace import Workspace
 from myna.voice import Voice, find_weights
-from myna.zoo.opening import open_voice, read_config
+from myna.zoo.opening import open_voice
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FORK = GOLDEN / "fork" / "so-vits-svc-4.0v1"
@@ -87,10 +87,10 @@ def test_every_kind_of_voice_file_is_accepted(library: Library, tmp_path: Path) 
 
 
 def test_a_retrieval_index_is_added_under_its_standard_name(library: Library, tmp_path: Path) -> None:
-    made_by_others = index(tmp_path / "added_IVF8_alto.safetensors", read_config(WEIGHTS).model.content_channels)
+    made_by_others = index(tmp_path / "added_IVF8_alto.safetensors", open_voice(WEIGHTS).config.model.content_channels)
     voice = library.add([made_by_others, WEIGHTS, CONFIG], "alto")
-    found = SpeakerRetrieval.load(voice.path / "index.safetensors", read_config(find_weights(voice.path)))
-    assert set(found.timbres) == {"alice"}
+    found = SpeakerRetrieval.load(voice.path / "index.safetensors", open_voice(find_weights(voice.path)).config)
+    assert set(found.by_speaker) == {"alice"}
     # The index does not count as weights.
     assert find_weights(library.find("alto").path).name == "G_3.pth"
 
@@ -147,7 +147,7 @@ def test_other_files_are_refused_in_one_line_that_names_what_they_are(library: L
 
 
 def test_a_light_voice_without_its_configuration_is_refused(library: Library) -> None:
-    with pytest.raises(MynaError, match=r"^G_\d+.pth: a voice of myna-lite needs its config.json"):
+    with pytest.raises(MynaError, match=r"^G_\d+.pth: a light voice needs its config.json"):
         library.add([Path(shutil.copy(find_weights("joe"), library.workspace.folder))], "alto")
 
 

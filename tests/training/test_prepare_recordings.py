@@ -128,7 +128,7 @@ def test_bad_recordings_are_reported_and_the_others_are_processed(raw: Path) -> 
 def test_without_recordings_the_error_explains_the_layout(raw: Path, files: tuple[str, ...]) -> None:
     for name in files:
         save(raw / name, voice(0.5)) if name.endswith(".wav") else save(raw / "x.wav", voice(0.5)).rename(raw / "x")
-    with pytest.raises(AudioError, match=r"NAME|move the speakers' folders"):
+    with pytest.raises(AudioError, match=r"NAME|move its speakers' folders"):
         resample(raw)
     with pytest.raises(AudioError, match="there are no recordings in nowhere; put"):
         resample_recordings(Path("nowhere"), Path("dataset/44k"))

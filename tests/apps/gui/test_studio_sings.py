@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlparse
@@ -138,7 +139,8 @@ def test_a_song_is_recorded(studio: OpenStudio, chromium: Chromium, tmp_path: Pa
     page.unfold("Record one")
     page.click("#recorded button.record-button, #recorded .record")
     page.wait(lambda: page.find("#recorded button.stop-button").is_displayed())
-    page.wait(lambda: "0:03" in page.text("#recorded"))
+    page.wait(lambda: seconds_recorded(page) >= 3)
+    shown = seconds_recorded(page)
     page.click("#recorded button.stop-button")
     page.wait(lambda: "Hz" in page.text("#suggestion"))
     n_before = len(list(studio.folder.glob("sung/*.wav")))
@@ -146,7 +148,15 @@ def test_a_song_is_recorded(studio: OpenStudio, chromium: Chromium, tmp_path: Pa
     page.wait(lambda: len(list(studio.folder.glob("sung/*.wav"))) > n_before, 120)
     newest = max(studio.folder.glob("sung/*.wav"), key=lambda path: path.stat().st_mtime)
     sung, sung_rate = soundfile.read(newest)
-    assert 2 < len(sung) / sung_rate < 6 and np.sqrt(np.mean(sung**2)) > 0.01
+    assert 2 < len(sung) / sung_rate < shown + 3 and np.sqrt(np.mean(sung**2)) > 0.01
+
+
+def seconds_recorded(page: Page) -> int:
+    """The later of the recorder's two clocks; a slow computer shows not every second."""
+    return max(
+        (60 * int(minutes) + int(rest) for minutes, rest in re.findall(r"(\d):(\d\d)", page.text("#recorded"))),
+        default=0,
+    )
 
 
 def test_another_voice_is_dropped_beside_the_song(page: Page, studio: OpenStudio) -> None:
