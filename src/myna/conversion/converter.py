@@ -26,6 +26,7 @@ from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level
 from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine
 from myna.progress import Progress, silent
+from myna.units import power_to_db
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
@@ -180,7 +181,7 @@ class Converter:
             max_seconds=options.max_chunk_seconds,
         )
         transpose = options.transpose + self._shift_into_range(again, slices, settings)
-        pause_db = pause_level(10 * np.log10(levels.smooth + 1e-12)) if settings.softening_db else None
+        pause_db = pause_level(power_to_db(levels.smooth + 1e-12)) if settings.softening_db else None
         return _Plan(settings, SourceFacts(transpose, pause_db), slices, levels.n_samples)
 
     def _render(self, source: Source, plan: _Plan, progress: Progress, title: str) -> Iterator[Samples]:

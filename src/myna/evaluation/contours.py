@@ -10,6 +10,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.units import ratio_to_cents
+
 Contour = NDArray[np.floating]
 
 CLOSE_CENTS = 50.0  # a quarter tone: mir_eval's tolerance for a correct pitch
@@ -23,7 +25,7 @@ def cents_between(source_f0: Contour, converted_f0: Contour) -> Contour:
     source, converted = source_f0[:n_frames], converted_f0[:n_frames]
     both = (source > 0) & (converted > 0)
     ratio = np.divide(converted, source, out=np.full(n_frames, np.nan), where=both)
-    return np.asarray(1200 * np.log2(ratio))
+    return np.asarray(ratio_to_cents(ratio))
 
 
 def find_transpose(source_f0: Contour, converted_f0: Contour) -> float:

@@ -17,6 +17,7 @@ from myna.assets import package_folder
 from myna.audio.spectrogram import mel_filterbank
 from myna.errors import AssetError
 from myna.evaluation.recording import SAMPLE_RATE
+from myna.units import db_to_amplitude, db_to_power, power_to_db
 
 _N_MELS = 40
 _N_FFT = 400  # 25 ms
@@ -89,15 +90,15 @@ def without_silence(audio: NDArray[np.float32]) -> NDArray[np.float32]:
         return audio
     windows = audio[: n_windows * _WINDOW_SAMPLES].reshape(n_windows, _WINDOW_SAMPLES)
     power = np.square(windows, dtype=np.float64).mean(axis=1)
-    active = power > np.quantile(power, 0.95) * 10 ** (_SILENCE_DB / 10)
+    active = power > np.quantile(power, 0.95) * db_to_power(_SILENCE_DB)
     kept = np.convolve(active, np.ones(_KEPT_WINDOWS), mode="same") > 0 if active.any() else ~active
     return windows[kept[:n_windows]].reshape(-1)
 
 
 def _level(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     """Amplify audio below the level of the encoder's training data; its input is mel power, so level matters."""
-    level_db = 10 * np.log10(np.mean(np.square(audio, dtype=np.float64)) + 1e-12)
-    return audio * np.float32(10 ** (max(0.0, _MIN_LEVEL_DB - level_db) / 20))
+    level_db = power_to_db(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
+    return audio * np.float32(db_to_amplitude(max(0.0, _MIN_LEVEL_DB - level_db)))
 
 
 def _partial_starts(n_samples: int) -> list[int]:

@@ -16,6 +16,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.units import hz_to_note
+
 # --- to read ---------------------------------------------------------------------------------------------------------
 
 
@@ -398,7 +400,7 @@ def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
     """
     if not median_hz > 0:
         raise ValueError(f"the median pitch must be above 0 Hz, got {median_hz}")
-    note = 69 + 12 * float(np.log2(median_hz / 440))
+    note = hz_to_note(median_hz)
 
     def distance(name: VoiceName) -> float:
         voice = VOICES[name]

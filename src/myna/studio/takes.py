@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from myna.audio.bandwidth import highest_frequency
 from myna.audio.slicing import measure_levels
 from myna.config import PitchRange
+from myna.units import db_to_amplitude, db_to_power, power_to_db
 
 Samples = NDArray[np.float32]
 Kind = Literal["spoken", "sung"]
@@ -222,10 +223,10 @@ class TakeMeter:
         peak = float(np.abs(centred).max(initial=0.0))
         self._peak = max(self._peak, peak)
         self._noise.append((_noise_power(centred, self.sample_rate), len(block)))
-        if peak < 10 ** (_SILENT_DBFS / 20):
+        if peak < db_to_amplitude(_SILENT_DBFS):
             return
         levels = measure_levels([centred], self.sample_rate)
-        sounding = levels.smooth > levels.smooth.max() * 10 ** (-_PAUSE_DB / 10)
+        sounding = levels.smooth > levels.smooth.max() * db_to_power(-_PAUSE_DB)
         n_sounding = int(sounding.sum()) * levels.hop_samples
         energy = float(levels.power[sounding].sum()) * levels.hop_samples
         self._energy += energy
@@ -243,7 +244,7 @@ class TakeMeter:
         n = min(len(f0), len(sounding))
         f0, power, sounding = f0[:n], power[:n], sounding[:n]
         voiced = (f0 > 0) & sounding
-        loud = voiced & (power > np.mean(power[sounding]) * 10 ** (-_NOTE_DB / 10)) if sounding.any() else voiced
+        loud = voiced & (power > np.mean(power[sounding]) * db_to_power(-_NOTE_DB)) if sounding.any() else voiced
         self.pitches.add(f0[voiced])
         semitones = np.where(loud, 12 * np.log2(np.where(loud, f0, 1.0)), np.nan)
         width = round(_STEADY_SECONDS * _FRAMES_PER_SECOND)
@@ -302,7 +303,7 @@ def _problems(report: TakeReport) -> Iterator[Problem]:
 
 def _db(power: float) -> float:
     """Decibels of a power, at least -120, which is below the noise of 16 bits."""
-    return float(10 * np.log10(max(power, 1e-12)))
+    return power_to_db(max(power, 1e-12))
 
 
 def _mean(weighted: Sequence[tuple[float, int]]) -> float:
@@ -335,7 +336,7 @@ def _noise_power(audio: Samples, sample_rate: int) -> float:
     reach = max(1, round(_NEIGHBOURS_HZ * n_fft / sample_rate))
     around = sliding_window_view(np.pad(quiet, reach, mode="edge"), 2 * reach + 1)
     valleys = np.percentile(around, _VALLEY_PERCENTILE, axis=1)
-    return float(valleys[round(_NOISE_LOWEST_HZ * n_fft / sample_rate) :].sum()) * 10 ** (_QUIET_VALLEY_DB / 10)
+    return float(valleys[round(_NOISE_LOWEST_HZ * n_fft / sample_rate) :].sum()) * db_to_power(_QUIET_VALLEY_DB)
 
 
 _FULL_SCALE = 0.9995  # includes the last two codes of a converter, in 16 and 24 bits

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.units import hz_to_mel
+from myna.units import hz_to_mel, hz_to_note, note_to_hz
 
 LOW_HZ = 40.0  # lower edge of all spectrograms
 _TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 600)
@@ -32,12 +32,12 @@ def frequency_position(hz: float, high_hz: float) -> float:
 
 def hz_to_midi(f0: NDArray[np.floating]) -> NDArray[np.floating]:
     """MIDI note numbers of `f0` in Hz (69 is A4, 440 Hz); unvoiced frames get 69."""
-    return np.asarray(69 + 12 * np.log2(np.where(f0 > 0, f0, 440.0) / 440.0))
+    return np.asarray(hz_to_note(np.where(f0 > 0, f0, 440.0)))
 
 
 def midi_to_hz(note: float) -> float:
     """Frequency of a MIDI note number."""
-    return float(440.0 * 2 ** ((note - 69) / 12))
+    return note_to_hz(note)
 
 
 def note_name(note: int) -> str:

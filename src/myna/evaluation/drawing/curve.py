@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from myna.evaluation.contours import CLOSE_CENTS, cents_between
 from myna.evaluation.drawing.axes import hz_to_midi, note_lines, note_name, note_range
+from myna.units import semitones_to_ratio
 
 _WIDTH, _HEIGHT = 1000, 100  # of the view box; the page stretches it
 MAX_POINTS = 4000  # per contour, approximately
@@ -61,7 +62,7 @@ def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floatin
     A strip below marks where they differ: more than 50 cents apart, or voiced in one only.
     """
     n_frames = min(len(source_f0), len(converted_f0))
-    expected, converted = source_f0[:n_frames] * 2 ** (transpose / 12), converted_f0[:n_frames]
+    expected, converted = source_f0[:n_frames] * semitones_to_ratio(transpose), converted_f0[:n_frames]
     scale = PitchScale.around([expected, converted])
 
     def draw(f0: NDArray[np.floating], kind: str) -> str:

@@ -25,6 +25,7 @@ from myna.evaluation.drawing.axes import (
 from myna.evaluation.drawing.curve import runs
 from myna.evaluation.drawing.image import coloured, spectrogram_levels
 from myna.evaluation.evaluate import FileEvaluation
+from myna.units import semitones_to_ratio
 
 # At this rate the window of 2048 samples resolves the harmonics of a low voice.
 _SAMPLE_RATE = 22050
@@ -128,7 +129,7 @@ def _draw_spectrogram(canvas: _Canvas, panel: _Panel, audio: NDArray[np.float32]
 
 def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
     """Draw both contours, the source's with the shift of the conversion."""
-    expected, converted = file.source_f0 * 2 ** (file.transpose / 12), file.converted_f0
+    expected, converted = file.source_f0 * semitones_to_ratio(file.transpose), file.converted_f0
     low, high = note_range(np.concatenate([expected[expected > 0], converted[converted > 0]]))
     _draw_title(canvas, panel, "Pitch")
     for note in note_lines(low, high):

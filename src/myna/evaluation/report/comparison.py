@@ -17,6 +17,7 @@ from myna.evaluation.drawing.image import FREQUENCIES_HZ, HIGH_HZ, MAX_COLUMNS, 
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import loudness
 from myna.progress import Progress, silent
+from myna.units import db_to_amplitude, db_to_power, power_to_db, semitones_to_ratio
 
 MAX_TRACKS = 9  # one number key each
 _SAMPLE_RATE = 44100
@@ -104,7 +105,9 @@ def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progr
     seconds = max(one.seconds for one in analyses)
     n_frames = seconds * _SAMPLE_RATE / _F0_HOP
     transpose = tracks[min(1, len(tracks) - 1)].transpose
-    contours = [one.f0 * 2 ** ((transpose - track.transpose) / 12) for one, track in zip(analyses, tracks, strict=True)]
+    contours = [
+        one.f0 * semitones_to_ratio(transpose - track.transpose) for one, track in zip(analyses, tracks, strict=True)
+    ]
     scale = PitchScale.around(contours)
     gains = _gains([one.level_db for one in analyses])
     return Comparison(
@@ -147,14 +150,14 @@ def _level(audio: NDArray[np.float32]) -> float | None:
 
 
 def _mean_db(level_db: NDArray[np.floating]) -> float:
-    return float(10 * np.log10(np.mean(10 ** (level_db / 10))))
+    return power_to_db(float(np.mean(db_to_power(level_db))))
 
 
 def _gains(levels_db: Sequence[float | None]) -> list[float]:
     """Gains that make all tracks as loud as the quietest; none exceeds 1, so nothing clips."""
     quietest = min((level for level in levels_db if level is not None), default=0.0)
     attenuations_db = [0.0 if level is None else min(level - quietest, _MAX_ATTENUATION_DB) for level in levels_db]
-    return [float(10 ** (-attenuation_db / 20)) for attenuation_db in attenuations_db]
+    return [float(db_to_amplitude(-attenuation_db)) for attenuation_db in attenuations_db]
 
 
 def _playable(path: Path, audio: NDArray[np.float32], number: int, copies: Path | None) -> Path:

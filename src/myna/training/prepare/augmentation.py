@@ -18,6 +18,7 @@ from myna.audio.resample import resample
 from myna.features.content import SAMPLE_RATE
 from myna.features.extractor import Features
 from myna.features.loudness import loudness
+from myna.units import db_to_amplitude
 
 Array = NDArray[np.floating]
 
@@ -113,7 +114,7 @@ def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
     colour = np.maximum(hertz, 50) ** rng.uniform(-1.2, 0)
     noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples), n_fft) * colour, n_fft)[:n_samples]
     loud_db = np.quantile(_level(voice), 0.75)
-    noise = noise / np.sqrt(_power(noise)) * 10 ** ((loud_db - rng.uniform(15, 50)) / 20)
+    noise = noise / np.sqrt(_power(noise)) * db_to_amplitude(float(loud_db) - rng.uniform(15, 50))
     return np.asarray(voice + noise)
 
 
@@ -122,7 +123,7 @@ def _reverberation(n_samples: int, rng: np.random.Generator) -> Array:
     n_tail = int(rng.uniform(0.1, 0.6) * SAMPLE_RATE)
     tail = rng.standard_normal(n_tail) * 10 ** (-3 * np.arange(n_tail) / n_tail)
     tail[0] = 0
-    tail *= 10 ** (-rng.uniform(8, 25) / 20) / np.sqrt(np.square(tail).sum())
+    tail *= db_to_amplitude(-rng.uniform(8, 25)) / np.sqrt(np.square(tail).sum())
     tail[0] = 1
     return tail[:n_samples]
 

@@ -26,9 +26,10 @@ from myna.progress import Progress, silent
 from myna.storage.atomic import replacing
 from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
+from myna.units import db_to_amplitude, db_to_power
 
 # A 16-bit recording with a lower peak uses five bits: only room noise.
-_SILENT_PEAK = 10 ** (-60 / 20)
+_SILENT_PEAK = db_to_amplitude(-60.0)
 # About two minutes of audio; with less, another process costs more time than it saves.
 _BYTES_PER_JOB = 20_000_000
 _RECORDS = ".recordings.jsonl"
@@ -367,7 +368,7 @@ def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.boo
     centres = np.arange(0, len(levels.power) + 1, step)
     first, last = (np.rint(centres + side * frame / 2).clip(0, len(levels.power)).astype(int) for side in (-1, 1))
     power = energy[last] - energy[first]
-    return np.asarray(power > power.max() * 10 ** (-options.top_db / 10))
+    return np.asarray(power > power.max() * db_to_power(-options.top_db))
 
 
 def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[int, int] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -91,12 +90,14 @@ def _last_line(converted: ConvertedBatch) -> str:
 
 def _advice(summary: ConversionSummary) -> str:
     """Suggest another shift if the result lies far from the pitch of the voice's recordings."""
+    from myna.units import ratio_to_semitones, semitones_to_ratio
+
     if summary.source_pitch is None:
         return "No pitch was found in it: is it a voice without accompaniment?"
-    result_hz = summary.source_pitch.median_hz * 2 ** (summary.transpose / 12)
+    result_hz = summary.source_pitch.median_hz * semitones_to_ratio(summary.transpose)
     if summary.voice_pitch is None:
         return "Too high or too low for the voice? Try -t 12 or -t -12"
-    distance = 12 * math.log2(summary.voice_pitch.median_hz / result_hz)
+    distance = ratio_to_semitones(summary.voice_pitch.median_hz / result_hz)
     medians = (
         f"Its median pitch is {result_hz:.0f} Hz, that of the voice's recordings {summary.voice_pitch.median_hz:.0f}"
     )

@@ -14,6 +14,7 @@ from myna.apps.gui.texts import label, say
 from myna.errors import ConfigError
 from myna.studio import results
 from myna.studio.results import Result
+from myna.units import semitones_to_ratio
 
 _FORMATS = ("wav", "flac", "mp3")
 
@@ -100,7 +101,7 @@ def about_text(found: Result, request: gr.Request | None) -> str:
         return say(request, "convert.no_pitch")
     if found.voice_hz is None:
         return say(request, "convert.sung", transpose=found.transpose)
-    sung_hz = found.source_hz * 2 ** (found.transpose / 12)
+    sung_hz = found.source_hz * semitones_to_ratio(found.transpose)
     return say(request, "convert.sung_around", transpose=found.transpose, sung_hz=sung_hz, voice_hz=found.voice_hz)
 
 
