@@ -80,7 +80,7 @@ class TrainConfig(_Section):
     segment_size: int = key(
         10240, "length of the random segment of each clip that is synthesized in a step", unit="samples", gt=0
     )
-    c_mel: float = key(45.0, "weight of the mel loss; light voices: of the spectral losses")
+    c_mel: float = key(45.0, "weight of the mel loss; in light voices, of the spectral losses")
     c_kl: float = key(1.0, "weight of the KL divergence between posterior and prior")
     keep_ckpts: int = key(0, "number of newest checkpoints to keep; 0 keeps all", ge=0)
     num_workers: int = key(4, "number of processes that load clips; 0 loads them in the training process", ge=0)
@@ -168,7 +168,7 @@ class ModelConfig(_Section):
 
     latent_channels: int = key(192, "channels of the latent frames", alias="inter_channels", gt=0)
     hidden_channels: int = key(
-        192, "channels of prior, posterior, flow and f0 predictor; light voices: of the decoder", gt=0
+        192, "channels of prior, posterior, flow and f0 predictor; in light voices, of the decoder", gt=0
     )
     filter_channels: int = key(768, "channels of the transformers' feed-forward layers", gt=0)
     n_heads: int = key(2, "number of attention heads in the transformers", gt=0)
@@ -249,7 +249,7 @@ class Config(_Section):
     """Everything that must travel with the weights of a voice."""
 
     train: TrainConfig = key(TrainConfig(), "settings of the training")
-    data: DataConfig = key(DataConfig(), "signals that the voice was trained on")
+    data: DataConfig = key(DataConfig(), "settings of the training audio and its features")
     model: ModelConfig = key(ModelConfig(), "architecture of the voice")
     speakers: dict[str, int] = key({}, "index of each speaker, by name", alias="spk")
     # Written by `svc pre-hubert`; ours, the predecessors ignore it.

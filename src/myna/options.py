@@ -116,7 +116,7 @@ class ConversionOptions:
     cluster_model_path: Path | None = option(
         None,
         "retrieval file: index.safetensors, kmeans.pt, RVC's added_*.index or so-vits-svc's feature_and_index.pkl; "
-        "default, for a ratio above 0: the one in or next to the voice",
+        "default if the ratio is above 0: the file in or next to the voice",
         flags=("-k",),
     )
     cluster_infer_ratio: float = option(
@@ -256,9 +256,9 @@ class TrainOptions:
         "auto", "device to train on: cpu, cuda, cuda:1, mps, or auto for the fastest available", flags=("-d",)
     )
     devices: int | None = option(
-        None, "number of processes per machine, one per GPU; default: 1, or as started by torchrun or SLURM", low=1
+        None, "number of processes per machine, one per GPU; default: 1, or as torchrun or SLURM sets it", low=1
     )
-    num_nodes: int | None = option(None, "number of machines; default: 1, or as started by torchrun or SLURM", low=1)
+    num_nodes: int | None = option(None, "number of machines; default: 1, or as torchrun or SLURM sets it", low=1)
     max_steps: int | None = option(None, "stop at this step, counted from the first", low=1)
     max_minutes: float | None = option(None, "stop after this many minutes, with a checkpoint to resume from", low=0.1)
     epochs: int | None = instead_of("train.epochs")

@@ -40,7 +40,7 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a file of weights, the folder that contains it (the highest number wins), an address of the hub
+            model: a weight file, the folder that contains it (the highest number wins), an address of the hub
                 (`assets.hub`), "joe", the bundled voice, or an exported voice, which contains its configuration.
             config: its `config.json`; None is the one beside the weights, if there is one. Where it contradicts the
                 weights, the weights win, with a warning.
@@ -71,7 +71,7 @@ class Voice:
 
 
 def find_weights(model: Path | str) -> Path:
-    """Return the file of weights that `model` names: itself, its folder, an address of the hub, or a bundled voice.
+    """Return the weight file that `model` names: itself, its folder, an address of the hub, or a bundled voice.
 
     Raises:
         CheckpointError: there is none.

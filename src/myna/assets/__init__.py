@@ -214,7 +214,7 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 
     Args:
         name: in `ASSETS`.
-        folder: searched before those of `MYNA_ASSETS`.
+        folder: searched before the folders of `MYNA_ASSETS`.
 
     Raises:
         AssetError: it is unavailable, or a different file was found; the message says which file to put where.
@@ -236,7 +236,7 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
     """Return the paths of the base weights (G_0.pth, D_0.pth) for a training with the template `name`.
 
-    They are searched for in `folder`, in the folder `name` within those of `MYNA_ASSETS`, in the package, where those
+    They are searched for in `folder`, in `name` within the folders of `MYNA_ASSETS`, in the package, where those
     of the light voice are, and on the hub.
 
     Raises:

@@ -75,12 +75,12 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
     """Download a voice: its weights, configuration and optional files.
 
     Args:
-        address: of the repository, or of the weights in it.
+        address: address of a repository or of a weight file in it.
         files: more files of the repository to download.
         progress: shows the megabytes downloaded.
 
     Raises:
-        AssetError: no such repository or file, several voices, no network, or a file with another hash than the hub's.
+        AssetError: no such repository or file, several voices, no network, or a hash that differs from the hub's.
     """
     known = _files(address)
     weights = _choose(address, list(known.hashes))
@@ -242,9 +242,9 @@ def _fetch(address: Address, name: str, known: _Files) -> Path:
 
 @contextmanager
 def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[None]:
-    """Report the megabytes of a repository that reach the disk, until the block ends.
+    """While the block runs, report how many megabytes of a repository are on the disk.
 
-    The hub's library draws bars for terminals; its other interfaces for progress change between versions.
+    The hub's library draws progress bars for terminals; its other progress interfaces change between versions.
     """
     from huggingface_hub import constants
 

@@ -63,7 +63,7 @@ def read(
     """Read a whole file and return its samples, in -1..1 for integer formats, with their sample rate.
 
     Args:
-        path: of the file.
+        path: the sound file.
         sample_rate: in Hz, of the result; the file's own by default.
         mono: return the mean of the channels, (N,). Otherwise return all, (C, N), in WAVE order: left, right, centre,
             LFE, back left, back right for 5.1.
@@ -89,7 +89,7 @@ def blocks(
     """The samples of `read(path, sample_rate)` in blocks of `block_samples`; the last one may be shorter.
 
     Args:
-        path: of the file.
+        path: the sound file.
         sample_rate: in Hz, of the result; the file may have any.
         block_samples: length of a block.
         warn: log a warning if the file is damaged; not wanted in a second pass.

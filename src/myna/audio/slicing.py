@@ -89,8 +89,8 @@ def plan_slices(
     """Cut at every silence of at least `min_silence_seconds`, and longer phrases also at quiet moments.
 
     Args:
-        levels: of the recording.
-        sample_rate: of the recording.
+        levels: levels of the recording.
+        sample_rate: sample rate of the recording.
         silence_db: threshold of silence, relative to the loudest 50 ms.
         absolute: the threshold is relative to full scale instead.
         min_silence_seconds: shorter silences, e.g. between two words, belong to the phrase.

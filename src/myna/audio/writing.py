@@ -43,7 +43,7 @@ class Writer:
         """Open a temporary file beside `path`.
 
         Args:
-            path: of the file; its folder is made.
+            path: file to write; its folder is created.
             sample_rate: in Hz.
             channels: 1 for mono. More are in WAVE order (left, right, centre, LFE, back left, back right).
             sample_format: int16 by default in .wav and .flac. .mp3 and .ogg are lossy and have none.

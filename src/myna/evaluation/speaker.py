@@ -96,7 +96,7 @@ def without_silence(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _level(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Amplify audio below the level of the encoder's training data; its input is mel power, so level matters."""
+    """Amplify audio that is quieter than the encoder's training data: the encoder takes mel power, so level matters."""
     level_db = power_to_db(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
     return audio * np.float32(db_to_amplitude(max(0.0, _MIN_LEVEL_DB - level_db)))
 

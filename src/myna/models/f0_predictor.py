@@ -55,7 +55,7 @@ class F0Predictor(nn.Module):
         """
         Args:
             hidden: content, voicing and loudness, (B, channels, T); receives no gradient.
-            contour: of the source, (B, T), as `contour` returns it.
+            contour: contour of the source, (B, T), as `contour` returns it.
             speaker: (B, speaker_channels, 1 or T); receives no gradient.
             mask: 1 on real frames, (B, 1, T); None where all are real.
 

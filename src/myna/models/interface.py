@@ -140,7 +140,7 @@ class TrainableSynthesizer(SynthesizerModule):
 
 @dataclass(frozen=True)
 class DecoderConditions:
-    """Inputs of a decoder beside the latent; a decoder ignores those that it does not use."""
+    """Inputs of a decoder other than the latent; a decoder ignores those that it does not use."""
 
     f0: Tensor  # (B, T) Hz, gaps filled or 0 where unvoiced, as the family was trained
     speaker: Tensor | None = None  # (B, speaker_channels, 1), or T where it changes with time; None for a vocoder

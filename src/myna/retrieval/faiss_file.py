@@ -35,7 +35,7 @@ def read_vectors(data: bytes | memoryview, name: str) -> Vectors:
 
     Args:
         data: the index.
-        name: of the file, for messages.
+        name: file name, for messages.
 
     Raises:
         CheckpointError: the index is of a kind without plain vectors, is empty, or is damaged.

@@ -89,7 +89,7 @@ def write(folder: Path, file: RetrievalFile, speakers: Mapping[str, int]) -> Pat
     """Write `file` into the folder of a voice, under the name that the voice looks for, and return its path.
 
     Args:
-        folder: of the voice.
+        folder: folder of the voice.
         file: to write.
         speakers: speaker indices of the voice by name; names are written in place of indices.
 

@@ -95,7 +95,7 @@ def blend(content: Tensor, retrieval: Retrieval, ratio: float, where: Tensor | N
 
     Args:
         content: (C, T).
-        retrieval: of the target speaker.
+        retrieval: retrieval data of the target speaker.
         ratio: share of the retrieved content, 0..1.
         where: mask (T,), true on the frames to change; None for all.
     """

@@ -1,6 +1,6 @@
 """Allowlists for pickles, and a static analysis of a pickle's opcodes: a pickle is a program, and is not run here.
 
-After this check torch's own weights-only reader reads files of weights, and `storage.pickles` reads so-vits-svc 4.1's
+After this check torch's own weights-only reader reads weight files, and `storage.pickles` reads so-vits-svc 4.1's
 indexes; both build numbers and plain values only. Every name and opcode that is not listed here is refused.
 """
 
@@ -15,7 +15,7 @@ ARRAY_FUNCTIONS = ("scalar", "_reconstruct")
 ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ARRAYS = [f"{module}.{name}" for module in ARRAY_MODULES for name in ARRAY_FUNCTIONS]
 _TYPES = ("BFloat16", "Bool", "Byte", "Char", "ComplexFloat", "Double", "Float", "Half", "Int", "Long", "Short")
-# Names allowed in files of weights. torch's own reader allows more, some of which allocate any amount of memory.
+# Names allowed in weight files. torch's own reader allows more, some of which allocate any amount of memory.
 ALLOWED_NAMES = frozenset(
     [
         *("collections.OrderedDict", "_codecs.encode", "numpy.dtype", "numpy.ndarray", "torch.Size", "torch.device"),

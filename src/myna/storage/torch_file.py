@@ -58,7 +58,7 @@ def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> An
     Tensors are memory-mapped if the format allows it: unused ones are not loaded.
 
     Args:
-        path: of the file.
+        path: file to read.
         stand_ins: inert classes for more names that the file may contain, by full name.
 
     Raises:
@@ -119,7 +119,7 @@ def _is_archive(path: Path) -> bool:
 
 
 def _pickles_in_archive(path: Path, size: int) -> list[Steps]:
-    """Steps of the pickles in torch's archive, after a check of its other entries."""
+    """Check the entries of torch's archive and return the steps of its pickles."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         for entry in entries:

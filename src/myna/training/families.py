@@ -35,7 +35,7 @@ class ReconstructionLosses(Protocol):
         """
         Args:
             recording: segments that `output` corresponds to, (B, 1, N).
-            spectrogram: of the whole clips, linear magnitude, (B, n_fft / 2 + 1, T).
+            spectrogram: linear magnitude of the whole clips, (B, n_fft / 2 + 1, T).
             bandwidth_hz: highest frequency that each recording contains, (B,).
         """
         ...

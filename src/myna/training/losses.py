@@ -107,7 +107,7 @@ def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, 
     Args:
         recording: (B, N).
         generated: (B, N).
-        bandwidth_hz: of each recording, (B,). Frequencies above it are not compared, so that a voice does not learn to
+        bandwidth_hz: bandwidth per recording, (B,). Frequencies above it are not compared, so a voice does not learn to
             sound dull from recordings at a low sample rate.
     """
     bands, bins = [], []

@@ -221,7 +221,7 @@ def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) 
     """Load the moments; learning rates and other settings stay those of the configuration."""
     moments = (saved or {}).get("state", {})
     if not moments:
-        return  # a file of weights only: the moments start at zero
+        return  # a file with weights only: the moments start at zero
     own = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     fits = len(moments) == len(parameters) and all(

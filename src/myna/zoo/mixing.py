@@ -15,7 +15,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
     """Write the mix of two voices as a packed voice, with the speakers of the first.
 
     Args:
-        share: of `other`, 0..1. Voices that were trained from the same base weights mix well; others give noise.
+        share: share of `other`, 0..1. Voices that were trained from the same base weights mix well; others give noise.
 
     Raises:
         ConfigError: their architectures differ; the message lists the differences.

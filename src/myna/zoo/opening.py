@@ -101,10 +101,10 @@ class OpenedVoice:
 
 
 def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
-    """Open a file of weights.
+    """Open a weight file.
 
     Args:
-        path: of the weights.
+        path: weight file.
         config_path: its `config.json`; None is the one beside the weights, if there is one.
 
     Raises:

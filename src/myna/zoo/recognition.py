@@ -1,6 +1,6 @@
-"""Recognition of files of weights by their content rather than by metadata.
+"""Recognition of weight files by their content, not by metadata.
 
-The container is recognised first, then the family of the generator in it; the first match counts.
+First the container is recognised, then the generator's family. In both steps, the first match counts.
 """
 
 from __future__ import annotations

@@ -136,7 +136,7 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
 
     Args:
         weights: as they are in the file.
-        config: of the same voice.
+        config: configuration of the same voice.
         trainable: also require the parts that only training uses. Otherwise the posterior encoder, which so-vits-svc's
             compressed files lack, is left out.
 

@@ -46,8 +46,8 @@ def compare_checkpoints(
     The stored comparison replaces the previous one; a failure keeps the previous one.
 
     Args:
-        folder: of the project.
-        numbers: of the checkpoints.
+        folder: project folder.
+        numbers: step numbers of the checkpoints.
         names: title of the phrase, then of each checkpoint.
         measure: None converts without measuring.
 

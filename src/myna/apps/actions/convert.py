@@ -113,7 +113,7 @@ def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> Pi
     """Measure the median pitch of a song and compute its shift to the pitch of a voice's recordings.
 
     Args:
-        speaker: of the voice; None for its first one.
+        speaker: a speaker of the voice; None for the first one.
 
     Raises:
         AudioError: the song cannot be read.

@@ -77,7 +77,7 @@ def mix(one: VoiceFiles, other: VoiceFiles, share: float, output: Path, *, half:
     """Write a voice whose weights are interpolated between two voices.
 
     Args:
-        other: of the same architecture as `one`, and trained from the same base weights.
+        other: a voice with the same architecture and base weights as `one`.
         share: weight of `other`, 0 to 1.
         output: NAME.safetensors.
         half: store float16.

@@ -16,7 +16,7 @@ def check_recordings(folder: Path, seconds: float) -> int:
     """Check a project's recordings that are new or changed, and store the reports in the project.
 
     Args:
-        folder: of the project.
+        folder: project folder.
         seconds: time after which the rest is left for another call.
 
     Returns:

@@ -44,8 +44,8 @@ def compare_sample(folder: Path, index: int, into: Path, names: tuple[str, str])
     """Write a validation clip and its latest rendering as sound files, and compare them for the player.
 
     Args:
-        folder: of the project.
-        index: of the validation clip.
+        folder: project folder.
+        index: index of the validation clip.
         into: folder for the two files.
         names: titles of the recording and of the rendering.
     """

@@ -16,7 +16,7 @@ class VoiceFiles(NamedTuple):
     config: Path | None = None  # `config.json`; None for the one beside the weights
 
     def find_weights(self) -> Path:
-        """Return the file of weights.
+        """Return the weight file.
 
         Raises:
             CheckpointError: there is none.

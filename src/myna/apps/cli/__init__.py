@@ -27,7 +27,7 @@ COMMANDS = {
     "train-cluster": "compute k-means centroids of the content features: smaller and coarser than an index",
     "infer": "convert recordings to the voice",
     "evaluate": "measure the quality of conversions",
-    "inspect": "show what a file of weights contains",
+    "inspect": "show what a weight file contains",
     "pack": "put a voice into one file, to share it",
     "unpack": "split a packed voice into G_*.pth and config.json",
     "export": "export a voice to ONNX, for programs without PyTorch",

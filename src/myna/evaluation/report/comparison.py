@@ -82,8 +82,7 @@ class _Analysis:
 def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progress = silent) -> Comparison:
     """Analyse tracks and draw them on a common timeline; the first track is the source.
 
-    Each contour is drawn as if its track were shifted like the second one, so that the contours of faithful conversions
-    coincide.
+    All contours are drawn with the shift of the second track, so that contours of faithful conversions coincide.
 
     Args:
         tracks: 1 to `MAX_TRACKS` recordings.

@@ -2,7 +2,8 @@
 
 Peng et al., DPHuBERT, Interspeech 2023. Each layer has its own number of convolution channels, heads and feed-forward
 channels, and may lack its attention or feed-forward network; the checkpoint records which. So-vits-svc uses the last
-layer. It leaves the training's dropout on, so that its voices were trained on content with some noise; here it is off.
+layer. So-vits-svc also runs the encoder with dropout, so its voices were trained on slightly noisy content. myna runs
+the encoder without dropout.
 """
 
 from __future__ import annotations

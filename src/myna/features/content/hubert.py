@@ -155,7 +155,7 @@ def hubert_network(weights: dict[str, Tensor], *, projected: bool = False, **set
     """Build transformers' HuBERT with `weights`, which have its names.
 
     Args:
-        weights: of the network.
+        weights: tensors of the network.
         projected: append the projection that it was trained with.
         settings: keys of the configuration that the shapes do not determine.
 
@@ -216,7 +216,7 @@ def _norm_names(weights: dict[str, Tensor]) -> tuple[str, str]:
 
 @contextmanager
 def fitting(path: Path, what: str) -> Iterator[None]:
-    """Turn errors of loading weights into one that says that `path` is not `what`.
+    """Convert errors raised while loading weights to one error: `path` is not `what`.
 
     Raises:
         CheckpointError: with the first reason, in one line.

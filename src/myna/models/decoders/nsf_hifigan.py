@@ -23,7 +23,7 @@ class NsfHifiGan(nn.Module):
     """Latent frames (or mel, for a vocoder) and f0 to audio; a `Decoder`.
 
     Args:
-        speaker_channels: of the speaker embedding; None for a vocoder, which takes no speaker.
+        speaker_channels: channels of the speaker embedding; None for a vocoder, which takes no speaker.
         normalized_ends: whether the first and the last convolution have weight normalisation; RVC's have plain weights,
             and its last convolution has no bias.
     """

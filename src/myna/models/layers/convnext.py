@@ -27,7 +27,7 @@ class SpeakerBlock(nn.Module):
     def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
         """
         Args:
-            speaker: (B, speaker_channels, 1), or T where it changes with time.
+            speaker: (B, speaker_channels, 1), or (B, speaker_channels, T) if it changes with time.
         """
         change = self.depthwise(x).transpose(1, 2)
         gain, offset = self.speaker_projection(speaker.transpose(1, 2)).chunk(2, dim=2)

@@ -25,8 +25,8 @@ class SpectralFilter(nn.Module):
         """
         Args:
             sources: (B, S, N), N a multiple of hop_length.
-            gains: of each bin of each source, (B, S, n_bins, N / hop_length + 1).
-            phase_log_gains: log gains that the pulses' phase is computed from, (B, n_bins, N / hop_length + 1).
+            gains: one gain per source and bin, (B, S, n_bins, N / hop_length + 1).
+            phase_log_gains: log gains from which the phase of the pulses is computed, (B, n_bins, N / hop_length + 1).
             passband: bins that are kept, (B, n_bins, 1); None keeps all.
 
         Returns:

@@ -1,8 +1,8 @@
 """Augmented versions of a clip: resynthesized as singing, with other formants, at another pace, in another room.
 
-A voice is trained on one person in one room, but converts anyone anywhere, whose content features differ. In training,
-content is therefore computed from such versions, while the target remains the clip as recorded (perturbation of the
-content encoder's input: NANSY, Choi et al. 2021).
+A voice is trained on one person in one room, but converts other people in other rooms. Their content features differ.
+In training, content is therefore computed from such versions, while the target remains the clip as recorded
+(perturbation of the content encoder's input: NANSY, Choi et al. 2021).
 """
 
 from __future__ import annotations

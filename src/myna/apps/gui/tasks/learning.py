@@ -55,7 +55,7 @@ class NameDevice:
 
 @dataclass(frozen=True)
 class CheckRecordings:
-    """Check new recordings for a few seconds; the result is the number of recordings left."""
+    """Check new recordings until a few seconds have passed; return the number of unchecked recordings."""
 
     folder: Path
 

@@ -191,7 +191,7 @@ def check_template(scene: Scene, template: str | None) -> Config:
     """Return the configuration that a training would use.
 
     Raises:
-        ConfigError: the voice is not prepared, or its configuration has another template than the chosen one.
+        ConfigError: the voice is not prepared, or its template differs from the chosen one.
     """
     config = scene.standing.config
     if config is None or not scene.standing.prepared:
