@@ -201,7 +201,7 @@ def _text(value: Any) -> str | None:
 
 
 def _state_dict(value: Any) -> Weights | None:
-    """Return a state dict without the name prefix of models trained in parallel; None if `value` is no state dict."""
+    """Return a state dict without the name prefix of models trained in parallel; None if `value` is not one."""
     if not isinstance(value, dict) or not value:
         return None
     if not all(isinstance(name, str) and isinstance(one, Tensor) and one.numel() for name, one in value.items()):
