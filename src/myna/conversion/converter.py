@@ -81,9 +81,8 @@ class Converter:
         self.device = device
         self.sample_rate = voice.config.data.sample_rate
         self._extractor = FeatureExtractor(voice.config, device=device)
-        self._settings: ConversionSettings | None = (
-            None  # settings of the last conversion, kept to reuse its retrieval data
-        )
+        # Settings of the last conversion, kept to reuse its retrieval data.
+        self._settings: ConversionSettings | None = None
 
     @classmethod
     def load(

@@ -105,6 +105,5 @@ def _softening_db(config: Config, options: ConversionOptions) -> float:
         return 0.0
     if options.soften_pauses_db is not None:
         return options.soften_pauses_db
-    return (
-        0.0 if config.data.content_versions else _USUAL_SOFTENING_DB
-    )  # these voices are also trained on noisy versions
+    # Voices with content versions were also trained on noisy audio.
+    return 0.0 if config.data.content_versions else _USUAL_SOFTENING_DB

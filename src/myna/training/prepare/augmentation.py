@@ -22,9 +22,9 @@ from myna.units import db_to_amplitude
 
 Array = NDArray[np.floating]
 
-PERIOD_MS = 5.0  # distance of WORLD's frames
+PERIOD_MS = 5.0  # distance between WORLD frames
 LOWEST_HZ, HIGHEST_HZ = 80.0, 1050.0  # limits of the random melodies
-_SPEEDS = (0.85, 1.18)  # lowest and highest change of speed
+_SPEEDS = (0.85, 1.18)  # lowest and highest speed factor
 _ROOM_SHARE = 2 / 3  # share of versions that are placed in another room
 _REVERB_SHARE = 0.5  # share of rooms that have reverberation
 _LEVEL_HOP = SAMPLE_RATE // 100
@@ -102,9 +102,8 @@ def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
 def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
     """Add reverberation, a microphone's response and noise to a voice (N,) at the content encoder's sample rate."""
     n_samples = len(audio)
-    n_fft = (
-        1 << (2 * n_samples - 1).bit_length()
-    )  # long enough for the reverberation; the FFT is fast for powers of two
+    # Long enough for the reverberation, and a power of two, for which the FFT is fast.
+    n_fft = 1 << (2 * n_samples - 1).bit_length()
     hertz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
     spectrum = np.fft.rfft(audio, n_fft)
     if rng.random() < _REVERB_SHARE:
@@ -145,6 +144,6 @@ def _power(audio: Array) -> float:
 
 
 def _at_world_frames(f0: NDArray[np.float32], frames: Array, n_samples: int) -> Array:
-    """Return the f0 at the times of WORLD's frames, taken from the frame of `frames` that contains each time."""
+    """Resample f0 to WORLD's frames: each takes the f0 of the frame that contains it; `frames` are start times."""
     times = np.arange(int(n_samples / SAMPLE_RATE * 1000 / PERIOD_MS) + 1) * PERIOD_MS / 1000
     return f0[np.searchsorted(frames, times, side="right") - 1].astype(np.float64)
