@@ -29,7 +29,7 @@ class CheckpointComparison:
     saves: list[str]  # titles of the checkpoints
     rows: list[list[str]] = field(
         default_factory=list
-    )  # each: title of the measure, the checkpoints' values, the target's
+    )  # title of a measure, the checkpoints' values, the target's value
     not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure
     failures: list[str] = field(default_factory=list)  # one line per file that cannot be measured
 

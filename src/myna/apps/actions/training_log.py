@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from myna.evaluation.report.comparison import Comparison
 
 _MOST_POINTS = 1000  # limit per curve; longer curves are subsampled
-_logs: dict[
-    Path, EventAccumulator
-] = {}  # only the log read last; a training only appends to it, so later reads are incremental
+_logs: dict[Path, EventAccumulator] = {}  # only the log read last; later reads parse what was appended
 
 
 @dataclass(frozen=True)
