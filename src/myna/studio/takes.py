@@ -242,9 +242,7 @@ class TakeMeter:
         self._add_voicing(centred, levels.smooth, sounding)
 
     def _add_voicing(self, block: Samples, power: NDArray[np.float64], sounding: NDArray[np.bool_]) -> None:
-        from myna.features.f0 import (
-            F0_ESTIMATORS,
-        )  # imports torch, which is not needed to read reports
+        from myna.features.f0 import F0_ESTIMATORS  # imports torch, which reading a report does not need
 
         f0 = F0_ESTIMATORS["swift"](block, self.sample_rate, self.sample_rate // _FRAMES_PER_SECOND, "cpu")
         n = min(len(f0), len(sounding))
