@@ -27,9 +27,8 @@ class CheckpointComparison:
 
     comparison: Comparison  # the value that the player shows
     saves: list[str]  # titles of the checkpoints
-    rows: list[list[str]] = field(
-        default_factory=list
-    )  # title of a measure, the checkpoints' values, the target's value
+    # Each row: the title of a measure, the checkpoints' values, and the target's value.
+    rows: list[list[str]] = field(default_factory=list)
     not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure
     failures: list[str] = field(default_factory=list)  # one line per file that cannot be measured
 
