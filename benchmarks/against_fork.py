@@ -1,11 +1,12 @@
-"""Time and memory of so-vits-svc-fork and myna on the same song with the same full-size voice.
+"""Compare time and memory of so-vits-svc-fork and myna on one song with the same full-size voice.
 
     python benchmarks/against_fork.py FORK_DIR SONG.wav [--runs 3]
 
 FORK_DIR contains a working so-vits-svc-fork 4.2.30: `venv/bin/svc`, a voice in `checkpoints/so-vits-svc-4.0v1/` and a
-ContentVec in `lengyue233/content-vec-best/`. Each run is a whole process; the two take turns, so that load from other
-processes affects both. Prints seconds and peak memory of each run, the median ratio of the pairs, the mel distance of
-the two outputs, and the mel distance of two runs of the fork (its harmonic source starts at a random phase).
+ContentVec in `lengyue233/content-vec-best/`. Each run is a new process. The two programs take turns, so that load from
+other processes affects both. Prints the seconds and peak memory of each run, the median ratio between paired runs, and
+the mel distance between the outputs of the two programs. For reference, it also prints the mel distance between two
+runs of the fork, which differ because its harmonic source starts at a random phase.
 """
 
 from __future__ import annotations
@@ -30,13 +31,13 @@ from myna.config import Config
 @dataclass(frozen=True)
 class Run:
     seconds: float
-    cpu_seconds: float  # of all cores together
+    cpu_seconds: float  # summed over all cores
     peak_mb: float
     output: np.ndarray
 
 
 def run(command: list[str], folder: Path, output: Path, environment: dict[str, str]) -> Run:
-    """Run one process; time and memory are those reported by the operating system."""
+    """Run one process and return its time and memory as the operating system reports them."""
     started = time.perf_counter()
     with tempfile.TemporaryFile() as log:
         actions = [(os.POSIX_SPAWN_DUP2, log.fileno(), 1), (os.POSIX_SPAWN_DUP2, log.fileno(), 2)]

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from myna.audio.folders import find_recordings
 
-HELD_OUT = 6  # every n-th recording
+HELD_OUT = 6  # every 6th recording is held out
 SHOWN = (
     ("speaker_similarity", "speaker similarity"),
     ("f0_correlation", "f0 correlation"),
@@ -94,7 +94,7 @@ def measure(svc: Commands, name: str, kind: str, sources: Path) -> None:
     result = svc.folder / f"{name}-{kind}"
     if result.with_suffix(".json").exists():
         return
-    # Speech may be transposed by semitones; a song keeps the key of its music.
+    # Speech may be transposed by any number of semitones; a song must stay in the key of its accompaniment.
     step = "semitone" if kind == "speech" else "octave"
     started = time.monotonic()
     svc("infer", str(sources), "-o", result.name, "--auto-transpose", "--transpose-step", step)

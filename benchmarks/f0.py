@@ -1,16 +1,17 @@
-"""Accuracy and speed of the f0 estimators, on synthetic singing with known f0 and on real singing by majority vote.
+"""Measure accuracy and speed of the f0 estimators on synthetic singing with known f0 and on real singing.
 
     python benchmarks/f0.py [FOLDER_OR_FILE ...] [--methods swift,dio,...] [--threads 1]
 
-Synthetic: 30 s of vowels on glides, notes and vibrato between 85 and 1050 Hz, with pauses of silence and breath, clean
-and degraded in several ways. Real: each method is compared with the f0 on which the majority of the others agree, in
-frames where there is a majority. `median` does not vote, but is compared with a vote that includes its three methods.
+The synthetic singing is 30 s of vowels on glides, notes and vibrato between 85 and 1050 Hz. Its pauses contain silence
+or breath noise. It is tested clean and degraded in several ways. On real singing, each method is compared with the
+majority f0 of the other methods, in frames where they have a majority. `median` does not vote, but is compared with a
+vote that includes its own three methods.
 
     right    voiced frames estimated as voiced and within 50 cents, %
-    octave   frames voiced in both whose f0 is off by one or more octaves (to within a semitone), %
+    octave   frames voiced in both whose f0 error is within a semitone of one or more whole octaves, %
     missed   voiced frames estimated as unvoiced, %
-    false    unvoiced frames estimated as voiced, %; digital silence and breath together
-    cents    median error of frames voiced in both and within 50 cents
+    false    unvoiced frames estimated as voiced, %; counts digital silence and breath noise alike
+    cents    median error of the frames that are voiced in both and within 50 cents
     jumps    jumps of more than six semitones within a voiced stretch, per minute
     speed    seconds of computation per second of audio
 """
@@ -45,7 +46,7 @@ CLOSE_CENTS = 50.0
 
 
 def melody(rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    """Random melody, per sample (N,): pitch in Hz, sung or not, breath or not."""
+    """Generate a random melody. Return pitch in Hz, a mask of sung samples and a mask of breath noise, each (N,)."""
     n_samples = round(SECONDS * SAMPLE_RATE)
     pitch, sung, breath = np.full(n_samples, 200.0), np.zeros(n_samples, bool), np.zeros(n_samples, bool)
     start, previous, kind = 0, 200.0, 0
@@ -69,7 +70,7 @@ def melody(rng: np.random.Generator) -> tuple[Array, NDArray[np.bool_], NDArray[
 
 
 def synthesize(pitch: Array, sung: NDArray[np.bool_], breath: NDArray[np.bool_], rng: np.random.Generator) -> Array:
-    """Synthesize the melody as harmonics with moving formants; peak 0.5."""
+    """Synthesize the melody as harmonics with moving formants, scaled to a peak of 0.5."""
     phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
     seconds = np.arange(len(pitch)) / SAMPLE_RATE
     first, second = 550 + 200 * np.sin(2 * np.pi * 0.7 * seconds), 1500 + 600 * np.sin(2 * np.pi * 0.45 * seconds)
@@ -110,14 +111,14 @@ def accompanied(sound: Array, rng: np.random.Generator) -> Array:
 
 
 def thin(sound: Array) -> Array:
-    """Remove everything below 400 Hz, as a telephone or a badly set low cut does."""
+    """Remove everything below 400 Hz, like a telephone or a wrongly set low-cut filter."""
     spectrum = np.fft.rfft(sound)
     hz = np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE)
     return np.fft.irfft(spectrum / (1 + (400 / np.maximum(hz, 1)) ** 8) ** 0.5, len(sound))
 
 
 def conditions() -> Iterator[tuple[str, Array, Array]]:
-    """Yield name, audio (N,) and true f0 (T,), 0 where unvoiced."""
+    """Yield the name, the audio (N,) and the true f0 (T,) of each condition; f0 is 0 in unvoiced frames."""
     rng = np.random.default_rng(7)
     pitch, sung, breath = melody(rng)
     clean = synthesize(pitch, sung, breath, rng)
@@ -137,9 +138,9 @@ def conditions() -> Iterator[tuple[str, Array, Array]]:
 
 @dataclass
 class Tally:
-    """Counts of one method against the true f0, over any number of recordings."""
+    """Error counts of one f0 method against the true f0, summed over recordings."""
 
-    errors: list[Array] = field(default_factory=list)  # cents, frames voiced in both
+    errors: list[Array] = field(default_factory=list)  # in cents, for the frames voiced in both
     n_voiced: int = 0
     n_missed: int = 0
     n_unvoiced: int = 0
@@ -149,7 +150,7 @@ class Tally:
     seconds: float = 0.0
 
     def add(self, f0: Array, truth: Array, known: NDArray[np.bool_], seconds: float) -> None:
-        """Count the frames where `known`, except at the edges of voicing, whose truth is ambiguous."""
+        """Count the frames where `known` is true, except at voicing boundaries, where the true voicing is ambiguous."""
         voiced, true = f0 > 0, truth > 0
         steady = np.ones(len(f0), bool)
         edges = np.flatnonzero(np.diff(true))
@@ -193,7 +194,10 @@ def estimate(method: str, sound: Array) -> tuple[Array, float]:
 
 
 def consensus(others: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """Majority f0 of the contours (M, T), and a mask of the frames with a majority (unvoiced, or within 50 cents)."""
+    """Compute the majority f0 of the contours (M, T) and a mask of the frames that have a majority.
+
+    The majority must agree that a frame is unvoiced, or agree on its f0 within 50 cents.
+    """
     voiced = others > 0
     centre = np.exp(np.nanmedian(np.where(voiced, np.log(np.where(voiced, others, 1)), np.nan), axis=0))
     close = voiced & (np.abs(1200 * np.log2(np.where(voiced, others, 1) / np.nan_to_num(centre, nan=1))) < CLOSE_CENTS)

@@ -1,11 +1,11 @@
-"""Continue a training of myna in so-vits-svc-fork and the reverse, and compare the results.
+"""Continue a myna training in so-vits-svc-fork, continue the fork's in myna, and compare the results.
 
     python benchmarks/fork_round_trip.py FORK_PYTHON [--template so-vits-svc-4.0v1]
 
-FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. myna trains a small voice for two steps. The
-fork reads the checkpoints with its own loader, which must not warn, generates audio, computes its training losses,
-takes one step with the optimizers from the checkpoints, and writes new checkpoints, which myna reads. All random
-numbers are zero on both sides; audio, losses and updated weights are compared.
+FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. First, myna trains a small voice for two steps.
+The fork then reads the checkpoints with its own loader, which must not warn. It generates audio, computes its training
+losses, takes one step with the optimizers from the checkpoints, and writes new checkpoints. Finally, myna reads those.
+All random numbers are zero on both sides; audio, losses and updated weights are compared.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ SEGMENT = 20  # frames
 
 
 def inputs(config: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Create a batch of two clips for both sides.
+    """Create the batch of two clips that both programs use.
 
-    There is no padding, because the fork lets it leak into the last frame of the f0 predictor and myna does not.
+    The batch has no padding: in the fork, unlike in myna, padding leaks into the last frame of the f0 predictor.
     """
     generator = torch.Generator().manual_seed(0)
     data, model = config["data"], config["model"]
@@ -71,7 +71,7 @@ def in_the_fork(folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # the fork warns about missing and mismatched tensors
             utils.load_checkpoint(folder / f"{kind}_1.pth", module, optimizers[kind])
-        # The fork's loader does not load the optimizer state; PyTorch's is strict.
+        # The fork's loader does not load the optimizer state, so PyTorch's strict loader does.
         saved = torch.load(folder / f"{kind}_1.pth", weights_only=True)["optimizer"]
         optimizers[kind].load_state_dict(saved)
         module.eval()
@@ -162,7 +162,7 @@ def train_here(folder: Path, template: str) -> None:
 
 
 def compare(folder: Path) -> bool:
-    """Repeat the fork's computation here, compare the results, and resume from the fork's checkpoints."""
+    """Repeat the fork's computation in myna, compare the results, and resume from the fork's checkpoints."""
     from myna.config import Config
     from myna.models.interface import Conditions, Sampling, TrainingInput
     from myna.models.noise import SilentNoise
@@ -212,7 +212,7 @@ def compare(folder: Path) -> bool:
     for kind in kinds:
         weights = checkpoint.read(written_by_fork[kind], kind).weights
         assert weights.keys() == updated[kind].keys(), f"{kind}: different tensors"
-        # Softmax is invariant to a bias of the keys: its gradient is rounding noise, which Adam scales to full steps.
+        # Softmax is invariant to a bias of the keys. Its gradient is rounding noise, which Adam scales to full steps.
         names = [name for name in updated[kind] if not name.endswith("conv_k.bias")]
         apart = max(float((weights[name] - updated[kind][name]).abs().mean()) for name in names)
         checks.append((f"{kind} after a step, worst tensor, in units of the learning rate", apart / 1e-4, 0.01))

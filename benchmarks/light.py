@@ -1,10 +1,10 @@
-"""Cost of the light voice: processor time per second of audio, and peak memory.
+"""Measure the light voice's processor time per second of audio and its peak memory.
 
     python benchmarks/light.py SONG.flac [--minutes 0.5 2.5] [--cores 2]
 
-Measures the content encoder alone, offline and as a stream, then `svc infer` with the bundled voice as whole processes
-on two lengths of the song. The cost per second is the difference in time over the difference in length, which excludes
-the start-up.
+Measures the content encoder alone, both offline and streaming. Then it runs `svc infer` with the bundled voice, as a
+new process each, on two lengths of the song. The cost per second of audio is the difference in time divided by the
+difference in length, which excludes the start-up.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def cost(work: Callable[[], object], repeats: int = 3) -> tuple[float, float]:
-    """Minimum processor and wall-clock seconds per second of audio."""
+    """Run `work` several times and return the minimum processor and wall-clock seconds per second of audio."""
     work()
     found = []
     for _ in range(repeats):
@@ -77,7 +77,7 @@ def stream(encoder: EmbeddedEncoder, audio: torch.Tensor, block: int) -> None:
 
 
 def infer(song: NDArray[np.float32], rate: int, minutes: float, n_cores: int) -> Run:
-    """Run `svc infer` on the song, repeated to a length."""
+    """Run `svc infer` on the song, repeated until it lasts `minutes`."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         left = round(60 * minutes * rate)

@@ -1,8 +1,8 @@
-"""Peak memory of `svc infer` on songs of different length; it must not grow with the song.
+"""Measure the peak memory of `svc infer` on songs of different lengths; it must not grow with the length.
 
     python benchmarks/memory.py MODEL.pth CONFIG.json SONG.flac [--minutes 1 12] [--max-chunk-seconds 10]
 
-The song is repeated to each length. Each run is a whole process, measured by the operating system.
+The song is repeated until it has each length. Each run is a new process, whose memory the operating system reports.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Start-up time of the studio, from `svcg` to a page with an enabled button; see benchmarks/README.md.
+"""Measure the studio's start-up time, from `svcg` to a page with an enabled button; see benchmarks/README.md.
 
     python benchmarks/studio.py [--times 5]
 
-Needs the extra gui, selenium, and Chromium with its driver. The browser is open before the clock starts.
+Requires the extra 'gui', selenium, and Chromium with its driver. The browser opens before the clock starts.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def open_once(browser: webdriver.Chrome) -> tuple[float, float]:
-    """Seconds until `svcg` prints its address, and until the page is usable."""
+    """Measure the seconds until `svcg` prints its address, and until the page is usable."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         command = [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", folder]

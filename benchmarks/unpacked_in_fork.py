@@ -2,10 +2,10 @@
 
     python benchmarks/unpacked_in_fork.py FORK_PYTHON [G_1000.pth ...]
 
-FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. Each voice, by default the golden ones of the
-fork's templates, is packed and unpacked here. The fork builds its own class from the `config.json`, reads the weights
-with its own loader, which must not warn, and strictly with PyTorch's, and generates audio. Both sides use the same
-latent noise; all other random numbers are zero.
+FORK_PYTHON is the interpreter of an installed so-vits-svc-fork 4.2.30. The default voices are the golden ones of the
+fork's templates. myna packs and unpacks each voice. The fork builds its own class from the `config.json`. It reads the
+weights with its own loader, which must not warn, and again with PyTorch's strict loader, and then generates audio. Both
+programs use the same latent noise; all other random numbers are zero.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def generate_here(folder: Path) -> torch.Tensor:
     from myna.voice import Voice
 
     class LatentNoise(SilentNoise):
-        """The given latent noise; every other number is zero."""
+        """Random source that returns the given latent noise, and zeros for every other request."""
 
         def normal(self, name: Any, shape: Any, like: torch.Tensor) -> torch.Tensor:
             return given["noise"] if name == "latent_noise" else like.new_zeros(shape)

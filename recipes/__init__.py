@@ -1,1 +1,1 @@
-"""Recipes that make the weights in the package. Run them from the repository's root: `python -m recipes.…`."""
+"""Recipes that make the bundled weights. Run them from the root of the repository: `python -m recipes.…`."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from myna.audio.folders import find_recordings
 
-# Held out of training: ten LibriSpeech speakers with ten recordings each and ten with one, all of LibriTTS, one singer
-# of vocadito, the sms-tools phrases, and (for the content encoder only) every tenth line of joe.
+# Held out of training: ten LibriSpeech speakers with ten recordings each, ten more with one recording each, all of
+# LibriTTS, one singer of vocadito, the sms-tools phrases, and (for the content encoder only) every tenth line by joe.
 PROBE_SPEAKERS = ("1688", "1998", "2033", "2414", "2609", "3005", "3080", "3331", "367", "533")
 HELD_OUT_SPEAKERS = (*PROBE_SPEAKERS, "103", "1034", "1040", "1069", "1081", "1088", "1098", "1116", "118", "1183")
 HELD_OUT_SINGING = ("vocadito_1", "sms_singing-female", "sms_soprano-E4", "sms_vignesh")
@@ -20,7 +20,7 @@ class Clip:
     """One recording and its labels."""
 
     path: Path
-    source: str  # librispeech libritts ljspeech martin singing joe
+    source: str  # librispeech, libritts, ljspeech, martin, singing or joe
     speaker: str
     held_out: bool
 
@@ -33,8 +33,8 @@ def recordings(data: Path, joe: Path) -> list[Clip]:
     """List every recording.
 
     Args:
-        data: folder with `speech/librispeech`, `speech/libritts`, `singing`, `target/ljspeech` and
-            `target/martin-notes`, each with sound files; LibriSpeech's file names begin with the speaker's number.
+        data: folder whose subfolders `speech/librispeech`, `speech/libritts`, `singing`, `target/ljspeech` and
+            `target/martin-notes` contain sound files; LibriSpeech's file names begin with the speaker's number.
         joe: folder that `content_encoder/synthesize.py` wrote.
     """
     found = []

@@ -1,7 +1,8 @@
-"""Export a trained light voice for the package: half precision, without what only training needs.
+"""Export a trained light voice for the package in half precision, without data that only training needs.
 
-`base` writes base weights, `G_0.pth` and `D_0.pth`: every speaker embedding becomes the mean of all, from which a new
-voice starts. `voice` writes one speaker's voice, `G_<step>.pth` and `config.json`, without discriminators.
+`base` writes the base weights `G_0.pth` and `D_0.pth`, from which new voices are trained. Every speaker embedding in
+them is the mean of all trained ones. `voice` writes the voice of one speaker, `G_<step>.pth` and `config.json`, without
+discriminators.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def halved(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def export_base(logs: Path, folder: Path) -> None:
-    """Write base weights with as many speakers as the template `myna-lite` has."""
+    """Write base weights with the number of speakers that the template `myna-lite` has."""
     n_speakers = Config.template("myna-lite").model.n_speakers
     generator, discriminators = (checkpoint.read(newest(logs, kind), kind) for kind in ("G", "D"))
     weights = dict(generator.weights)
@@ -35,7 +36,7 @@ def export_base(logs: Path, folder: Path) -> None:
 
 
 def export_voice(logs: Path, folder: Path, speaker: str) -> None:
-    """Write the voice of `speaker` alone, with the speaker index 0."""
+    """Write a voice that contains only `speaker`, at speaker index 0."""
     path, config = newest(logs, "G"), Config.read(logs / "config.json")
     generator, index = checkpoint.read(path), config.speaker_id(speaker)
     weights = dict(generator.weights)

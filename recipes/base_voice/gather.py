@@ -1,7 +1,7 @@
 """Collect the training recordings of the base weights in dataset_raw/, one folder per speaker.
 
-Held-out speakers and singers are left out. Singing is scarce beside speech, so each song becomes many short takes
-that overlap: an epoch uses every take once.
+Held-out speakers and singers are excluded. There is much less singing than speech. Each song is therefore cut into many
+short, overlapping takes: an epoch uses every take once, so this raises the share of singing.
 """
 
 from __future__ import annotations
@@ -15,13 +15,19 @@ import soundfile as sf
 from recipes.corpus import Clip, recordings
 
 TAKE_SECONDS, TAKE_HOP_SECONDS = 4.0, 1.0
-N_SYNTHETIC = 220  # lines of joe: as much as a few speakers have, far less than all the others together
+N_SYNTHETIC = 220  # lines by joe: as much audio as a few speakers have, far less than all other speakers together
 
 
 def gather(data: Path, joe: Path, folder: Path) -> None:
-    """Copy speech and write takes of singing into `folder`; `data` and `joe` as in `recipes.corpus.recordings`."""
+    """Copy speech and write takes of singing into `folder`.
+
+    Args:
+        data: as in `recipes.corpus.recordings`.
+        joe: as in `recipes.corpus.recordings`.
+        folder: output folder; each speaker gets a subfolder.
+    """
     clips = recordings(data, joe)
-    # joe is a training speaker, so the lines that the content encoder holds out are used here.
+    # joe is a training speaker here, so the lines that were held out for the content encoder are used too.
     synthetic = [clip for clip in clips if clip.source == "joe"][:N_SYNTHETIC]
     for clip in [clip for clip in clips if clip.source != "joe" and not clip.held_out] + synthetic:
         speaker = folder / folder_name(clip)

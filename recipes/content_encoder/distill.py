@@ -1,6 +1,6 @@
 """Train the bundled content encoder by distillation: prepare, listen, train, probe, export; see docs/experiments.md.
 
-Steps keep results that exist, so each can be interrupted and run again.
+Each step keeps existing results, so it can be interrupted and run again.
 """
 
 from __future__ import annotations

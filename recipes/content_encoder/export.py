@@ -1,4 +1,4 @@
-"""Export the trained encoder in 8 bits, its content scaled to mean 0 and variance 1 per channel."""
+"""Export the trained encoder in 8 bits and scale its content to mean 0 and variance 1 per channel."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ def export(checkpoint: Path, folder: Path, path: Path = PACKAGED, every: int = 1
 
     Args:
         checkpoint: `last.pt` of a run of `train`.
-        folder: clips that `prepare` wrote; every `every`-th training clip sets the scale of the content.
-        path: file to write; the default replaces the package's own.
+        folder: folder of the clips that `prepare` wrote.
+        path: file to write; the default overwrites the encoder in the package.
+        every: the scale of the content is measured on every `every`-th training clip.
     """
     state = torch.load(checkpoint, weights_only=True)
     prefix = "network."

@@ -1,9 +1,9 @@
-"""Write training clips: each recording at 16 kHz with versions in other voices, at other pitches, spoken and sung.
+"""Write training clips: each recording at 16 kHz, and spoken and sung versions of it in other voices and pitches.
 
 The versions are made with WORLD (Morise et al. 2016): the same spectral envelope with its frequency axis stretched
-(another vocal tract), another f0 contour (another melody, 80 to 1000 Hz) and another pace. Every frame of a version
-records the matching time in the original. Its training target is the teacher's feature of the ORIGINAL at that time,
-so the student learns to ignore every property in which the versions differ.
+(another vocal tract), another f0 contour (another melody, 80 to 1000 Hz) and another pace. For every frame of a
+version, the matching time in the original is stored. The training target of the frame is the teacher's feature of the
+ORIGINAL at that time, so the student learns to ignore every property in which the versions differ.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ N_VERSIONS = 1 + N_SPOKEN + N_SUNG
 
 
 def read(path: Path) -> Array:
-    """Read a recording as mono at 16 kHz, at most `MAX_SECONDS` of it."""
+    """Read at most `MAX_SECONDS` of a recording, as mono at 16 kHz."""
     audio, rate = sf.read(path, dtype="float64", always_2d=True)
     audio = soxr.resample(audio.mean(axis=1), rate, SAMPLE_RATE)
     return audio[: int(MAX_SECONDS * SAMPLE_RATE)]
@@ -44,7 +44,13 @@ def analyse(audio: Array) -> World:
 
 
 def resynthesize(world: World, at: Array, contour: Array, formant: float) -> Array:
-    """Synthesize the rows `at` (fractional) of an analysis under an f0 contour (Hz), formants times `formant`."""
+    """Synthesize audio from a WORLD analysis with another pace, f0 contour and vocal tract.
+
+    Args:
+        at: row of the analysis for each output row, fractional.
+        contour: f0 in Hz of each output row; used where the analysis is voiced.
+        formant: factor of the formant frequencies.
+    """
     rows = np.clip(np.round(at).astype(int), 0, len(world.f0) - 1)
     bins = np.arange(world.envelope.shape[1]) / formant
     envelope = warp(np.log(world.envelope[rows]), bins)
@@ -54,7 +60,7 @@ def resynthesize(world: World, at: Array, contour: Array, formant: float) -> Arr
 
 
 def warp(rows: Array, bins: Array) -> Array:
-    """Interpolate rows at fractional bins of their second axis; bins past the end take the last value."""
+    """Interpolate each row at fractional bins; bins past the end take the value of the last bin."""
     bins = np.minimum(bins, rows.shape[1] - 1)
     low = np.minimum(bins.astype(int), rows.shape[1] - 2)
     part = bins - low
@@ -62,7 +68,10 @@ def warp(rows: Array, bins: Array) -> Array:
 
 
 def random_pace(n_rows: int, low: float, high: float, rng: np.random.Generator) -> Array:
-    """Row of the original for each row of a version whose pace varies between `low` and `high` octaves."""
+    """Draw a random pace and return the original's row, fractional, for each row of the version.
+
+    The pace varies between 2 ** `low` and 2 ** `high` rows of the original per row.
+    """
     n_knots = max(2, n_rows // 60)
     pace = np.exp2(
         np.interp(np.linspace(0, 1, 4 * n_rows), np.linspace(0, 1, n_knots), rng.uniform(low, high, n_knots))
@@ -72,7 +81,7 @@ def random_pace(n_rows: int, low: float, high: float, rng: np.random.Generator) 
 
 
 def spoken_contour(f0: Array, rng: np.random.Generator) -> Array:
-    """Transpose the melody at random and scale its range by 0.4 to 1.5, within 65 to 1000 Hz."""
+    """Transpose a melody at random, scale its pitch range by 0.4 to 1.5, and clip it to 65 to 1000 Hz."""
     voiced = f0[f0 > 0]
     middle = np.exp(np.log(voiced).mean()) if len(voiced) else 150.0
     target = np.exp(rng.uniform(np.log(85), np.log(320)))
@@ -80,7 +89,7 @@ def spoken_contour(f0: Array, rng: np.random.Generator) -> Array:
 
 
 def versions(audio: Array, rng: np.random.Generator) -> list[tuple[Array, Array]]:
-    """Pairs of (audio, time in the original in seconds at every row) for the original and all its versions."""
+    """Return the original and all its versions, each as its audio and the time in the original of each row (s)."""
     world = analyse(audio)
     n_rows = len(world.f0)
     found = [(audio, np.arange(n_rows) * PERIOD_MS / 1000)]
@@ -94,7 +103,7 @@ def versions(audio: Array, rng: np.random.Generator) -> list[tuple[Array, Array]
 
 
 def write_clip(clip: Clip, path: Path) -> None:
-    """Write all versions of a clip as `audio.k` (int16) and `time.k` (each frame's time in the original, seconds)."""
+    """Write all versions of a clip: samples as `audio.k` (int16), frame times in the original (s) as `time.k`."""
     audio = read(clip.path)
     audio = audio * (0.5 / max(1e-4, np.abs(audio).max()))
     rng = np.random.default_rng(zlib.crc32(clip.name.encode()))
@@ -111,7 +120,10 @@ def write_clip(clip: Clip, path: Path) -> None:
 
 
 def prepare(data: Path, joe: Path, folder: Path, part: int = 0, parts: int = 1) -> None:
-    """Write every clip's versions and `clips.json` to `folder`; clips that exist are kept."""
+    """Write the versions of every clip, and `clips.json`, to `folder`; existing clips are kept.
+
+    `parts` processes can share the work; this call writes the clips of number `part`, counted from 0.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     clips = recordings(data, joe)
     index = [

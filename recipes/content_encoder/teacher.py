@@ -1,4 +1,4 @@
-"""Training targets of the student: Whisper base features without the speaker's mean, and clusters of them."""
+"""Training targets of the student: features of Whisper base minus the speaker's mean, and their clusters."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ FRAMES_PER_SECOND = 50  # frame t of the teacher is centred at 20 ms * t
 TAIL_FRAMES = 50
 N_COMPONENTS = CODE_CHANNELS
 N_CLUSTERS = N_SOUNDS
-# The share n / (n + this) of the mean of a clip of n frames is subtracted: a longer clip's mean is more its speaker's.
+# For a clip of n frames, n / (n + this) of its mean is subtracted: a longer clip's mean represents the speaker better.
 FRAMES_OF_TRUST = 100
 
 
 def compute_dtype() -> torch.dtype:
-    """bfloat16 on processors with instructions for it, which halve the time; float32 elsewhere."""
+    """Return bfloat16 on processors with instructions for it, where it halves the time; otherwise float32."""
     capabilities = torch.cpu.get_capabilities()
     fast = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return torch.bfloat16 if fast else torch.float32
 
 
 class Teacher:
-    """Whisper base in a tenth of the time: bfloat16, and one second of silence after the clip, not up to 30 s.
+    """Whisper base, sped up ten times by bfloat16 and by padding a clip with one second of silence instead of to 30 s.
 
-    Its features have a cosine of 0.975 to those of the padded window.
+    The cosine similarity of its features to those of the full 30 s window is 0.975.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class Teacher:
 
     @torch.inference_mode()
     def layers(self, audio: Tensor) -> list[Tensor]:
-        """Compute the input of the layers, each layer's output, and the normalised last, each (T, 512).
+        """Compute the first layer's input, each layer's output, and the last output after the layer norm, all (T, 512).
 
         Args:
             audio: (N,) at 16 kHz, at most 30 s.
@@ -64,21 +64,24 @@ class Teacher:
 
 @dataclass(frozen=True)
 class Targets:
-    """Axes of the teacher's features, N_COMPONENTS of them, and the cluster centroids on these axes."""
+    """The N_COMPONENTS principal axes of the teacher's features, and the cluster centroids along these axes."""
 
     mean: Tensor  # (512,)
     axes: Tensor  # (512, N_COMPONENTS); the first component has variance 1, later ones less
     middles: Tensor  # (N_CLUSTERS, N_COMPONENTS)
-    softness: Tensor  # () squared distance over which a cluster's share falls by the factor e
+    softness: Tensor  # () squared distance over which a cluster's share falls by a factor of e
 
     def components(self, features: Tensor, centre: bool = True) -> Tensor:
-        """Project a clip's features (T, 512) on the axes, (T, N_COMPONENTS); `centre` subtracts the speaker's mean."""
+        """Project a clip's features (T, 512) onto the axes, giving (T, N_COMPONENTS).
+
+        `centre` first subtracts the speaker's mean, as estimated from the clip.
+        """
         offset = features.mean(0) - self.mean
         trust = len(features) / (len(features) + FRAMES_OF_TRUST) if centre else 0.0
         return (features - self.mean - trust * offset) @ self.axes
 
     def shares(self, components: Tensor) -> Tensor:
-        """Soft cluster assignments (..., N_CLUSTERS), which sum to 1, of components (..., N_COMPONENTS)."""
+        """Compute soft cluster assignments (..., N_CLUSTERS), which sum to 1, from components (..., N_COMPONENTS)."""
         return (-torch.cdist(components, self.middles).square() / self.softness).softmax(-1)
 
     @classmethod
@@ -90,7 +93,7 @@ class Targets:
 
 
 def write_teacher_features(folder: Path, weights: Path) -> None:
-    """Write the teacher's features of every clip's original, `<clip>.teacher`; files that exist are kept."""
+    """Write the teacher's features of the original of every clip to `<clip>.teacher`; existing files are kept."""
     teacher = Teacher(weights)
     for clip in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
         source, path = folder / f"{clip['name']}.safetensors", folder / f"{clip['name']}.teacher"
@@ -100,7 +103,7 @@ def write_teacher_features(folder: Path, weights: Path) -> None:
 
 
 def fit(folder: Path, path: Path) -> None:
-    """Fit the axes and the clusters to the clips that are not held out: at least N_CLUSTERS frames."""
+    """Fit the axes and the clusters to the clips that are not held out; they need at least N_CLUSTERS frames."""
     clips = json.loads((folder / "clips.json").read_text(encoding="utf-8"))
     features = [
         load_file(folder / f"{one['name']}.teacher")["features"].float() for one in clips if not one["held_out"]
@@ -110,7 +113,7 @@ def fit(folder: Path, path: Path) -> None:
     centred = torch.cat([plain.components(one) for one in features])
     values, vectors = torch.linalg.eigh(torch.cov(centred.T).double())
     values, vectors = values.flip(0)[:N_COMPONENTS].float(), vectors.flip(1)[:, :N_COMPONENTS].float()
-    # A compromise: on plain axes the first few dominate, on whitened ones the last, mostly noise, count as much.
+    # A compromise: on plain axes, the first few dominate; on whitened axes, the last ones, mostly noise, weigh as much.
     axes = vectors / values[0].sqrt() * (values[0] / values) ** 0.25
     components = centred @ axes
     middles = k_means(components, N_CLUSTERS)

@@ -22,14 +22,14 @@ from recipes.content_encoder.teacher import FRAMES_PER_SECOND, N_COMPONENTS, Tar
 logger = logging.getLogger(__name__)
 
 SEGMENT_FRAMES = 250
-IGNORED_FRAMES = 20  # at the start of a segment, where the past is missing: no loss
-START_CLIPS = 30  # recordings that the initial weights are fitted to
-LEARNING_RATE = 3e-4  # of parameters initialised from the teacher
+IGNORED_FRAMES = 20  # no loss on these first frames of a segment, because their past context is missing
+START_CLIPS = 30  # number of recordings to which the initial weights are fitted
+LEARNING_RATE = 3e-4  # for parameters initialised from the teacher
 HEAD_RATE, DISTANCES_RATE = 1e-3, 3e-3
 WARM_UP = 200
-DECAY_SHARE = 0.4  # of all steps, the last: the learning rate falls to 0
+DECAY_SHARE = 0.4  # share of the steps, at the end, in which the learning rate falls to 0
 AVERAGE = 0.998
-# Probability that a segment is the original, each spoken version, each sung version.
+# Probability that a segment comes from the original, from each spoken version, and from each sung version.
 SHARES = np.array([0.3] + [0.3 / N_SPOKEN] * N_SPOKEN + [0.4 / N_SUNG] * N_SUNG)
 WARPS = torch.linspace(-0.16, 0.16, 17).exp()
 
@@ -39,13 +39,13 @@ class Utterance:
     """Samples, times and targets of all versions of one clip."""
 
     audio: list[Tensor]  # int16
-    times: list[Tensor]  # time in the original of each frame, seconds
+    times: list[Tensor]  # each frame's time in the original, in seconds
     components: Tensor  # (T, N_COMPONENTS)
-    phones: Tensor | None  # (T,) at the teacher's frames
+    phones: Tensor | None  # (T,), one per frame of the teacher
 
 
 def phone_table(joe: Path) -> dict[str, int]:
-    """Number the phones of joe's lines by first appearance, from 1; stress marks and pauses are 0."""
+    """Number the phones in joe's lines from 1 in order of appearance; stress marks and pauses get 0."""
     table = dict.fromkeys("_ ^$ˈˌː,.?!;:", 0)
     for path in sorted(joe.glob("*.json")):
         for phone, _ in json.loads(path.read_text(encoding="utf-8"))["phones"]:
@@ -54,7 +54,7 @@ def phone_table(joe: Path) -> dict[str, int]:
 
 
 def phones_at(path: Path, seconds: np.ndarray, table: dict[str, int]) -> Tensor:
-    """Numbers of the phones of a line of joe at the times `seconds`, (T,)."""
+    """Look up the phones (T,) that one of joe's lines contains at the times `seconds`, as numbers from `table`."""
     phones = json.loads(path.read_text(encoding="utf-8"))["phones"]
     at = np.searchsorted([end for _, end in phones], seconds).clip(0, len(phones) - 1)
     return torch.tensor([table[phones[i][0]] for i in at])
@@ -66,7 +66,7 @@ def load_utterances(folder: Path, joe: Path, targets: Targets, held_out: bool = 
     found = []
     for clip in json.loads((folder / "clips.json").read_text(encoding="utf-8")):
         path = folder / f"{clip['name']}.safetensors"
-        # martin sings one vowel per clip, so the mean of a clip represents the vowel, not the speaker.
+        # In martin's clips, each with a single sung vowel, the mean represents the vowel, not the speaker.
         if clip["held_out"] != held_out or clip["source"] == "martin" or not path.exists():
             continue
         arrays = load_file(path)
@@ -90,7 +90,10 @@ class Segments:
         self.chances = lengths / lengths.sum()
 
     def batch(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Samples (n, N), components (n, T, C), phones (n, T), -100 if unknown, and a mask of valid frames (n, T)."""
+        """Draw samples (n, N), components (n, T, C), phones (n, T) and a mask of valid frames (n, T).
+
+        Unknown phones are -100.
+        """
         n_samples = SEGMENT_FRAMES * FRAME_SAMPLES
         audio = torch.zeros(n, n_samples)
         components = torch.zeros(n, SEGMENT_FRAMES, N_COMPONENTS)
@@ -121,14 +124,14 @@ class Room:
         self.generator = torch.Generator().manual_seed(seed)
         filterbank = network.log_mel.filterbank
         bins = torch.arange(N_FFT // 2 + 1)
-        # A filter whose response at f is the original one at f / warp: its weights along a stretched axis.
+        # Weights on a stretched axis give the mel power of a spectrum that has at f the original's power at f / warp.
         self.filterbanks = torch.stack([stretched(filterbank, bins * warp) * warp for warp in WARPS])
 
     def uniform(self, shape: tuple[int, ...], low: float, high: float) -> Tensor:
         return low + (high - low) * torch.rand(shape, generator=self.generator)
 
     def __call__(self, power: Tensor) -> Tensor:
-        """Power (B, bins, T) to mel power (B, n_mels, T)."""
+        """Compute the mel power (B, n_mels, T) of a power spectrum (B, bins, T) in a random room."""
         n = len(power)
         power = power * 10 ** (self.uniform((n, 1, 1), -26, 8) / 10)
         # Late reverberation: power that decays by 60 dB in 0.1 to 0.8 s, at 6 to 30 dB below the direct sound.
@@ -139,7 +142,7 @@ class Room:
         bank = torch.randint(len(WARPS), (n,), generator=self.generator)
         mel = self.filterbanks[bank] @ power
         mel = F.conv1d(F.pad(mel.transpose(0, 1), (39, 0)), weights.flip(1)[:, None], groups=n).transpose(0, 1)
-        # The microphone: a smooth curve of some dB, and for one in six the low-pass of a telephone line.
+        # The microphone's response is a smooth curve of some dB; one in six also has a telephone's low-pass filter.
         curve = F.interpolate(torch.randn(n, 1, 6, generator=self.generator) * 4, mel.shape[1], mode="linear")
         curve = curve.transpose(1, 2)
         edge = self.uniform((n, 1, 1), 45, 80) + 100 * (self.uniform((n, 1, 1), 0, 1) > 1 / 6)
@@ -153,7 +156,7 @@ class Room:
 
 
 def stretched(filterbank: Tensor, bins: Tensor) -> Tensor:
-    """Interpolate the filters at fractional bins; 0 past the end."""
+    """Interpolate the filters at fractional bins; they are 0 past the last bin."""
     low = bins.long().clamp(max=filterbank.shape[1] - 2)
     part = bins - low
     inside = bins <= filterbank.shape[1] - 1
@@ -191,7 +194,7 @@ class Student(nn.Module):
 
 
 def rate_factor(step: int, n_steps: int) -> float:
-    """Factor of all learning rates: linear warm-up, constant, linear decay to 0.
+    """Factor of all learning rates at a step: a linear warm-up, a constant part, then a linear decay to 0.
 
     A run can be extended from any step of the constant part.
     """
@@ -200,7 +203,7 @@ def rate_factor(step: int, n_steps: int) -> float:
 
 
 def parameter_groups(student: Student) -> list[dict[str, object]]:
-    """Group the parameters by learning rate: initialised from the teacher, new, and attention distances."""
+    """Group the parameters by learning rate: those initialised from the teacher, new ones, and attention distances."""
     groups: dict[float, list[Tensor]] = {LEARNING_RATE: [], HEAD_RATE: [], DISTANCES_RATE: []}
     for name, parameter in student.named_parameters():
         rate = DISTANCES_RATE if "distances" in name else LEARNING_RATE
@@ -218,10 +221,10 @@ def train(
     minutes: float,
     batch_size: int = 8,
 ) -> None:
-    """Train up to `n_steps`, at most `minutes` in this call; `run`/last.pt is resumed and written.
+    """Train until `n_steps`, or for `minutes` in this call; resume from `run`/last.pt and save to it.
 
-    `run`/flat.pt is the state before the learning rate decays: copied to last.pt of another run, it can be trained
-    for more steps.
+    `run`/flat.pt is the state before the learning rate decays. To train for more steps, copy it to last.pt of another
+    run.
     """
     run.mkdir(parents=True, exist_ok=True)
     targets = Targets.load(folder / "targets.bin")

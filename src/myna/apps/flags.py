@@ -1,4 +1,4 @@
-"""Command-line flags from option dataclasses: one flag per field, with the field's default, choices and help."""
+"""Command-line flags built from option dataclasses: one flag per field, with its default, choices and help."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Options = TypeVar("Options")
 
 
 def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that adds a flag to a click command for each field of the dataclass `options`."""
+    """Return a decorator that adds one flag per field of the dataclass `options` to a Click command."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for parameter in reversed(_parameters(options)):
@@ -27,7 +27,7 @@ def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[
 
 
 def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
-    """Remove the values of `options`' fields from `chosen` and return the dataclass made of them.
+    """Take the values of the fields of `options` out of `chosen` and build the dataclass from them.
 
     Raises:
         click.UsageError: a value is out of range.
@@ -40,7 +40,7 @@ def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
 
 
 def as_flags(options: Any) -> list[str]:
-    """Return the command-line arguments that reproduce `options`, without fields that have their default."""
+    """Return the command-line arguments that reproduce `options`; fields with their default value are omitted."""
     words: list[str] = []
     for spec in fields(options):
         value = getattr(options, spec.name)
@@ -72,7 +72,7 @@ def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
 
 
 def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
-    """Return the spellings of a switch, each as the "on/off" pair that click expects."""
+    """Return the spellings of a switch, with the long one as the "--on/--off" pair that Click expects."""
     return [*flags, f"--{name}/--no-{name}"]
 
 

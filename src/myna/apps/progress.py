@@ -1,4 +1,4 @@
-"""Progress bar for the terminal."""
+"""Progress bar on the terminal."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ T = TypeVar("T")
 
 
 def bar(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """A `myna.progress.Progress` that draws a bar with speed and time left on the terminal."""
+    """Draw a progress bar with speed and time left on the terminal; implements `myna.progress.Progress`."""
     yield from tqdm(items, desc=title, total=total, unit=unit, dynamic_ncols=True)

@@ -1,1 +1,1 @@
-"""Tools for making a voice: prompts to read and sing, checks of takes, and the folders of voices and results."""
+"""Tools for making a voice: recording prompts, checks of takes, and the folders for voices and results."""

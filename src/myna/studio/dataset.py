@@ -1,4 +1,4 @@
-"""Checks of all recordings of a speaker, and what is still missing for training."""
+"""Checks of all recordings of a speaker, and the amount of audio still missing for training."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from myna.errors import AudioError
 from myna.progress import Progress, silent
 from myna.studio.takes import Kind, PitchHistogram, Samples, TakeMeter, TakeReport
 
-# The article that describes the system recommends clips of "about 10 s each". A recording of a minute therefore counts
-# as six, although preparation cuts it at its silences into some other number.
+# The article that describes the system recommends clips of "about 10 s each". A one-minute recording therefore counts
+# as six clips, although preparation, which cuts at silences, may make a different number of clips from it.
 CLIP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Aim:
-    """Recommended size of a dataset, after the article that describes the system."""
+    """Recommended size of a dataset, from the article that describes the system."""
 
     spoken_clips: int = 150
     sung_clips: int = 50
@@ -45,7 +45,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class CheckedRecording:
-    """A file with its report, or with the error that prevented reading it."""
+    """Recording file with its report, or with the error if it cannot be read."""
 
     path: Path
     report: TakeReport | None
@@ -53,7 +53,7 @@ class CheckedRecording:
 
     @property
     def usable(self) -> bool:
-        """True if the recording has sound to train on."""
+        """True if the recording contains sound to train on."""
         return self.report is not None and not (self.report.has("silent") or self.report.has("too_short"))
 
     @property
@@ -85,7 +85,7 @@ class DatasetReport:
         return sum(one.report.seconds for one in self._usable(kind) if one.report is not None)
 
     def missing(self, aim: Aim | None = None) -> Missing:
-        """Difference between `aim` and what has been recorded."""
+        """Compute the amounts that are still to be recorded to reach `aim`."""
         aim = aim or Aim()
         return Missing(
             spoken_clips=max(0, aim.spoken_clips - self.clips("spoken")),
@@ -105,13 +105,13 @@ def report_on(
     kind_of: Callable[[Path], Kind | None] | None = None,
     progress: Progress = silent,
 ) -> DatasetReport:
-    """Check recordings; the report lists those that cannot be read.
+    """Check recordings; the report also lists those that cannot be read.
 
     Args:
         recordings: a folder, searched recursively, or the files themselves.
-        kind_of: speech or song, if known for a file; otherwise it is classified, which is correct for 712 of the 715
-            recordings that the thresholds were tested on.
-        progress: counts files.
+        kind_of: function that returns whether a file is speech or song, or None to classify it by its sound. The
+            classification is correct for 712 of the 715 recordings on which the thresholds were tested.
+        progress: reports the number of checked files.
     """
     paths = find_recordings(recordings) if isinstance(recordings, Path) else list(recordings)
     found = []
@@ -131,7 +131,7 @@ def _measure_file(path: Path) -> TakeMeter:
     meter = TakeMeter(info(path).sample_rate)
     pending: Samples | None = None
     for block in blocks(path, meter.sample_rate, meter.block_samples, strict=True):
-        # A last block that is too short to separate noise from voice is joined to the one before it.
+        # If the last block is too short to separate noise from voice, it is joined to the block before it.
         if pending is not None and len(block) < meter.block_samples // 4:
             pending = np.concatenate([pending, block])
             continue

@@ -1,4 +1,4 @@
-"""Voices in training: folders in the layout of the `svc` commands, whose status is derived from their files."""
+"""Voices in training. Each is a folder in the layout of the `svc` commands; its files determine its status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio.workspace import Workspace, safe_name, unused
 
-# In addition to `layout`: recordings taken out of the dataset, and renderings that compare checkpoints.
+# Folders in addition to those of `layout`: recordings removed from the dataset, and the comparison of checkpoints.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
 
 _CHECKPOINT = re.compile(r"G_0*([1-9]\d*)\.pth")  # G_0.pth holds the initial weights
@@ -38,12 +38,12 @@ class State(StrEnum):
 class TrainingCheckpoint:
     """A checkpoint file of a voice in training."""
 
-    number: int  # step if the configuration sets `ckpt_name_by_step`, otherwise epoch
+    number: int  # a step if the configuration sets `ckpt_name_by_step`, otherwise an epoch
     path: Path
 
     @property
     def bytes(self) -> int:
-        """Size on disk, including the discriminators."""
+        """Size on disk in bytes, including the discriminators."""
         pair = (self.path, self.path.with_name(f"D_{self.path.stem[2:]}.pth"))
         return sum(path.stat().st_size for path in pair if path.is_file())
 
@@ -54,13 +54,13 @@ class ProjectStatus:
 
     recordings: tuple[Path, ...]
     n_clips: int
-    n_listed: int  # clips in the training list
+    n_listed: int  # number of clips in the training list
     n_features: int
     config: Config | None
-    problem: str | None  # error of a configuration that cannot be read
-    changed: bool  # recordings were added or removed after preparation
+    problem: str | None  # error message if the configuration cannot be read
+    changed: bool  # whether recordings were added or removed after preparation
     checkpoints: tuple[TrainingCheckpoint, ...]  # oldest first
-    log_bytes: int  # size of the event files; growth means new entries
+    log_bytes: int  # size of the event files; it grows with each new entry
 
     @property
     def prepared(self) -> bool:
@@ -76,13 +76,13 @@ class ProjectStatus:
 
     @property
     def unit(self) -> str:
-        """Unit of the checkpoint numbers."""
+        """Unit of the checkpoint numbers, steps or epochs."""
         return "step" if self.config is not None and self.config.train.ckpt_name_by_step else "epoch"
 
 
 @dataclass(frozen=True)
 class Project:
-    """Folder of a voice in training, shared by the studio and the `svc` commands: either continues the other's work."""
+    """Folder of a voice in training. The studio and the `svc` commands can continue each other's work in it."""
 
     folder: Path
 
@@ -103,7 +103,7 @@ class Project:
         return self.folder / LOGS
 
     def status(self) -> ProjectStatus:
-        """Inspect names, sizes and times of the files; only the lists and the configuration are read."""
+        """Derive the status from file names, sizes and times; open only the lists of clips and the configuration."""
         recordings = self.folder / RECORDINGS
         training_list = self.folder / FILELISTS / "train.txt"
         config, problem = self._read_config()
@@ -123,13 +123,13 @@ class Project:
         )
 
     def checkpoints(self) -> tuple[TrainingCheckpoint, ...]:
-        """All checkpoints, oldest first."""
+        """List all checkpoints, oldest first."""
         named = ((_CHECKPOINT.fullmatch(path.name), path) for path in self.logs.glob("G_*.pth"))
         found = (TrainingCheckpoint(int(match[1]), path) for match, path in named if match)
         return tuple(sorted(found, key=lambda one: one.number))
 
     def checkpoint(self, number: int | None) -> TrainingCheckpoint:
-        """Find the checkpoint of that number; by default the newest.
+        """Find the checkpoint with that number, or the newest if `number` is None.
 
         Raises:
             ConfigError: there is no such checkpoint.
@@ -151,7 +151,7 @@ class Project:
         return self.folder / _CHECKED
 
     def checked(self) -> dict[str, dict[str, Any]]:
-        """Stored check results of recordings, by their path within `dataset_raw`."""
+        """Read the stored check results of the recordings, by path within `dataset_raw`."""
         try:
             found = json.loads(self.checked_path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -163,11 +163,11 @@ class Project:
 
         Args:
             sent: files to copy.
-            within: subfolder of the recordings; preparation searches all of them.
-            name: new name, without suffix; by default the name of each file.
+            within: subfolder of the recordings to copy into; preparation searches every subfolder.
+            name: new name without suffix; by default, each file keeps its own name.
 
         Returns:
-            Names of the added recordings, and names of files that are not audio.
+            Names of the added recordings, and names of the files that are not audio.
 
         Raises:
             OSError: a file cannot be copied.
@@ -190,7 +190,7 @@ class Project:
         return added, refused
 
     def take_out(self, recording: str) -> None:
-        """Move a recording out of the dataset, into `taken_out`.
+        """Move a recording out of the dataset into the folder `taken_out`.
 
         Args:
             recording: path within `dataset_raw`.
@@ -207,7 +207,7 @@ class Project:
 
     @property
     def comparison(self) -> dict[str, Any] | None:
-        """Stored comparison of checkpoints; None if there is none or its audio is missing."""
+        """Read the stored comparison of checkpoints; None if there is none or its audio is missing."""
         try:
             found: dict[str, Any] = json.loads((self.folder / COMPARED / _COMPARISON).read_text("utf-8"))
             tracks = found["comparison"]["tracks"]
@@ -236,7 +236,7 @@ class Project:
 
 
 def projects(workspace: Workspace) -> list[Project]:
-    """All voices in training, sorted by name."""
+    """List all voices in training, sorted by name."""
     folder = workspace.training
     found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
     return [Project(path) for path in sorted(found) if not path.name.startswith(".")]
@@ -269,12 +269,12 @@ def create(workspace: Workspace, text: str) -> Project:
 
 
 def latest(workspace: Workspace) -> Project | None:
-    """Most recently changed voice in training."""
+    """Find the most recently changed voice in training."""
     return max(projects(workspace), key=_touched, default=None)
 
 
 def template_of(config: Config) -> TemplateName | None:
-    """Template with the same network as `config`; None if there is none."""
+    """Find the template with the same network as `config`; None if there is none."""
     for name in get_args(TemplateName):
         if _network(Config.template(name)) == _network(config):
             found: TemplateName = name
@@ -292,5 +292,5 @@ def _touched(project: Project) -> int:
 
 
 def _changed(folder: Path) -> int:
-    """Time in ns of the last addition or removal of a file below `folder`."""
+    """Return the time in ns at which a file below `folder` was last added or removed."""
     return max((path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")) if path.is_dir()), default=0)

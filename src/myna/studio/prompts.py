@@ -1,4 +1,4 @@
-"""Recording prompts: sentences of the IEEE to read, generated melodies to sing, and a guide tone for each melody.
+"""Recording prompts: IEEE sentences to read, generated melodies to sing, and a guide tone for each melody.
 
 melody = melodies()[0]
 tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
@@ -23,17 +23,18 @@ from myna.units import hz_to_note
 
 @lru_cache(maxsize=1)
 def sentence_lists() -> tuple[tuple[str, ...], ...]:
-    """The first 24 of the 72 lists of ten phonetically balanced sentences that the IEEE recommends.
+    """Read 24 of the 72 lists of ten phonetically balanced sentences that the IEEE recommends.
 
-    IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C, from free transcripts; the printed
-    original was not available. Lists on which the transcripts differ in any word are left out.
+    The source is the IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C. The text comes from
+    free transcripts, because the printed original was not available. The lists are the first 24 on which the
+    transcripts agree in every word.
     """
     text = resources.files("myna.studio").joinpath("sentences.txt").read_text(encoding="utf-8")
     return tuple(tuple(block.splitlines()) for block in text.strip().split("\n\n"))
 
 
 def sentences() -> tuple[str, ...]:
-    """All sentences, in order."""
+    """Return all sentences in order."""
     return tuple(sentence for one in sentence_lists() for sentence in one)
 
 
@@ -47,12 +48,12 @@ _HEIGHTS: dict[Height, float] = {"low": 0.0, "middle": 0.5, "high": 1.0}
 
 @dataclass(frozen=True)
 class Note:
-    """A note relative to the root, or a rest."""
+    """A note with its pitch relative to the root, or a rest."""
 
-    semitones: float | None  # None is a rest
+    semitones: float | None  # above the root; None for a rest
     seconds: float
-    syllable: str = ""  # "Twin-" if the word continues; empty to continue the previous note's syllable
-    glide_to: float | None = None  # semitones at the end of a glide
+    syllable: str = ""  # ends with "-" inside a word ("Twin-"); empty continues the previous syllable
+    glide_to: float | None = None  # pitch at the end of a glide, in semitones above the root
     shape: Shape = "even"  # "swell": crescendo and decrescendo
 
 
@@ -60,24 +61,24 @@ class Note:
 class Melody:
     """An exercise or a tune of about ten seconds."""
 
-    key: str  # of `TITLES` and `HINTS`
+    key: str  # key in `TITLES` and `HINTS`
     notes: tuple[Note, ...]
     height: Height = "middle"  # position in the singer's range
-    syllable: str = ""  # of an exercise; a tune has words
+    syllable: str = ""  # sung on each note of an exercise; empty for a tune, which has words
 
     @property
     def title(self) -> str:
-        """English title; the texts of the page have the same keys."""
+        """English title. The page's translations have the same keys."""
         return TITLES[self.key].format(syllable=self.syllable)
 
     @property
     def hint(self) -> str:
-        """English singing instruction; empty if none is needed."""
+        """English singing instruction; empty if the melody needs none."""
         return HINTS.get(self.key, "")
 
     @property
     def text(self) -> str:
-        """Words of a tune, or syllables of an exercise."""
+        """Words of a tune, or the syllables of an exercise."""
         return " ".join(note.syllable for note in self.notes if note.syllable).replace("- ", "")
 
     @property
@@ -98,7 +99,7 @@ def _pitches(notes: Iterable[Note]) -> Iterator[float]:
         yield from (pitch for pitch in (note.semitones, note.glide_to) if pitch is not None)
 
 
-# Displayed title of a melody, by `Melody.key`.
+# Displayed titles by `Melody.key`.
 TITLES = {
     "held": "Three long notes on “{syllable}”",
     "swell": "Soft, loud and soft again on “{syllable}”",
@@ -144,7 +145,7 @@ HINTS = {
 
 @lru_cache(maxsize=1)
 def melodies() -> tuple[Melody, ...]:
-    """All exercises and tunes, interleaved so that a singer who stops early has sung some of each."""
+    """Return all exercises and tunes, interleaved so that a singer who stops early has sung some of both."""
     exercises, tunes = _exercises(), _tunes()
     every = len(exercises) / len(tunes)
     # Spread the tunes evenly over the exercises.
@@ -157,7 +158,7 @@ def melodies() -> tuple[Melody, ...]:
 
 
 def _exercises() -> list[Melody]:
-    """Each pattern on its own syllables at varying heights, so that each vowel is sung low and high, soft and loud."""
+    """Return each pattern on several syllables and heights, so that each vowel is sung low and high, soft and loud."""
     patterns: list[tuple[str, Sequence[str], list[Note]]] = [
         ("five", ("la", "mi", "no"), _twice([0, 2, 4, 5, 7, 5, 4, 2, 0], 0.45)),
         ("held", ("ah", "eh", "ee", "oh", "oo"), _apart([0, 4, 7], 2.4)),
@@ -195,12 +196,15 @@ _BREATH_SECONDS = 0.5
 
 
 def _line(pitches: Sequence[float], seconds: float, last: float = 3.0) -> list[Note]:
-    """Consecutive notes; the last is `last` times as long."""
+    """Return consecutive notes of `seconds` each; the last note is `last` times as long."""
     return [*(Note(pitch, seconds) for pitch in pitches[:-1]), Note(pitches[-1], last * seconds)]
 
 
 def _twice(pitches: Sequence[float], seconds: float, *, times: int = 2, gap: float = 0.0) -> list[Note]:
-    """The line `times` times, each a semitone higher after a breath; `gap` is the silent share of each note."""
+    """Repeat a line `times` times, each time after a breath and a semitone higher.
+
+    `gap` is the share of each note's duration that is silent.
+    """
     notes: list[Note] = []
     for turn in range(times):
         if turn:
@@ -213,7 +217,7 @@ def _twice(pitches: Sequence[float], seconds: float, *, times: int = 2, gap: flo
 
 
 def _apart(pitches: Sequence[float], seconds: float, shape: Shape = "even") -> list[Note]:
-    """Long notes separated by breaths."""
+    """Return long notes separated by breaths."""
     notes: list[Note] = []
     for pitch in pitches:
         if notes:
@@ -223,16 +227,16 @@ def _apart(pitches: Sequence[float], seconds: float, shape: Shape = "even") -> l
 
 
 def _glides(pitches: Sequence[float], seconds: float) -> list[Note]:
-    """Glides from each pitch to the next, then a breath."""
+    """Return glides from each pitch to the next, followed by a breath."""
     return [
         *(Note(left, seconds, glide_to=right) for left, right in pairwise(pitches)),
         Note(None, _BREATH_SECONDS),
     ]
 
 
-# Tunes by their keys in `TITLES`: seconds per beat, and lines of "word:pitch*beats". Words may be split into syllables
-# ("Twin- kle"), the pitch is in semitones above the root, one beat may be omitted, and notes joined by "+" share one
-# syllable. Composers and poets, where known, died before 1935.
+# Tunes by their keys in `TITLES`: the seconds per beat, and lines of "word:pitch*beats". A word may be split into
+# syllables ("Twin- kle"). The pitch is in semitones above the root. "*1" may be omitted. Notes joined by "+" share one
+# syllable. All known composers and poets died before 1935.
 _TUNES: dict[str, tuple[float, tuple[str, ...]]] = {
     "twinkle": (
         0.5,
@@ -379,7 +383,8 @@ class VoiceRange:
     high: int
 
 
-# An octave and a fifth each, the range of untrained singers: the middle of the two octaves that choirs require.
+# Each spans an octave and a fifth, the range of untrained singers, which is the middle of the two octaves that choirs
+# require.
 VOICES: dict[VoiceName, VoiceRange] = {
     "bass": VoiceRange(40, 59),
     "baritone": VoiceRange(45, 64),
@@ -391,7 +396,7 @@ VOICES: dict[VoiceName, VoiceRange] = {
 
 
 def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
-    """Vocal range that best fits a median pitch of singing or speech.
+    """Return the vocal range that best fits a median pitch of singing or speech.
 
     People speak near the lower end of their comfortable singing range.
 
@@ -410,9 +415,9 @@ def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
 
 
 def root_for(melody: Melody, voice: VoiceRange) -> int:
-    """MIDI note of the melody's root that places it low, in the middle or high in `voice`.
+    """Return the MIDI note for the root that places the melody low, in the middle or high in the range `voice`.
 
-    A melody wider than the range exceeds both its ends equally.
+    A melody wider than the range exceeds its two ends equally.
     """
     free = voice.high - voice.low - (melody.highest - melody.lowest)
     share = _HEIGHTS[melody.height] if free > 0 else 0.5
@@ -420,15 +425,15 @@ def root_for(melody: Melody, voice: VoiceRange) -> int:
 
 
 def midi_to_hz(note: float) -> float:
-    """Frequency of a MIDI note (69 is 440 Hz)."""
+    """Convert a MIDI note to its frequency in Hz (69 is 440 Hz)."""
     return float(440 * 2 ** ((note - 69) / 12))
 
 
 # --- guide tone ------------------------------------------------------------------------------------------------------
 
-_HARMONICS = (1.0, 0.35, 0.15, 0.05)  # soft, but audible at 100 Hz on the loudspeaker of a telephone
-_PEAK = 0.35  # moderate, since it may be played on headphones
-# Durations of half-cosine ramps; shorter ones click.
+_HARMONICS = (1.0, 0.35, 0.15, 0.05)  # a soft tone, but audible at 100 Hz on a phone's loudspeaker
+_PEAK = 0.35  # moderate, because it may be played on headphones
+# Durations of the half-cosine ramps; shorter ramps click.
 _ATTACK_SECONDS = 0.03
 _RELEASE_SECONDS = 0.06
 _SLUR_SECONDS = 0.04
@@ -439,10 +444,10 @@ def guide_tone(melody: Melody, root: int, sample_rate: int) -> NDArray[np.float3
 
     Args:
         root: MIDI note to which the pitches are relative.
-        sample_rate: in Hz.
+        sample_rate: sample rate in Hz.
 
     Returns:
-        (N,), peak at most `_PEAK`.
+        Samples (N,) with a peak of at most `_PEAK`.
     """
     edges = np.rint(np.cumsum([0.0, *(note.seconds for note in melody.notes)]) * sample_rate).astype(int)
     pitch = np.zeros(edges[-1])
@@ -474,7 +479,10 @@ def _slurred(left: Note | None, right: Note | None) -> bool:
 
 
 def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray[np.float64]:
-    """Semitones above the root (n,): a straight line, with a short ramp from the previous note on the same syllable."""
+    """Compute the pitch of a note in semitones above the root (n,).
+
+    It is a straight line, which begins with a short ramp from the previous note if both share a syllable.
+    """
     assert note.semitones is not None
     line = np.linspace(note.semitones, note.semitones if note.glide_to is None else note.glide_to, n)
     reached = None if before is None else (before.semitones if before.glide_to is None else before.glide_to)
@@ -485,7 +493,7 @@ def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray
 
 
 def _level(note: Note, n: int, sample_rate: int, slurred_start: bool, slurred_end: bool) -> NDArray[np.float64]:
-    """Amplitude envelope (n,) with attack and release, except at the ends that a slur joins to a neighbour."""
+    """Compute the amplitude envelope (n,), with attack and release where no slur joins the note to its neighbour."""
     level = np.ones(n)
     if note.shape == "swell":
         level *= 0.15 + 0.85 * np.sin(np.linspace(0, np.pi, n)) ** 2
@@ -499,5 +507,5 @@ def _level(note: Note, n: int, sample_rate: int, slurred_start: bool, slurred_en
 
 
 def _ramp(n: int) -> NDArray[np.float64]:
-    """Half-cosine ramp from 0 towards 1 (n,)."""
+    """Return a half-cosine ramp (n,) from 0 towards 1."""
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(n) / max(n, 1)))

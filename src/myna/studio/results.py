@@ -1,4 +1,4 @@
-"""Conversion results with their sources and records, stored until they are deleted."""
+"""Conversion results: the converted audio, its source and its record, stored until the user deletes them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Result(BaseModel):
     voice: str
     path: Path  # the converted audio
     command: str  # the equivalent `svc` command line
-    transpose: float  # semitones, total
+    transpose: float  # total shift in semitones
     seconds: float
     source_hz: float | None  # median pitch of the source
     voice_hz: float | None  # median pitch of the voice's recordings
@@ -37,7 +37,7 @@ class Result(BaseModel):
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Folder of one conversion: its source at first, and also its record once it is done."""
+    """Folder of one conversion. It contains the source and, once the conversion is done, the record."""
 
     folder: Path
     source: Path
@@ -77,7 +77,7 @@ def record(reserved: ResultFolder, result: Result) -> None:
 
 
 def record_comparison(reserved: ResultFolder, comparison: Mapping[str, Any]) -> None:
-    """Write the player's comparison; a separate file, since it is large."""
+    """Write the player's comparison. It has its own file, because it is large."""
     with replacing(reserved.folder / _COMPARISON) as temporary:
         temporary.write_text(json.dumps(comparison), encoding="utf-8")
 
@@ -92,12 +92,12 @@ def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
 
 
 def discard(reserved: ResultFolder) -> None:
-    """Delete the folder of a conversion that was not finished."""
+    """Delete the folder of an unfinished conversion."""
     shutil.rmtree(reserved.folder, ignore_errors=True)
 
 
 def results(workspace: Workspace) -> list[int]:
-    """Numbers of all results, newest first, without reading their records."""
+    """List the numbers of all results, newest first, without reading their records."""
     numbers = [int(path.parent.name) for path in workspace.shown.glob(f"*/{_RECORD}") if path.parent.name.isdigit()]
     return sorted(numbers, reverse=True)
 

@@ -1,27 +1,27 @@
-"""Cost of a training before it starts: steps, epochs, checkpoints, disk space and time."""
+"""Forecast of a training's cost before it starts: steps, epochs, checkpoints, disk space and time."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import ceil
 
-# The first number of steps after which a voice can be assessed, according to the article that describes the system.
+# According to the article that describes the system, a voice can first be assessed after this number of steps.
 WANTED_STEPS = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Steps, checkpoints, disk space and time of `epochs` over `clips`."""
+    """Steps, checkpoints, disk space and time of a training with `epochs` epochs over `clips` clips."""
 
     clips: int
     batch_size: int
     epochs: int
     steps_per_epoch: int
     steps: int
-    checkpoints: int  # how many are written, including the last
-    checkpoints_kept: int  # how many remain at the end
-    extra_checkpoint: bool  # the last step is not a multiple of `eval_interval`; it is saved because training ends
-    bytes_on_disk: int | None  # at most
+    checkpoints: int  # number written, including the last
+    checkpoints_kept: int  # number that remain at the end
+    extra_checkpoint: bool  # whether the last step is saved only because training ends there
+    bytes_on_disk: int | None  # maximum at any time
     seconds: float | None
 
     def epochs_for(self, steps: int = WANTED_STEPS) -> int:
@@ -43,8 +43,8 @@ def plan(
 ) -> Schedule:
     """Plan a training on one device.
 
-    The article adds an epoch so that the last step is saved. That is not needed here: training always saves its last
-    step, and `extra_checkpoint` is true if `eval_interval` alone would not.
+    The article adds an epoch so that the last step is saved. That is not needed here, because training always saves its
+    last step. `extra_checkpoint` is true if that step is not a multiple of `eval_interval`.
 
     Args:
         clips: number of clips in the training list.
@@ -52,10 +52,10 @@ def plan(
         epochs: total number of epochs.
         eval_interval: steps between checkpoints.
         keep_ckpts: number of checkpoints to keep; 0 keeps all.
-        by_step: `ckpt_name_by_step`; if false, a checkpoint is named by its epoch and replaces an earlier one of the
-            same epoch.
-        accumulated: `accumulate_grad_batches`, batches per step.
-        bytes_per_checkpoint: size of generator and discriminators together.
+        by_step: value of `ckpt_name_by_step`; if false, a checkpoint is named by its epoch and replaces an earlier one
+            from the same epoch.
+        accumulated: value of `accumulate_grad_batches`, the number of batches per step.
+        bytes_per_checkpoint: total size of the generator and the discriminators.
         seconds_per_step: measured duration of a step.
 
     Raises:
@@ -71,7 +71,7 @@ def plan(
     checkpoints = steps // eval_interval + extra
     files = checkpoints if by_step else _saved_epochs(steps_per_epoch, epochs, eval_interval)
     kept = min(files, keep_ckpts) if keep_ckpts else files
-    # A new checkpoint is complete before the oldest is deleted.
+    # A new checkpoint is written completely before the oldest one is deleted.
     peak = kept + (kept < files)
     return Schedule(
         clips=clips,
@@ -88,9 +88,9 @@ def plan(
 
 
 def _saved_epochs(steps_per_epoch: int, epochs: int, eval_interval: int) -> int:
-    """Number of epochs in which a checkpoint is saved."""
+    """Count the epochs in which a checkpoint is saved."""
     if eval_interval <= steps_per_epoch:
         return epochs
     regular, rest = divmod(steps_per_epoch * epochs, eval_interval)
-    # The last checkpoint may fall into the epoch of the one before it.
+    # The last checkpoint may be in the same epoch as the one before it.
     return regular + (rest >= steps_per_epoch or (regular == 0 and rest > 0))

@@ -1,4 +1,4 @@
-"""Quality checks of a recording as training data: level, noise, clipping, bandwidth and pitch, with advice."""
+"""Checks of a recording's quality as training data: level, noise, clipping, bandwidth and pitch, with advice."""
 
 from __future__ import annotations
 
@@ -32,37 +32,40 @@ ProblemKey = Literal[
 ]
 
 # --- problems ---------------------------------------------------------------------------------------------------------
-# The thresholds were tested on 715 recordings by some 310 people, spoken and sung, with good and bad microphones; the
-# comments refer to these.
+# The thresholds were tested on 715 spoken and sung recordings by some 310 people, made with good and bad microphones.
+# The comments below refer to these recordings.
 
-# Peaks below this are room noise; the same threshold as in preparation (training.prepare.recordings).
+# A recording whose peak is below this contains only room noise. Preparation (training.prepare.recordings) uses the same
+# threshold.
 _SILENT_DBFS = -60.0
-# The quietest recording has -39; below -45 the noise of a cheap converter becomes audible.
+# The quietest recording has a level of -39 dBFS. Below -45 dBFS, the noise of a cheap converter becomes audible.
 _TOO_QUIET_DBFS = -45.0
-# Training clips last at least 0.3 s; any sentence or tune has more than a second of sound.
+# Training clips last at least 0.3 s. Every sentence or tune contains more than a second of sound.
 _TOO_SHORT_SECONDS = 0.5
 # A take is one sentence or tune; the longest melody lasts 15 s.
 _TOO_LONG_SECONDS = 30.0
-# Share of the sounding samples of half a minute. A single clipped word has 20 of 100,000 and is audible.
+# Share of the sounding samples in half a minute. In a single clipped word, which is audible, 20 of 100,000 are clipped.
 _CLIPPED_SHARE = 2e-4
-# The noisiest recording has 14, one in fifty less than 19; at 10 dB a model learns the noise as part of the voice.
+# Signal-to-noise ratios: the noisiest recording has 14 dB, and one in fifty has less than 19 dB. At 10 dB, a model
+# learns the noise as part of the voice.
 _NOISY_DB = 14.0
 _BACKGROUND_DB = 20.0
-# The bandwidth of a telephone, or of a wireless headset in telephone mode, is 3.4 to 4 kHz; the lowest of the other
-# band-limited recordings is 4.3.
+# A telephone, or a wireless headset in telephone mode, has a bandwidth of 3.4 to 4 kHz. All other band-limited
+# recordings have at least 4.3 kHz.
 _NARROW_HZ = 4200.0
-# A voice has breath noise above this; the bandwidth of better headsets is 8, as is that of LibriSpeech.
+# The breath noise of a voice extends above this. Better headsets and LibriSpeech have a bandwidth of 8 kHz.
 _DULL_HZ = 10_000.0
-# Voiced share of the sounding frames: at least 79 % in song, 63 % in speech (median).
+# Share of the sounding frames that are voiced: at least 79 % in songs; 63 % in speech (median).
 _SUNG_VOICED_SHARE = 0.75
-# A tune of short notes has more than half; whispering and room noise have less.
+# In a tune of short notes, more than half of the sounding frames are voiced; in whispering and room noise, fewer.
 _PITCHED_SHARE = 0.5
-# Share of the voiced frames whose pitch stays within `_STEADY_SEMITONES` for a quarter of a second; rare in speech.
+# Share of the voiced frames whose pitch stays within `_STEADY_SEMITONES` for a quarter of a second, which is rare in
+# speech.
 _SUNG_STEADY_SHARE = 0.11
 _STEADY_SEMITONES = 1.5  # the width of a vibrato
 _STEADY_SECONDS = 0.25
 
-# Message and advice for each problem. The texts of the page's other languages have the same keys.
+# Message and advice for each problem. The page's translations use the same keys.
 PROBLEMS: dict[str, str] = {
     "silent": "The recording is silent. Check that the right microphone is selected and switched on.",
     "too_short": "Only {seconds:.1f} s of sound. Start after the count-in, and stop after the last word.",
@@ -75,7 +78,7 @@ PROBLEMS: dict[str, str] = {
     "dull": "Nothing above {highest_hz:.0f} Hz. Usable; a wired microphone may be clearer.",
     "not_pitched": "No melody was found. Sing the notes; listen to the guide tone first.",
 }
-# Recordings with one of these harm the voice or are useless; the other problems are minor.
+# A recording with one of these problems is useless or harms the voice; the other problems are minor.
 _SERIOUS = frozenset(("silent", "too_short", "too_quiet", "clipped", "noisy", "narrow_band", "not_pitched"))
 
 
@@ -84,7 +87,7 @@ class Problem:
     """A defect of a recording."""
 
     key: ProblemKey
-    numbers: Mapping[str, float] = field(default_factory=dict)  # values for the placeholders of the text
+    numbers: Mapping[str, float] = field(default_factory=dict)  # values for the placeholders in the text
 
     @property
     def serious(self) -> bool:
@@ -98,7 +101,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True)
 class TakeReport:
-    """Measures of a recording, and its problems."""
+    """Measures of a recording, and the problems found in it."""
 
     kind: Kind
     seconds: float
@@ -106,12 +109,12 @@ class TakeReport:
     level_dbfs: float  # RMS of the sounding parts
     peak_dbfs: float
     clipped_samples: int
-    clipped_share: float  # of the sounding samples in the worst half minute
-    noise_dbfs: float  # stationary noise
+    clipped_share: float  # share of the sounding samples, in the worst half minute
+    noise_dbfs: float  # level of the stationary noise
     offset: float  # DC offset, from a faulty sound card
     highest_hz: float  # bandwidth; half the sample rate if not band-limited
-    voiced_share: float  # of the sounding frames
-    steady_share: float  # of the voiced frames: those within a held note
+    voiced_share: float  # share of the sounding frames
+    steady_share: float  # share of the voiced frames that are within a held note
     pitch: PitchRange | None
     problems: tuple[Problem, ...]
 
@@ -124,12 +127,12 @@ class TakeReport:
 
     @property
     def good(self) -> bool:
-        """True if there is no serious problem."""
+        """True if the recording has no serious problem."""
         return not any(problem.serious for problem in self.problems)
 
 
 def check_take(audio: Samples, sample_rate: int, kind: Kind) -> TakeReport:
-    """Measure a take (N,) that should be of `kind`, and report its problems."""
+    """Measure a take (N,), expected to be of `kind`, and report its problems."""
     meter = TakeMeter(sample_rate)
     for start in range(0, len(audio), meter.block_samples):
         meter.add(audio[start : start + meter.block_samples])
@@ -149,20 +152,21 @@ def _with_problems(report: TakeReport, extra: Sequence[Problem]) -> TakeReport:
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 _BLOCK_SECONDS = 30.0
-# Relative to the loudest 50 ms; lower levels are pauses. The softest sung vowels lie above.
+# Parts that are quieter than the loudest 50 ms by more than this are pauses. The softest sung vowels are louder.
 _PAUSE_DB = 35.0
 _FRAMES_PER_SECOND = 100
-# Below the mean level; excludes hum in the pauses of speech, whose pitch is steady but quieter than a note.
+# A note may be quieter than the mean level by at most this. This excludes hum in the pauses of speech, which has a
+# steady pitch but is quieter than a note.
 _NOTE_DB = 15.0
 
 
 class PitchHistogram:
-    """Histogram of pitch, for percentiles of any number of frames in constant memory."""
+    """Pitch histogram that gives percentiles over any number of frames in constant memory."""
 
     _CENTS = 10
 
     def __init__(self, counts: NDArray[np.int64] | None = None) -> None:
-        # Six octaves up from 27.5 Hz, beyond the range of all estimators here.
+        # Covers six octaves upwards from 27.5 Hz, which exceeds the range of every f0 estimator in myna.
         self.counts = np.zeros(6 * 1200 // self._CENTS, np.int64) if counts is None else counts
 
     def add(self, f0: NDArray[np.floating]) -> None:
@@ -175,7 +179,7 @@ class PitchHistogram:
         return PitchHistogram(self.counts + other.counts)
 
     def range(self) -> PitchRange | None:
-        """Median, 5th and 95th percentile in Hz; None without a voiced frame."""
+        """Median, 5th and 95th percentile of pitch in Hz; None if there is no voiced frame."""
         total = self.counts.sum()
         if not total:
             return None
@@ -188,7 +192,7 @@ class PitchHistogram:
 
 
 class _Voicing(NamedTuple):
-    """Counts of 10 ms frames; each is a subset of the one before."""
+    """Counts of 10 ms frames; each count is of a subset of the frames before it."""
 
     sounding: int
     voiced: int
@@ -197,7 +201,7 @@ class _Voicing(NamedTuple):
 
 
 class TakeMeter:
-    """Measure a recording block by block, each at most half a minute long (a quarter longer for the last)."""
+    """Meter that measures a recording in blocks of at most half a minute; the last may be a quarter longer."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -208,10 +212,10 @@ class TakeMeter:
         self._peak = 0.0
         self._clipped = 0
         self._clipped_share = 0.0
-        self._energy = 0.0  # of the sounding samples
+        self._energy = 0.0  # energy of the sounding samples
         self._sounding_samples = 0
-        self._noise: list[tuple[float, int]] = []  # power, samples
-        self._highest: list[tuple[float, float]] = []  # bandwidth in Hz, energy
+        self._noise: list[tuple[float, int]] = []  # noise power and number of samples of each block
+        self._highest: list[tuple[float, float]] = []  # bandwidth in Hz and energy of each block
         self._voicing = _Voicing(0, 0, 0, 0)
 
     def add(self, block: Samples) -> None:
@@ -257,7 +261,7 @@ class TakeMeter:
         self._voicing = _Voicing(*(a + b for a, b in zip(self._voicing, added, strict=True)))
 
     def report(self, kind: Kind | None) -> TakeReport:
-        """Report on all blocks; if `kind` is None, it is classified by voicing and pitch."""
+        """Return the report on all blocks; if `kind` is None, classify the recording by voicing and pitch."""
         voiced_share = self._voicing.voiced / max(self._voicing.sounding, 1)
         steady_share = self._voicing.steady / max(self._voicing.loud_voiced, 1)
         is_sung = voiced_share >= _SUNG_VOICED_SHARE and steady_share >= _SUNG_STEADY_SHARE
@@ -280,7 +284,7 @@ class TakeMeter:
         return _with_problems(report, list(_problems(report)))
 
     def _highest_hz(self) -> float:
-        """Bandwidth of the block with the most energy; quiet blocks may contain no high frequencies."""
+        """Return the bandwidth of the block with the most energy, because quiet blocks may lack high frequencies."""
         return max(self._highest, key=lambda one: one[1])[0] if self._highest else self.sample_rate / 2
 
 
@@ -302,7 +306,7 @@ def _problems(report: TakeReport) -> Iterator[Problem]:
 
 
 def _db(power: float) -> float:
-    """Decibels of a power, at least -120, which is below the noise of 16 bits."""
+    """Convert a power to dB; the minimum of -120 dB is below the noise of 16-bit audio."""
     return power_to_db(max(power, 1e-12))
 
 
@@ -311,17 +315,17 @@ def _mean(weighted: Sequence[tuple[float, int]]) -> float:
     return sum(value * weight for value, weight in weighted) / total if total else 0.0
 
 
-# A held note has no pauses in which to measure noise, so it is measured between the overtones.
-_NOISE_WINDOW_SECONDS = 0.093  # resolves the overtones of 50 Hz
-_NOISE_LOWEST_HZ = 60.0  # below lies rumble, which every room has and no voice
-_NEIGHBOURS_HZ = 150.0  # on each side; reaches a valley between two overtones of all but the highest voices
+# A held note has no pauses in which noise could be measured, so the noise is measured between the overtones.
+_NOISE_WINDOW_SECONDS = 0.093  # long enough to resolve the overtones of a 50 Hz tone
+_NOISE_LOWEST_HZ = 60.0  # lower frequencies contain the rumble of every room, but no voice
+_NEIGHBOURS_HZ = 150.0  # on each side; reaches a valley between two overtones, except for the highest voices
 _QUIET_PERCENTILE, _VALLEY_PERCENTILE = 10, 25
-# Distance of the quiet valleys below the mean of stationary noise, for 3 to 30 s of it (4.6 to 4.9).
+# The quiet valleys of stationary noise are this far below its mean; measured on 3 to 30 s of noise (4.6 to 4.9 dB).
 _QUIET_VALLEY_DB = 4.7
 
 
 def _noise_power(audio: Samples, sample_rate: int) -> float:
-    """Power of the stationary noise in `audio` (N,), measured in quiet moments and between overtones."""
+    """Measure the power of the stationary noise in `audio` (N,), in quiet moments and between overtones."""
     n_fft = 2 ** round(np.log2(_NOISE_WINDOW_SECONDS * sample_rate))
     if len(audio) < n_fft:
         return 0.0
@@ -329,7 +333,7 @@ def _noise_power(audio: Samples, sample_rate: int) -> float:
     frames = sliding_window_view(audio, n_fft)[:: n_fft // 2] * window
     power = np.square(np.abs(np.fft.rfft(frames, axis=1)), dtype=np.float64)
     power *= 2 / (float(np.square(window).sum()) * n_fft)
-    # Averages of three frames, since single frames are quiet by chance.
+    # Use averages of three frames, because a single frame may be quiet by chance.
     n = min(3, len(power))
     total = np.cumsum(np.pad(power, ((1, 0), (0, 0))), axis=0)
     quiet = np.percentile((total[n:] - total[:-n]) / n, _QUIET_PERCENTILE, axis=0)
@@ -339,12 +343,12 @@ def _noise_power(audio: Samples, sample_rate: int) -> float:
     return float(valleys[round(_NOISE_LOWEST_HZ * n_fft / sample_rate) :].sum()) * db_to_power(_QUIET_VALLEY_DB)
 
 
-_FULL_SCALE = 0.9995  # includes the last two codes of a converter, in 16 and 24 bits
-_TOP = 0.99  # of the peak
-# One code of 16 bits: clipped audio that was attenuated later is flat except for its dither.
+_FULL_SCALE = 0.9995  # includes a converter's two highest codes, at 16 and at 24 bits
+_TOP = 0.99  # flat tops are searched above this share of the peak
+# One step of 16-bit audio: clipped audio that was attenuated later is flat except for its dither.
 _FLAT_STEP = 1 / 32768 + 1e-6
-_MIN_FLAT = 3  # samples
-# A sine at this frequency, near the lowest bass, has the flattest peak that a voice can have.
+_MIN_FLAT = 3  # in samples
+# A sine at this frequency, near the lowest note of a bass, has a peak as flat as a voice can produce.
 _ROUNDEST_HZ = 60.0
 
 
@@ -356,7 +360,8 @@ def _count_clipped(audio: Samples, sample_rate: int) -> int:
         if peak <= 0:
             continue
         step = max(_FLAT_STEP, 1e-4 * peak)
-        # The slope of a sine grows by this much per sample from its peak; shorter flat tops are natural.
+        # From the peak of a sine, the slope grows by this much per sample. Flat tops that are shorter than this allows
+        # are natural.
         bend = peak * (2 * np.pi * _ROUNDEST_HZ / sample_rate) ** 2
         min_length = max(_MIN_FLAT, ceil(2 * step / bend + 2))
         top = signed >= _TOP * peak

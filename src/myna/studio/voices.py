@@ -1,6 +1,6 @@
-"""Library of the voices on this machine: bundled, added, downloaded from the hub, or in training.
+"""Library of the voices on this machine, which are bundled, added, downloaded from the hub, or in training.
 
-Listing voices opens no file. `Library.add`, which inspects files, loads PyTorch when it is called.
+Listing voices opens no files. Only `Library.add`, which inspects files, loads PyTorch.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _NUMBERED = re.compile(r"G_\d+\.pth")
 _TRAINED = re.compile(r"G_0*[1-9]\d*\.pth")  # G_0.pth holds the initial weights
 _CONFIG = "config.json"
 _EXPORTED = ".onnx"
-_ABANDONED_SECONDS = 24 * 3600  # age at which a partly copied voice is deleted
+_ABANDONED_SECONDS = 24 * 3600  # age at which a partially copied voice is deleted
 
 
 class Origin(StrEnum):
@@ -46,11 +46,11 @@ class LibraryVoice:
     name: str
     origin: Origin
     path: Path  # the weights, or the folder that contains them
-    config: Path | None = None  # only if not beside the weights
+    config: Path | None = None  # set only if it is not beside the weights
 
     @property
     def model(self) -> str:
-        """Value of `-m` on the command line."""
+        """Value of the flag `-m` for this voice."""
         return self.name if self.origin in (Origin.BUNDLED, Origin.HUB) else str(self.path)
 
 
@@ -61,14 +61,14 @@ class Library:
     workspace: Workspace
 
     def all(self) -> list[LibraryVoice]:
-        """All voices, unique by name; the user's own take precedence."""
+        """List all voices. Of voices with the same name, only the first is listed, and the user's own come first."""
         found: dict[str, LibraryVoice] = {}
         for voice in (*self.own(), *bundled(), *from_hub()):
             found.setdefault(voice.name, voice)
         return list(found.values())
 
     def own(self) -> list[LibraryVoice]:
-        """Voices in the folder of the studio: added ones, then those in training."""
+        """List the voices in the studio's folder: first the added ones, then those in training."""
         added = (_added(folder) for folder in _subfolders(self.workspace.voices))
         trained = (_in_training(folder) for folder in _subfolders(self.workspace.training))
         return [voice for voice in (*added, *trained) if voice is not None]
@@ -88,13 +88,13 @@ class Library:
         """Inspect a voice and copy it into the folder of the studio.
 
         Args:
-            files: weights of any supported family, optionally with their `config.json` and their retrieval index or
-                cluster model.
-            name: name of the voice; a number is appended if it is taken.
+            files: weights of any supported family, optionally with their `config.json` and with their retrieval index
+                or cluster model.
+            name: name for the voice; a number is appended if the name is in use.
 
         Raises:
-            CheckpointError: a file is none of these; the message names its kind.
-            ConfigError: there is no voice or more than one, or the files do not belong together.
+            CheckpointError: a file is none of these; the message says what it is.
+            ConfigError: the files contain no voice or more than one, or do not belong together.
             OSError: a file cannot be copied; partial copies are deleted.
         """
         from myna.retrieval import retrieval_file
@@ -109,7 +109,7 @@ class Library:
             if parts.config is not None:
                 shutil.copyfile(parts.config, folder / _CONFIG)
             if parts.retrieval is not None:
-                # Converted to our format, under the name by which a voice finds it.
+                # Convert it to our format, under the file name that is looked up beside the weights.
                 config = open_voice(weights).config
                 with _with_file_names(parts.retrieval):
                     retrieval_file.write(folder, read_retrieval(parts.retrieval, config), config.speakers)
@@ -134,7 +134,7 @@ class Library:
         return self.find(wanted)
 
     def delete(self, name: str) -> None:
-        """Delete an added voice, or the repository of a downloaded one from the hub's cache.
+        """Delete an added voice, or delete a downloaded voice's repository from the hub cache.
 
         Raises:
             ConfigError: the voice is bundled or in training.
@@ -148,20 +148,20 @@ class Library:
         if folder.is_symlink():
             folder.unlink()
             return
-        # The list no longer shows it, even if one of its files cannot be removed.
+        # Renamed first, so that the list no longer shows it even if one of its files cannot be removed.
         doomed = Path(tempfile.mkdtemp(dir=self.workspace.voices, prefix="."))
         folder.rename(doomed / "voice")
         shutil.rmtree(doomed)
 
     def check_deletable(self, voice: LibraryVoice) -> None:
-        """Raise `ConfigError` if `delete` would."""
+        """Raise `ConfigError` if `delete` would refuse to delete the voice."""
         if voice.origin not in (Origin.ADDED, Origin.HUB):
             where = f", in {voice.path}" if voice.origin is Origin.TRAINING else ""
             raise ConfigError(f"{voice.name} cannot be deleted here: {_REASONS[voice.origin]}{where}")
 
     @contextmanager
     def _new_folder(self) -> Iterator[Path]:
-        """Hidden temporary folder, deleted at the end unless it was renamed."""
+        """Create a hidden temporary folder, which is deleted at the end unless it was renamed."""
         for old in self.workspace.voices.glob(".*"):
             if old.is_dir() and time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
@@ -173,7 +173,7 @@ class Library:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _taken(self) -> set[str]:
-        """Case-folded names in use; some file systems ignore case."""
+        """Return the names in use, case-folded because some file systems ignore case."""
         folders = (folder.name for folder in self.workspace.voices.iterdir())
         return {name.casefold() for name in (*folders, *(voice.name for voice in self.all()))}
 
@@ -193,12 +193,12 @@ _REASONS = {
 
 
 def bundled() -> list[LibraryVoice]:
-    """Voices bundled with the package."""
+    """List the voices bundled with the package."""
     return [LibraryVoice(folder.name, Origin.BUNDLED, folder) for folder in _subfolders(BUNDLED_VOICES)]
 
 
 def from_hub() -> list[LibraryVoice]:
-    """Voices in the hub's cache."""
+    """List the voices in the hub cache."""
     return [
         LibraryVoice(str(address), Origin.HUB, path, _config_above(address, path))
         for address, path in cached_voices().items()
@@ -206,30 +206,30 @@ def from_hub() -> list[LibraryVoice]:
 
 
 def in_folder(folder: Path) -> list[LibraryVoice]:
-    """Voice files, by name, in `folder` and in its training folder."""
+    """List the files with names of voices in `folder` and in its training folder."""
     return [
         LibraryVoice(str(path), Origin.FOUND, path) for parent in (folder, folder / LOGS) for path in _weights(parent)
     ]
 
 
 def repository(voice: LibraryVoice) -> str:
-    """Repository of a voice from the hub."""
+    """Return the repository of a voice from the hub."""
     address = parse_address(voice.name)
     assert address is not None
     return address.repo
 
 
 class _Parts(NamedTuple):
-    """Files of a voice by kind."""
+    """Files of one voice by their kind."""
 
     weights: Path
-    stored_name: str  # file name by which the weights are found
+    stored_name: str  # file name by which a stored voice's weights are recognized
     config: Path | None
     retrieval: Path | None
 
 
 def _sort(files: Iterable[Path]) -> _Parts:
-    """Classify files by their contents; every `.json` file counts as a configuration."""
+    """Classify files by their contents, except `.json` files, which all count as configurations."""
     files = list(files)
     configs = [path for path in files if path.suffix.lower() == ".json"]
     retrieval_files = [path for path in files if path not in configs and _is_retrieval_file(path)]
@@ -251,7 +251,7 @@ def _sort(files: Iterable[Path]) -> _Parts:
 
 
 def _check_usable(path: Path, config: Path | None) -> None:
-    """Raise `CheckpointError`, naming what the file is, unless it is a usable voice."""
+    """Raise `CheckpointError` unless the file is a usable voice; the message says what the file is."""
     from myna.zoo.inspection import inspect
 
     with _with_file_names(path, *([config] if config else [])):
@@ -282,7 +282,7 @@ def _is_retrieval_file(path: Path) -> bool:
 
 @contextmanager
 def _with_file_names(*paths: Path) -> Iterator[None]:
-    """Reduce paths in errors to file names, since uploads lie in temporary folders that the user does not know."""
+    """Replace paths in errors by file names, because uploads are in temporary folders that the user does not know."""
     try:
         yield
     except MynaError as error:
@@ -297,13 +297,16 @@ def _added(folder: Path) -> LibraryVoice | None:
 
 
 def _added_path(folder: Path) -> Path:
-    """Path of an added voice: its only weights file, or the folder if the files are numbered (the newest is used)."""
+    """Return the path of an added voice: its only weights file, or its folder if the weights are numbered.
+
+    Of numbered weights, a folder stands for the newest.
+    """
     files = _weights(folder)
     return files[0] if len(files) == 1 and not _NUMBERED.fullmatch(files[0].name) else folder
 
 
 def _weights(folder: Path) -> list[Path]:
-    """Files in a folder whose names are those of voices."""
+    """List the files in a folder that have the name of a voice."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_file() and _is_weights(path.name))
@@ -325,7 +328,7 @@ def _in_training(folder: Path) -> LibraryVoice | None:
 
 
 def _config_above(address: Address, path: Path) -> Path | None:
-    """Configuration of a voice in a repository: beside it, or in the nearest parent folder."""
+    """Find the configuration of a voice in a repository, beside the voice or in the nearest parent folder."""
     depth = len(PurePosixPath(address.file or path.name).parts)
     return next((parent / _CONFIG for parent in list(path.parents)[:depth] if (parent / _CONFIG).is_file()), None)
 

@@ -1,4 +1,4 @@
-"""Folder layout of the studio, with human-readable names."""
+"""Folder layout of the studio, with names that people can read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # names
 class Workspace:
     """The folder of a studio.
 
-    folder/voices/NAME/        voices that were added or packed
+    folder/voices/NAME/        added and packed voices
     folder/training/NAME/      voices in training, in the layout of the `svc` commands
     folder/sung/               conversion results
     folder/sung/shown/NUMBER/  source, record and display data of each result
@@ -62,15 +62,15 @@ class Workspace:
 
 
 def default_folder() -> Path:
-    """Default folder of the studio: `~/myna`."""
+    """Return the studio's default folder, `~/myna`."""
     return Path.home() / "myna"
 
 
 def safe_name(text: str) -> str:
-    """Convert `text` to a file name: no path separators, leading dots, or characters that a system rejects.
+    """Convert `text` to a file name without path separators, leading dots, or characters that any system rejects.
 
     Raises:
-        ConfigError: no usable character is left.
+        ConfigError: `text` contains no usable character.
     """
     plain = "".join(
         " " if letter in '/\\:*?"<>|' or unicodedata.category(letter)[0] == "C" else letter
@@ -83,7 +83,7 @@ def safe_name(text: str) -> str:
 
 
 def unused(path: Path) -> Path:
-    """Return `path`, with a number appended if it exists."""
+    """Return `path`, with a number appended if the path already exists."""
     number, free = 2, path
     while free.exists():
         free = path.with_name(f"{path.stem} {number}{path.suffix}")

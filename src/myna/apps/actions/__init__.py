@@ -1,5 +1,5 @@
-"""Plain functions behind the commands of `svc` and the tasks of the page, one file per activity.
+"""Plain functions behind the `svc` commands and the page's tasks, with one module per activity.
 
-They take values and return records; they print nothing and depend on neither Click nor Gradio. Their modules import
-PyTorch and other heavy packages inside functions, because the command line's help and the page's process load them.
+They take values and return records, print nothing, and depend on neither Click nor Gradio. The modules import PyTorch
+and other heavy packages only inside functions, because the command-line help and the page's process import the modules.
 """

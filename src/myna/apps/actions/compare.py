@@ -1,4 +1,4 @@
-"""Comparison of a voice's checkpoints: one phrase converted by each, measured side by side."""
+"""Comparison of a voice's checkpoints: each converts the same phrase, and the results are measured side by side."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from myna.evaluation.evaluate import Evaluation
     from myna.evaluation.report.comparison import Comparison
 
-_MOST_TARGETS = 40  # target recordings for the similarity; a training set may have thousands
+_MOST_TARGETS = 40  # limit of the target recordings used to measure similarity; a training set may have thousands
 
 
 @dataclass(frozen=True)
 class CheckpointComparison:
-    """Conversions of one phrase by several checkpoints."""
+    """Conversions of one phrase by several checkpoints, with their measures."""
 
-    comparison: Comparison  # for the player
+    comparison: Comparison  # the value that the player shows
     saves: list[str]  # titles of the checkpoints
-    rows: list[list[str]] = field(default_factory=list)  # title of a measure, each checkpoint's value, the target's
-    not_measured: dict[str, str] = field(default_factory=dict)  # reasons, by measure
+    # Each row: the title of a measure, the checkpoints' values, and the target's value.
+    rows: list[list[str]] = field(default_factory=list)
+    not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure
     failures: list[str] = field(default_factory=list)  # one line per file that cannot be measured
 
 
@@ -43,13 +44,13 @@ def compare_checkpoints(
 ) -> CheckpointComparison:
     """Convert a phrase with several checkpoints of a project, measure the results, and store both in the project.
 
-    The stored comparison replaces the previous one; a failure keeps the previous one.
+    The new comparison replaces the stored one. If anything fails, the stored one is kept.
 
     Args:
         folder: project folder.
         numbers: step numbers of the checkpoints.
-        names: title of the phrase, then of each checkpoint.
-        measure: None converts without measuring.
+        names: title of the phrase, then the title of each checkpoint.
+        measure: options of the measures; None converts without measuring.
 
     Raises:
         ConfigError: the project has no such checkpoint.
@@ -100,7 +101,7 @@ def compare_checkpoints(
 
 
 def _table(evaluation: Evaluation) -> list[list[str]]:
-    """One row per measure: its title, each conversion's value, and the value of the voice's recordings."""
+    """Return one row per measure: its title, the value of each conversion, and that of the voice's recordings."""
     from myna.evaluation.scores import MEASURES
 
     bounds = evaluation.summary

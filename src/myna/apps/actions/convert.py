@@ -1,4 +1,4 @@
-"""Conversion of recordings, and the pitch shift that suits a song and a voice."""
+"""Conversion of recordings, and the pitch shift from a song to a voice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Conversion:
-    """A recording and the file for its conversion."""
+    """A recording and the output file of its conversion."""
 
     source: Path
     output: Path
@@ -27,11 +27,11 @@ class Conversion:
 
 @dataclass(frozen=True)
 class ConvertedBatch:
-    """Outcome of a batch; each conversion is in one of the two tables."""
+    """Outcome of a batch; each conversion is either in `done` or in `failed`."""
 
     done: dict[Conversion, ConversionSummary]
     failed: dict[Conversion, MynaError]
-    seconds: float  # computing time
+    seconds: float  # time the batch took
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class PitchMatch:
 
     source_hz: float | None
     voice_hz: float | None
-    octaves: float | None  # shift in semitones, rounded to whole octaves
-    semitones: float | None  # shift in whole semitones
+    octaves: float | None  # shift in semitones, rounded to a multiple of 12
+    semitones: float | None  # shift rounded to whole semitones
 
 
 def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool) -> list[Conversion]:
-    """List the recordings in `inputs`, each with an output file that overwrites no recording and no other output.
+    """List the recordings in `inputs` with their output files; no output overwrites a recording or another output.
 
     Args:
-        inputs: sound files, and folders of them.
-        output: a file for one recording, or a folder (it ends with a slash, exists, or has no suffix); None writes
-            NAME.out.wav beside each recording.
-        recursive: whether to search folders with their subfolders.
+        inputs: sound files, and folders of sound files.
+        output: output file for a single recording, or a folder; a path is a folder if it ends with a slash, exists as
+            a folder, or has no suffix. None writes NAME.out.wav beside each recording.
+        recursive: whether to search the subfolders of folders too.
 
     Raises:
         AudioError: a folder contains no recording.
@@ -88,10 +88,10 @@ def convert(
     """Convert recordings one after the other.
 
     Args:
-        on_failure: called at once with the error of each recording that fails.
+        on_failure: called with the error of each recording that fails, as soon as it fails.
 
     Raises:
-        ConfigError: the voice cannot do what `options` ask.
+        ConfigError: the voice does not support an option in `options`.
         MynaError: the only recording failed. In a batch the others are still converted.
     """
     converter.check(options)
@@ -110,7 +110,7 @@ def convert(
 
 
 def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> PitchMatch:
-    """Measure the median pitch of a song and compute its shift to the pitch of a voice's recordings.
+    """Measure the median pitch of a song and compute the shift to the median pitch of a voice's recordings.
 
     Args:
         speaker: a speaker of the voice; None for the first one.
@@ -137,7 +137,7 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """Sound files of a folder, except hidden files and conversions (*.out.*, and all in `results`)."""
+    """List the sound files of a folder, except hidden files and conversions (*.out.* and everything in `results`)."""
     from myna.audio.folders import find_recordings
 
     inside = results is not None and results.resolve() != folder.resolve()

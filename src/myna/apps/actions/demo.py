@@ -1,4 +1,4 @@
-"""One recording converted, measured and drawn, in one call."""
+"""Demo that converts one recording, measures the result and draws it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from myna.conversion.converter import ConversionSummary, Converter
     from myna.evaluation.evaluate import Evaluation
 
-# Measures that need neither an extra nor recordings of the target.
+# Only measures that need neither an optional dependency nor recordings of the target.
 _MEASURED = EvaluateOptions(similarity=False, words=False, quality=False)
-_ROUNDING = 1e-4  # tolerance for equal recordings: more than the rounding to 16 bits
+_ROUNDING = 1e-4  # tolerance when comparing samples; larger than the error of rounding to 16 bits
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Demo:
 
 
 def run_demo(converter: Converter, recording: Path, folder: Path, progress: Progress = silent) -> Demo:
-    """Convert `recording` into `folder`, in the octave of the voice if its configuration records its pitch.
+    """Convert `recording` into `folder`; transpose it to the voice's octave if the configuration records its pitch.
 
-    The recording is copied beside the result as a WAV file, which every player opens.
+    The recording is copied beside the result as a WAV file, which every player can open.
 
     Raises:
         AudioError: the recording cannot be read, or the folder cannot be written.
-        ConfigError: the folder contains another recording of that name.
+        ConfigError: the folder contains a different recording with the same name.
     """
     from myna.evaluation.drawing.picture import write_picture
     from myna.evaluation.evaluate import evaluate
@@ -48,7 +48,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
     _copy(recording, source)
     has_pitch = converter.check(ConversionOptions()).voice_pitch is not None
     summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=has_pitch), progress)
-    # Measured against the requested shift, so that a voice out of tune is not rated as one in tune.
+    # Pitch is compared with the requested shift, not with the best-fitting one, which would hide an off-key result.
     measured = replace(_MEASURED, transpose=summary.transpose)
     evaluation = evaluate([Pair(converted, source)], options=measured, progress=progress)
     write_picture(evaluation.files[0], picture)
@@ -56,7 +56,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
 
 
 def _copy(recording: Path, target: Path) -> None:
-    """Write a recording as WAV; a file of that name is kept, and is an error if its sound differs."""
+    """Write a recording as WAV. If `target` exists, keep it, and raise `ConfigError` if its sound differs."""
     import numpy as np
 
     from myna.audio import io

@@ -9,7 +9,7 @@ from myna.errors import ConfigError
 
 @dataclass(frozen=True)
 class Device:
-    """A device as PyTorch names it, and why it was chosen."""
+    """A device by its PyTorch name, and the reason for choosing it."""
 
     name: str
     reason: str
@@ -19,10 +19,10 @@ class Device:
 
 
 def choose_device(name: str = "auto") -> Device:
-    """Resolve a device name ("auto" or a name of PyTorch) to a device of this machine.
+    """Resolve "auto" or a PyTorch device name to a device of this machine.
 
     Raises:
-        ConfigError: this machine, or this build of PyTorch, has no such device.
+        ConfigError: this machine has no such device, or this build of PyTorch does not support it.
     """
     import torch
 

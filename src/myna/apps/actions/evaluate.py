@@ -1,4 +1,4 @@
-"""Measurement of conversions against their sources and the target voice."""
+"""Quality measurement of conversions, compared with their sources and the target voice."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def evaluate_conversions(
     """Pair conversions with their sources by name and measure them.
 
     Args:
-        converted: files, or folders of them, as are `sources`, `targets` and `held_out`.
-        targets: recordings of the target voice; without them its similarity is not measured.
-        held_out: recordings of the target that are not in its training set, for the bounds of each measure; without
-            them each of `targets` is compared with the others.
+        converted: files or folders, like `sources`, `targets` and `held_out`.
+        targets: recordings of the target voice; without them, similarity to it is not measured.
+        held_out: recordings of the target that are not in its training set. They give the bounds of each measure;
+            without them, each of `targets` is compared with the others.
 
     Returns:
-        The evaluation; its failures name the conversions without a source too.
+        The evaluation. Its failures include the conversions that have no source.
 
     Raises:
         AudioError: a path does not exist or contains no sound, or no conversion has a source.

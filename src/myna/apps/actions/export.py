@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def export(voice: VoiceFiles, output: Path, card: CardText | None = None) -> Exported:
-    """Write a voice as an ONNX graph, and myna's own content encoder, if the voice uses it, as a second one.
+    """Write a voice as an ONNX graph; if it uses myna's own content encoder, write that as a second graph.
 
     Args:
         output: NAME.onnx.

@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 class Fetched:
     """A downloaded voice."""
 
-    name: str  # its address with the path of its weights, as the library lists it
-    files: tuple[Path, ...]  # weights first
-    commit: str  # of the repository
+    name: str  # name in the library: the address with the path of the weights
+    files: tuple[Path, ...]  # the weights come first
+    commit: str  # commit of the repository
 
 
 def fetch(address: Address, files: Sequence[str] = (), progress: Progress = silent) -> Fetched:
-    """Download a voice's weights, its `config.json`, and the extra `files`; files already here are reused.
+    """Download a voice's weights, its `config.json`, and the extra `files`; files already downloaded are reused.
 
     Raises:
         AssetError: the hub cannot be reached, or the repository has no such voice or file.
     """
     from myna.assets.hub import Address, fetch_voice
 
-    # The hub may have a newer commit than this process saw before.
+    # The hub may have a newer commit than the one this process looked up before.
     fetch_voice.cache_clear()
     voice = fetch_voice(address, tuple(files), cast(Hashable, progress))
     inside = voice.weights.parts[voice.weights.parts.index(voice.commit) + 1 :]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspected:
-    """Inspections with the names of their files or voices, and the errors of those that cannot be read."""
+    """Inspections by the name of the file or voice, and an error for each one that cannot be read."""
 
     found: list[tuple[str, Inspection]]
     failed: list[MynaError]
@@ -26,7 +26,7 @@ def inspect_voice(voice: VoiceFiles) -> Inspection:
     """Inspect a voice.
 
     Raises:
-        CheckpointError: it cannot be read.
+        CheckpointError: the voice cannot be read.
     """
     from myna.zoo.inspection import inspect
 
@@ -34,7 +34,7 @@ def inspect_voice(voice: VoiceFiles) -> Inspection:
 
 
 def inspect_files(files: Sequence[Path], config: Path | None = None) -> Inspected:
-    """Inspect files that may be voices."""
+    """Inspect files, which need not be voices."""
     from myna.zoo.inspection import inspect
 
     found: list[tuple[str, Inspection]] = []
@@ -48,9 +48,9 @@ def inspect_files(files: Sequence[Path], config: Path | None = None) -> Inspecte
 
 
 def list_voices(folder: Path) -> Inspected:
-    """Inspect the bundled voices, those from the hub, those of the page, and those in `folder`.
+    """Inspect the bundled voices, voices downloaded from the hub, voices of the page, and voices in `folder`.
 
-    Files that are not voices are left out. The names are those that `svc infer -m` takes.
+    Files that are not voices are left out. `svc infer -m` accepts the returned names.
     """
     from myna.studio.voices import Library, bundled, from_hub, in_folder
     from myna.studio.workspace import Workspace, default_folder

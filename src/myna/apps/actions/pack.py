@@ -1,4 +1,4 @@
-"""Voices as single `.safetensors` files: pack one, or mix two."""
+"""Packing of a voice into a single `.safetensors` file, and mixing of two voices."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class CardText:
-    """Text about a voice in its file; an empty value keeps the one in the voice's own file."""
+    """Text about a voice, stored in its file; an empty value keeps the text that the voice already has."""
 
     licence: str = ""
     author: str = ""
@@ -25,7 +25,7 @@ class Packed:
     """A packed voice."""
 
     path: Path
-    index: Path | None  # the file of the retrieval data in it
+    index: Path | None  # file from which its retrieval data was read
 
     @property
     def megabytes(self) -> float:
@@ -33,7 +33,7 @@ class Packed:
 
 
 class UnusableIndexError(ConfigError):
-    """The retrieval data for a packed voice cannot be read, or does not fit the voice."""
+    """The retrieval data to pack cannot be read, or does not fit the voice."""
 
 
 def pack(
@@ -50,8 +50,8 @@ def pack(
     Args:
         output: NAME.safetensors.
         half: store float16.
-        release: leave out what only training needs.
-        index: file of the retrieval data; True for the one in or beside the voice, False for none.
+        release: leave out data that only training needs.
+        index: file of the retrieval data; True takes the data in or beside the voice, False takes none.
 
     Raises:
         ConfigError: `output` has another suffix, or is the voice itself.

@@ -1,4 +1,4 @@
-"""Preparation of a voice in training: clips, configuration and features, in its project folder."""
+"""Preparation of a voice for training: clips, configuration and features in its project folder."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Prepared:
     """Outcome of a preparation."""
 
     n_recordings: int
-    n_training: int  # clips
-    n_validation: int  # clips
-    minutes: float  # of clips
-    left_out: list[str]  # one line per file that is not used, with the reason
-    notes: list[str]  # one line each
-    pitch: dict[str, tuple[float, float]]  # lowest and highest Hz of each speaker
+    n_training: int  # number of training clips
+    n_validation: int  # number of validation clips
+    minutes: float  # total duration of the clips
+    left_out: list[str]  # one line per unused file, with the reason
+    notes: list[str]  # each one line of text
+    pitch: dict[str, tuple[float, float]]  # lowest and highest pitch of each speaker, in Hz
 
 
 def prepare(
@@ -36,15 +36,15 @@ def prepare(
 ) -> Prepared:
     """Run `svc pre-resample`, `svc pre-config` and `svc pre-hubert` in a project folder.
 
-    The folder becomes the working directory meanwhile, because the paths in a configuration are relative to it.
+    During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Args:
-        template: None keeps the voice's own configuration.
-        settings: keys of `train` in the configuration.
+        template: template of the configuration; None keeps the voice's own configuration.
+        settings: values for keys of the configuration's section `train`.
 
     Raises:
         AudioError: there are no recordings.
-        ConfigError: clips cannot be used, or checkpoints of the voice were trained with another template.
+        ConfigError: the clips cannot be used, or the voice has checkpoints that were trained with another template.
     """
     from myna.studio.project import Project
     from myna.training.prepare.configuration import write_config

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def check_recordings(folder: Path, seconds: float) -> int:
-    """Check a project's recordings that are new or changed, and store the reports in the project.
+    """Check the new and changed recordings of a project, and store the reports in the project.
 
     Args:
         folder: project folder.
-        seconds: time after which the rest is left for another call.
+        seconds: time limit, after which the remaining recordings are left for the next call.
 
     Returns:
-        Number of recordings left.
+        Number of recordings that are still unchecked.
     """
     from myna.layout import RECORDINGS
     from myna.storage.atomic import replacing
@@ -47,10 +47,10 @@ def check_recordings(folder: Path, seconds: float) -> int:
 
 
 def check_take(path: Path, kind: Kind) -> TakeReport:
-    """Check one take of `kind`.
+    """Check one take, expected to be of `kind`.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the take cannot be read.
     """
     from myna.audio import io
     from myna.studio import takes
@@ -60,7 +60,7 @@ def check_take(path: Path, kind: Kind) -> TakeReport:
 
 
 def _kind_of(path: Path) -> Kind | None:
-    """Kind named by the folder of a take that was recorded on the page; None to classify by sound."""
+    """Kind of a take recorded on the page, from its folder's name; None for other recordings, classified by sound."""
     from myna.studio.takes import Kind
 
     kinds: tuple[Kind, ...] = get_args(Kind)

@@ -23,13 +23,13 @@ def train(
     listen: Callable[[Device], Listener],
     settings: Mapping[str, Any] | None = None,
 ) -> TrainSummary:
-    """Train a voice on its prepared clips, from its last checkpoint in `folder` if there is one.
+    """Train a voice on its prepared clips; resume from the last checkpoint in `folder` if there is one.
 
     Args:
         config_path: the voice's `config.json`.
-        folder: for checkpoints and the log.
-        listen: makes the listener of the training, given the device it runs on.
-        settings: keys of `train` in the configuration, which are written into it first.
+        folder: folder of the checkpoints and the log.
+        listen: function that creates the training's listener, given the device the training runs on.
+        settings: values for keys of the configuration's section `train`, written to the file before training.
 
     Raises:
         ConfigError: the configuration is missing or malformed, or there is nothing to train on.
@@ -55,7 +55,7 @@ def train_project(
 ) -> TrainSummary:
     """Train the voice of a project folder; see `train`.
 
-    The folder becomes the working directory meanwhile, because the paths in a configuration are relative to it.
+    During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Returns:
         The summary, with the absolute path of the checkpoint.

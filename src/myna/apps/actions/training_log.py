@@ -1,4 +1,4 @@
-"""Curves and sounds that a training logged for TensorBoard."""
+"""Reading of the curves and audio that a training logged for TensorBoard."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
     from myna.evaluation.report.comparison import Comparison
 
-_MOST_POINTS = 1000  # kept per curve; longer curves are subsampled
-_logs: dict[Path, EventAccumulator] = {}  # the log read last; a training only appends to it
+_MOST_POINTS = 1000  # limit per curve; longer curves are subsampled
+_logs: dict[Path, EventAccumulator] = {}  # only the log read last; later reads parse what was appended
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Logged curves of a project, and the validation clips rendered at its last checkpoint."""
+    """Logged curves of a project, and the number of validation clips rendered at its last checkpoint."""
 
     scalars: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # (step, value), by tag
-    seconds_per_step: float | None = None  # between the last two points
+    seconds_per_step: float | None = None  # measured between the last two points
     samples: int = 0  # number of validation clips
-    sample_step: int | None = None  # of the checkpoint
+    sample_step: int | None = None  # step of the checkpoint that rendered them
 
 
 def read_curves(folder: Path) -> Curves:
-    """Read the log of a project, whichever program started the training."""
+    """Read the training log of a project, which either the page or `svc train` may have written."""
     log = _read_log(folder)
     tags = log.Tags()
     rendered = sorted(tag for tag in tags["audio"] if tag.endswith("/sung"))
@@ -64,7 +64,7 @@ def compare_sample(folder: Path, index: int, into: Path, names: tuple[str, str])
 
 
 def _read_log(folder: Path) -> EventAccumulator:
-    """The log of a project; a second call reads only what was appended."""
+    """Read the log of a project; a repeated call for the same project reads only what was appended."""
     from tensorboard.backend.event_processing import event_accumulator
 
     if folder not in _logs:

@@ -1,4 +1,4 @@
-"""Location of a voice, an argument of most actions."""
+"""Location of a voice's files, which most actions take as an argument."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
 
 
 class VoiceFiles(NamedTuple):
-    """Files of a voice."""
+    """Location of a voice's files."""
 
-    model: Path  # weights, their folder, an address of the hub, or the name of a bundled voice
-    config: Path | None = None  # `config.json`; None for the one beside the weights
+    model: Path  # weights file, folder of weights, address on the hub, or name of a bundled voice
+    config: Path | None = None  # path of `config.json`; None uses the one beside the weights
 
     def find_weights(self) -> Path:
         """Return the weight file.
 
         Raises:
-            CheckpointError: there is none.
+            CheckpointError: there is no weight file.
         """
         from myna.voice import find_weights
 
         return find_weights(self.model)
 
     def open(self) -> OpenedVoice:
-        """Read weights and configuration.
+        """Read the weights and the configuration.
 
         Raises:
             CheckpointError: the file is not a voice.

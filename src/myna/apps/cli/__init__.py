@@ -1,6 +1,6 @@
-"""The command `svc`: one file in `commands` and one line in the table below per command.
+"""The command line `svc`. Each command is one module in `commands` and one line in the table below.
 
-A command's module declares its flags and imports other code only when the command runs, so that help is instant.
+The module declares the command's flags. It imports other code only when the command runs, so that help is instant.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """A group that imports a command's module only when the command is called."""
+    """Click group that imports a command's module only when that command is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -80,7 +80,7 @@ def svc(verbose: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
-    # Debug lines of these libraries do not help with voices.
+    # The debug messages of these libraries do not help to diagnose myna.
     for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -91,8 +91,8 @@ def studio() -> Any:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run `svc`; a `MynaError` becomes one line on standard error and exit code 1."""
-    # SIGTERM raises SystemExit, so that half-written files are removed.
+    """Run `svc`; on a `MynaError`, print one line to standard error and exit with code 1."""
+    # SIGTERM raises SystemExit, so that cleanup code removes half-written files.
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:

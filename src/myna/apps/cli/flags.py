@@ -38,25 +38,25 @@ voice_config_flag = click.option(
 
 
 def voice_files(model: Path, config: Path | None = None) -> VoiceFiles:
-    """Return the voice that -m and -c name."""
+    """Return the voice given by -m and -c."""
     return VoiceFiles(model, config or find_config(model))
 
 
 def find_config(model: Path) -> Path | None:
-    """The configuration from `svc pre-config`, for a voice in training that has none beside its weights."""
+    """Return the configuration that `svc pre-config` wrote, for a voice in training with none beside its weights."""
     in_training = LOGS in (model, model.parent)
     needed = in_training and not (LOGS / "config.json").exists() and CONFIG.is_file()
     return CONFIG if needed else None
 
 
 def config_flag(help: str) -> Callable[[Command], Command]:
-    """The flag -c of commands that prepare or train a voice."""
+    """Add the flag -c of the commands that prepare or train a voice."""
     place = click.Path(path_type=Path)
     return click.option("-c", "--config-path", type=place, default=CONFIG, show_default=True, help=help)
 
 
 def card_flags(command: Command) -> Command:
-    """Flags for the text about a voice in its file."""
+    """Add the flags for the text about a voice that is stored in its file."""
     for flag in (
         click.option("--cover", default="", help="Description: a few lines about the voice and how to use it."),
         click.option("--author", default="", help="Author of the voice."),

@@ -1,4 +1,4 @@
-"""Helpers for the text that commands print."""
+"""Formatting helpers for the output of commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SHOWN = 10
 
 
 def echo_lines(title: str, lines: Sequence[str]) -> None:
-    """Print the first lines, and the number of the rest, to standard error."""
+    """Print the first lines to standard error, and the number of lines left out."""
     for line in lines[:_SHOWN]:
         click.echo(f"{title}: {line}", err=True)
     if len(lines) > _SHOWN:
@@ -18,11 +18,11 @@ def echo_lines(title: str, lines: Sequence[str]) -> None:
 
 
 def listed(items: Sequence[str], separator: str = ", ") -> str:
-    """Join the first items, and the number of the rest, in one line."""
+    """Join the first items in one line, and append the number of items left out."""
     shown = separator.join(items[:_SHOWN])
     return shown if len(items) <= _SHOWN else f"{shown}{separator}... and {len(items) - _SHOWN} more"
 
 
 def counted(number: int, noun: str) -> str:
-    """A number with its noun: 1 clip, 2 clips."""
+    """Format a number with its noun in singular or plural: "1 clip", "2 clips"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

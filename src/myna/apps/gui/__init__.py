@@ -1,1 +1,1 @@
-"""`svcg`: the studio in the browser. Importing it loads no Gradio; only its worker processes import torch."""
+"""The studio in the browser (`svcg`). Importing this package loads no Gradio; only worker processes import torch."""

@@ -1,4 +1,4 @@
-"""HTTP interface of the studio for programs, over Gradio's API and `gradio_client`; see docs/studio.md."""
+"""HTTP interface of the studio for other programs, using Gradio's API and `gradio_client`; see docs/studio.md."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def build(studio: Studio) -> None:
         Args:
             song: a file as `gradio_client.handle_file` sends it.
             voice: a name from `/voices`.
-            options: fields of `myna.ConversionOptions` by name; the others keep their defaults.
+            options: values for fields of `myna.ConversionOptions`; the other fields keep their defaults.
         """
         path = studio.uploaded(song.get("path"))
         chosen = collect(ConversionOptions, options)
@@ -82,7 +82,7 @@ def build(studio: Studio) -> None:
 
     @answered
     def add_recordings(voice: str, recordings: list[dict[str, Any]]) -> list[str]:
-        """Add recordings to a voice in training and return the names of those that are sound files.
+        """Add recordings to a voice in training and return the names of the added ones; other files are skipped.
 
         Args:
             recordings: files as `gradio_client.handle_file` sends them.
@@ -96,8 +96,8 @@ def build(studio: Studio) -> None:
         """Make clips, configuration and features from a voice's recordings and return the number of the job.
 
         Args:
-            template: as `svc pre-config -t` takes it.
-            settings: keys of "train" in config.json; the others keep the template's values.
+            template: a template name, as in `svc pre-config -t`.
+            settings: values for keys of "train" in config.json; the other keys keep the template's values.
         """
         return submit_preparation(Scene.of(studio, voice, None), template, settings).id
 
@@ -105,11 +105,11 @@ def build(studio: Studio) -> None:
     def train(voice: str, settings: dict[str, Any], options: dict[str, Any]) -> int:
         """Train a prepared voice, from its last checkpoint if there is one, and return the number of the job.
 
-        `/cancel` saves a checkpoint.
+        `/cancel` saves a checkpoint and stops the training.
 
         Args:
             settings: as for `/prepare`.
-            options: fields of `myna.options.TrainOptions`, by name.
+            options: values for fields of `myna.options.TrainOptions`.
         """
         if "pretrained_dir" in options:
             raise ConfigError("the page reads no files of this computer; use svc train in a terminal")

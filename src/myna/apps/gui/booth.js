@@ -1,18 +1,18 @@
-// Recording booth: shows a prompt, plays its guide tone and records a take. Gradio runs this once for each booth of a
-// page, with `element`, `props`, `trigger`, `watch` and `upload` in scope. `props.value` is a prompt and `props.report`
-// the check of a take, both described in `booth.py`; `props.texts` are the texts.
+// Recording booth: shows a prompt, plays its guide tone and records a take. Gradio runs this script once for each booth
+// on a page, with `element`, `props`, `trigger`, `watch` and `upload` in scope. `props.value` is a prompt, and
+// `props.report` is the result of checking a take; `booth.py` describes both. `props.texts` contains the texts.
 // Everything is built from DOM nodes, so that a prompt is always plain text.
 
 const COUNT_FROM = 3;
 const COUNT_SECONDS = 0.8;
-const PRE_ROLL_SECONDS = 0.3; // kept from before the count ends, for early starts
+const PRE_ROLL_SECONDS = 0.3; // audio kept from before the end of the count, for people who start early
 const FLOOR_DB = -60; // lower end of the meter
-const RED_DB = -3; // above this, a louder word would clip
+const RED_DB = -3; // above this level, a slightly louder word would clip
 const CLIPPED = 0.997; // some converters clip slightly below full scale
 const HOLD_SECONDS = 1.5; // how long the meter shows its peak
 const BATCH = 1024; // samples per message of the recorder: about 20 ms
 
-// Runs in the audio thread, so that a busy page loses no samples.
+// Runs in the audio thread, so that no samples are lost when the page is busy.
 const RECORDER = `
   class Recorder extends AudioWorkletProcessor {
     constructor() {
@@ -44,18 +44,18 @@ const RECORDER = `
 
 // ---- Recording
 
-// Records one take: `open`, `keep` to start the take, `close` to get the samples.
+// Records one take: call `open`, then `keep` to start the take, then `close` to get the samples.
 class Microphone {
   constructor(onBatch, onLost) {
     this.onBatch = onBatch;
     this.onLost = onLost;
     this.batches = [];
-    this.kept = 0; // samples
+    this.kept = 0; // number of samples
     this.keeping = false;
   }
 
   async open(deviceId) {
-    // The processing for calls spoils a recording: cancelling echo and noise also removes parts of the voice.
+    // Turn off the processing meant for calls: cancelling echo and noise also removes parts of the voice.
     const asked = {echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: {ideal: 1}};
     if (deviceId) asked.deviceId = {ideal: deviceId};
     this.stream = await navigator.mediaDevices.getUserMedia({audio: asked});
@@ -100,7 +100,7 @@ class Microphone {
   take(batch) {
     this.batches.push(batch);
     this.kept += batch.length;
-    // Before the take starts, hold only the pre-roll.
+    // Before the take starts, keep only the pre-roll.
     while (!this.keeping && this.kept - this.batches[0].length > PRE_ROLL_SECONDS * this.sampleRate) {
       this.kept -= this.batches.shift().length;
     }
@@ -113,9 +113,9 @@ class Microphone {
     this.keeping = true;
   }
 
-  // Return everything kept as one array.
+  // Return all kept samples as one array.
   async close() {
-    // A suspended context never replies.
+    // A suspended audio context never replies, so wait for a limited time.
     const patience = new Promise((resolve) => setTimeout(resolve, 500));
     this.node.port.postMessage("end");
     await Promise.race([this.flushed, patience]);
@@ -139,7 +139,7 @@ class Microphone {
   }
 }
 
-// Mono WAV with 24 bits, enough for any microphone.
+// Encode as mono WAV with 24 bits, which is enough for any microphone.
 function wav(samples, sampleRate) {
   const view = new DataView(new ArrayBuffer(44 + 3 * samples.length));
   const word = (at, letters) => [...letters].forEach((letter, i) => view.setUint8(at + i, letter.charCodeAt(0)));
@@ -163,7 +163,7 @@ function wav(samples, sampleRate) {
   return new File([view.buffer], "take.wav", {type: "audio/wav"});
 }
 
-// Key of the text that explains why the microphone is unavailable.
+// Return the key of the text that explains why the microphone is unavailable.
 function reason(error) {
   if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) return "insecure";
   if (["NotAllowedError", "SecurityError"].includes(error?.name)) return "denied";
@@ -192,7 +192,7 @@ function draw(tag, attributes) {
 const say = (key, values = {}) =>
   (props.texts?.[key] ?? key).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 
-// Draw the notes as bars, time to the right and pitch upwards; `move` places the playback line.
+// Draw the notes as bars, with time to the right and pitch upwards. `move` positions the playback line.
 function drawing(notes, label) {
   const width = 600;
   const height = 110;
@@ -208,7 +208,7 @@ function drawing(notes, label) {
     const right = ((at + note.seconds) / total) * width;
     if (typeof note.semitones === "number") {
       const end = typeof note.glide_to === "number" ? note.glide_to : note.semitones;
-      const gap = 8; // room for the round ends of a bar
+      const gap = 8; // room for the rounded ends of a bar
       svg.append(draw("line", {
         x1: left + gap, x2: Math.max(right - gap, left + gap + 0.01), y1: y(note.semitones), y2: y(end),
         class: note.shape === "swell" ? "note swell" : "note",
@@ -228,11 +228,11 @@ function drawing(notes, label) {
 const booth = {
   state: "idle", // "opening", "counting", "recording", "sending", then "idle" again
   microphone: null,
-  take: null, // {path, url}; {path: null, url, file} until it is uploaded
+  take: null, // {path, url}, or {path: null, url, file} until the upload is complete
   device: null,
-  guide: null, // Audio that is playing
+  guide: null, // the Audio element that is playing
   own: null,
-  turn: 0, // counts attempts, so that late callbacks of an abandoned one do nothing
+  turn: 0, // number of the attempt; late callbacks of an abandoned attempt compare it and do nothing
   level: {db: FLOOR_DB, peak: FLOOR_DB, peakAt: 0, clipped: false},
 };
 
@@ -467,7 +467,7 @@ async function send() {
   refresh();
 }
 
-// Cancel the current attempt; an earlier take stays.
+// Cancel the current attempt, but keep an earlier take.
 function abandon() {
   booth.turn++;
   booth.microphone?.release();
@@ -551,7 +551,7 @@ function toggleOwn() {
   else refresh();
 }
 
-// Browsers reveal the names of microphones only once access is granted.
+// Browsers reveal the names of microphones only after access is granted.
 async function listDevices(used) {
   const devices = await navigator.mediaDevices.enumerateDevices().catch(() => []);
   const inputs = devices.filter((device) => device.kind === "audioinput" && device.deviceId && device.label);

@@ -1,12 +1,13 @@
-"""Recording booth: a component that shows prompts to read or sing and records one take of each.
+"""Recording booth: a component that shows prompts to read or sing and records one take per prompt.
 
     stage = booth(sentence_prompt(sentences()[0], number=1, total=200), texts=language["booth"])
     stage.taken(check, outputs=stage)  # def check(event: gr.EventData): take = taken(event); ... return checked(...)
     stage.kept(keep_and_show_the_next, outputs=stage)
     stage.turned(show_another, outputs=stage)
 
-`taken` is triggered when a take has been recorded and uploaded, `kept` when the person accepts it, `turned` when they
-move to another prompt without a take. `booth.js` handles microphone, level, guide tone and keys; it needs no network.
+The event `taken` fires when a take has been recorded and uploaded, `kept` when the user accepts it, and `turned` when
+they move to another prompt without a take. `booth.js` handles the microphone, level meter, guide tone and keys; it
+loads nothing from the internet.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 60.0  # limit of a take; the longest melody takes 15 s
 
-# All texts of the booth. The browser fills in `{number}`, `{total}`, `{seconds}` and `{port}`.
+# All texts of the booth. The browser replaces `{number}`, `{total}`, `{seconds}` and `{port}`.
 TEXTS = {
     "booth": "Recording",
     "place": "{number} of {total}",
@@ -73,21 +74,21 @@ TEXTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Prompt:
-    """Sentence or melody to record next; as a dict it is the value of the booth."""
+    """Sentence or melody to record next; its dict form is the value of the booth."""
 
     kind: Kind
     title: str
     text: str  # sentence or lyrics
     hint: str = ""
-    language: str = "en"  # of `text`
+    language: str = "en"  # language of `text`
     notes: tuple[Mapping[str, Any], ...] = ()  # fields of `myna.studio.prompts.Note`; empty for a sentence
     guide: str | None = None  # URL of the guide tone
     number: int = 1
-    total: int = 0  # 0: not shown
+    total: int = 0  # number of prompts; not shown if 0
 
 
 def sentence_prompt(sentence: str, *, number: int, total: int, texts: Mapping[str, str] | None = None) -> Prompt:
-    """Prompt to read a sentence, the `number`-th of `total`."""
+    """Create the prompt to read a sentence, which is number `number` of `total`."""
     title = {**TEXTS, **(texts or {})}["read"]
     return Prompt(kind="spoken", title=title, text=sentence, number=number, total=total)
 
@@ -101,7 +102,13 @@ def melody_prompt(
     titles: Mapping[str, str] = TITLES,
     hints: Mapping[str, str] = HINTS,
 ) -> Prompt:
-    """Prompt to sing a melody from MIDI note `root`, with a guide tone; `titles` and `hints` by `Melody.key`."""
+    """Create the prompt to sing a melody, with its guide tone.
+
+    Args:
+        root: MIDI note on which the melody's root is sung.
+        titles: displayed titles by `Melody.key`.
+        hints: singing instructions by `Melody.key`.
+    """
     return Prompt(
         kind="sung",
         title=titles[melody.key].format(syllable=melody.syllable),
@@ -115,7 +122,7 @@ def melody_prompt(
     )
 
 
-_GUIDE_RATE = 16000  # the tone's highest overtone is at 4 kHz; a second takes 30 kB in the page
+_GUIDE_RATE = 16000  # enough for the tone's highest overtone, 4 kHz; a second adds 30 kB to the page
 
 
 def _as_address(audio: np.ndarray[Any, Any]) -> str:
@@ -127,19 +134,19 @@ def _as_address(audio: np.ndarray[Any, Any]) -> str:
 def booth(prompt: Prompt | None = None, texts: Mapping[str, str] | None = None, **options: Any) -> gr.HTML:
     """Create the component; without a prompt it is hidden.
 
-    Its events pass a `gr.EventData` with the prompt's `number`. Read `taken` and `kept` with `read_take`; `turned` has
-    `step`, 1 or -1.
+    Each event passes a `gr.EventData` with the prompt's `number`. Parse `taken` and `kept` with `read_take`. The data
+    of `turned` contains `step`, which is 1 or -1.
 
     Args:
         prompt: the first prompt.
-        texts: translations of `TEXTS`; missing keys stay English.
+        texts: translations of `TEXTS`; texts without one stay English.
         options: arguments of `gr.HTML`, for example `elem_id` or `visible`.
     """
     import gradio as gr
 
     return gr.HTML(
         shown(prompt),
-        # Gradio evaluates a filled template as code. The script creates DOM nodes instead, in which a sentence is
+        # Gradio evaluates a filled template as code. The script therefore creates DOM nodes, in which a sentence is
         # plain text.
         html_template="",
         css_template=_resource("booth.css"),
@@ -153,16 +160,16 @@ def booth(prompt: Prompt | None = None, texts: Mapping[str, str] | None = None, 
 
 
 def shown(prompt: Prompt | None) -> dict[str, Any] | None:
-    """Value of the booth that shows `prompt` and discards the previous take."""
+    """Return the booth value that shows `prompt` and discards the previous take."""
     return None if prompt is None else asdict(prompt)
 
 
 @dataclass(frozen=True)
 class Take:
-    """Take sent by the browser: a file in the page's upload folder."""
+    """Take that the browser sent: a file in the page's upload folder."""
 
     path: Path
-    number: int | None  # of its prompt
+    number: int | None  # number of its prompt
     kind: Kind
 
 
@@ -170,11 +177,11 @@ def read_take(event: gr.EventData, upload_folder: Path) -> Take:
     """Parse the take of a `taken` or `kept` event.
 
     Args:
-        event: passed to the listener; untrusted, since anyone with the page can forge one.
-        upload_folder: Gradio's upload folder; no other file is read.
+        event: event data passed to the listener. It is untrusted, because any visitor of the page can forge it.
+        upload_folder: Gradio's upload folder; files outside it are rejected.
 
     Raises:
-        AudioError: the event names no file in that folder.
+        AudioError: the event does not name a file in that folder.
     """
     data = event._data if isinstance(event._data, dict) else {}
     path, number = data.get("path"), data.get("number")
@@ -184,17 +191,17 @@ def read_take(event: gr.EventData, upload_folder: Path) -> Take:
     if not resolved.is_relative_to(upload_folder.resolve()) or not resolved.is_file():
         raise AudioError("the take no longer exists; record it again")
     kind: Kind = "sung" if data.get("kind") == "sung" else "spoken"
-    # Unresolved: the browser identifies its take by the path that it sent.
+    # The path is returned unresolved, because the browser identifies its take by the path that it sent.
     return Take(Path(path), number if isinstance(number, int) else None, kind)
 
 
 def checked(take: Take, report: TakeReport, problems: Mapping[str, str] | None = None) -> gr.HTML:
-    """Update the booth to show the check of a take; the prompt stays.
+    """Update the booth to show the result of checking a take; the prompt stays.
 
     Args:
-        take: from `read_take`.
-        report: from `myna.studio.takes.check_take`.
-        problems: translations of `myna.studio.takes.PROBLEMS`; missing keys stay English.
+        take: the take returned by `read_take`.
+        report: the report returned by `myna.studio.takes.check_take`.
+        problems: translations of `myna.studio.takes.PROBLEMS`; problems without one stay English.
     """
     texts = {**PROBLEMS, **(problems or {})}
     lines = [{"text": problem.text(texts), "serious": problem.serious} for problem in report.problems]

@@ -1,4 +1,4 @@
-"""Card of a voice: the facts that `svc inspect` lists, as HTML."""
+"""Card of a voice: an HTML view of the facts that `svc inspect` lists."""
 
 from __future__ import annotations
 

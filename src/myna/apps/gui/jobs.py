@@ -1,7 +1,8 @@
-"""Background jobs of the page: one worker process per lane runs queued tasks one at a time, for all open pages.
+"""Background jobs of the page. Each lane is a queue of tasks, shared by all open pages, with its own worker process.
 
-A lane's process starts before its first job and keeps loaded voices in memory. A crash ends only that lane's process,
-which is restarted for the next job. Workers report by messages, so the page never blocks on them.
+A worker runs one task at a time. It starts before its lane's first job and keeps loaded voices in memory. A crash ends
+only that lane's worker, which is restarted for the next job. Workers report by messages, so the page never blocks on
+them.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
-_SETTLED_SECONDS = 3.0  # run time before the time left is estimated
-_KEPT_JOBS = 100  # finished jobs listed per lane; older ones leave the list, their files stay
+_SETTLED_SECONDS = 3.0  # a stage must run this long before the time left is estimated
+_KEPT_JOBS = 100  # finished jobs listed per lane; older ones are dropped from the list, but their files stay
 _KEPT_NOTES = 200
 
 
 class Task(Protocol[Result_co]):
-    """Work for a lane: a picklable value whose fields are the arguments, run in the lane's process.
+    """Picklable unit of work that runs in a lane's process; its fields are the arguments.
 
-    Define tasks as frozen dataclasses. Their module and the module of their result must not import PyTorch, because
-    the page's process loads both.
+    Define tasks as frozen dataclasses. The modules that define a task and its result must not import PyTorch, because
+    the page's process imports both.
     """
 
     def run(self, report: Report) -> Result_co:
@@ -69,9 +70,9 @@ class Job(Generic[Result]):
     title: str
     state: JobState = JobState.WAITING
     stage: str = ""  # name of the current stage, shown to the user
-    fraction: float | None = None  # of the stage, 0 to 1; None if unknown
+    fraction: float | None = None  # completed share of the stage, 0 to 1; None if unknown
     seconds_left: float | None = None
-    facts: dict[str, Any] = field(default_factory=dict)  # latest value of each fact the task reported, by name
+    facts: dict[str, Any] = field(default_factory=dict)  # latest value of each reported fact, by name
     notes: deque[str] = field(default_factory=lambda: deque(maxlen=_KEPT_NOTES))
     result: Result | None = None
     error: str | None = None
@@ -82,7 +83,7 @@ class Job(Generic[Result]):
         """Wait for the end of the job and return its result.
 
         Raises:
-            MynaError: it failed, with the task's message, or it was cancelled.
+            MynaError: the job failed (the message is the task's) or was cancelled.
         """
         self.ended.wait()
         if self.state is not JobState.DONE:
@@ -91,7 +92,7 @@ class Job(Generic[Result]):
 
 
 class Report:
-    """Progress reports of a running task; also a `myna.progress.Progress`."""
+    """Sender of a running task's progress reports; also usable as a `myna.progress.Progress`."""
 
     def __init__(self, send: Callable[[str, Any], None]) -> None:
         self._send = send
@@ -106,7 +107,7 @@ class Report:
             self.at(title, done + 1, total, time.monotonic() - started)
 
     def at(self, stage: str, done: int, total: int | None, seconds: float) -> None:
-        """Report that `done` of `total` items took `seconds`; calls in quick succession are dropped."""
+        """Report that `done` of `total` items took `seconds`; a call too soon after the last report is dropped."""
         now = time.monotonic()
         if now - self._last_sent < _REPORT_SECONDS:
             return
@@ -121,7 +122,7 @@ class Report:
         self._send("note", text)
 
     def fact(self, name: str, value: Any) -> None:
-        """Report a plain (JSON) value for the page to show; a later value of the same name replaces it."""
+        """Report a JSON value for the page to show; a later value of the same name replaces it."""
         self._send("fact", (name, value))
 
 
@@ -155,16 +156,16 @@ class Jobs:
         """Run a short task in the process of `lane` and wait for its result.
 
         Raises:
-            MynaError: it failed, with the task's message, or it was cancelled.
+            MynaError: the task failed (the message is the task's) or was cancelled.
         """
         return self.submit(lane, task, type(task).__name__).wait()
 
     def get(self, number: int) -> Job[Any] | None:
-        """The job with that id; None if there is none."""
+        """Return the job with that id, or None if there is none."""
         return self._jobs.get(number)
 
     def all(self, lane: str | None = None) -> list[Job[Any]]:
-        """The jobs of a lane, or of all lanes, oldest first."""
+        """Return the jobs of a lane, or of all lanes if it is None, oldest first."""
         with self._lock:
             return [job for job in self._jobs.values() if lane in (None, job.lane)]
 
@@ -177,7 +178,7 @@ class Jobs:
         self._lanes[lane].submit(None)
 
     def close(self) -> None:
-        """Stop all jobs and wait until they have saved; Ctrl-C while waiting kills them."""
+        """Stop all jobs and wait until they have saved their work; Ctrl-C during the wait kills them."""
         for lane in self._lanes.values():
             lane.close()
         try:
@@ -189,12 +190,12 @@ class Jobs:
 
 
 class _Lane:
-    """A queue of jobs, the process that runs them, and the thread that passes messages between the two."""
+    """Queue of jobs, the process that runs them, and the thread that passes messages between the two."""
 
     def __init__(self, name: str, lock: threading.Lock) -> None:
         self._name = name
         self._jobs_lock = lock
-        self._queue: deque[Job[Any] | None] = deque()  # None starts the process and runs nothing
+        self._queue: deque[Job[Any] | None] = deque()  # None only starts the process
         self._wake = threading.Condition()
         self._closed = False
         self._current: Job[Any] | None = None
@@ -277,7 +278,7 @@ class _Lane:
     def _start_process(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        # Spawned, not forked: this process has threads, and a fork may inherit locks that are never released.
+        # Spawn, not fork: this process has threads, and a forked child may inherit locks that are never released.
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
@@ -310,7 +311,7 @@ class _Lane:
         code = self._process.exitcode
         if job.state is JobState.STOPPING:
             self._end(job, JobState.CANCELLED)
-        elif code == -9:  # SIGKILL, as Linux sends it when memory runs out
+        elif code == -9:  # SIGKILL, which Linux sends when memory runs out
             self._end(job, JobState.FAILED, error="its process was killed: this computer may have run out of memory")
         else:
             self._end(job, JobState.FAILED, error=f"its process ended with code {code} (a defect: please report it)")
@@ -323,7 +324,7 @@ class _Lane:
 
 
 def _work(connection: Connection) -> None:
-    """Worker main loop: run queued tasks one at a time until closed or until the parent dies."""
+    """Main loop of a worker: run queued tasks one at a time until the lane closes or the parent process dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     tasks: deque[bytes | None] = deque()
@@ -335,7 +336,7 @@ def _work(connection: Connection) -> None:
     warm_up()
 
     def send(kind: str, value: Any) -> None:
-        with suppress(OSError):  # the parent is gone; the task is finished all the same
+        with suppress(OSError):  # the parent process is gone, but the task is finished anyway
             connection.send((kind, value))
 
     while True:
@@ -345,7 +346,7 @@ def _work(connection: Connection) -> None:
         if pickled is None:
             return
         try:
-            task: Task[Any] = pickle.loads(pickled)  # from our own parent process only
+            task: Task[Any] = pickle.loads(pickled)  # safe: it comes only from our own parent process
             signal.signal(signal.SIGINT, signal.default_int_handler)
             busy.set()
             kind, value = "done", task.run(Report(send))
@@ -369,9 +370,9 @@ def _work(connection: Connection) -> None:
 def _receive(
     connection: Connection, tasks: deque[bytes | None], arrived: threading.Condition, busy: threading.Event
 ) -> None:
-    """Queue the parent's messages; "stop" and "close" raise SIGINT in the main thread while a task runs.
+    """Queue the messages of the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
 
-    A training answers SIGINT by saving a checkpoint; every other task ends with KeyboardInterrupt.
+    On SIGINT, a training saves a checkpoint and stops; every other task ends with KeyboardInterrupt.
     """
     while True:
         try:
@@ -382,7 +383,7 @@ def _receive(
             if message in ("stop", "close"):
                 if busy.is_set():
                     signal.raise_signal(signal.SIGINT)
-                elif tasks:  # it has not started
+                elif tasks:  # the task has not started yet
                     tasks.clear()
                     with suppress(OSError):
                         connection.send(("cancelled", None))

@@ -1,4 +1,4 @@
-"""Page of the studio: its tabs, and the server for them."""
+"""The studio's page with its tabs, and the server for it."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from myna.errors import ConfigError
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
-# Module in `tabs`: key of its title.
+# Modules in `tabs`, with the text key of each tab's title.
 TABS = {"convert": "tab.convert", "voice": "tab.voice", "keeping": "tab.keeping"}
 DEFAULT_PORT = 7860
-_PORTS = 100  # ports tried, from the default upwards
+_PORTS = 100  # number of ports to try, from the default upwards
 _LOCAL = ("127.0.0.1", "localhost", "::1")
 _MOST_UPLOADED = "8gb"
-_CACHE_SECONDS = (3600, 24 * 3600)  # interval of the search for old uploads, and their maximum age
+_CACHE_SECONDS = (3600, 24 * 3600)  # uploads are searched at this interval, and deleted at this age
 
 
 def build(studio: Studio) -> gr.Blocks:
     """Build the page of a studio."""
     page = gr.Blocks(title="myna", analytics_enabled=False, delete_cache=_CACHE_SECONDS)
     with page:
-        api.build(studio)  # first, so that the endpoints get their plain names
+        api.build(studio)  # first, so that Gradio appends no number to the endpoint names
         with gr.Row(elem_id="head"):
             gr.Markdown(label("page.title"))
             gr.Markdown(label("page.consent"), elem_id="consent")
@@ -50,7 +50,7 @@ def build(studio: Studio) -> gr.Blocks:
 
 
 def _translate_scripts(page: gr.Blocks) -> None:
-    """Send components with scripts their texts in the visitor's language when the page loads."""
+    """When the page loads, send each scripted component its texts in the visitor's language."""
     components = [block for block in page.blocks.values() if isinstance(block, gr.HTML) and "part" in block.props]
 
     def translate(request: gr.Request) -> list[Any]:
@@ -62,7 +62,7 @@ def _translate_scripts(page: gr.Blocks) -> None:
 
 @contextmanager
 def open_studio(folder: Path) -> Iterator[Studio]:
-    """Open a studio in `folder`. On closing, a running training saves a checkpoint and uploads are deleted."""
+    """Open a studio in `folder`. When it closes, a running training saves a checkpoint, and uploads are deleted."""
     workspace = Workspace(folder.resolve())
     workspace.create()
     uploads = Path(tempfile.mkdtemp(prefix="myna-"))
@@ -86,9 +86,9 @@ def serve(
     """Serve the page in threads of this process and return its address.
 
     Args:
-        port: None takes the first free port from 7860.
-        auth: name and password required of visitors.
-        browser: open the page in the default browser.
+        port: port to listen on; None takes the first free one from 7860 upwards.
+        auth: name and password that visitors must enter.
+        browser: whether to open the page in the default browser.
 
     Raises:
         ConfigError: the port is in use, or the host is not an address of this computer.
@@ -120,9 +120,9 @@ def serve(
 
 
 def _theme() -> gr.themes.Base:
-    """Gradio's base theme with system fonts, which need no download."""
+    """Create Gradio's base theme with system fonts, which need no download."""
     plain = gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"])
-    # Contrast of secondary text on white: 4.8 to 1. Gradio's own grey has 2.6, too little to read with ease.
+    # This grey gives secondary text on white a contrast of 4.8:1. Gradio's own has 2.6:1, which is hard to read.
     return plain.set(body_text_color_subdued="*neutral_500")
 
 
@@ -130,7 +130,7 @@ def find_port(host: str, port: int | None) -> int:
     """Find the port to listen on.
 
     Raises:
-        ConfigError: the port is in use, none is free, or `host` is not an address of this computer.
+        ConfigError: the port is in use, no port is free, or `host` is not an address of this computer.
     """
     wanted = [port] if port is not None else range(DEFAULT_PORT, DEFAULT_PORT + _PORTS)
     for one in wanted:
@@ -155,5 +155,5 @@ def find_port(host: str, port: int | None) -> int:
 
 
 def is_local(host: str) -> bool:
-    """True if `host` can be reached from this computer only."""
+    """Return true if a server on `host` can be reached only from this computer."""
     return host in _LOCAL

@@ -1,4 +1,4 @@
-// List of jobs. Rows are updated in place, so that their buttons keep the pointer and the focus.
+// List of jobs. Rows are updated in place, so that their buttons keep their focus and stay under the pointer.
 const list = document.createElement("div");
 element.append(list);
 const rows = new Map();

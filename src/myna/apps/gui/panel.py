@@ -15,13 +15,13 @@ _SHOWN = 8
 
 
 def panel(elem_id: str) -> gr.HTML:
-    """Create the list. Its value comes from `panel_value`; a job's stop button triggers `click` with its `job` id."""
+    """Create the list. Set its value with `panel_value`. A job's stop button triggers `click` with the id as `job`."""
     script = (files("myna.apps.gui") / "panel.js").read_text("utf-8")
     return gr.HTML([], elem_id=elem_id, html_template="", js_on_load=script, apply_default_css=False)
 
 
 def panel_value(jobs: Iterable[Job[Any]], request: gr.Request | None) -> list[dict[str, Any]]:
-    """Rows of the latest jobs, newest first, in the language of the request."""
+    """Return rows for the latest jobs, newest first, in the language of the request."""
     return [_row(job, request) for job in list(jobs)[-_SHOWN:][::-1]]
 
 

@@ -1,29 +1,29 @@
-// A/B player. Gradio runs this once for each player of the page, with `element`, `props` and `watch` in scope.
-// `props.value` is a `Comparison` of myna.evaluation.report.comparison, `props.texts` are the texts.
+// A/B player. Gradio runs this script once for each player on the page, with `element`, `props` and `watch` in scope.
+// `props.value` is a `Comparison` of myna.evaluation.report.comparison; `props.texts` contains the texts.
 // Everything is built from DOM nodes, so that the name of a song is always plain text.
 
-// Shared by the players of a page: one audio context, and the player that is playing.
+// State shared by all players on the page: the audio context, and the player that is playing.
 const page = (globalThis.mynaPlayers ??= {context: null, playing: null, listens: false});
 
-// Decoded audio takes 11 MB per minute. Longer comparisons are streamed, with a short gap when the track changes.
+// Decoded audio takes 11 MB per minute. Longer comparisons are streamed, with a short gap at each change of track.
 const MOST_DECODED_SECONDS = 30 * 60;
 const FADE_SECONDS = 0.01; // long enough to avoid clicks, too short to notice
 const STEP_SECONDS = 2;
 
-// ---- Audio. Both classes have `load`, `start` at a time, `stop`, and `mix` with a volume per track.
+// ---- Audio. Both classes have `load`, `start` (at a time), `stop`, and `mix` (with one volume per track).
 
-// Decodes all tracks and plays them in sync; changing the track is a crossfade.
+// Decodes all tracks and plays them in sync; a change of track is a crossfade.
 class Decoded {
   constructor(tracks) {
     this.tracks = tracks;
     this.buffers = tracks.map(() => null);
-    this.playing = null; // {nodes, gains, from, at}: position `from` plays at context time `at`
+    this.playing = null; // {nodes, gains, from, at}: position `from` is played at context time `at`
   }
 
-  // Resolve to a flag per track: whether it can be played.
+  // Resolve to one flag per track, which is true if the track can be played.
   async load() {
     const context = (page.context ??= new AudioContext());
-    const resumed = context.resume(); // during the click: browsers require a user gesture
+    const resumed = context.resume(); // must happen during the click, because browsers require a user gesture
     const results = await Promise.allSettled(this.tracks.map(async (track) => {
       const response = await fetch(address(track));
       if (!response.ok) throw new Error(response.statusText);
@@ -85,7 +85,7 @@ class Decoded {
   }
 }
 
-// Lets the browser stream the tracks and plays only the selected one.
+// Streams the tracks with the browser's own player and plays only the selected one.
 class Streamed {
   constructor(tracks) {
     this.tracks = tracks;
@@ -119,7 +119,7 @@ class Streamed {
     const next = this.elements[volumes.findIndex((volume) => volume > 0)];
     if (next && next !== this.audible) {
       next.currentTime = this.time;
-      next.play().catch(() => {}); // stopped before playback began
+      next.play().catch(() => {}); // rejected if stopped before playback begins
       this.audible?.pause();
       this.audible = next;
     }
@@ -138,11 +138,11 @@ class Streamed {
 }
 
 function address({path}) {
-  // Relative like Gradio's own addresses, because a proxy may serve the page below a path.
+  // The address is relative, like Gradio's own, because a proxy may serve the page below a path.
   return `gradio_api/file=${path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-// Mean of the channels: the same downmix that a conversion takes.
+// Return the mean of the channels, which is the downmix that a conversion uses.
 function oneChannel(buffer) {
   if (buffer.numberOfChannels === 1) return buffer;
   const {length, sampleRate, numberOfChannels} = buffer;
@@ -181,12 +181,12 @@ function build(comparison, texts) {
   const sound = new (seconds * tracks.length > MOST_DECODED_SECONDS ? Streamed : Decoded)(tracks);
 
   let place = 0; // seconds
-  let chosen = Math.min(1, tracks.length - 1); // the result rather than the source
-  let playable = null; // a flag per track, once loaded
+  let chosen = Math.min(1, tracks.length - 1); // initially the result, not the source
+  let playable = null; // one flag per track, after loading
   let loading = null;
   let plays = false;
   let closed = false;
-  let dragged = null; // pointer that drags the position, and the position before
+  let dragged = null; // the pointer that drags the position, and the position before the drag
   let frame = 0;
 
   // -- Elements
@@ -268,7 +268,7 @@ function build(comparison, texts) {
       spectra[index].classList.toggle("chosen", index === chosen);
       curves[index].classList.toggle("chosen", index === chosen);
     });
-    pitch.append(curves[chosen]); // above the others
+    pitch.append(curves[chosen]); // draw it above the others
   }
 
   function volumes() {
@@ -286,7 +286,7 @@ function build(comparison, texts) {
     if (playable.includes(true)) {
       if (!playable[chosen]) chosen = playable.indexOf(true);
     } else {
-      playable = loading = null; // the next press tries again
+      playable = loading = null; // so that the next press tries again
     }
     showState();
     return playable !== null;
@@ -298,7 +298,7 @@ function build(comparison, texts) {
     for (const other of document.querySelectorAll("audio, video")) other.pause();
     plays = true;
     const loaded = playable !== null || (await load());
-    if (closed || !plays) return; // closed or paused while loading
+    if (closed || !plays) return; // it was closed or paused during loading
     if (!loaded) return pause();
     if (place > seconds - 0.05) place = 0;
     showState();
@@ -308,7 +308,7 @@ function build(comparison, texts) {
   // Play from `place`, unless it is being dragged.
   function goOn() {
     if (!plays || !playable || dragged) return;
-    sound.stop(); // needed if Play was pressed twice while loading
+    sound.stop(); // needed if Play was pressed twice during loading
     sound.start(place, volumes());
     cancelAnimationFrame(frame);
     frame = requestAnimationFrame(follow);
@@ -349,12 +349,12 @@ function build(comparison, texts) {
   buttons.forEach((button, index) => button.addEventListener("click", () => choose(index)));
   equal.addEventListener("change", () => sound.mix(volumes()));
 
-  // Pressing in a plot seeks; playback rests while dragging.
+  // Pressing in a plot seeks; playback pauses while the pointer drags.
   plots.addEventListener("pointerdown", (event) => {
     if (event.button !== 0 || !event.target.closest(".plot, .times")) return;
     dragged = {pointer: event.pointerId, before: place};
     plots.setPointerCapture(event.pointerId);
-    slider.focus({preventScroll: true}); // so that the keys work afterwards
+    slider.focus({preventScroll: true}); // so that the keyboard works afterwards
     seek(timeAt(event));
     event.preventDefault();
   });
@@ -378,7 +378,7 @@ function build(comparison, texts) {
 
   root.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || (event.target === equal && event.key === " ")) return;
-    // On a Korean layout the A key yields "ㅁ"; fall back to the physical key.
+    // On a Korean layout, the A key yields "ㅁ", so fall back to the physical key.
     const typed = /^[!-~]$/.test(event.key) ? event.key : event.code.replace(/^(Key|Digit|Numpad)(?=.$)/, "");
     if (event.key === " ") { if (!event.repeat) play.click(); }
     else if (event.key === "ArrowLeft") seek(place - STEP_SECONDS);

@@ -1,9 +1,10 @@
-"""A/B player: several recordings of one song on one timeline, with pitch curves and spectrograms.
+"""A/B player: a component that plays several recordings of a song in sync, with pitch curves and spectrograms.
 
     ab = player()
-    button.click(compare_in_a_worker, outputs=ab)  # `myna.evaluation.report.comparison.compare`, or None
+    # The handler returns the result of `myna.evaluation.report.comparison.compare`, or None.
+    button.click(compare_in_a_worker, outputs=ab)
 
-Launch the page with the folders of the recordings in `allowed_paths`.
+Launch the page with `allowed_paths` that include the folders of the recordings.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def player(value: Comparison | None = None, **options: Any) -> gr.HTML:
-    """Create the component; its value is a comparison, or None for an empty player.
+    """Create the component. Its value is a comparison, or None for an empty player.
 
     Args:
-        value: the first value.
+        value: the initial value.
         options: arguments of `gr.HTML`, for example `elem_id` or `visible`.
     """
     import gradio as gr
 
     return gr.HTML(
         value,
-        # Gradio evaluates a filled template as code: a song called `${alert(1)}` would run. The script creates DOM
-        # nodes instead, in which a name is plain text.
+        # Gradio evaluates a filled template as code: a song named `${alert(1)}` would run. The script therefore creates
+        # DOM nodes, in which a name is plain text.
         html_template="",
         css_template=_resource("player.css"),
         js_on_load=_resource("player.js"),

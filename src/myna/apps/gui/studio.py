@@ -16,12 +16,12 @@ from myna.errors import ConfigError, MynaError
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
-# Each lane runs one job at a time. The lanes run side by side, so that a song can be converted while another is
-# inspected, a voice is trained, and a third is downloaded or packed.
+# Each lane runs one job at a time, and the lanes run in parallel. Thus a song can be converted while one voice is
+# inspected, another is trained, and a third is downloaded or packed.
 SING, LOOK, LEARN, KEEP = "sing", "look", "learn", "keep"
 LANES = (SING, LOOK, LEARN, KEEP)
 TICK_SECONDS = 0.5
-# Arguments of events: no spinner over the outputs, and no endpoint in the API.
+# Arguments of Gradio events that show no spinner over the outputs and have no endpoint in the API.
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 _SHOWN_SECONDS = 20
 
@@ -41,7 +41,7 @@ class Studio:
         """Check that a path is an uploaded file and return it.
 
         Raises:
-            ConfigError: the path lies outside the upload folder; the page may not name other files of this computer.
+            ConfigError: the path is outside the upload folder; visitors may not access other files of this computer.
         """
         if path is None or not Path(path).resolve().is_relative_to(self.uploads.resolve()):
             raise ConfigError("only files that were sent through the page can be read")
@@ -49,12 +49,12 @@ class Studio:
 
 
 def shows_errors(handler: Handler) -> Handler:
-    """Decorate an event handler: its `MynaError` becomes an escaped message on the page."""
+    """Decorate an event handler to show its `MynaError` as a message on the page, with HTML escaped."""
     return _showing(handler, escape)
 
 
 def answered(endpoint: Handler) -> Handler:
-    """Decorate an API endpoint: its `MynaError` becomes the error that the client receives."""
+    """Decorate an API endpoint to send its `MynaError` to the client as the error."""
     return _showing(endpoint, str)
 
 

@@ -1,4 +1,4 @@
-"""Jobs that the page and programs (`api`) submit in the same way."""
+"""Submission of jobs, shared by the page and the HTTP interface (`api`)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def submit_song(studio: Studio, recording: Path, name: str, voice: str, options:
     """Queue the conversion of an uploaded song.
 
     Args:
-        recording: the upload.
-        name: its name for the user.
-        voice: a name of the library.
+        recording: the uploaded file.
+        name: name of the song that the user sees.
+        voice: name of a voice in the library.
 
     Raises:
         ConfigError: there is no such voice, or the options name files of this computer.

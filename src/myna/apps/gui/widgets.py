@@ -1,4 +1,4 @@
-"""Widgets for the fields of an option dataclass, with their defaults, ranges, choices and texts."""
+"""Widgets built from the fields of option dataclasses, with their defaults, ranges, choices and texts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def option_widgets(
     """Create widgets for the fields `names` of the dataclass `options` in the current Gradio block.
 
     Args:
-        choices: initial choices of text fields whose values are known only while the page runs.
+        choices: initial choices of the text fields whose values are known only at run time.
     """
     hints = get_type_hints(options)
     specs = {spec.name: spec for spec in fields(options)}
@@ -35,12 +35,12 @@ def option_widgets(
 
 
 def key_widgets(section: type[BaseModel], **common: Any) -> dict[str, Any]:
-    """Create number widgets for the keys of `section` that the training page shows, by their name in the file.
+    """Create number widgets for the keys of `section` that the training page shows, keyed by their name in the file.
 
-    An empty widget stands for the word that the key accepts instead of a number, if there is one.
+    If a key accepts a word instead of a number, an empty widget stands for that word.
 
     Args:
-        common: further arguments of every widget.
+        common: additional arguments for every widget.
     """
     widgets = {}
     for name, key in page_keys(section).items():
@@ -64,7 +64,7 @@ def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
     """Build the dataclass from widget values; a missing or empty value becomes the default.
 
     Raises:
-        ConfigError: a value is out of range, has the wrong type, or belongs to no field.
+        ConfigError: a value is out of range or has the wrong type, or no field has its name.
     """
     hints = get_type_hints(options)
     unknown = values.keys() - hints.keys()
@@ -102,7 +102,7 @@ def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -
 
 
 def _step(kind: type, span: float) -> float:
-    """Step of a slider: fine enough to matter, coarse enough to set by hand."""
+    """Return the step of a slider, fine enough to be useful and coarse enough to set by hand."""
     return 1 if kind is int or span > 50 else 0.01 if span <= 1 else 0.1
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VOICE = "joe"
 SONG = BUNDLED_VOICES / "song.flac"
-# Its singer is in the training set of neither the encoder nor the voice.
+# Neither the encoder nor the bundled voice was trained on this singer.
 _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2021), CC BY 4.0."
 
 
@@ -87,7 +87,7 @@ def _last_lines(demo: Demo, seconds: float) -> str:
 
 
 def _what_next(demo: Demo, voice: Path | str, config: Path | None) -> str:
-    # Every shell understands double quotes.
+    # Double quotes work in every shell.
     chosen = f'-m "{voice}"' + (f' -c "{config}"' if config is not None else "")
     chosen += " --auto-transpose" if demo.summary.voice_pitch is not None else ""
     return f"""

@@ -68,7 +68,7 @@ def command(
     from myna.evaluation.report.page import write_page
     from myna.evaluation.report.table import as_plain, file_table, summary_table
 
-    # A folder that cannot be made is an error now, not after an hour of measuring.
+    # Create the folders first, so that a failure is reported before the measurement, which may take an hour.
     for path in (report, json_path):
         if path is not None:
             _make_folder(path)

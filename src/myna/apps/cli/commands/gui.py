@@ -58,7 +58,7 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
         with quickly():
             url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         click.echo(f"The studio is open: {url}")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # trainings save on SIGTERM too
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a running training also saves on SIGTERM
         click.echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()

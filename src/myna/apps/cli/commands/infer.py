@@ -89,7 +89,7 @@ def _last_line(converted: ConvertedBatch) -> str:
 
 
 def _advice(summary: ConversionSummary) -> str:
-    """Suggest another shift if the result lies far from the pitch of the voice's recordings."""
+    """Suggest a different shift if the pitch of the result is far from that of the voice's recordings."""
     from myna.units import ratio_to_semitones, semitones_to_ratio
 
     if summary.source_pitch is None:

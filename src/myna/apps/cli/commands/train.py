@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from myna.apps.actions.device import Device
     from myna.training.train import Plan, StepReport, TrainSummary
 
-_TIMED_STEPS = 10  # before the time left is estimated
+_TIMED_STEPS = 10  # number of steps to time before the time left is estimated
 
 
 @click.command("train")
@@ -110,7 +110,7 @@ class _Terminal:
 
 
 def _start_tensorboard(folder: Path) -> str:
-    """Serve the log to this machine and return the address."""
+    """Start TensorBoard for this machine only and return its address."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from tensorboard import program
 

@@ -1,1 +1,1 @@
-"""Tabs of the page: one module each, with `build(studio)`, listed in the table of `myna.apps.gui.page`."""
+"""Tabs of the page. Each is a module with `build(studio)`, listed in the table in `myna.apps.gui.page`."""

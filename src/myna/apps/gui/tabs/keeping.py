@@ -87,11 +87,11 @@ def build(studio: Studio) -> None:
                     label=label("library.hub"), info=label("library.hub_help"), max_lines=1, elem_id="library-hub"
                 )
                 download = gr.Button(label("library.download"), elem_id="library-download")
-    asked: gr.State = gr.State(None)  # voice in the question: the selection may have changed since
+    asked: gr.State = gr.State(None)  # voice that the question is about; the selection may have changed since
     seen: gr.State = gr.State(None)  # ids of the finished jobs that this page has shown
 
     def listed(value: str | None, request: gr.Request) -> Any:
-        """Refresh the list and select `value`, or the first voice if it is not there."""
+        """Refresh the list and select `value`, or the first voice if `value` is not in the list."""
         there = choices(studio, request)
         names = [one for _, one in there]
         return gr.update(choices=there, value=value if value in names else next(iter(names), None))
@@ -155,9 +155,9 @@ def build(studio: Studio) -> None:
         return panel_value(studio.jobs.all(KEEP), request)
 
     def tick(shown: list[int] | None, request: gr.Request) -> tuple[Any, ...]:
-        """Refresh the jobs, and the voices and files once a job has ended.
+        """Refresh the jobs and, whenever a job has ended, the voices and files too.
 
-        The list is not an input: Gradio rejects a value that has just been deleted, and this runs at any moment.
+        The list of voices is not an input. This runs at any time, and Gradio rejects a value that was just deleted.
         """
         jobs = studio.jobs.all(KEEP)
         over = [job.id for job in jobs if job.state.over]
@@ -175,7 +175,7 @@ def build(studio: Studio) -> None:
 
     with_progress: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, voices, made, seen], queue=False, **QUIET)
-    # Separate from the card, which is slow and would close a question asked in the meantime.
+    # A separate event from the card's: the card is slow, and would close a question that was asked in the meantime.
     voices.change(
         lambda chosen: (chosen, gr.update(visible=False), None), voices, [new_name, asking, asked], queue=False, **QUIET
     )
@@ -193,16 +193,16 @@ def build(studio: Studio) -> None:
     assert page is not None
     page.load(listed, voices, voices, **QUIET)
     if isinstance(tab, gr.Tab):
-        tab.select(listed, voices, voices, **QUIET)  # new trained voices appear
+        tab.select(listed, voices, voices, **QUIET)  # show voices trained since
 
 
 def choices(studio: Studio, request: gr.Request | None) -> list[tuple[str, str]]:
-    """Voices as pairs of label and name."""
+    """Return the voices as pairs of label and name."""
     return [(_title(voice, request), voice.name) for voice in studio.voices.all()]
 
 
 def card_of(studio: Studio, name: str | None, request: gr.Request | None) -> str:
-    """Card of a voice as HTML, or the error that prevents it."""
+    """Return the card of a voice as HTML, or the error if the voice cannot be read."""
     if name is None:
         return ""
     try:
@@ -216,7 +216,7 @@ def add_voice(studio: Studio, paths: Sequence[str], name: str, request: gr.Reque
     """Add uploaded files to the library as one voice and return its name there.
 
     Raises:
-        ConfigError: the name is empty, a file was not uploaded, or the files are not those of one voice.
+        ConfigError: the name is empty, a file was not uploaded, or the files do not belong to a single voice.
         MynaError: see `Library.add`.
     """
     if not name.strip():
@@ -270,13 +270,13 @@ def submit_export(studio: Studio, name: str | None, request: gr.Request | None) 
 
 
 def files_made(jobs: Sequence[Job[Any]]) -> list[Path]:
-    """Existing files of finished packing and export jobs, newest first."""
+    """Return the files of finished packing and export jobs that still exist, newest first."""
     done = [job for job in reversed(jobs) if _done(job, PackVoice) or _done(job, ExportVoice)]
     return list(dict.fromkeys(path for job in done for path in job.result if path.is_file()))
 
 
 def ask_to_delete(studio: Studio, name: str | None, request: gr.Request | None) -> str:
-    """Question to confirm before a voice is deleted.
+    """Return the question that asks the user to confirm deleting a voice.
 
     Raises:
         ConfigError: the voice cannot be deleted.
@@ -289,7 +289,7 @@ def ask_to_delete(studio: Studio, name: str | None, request: gr.Request | None) 
 
 
 def idle(studio: Studio, name: str | None, request: gr.Request | None) -> LibraryVoice:
-    """Find a voice that no conversion, training, packing or export uses.
+    """Find a voice by name, and check that no conversion, training, packing or export uses it.
 
     Raises:
         ConfigError: a job uses the voice, or there is no such voice.
@@ -310,7 +310,7 @@ def _chosen(studio: Studio, name: str | None, request: gr.Request | None) -> Lib
 
 
 def _place(studio: Studio, voice: LibraryVoice, suffix: str) -> Path:
-    """Path of a packed or exported voice. A later one overwrites it, and closing the studio deletes it."""
+    """Return the path for a packed or exported voice. The next one overwrites it; closing the studio deletes it."""
     plain = voice.name.removeprefix("hf://").removesuffix(".pth").removesuffix(_PACKED)
     return studio.uploads / "downloads" / "voices" / f"{safe_name(plain)}{suffix}"
 

@@ -1,6 +1,6 @@
-"""Tasks of the page's worker processes: frozen dataclasses of arguments, each a thin layer over `apps.actions`.
+"""Tasks of the page's worker processes: frozen dataclasses of arguments that call functions of `apps.actions`.
 
-They do not import Gradio, and load PyTorch only when they run: the page's process creates them but never runs one.
+They never import Gradio, and import PyTorch only when they run. The page's process creates tasks but never runs one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from myna.studio.voices import LibraryVoice
 
 @dataclass(frozen=True, kw_only=True)
 class VoiceTask:
-    """Fields of a task that reads the files of a voice of the library."""
+    """Common fields of tasks that read the files of a voice in the library."""
 
     voice: LibraryVoice
 
@@ -23,5 +23,5 @@ class VoiceTask:
 
 
 def warm_up() -> None:
-    """Import PyTorch and the conversion, which takes seconds, before the first task needs them."""
+    """Import PyTorch and the conversion before the first task needs them, because it takes seconds."""
     import myna.conversion.converter  # noqa: F401

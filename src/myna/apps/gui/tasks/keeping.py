@@ -17,7 +17,7 @@ from myna.studio.workspace import Workspace
 
 @dataclass(frozen=True, kw_only=True)
 class AddVoice:
-    """Copy the files of a voice into the library; the result is its name there."""
+    """Copy the files of a voice into the library; the result is the voice's name there."""
 
     workspace: Workspace
     files: tuple[Path, ...]
@@ -39,12 +39,12 @@ class DownloadVoice:
 
 @dataclass(frozen=True, kw_only=True)
 class PackVoice(VoiceTask):
-    """Write a voice as one file; the result is a list of that file."""
+    """Write a voice as one file; the result is a list with the path of that file."""
 
     path: Path
     half: bool
     release: bool
-    index: bool  # with its index or centroids, if it has any
+    index: bool  # whether to include the voice's index or centroids, if any
     card: CardText
 
     def run(self, report: Report) -> list[Path]:
@@ -55,7 +55,7 @@ class PackVoice(VoiceTask):
 
 @dataclass(frozen=True, kw_only=True)
 class ExportVoice(VoiceTask):
-    """Write a voice as ONNX graphs; the result is the list of their files."""
+    """Write a voice as ONNX graphs; the result is the list of the files written."""
 
     path: Path
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_CHECK_SECONDS = 3.0  # per CheckRecordings, so that other tasks of the lane get their turn
+_CHECK_SECONDS = 3.0  # limit per CheckRecordings, so that the lane's other tasks get a turn
 _FACT_SECONDS = 0.5  # minimum time between two reports of the losses
 
 
@@ -38,8 +38,8 @@ _FACT_SECONDS = 0.5  # minimum time between two reports of the losses
 class ProjectTask(Generic[Result]):
     """A task on a voice in training."""
 
-    key: ClassVar[str]  # of its texts: voice.job_KEY and voice.busy_KEY
-    folder: Path  # of the project
+    key: ClassVar[str]  # the task's texts have the keys voice.job_KEY and voice.busy_KEY
+    folder: Path  # folder of the project
 
     def run(self, report: Report) -> Result:
         raise NotImplementedError
@@ -47,7 +47,7 @@ class ProjectTask(Generic[Result]):
 
 @dataclass(frozen=True)
 class NameDevice:
-    """Name the device a training would run on, as PyTorch names it."""
+    """Return the PyTorch name of the device that a training would run on."""
 
     def run(self, report: Report) -> str:
         return choose_device().name
@@ -92,17 +92,17 @@ class Prepare(ProjectTask[Prepared]):
 class TrainingResult:
     """Outcome of a training run."""
 
-    steps: int  # in this run
-    step: int  # in all
+    steps: int  # number of steps in this run
+    step: int  # number of steps in all runs
     skipped: int
     seconds: float
     complete: bool  # false if it was interrupted
-    path: Path | None  # of the checkpoint; None if there was nothing to do
+    path: Path | None  # path of the checkpoint; None if there was nothing to do
 
 
 @dataclass(frozen=True, kw_only=True)
 class Train(ProjectTask[TrainingResult]):
-    """Train the voice, from its last checkpoint if there is one; SIGINT saves a checkpoint and ends it."""
+    """Train the voice, from its last checkpoint if there is one. On SIGINT, save a checkpoint and stop."""
 
     key = "train"
     settings: Mapping[str, Any]  # keys of `train` in the configuration
@@ -114,7 +114,7 @@ class Train(ProjectTask[TrainingResult]):
 
 
 class _Reporter:
-    """A `Listener` that reports to the page: the facts "plan" and "step", progress, and notes."""
+    """A `Listener` that reports progress, notes, and the facts "plan" and "step" to the page."""
 
     def __init__(self, report: Report, device: Device) -> None:
         self._report = report
@@ -128,7 +128,7 @@ class _Reporter:
         now, plan = time.perf_counter(), self._plan
         done, total, seconds = report.step - plan.first_step, plan.last_step - plan.first_step, now - self._started
         minutes = plan.max_minutes
-        if minutes is not None and seconds * total / done > 60 * minutes:  # the time limit comes before the last step
+        if minutes is not None and seconds * total / done > 60 * minutes:  # the time limit ends it first
             self._report.at("training", round(seconds), round(60 * minutes), seconds)
         else:
             self._report.at("training", done, total, seconds)
@@ -145,7 +145,7 @@ class _Reporter:
 
 @dataclass(frozen=True)
 class ReadCurves:
-    """Read the curves of a project's trainings."""
+    """Read the training curves of a project."""
 
     folder: Path
 
@@ -155,10 +155,10 @@ class ReadCurves:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareSample:
-    """Compare a validation clip with its latest rendering, for the player."""
+    """Prepare a validation clip and its latest rendering for comparison in the player."""
 
     folder: Path
-    index: int  # of the clip
+    index: int  # index of the clip
     into: Path  # folder for the two sound files
     names: tuple[str, str]  # titles of the recording and of the rendering
 
@@ -171,10 +171,10 @@ class CompareCheckpoints(ProjectTask[CheckpointComparison]):
     """Convert one phrase with several checkpoints, and measure the results."""
 
     key = "compare_saves"
-    numbers: tuple[int, ...]  # of the checkpoints
+    numbers: tuple[int, ...]  # numbers of the checkpoints
     phrase: Path
-    names: tuple[str, ...]  # title of the phrase, then of each checkpoint
-    measure: EvaluateOptions | None  # None converts without measuring
+    names: tuple[str, ...]  # title of the phrase, then the title of each checkpoint
+    measure: EvaluateOptions | None  # options of the measures; None converts without measuring
 
     def run(self, report: Report) -> CheckpointComparison:
         device = choose_device()
@@ -186,7 +186,7 @@ class PackCheckpoint(ProjectTask[str]):
     """Pack a checkpoint into a new folder of the library; the result is the path of the file."""
 
     key = "pack"
-    number: int | None  # of the checkpoint; None for the newest
+    number: int | None  # number of the checkpoint; None for the newest
     into: Path
     half: bool
     release: bool

@@ -1,4 +1,4 @@
-"""Tasks of the tab Sing: convert a song, and what the tab shows beforehand."""
+"""Tasks of the tab Sing: convert a song, and compute the facts that the tab shows before a conversion."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from myna.studio.workspace import unused
 if TYPE_CHECKING:
     from myna.conversion.converter import Converter
 
-_loaded: dict[tuple[Any, ...], Converter] = {}  # the voice used last
+_loaded: dict[tuple[Any, ...], Converter] = {}  # holds only the voice used last
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertSong(VoiceTask):
-    """Convert the source at `place`; the result is its number."""
+    """Convert the song in the result folder `place`; the result is the number of that folder."""
 
     place: ResultFolder
-    song: str  # name of the recording
-    folder: Path  # for the sound file
+    song: str  # displayed name of the recording
+    folder: Path  # folder for the converted sound file
     options: ConversionOptions
 
     def run(self, report: Report) -> int:
@@ -60,7 +60,7 @@ class ConvertSong(VoiceTask):
             source_hz=summary.source_pitch.median_hz if summary.source_pitch else None,
             voice_hz=summary.voice_pitch.median_hz if summary.voice_pitch else None,
         )
-        record(place, result)  # first: the sound stays in the list even if drawing fails
+        record(place, result)  # before drawing, so that the result is listed even if drawing fails
         tracks = [Track(place.source, self.song), Track(output, self.voice.name, summary.transpose)]
         record_comparison(place, compare(tracks, place.folder, report))
         return place.number
@@ -68,7 +68,7 @@ class ConvertSong(VoiceTask):
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about a voice that the page shows; those of `Inspection`, with its names."""
+    """Facts about a voice that the page shows, copied from the fields of the same names of `Inspection`."""
 
     what: str
     version: str | None
@@ -76,8 +76,8 @@ class Card:
     n_speakers: int | None
     sample_rate: int | None  # Hz
     megabytes: float
-    pitch: dict[str, float]  # median Hz of each speaker
-    timbre: dict[str, int]  # retrieval vectors of each speaker
+    pitch: dict[str, float]  # median pitch of each speaker, in Hz
+    timbre: dict[str, int]  # number of retrieval vectors of each speaker
     author: str | None
     licence: str | None
     cover: str | None
@@ -86,7 +86,7 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeVoice(VoiceTask):
-    """Inspect a voice."""
+    """Inspect a voice for its card."""
 
     def run(self, report: Report) -> Card:
         found = inspect_voice(self.files)
@@ -119,7 +119,7 @@ class MatchPitch(VoiceTask):
 
 @dataclass(frozen=True)
 class RewriteSound:
-    """Write a sound file in the format of the suffix of `target`."""
+    """Write a sound file in the format that the suffix of `target` names."""
 
     source: Path
     target: Path
@@ -134,13 +134,13 @@ class RewriteSound:
 
 
 def command_line(song: str, voice: LibraryVoice, options: ConversionOptions) -> str:
-    """The command of `svc` for the same conversion."""
+    """Return the `svc` command line that makes the same conversion."""
     config = ["-c", str(voice.config)] if voice.config else []
     return shlex.join(["svc", "infer", song, "-m", voice.model, *config, *as_flags(options)])
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
-    """Load a voice, unless it is the one used last and its file has not changed."""
+    """Return the converter of a voice; reuse the last one if the voice and its file are the same."""
     from myna.conversion.converter import Converter
 
     weights = task.files.find_weights()

@@ -1,7 +1,7 @@
-"""Texts of the page: one JSON file per language, keyed by use.
+"""Texts of the page: one JSON file per language, with keys that name where a text is used.
 
-English texts of options and config keys come from their declarations, those of recordings from `myna.studio` and the
-booth.
+The English texts of options and config keys come from their declarations. Those about recording come from `myna.studio`
+and the booth.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 
 @cache
 def texts(language: str) -> dict[str, str]:
-    """All texts of one of `LANGUAGES` by key."""
+    """Return all texts by key, in one of `LANGUAGES`."""
     found: dict[str, str] = json.loads((files(__name__) / f"{language}.json").read_text("utf-8"))
     return {**_option_texts(), **_key_texts(), **_recording_texts(), **found} if language == "en" else found
 
 
 def option_keys(options: type[Any], name: str) -> tuple[str, str]:
-    """Return the text keys of the label and the help of a field of an option dataclass or a config section."""
+    """Return the text keys for the label and for the help of a field in an option dataclass or a config section."""
     return f"{options.__name__}.{name}", f"{options.__name__}.{name}.help"
 
 
 def language_of(request: gr.Request | None) -> str:
-    """First of `LANGUAGES` in the browser's Accept-Language header; English if there is none."""
+    """Return the first language of the browser's Accept-Language header that is in `LANGUAGES`, or else English."""
     wanted = (request.headers.get("accept-language") or "" if request else "").lower()
     for part in wanted.split(","):
         if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
@@ -46,26 +46,26 @@ def language_of(request: gr.Request | None) -> str:
 
 
 def say(request: gr.Request | None, key: str, **values: Any) -> str:
-    """Text in the language of the request, with `values` filled in."""
+    """Return the text in the language of the request, with `values` filled in."""
     return texts(language_of(request))[key].format(**values)
 
 
 @cache
 def i18n() -> gr.I18n:
-    """Translations that Gradio applies to labels in the browser."""
+    """Return the translations that Gradio applies to labels in the browser."""
     import gradio as gr
 
     return gr.I18n(**{language: texts(language) for language in LANGUAGES})
 
 
 def label(key: str) -> Any:
-    """Label that the browser shows in its own language."""
+    """Return a label that the browser shows in its own language."""
     assert key in texts("en"), f"no text {key!r}"
     return i18n()(key)
 
 
 def script_texts(language: str, part: str) -> dict[str, Any]:
-    """Texts of `part` as properties of a component with a script; "player.play" becomes "play"."""
+    """Return the texts of `part` as properties of a scripted component; the key "player.play" becomes "play"."""
     found = {key.removeprefix(f"{part}."): text for key, text in texts(language).items() if key.startswith(f"{part}.")}
     return {"texts": found, "part": part}
 
@@ -92,7 +92,7 @@ def _field_texts(declared_in: type[Any], name: str, help: str) -> dict[str, str]
 
 
 def _recording_texts() -> dict[str, str]:
-    """English texts of melodies, hints, problems of takes, and the booth."""
+    """Return the English texts of melodies, singing hints, take problems, and the booth."""
     from myna.apps.gui.booth import TEXTS
     from myna.studio.prompts import HINTS, TITLES
     from myna.studio.takes import PROBLEMS

@@ -22,7 +22,7 @@ from myna.apps.gui.widgets import collect, option_widgets
 from myna.errors import ConfigError
 from myna.options import ConversionOptions
 
-# Always visible; the other options are folded away. Options that name a file of this computer have no widget.
+# Always visible; the other options are folded away. An option whose value is a file of this computer has no widget.
 _FIRST = ("speaker", "transpose", "auto_transpose", "transpose_step")
 _NO_WIDGET = ("cluster_model_path",)
 _LATER = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in (*_FIRST, *_NO_WIDGET))
@@ -36,7 +36,7 @@ def build(studio: Studio) -> None:
     def options_of(values: tuple[Any, ...]) -> ConversionOptions:
         found = dict(zip(widgets, values, strict=True))
         if found.get("speaker_mix"):
-            found["speaker"] = None  # the page always has a speaker selected, and the two exclude each other
+            found["speaker"] = None  # the page always has a speaker selected, which excludes this option
         return collect(ConversionOptions, found)
 
     with gr.Row():
@@ -81,13 +81,13 @@ def build(studio: Studio) -> None:
     @shows_errors
     def describe(name: str, request: gr.Request) -> tuple[Any, Any]:
         found = studio.jobs.call(LOOK, DescribeVoice(voice=studio.voices.find(name)))
-        studio.jobs.warm(SING)  # not before: opening the page needs the processor
+        studio.jobs.warm(SING)  # no earlier, because opening the page needs the processor
         speakers = found.speakers
         return card_html(found, request), gr.update(choices=speakers, value=speakers[0] if speakers else None)
 
     @shows_errors
     def take(paths: list[str] | None, request: gr.Request) -> tuple[Any, None]:
-        """Add dropped files to the library as a voice and select it."""
+        """Add dropped files to the library as one voice and select it."""
         there = add_voice(studio, paths or [], Path(min(paths or [""], key=_rank)).stem, request)
         return gr.update(choices=_names(studio), value=there), None
 
@@ -100,7 +100,7 @@ def build(studio: Studio) -> None:
     def suggest(
         paths: list[str] | None, mic: str | None, name: str, speaker: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
-        """Compare the median pitch of the first song and the voice, and offer buttons that set the transposition."""
+        """Compare the median pitches of the first song and the voice; offer buttons that set the transposition."""
         nothing = gr.update(visible=False), gr.skip(), gr.skip()
         if not (paths or mic):
             return "", *nothing
@@ -155,7 +155,7 @@ def build(studio: Studio) -> None:
         **QUIET,
     )
     for button in (octaves, semitones):
-        # The value is read from the button's text, which contains the same number in every language.
+        # The transposition is read from the button's text, which contains the same number in every language.
         button.click(lambda text: float(_NUMBER.findall(text)[0]), button, first["transpose"], **QUIET)
     sing.click(submit, [songs, recorded, voice, *chosen], queue, **QUIET)
     queue.click(cancel, None, queue, **QUIET)
@@ -165,12 +165,12 @@ def build(studio: Studio) -> None:
 
 
 def _jobs(studio: Studio) -> list[Job[Any]]:
-    """Jobs of this tab: conversions, and downloads of voices."""
+    """Return the jobs of this tab, which are conversions and voice downloads."""
     return [job for job in studio.jobs.all() if job.lane in (SING, KEEP)]
 
 
 def _rank(path: str) -> int:
-    """Sort key that puts weights first, since their name becomes the name of the voice."""
+    """Return a sort key that puts weights first, because the voice is named after the first file."""
     return Path(path).suffix.lower() not in (".pth", ".safetensors", ".onnx")
 
 

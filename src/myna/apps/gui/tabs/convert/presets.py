@@ -1,4 +1,4 @@
-"""Presets: conversion options saved under a name."""
+"""Presets, which are conversion options saved under a name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from myna.studio.workspace import safe_name
 def build(
     studio: Studio, widgets: Mapping[str, gr.components.Component], options_of: Callable[..., ConversionOptions]
 ) -> None:
-    """Build the presets in the current Gradio block; `options_of` turns the values of `widgets` into options."""
+    """Build the preset controls in the current Gradio block.
+
+    `options_of` converts the values of `widgets` to options.
+    """
     chosen = list(widgets.values())
     with gr.Accordion(label("convert.presets"), open=False):
         preset = gr.Dropdown(presets(studio), value=None, label=label("convert.preset"), elem_id="preset")
@@ -57,7 +60,7 @@ def build(
 
 
 def presets(studio: Studio) -> list[str]:
-    """Sorted names of the presets."""
+    """Return the sorted names of the presets."""
     return sorted(path.stem for path in studio.workspace.presets.glob("*.json"))
 
 

@@ -1,4 +1,4 @@
-"""List of conversion results, with playback beside the source, download and deletion."""
+"""List of conversion results, to play each together with its source, download it or delete it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FORMATS = ("wav", "flac", "mp3")
 
 @dataclass(frozen=True)
 class ResultList:
-    """Widgets of the list; the value of `chosen` is the number of the result shown."""
+    """Widgets of the list; the value of `chosen` is the number of the displayed result."""
 
     chosen: gr.Dropdown
     seen: gr.State  # numbers of the results that the page lists
@@ -64,12 +64,15 @@ def build(studio: Studio) -> ResultList:
 
 
 def begin(studio: Studio) -> tuple[Any, list[int]]:
-    """Values of `ResultList.outputs` for a page that opens: the latest result is selected."""
+    """Return the values of `ResultList.outputs` for a newly opened page, with the latest result selected."""
     return newest(studio), finished(studio)
 
 
 def tick(studio: Studio, seen: list[int]) -> tuple[Any, list[int]]:
-    """Values of `ResultList.outputs` for an open page: a new result is selected, other changes only update the list."""
+    """Return the values of `ResultList.outputs` for an open page.
+
+    A new result is selected; other changes only update the list.
+    """
     there = finished(studio)
     if there == seen:
         return gr.skip(), there
@@ -83,20 +86,20 @@ def newest(studio: Studio) -> Any:
 
 
 def finished(studio: Studio) -> list[int]:
-    """Numbers of the results, newest first, without those whose pictures are still being drawn."""
+    """Return the numbers of the results, newest first, without those whose pictures are still being drawn."""
     tasks = [job.task for job in studio.jobs.all(SING) if not job.state.over]
     drawn = {task.place.number for task in tasks if isinstance(task, ConvertSong)}
     return [number for number in results.results(studio.workspace) if number not in drawn]
 
 
 def choices(studio: Studio) -> list[tuple[str, int]]:
-    """Results as pairs of label and number."""
+    """Return the results as pairs of label and number."""
     found = (results.find(studio.workspace, number) for number in finished(studio))
     return [(f"{one.number}: {one.song} → {one.voice}", one.number) for one in found if one is not None]
 
 
 def about_text(found: Result, request: gr.Request | None) -> str:
-    """Transposition of a result, and its median pitch beside that of the voice's recordings."""
+    """Describe a result's transposition and pitch, compared with the median pitch of the voice's recordings."""
     if found.source_hz is None:
         return say(request, "convert.no_pitch")
     if found.voice_hz is None:
@@ -106,10 +109,10 @@ def about_text(found: Result, request: gr.Request | None) -> str:
 
 
 def in_format(studio: Studio, found: Result, form: str) -> str:
-    """Path of a result in a format, converted if necessary; the copy lasts until the studio closes.
+    """Return the path of a result in a format; convert a copy if necessary, which is kept until the studio closes.
 
     Raises:
-        ConfigError: unknown format.
+        ConfigError: the format is unknown.
     """
     if form == found.path.suffix[1:]:
         return str(found.path)

@@ -1,4 +1,4 @@
-"""Tab that trains a voice, from recordings to a packed file; one section per step."""
+"""Tab that trains a voice, from recordings to a packed file. It has one section per step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from myna.apps.gui.tabs.voice.parts import Keyed, Scene, heading, next_step, vie
 from myna.apps.gui.texts import label, say
 from myna.studio import project as projects
 
-# Steps in order. Key of the title: builder.
+# The steps in order: the text key of each title, and the builder of the section.
 STEPS = {
     "step_recordings": recordings.build,
     "step_settings": settings.build,
@@ -45,7 +45,7 @@ def build(studio: Studio) -> None:
     fields = [one for part in parts for one in part.fields]
 
     def look(scene: Scene | None, request: gr.Request) -> list[Any]:
-        """Values of `views` from the state of files and jobs."""
+        """Return the values of `views` for the current state of files and jobs."""
         listed = panel_value([job for job in studio.jobs.all(LEARN) if not job.state.over], request)
         if scene is None:
             empty = say(request, "voice.begin")
@@ -67,7 +67,7 @@ def build(studio: Studio) -> None:
         return [*_changes(now, seen), [_key(value) for value in now]]
 
     def show(voice: str | None, request: gr.Request) -> list[Any]:
-        """Send everything about the selected voice."""
+        """Send all views and fields of the selected voice."""
         scene = scene_of(voice, request)
         now = look(scene, request)
         keys = [_key(value) for value in now]
@@ -80,7 +80,7 @@ def build(studio: Studio) -> None:
         return [*_changes(now, []), keys, *(value for part in parts for value in part.show(scene))]
 
     def choices(voice: str | None) -> Any:
-        """Refresh the list; an existing selection stays, otherwise the latest voice is selected."""
+        """Refresh the list; keep the selection if it still exists, otherwise select the latest voice."""
         names = [project.name for project in projects.projects(studio.workspace)]
         latest = projects.latest(studio.workspace)
         return gr.update(choices=names, value=voice if voice in names else latest.name if latest else None)
@@ -120,7 +120,7 @@ def _key(value: Any) -> Any:
 
 
 def _changes(now: list[Any], seen: list[Any]) -> list[Any]:
-    """Values to send; those already seen are skipped."""
+    """Return the values to send; a value that the page already has is skipped."""
     known = len(now) == len(seen)
     return [
         gr.skip() if known and _key(value) == seen[index] else value.value if isinstance(value, Keyed) else value

@@ -1,4 +1,4 @@
-"""Step 5: compare checkpoints by ear and by measures."""
+"""Step 5: compare checkpoints by listening and by measures."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from myna.evaluation.scores import MEASURES
 from myna.options import EvaluateOptions
 
 _SONG = BUNDLED_VOICES / "song.flac"
-_NO_WIDGET = ("whisper", "transpose")  # a folder of this computer; known from the conversion
+_NO_WIDGET = ("whisper", "transpose")  # whisper is a folder of this computer; transpose is known from the conversion
 _MEASURES = tuple(spec.name for spec in fields(EvaluateOptions) if spec.name not in _NO_WIDGET)
-_FEWEST, _MOST = 2, 8  # checkpoints; the player has nine tracks
+_FEWEST, _MOST = 2, 8  # number of checkpoints; the player has nine tracks
 _CLIP, _BUNDLED, _SENT = "clip", "bundled", "sent"
 
 
@@ -46,11 +46,11 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             options = option_widgets(EvaluateOptions, _MEASURES)
         compare = gr.Button(label("voice.compare"), variant="primary", elem_id="voice-compare")
         status = view("voice-comparing")
-        # Not a view: a skipped update makes Gradio drop the properties of a player in a closed section.
+        # The player is not a view: when an update is skipped, Gradio drops its properties in a closed section.
         played = player(elem_id="voice-comparison")
         table = view("voice-measures", _CSS)
 
-    latest = gr.State(None)  # identifies the comparison shown
+    latest = gr.State(None)  # identifies the displayed comparison
 
     @shows_errors
     def begin(
@@ -114,12 +114,12 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
 
 def save_name(scene: Scene, number: int) -> str:
-    """Label of a checkpoint."""
+    """Return the label of a checkpoint."""
     return scene.say(f"save_{scene.standing.unit}", number=number)
 
 
 def phrases(scene: Scene) -> list[tuple[str, str]]:
-    """Choices of the recording to convert: validation clips, the bundled song, or an upload."""
+    """Return the choices for the recording to convert: validation clips, the bundled song, or an upload."""
     clips = [(scene.say("phrase_clip", name=path.stem), f"{_CLIP}:{path.name}") for path in _validation_clips(scene)]
     return [*clips, (scene.say("phrase_bundled"), _BUNDLED), (scene.say("phrase_sent"), _SENT)]
 
@@ -129,7 +129,7 @@ def _validation_clips(scene: Scene) -> list[Path]:
 
 
 def _phrase(scene: Scene, what: str | None, path: str | None) -> tuple[Path, str]:
-    """Path and label of the selected recording."""
+    """Return the path and the label of the selected recording."""
     if what == _BUNDLED:
         return _SONG, scene.say("phrase_bundled")
     if what == _SENT:
@@ -144,7 +144,7 @@ def _phrase(scene: Scene, what: str | None, path: str | None) -> tuple[Path, str
 
 
 def table_html(scene: Scene, found: Mapping[str, Any]) -> str:
-    """Table with a row per measure and a column per checkpoint; the best value of a row is marked."""
+    """Render a table with one row per measure and one column per checkpoint; mark the best value in each row."""
     if not found["rows"]:
         return ""
     columns = [scene.say("measure_name"), *found["saves"], scene.say("measure_target")]
@@ -161,7 +161,7 @@ def table_html(scene: Scene, found: Mapping[str, Any]) -> str:
 
 
 def _best(title: str, values: list[str]) -> str | None:
-    """Text of the best value; None if the measure is unknown or all values are equal."""
+    """Return the best value as it is displayed; None if the measure is unknown or all values are equal."""
     measure = next((one for one in MEASURES.values() if one.title == title), None)
     numbers = {float(value.split()[0]): value for value in values if value != "-"}
     if measure is None or len(numbers) < 2:

@@ -1,4 +1,4 @@
-"""Training curves as small SVG images in the colours of the page."""
+"""Drawing of training curves as small SVG images in the page's colours."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ Point = tuple[float, float]
 
 WIDTH, HEIGHT = 320.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 8.0, 20.0
-_MOST_DRAWN = 240  # points of a curve; more than one per pixel would be invisible
-_SMOOTH = 0.85  # exponential moving average of the bold line, which removes the noise of single batches
+_MOST_DRAWN = 240  # limit of the points per curve; more than one per pixel would be invisible
+_SMOOTH = 0.85  # factor of the moving average that the bold line shows; it removes the noise of single batches
 
 CSS = """
 .curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 0.75rem; }
@@ -32,7 +32,7 @@ summary { margin-bottom: 0.5rem; }
 
 
 def curve_svg(points: Sequence[Point], name: str) -> str:
-    """Draw one curve with axis labels; x is the step."""
+    """Draw one curve with axis labels; the x axis shows the step."""
     shown = _thin(points)
     steps, values = [step for step, _ in shown], [value for _, value in shown]
     low, high = _range(values)
@@ -67,7 +67,7 @@ def curve_svg(points: Sequence[Point], name: str) -> str:
 
 
 def figures_html(curves: Mapping[str, Sequence[Point]]) -> str:
-    """Grid of curves, each with its name and last value."""
+    """Render a grid of curves, each with its name and last value."""
     figures = "".join(
         f"<figure><figcaption><span>{escape(name)}</span><b>{number(points[-1][1])}</b></figcaption>"
         f"{curve_svg(points, name)}</figure>"
@@ -78,7 +78,7 @@ def figures_html(curves: Mapping[str, Sequence[Point]]) -> str:
 
 
 def number(value: float) -> str:
-    """Format with three significant digits."""
+    """Format a number with three significant digits."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

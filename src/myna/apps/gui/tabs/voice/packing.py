@@ -1,4 +1,4 @@
-"""Step 6: pack the voice into one file in the library."""
+"""Step 6: pack the voice into one file and add it to the library."""
 
 from __future__ import annotations
 
@@ -89,10 +89,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
 
 def packed_path(scene: Scene, called: str) -> Path:
-    """Path of the packed voice named `called`.
+    """Return the path for a packed voice named `called`.
 
     Raises:
-        ConfigError: the name is invalid or taken.
+        ConfigError: the name is invalid or already in use.
     """
     name = safe_name(called)
     folder = scene.studio.workspace.voices / name
@@ -102,7 +102,7 @@ def packed_path(scene: Scene, called: str) -> Path:
 
 
 def done_html(scene: Scene) -> str:
-    """Progress, error or result of packing."""
+    """Render the progress, error or result of packing as HTML."""
     if outcome := outcome_html(scene, PackCheckpoint):
         return outcome
     last = scene.last(PackCheckpoint)

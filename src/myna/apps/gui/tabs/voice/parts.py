@@ -1,4 +1,4 @@
-"""Shared parts of the steps: each step is a section whose heading shows its progress."""
+"""Parts shared by the steps. Each step is a section whose heading shows its progress."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from myna.studio.project import Project, ProjectStatus, State
 
 Result = TypeVar("Result")
 
-# Styles shared by all views.
+# CSS of all views.
 CSS = """
 p { margin: 0 0 0.25rem; overflow-wrap: anywhere; }
 .problem, .bad { color: var(--error-text-color, #b91c1c); }
@@ -36,7 +36,7 @@ summary { cursor: pointer; font-size: var(--text-sm); }
 
 @dataclass(frozen=True)
 class Scene:
-    """Snapshot of a voice in training, with the request that it is shown for."""
+    """Snapshot of a voice in training, and the page request that it is rendered for."""
 
     studio: Studio
     project: Project
@@ -54,11 +54,11 @@ class Scene:
         return cls(studio, project, project.status(), request)
 
     def say(self, key: str, **values: Any) -> str:
-        """Text `voice.<key>` in the language of the request."""
+        """Return the text `voice.<key>` in the language of the request."""
         return say(self.request, f"voice.{key}", **values)
 
     def jobs(self, kind: type[ProjectTask[Result]]) -> list[Job[Result]]:
-        """Jobs of one kind of task for this voice, oldest first."""
+        """Return this voice's jobs with one kind of task, oldest first."""
         return [
             job
             for job in self.studio.jobs.all(LEARN)
@@ -66,17 +66,17 @@ class Scene:
         ]
 
     def busy(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
-        """Waiting or running job of that kind, if any."""
+        """Return this voice's waiting or running job of that kind, or None."""
         return next((job for job in self.jobs(kind) if not job.state.over), None)
 
     def check_idle(self, *kinds: type[ProjectTask[Any]]) -> None:
-        """Raise `ConfigError` if a job of one of these kinds waits or runs."""
+        """Raise `ConfigError` if a job of one of these kinds is waiting or running."""
         for kind in kinds:
             if self.busy(kind):
                 raise ConfigError(self.say(f"busy_{kind.key}"))
 
     def last(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
-        """Latest job of that kind, if any."""
+        """Return this voice's latest job of that kind, or None."""
         return next(reversed(self.jobs(kind)), None)
 
     def submit(self, task: ProjectTask[Result]) -> Job[Result]:
@@ -85,7 +85,7 @@ class Scene:
 
 
 class Keyed(NamedTuple):
-    """Value of a view that is sent again only when `key` changes."""
+    """Value of a view, sent to the page again only when `key` changes."""
 
     value: Any
     key: Hashable
@@ -93,41 +93,41 @@ class Keyed(NamedTuple):
 
 @dataclass
 class Part:
-    """Widgets and updates of one step."""
+    """Widgets of one step, and the functions that update them."""
 
     heading: gr.Accordion
     how_far: Callable[[Scene], str]
-    # Outputs that follow from the voice, refreshed by `look` on each tick.
+    # Outputs that depend on the voice; `look` refreshes them on each tick.
     views: list[Any] = field(default_factory=list)
     look: Callable[[Scene], list[Any]] = lambda scene: []
-    # Inputs of the person, set by `show` when a voice is selected.
+    # Inputs that the user fills in; `show` sets them when a voice is selected.
     fields: list[Any] = field(default_factory=list)
     show: Callable[[Scene], list[Any]] = lambda scene: []
-    actions: list[Any] = field(default_factory=list)  # events that are followed by a refresh
+    actions: list[Any] = field(default_factory=list)  # events after which the page is refreshed
 
 
 def view(elem_id: str, css: str = "", **options: Any) -> gr.HTML:
-    """Create a view for HTML; it takes no space while empty."""
+    """Create a component for HTML output that takes no space while empty."""
     return gr.HTML(elem_id=elem_id, elem_classes="flush", css_template=CSS + css, **options)
 
 
 def section(number: int, key: str) -> gr.Accordion:
-    """Create the closed section of a step."""
+    """Create the section of a step, initially closed."""
     return gr.Accordion(label(f"voice.{key}"), open=False, elem_id=f"voice-step-{number}")
 
 
 def heading(number: int, key: str, scene: Scene, far: str) -> str:
-    """Heading of a step with its progress."""
+    """Format the heading of a step with its progress."""
     return f"{number}. {scene.say(key)}" + (f" ({far})" if far else "")
 
 
 def next_step(state: State) -> int:
-    """Number of the step that comes next."""
+    """Return the number of the step that the user should do next."""
     return {State.EMPTY: 1, State.RECORDED: 3, State.PREPARED: 4, State.TRAINED: 4}[state]
 
 
 def progress_html(scene: Scene, job: Job[Any]) -> str:
-    """Progress bar of a job; the button that stops it is in the list above the steps."""
+    """Render the progress bar of a job. Its stop button is in the list above the steps."""
     (row,) = panel_value([job], scene.request)
     percent = "" if row["fraction"] is None else f"{100 * row['fraction']:.1f}"
     bar = f'<div class="track"><div style="width: {percent or 0}%"></div></div>'
@@ -138,7 +138,7 @@ def progress_html(scene: Scene, job: Job[Any]) -> str:
 
 
 def outcome_html(scene: Scene, kind: type[ProjectTask[Any]]) -> str:
-    """Progress of the task, or the error of its last job; otherwise empty."""
+    """Render the progress of the running job, or the error if the last one failed; otherwise return an empty string."""
     running, last = scene.busy(kind), scene.last(kind)
     if running is not None:
         return progress_html(scene, running)
@@ -148,13 +148,13 @@ def outcome_html(scene: Scene, kind: type[ProjectTask[Any]]) -> str:
 
 
 def facts_html(facts: dict[str, str]) -> str:
-    """List of names and values; empty values are left out."""
+    """Render a list of names and values without the empty values."""
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items() if value)
     return f'<dl class="card">{lines}</dl>' if lines else ""
 
 
 def lines_html(title: str, lines: list[str]) -> str:
-    """Foldable list of lines under a title, open for up to five."""
+    """Render a foldable list of lines under a title; it is initially open if it has at most five lines."""
     if not lines:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)

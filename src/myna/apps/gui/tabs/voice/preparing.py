@@ -40,7 +40,7 @@ def submit_preparation(scene: Scene, template: str | None, settings: Mapping[str
     """Queue the preparation of a voice; see `Prepare`.
 
     Raises:
-        ConfigError: there are no recordings, or a preparation or training is running.
+        ConfigError: there are no recordings, or a preparation or training is already running.
     """
     if not scene.standing.recordings:
         raise ConfigError(scene.say("record_first"))
@@ -56,7 +56,7 @@ def how_far(scene: Scene) -> str:
 
 
 def prepared_html(scene: Scene) -> str:
-    """Progress or result of the preparation, with skipped recordings and the reasons."""
+    """Render the progress or result of the preparation, with the reason for each skipped recording."""
     running, last = scene.busy(Prepare), scene.last(Prepare)
     parts = []
     if running is not None:

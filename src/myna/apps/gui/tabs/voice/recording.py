@@ -1,4 +1,4 @@
-"""Recording section of step 1: sentences to read and melodies to sing, one take each."""
+"""Recording section of step 1: the user records one take of each sentence and melody."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from myna.studio.project import ProjectStatus
 from myna.studio.prompts import HINTS, TITLES, VOICES, VoiceName, melodies, root_for, sentences
 from myna.studio.takes import PROBLEMS, Kind
 
-_NUMBER = re.compile(r"(\d+) ")  # number of the prompt, at the beginning of a take's name
+_NUMBER = re.compile(r"(\d+) ")  # a take's name begins with the number of its prompt
 _DEFAULT_RANGE: VoiceName = "alto"
 
 
 def build(studio: Studio, chosen: gr.Dropdown) -> None:
-    """Build the booth in the current Gradio block; accepted takes become recordings of the voice `chosen`."""
+    """Build the booth in the current Gradio block; accepted takes are added to the voice selected in `chosen`."""
     with gr.Accordion(label("voice.record"), open=False, elem_id="voice-record"):
         with gr.Row():
             kind = gr.Radio(
@@ -46,7 +46,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
 
     @shows_errors
     def check(event: gr.EventData, request: gr.Request) -> Any:
-        """Check a take and show its problems."""
+        """Check a take and show the problems found."""
         take = read_take(event, studio.uploads)
         try:
             report = studio.jobs.call(LOOK, CheckTake(take.path, take.kind))
@@ -57,7 +57,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
 
     @shows_errors
     def keep(voice: str | None, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
-        """Add a take to the recordings and show the next prompt without one."""
+        """Add a take to the recordings and show the next prompt that has no take."""
         scene, take = Scene.of(studio, voice, request), read_take(event, studio.uploads)
         number = take.number if take.number is not None else 1
         text = prompt_of(take.kind, number, ranged, request).text
@@ -66,13 +66,13 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
 
     @shows_errors
     def turn(voice: str | None, kind: Kind, ranged: VoiceName, event: gr.EventData, request: gr.Request) -> Any:
-        """Show the previous or next prompt, recorded or not."""
+        """Show the previous or next prompt, whether or not it has a take."""
         number = int(event._data.get("number") or 1) + int(event._data.get("step") or 0)
         return shown(prompt_of(kind, number, ranged, request))
 
     @shows_errors
     def begin(voice: str | None, kind: Kind, ranged: VoiceName, request: gr.Request) -> Any:
-        """Show the first prompt without a take."""
+        """Show the first prompt that has no take."""
         standing = Scene.of(studio, voice, request).standing if voice else None
         return None if standing is None else shown(next_prompt(standing, kind, 0, ranged, request))
 
@@ -84,12 +84,12 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
 
 
 def total(kind: Kind) -> int:
-    """Number of prompts of a kind."""
+    """Return the number of prompts of a kind."""
     return len(sentences()) if kind == "spoken" else len(melodies())
 
 
 def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | None) -> Prompt:
-    """Prompt by its number, counted from 1 and wrapping around."""
+    """Return the prompt with a number, which counts from 1 and wraps around."""
     number = (number - 1) % total(kind) + 1
     known = texts(language_of(request))
     if kind == "spoken":
@@ -110,19 +110,19 @@ def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | 
 def next_prompt(
     standing: ProjectStatus, kind: Kind, after: int, ranged: VoiceName, request: gr.Request | None
 ) -> Prompt:
-    """First prompt after number `after` without a take; the next one if all have one."""
+    """Return the first prompt after number `after` that has no take; if all have one, the prompt right after it."""
     done, n = recorded(standing.recordings, kind), total(kind)
     order = [(after + step) % n + 1 for step in range(n)]
     return prompt_of(kind, next((number for number in order if number not in done), after % n + 1), ranged, request)
 
 
 def recorded(recordings: tuple[Path, ...], kind: Kind) -> set[int]:
-    """Numbers of the prompts that have a take."""
+    """Return the numbers of the prompts that have a take."""
     names = (_NUMBER.match(path.name) for path in recordings if path.parent.name == kind)
     return {int(found[1]) for found in names if found}
 
 
 def take_name(number: int, text: str) -> str:
-    """Name of a take: number and first words of its prompt."""
+    """Name a take by the number and the first words of its prompt."""
     words = " ".join(re.sub(r"[^\w\s'-]", "", text).split()[:6])
     return f"{number:03} {words}".strip()

@@ -1,4 +1,4 @@
-"""Step 1: upload or make recordings, and show their quality."""
+"""Step 1: upload or record audio, and show the quality of the recordings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from myna.studio.takes import Kind
 
 Row = Mapping[str, Any]
 
-# One listener on the container, because the buttons inside are replaced on each update.
+# A single listener on the container, because each update replaces the buttons inside.
 _SCRIPT = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-recording]");
@@ -37,13 +37,13 @@ element.addEventListener("click", (event) => {
 class _Check:
     """Background check of a voice's recordings."""
 
-    names: tuple[str, ...] | None = None  # recordings of the last check
+    names: tuple[str, ...] | None = None  # recordings that were present at the last check
     job: Job[int] | None = None
 
     def look(self, scene: Scene) -> None:
-        """Start a check if there are new recordings; never blocks."""
+        """Start a check if the recordings have changed; never block."""
         if self.job is not None and self.job.state.over:
-            if self.job.result:  # number of recordings left to check
+            if self.job.result:  # the number of recordings that are still unchecked
                 self.names = None
             self.job = None
         names = tuple(str(path) for path in scene.standing.recordings)
@@ -104,7 +104,7 @@ def how_far(scene: Scene) -> str:
 
 
 def aims_html(scene: Scene) -> str:
-    """Progress bars of the recorded amounts towards `Aim`."""
+    """Render progress bars that compare the recorded amounts with `Aim`."""
     if not scene.standing.recordings:
         return ""
     aim = Aim()
@@ -124,7 +124,7 @@ def _names(scene: Scene) -> list[str]:
 
 
 def _known(scene: Scene) -> dict[str, Row]:
-    """Results of the check for the existing recordings, by name."""
+    """Return the check results of the existing recordings, by name."""
     found = scene.project.checked()
     return {name: found[name] for name in _names(scene) if name in found}
 
@@ -139,7 +139,7 @@ def _bar(name: str, value: float, aim: float, text: Any) -> str:
 
 
 def table_html(scene: Scene) -> str:
-    """List of the recordings, those with problems first, each with a button to remove it."""
+    """Render the list of recordings, each with a button to remove it; those with problems come first."""
     names, known = _names(scene), _known(scene)
     names.sort(key=lambda name: not (name in known and known[name]["serious"]))
     if not names:
@@ -169,7 +169,7 @@ def _row(scene: Scene, name: str, row: Row | None) -> str:
 
 
 def problem(scene: Scene, key: str, numbers: Sequence[Any] | Mapping[str, Any]) -> str:
-    """Text of a problem and its remedy."""
+    """Return the text that describes a problem and its remedy."""
     return say(scene.request, f"problem.{key}", **dict(numbers))
 
 

@@ -1,4 +1,4 @@
-"""Step 2 of training a voice: its template and the settings of the training."""
+"""Step 2: choose the voice's template and the settings of the training."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from myna.studio.schedule import WANTED_STEPS, Schedule, plan
 _ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
 _FIRST = ("max_minutes",)
 _LATER = ("max_steps", "from_scratch", "reset_optimizer")
-_AUTO_BATCH = 8  # resolved size of `batch_size: auto` without a GPU
+_AUTO_BATCH = 8  # batch size that `batch_size: auto` results in without a GPU
 
 
 @dataclass
 class Fields:
-    """Widgets that other steps read, filled when this step is built."""
+    """Widgets that other steps read; this step sets them when it is built."""
 
     template: Any = None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -73,10 +73,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             later = option_widgets(TrainOptions, _LATER)
     shared.template, shared.options = template, {**first, **later}
     numbers = list(shared.settings.values())
-    devices: list[Job[str]] = []  # the job that finds the device of this computer
+    devices: list[Job[str]] = []  # empty, or the one job that determines this computer's device
 
     def default_template() -> TemplateName:
-        """Return the default template for a GPU, or the light voice without one and until the device is known."""
+        """Return the default template if this computer has a GPU; if not, or until this is known, the light voice."""
         if not devices:
             devices.append(studio.jobs.submit(LOOK, NameDevice(), "device"))
         return DEFAULT_TEMPLATE if devices[0].result not in (None, "cpu") else _ON_CPU
@@ -88,7 +88,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return [gr.update(value=name), explain(name, scene.request), *numbers, *[gr.update(value=None)] * len(_FIRST)]
 
     def choose(name: str | None, voice: str | None, request: gr.Request) -> list[Any]:
-        """Return the initial values: from the voice's configuration if it has this template, else from the template."""
+        """Return the initial values, from the voice's configuration if it has this template, else from the template."""
         config = Scene.of(studio, voice, request).standing.config
         if config is not None and template_of(config) == name:
             return start_values(config)
@@ -123,7 +123,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
 
 def start_values(config: Config) -> list[Any]:
-    """Return updates of the number widgets to the values of `config`; a word such as "auto" leaves a widget empty."""
+    """Return updates that set the number widgets to the values of `config`; a word like "auto" leaves one empty."""
     values = [getattr(config.train, key.attribute) for key in page_keys(TrainConfig).values()]
     return [gr.update(value=None if isinstance(value, str) else value) for value in values]
 
@@ -131,7 +131,7 @@ def start_values(config: Config) -> list[Any]:
 def schedule_of(
     standing: ProjectStatus, config: Config, settings: dict[str, Any], seconds_per_step: float | None
 ) -> Schedule | None:
-    """Compute the schedule that the settings result in; None if there are no clips or settings are missing.
+    """Compute the schedule that follows from the settings; None if there are no clips or settings are missing.
 
     Until clips exist, each recording counts as one clip.
     """
@@ -156,7 +156,7 @@ def schedule_of(
 def arithmetic_html(
     scene: Scene, values: tuple[str | None, dict[str, Any], TrainOptions], seconds_per_step: float | None
 ) -> str:
-    """Render the steps, epochs and duration of the training as HTML."""
+    """Render the number of steps and epochs and the duration of the training as HTML."""
     template, settings, options = values
     config = scene.standing.config
     if template is not None and (config is None or template_of(config) != template):

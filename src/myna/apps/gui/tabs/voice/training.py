@@ -24,20 +24,20 @@ from myna.layout import LOGS
 from myna.options import TrainOptions
 from myna.studio.project import Project
 
-# Curves for everyone; the others are folded away for experts.
+# Curves that are always visible; the others, for experts, are folded away.
 _FIRST = ("validation/mel", "loss/mel")
 
 
 @dataclass
 class _Log:
-    """Contents of a training log, and the job that reads it."""
+    """Cached contents of a training log, and the job that reads it."""
 
     n_bytes: int = -1  # size of the log at the last read
     found: Curves | None = None
     reading: Job[Curves] | None = None
 
     def look(self, scene: Scene) -> None:
-        """Collect a finished read, and start another if the log has grown; never blocks."""
+        """Take over the result of a finished read, and start a new one if the log has grown; never block."""
         if self.reading is not None and self.reading.state.over:
             self.found = self.reading.result or self.found
             self.reading = None
@@ -71,13 +71,13 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     def end(voice: str | None, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
         job = scene.busy(Train)
-        if job is not None and job.state is not JobState.STOPPING:  # a second request would end it without a checkpoint
+        if job is not None and job.state is not JobState.STOPPING:  # a second request would kill it before it saves
             studio.jobs.cancel(job)
         return status_html(scene)
 
     @shows_errors
     def listen(voice: str | None, step: int | None, index: int | None, request: gr.Request) -> Any:
-        """Compare the selected validation clip with its latest conversion."""
+        """Show the selected validation clip and its latest conversion in the player."""
         if step is None or index is None:
             return None
         scene = Scene.of(studio, voice, request)
@@ -115,7 +115,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         listen,
         [chosen, newest, which],
         played,
-        trigger_mode="always_last",  # a checkpoint saved while the previous sample is read is not missed
+        trigger_mode="always_last",  # catches a checkpoint saved during the previous read
         **QUIET,
     )
     return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look, actions=actions)
@@ -127,7 +127,7 @@ def submit_training(
     """Queue the training of a voice; see `Train`.
 
     Raises:
-        ConfigError: the voice is not prepared, or for another template, or a preparation or training is running.
+        ConfigError: the voice is unprepared or prepared for another template, or a preparation or training is running.
     """
     scene.check_idle(Train, Prepare)
     check_template(scene, template)
@@ -144,7 +144,7 @@ def how_far(scene: Scene) -> str:
 
 
 def status_html(scene: Scene) -> str:
-    """Progress or outcome of the training, with its facts."""
+    """Render the progress or outcome of the training, with its reported facts."""
     last, saves = scene.last(Train), scene.standing.checkpoints
     parts = []
     if last is not None and not last.state.over:
@@ -178,7 +178,7 @@ def status_html(scene: Scene) -> str:
 
 
 def ended(scene: Scene, result: TrainingResult) -> str:
-    """Summary of a finished training."""
+    """Summarize a finished training."""
     values = asdict(result)
     if not result.steps:
         return scene.say("nothing_to_do", **values)
@@ -188,7 +188,7 @@ def ended(scene: Scene, result: TrainingResult) -> str:
 
 
 def curves_html(scene: Scene, scalars: Mapping[str, Sequence[Point]]) -> str:
-    """Logged curves: the two main ones, and the others folded away."""
+    """Render the logged curves: the two main ones visible, the others folded away."""
     first = {scene.say(f"curve.{tag}"): scalars[tag] for tag in _FIRST if scalars.get(tag)}
     others = {tag: points for tag, points in scalars.items() if tag not in (*_FIRST, "epoch") and points}
     if not first and not others:
