@@ -1,4 +1,4 @@
-"""Multi-band iSTFT decoder (Kawamura et al. 2022): it predicts spectra of sub-bands, which a fixed filter bank merges."""
+"""Multi-band iSTFT decoder (Kawamura et al. 2022): predict spectra of sub-bands, merged by a fixed filter bank."""
 
 from __future__ import annotations
 

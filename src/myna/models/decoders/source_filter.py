@@ -134,7 +134,7 @@ class SourceFilterDecoder(nn.Module):
         return torch.stack(log_gains.clamp(max=HIGHEST_LOG_GAIN).chunk(N_SOURCES, dim=1), dim=1)
 
     def _averaged(self, log_gains: Tensor, f0: Tensor) -> Tensor:
-        """Return a moving average of log gains (B, n_bins, T * rate + 1) whose width depends on f0; see `PHASE_REACH`."""
+        """Average log gains (B, n_bins, T * rate + 1) over time, with a width that depends on f0; see `PHASE_REACH`."""
         hz = F.pad(f0.float().clamp(min=LOWEST_HZ).repeat_interleave(self.rate, dim=1), (0, 1), mode="replicate")
         reach = (PHASE_REACH * (PHASE_HZ / hz).square()).round().clamp(max=PHASE_REACH).long()
         floored = log_gains.clamp(min=LOWEST_LOG_GAIN)

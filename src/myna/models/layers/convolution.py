@@ -79,7 +79,7 @@ class DepthwiseSeparableConv(nn.Module):
 
 
 def fuse_weight_norm(module: nn.Module) -> None:
-    """Replace every weight norm inside `module` by the plain weight: the output is the same, and each call is faster."""
+    """Replace every weight norm inside `module` by the plain weight: same output, and less work in each call."""
     for part in module.modules():
         if parametrize.is_parametrized(part, "weight"):
             parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)

@@ -1,1 +1,1 @@
-"""Synthesizers compute audio from conditions. Each family has its own file; the table in `models.families` lists them."""
+"""Synthesizers compute audio from conditions. Each family has its own file; `models.families` lists them."""
