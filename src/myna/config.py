@@ -52,7 +52,7 @@ class TrainConfig(_Section):
     eval_interval: int = key(
         800,
         "number of training steps between checkpoints",
-        note="each is validated on held-out clips",
+        note="each checkpoint is validated on held-out clips",
         gt=0,
         page=4,
     )
@@ -70,17 +70,20 @@ class TrainConfig(_Section):
     batch_size: PositiveInt | Literal["auto"] = key(
         16,
         "number of clips per batch and process",
-        note='"auto" takes as many as the memory of the GPU holds, 8 elsewhere',
+        note='"auto" chooses as many as fit in the memory of the GPU, or 8 without CUDA',
         page=1,
     )
     fp16_run: bool = key(False, "train in half precision, in the format set by half_type")
     bf16_run: bool = key(False, "train in bfloat16; takes precedence over fp16_run")
-    half_type: Literal["fp16", "bf16"] = key("fp16", "half-precision format that fp16_run selects")
-    lr_decay: float = key(0.999875, "factor on the learning rate after each epoch", gt=0, le=1)
+    half_type: Literal["fp16", "bf16"] = key("fp16", "half-precision format used if fp16_run is true")
+    lr_decay: float = key(0.999875, "factor by which the learning rate is multiplied after each epoch", gt=0, le=1)
     segment_size: int = key(
-        10240, "length of the random segment of each clip that is synthesized in a step", unit="samples", gt=0
+        10240,
+        "length of the segment, at a random position in each clip, that a training step synthesizes",
+        unit="samples",
+        gt=0,
     )
-    c_mel: float = key(45.0, "weight of the mel loss; in light voices, of the spectral losses")
+    c_mel: float = key(45.0, "weight of the mel loss or, in light voices, of the spectral losses")
     c_kl: float = key(1.0, "weight of the KL divergence between posterior and prior")
     keep_ckpts: int = key(0, "number of newest checkpoints to keep; 0 keeps all", ge=0)
     num_workers: int = key(4, "number of processes that load clips; 0 loads them in the training process", ge=0)
@@ -104,21 +107,23 @@ class TrainConfig(_Section):
     )
     # The keys below are ours; the predecessors ignore them.
     base_weights: str | None = key(None, "name of the base weights that training starts from")
-    discriminators: DiscriminatorKind = key("waveform", "signal that the discriminators score")
+    discriminators: DiscriminatorKind = key("waveform", "representation of the audio that the discriminators score")
     adversarial_start: int = key(0, "number of steps before the discriminators join the training", ge=0)
     discriminator_share: float = key(
-        1.0, "share of each batch that the discriminators score", alias="judged_share", gt=0, le=1
+        1.0, "share of the clips of each batch that the discriminators score", alias="judged_share", gt=0, le=1
     )
     average_decay: float = key(
         0.0,
-        "light voices: decay per step of the moving average of the weights that conversion uses; 0 for none",
+        "light voices: decay per step of the moving average of the weights, which conversion uses; 0 for no average",
         ge=0,
         lt=1,
     )
-    max_gradient: float | None = key(None, "norm that the synthesizer's gradients are clipped to; null for none", gt=0)
+    max_gradient: float | None = key(
+        None, "maximum norm of the synthesizer's gradients, enforced by clipping; null for no limit", gt=0
+    )
     pitch_jitter: float = key(
         0.0,
-        "light voices: standard deviation of the pitch error that the filters are trained with",
+        "light voices: standard deviation of the random error added in training to the pitch that the filters take",
         unit="octaves",
         ge=0,
     )
@@ -149,12 +154,12 @@ class DataConfig(_Section):
         None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
     )
     # so-vits-svc 4.1 has written this key since June 2023; `Config.content_expansion` explains what its absence means.
-    unit_interpolate_mode: Expansion | None = key(None, "interpolation of content to the frames of f0")
+    unit_interpolate_mode: Expansion | None = key(None, "method of interpolating content features to the frames of f0")
     # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
-        "light voices: number of augmented versions of each clip (other voices and rooms, half of them sung) to "
-        "train on too",
+        "light voices: number of augmented versions of each clip to train on as well as the clip (in other voices and "
+        "rooms, half of them sung)",
         ge=0,
     )
 
@@ -168,13 +173,13 @@ class ModelConfig(_Section):
 
     latent_channels: int = key(192, "channels of the latent frames", alias="inter_channels", gt=0)
     hidden_channels: int = key(
-        192, "channels of prior, posterior, flow and f0 predictor; in light voices, of the decoder", gt=0
+        192, "channels of prior, posterior, flow and f0 predictor or, in light voices, of the decoder", gt=0
     )
     filter_channels: int = key(768, "channels of the transformers' feed-forward layers", gt=0)
     n_heads: int = key(2, "number of attention heads in the transformers", gt=0)
     n_layers: int = key(
         6,
-        "number of transformer layers in prior and f0 predictor; light voices: of decoder blocks at frame rate",
+        "number of transformer layers in prior and f0 predictor or, in light voices, of decoder blocks at frame rate",
         gt=0,
     )
     kernel_size: int = key(3, "kernel size of the transformers' feed-forward layers", unit="frames", gt=0)
@@ -199,26 +204,30 @@ class ModelConfig(_Section):
     speaker_channels: int = key(256, "channels of the speaker embedding", alias="gin_channels", gt=0)
     content_channels: int = key(256, "channels of the content features", alias="ssl_dim", gt=0)
     n_speakers: int = key(200, "number of rows in the speaker embedding", gt=0)
-    n_flow_layers: int = key(4, "number of couplings in the flow", alias="n_flow_layer", gt=0)
+    n_flow_layers: int = key(4, "number of coupling layers in the flow", alias="n_flow_layer", gt=0)
     n_transformer_flow_layers: int = key(
         3,
-        "number of transformer layers in each coupling, if use_transformer_flow is true",
+        "number of transformer layers in each coupling layer of the flow, if use_transformer_flow is true",
         alias="n_layers_trans_flow",
         gt=0,
     )
-    use_transformer_flow: bool = key(False, "couplings are transformers instead of WaveNets")
-    share_flow_parameters: bool = key(False, "all couplings share one network", alias="flow_share_parameter")
-    use_depthwise_conv: bool = key(False, "WaveNets of posterior and flow use depthwise-separable convolutions")
-    predict_f0: bool = key(True, "the voice has a network that predicts f0", alias="use_automatic_f0_prediction")
+    use_transformer_flow: bool = key(False, "use transformers instead of WaveNets in the coupling layers of the flow")
+    share_flow_parameters: bool = key(
+        False, "use one shared network in all coupling layers of the flow", alias="flow_share_parameter"
+    )
+    use_depthwise_conv: bool = key(False, "use depthwise-separable convolutions in the WaveNets of posterior and flow")
+    predict_f0: bool = key(True, "include a network that predicts f0", alias="use_automatic_f0_prediction")
     loudness_embedding: bool = key(False, "condition the synthesizer on loudness", alias="vol_embedding")
     # so-vits-svc 4.1 names the content encoder and the decoder. Older files lack these keys.
-    speech_encoder: str | None = key(None, "content encoder; null derives it from other keys")
+    speech_encoder: str | None = key(None, "name of the content encoder; if null, it is derived from other keys")
     vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = key(
         "nsf-hifigan",
-        "decoder if type_ is hifi-gan; nsf-snake-hifigan, with Snake activations, is from so-vits-svc 4.1",
+        "decoder if type_ is hifi-gan; nsf-snake-hifigan is so-vits-svc 4.1's decoder with Snake activations",
     )
     # so-vits-svc-fork names the decoder here. Files of other tools lack this key.
-    type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = key("hifi-gan", "decoder")
+    type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = key(
+        "hifi-gan", "type of the decoder; for hifi-gan, vocoder_name selects the variant"
+    )
     istft_n_fft: int = key(16, "FFT size of the decoder's inverse STFT", unit="samples", alias="gen_istft_n_fft", gt=0)
     istft_hop_length: int = key(
         4, "hop length of the decoder's inverse STFT", unit="samples", alias="gen_istft_hop_size", gt=0
@@ -227,10 +236,11 @@ class ModelConfig(_Section):
     # The keys below are ours; the predecessors ignore them.
     synthesizer: SynthesizerKind = key(
         "vits",
-        "VITS as in so-vits-svc 4, RVC or so-vits-svc 3; direct for light voices, which have no latent variable",
+        "architecture: vits as in so-vits-svc 4, rvc, sovits3 as in so-vits-svc 3, or direct for light voices, which "
+        "have no latent variable",
     )
     n_fine_layers: int = key(3, "light voices: number of decoder blocks at the rate of the spectra", ge=0)
-    follows_pitch: bool = key(True, "RVC: false if the voice takes no f0, only content", alias="f0")
+    follows_pitch: bool = key(True, "RVC: false if the voice is conditioned on content only and not on f0", alias="f0")
 
     @property
     def decoder(self) -> DecoderName:

@@ -98,16 +98,18 @@ class ConversionOptions:
 
     speaker: str | None = option(None, "speaker of the voice to convert to; default: the first one", flags=("-s",))
     speaker_mix: str | None = option(
-        None, "blend of speakers, e.g. alto:0.7,tenor:0.3, or a .csv or .json file of shares over time"
+        None,
+        "speakers to blend, with shares, e.g. alto:0.7,tenor:0.3, or a .csv or .json file of shares over time",
     )
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
-        False, "also shift the whole song by one constant so that its median pitch matches the voice's recordings"
+        False,
+        "also shift the whole song by one interval, to bring its median pitch close to that of the voice's recordings",
     )
     # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave off their median.
     transpose_step: TransposeStep = option(
         "octave",
-        "step of --auto-transpose: octaves keep the key of the music, semitones match the voice more closely",
+        "step of --auto-transpose: octaves keep the key of the music, semitones come closer to the voice's pitch",
     )
     auto_predict_f0: bool = option(
         False, "let the voice predict the pitch: for speech, not for singing", flags=("-a/-na",)
@@ -116,48 +118,54 @@ class ConversionOptions:
     cluster_model_path: Path | None = option(
         None,
         "retrieval file: index.safetensors, kmeans.pt, RVC's added_*.index or so-vits-svc's feature_and_index.pkl; "
-        "default if the ratio is above 0: the file in or next to the voice",
+        "default: the one in or next to the voice, used if the ratio is above 0",
         flags=("-k",),
     )
     cluster_infer_ratio: float = option(
         0.0,
-        "share of retrieved content, 0 to 1: 0 for none, 1 is most like the speaker but least clear",
+        "share of the content that comes from the retrieval file, 0 to 1: at 1 the result is most like the speaker "
+        "but least clear; 0 turns retrieval off",
         flags=("-r",),
         low=0,
         high=1,
     )
     cluster_everywhere: bool = option(
-        False, "apply retrieval to unvoiced frames too; without it, consonants stay as clear as in the source"
+        False, "apply retrieval to unvoiced frames too; if off, consonants stay as clear as in the source"
     )
     noise_scale: float | None = option(
         None,
-        "scale of the noise in the latent sample, 0 to 1; 0 takes the mean; default: that of the voice's original tool",
+        "scale of the noise in the latent sample, 0 to 1; 0 uses the mean; default: the scale that the voice's "
+        "original tool uses",
         flags=("-n",),
         low=0,
         high=1,
     )
     soften_pauses_db: float | None = option(
         None,
-        "reduction of the noise in the source's pauses in dB, for voices conditioned on loudness; default: 15 for "
-        "voices trained without augmented rooms, else 0",
+        "noise reduction in the pauses of the source, in dB; affects only voices conditioned on loudness; default: 0 "
+        "for voices trained on augmented versions of the clips, else 15",
         low=0,
         high=60,
     )
     silence_db: float = option(
         # In recorded singing, breaths are 30 to 48 dB below the peak and fade out at 58 dB; below that is room noise.
         -60.0,
-        "parts of the source below this level become silence; in dB relative to its loudest moment",
+        "level below which the source is replaced by silence, in dB relative to its loudest moment",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
     )
     absolute_silence: bool = option(
         False,
-        "measure the silence level relative to full scale instead of the loudest moment",
+        "give the silence level in dB relative to full scale instead of the loudest moment",
         flags=("-ab/-nab", "--absolute-thresh/--no-absolute-thresh"),
     )
     min_silence_seconds: float = option(
-        0.5, "shortest silence to split the source at, in seconds", flags=("-ch", "--chunk-seconds"), low=0.02, high=10
+        0.5,
+        "shortest silence at which the source is split, in seconds",
+        flags=("-ch", "--chunk-seconds"),
+        low=0.02,
+        high=10,
     )
     pad_seconds: float = option(
         0.5, "context added on both sides of each slice, in seconds", flags=("-p",), low=0, high=10
@@ -195,7 +203,7 @@ class EvaluateOptions:
     words: bool = option(True, "measure the error rate of the recognised words (slow; needs the extra 'eval')")
     quality: bool = option(True, "measure sound quality with DNSMOS (needs the extra 'eval')")
     whisper: str | None = option(
-        None, "folder of a faster-whisper model for the words; default: one installed on this machine"
+        None, "folder of the faster-whisper model that recognises the words; default: one installed on this machine"
     )
     language: str | None = option(None, "language of the recordings, e.g. en; default: detected for each recording")
 
@@ -211,13 +219,13 @@ class ResampleOptions:
         44100, "sample rate of the clips in Hz", flags=("-s", "--sampling-rate"), low=8000, high=192000
     )
     top_db: float = option(
-        30.0, "trim silence from the ends: audio this many dB below the loudest moment", flags=("-d",), low=1
+        30.0, "threshold for trimming silence from the ends, in dB below the loudest moment", flags=("-d",), low=1
     )
     frame_seconds: float = option(
-        1.0, "window over which that level is measured, in seconds", flags=("-f",), low=0.02, high=60
+        1.0, "length of the windows in which trimming measures the level, in seconds", flags=("-f",), low=0.02, high=60
     )
     hop_seconds: float = option(
-        0.3, "distance between the windows, in seconds", flags=("-ho", "-hop"), low=0.01, high=60
+        0.3, "distance between the windows that trimming measures, in seconds", flags=("-ho", "-hop"), low=0.01, high=60
     )
     max_clip_seconds: float = option(
         # A training step takes random pieces of at most 9 s, so it would rarely use most of a long clip.
@@ -239,7 +247,7 @@ class FeatureOptions:
     """Options of `svc pre-hubert`."""
 
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "pitch estimator", flags=("-fm",))
-    force_rebuild: bool = option(False, "recompute features that are up to date", flags=("-f/-nf",))
+    force_rebuild: bool = option(False, "recompute even features that are up to date", flags=("-f/-nf",))
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -250,17 +258,23 @@ class TrainOptions:
     """Options of `svc train`; the settings of the training are in config.json."""
 
     from_scratch: bool = option(False, "start with random weights if there is no checkpoint to resume from")
-    pretrained_dir: Path | None = option(None, "folder of the base weights G_0.pth and D_0.pth")
-    reset_optimizer: bool = option(False, "resume with a new optimizer state", flags=("-r",))
+    pretrained_dir: Path | None = option(None, "folder that contains the base weights G_0.pth and D_0.pth")
+    reset_optimizer: bool = option(False, "resume from the checkpoint, but reset the optimizers", flags=("-r",))
     device: str = option(
         "auto", "device to train on: cpu, cuda, cuda:1, mps, or auto for the fastest available", flags=("-d",)
     )
     devices: int | None = option(
-        None, "number of processes per machine, one per GPU; default: 1, or as torchrun or SLURM sets it", low=1
+        None,
+        "number of processes per machine, one per GPU; default: the number set by torchrun or SLURM, else 1",
+        low=1,
     )
-    num_nodes: int | None = option(None, "number of machines; default: 1, or as torchrun or SLURM sets it", low=1)
-    max_steps: int | None = option(None, "stop at this step, counted from the first", low=1)
-    max_minutes: float | None = option(None, "stop after this many minutes, with a checkpoint to resume from", low=0.1)
+    num_nodes: int | None = option(
+        None, "number of machines; default: the number set by torchrun or SLURM, else 1", low=1
+    )
+    max_steps: int | None = option(
+        None, "stop at this step, counted from the start of the training and not from a resume", low=1
+    )
+    max_minutes: float | None = option(None, "save a checkpoint and stop after this many minutes", low=0.1)
     epochs: int | None = instead_of("train.epochs")
     batch_size: int | None = instead_of("train.batch_size")
 

@@ -1,4 +1,4 @@
-"""A voice: its configuration and its synthesizer, loaded as one."""
+"""A voice: its configuration and its synthesizer, loaded together."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Voice:
     """A voice that is ready to convert."""
 
     config: Config
-    synthesizer: Synthesizer  # in evaluation mode, fused
+    synthesizer: Synthesizer  # in evaluation mode, with fused layers
     path: Path  # file of the weights
 
     @classmethod
@@ -40,22 +40,22 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a weight file, the folder that contains it (the highest number wins), an address of the hub
-                (`assets.hub`), "joe", the bundled voice, or an exported voice, which contains its configuration.
-            config: its `config.json`; None is the one beside the weights, if there is one. Where it contradicts the
-                weights, the weights win, with a warning.
-            device: a torch device; ONNX Runtime computes on the CPU.
-            engine: PyTorch or ONNX Runtime; None is the engine that the file is made for. With "onnx" a voice is
-                exported in memory first.
+            model: a weight file; a folder of weight files, of which the highest number is loaded; an address of the hub
+                (`assets.hub`); "joe", the bundled voice; or an exported voice, which contains its configuration.
+            config: the voice's `config.json`; None uses the file beside the weights, if there is one. If the
+                configuration contradicts the weights, the weights win, and a warning is logged.
+            device: torch device; ONNX Runtime always computes on the CPU.
+            engine: PyTorch or ONNX Runtime; None selects the engine that the file was made for. With "onnx", a PyTorch
+                voice is first exported in memory.
 
         Raises:
-            CheckpointError: the file is not a voice, or incomplete.
+            CheckpointError: the file is not a voice, or is incomplete.
             ConfigError: the configuration is absent or malformed.
             MissingExtraError: the engine is not installed.
         """
         path = find_weights(model)
         if config is None and (address := parse_address(model)) is not None:
-            config = fetch_voice(address).config  # may be in a folder above
+            config = fetch_voice(address).config  # on the hub, it may be in a parent folder
         opened = open_voice(path, Path(config) if config is not None else None)
         for remark in opened.remarks:
             _log.warning("%s: %s", opened.path, remark)
@@ -71,10 +71,10 @@ class Voice:
 
 
 def find_weights(model: Path | str) -> Path:
-    """Return the weight file that `model` names: itself, its folder, an address of the hub, or a bundled voice.
+    """Return the weight file for `model`: a weight file, a folder, an address of the hub, or a bundled voice.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is no weight file.
     """
     path = find_voice(model)
     if path.is_dir():

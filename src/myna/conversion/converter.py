@@ -1,4 +1,4 @@
-"""Conversion of whole recordings: plan, cut, render and join, in memory that is constant in the recording's length."""
+"""Conversion of whole recordings: plan, cut, render and join. Memory use does not depend on the recording's length."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ from myna.units import power_to_db
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
-# Yields the recording from its beginning at each call: in blocks, mono, at the voice's sample rate.
+# Each call yields the whole recording from its beginning, in mono blocks at the voice's sample rate.
 Source = Callable[[], Iterator[Samples]]
 
 _DEFAULTS = ConversionOptions()
 _BLOCK_SAMPLES = 1 << 16
-# Content encoders and f0 estimators need some context, whatever `pad_seconds` is.
+# Content encoders and f0 estimators need some context, even if `pad_seconds` is 0.
 _SHORTEST_CHUNK_SECONDS = 0.5
 
 
@@ -44,17 +44,17 @@ class ConversionSummary:
     """Facts about a finished conversion."""
 
     seconds: float  # length of the recording
-    sounding_seconds: float  # without its silences
+    sounding_seconds: float  # length without silences
     n_slices: int
     transpose: float  # semitones, including the shift of --auto-transpose
-    source_pitch: PitchRange | None  # of the recording, before the shift; None where nothing is voiced
-    voice_pitch: PitchRange | None  # of the voice's own recordings, if it is stored
+    source_pitch: PitchRange | None  # pitch of the recording before the shift; None if nothing is voiced
+    voice_pitch: PitchRange | None  # pitch of the voice's own recordings; None if the configuration lacks it
 
 
 class Converted(NamedTuple):
     """Result of `Converter.convert`."""
 
-    audio: Samples  # (N,) at the voice's sample rate
+    audio: Samples  # (N,), at the voice's sample rate
     summary: ConversionSummary
 
 
@@ -66,11 +66,11 @@ class _Plan:
     source: SourceFacts
     slices: list[Slice]
     n_samples: int
-    contours: list[Samples] = field(default_factory=list)  # Hz, voiced frames of the source, one array per slice
+    contours: list[Samples] = field(default_factory=list)  # f0 in Hz of the source's voiced frames, one array per slice
 
 
 class Converter:
-    """A voice, ready to convert recordings.
+    """Converter of recordings to a voice.
 
     converter = Converter.load("logs/44k", "configs/44k/config.json")
     converter.convert_file("vocals.wav", "vocals.out.wav", ConversionOptions(transpose=12))
@@ -81,7 +81,8 @@ class Converter:
         self.device = device
         self.sample_rate = voice.config.data.sample_rate
         self._extractor = FeatureExtractor(voice.config, device=device)
-        self._settings: ConversionSettings | None = None  # of the last conversion; its retrieval data is used again
+        # Settings of the last conversion, kept to reuse its retrieval data.
+        self._settings: ConversionSettings | None = None
 
     @classmethod
     def load(
@@ -94,9 +95,9 @@ class Converter:
         """Load a voice.
 
         Args:
-            model: a `G_*.pth`, the folder that contains it, or an exported voice.
-            config: its `config.json`; None is the one beside the model.
-            device: a torch device.
+            model: a `G_*.pth`, the folder that contains it, or an exported voice; see `Voice.load`.
+            config: the voice's `config.json`; None uses the file beside the model.
+            device: torch device, for example "cuda:0".
             engine: PyTorch or ONNX Runtime; see `Voice.load`.
 
         Raises:
@@ -105,12 +106,12 @@ class Converter:
         return cls(Voice.load(model, config, device, engine), device)
 
     def check(self, options: ConversionOptions) -> ConversionSettings:
-        """Resolve `options` and load what they need, so that a batch fails before its first file and not at each.
+        """Resolve `options` and load what they need, so that a batch of files can fail before its first file.
 
         Raises:
-            ConfigError: this voice cannot do what the options ask.
-            AssetError: its content encoder is not on this machine and cannot be fetched.
-            CheckpointError: the file contains no retrieval data.
+            ConfigError: this voice does not support the options.
+            AssetError: the voice's content encoder is not on this machine and cannot be fetched.
+            CheckpointError: the chosen retrieval file contains no retrieval data.
         """
         loaded = self._settings.retrieval if self._settings is not None else None
         self._settings = ConversionSettings.resolve(self.voice.config, self.voice.path, options, self.device, loaded)
@@ -124,10 +125,10 @@ class Converter:
         options: ConversionOptions = _DEFAULTS,
         progress: Progress = silent,
     ) -> Converted:
-        """Convert `audio` (N,) in -1..1.
+        """Convert `audio`, (N,) in -1..1, and return the result with a summary.
 
         Returns:
-            round(N * self.sample_rate / sample_rate) samples at `self.sample_rate`, and a summary.
+            Audio of round(N * self.sample_rate / sample_rate) samples at `self.sample_rate`, and the summary.
         """
         audio = np.asarray(audio)
         if audio.ndim != 1 or audio.dtype.kind != "f":
@@ -150,19 +151,19 @@ class Converter:
         options: ConversionOptions = _DEFAULTS,
         progress: Progress = silent,
     ) -> ConversionSummary:
-        """Convert the recording `input_path`, of any format, into `output_path`: wav, flac, mp3 or ogg.
+        """Convert the recording `input_path`, in any format, and write it to `output_path` as wav, flac, mp3 or ogg.
 
-        The output appears when it is complete, at the voice's sample rate, and as long as the input.
+        The output has the voice's sample rate and the input's length. It appears only when it is complete.
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
-            ConfigError: the voice cannot do what `options` ask.
+            ConfigError: the voice does not support the options.
         """
         input_path, output_path = Path(input_path), Path(output_path)
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source = partial(io.blocks, input_path, self.sample_rate, _BLOCK_SAMPLES)
-        again = partial(source, warn=False)  # the first pass has logged the warnings
+        again = partial(source, warn=False)  # the first pass already logs the warnings
         with io.Writer(output_path, self.sample_rate) as writer:
             plan = self._plan(source, again, options)
             for block in self._render(again, plan, progress, input_path.name):
@@ -185,7 +186,7 @@ class Converter:
         return _Plan(settings, SourceFacts(transpose, pause_db), slices, levels.n_samples)
 
     def _render(self, source: Source, plan: _Plan, progress: Progress, title: str) -> Iterator[Samples]:
-        """Convert the planned recording, and yield blocks of a second."""
+        """Convert the planned recording, and yield it in blocks of one second."""
         renderer = Renderer(self.voice, plan.settings, self._extractor, self.device)
         ranges = [self._with_context(piece, plan.settings.options.pad_seconds) for piece in plan.slices]
         chunks = windows(source(), ranges)
@@ -203,10 +204,11 @@ class Converter:
         return progress(seconds, title=title, total=total, unit=" s sung")
 
     def _with_context(self, piece: Slice, pad_seconds: float) -> tuple[int, int]:
-        """Return the range of samples rendered for a slice: whole frames on one grid for the whole recording.
+        """Return the (start, end) of the chunk that is rendered for a slice, in samples.
 
-        The length is rounded up to one of four per octave: oneDNN compiles and keeps code for each new length,
-        which took 2.4 GB more for a song of 12 minutes than for its first.
+        Chunks consist of whole frames on one grid for the whole recording. Their length is rounded up to one of four
+        lengths per octave: oneDNN compiles and keeps code for each new length, which took 2.4 GB more for a song of 12
+        minutes than for its first minute.
         """
         hop = self.voice.config.data.hop_length
         short = round(_SHORTEST_CHUNK_SECONDS * self.sample_rate) - piece.n_samples
@@ -217,7 +219,10 @@ class Converter:
         return first * hop, (first + -(-n_frames // step) * step) * hop
 
     def _shift_into_range(self, source: Source, slices: list[Slice], settings: ConversionSettings) -> float:
-        """Return the semitones from the median pitch of the recording to the voice's, in the steps of the options."""
+        """Return the shift in semitones from the recording's median pitch to the voice's, in the steps of the options.
+
+        It is 0 without `auto_transpose`, or if one of the two is unknown.
+        """
         voice_pitch, options = settings.voice_pitch, settings.options
         if not options.auto_transpose or voice_pitch is None:
             return 0.0

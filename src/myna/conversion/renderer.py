@@ -1,6 +1,6 @@
 """Rendering of one chunk of a recording: features, conditions, synthesis.
 
-A file's conversion and a live stream differ in how they cut and join chunks, not in this.
+File conversion and live streaming share this module; they differ only in how they cut and join chunks.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ Samples = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """Facts about a source recording that its chunks share."""
+    """Facts about a source recording that apply to all its chunks."""
 
     transpose: float = 0.0  # semitones
-    pause_db: float | None = None  # level of the pauses to soften; None softens nothing
-    peak: float | None = None  # level that counts as loudest; None takes each chunk's own peak
+    pause_db: float | None = None  # level of the source's pauses, which are softened; None softens nothing
+    peak: float | None = None  # level that the f0 estimator treats as loudest; None uses each chunk's own peak
 
 
 class Rendered(NamedTuple):
     """A converted chunk."""
 
     audio: Samples  # (T * hop_length,) at the voice's sample rate
-    source_f0: Samples  # Hz, of the chunk's voiced frames before transposition
+    source_f0: Samples  # f0 in Hz of the chunk's voiced frames, before transposition
 
 
 class Renderer:
-    """Converts chunks of one recording.
+    """Converter of the chunks of one recording.
 
     renderer = Renderer(voice, settings, FeatureExtractor(voice.config))
     audio = renderer.render(chunk, start, settings.noise_at(start)).audio
@@ -61,11 +61,12 @@ class Renderer:
 
         Args:
             chunk: (N,) at the voice's sample rate, with context on both sides; at least one frame.
-            start: sample of the recording at which the chunk begins; a changing mix of speakers depends on it.
+            start: position of the chunk in the recording, in samples. It matters only for speaker mixes that change
+                over time.
 
         Raises:
             MynaError: the device has too little memory for a chunk of this length.
-            CheckpointError: the output is not finite.
+            CheckpointError: the output contains NaN or infinity.
         """
         features = self.extractor(chunk, f0_method=self.settings.options.f0_method, peak=source.peak)
         source_f0 = features.f0[features.voiced].cpu().numpy()
@@ -86,7 +87,7 @@ class Renderer:
         return Rendered(audio, source_f0)
 
     def conditions(self, features: Features, start: int, source: SourceFacts) -> Conditions:
-        """Return the synthesizer's conditions for the features of a chunk that begins at the sample `start`."""
+        """Return the synthesizer's conditions for a chunk with these features that begins at sample `start`."""
         features = features.transposed(source.transpose)
         loudness = features.loudness
         if source.pause_db is not None:
@@ -103,7 +104,7 @@ class Renderer:
         )
 
     def _retrieved(self, content: Tensor, voiced: Tensor, speaker: Tensor) -> Tensor:
-        """Blend content (C, T) with the retrieval data of the speakers, weighted by their shares."""
+        """Blend content (C, T) with each speaker's retrieval data, and average the results by the speakers' shares."""
         retrieval, options = self.settings.retrieval, self.settings.options
         if retrieval is None:
             return content

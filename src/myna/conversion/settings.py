@@ -1,4 +1,4 @@
-"""Settings of a conversion: a voice and a person's options, resolved and checked once."""
+"""Settings of a conversion: the user's options, resolved for a voice and checked once."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from myna.models.noise import SeededNoise
 from myna.options import ConversionOptions
 from myna.retrieval.speakers import SpeakerRetrieval, require_retrieval
 
-# Attenuation of the noise in a source's pauses, for voices that were trained on clean recordings only: they turn that
-# noise into breath.
+# Default attenuation of the noise in the source's pauses. It is for voices that were trained only on clean recordings:
+# they turn this noise into breath.
 _USUAL_SOFTENING_DB = 15.0
 
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """Everything about a conversion that does not depend on the song."""
+    """Everything that a conversion needs and that does not depend on the recording."""
 
     options: ConversionOptions
-    speaker: int | SpeakerMix  # an index, or several speakers in shares
+    speaker: int | SpeakerMix  # speaker index, or shares of several speakers
     noise_scale: float
-    softening_db: float  # attenuation of the source's pauses
-    voice_pitch: PitchRange | None  # of the recordings of the speaker with the largest share, if the voice stores it
-    retrieval: SpeakerRetrieval | None  # None where content is not blended
+    softening_db: float  # attenuation of the pauses in the source
+    # Pitch of the recordings of the speaker with the largest share; None if the configuration lacks it.
+    voice_pitch: PitchRange | None
+    retrieval: SpeakerRetrieval | None  # None if content is not blended with retrieval data
 
     @classmethod
     def resolve(
@@ -44,14 +45,14 @@ class ConversionSettings:
         device: str = "cpu",
         loaded: SpeakerRetrieval | None = None,
     ) -> Self:
-        """Resolve `options` for the voice of `config` in the file `path`.
+        """Resolve `options` for the voice with this `config` and the weight file `path`.
 
         Args:
-            loaded: retrieval data from an earlier call, used again where it is the same file.
+            loaded: retrieval data from an earlier call; it is reused if it comes from the same file.
 
         Raises:
-            ConfigError: the voice cannot do what the options ask.
-            CheckpointError: the file contains no retrieval data.
+            ConfigError: the voice does not support the options.
+            CheckpointError: the chosen retrieval file contains no retrieval data.
         """
         speaker: int | SpeakerMix
         if options.speaker_mix is not None:
@@ -88,13 +89,13 @@ class ConversionSettings:
         )
 
     def speaker_at(self, seconds: NDArray[np.float64]) -> Tensor:
-        """Return the speaker in frames at these moments (T,), as `models.interface.Conditions` takes it."""
+        """Return the `speaker` field of `models.interface.Conditions` for frames at these times (T,)."""
         if isinstance(self.speaker, int):
             return torch.tensor([self.speaker])
         return torch.from_numpy(self.speaker.at(seconds))[None]
 
     def noise_at(self, start: int, device: str = "cpu") -> SeededNoise:
-        """Return the noise of a slice that begins at the sample `start`, independent of everything before it."""
+        """Return the noise for a slice that begins at sample `start`; it depends only on the seed and on `start`."""
         state = np.random.SeedSequence([self.options.seed, start]).generate_state(1, np.uint64)
         return SeededNoise.of(int(state[0]), device)
 
@@ -104,4 +105,5 @@ def _softening_db(config: Config, options: ConversionOptions) -> float:
         return 0.0
     if options.soften_pauses_db is not None:
         return options.soften_pauses_db
-    return 0.0 if config.data.content_versions else _USUAL_SOFTENING_DB  # trained on noisy versions as well
+    # Voices with content versions were also trained on noisy audio.
+    return 0.0 if config.data.content_versions else _USUAL_SOFTENING_DB

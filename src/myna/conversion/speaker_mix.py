@@ -1,4 +1,4 @@
-"""Mixes of a voice's speakers, with shares that are constant or change through a song."""
+"""Mixes of a voice's speakers, with shares that are constant or change during a song."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from myna.config import Config
 from myna.errors import ConfigError
 
 TIMELINE_SUFFIXES = (".csv", ".json")
-_SECONDS = "seconds"  # column of a timeline that is not a speaker
+_SECONDS = "seconds"  # the only column of a timeline that is not a speaker
 
 Shares = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class SpeakerMix:
-    """Shares of speakers at moments, interpolated linearly between them.
+    """Shares of speakers at given moments; between the moments, they are interpolated linearly.
 
     mix = SpeakerMix.parse("alto:0.7,tenor:0.3", config)
     """
 
-    seconds: NDArray[np.float64]  # (P,) ascending
-    shares: Shares  # (P, n_speakers) by speaker index; each row sums to 1
+    seconds: NDArray[np.float64]  # (P,) times of the moments, ascending
+    shares: Shares  # (P, n_speakers), columns by speaker index; each row sums to 1
 
     @classmethod
     def parse(cls, text: str, config: Config) -> Self:
-        """Parse shares, "alto:0.7,tenor:0.3" (or "alto,tenor" for equal shares), or read a timeline.
+        """Parse constant shares, "alto:0.7,tenor:0.3" (or "alto,tenor" for equal shares), or read a timeline file.
 
-        A timeline is a .csv or .json file with a row for each moment: `seconds`, and the shares of speakers. The first
-        row also applies before it, and the last one after it. In JSON it is a list of objects; speakers that are not
-        named have no share.
+        A timeline is a .csv or .json file with one row per moment: its `seconds` and the share of each speaker. The
+        first row also applies to earlier times, the last row to later times. A JSON timeline is a list of objects. A
+        speaker that a row does not name has no share.
 
         Raises:
             ConfigError: a speaker is unknown, a share is negative, or the file is malformed.
@@ -72,12 +72,12 @@ class SpeakerMix:
 
     @property
     def indices(self) -> list[int]:
-        """Indices of the speakers with a share, the largest first."""
+        """Indices of all speakers that have a share, sorted by descending share."""
         totals = self.shares.sum(0)
         return [int(index) for index in np.argsort(-totals, kind="stable") if totals[index] > 0]
 
     def at(self, seconds: NDArray[np.float64]) -> Shares:
-        """Return the shares at these moments (T,): (n_speakers, T), or (n_speakers, 1) where they are constant."""
+        """Return the shares at these times (T,) as (n_speakers, T), or as (n_speakers, 1) if they are constant."""
         if len(self.seconds) == 1:
             return self.shares.T
         interpolated = [np.interp(seconds, self.seconds, own) for own in self.shares.T]
@@ -98,7 +98,7 @@ def _read_moments(path: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def _shares(given: Mapping[Any, Any], config: Config) -> Shares:
-    """Return the normalised share of each speaker index, from shares by name."""
+    """Convert shares by speaker name to shares by speaker index, (n_speakers,), that sum to 1."""
     shares = np.zeros(config.model.n_speakers)
     for name, value in given.items():
         share = 0.0 if value in (None, "") else _number(value, f"the share of {name}")
@@ -115,7 +115,7 @@ def _shares(given: Mapping[Any, Any], config: Config) -> Shares:
 
 
 def _number(value: Any, what: str) -> float:
-    """Parse a number from a file or a person."""
+    """Parse a finite number from a file or from user input; `what` names it in the error."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Transposition of a song to the pitch range of a voice's recordings."""
+"""Automatic transposition of a song to the pitch range of a voice's recordings."""
 
 from __future__ import annotations
 
@@ -18,18 +18,20 @@ from myna.units import ratio_to_semitones, semitones_to_ratio
 
 Samples = NDArray[np.float32]
 
-# The median pitch of a song settles long before its end.
+# Length of audio from which pitch is measured; the median pitch of a song settles long before its end.
 PITCH_SECONDS = 120.0
 _PITCH_RATE, _PITCH_HOP = 16000, 160  # SwiftF0's own sample rate
-# Singing is higher than speech, and the lowest note of a bass part is E2, 82 Hz. Of seven songs converted to 24 men's
-# voices, one in five would be lower. Shifted an octave up, these gain 0.54 in DNSMOS and lose 0.06 in similarity.
+# Octave steps do not shift a song's median pitch below this, because a voice's recordings may be speech, and singing is
+# higher than speech: the lowest note of a bass part is E2, 82 Hz. When seven songs were converted to 24 men's voices,
+# one conversion in five would have been lower. An octave higher, these gained 0.54 in DNSMOS and lost 0.06 in speaker
+# similarity.
 _LOWEST_SONG_HZ = 90.0
 
 
 def shift_between(source: PitchRange, voice: PitchRange, step: TransposeStep) -> float:
-    """Return the semitones from the median pitch of a song to that of a voice, in whole steps.
+    """Return the shift in semitones from a song's median pitch to a voice's, rounded to whole steps.
 
-    Octave steps never shift a song below the range of singing, unless the voice's own recordings are as low.
+    Octave steps never shift a song below the range of singing, unless the voice's own recordings are that low.
     """
     semitones = 12 if step == "octave" else 1
     shift = semitones * round(ratio_to_semitones(voice.median_hz / source.median_hz) / semitones)
@@ -40,10 +42,10 @@ def shift_between(source: PitchRange, voice: PitchRange, step: TransposeStep) ->
 
 
 def measure_pitch(path: Path | str, seconds: float = PITCH_SECONDS) -> PitchRange | None:
-    """Return the pitch range of the beginning of a recording; None where nothing of it is voiced.
+    """Return the pitch range of the first `seconds` of a recording; None if nothing in them is voiced.
 
     Raises:
-        AudioError: it cannot be read.
+        AudioError: the recording cannot be read.
     """
     source = islice(io.blocks(Path(path), _PITCH_RATE, _PITCH_RATE), math.ceil(seconds))
     estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
@@ -51,5 +53,5 @@ def measure_pitch(path: Path | str, seconds: float = PITCH_SECONDS) -> PitchRang
 
 
 def range_of(contours: list[Samples]) -> PitchRange | None:
-    """Return the pitch range over the voiced frames of contours in Hz; None where there are none."""
+    """Return the pitch range of the voiced frames in all `contours` (Hz); None if no frame is voiced."""
     return pitch_range(np.concatenate([np.empty(0, np.float32), *contours]))

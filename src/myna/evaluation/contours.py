@@ -1,6 +1,6 @@
 """Frame-by-frame comparison of a conversion with its source: pitch, voicing and loudness.
 
-Contours are (T,) arrays on the same frames; the longer one is truncated.
+Contours are (T,) arrays with the same frame rate; the longer one is truncated.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from myna.units import ratio_to_cents
 Contour = NDArray[np.floating]
 
 CLOSE_CENTS = 50.0  # a quarter tone: mir_eval's tolerance for a correct pitch
-# Relative to the loudest frame; quieter frames count as silence, so that the noise floor does not affect the score.
+# Level relative to the loudest frame. Quieter frames are raised to it, so the noise floor does not affect the score.
 _SILENCE_DB = -60.0
 
 
 def cents_between(source_f0: Contour, converted_f0: Contour) -> Contour:
-    """Pitch of the conversion above its source (T,), in cents; NaN unless both are voiced."""
+    """Pitch difference, conversion minus source, (T,) in cents; NaN in frames that are not voiced in both."""
     n_frames = min(len(source_f0), len(converted_f0))
     source, converted = source_f0[:n_frames], converted_f0[:n_frames]
     both = (source > 0) & (converted > 0)
@@ -29,16 +29,16 @@ def cents_between(source_f0: Contour, converted_f0: Contour) -> Contour:
 
 
 def find_transpose(source_f0: Contour, converted_f0: Contour) -> float:
-    """Median pitch shift of the conversion, rounded to whole semitones; 0 if no frame is voiced in both."""
+    """Median pitch shift from source to conversion, rounded to whole semitones; 0 if no frame is voiced in both."""
     cents = cents_between(source_f0, converted_f0)
     cents = cents[~np.isnan(cents)]
     return float(round(float(np.median(cents)) / 100)) if len(cents) else 0.0
 
 
 def compare_pitch(source_f0: Contour, converted_f0: Contour, transpose: float) -> dict[str, float]:
-    """Pitch measures by name, for a conversion intended to lie `transpose` semitones above its source.
+    """Pitch measures, by name, of a conversion that should be `transpose` semitones above its source.
 
-    Undefined measures are omitted: no frame is voiced in both, or one of the pitches is constant.
+    Undefined measures are omitted, for example if no frame is voiced in both or one of the contours is constant.
     """
     n_frames = min(len(source_f0), len(converted_f0))
     source, converted = source_f0[:n_frames], converted_f0[:n_frames]
@@ -65,12 +65,12 @@ def compare_loudness(source_db: Contour, converted_db: Contour) -> dict[str, flo
 
 
 def correlation(one: Contour, other: Contour) -> float | None:
-    """Pearson's r; None if it is undefined."""
+    """Pearson correlation coefficient; None if it is undefined."""
     if len(one) < 2:
         return None
     one, other = one - np.mean(one), other - np.mean(other)
     scale = math.sqrt(float(one @ one) * float(other @ other))
-    # The rounding errors of a steady tone must not count as a contour: 1e-6 is that of 100 Hz over a second.
+    # Rounding errors of a steady tone must not count as a contour; 1e-6 covers those of 100 Hz over one second.
     return float(one @ other) / scale if scale > 1e-6 else None
 
 

@@ -1,4 +1,4 @@
-"""Evaluation of conversions: each measure beside its value for the unconverted source and for the target."""
+"""Evaluation of conversions: each measure, with its values for the unconverted source and for the target."""
 
 from __future__ import annotations
 
@@ -25,46 +25,46 @@ from myna.progress import Progress, silent
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Tolerance for the padding of an mp3 encoder.
+# Maximum length difference of a conversion and its source; it allows for the padding that mp3 encoders add.
 _SAME_LENGTH_SECONDS = 0.5
-# DNSMOS rates at most this many recordings of the target, since a training set may have thousands.
+# At most this many target recordings are rated with DNSMOS, since a training set may have thousands.
 _MAX_RATED = 50
-# 32 ms: longer than a period of the lowest voice, so that the level does not fluctuate with the pitch.
+# 32 ms, which is longer than one period of the lowest voice, so that loudness does not fluctuate within a period.
 _LOUDNESS_HOP = 512
 
 
 @dataclass(frozen=True)
 class FileEvaluation:
-    """Scores of one conversion; contours are (T,) in Hz, one frame every 10 ms, 0 where unvoiced."""
+    """Scores of one conversion. Its f0 contours are (T,) in Hz, one frame every 10 ms, 0 in unvoiced frames."""
 
     pair: Pair
     seconds: float
     transpose: float  # semitones
     scores: Scores
-    source_scores: Scores  # of the unconverted source: the measures that need no pair
+    source_scores: Scores  # measures that need no pair, for the unconverted source
     source_f0: NDArray[np.float32]
     converted_f0: NDArray[np.float32]
     source_text: str | None = None
     converted_text: str | None = None
-    # Edit distance of the transcripts, and characters in the source's.
+    # Edit distance between the transcripts, and number of characters in the source's transcript.
     character_errors: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of all conversions, and what could not be measured."""
+    """Scores of all conversions, missing measures and failed files."""
 
     files: tuple[FileEvaluation, ...]
     target_scores: dict[Path, Scores]
-    not_measured: dict[str, str]  # measure -> reason, with the remedy
+    not_measured: dict[str, str]  # measure -> reason, and a way to enable the measure
     failures: tuple[str, ...]  # one line per file that could not be evaluated
 
     @cached_property
     def summary(self) -> dict[str, Bounded]:
-        """Each measure over all files, with its bounds.
+        """Mean of each measure over all files, with its bounds.
 
-        Means over the files, except the character error rate: all errors over all characters, as is usual, so that a
-        short file does not weigh as much as a long one.
+        The character error rate is not a mean over files. As is usual, it is the number of all errors divided by the
+        number of all characters, so that a short file weighs less than a long one.
         """
         converted = mean_scores(file.scores for file in self.files)
         errors, characters = (sum(file.character_errors[part] for file in self.files) for part in (0, 1))
@@ -90,18 +90,18 @@ def evaluate(
 
     Args:
         pairs: each conversion with its source.
-        target: recordings of the target voice; without them speaker similarity is not measured.
-        held_out: recordings of the target that the voice was not trained on, for the target bound; without them each
-            recording in `target` is compared with the others.
+        target: recordings of the target speaker; without them, speaker similarity is not measured.
+        held_out: recordings of the target speaker that the voice was not trained on; they give the target bound.
+            Without them, each recording in `target` is compared with the others to give this bound.
 
     Raises:
-        AudioError: no pair, or no recording of the target, can be read.
+        AudioError: none of the pairs, or none of the target recordings, can be read.
     """
     return _Evaluator(options or EvaluateOptions()).evaluate(pairs, target, held_out, progress)
 
 
 class _Evaluator:
-    """The enabled and installed networks, and the cached measures of sources."""
+    """Evaluator with the enabled networks that are installed, and a cache of the sources' measures."""
 
     def __init__(self, options: EvaluateOptions) -> None:
         self.options = options
@@ -132,7 +132,7 @@ class _Evaluator:
     def target_scores(
         self, target: Sequence[Path], held_out: Sequence[Path], progress: Progress
     ) -> tuple[speaker.Embedding | None, dict[Path, Scores]]:
-        """Centroid of the target's embeddings, and the scores of the held-out recordings."""
+        """Return the centroid of the target's embeddings, and scores of the held-out (or else target) recordings."""
         if self.voice_encoder is not None and not target:
             self.not_measured["speaker similarity"] = "pass the target's recordings with --target"
         if not target or (self.voice_encoder is None and self.dnsmos is None):
@@ -187,7 +187,7 @@ class _Evaluator:
     def measure(
         self, recording: Recording, *, paired: bool = False, rate: bool = True, language: str | None = None
     ) -> _Measured:
-        """Measure one recording; `paired` adds the measures that compare pairs: pitch, loudness and transcript."""
+        """Measure one recording; `paired` adds the data for comparing pairs: pitch, loudness and transcript."""
         audio = recording.audio
         measured = _Measured(
             recording.seconds,
@@ -227,7 +227,7 @@ class _Evaluator:
 
 @dataclass
 class _Measured:
-    """Measures of one recording on its own."""
+    """Measures of a single recording."""
 
     seconds: float
     scores: Scores
@@ -243,6 +243,6 @@ def _similarity(one: speaker.Embedding | None, other: speaker.Embedding | None) 
 
 
 def _centroid_without(path: Path, embeddings: dict[Path, speaker.Embedding]) -> speaker.Embedding | None:
-    """Centroid of all embeddings except that of `path`; None if there is no other."""
+    """Return the centroid of all embeddings except the one of `path`; None if there is no other embedding."""
     others = [embedding for other, embedding in embeddings.items() if other != path]
     return speaker.centroid(others) if others else None

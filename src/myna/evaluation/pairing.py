@@ -1,4 +1,4 @@
-"""Pairing of conversions with their sources by file name, as `svc infer` names them (`song.flac` -> `song.out.wav`)."""
+"""Pairing of conversions with their sources by the names that `svc infer` gives (`song.flac` -> `song.out.wav`)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Pair:
 
 
 def sound_files(paths: Iterable[Path]) -> list[Path]:
-    """Expand folders in `paths` into the sound files below them, sorted by name; files are kept as given.
+    """Replace the folders in `paths` by the sound files in them, sorted by name; keep files as they are.
 
     Raises:
         AudioError: a path does not exist, or a folder has no sound files.
@@ -42,8 +42,8 @@ def sound_files(paths: Iterable[Path]) -> list[Path]:
 def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[list[Pair], list[str]]:
     """Match conversions to sources by name; return the pairs and one message for each conversion without a match.
 
-    A single conversion and a single source are paired regardless of their names. Both arguments may list the same
-    folder; conversions are then the files whose names end in `.out`.
+    A single conversion and a single source are paired regardless of their names. Both arguments may list the files of
+    the same folder; the conversions are then those whose names, without suffix, end in `.out`.
     """
     results = {path.resolve() for path in converted if path.stem.endswith(".out")}
     sources = [path for path in sources if path.resolve() not in results]
@@ -67,5 +67,5 @@ def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[li
 
 
 def take_name(path: Path) -> str:
-    """Name shared by a conversion and its source: without suffix and without `.out`."""
+    """Name that a conversion and its source share: the file name without its suffix and without `.out`."""
     return unicodedata.normalize("NFC", path.stem.removesuffix(".out"))

@@ -1,7 +1,7 @@
 """DNSMOS: predicted listener ratings of speech quality, 1 to 5.
 
-Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. The network is read
-from the package speechmos, whose Python code is not used.
+Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. Only the network in
+the package speechmos is used, not the package's Python code.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from myna.evaluation.recording import SAMPLE_RATE
 
 _WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # input length of the network
 
-# Parabolas from raw output to rating, fitted by the authors to their listening tests; highest power first.
+# Coefficients, highest power first, of the parabolas that map the raw outputs to ratings. The authors fitted them to
+# their listening tests.
 _RATINGS = {
     "dnsmos_sig": (-0.08397278, 1.22083953, 0.0052439),
     "dnsmos_bak": (-0.13166888, 1.60915514, -0.39604546),
@@ -29,7 +30,7 @@ _RATINGS = {
 
 @lru_cache(maxsize=1)
 def load_dnsmos() -> Any:
-    """Load the network as an onnxruntime session.
+    """Load the network as an ONNX Runtime session.
 
     Raises:
         MissingExtraError: speechmos is not installed.
@@ -41,21 +42,21 @@ def load_dnsmos() -> Any:
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads release their cores
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads do not block cores
     return onnxruntime.InferenceSession(
         folder / "dnsmos_models" / "sig_bak_ovr.onnx", settings, providers=["CPUExecutionProvider"]
     )
 
 
 def rate(session: Any, audio: NDArray[np.float32]) -> dict[str, float]:
-    """Rate voice, background and overall quality: the mean over 9 s windows, one every second.
+    """Rate voice, background and overall quality, as means over 9 s windows that start every second.
 
     Args:
         audio: (N,) at 16 kHz; shorter audio is repeated to fill a window, as in the authors' code.
     """
     while len(audio) < _WINDOW_SAMPLES:
         audio = np.concatenate([audio, audio])
-    # The authors count whole seconds, and so omit a last window that would fit.
+    # The authors' code counts whole seconds, so it omits a last window that would still fit.
     n_windows = max(1, len(audio) // SAMPLE_RATE - 9)
     starts = (count * SAMPLE_RATE for count in range(n_windows))
     windows = (audio[np.newaxis, start : start + _WINDOW_SAMPLES] for start in starts)

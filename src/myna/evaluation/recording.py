@@ -1,4 +1,4 @@
-"""Audio in the form that all measures take: mono, 16 kHz, 10 ms frames."""
+"""Audio in the format that all measures use: mono, 16 kHz, 10 ms frames."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from myna.audio.io import read
 
-# All the networks that measure were trained at 16 kHz.
+# All networks that compute measures were trained at 16 kHz.
 SAMPLE_RATE = 16000
 HOP_LENGTH = 160  # 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
@@ -25,7 +25,7 @@ class Recording:
 
     @classmethod
     def read(cls, path: Path) -> Recording:
-        """Read a file; raise `AudioError` if it is not audio."""
+        """Read a file; raise `AudioError` if it cannot be read as audio."""
         audio, _ = read(path, SAMPLE_RATE)
         return cls(path, audio)
 

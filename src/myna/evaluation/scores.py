@@ -1,4 +1,4 @@
-"""The list of measures, from which tables, JSON and pages are made."""
+"""List of the measures; tables, JSON and pages are made from it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Scores = dict[str, float]  # by the key of a measure; undefined ones are omitted
+Scores = dict[str, float]  # values by measure key; undefined measures are omitted
 
 
 @dataclass(frozen=True)
@@ -15,18 +15,18 @@ class Measure:
     """Description of one measure of a conversion."""
 
     title: str
-    short: str  # for a narrow column
+    short: str  # title for a narrow column
     better: Literal["higher", "lower"]
     unit: Literal["", "%", "cents"] = ""
     digits: int = 3
-    # Value for a recording compared with itself. None if the measure needs no source: the target's own recordings then
-    # have a value too.
+    # Value that a recording gets when it is compared with itself. None if the measure needs no source; then the
+    # target's own recordings have a value, too.
     of_itself: float | None = None
-    # The plotted range extends at least to this value, so that small errors look small; None: the bounds span it.
+    # The plotted range includes at least this value, so that small errors look small; None fits it to the data.
     scale_to: float | None = None
 
     def text(self, value: float | None) -> str:
-        """Format `value` with its unit."""
+        """Format `value` with its unit; None becomes "-"."""
         if value is None:
             return "-"
         shown = f"{value * (100 if self.unit == '%' else 1):.{self.digits}f}"
@@ -48,7 +48,7 @@ MEASURES = {
 
 
 def mean_scores(many: Iterable[Mapping[str, float]]) -> Scores:
-    """Mean of each measure over the scores that contain it."""
+    """Mean of each measure over those scores that contain it."""
     columns: dict[str, list[float]] = {key: [] for key in MEASURES}
     for scores in many:
         for key, value in scores.items():
@@ -61,5 +61,5 @@ class Bounded:
     """Mean of a measure over the conversions, with its reference values."""
 
     converted: float
-    source: float | None  # of the unconverted sources
-    target: float | None  # of the target's own recordings
+    source: float | None  # mean over the unconverted sources
+    target: float | None  # mean over the target's own recordings

@@ -1,7 +1,7 @@
-"""Speaker embeddings by Resemblyzer's voice encoder, whose weights are read without importing its package.
+"""Speaker embeddings from Resemblyzer's voice encoder. Its weights are read without importing its package.
 
-An LSTM trained to place utterances of one person close together: Wan et al., Generalized End-to-End Loss for Speaker
-Verification, ICASSP 2018. Published similarities are commonly cosines between its embeddings.
+The encoder is an LSTM that was trained to place utterances of the same person close together: Wan et al., Generalized
+End-to-End Loss for Speaker Verification, ICASSP 2018. Published similarities are often cosines between its embeddings.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from myna.units import db_to_amplitude, db_to_power, power_to_db
 _N_MELS = 40
 _N_FFT = 400  # 25 ms
 _HOP_LENGTH = 160  # 10 ms
-_PARTIAL_FRAMES = 160  # 1.6 s: the input length of the encoder
-_PARTIAL_STEP_FRAMES = 77  # 1.3 partials a second
-_MIN_COVERAGE = 0.75  # share of the last partial that audio must fill; otherwise the partial is dropped
+_PARTIAL_FRAMES = 160  # 1.6 s, the input length of the encoder
+_PARTIAL_STEP_FRAMES = 77  # 1.3 partials per second
+_MIN_COVERAGE = 0.75  # the last partial is dropped if audio fills a smaller share of it
 _MIN_LEVEL_DB = -30.0
 
-# Silence is cut out before encoding. Resemblyzer uses a voice activity detector that needs a compiler to install; here
-# a window this far below the loud ones is silent. Tuned on 80 recordings against Resemblyzer's own embeddings: cosine
-# 0.998 between ours and theirs, and 1 - 1e-7 where neither cuts anything.
+# Silence is cut out before encoding. Resemblyzer uses a voice activity detector that needs a compiler to install. Here,
+# a window counts as silent if it is this far below the loud windows. The values were tuned on 80 recordings: the cosine
+# between our embeddings and Resemblyzer's is 0.998, and 1 - 1e-7 if neither cuts anything.
 _WINDOW_SAMPLES = 480  # 30 ms
 _SILENCE_DB = -27.0
-_KEPT_WINDOWS = 7  # kept around each window that is not silent
+_KEPT_WINDOWS = 7  # number of windows kept around each window that is not silent, including it
 
 Embedding = NDArray[np.float32]
 
@@ -52,14 +52,15 @@ class VoiceEncoder(nn.Module):
 
 @lru_cache(maxsize=1)
 def load_voice_encoder() -> VoiceEncoder:
-    """Load the encoder with the weights of the package Resemblyzer.
+    """Load the encoder with the weights from the package Resemblyzer.
 
     Raises:
         AssetError: the package is not installed.
     """
     folder = package_folder("resemblyzer")
     if folder is None or not (folder / "pretrained.pt").is_file():
-        # Its declared requirements need a compiler and fail on current setuptools; only its weights are used.
+        # Only the weights of the package are needed. Its declared requirements need a compiler and fail with current
+        # setuptools.
         raise AssetError("it needs Resemblyzer's weights: pip install --no-deps Resemblyzer==0.1.4")
     weights = torch.load(folder / "pretrained.pt", map_location="cpu", weights_only=True)["model_state"]
     encoder = VoiceEncoder()
@@ -68,7 +69,7 @@ def load_voice_encoder() -> VoiceEncoder:
 
 
 def embed(encoder: VoiceEncoder, audio: NDArray[np.float32]) -> Embedding:
-    """Speaker embedding of `audio` (N,) at 16 kHz: the mean over overlapping 1.6 s partials, a unit vector (256,)."""
+    """Speaker embedding of `audio`, (N,) at 16 kHz: a unit vector (256,), averaged over overlapping 1.6 s partials."""
     audio = without_silence(_level(audio))
     starts = _partial_starts(len(audio))
     padded = np.pad(audio, (0, max(0, (starts[-1] + _PARTIAL_FRAMES) * _HOP_LENGTH - len(audio))))
@@ -79,12 +80,12 @@ def embed(encoder: VoiceEncoder, audio: NDArray[np.float32]) -> Embedding:
 
 
 def centroid(embeddings: list[Embedding]) -> Embedding:
-    """Normalized mean of `embeddings`, which represents a speaker by several recordings."""
+    """Normalized mean of `embeddings`, which represents a speaker who has several recordings."""
     return _unit(np.mean(embeddings, axis=0))
 
 
 def without_silence(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut long silences out of `audio` (N,) at 16 kHz; audio shorter than one window is returned as it is."""
+    """Remove long silences from `audio`, (N,) at 16 kHz; audio shorter than one window is returned unchanged."""
     n_windows = len(audio) // _WINDOW_SAMPLES
     if n_windows == 0:
         return audio
@@ -96,13 +97,13 @@ def without_silence(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _level(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Amplify audio that is quieter than the encoder's training data: the encoder takes mel power, so level matters."""
+    """Amplify audio that is quieter than the encoder's training data; the level affects its input, mel power."""
     level_db = power_to_db(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
     return audio * np.float32(db_to_amplitude(max(0.0, _MIN_LEVEL_DB - level_db)))
 
 
 def _partial_starts(n_samples: int) -> list[int]:
-    """First frame of each partial."""
+    """Return the first frame of each partial."""
     n_frames = -(-(n_samples + 1) // _HOP_LENGTH)
     starts = list(range(0, max(1, n_frames - _PARTIAL_FRAMES + _PARTIAL_STEP_FRAMES + 1), _PARTIAL_STEP_FRAMES))
     coverage = (n_samples / _HOP_LENGTH - starts[-1]) / _PARTIAL_FRAMES
@@ -110,7 +111,7 @@ def _partial_starts(n_samples: int) -> list[int]:
 
 
 def _mel_power(audio: Tensor) -> Tensor:
-    """Mel power (T, 40), without a logarithm, as the encoder was trained."""
+    """Mel power (T, 40) without a logarithm, as in the encoder's training."""
     transform = torch.stft(
         audio,
         _N_FFT,

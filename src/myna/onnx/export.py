@@ -1,7 +1,7 @@
 """Export of a voice as ONNX graphs for programs without PyTorch (`svc export`).
 
-A graph takes recordings of any length. Its random numbers are inputs (`onnx.runtime` lists them all): a program that
-generates them as PyTorch does gets the same audio.
+A graph accepts recordings of any length. Random numbers are inputs of the graph (`onnx.runtime` lists all inputs), so a
+program that supplies the same random numbers as PyTorch gets the same audio.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
 
 CONTENT_SUFFIX = f".content{SUFFIX}"
-TOLERANCE = 1e-3  # of the audio, full scale being 1
+TOLERANCE = 1e-3  # largest allowed difference of the audio; full scale is 1
 _EMBEDDED = "myna-content-1"
-_TRACED_FRAMES = 67  # a prime: an axis whose size is a multiple of it is an axis of frames
+_TRACED_FRAMES = 67  # a prime, so that an axis of this size is certainly the axis of frames
 _CHECKED_FRAMES = 40
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -51,10 +51,13 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @runtime_checkable
 class Exportable(Protocol):
-    """A module whose operations ONNX lacks."""
+    """A module that uses operations that ONNX lacks."""
 
     def exportable(self) -> nn.Module:
-        """Return an equal module with dynamic length, real numbers and no Python loops; may change and return self."""
+        """Return an equivalent module without Python loops or complex numbers that accepts inputs of any length.
+
+        It may modify and return `self`.
+        """
         ...
 
 
@@ -62,11 +65,11 @@ class Exported(NamedTuple):
     """Result of `export`."""
 
     paths: list[Path]
-    difference: float  # largest, between the graph's audio and PyTorch's, full scale being 1
+    difference: float  # largest difference between the audio of the graph and of PyTorch; full scale is 1
 
 
 class _Graph(nn.Module):
-    """`SynthesizerModule.synthesize` with tensors as arguments, noise among them."""
+    """`SynthesizerModule.synthesize` as a module that takes all conditions and random numbers as tensors."""
 
     def __init__(self, synthesizer: SynthesizerModule, noise_names: Sequence[str]) -> None:
         super().__init__()
@@ -91,16 +94,19 @@ class _Graph(nn.Module):
 
 
 def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
-    """Write a voice as an ONNX graph; if it uses myna's own content encoder, write that beside it as a second graph.
+    """Write a voice as an ONNX graph.
+
+    If the voice uses myna's own content encoder, the encoder is written beside it as a second graph, NAME.content.onnx.
+    That graph maps audio (1, N) at 16 kHz to content (1, 256, N // 320).
 
     Args:
-        opened: the voice.
-        path: NAME.onnx; the encoder becomes NAME.content.onnx, audio (1, N) at 16 kHz to content (1, 256, N // 320).
-        words: licence, author and cover; empty ones are taken from a packed voice.
+        opened: voice to export.
+        path: output file, NAME.onnx.
+        words: licence, author and cover; empty values are taken from the file of the voice.
 
     Raises:
         MissingExtraError: the packages that PyTorch's exporter needs are not installed.
-        MynaError: the graph's audio differs from PyTorch's.
+        MynaError: the voice cannot be exported, or the audio of the graph differs from that of PyTorch.
         CheckpointError: the voice is incomplete, or a file cannot be written.
     """
     synthesizer = opened.build_module()
@@ -128,17 +134,22 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
 
 
 def as_graph(synthesizer: SynthesizerModule, config: Config) -> OnnxSynthesizer:
-    """Convert a synthesizer, in evaluation mode, fused and on the CPU, to one that runs in ONNX Runtime.
+    """Convert a synthesizer to one that runs in ONNX Runtime.
+
+    Args:
+        synthesizer: PyTorch network on the CPU, in evaluation mode and fused.
+        config: configuration of its voice.
 
     Raises:
-        MissingExtraError, MynaError: see `export`.
+        MissingExtraError: the packages that PyTorch's exporter needs are not installed.
+        MynaError: the network cannot be exported.
     """
     return OnnxSynthesizer(_bytes(_synthesizer_program(synthesizer, config)))
 
 
 def content_graph(network: ContentNetwork) -> bytes:
-    """Export myna's own content encoder: `audio` (1, N) at 16 kHz to `content` (1, 256, N // 320)."""
-    # The traced length ends within a frame, as recordings do.
+    """Export myna's own content encoder as a graph from `audio` (1, N) at 16 kHz to `content` (1, 256, N // 320)."""
+    # The traced audio ends within a frame, as most recordings do.
     traced = torch.zeros(1, 3 * SAMPLE_RATE + 17)
     shapes = ({1: Dim("samples", min=SAMPLE_RATE // 4, max=SAMPLE_RATE * 3600)},)
     return _bytes(_program(exportable(network), (traced,), shapes, ["audio"], ["content"]))
@@ -174,7 +185,7 @@ def _synthesizer_program(synthesizer: SynthesizerModule, config: Config) -> ONNX
 
 
 def _conditions(config: Config, n_frames: int) -> Conditions:
-    """Random conditions of a valid range, with all speakers mixed."""
+    """Return random conditions in valid ranges, with an equal mix of all speakers."""
     random = torch.Generator().manual_seed(0)
     model = config.model
     return Conditions(
@@ -196,12 +207,12 @@ def _difference(synthesizer: SynthesizerModule, graph: OnnxSynthesizer, config: 
 
 
 def _noise_shapes(synthesizer: SynthesizerModule, config: Config) -> dict[str, list[int]]:
-    """Names and shapes of the graph's noise inputs for `_TRACED_FRAMES`, in the order of their use."""
+    """Return the name and shape of each noise input for `_TRACED_FRAMES` frames, in the order of use."""
     noise = RecordedNoise()
     synthesizer.generate(_conditions(config, _TRACED_FRAMES), Sampling(noise, synthesizer.usual_noise_scale))
     shapes: dict[str, list[int]] = {}
     for name, (*others, length) in noise.shapes.items():
-        # Samples are given by frame, so that their axis grows with the number of frames.
+        # Sample-rate noise has an axis of frames and one of samples per frame; only the first varies with the length.
         per_frame = [_TRACED_FRAMES, length // _TRACED_FRAMES] if name == SOURCE_NOISE else [length]
         shapes[name] = [*others, *per_frame]
     return shapes
@@ -210,7 +221,7 @@ def _noise_shapes(synthesizer: SynthesizerModule, config: Config) -> dict[str, l
 def _program(
     network: nn.Module, traced: tuple[Any, ...], shapes: Any, inputs: list[str], outputs: list[str]
 ) -> ONNXProgram:
-    """Export `network` by tracing it on the inputs `traced`."""
+    """Export `network` by tracing it with the inputs `traced`."""
     try:
         import onnx
         import onnxscript
@@ -236,7 +247,7 @@ def _program(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter's loggers, which warn that torchvision is missing and may print every step."""
+    """Silence the loggers of the exporter, which warn that torchvision is missing and may print every step."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.__trace")]
     levels = [one.level for one in loggers]
     for one in loggers:
@@ -249,7 +260,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _bytes(program: ONNXProgram) -> bytes:
-    """Return the content of a file, without the exporter's references to source lines."""
+    """Serialize a graph to the bytes of a file, without the references to source lines that the exporter adds."""
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()
     content: bytes = program.model_proto.SerializeToString()

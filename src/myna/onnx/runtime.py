@@ -1,11 +1,11 @@
-"""A synthesizer that is an ONNX graph, run by ONNX Runtime; `onnx.export` writes such graphs.
+"""A synthesizer that runs an ONNX graph in ONNX Runtime; `onnx.export` writes such graphs.
 
-All graphs have one interface, whatever the family; a voice ignores the inputs that it is not conditioned on.
+The graphs of all families have the same interface. A voice ignores the inputs that it is not conditioned on.
 
 | input | shape | |
 |---|---|---|
 | `content` | 1, content_channels, frames | |
-| `f0` | 1, frames | Hz, gaps filled |
+| `f0` | 1, frames | Hz, interpolated in unvoiced frames |
 | `voiced` | 1, frames | boolean |
 | `speaker` | 1, n_speakers, frames | weight of each speaker; sums to 1 |
 | `loudness` | 1, frames | dB |
@@ -15,7 +15,7 @@ All graphs have one interface, whatever the family; a voice ignores the inputs t
 | `starting_phases` | 1, n_harmonics | uniform in 0..1 |
 | `source_noise` | ..., frames, hop_length | standard normal |
 
-Of the last three inputs, a graph has those that its voice uses, in the order of their use. Outputs are `audio`
+A graph has only those of the last three inputs that its voice uses, in the order of use. The outputs are `audio`
 (1, 1, samples) and `f0_sung` (1, frames).
 """
 
@@ -34,7 +34,7 @@ from myna.models.interface import Conditions, Generated, NoiseName, Sampling
 
 SUFFIX = ".onnx"
 EXTRA = "onnx"
-CARD_KEY = "myna"  # in the metadata: the card of a packed voice
+CARD_KEY = "myna"  # metadata key of the card
 LATENT_NOISE: NoiseName = "latent_noise"
 STARTING_PHASES: NoiseName = "starting_phases"
 SOURCE_NOISE: NoiseName = "source_noise"
@@ -45,21 +45,21 @@ GIVEN = ("content", "f0", "voiced", "speaker", "loudness", "noise_scale", "predi
 
 
 def is_graph(path: Path) -> bool:
-    """Return whether a file is named as an ONNX graph; the format itself has no signature."""
+    """Return True if a file has the suffix of ONNX graphs; the format itself has no signature."""
     return path.suffix == SUFFIX and path.is_file()
 
 
 class OnnxSynthesizer:
-    """A `Synthesizer` on the CPU."""
+    """A `Synthesizer` that runs an ONNX graph on the CPU."""
 
     def __init__(self, graph: Path | bytes) -> None:
         """
         Args:
-            graph: the file, or its content.
+            graph: path of the graph, or the content of its file.
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
-            CheckpointError: it is not a graph, or not that of a voice.
+            CheckpointError: `graph` is not an ONNX graph, or not the graph of a voice.
         """
         try:
             import onnxruntime
@@ -67,13 +67,13 @@ class OnnxSynthesizer:
             raise MissingExtraError("a voice in ONNX", EXTRA) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 3  # errors
+        options.log_severity_level = 3  # log errors only
         name = str(graph) if isinstance(graph, Path) else "the exported voice"
         try:
             self._session = onnxruntime.InferenceSession(
                 str(graph) if isinstance(graph, Path) else graph, options, providers=["CPUExecutionProvider"]
             )
-        except Exception as error:  # its exceptions have no common base class
+        except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise CheckpointError(f"{name} is damaged, or not an ONNX graph; export the voice again") from error
         self._shapes = {one.name: one.shape for one in self._session.get_inputs()}
         self._n_speakers = self._shapes["speaker"][1] if set(GIVEN) <= self._shapes.keys() else 0
@@ -82,13 +82,13 @@ class OnnxSynthesizer:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """Metadata of the file."""
+        """Metadata of the graph."""
         found: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         return found
 
     @torch.inference_mode()
     def generate(self, conditions: Conditions, sampling: Sampling) -> Generated:
-        """Generate one recording, B = 1; see `Synthesizer.generate`."""
+        """Generate the audio of one recording (batch size 1); see `Synthesizer.generate`."""
         f0 = conditions.f0
         if len(f0) != 1:
             raise ConfigError(f"an exported voice converts one recording at a time; got a batch of {len(f0)}")
@@ -111,7 +111,7 @@ class OnnxSynthesizer:
         return Generated(torch.from_numpy(audio).to(f0.device), torch.from_numpy(used_f0).to(f0.device))
 
     def _weights(self, speaker: Tensor, n_frames: int) -> Tensor:
-        """Weight of each speaker in each frame: (1, n_speakers, n_frames)."""
+        """Return the weight of each speaker in each frame, (1, n_speakers, n_frames)."""
         if speaker.dim() == 1:
             speaker = torch.eye(self._n_speakers)[speaker.cpu()].unsqueeze(2)
         return speaker.expand(-1, -1, n_frames)

@@ -1,8 +1,9 @@
-"""Vectors of faiss indexes, read without faiss, which trusts the sizes in a file.
+"""Reading of the vectors in faiss indexes, without faiss.
 
-The format is that of faiss/impl/index_write.cpp: four characters for the kind, then the fields of the class, little
-endian. The kinds that RVC and so-vits-svc 4.1 write are supported: plain vectors ("IndexFlat"), and plain vectors in
-cells ("IndexIVFFlat"). The cells are ignored: they make a search faster but approximate.
+faiss is not used because it trusts the sizes that a file states. The format is that of faiss/impl/index_write.cpp: four
+characters state the kind of index, and the fields of the class follow in little-endian order. Supported are the kinds
+that RVC and so-vits-svc 4.1 write: plain vectors ("IndexFlat"), and plain vectors in cells ("IndexIVFFlat"). The cells
+are ignored, because they make a search faster but approximate.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from numpy.typing import NDArray
 
 from myna.errors import CheckpointError
 
-FLAT_KINDS = (b"IxF2", b"IxFI", b"IxFl")  # by distance, by inner product, by another measure
+FLAT_KINDS = (b"IxF2", b"IxFI", b"IxFl")  # indexes by distance, by inner product, by another measure
 CELLS_KIND = b"IwFl"
 _LISTS = b"ilar"
 _ALL_SIZES, _SOME_SIZES = b"full", b"sprs"
-_LAST_PLAIN_METRIC = 1  # metrics after inner product and distance have a parameter
+_LAST_PLAIN_METRIC = 1  # 0 is inner product, 1 distance; metrics above have a parameter
 _HASHTABLE = 2
 _MOST_CHANNELS = 65536
 
@@ -26,16 +27,16 @@ Vectors = NDArray[np.float32]
 
 
 def is_index(start: bytes) -> bool:
-    """True if a file that begins with `start` is a faiss index of any kind."""
+    """Return True if a file that begins with `start` is a faiss index of any kind."""
     return start[:4] in (*FLAT_KINDS, CELLS_KIND) or start[:2] in (b"Ix", b"Iw", b"IH")
 
 
 def read_vectors(data: bytes | memoryview, name: str) -> Vectors:
-    """Vectors (N, C) of a serialised index.
+    """Read the vectors (N, C) of a serialised index.
 
     Args:
-        data: the index.
-        name: file name, for messages.
+        data: the serialised index.
+        name: file name for error messages.
 
     Raises:
         CheckpointError: the index is of a kind without plain vectors, is empty, or is damaged.
@@ -50,7 +51,7 @@ def read_vectors(data: bytes | memoryview, name: str) -> Vectors:
 
 
 class _Reader:
-    """Reader of consecutive values of `data` that never reads past its end."""
+    """Reader of consecutive values in `data`; it never reads past the end."""
 
     def __init__(self, data: memoryview, name: str) -> None:
         self._left = data
@@ -63,7 +64,7 @@ class _Reader:
         return taken
 
     def number(self, code: str) -> int:
-        """Read one number of a `struct` type."""
+        """Read one integer of the `struct` type `code`."""
         (value,) = struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))
         return int(value)
 
@@ -100,10 +101,10 @@ def _read_index(reader: _Reader) -> Vectors:
 
 
 def _read_header(reader: _Reader) -> tuple[int, int]:
-    """Number of channels and number of vectors."""
+    """Read the header of an index; return the number of channels and the number of vectors."""
     n_channels, n_vectors = reader.number("i"), reader.number("q")
-    reader.take(16)  # two unused numbers
-    reader.take(1)  # trained or not
+    reader.take(16)  # two unused 64-bit numbers
+    reader.take(1)  # flag: whether the index is trained
     if reader.number("i") > _LAST_PLAIN_METRIC:
         reader.take(4)
     if not 0 < n_channels <= _MOST_CHANNELS or n_vectors < 0:
@@ -119,7 +120,7 @@ def _read_flat(reader: _Reader) -> Vectors:
 
 
 def _skip_direct_map(reader: _Reader) -> None:
-    """Skip the table of vectors by number."""
+    """Skip the table that maps vector numbers to positions."""
     kind = reader.number("B")
     reader.take(8 * reader.count())
     if kind == _HASHTABLE:

@@ -9,15 +9,16 @@ from myna.progress import Progress, silent
 from myna.retrieval.search import nearest
 
 _BATCH = 4096
-_PASSES = 10  # over all vectors; more change the centroids little, since their step sizes decrease
+_PASSES = 10  # over all vectors; further passes change little, because the step size decreases
 
 
 def k_means(
     vectors: Tensor, n_clusters: int, seed: int = 0, *, title: str = "clusters", progress: Progress = silent
 ) -> Tensor:
-    """Compute `n_clusters` centroids (K, C) of `vectors` (N, C); if there are no more vectors than that, return them.
+    """Compute `n_clusters` centroids (K, C) of `vectors` (N, C).
 
-    Centroids start at random vectors. Each ends as the mean of all vectors that were assigned to it.
+    If there are at most `n_clusters` vectors, they are returned unchanged. Centroids are initialised with random
+    vectors. At the end, each is the mean of all vectors that were assigned to it during the passes.
     """
     if len(vectors) <= n_clusters:
         return vectors

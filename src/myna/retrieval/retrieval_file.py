@@ -1,13 +1,13 @@
-"""Files of retrieval data: k-means centroids of speakers' content, or indexes of its frames.
+"""Files of retrieval data: k-means centroids of each speaker's content, or indexes of its content frames.
 
 | file | kind | written by |
 |---|---|---|
 | `kmeans_*.pt`, `kmeans.pt` | centres | so-vits-svc, so-vits-svc-fork, myna |
 | `added_*.index` | index | RVC |
 | `feature_and_index.pkl` | index | so-vits-svc 4.1 |
-| `index.safetensors` | index | myna: a tensor (N, C) per speaker, in half precision |
+| `index.safetensors` | index | myna (a tensor (N, C) per speaker, in half precision) |
 
-The format is recognised by the first bytes, not by the name.
+The first bytes of a file determine its format; the file name does not matter.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from myna.retrieval import faiss_file
 from myna.storage import pickles, torch_file
 from myna.storage.atomic import replacing
 
-Kind = Literal["centres", "index"]  # packed voices store these names
+Kind = Literal["centres", "index"]  # packed voices store these strings
 # Files that svc train-index and svc train-cluster write beside a voice; the first one found is used.
 NAMES: Mapping[Kind, str] = {"index": "index.safetensors", "centres": "kmeans.pt"}
 
-Speaker = str | int  # name, or in so-vits-svc 4.1's indexes the speaker index
+Speaker = str | int  # speaker name; so-vits-svc 4.1's indexes use the speaker index instead
 
-NOBODY = ""  # speaker of a file that names none
+NOBODY = ""  # key for the data of a file that names no speaker
 _CENTRES_KEY = "cluster_centers_"
-_OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # magic number of torch before 1.6
+_OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # magic number of files from torch before 1.6
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class RetrievalFile:
 
 
 def read(path: Path) -> RetrievalFile:
-    """Read a file in any of these formats, without running code in it.
+    """Read a retrieval file in any of the formats above, without running code from the file.
 
     Raises:
         CheckpointError: the file has another format or is damaged.
@@ -71,7 +71,7 @@ def read(path: Path) -> RetrievalFile:
 
 
 def is_index(path: Path) -> bool:
-    """True for an index of faiss, or so-vits-svc 4.1's pickle of several."""
+    """Return True if a file is a faiss index, or a so-vits-svc 4.1 pickle of several faiss indexes."""
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -86,12 +86,12 @@ def is_index(path: Path) -> bool:
 
 
 def write(folder: Path, file: RetrievalFile, speakers: Mapping[str, int]) -> Path:
-    """Write `file` into the folder of a voice, under the name that the voice looks for, and return its path.
+    """Write retrieval data into the folder of a voice, under the file name that myna looks for; return the path.
 
     Args:
         folder: folder of the voice.
-        file: to write.
-        speakers: speaker indices of the voice by name; names are written in place of indices.
+        file: retrieval data to write.
+        speakers: speaker index of each speaker name; the file is written with names in place of indices.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -113,7 +113,7 @@ def write_centroids(path: Path, centroids: Mapping[str, Tensor]) -> None:
 
 
 def write_index(path: Path, vectors: Mapping[str, Tensor]) -> None:
-    """Write each speaker's vectors (N, C), atomically."""
+    """Write each speaker's vectors (N, C) as a `.safetensors` file, atomically."""
     halves = {speaker: own.half().contiguous() for speaker, own in vectors.items()}
     _write(path, lambda temporary: save_file(halves, temporary))
 
@@ -164,10 +164,10 @@ def _read_centroids(path: Path) -> dict[Any, Any]:
 
 
 def checked(path: Path, kind: Kind, found: Mapping[Any, Any]) -> RetrievalFile:
-    """Convert the content of `path` to tensors (N, C) of finite numbers.
+    """Convert the content of `path` to tensors (N, C), and check that all numbers are finite.
 
     Raises:
-        CheckpointError: it is something else.
+        CheckpointError: a value is not a non-empty matrix of finite floats, or there is no speaker.
     """
     vectors: dict[Speaker, Tensor] = {}
     for speaker, own in found.items():

@@ -1,8 +1,8 @@
-"""Retrieval: replace content frames by similar ones of the target speaker, in part or entirely.
+"""Retrieval: blend content frames with similar frames of the target speaker, or replace them.
 
-The content of a source contains traces of its singer. Blended with frames retrieved from the target's recordings it
-sounds more like the target, but less articulate with a larger share. Two methods: the nearest of a few thousand k-means
-centroids (so-vits-svc 4.0), and the mean of the 8 nearest frames (RVC).
+The content of a source recording retains traces of its singer. Blending it with frames retrieved from the target's
+recordings makes the result sound more like the target, but a large share makes it less articulate. There are two
+methods: take the nearest of a few thousand k-means centroids (so-vits-svc 4.0), or average the 8 nearest frames (RVC).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 N_NEIGHBOURS = 8
-_BLOCK_FRAMES = 32  # searched at once; the distances of more do not fit into the processor's cache
-# Up to this number of vectors the search is exact. In larger indexes, distances are computed only to the vectors that
-# are nearest in the first principal components. For a second of content (50 frames) among 100,000 vectors of 768
-# channels, on one thread of an AMD EPYC, this takes 0.035 s instead of 0.10 to 0.15 s and finds 99.3 % of the 8 nearest
-# (myna-content, speech).
+_BLOCK_FRAMES = 32  # searched at once; the distances of more frames do not fit into the processor's cache
+# Up to this number of vectors, the search is exact. In a larger index, a search in the first principal components gives
+# a shortlist, and exact distances are computed only to the vectors on it. With 100,000 vectors of 768 channels and one
+# second of content (50 frames), this takes 0.035 s instead of 0.10 to 0.15 s on one thread of an AMD EPYC. It finds
+# 99.3 % of the 8 nearest vectors (myna-content, speech).
 _MOST_EXACT = 16384
 _N_DIRECTIONS = 64
 _N_SHORTLISTED = 128
@@ -26,24 +26,24 @@ _GROUP = 16
 
 
 class Retrieval(ABC):
-    """Search among a speaker's content: content (C, T) -> most similar content of the speaker, (C, T)."""
+    """Search for similar content of one speaker. Calling it maps content (C, T) to retrieved content (C, T)."""
 
     def __call__(self, content: Tensor) -> Tensor:
-        # Content has 50 frames a second, repeated at the synthesizer's frame rate: each is searched once.
+        # Content has 50 frames per second, repeated to match the synthesizer's frame rate. Search each only once.
         differs = torch.cat([content.new_ones(1, dtype=torch.bool), (content.diff(dim=1) != 0).any(0)])
         found = [self._find(block) for block in torch.split(content.T[differs], _BLOCK_FRAMES)]
         return torch.cat(found)[differs.cumsum(0) - 1].T
 
     @abstractmethod
     def _find(self, frames: Tensor) -> Tensor:
-        """Search for distinct frames (T, C); returns (T, C)."""
+        """Return the retrieved content (T, C) for frames (T, C) without consecutive repeats."""
 
 
 class Centroids(Retrieval):
-    """The nearest k-means centroid.
+    """Retrieval of the nearest k-means centroid.
 
     Args:
-        centroids: (K, C).
+        centroids: k-means centroids of the speaker's content, (K, C).
     """
 
     def __init__(self, centroids: Tensor) -> None:
@@ -54,12 +54,12 @@ class Centroids(Retrieval):
 
 
 class Index(Retrieval):
-    """Weighted mean of the nearest vectors.
+    """Retrieval of the weighted mean of the `N_NEIGHBOURS` nearest vectors.
 
-    The weights are RVC's, `np.square(1 / score)`, where the score is faiss' squared distance.
+    The weights are those of RVC, `np.square(1 / score)`, where the score is the squared distance that faiss returns.
 
     Args:
-        vectors: (N, C).
+        vectors: content frames of the speaker, (N, C).
     """
 
     def __init__(self, vectors: Tensor) -> None:
@@ -73,17 +73,18 @@ class Index(Retrieval):
 
     def _find(self, frames: Tensor) -> Tensor:
         candidates = self.vectors[self._candidates(frames)]  # (T, M, C)
-        # By subtraction: for near vectors a difference of large squares loses all its precision.
+        # Subtract the vectors: for close vectors, the difference of large squares would lose all precision.
         distances = (candidates - frames.unsqueeze(1)).square().sum(2)
         nearest_distances, order = distances.topk(min(N_NEIGHBOURS, distances.shape[1]), largest=False)
-        # Relative to the nearest: a frame that is in the index returns itself instead of dividing by zero.
+        # Weights are relative to the nearest vector, so a frame that is in the index maps to itself without division by
+        # zero.
         least = torch.finfo(frames.dtype).tiny ** 0.5
         weights = (nearest_distances[:, :1].clamp(min=least) / nearest_distances.clamp(min=least)).square()
         neighbours = candidates.gather(1, order.unsqueeze(2).expand(-1, -1, frames.shape[1]))
         return (weights.unsqueeze(2) * neighbours).sum(1) / weights.sum(1, keepdim=True)
 
     def _candidates(self, frames: Tensor) -> Tensor:
-        """Indices (T, M) of vectors that contain the nearest ones."""
+        """Return the indices (T, M) of candidate vectors for each frame, among them the nearest ones."""
         if self._directions is None:
             return _smallest(_distances(frames, self.vectors, self._squares), N_NEIGHBOURS)
         distances = _distances(frames @ self._directions, self._projected, self._projected_squares)
@@ -94,10 +95,10 @@ def blend(content: Tensor, retrieval: Retrieval, ratio: float, where: Tensor | N
     """Interpolate between content and retrieved content.
 
     Args:
-        content: (C, T).
+        content: content features, (C, T).
         retrieval: retrieval data of the target speaker.
-        ratio: share of the retrieved content, 0..1.
-        where: mask (T,), true on the frames to change; None for all.
+        ratio: share of the retrieved content in the result, 0..1.
+        where: mask (T,) that is true on the frames to change; None changes all frames.
     """
     if where is None:
         return torch.lerp(content, retrieval(content), ratio)
@@ -109,20 +110,20 @@ def blend(content: Tensor, retrieval: Retrieval, ratio: float, where: Tensor | N
 
 
 def nearest(frames: Tensor, vectors: Tensor) -> Tensor:
-    """Index (T,) of the vector (N, C) nearest to each frame (T, C)."""
+    """Return the index of the nearest of `vectors` (N, C) for each of `frames` (T, C); the result is (T,)."""
     return _distances(frames, vectors, vectors.square().sum(1)).argmin(1)
 
 
 def _distances(frames: Tensor, vectors: Tensor, squares: Tensor) -> Tensor:
-    """Squared distances (T, N) minus the square of each frame, which does not change the order."""
+    """Return squared distances (T, N), less the squared norm of each frame; this leaves their order unchanged."""
     return torch.addmm(squares.unsqueeze(0), frames, vectors.T, alpha=-2)
 
 
 def _smallest(values: Tensor, n: int) -> Tensor:
-    """Indices (T, min(n, N)) of the `n` smallest values of each row of (T, N), in any order.
+    """Return the indices (T, min(n, N)) of the `n` smallest values in each row of `values` (T, N), in any order.
 
-    The n smallest values lie in the n groups with the smallest minima. Searching for these groups first takes a tenth
-    of the time among a hundred thousand values.
+    Each row is split into groups. The n smallest values lie in the n groups with the smallest minima. Finding these
+    groups first takes a tenth of the time of a direct search among a hundred thousand values.
     """
     if values.shape[1] <= n * _GROUP:
         return values.topk(min(n, values.shape[1]), largest=False, sorted=False).indices
@@ -134,7 +135,7 @@ def _smallest(values: Tensor, n: int) -> Tensor:
 
 
 def _principal_directions(vectors: Tensor) -> Tensor:
-    """First principal components (C, D), orthonormal, from a subset of the vectors."""
+    """Compute the first principal components of a subset of `vectors`, as orthonormal columns (C, D)."""
     some = vectors[:: len(vectors) // _MOST_EXACT + 1]
     some = some - some.mean(0)
     directions: Tensor = torch.linalg.eigh(some.T @ some).eigenvectors

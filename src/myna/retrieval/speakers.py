@@ -1,4 +1,4 @@
-"""Retrieval data of a voice's speakers, read from files of so-vits-svc, RVC or myna."""
+"""Retrieval data of the speakers of a voice, read from files that so-vits-svc, RVC or myna wrote."""
 
 from __future__ import annotations
 
@@ -25,25 +25,27 @@ class SpeakerRetrieval:
 
     path: Path
     by_speaker: Mapping[retrieval_file.Speaker, Retrieval]
-    speakers: Mapping[str, int]  # indices of the voice's speakers by name
+    speakers: Mapping[str, int]  # speaker index of each speaker name of the voice
 
     @classmethod
     def load(cls, path: Path, config: Config, device: str = "cpu") -> Self:
-        """Read k-means centroids or an index for the voice of `config`.
+        """Read k-means centroids or an index for the voice that `config` describes.
 
         Raises:
             CheckpointError: the file contains neither.
-            ConfigError: its content has another number of channels than the voice's.
+            ConfigError: the number of content channels differs between file and voice.
         """
         file = read_retrieval(path, config)
         by_speaker = {speaker: _KINDS[file.kind](vectors.to(device)) for speaker, vectors in file.vectors.items()}
         return cls(path, by_speaker, config.speakers)
 
     def of(self, index: int) -> Retrieval:
-        """Return the retrieval data of a speaker; a file with only one speaker's data is used for all.
+        """Return the retrieval data of the speaker with this index.
+
+        If the file contains the data of only one speaker, it is used for all speakers.
 
         Raises:
-            ConfigError: the file has no data of this speaker.
+            ConfigError: the file contains no data for this speaker.
         """
         if len(self.by_speaker) == 1:
             return next(iter(self.by_speaker.values()))
@@ -57,11 +59,15 @@ class SpeakerRetrieval:
 
 
 def read_retrieval(path: Path, config: Config) -> RetrievalFile:
-    """Read the k-means centroids or the index in `path`, which may be a packed voice, for the voice of `config`.
+    """Read k-means centroids or an index for the voice that `config` describes.
+
+    Args:
+        path: retrieval file, or packed voice that contains retrieval data.
+        config: configuration of the voice.
 
     Raises:
         CheckpointError: the file contains neither.
-        ConfigError: its content has another number of channels than the voice's.
+        ConfigError: the number of content channels differs between file and voice.
     """
     if packing.read_card(path) is None:
         file = retrieval_file.read(path)
@@ -78,7 +84,10 @@ def read_retrieval(path: Path, config: Config) -> RetrievalFile:
 
 
 def find_retrieval(voice: Path) -> Path | None:
-    """Return the file with a voice's index or k-means centroids, its own or one beside it; None where there is none."""
+    """Find the file with the index or k-means centroids of a voice.
+
+    It is the voice's own file if that contains them, or a file beside it. Returns None if there is neither.
+    """
     card = packing.read_card(voice)
     if card is not None and card.retrieval is not None:
         return voice
@@ -87,10 +96,10 @@ def find_retrieval(voice: Path) -> Path | None:
 
 
 def require_retrieval(voice: Path) -> Path:
-    """Return the file with a voice's index or k-means centroids.
+    """Find the file with the index or k-means centroids of a voice, like `find_retrieval`.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no such file.
     """
     if (path := find_retrieval(voice)) is not None:
         return path

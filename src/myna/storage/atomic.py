@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which replaces `path` after the block, or is removed on an error.
+    """Yield a temporary path beside `path`. After the block it replaces `path`; on an error it is removed.
 
     Raises:
         OSError: the file cannot be written; the previous file is unchanged.

@@ -1,4 +1,7 @@
-"""Checkpoints in so-vits-svc's format, `G_*.pth` and `D_*.pth`: read without running code, written atomically."""
+"""Reading and writing of checkpoints in so-vits-svc's format (`G_*.pth`, `D_*.pth`).
+
+Reading runs no code from the file. Writing is atomic.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from myna.storage import torch_file
 
 Kind = Literal["G", "D"]  # generator or discriminator
 
-# Key for data that the predecessors' format has no place for; they ignore it.
+# Key for data that has no place in the predecessors' format. The predecessors ignore it.
 _EXTRA_KEY = "myna"
 _SHOWN_MISMATCHES = 12
 
@@ -27,20 +30,20 @@ _SHOWN_MISMATCHES = 12
 class Checkpoint:
     """Content of a checkpoint file."""
 
-    weights: dict[str, Tensor]  # under the names in the file
-    iteration: int  # epoch
+    weights: dict[str, Tensor]  # by the tensor names in the file
+    iteration: int  # the epoch; the format calls it iteration
     learning_rate: float
-    optimizer: dict[str, Any] | None  # its state_dict
+    optimizer: dict[str, Any] | None  # state dict of the optimizer
     extra: dict[str, Any] = field(default_factory=dict)  # tensors and plain values
 
 
 def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
-    """Read a generator's or discriminator's file, without running code in it.
+    """Read the checkpoint of a generator or discriminator, without running code from the file.
 
-    Tensors are memory-mapped if the format allows it: unused ones are not loaded.
+    If the format allows it, tensors are memory-mapped, so unused tensors are not loaded.
 
     Raises:
-        CheckpointError: the file is of another kind, which the message names.
+        CheckpointError: the file cannot be read, or is of another kind; the message names that kind.
     """
     path = Path(path)
     content = torch_file.read(path)
@@ -59,16 +62,16 @@ def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
 
 
 def write(path: Path | str, checkpoint: Checkpoint) -> None:
-    """Write a file atomically: after any failure, `path` is the complete new file or the previous one.
+    """Write a checkpoint atomically: after a failure, `path` contains either the complete new file or the previous one.
 
     Raises:
-        CheckpointError: it cannot be written, e.g. because the disk is full; the previous file is unchanged.
+        CheckpointError: the file cannot be written, e.g. because the disk is full; the previous file is unchanged.
     """
     write_together({Path(path): checkpoint})
 
 
 def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
-    """Write several files as `write` does; none is replaced before all are on the disk."""
+    """Write several checkpoints like `write`; no file is replaced until all new ones are on the disk."""
     temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in checkpoints}
     try:
         for path, checkpoint in checkpoints.items():
@@ -88,13 +91,13 @@ def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
 
 
 def latest(folder: Path | str, kind: Kind = "G") -> Path | None:
-    """Checkpoint with the highest number; None if there is none. Base weights have number 0."""
+    """Find the checkpoint with the highest number; None if the folder has no checkpoint. Base weights have number 0."""
     found = numbered(folder, kind)
     return found[max(found)] if found else None
 
 
 def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
-    """Checkpoints in a folder by number, ascending."""
+    """Map the number of each checkpoint in a folder to its path, in ascending order."""
     found = {}
     for path in Path(folder).glob(f"{kind}_*.pth"):
         match = re.fullmatch(r"._(\d+)", path.stem)
@@ -104,10 +107,11 @@ def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Load `weights`, under the module's own names, into the module: all of them or, on an error, none.
+    """Load `weights`, which have the module's own tensor names, into the module. On an error, nothing is loaded.
 
     Raises:
-        CheckpointError: tensors are missing, unexpected, of another shape or not floating point; it lists them.
+        CheckpointError: tensors are missing, unexpected, of another shape or not floating point; the message lists
+                them.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in weights]
@@ -153,7 +157,7 @@ def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
         try:
             torch.save(content, file)
         except RuntimeError as error:
-            # torch's archive writer reports a wrong position; the cause is the error of the file below.
+            # torch's archive writer reports a wrong position. The actual cause is the file error in the context.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise
@@ -162,7 +166,7 @@ def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Flush the renaming itself to disk, if the system supports it."""
+    """Flush the renaming of files in `folder` to disk, if the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -171,7 +175,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-# Tensors by pattern, the dimension of their shape (None: their presence) that a key determines, and the key.
+# Pattern of tensor names, dimension of their shape that a configuration key determines, and that key. A dimension of
+# None means that the key determines whether the tensors exist.
 _CAUSES: tuple[tuple[str, int | None, str], ...] = (
     (r"speaker_embedding\.weight", 0, "model.n_speakers"),
     (r"speaker_embedding\.weight", 1, "model.gin_channels"),
@@ -200,7 +205,7 @@ _CAUSES: tuple[tuple[str, int | None, str], ...] = (
 
 
 def _causes(missing: list[str], unexpected: list[str], misshaped: Mapping[str, tuple[Tensor, Tensor]]) -> list[str]:
-    """Configuration keys that explain the mismatches."""
+    """Return the configuration keys that explain the mismatches."""
     return list(dict.fromkeys(_causes_of(missing + unexpected, misshaped)))
 
 

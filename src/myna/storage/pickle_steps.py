@@ -1,7 +1,8 @@
-"""Allowlists for pickles, and a static analysis of a pickle's opcodes: a pickle is a program, and is not run here.
+"""Allowlists for pickles, and a static analysis of a pickle's opcodes.
 
-After this check torch's own weights-only reader reads weight files, and `storage.pickles` reads so-vits-svc 4.1's
-indexes; both build numbers and plain values only. Every name and opcode that is not listed here is refused.
+A pickle is a program. This module does not run it, and every name and opcode that is not listed here is refused. After
+the check, torch's own weights-only reader reads weight files, and `storage.pickles` reads so-vits-svc 4.1's indexes.
+Both readers build only numbers and plain values.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 import pickletools
 from typing import IO, NamedTuple
 
-# Names in pickles of NumPy numbers and arrays, e.g. learning rates of some checkpoints and centroids of cluster models.
-# NumPy has renamed its modules since most of these files were written.
+# Names in pickles of NumPy numbers and arrays. Some checkpoints store their learning rate as a NumPy number; cluster
+# models store their centroids as arrays. NumPy has renamed its modules since most of these files were written.
 ARRAY_FUNCTIONS = ("scalar", "_reconstruct")
 ARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 _ARRAYS = [f"{module}.{name}" for module in ARRAY_MODULES for name in ARRAY_FUNCTIONS]
 _TYPES = ("BFloat16", "Bool", "Byte", "Char", "ComplexFloat", "Double", "Float", "Half", "Int", "Long", "Short")
-# Names allowed in weight files. torch's own reader allows more, some of which allocate any amount of memory.
+# Names allowed in weight files. torch's own reader allows more; some of those allocate any amount of memory.
 ALLOWED_NAMES = frozenset(
     [
         *("collections.OrderedDict", "_codecs.encode", "numpy.dtype", "numpy.ndarray", "torch.Size", "torch.device"),
@@ -26,7 +27,7 @@ ALLOWED_NAMES = frozenset(
         *_ARRAYS,
     ]
 )
-# Names allowed in indexes. faiss has one module per processor type.
+# Names allowed in retrieval indexes. faiss has one module per processor type.
 _FAISS_BUILDS = ("", ".swigfaiss", ".swigfaiss_avx2", ".swigfaiss_avx512", ".swigfaiss_avx512_spr", ".swigfaiss_sve")
 FAISS_KINDS = ("IndexIVFFlat", "IndexFlat", "IndexFlatL2", "IndexFlatIP")
 ALLOWED_IN_INDEXES = frozenset(
@@ -46,44 +47,44 @@ ALLOWED_OPCODES = frozenset(
         *("EMPTY_DICT", "SETITEM", "SETITEMS", "EMPTY_SET"),
     ]
 )
-# Indexes are written by Python's pickle, protocol 3 or newer. Only torch uses persistent ids.
+# Python's pickle module writes indexes, with protocol 3 or newer. Only torch uses persistent ids (BINPERSID).
 ALLOWED_OPCODES_IN_INDEXES = (ALLOWED_OPCODES - {"BINPERSID"}) | {
     *("FRAME", "MEMOIZE", "STACK_GLOBAL", "SHORT_BINUNICODE", "BINUNICODE8"),
     *("SHORT_BINBYTES", "BINBYTES", "BINBYTES8"),
 }
 
-_DEEPEST_TUPLE = 16  # the arguments of a tensor are nested four deep
+_DEEPEST_TUPLE = 16  # legitimate files need four: the arguments of a tensor
 
 
 class Steps(NamedTuple):
-    """Names and opcodes of a pickle."""
+    """Names and opcodes that occur in a pickle."""
 
     names: set[str]
     opcodes: set[str]
 
 
 def follow_steps(stream: IO[bytes], most: int | None = None) -> Steps:
-    """Collect names and opcodes of the next pickle in `stream` without running it.
+    """Collect the names and opcodes of the next pickle in `stream` without running it.
 
-    The stack is simulated with the nesting depth of each object. A tuple that contains another tuple twice, and so on,
-    is small in a file and in memory, but hashing it as a key takes exponential time.
+    A simulated stack tracks the nesting depth of tuples, because deep nesting is an attack: a tuple that contains the
+    same tuple twice, and so on, is small in the file and in memory, but hashing it as a key takes exponential time.
 
     Args:
-        stream: at the start of a pickle.
-        most: limit of opcodes and of memo entries; None for no limit.
+        stream: byte stream, positioned at the start of a pickle.
+        most: maximum number of opcodes and of memo entries; None for no limit.
 
     Raises:
         ValueError: the pickle exceeds a limit, has deeply nested tuples, or is not a pickle.
     """
     steps = Steps(set(), set())
-    words: list[str] = []  # STACK_GLOBAL takes a name from the last two
+    words: list[str] = []  # STACK_GLOBAL takes module and name from the last two strings
     stack: list[int] = []
     marks: list[int] = []
     memory: dict[int, int] = {}
     for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
         name = opcode.name
         steps.opcodes.add(name)
-        # The reader allocates as many memo entries as the highest index.
+        # Python's reader allocates memo entries up to the highest index used.
         if most is not None and (number > most or (name in ("PUT", "LONG_BINPUT") and int(argument or 0) > most)):
             raise ValueError("it has more opcodes than a file of this kind needs")
         if name in ("GLOBAL", "INST"):
@@ -100,7 +101,7 @@ def follow_steps(stream: IO[bytes], most: int | None = None) -> Steps:
             memory[len(memory) if name == "MEMOIZE" else int(argument or 0)] = stack[-1]
         elif name == "DUP":
             stack.append(stack[-1])
-        elif name == "POP":  # also pops a mark
+        elif name == "POP":  # POP also removes a mark
             if marks and marks[-1] == len(stack):
                 marks.pop()
             else:

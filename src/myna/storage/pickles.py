@@ -1,7 +1,7 @@
-"""Safe reading of plain pickles: so-vits-svc 4.1's indexes.
+"""Safe reading of plain pickles, the format of so-vits-svc 4.1's indexes.
 
-A pickle is a program, and Python's reader runs it. Here its opcodes and length are checked first, and each name that
-`pickle_steps` allows is replaced by an inert class of ours; every other name is refused.
+A pickle is a program, and Python's reader runs it. This module first checks the opcodes and the length of the pickle.
+It then replaces each name that `pickle_steps` allows by a harmless class defined here, and refuses every other name.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from myna.errors import CheckpointError
 from myna.storage.pickle_steps import ALLOWED_IN_INDEXES, ALLOWED_OPCODES_IN_INDEXES, FAISS_KINDS, follow_steps
 
-# An index takes about twenty steps. A much longer pickle could nest containers deep enough to crash Python.
+# An index needs about twenty opcodes. A much longer pickle could nest containers deeply enough to crash Python.
 _MOST_STEPS = 5000
 _PLAIN_DTYPES = ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
 
 class FaissIndex:
-    """Stand-in for a faiss index, with its serialised bytes."""
+    """Stand-in for a faiss index; `state` contains the serialised index."""
 
     state: Any = None
 
@@ -60,7 +60,7 @@ def _scalar(dtype: _Dtype, raw: bytes) -> Any:
     return np.frombuffer(raw, dtype.name, count=1)[0].item()
 
 
-# Stand-ins by name, in any module.
+# Stand-in for each name, whatever its module.
 _STAND_INS: dict[str, Any] = {
     "OrderedDict": dict,
     "ndarray": Array,
@@ -75,7 +75,8 @@ def read(path: Path) -> Any:
     """Read a pickle of plain values, `FaissIndex` and `Array`.
 
     Raises:
-        CheckpointError: it contains a name that is not allowed, is damaged, or is too long.
+        CheckpointError: the pickle cannot be read, contains a name or opcode that is not allowed, is damaged, or is too
+            long.
     """
     try:
         data = path.read_bytes()
@@ -88,7 +89,7 @@ def read(path: Path) -> Any:
         return _Unpickler(path, data).load()
     except CheckpointError:
         raise
-    # Any error of the reader means that the file is not a pickle, or incomplete.
+    # Any error of the reader means that the file is incomplete or is not a pickle.
     except Exception as error:
         raise CheckpointError(f"{path} is damaged, or not a pickle of an index: {error}") from error
 

@@ -1,8 +1,9 @@
 """Safe reading of files that torch wrote, or that claim to be such files.
 
-A pickle is a program. Before torch's weights-only reader, which builds tensors and plain values, runs it, its names and
-opcodes are checked against `pickle_steps`. Compressed archives, paths that lead out of the archive, and tensors larger
-than the file are refused too: torch does not guard against them.
+These files contain pickles, and a pickle is a program. This module first checks the names and opcodes of each pickle
+against `pickle_steps`; then torch's weights-only reader runs it and builds tensors and plain values. Compressed
+archives, paths that lead out of the archive, and tensors far larger than the file are also refused, because torch does
+not guard against them.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from myna.storage.wrong_downloads import PAGE, served_instead
 
 _ARRAY_DTYPES = ("float16", "float32", "float64", "int32", "int64")
 
-# Other files that are often mistaken for weights: first bytes, in lower case, and description.
+# Files that are often mistaken for weights: their first bytes in lower case, and a description for the error message.
 _IMPOSTORS = (
     (b"<", PAGE),
     (b"iwfl", "a retrieval index, not the voice; give it beside a voice"),
@@ -49,20 +50,20 @@ _IMPOSTORS = (
 )
 
 _OLD_PICKLES = 5
-_MOST_SHARED = 8  # times that tensors may share bytes of the file: four in a shared flow
+_MOST_SHARED = 8  # limit of tensor bytes per byte of the file; a shared flow uses its tensors four times
 
 
 def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> Any:
     """Read tensors and plain values from a file that torch wrote.
 
-    Tensors are memory-mapped if the format allows it: unused ones are not loaded.
+    If the format allows it, tensors are memory-mapped, so unused tensors are not loaded.
 
     Args:
         path: file to read.
-        stand_ins: inert classes for more names that the file may contain, by full name.
+        stand_ins: harmless classes for additional names that the file may contain, keyed by full name.
 
     Raises:
-        CheckpointError: the file is something else, damaged, or contains a name that is not allowed.
+        CheckpointError: the file is of another type, is damaged, or contains a name that is not allowed.
     """
     size = refuse_impostor(path)
     is_archive = _is_archive(path)
@@ -77,12 +78,12 @@ def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> An
                 raise CheckpointError(f"{path} is a pickle that torch did not write: refused")
         known = [*_array_globals(), *((stand_in, name) for name, stand_in in stand_ins.items())]
         with torch.serialization.safe_globals(known), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about old formats, which are read correctly
+            warnings.simplefilter("ignore")  # torch warns about old formats, but reads them correctly
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_archive or None)
         _check_tensors(path, content, size)
     except (MemoryError, CheckpointError):
         raise
-    # torch raises any error of its parsers; all mean that torch did not write this file, or that it is incomplete.
+    # torch passes on any error of its parsers. All mean that the file is incomplete or that torch did not write it.
     except Exception as error:
         if "Weights only" in str(error):
             raise CheckpointError(f"{path} is a pickle that torch did not write: refused") from error
@@ -91,7 +92,11 @@ def read(path: Path, stand_ins: Mapping[str, type] = MappingProxyType({})) -> An
 
 
 def refuse_impostor(path: Path) -> int:
-    """Size of a file in bytes; raises `CheckpointError` if it is a file that is often mistaken for weights."""
+    """Return the size of a file in bytes.
+
+    Raises:
+        CheckpointError: the file cannot be read, or its first bytes show that it is not a complete weight file.
+    """
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -104,9 +109,9 @@ def refuse_impostor(path: Path) -> int:
     other = next((what for beginning, what in _IMPOSTORS if text.startswith(beginning)), None)
     if (what := served_instead(start) or other) is not None:
         raise CheckpointError(f"{path} is {what}")
-    if not start.startswith((b"PK", b"\x80")):  # zip archive, or pickle of torch before 1.6
+    if not start.startswith((b"PK", b"\x80")):  # a zip archive, or a pickle from torch before 1.6
         raise CheckpointError(f"{path} is not a checkpoint: torch did not write it")
-    if start.startswith(b"PK") and not _is_archive(path):  # the directory of a zip archive is at its end
+    if start.startswith(b"PK") and not _is_archive(path):  # the directory is at the end of a zip archive
         raise CheckpointError(f"{path} is incomplete ({size:,} bytes); download it again")
     return size
 
@@ -119,7 +124,7 @@ def _is_archive(path: Path) -> bool:
 
 
 def _pickles_in_archive(path: Path, size: int) -> list[Steps]:
-    """Check the entries of torch's archive and return the steps of its pickles."""
+    """Check the entries of an archive that torch wrote, and return the names and opcodes of its pickles."""
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         for entry in entries:
@@ -137,13 +142,13 @@ def _pickles_in_archive(path: Path, size: int) -> list[Steps]:
 
 
 def _pickles_in_old_file(path: Path) -> list[Steps]:
-    """Steps of the pickles in a file of torch before 1.6: five of them, followed by the numbers."""
+    """Return the names and opcodes of the five pickles in a file from torch before 1.6; tensor data follow them."""
     with path.open("rb") as file:
         return [follow_steps(file) for _ in range(_OLD_PICKLES) if file.peek(1)]
 
 
 def _check_tensors(path: Path, content: Any, size: int) -> None:
-    """Refuse tensors that repeat a small part of the file: they would fill the memory when used."""
+    """Refuse tensors that repeat a small part of the file, because they would fill the memory when used."""
     n_bytes = 0
     for tensor in _tensors(content):
         if tensor.layout != torch.strided or tensor.is_quantized:
@@ -154,7 +159,7 @@ def _check_tensors(path: Path, content: Any, size: int) -> None:
 
 
 def _tensors(content: Any) -> Iterator[Tensor]:
-    """Yield each tensor in nested containers once."""
+    """Yield each tensor in the nested containers of `content` once."""
     visited, left = set[int](), [content]
     while left:
         one = left.pop()
@@ -169,7 +174,7 @@ def _tensors(content: Any) -> Iterator[Tensor]:
 
 @cache
 def _array_globals() -> list[Any]:
-    """Functions and types for the allowed names of NumPy."""
+    """Return the NumPy functions and types that torch's reader may use."""
     makers = (np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0])
     functions = [
         (maker, f"{module}.{name}")

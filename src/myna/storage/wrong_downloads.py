@@ -1,9 +1,9 @@
-"""Content that servers and repositories deliver instead of the requested file."""
+"""Detection of content that servers and repositories deliver instead of the requested file."""
 
 from __future__ import annotations
 
 PAGE = "a web page, not the weights; download the file itself"
-# First bytes, in lower case, and description.
+# First bytes of such content in lower case, and a description for the error message.
 SERVED_INSTEAD = (
     (b"version https://git-lfs", "a Git LFS pointer, not the weights; run git lfs pull, or download the file itself"),
     *(
@@ -14,6 +14,9 @@ SERVED_INSTEAD = (
 
 
 def served_instead(start: bytes) -> str | None:
-    """Description of such content from the first bytes of a file; None if it may be the requested one."""
+    """Describe content that a server delivered instead of the requested file, given its first bytes.
+
+    Returns None if it may be the requested file.
+    """
     text = start.lstrip().lower()
     return next((what for beginning, what in SERVED_INSTEAD if text.startswith(beginning)), None)

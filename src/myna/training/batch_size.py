@@ -1,4 +1,4 @@
-"""Choice of the batch size where `batch_size` is "auto"."""
+"""Search for the batch size if `batch_size` is "auto"."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from myna.training.step import Engine, add_gradients
 _log = logging.getLogger(__name__)
 
 ON_CPU = 8  # memory does not limit a CPU, and larger batches train less per minute
-_SHARE = 0.85  # of a GPU's free memory that a step may take; the rest is for variation between steps
+_SHARE = 0.85  # largest share of a GPU's free memory that a step may use; steps vary, so the rest is a reserve
 
 
 def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> int:
-    """Return the configured batch size; for "auto" the one found earlier, else the largest that fits the device."""
+    """Return the configured batch size; for "auto", the size found earlier, or the largest that fits the device."""
     wanted = engine.config.train.batch_size
     if wanted != "auto":
         return wanted
@@ -36,9 +36,9 @@ def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> 
 
 
 def largest(fits: Callable[[int], bool], limit: int) -> int:
-    """Return the largest size up to `limit` for which `fits` is true, to within an eighth; 1 is not tried.
+    """Return the largest size up to `limit` for which `fits` is true, to within an eighth; size 1 is assumed to fit.
 
-    Sizes double until one does not fit; then the gap is halved.
+    The size is doubled until it does not fit; then the gap to the last size that fitted is halved repeatedly.
     """
     good, bad = 1, limit + 1
     while bad - good > max(1, good // 8):
@@ -51,10 +51,10 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
 
 
 def _fits(engine: Engine, state: TrainState, clips: ClipDataset, size: int) -> bool:
-    """Return whether a step on `size` copies of the longest clip leaves memory to spare on every process.
+    """Return whether every process has enough memory for a step on `size` copies of the longest clip.
 
-    Room is left for the optimizers' moments, which do not exist yet (twice the parameters), and for the copies of
-    gradients that processes exchange (once).
+    The test reserves three times the size of the parameters: twice for the optimizers' moments, which do not exist
+    yet, and once for the gradient copies that processes exchange.
     """
     fabric, device = engine.fabric, engine.fabric.device
     longest = max(range(len(clips)), key=lambda index: clips.clips[index].n_frames)

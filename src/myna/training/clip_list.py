@@ -1,4 +1,4 @@
-"""The list of a training's clips, with the speaker and the length of each."""
+"""List of the clips used in training, with the speaker and the length of each clip."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Clip:
 
 
 def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
-    """Read the list of clips in a file with one path a line.
+    """Read the clips listed in a text file that has one path per line.
 
     Raises:
-        ConfigError: the file does not exist, or a clip, its features or its speaker is missing.
+        ConfigError: the file cannot be read; a clip, its features or its speaker is missing; or a clip is too short.
         AudioError: a clip cannot be read.
     """
     filelist = Path(filelist)
@@ -44,7 +44,7 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
 
 
 def _speaker(path: Path, config: Config) -> int:
-    """Return the index of the speaker named by the nearest folder above a clip."""
+    """Return the speaker index of a clip: its nearest parent folder that has a speaker's name gives the speaker."""
     for folder in path.parents:
         if folder.name in config.speakers:
             speaker = config.speakers[folder.name]

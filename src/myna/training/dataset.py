@@ -1,6 +1,6 @@
-"""Batches of prepared clips, in an order and with excerpts that depend only on the seed and the epoch.
+"""Batches of prepared clips. Their order and excerpts depend only on the seed and the epoch.
 
-A run that was interrupted in the middle of an epoch therefore resumes with the same batches.
+Therefore, a run that was interrupted in the middle of an epoch resumes with the same batches.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from myna.training.clip_list import Clip
 from myna.training.families import MAX_FRAMES, training_family
 from myna.training.features_file import features_path, read_features
 
-_QUIETEST_GAIN = -1.0  # of the volume augmentation, as a power of ten; the range of so-vits-svc 4.1
+# Range of gains for the volume augmentation, as exponents of ten; the same as in so-vits-svc 4.1.
+_QUIETEST_GAIN = -1.0
 _LOUDEST_GAIN = 1.0
 
 ClipIndex = tuple[int, int]  # epoch, and index of the clip
@@ -35,10 +36,10 @@ ClipIndex = tuple[int, int]  # epoch, and index of the clip
 
 @dataclass(frozen=True)
 class Example:
-    """A clip or an excerpt of one: T frames and their T * hop_length samples."""
+    """A clip, or an excerpt of a clip: T frames and their T * hop_length samples."""
 
     content: Tensor  # (C, T)
-    f0: Tensor  # (T,) Hz, gaps filled
+    f0: Tensor  # (T,) Hz, interpolated across unvoiced frames
     voiced: Tensor  # (T,)
     loudness: Tensor  # (T,) dB
     spectrogram: Tensor  # (n_fft / 2 + 1, T)
@@ -50,7 +51,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Batch:
-    """Clips padded to one length."""
+    """Clips that are padded to the same length."""
 
     input: TrainingInput
     audio: Tensor  # (B, 1, T * hop_length)
@@ -62,7 +63,7 @@ class Batch:
 
 
 class ClipDataset(Dataset[Example]):
-    """Clips with their features, cut to at most `max_frames`."""
+    """Clips with their features; each item is an excerpt of at most `max_frames` frames."""
 
     def __init__(self, clips: Sequence[Clip], config: Config) -> None:
         if config.train.vol_aug and not config.model.loudness_embedding:
@@ -75,7 +76,7 @@ class ClipDataset(Dataset[Example]):
         return len(self.clips)
 
     def __getitem__(self, index: ClipIndex) -> Example:
-        """Return the excerpt of the clip that belongs to that epoch."""
+        """Return the random excerpt of a clip for an epoch; `index` is (epoch, clip)."""
         random = np.random.default_rng((self.config.train.seed, *index))
         clip = self.clips[index[1]]
         loud = bool(self.config.train.vol_aug and random.random() < 0.5)
@@ -85,18 +86,19 @@ class ClipDataset(Dataset[Example]):
         return self.excerpt(index[1], start, self.max_frames, gain, version if version >= 0 else None)
 
     def beginning(self, index: int) -> Example:
-        """Return the first frames of a clip, unchanged, for validation."""
+        """Return the first `MAX_FRAMES` frames of a clip without augmentation, for validation."""
         return self.excerpt(index, 0, MAX_FRAMES)
 
     def excerpt(
         self, index: int, start: int, n_frames: int, gain: float | None = None, version: int | None = None
     ) -> Example:
-        """Return frames of a clip.
+        """Return the frames of a clip from `start` on.
 
         Args:
-            n_frames: upper limit.
-            gain: position in the range of gains, 0 is the softest and 1 the loudest; None keeps the level.
-            version: index of the version that content and loudness are taken from; None is the clip itself.
+            n_frames: maximum number of frames.
+            gain: position in the range of gains: 0 is the softest, 1 is the loudest without clipping; None keeps the
+                level.
+            version: index of the augmented version that provides content and loudness; None uses the clip itself.
 
         Raises:
             ConfigError: the features do not belong to the clip or the configuration.
@@ -140,9 +142,10 @@ class ClipDataset(Dataset[Example]):
 
 
 class EpochBatches(Sampler[list[ClipIndex]]):
-    """Batches of one process in one epoch: every clip once, in a new random order each epoch.
+    """Batches of one process in one epoch. The order of the clips is random and differs between epochs.
 
-    All processes have the same number of batches; some clips occur twice where the number does not divide evenly.
+    Each clip occurs once over all processes. All processes have the same number of batches: if the number of clips is
+    not a multiple of the number of processes, some clips occur twice.
     """
 
     def __init__(self, n_clips: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -175,7 +178,10 @@ class EpochBatches(Sampler[list[ClipIndex]]):
 
 @dataclass(frozen=True)
 class Collate:
-    """Combine clips to a batch, padded to the longest and to the segment that the decoder computes in a step."""
+    """Combine clips into a batch, padded to the longest clip and to at least `min_frames`.
+
+    In training, `min_frames` is the length of the segment that the decoder computes in a step.
+    """
 
     min_frames: int
 
@@ -207,9 +213,9 @@ class Collate:
 
 
 def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:
-    """Return some frames of the spectrogram of a whole clip (N,): (n_fft / 2 + 1, T)."""
+    """Compute the given frames of a clip's spectrogram, (n_fft / 2 + 1, T), from the audio of the whole clip (N,)."""
     data = config.data
-    context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames to either side that a window reaches
+    context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames that a window reaches on each side
     first = max(frames.start - context, 0)
     needed = audio[first * data.hop_length : (frames.stop + context) * data.hop_length]
     found = spectrogram(needed.unsqueeze(0), data.n_fft, data.hop_length, data.win_length)[0]
@@ -217,6 +223,6 @@ def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:
 
 
 def _power_of_ten(audio: Tensor, share: float) -> float:
-    """Return the gain at `share` (0..1) of the range up to clipping, as a power of ten."""
+    """Return a gain as an exponent of ten: the softest gain for `share` 0, the loudest without clipping for 1."""
     loudest = max(min(_LOUDEST_GAIN, -np.log10(max(float(audio.abs().max()), 1e-5))), _QUIETEST_GAIN)
     return float(_QUIETEST_GAIN + share * (loudest - _QUIETEST_GAIN))

@@ -1,4 +1,4 @@
-"""Differences between the families of synthesizers in training, as a table."""
+"""Table of the parts of training that differ between the families of synthesizers."""
 
 from __future__ import annotations
 
@@ -23,19 +23,20 @@ from myna.training.clip_list import Clip
 from myna.training.features_file import features_path, read_bandwidth
 from myna.training.losses import Losses, kl_loss, spectral_losses, subband_loss
 
-# Longest excerpt of a clip that a latent variable is encoded from, in frames, as in the predecessors.
+# Limit for the excerpts of a clip from which latent variables are encoded, in frames, as in the predecessors.
 MAX_FRAMES = 800
-_BANDWIDTH_QUANTILE = 0.9  # over a speaker's clips: near the widest, but without outliers
+# A speaker's bandwidth is this quantile over the clips: close to the maximum, but insensitive to outliers.
+_BANDWIDTH_QUANTILE = 0.9
 
 
 class ReconstructionLosses(Protocol):
-    """Losses of a synthesizer other than the discriminators', by name."""
+    """Function that computes a synthesizer's losses, by name, except those that use the discriminators."""
 
     def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
         """
         Args:
-            recording: segments that `output` corresponds to, (B, 1, N).
-            spectrogram: linear magnitude of the whole clips, (B, n_fft / 2 + 1, T).
+            recording: segments of the recordings that correspond to `output`, (B, 1, N).
+            spectrogram: linear magnitude spectrograms of the whole clips, (B, n_fft / 2 + 1, T).
             bandwidth_hz: highest frequency that each recording contains, (B,).
         """
         ...
@@ -46,13 +47,13 @@ class TrainingFamily:
     """Parts of the training that depend on the family of synthesizers."""
 
     create: Callable[[Config], TrainableSynthesizer]
-    excerpt_frames: Callable[[Config], int]  # longest excerpt of a clip in a batch
+    excerpt_frames: Callable[[Config], int]  # maximum length of the excerpt of a clip in a batch
     losses: Callable[[Config, torch.device], ReconstructionLosses]
-    prepare: Callable[[TrainableSynthesizer, Sequence[Clip]], None]  # before the first step
+    prepare: Callable[[TrainableSynthesizer, Sequence[Clip]], None]  # called once before the first step
 
 
 class VitsLosses:
-    """Losses of VITS (Kim, Kong and Son 2021): mel, KL, f0, and sub-bands where the decoder has them."""
+    """Losses of VITS (Kim, Kong and Son 2021): mel, KL, f0 if predicted, and sub-bands if the decoder has them."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
         self.config = config
@@ -73,7 +74,7 @@ class VitsLosses:
 
 
 class LightLosses:
-    """Losses of the light voice: log magnitudes at several resolutions, within the recording's bandwidth."""
+    """Losses of the light voice: log-magnitude distances at several resolutions, up to the recording's bandwidth."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
         self.sample_rate = config.data.sample_rate
@@ -83,10 +84,10 @@ class LightLosses:
 
 
 def training_family(config: Config) -> TrainingFamily:
-    """Return the family of the synthesizer that `config` describes.
+    """Return the training family of the synthesizer that `config` describes.
 
     Raises:
-        ConfigError: it cannot be trained.
+        ConfigError: this kind of synthesizer cannot be trained.
     """
     kind = config.model.synthesizer
     if kind not in _FAMILIES:
@@ -127,7 +128,7 @@ _FAMILIES: Mapping[SynthesizerKind, TrainingFamily] = {
     ),
     "direct": TrainingFamily(
         create=_create_light,
-        excerpt_frames=segment_frames,  # without a latent variable, nothing depends on the rest of a clip
+        excerpt_frames=segment_frames,  # there is no latent variable, so nothing depends on the rest of a clip
         losses=LightLosses,
         prepare=_set_bandwidths,
     ),

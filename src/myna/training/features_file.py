@@ -1,4 +1,4 @@
-"""Files of a clip's features, `X.wav.features.safetensors`, with a fingerprint of their inputs."""
+"""Feature files, `X.wav.features.safetensors`: a clip's features, and a fingerprint of everything they depend on."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from myna.features.extractor import Features
 from myna.options import F0Method
 from myna.storage.atomic import replacing
 
-# Raise it when features of the same clip and the same settings change.
+# Increment it when a code change alters the features of the same clip with the same settings.
 _VERSION = "3"
-_BANDWIDTH = "highest_hz"  # name in the file
+_BANDWIDTH = "highest_hz"  # name of the bandwidth in the file
 
 Fingerprint = dict[str, str]
 
 
 class VersionFeatures(NamedTuple):
-    """Features of a version of a clip, see `prepare.augmentation`; f0 is the clip's."""
+    """Features of an augmented version of a clip (see `prepare.augmentation`). Its f0 is that of the clip."""
 
     content: Tensor  # (C, T)
     loudness: Tensor  # (T,) dB relative to full scale
@@ -35,7 +35,7 @@ class ClipFeatures(NamedTuple):
     """Content of a features file."""
 
     features: Features
-    bandwidth_hz: float  # highest frequency that the clip contains, see `audio.bandwidth`
+    bandwidth_hz: float  # highest frequency that the clip contains (see `audio.bandwidth`)
     versions: tuple[VersionFeatures, ...] = ()
 
 
@@ -46,7 +46,7 @@ def features_path(clip: Path) -> Path:
 def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
     """Return everything that the features of `clip` depend on.
 
-    The clip is identified by its content, so that a data set that was copied to another machine keeps its features.
+    A hash of its content identifies the clip, so features stay valid when a data set is copied to another machine.
     """
     with clip.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -66,7 +66,7 @@ def write_features(path: Path, clip_features: ClipFeatures, made_from: Fingerpri
     """Write a features file atomically.
 
     Raises:
-        MynaError: it cannot be written, for example because the disk is full.
+        MynaError: the file cannot be written, for example because the disk is full.
     """
     tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(clip_features.features).items()}
     tensors[_BANDWIDTH] = torch.tensor(clip_features.bandwidth_hz)
@@ -83,7 +83,7 @@ def read_features(path: Path) -> ClipFeatures:
     """Read a features file.
 
     Raises:
-        MynaError: it does not exist, or is incomplete.
+        MynaError: the file does not exist, or is incomplete.
     """
     try:
         tensors = load_file(path)
@@ -99,12 +99,12 @@ def read_features(path: Path) -> ClipFeatures:
 
 
 def read_f0(path: Path) -> Tensor:
-    """Read f0 alone, in Hz, (T,); raises as `read_features`."""
+    """Read only the f0, (T,) in Hz; raises the same errors as `read_features`."""
     return _read_one(path, "f0")
 
 
 def read_bandwidth(path: Path) -> float:
-    """Read the bandwidth alone, in Hz; raises as `read_features`."""
+    """Read only the bandwidth, in Hz; raises the same errors as `read_features`."""
     return float(_read_one(path, _BANDWIDTH))
 
 
@@ -118,7 +118,7 @@ def _read_one(path: Path, name: str) -> Tensor:
 
 
 def read_fingerprint(path: Path) -> Fingerprint | None:
-    """Read the fingerprint of a features file; None where the file is absent or unreadable."""
+    """Read the fingerprint of a features file; return None if the file is absent or unreadable."""
     if not path.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""Devices, precision and processes of a training, by Lightning Fabric."""
+"""Set-up of the devices, precision and processes for training, with Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -17,23 +17,27 @@ from myna.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
-_MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # Fabric's names
+_MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # names that Fabric uses
 
 
 class _WholeInputs(MixedPrecision):
-    """Mixed precision that does not convert inputs: in 8 or 11 bits an f0 of 440 Hz would be off by 1 Hz."""
+    """Mixed precision that does not convert inputs.
+
+    bf16 has 8 significant bits and would round an f0 of 440 Hz by up to 1 Hz; fp16 has 11 bits.
+    """
 
     def convert_input(self, data: Any) -> Any:
         return data
 
 
 def make_fabric(device: str, devices: int | None, num_nodes: int | None, precision: Precision) -> Fabric:
-    """Return Fabric, not yet launched.
+    """Create a Fabric; the caller launches it.
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        devices: number per machine; None is 1, or the number that torchrun or SLURM started.
-        num_nodes: number of machines; None as for `devices`.
+        devices: number of devices per machine; None is the number of processes that torchrun or SLURM started on each
+            machine, or 1 without them.
+        num_nodes: number of machines; None is the number that torchrun or SLURM uses, or 1 without them.
 
     Raises:
         ConfigError: this machine does not have the devices, or they do not support the precision.
@@ -58,7 +62,7 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
         accelerator=accelerator,
         devices=[int(index)] if index else devices,
         num_nodes=num_nodes,
-        # No DDP for a single process.
+        # A single process does not need DDP.
         strategy="ddp" if devices * num_nodes > 1 else "auto",
         plugins=[_WholeInputs(mixed, accelerator)] if mixed else None,  # type: ignore[arg-type]
     )
@@ -71,15 +75,15 @@ def precision_of(fabric: Fabric) -> Precision:
 
 
 def _computes_in_bf16() -> bool:
-    """Return whether the processor has bf16 instructions; emulated, bf16 is slower than full precision."""
+    """Return whether the processor has bf16 instructions; without them, bf16 is slower than full precision."""
     if not hasattr(torch.cpu, "get_capabilities"):
-        return False  # unknown in older versions of torch
+        return False  # older versions of torch cannot query it
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
 def _started_processes() -> tuple[int, int]:
-    """Return the processes per machine and the machines that torchrun or SLURM has started; 1 and 1 without them."""
+    """Return (processes per machine, machines) as torchrun or SLURM has started them; (1, 1) without them."""
     environment = os.environ
     if TorchElasticEnvironment.detect():
         local = int(environment["LOCAL_WORLD_SIZE"])

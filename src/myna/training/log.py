@@ -1,4 +1,4 @@
-"""TensorBoard logs of a training: curves, spectrograms and audio."""
+"""TensorBoard log of the training: curves, spectrograms and audio."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Perceptually uniform steps from dark to bright: seven colours of matplotlib's "magma" (CC0).
+# Palette in perceptually uniform steps from dark to bright: seven colours of matplotlib's "magma" (CC0).
 _COLOURS = (
     *((0, 0, 4), (44, 17, 95), (114, 31, 129), (183, 55, 121)),
     *((241, 96, 93), (254, 175, 119), (252, 253, 191)),
@@ -22,7 +22,8 @@ class Log:
     """Writer of a TensorBoard log.
 
     Args:
-        first_step: steps done before this run; entries that an interrupted run logged beyond it are hidden.
+        first_step: number of steps done before this run; entries that an interrupted run logged after this step are
+            hidden.
     """
 
     def __init__(self, folder: Path, sample_rate: int, first_step: int = 0) -> None:
@@ -40,7 +41,7 @@ class Log:
         self._writer.close()
 
     def numbers(self, values: Mapping[str, float], step: int) -> None:
-        """Add a point to the curve of each name."""
+        """Add a point to each named curve."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
@@ -49,12 +50,12 @@ class Log:
         self._writer.add_image(name, mel_picture(mel), step, dataformats="HWC")
 
     def sound(self, name: str, audio: Tensor, step: int) -> None:
-        """Add a signal (1, N) in -1..1."""
+        """Add audio (1, N) in -1..1."""
         self._writer.add_audio(name, audio.detach().float().cpu().clamp(-1, 1), step, self._sample_rate)
 
 
 def mel_picture(mel: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    """Convert log-mel (n_mels, T) to an image (n_mels, T, 3) in 0..255: low bands at the bottom, loud is bright."""
+    """Convert a log-mel spectrogram (n_mels, T) to an image (n_mels, T, 3) in 0..255, with low bands at the bottom."""
     values = mel.detach().float().cpu().flip(0)
     low, high = values.min(), values.max()
     brightness = ((values - low) / (high - low).clamp(min=1e-5)).nan_to_num(0.0)

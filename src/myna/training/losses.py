@@ -1,6 +1,6 @@
 """Losses of the synthesizer and of the discriminators, after VITS (Kim, Kong and Son 2021).
 
-All are computed in single precision, whatever the precision of the networks.
+All losses are computed in single precision, regardless of the precision of the networks.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from myna.models.interface import DiscriminatorOutput, Latents
 
 Losses = dict[str, Tensor]
 
-_MIN_POWER = 1e-7  # floor of the power in `subband_loss`
-# Of `spectral_losses`: window in samples and number of mel bands; the hop is a quarter of the window. No window is much
-# shorter than a period, since it would resolve single pulses, whose positions differ from the recording's.
+_MIN_POWER = 1e-7  # lower limit of the power in `subband_loss`
+# Resolutions of `spectral_losses`: (window in samples, number of mel bands); the hop is a quarter of the window. No
+# window is much shorter than a pitch period: it would resolve single pulses, and the positions of the pulses differ
+# between the generated audio and the recording.
 RESOLUTIONS = ((2048, 128), (1024, 80))
 _QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which differences are inaudible
-SPECTRUM_SHARE = 3.0  # weight of the mel bands relative to that of the bins
+SPECTRUM_SHARE = 3.0  # weight of the mel loss divided by the weight of the spectrum loss
 
 
 def loss_weights(train: TrainConfig) -> dict[str, float]:
@@ -39,7 +40,7 @@ def loss_weights(train: TrainConfig) -> dict[str, float]:
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Return the weighted sum of losses; a loss without a weight is an error."""
+    """Return the weighted sum of losses; raise `KeyError` if a loss has no weight."""
     if missing := losses.keys() - weights.keys():
         raise KeyError(f"no weight for {sorted(missing)}; known: {sorted(weights)}")
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
@@ -70,7 +71,10 @@ def feature_matching_loss(real: Sequence[DiscriminatorOutput], fake: Sequence[Di
 
 
 def kl_loss(latents: Latents) -> Tensor:
-    """KL(posterior || prior), estimated from one sample of the posterior mapped by the flow; mean over the frames."""
+    """KL(posterior || prior), summed over channels and averaged over frames.
+
+    It is estimated from one sample of the posterior, which the flow has mapped to the space of the prior.
+    """
     log_std = latents.prior.log_std.float()
     distance = (latents.in_prior.float() - latents.prior.mean.float()).square()
     divergence = log_std - latents.posterior.log_std.float() - 0.5 + 0.5 * distance * torch.exp(-2 * log_std)
@@ -78,9 +82,10 @@ def kl_loss(latents: Latents) -> Tensor:
 
 
 def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
-    """Distance of sub-bands (B, S, N) from the recording's, as a mean over several STFT resolutions.
+    """Distance between the sub-bands (B, S, N) of the recording and of the generated audio.
 
-    Spectral convergence plus L1 distance of log magnitudes (Yamamoto, Song and Kim 2020).
+    It is the spectral convergence plus the L1 distance of the log magnitudes (Yamamoto, Song and Kim 2020), averaged
+    over several STFT resolutions.
     """
     losses = []
     for n_fft, hop_length, win_length in zip(
@@ -102,13 +107,13 @@ def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
 
 
 def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, sample_rate: int) -> Losses:
-    """L1 distances of log magnitudes in mel bands ("mel") and in bins ("spectrum"), as means over `RESOLUTIONS`.
+    """L1 distances of log magnitudes in mel bands ("mel") and in STFT bins ("spectrum"), averaged over `RESOLUTIONS`.
 
     Args:
         recording: (B, N).
         generated: (B, N).
-        bandwidth_hz: bandwidth per recording, (B,). Frequencies above it are not compared, so a voice does not learn to
-            sound dull from recordings at a low sample rate.
+        bandwidth_hz: bandwidth of each recording, (B,). Frequencies above it are not compared, so that recordings at a
+            low sample rate do not teach the voice to sound dull.
     """
     bands, bins = [], []
     for n_fft, n_mels in RESOLUTIONS:
@@ -124,7 +129,7 @@ def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, 
 
 
 def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
-    """STFT magnitudes, (B, N) to (B, n_fft / 2 + 1, T); noise of variance 1 has about 1.4 in every bin."""
+    """Compute STFT magnitudes, (B, N) to (B, n_fft / 2 + 1, T); white noise of variance 1 has an RMS of 1.2 per bin."""
     window = torch.hann_window(n_fft, device=signal.device)
     spectrum = torch.stft(signal.float(), n_fft, n_fft // 4, window=window, return_complex=True)
     power = torch.view_as_real(spectrum).square().sum(-1)
@@ -133,5 +138,5 @@ def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
 
 
 def _masked_distance(one: Tensor, other: Tensor, mask: Tensor) -> Tensor:
-    """Mean of |one - other| (B, C, T), weighted by `mask` (B, C, 1)."""
+    """Mean of |one - other|, both (B, C, T), weighted by `mask` (B, C, 1)."""
     return ((one - other).abs() * mask).sum() / (mask.sum() * one.shape[2])

@@ -1,4 +1,4 @@
-"""Retrieval data of a data set's speakers: k-means centroids and retrieval indexes of their content features."""
+"""Computation of retrieval data: k-means centroids or a retrieval index of each speaker's content features."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from myna.retrieval.kmeans import k_means
 from myna.training.clip_list import list_clips
 from myna.training.features_file import features_path, read_features
 
-# An hour of content has 180,000 frames. RVC also replaces more frames than it searches (200,000) by 10,000 centroids.
+# A speaker with more frames than this gets centroids instead; an hour of content has 180,000 frames. RVC does the same
+# above 200,000 frames, and uses 10,000 centroids as well.
 _MAX_FRAMES = 100_000
 _N_CENTROIDS = 10_000
 
 
 @dataclass(frozen=True)
 class RetrievalSummary:
-    """Facts about the written file."""
+    """Facts about the written retrieval file."""
 
     n_clips: int
-    n_frames: int  # of content, over all speakers
-    sizes: dict[str, int]  # vectors of each speaker
+    n_frames: int  # content frames of all speakers
+    sizes: dict[str, int]  # number of vectors of each speaker
 
 
 def train_centroids(
@@ -48,7 +49,7 @@ def train_centroids(
 
 
 def train_index(config: Config, output: Path, *, progress: Progress = silent) -> RetrievalSummary:
-    """Write an index of each speaker's content: the frames, or k-means centroids where there are too many to search.
+    """Write a retrieval index of each speaker's content frames, or of k-means centroids if there are too many frames.
 
     Raises:
         ConfigError, MynaError: the clips or their features are missing, or are another encoder's.
@@ -65,7 +66,10 @@ def train_index(config: Config, output: Path, *, progress: Progress = silent) ->
 
 
 def _read_frames(config: Config, progress: Progress) -> tuple[dict[str, Tensor], int]:
-    """Return the content of each speaker's training clips (N, C), without repeated frames, and the number of clips."""
+    """Return the content frames of each speaker's training clips, (N, C), and the number of clips.
+
+    A frame that equals the previous one is left out.
+    """
     clips = list_clips(config.data.training_files, config)
     found: dict[int, list[Tensor]] = {}
     for clip in progress(clips, title="reading", unit="clips"):

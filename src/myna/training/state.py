@@ -1,7 +1,7 @@
-"""State of a training, and its checkpoints.
+"""Training state and its checkpoints.
 
-`TrainState` contains everything that a resumed training needs. Random number generators are not part of it: the numbers
-of a step follow from the seed and the step, those of a clip from the seed, the epoch and the clip.
+`TrainState` contains everything that is needed to resume training. It does not contain random number generators: the
+random numbers of a step are derived from the seed and the step, those of a clip from the seed, the epoch and the clip.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ from myna.zoo.sovits import generator_from_stored, generator_to_stored
 
 _log = logging.getLogger(__name__)
 
-_SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # tensors with a row for each speaker
-_AVERAGE_LEAD = 10  # steps
-_TRAINED = "trained_weights"  # in a checkpoint whose weights are an average: the weights that the optimizer updates
+_SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # tensors that have one row per speaker
+_AVERAGE_LEAD = 10  # steps; see `TrainState.update_average`
+# A checkpoint stores the averaged weights as its weights, if there are any; then this key holds the weights that the
+# optimizer updates.
+_TRAINED = "trained_weights"
 
 
 @dataclass
@@ -47,18 +49,17 @@ class TrainState:
     step: int = 0  # updates done
     epoch: int = 0  # whole epochs done
     position: int = 0  # updates done in the current epoch
-    skipped_in_a_row: int = 0  # latest steps that were skipped because they were not finite
-    # Units of `position`; when they change, the current epoch starts over.
+    skipped_in_a_row: int = 0  # number of steps skipped since the last finite one
+    # `position` is valid only for these two values; if one of them changes, the current epoch starts over.
     batch_size: int = 0
     steps_per_epoch: int = 0
-    scaler: dict[str, Any] = field(default_factory=dict)  # of the gradients in fp16
-    average: dict[str, Tensor] | None = (
-        None  # moving average of the synthesizer's weights, used for conversion; None without
-    )
+    scaler: dict[str, Any] = field(default_factory=dict)  # state of the gradient scaler in fp16
+    # Moving average of the synthesizer's weights, which conversion uses; None if averaging is off.
+    average: dict[str, Tensor] | None = None
 
     @classmethod
     def create(cls, config: Config, device: torch.device) -> Self:
-        """Return a state with random weights on `device`."""
+        """Create a state with random weights on `device`."""
         train = config.train
         synthesizer = training_family(config).create(config).to(device)
         discriminators = DISCRIMINATORS[train.discriminators](config.data).to(device)
@@ -71,18 +72,18 @@ class TrainState:
 
     @property
     def epoch_number(self) -> int:
-        """The current epoch, counted from 1, or the one that just ended."""
+        """Number of the current epoch, counted from 1; between two epochs, that of the one that just ended."""
         return self.epoch + (self.position > 0)
 
     def advance(self) -> None:
-        """Count one more step."""
+        """Count a finished step, and begin the next epoch if it was the last one of its epoch."""
         self.step += 1
         self.position += 1
         if self.position == self.steps_per_epoch:
             self.epoch, self.position = self.epoch + 1, 0
 
     def update_average(self, decay: float) -> None:
-        """Update the moving average of the weights; early in a training it spans only a tenth of the steps so far."""
+        """Update the moving average of the weights. Early in training it spans only a tenth of the steps so far."""
         if not decay:
             self.average = None  # otherwise an outdated average would stay in use
             return
@@ -96,7 +97,7 @@ class TrainState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Context in which the synthesizer has its averaged weights, if there are any."""
+        """Context manager in which the synthesizer has its averaged weights, if there are any."""
         if self.average is None:
             yield
             return
@@ -108,7 +109,7 @@ class TrainState:
             self.synthesizer.load_state_dict(weights)
 
     def set_learning_rate(self, config: Config) -> float:
-        """Apply the predecessors' exponential decay, by `lr_decay` after each epoch, and return the learning rate."""
+        """Set and return the learning rate, which `lr_decay` multiplies after each epoch, as in the predecessors."""
         rate = config.train.learning_rate * config.train.lr_decay**self.epoch
         for optimizer in (self.synthesizer_optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups:
@@ -120,7 +121,7 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
     """Write `G_*.pth` and `D_*.pth`, delete checkpoints beyond `keep_ckpts`, and return the generator's path.
 
     Raises:
-        CheckpointError: they cannot be written; existing checkpoints are untouched.
+        CheckpointError: the files cannot be written; existing checkpoints stay untouched.
     """
     number = state.step if config.train.ckpt_name_by_step else state.epoch_number
     progress = {
@@ -158,13 +159,13 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
 
 
 def load_start(state: TrainState, folder: Path, config: Config, options: TrainOptions) -> str:
-    """Load the latest checkpoint in `folder`, else base weights; with `from_scratch` keep the random weights instead.
+    """Load the latest checkpoint in `folder`; without one, load base weights, or keep random ones with `from_scratch`.
 
     Returns:
-        The origin of the weights, as a text.
+        A phrase that names the origin of the weights.
 
     Raises:
-        AssetError: there are no base weights.
+        AssetError: the base weights are missing.
         CheckpointError: a file is malformed, or does not fit the configuration.
     """
     number = _latest_number(folder)
@@ -180,7 +181,7 @@ def load_start(state: TrainState, folder: Path, config: Config, options: TrainOp
 
 
 def _latest_number(folder: Path) -> int | None:
-    """Return the highest checkpoint number other than 0 that has both files."""
+    """Return the highest number, except 0, for which `G_*.pth` and `D_*.pth` both exist; None if there is none."""
     generators = checkpoint.numbered(folder, "G").keys() - {0}
     both = generators & checkpoint.numbered(folder, "D").keys()
     if generators and not both:
@@ -218,10 +219,10 @@ def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
 
 
 def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) -> None:
-    """Load the moments; learning rates and other settings stay those of the configuration."""
+    """Load the moments of an optimizer; learning rates and other settings remain as configured."""
     moments = (saved or {}).get("state", {})
     if not moments:
-        return  # a file with weights only: the moments start at zero
+        return  # the file contains only weights, so the moments start at zero
     own = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     fits = len(moments) == len(parameters) and all(
@@ -246,7 +247,10 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 
 
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
-    """Load weights of another voice: all must fit, but of the rows of speakers only the common ones are loaded."""
+    """Load the weights of another voice. All shapes must match, except that the number of speakers may differ.
+
+    Speakers that only this voice has keep their random weights.
+    """
     weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
     for name in _SPEAKERS:
@@ -255,7 +259,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
             weights[name] = torch.cat([weights[name][:rows].to(own[name]), own[name][rows:]])
     source = "decoder.source.mix.weight"  # NSF decoders have it, inverse-STFT decoders do not
     if source in weights and source not in own:
-        # As so-vits-svc-fork starts QuickVC voices: there are no published base weights for their decoders.
+        # so-vits-svc-fork also starts QuickVC voices like this: no base weights with such a decoder are published.
         _log.warning("the decoder starts with random weights: %s has another kind of decoder", generator)
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}
@@ -264,7 +268,10 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
 
 
 def _delete_old(folder: Path, n_kept: int, newest: int) -> None:
-    """Keep the last `n_kept` checkpoints up to `newest`, and base weights (number 0) always; 0 keeps all."""
+    """Delete all checkpoints up to number `newest` except the last `n_kept` and base weights (number 0).
+
+    If `n_kept` is 0, no checkpoint is deleted.
+    """
     if not n_kept:
         return
     kinds: tuple[checkpoint.Kind, ...] = ("G", "D")

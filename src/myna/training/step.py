@@ -35,7 +35,7 @@ from myna.training.state import TrainState
 
 @dataclass(frozen=True)
 class Engine:
-    """Fabric, and the modules of `TrainState` as Fabric wraps them for precision and distribution."""
+    """Fabric, and the modules of `TrainState`, which Fabric has wrapped for precision and distributed training."""
 
     fabric: Fabric
     config: Config
@@ -55,7 +55,7 @@ class Engine:
 
 
 class Mels(NamedTuple):
-    """Log-mel spectrograms (n_mels, T) of one segment."""
+    """Log-mel spectrograms (n_mels, T) of a segment, recorded and generated."""
 
     recording: Tensor
     generated: Tensor
@@ -64,17 +64,18 @@ class Mels(NamedTuple):
 class StepResult(NamedTuple):
     """Result of `train_step`."""
 
-    losses: dict[str, float]  # "discriminator", "synthesizer", and the terms of the latter by name
+    losses: dict[str, float]  # "discriminator", "synthesizer", and each term of the synthesizer's loss by name
     gradient_norms: dict[str, float]
-    skipped: bool  # a loss or a gradient was not finite, and the networks concerned were not updated
+    skipped: bool  # true if a loss or gradient was not finite, so that a network was not updated
     mels: Mels
 
 
 def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> StepResult:
-    """Update both networks once, from the gradients of all `batches`.
+    """Update both networks once, with the mean gradients over all `batches`.
 
-    Both gradients are computed before either network is updated, as in so-vits-svc-fork. If a value in them is not
-    finite, neither is updated; in fp16, a network is updated if its own gradients are finite.
+    The gradients of both networks are computed before either network is updated, as in so-vits-svc-fork. If a loss or
+    a gradient norm is not finite, neither network is updated; in fp16, each network is updated if its own gradients
+    are finite.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
     modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "discriminator": state.discriminators}
@@ -101,7 +102,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
     bad = any_process(engine.fabric, not all(map(math.isfinite, values)))
 
     if scaler is not None:
-        # The scaler halves its scale after gradients that are not finite: until the scale is 1, they are expected.
+        # After gradients that are not finite, the scaler halves its scale. They are thus normal while it exceeds 1.
         if scaler.get_scale() > 1 and all(map(math.isfinite, losses_by_name.values())):
             bad = False
         for optimizer in stepping:
@@ -119,10 +120,10 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
 def add_gradients(
     engine: Engine, state: TrainState, batch: Batch, share: float, noise: NoiseSource, *, is_last: bool
 ) -> tuple[Losses, Mels]:
-    """Add a batch's gradients, times `share`, to those of both networks, and return its losses by name.
+    """Add a batch's gradients, multiplied by `share`, to both networks; return its losses by name and its mels.
 
     Args:
-        is_last: true for the step's last batch, after which processes exchange their gradients.
+        is_last: true for the last batch of the step; processes exchange their gradients only then.
     """
     fabric, data = engine.fabric, engine.config.data
     batch = batch.to(fabric.device)
@@ -156,13 +157,13 @@ def add_gradients(
 
 
 def is_adversarial(engine: Engine, state: TrainState) -> bool:
-    """Return whether the discriminators take part, and are trained, in the coming step."""
+    """Return whether the next step uses and trains the discriminators."""
     return state.step >= engine.config.train.adversarial_start
 
 
 @torch.no_grad()
 def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
-    """Return the log-mel spectrograms of a batch's first segment."""
+    """Return the log-mel spectrograms of the first segment in a batch."""
     settings, audio = MelSettings.of(engine.config.data), output.audio[:1]
     n_frames = audio.shape[2] // settings.hop_length
     recorded = slice_segments(batch.input.spectrogram[:1], output.segment_starts[:1], n_frames)
@@ -170,12 +171,12 @@ def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Seed PyTorch's generators from the step, so that checkpoints need not contain their states."""
+    """Seed PyTorch's random number generators for a step, so that checkpoints need not contain their states."""
     torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]))
 
 
 def any_process(fabric: Fabric, here: bool) -> bool:
-    """Return whether `here` is true in any process."""
+    """Return whether `here` is true in at least one process."""
     if fabric.world_size == 1:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
@@ -187,7 +188,7 @@ def _gradient_norm(module: nn.Module) -> Tensor:
 
 
 def _split(outputs: list[DiscriminatorOutput]) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:
-    """Split the outputs for two concatenated batches into those of each."""
+    """Split outputs for two concatenated batches into the outputs for the first batch and those for the second."""
     halves: tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]] = [], []
     for score, feature_maps in outputs:
         for index, half in enumerate(halves):

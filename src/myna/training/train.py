@@ -1,4 +1,4 @@
-"""Training of a voice, from the clips to the last checkpoint."""
+"""Training loop of a voice, from the clips to the last checkpoint."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ from myna.training.prepare.pool import n_cores
 from myna.training.state import TrainState, load_start, save_checkpoint
 from myna.training.step import Engine, StepResult, any_process, train_step
 
-MAX_SKIPPED = 10  # steps in a row that are not finite, after which training stops
-VALIDATION_CLIPS = 8  # converted at each checkpoint
+MAX_SKIPPED = 10  # training stops after this number of consecutive steps that are not finite
+VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
 
 
 class TrainingError(MynaError):
-    """Training cannot continue."""
+    """Error after which training cannot continue."""
 
 
 @dataclass(frozen=True)
 class Plan:
     """Facts about a training that is about to begin."""
 
-    origin: str  # of the weights
-    device: str  # torch's name
+    origin: str  # phrase that names the origin of the weights
+    device: str  # name in torch, for example "cuda:0"
     precision: str
     n_processes: int
     n_clips: int
-    minutes: float  # of clips
-    n_parameters: int  # of the synthesizer
+    minutes: float  # total length of the clips
+    n_parameters: int  # parameters of the synthesizer
     batch_size: int  # clips per step and process, before accumulation
     steps_per_epoch: int
     first_step: int  # steps done before this run
@@ -66,7 +66,7 @@ class StepReport:
 
     step: int  # counted from 1
     epoch: int  # counted from 1
-    losses: Mapping[str, float]  # "discriminator", "synthesizer", and the terms of the latter by name
+    losses: Mapping[str, float]  # "discriminator", "synthesizer", and each term of the synthesizer's loss by name
     gradient_norms: Mapping[str, float]
     learning_rate: float
     clips: list[Path]
@@ -77,17 +77,17 @@ class StepReport:
 class TrainSummary:
     """Facts about a finished training."""
 
-    steps: int  # of this run
-    step: int  # total
+    steps: int  # steps done in this run
+    step: int  # steps done in all runs
     epoch: int
     skipped: int
     seconds: float
-    path: Path | None  # of the last checkpoint; None where there was nothing to do
-    complete: bool  # false after an interruption
+    path: Path | None  # the last checkpoint; None if there was nothing to do
+    complete: bool  # false if the run was interrupted or reached its time limit
 
 
 class Listener(Protocol):
-    """Receiver of a training's progress."""
+    """Receiver of progress reports during training."""
 
     def began(self, plan: Plan) -> None: ...
 
@@ -113,13 +113,13 @@ class Silent:
 def train(
     config: Config, folder: Path | str, options: TrainOptions | None = None, listener: Listener | None = None
 ) -> TrainSummary:
-    """Train a voice to the end of its epochs, or until Ctrl-C or SIGTERM.
+    """Train a voice until its last epoch is done, a limit in `options` is reached, or Ctrl-C or SIGTERM arrives.
 
     Args:
-        folder: for `G_*.pth`, `D_*.pth`, `config.json` and the log; the latest checkpoint in it is resumed.
+        folder: contains `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from its latest checkpoint.
 
     Raises:
-        TrainingError: too many steps in a row were not finite; the last good weights are saved.
+        TrainingError: too many consecutive steps were not finite; the last good weights are saved.
         MynaError: clips, configuration, weights or devices are missing or unsuitable.
     """
     # Prepare.
@@ -200,12 +200,12 @@ def train(
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
-    """Return the configuration with the keys that the options of this run override."""
+    """Return a copy of the configuration in which the options of this run replace the values they override."""
     return config.with_values(**overrides(options))
 
 
 def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochBatches:
-    """Choose the batch size, and compute the position in the current epoch."""
+    """Choose the batch size, set the position in the current epoch, and return the batches."""
     train, fabric = engine.config.train, engine.fabric
     if not len(clips):
         raise ConfigError(f"{engine.config.data.training_files} lists no clips; run svc pre-config again")
@@ -213,7 +213,7 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
     batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
     steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)
     if (state.batch_size, state.steps_per_epoch) != (batch_size, steps_per_epoch):
-        # Clips or batch size changed since the checkpoint, or it is from another tool and contains only the epoch.
+        # The clips or the batch size changed since the checkpoint, or another tool wrote it and stored only the epoch.
         state.batch_size, state.steps_per_epoch, state.position = batch_size, steps_per_epoch, 0
         state.step = state.step or state.epoch * steps_per_epoch
     if state.scaler:
@@ -244,7 +244,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
 
 
 def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_step: int) -> Iterator[list[Batch]]:
-    """Yield the batches of each step, from the position of `state` on; the caller advances `state`."""
+    """Yield the batches of each step, starting at the position of `state`; the caller advances `state`."""
     train = clips.config.train
     n_workers = min(train.num_workers, n_cores())
     loader = DataLoader(
@@ -263,7 +263,7 @@ def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_ste
 
 
 def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) -> None:
-    """Convert the validation clips, and log them beside the recordings."""
+    """Convert the validation clips, and log the results together with the recordings."""
     settings, distances = MelSettings.of(engine.config.data), []
     state.synthesizer.eval()
     for index in range(len(clips)):
@@ -307,7 +307,7 @@ def log_step(log: Log, report: StepReport, result: StepResult) -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Set a flag on Ctrl-C and SIGTERM, so that the current step can finish; a second Ctrl-C ends at once."""
+    """Set a flag on Ctrl-C or SIGTERM, so that the current step can finish; a second Ctrl-C raises at once."""
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag  # only the main thread may handle signals
@@ -331,16 +331,17 @@ def names(clips: list[Path]) -> str:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """Ignore signals that are sent to all processes of a training; the parent ends its workers after the step.
+    """Make a worker ignore signals that are sent to all processes; the parent ends its workers after the step.
 
-    The parent ends them with SIGTERM, too: the first may be from elsewhere, the second is the parent's.
+    The parent ends them with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to
+    all processes.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 
 def _with_short_errors(stream: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield batches; reduce a `MynaError` of a worker process to its one line, without that process's traceback."""
+    """Yield batches; if a worker raises a `MynaError`, raise it again without the worker's traceback in its message."""
     try:
         yield from stream
     except MynaError as error:

@@ -1,4 +1,4 @@
-"""Building of a synthesizer from a configuration and weights under our names."""
+"""Building of a synthesizer from a configuration and weights with myna's tensor names."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from myna.models.families import SYNTHESIZERS
 from myna.models.interface import SynthesizerModule
 from myna.storage.checkpoint import load_weights
 
-# Limit of a network's size: a multiple of its file's plus a constant, since files may lack the posterior encoder and
-# buffers.
+# Limit of the parameters and buffers of a network: a multiple of the numbers in its file plus a constant, because files
+# may lack the posterior encoder and buffers.
 _TIMES, _MORE = 3, 10_000_000
 _MAKERS = frozenset({"empty", "zeros", "ones", "rand", "randn"})
 
 
 def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes, with `weights` under our names.
+    """Build the synthesizer that `config` describes and load `weights` into it.
 
     Args:
+        weights: tensors with myna's names.
+        config: configuration of the voice.
         trainable: keep the parts that only training uses, for example the posterior encoder.
 
     Raises:
-        CheckpointError: the weights are not those of such a model; every mismatch is listed.
+        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
     """
     n_numbers = sum(tensor.numel() for tensor in weights.values())
     with _NoLargerThan(_TIMES * n_numbers + _MORE):
@@ -40,7 +42,10 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
 
 
 class _NoLargerThan(TorchFunctionMode):
-    """Limit the numbers that a network allocates: a wrong file may describe one that exceeds the machine's memory."""
+    """Limit on the numbers that a network allocates.
+
+    Without it, a wrong file could describe a network that exceeds the machine's memory.
+    """
 
     def __init__(self, n_numbers: int) -> None:
         super().__init__()

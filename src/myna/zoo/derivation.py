@@ -1,8 +1,8 @@
 """Derivation of a configuration from the weights of a so-vits-svc 4 voice, completed from its `config.json`.
 
-The shapes of the tensors determine all widths, counts and parts. They do not determine the sample rate, the hop, the
-dilations of the residual blocks, the names of the speakers and the content encoder among those of equal width: these
-are taken from the configuration, or are the usual values where there is none.
+The names and shapes of the tensors determine all widths, counts and parts. They do not determine the sample rate, the
+hop, the dilations of the residual blocks, the names of the speakers, or which of several content encoders of equal
+width was used. These values are taken from `config.json`; without one, the usual values are used.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ class Shaped(Protocol):
     def shape(self) -> tuple[int, ...]: ...
 
 
-Sections = dict[str, dict[str, Any]]  # of a config.json
+Sections = dict[str, dict[str, Any]]  # sections of a config.json
 
-# Of every voice of so-vits-svc 4.
+# Every so-vits-svc 4 voice has these values.
 SAMPLE_RATE = 44100
 HOP_LENGTH = 512
-_SPECTRAL_HOP = 4  # of the inverse-STFT decoders
+_SPECTRAL_HOP = 4  # hop of the inverse STFT in the decoders that use one, in samples of a subband
 _SUBBANDS = 4
-_DILATIONS = {"1": [1, 3, 5], "2": [1, 3]}  # by the kind of residual block
+_DILATIONS = {"1": [1, 3, 5], "2": [1, 3]}  # for each kind of residual block
 
 
 @dataclass(frozen=True)
 class Derived:
     """A configuration derived from weights."""
 
-    certain: Sections  # determined by the weights; replaces values of a config.json
-    usual: Sections  # defaults where there is no config.json
+    certain: Sections  # values that the weights determine; they replace those of a config.json
+    usual: Sections  # defaults that are used if there is no config.json
 
 
 def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Derived:
-    """Derive the configuration of a so-vits-svc 4 generator of any variant from its tensors.
+    """Derive the configuration of any variant of the so-vits-svc 4 generator from its tensors.
 
     Args:
-        weights: under so-vits-svc's names, in any spelling of weight normalisation.
-        hop_length: samples per frame, which the weights do not determine.
+        weights: tensors with so-vits-svc's names, in any spelling of weight normalisation.
+        hop_length: samples per frame; the weights do not determine it.
 
     Raises:
         KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
@@ -73,7 +73,7 @@ def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Deriv
 
 
 def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
-    """Return the configuration to use, and a line for each value of `given` that the weights contradict."""
+    """Return the configuration to use, and a remark for each value of `given` that the weights contradict."""
     if given is None:
         sections = {name: derived.usual[name] | derived.certain[name] for name in derived.certain}
         return _with_fitting_encoder(Config.parse(sections))
@@ -97,10 +97,15 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
 
 
 def fits_decoder(derived: Derived, hop_length: int) -> bool:
-    """Return whether the decoder generates `hop_length` samples per frame, given `derived` for this `hop_length`."""
+    """Return whether the decoder generates `hop_length` samples per frame.
+
+    Args:
+        derived: configuration that `derive` returned for the same `hop_length`.
+        hop_length: samples per frame.
+    """
     model = derived.certain["model"]
     rates = model.get("upsample_rates")
-    if rates is None:  # not determined by the weights
+    if rates is None:  # the weights do not determine the rates
         return True
     return math.prod(rates) == hop_length and all(
         size >= rate and (size - rate) % 2 == 0
@@ -109,9 +114,12 @@ def fits_decoder(derived: Derived, hop_length: int) -> bool:
 
 
 def _with_fitting_encoder(config: Config) -> tuple[Config, list[str]]:
-    """Return the configuration with a content encoder of the weights' width, where one is available."""
+    """Select a content encoder whose width matches the weights, if the configured one does not and one is available.
+
+    Returns the configuration, and a remark if the encoder was changed.
+    """
     channels = config.model.content_channels
-    usual = Config.parse({"model": {"ssl_dim": channels}}).content_encoder  # of those with this width
+    usual = Config.parse({"model": {"ssl_dim": channels}}).content_encoder  # default encoder for this width
     named = CONTENT_ENCODERS.get(config.content_encoder)
     fitting = [name for name in (usual, *CONTENT_ENCODERS) if CONTENT_ENCODERS[name].channels == channels]
     if named is None or named.channels == channels or not fitting:
@@ -124,7 +132,7 @@ def _with_fitting_encoder(config: Config) -> tuple[Config, list[str]]:
 
 
 class Names:
-    """Look-up of tensors by names of modules."""
+    """Look-up of tensors by module names."""
 
     def __init__(self, weights: Mapping[str, Shaped]) -> None:
         self.weights = weights
@@ -136,7 +144,7 @@ class Names:
         return len({match[1] for name in self.weights if (match := re.match(pattern, name))})
 
     def shape(self, module: str) -> tuple[int, ...]:
-        """Return the shape of a module's weight, with or without weight normalisation."""
+        """Return the shape of the weight of a module, which may have weight normalisation."""
         for ending in ("weight", OLD_SPELLING[1], NEW_SPELLING[1]):
             tensor = self.weights.get(f"{module}.{ending}")
             if tensor is not None:
@@ -145,11 +153,12 @@ class Names:
 
 
 def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
-    """Return the keys of speakers, flow and prior.
+    """Return the configuration keys of the speakers, the flow and the prior encoder.
 
     Args:
-        prior: name of the prior encoder in this family's files.
-        transformer: name of its transformer.
+        names: tensors of the generator.
+        prior: module name of the prior encoder in files of this family.
+        transformer: module name of the prior encoder's transformer.
     """
     n_speakers, speaker_channels = names.shape("emb_g")
     filter_channels, hidden, kernel_size = names.shape(f"{transformer}.ffn_layers.0.conv_1")
@@ -167,12 +176,15 @@ def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
 
 
 def spectrum_keys(names: Names) -> dict[str, Any]:
-    """Return the key of the posterior encoder's STFT; none where the file has no posterior encoder."""
+    """Return the configuration key of the posterior encoder's STFT; empty if the file has no posterior encoder."""
     return {"filter_length": 2 * (names.shape("enc_q.pre")[1] - 1)} if names.has("enc_q.pre.") else {}
 
 
 def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the keys of a HiFi-GAN except its rates: the certain ones and the usual ones."""
+    """Return the configuration keys of a HiFi-GAN decoder, except its upsampling rates.
+
+    The first dictionary contains values that the weights determine, the second one usual values.
+    """
     n_steps = names.count(r"dec\.ups\.(\d+)\.")
     n_blocks = names.count(r"dec\.resblocks\.(\d+)\.") // n_steps
     resblock, convs = ("1", "convs1") if names.has("dec.resblocks.0.convs1.") else ("2", "convs")
@@ -186,15 +198,19 @@ def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def source_rates(names: Names, hop_length: int) -> list[int]:
-    """Return the upsampling rates of a decoder with an excitation, which is resampled to the rate of each step."""
-    # The kernel of each convolution except the last is twice its stride.
+    """Return the upsampling rates of a decoder with an excitation signal.
+
+    At each step, a strided convolution resamples the excitation to the rate of the step. The kernel sizes of these
+    convolutions determine the rates.
+    """
+    # Each convolution except the last has a kernel of twice its stride.
     n_steps = names.count(r"dec\.noise_convs\.(\d+)\.")
     strides = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
     return [before // after for before, after in pairwise([hop_length, *strides])]
 
 
 def _decoder(names: Names, hop_length: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the keys of the decoder: the certain ones and the usual ones."""
+    """Return the configuration keys of the decoder: those that the weights determine, and usual ones."""
     certain, usual = upsampling_keys(names)
     kernel_sizes = certain["upsample_kernel_sizes"]
     if names.has("dec.noise_convs."):
@@ -216,7 +232,7 @@ def _decoder(names: Names, hop_length: int) -> tuple[dict[str, Any], dict[str, A
     else:
         n_subbands = 1
         certain |= {"type_": "istft", "gen_istft_n_fft": names.shape("dec.conv_post")[0] - 2}
-    # The ratio of kernel size and stride is the same in all steps.
+    # All upsampling steps have the same ratio of kernel size to stride.
     product = hop_length // (_SPECTRAL_HOP * n_subbands)
     ratio = round((math.prod(kernel_sizes) / product) ** (1 / len(kernel_sizes)))
     usual |= {"gen_istft_hop_size": _SPECTRAL_HOP, "upsample_rates": [size // ratio for size in kernel_sizes]}

@@ -1,4 +1,4 @@
-"""Names of so-vits-svc's discriminators, `D_*.pth`, which differ from ours in names only."""
+"""Tensor names of so-vits-svc's discriminators (`D_*.pth`). They differ from myna's only in these names."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ DISCRIMINATORS = NameTable(
 
 
 def discriminator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename our state dict of `Discriminators` to so-vits-svc's names."""
+    """Rename the state dict of `Discriminators` to so-vits-svc's names."""
     return DISCRIMINATORS.to_stored(weights)
 
 
 def discriminator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename so-vits-svc's state dict of discriminators to our names; unknown names are kept."""
+    """Rename the state dict of so-vits-svc's discriminators to myna's names; unknown names are kept."""
     return DISCRIMINATORS.from_stored(weights)

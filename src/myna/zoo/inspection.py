@@ -1,4 +1,4 @@
-"""Inspection of files of unknown origin, for display."""
+"""Inspection of files of unknown origin: facts about a file, for display."""
 
 from __future__ import annotations
 
@@ -18,30 +18,29 @@ from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
 
 @dataclass(frozen=True)
 class Inspection:
-    """Facts about a voice, or about another file."""
+    """Facts about a voice or another file."""
 
     path: str
     what: str
     megabytes: float
     sings: bool
-    version: str | None = None  # of the program whose voices have this architecture
+    version: str | None = None  # version of the program whose voices have this architecture
     content_encoder: str | None = None
     content_channels: int | None = None
     speakers: list[str] = field(default_factory=list)
-    n_speakers: int | None = None  # in the weights
+    n_speakers: int | None = None  # number of speakers in the weights
     sample_rate: int | None = None  # Hz
     half_precision: bool | None = None
-    iteration: int | None = None  # epoch
+    iteration: int | None = None  # epochs of training
     step: int | None = None
-    trainable: bool | None = None  # whether training can be resumed from it
+    trainable: bool | None = None  # whether training can be resumed from this file
     made_with: str | None = None
     licence: str | None = None
     author: str | None = None
-    cover: str | None = None  # description in a packed voice
-    timbre: dict[str, int] = field(
-        default_factory=dict
-    )  # number of retrieval vectors of each speaker; named as the JSON key
-    pitch: dict[str, float] = field(default_factory=dict)  # median of each speaker's recordings, in Hz
+    cover: str | None = None  # description that a packed voice contains
+    # Number of retrieval vectors of each speaker. The JSON output has this field's name as a key.
+    timbre: dict[str, int] = field(default_factory=dict)
+    pitch: dict[str, float] = field(default_factory=dict)  # median f0 of each speaker's recordings, in Hz
     suspicious: list[str] = field(default_factory=list)
 
 
@@ -49,8 +48,8 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     """Inspect a file without converting anything.
 
     Raises:
-        CheckpointError: it cannot be read: absent, damaged or unsafe.
-        MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
+        CheckpointError: the file cannot be read because it is missing, damaged or unsafe.
+        MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
     """
     try:
         opened = open_voice(path, config_path)
@@ -87,7 +86,7 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
 
 
 def _inputs_of(config: Config) -> dict[str, Any]:
-    """Facts of the configuration about content, speakers and pitch."""
+    """Return the facts that the configuration states about content, speakers, sample rate and pitch."""
     return {
         "content_encoder": config.content_encoder,
         "content_channels": config.model.content_channels,
@@ -108,7 +107,7 @@ def _rvc_version(config: Config) -> str:
 
 
 def _sovits_version(config: Config) -> str:
-    """Return the version whose template has this architecture, as far as the weights determine it."""
+    """Return the so-vits-svc version whose template has this architecture, as far as the weights determine it."""
     model = config.model
     if model.type_ != "hifi-gan":
         return f"so-vits-svc-fork 4, QuickVC ({model.type_})"
@@ -161,12 +160,12 @@ _MAKERS: Mapping[Family, Callable[[Recognised, Config], str | None]] = {
     "myna": lambda found, config: "myna",
     "onnx": lambda found, config: "myna",
 }
-# The light voice has no posterior encoder, which VITS cannot be trained without.
+# The light voice needs no posterior encoder; VITS cannot be trained without one.
 _WITHOUT_POSTERIOR: frozenset[Family] = frozenset({"myna"})
 
 
 def _trainable(found: Recognised) -> bool:
-    """Return whether a file has an optimizer's moments and every network that training needs."""
+    """Return whether a file contains optimizer state and every network that training needs."""
     return bool((found.content.get("optimizer") or {}).get("state")) and (
         found.family in _WITHOUT_POSTERIOR or _has_posterior(found.weights)
     )

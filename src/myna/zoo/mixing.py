@@ -1,4 +1,4 @@
-"""Interpolation of two voices: the weighted mean of their weights, where architectures are equal."""
+"""Interpolation of two voices of the same architecture by the weighted mean of their weights."""
 
 from __future__ import annotations
 
@@ -12,14 +12,20 @@ _SHOWN = 6
 
 
 def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half: bool = False) -> None:
-    """Write the mix of two voices as a packed voice, with the speakers of the first.
+    """Mix two voices, and write the result as a packed voice with the speakers of the first.
+
+    Voices that were trained from the same base weights mix well; other pairs give noise.
 
     Args:
-        share: share of `other`, 0..1. Voices that were trained from the same base weights mix well; others give noise.
+        one: first voice.
+        other: second voice.
+        share: share of `other` in the mix, 0..1.
+        path: output file.
+        half: store float16.
 
     Raises:
-        ConfigError: their architectures differ; the message lists the differences.
-        CheckpointError: one of them is incomplete, or the file cannot be written.
+        ConfigError: the architectures of the voices differ; the message lists the differences.
+        CheckpointError: one of the voices is incomplete, or the file cannot be written.
     """
     for voice in (one, other):
         voice.build_module()
@@ -29,7 +35,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
     weights = {}
     for name, tensor in one.recognised.weights.items():
         if name not in other.recognised.weights:
-            continue  # the posterior encoder, which one of the files lacks
+            continue  # `other` lacks the posterior encoder
         blended = (1 - share) * tensor.float() + share * other.recognised.weights[name].float()
         weights[name] = blended if tensor.is_floating_point() else tensor
     packing.pack(

@@ -1,4 +1,4 @@
-"""Renaming of tensors between our names and those in files, by a table."""
+"""Renaming of tensors between myna's names and the names in files, by a table."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import torch
 from torch import Tensor
 
 Table = Mapping[str, str]
-_Directed = Mapping[str, tuple[str, bool]]  # name -> the other name, and whether the weight is normalised
+_Directed = Mapping[str, tuple[str, bool]]  # name -> (other name, whether the module has weight normalisation)
 
-# Names of the magnitude and the direction of a normalised weight: torch's old ones, which files have, and its new ones.
+# torch's old and new names for the magnitude and the direction of a normalised weight. Files contain the old names.
 OLD_SPELLING = ("weight_g", "weight_v")
 NEW_SPELLING = ("parametrizations.weight.original0", "parametrizations.weight.original1")
 
 
 def under(ours: str, stored: str, table: Table) -> dict[str, str]:
-    """Return the entries of `table` with the prefixes `ours` and `stored`, the names of one module."""
+    """Return the entries of `table`, prefixed with `ours` and `stored`, the two names of the containing module."""
     return {f"{ours}.{inner}": f"{stored}.{theirs}" for inner, theirs in table.items()}
 
 
 class NameTable:
-    """A bijection between our names and those in files, applied to whole state dicts.
+    """A one-to-one mapping between myna's tensor names and the names in files, applied to whole state dicts.
 
-    An entry names a module with everything in it, or a single tensor; `{}` stands for an index.
+    An entry names a single tensor, or a module with everything in it; `{}` stands for an index.
 
-    Weight normalisation is written in torch's old spelling. It is read in the old or the new one, or as the product, a
-    plain `weight`, which is split again.
+    Normalised weights are written in torch's old spelling. They are read in the old spelling, in the new spelling, or
+    as a plain `weight`, which is split into magnitude and direction.
 
     Args:
-        plain: our name -> the name in files.
-        normalized: the same, for modules with weight normalisation.
+        plain: maps myna's names to the names in files, for modules without weight normalisation.
+        normalized: the same for modules with weight normalisation.
     """
 
     def __init__(self, plain: Table, normalized: Table) -> None:
@@ -40,7 +40,7 @@ class NameTable:
         self._from_stored = {stored: (ours, normal) for ours, stored, normal in pairs}
 
     def to_stored(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Rename a state dict of ours.
+        """Rename a state dict from myna's names to the names in files.
 
         Raises:
             ValueError: a name is not in the table.
@@ -51,7 +51,7 @@ class NameTable:
         return dict(self._renamed(weights.items(), self._to_stored, OLD_SPELLING))
 
     def from_stored(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Rename a state dict of a file; names that are not in the table are kept."""
+        """Rename a state dict from the names in files to myna's names; names that are not in the table are kept."""
         stripped = ((name.removeprefix("module."), tensor) for name, tensor in weights.items())
         return dict(self._renamed(stripped, self._from_stored, NEW_SPELLING))
 
@@ -74,7 +74,11 @@ class NameTable:
 
 
 def _look_up(name: str, table: _Directed) -> tuple[str, str, bool] | None:
-    """Return the other name of the longest prefix of `name` in the table, the rest, and whether it is normalised."""
+    """Find the longest prefix of `name` that is in the table.
+
+    Returns the other name of the prefix, the rest of `name`, and whether the module has weight normalisation; None if
+    no prefix is in the table.
+    """
     parts = name.split(".")
     for length in range(len(parts), 0, -1):
         pattern = ".".join("{}" if part.isdigit() else part for part in parts[:length])

@@ -1,4 +1,4 @@
-"""Opening of voice files: from a file of any family to a configuration and a synthesizer that fit each other."""
+"""Opening of voice files of any family, with a configuration and a synthesizer that fit each other."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from myna.zoo.recognition import TITLES, Family, NotAVoiceError, Recognised, rec
 
 @dataclass(frozen=True)
 class OpenedVoice:
-    """A file of a voice and the configuration that fits it."""
+    """Content of a voice file and the configuration that fits it."""
 
     path: Path
     recognised: Recognised
     config: Config
-    # Corrections of the configuration, and assumptions about missing values.
+    # Lines about corrections of the configuration, and about assumptions for missing values.
     remarks: list[str] = field(default_factory=list)
 
     def pack(
@@ -37,7 +37,9 @@ class OpenedVoice:
         retrieval: RetrievalFile | None = None,
         **words: str,
     ) -> None:
-        """Write the voice as one file; see `packing.pack`. `words` are licence, author and cover.
+        """Write the voice as one file; see `packing.pack`.
+
+        `words` are licence, author and cover; empty values are taken from the file of the voice.
 
         Raises:
             CheckpointError: the voice is incomplete, or the file cannot be written.
@@ -47,7 +49,10 @@ class OpenedVoice:
         packing.pack(path, weights, card, half=half, release=release, retrieval=retrieval)
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
-        """Return the values of the voice's `packing.Card` except the hash; empty `words` are taken from its file."""
+        """Return the values for a `packing.Card` of the voice, except the hash.
+
+        `words` are licence, author and cover; empty values are taken from the file of the voice.
+        """
         found, card = self.recognised, self.recognised.card
         known = card.model_dump(include={"licence", "cover"}) if card is not None else {}
         return {
@@ -63,7 +68,7 @@ class OpenedVoice:
 
     @property
     def title(self) -> str:
-        """Name of the tool that the voice is from."""
+        """Name of the tool that the voice comes from."""
         card = self.recognised.card
         if self.recognised.graph is not None and card is not None:
             return f"{TITLES.get(card.family, card.family)} as an ONNX graph"
@@ -71,14 +76,14 @@ class OpenedVoice:
 
     @property
     def engine(self) -> Engine:
-        """The engine that the file is made for."""
+        """Engine that can run the file."""
         return "torch" if self.recognised.graph is None else "onnx"
 
     def build(self, device: str = "cpu") -> Synthesizer:
-        """Return the synthesizer, ready to generate; an exported one computes on the CPU.
+        """Build the synthesizer, ready to generate on `device`; an exported voice always runs on the CPU.
 
         Raises:
-            CheckpointError: the weights are not those of such a model; every mismatch is listed.
+            CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
         """
         if self.recognised.graph is not None:
             return self.recognised.graph
@@ -88,11 +93,11 @@ class OpenedVoice:
         return module.to(device)
 
     def build_module(self) -> SynthesizerModule:
-        """Return the synthesizer as a PyTorch network with its weights.
+        """Build the synthesizer as a PyTorch network with its weights.
 
         Raises:
-            CheckpointError: the weights are not those of such a model (every mismatch is listed), or the voice is an
-                ONNX graph, which has none.
+            CheckpointError: the weights do not fit the configuration (the message lists the mismatches), or the voice
+                is an ONNX graph, which has no weights.
         """
         try:
             return _FAMILIES[self.recognised.family].build(self.recognised.weights, self.config)
@@ -101,18 +106,19 @@ class OpenedVoice:
 
 
 def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
-    """Open a weight file.
+    """Open the file of a voice.
 
     Args:
-        path: weight file.
-        config_path: its `config.json`; None is the one beside the weights, if there is one.
+        path: weight file, packed voice or ONNX graph.
+        config_path: `config.json` of the voice. If None, the configuration in the file is used, or else the
+            `config.json` beside it, if there is one.
 
     Raises:
         CheckpointError: the file is not a voice that can be used here; the message names its kind.
-        MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
-        ConfigError: the given configuration is absent or malformed, or one is needed and there is none.
+        MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
+        ConfigError: the given configuration is missing or malformed, or the voice needs one and there is none.
     """
-    # Before the configuration: for a file that is not a voice, a missing configuration does not matter.
+    # Recognise the file first: if it is not a voice, a missing configuration does not matter.
     recognised = recognise(path)
     remarks = []
     given = None
@@ -165,7 +171,7 @@ def _own_config(found: Recognised, given: Config | None) -> tuple[Config, list[s
 
 
 def _card_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
-    """Read the configuration that an exported voice contains; another one is ignored."""
+    """Return the configuration that an exported voice contains; `given` is ignored."""
     assert found.card is not None
     return Config.parse(found.card.config), []
 
@@ -175,7 +181,7 @@ def _no_weights(weights: Mapping[str, Tensor], config: Config) -> SynthesizerMod
 
 
 class _Handling(NamedTuple):
-    """Functions that give voices of a family their configuration and their network."""
+    """Functions that return the configuration and the network of a voice of one family."""
 
     configure: Callable[[Recognised, Config | None], tuple[Config, list[str]]]
     build: Callable[[Mapping[str, Tensor], Config], SynthesizerModule]

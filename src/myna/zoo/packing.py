@@ -1,9 +1,9 @@
-"""Packed voices: a voice in one `.safetensors` file, which contains everything and executes nothing when it is read.
+"""Packed voices: a complete voice in one `.safetensors` file, which cannot run code when it is read.
 
-The tensors have the names of the voice's family; those of retrieval data, `retrieval.0` and so on, are beside them. The
-card is JSON under the key `myna` of the file's metadata: the configuration with the speakers and their pitch, author
-and licence, training progress, and a SHA-256 of all tensors. The key `myna_sha256` contains a SHA-256 of the card. Both
-are checked when the voice is opened.
+The tensors have the names of the voice's family. Tensors of retrieval data are named `retrieval.0` and so on. The
+metadata of the file contain a card as JSON under the key `myna`: the configuration with the speakers and their pitch,
+author and licence, training progress, and a SHA-256 of all tensors. The key `myna_sha256` contains a SHA-256 of the
+card. Both hashes are checked when the voice is opened.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from myna.storage.checkpoint import Checkpoint, write
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
-_RETRIEVAL = "retrieval.{}"  # vectors of a speaker, by the place in `CardRetrieval.speakers`
-_POSTERIOR = "enc_q."  # needed in training only
-_MAX_HEADER_BYTES = 100_000_000  # limit of the format
+_RETRIEVAL = "retrieval.{}"  # vectors of a speaker; numbered as in `CardRetrieval.speakers`
+_POSTERIOR = "enc_q."  # prefix of the posterior encoder, which only training uses
+_MAX_HEADER_BYTES = 100_000_000  # limit in the safetensors format
 
 
 class CardRetrieval(BaseModel):
@@ -52,16 +52,16 @@ class Card(BaseModel):
 
     format: Literal[1] = 1
     family: str
-    config: dict[str, Any]  # of a config.json
+    config: dict[str, Any]  # content of a config.json
     content_encoder: str
-    sha256: str  # of the tensors, see `digest`
+    sha256: str  # hash of all tensors, see `digest`
     licence: str = ""
     author: str = ""
-    # Description of the voice and advice for its use, in a few lines; older files call it `about`.
+    # A few lines that describe the voice and advise on its use. Older files name this field `about`.
     cover: str = Field("", validation_alias=AliasChoices("cover", "about"))
     step: int | None = None
     epoch: int | None = None
-    released: bool = False  # without the parts that only training uses
+    released: bool = False  # whether the parts that only training uses are left out
     retrieval: CardRetrieval | None = Field(None, alias="timbre")
 
     @classmethod
@@ -69,7 +69,7 @@ class Card(BaseModel):
         """Parse the card in the metadata of `path`.
 
         Raises:
-            CheckpointError: it is malformed.
+            CheckpointError: the card is malformed.
         """
         try:
             return cls.model_validate_json(text)
@@ -83,7 +83,7 @@ class Card(BaseModel):
         """Parse the card in the metadata of the ONNX graph `path`.
 
         Raises:
-            CheckpointError: the graph has none.
+            CheckpointError: the graph has no card, or a malformed one.
         """
         try:
             return cls.model_validate_json(metadata[CARD_KEY])
@@ -99,12 +99,12 @@ class Packed(NamedTuple):
     """Content of a `.safetensors` file."""
 
     weights: dict[str, Tensor]
-    card: Card | None  # None where another program wrote it
+    card: Card | None  # None if another program wrote the file
     retrieval: RetrievalFile | None
 
 
 def is_packed(path: Path) -> bool:
-    """Return whether a file begins as the format does, with the length of the header and a JSON object."""
+    """Return whether a file begins like a `.safetensors` file: with a header length and a JSON object."""
     try:
         with path.open("rb") as file:
             start = file.read(9)
@@ -125,15 +125,15 @@ def pack(
     """Write a packed voice.
 
     Args:
-        path: the file; an existing one is replaced when the new one is complete.
-        weights: under the names of the voice's family.
-        card: the values of `Card` except the hash.
-        half: store float16, as an index always is.
+        path: output file; an existing file is replaced once the new one is complete.
+        weights: tensors with the names of the voice's family.
+        card: values of `Card`, except the hash.
+        half: store float16; an index is always stored as float16.
         release: leave out the parts that only training uses.
         retrieval: k-means centroids or an index to include.
 
     Raises:
-        CheckpointError: it cannot be written.
+        CheckpointError: the file cannot be written.
     """
     kept = {name: one for name, one in weights.items() if not (release and name.startswith(_POSTERIOR))}
     kept = {name: _stored(tensor, half) for name, tensor in kept.items()}
@@ -165,7 +165,7 @@ def read_packed(path: Path) -> Packed:
         return Packed(weights, None, None)
     card = Card.parse(metadata[_KEY], path)
     intact = {
-        "card does": metadata.get(_CARD_HASH) in (_sha256(metadata[_KEY]), None),  # the oldest packed voices have none
+        "card does": metadata.get(_CARD_HASH) in (_sha256(metadata[_KEY]), None),  # the oldest ones have no hash
         "weights do": card.sha256 == digest(weights),
     }
     for part_does, is_intact in intact.items():
@@ -181,10 +181,10 @@ def read_packed(path: Path) -> Packed:
 
 
 def read_card(path: Path) -> Card | None:
-    """Read the card of a packed voice without its weights; None where `path` is something else.
+    """Read the card of a packed voice without its weights; None if `path` is not a packed voice.
 
     Raises:
-        CheckpointError: it is damaged.
+        CheckpointError: the file is damaged.
     """
     if not is_packed(path):
         return None
@@ -203,9 +203,9 @@ class Unpacked(NamedTuple):
 
 
 def unpack(path: Path, folder: Path) -> Unpacked:
-    """Write a packed voice as `G_<step>.pth` and `config.json`, the format of so-vits-svc and so-vits-svc-fork.
+    """Unpack a voice to `G_<step>.pth` and `config.json`, the format of so-vits-svc and so-vits-svc-fork.
 
-    Its retrieval data is written beside them.
+    Retrieval data in the packed voice are written to a file beside them.
 
     Raises:
         CheckpointError, ConfigError: `path` is not a packed voice, or an output file exists already.
@@ -233,7 +233,7 @@ def unpack(path: Path, folder: Path) -> Unpacked:
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:
-    """Return a SHA-256 over the name, type, shape and bytes of each tensor, in the order of the names."""
+    """Return a SHA-256 over the name, dtype, shape and bytes of each tensor, with the tensors sorted by name."""
     found = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
@@ -249,7 +249,7 @@ def _opened(path: Path) -> Iterator[Any]:
             yield file
     except MemoryError:
         raise
-    except Exception as error:  # its exceptions have no common base class
+    except Exception as error:  # safetensors' exceptions have no common base class
         raise CheckpointError(f"{path} is damaged or incomplete; get the file again") from error
 
 
@@ -258,7 +258,10 @@ def _sha256(text: str) -> str:
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:
-    """Return a contiguous copy in the stored precision: safetensors refuses tensors that share memory."""
+    """Return a contiguous copy in the precision to store.
+
+    A copy is needed because safetensors refuses tensors that share memory.
+    """
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():
         tensor = tensor.half() if half else tensor.float()

@@ -1,6 +1,6 @@
-"""Recognition of weight files by their content, not by metadata.
+"""Recognition of voice files by their content, not by metadata.
 
-First the container is recognised, then the generator's family. In both steps, the first match counts.
+The container format is recognised first, then the family of the generator in it. Both steps take the first match.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
 
 
 class NotAVoiceError(CheckpointError):
-    """An intact file that is not a voice that this program can use."""
+    """Error for an intact file that is not a voice, or not one that this program can use."""
 
     def __init__(self, path: Path, what: str, advice: str = "") -> None:
         super().__init__(f"{path} is {what}, not a voice that can be used here{f'; {advice}' if advice else ''}")
@@ -45,18 +45,18 @@ class NotAVoiceError(CheckpointError):
 
 @dataclass(frozen=True)
 class Recognised:
-    """A generator found in a file."""
+    """The generator that was found in a file."""
 
     family: Family
-    weights: Weights  # under the names in the file; empty for an exported voice
+    weights: Weights  # by the tensor names in the file; empty for an exported voice
     content: Mapping[str, Any]  # everything else in the file
-    card: Card | None = None  # of a packed or exported voice
-    retrieval: RetrievalFile | None = None  # of a packed voice
-    graph: OnnxSynthesizer | None = None  # of an exported voice
+    card: Card | None = None  # only packed and exported voices have one
+    retrieval: RetrievalFile | None = None  # only packed voices may have it
+    graph: OnnxSynthesizer | None = None  # only exported voices have one
 
     @property
     def epoch(self) -> int | None:
-        """Epochs of training, where the file records them; RVC's released files contain a text."""
+        """Number of training epochs; None if the file does not record it. RVC's released files record it as text."""
         if self.card is not None:
             return self.card.epoch
         in_words = re.match(r"(\d{1,9}) ?epoch", str(self.content.get("info")))
@@ -78,9 +78,9 @@ def recognise(path: Path) -> Recognised:
     """Read a file and find the generator in it.
 
     Raises:
-        NotAVoiceError: it is something else; the message names its kind and the way out.
-        CheckpointError: it cannot be read.
-        MissingExtraError: it is an ONNX graph, and ONNX Runtime is not installed.
+        NotAVoiceError: the file is not a voice; the message says what it is and what to do.
+        CheckpointError: the file cannot be read.
+        MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
     """
     return next(read for is_one, read in _CONTAINERS if is_one(path))(path)
 
@@ -114,7 +114,7 @@ def _found(path: Path, content: Any) -> Recognised:
     return found
 
 
-# Containers of weights: whether a file is one, and its reader; the first match counts.
+# Container formats: a function that detects the format, and the reader for it. The first match is used.
 _CONTAINERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Recognised]], ...] = (
     (is_graph, _read_graph),
     (retrieval_file.is_index, _refuse_index),
@@ -124,7 +124,7 @@ _CONTAINERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Recognised]], 
 
 
 def generator_in(content: Mapping[str, Any]) -> Recognised | None:
-    """Return the generator in the content of a file; None where its family is unknown."""
+    """Find the generator in the content of a file; None if there is no generator of a known family."""
     for key in ("model", "weight", None):
         weights = _state_dict(content.get(key) if key else content)
         family = weights and family_of(weights)
@@ -135,7 +135,7 @@ def generator_in(content: Mapping[str, Any]) -> Recognised | None:
 
 
 def family_of(weights: Mapping[str, Any]) -> Family | None:
-    """Return the family of a generator by the names of its tensors; None where it is unknown."""
+    """Determine the family of a generator from its tensor names; None if it is unknown."""
     if "enc_p.emb_phone.weight" in weights:
         return "rvc"
     if "enc_p_.pre.weight" in weights:
@@ -148,7 +148,7 @@ def family_of(weights: Mapping[str, Any]) -> Family | None:
 
 
 def describe(content: Mapping[str, Any]) -> tuple[str, str]:
-    """Describe a file without a voice: its kind, and the way out."""
+    """Describe the content of a file that is not a usable voice: what it is, and advice for the user."""
     inner = _state_dict(content.get("model")) or _state_dict(content) or {}
     for name, what, advice in _OTHER_MODELS:
         if any(key == name or (name.endswith(".") and key.startswith(name)) for key in inner):
@@ -172,7 +172,8 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     return f"a file with {', '.join(map(str, list(content)[:6])) or 'nothing'}", ""
 
 
-# Names of tensors (prefixes, where they end with a dot) that only one kind of model has; the first match counts.
+# Tensor names that only one kind of model has, its description, and advice. A name that ends with a dot is a prefix.
+# The first match is used.
 _RETRAIN = "use it with its own tool"
 _BESIDE = "give it with -k, beside a voice"
 _OTHER_MODELS = (
@@ -200,7 +201,7 @@ def _text(value: Any) -> str | None:
 
 
 def _state_dict(value: Any) -> Weights | None:
-    """Return tensors by name, without the prefix of models trained in parallel; None where it is not a state dict."""
+    """Return a state dict without the name prefix of models trained in parallel; None if `value` is not one."""
     if not isinstance(value, dict) or not value:
         return None
     if not all(isinstance(name, str) and isinstance(one, Tensor) and one.numel() for name, one in value.items()):

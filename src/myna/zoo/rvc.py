@@ -1,8 +1,9 @@
-"""Voices of RVC, v1 and v2: names of the generator's tensors, and the configuration of a file.
+"""RVC voices, v1 and v2: names of the generator's tensors, and derivation of the configuration from a file.
 
-A voice in training is a file like so-vits-svc's. A released voice is a small file: weights in half precision without
-the posterior encoder, and a list of the synthesizer's arguments, whose positions are named below. The shapes of the
-weights take precedence over that list, since lists written by tools that merge voices may be wrong.
+A checkpoint from training has the same format as so-vits-svc's. A released voice is a small file: it contains weights
+in half precision without the posterior encoder, and a list of the synthesizer's arguments; constants below name the
+positions that are used. The shapes of the weights take precedence over this list, because tools that merge voices may
+write wrong lists.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
 FRAMES_PER_SECOND = 100
-CONTENT_ENCODERS = {256: "vec256l9", 768: "vec768l12"}  # of v1, of v2
-# Names of ContentVec's weights in RVC and its forks.
+CONTENT_ENCODERS = {256: "vec256l9", 768: "vec768l12"}  # for v1 and v2, by number of channels
+# Names for ContentVec in files of RVC and its forks.
 _CONTENTVEC = frozenset({"contentvec", "hubert", "hubert_base", "hubert_base768"})
-# Positions in the list of a small file. The last value is the sample rate, in RVC's 18 values and ddPn08's 19.
+# Positions in the argument list of a small file. The last value is the sample rate, both in RVC's lists of 18 values
+# and in ddPn08's lists of 19.
 _DILATIONS, _RATES = 11, 12
 
 
 class _Official(NamedTuple):
-    """Upsampling of a decoder that RVC has base weights for."""
+    """Upsampling parameters of a decoder for which RVC offers base weights."""
 
     kernel_sizes: list[int]
     rates: list[int]
-    n_fft: int  # of the posterior encoder's input
+    n_fft: int  # FFT size of the posterior encoder's input
 
     def fits(self, names: Names, kernel_sizes: list[int]) -> bool:
         return (
@@ -72,27 +74,31 @@ GENERATOR = NameTable(
 
 
 def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename our state dict of an `RvcSynthesizer`, which has no posterior encoder, to RVC's names."""
+    """Rename the state dict of an `RvcSynthesizer` (it has no posterior encoder) to RVC's names."""
     return GENERATOR.to_stored(weights)
 
 
 def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename RVC's state dict of a generator to our names, without the posterior encoder, which only training needs."""
+    """Rename the state dict of an RVC generator to myna's names.
+
+    The posterior encoder is left out, because only training needs it.
+    """
     return GENERATOR.from_stored({name: tensor for name, tensor in weights.items() if "enc_q." not in name})
 
 
 def config_from(
     weights: Mapping[str, Shaped], content: Mapping[str, Any] | None = None, given: Config | None = None
 ) -> tuple[Config, list[str]]:
-    """Return the configuration of a voice, and remarks for a person.
+    """Derive the configuration of a voice; return it, and remarks for the user.
 
     Args:
-        weights: under RVC's names.
-        content: other values in the file: `config`, `sr` and more in a small file.
-        given: a `config.json`, as RVC writes it beside a voice in training. Values in the file take precedence.
+        weights: tensors with RVC's names.
+        content: other values in the file; a small file has `config`, `sr` and more.
+        given: `config.json` of the voice, which RVC writes in training. Values in the weight file take precedence.
 
     Raises:
-        CheckpointError: it needs a content encoder or a decoder that is not available here.
+        CheckpointError: the voice needs a content encoder or a decoder that is not available here, or the upsampling
+            rates of its decoder are unknown.
         KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
     """
     content = content or {}
@@ -154,16 +160,16 @@ def config_from(
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes, with `weights` under RVC's names.
+    """Build the synthesizer that `config` describes and load `weights`, which have RVC's names.
 
     Raises:
-        CheckpointError: the weights are not those of such a model; every mismatch is listed.
+        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
     """
     return building.build(generator_from_stored(weights), config)
 
 
 def _listed(content: Mapping[str, Any]) -> list[Any]:
-    """Return the list of a small file; empty where it is missing or malformed."""
+    """Return the argument list of a small file; an empty list if it is missing or malformed."""
     config = content.get("config")
     values = list(config.values()) if isinstance(config, Mapping) else config
     if not isinstance(values, list) or len(values) <= _RATES or not isinstance(values[_RATES], list):
@@ -172,14 +178,18 @@ def _listed(content: Mapping[str, Any]) -> list[Any]:
 
 
 def _hertz(value: Any) -> int | None:
-    """Parse a sample rate as RVC writes it, 40000 or "40k"; None where `value` is something else."""
+    """Parse a sample rate in one of RVC's forms, 40000 or "40k"; None if `value` has another form."""
     text = str(value).strip().lower()
     digits = text.removesuffix("k")
     return int(digits) * (1000 if text.endswith("k") else 1) if digits.isascii() and digits.isdigit() else None
 
 
 def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
-    """Return our name of the content encoder that the voice was trained with."""
+    """Return myna's name of the content encoder that the voice was trained with.
+
+    Raises:
+        CheckpointError: this content encoder is not available here.
+    """
     channels = names.shape("enc_p.emb_phone")[1]
     name = content.get("embedder_model") or content.get("embedder_name") or "contentvec"
     encoder = CONTENT_ENCODERS.get(channels)
@@ -196,7 +206,7 @@ def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
 
 
 def _refuse_other_networks(content: Mapping[str, Any]) -> None:
-    """Refuse voices of VoRAS and voices with two of Applio's three decoders, which RVC does not have.
+    """Refuse voices whose network RVC does not have: VoRAS voices, and those with two of Applio's three decoders.
 
     Raises:
         CheckpointError: the file states such a version or decoder.

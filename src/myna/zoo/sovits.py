@@ -1,7 +1,7 @@
 """Names of the generator's tensors in files of so-vits-svc 4.0 and 4.1, so-vits-svc-fork 4.2 and myna.
 
-The weights differ from ours in names only; the tables below map them. The files also contain filters that are not
-learned; we compute those.
+The weights differ from the state dicts of myna's networks only in names; the tables below map these names. The files
+also contain filters that are not learned; myna computes them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _CAUSAL_TRANSFORMER = {
     **under("feed_forward_norms.{}", "norm_layers_1.{}", _NORM),
 }
 _GATED_TRANSFORMER = {"gate": "cond_pre", **_CAUSAL_TRANSFORMER}
-_GATED_NORMALIZED = {"speaker_projection": "cond_layer"}  # of the gated transformer and of the WaveNet
+_GATED_NORMALIZED = {"speaker_projection": "cond_layer"}  # in the gated transformer and in the WaveNet
 _WAVENET = {
     **_GATED_NORMALIZED,
     "gates.{}": "in_layers.{}",
@@ -45,7 +45,7 @@ _WAVENET = {
     "gates.{}.pointwise": "in_layers.{}.point_conv",
     "residual_skips.{}": "res_skip_layers.{}",
 }
-# Shared with the generators of 3.0 and of RVC: modules with plain weights, and with normalised ones.
+# Names that are the same in the generators of so-vits-svc 3.0 and RVC: modules without and with weight normalisation.
 COMMON_PLAIN = {
     "speaker_embedding": "emb_g",
     "decoder.source.mix": "dec.m_source.l_linear",
@@ -81,7 +81,7 @@ _PLAIN = {
     "f0_predictor.contour_conv": "f0_decoder.f0_prenet",
     "f0_predictor.speaker_projection": "f0_decoder.cond",
     "voiced_embedding": "emb_uv",
-    # Parts of the light voice and its source-filter decoder, which only myna has.
+    # The light voice and its source-filter decoder; only myna has these parts.
     "control_projection": "controls",
     "highest_hz": "highest_hz",
     "decoder.input_conv": "dec.input_conv",
@@ -103,13 +103,13 @@ _NORMALIZED = {
 GENERATOR = NameTable(_PLAIN, _NORMALIZED)
 
 _UPSAMPLING_FILTER = "dec.updown_filter"
-# Early light voices learned a phase for each speaker.
+# Early light voices have a learned phase for each speaker; it is no longer used.
 _PULSE_PHASE = ("dec.pulse_phase.weight", "dec.pulse_phase.bias")
 _LOWPASS_FILTERS = (".upsample.filter", ".downsample.lowpass.filter")
 
 
 def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename our state dict of a `Vits` or a `LightSynthesizer` to so-vits-svc's names, and add its fixed filters."""
+    """Rename the state dict of a `Vits` or `LightSynthesizer` to so-vits-svc's names, and add its fixed filters."""
     renamed = GENERATOR.to_stored(weights)
     stored: dict[str, Tensor] = {}
     for name, tensor in renamed.items():
@@ -125,23 +125,23 @@ def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename so-vits-svc's state dict of a generator to our names; unknown names are kept."""
+    """Rename the state dict of a so-vits-svc generator to myna's names; unknown names are kept."""
     unused = (_UPSAMPLING_FILTER, *_LOWPASS_FILTERS, *_PULSE_PHASE)
     learned = {name: tensor for name, tensor in weights.items() if not name.endswith(unused)}
     return GENERATOR.from_stored(learned)
 
 
 def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes, with `weights` under so-vits-svc's names.
+    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names.
 
     Args:
-        weights: as they are in the file.
+        weights: tensors of the file.
         config: configuration of the same voice.
-        trainable: also require the parts that only training uses. Otherwise the posterior encoder, which so-vits-svc's
-            compressed files lack, is left out.
+        trainable: also require the parts that only training uses. If False, the posterior encoder is left out, because
+            so-vits-svc's compressed files lack it.
 
     Raises:
-        CheckpointError: the weights are not those of such a model; every mismatch is listed.
+        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
     """
     ours = generator_from_stored(weights)
     if not trainable:

@@ -1,8 +1,8 @@
-"""Voices of so-vits-svc 3.0: names of the generator's tensors, and the configuration of a file.
+"""Voices of so-vits-svc 3.0: names of the generator's tensors, and derivation of the configuration from a file.
 
-Its code fixed the decoder, the depth of the prior and the width of its convolutions, whatever `config.json` contains;
-only the sample rate, the STFT and the speakers are taken from there. It had a branch for 32 kHz and one for 48 kHz,
-whose weights have equal shapes.
+The code of so-vits-svc 3.0 fixed the decoder, the depth of the prior and the width of the prior's convolutions,
+whatever `config.json` contains. Only the sample rate, the STFT and the speakers are therefore taken from `config.json`.
+There was one branch for 32 kHz and one for 48 kHz; the weights of both have equal shapes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spect
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
-SAMPLE_RATE = 48000  # where it is not stated
+SAMPLE_RATE = 48000  # assumed if config.json does not state it
 HOP_LENGTH = 320
 
 GENERATOR = NameTable(
@@ -39,20 +39,20 @@ GENERATOR = NameTable(
 
 
 def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename our state dict of a `Sovits3Synthesizer` (no posterior encoder) to so-vits-svc's names."""
+    """Rename the state dict of a `Sovits3Synthesizer` (it has no posterior encoder) to so-vits-svc's names."""
     return GENERATOR.to_stored(weights)
 
 
 def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename so-vits-svc's state dict of a generator to our names, without the posterior encoder."""
+    """Rename the state dict of a so-vits-svc 3.0 generator to myna's names, and leave out the posterior encoder."""
     return GENERATOR.from_stored({name: tensor for name, tensor in weights.items() if "enc_q." not in name})
 
 
 def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> tuple[Config, list[str]]:
-    """Return the configuration of a voice, and remarks for a person.
+    """Derive the configuration of a voice; return it, and remarks for the user.
 
     Args:
-        weights: under so-vits-svc's names.
+        weights: tensors with so-vits-svc's names.
         given: the voice's `config.json`, if there is one.
 
     Raises:
@@ -85,9 +85,9 @@ def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> t
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes, with `weights` under so-vits-svc's names.
+    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names.
 
     Raises:
-        CheckpointError: the weights are not those of such a model; every mismatch is listed.
+        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
     """
     return building.build(generator_from_stored(weights), config)

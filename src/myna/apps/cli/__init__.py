@@ -28,13 +28,13 @@ COMMANDS = {
     "infer": "convert recordings to the voice",
     "evaluate": "measure the quality of conversions",
     "inspect": "show what a weight file contains",
-    "pack": "put a voice into one file, to share it",
+    "pack": "put a voice into one file that can be shared",
     "unpack": "split a packed voice into G_*.pth and config.json",
     "export": "export a voice to ONNX, for programs without PyTorch",
     "mix": "blend two voices into one",
     "download": "download a voice from the Hugging Face hub",
     "voices": "list the voices on this machine",
-    "gui": "open a page in the browser for all of this; svcg is the same",
+    "gui": "open the studio, a page in the browser for all of this; svcg is the same command",
 }
 
 

@@ -26,14 +26,14 @@ model_flag = click.option(
     type=click.Path(path_type=Path),
     default=LOGS,
     show_default=True,
-    help="Voice: its file, its folder (the highest number counts), hf://owner/name, or joe, the bundled voice.",
+    help="Voice: a file, a folder (its highest-numbered file is used), hf://owner/name, or joe, the bundled voice.",
 )
 voice_config_flag = click.option(
     "-c",
     "--config-path",
     type=click.Path(path_type=Path),
-    help="config.json of the voice.  [default: beside the model, or from svc pre-config; else inferred from the "
-    "weights]",
+    help="config.json of the voice.  [default: the one beside the model or from svc pre-config; if there is none, the "
+    "configuration is inferred from the weights]",
 )
 
 
@@ -58,9 +58,9 @@ def config_flag(help: str) -> Callable[[Command], Command]:
 def card_flags(command: Command) -> Command:
     """Flags for the text about a voice in its file."""
     for flag in (
-        click.option("--cover", default="", help="A few lines about the voice and how to use it."),
+        click.option("--cover", default="", help="Description: a few lines about the voice and how to use it."),
         click.option("--author", default="", help="Author of the voice."),
-        click.option("--licence", default="", help="Licence for others, e.g. CC-BY-4.0."),
+        click.option("--licence", default="", help="Licence under which others may use the voice, e.g. CC-BY-4.0."),
     ):
         command = flag(command)
     return command

@@ -1,1 +1,1 @@
-"""Axes, pitch curves, spectrogram images and pictures, shared by the report, the demo and the page's player."""
+"""Axes, pitch curves, spectrogram images and pictures for the report, the demo and the page's player."""

@@ -1,4 +1,4 @@
-"""Positions and labels of times, frequencies and notes on the axes of a plot."""
+"""Positions and labels of times, frequencies and notes on plot axes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MIN_SEMITONES = 8
 
 
 def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
-    """Up to nine tick times in seconds, with labels."""
+    """Yield up to nine ticks as (time in seconds, label)."""
     step = next((step for step in _TIME_STEPS if seconds / step <= 8), _TIME_STEPS[-1])
     for count in range(int(seconds / step) + 1):
         time = count * step
@@ -25,18 +25,18 @@ def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
 
 
 def frequency_position(hz: float, high_hz: float) -> float:
-    """Vertical position in a mel spectrogram from 0 (top, `high_hz`) to 1 (bottom, `LOW_HZ`)."""
+    """Vertical position of a frequency in a mel spectrogram, from 0 (top, `high_hz`) to 1 (bottom, `LOW_HZ`)."""
     low, position, high = map(hz_to_mel, (LOW_HZ, hz, high_hz))
     return (high - position) / (high - low)
 
 
 def hz_to_midi(f0: NDArray[np.floating]) -> NDArray[np.floating]:
-    """MIDI note numbers of `f0` in Hz (69 is A4, 440 Hz); unvoiced frames get 69."""
+    """Convert f0 in Hz to MIDI note numbers (69 is A4, 440 Hz); unvoiced frames get 69."""
     return np.asarray(hz_to_note(np.where(f0 > 0, f0, 440.0)))
 
 
 def midi_to_hz(note: float) -> float:
-    """Frequency of a MIDI note number."""
+    """Convert a MIDI note number to its frequency in Hz."""
     return note_to_hz(note)
 
 
@@ -45,7 +45,10 @@ def note_name(note: int) -> str:
 
 
 def note_range(voiced: NDArray[np.floating]) -> tuple[float, float]:
-    """MIDI range to plot: the 0.5th to 99.5th percentile of `voiced` in Hz, at least `_MIN_SEMITONES` wide."""
+    """Return the range to plot, in MIDI note numbers, for the f0 of voiced frames in Hz.
+
+    It contains the 0.5th to 99.5th percentile and is at least `_MIN_SEMITONES` wide.
+    """
     if not len(voiced):
         return 57.0, 57.0 + _MIN_SEMITONES
     low, high = np.percentile(hz_to_midi(voiced), (0.5, 99.5))
@@ -54,6 +57,6 @@ def note_range(voiced: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def note_lines(low: float, high: float) -> Iterator[int]:
-    """Up to seven MIDI notes at which to draw a line."""
+    """Yield up to seven MIDI notes for the lines of a plot."""
     step = next(step for step in (2, 3, 4, 6, 12, 24, 48) if (high - low) / step <= 6)
     yield from range(math.ceil(low / step) * step, math.floor(high) + 1, step)

@@ -1,4 +1,4 @@
-"""Mel spectrograms as images."""
+"""Rendering of mel spectrograms as images."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ HIGH_HZ = 16000.0
 RANGE_DB = 80.0
 _N_FFT = 2048
 _HOP_LENGTH = 512
-_FLOOR = 1e-6  # added to the power by `spectrogram`; subtracted again, so that silence is dark
-_CHUNK_FRAMES = 4096  # computed at a time, which limits the memory for long songs
+_FLOOR = 1e-6  # `spectrogram` adds it to the power; it is subtracted again, so that silence is dark
+_CHUNK_FRAMES = 4096  # frames computed at a time, which limits memory use for long songs
 MAX_COLUMNS = 1200
 # Axis labels of images up to `HIGH_HZ`.
 FREQUENCIES_HZ = {200: "200", 1000: "1 k", 3000: "3 k", 8000: "8 k"}
 
-# Dark to bright in perceptually uniform steps, readable without colour vision (after matplotlib's magma, CC0).
+# Palette from dark to bright in perceptually uniform steps, readable without colour vision (after matplotlib's magma,
+# CC0).
 _COLOURS = (
     *((0, 0, 4), (20, 14, 54), (59, 15, 112), (100, 26, 128), (140, 41, 129), (183, 55, 121), (222, 73, 104)),
     *((247, 112, 92), (254, 159, 109), (254, 207, 146), (252, 253, 191)),
@@ -33,7 +34,7 @@ _COLOURS = (
 
 
 def spectrogram_png(audio: NDArray[np.float32], sample_rate: int, *, max_columns: int = MAX_COLUMNS) -> bytes:
-    """Render a mel spectrogram of `audio` (N,) up to `HIGH_HZ` as a PNG file."""
+    """Render the mel spectrogram of `audio` (N,), up to `HIGH_HZ`, as the content of a PNG file."""
     file = io.BytesIO()
     levels = spectrogram_levels(audio, sample_rate, max_columns=max_columns)
     coloured(Image.fromarray(levels)).save(file, "PNG", optimize=True)
@@ -53,10 +54,10 @@ def spectrogram_levels(
     hop_length: int = _HOP_LENGTH,
     max_columns: int = MAX_COLUMNS,
 ) -> NDArray[np.uint8]:
-    """Mel spectrogram levels of `audio` (N,): 0 to 255 spans the `RANGE_DB` below the maximum.
+    """Compute the mel spectrogram of `audio` (N,) as levels: 255 is the maximum, 0 is `RANGE_DB` or more below it.
 
     Returns:
-        (`N_BANDS`, columns), from `high_hz` in the first row down to `LOW_HZ`.
+        Levels (`N_BANDS`, columns); the rows go from `high_hz` down to `LOW_HZ`.
     """
     filterbank = mel_filterbank(sample_rate, _N_FFT, N_BANDS, LOW_HZ, high_hz)
     step = _CHUNK_FRAMES * hop_length
@@ -73,7 +74,7 @@ def spectrogram_levels(
 
 
 def coloured(levels: Image.Image) -> Image.Image:
-    """Apply the palette to a greyscale image."""
+    """Return a greyscale image coloured with the palette."""
     image = levels.copy()
     image.putpalette(_palette().tobytes())
     return image

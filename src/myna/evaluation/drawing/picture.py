@@ -1,4 +1,4 @@
-"""PNG picture of one conversion and its source: both spectrograms, and both pitch contours in one plot below."""
+"""PNG picture of a conversion and its source: two spectrograms, and one plot with both pitch contours below."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ _HOP_LENGTH = 128
 _HIGH_HZ = 8000.0
 _FREQUENCIES_HZ = {200: "200 Hz", 1000: "1 kHz", 2000: "2 kHz", 4000: "4 kHz", 8000: "8 kHz"}
 
-# All in pixels of the picture. Pillow draws lines without anti-aliasing, so the picture is drawn larger and reduced.
+# Sizes are in pixels of the finished picture. It is drawn larger and then reduced, because Pillow draws lines without
+# anti-aliasing.
 SIZE = (1400, 1000)
 _OVERSAMPLING = 3
 _LEFT, _RIGHT = 86, 1344
@@ -41,7 +42,7 @@ _TITLE_SIZE, _LABEL_SIZE = 20, 16
 
 # The colours of page.css.
 _GROUND, _TEXT, _FAINT, _GRID = "#ffffff", "#1c2128", "#667080", "#dfe3e8"
-# Colour and width of the contours: the wide one stays visible under a conversion that follows it.
+# Colour and width of the contours. The wide contour of the source stays visible under that of the conversion.
 _SOURCE, _RESULT = ("#a9bad2", 7), ("#c2410c", 2.5)
 
 
@@ -53,7 +54,7 @@ class _Panel:
     bottom: int
 
     def point(self, across: float, down: float) -> tuple[float, float]:
-        """Pixel at the given shares of width (from the left) and height (from the top)."""
+        """Return the pixel at these shares, 0..1, of the width (from the left) and of the height (from the top)."""
         return _LEFT + across * (_RIGHT - _LEFT), self.top + down * (self.bottom - self.top)
 
 
@@ -61,7 +62,7 @@ _SOURCE_PANEL, _RESULT_PANEL, _PITCH_PANEL = _Panel(44, 314), _Panel(364, 634), 
 
 
 def write_picture(file: FileEvaluation, path: Path) -> None:
-    """Draw `file` and write it as PNG to `path`.
+    """Draw the picture of an evaluated conversion and write it as PNG to `path`.
 
     Raises:
         AudioError: the picture cannot be written, or a recording was deleted after its evaluation.
@@ -91,8 +92,8 @@ class _Canvas:
     def text(
         self, x: float, y: float, text: str, anchor: str, *, size: int = _LABEL_SIZE, colour: str = _FAINT
     ) -> float:
-        """Draw one line of text with Pillow's `anchor` and return its width."""
-        # Pillow's own font is available everywhere; it has no "♯".
+        """Draw one line of text, positioned by Pillow's `anchor`, and return its width."""
+        # Use Pillow's own font, which is available everywhere but lacks "♯".
         font, text = ImageFont.load_default(size * _OVERSAMPLING), text.replace("♯", "#")
         self._draw.text(_enlarged((x, y)), text, colour, font, anchor)
         return self._draw.textlength(text, font) / _OVERSAMPLING
@@ -128,7 +129,7 @@ def _draw_spectrogram(canvas: _Canvas, panel: _Panel, audio: NDArray[np.float32]
 
 
 def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
-    """Draw both contours, the source's with the shift of the conversion."""
+    """Draw both pitch contours; the source's contour is shifted by the conversion's transposition."""
     expected, converted = file.source_f0 * semitones_to_ratio(file.transpose), file.converted_f0
     low, high = note_range(np.concatenate([expected[expected > 0], converted[converted > 0]]))
     _draw_title(canvas, panel, "Pitch")
@@ -151,7 +152,10 @@ def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
 
 
 def _strokes(heights: NDArray[np.floating], voiced: NDArray[np.bool_]) -> Iterator[list[tuple[float, float]]]:
-    """Polylines of a contour as (frame, height), each from the start of its first frame to the end of its last."""
+    """Yield a polyline of (frame, height) for each voiced run.
+
+    It reaches from the start of the run's first frame to the end of its last frame.
+    """
     for start, end in runs(voiced):
         middle = [(frame + 0.5, float(heights[frame])) for frame in range(start, end)]
         yield [(start, middle[0][1]), *middle, (end, middle[-1][1])]

@@ -1,4 +1,4 @@
-"""Comparison of recordings of one song, as plain values from which a page draws and plays them on one timeline."""
+"""Comparison of recordings of one song, as plain values that a page needs to draw and play them on one timeline."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from myna.features.loudness import loudness
 from myna.progress import Progress, silent
 from myna.units import db_to_amplitude, db_to_power, power_to_db, semitones_to_ratio
 
-MAX_TRACKS = 9  # one number key each
+MAX_TRACKS = 9  # one number key for each track
 _SAMPLE_RATE = 44100
 _F0_HOP = _SAMPLE_RATE // 100
-# With more tracks than this, each gets fewer columns and points, so that the value stays below 1 MB.
+# With more tracks than this, each track gets fewer columns and points, so that a comparison stays under 1 MB.
 _FULL_DETAIL_TRACKS = 4
 # Formats that all current browsers decode; other files are copied as FLAC.
 _PLAYABLE_SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
 
-# The gates of ITU-R BS.1770: quieter frames are excluded from the level of a recording. Its frequency weighting is
-# omitted, since it changes little between two voices that sing the same notes.
+# Gates of ITU-R BS.1770: the level of a recording is computed without frames quieter than these. The standard's
+# frequency weighting is omitted, since it hardly changes the difference between two voices that sing the same notes.
 _SILENT_DB, _GATE_DB = -70.0, -10.0
 _LEVEL_HOP = _SAMPLE_RATE // 10
-_MAX_ATTENUATION_DB = 24.0  # keeps a nearly silent recording from silencing the others
+_MAX_ATTENUATION_DB = 24.0  # limit, so that a nearly silent recording does not silence the others
 
 
 @dataclass(frozen=True)
@@ -53,18 +53,18 @@ class Label(TypedDict):
 class TrackView(TypedDict):
     """Display data of one track."""
 
-    path: str  # absolute; that of a copy if browsers cannot play the recording
+    path: str  # absolute path of the recording, or of its copy if browsers cannot play the recording
     name: str
     seconds: float
-    gain: float  # 0 to 1; makes all tracks as loud as the quietest
-    spectrogram: str  # PNG as data URI; spans the track's own duration
-    curve: str  # pitch as SVG path data on 1000 x 100; spans the whole timeline
+    gain: float  # 0 to 1; the gains make all tracks as loud as the quietest one
+    spectrogram: str  # PNG as data URI; it spans the duration of this track
+    curve: str  # pitch as SVG path data in a 1000 x 100 view box; it spans the whole timeline
 
 
 class Comparison(TypedDict):
     """Display data of several tracks, as plain JSON values."""
 
-    seconds: float  # of the longest
+    seconds: float  # length of the longest track
     tracks: list[TrackView]
     notes: list[Label]
     frequencies: list[Label]
@@ -75,7 +75,7 @@ class Comparison(TypedDict):
 class _Analysis:
     seconds: float
     f0: NDArray[np.float32]
-    level_db: float | None  # None if silent
+    level_db: float | None  # None if the recording is silent
     spectrogram: str
 
 
@@ -86,8 +86,8 @@ def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progr
 
     Args:
         tracks: 1 to `MAX_TRACKS` recordings.
-        copies: folder for playable copies of recordings whose format browsers do not play; None makes no copies.
-        progress: counts tracks.
+        copies: folder for copies of recordings that browsers cannot play in their format; None makes no copies.
+        progress: reports progress in tracks.
 
     Raises:
         AudioError: a recording cannot be read, or a copy cannot be written.
@@ -140,7 +140,7 @@ def _analyse(audio: NDArray[np.float32], max_columns: int) -> _Analysis:
 
 
 def _level(audio: NDArray[np.float32]) -> float | None:
-    """Gated level of a recording in dB; None if it is silent."""
+    """Return the gated level of a recording in dB; None if the recording is silent."""
     level_db = loudness(audio, min(_LEVEL_HOP, len(audio)))
     audible = level_db[level_db > _SILENT_DB]
     if not len(audible):
@@ -153,14 +153,14 @@ def _mean_db(level_db: NDArray[np.floating]) -> float:
 
 
 def _gains(levels_db: Sequence[float | None]) -> list[float]:
-    """Gains that make all tracks as loud as the quietest; none exceeds 1, so nothing clips."""
+    """Return gains that make all tracks as loud as the quietest one. No gain exceeds 1, so nothing clips."""
     quietest = min((level for level in levels_db if level is not None), default=0.0)
     attenuations_db = [0.0 if level is None else min(level - quietest, _MAX_ATTENUATION_DB) for level in levels_db]
     return [float(db_to_amplitude(-attenuation_db)) for attenuation_db in attenuations_db]
 
 
 def _playable(path: Path, audio: NDArray[np.float32], number: int, copies: Path | None) -> Path:
-    """Path of the recording if browsers play its format, otherwise of a FLAC copy."""
+    """Return the path of a file that browsers can play: the recording itself, or else a FLAC copy."""
     if copies is None or path.suffix.lower() in _PLAYABLE_SUFFIXES:
         return path.absolute()
     copy = copies.absolute() / f"{path.stem}-{number + 1}.flac"

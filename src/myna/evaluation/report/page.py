@@ -1,4 +1,4 @@
-"""Self-contained HTML report: scores, players, pitch contours and spectrograms. It loads nothing from the network."""
+"""Self-contained HTML report with scores, players, pitch contours and spectrograms; it needs no network."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ from myna.evaluation.scores import MEASURES, Bounded, Measure
 from myna.progress import Progress, silent
 from myna.storage.atomic import replacing
 
-# One rate for both gives their spectrograms one scale; MP3, which all browsers play, supports it.
+# Source and conversion use the same rate, so that their spectrograms have the same scale. MP3, which all browsers play,
+# supports this rate.
 _SAMPLE_RATE = 44100
 
-# Prevents loading from the network even if a file name injected markup.
+# This policy prevents loading from the network even if a file name injected markup.
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 _LEGEND = """<p class="legend">
@@ -44,7 +45,7 @@ cents off</span>
 
 
 def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) -> None:
-    """Write the page to `path`, atomically.
+    """Write the page to `path` atomically.
 
     Raises:
         AudioError: the page cannot be written, or a recording was deleted after its evaluation.
@@ -95,7 +96,7 @@ def _summary(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _marks(measure: Measure, value: Bounded, singles: list[tuple[str, float | None]]) -> str:
-    """SVG scale of a measure: each conversion, all together and the bounds; better values lie to the right."""
+    """Draw an SVG scale of a measure: each conversion, the overall value and the bounds. Right is better."""
     named = [(name, number) for name, number in singles if number is not None]
     numbers = [number for _, number in named]
     numbers += [
@@ -140,13 +141,13 @@ def _files(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
-    """Players, plots and transcripts of one conversion and its source."""
+    """Yield the HTML of a conversion and its source: players, plots and transcripts."""
     sounds = {
         "source": read(file.pair.source, _SAMPLE_RATE)[0],
         "conversion": read(file.pair.converted, _SAMPLE_RATE)[0],
     }
     paths = {"source": file.pair.source, "conversion": file.pair.converted}
-    # Truncate to the shorter one, so that all plots share one time axis.
+    # Truncate both to the shorter one, so that all plots share one time axis.
     n_samples = min(map(len, sounds.values()))
     sounds = {name: audio[:n_samples] for name, audio in sounds.items()}
     seconds = n_samples / _SAMPLE_RATE
@@ -159,7 +160,7 @@ def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
         yield f'<audio controls preload="metadata" src="{data_uri("audio/mpeg", _mp3(audio))}"></audio></label>\n'
     yield '</div>\n<div class="plots">\n'
     plot = pitch_plot(file.source_f0, file.converted_f0, file.transpose)
-    # The strip below the contours takes the last 14 of the 190 pixels of the plot.
+    # The plot is 190 pixels high; the strip below the contours takes the lowest 14.
     yield _axis([(name, f"top:calc((100% - 14px) * {position / 100:.4f})") for name, position in plot.notes])
     yield f'<div class="plot">{plot.svg}</div>\n'
     for name, audio in sounds.items():
@@ -181,7 +182,7 @@ def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
 
 
 def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
-    """Axis with labels given as (text, CSS position)."""
+    """Return the HTML of an axis whose labels are given as (text, CSS position)."""
     spans = (f'<span style="{position}">{text}</span>' for text, position in labels)
     return f'<div class="{kind}">{"".join(spans)}</div>'
 

@@ -1,4 +1,4 @@
-"""Evaluation as text tables for a terminal and as plain values for JSON."""
+"""Formatting of an evaluation as text tables for a terminal, and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from myna.evaluation.scores import MEASURES
 
 
 def summary_table(evaluation: Evaluation) -> str:
-    """Summary over all files: one row per measure, with its bounds."""
+    """Format the summary over all files, with one row per measure and its bounds."""
     rows = [["", "source", "converted", "target", "better"]]
     for key, value in evaluation.summary.items():
         measure = MEASURES[key]
@@ -20,7 +20,7 @@ def summary_table(evaluation: Evaluation) -> str:
 
 
 def file_table(evaluation: Evaluation) -> str:
-    """Scores file by file: one row per conversion."""
+    """Format the scores of each file, with one row per conversion."""
     keys = list(evaluation.summary)
     rows = [("file", "seconds", "shift", *(MEASURES[key].short for key in keys))]
     for file in evaluation.files:
@@ -30,7 +30,7 @@ def file_table(evaluation: Evaluation) -> str:
 
 
 def as_plain(evaluation: Evaluation) -> dict[str, Any]:
-    """Convert an evaluation to plain values for JSON; shares lie between 0 and 1, undefined measures are omitted."""
+    """Convert an evaluation to plain values for JSON. Shares are in 0..1; undefined measures are omitted."""
     return {
         "summary": {
             key: {"converted": value.converted, "source": value.source, "target": value.target}
@@ -57,7 +57,7 @@ def _plain_file(file: FileEvaluation) -> dict[str, Any]:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
-    """Align rows in columns: the first to the left, the others to the right."""
+    """Join cells into aligned columns: the first column is left-aligned, the others are right-aligned."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(padded))

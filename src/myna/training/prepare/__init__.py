@@ -1,1 +1,1 @@
-"""Preparation of training data from recordings: clips, a configuration with lists, and the features of each clip."""
+"""Preparation of training data from recordings: clips, the configuration, lists of clips, and their features."""

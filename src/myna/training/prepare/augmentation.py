@@ -1,8 +1,8 @@
-"""Augmented versions of a clip: resynthesized as singing, with other formants, at another pace, in another room.
+"""Augmented versions of a clip, with a random melody, shifted formants, a changed pace or another room.
 
-A voice is trained on one person in one room, but converts other people in other rooms. Their content features differ.
-In training, content is therefore computed from such versions, while the target remains the clip as recorded
-(perturbation of the content encoder's input: NANSY, Choi et al. 2021).
+A voice is trained on one person in one room, but converts other people in other rooms, whose content features differ.
+Training therefore also uses content that is computed from such versions, while the target remains the original clip.
+NANSY (Choi et al. 2021) introduced this perturbation of the content encoder's input.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from myna.units import db_to_amplitude
 
 Array = NDArray[np.floating]
 
-PERIOD_MS = 5.0  # between frames of WORLD
-LOWEST_HZ, HIGHEST_HZ = 80.0, 1050.0  # of melodies
-_SPEEDS = (0.85, 1.18)  # lowest and highest
-_ROOM_SHARE = 2 / 3  # of versions in another room
-_REVERB_SHARE = 0.5  # of rooms with reverberation
+PERIOD_MS = 5.0  # distance between WORLD frames
+LOWEST_HZ, HIGHEST_HZ = 80.0, 1050.0  # limits of the random melodies
+_SPEEDS = (0.85, 1.18)  # lowest and highest speed factor
+_ROOM_SHARE = 2 / 3  # share of versions that are placed in another room
+_REVERB_SHARE = 0.5  # share of rooms that have reverberation
 _LEVEL_HOP = SAMPLE_RATE // 100
 
 
@@ -35,17 +35,17 @@ class Version:
     """An augmented version of a clip."""
 
     audio: NDArray[np.float32]  # (N,)
-    sample_rate: int  # nominal; its ratio to the true one shifts formants, pitch and pace together
-    loudness: NDArray[np.float32]  # (T,) dB: the clip's plus the change by the room
+    sample_rate: int  # nominal rate; its ratio to the true rate scales formants, pitch and pace together
+    loudness: NDArray[np.float32]  # (T,) dB: loudness of the clip plus the change caused by the room
 
 
 def versions(
     audio: NDArray[np.float32], sample_rate: int, features: Features, hop_length: int, n_versions: int
 ) -> Iterator[Version]:
-    """Yield `n_versions` of a clip (N,), every second one with a melody; a clip always gets the same versions."""
+    """Yield `n_versions` of a clip (N,); every second one has a random melody. Equal clips give equal versions."""
     rng = np.random.default_rng(zlib.crc32(audio.tobytes()))
     original = resample(audio, sample_rate, SAMPLE_RATE).astype(np.float64)
-    frames = np.arange(features.n_frames) * hop_length / sample_rate  # start of each, seconds
+    frames = np.arange(features.n_frames) * hop_length / sample_rate  # start of each frame in seconds
     world = World.analyse(original, _at_world_frames(features.f0.numpy(), frames, len(original)))
     for number in range(n_versions):
         voice = world.with_f0(random_melody(len(world.f0), rng), len(original)) if number % 2 else original
@@ -60,7 +60,7 @@ def versions(
 
 @dataclass(frozen=True)
 class World:
-    """WORLD's analysis of a recording (Morise, Yokomori and Ozawa 2016), a frame every `PERIOD_MS`."""
+    """WORLD analysis of a recording (Morise, Yokomori and Ozawa 2016), with one frame every `PERIOD_MS`."""
 
     f0: Array  # (T,) Hz, 0 in unvoiced frames
     envelope: Array  # (T, bins)
@@ -68,7 +68,7 @@ class World:
 
     @classmethod
     def analyse(cls, audio: Array, f0: Array) -> World:
-        """Analyse `audio` (N,) at the encoder's sample rate, given its f0 (T,)."""
+        """Analyse `audio` (N,), at the content encoder's sample rate, with the known f0 (T,) in Hz."""
         import pyworld
 
         times = np.arange(len(f0)) * PERIOD_MS / 1000
@@ -76,7 +76,7 @@ class World:
         return cls(f0, envelope, pyworld.d4c(audio, f0, times, SAMPLE_RATE))
 
     def with_f0(self, contour: Array, n_samples: int) -> Array:
-        """Synthesize the recording with another f0 contour (T,), Hz: (n_samples,)."""
+        """Synthesize the recording, (n_samples,), with `contour` (T,) in Hz as the f0 of its voiced frames."""
         import pyworld
 
         f0 = np.where(self.f0 > 0, contour, 0.0)
@@ -85,7 +85,10 @@ class World:
 
 
 def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
-    """Return notes of 0.15 to 1 s within 9 semitones of a middle, with glides and vibrato, in 80 to 1050 Hz."""
+    """Return the f0 of a random melody, (n_frames,) in 80..1050 Hz, one frame every `PERIOD_MS`.
+
+    Its notes last 0.15 to 1 s and lie within 9 semitones of a random middle note, with glides and vibrato.
+    """
     middle = rng.uniform(np.log2(100), np.log2(850))
     lengths = rng.integers(30, 200, n_frames // 30 + 2)
     notes = np.repeat(middle + rng.integers(-9, 10, len(lengths)) / 12, lengths)[: n_frames + 40]
@@ -97,20 +100,21 @@ def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
 
 
 def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
-    """Add reverberation, a microphone's frequency response and noise to a voice (N,) at the encoder's sample rate."""
+    """Add reverberation, a microphone's response and noise to a voice (N,) at the content encoder's sample rate."""
     n_samples = len(audio)
-    n_fft = 1 << (2 * n_samples - 1).bit_length()  # long enough for the tail, and a fast size
+    # Long enough for the reverberation, and a power of two, for which the FFT is fast.
+    n_fft = 1 << (2 * n_samples - 1).bit_length()
     hertz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
     spectrum = np.fft.rfft(audio, n_fft)
     if rng.random() < _REVERB_SHARE:
         spectrum = spectrum * np.fft.rfft(_reverberation(n_samples, rng), n_fft)
-    # Microphone: a slope of at most 1.5 dB per octave, and a ripple of at most 3 dB.
+    # The microphone's response has a slope of at most 1.5 dB per octave and a ripple of at most 3 dB.
     octaves = np.log2(np.maximum(hertz, 60) / 1000)
     ripple = np.cos(2 * np.pi * (octaves * rng.uniform(0.1, 0.4) + rng.random()))
     spectrum = spectrum * 10 ** ((rng.uniform(-1.5, 1.5) * octaves + rng.uniform(0, 3) * ripple) / 20)
     voice = np.fft.irfft(spectrum, n_fft)[:n_samples]
     voice = voice * np.sqrt(_power(audio) / _power(voice))
-    # Noise: between white and rumbling, 15 to 50 dB below the louder quarter of the voice.
+    # The noise ranges from white to low rumble, 15 to 50 dB below the level that a quarter of the frames exceed.
     colour = np.maximum(hertz, 50) ** rng.uniform(-1.2, 0)
     noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples), n_fft) * colour, n_fft)[:n_samples]
     loud_db = np.quantile(_level(voice), 0.75)
@@ -119,7 +123,10 @@ def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
 
 
 def _reverberation(n_samples: int, rng: np.random.Generator) -> Array:
-    """Return an impulse response: a unit impulse and noise that decays by 60 dB in 0.1 to 0.6 s, 8 to 25 dB softer."""
+    """Return a room's impulse response: a unit impulse, and decaying noise with 8 to 25 dB less energy.
+
+    The noise decays by 60 dB in 0.1 to 0.6 s.
+    """
     n_tail = int(rng.uniform(0.1, 0.6) * SAMPLE_RATE)
     tail = rng.standard_normal(n_tail) * 10 ** (-3 * np.arange(n_tail) / n_tail)
     tail[0] = 0
@@ -137,6 +144,6 @@ def _power(audio: Array) -> float:
 
 
 def _at_world_frames(f0: NDArray[np.float32], frames: Array, n_samples: int) -> Array:
-    """Return the f0 at WORLD's frames, each from the frame that contains it."""
+    """Resample f0 to WORLD's frames: each takes the f0 of the frame that contains it; `frames` are start times."""
     times = np.arange(int(n_samples / SAMPLE_RATE * 1000 / PERIOD_MS) + 1) * PERIOD_MS / 1000
     return f0[np.searchsorted(frames, times, side="right") - 1].astype(np.float64)

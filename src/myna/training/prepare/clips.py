@@ -1,4 +1,4 @@
-"""Search of a data set's folders for clips."""
+"""Search for clips in the folders of a data set."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MIN_CLIP_SECONDS = 0.3
 
 @dataclass(frozen=True)
 class ClipFile:
-    """A file of a clip, its speaker and its length."""
+    """File, speaker and length of a clip."""
 
     path: Path
     speaker: str
@@ -24,9 +24,9 @@ class ClipFile:
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """Content of a folder of clips (`dataset/44k`)."""
+    """Contents of a folder of clips like `dataset/44k`."""
 
-    clips: tuple[ClipFile, ...]  # by speaker, then by path
+    clips: tuple[ClipFile, ...]  # sorted by speaker, then by path
     ignored: tuple[str, ...]  # a line for each file or folder that is not a clip
     failed: tuple[str, ...]  # a line for each clip that cannot be read
 
@@ -35,7 +35,7 @@ def find_clips(folder: Path) -> ClipFolder:
     """Find the clips `folder/<speaker>/**/*.wav`, and read their headers.
 
     Raises:
-        AudioError: there are none.
+        AudioError: there are no clips.
     """
     clips, ignored, failed = [], [], []
     for speaker_folder in visible_folders(folder):

@@ -1,4 +1,4 @@
-"""Configuration of a new voice, and the split of its clips into training and validation."""
+"""Creation of a voice's configuration, and the split of its clips into training and validation."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from myna.config import DEFAULT_TEMPLATE, Config
 from myna.errors import ConfigError
 from myna.training.prepare.clips import ClipFile, find_clips
 
-_VALIDATION_CLIPS = 2  # of each speaker, as in the predecessors
+_VALIDATION_CLIPS = 2  # validation clips of each speaker, as in the predecessors
 _CLIPS_FOR_TWO = 5  # speakers with fewer clips have one validation clip
-_CLIPS_FOR_ONE = 3  # speakers with fewer share one with training
+_CLIPS_FOR_ONE = 3  # speakers with fewer clips have one validation clip that is also used for training
 # so-vits-svc-fork identifies its content encoders by this key alone.
 _FORKS_FINAL_PROJECTION = {"vec256l9": True, "vec768l12": False}
 
@@ -26,7 +26,7 @@ class ConfigSummary:
     n_training: int
     n_validation: int
     seconds: float
-    backup: Path | None  # of the earlier configuration
+    backup: Path | None  # copy of the earlier configuration
     notes: tuple[str, ...]
     ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips that cannot be read
@@ -42,15 +42,15 @@ def write_config(
 ) -> ConfigSummary:
     """Write the configuration of a voice with the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
 
-    The same clips give the same files. Two clips of each speaker are held back for validation, fewer where there are
-    fewer than five. `test.txt` is empty.
+    The same clips always give the same files. Two clips of each speaker are held back for validation, or fewer if the
+    speaker has fewer than five. `test.txt` stays empty.
 
     Args:
-        input_dir: folder of the clips.
-        filelist_dir: folder of the lists.
-        config_path: the configuration; an existing one that differs is kept with `.bak` appended.
-        template: a name, or the path of a JSON file.
-        content_encoder: replaces the template's.
+        input_dir: folder that contains the clips.
+        filelist_dir: folder to which the lists are written.
+        config_path: file of the configuration; if it exists and differs, it is renamed, with `.bak` appended.
+        template: name of a template, or path of a JSON file.
+        content_encoder: content encoder to use instead of the template's.
 
     Raises:
         AudioError: there are no clips.
@@ -82,7 +82,7 @@ def write_config(
     plain["data"]["training_files"] = (filelist_dir / "train.txt").as_posix()
     plain["data"]["validation_files"] = (filelist_dir / "val.txt").as_posix()
     plain["spk"] = _number_speakers(speakers, earlier)
-    # The template's 200 rows are kept: base weights have as many, and speakers can be added later.
+    # Keep the template's 200 speakers: base weights have 200, too, and speakers can be added later.
     plain["model"]["n_speakers"] = max(base.model.n_speakers, len(speakers))
     plain.pop("pitch", None)
     config = Config.parse(plain)
@@ -105,15 +105,15 @@ def write_config(
 
 
 def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
-    """Set the content encoder and the width of its content; the rest of the network keeps its sizes."""
+    """Set the content encoder and its number of channels; all other sizes of the network stay the same."""
     from myna.features.content import CONTENT_ENCODERS
 
     if name not in CONTENT_ENCODERS:
         raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")
-    if name == "contentvec":  # so-vits-svc's names contain layer and width
+    if name == "contentvec":  # so-vits-svc's names contain the width and the layer
         name = "vec768l12"
     if name != Config.parse(plain).content_encoder:
-        plain["train"].pop("base_weights", None)  # they belong to the template's encoder
+        plain["train"].pop("base_weights", None)  # these fit only the template's encoder
     plain["model"] |= {"speech_encoder": name, "ssl_dim": CONTENT_ENCODERS[name].channels}
     plain["data"].pop("contentvec_final_proj", None)
     if name in _FORKS_FINAL_PROJECTION:
@@ -121,7 +121,10 @@ def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
 
 
 def _split(clips: list[ClipFile], folder: Path) -> tuple[list[ClipFile], list[ClipFile]]:
-    """Split a speaker's clips into training and validation, by their names, so that new clips change little."""
+    """Split a speaker's clips into training and validation clips.
+
+    The choice depends on a hash of each name, so that adding clips changes it little.
+    """
     n_held_back = _VALIDATION_CLIPS if len(clips) >= _CLIPS_FOR_TWO else int(len(clips) >= _CLIPS_FOR_ONE)
     shuffled = sorted(clips, key=lambda clip: hashlib.sha256(_relative(clip, folder).encode()).digest())
     held_back = sorted(shuffled[: max(n_held_back, 1)], key=lambda clip: clip.path)
@@ -134,9 +137,9 @@ def _relative(clip: ClipFile, folder: Path) -> str:
 
 
 def _number_speakers(speakers: list[str], earlier: Config | None) -> dict[str, int]:
-    """Assign indices in alphabetical order, from 0; speakers of an earlier configuration keep theirs.
+    """Assign indices from 0 in alphabetical order; speakers of an earlier configuration keep their indices.
 
-    A voice in training identifies its speakers by index.
+    They must keep them because the weights of a partly trained voice identify speakers by index.
     """
     known = earlier.speakers if earlier is not None else {}
     if not (known.keys() <= set(speakers) and sorted(known.values()) == list(range(len(known)))):

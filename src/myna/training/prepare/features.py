@@ -1,4 +1,4 @@
-"""Features of every clip, and each speaker's pitch range."""
+"""Computation of the features of all clips and of each speaker's pitch range."""
 
 from __future__ import annotations
 
@@ -36,10 +36,12 @@ from myna.training.prepare.augmentation import versions
 from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
 
-# Each process loads the encoder, which takes as long as the features of a dozen clips.
+# Minimum number of clips per process: each process loads the content encoder, which takes as long as computing the
+# features of a dozen clips.
 _CLIPS_PER_JOB = 16
-# Clips are short, so threads mostly wait for each other: on two busy cores 20 clips took 5 s of processor time with one
-# thread and 24 s with two. Hence processes of one thread each; the limit is for memory, 0.5 to 1 GB each.
+# Clips are short, so threads mostly wait for each other: on two busy cores, 20 clips took 5 s of processor time with
+# one thread and 24 s with two. Therefore each core gets its own process. The limit is for memory: a process takes 0.5
+# to 1 GB.
 _MAX_CPU_JOBS = 8
 
 
@@ -47,13 +49,13 @@ _MAX_CPU_JOBS = 8
 class FeaturesSummary:
     """Facts about the features of a data set; the tuples contain lines of text."""
 
-    n_clips: int  # clips with features
-    n_kept: int  # of these, clips whose features were up to date
+    n_clips: int  # clips that have features
+    n_kept: int  # those whose features were already up to date
     seconds: float
     pitch: dict[str, PitchRange]
     unvoiced: tuple[str, ...]  # clips without a voiced frame
     ignored: tuple[str, ...]  # files and folders that are not clips
-    failed: tuple[str, ...]  # clips without features
+    failed: tuple[str, ...]  # clips whose features could not be computed
 
 
 def compute_features(
@@ -70,13 +72,13 @@ def compute_features(
     Features that are up to date are kept, so that interrupted work can be continued.
 
     Args:
-        n_jobs: number of processes, each with its own encoder; None is 1 on a GPU, and on a CPU one for each core, up
-            to eight.
+        n_jobs: number of processes, each with its own encoder. None is one process on a GPU; on a CPU it is at most one
+            per core, one per 16 clips and eight in total.
 
     Raises:
-        AudioError: there are no clips. A single bad one is reported in the summary.
+        AudioError: there are no clips. (A single bad clip is only reported in the summary.)
         ConfigError: the configuration does not fit the clips, or contradicts itself.
-        MynaError: the encoder or the estimator is not available.
+        MynaError: the content encoder or the f0 estimator is not available.
     """
     options = options or FeatureOptions()
     config = Config.read(config_path)
@@ -105,7 +107,7 @@ def compute_features(
             if outcome.error is not None:
                 failed[outcome.clip] = outcome.error
     _extractor.cache_clear()
-    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # left by a killed run
+    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # files that a killed run left behind
         half_written.unlink(missing_ok=True)
 
     done = [clip for clip in found.clips if clip.path not in failed]
@@ -128,10 +130,10 @@ def compute_features(
 
 
 def _check(config: Config, config_path: Path) -> None:
-    """Check that encoder and network fit each other, which training would only notice later.
+    """Check that the content encoder and the network fit each other; otherwise, only training would fail.
 
     Raises:
-        ConfigError: they do not.
+        ConfigError: the encoder is unknown, or has another number of channels than the network expects.
     """
     encoder, channels = config.content_encoder, config.model.content_channels
     if encoder not in CONTENT_ENCODERS:
@@ -183,11 +185,11 @@ def _compute_clip(
     except AudioError as error:
         reason = str(error)
     except MynaError as error:
-        # Every other clip would fail, too. Only the message is passed on: some errors cannot be pickled.
+        # All other clips would fail, too. Only the message is passed on, since some errors cannot be pickled.
         raise MynaError(str(error)) from None
     except torch.OutOfMemoryError:
         reason = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
-    # Features of an earlier state of the clip would be taken for current.
+    # Delete features of an earlier state of the clip: they would be mistaken for current ones.
     features_path(clip).unlink(missing_ok=True)
     return _ClipOutcome(clip, reason)
 
@@ -200,7 +202,7 @@ def _version_features(
         return
     for version in versions(audio, data.sample_rate, features, data.hop_length, data.content_versions):
         content = extractor.content(version.audio, version.sample_rate, features.n_frames)
-        # Half the file size: content computed from noisy audio need not be exact.
+        # float16 halves the file size; content that is computed from noisy audio need not be exact.
         yield VersionFeatures(content.half(), torch.from_numpy(version.loudness))
 
 
@@ -210,7 +212,7 @@ def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExt
 
 
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
-    """Write pitch ranges into the configuration as it is now: a person may have edited it in the meantime."""
+    """Write pitch ranges into the configuration. Read it again first: a person may have edited it in the meantime."""
     plain = Config.read(config_path).plain()
     plain["pitch"] = {speaker: measured.model_dump() for speaker, measured in pitch.items()}
     Config.parse(plain).write(config_path)

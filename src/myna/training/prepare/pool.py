@@ -1,4 +1,4 @@
-"""Parallel work on many files, in processes that end when the work is stopped."""
+"""Parallel processing of many files, in processes that end when the caller stops."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from myna.errors import ConfigError, MynaError
 
-_MAX_JOBS = 61  # Windows cannot wait for more
+_MAX_JOBS = 61  # Windows cannot wait for more processes
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -26,10 +26,10 @@ def n_cores() -> int:
 
 
 def count_jobs(n_jobs: int) -> int:
-    """Return the number of processes for `n_jobs`: -1 is one for each core, -2 one less, as in the predecessors.
+    """Return the number of processes for `n_jobs`: -1 means one per core, -2 one fewer, as in the predecessors.
 
     Raises:
-        ConfigError: it is 0.
+        ConfigError: `n_jobs` is 0.
     """
     if n_jobs == 0:
         raise ConfigError("the number of jobs must be 1 or more, or -1 for one per core")
@@ -39,20 +39,21 @@ def count_jobs(n_jobs: int) -> int:
 def map_unordered(
     function: Callable[[Item], Result], items: Sequence[Item], n_jobs: int
 ) -> Generator[Result, None, None]:
-    """Yield the results of `function` in the order of completion; close the iterator to stop the work.
+    """Yield the results of `function` for all `items`, in the order of completion; close the generator to stop.
 
     Args:
-        function: defined at the top level of a module where `n_jobs` > 1, since items and results are pickled.
-        items: started in this order.
-        n_jobs: number of processes; 1 is the current process.
+        function: if `n_jobs` > 1, it must be defined at the top level of a module and is pickled, like items and
+            results.
+        items: arguments of `function`; work on them starts in this order.
+        n_jobs: number of processes; with 1, the current process does the work.
 
     Raises:
-        MynaError: a process was killed. Exceptions of `function` are passed on.
+        MynaError: a process was killed. (Exceptions of `function` are passed on unchanged.)
     """
     if n_jobs == 1:
         yield from map(function, items)
         return
-    # Spawned, not forked: libraries with threads (PyTorch, soxr) break in a forked process.
+    # Processes are spawned, not forked: libraries with threads (PyTorch, soxr) break in a forked process.
     executor = ProcessPoolExecutor(min(n_jobs, _MAX_JOBS), mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         for future in as_completed([executor.submit(function, item) for item in items]):
@@ -64,7 +65,7 @@ def map_unordered(
 
 
 def _start_worker() -> None:
-    # Ctrl-C reaches every process of the terminal; the parent stops the workers after their current file.
+    # Ctrl-C reaches all processes of the terminal. Ignore it: the parent stops the workers after their current file.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""Conversion of recordings to clips: mono, one sample rate, full level, no silence at the ends, limited length."""
+"""Cutting of recordings into mono clips of one sample rate, at full level, trimmed, and of limited length."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
 from myna.units import db_to_amplitude, db_to_power
 
-# A 16-bit recording with a lower peak uses five bits: only room noise.
+# A 16-bit recording with a lower peak uses only five bits, so it contains only room noise.
 _SILENT_PEAK = db_to_amplitude(-60.0)
-# About two minutes of audio; with less, another process costs more time than it saves.
+# About two minutes of audio; for less, an additional process costs more time than it saves.
 _BYTES_PER_JOB = 20_000_000
 _RECORDS = ".recordings.jsonl"
 
@@ -40,8 +40,8 @@ class ResampleSummary:
     """Facts about the clips of a data set; the tuples contain lines of text."""
 
     n_speakers: int
-    n_recordings: int  # recordings with clips
-    n_kept: int  # of these, recordings whose clips were up to date
+    n_recordings: int  # recordings that have clips
+    n_kept: int  # those whose clips were already up to date
     n_clips: int
     seconds: float
     ignored: tuple[str, ...]  # files that are not recordings
@@ -57,16 +57,16 @@ def resample_recordings(
     n_jobs: int = -1,
     progress: Progress = silent,
 ) -> ResampleSummary:
-    """Write the clips `output_dir/<speaker>/*.wav` of the recordings `input_dir/<speaker>/**/*.*`.
+    """Cut the recordings `input_dir/<speaker>/**/*.*` into the clips `output_dir/<speaker>/*.wav`.
 
-    Clips that are up to date with recording and options are kept, so that interrupted work can be continued. Only
+    Clips are kept if their recording and the options have not changed, so that interrupted work can be continued. Only
     files that this function wrote are replaced or removed.
 
     Args:
-        n_jobs: number of processes; -1 is one for each core.
+        n_jobs: number of processes; -1 means one per core.
 
     Raises:
-        AudioError: there are no recordings. A single bad one is reported in the summary.
+        AudioError: there are no recordings. (A single bad recording is only reported in the summary.)
     """
     options = options or ResampleOptions()
     n_jobs = count_jobs(n_jobs)
@@ -115,7 +115,7 @@ def resample_recordings(
 
 
 def remove_orphans(output_dir: Path) -> list[str]:
-    """Remove the clips of deleted recordings in `output_dir`, and return the paths of these recordings."""
+    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings."""
     removed = []
     for path in visible_folders(output_dir):
         folder = _SpeakerFolder(path)
@@ -128,7 +128,7 @@ def remove_orphans(output_dir: Path) -> list[str]:
 
 
 def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """Return the recordings of each speaker, sorted, and a line of text for each other file."""
+    """Return the sorted recordings of each speaker, and a line of text for each file that is not a recording."""
     layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder for each speaker"
     found: dict[str, list[Path]] = {}
     ignored = []
@@ -152,7 +152,7 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]
 
 
 class _Recording(NamedTuple):
-    """A recording and the name of its clips: `name.wav`, or `name_000.wav` and so on."""
+    """A recording and the base name of its clips: `name.wav` for a single clip, else `name_000.wav` and so on."""
 
     source: Path
     folder: Path
@@ -172,9 +172,9 @@ class _CutOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class _Record:
-    """A line of a speaker's records: the source and settings of a recording's clips.
+    """One line of a speaker's records file: a recording, its clips, and the settings they were made with.
 
-    `complete` is false while the clips are being written; until then `clips` are those of an earlier run.
+    `complete` is false while the clips are being written; meanwhile, `clips` lists the clips of earlier runs.
     """
 
     source: str
@@ -187,9 +187,9 @@ class _Record:
 
 
 class _SpeakerFolder:
-    """The clips of one speaker, and the records of their sources.
+    """The clips of one speaker, and the records of the recordings they were cut from.
 
-    The file of records is only appended to during the work, so that a kill loses at most one line.
+    During the work, lines are only appended to the records file, so that a killed run loses at most one line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -197,11 +197,11 @@ class _SpeakerFolder:
         self.records = {record.source: record for record in _read_records(path / _RECORDS)}
 
     def name_clips(self, sources: Sequence[Path]) -> list[_Recording]:
-        """Assign each source a unique name for its clips; existing names are kept."""
+        """Assign each source a unique base name for its clips; sources that have a name keep it."""
         names = {source: record.name for source, record in self.records.items()}
         used = {_file_system_key(name) for name in names.values()}
         numbered = {_without_number(name) for name in used}
-        # Numbered names (take_001) come first: they could collide with the clips of a recording "take".
+        # Names with a number (take_001) come first, since they could collide with the clips of a recording "take".
         for source in sorted(sources, key=lambda path: (_without_number(path.stem) == path.stem, path)):
             if source.as_posix() in names:
                 continue
@@ -233,33 +233,33 @@ class _SpeakerFolder:
         )
 
     def finish(self, outcome: _CutOutcome, options: ResampleOptions) -> None:
-        """Record new clips, and remove the old ones that they did not replace."""
+        """Record the new clips of a recording, and remove old clips that the new ones did not overwrite."""
         before = self.records[outcome.recording.source.as_posix()].clips
         self._unlink(set(before) - set(outcome.clips))
         record = self._record(outcome.recording, options, clips=outcome.clips, seconds=outcome.seconds, complete=True)
         self._append([record])
 
     def remove(self, source: str) -> None:
-        """Remove a recording's clips and record."""
+        """Remove the clips and the record of a recording."""
         self._unlink(self._existing_clips(_Recording(Path(source), self.path, self.records[source].name)))
         del self.records[source]
 
     def _unlink(self, clips: Iterable[str]) -> None:
-        """Remove clips and the files computed from them."""
+        """Remove clips and the files that were computed from them."""
         for clip in clips:
             (self.path / clip).unlink(missing_ok=True)
             for computed in self.path.glob(escape(clip) + ".*"):
                 computed.unlink()
 
     def compact(self) -> None:
-        """Reduce the records to one line for each recording, and remove partly written files of a killed run."""
+        """Reduce the records file to one line per recording, and remove partly written files of a killed run."""
         for partial_file in self.path.glob(".*.part"):
             partial_file.unlink(missing_ok=True)
         with replacing(self.path / _RECORDS) as temporary:
             temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 
     def _existing_clips(self, recording: _Recording) -> set[str]:
-        """Return the clips of earlier runs, including interrupted ones."""
+        """Return the clips that earlier runs, including interrupted ones, wrote for a recording."""
         record = self.records.get(recording.source.as_posix())
         if record is None:
             return set()
@@ -286,7 +286,7 @@ def _read_records(path: Path) -> Iterator[_Record]:
     for line in path.read_text(encoding="utf-8").splitlines():
         try:
             yield _Record(**json.loads(line))
-        except (ValueError, TypeError):  # a line cut off by a kill: its recording is processed again
+        except (ValueError, TypeError):  # a killed run left a partial line: its recording is processed again
             continue
 
 
@@ -300,7 +300,7 @@ def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
 
 
 def _file_system_key(name: str) -> str:
-    """Return a key that is equal for names of one file on macOS and Windows: case and Unicode form do not count."""
+    """Return the name without differences in case and Unicode form, which macOS and Windows treat as the same file."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -309,7 +309,7 @@ def _without_number(name: str) -> str:
 
 
 def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutcome:
-    """Write the clips of one recording in two passes, in memory that is constant in its length."""
+    """Write the clips of one recording in two passes; memory use does not depend on its length."""
     try:
         ranges, peak = _plan_clips(recording.source, options)
         names = [recording.name] if len(ranges) == 1 else [f"{recording.name}_{i:03d}" for i in range(len(ranges))]
@@ -325,7 +325,7 @@ def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutco
 
 
 def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int, int]], float]:
-    """Return the ranges of the clips, in samples at the options' sample rate, and the recording's peak.
+    """Return the (start, end) of each clip, in samples at the target sample rate, and the peak of the recording.
 
     Raises:
         AudioError: the recording is unreadable, damaged, silent or too short.
@@ -359,8 +359,8 @@ def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int,
 
 
 def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.bool_]:
-    """Return, for frames around each hop, whether they are within `top_db` of the loudest (as librosa's trim)."""
-    # Units: hops of the levels, 10 ms.
+    """Return for each frame whether its level is within `top_db` of the loudest, as in `librosa.effects.trim`."""
+    # Both are in units of `levels.hop_samples`, 10 ms.
     step, frame = (
         seconds * options.sample_rate / levels.hop_samples for seconds in (options.hop_seconds, options.frame_seconds)
     )
@@ -372,7 +372,7 @@ def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.boo
 
 
 def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[int, int] | None:
-    """Return the range without silent frames at its ends; None where all are silent."""
+    """Return the range without the silent frames at its ends; None if all its frames are silent."""
     first = start // hop
     frames = np.flatnonzero(sounding[first : -(-end // hop)])
     if not len(frames):

@@ -39,18 +39,18 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     "--model",
     "--model-path",
     type=click.Path(path_type=Path),
-    help="Another voice: its G_*.pth or its folder.  [default: joe, the bundled voice]",
+    help="Voice to convert to: its G_*.pth or its folder.  [default: joe, the bundled voice]",
 )
 @click.option(
     "-c",
     "--config",
     "--config-path",
     type=click.Path(path_type=Path),
-    help="config.json of that voice.  [default: the one that svc infer finds]",
+    help="config.json of the voice.  [default: found as by svc infer]",
 )
 @device_flag
 def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:
-    """Convert a phrase, or your own RECORDING, to a voice; measure and draw how well the pitch is followed."""
+    """Convert a bundled phrase or your own RECORDING to a voice; measure and draw how closely it follows the pitch."""
     recording, voice = recording or _song(), model or BUNDLED_VOICES / VOICE
     click.echo(f"converting {recording.name} to the voice {voice.name} ...", err=True)
 

@@ -20,18 +20,30 @@ _PLACE = click.Path(path_type=Path)
 @click.command("evaluate")
 @click.argument("converted", metavar="CONVERTED...", nargs=-1, required=True, type=_PLACE)
 @click.option(
-    "--source", "sources", multiple=True, required=True, type=_PLACE, help="Sources of the conversions: folder or file."
+    "--source",
+    "sources",
+    multiple=True,
+    required=True,
+    type=_PLACE,
+    help="Source recordings of the conversions: a file or a folder.",
 )
-@click.option("--target", "targets", multiple=True, type=_PLACE, help="Recordings of the target voice.")
+@click.option(
+    "--target", "targets", multiple=True, type=_PLACE, help="Recordings of the target voice: a file or a folder."
+)
 @click.option(
     "--held-out",
     "held_out",
     multiple=True,
     type=_PLACE,
-    help="Recordings of the target outside its training set.  [default: each of --target against the others]",
+    help="Recordings of the target that the voice was not trained on.  [default: each recording of --target is "
+    "measured against the others]",
 )
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write an HTML page with players.")
-@click.option("--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers as JSON.")
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report with players to this HTML file."
+)
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers to this JSON file."
+)
 @option_flags(EvaluateOptions)
 def command(
     converted: tuple[Path, ...],
@@ -45,8 +57,8 @@ def command(
     """Measure CONVERTED, files or folders, against their sources and the target voice.
 
     A conversion is paired with the source of the same name: song.out.wav or song.wav with song.flac. --source, --target
-    and --held-out may be given several times. Each number is shown between those of the unconverted sources and of the
-    target itself.
+    and --held-out may be given several times. For comparison, each number is shown between the same measure of the
+    unconverted sources and of the target's own recordings.
 
     \b
     svc evaluate converted/ --source songs/ --target dataset_raw/anna --report report.html

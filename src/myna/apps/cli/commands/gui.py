@@ -20,9 +20,16 @@ from myna.studio.workspace import default_folder
     show_default="myna in your home folder",
     help="Folder for recordings, voices and results.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to serve at; the default is private.")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port.  [default: the first free one from 7860 on]")
-@click.option("--auth", metavar="NAME:PASSWORD", help="Name and password for visitors.")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to serve at; with the default, only this machine can open the page.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), help="Port to serve at.  [default: the first free one from 7860 on]"
+)
+@click.option("--auth", metavar="NAME:PASSWORD", help="Name and password that visitors must enter.")
 @click.option("--without-auth", is_flag=True, help="Allow visitors without a password at a public --host.")
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
 def command(folder: Path, host: str, port: int | None, auth: str | None, without_auth: bool, browser: bool) -> None:

@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     "-o",
     "--output-path",
     type=str,
-    help="A file for one INPUT, or a folder.  [default: vocals.wav becomes vocals.out.wav beside it]",
+    help="Output file for a single INPUT, or output folder.  [default: vocals.wav becomes vocals.out.wav beside it]",
 )
 @model_flag
 @voice_config_flag
-@click.option("-re", "--recursive", is_flag=True, help="Include subfolders.")
+@click.option("-re", "--recursive", is_flag=True, help="Include recordings in subfolders.")
 @device_flag
 @click.option(
     "--engine",
     type=click.Choice(get_args(Engine)),
-    help="Run the voice with PyTorch, or with ONNX Runtime on the CPU.  "
+    help="Run the voice with PyTorch (torch), or with ONNX Runtime on the CPU (onnx).  "
     "[default: onnx for a NAME.onnx from svc export, else torch]",
 )
 @option_flags(ConversionOptions)
@@ -53,10 +53,10 @@ def command(
     as_json: bool,
     **chosen: Any,
 ) -> None:
-    """Convert INPUT to a voice: sound files of any format, or folders of them.
+    """Convert each INPUT, a sound file of any format or a folder of them, to a voice.
 
-    The result has the length of INPUT and the sample rate of the voice; its suffix chooses the format: wav, flac, mp3
-    or ogg.
+    The result is as long as INPUT and has the sample rate of the voice. The suffix of the output file selects the
+    format: wav, flac, mp3 or ogg.
     """
     options = collect(ConversionOptions, chosen)
     planned = plan_conversions(inputs, output_path, recursive)

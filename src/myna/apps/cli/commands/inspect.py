@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 @click.command("inspect")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
-    "-c", "--config-path", type=click.Path(path_type=Path), help="config.json.  [default: the one beside the file]"
+    "-c",
+    "--config-path",
+    type=click.Path(path_type=Path),
+    help="config.json of the voice.  [default: the one beside the file]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) -> None:

@@ -16,8 +16,10 @@ from myna.apps.cli.flags import voice_files
 @click.option(
     "-o", "--output-path", type=click.Path(path_type=Path), required=True, help="Output file, NAME.safetensors."
 )
-@click.option("--share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of OTHER, 0 to 1.")
-@click.option("--half", is_flag=True, help="Store float16.")
+@click.option(
+    "--share", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Share of OTHER in the blend, 0 to 1."
+)
+@click.option("--half", is_flag=True, help="Store float16: half the size, no audible difference.")
 def command(one: Path, other: Path, output_path: Path, share: float, half: bool) -> None:
     """Blend the voices ONE and OTHER, which must have the same architecture and base weights."""
     mix(voice_files(one), voice_files(other), share, output_path, half=half)

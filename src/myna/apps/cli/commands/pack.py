@@ -18,7 +18,7 @@ from myna.errors import ConfigError
 @model_flag
 @voice_config_flag
 @click.option("--half", is_flag=True, help="Store float16: half the size, no audible difference.")
-@click.option("--release", is_flag=True, help="Leave out what only training needs.")
+@click.option("--release", is_flag=True, help="Leave out the weights that only training needs.")
 @click.option(
     "--index",
     "index_path",
@@ -26,7 +26,7 @@ from myna.errors import ConfigError
     help="Retrieval index or k-means centroids to pack: any file that svc infer -k takes.  "
     "[default: the one in or beside the voice]",
 )
-@click.option("--no-index", is_flag=True, help="Pack no index and no centroids.")
+@click.option("--no-index", is_flag=True, help="Pack the voice without an index or centroids.")
 @card_flags
 def command(
     output_path: Path,
@@ -40,7 +40,7 @@ def command(
 ) -> None:
     """Put a voice into one file: weights, configuration, speakers and their pitch, index or centroids, licence.
 
-    Every command takes it in place of a G_*.pth, and opening it executes nothing.
+    Every command accepts this file in place of a G_*.pth. Opening it executes no code.
     """
     if index_path is not None and no_index:
         raise click.UsageError("--index and --no-index exclude each other")

@@ -31,7 +31,7 @@ from myna.layout import CLIPS, CONFIG, FILELISTS
     show_default=True,
     help="Folder for the lists train.txt and val.txt.",
 )
-@config_flag("Configuration to write; a different one that exists is kept as config.json.bak.")
+@config_flag("Configuration to write; an existing file that differs is kept as config.json.bak.")
 @click.option(
     "-t",
     "--config-type",
@@ -43,12 +43,12 @@ from myna.layout import CLIPS, CONFIG, FILELISTS
 @click.option(
     "--content-encoder",
     metavar="NAME",
-    help="Content encoder, if not the template's: vec768l12, vec256l9, whisper-base, ...",
+    help="Content encoder to use instead of the template's: vec768l12, vec256l9, whisper-base, ...",
 )
 def command(
     input_dir: Path, filelist_path: Path, config_path: Path, config_type: str, content_encoder: str | None
 ) -> None:
-    """Write the configuration and the lists of clips.
+    """Write the configuration of a new voice and the lists of its clips.
 
     Two clips of each speaker are held back for validation.
     """

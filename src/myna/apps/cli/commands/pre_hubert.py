@@ -31,14 +31,14 @@ from myna.options import FeatureOptions
     "-n",
     "--n-jobs",
     type=int,
-    help="Processes at a time, each with an encoder in memory.  [default: one on a GPU, else one per core up to 8]",
+    help="Number of processes; each loads an encoder into memory.  [default: 1 on a GPU, else one per core up to 8]",
 )
 @device_flag
 @option_flags(FeatureOptions)
 def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str, **chosen: Any) -> None:
     """Compute content, pitch and loudness of every clip, and store them beside the clip.
 
-    Up-to-date features are kept; a new clip, configuration or pitch method makes them out of date.
+    Features that are up to date are kept; those whose clip, configuration or pitch method changed are recomputed.
     """
     options = collect(FeatureOptions, chosen)
 

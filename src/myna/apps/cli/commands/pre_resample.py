@@ -33,13 +33,13 @@ from myna.options import ResampleOptions
     help="Folder for the clips.",
 )
 @click.option(
-    "-n", "--n-jobs", type=int, default=-1, show_default=True, help="Processes at a time; -1 for one per core."
+    "-n", "--n-jobs", type=int, default=-1, show_default=True, help="Number of processes; -1 for one per core."
 )
 @option_flags(ResampleOptions)
 def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> None:
     """Cut recordings into clips: mono, one sample rate, one level, no silence at the ends, limited in length.
 
-    Recordings may have any format, sample rate and number of channels. Up-to-date clips are kept.
+    Recordings may have any format, sample rate and number of channels. Clips that are up to date are kept.
     """
     options = collect(ResampleOptions, chosen)
 

@@ -24,14 +24,14 @@ _TIMED_STEPS = 10  # before the time left is estimated
 
 
 @click.command("train")
-@config_flag("config.json: the voice, its clips, and the training settings.")
+@config_flag("Configuration of the voice, its clips and the training.")
 @click.option(
     "-m",
     "--model-path",
     type=click.Path(path_type=Path, file_okay=False),
     default=LOGS,
     show_default=True,
-    help="Folder for G_*.pth, D_*.pth and the log; training resumes from its last checkpoint.",
+    help="Folder for G_*.pth, D_*.pth and the log; training resumes from the last checkpoint in it.",
 )
 @click.option(
     "-t/-nt",
@@ -46,8 +46,9 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 
     \b
     Ctrl-C saves a checkpoint and stops; the same command resumes from it.
-    A new training starts from G_0.pth and D_0.pth in the model folder, else
-    in --pretrained-dir or MYNA_ASSETS, else from the hub; or --from-scratch.
+    A new training starts from the base weights G_0.pth and D_0.pth in the
+    model folder, else in --pretrained-dir or MYNA_ASSETS, else from the hub.
+    With --from-scratch, it starts from random weights.
     """
     options = collect(TrainOptions, chosen)
     train(config_path, model_path, options, lambda device: _Terminal(device, config_path, model_path, tensorboard))

@@ -14,7 +14,7 @@ from myna.layout import LOGS
 
 
 @click.command("train-cluster")
-@config_flag("Configuration of the voice, which names the clips.")
+@config_flag("Configuration of the voice; it names the list of training clips.")
 @click.option(
     "-o",
     "--output-path",
@@ -29,12 +29,12 @@ from myna.layout import LOGS
     type=click.IntRange(min=1),
     default=2000,
     show_default=True,
-    help="Centroids per speaker; fewer if there are fewer frames.",
+    help="Number of centroids per speaker; fewer if there are fewer frames.",
 )
 def command(config_path: Path, output_path: Path, n_clusters: int) -> None:
     """Compute k-means centroids of each speaker's content, for svc infer -r: smaller and coarser than an index.
 
-    The content comes from the features of svc pre-hubert.
+    The content is read from the features that svc pre-hubert computed.
     """
     config = Config.read(config_path)
 

@@ -14,7 +14,7 @@ from myna.layout import LOGS
 
 
 @click.command("train-index")
-@config_flag("Configuration of the voice, which names the clips.")
+@config_flag("Configuration of the voice; it names the list of training clips.")
 @click.option(
     "-o",
     "--output-path",
@@ -26,7 +26,7 @@ from myna.layout import LOGS
 def command(config_path: Path, output_path: Path) -> None:
     """Build a retrieval index of each speaker's content features, one vector per frame, for svc infer -r.
 
-    The content comes from the features of svc pre-hubert.
+    The content is read from the features that svc pre-hubert computed.
     """
     config = Config.read(config_path)
 

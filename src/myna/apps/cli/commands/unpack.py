@@ -13,10 +13,10 @@ import click
     "-o",
     "--output-path",
     type=click.Path(path_type=Path),
-    help="Output folder.  [default: beside VOICE, with its name]",
+    help="Output folder.  [default: beside VOICE, named like it without the suffix]",
 )
 def command(voice: Path, output_path: Path | None) -> None:
-    """Write the packed VOICE as G_*.pth and config.json, which so-vits-svc-fork also opens, and its index."""
+    """Split the packed VOICE into G_*.pth, config.json and its index; so-vits-svc-fork can open the first two."""
     from myna.zoo.packing import unpack
 
     done = unpack(voice, output_path or voice.with_suffix(""))

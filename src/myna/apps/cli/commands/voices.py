@@ -16,7 +16,7 @@ from myna.apps.cli.report import listed
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(folder: Path, as_json: bool) -> None:
-    """List the bundled voices, those from the hub, those of svcg, and those in FOLDER (or here)."""
+    """List the voices that are bundled, downloaded from the hub, made in svcg, or in FOLDER (default: here)."""
     inspected = list_voices(folder)
     for error in inspected.failed:
         click.echo(f"svc: {error}", err=True)
