@@ -1,8 +1,8 @@
-"""Configuration of a voice: the `config.json` of so-vits-svc, typed, validated when read, and frozen.
+"""Configuration of a voice: so-vits-svc's `config.json` as frozen, typed models that are validated when read.
 
-Attributes have our names; the file keeps so-vits-svc's, joined by pydantic aliases. `Config.read` followed by
-`Config.write` preserves the file, and the predecessors read what we write. An absent key means what it meant to the
-tool that wrote the file (see the comments on defaults).
+Attributes have our names and the file has so-vits-svc's; pydantic aliases connect them. `Config.read` followed by
+`Config.write` preserves the file, and the predecessors can read the files that we write. An absent key has the meaning
+that it had in the tool that wrote the file (see the comments on defaults).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Expansion = Literal["nearest", "left"]
 
 
 class _Section(BaseModel):
-    """A section of the file: frozen; unknown keys are kept, so that reading and writing preserves them."""
+    """A frozen section of the file. Unknown keys are kept, so that reading and writing a file preserves them."""
 
     model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, protected_namespaces=())
 
@@ -46,7 +46,7 @@ class _Section(BaseModel):
 
 
 class TrainConfig(_Section):
-    """Settings of the training."""
+    """Settings of training."""
 
     log_interval: int = key(200, "number of training steps between log entries", gt=0, page=3)
     eval_interval: int = key(
@@ -136,7 +136,7 @@ class TrainConfig(_Section):
 
 
 class DataConfig(_Section):
-    """Signals that a voice was trained on."""
+    """Properties of the audio and the features that a voice is trained on."""
 
     training_files: str = key("filelists/44k/train.txt", "list of the training clips")
     validation_files: str = key("filelists/44k/val.txt", "list of the validation clips")
@@ -149,13 +149,13 @@ class DataConfig(_Section):
     mel_fmax: float | None = key(
         None, "highest frequency of the mel bands", note="null for half the sample rate", unit="Hz"
     )
-    # Written by so-vits-svc-fork; its older files lack it, which means true.
+    # so-vits-svc-fork writes this key; in its older files the key is absent, which means true.
     contentvec_final_proj: bool | None = key(
         None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
     )
-    # so-vits-svc 4.1 writes it since June 2023; see `Config.content_expansion` for the meaning of its absence.
+    # so-vits-svc 4.1 has written this key since June 2023; `Config.content_expansion` explains what its absence means.
     unit_interpolate_mode: Expansion | None = key(None, "method of interpolating content features to the frames of f0")
-    # Ours; the predecessors ignore it. See `training.prepare.augmentation`.
+    # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
         "light voices: number of augmented versions of each clip to train on as well as the clip (in other voices and "
@@ -218,13 +218,13 @@ class ModelConfig(_Section):
     use_depthwise_conv: bool = key(False, "use depthwise-separable convolutions in the WaveNets of posterior and flow")
     predict_f0: bool = key(True, "include a network that predicts f0", alias="use_automatic_f0_prediction")
     loudness_embedding: bool = key(False, "condition the synthesizer on loudness", alias="vol_embedding")
-    # so-vits-svc 4.1: content encoder and decoder by name. Absent in older files.
+    # so-vits-svc 4.1 names the content encoder and the decoder. Older files lack these keys.
     speech_encoder: str | None = key(None, "name of the content encoder; if null, it is derived from other keys")
     vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = key(
         "nsf-hifigan",
         "decoder if type_ is hifi-gan; nsf-snake-hifigan is so-vits-svc 4.1's decoder with Snake activations",
     )
-    # so-vits-svc-fork: decoder by name. Absent in the files of other tools.
+    # so-vits-svc-fork names the decoder here. Files of other tools lack this key.
     type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = key(
         "hifi-gan", "type of the decoder; for hifi-gan, vocoder_name selects the variant"
     )
@@ -248,7 +248,7 @@ class ModelConfig(_Section):
 
 
 class PitchRange(_Section):
-    """Pitch of a speaker's recordings, over their voiced frames."""
+    """Pitch statistics over the voiced frames of a speaker's recordings."""
 
     median_hz: float = key(..., "median", unit="Hz", gt=0)
     low_hz: float = key(..., "5th percentile", unit="Hz", gt=0)
@@ -256,21 +256,21 @@ class PitchRange(_Section):
 
 
 class Config(_Section):
-    """Everything that must travel with the weights of a voice."""
+    """Configuration of a voice; conversion and training need it in addition to the weights."""
 
     train: TrainConfig = key(TrainConfig(), "settings of the training")
     data: DataConfig = key(DataConfig(), "settings of the training audio and its features")
     model: ModelConfig = key(ModelConfig(), "architecture of the voice")
     speakers: dict[str, int] = key({}, "index of each speaker, by name", alias="spk")
-    # Written by `svc pre-hubert`; ours, the predecessors ignore it.
+    # `svc pre-hubert` writes this key. It is ours; the predecessors ignore it.
     pitch: dict[str, PitchRange] = key({}, "pitch of each speaker's recordings")
 
     @classmethod
     def read(cls, path: Path | str) -> Self:
-        """Read a `config.json` of ours or of a predecessor.
+        """Read a `config.json` that myna or a predecessor wrote.
 
         Raises:
-            ConfigError: the file is absent, empty or not JSON, or a value is invalid.
+            ConfigError: the file is missing, empty or not JSON, or a value is invalid.
         """
         path = Path(path)
         try:
@@ -315,18 +315,18 @@ class Config(_Section):
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def plain(self) -> dict[str, Any]:
-        """Return the values that were set, under their names in the file."""
+        """Return the values that were set explicitly, under their names in the file."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def with_values(self, **sections: dict[str, Any]) -> Self:
-        """Return a copy with some values changed, by their names in the file: `with_values(train={"epochs": 3})`."""
+        """Return a copy with some values changed, under their names in the file: `with_values(train={"epochs": 3})`."""
         plain = self.plain()
         for section, values in sections.items():
             plain[section] = plain.get(section, {}) | values
         return self.parse(plain)
 
     def refuse_unknown_keys(self) -> None:
-        """Raise `ConfigError` for an unknown key: in a file that people edit, it is a typing mistake."""
+        """Raise `ConfigError` for an unknown key, which in a file that people edit is probably a typo."""
         for title, section in (("", self), ("train.", self.train), ("data.", self.data), ("model.", self.model)):
             known = section.known_keys()
             for name in set(section.unknown_keys) - _IGNORED_KEYS:
@@ -336,7 +336,7 @@ class Config(_Section):
 
     @property
     def content_encoder(self) -> str:
-        """Name of the content encoder in `features.content`, as so-vits-svc spells it."""
+        """Name of the content encoder in `features.content`, in so-vits-svc's spelling."""
         if self.model.speech_encoder is not None:
             return self.model.speech_encoder
         if self.data.contentvec_final_proj is not None:
@@ -349,8 +349,8 @@ class Config(_Section):
     def content_expansion(self) -> Expansion:
         """Method that stretches content to the frames of f0.
 
-        Without the key: so-vits-svc-fork, which never writes it, uses "nearest"; so-vits-svc used "left" before it
-        wrote the key.
+        If the key is absent, the method is that of the tool that wrote the file: "nearest" for so-vits-svc-fork, which
+        never writes the key, and "left" for so-vits-svc, which used "left" before it wrote the key.
         """
         if self.data.unit_interpolate_mode is not None:
             return self.data.unit_interpolate_mode
@@ -379,7 +379,7 @@ class Config(_Section):
 
 
 def find_key(path: str) -> Key:
-    """Return the key with a path like "train.epochs"."""
+    """Return the key at `path`, for example "train.epochs"."""
     section, _, name = path.partition(".")
     return keys_of(Config.model_fields[section].annotation)[name]  # type: ignore[arg-type]
 

@@ -32,9 +32,9 @@ class MissingExtraError(MynaError):
     def __init__(self, what: str, extra: str = "", *, packages: str = "") -> None:
         """
         Args:
-            what: the feature that needs it.
-            extra: the extra of myna that installs it; or else
-            packages: the arguments for pip.
+            what: the feature that needs the library.
+            extra: the extra of myna that installs the library.
+            packages: arguments for pip, if no extra installs the library.
         """
         needs = f"the extra '{extra}': pip install 'myna[{extra}]'" if extra else f"pip install {packages}"
         super().__init__(f"{what} needs {needs}")

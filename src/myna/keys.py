@@ -1,4 +1,4 @@
-"""Keys of `config.json`, each declared once with its help, unit and range; docs, flags and widgets are derived."""
+"""Keys of `config.json`. Each is declared once with help, unit and range; docs, flags and widgets are derived."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def key(
     """Declare a field of a section of the configuration.
 
     Args:
-        default: value where the file has none; `...` if the file must have one.
-        help: one line for a person.
-        note: further remark, for the docs and the page but not for a flag.
-        unit: unit of the value if the help does not name it, for example "Hz".
-        alias: name in the file where it differs from the attribute's.
-        gt: exclusive lower bound; `ge`, `lt` and `le` follow pydantic too.
-        page: position of its widget on the training page; 0 for none.
+        default: value if the file lacks the key; `...` makes the key required.
+        help: one line of help for users.
+        note: additional remark that the docs and the page show, but not a flag's help.
+        unit: unit of the value, for example "Hz", if the help does not name it.
+        alias: name in the file if it differs from the attribute's name.
+        gt: exclusive lower bound; `ge`, `lt` and `le` also have the same meaning as in pydantic.
+        page: position of the key's widget on the training page; 0 for no widget.
     """
     return Field(
         default,
@@ -64,7 +64,7 @@ class Key:
 
     @property
     def help(self) -> str:
-        """One line with the unit."""
+        """One line of help, including the unit."""
         return self.spec.description or ""
 
     @property
@@ -77,12 +77,12 @@ class Key:
 
     @property
     def default(self) -> str:
-        """Default as JSON; empty for a required key."""
+        """Default as JSON; an empty string for a required key."""
         return "" if self.spec.is_required() else json.dumps(self.spec.get_default(call_default_factory=True))
 
     @property
     def type(self) -> Any:
-        """Annotation without "or None" and without words: `int` for `int | Literal["auto"] | None`."""
+        """Annotation without None and literal words: `int` for `int | Literal["auto"] | None`."""
         for part in self._parts:
             if part is not NoneType and get_origin(part) is not Literal:
                 return get_args(part)[0] if get_origin(part) is Annotated else part
@@ -90,18 +90,18 @@ class Key:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Words that the value may be."""
+        """Literal words that are allowed as the value."""
         return tuple(word for part in self._parts if get_origin(part) is Literal for word in get_args(part))
 
     @property
     def bounds(self) -> dict[str, float]:
-        """Bounds of a number, by pydantic's names: gt, ge, lt, le."""
+        """Bounds of a number, under pydantic's names: gt, ge, lt, le."""
         constraints = [*self.spec.metadata, *(one for part in self._parts for one in getattr(part, "__metadata__", ()))]
         return {name: getattr(one, name) for one in constraints for name in _BOUNDS if hasattr(one, name)}
 
     @property
     def limits(self) -> tuple[float | None, float | None]:
-        """Least and greatest value; an exclusive bound of a float is returned as it is."""
+        """Least and greatest allowed value; for a float, an exclusive bound is returned as if it were inclusive."""
         bounds, step = self.bounds, 1 if self.type is int else 0
         low = bounds["gt"] + step if "gt" in bounds else bounds.get("ge")
         high = bounds["lt"] - step if "lt" in bounds else bounds.get("le")
@@ -109,7 +109,7 @@ class Key:
 
     @property
     def range(self) -> str:
-        """Values allowed, for a person; empty without bounds and words."""
+        """Description of the allowed values for users; empty if there are no bounds or words."""
         if self.type is int:
             limits = zip(("ge", "le"), self.limits, strict=True)
             bounds = {name: value for name, value in limits if value is not None}
@@ -125,7 +125,7 @@ class Key:
 
     @property
     def _parts(self) -> tuple[Any, ...]:
-        """Members of a union; else the annotation alone."""
+        """Members of the annotation if it is a union, else only the annotation itself."""
         annotation = self.spec.annotation
         return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
@@ -136,12 +136,12 @@ class Key:
 
 
 def keys_of(section: type[BaseModel]) -> dict[str, Key]:
-    """Return the keys of a section by their name in the file, in the order of declaration."""
+    """Return the keys of a section, by their names in the file, in the order of declaration."""
     keys = (Key(attribute, spec) for attribute, spec in section.model_fields.items())
     return {one.name: one for one in keys}
 
 
 def page_keys(section: type[BaseModel]) -> dict[str, Key]:
-    """Return the keys of a section that have a widget on the training page, in the order of the page."""
+    """Return the keys of a section that have a widget on the training page, in the order of the widgets."""
     shown = [(name, one) for name, one in keys_of(section).items() if one.page]
     return dict(sorted(shown, key=lambda pair: pair[1].page))

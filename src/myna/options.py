@@ -32,12 +32,12 @@ def option(
     """Declare a dataclass field with the metadata of its flag, its widget and its documentation.
 
     Args:
-        default: value if none is given.
-        help: one line for a person, with the unit.
-        flags: spellings to accept as well as `--the-field-name`: short ones and the predecessors'. "-a/-na"
-            declares both directions of a boolean.
-        low: least value allowed.
-        high: greatest value allowed.
+        default: value if the user gives none.
+        help: one line of help for users, including the unit.
+        flags: spellings to accept in addition to `--the-field-name`: short flags and the predecessors' flags. "-a/-na"
+            declares the flags that turn a boolean on and off.
+        low: least allowed value.
+        high: greatest allowed value.
     """
     return field(default=default, metadata={"help": help, "flags": flags, "low": low, "high": high, "key": None})
 
@@ -45,10 +45,10 @@ def option(
 def instead_of(path: str) -> Any:
     """Declare a field that overrides a key of `config.json`, with the help and range of that key.
 
-    Annotate it with the key's type or None. The configuration checks the exclusive bound of a float.
+    Annotate the field with the key's type or None. An exclusive bound of a float is checked only by the configuration.
 
     Args:
-        path: section and name of the key in the file: "train.epochs".
+        path: section and name of the key in the file, for example "train.epochs".
     """
     key = find_key(path)
     low, high = key.limits
@@ -57,7 +57,7 @@ def instead_of(path: str) -> Any:
 
 
 def overrides(options: Any) -> dict[str, dict[str, Any]]:
-    """Return the values that `instead_of` fields give to config keys, as arguments of `Config.with_values`."""
+    """Return the values of all `instead_of` fields that are set, as arguments of `Config.with_values`."""
     found: dict[str, dict[str, Any]] = {}
     for spec in fields(options):
         value = getattr(options, spec.name)
@@ -82,7 +82,7 @@ def check_options(options: Any) -> None:
 
 
 def capitalized(text: str) -> str:
-    """Return a help line as the beginning of a sentence."""
+    """Return a help line with a capital first letter, so that it can begin a sentence."""
     return text[:1].upper() + text[1:]
 
 
@@ -106,7 +106,7 @@ class ConversionOptions:
         False,
         "also shift the whole song by one interval, to bring its median pitch close to that of the voice's recordings",
     )
-    # Whole octaves keep the singer in tune with the music, and a voice easily sings half an octave off its median.
+    # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave off their median.
     transpose_step: TransposeStep = option(
         "octave",
         "step of --auto-transpose: octaves keep the key of the music, semitones come closer to the voice's pitch",
@@ -148,7 +148,7 @@ class ConversionOptions:
         high=60,
     )
     silence_db: float = option(
-        # In recorded singing, breaths lie 30 to 48 dB below the peak and fade out at 58; below that is room noise.
+        # In recorded singing, breaths are 30 to 48 dB below the peak and fade out at 58 dB; below that is room noise.
         -60.0,
         "level below which the source is replaced by silence, in dB relative to its loudest moment",
         flags=("-db", "--db-thresh"),

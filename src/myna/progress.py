@@ -1,6 +1,7 @@
-"""Progress reports of long work, independent of their display.
+"""Progress reports of long-running work, independent of their display.
 
-Library functions take a `Progress` and never print. The command line passes a bar; tests and scripts pass nothing.
+Library functions take a `Progress` and never print. The command line passes a progress bar; tests and scripts use the
+default, `silent`.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ class Progress(Protocol):
     """Iterate over `items` and report progress.
 
     Args:
-        items: to iterate over.
-        title: name of the work, shown to the user.
-        total: number of items; by default `len(items)` if it has one.
-        unit: name of the items, e.g. "clips".
+        items: the items to iterate over.
+        title: name of the work, which is shown to the user.
+        total: number of items; by default `len(items)` if `items` has a length.
+        unit: name of the items, for example "clips".
     """
 
     def __call__(
@@ -27,5 +28,5 @@ class Progress(Protocol):
 
 
 def silent(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """A `Progress` without display."""
+    """`Progress` that displays nothing."""
     yield from items

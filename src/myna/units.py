@@ -1,4 +1,4 @@
-"""Conversions between units of pitch and level, for floats and NumPy arrays; a float gives a float."""
+"""Conversions between units of pitch and level, for floats and NumPy arrays; the result for a float is a float."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating]
 Value = TypeVar("Value", float, FloatArray)
 
-# Slaney's mel scale: linear below 1 kHz, 200/3 Hz per mel; above, 27 mels span a factor of 6.4.
+# Slaney's mel scale is linear below 1 kHz, with 200/3 Hz per mel, and logarithmic above: 27 mels are a factor of 6.4.
 _HZ_PER_MEL = 200 / 3
 _KNEE_HZ = 1000.0
 _KNEE_MEL = _KNEE_HZ / _HZ_PER_MEL
@@ -22,74 +22,74 @@ _A4_NOTE = 69
 
 
 def semitones_to_ratio(semitones: Value) -> Value:
-    """Frequency ratio of an interval."""
+    """Convert an interval in semitones to a frequency ratio."""
     return _plain(2 ** (semitones / 12), semitones)
 
 
 def ratio_to_semitones(ratio: Value) -> Value:
-    """Interval of a frequency ratio."""
+    """Convert a frequency ratio to an interval in semitones."""
     return _plain(12 * np.log2(ratio), ratio)
 
 
 def cents_to_ratio(cents: Value) -> Value:
-    """Frequency ratio of an interval in hundredths of a semitone."""
+    """Convert an interval in cents (hundredths of a semitone) to a frequency ratio."""
     return _plain(2 ** (cents / 1200), cents)
 
 
 def ratio_to_cents(ratio: Value) -> Value:
-    """Interval of a frequency ratio in hundredths of a semitone."""
+    """Convert a frequency ratio to an interval in cents (hundredths of a semitone)."""
     return _plain(1200 * np.log2(ratio), ratio)
 
 
 def note_to_hz(note: Value) -> Value:
-    """Frequency of a MIDI note number, which may have a fraction; 69 is A4, 440 Hz."""
+    """Convert a MIDI note number, which may have a fraction, to a frequency in Hz; 69 is A4, 440 Hz."""
     return _plain(_A4_HZ * 2 ** ((note - _A4_NOTE) / 12), note)
 
 
 def hz_to_note(hz: Value) -> Value:
-    """MIDI note number, with a fraction, of a frequency; 440 Hz is 69."""
+    """Convert a frequency in Hz to a MIDI note number with a fraction; 440 Hz is 69."""
     return _plain(_A4_NOTE + 12 * np.log2(hz / _A4_HZ), hz)
 
 
 def db_to_amplitude(db: Value) -> Value:
-    """Amplitude factor for a level in dB."""
+    """Convert a level in dB to an amplitude factor."""
     return _plain(10 ** (db / 20), db)
 
 
 def db_to_power(db: Value) -> Value:
-    """Power factor for a level in dB."""
+    """Convert a level in dB to a power factor."""
     return _plain(10 ** (db / 10), db)
 
 
 def power_to_db(power: Value) -> Value:
-    """Level in dB of a power."""
+    """Convert a power to a level in dB."""
     return _plain(10 * np.log10(power), power)
 
 
 def hz_to_mel(hz: Value) -> Value:
-    """Mel value of a frequency in Hz, on Slaney's scale (Auditory Toolbox, Interval Research 1998-010)."""
+    """Convert a frequency in Hz to mel on Slaney's scale (Auditory Toolbox, Interval Research 1998-010)."""
     above = _KNEE_MEL + np.log(np.maximum(hz, _KNEE_HZ) / _KNEE_HZ) / _LOG_STEP
     return _plain(np.where(np.less(hz, _KNEE_HZ), hz / _HZ_PER_MEL, above), hz)
 
 
 def mel_to_hz(mel: Value) -> Value:
-    """Frequency in Hz of a mel value on Slaney's scale."""
+    """Convert a mel value on Slaney's scale to a frequency in Hz."""
     above = _KNEE_HZ * np.exp((mel - _KNEE_MEL) * _LOG_STEP)
     return _plain(np.where(np.less(mel, _KNEE_MEL), mel * _HZ_PER_MEL, above), mel)
 
 
 def hz_to_htk_mel(hz: Value) -> Value:
-    """Mel value of a frequency in Hz, on HTK's scale: 2595 log10(1 + f / 700)."""
+    """Convert a frequency in Hz to mel on HTK's scale: 2595 log10(1 + f / 700)."""
     return _plain(2595 * np.log10(1 + hz / 700), hz)
 
 
 def htk_mel_to_hz(mel: Value) -> Value:
-    """Frequency in Hz of a mel value on HTK's scale."""
+    """Convert a mel value on HTK's scale to a frequency in Hz."""
     return _plain(700 * (10 ** (mel / 2595) - 1), mel)
 
 
 def _plain(value: Any, given: Value) -> Value:
-    """Return `value` as an array if `given` is one, else as a Python float."""
+    """Return `value` as an array if `given` is an array, else as a Python float."""
     plain: Any = value if np.ndim(given) else float(value)
     result: Value = plain
     return result

@@ -1,15 +1,15 @@
-"""Pretrained files by name. This package is the only one that uses the network.
+"""Find pretrained files by name, and download them if needed. Only this package uses the network.
 
-A file is searched for
+A file is searched for, in this order,
 
 1. in the folder that the caller gives,
-2. in the folders of the environment variable `MYNA_ASSETS` (several are separated as in `PATH`),
+2. in the folders that the environment variable `MYNA_ASSETS` lists (separated as in `PATH`),
 3. in the cache of the Hugging Face hub (`HF_HOME`),
 4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed.
 
-Files in folders of `MYNA_ASSETS`, under the names in `Asset.local`, may have any hash, since they may be your own
+In the folders of `MYNA_ASSETS`, files have the names in `Asset.local` and may have any hash, since they may be your own
 models. Files from the hub are pinned to a revision and must have the known size and SHA-256. Files that are evidently
-not weights (a Git LFS pointer, a web page, a truncated file) are refused wherever they come from.
+not weights (a Git LFS pointer, a web page, a truncated file) are refused, whatever their origin.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ BUNDLED_WEIGHTS, BUNDLED_VOICES = (Path(str(files("myna"))) / name for name in (
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the hub; size in bytes and SHA-256 are None if unknown."""
+    """A file on the hub; its size in bytes and its SHA-256 are None if unknown."""
 
     repo: str
     filename: str
@@ -55,7 +55,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Asset:
-    """A pretrained file: its paths in a folder of `MYNA_ASSETS` (best first), and its source."""
+    """A pretrained file: its possible paths in a folder of `MYNA_ASSETS` (preferred first), and its source."""
 
     licence: str
     local: tuple[str, ...]
@@ -117,7 +117,7 @@ ASSETS: dict[str, Asset] = {
         3_087_130_976,
         "a8e94b85976e5864ba3e9525c7e6c83b2a1eca42d4b797a0c7c24d778e40fd95",
     ),
-    # The authors publish it elsewhere; this copy on the hub has the same hash.
+    # The authors publish this file elsewhere; the copy on the hub has the same hash.
     "hubertsoft": Asset(
         "MIT",
         ("hubert-soft-0d54a1f4.pt",),
@@ -188,23 +188,24 @@ def _base(
 
 
 _LARGE_320K = "sovits_768l12_pre_large_320k/clean_{}_320000.pth"
-# Both take content of 768 channels; the speaker embedding has 256 in the first, the fork's, and 768 in the second.
+# Both pairs take content of 768 channels. The speaker embedding has 256 channels in the first pair (so-vits-svc-fork's)
+# and 768 in the second.
 _BASE_768_FORK = (_base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),)
 _BASE_768 = (_base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),)
 _BASE_256 = (
     _base("therealvul/so-vits-svc-4.0-init", "G_0.pth", "D_0.pth"),
     _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
 )
-# Base weights (generator, discriminator) by template of the training; their sources are tried in this order.
-# They have no stated revisions, sizes or hashes, so these follow the branch; checkpoints are read without running code.
+# Base weights (generator, discriminator) for each training template; sources are tried in this order.
+# No revision, size or hash is published, so downloads follow the branch; checkpoints are read without running code.
 BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "so-vits-svc-4.0v1": _BASE_768_FORK,
     "so-vits-svc-4.0v1-legacy": _BASE_256,
     "so-vits-svc-4.1": _BASE_768,
     "so-vits-svc-4.1-tiny": (),
-    # As in the fork: everything except the decoder fits.
+    # As in so-vits-svc-fork: all weights except the decoder's fit this template.
     "quickvc": _BASE_768_FORK,
-    # Bundled.
+    # Bundled with the package, so there is no source.
     "myna-lite": (),
 }
 
@@ -213,11 +214,11 @@ def find(name: str, folder: Path | str | None = None) -> Path:
     """Return the path of the asset `name`; download it if it is not on this machine.
 
     Args:
-        name: in `ASSETS`.
-        folder: searched before the folders of `MYNA_ASSETS`.
+        name: a key of `ASSETS`.
+        folder: folder to search before the folders of `MYNA_ASSETS`.
 
     Raises:
-        AssetError: it is unavailable, or a different file was found; the message says which file to put where.
+        AssetError: the asset is unavailable, or a different file was found; the message says which file to put where.
     """
     if name not in ASSETS:
         raise AssetError(f"no pretrained file {name!r}; there are: {', '.join(ASSETS)}")
@@ -236,11 +237,11 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
     """Return the paths of the base weights (G_0.pth, D_0.pth) for a training with the template `name`.
 
-    They are searched for in `folder`, in `name` within the folders of `MYNA_ASSETS`, in the package, where those
-    of the light voice are, and on the hub.
+    They are searched for in `folder`, in the subfolder `name` of each folder of `MYNA_ASSETS`, in the package (which
+    contains those of the light voice), and on the hub.
 
     Raises:
-        AssetError: they are unavailable; the message says which files to put where.
+        AssetError: the base weights are unavailable; the message says which files to put where.
     """
     folders = [Path(folder)] if folder is not None else []
     for place in [*folders, *(parent / name for parent in [*local_folders(), BUNDLED_WEIGHTS])]:
@@ -263,7 +264,7 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
 
 
 def find_voice(name: Path | str) -> Path:
-    """Resolve `name`, a file or folder, an address on the hub (`hub.Address`), or a bundled voice, to a path.
+    """Return the path of the voice `name`: a file or folder, an address on the hub (`hub.Address`), or a bundled voice.
 
     Raises:
         AssetError: the voice at the address is unavailable.
@@ -278,9 +279,9 @@ def find_voice(name: Path | str) -> Path:
 
 
 def find_in_package(package: str, relative: str) -> Path:
-    """Path of a file in an installed package, found without importing the package.
+    """Return the path of a file in an installed package, without importing the package.
 
-    Some packages contain weights that we read ourselves, but have imports or requirements that break installations.
+    Some packages contain weights that we read ourselves, but importing these packages fails in some installations.
 
     Raises:
         MissingExtraError: the package is not installed, or its version lacks the file.
@@ -292,7 +293,7 @@ def find_in_package(package: str, relative: str) -> Path:
 
 
 def package_folder(package: str) -> Path | None:
-    """Folder of a top-level package, found without importing it; None if it is not installed."""
+    """Return the folder of a top-level package, without importing it; None if it is not installed."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -300,7 +301,7 @@ def package_folder(package: str) -> Path | None:
 
 
 def local_folders() -> list[Path]:
-    """Folders in the environment variable `MYNA_ASSETS`."""
+    """Return the folders that the environment variable `MYNA_ASSETS` lists."""
     return [Path(part).expanduser() for part in os.environ.get("MYNA_ASSETS", "").split(os.pathsep) if part]
 
 
@@ -323,7 +324,7 @@ def _fetch(source: Source) -> Path:
     """Return the file's path in the hub's cache; download it first if needed.
 
     Raises:
-        AssetError: it cannot be downloaded, or is another file.
+        AssetError: the file cannot be downloaded, or has another size or hash.
     """
     from huggingface_hub import (
         constants,
@@ -334,7 +335,7 @@ def _fetch(source: Source) -> Path:
     )
     from huggingface_hub.errors import HfHubHTTPError
 
-    # Other programs follow the branch. With a known hash, the file of another revision will do.
+    # Other programs may have cached the branch instead. If the hash is known, a file of any revision is acceptable.
     for revision in dict.fromkeys((source.revision, "main") if source.sha256 else (source.revision,)):
         cached = try_to_load_from_cache(source.repo, source.filename, revision=revision, repo_type=source.repo_type)
         if isinstance(cached, str):
@@ -347,24 +348,24 @@ def _fetch(source: Source) -> Path:
     logger.info("fetching %s", source.url)
     where: dict[str, Any] = {"revision": source.revision, "repo_type": source.repo_type}
     try:
-        # Without network the download fails only after half a minute; this request fails at once.
+        # Without a network, the download would fail only after half a minute; this request fails immediately.
         with suppress(HfHubHTTPError):
             get_hf_file_metadata(hf_hub_url(source.repo, source.filename, **where))
         path = hf_hub_download(source.repo, source.filename, **where)
-    # The library raises its own errors, its HTTP client's and the disk's; all mean the same here.
+    # The library raises its own errors, those of its HTTP client, and those of the disk; all mean the same here.
     except Exception as error:
         raise AssetError(f"{source.repo}/{source.filename} cannot be downloaded: {fetch_reason(error)}") from error
     try:
         return _checked(Path(path), source)
     except AssetError:
-        # Left in the cache it would be found again each time.
+        # A damaged file must be removed from the cache, or else it would be found again each time.
         for damaged in {Path(path).resolve(), Path(path)}:
             damaged.unlink(missing_ok=True)
         raise
 
 
 def fetch_reason(error: Exception) -> str:
-    """Reason of a failed download, in one line."""
+    """Return the reason of a failed download in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
@@ -378,7 +379,7 @@ def _checked(path: Path, source: Source) -> Path:
 
 
 def check_hash(path: Path, sha256: str | None) -> None:
-    """Raise `AssetError` if the file has another SHA-256; None accepts any."""
+    """Raise `AssetError` if the file's SHA-256 is not `sha256`; None accepts any file."""
     status = path.stat()
     if sha256 is not None and _sha256(path, status.st_size, status.st_mtime_ns) != sha256:
         raise AssetError(
@@ -388,13 +389,13 @@ def check_hash(path: Path, sha256: str | None) -> None:
 
 @lru_cache(maxsize=32)
 def _sha256(path: Path, size: int, modified_ns: int) -> str:
-    """Hash a file once per state; size and modification time are part of the cache key."""
+    """Return the SHA-256 of a file, cached until its size or modification time changes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_whole(path: Path) -> None:
-    """Raise `AssetError` if the file is incomplete, or something else that is often downloaded instead of weights."""
+    """Raise `AssetError` if the file is incomplete or, by a common mistake in downloading, not weights at all."""
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(512)
@@ -406,13 +407,13 @@ def check_whole(path: Path) -> None:
     if path.suffix == ".safetensors":
         whole = _safetensors_size(path) == size
     elif start.startswith(b"PK\x03\x04"):
-        whole = zipfile.is_zipfile(path)  # the directory of a zip archive is at its end
+        whole = zipfile.is_zipfile(path)  # a truncated archive lacks the directory at its end
     if not whole:
         raise AssetError(f"{path} is damaged or incomplete ({size:,} bytes); download it again")
 
 
 def _safetensors_size(path: Path) -> int | None:
-    """Size in bytes that the header of a safetensors file declares; None without a valid header."""
+    """Return the size in bytes that the header of a safetensors file declares; None if the header is invalid."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > path.stat().st_size:

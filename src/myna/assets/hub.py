@@ -1,4 +1,4 @@
-"""Voices in repositories of the Hugging Face hub: downloaded once, then found without a network.
+"""Voices in repositories of the Hugging Face hub, which are downloaded once and then found without a network.
 
 An address is `hf://owner/name`, optionally followed by `@revision` and `/path/to/file`. Downloads are pinned: a
 branch is resolved to a commit, and a file must have the SHA-256 that the hub states.
@@ -23,7 +23,7 @@ from myna.progress import Progress, silent
 _ADDRESS = re.compile(r"hf:/{1,2}(\w[\w.-]*/\w[\w.-]*)(?:@([\w./-]+?))?(?:/(.+))?")
 _GENERATOR = re.compile(r"G_?(\d+)?.*\.pth", re.IGNORECASE)
 _DISCRIMINATOR = re.compile(r"D_?\d*\.pth", re.IGNORECASE)
-# Optional files of a voice beside weights and configuration: k-means centroids and retrieval indexes.
+# Optional files of a voice in addition to weights and configuration: k-means centroids and retrieval indexes.
 _SIDE_FILES = re.compile(r".*(kmeans.*\.pt|\.index|feature_and_index\.pkl|index\.safetensors)", re.IGNORECASE)
 _SHOWN = 12
 _WATCH_SECONDS = 0.2
@@ -31,7 +31,7 @@ _WATCH_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Address:
-    """A repository on the hub, with a revision and optionally a file or folder in it."""
+    """Address of a repository on the hub, with a revision and optionally a file or folder in the repository."""
 
     repo: str
     revision: str = "main"
@@ -53,13 +53,13 @@ class HubVoice:
 
 
 def parse_address(text: Path | str) -> Address | None:
-    """Parse an address; None if `text` is not one. A `Path` reduces the two slashes of an address to one."""
+    """Parse an address; return None if `text` is not one. A `Path` is allowed, which reduces `//` to one slash."""
     match = _ADDRESS.fullmatch(str(text))
     return Address(match[1], match[2] or "main", match[3]) if match else None
 
 
 def read_address(text: str) -> Address:
-    """Parse an address that a user typed, which may be just owner/name.
+    """Parse an address that a user typed; it may be only owner/name.
 
     Raises:
         AssetError: `text` is not an address.
@@ -76,11 +76,12 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
 
     Args:
         address: address of a repository or of a weight file in it.
-        files: more files of the repository to download.
-        progress: shows the megabytes downloaded.
+        files: additional files of the repository to download.
+        progress: shows the number of downloaded megabytes.
 
     Raises:
-        AssetError: no such repository or file, several voices, no network, or a hash that differs from the hub's.
+        AssetError: the repository or file does not exist, the repository contains several voices, there is no network,
+            or a hash differs from the hub's.
     """
     known = _files(address)
     weights = _choose(address, list(known.hashes))
@@ -101,7 +102,7 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
 
 
 def cached_voices() -> dict[Address, Path]:
-    """Weights of the voices in the hub's cache on this machine, by address."""
+    """Return the weight files of the voices in the hub's cache on this machine, by address."""
     return {
         Address(repo.repo_id, file=name): path
         for repo in _cached_repos()
@@ -115,9 +116,9 @@ def forget(repo: str) -> None:
     """Remove all revisions of a repository from the hub's cache on this machine.
 
     Raises:
-        AssetError: it is not in the cache.
+        AssetError: the repository is not in the cache.
     """
-    # The library deletes by commit, so it would also delete from a repository that was duplicated from this one.
+    # The library deletes by commit. It would therefore also delete from any duplicate of this repository.
     folders = [one.repo_path for one in _cached_repos() if one.repo_id == repo]
     if not folders:
         raise AssetError(f"{repo} is not in the hub's cache on this machine")
@@ -131,8 +132,8 @@ class _Files:
     """Files of a repository at one commit."""
 
     commit: str
-    hashes: dict[str, str | None]  # by path; None for small files, whose hash the hub does not state
-    sizes: dict[str, int | None] = field(default_factory=dict)  # bytes
+    hashes: dict[str, str | None]  # SHA-256 by path; None for small files, whose hash the hub does not state
+    sizes: dict[str, int | None] = field(default_factory=dict)  # bytes by path
 
 
 def _files(address: Address) -> _Files:
@@ -142,7 +143,7 @@ def _files(address: Address) -> _Files:
         return _cached_files(address, "HF_HUB_OFFLINE is set")
     try:
         info = HfApi().model_info(address.repo, revision=address.revision, files_metadata=True)
-    except Exception as error:  # the library's own errors, or its HTTP client's
+    except Exception as error:  # errors of the library or of its HTTP client
         return _cached_files(address, fetch_reason(error))
     siblings = info.siblings or []
     return _Files(
@@ -153,7 +154,7 @@ def _files(address: Address) -> _Files:
 
 
 def _cached_files(address: Address, reason: str) -> _Files:
-    """Files of the repository in the cache, at the requested revision, else the one used last."""
+    """Return the repository's cached files at the requested revision; for "main", at the cached revision used last."""
     revisions = [
         revision
         for repo in _cached_repos()
@@ -179,12 +180,12 @@ def _cached_repos() -> list[Any]:
 
 
 def _names(revision: Any) -> dict[str, Path]:
-    """Files of a cached revision by their path in the repository."""
+    """Return the files of a cached revision, by their path in the repository."""
     return {file.file_path.relative_to(revision.snapshot_path).as_posix(): file.file_path for file in revision.files}
 
 
 def _choose(address: Address, names: Sequence[str]) -> str:
-    """Name of the weights' file: the one in the address, or the generator with the highest number."""
+    """Return the name of the weight file: the one in the address, or the generator with the highest number."""
     if address.file is not None:
         if address.file in names:
             return address.file
@@ -204,7 +205,7 @@ def _choose(address: Address, names: Sequence[str]) -> str:
 
 
 def is_generator(name: str) -> bool:
-    """True if a file's name may be that of a voice's weights."""
+    """Return true if a file of this name may contain a voice's weights."""
     last = PurePosixPath(name).name
     if _SIDE_FILES.fullmatch(last) or _DISCRIMINATOR.fullmatch(last):
         return False
@@ -217,7 +218,7 @@ def _number(name: str) -> int | None:
 
 
 def _beside(name: str, other: str, names: Sequence[str] | dict[str, str | None]) -> str | None:
-    """Path of the file `other` in the folder of `name` or the nearest folder above it; None if there is none."""
+    """Return the path of the file `other` in the folder of `name` or the nearest folder above; None if none has it."""
     for folder in PurePosixPath(name).parents:
         if (candidate := (folder / other).as_posix()) in names:
             return candidate
@@ -233,7 +234,7 @@ def _fetch(address: Address, name: str, known: _Files) -> Path:
 
     try:
         path = Path(hf_hub_download(address.repo, name, revision=known.commit))
-    except Exception as error:  # the library's own errors, its HTTP client's or the disk's
+    except Exception as error:  # errors of the library, of its HTTP client or of the disk
         raise AssetError(f"hf://{address.repo}/{name} cannot be downloaded: {fetch_reason(error)}") from error
     check_whole(path)
     check_hash(path, known.hashes.get(name))
@@ -242,9 +243,10 @@ def _fetch(address: Address, name: str, known: _Files) -> Path:
 
 @contextmanager
 def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[None]:
-    """While the block runs, report how many megabytes of a repository are on the disk.
+    """Report how many megabytes of a repository are on the disk, while the `with` block runs.
 
-    The hub's library draws progress bars for terminals; its other progress interfaces change between versions.
+    The hub's library itself draws progress bars only for terminals; its other interfaces for progress change between
+    versions.
     """
     from huggingface_hub import constants
 
@@ -277,7 +279,7 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
 def _folder_bytes(folder: Path) -> int:
     sizes = []
     for path in folder.glob("*"):
-        with suppress(OSError):  # renamed meanwhile
+        with suppress(OSError):  # the file was renamed in the meantime
             sizes.append(path.stat().st_size)
     return sum(sizes)
 

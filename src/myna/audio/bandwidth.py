@@ -1,4 +1,4 @@
-"""Bandwidth of a recording: many files at 44.1 kHz were resampled from a lower rate, or coded by a lossy encoder."""
+"""Bandwidth of a recording, which is low if a 44.1 kHz file was resampled from a lower rate or coded lossily."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from myna.units import power_to_db
 
 _N_FFT = 2048
-_LOWEST_HZ = 3000.0  # recordings of less bandwidth are of no use for training
+_LOWEST_HZ = 3000.0  # recordings with less bandwidth are useless for training
 _SMOOTHED_HZ = 300.0
 _STEP_HZ = 600.0  # the edge of a resampler or of an encoder is steeper than this
 _STEP_DB = 15.0  # spectra of real sound fall by a few dB over this step
 
 
 def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
-    """Bandwidth of `audio` (N,) in Hz: the frequency where a cut begins, or half the sample rate without one.
+    """Return the bandwidth of `audio` (N,) in Hz: the frequency of a cutoff, or half the sample rate without a cutoff.
 
-    A cut is a step down in the long-term spectrum; no level above it is as high again.
+    A cutoff is a steep drop in the long-term spectrum such that all levels above it stay low.
     """
     n_frames = len(audio) // _N_FFT
     if not n_frames:
@@ -29,7 +29,7 @@ def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
     level_db = power_to_db(np.convolve(power, np.full(width, 1 / width), mode="same") + 1e-20)
     loudest_above = np.maximum.accumulate(level_db[::-1])[::-1]
     first = round(_LOWEST_HZ / hz_per_bin)
-    last = len(level_db) - width // 2 - step  # beyond, zero padding lowers the smoothed spectrum
+    last = len(level_db) - width // 2 - step  # above this bin, zero padding lowers the smoothed spectrum
     if last <= first:
         return sample_rate / 2
     drop = level_db[first:last] - loudest_above[first + step : last + step]

@@ -12,7 +12,7 @@ from myna.audio.slicing import Slice
 
 Samples = NDArray[np.float32]
 
-# Largest shift that brings a slice into phase with the one before: half a period of 80 Hz; 6 ms are not audible.
+# Largest shift that aligns the phase of a slice with the previous one: half a period of 80 Hz. 6 ms are inaudible.
 ALIGNMENT_SECONDS = 0.00625
 
 _FADE_SECONDS = 0.01
@@ -22,15 +22,16 @@ _SILENCE_BLOCK = 1 << 16
 def crossfade(outgoing: Samples, incoming: Samples) -> Samples:
     """Cross-fade two sounds (N,) at constant power.
 
-    Two sounds of equal power and correlation r, mixed 1-w to w, have the power (1-w)^2 + w^2 + 2 w (1-w) r; the mix is
-    divided by its root. This is a linear fade for equal sounds and an equal-power fade for uncorrelated ones. Two
-    conversions of one moment in different contexts lie between.
+    If two sounds have equal power and correlation r, their mix with weights 1-w and w has the relative power
+    (1-w)^2 + w^2 + 2 w (1-w) r. The mix is divided by the square root of this. The result is a linear fade for equal
+    sounds and an equal-power fade for uncorrelated ones. Two conversions of the same moment with different context are
+    in between.
     """
     n = len(outgoing)
     weight = (np.arange(n) + 0.5) / n
     energies = float(np.dot(outgoing, outgoing)) * float(np.dot(incoming, incoming))
     correlation = float(np.dot(outgoing, incoming)) / energies**0.5 if energies > 0 else 1.0
-    # Below -0.5 the sounds cancel, and normalising would only amplify the remainder.
+    # With a correlation below -0.5 the sounds cancel, and full normalisation would only amplify the remainder.
     correlation = min(max(correlation, -0.5), 1.0)
     power = (1 - weight) ** 2 + weight**2 + 2 * weight * (1 - weight) * correlation
     mixed = outgoing + weight * (incoming - outgoing)
@@ -38,18 +39,18 @@ def crossfade(outgoing: Samples, incoming: Samples) -> Samples:
 
 
 def best_shift(reference: Samples, signal: Samples, lead: int, reach: int) -> int:
-    """Shift that aligns `signal` with `reference`: the normalised cross-correlation is greatest there.
+    """Return the shift of `signal` that has the greatest normalised cross-correlation with `reference`.
 
-    The phase of a harmonic source depends on where a slice begins, so two renderings of one held note may cancel.
+    The phase of a harmonic source depends on the start of the slice, so two renderings of one held note may cancel.
 
     Args:
         reference: (N,).
         signal: longer than `reference`.
-        lead: sample of `signal` at shift 0.
+        lead: index in `signal` of the first sample of `reference` at shift 0.
         reach: largest shift in either direction.
 
     Returns:
-        Samples in -reach..reach; of shifts with nearly the same correlation, the smallest.
+        Shift in samples, in -reach..reach; the smallest one if several have nearly the same correlation.
     """
     n = len(reference)
     reach = min(reach, lead, len(signal) - lead - n)
@@ -65,14 +66,14 @@ def best_shift(reference: Samples, signal: Samples, lead: int, reach: int) -> in
 def join(
     slices: Sequence[Slice], sounds: Iterable[tuple[Samples, int]], n_samples: int, sample_rate: int
 ) -> Iterator[Samples]:
-    """Join the sounds of slices, in their order, to a recording of `n_samples`, in blocks.
+    """Join the sounds of consecutive slices into a recording of `n_samples`, and yield it in blocks.
 
-    Slices that overlap are brought into phase and cross-faded. Between other slices is digital silence; slices fade in
+    Slices that overlap are aligned in phase and cross-faded. Other slices are separated by digital silence and fade in
     and out there, but not at the ends of the recording.
 
     Args:
-        slices: the plan.
-        sounds: for each slice, its sound with context on both sides, and the index of the slice's first sample in it.
+        slices: the planned slices.
+        sounds: for each slice, its sound with context on both sides, and the index in it of the slice's first sample.
         n_samples: length of the recording.
         sample_rate: in Hz.
     """
@@ -112,7 +113,7 @@ def _faded(sound: Samples, fade_in: int, fade_out: int) -> Samples:
 
 
 def _rising(n_samples: int) -> Samples:
-    """Raised-cosine ramp (n_samples,) from 0 to 1."""
+    """Return a raised-cosine ramp (n_samples,) from 0 to 1."""
     return (0.5 - 0.5 * np.cos(np.pi * (np.arange(n_samples) + 0.5) / n_samples)).astype(np.float32)
 
 

@@ -11,10 +11,10 @@ SampleFormat = Literal["int16", "int24", "float32"]
 
 @dataclass(frozen=True)
 class Container:
-    """A file format as libsndfile names it, with what it can store.
+    """A file format under libsndfile's name, with the sample formats and channels that it can store.
 
-    `codings` maps a sample format to libsndfile's subtype; its first entry is the default. A lossy codec has no sample
-    format: its only key is None.
+    `codings` maps sample formats to libsndfile's subtypes; its first entry is the default. A lossy codec has no sample
+    format, so its only key is None.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Container:
     max_channels: int
 
 
-# Defaults of 16 bits: their noise is below a voice model's own.
+# 16 bits are enough by default: their quantisation noise is below the noise of a voice model.
 CONTAINERS: Mapping[str, Container] = {
     ".wav": Container("WAV", {"int16": "PCM_16", "int24": "PCM_24", "float32": "FLOAT"}, 1024),
     ".flac": Container("FLAC", {"int16": "PCM_16", "int24": "PCM_24"}, 8),
@@ -31,8 +31,9 @@ CONTAINERS: Mapping[str, Container] = {
 }
 WRITABLE_SUFFIXES = tuple(CONTAINERS)
 
-# Index in WAVE order of each stored channel, by number of channels: Vorbis I specification, section 4.3.9; Opus has the
-# same order (RFC 7845, section 5.1.1.2). libsndfile leaves the channels as stored. Other counts need no reordering.
+# For each number of channels, the WAVE index of each stored channel (Vorbis I specification, section 4.3.9). Opus has
+# the same order (RFC 7845, section 5.1.1.2). libsndfile returns the channels as stored. Other numbers of channels need
+# no reordering.
 VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
     3: (0, 2, 1),
     5: (0, 2, 1, 3, 4),
@@ -44,9 +45,9 @@ VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tags:
-    """Text in the header of a sound file; empty where there is none.
+    """Text in the header of a sound file; absent tags are empty.
 
-    mp3 stores only the year of `date` and no copyright.
+    An mp3 file stores only the year of `date`, and no copyright.
     """
 
     title: str = ""
@@ -60,13 +61,13 @@ class Tags:
 
     @classmethod
     def of(cls, names: Mapping[str, str]) -> Self:
-        """Tags from names as decoders give them, in any case; unknown names are left out."""
+        """Return the tags for a decoder's tag names, which may be in any case; unknown names are ignored."""
         known = {name.lower().replace("_", ""): value for name, value in names.items()}
         if "track" in known:
             known.setdefault("tracknumber", known["track"])
         return cls(**{field.name: known.get(field.name.replace("_", ""), "") for field in fields(cls)})
 
     def by_soundfile_name(self) -> dict[str, str]:
-        """The tags that are not empty, under soundfile's names."""
+        """Return the tags that are not empty, under soundfile's names."""
         values = ((field.name.replace("_", ""), getattr(self, field.name)) for field in fields(self))
         return {name: value for name, value in values if value}

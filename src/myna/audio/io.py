@@ -1,4 +1,4 @@
-"""Reading and writing sound files; see `reading`, `writing` and `formats`.
+"""Functions to read and write sound files, collected from `reading`, `writing` and `formats`.
 
 audio, rate = io.read("song.mp3")                  # (N,) float32, the mean of the channels
 stereo, rate = io.read("song.mp3", mono=False)     # (C, N)

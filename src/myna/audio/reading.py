@@ -1,7 +1,7 @@
 """Reading sound files, whole or in blocks.
 
-libsndfile reads what it can, FFmpeg (PyAV) the rest: m4a, webm, video. Files are decoded in pieces, so that memory does
-not grow with the length of the file.
+libsndfile reads the formats that it supports; FFmpeg (PyAV) reads the others: m4a, webm, video. Files are decoded in
+pieces, so that memory use does not grow with the length of the file.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _log = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 
-_DECODED_SAMPLES = 1 << 12  # a piece; at most this much is lost before a decoding error
-# Streams without a header, whose length FFmpeg guesses from the bit rate.
+_DECODED_SAMPLES = 1 << 12  # samples per piece; a decoding error loses at most this many samples before it
+# Streams without a header. FFmpeg only guesses their length from the bit rate.
 _WITHOUT_LENGTH = frozenset(("aac", "ac3", "amr", "mp3"))
-_UNKNOWN_LENGTH = 1 << 62  # libsndfile's answer for a stream of unknown length is larger
+_UNKNOWN_LENGTH = 1 << 62  # libsndfile reports a larger length if it is unknown
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Header of a sound file; `n_samples` counts those of one channel and is 0 if the header does not say."""
+    """Header of a sound file; `n_samples` is the number of samples per channel, or 0 if the header lacks it."""
 
     sample_rate: int
     n_samples: int
@@ -48,10 +48,10 @@ class AudioInfo:
 
 
 def info(path: Path | str) -> AudioInfo:
-    """Read the header only.
+    """Read only the header of a sound file.
 
     Raises:
-        AudioError: the file does not exist or is not sound.
+        AudioError: the file does not exist or is not a sound file.
     """
     with _opened(Path(path)) as sound:
         return sound.info
@@ -60,17 +60,17 @@ def info(path: Path | str) -> AudioInfo:
 def read(
     path: Path | str, sample_rate: int | None = None, *, mono: bool = True, strict: bool = False
 ) -> tuple[Samples, int]:
-    """Read a whole file and return its samples, in -1..1 for integer formats, with their sample rate.
+    """Read a whole file and return its samples and sample rate; samples of integer formats are in -1..1.
 
     Args:
         path: the sound file.
-        sample_rate: in Hz, of the result; the file's own by default.
-        mono: return the mean of the channels, (N,). Otherwise return all, (C, N), in WAVE order: left, right, centre,
-            LFE, back left, back right for 5.1.
-        strict: raise on a damaged file. Otherwise return what can be decoded, with a warning.
+        sample_rate: sample rate of the result in Hz; by default that of the file.
+        mono: return the mean of the channels, (N,). Otherwise return all channels, (C, N), in WAVE order; for 5.1 this
+            is left, right, centre, LFE, back left, back right.
+        strict: raise an error if the file is damaged. Otherwise return the part that can be decoded, with a warning.
 
     Raises:
-        AudioError: the file does not exist, is not sound, or contains no samples, NaN or infinity.
+        AudioError: the file does not exist, is not a sound file, has no samples, or contains NaN or infinity.
     """
     rate = sample_rate or info(path).sample_rate
     pieces = list(_pieces(Path(path), rate, mono=mono, warn=True, strict=strict))
@@ -86,24 +86,24 @@ def blocks(
     *,
     mono: bool = True,
 ) -> Iterator[Samples]:
-    """The samples of `read(path, sample_rate)` in blocks of `block_samples`; the last one may be shorter.
+    """Yield the samples of `read(path, sample_rate)` in blocks of `block_samples`; the last block may be shorter.
 
     Args:
         path: the sound file.
-        sample_rate: in Hz, of the result; the file may have any.
+        sample_rate: sample rate of the blocks in Hz; the file may have a different one.
         block_samples: length of a block.
-        warn: log a warning if the file is damaged; not wanted in a second pass.
-        strict: raise on a damaged file. Otherwise yield what can be decoded.
-        mono: yield the mean of the channels, (n,), or else all channels, (C, n).
+        warn: log a warning if the file is damaged. Pass false when the same file is read again.
+        strict: raise an error if the file is damaged. Otherwise yield the part that can be decoded.
+        mono: yield the mean of the channels, (n,). Otherwise yield all channels, (C, n).
 
     Raises:
-        AudioError: as `read`, when the damaged place is reached.
+        AudioError: for the same reasons as in `read`, when reading reaches the damage.
     """
     return rebuffer(_pieces(Path(path), sample_rate, mono=mono, warn=warn, strict=strict), block_samples)
 
 
 def rebuffer(pieces: Iterator[Samples], block_samples: int) -> Iterator[Samples]:
-    """Cut consecutive pieces, (n,) or (C, n), into blocks of `block_samples`; the last one may be shorter."""
+    """Rearrange consecutive pieces, (n,) or (C, n), into blocks of `block_samples`; the last block may be shorter."""
     held: list[Samples] = []
     n_held = 0
     for piece in pieces:
@@ -119,7 +119,7 @@ def rebuffer(pieces: Iterator[Samples], block_samples: int) -> Iterator[Samples]
 
 
 def _pieces(path: Path, sample_rate: int, *, mono: bool, warn: bool, strict: bool) -> Iterator[Samples]:
-    """Decode, check, mix to mono if wanted, and resample."""
+    """Decode and check a file, mix it to mono if `mono`, and resample it."""
     with _opened(path) as sound:
         checked = _checked(path, sound, warn, strict)
         mixed = (_mean(piece) if mono else _channels(piece, sound.order) for piece in checked)
@@ -127,17 +127,17 @@ def _pieces(path: Path, sample_rate: int, *, mono: bool, warn: bool, strict: boo
 
 
 def _mean(piece: Samples) -> Samples:
-    """Mean (n,) of the channels of a piece (n, C)."""
+    """Return the mean (n,) over the channels of a piece (n, C)."""
     return piece[:, 0] if piece.shape[1] == 1 else piece.mean(axis=1)
 
 
 def _channels(piece: Samples, order: tuple[int, ...] | None) -> Samples:
-    """A piece (n, C) as (C, n) in WAVE order; `order` has the WAVE index of each channel, None if they are in order."""
+    """Transpose a piece (n, C) to (C, n) in WAVE order, given the file's channel order as in `_Sound`."""
     return piece.T if order is None else piece.T[np.argsort(order)]
 
 
 def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Samples]:
-    """Pass on the decoded pieces (n, C); raise if they are not valid sound."""
+    """Yield the decoded pieces (n, C), or raise an error if they are not valid audio."""
     rate, n_read = sound.info.sample_rate, 0
     try:
         for piece in sound.pieces:
@@ -161,8 +161,8 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
     """A file that is read from start to end without seeking.
 
-    soundfile seeks to its current position after each read of a seekable file. In an mp3 of variable bit rate this
-    lands hundreds of samples away, so that blocks do not join (soundfile 0.14, libsndfile 1.2.2).
+    After each read of a seekable file, soundfile seeks to the current position. In an mp3 with variable bit rate this
+    seek is off by hundreds of samples, so that blocks do not join (soundfile 0.14, libsndfile 1.2.2).
     """
 
     def seekable(self) -> bool:
@@ -170,7 +170,10 @@ class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
 
 
 class _Sound(NamedTuple):
-    """An open file: its header, its decoded pieces (n, C), and their channel order if it is not that of WAVE."""
+    """An open file: its header, its decoded pieces (n, C), and its channel order.
+
+    The order is the WAVE index of each channel, or None if the channels are in WAVE order.
+    """
 
     info: AudioInfo
     pieces: Iterator[Samples]
@@ -178,7 +181,7 @@ class _Sound(NamedTuple):
 
 
 class _DecodingError(Exception):
-    """A decoder stopped in the middle of a file."""
+    """Raised if a decoder stops in the middle of a file."""
 
 
 @contextmanager
@@ -197,7 +200,7 @@ def _opened(path: Path) -> Iterator[_Sound]:
     with ExitStack() as stack:
         try:
             sound = stack.enter_context(_SequentialFile(path))
-        # TypeError: a headerless .raw, whose format is unknown.
+        # TypeError: soundfile cannot open a .raw file, which has no header, without its format.
         except (soundfile.LibsndfileError, TypeError):
             if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
                 raise AudioError(f"{path} is text, not sound") from None
@@ -246,8 +249,8 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
 def _ffmpeg_pieces(container: Any, stream: Any, n_samples: int) -> Iterator[Samples]:
     import av
 
-    # One sample format, rate and layout for the whole stream, even where these change in the middle.
-    # Interleaved: PyAV 18 crashes on frames of eight planes.
+    # The whole stream gets one sample format, rate and layout, even if they change in the middle.
+    # The format is interleaved, because PyAV 18 crashes on frames of eight planes.
     to_float = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.sample_rate)
     n_read = 0
     try:
@@ -257,17 +260,17 @@ def _ffmpeg_pieces(container: Any, stream: Any, n_samples: int) -> Iterator[Samp
                 yield part.to_ndarray().reshape(-1, part.layout.nb_channels).astype(np.float32, copy=False)
     except av.FFmpegError as error:
         raise _DecodingError(f"it is damaged ({error.strerror})") from error
-    # Containers round the length and include the encoder's padding.
+    # A small difference is no damage: containers round the length and include the encoder's padding.
     if n_read < n_samples - 0.1 * stream.sample_rate:
         raise _DecodingError("it is truncated")
 
 
 def _is_cut_short(path: Path) -> bool:
-    """True if a RIFF header states more bytes than the file has; libsndfile does not report this."""
+    """Return true if a RIFF header states more bytes than the file has, which libsndfile does not report."""
     with path.open("rb") as file:
         start = file.read(8)
     if len(start) < 8 or not start.startswith(b"RIFF"):
         return False
     (promised,) = struct.unpack("<I", start[4:8])
-    streamed = promised >= 0xFFFFFF00  # the recorder could not go back to fill in the length
+    streamed = promised >= 0xFFFFFF00  # placeholder of a recorder that could not go back to write the length
     return not streamed and promised + 8 > path.stat().st_size + 1

@@ -1,4 +1,4 @@
-"""Sample rate conversion, whole or in pieces; both give the same samples, bit for bit."""
+"""Sample rate conversion of whole signals or in pieces, with bit-identical results."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 
 def resampled_length(n_samples: int, source_rate: int, target_rate: int) -> int:
-    """Number of samples after resampling `n_samples`."""
+    """Return the number of samples after resampling `n_samples` samples."""
     return round(n_samples * target_rate / source_rate)
 
 
 def resample(audio: NDArray[np.float32], source_rate: int, target_rate: int) -> NDArray[np.float32]:
-    """Resample `audio`, (N,) or (C, N), to round(N * target / source) samples; the first samples coincide.
+    """Resample `audio`, (N,) or (C, N), to round(N * target / source) samples; the first samples coincide in time.
 
-    soxr's HQ: flat to 0.45 of the lower rate, aliases below -100 dB.
+    The resampler is soxr's HQ: its passband is flat up to 0.45 of the lower rate, and aliases are below -100 dB.
     """
     pieces = list(resample_pieces([audio], source_rate, target_rate))
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=-1)
@@ -26,7 +26,7 @@ def resample(audio: NDArray[np.float32], source_rate: int, target_rate: int) -> 
 def resample_pieces(
     pieces: Iterable[NDArray[np.float32]], source_rate: int, target_rate: int
 ) -> Iterator[NDArray[np.float32]]:
-    """Resample consecutive pieces, (n,) or (C, n), of a signal: the same samples as `resample` of the whole."""
+    """Resample a signal given as consecutive pieces, (n,) or (C, n); the samples equal `resample` of the whole."""
     if source_rate == target_rate:
         for piece in pieces:
             yield np.asarray(piece, np.float32)
@@ -44,7 +44,7 @@ def resample_pieces(
         n_out += resampled.shape[-1]
         yield resampled
     tail = stream.resample_chunk(empty.T, last=True).T if stream else empty
-    # soxr rounds a length that ends on a half in its own way.
+    # soxr may round a length that ends in .5 differently.
     missing = resampled_length(n_in, source_rate, target_rate) - n_out
     padding = [(0, 0)] * (tail.ndim - 1) + [(0, max(missing - tail.shape[-1], 0))]
     yield np.pad(tail[..., :missing], padding)

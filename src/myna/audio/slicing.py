@@ -1,6 +1,7 @@
-"""Cuts of a recording into slices: at silences, and at quiet moments of long phrases.
+"""Cut a recording into slices at silences, and long phrases also at quiet moments.
 
-The plan is made from levels measured in a first pass, so that a recording of any length never has to be in memory.
+A first pass measures levels, from which the slices are planned. Thus a recording of any length is never in memory as a
+whole.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ Samples = NDArray[np.float32]
 CROSSFADE_SECONDS = 0.05
 
 _HOP_SECONDS = 0.01
-_WINDOW_HOPS = 5  # 50 ms: two periods of a bass, and shorter than a consonant
-# Kept before and after sound: onsets start below the threshold, and decays end below it.
+_WINDOW_HOPS = 5  # 50 ms: two periods of a bass voice, but shorter than a consonant
+# Kept before and after sound, because onsets begin and decays end below the threshold.
 _MARGIN_SECONDS = 0.1
-# Above the dither of a 16-bit file, -98 dB, and below any singing.
+# This is above the dither of a 16-bit file (-98 dB) and below any singing.
 _SILENT_DBFS = -90.0
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Samples `start` up to `end` of a recording, converted at once.
+    """Samples `start` up to `end` of a recording, which are converted in one piece.
 
-    The first `overlap` samples are shared with the slice before. If there are none, silence lies between the two.
+    The first `overlap` samples are also the end of the previous slice. If `overlap` is 0, silence separates the two.
     """
 
     start: int
@@ -46,13 +47,13 @@ class Slice:
 class Levels:
     """Mean square of each 10 ms hop of a recording."""
 
-    power: NDArray[np.float64]  # (F,) the last hop may be shorter
+    power: NDArray[np.float64]  # (F,); the last hop may be shorter
     hop_samples: int
     n_samples: int
 
     @property
     def smooth(self) -> NDArray[np.float64]:
-        """Return the mean over the 50 ms around each hop, (F,)."""
+        """Return the mean power of the 50 ms around each hop, (F,)."""
         if not len(self.power):
             return self.power
         half = _WINDOW_HOPS // 2
@@ -61,7 +62,7 @@ class Levels:
 
 
 def measure_levels(pieces: Iterable[Samples], sample_rate: int) -> Levels:
-    """Measure a recording that comes in consecutive pieces of any length."""
+    """Measure the levels of a recording, given as consecutive pieces of any length."""
     hop = round(sample_rate * _HOP_SECONDS)
     power: list[NDArray[np.float64]] = []
     rest = np.empty(0, np.float32)
@@ -86,15 +87,15 @@ def plan_slices(
     min_silence_seconds: float,
     max_seconds: float,
 ) -> list[Slice]:
-    """Cut at every silence of at least `min_silence_seconds`, and longer phrases also at quiet moments.
+    """Plan cuts at every silence of at least `min_silence_seconds`, and in phrases over `max_seconds` at quiet moments.
 
     Args:
         levels: levels of the recording.
         sample_rate: sample rate of the recording.
         silence_db: threshold of silence, relative to the loudest 50 ms.
-        absolute: the threshold is relative to full scale instead.
-        min_silence_seconds: shorter silences, e.g. between two words, belong to the phrase.
-        max_seconds: longest slice; 0 for no limit.
+        absolute: make the threshold relative to full scale instead.
+        min_silence_seconds: shorter silences, for example between two words, belong to the phrase.
+        max_seconds: length of the longest slice; 0 for no limit.
     """
     slices = []
     crossfade = round(sample_rate * CROSSFADE_SECONDS)
@@ -111,9 +112,9 @@ def plan_slices(
 
 
 def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Iterator[Samples]:
-    """Samples of each range [start, end) of a recording that comes in pieces, with zeros beyond its ends.
+    """Yield the samples of each range [start, end) of a recording given in pieces; beyond its ends they are 0.
 
-    Ranges may overlap; their starts must not decrease. One range and one piece are in memory at a time.
+    Ranges may overlap, but their starts must not decrease. Only one range and one piece are in memory at a time.
     """
     source = iter(pieces)
     held, position = np.empty(0, np.float32), 0
@@ -134,7 +135,7 @@ def _silence_power(smooth: NDArray[np.float64], silence_db: float, absolute: boo
 def _sounding_regions(
     quiet: NDArray[np.bool_], levels: Levels, sample_rate: int, min_silence_seconds: float
 ) -> list[tuple[int, int]]:
-    """Ranges in samples between the long silences, widened by a margin."""
+    """Return the ranges of samples between the long silences, widened by a margin."""
     starts, ends = _runs(quiet)
     long = (ends - starts) * levels.hop_samples >= min_silence_seconds * sample_rate
     silent = np.zeros(len(quiet), bool)
@@ -152,13 +153,13 @@ def _sounding_regions(
 
 
 def _runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """First index of each run of true, and the index after its last."""
+    """Return the first index of each run of true values, and the index after the last."""
     steps = np.diff(np.concatenate([[0], mask.astype(np.int8), [0]]))
     return np.flatnonzero(steps == 1), np.flatnonzero(steps == -1)
 
 
 def quiet_cuts(smooth: NDArray[np.float64], hop: int, start: int, end: int, limit: int) -> Iterator[int]:
-    """Samples at the quietest moments that leave no piece longer than `limit`, or shorter than a quarter of it."""
+    """Yield cut positions at the quietest moments, so that pieces are between a quarter of `limit` and `limit` long."""
     while end - start > limit:
         earliest = -(-(start + limit // 2) // hop)
         latest = min(start + limit, end - limit // 4) // hop

@@ -1,4 +1,4 @@
-"""Linear and mel spectrograms, numerically equal to those that so-vits-svc trains its voices on."""
+"""Linear and mel spectrograms, numerically equal to the spectrograms in so-vits-svc's training."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MelSettings:
 
     @classmethod
     def of(cls, data: DataConfig) -> Self:
-        """Parameters of a voice's spectrograms."""
+        """Return the parameters of a voice's mel spectrograms."""
         return cls(
             sample_rate=data.sample_rate,
             n_fft=data.n_fft,
@@ -42,17 +42,17 @@ class MelSettings:
 
 
 def spectrogram(audio: Tensor, n_fft: int, hop_length: int, win_length: int) -> Tensor:
-    """Magnitudes of a signal; frame t is centred on the middle of its `hop_length` samples.
+    """Return the magnitude spectrogram of a signal; frame t is centred on the middle of its `hop_length` samples.
 
     Args:
         audio: (B, N) in -1..1.
 
     Returns:
-        (B, n_fft/2+1, T) with T = N // hop_length, sqrt(power + 1e-6): the root stays differentiable at silence.
+        sqrt(power + 1e-6), which is differentiable even in silence; (B, n_fft/2+1, T) with T = N // hop_length.
     """
     audio = audio.float()
     pad = (n_fft - hop_length) // 2
-    # A clip shorter than the padding cannot be reflected.
+    # Reflection padding fails if the clip is shorter than the padding.
     padded = F.pad(audio[:, None], (pad, pad), mode="reflect" if audio.shape[-1] > pad else "constant")[:, 0]
     window = _hann_window(win_length, audio.device)
     transform = torch.stft(padded, n_fft, hop_length, win_length, window, center=False, return_complex=True)
@@ -60,13 +60,13 @@ def spectrogram(audio: Tensor, n_fft: int, hop_length: int, win_length: int) -> 
 
 
 def mel_spectrogram(audio: Tensor, settings: MelSettings) -> Tensor:
-    """Log-mel spectrogram (B, n_mels, T) of `audio` (B, N), natural logarithm."""
+    """Return the log-mel spectrogram (B, n_mels, T) of `audio` (B, N), with the natural logarithm."""
     magnitude = spectrogram(audio, settings.n_fft, settings.hop_length, settings.win_length)
     return spectrogram_to_mel(magnitude, settings)
 
 
 def spectrogram_to_mel(magnitude: Tensor, settings: MelSettings) -> Tensor:
-    """Log-mel spectrogram (B, n_mels, T), at least log 1e-5, of linear magnitudes (B, n_fft/2+1, T)."""
+    """Convert linear magnitudes (B, n_fft/2+1, T) to a log-mel spectrogram (B, n_mels, T) of at least log 1e-5."""
     filterbank = mel_filterbank(
         settings.sample_rate, settings.n_fft, settings.n_mels, settings.mel_fmin, settings.mel_fmax
     )
@@ -77,20 +77,20 @@ def spectrogram_to_mel(magnitude: Tensor, settings: MelSettings) -> Tensor:
 def mel_filterbank(
     sample_rate: int, n_fft: int, n_mels: int, fmin_hz: float = 0.0, fmax_hz: float | None = None
 ) -> Tensor:
-    """Triangular filters (n_mels, n_fft/2+1), evenly spaced on Slaney's mel scale, each of unit area over Hz.
+    """Return triangular filters (n_mels, n_fft/2+1), evenly spaced on Slaney's mel scale and of unit area over Hz.
 
-    Scale and norm: Slaney, Auditory Toolbox, Interval Research 1998-010. Equal to librosa's default. The result is
-    cached: do not modify it.
+    The scale and the norm are from Slaney, Auditory Toolbox, Interval Research 1998-010. The filters equal librosa's
+    default. The result is cached: do not modify it.
     """
     edges_mel = np.linspace(hz_to_mel(fmin_hz), hz_to_mel(fmax_hz or sample_rate / 2), n_mels + 2)
     return triangular_filterbank(torch.from_numpy(mel_to_hz(edges_mel)), sample_rate, n_fft)
 
 
 def triangular_filterbank(edges_hz: Tensor, sample_rate: int, n_fft: int) -> Tensor:
-    """Triangular filters (n, n_fft/2+1) of unit area over Hz; filter k goes from `edges_hz[k]` to `edges_hz[k + 2]`.
+    """Return n triangular filters (n, n_fft/2+1) of unit area over Hz.
 
     Args:
-        edges_hz: (n + 2,) ascending.
+        edges_hz: frequencies (n + 2,), ascending; filter k spans `edges_hz[k]` to `edges_hz[k + 2]`.
         sample_rate: in Hz.
         n_fft: length of the transform.
     """

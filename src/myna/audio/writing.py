@@ -23,7 +23,7 @@ _INT24_SCALE = 1 << 23
 
 
 class Writer:
-    """A sound file that is written block by block. It appears under its name when complete, and not at all on error.
+    """Write a sound file block by block. The file appears under its name only if it is completed without an error.
 
         with Writer("song.flac", sample_rate) as writer:
             writer.write(block)
@@ -45,12 +45,13 @@ class Writer:
         Args:
             path: file to write; its folder is created.
             sample_rate: in Hz.
-            channels: 1 for mono. More are in WAVE order (left, right, centre, LFE, back left, back right).
-            sample_format: int16 by default in .wav and .flac. .mp3 and .ogg are lossy and have none.
-            tags: for the header.
+            channels: number of channels. Several are in WAVE order (left, right, centre, LFE, back left, back right).
+            sample_format: by default int16 for .wav and .flac. The lossy formats .mp3 and .ogg have no sample format.
+            tags: text for the header.
 
         Raises:
-            AudioError: the format is unknown or cannot store this, or the file cannot be written, e.g. on a full disk.
+            AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example
+                because the disk is full.
         """
         self.path = Path(path)
         self.sample_rate = sample_rate
@@ -67,7 +68,7 @@ class Writer:
         if self._sample_format not in container.codings:
             known = ", ".join(filter(None, container.codings)) or "its own compressed format only"
             raise AudioError(f"cannot write {self.path} as {sample_format}: {suffix} stores {known}")
-        # Plain WAV does not say which loudspeaker a third channel is for.
+        # A plain WAV header does not state the loudspeaker of a third channel.
         file_format = "WAVEX" if suffix == ".wav" and channels > 2 else container.name
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         coding = container.codings[self._sample_format]
@@ -86,7 +87,7 @@ class Writer:
         """Append samples in -1..1: (n,) for one channel, (C, n) for more.
 
         Raises:
-            ValueError: the block has another number of channels than the file.
+            ValueError: the block and the file have different numbers of channels.
             AudioError: the samples cannot be written.
         """
         frames = np.atleast_2d(block).T
@@ -94,25 +95,26 @@ class Writer:
             raise ValueError(f"a file of {self.channels} channels cannot take a block of shape {block.shape}")
         if self._order:
             frames = frames[:, self._order]
-        # libsndfile's Vorbis encoder overflows its stack on one long block.
+        # Blocks are split, because libsndfile's Vorbis encoder overflows its stack on a long block.
         step = max(_BLOCK_SAMPLES // self.channels, 1)
         for start in range(0, len(frames), step):
             try:
                 self._file.write(self._encoded(frames[start : start + step]))
-            # soundfile asserts that all samples were written.
+            # AssertionError: soundfile asserts that all samples were written.
             except (OSError, AssertionError, soundfile.LibsndfileError) as error:
                 raise self._error(error) from error
         self.n_samples += len(frames)
 
     def _encoded(self, frames: NDArray[np.float32]) -> NDArray[Any]:
-        """Convert samples (n, C) to libsndfile's input: clipped, except for float formats."""
+        """Convert samples (n, C) to libsndfile's input; samples are clipped unless the format is float."""
         if self._sample_format == "float32":
             return frames
         self._n_clipped += int(np.count_nonzero(np.abs(frames) > 1))
         clipped = np.clip(frames, -1, 1)
         if self._sample_format != "int24":
             return clipped
-        # libsndfile scales floats by 2^23 - 1 and reads by 2^-23, which changes large samples by one step.
+        # Scaled here, because libsndfile scales floats by 2^23 - 1 when writing but by 2^-23 when reading, which would
+        # change large samples by one step.
         steps = np.rint(clipped.astype(np.float64) * _INT24_SCALE).clip(max=_INT24_SCALE - 1)
         return steps.astype(np.int32) << 8
 
@@ -130,7 +132,7 @@ class Writer:
             self._temporary.unlink(missing_ok=True)
 
     def _finish(self) -> None:
-        # libsndfile does not report that buffered samples could not be written; the length on disk does.
+        # libsndfile does not report buffered samples that could not be written, but the file is then too short.
         written = soundfile.info(self._temporary).frames
         if written != self.n_samples:
             raise OSError(f"only {written} of {self.n_samples} samples could be written; the disk may be full")
@@ -140,6 +142,6 @@ class Writer:
 
     def _error(self, error: Exception) -> AudioError:
         reason = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error).strip(" .")
-        # libsndfile does not pass on the system's reason; once the file is open, it is this one.
+        # libsndfile does not report the system's reason; once the file is open, it can only be this one.
         reason = "the disk is full or not writable" if reason in ("", "System error") else reason
         return AudioError(f"cannot write {self.path}: {reason}")

@@ -1,4 +1,4 @@
-"""Operations on pitch contours: f0 in Hz, 0 where unvoiced."""
+"""Operations on pitch contours: f0 in Hz, which is 0 where the voice is unvoiced."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ _PERCENTILES = (5, 50, 95)
 
 
 class Contour(NamedTuple):
-    """Pitch at given times."""
+    """Pitch at M points in time."""
 
     times: FloatArray  # (M,) seconds, ascending
     f0: FloatArray  # (M,) Hz, 0 where unvoiced
 
 
 def frame_centres(n_frames: int, sample_rate: int, hop_length: int) -> FloatArray:
-    """Times (n_frames,) in seconds of the middles of a recording's frames."""
+    """Return the times (n_frames,) of the middles of a recording's frames, in seconds."""
     return (np.arange(n_frames) + 0.5) * (hop_length / sample_rate)
 
 
 def resample_contour(times: FloatArray, f0: FloatArray, target_times: FloatArray) -> FloatArray:
     """Resample a contour (M,) to other times (T,).
 
-    Pitch is interpolated in log-frequency between two voiced neighbours. Elsewhere the nearer neighbour is taken, so
-    that no gap is bridged and no voiced segment grows or shrinks by more than half a step. Beyond the ends the contour
-    is held for one step and then unvoiced.
+    Pitch is interpolated in log-frequency between two voiced neighbours. Otherwise the nearer neighbour is used, so
+    that no gap is bridged, and no voiced segment grows or shrinks by more than half a step. Beyond the ends, the last
+    value is held for one step; after that the contour is unvoiced.
     """
     if len(times) < 2:
         return np.full(len(target_times), f0[0] if len(f0) else 0.0)
@@ -58,7 +58,7 @@ def fill_unvoiced(f0: FloatArray) -> FloatArray: ...
 def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
     """Interpolate a contour (T,) linearly in Hz across unvoiced gaps, and hold the nearest pitch at the ends.
 
-    Networks take f0 in this form. A contour without voiced frames stays 0, as in the predecessors.
+    The networks take f0 in this form. A contour without voiced frames stays 0, as in the predecessors.
     """
     if isinstance(f0, Tensor):
         return torch.from_numpy(fill_unvoiced(f0.cpu().numpy())).to(f0)
@@ -69,12 +69,12 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
 
 
 def transpose(f0: Numeric, semitones: float) -> Numeric:
-    """Shift f0 up by `semitones`; unvoiced stays unvoiced."""
+    """Shift f0 up by `semitones`; unvoiced frames stay unvoiced."""
     return f0 * semitones_to_ratio(semitones)
 
 
 def pitch_range(f0: FloatArray) -> PitchRange | None:
-    """Median, 5th and 95th percentile of the voiced frames of a contour (T,); None without voiced frames."""
+    """Return median, 5th and 95th percentile of a contour (T,) over its voiced frames; None if there are none."""
     voiced = f0[f0 > 0]
     if not len(voiced):
         return None

@@ -1,7 +1,7 @@
 """Upsampling of content from 50 frames a second to the synthesizer's frame rate.
 
-Both modes repeat frames without interpolation. The formulas are so-vits-svc's; a voice needs the mode that it was
-trained with.
+Both modes repeat frames without interpolation. The formulas are so-vits-svc's. Conversion must use the mode that the
+voice was trained with.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from myna.config import Expansion
 def expand(content: Tensor, n_frames: int, mode: Expansion) -> Tensor:
     """Stretch `content` (C, T') to `n_frames` frames, (C, n_frames).
 
-    In mode "nearest", output frame t is frame floor(t T' / n_frames). In mode "left", it is the last frame that starts
-    at or before t, where frame k starts at k n_frames / T'. This is equal up to rounding, except that "left" never
-    skips a frame: with n_frames < T' the output is the first n_frames frames.
+    In mode "nearest", output frame t is content frame floor(t T' / n_frames). In mode "left", it is the last content
+    frame that starts at or before t, where frame k starts at k n_frames / T'. Both modes are equal up to rounding,
+    except that "left" never skips a frame: if n_frames < T', the output is the first n_frames frames.
     """
     if mode == "nearest":
         return F.interpolate(content[None], size=n_frames, mode="nearest")[0]
     n_source = content.shape[-1]
     frames = torch.arange(n_frames, device=content.device)
-    # In single precision as in so-vits-svc: its rounding decides when a boundary falls on a whole frame.
+    # Single precision as in so-vits-svc: if a boundary falls on a whole frame, the rounding decides.
     begins = torch.arange(1, n_source + 1, device=content.device) * n_frames / n_source
     begun = torch.searchsorted(begins, frames.to(begins.dtype), right=True)
     return content[:, torch.minimum(begun, frames).clamp(max=n_source - 1)]

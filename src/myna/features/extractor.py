@@ -1,4 +1,4 @@
-"""Features of a recording that the synthesizer is conditioned on, and their computation."""
+"""Compute the features of a recording that the synthesizer is conditioned on."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from myna.options import DEFAULT_F0_METHOD, F0Method
 
 @dataclass(frozen=True)
 class Features:
-    """Conditioning of the synthesizer for one recording: T frames, one every `hop_length` samples.
+    """Features of one recording that the synthesizer is conditioned on: T frames, one every `hop_length` samples.
 
-    Frame t describes the samples from `t * hop_length` up to `(t + 1) * hop_length`. `f0` is 0 where the voice is
-    unvoiced; a second field for voicing could contradict it.
+    Frame t describes the samples from `t * hop_length` up to `(t + 1) * hop_length`. Unvoiced frames have an `f0` of 0;
+    there is no separate field for voicing, since it could contradict `f0`.
     """
 
     content: Tensor  # (C, T) phonetic content, independent of the speaker
@@ -52,7 +52,7 @@ class Features:
 
 
 class FeatureExtractor:
-    """Extract features of recordings, for training and conversion alike.
+    """Extract the features of recordings, in the same way for training and conversion.
 
     extractor = FeatureExtractor(config)
     features = extractor(audio)
@@ -67,11 +67,11 @@ class FeatureExtractor:
 
     @cached_property
     def encoder(self) -> ContentEncoder:
-        """Content encoder that the voice was trained with.
+        """The content encoder that the voice was trained with.
 
         Raises:
-            ConfigError: the configuration names an unknown encoder, or one with another number of channels.
-            AssetError, CheckpointError: its weights are unavailable or damaged.
+            ConfigError: the configuration names an unknown encoder, or an encoder with a different number of channels.
+            AssetError, CheckpointError: the encoder's weights are unavailable or damaged.
         """
         name, channels = self.config.content_encoder, self.config.model.content_channels
         encoder = load_encoder(name, self.device)
@@ -84,7 +84,7 @@ class FeatureExtractor:
 
     @torch.no_grad()
     def content(self, audio: NDArray[np.float32], sample_rate: int, n_frames: int) -> Tensor:
-        """Content of `audio` (N,), upsampled to the synthesizer's frame rate: (C, n_frames)."""
+        """Return the content of `audio` (N,), upsampled to the synthesizer's frame rate: (C, n_frames)."""
         content = self.encoder(torch.from_numpy(resample(audio, sample_rate, CONTENT_SAMPLE_RATE)))
         return expand(content, n_frames, self.config.content_expansion).cpu()
 
@@ -95,13 +95,13 @@ class FeatureExtractor:
         """Return the features of `audio` (N,) at the voice's sample rate: N // hop_length frames, on the CPU.
 
         Args:
-            f0_method: estimator of f0 instead of `self.f0_method`.
-            peak: level that counts as loudest; see `f0.framing.Estimator`.
+            f0_method: f0 estimator to use instead of `self.f0_method`.
+            peak: level that counts as the loudest; see `f0.framing.Estimator`.
 
         Raises:
             AudioError: the audio is shorter than a frame.
             ConfigError, CheckpointError: see `encoder`.
-            AssetError, MissingExtraError: weights or libraries of the encoder or the f0 method are missing.
+            AssetError, MissingExtraError: weights or a library for the encoder or the f0 method are missing.
         """
         data = self.config.data
         n_frames = len(audio) // data.hop_length

@@ -1,4 +1,4 @@
-"""Loudness of each frame."""
+"""Loudness of each frame of a recording."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from torch import Tensor
 
 from myna.units import db_to_power, power_to_db
 
-# Below the noise of 16 bits; as a volume, the 1e-6 that networks receive for digital silence.
+# This is below the noise of 16 bits. As an amplitude it is 1e-6, the volume that networks receive for digital silence.
 FLOOR_DB = -120.0
-# The pauses' level is the 5th percentile, if the 75th lies at least 20 dB above.
+# The level of the pauses is the 5th percentile, provided that the 75th percentile is at least 20 dB higher.
 _PAUSE_PERCENTILE, _SINGING_PERCENTILE, _LEAST_DISTANCE_DB = 5, 75, 20.0
 _DIGITAL_SILENCE_DB = -90.0
-_KNEE_DB = 8.0  # consonants this far above the pauses are not changed
+_KNEE_DB = 8.0  # sounds this far above the pauses, such as consonants, are not changed
 
 
 def loudness(audio: NDArray[np.float32], hop_length: int) -> NDArray[np.float32]:
-    """Level (T,) in dB relative to full scale of `audio` (N,), T = N // hop_length; at least `FLOOR_DB`.
+    """Return the level of `audio` (N,) in dB relative to full scale: (T,) with T = N // hop_length.
 
-    RMS of `hop_length` samples around the start of each frame, with the squares mirrored at the ends. This is the
-    volume of so-vits-svc 4.1, 10 ** (dB / 20), in dB. A full-scale sine has -3.01 dB.
+    The level is the RMS of `hop_length` samples around the start of each frame, with the squares mirrored at the ends,
+    and at least `FLOOR_DB`. A full-scale sine has -3.01 dB. so-vits-svc 4.1's volume is the same as an amplitude,
+    10 ** (dB / 20).
     """
     n_frames = len(audio) // hop_length
     if not n_frames:
@@ -33,7 +34,7 @@ def loudness(audio: NDArray[np.float32], hop_length: int) -> NDArray[np.float32]
 
 
 def pause_level(level_db: NDArray[np.floating]) -> float | None:
-    """Level in dB of a recording's pauses, from its level (F,) over time; None if no pauses stand out."""
+    """Return the level of a recording's pauses in dB, from the recording's levels (F,); None without clear pauses."""
     audible = level_db[level_db > _DIGITAL_SILENCE_DB]
     if not len(audible):
         return None
@@ -42,9 +43,9 @@ def pause_level(level_db: NDArray[np.floating]) -> float | None:
 
 
 def soften_pauses(loudness_db: Tensor, pause_db: float, by_db: float) -> Tensor:
-    """Lower loudness (T,) by `by_db` at and below `pause_db`, and by linearly less up to 8 dB above it.
+    """Lower loudness (T,) by `by_db` up to the level `pause_db`; above, the reduction falls linearly to 0 within 8 dB.
 
-    A voice conditioned on loudness turns room noise into breath; the pauses of its own recordings were softer.
+    A voice conditioned on loudness turns a source's room noise into breath if its own recordings had softer pauses.
     """
     share = ((pause_db + _KNEE_DB - loudness_db) / _KNEE_DB).clamp(0, 1)
     return loudness_db - by_db * share

@@ -1,7 +1,8 @@
 """so-vits-svc's predictor of the target's f0 from content and the contour of the source.
 
-It takes the source's contour without its level (and, in training, scaled at random), so that it must infer the level
-from the speaker. Useful for speech; singing keeps the source's melody.
+The predictor takes the source's contour without its mean, and in training the contour is also scaled at random, so
+that the network must infer the pitch level from the speaker. It is useful for speech; singing keeps the source's
+melody.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from myna.models.interface import NoiseSource
 from myna.models.layers.transformer import CausalTransformer
 from myna.models.sizes import TransformerSizes
 
-LOWEST_SCALE, HIGHEST_SCALE = 0.8, 1.2  # of the contour's excursions, in training
+LOWEST_SCALE, HIGHEST_SCALE = 0.8, 1.2  # range of the random factor on contours in training
 
 
 def log_pitch(f0: Tensor) -> Tensor:
-    """Convert f0 in Hz to units of 500 mel, in which voices lie near 1; the shape is kept."""
+    """Convert f0 in Hz to units of 500 mel, where typical voices are near 1; the shape is kept."""
     return 2595.0 * torch.log10(1.0 + f0 / 700.0) / 500
 
 
@@ -27,7 +28,7 @@ def pitch_hz(log_pitch: Tensor) -> Tensor:
 
 
 def contour(log_pitch: Tensor, voiced: Tensor) -> Tensor:
-    """Subtract the mean over the voiced frames: both (B, T) to (B, T)."""
+    """Subtract each item's mean over its voiced frames; inputs and output are (B, T)."""
     voiced = voiced.to(log_pitch.dtype)
     mean = (log_pitch * voiced).sum(1, keepdim=True) / voiced.sum(1, keepdim=True).clamp(min=1)
     return log_pitch - mean
@@ -54,13 +55,13 @@ class F0Predictor(nn.Module):
     def forward(self, hidden: Tensor, contour: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
         """
         Args:
-            hidden: content, voicing and loudness, (B, channels, T); receives no gradient.
-            contour: contour of the source, (B, T), as `contour` returns it.
-            speaker: (B, speaker_channels, 1 or T); receives no gradient.
-            mask: 1 on real frames, (B, 1, T); None where all are real.
+            hidden: sum of the embeddings of content, voicing and loudness, (B, channels, T); receives no gradient.
+            contour: the source's contour as the function `contour` returns it, (B, T).
+            speaker: speaker embedding, (B, speaker_channels, 1 or T); receives no gradient.
+            mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 
         Returns:
-            (B, 1, T), 0 on padding.
+            Predicted f0, (B, 1, T); 0 on padding.
         """
         hidden = hidden.detach() + self.speaker_projection(speaker.detach()) + self.contour_conv(contour.unsqueeze(1))
         hidden = self.input_conv(hidden if mask is None else hidden * mask)

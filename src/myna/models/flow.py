@@ -1,9 +1,9 @@
-"""The normalising flow of VITS (Kim, Kong and Son 2021), between latents with and without the speaker.
+"""The normalising flow of VITS (Kim, Kong and Son 2021), which removes the speaker from latents or adds it.
 
-It is a stack of additive couplings (Dinh et al. 2014): half of the channels are shifted by an amount computed from the
-other half and the speaker, so that subtracting the same amount inverts the step. Volume is preserved, so no
-log-determinant is needed. A WaveNet computes the shift, or a causal transformer in so-vits-svc 4.1; the couplings may
-share one network.
+The flow is a stack of additive couplings (Dinh et al. 2014). Each coupling shifts half of the channels by an amount
+computed from the other half and the speaker; subtracting the same amount inverts it. The flow preserves volume, so
+no log-determinant is needed. A WaveNet computes the shift; in so-vits-svc 4.1 it may be a causal transformer. The
+couplings may share one network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Coupling(nn.Module):
     """Shift the second half of the channels by an amount that `network` computes from the first half and the speaker.
 
     Args:
-        network: called with hidden frames (B, channels, T), speaker and mask; returns (B, channels, T).
+        network: maps hidden frames (B, channels, T), the speaker and the mask to (B, channels, T).
     """
 
     def __init__(self, latent_channels: int, channels: int, network: nn.Module) -> None:
@@ -36,7 +36,7 @@ class Coupling(nn.Module):
         self.input_conv = nn.Conv1d(half, channels, kernel_size=1)
         self.network = network
         self.projection = nn.Conv1d(channels, half, kernel_size=1)
-        # A flow starts as the identity.
+        # With zero weights every coupling starts as the identity.
         for parameter in self.projection.parameters():
             nn.init.zeros_(parameter)
 
@@ -50,7 +50,7 @@ class Coupling(nn.Module):
 
 
 class Flip(nn.Module):
-    """Reverse the channels, so that the next coupling shifts the half that this one kept."""
+    """Reverse the channels, so that the next coupling shifts the half that the previous one left unchanged."""
 
     def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None, inverse: bool) -> Tensor:
         return latent.flip(1)
@@ -60,8 +60,8 @@ class Flow(nn.Module):
     """Map between the posterior's latent space and the prior's, given a speaker.
 
     Args:
-        make_network: creates the network of a coupling; see `Coupling`.
-        share: whether all couplings use one network.
+        make_network: creates the `network` of a `Coupling`.
+        share: use one network for all couplings.
     """
 
     def __init__(
@@ -98,12 +98,12 @@ class Flow(nn.Module):
         )
 
     def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None = None, *, inverse: bool = False) -> Tensor:
-        """Remove the speaker from a latent; inverted, add it.
+        """Remove the speaker from a latent; with `inverse`, add the speaker.
 
         Args:
             latent: (B, latent_channels, T), zero on padding.
-            speaker: (B, speaker_channels, 1), or T where it changes with time.
-            mask: 1 on real frames, (B, 1, T); None where all are real.
+            speaker: speaker embedding, (B, speaker_channels, 1), or (B, speaker_channels, T) if it changes with time.
+            mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
         """
         for step in reversed(self.steps) if inverse else self.steps:
             latent = step(latent, speaker, mask, inverse)

@@ -1,7 +1,7 @@
 """Contracts between the models and the code that uses them: records of tensors, protocols and abstract modules.
 
-B is the batch, C channels, T frames, N samples. Contracts of networks are abstract modules rather than protocols where
-optimisers, Fabric and state dicts need an `nn.Module`.
+In shapes, B is the batch size, C channels, T frames and N samples. A contract is an abstract module rather than a
+protocol if optimisers, Fabric or state dicts need an `nn.Module`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ class Conditions(NamedTuple):
     content: Tensor  # (B, content_channels, T)
     f0: Tensor  # (B, T) Hz, unvoiced gaps filled
     voiced: Tensor  # (B, T) bool
-    # Speaker indices (B,) long; or a weight of each speaker, (B, n_speakers, 1), or T where weights change with time.
+    # Either speaker indices (B,), long, or the weights of a mix of speakers: (B, n_speakers, 1), or
+    # (B, n_speakers, T) if the weights change with time.
     speaker: Tensor
-    loudness: Tensor | None = None  # (B, T) dB; required by voices with a loudness embedding, ignored by others
+    loudness: Tensor | None = None  # (B, T) dB; voices with a loudness embedding require it, others ignore it
 
     def to(self, device: torch.device | str) -> Conditions:
         loudness = None if self.loudness is None else self.loudness.to(device)
@@ -52,12 +53,12 @@ class Conditions(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampling:
-    """Choices of one call of `Synthesizer.generate` that are not conditions."""
+    """Options of one call of `Synthesizer.generate`, in addition to the conditions."""
 
     noise: NoiseSource
-    noise_scale: float | Tensor  # standard deviation of the latent sample relative to the prior's; 0 is the mean
-    # Replace f0 by the prediction of voices that have an f0 predictor. A boolean tensor decides at run time, as an
-    # ONNX graph does.
+    noise_scale: float | Tensor  # factor on the prior's standard deviation when sampling; 0 returns the mean
+    # Replace f0 by the predicted f0, for voices that have an f0 predictor. An ONNX graph needs a boolean tensor, so
+    # that the choice is made at run time.
     predict_f0: bool | Tensor = False
 
 
@@ -69,7 +70,7 @@ class Generated(NamedTuple):
 
 
 class Synthesizer(Protocol):
-    """Anything that turns conditions into audio: a PyTorch network, an ONNX graph, or a wrapper of another."""
+    """Converts conditions to audio: a PyTorch network, an ONNX graph, or a wrapper around another synthesizer."""
 
     def generate(self, conditions: Conditions, sampling: Sampling) -> Generated: ...
 
@@ -77,21 +78,21 @@ class Synthesizer(Protocol):
 class SynthesizerModule(nn.Module):
     """A `Synthesizer` that is a PyTorch network."""
 
-    usual_noise_scale: float  # default of the tools that its family comes from
+    usual_noise_scale: float  # default of the tool that introduced this family
 
     @torch.inference_mode()
     def generate(self, conditions: Conditions, sampling: Sampling) -> Generated:
         return self.synthesize(conditions, sampling)
 
     def synthesize(self, conditions: Conditions, sampling: Sampling) -> Generated:
-        """Compute `generate` outside inference mode, so that an exporter can trace it."""
+        """Do the work of `generate` outside inference mode, so that an exporter can trace it."""
         raise NotImplementedError
 
     def prune(self) -> None:
-        """Delete the parts that only training uses."""
+        """Delete the parts that are used only in training."""
 
     def fuse(self) -> None:
-        """Prepare a trained network for generating: delete what only training uses; the output stays the same."""
+        """Prepare a trained network for generation: prune it and make it faster, without changing its output."""
         self.prune()
         fuse_weight_norm(self)
 
@@ -99,9 +100,9 @@ class SynthesizerModule(nn.Module):
 class TrainingInput(NamedTuple):
     """A batch of clips with their features, padded to T frames."""
 
-    conditions: Conditions  # with loudness; speakers as indices
+    conditions: Conditions  # loudness is given; speakers are indices
     spectrogram: Tensor  # (B, n_fft / 2 + 1, T) linear magnitude
-    lengths: Tensor  # (B,) real frames
+    lengths: Tensor  # (B,) number of real frames of each clip
 
     def to(self, device: torch.device | str) -> TrainingInput:
         return TrainingInput(self.conditions.to(device), self.spectrogram.to(device), self.lengths.to(device))
@@ -112,17 +113,17 @@ class Latents(NamedTuple):
 
     posterior: Gaussian
     prior: Gaussian
-    in_prior: Tensor  # (B, C, T) sample of the posterior, mapped by the flow into the prior's space
+    in_prior: Tensor  # (B, C, T) posterior sample, mapped by the flow to the prior's space
     mask: Tensor  # (B, 1, T) 1 on real frames
 
 
 class TrainingOutput(NamedTuple):
-    """Output of a training step's forward pass: input of the synthesizer's losses."""
+    """Output of the forward pass in training, from which the synthesizer's losses are computed."""
 
-    audio: Tensor  # (B, 1, N) of the segments
+    audio: Tensor  # (B, 1, N) audio of the segments
     subbands: Tensor | None  # (B, n_subbands, N / n_subbands)
-    segment_starts: Tensor  # (B,) frames
-    latents: Latents | None = None  # None without a latent variable
+    segment_starts: Tensor  # (B,) index of each segment's first frame
+    latents: Latents | None = None  # None if the family has no latent variable
     f0_predicted: Tensor | None = None  # (B, 1, T) in units of `f0_predictor.log_pitch`; None without an f0 predictor
     f0_target: Tensor | None = None  # (B, 1, T)
 
@@ -131,7 +132,7 @@ class TrainableSynthesizer(SynthesizerModule):
     """A synthesizer that `myna.training` can train."""
 
     def set_bandwidths(self, bandwidth_hz: Mapping[int, float]) -> None:
-        """Limit speakers, by index, to the bandwidth of their recordings, where the family supports a limit."""
+        """Limit the output of each speaker index to the bandwidth of its recordings, if the family supports it."""
 
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
         """Synthesize a random segment of `segment_frames` from each clip."""
@@ -140,23 +141,23 @@ class TrainableSynthesizer(SynthesizerModule):
 
 @dataclass(frozen=True)
 class DecoderConditions:
-    """Inputs of a decoder other than the latent; a decoder ignores those that it does not use."""
+    """Inputs of a decoder in addition to the latent; a decoder ignores those that it does not use."""
 
-    f0: Tensor  # (B, T) Hz, gaps filled or 0 where unvoiced, as the family was trained
-    speaker: Tensor | None = None  # (B, speaker_channels, 1), or T where it changes with time; None for a vocoder
-    voiced: Tensor | None = None  # (B, T); None leaves voicing to the decoder
-    bandwidth_hz: Tensor | None = None  # (B,) the output contains nothing above it; None is no limit
+    f0: Tensor  # (B, T) Hz; unvoiced frames are interpolated or 0, as in the training of the family
+    speaker: Tensor | None = None  # (B, speaker_channels, 1 or T), T if it changes with time; None for a vocoder
+    voiced: Tensor | None = None  # (B, T); None if voicing is not given
+    bandwidth_hz: Tensor | None = None  # (B,) highest frequency of the output; None for no limit
 
 
 class Waveform(NamedTuple):
     """Output of a decoder."""
 
     audio: Tensor  # (B, 1, N)
-    subbands: Tensor | None = None  # (B, n_subbands, N / n_subbands), of the multi-band decoder
+    subbands: Tensor | None = None  # (B, n_subbands, N / n_subbands), only from the multi-band decoder
 
 
 class Decoder(Protocol):
-    """A network that turns latent frames (B, latent_channels, T) into a waveform of T * hop_length samples."""
+    """A network that converts latent frames (B, latent_channels, T) to a waveform of T * hop_length samples."""
 
     def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform: ...
 
@@ -166,12 +167,12 @@ class Decoder(Protocol):
 class DiscriminatorOutput(NamedTuple):
     """Output of one discriminator for a batch of signals."""
 
-    score: Tensor  # (B, .) trained towards 1 on recordings and 0 on synthesized audio
-    feature_maps: list[Tensor]  # (B, C, ...) of each layer
+    score: Tensor  # (B, n_scores) trained towards 1 on recordings and 0 on synthesized audio
+    feature_maps: list[Tensor]  # (B, C, ...) for each layer
 
 
 class Discriminators(nn.Module):
-    """All discriminators of a training."""
+    """All discriminators that are trained together with a synthesizer."""
 
     discriminators: nn.ModuleList
 

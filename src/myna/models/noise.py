@@ -1,4 +1,4 @@
-"""Noise sources: seeded, given, recorded and silent."""
+"""Noise sources for a model: seeded random numbers, given numbers, recorded requests, and zeros."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from myna.models.interface import NoiseName
 
 
 class SeededNoise:
-    """Random numbers of a torch generator, or of PyTorch's global generators where none is given.
+    """Random numbers from a torch generator, or from PyTorch's global generators if none is given.
 
-    Numbers are generated on the generator's device: a CPU generator gives the same numbers to a model on any device.
+    Numbers are generated on the generator's device, so that a CPU generator gives the same numbers to a model on any
+    device.
     """
 
     def __init__(self, generator: torch.Generator | None = None) -> None:
@@ -36,19 +37,21 @@ class SeededNoise:
 
 
 class GivenNoise:
-    """Given numbers by name; each is reshaped to the shape that the model requests."""
+    """Numbers that the caller gives by name; each is reshaped to the shape that the model requests."""
 
     def __init__(self, given: Mapping[str, Tensor]) -> None:
         self.given = given
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
-        return self.given[name].reshape(tuple(shape)).clone()  # models write to some; a graph's input is constant
+        return (
+            self.given[name].reshape(tuple(shape)).clone()
+        )  # a copy, since models write to some, but a graph's input is constant
 
     uniform = normal
 
 
 class RecordedNoise:
-    """Zeros, with a record of the requested names and shapes, in order."""
+    """Zeros; the requested names and shapes are recorded in order."""
 
     def __init__(self) -> None:
         self.shapes: dict[NoiseName, list[int]] = {}
@@ -61,7 +64,7 @@ class RecordedNoise:
 
 
 class SilentNoise:
-    """Zeros: the mean of every Gaussian, no noise in the excitation."""
+    """Zeros, which give the mean of every Gaussian and no noise in the excitation."""
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
         return like.new_zeros(tuple(shape))

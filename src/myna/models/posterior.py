@@ -1,4 +1,4 @@
-"""The posterior encoder of VITS (Kim, Kong and Son 2021): spectrograms to a distribution; used in training only."""
+"""The posterior encoder of VITS (Kim, Kong and Son 2021), which maps spectrograms to latents; used only in training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ N_LAYERS = 16
 
 
 class PosteriorEncoder(nn.Module):
-    """Predict q(z | spectrogram, speaker)."""
+    """Predict the latent distribution q(z | spectrogram, speaker)."""
 
     def __init__(
         self, spectrogram_channels: int, channels: int, latent_channels: int, speaker_channels: int, depthwise: bool
@@ -26,11 +26,11 @@ class PosteriorEncoder(nn.Module):
         """
         Args:
             spectrogram: linear magnitude, (B, spectrogram_channels, T).
-            speaker: (B, speaker_channels, 1).
-            mask: 1 on real frames, (B, 1, T).
+            speaker: speaker embedding, (B, speaker_channels, 1).
+            mask: 1 on real frames and 0 on padding, (B, 1, T).
 
         Returns:
-            A distribution over (B, latent_channels, T); the standard normal on padding.
+            The distribution of latents (B, latent_channels, T); on padding it is the standard normal.
         """
         hidden = self.wavenet(self.input_conv(spectrogram) * mask, speaker, mask) * mask
         mean, log_std = (self.projection(hidden) * mask).chunk(2, dim=1)

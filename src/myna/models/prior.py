@@ -1,4 +1,4 @@
-"""The prior encoder of VITS (Kim, Kong and Son 2021): content and f0 to a distribution over latent frames."""
+"""The prior encoder of VITS (Kim, Kong and Son 2021), which maps content and f0 to a distribution of latent frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _mel(hz: float) -> float:
 
 
 def pitch_bins(f0: Tensor) -> Tensor:
-    """Quantise f0 on a mel scale: Hz of any shape to bins 1 .. 255, long; unvoiced frames are 1."""
+    """Quantise f0 in Hz, of any shape, on a mel scale to bins 1 .. 255 (long); unvoiced frames are in bin 1."""
     low, high = _mel(LOWEST_PITCH_HZ), _mel(HIGHEST_PITCH_HZ)
     mel = 1127 * torch.log(1 + f0 / 700)
     position = (mel - low) * (N_PITCH_BINS - 2) / (high - low) + 1
@@ -39,12 +39,12 @@ class PriorEncoder(nn.Module):
     def forward(self, hidden: Tensor, f0: Tensor, mask: Tensor | None = None) -> Gaussian:
         """
         Args:
-            hidden: content, voicing and loudness, (B, channels, T).
+            hidden: sum of the embeddings of content, voicing and loudness, (B, channels, T).
             f0: Hz, (B, T).
-            mask: 1 on real frames, (B, 1, T); None where all are real.
+            mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 
         Returns:
-            A distribution over (B, latent_channels, T); the standard normal on padding.
+            The distribution of latents (B, latent_channels, T); on padding it is the standard normal.
         """
         hidden = hidden + self.pitch_embedding(pitch_bins(f0)).transpose(1, 2)
         statistics = self.projection(self.transformer(hidden, mask))

@@ -1,4 +1,4 @@
-"""Sizes of the components, and the one place where keys of a `ModelConfig` become sizes."""
+"""Sizes of the network components. Only this module derives sizes from the keys of a `ModelConfig`."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from myna.config import ModelConfig
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerSizes:
-    """Sizes of a transformer over time."""
+    """Sizes of a transformer over the frames."""
 
     channels: int
-    filter_channels: int  # of the feed-forward layers
+    filter_channels: int  # in the feed-forward layers
     n_heads: int
     n_layers: int
-    kernel_size: int  # of the feed-forward layers
+    kernel_size: int  # in the feed-forward layers
     dropout: float
 
     @classmethod
     def of(cls, model: ModelConfig) -> Self:
-        """Sizes of the prior encoder's transformer."""
+        """Return the sizes of the prior encoder's transformer."""
         return cls(
             channels=model.hidden_channels,
             filter_channels=model.filter_channels,
@@ -38,7 +38,7 @@ class UpsamplingSizes:
     """Sizes of HiFi-GAN's upsampling network."""
 
     in_channels: int
-    initial_channels: int  # halved by each upsampling step
+    initial_channels: int  # each upsampling step halves the number
     rates: Sequence[int]
     kernel_sizes: Sequence[int]  # of the transposed convolutions
     resblock: Literal["1", "2"]
@@ -47,7 +47,7 @@ class UpsamplingSizes:
 
     @classmethod
     def of(cls, model: ModelConfig) -> Self:
-        """Sizes of a decoder that takes the latent."""
+        """Return the sizes of a decoder whose input is the latent."""
         return cls(
             in_channels=model.latent_channels,
             initial_channels=model.upsample_initial_channels,
@@ -61,12 +61,12 @@ class UpsamplingSizes:
 
 @dataclass(frozen=True, kw_only=True)
 class IstftSizes:
-    """Sizes of a decoder that ends with inverse STFTs."""
+    """Sizes of a decoder whose last layers are inverse STFTs."""
 
     upsampling: UpsamplingSizes
     n_fft: int
     hop_length: int
-    n_subbands: int  # 1 in the single-band decoder
+    n_subbands: int  # 1 for the single-band decoder
 
     @classmethod
     def of(cls, model: ModelConfig) -> Self:

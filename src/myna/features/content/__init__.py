@@ -1,4 +1,4 @@
-"""Content encoders: phonetic content of speech and singing without the speaker; one per file, listed in one table.
+"""Content encoders, which extract phonetic content without the speaker. Each has its own file; one table lists them.
 
 encoder = load_encoder("vec768l12", device="cuda")
 content = encoder(audio_at_16_khz)  # (768, T'), 50 frames a second
@@ -26,39 +26,40 @@ FRAME_SAMPLES = 320
 
 
 class ContentEncoder(Protocol):
-    """Encoder of a recording's phonetic content."""
+    """Encoder that computes a recording's phonetic content."""
 
     channels: int
 
     def __call__(self, audio: Tensor) -> Tensor:
-        """Content (channels, T') of `audio` (N,) at 16 kHz, one frame every 320 samples, on the encoder's device.
+        """Return the content (channels, T') of `audio` (N,) at 16 kHz, on the encoder's device.
 
-        T' is N // 320, or one or two less for encoders that do not pad the recording; it is at least 1.
+        There is one frame every 320 samples. T' is N // 320, or one or two less for encoders that do not pad the
+        recording; it is at least 1.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Loading function of an encoder, with the `channels` that the configuration of a new voice needs."""
+    """Function that loads an encoder, with its number of `channels` for the configuration of a new voice."""
 
     channels: int
     load: Callable[[str], ContentEncoder]
 
     def __call__(self, device: str = "cpu") -> ContentEncoder:
-        """Find the weights and put the encoder on `device`.
+        """Find the weights and load the encoder on `device`.
 
         Raises:
             AssetError: the weights are unavailable.
-            CheckpointError: the file is not this encoder.
+            CheckpointError: the file does not contain this encoder.
         """
         return self.load(device)
 
 
 _CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False, device=device))
 
-# Names as in the predecessors' config.json (`speech_encoder`). whisper-ppg is so-vits-svc 4.1's: its voices were
-# trained with inputs padded to 30 s, without which the content of a short clip differs much.
+# The names are those in the predecessors' config.json (`speech_encoder`). whisper-ppg is from so-vits-svc 4.1, whose
+# voices were trained with inputs padded to 30 s. Without padding, the content of a short clip is very different.
 CONTENT_ENCODERS: dict[str, Loader] = {
     "vec768l12": _CONTENTVEC_768,
     "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),
@@ -83,7 +84,7 @@ def load_encoder(name: str, device: str = "cpu") -> ContentEncoder:
     """Load the encoder `name` of `CONTENT_ENCODERS`.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is no encoder of that name.
         AssetError, CheckpointError: see `Loader`.
     """
     check_encoder(name)

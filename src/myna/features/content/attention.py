@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class SelfAttention(nn.Module):
-    """Attention of every frame to all. Subclasses make the projections, named as in the encoder's files."""
+    """Attention from every frame to all frames. Subclasses create the projections, named as in the encoder's files."""
 
     q_proj: nn.Module
     k_proj: nn.Module
@@ -16,7 +16,7 @@ class SelfAttention(nn.Module):
     n_heads: int
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Attend within hidden frames (B, T, C); returns (B, T, C)."""
+        """Apply self-attention to hidden frames (B, T, C); the shape is kept."""
         query, key, value = (
             projection(hidden).unflatten(-1, (self.n_heads, -1)).transpose(1, 2)
             for projection in (self.q_proj, self.k_proj, self.v_proj)

@@ -17,16 +17,17 @@ def load_contentvec(layer: int, *, projected: bool, device: str = "cpu") -> Hube
     """Load ContentVec up to `layer` from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights are unavailable.
-        CheckpointError: the file is not a ContentVec.
+        AssetError: the weights are unavailable.
+        CheckpointError: the file does not contain a ContentVec.
     """
     return read_contentvec(assets.find("contentvec"), layer, projected=projected, device=device)
 
 
 def read_contentvec(path: Path, layer: int, *, projected: bool, device: str = "cpu") -> Hubert:
-    """Read ContentVec from weights, safetensors or PyTorch's, without the layers above `layer`.
+    """Read ContentVec from a safetensors or PyTorch file, without the layers above `layer`.
 
-    Settings that the shapes do not determine come from `config.json` beside `path`, by default those of HuBERT base.
+    Settings that cannot be inferred from the shapes are read from `config.json` beside `path`; without that file, they
+    are those of HuBERT base.
     """
     weights = read_tensors(path)
     beside = path.with_name("config.json")

@@ -1,9 +1,9 @@
-"""DPHuBERT: HuBERT base, distilled and pruned to a quarter.
+"""DPHuBERT: HuBERT base, distilled and pruned to a quarter of its size.
 
-Peng et al., DPHuBERT, Interspeech 2023. Each layer has its own number of convolution channels, heads and feed-forward
-channels, and may lack its attention or feed-forward network; the checkpoint records which. So-vits-svc uses the last
-layer. So-vits-svc also runs the encoder with dropout, so its voices were trained on slightly noisy content. myna runs
-the encoder without dropout.
+Peng et al., DPHuBERT, Interspeech 2023. The number of convolution channels, heads and feed-forward channels differs
+between layers, and a layer may lack its attention or feed-forward network; the checkpoint records this. So-vits-svc
+uses the last layer. It also runs the encoder with dropout, so its voices were trained on slightly noisy content. myna
+runs the encoder without dropout.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FeedForward(nn.Sequential):
 
 
 class Layer(nn.Module):
-    """Transformer layer; its norms remain where the part before them was pruned."""
+    """Transformer layer. A norm remains even if the attention or feed-forward network before it was pruned."""
 
     def __init__(self, attention: Attention | None, feed_forward: FeedForward | None, channels: int) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class Layer(nn.Module):
 
 class Convolutions(nn.Module):
     def __init__(self, shapes: list[tuple[int, int, int]]) -> None:
-        """Build convolutions from `shapes`: channels, kernel size and stride of each."""
+        """Build one convolution for each of `shapes`: output channels, kernel size and stride."""
         super().__init__()
         self.conv_layers = nn.ModuleList()
         before = 1
@@ -75,7 +75,7 @@ class Convolutions(nn.Module):
                 parts["layer_norm"] = nn.GroupNorm(channels, channels)
             self.conv_layers.append(nn.Sequential(parts | {"gelu": nn.GELU()}))
             before = channels
-        self.dummy_weight = nn.Parameter(torch.ones(before))  # gain that pruning left to each channel
+        self.dummy_weight = nn.Parameter(torch.ones(before))  # gain of each channel that remains from pruning
 
     def forward(self, x: Tensor) -> Tensor:
         """Map samples (B, 1, N) to frames (B, T, C)."""
@@ -101,13 +101,13 @@ class Encoder(nn.Module):
 
 
 class PrunedHubert(Network):
-    """HuBERT with pruned layers. Parameters are named as in transformers, where it has a counterpart."""
+    """HuBERT with pruned layers. Parameters have the names of their counterparts in transformers, if there are any."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Build the network from the checkpoint's `config`.
 
         Raises:
-            KeyError: it is the configuration of another network.
+            KeyError: the configuration is that of a different network.
         """
         super().__init__()
         self.channels = channels = config["encoder_embed_dim"]
@@ -138,14 +138,14 @@ def load_dphubert(device: str = "cpu") -> Hubert:
     """Load DPHuBERT from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights are unavailable.
-        CheckpointError: the file is not a DPHuBERT.
+        AssetError: the weights are unavailable.
+        CheckpointError: the file does not contain a DPHuBERT.
     """
     return read_dphubert(assets.find("dphubert"), device)
 
 
 def read_dphubert(path: Path, device: str = "cpu") -> Hubert:
-    """Read DPHuBERT from its checkpoint of configuration and weights."""
+    """Read DPHuBERT from its checkpoint, which contains configuration and weights."""
     content = torch_file.read(path)
     if not isinstance(content, dict) or not {"config", "state_dict"} <= content.keys():
         raise CheckpointError(f"{path} is not a DPHuBERT: it has no configuration beside its weights")

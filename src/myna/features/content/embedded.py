@@ -1,10 +1,10 @@
-"""myna's own content encoder: small enough to be bundled, and able to encode a stream.
+"""myna's own content encoder, which is small enough to be bundled and can encode a stream.
 
-The first layers of Whisper base (Radford et al. 2022), narrowed, with local instead of global attention, and trained
-further (`recipes/content_encoder`) to give the same content for any voice and pitch. It computes probabilities of
-`N_SOUNDS` sounds and returns the mixture of their codes: a mixture of shared codes cannot express voice and pitch
-(docs/experiments.md). All stages have a bounded look-ahead, so that a stream gives the same content as the whole
-recording, `LOOK_AHEAD_SAMPLES` later.
+The network consists of the first layers of Whisper base (Radford et al. 2022), narrowed, with local instead of global
+attention. It was trained further (`recipes/content_encoder`) to give the same content for any voice and pitch. It
+computes probabilities of `N_SOUNDS` sounds and returns the mixture of their codes: a mixture of shared codes cannot
+express voice and pitch (docs/experiments.md). All stages have a bounded look-ahead, so that a stream gives the same
+content as the whole recording, with a delay of `LOOK_AHEAD_SAMPLES`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ FRAME_SAMPLES = 320
 N_FFT = 400
 HOP_LENGTH = 160
 N_MELS = 80
-QUIET = 1e-7  # floor of mel powers: silence
+QUIET = 1e-7  # floor of mel powers, reached in silence
 CHANNELS = 512
 N_HEADS = 8
-WIDE_CHANNELS = 1536  # the most important of Whisper's 2048
+WIDE_CHANNELS = 1536  # feed-forward channels: the most important of Whisper's 2048
 N_BLOCKS = 3
-BACK_FRAMES, AHEAD_FRAMES = 40, 3  # context of a block beside the frame itself
-QUERY_FRAMES = 32  # frames with attention computed at once
+BACK_FRAMES, AHEAD_FRAMES = 40, 3  # context of a block before and after each frame
+QUERY_FRAMES = 32  # query frames whose attention is computed together
 N_SOUNDS = 512
 CODE_CHANNELS = 256
 WEIGHTS = "myna-content-1.safetensors"
@@ -45,10 +45,10 @@ Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # query, key, va
 
 
 class Stage(nn.Module):
-    """A function of windows of `size` steps, every `stride` steps.
+    """A layer that computes one output step from each window of `size` input steps; windows start `stride` steps apart.
 
-    `forward` takes padded input, (B, C, T) or (B, N), and returns one step for each whole window. With `left` and
-    `right` zeros the number of steps is that of the input, divided by `stride`.
+    `forward` takes padded input, (B, C, T) or (B, N), and returns one step for each complete window. If the input is
+    padded with `left` and `right` zeros, the number of steps is divided by `stride`.
     """
 
     size: int
@@ -62,7 +62,7 @@ class Stage(nn.Module):
 
 
 class LogMel(Stage):
-    """Map samples (B, N) to log-mel frames (B, N_MELS, T); a frame's 10 ms are in the middle of its window."""
+    """Map samples (B, N) to log-mel frames (B, N_MELS, T); the 10 ms of a frame are in the middle of its window."""
 
     size, stride = N_FFT, HOP_LENGTH
     left = right = (N_FFT - HOP_LENGTH) // 2
@@ -81,18 +81,18 @@ class LogMel(Stage):
         return _RealLogMel(self)
 
     def power(self, audio: Tensor) -> Tensor:
-        """Power spectrogram (B, N_FFT / 2 + 1, T)."""
+        """Return the power spectrogram (B, N_FFT / 2 + 1, T)."""
         frames = audio.unfold(-1, N_FFT, HOP_LENGTH) * self.window
         return torch.view_as_real(torch.fft.rfft(frames)).square().sum(-1).transpose(1, 2)
 
     @staticmethod
     def compressed(power: Tensor) -> Tensor:
-        """Compress as Whisper does, but with a fixed floor, `QUIET`, instead of 80 dB below a recording's peak."""
+        """Compress like Whisper, but with the fixed floor `QUIET` instead of one 80 dB below the recording's peak."""
         return power.clamp_min(QUIET).log10() / 4 + 1
 
 
 class _RealLogMel(LogMel):
-    """`LogMel` in real numbers."""
+    """`LogMel` without complex numbers, for ONNX export."""
 
     def __init__(self, original: LogMel) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class _RealLogMel(LogMel):
 
 
 class Convolution(Stage):
-    """Convolution of kernel size 3 and activation, (B, C, T) to (B, CHANNELS, T / stride)."""
+    """Convolution with kernel size 3, followed by the activation: (B, C, T) to (B, CHANNELS, T / stride)."""
 
     size, left = 3, 1
 
@@ -113,16 +113,16 @@ class Convolution(Stage):
         self.stride = stride
         self.right = 2 - stride
         self.convolution = nn.Conv1d(in_channels, CHANNELS, self.size, stride)
-        self.offset = nn.Parameter(torch.zeros(CHANNELS))  # initialised with the mean of Whisper's positions
+        self.offset = nn.Parameter(torch.zeros(CHANNELS))  # initialised with the mean of Whisper's position embeddings
 
     def forward(self, x: Tensor) -> Tensor:
         return F.gelu(self.convolution(x)) + self.offset[:, None]
 
 
 class Block(Stage):
-    """Transformer layer with attention to `BACK_FRAMES` frames before and `AHEAD_FRAMES` after each.
+    """Transformer layer in which each frame attends to `BACK_FRAMES` frames before it and `AHEAD_FRAMES` after it.
 
-    A learned bias of each head for each distance replaces Whisper's positions, which end after 30 s.
+    Whisper's position embeddings, which end after 30 s, are replaced by a learned bias for each head and distance.
     """
 
     size, stride = BACK_FRAMES + 1 + AHEAD_FRAMES, 1
@@ -142,7 +142,7 @@ class Block(Stage):
         self.attention: Attention = F.scaled_dot_product_attention
 
     def exportable(self) -> nn.Module:
-        self.attention = _plain_attention  # the exporter supports the fused one for a single group of queries only
+        self.attention = _plain_attention  # the exporter supports fused attention only for a single group
         return self
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -154,9 +154,10 @@ class Block(Stage):
         return result
 
     def attend(self, hidden: Tensor) -> Tensor:
-        """Local attention, (B, left + T + right, C) to (B, T, C)."""
+        """Attend locally: hidden frames (B, left + T + right, C) to (B, T, C)."""
         n_frames = hidden.shape[1] - self.size + 1
-        # Queries attend in groups: to all keys from the first key of a group's first query to the last key of its last.
+        # Queries are processed in groups. A group's keys range from the first key of its first query to the last key of
+        # its last query.
         hidden = F.pad(hidden, (0, 0, 0, -n_frames % QUERY_FRAMES))
         span = QUERY_FRAMES + self.size - 1
         query = self.query(hidden[:, self.left : hidden.shape[1] - self.right])
@@ -169,7 +170,7 @@ class Block(Stage):
         return heard.transpose(2, 3).flatten(3).flatten(1, 2)[:, :n_frames]
 
     def _preferences(self, span: int) -> Tensor:
-        """Bias of each head for a key by its distance from the query, (N_HEADS, QUERY_FRAMES, span)."""
+        """Return each head's attention bias, by the distance of key and query: (N_HEADS, QUERY_FRAMES, span)."""
         device = self.distances.device
         distance = torch.arange(span, device=device) - torch.arange(QUERY_FRAMES, device=device)[:, None]
         unseen = (distance < 0) | (distance >= self.size)
@@ -220,18 +221,18 @@ class ContentNetwork(nn.Module):
 
 
 class ContentStream:
-    """Encode audio block by block; the results of `push` and `finish`, joined, are those of the whole recording."""
+    """Encode audio block by block; the joined results of `push` and `finish` equal those of the whole recording."""
 
     def __init__(self, network: ContentNetwork) -> None:
         self.network = network
         self.stages = network.stages
-        self.held: list[Tensor | None] = [None] * len(self.stages)  # input that later windows of a stage need
+        self.held: list[Tensor | None] = [None] * len(self.stages)  # input of each stage that later windows still need
         self.device = next(network.parameters()).device
         self.rest = torch.zeros(1, 0, device=self.device)  # samples of an incomplete frame
 
     @torch.inference_mode()
     def push(self, audio: Tensor) -> Tensor:
-        """Add samples (N,) and return the content (CODE_CHANNELS, T) that they complete; T may be 0."""
+        """Append samples (N,), and return the content frames (CODE_CHANNELS, T) that are now complete; T may be 0."""
         audio = torch.cat([self.rest, audio[None].to(self.device)], dim=-1)
         whole = audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES
         self.rest = audio[:, whole:]
@@ -239,7 +240,7 @@ class ContentStream:
 
     @torch.inference_mode()
     def finish(self) -> Tensor:
-        """Return the remaining content (CODE_CHANNELS, T), whose look-ahead is now silence."""
+        """Return the remaining content frames (CODE_CHANNELS, T), computed with silence as their look-ahead."""
         return self._advance(self.rest[:, :0], last=True)
 
     def _advance(self, x: Tensor, *, last: bool) -> Tensor:
@@ -257,7 +258,7 @@ class ContentStream:
 
 
 class EmbeddedEncoder:
-    """Content of 16 kHz audio: `encoder(audio (N,)) -> (CODE_CHANNELS, N // 320)`, at least one frame."""
+    """Encoder of 16 kHz audio: `encoder(audio (N,)) -> (CODE_CHANNELS, N // 320)`, at least one frame."""
 
     channels = CODE_CHANNELS
 
@@ -272,12 +273,12 @@ class EmbeddedEncoder:
         return content
 
     def stream(self) -> ContentStream:
-        """Start a stream for one recording."""
+        """Return a new stream that encodes one recording."""
         return ContentStream(self.network)
 
 
 def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Quantise matrices to 8 bits with a scale per row, `name` and `name.scale`, and small tensors to float16."""
+    """Quantise matrices to 8 bits, with one scale per row stored as `name.scale`, and small tensors to float16."""
     found = {}
     for name, tensor in weights.items():
         if tensor.dim() < 2 or name.endswith("distances"):
@@ -291,7 +292,7 @@ def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Undo `packed`, in single precision."""
+    """Invert `packed`; the result is in single precision."""
     found = {}
     for name, tensor in weights.items():
         scale = weights.get(f"{name}.scale")
@@ -306,7 +307,7 @@ def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
     """Load the encoder with the bundled weights.
 
     Raises:
-        CheckpointError: the installation lacks them.
+        CheckpointError: the weights are missing from the installation.
     """
     from safetensors.torch import load
 

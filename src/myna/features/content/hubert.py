@@ -1,7 +1,8 @@
-"""Networks of HuBERT's architecture: convolutions to a frame every 20 ms, positions, and a transformer.
+"""Networks with HuBERT's architecture: convolutions that give a frame every 20 ms, positions, and a transformer.
 
-Hsu et al., HuBERT, 2021, after Baevski et al., wav2vec 2.0, 2020. Most are run by transformers' models, after renaming
-the tensors of their files. The encoders differ in the layer used and in what is done before and after.
+Hsu et al., HuBERT, 2021, after Baevski et al., wav2vec 2.0, 2020. Most of them use the models of the library
+transformers, after the tensors in their files are renamed. The encoders differ in the layer that is used, and in the
+steps before and after the network.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from torch.nn import functional as F
 from myna.errors import CheckpointError
 from myna.storage import torch_file
 
-RECEPTIVE_SAMPLES = 400  # receptive field of a frame of the convolutions: 25 ms
-HEAD_CHANNELS = 64  # in every size
+RECEPTIVE_SAMPLES = 400  # receptive field of a convolutional frame: 25 ms
+HEAD_CHANNELS = 64  # the same in every size of HuBERT
 PROJECTION = "final_proj."
 POSITIONS = "encoder.pos_conv_embed.conv."
 
-# Names of fairseq and WavLM -> names of transformers, which match no pattern themselves.
+# Patterns that rename fairseq's and WavLM's tensors to transformers' names. No transformers name matches a pattern.
 FAIRSEQ_NAMES = (
     (r"(\.conv_layers\.\d+)\.0\.", r"\1.conv."),
     (r"(\.conv_layers\.\d+)\.2\.(1\.)?", r"\1.layer_norm."),
@@ -39,31 +40,32 @@ FAIRSEQ_NAMES = (
     (r"\.grep_linear\.", ".gru_rel_pos_linear."),
     (r"\.grep_a$", ".gru_rel_pos_const"),
 )
-UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masks are for their own training only
+UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masking is only for HuBERT's own training
 _OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
 
 
 class _Instance:
-    """Inert stand-in for classes that fairseq's checkpoints contain instances of beside the weights."""
+    """Inert replacement for the classes whose instances fairseq's checkpoints contain in addition to the weights."""
 
 
 FAIRSEQ_CLASSES = dict.fromkeys(("fairseq.data.dictionary.Dictionary", "argparse.Namespace"), _Instance)
 
 
 class Network(nn.Module):
-    """Map audio (B, N) to frames (B, T, channels), T = (N - 80) // 320."""
+    """Network that maps audio (B, N) to frames (B, T, channels), where T = (N - 80) // 320."""
 
     channels: int
 
 
 class Hubert:
-    """Content of 16 kHz audio: `hubert(audio (N,)) -> (C, (N + 2 * margin - 80) // 320)`, at least one frame.
+    """Encoder of 16 kHz audio: `hubert(audio (N,)) -> (C, (N + 2 * margin - 80) // 320)`, at least one frame.
 
-    As in the predecessors, only the margin and audio shorter than one frame are padded: their voices need these frames.
+    As in the predecessors, whose voices need exactly these frames, audio is padded only by the margin, and to the
+    length of one frame if it is shorter.
     """
 
     def __init__(self, network: Network, device: str = "cpu", *, margin: int = 0) -> None:
-        """Wrap a network; `margin` samples of silence are added on both sides."""
+        """Wrap a network; `margin` samples of silence are added to the audio on both sides."""
         self.network = network.to(device).eval()
         self.channels = network.channels
         self.margin = margin
@@ -78,7 +80,7 @@ class Hubert:
 
 
 class LastFrames(Network):
-    """Frames (B, T, C) of a transformers model after its last layer, and its projection if one is given."""
+    """Network that returns the last layer's frames (B, T, C) of a transformers model, after an optional projection."""
 
     def __init__(self, model: Any, projection: nn.Linear | None = None) -> None:
         super().__init__()
@@ -92,7 +94,7 @@ class LastFrames(Network):
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read the weights in a file, safetensors or PyTorch's, under the names in the file, in single precision.
+    """Read the weights in a safetensors or PyTorch file, in single precision; names are those in the file.
 
     Raises:
         CheckpointError: the file does not contain weights.
@@ -108,14 +110,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     else:
         content = torch_file.read(path, FAIRSEQ_CLASSES)
     if isinstance(content, dict):
-        content = content.get("model", content)  # fairseq and WavLM store their configuration beside it
+        content = content.get("model", content)  # fairseq and WavLM store a configuration as well
     if not isinstance(content, dict):
         raise CheckpointError(f"{path} contains no named weights")
     return {key: tensor.float() for key, tensor in content.items() if isinstance(tensor, Tensor)}
 
 
 def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
-    """Rename `weights` by regular expressions and their replacements, applied in order."""
+    """Rename `weights` with `names`, pairs of regular expression and replacement that are applied in order."""
     result = {}
     for key, tensor in weights.items():
         for pattern, name in names:
@@ -125,17 +127,17 @@ def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dic
 
 
 def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
-    """Keys of transformers' configuration that follow from the shapes of `weights`, which have its names.
+    """Infer keys of transformers' configuration from the shapes of `weights`, which must have transformers' names.
 
     Raises:
-        KeyError: they are not a HuBERT's.
+        KeyError: the weights are not those of a HuBERT.
     """
     channels = len(weights["encoder.layer_norm.weight"])
     positions = weights.get(f"{POSITIONS}weight")
     if positions is None:
         positions = weights[_norm_names(weights)[1]]
     convolutions = [weights[f"feature_extractor.conv_layers.{index}.conv.weight"] for index in range(7)]
-    # Large networks normalise every convolution, and normalise before each part of a layer, not after it.
+    # Large networks normalise after every convolution, and before instead of after each part of a transformer layer.
     large = "feature_extractor.conv_layers.1.layer_norm.weight" in weights
     return {
         "conv_dim": [len(kernel) for kernel in convolutions],
@@ -152,15 +154,15 @@ def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
 
 
 def hubert_network(weights: dict[str, Tensor], *, projected: bool = False, **settings: Any) -> LastFrames:
-    """Build transformers' HuBERT with `weights`, which have its names.
+    """Build transformers' HuBERT with the given weights.
 
     Args:
-        weights: tensors of the network.
-        projected: append the projection that it was trained with.
-        settings: keys of the configuration that the shapes do not determine.
+        weights: tensors of the network, under transformers' names.
+        projected: append the projection that the network was trained with.
+        settings: configuration keys that cannot be inferred from the shapes.
 
     Raises:
-        KeyError, RuntimeError: the weights are another network's.
+        KeyError, RuntimeError: the weights are those of a different network.
     """
     from transformers import HubertConfig, HubertModel
 
@@ -173,14 +175,14 @@ def hubert_network(weights: dict[str, Tensor], *, projected: bool = False, **set
 def filled(model: Any, weights: dict[str, Tensor], *, projected: bool = False) -> LastFrames:
     """Load `weights` into a transformers model on the meta device; names must match exactly.
 
-    Weights of layers above the model's are left out.
+    Weights of layers above the model's last layer are ignored.
 
     Raises:
-        KeyError, RuntimeError: the weights are another network's.
+        KeyError, RuntimeError: the weights are those of a different network.
     """
     from torch.nn.utils.parametrize import remove_parametrizations
 
-    # The weight norm is folded in once instead of in every call.
+    # The weight norm is computed once, in `with_positions`, instead of in every call.
     remove_parametrizations(model.encoder.pos_conv_embed.conv, "weight")
     kept = {}
     for key, tensor in with_positions(weights).items():
@@ -202,24 +204,24 @@ def with_positions(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return weights
     names = _norm_names(weights)
     magnitude, direction = (weights[name] for name in names)
-    # One magnitude per kernel tap: the norm is over the other two axes.
+    # There is one magnitude per kernel tap, so the norm is over the other two axes.
     norm = torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
     kept = {key: tensor for key, tensor in weights.items() if key not in names}
     return kept | {f"{POSITIONS}weight": magnitude * direction / norm}
 
 
 def _norm_names(weights: dict[str, Tensor]) -> tuple[str, str]:
-    """Names of the positions' magnitude and direction, of PyTorch's old weight norm or its new one."""
+    """Return the names of the positional convolution's magnitude and direction, in PyTorch's old or new weight norm."""
     old, new = f"{POSITIONS}weight_", f"{POSITIONS}parametrizations.weight.original"
     return (old + "g", old + "v") if old + "g" in weights else (new + "0", new + "1")
 
 
 @contextmanager
 def fitting(path: Path, what: str) -> Iterator[None]:
-    """Convert errors raised while loading weights to one error: `path` is not `what`.
+    """Convert errors raised while weights are loaded to the error that `path` is not `what`.
 
     Raises:
-        CheckpointError: with the first reason, in one line.
+        CheckpointError: loading failed; the message states the first reason in one line.
     """
     try:
         yield

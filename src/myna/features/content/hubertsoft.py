@@ -1,7 +1,7 @@
 """HuBERT-Soft: a HuBERT with a projection to soft speech units.
 
 van Niekerk et al., A Comparison of Discrete and Soft Speech Units for Improved Voice Conversion, ICASSP 2022. The
-weights are the authors' (github.com/bshall/hubert), a state dict with names of its own.
+weights are the authors' (github.com/bshall/hubert), a state dict with its own parameter names.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from myna.features.content.hubert import (
     renamed,
 )
 
-MARGIN_SAMPLES = 40  # silence on both sides makes N // 320 frames of N samples
+MARGIN_SAMPLES = 40  # silence added on both sides, so that N samples give N // 320 frames
 
 _NAMES = (
     (r"^module\.", ""),
@@ -41,17 +41,17 @@ def load_hubertsoft(device: str = "cpu") -> Hubert:
     """Load HuBERT-Soft from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights are unavailable.
-        CheckpointError: the file is not a HuBERT-Soft.
+        AssetError: the weights are unavailable.
+        CheckpointError: the file does not contain a HuBERT-Soft.
     """
     return read_hubertsoft(assets.find("hubertsoft"), device)
 
 
 def read_hubertsoft(path: Path, device: str = "cpu") -> Hubert:
-    """Read HuBERT-Soft from its weights."""
+    """Read HuBERT-Soft from its weight file."""
     weights = renamed(read_tensors(path), _NAMES)
     for key in [key for key in weights if ".in_proj_" in key]:
-        # PyTorch's attention has the projections to queries, keys and values in one matrix.
+        # PyTorch's attention stores the projections to queries, keys and values in one matrix.
         layer, kind = key.split("in_proj_")
         parts = weights.pop(key).chunk(3)
         weights |= {f"{layer}{one}_proj.{kind}": part for one, part in zip("qkv", parts, strict=True)}

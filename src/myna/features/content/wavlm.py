@@ -1,7 +1,7 @@
-"""WavLM Base+: HuBERT trained with noise and other talkers, with relative positions in its attention.
+"""WavLM Base+: a HuBERT with relative positions in its attention, trained on speech mixed with noise and other talkers.
 
-Chen et al., WavLM, 2022. So-vits-svc uses its twelfth and last layer. The recording is not normalised: only the large
-WavLM was trained with normalised input.
+Chen et al., WavLM, 2022. So-vits-svc uses its twelfth layer, which is the last. Recordings are not normalised: only
+the large WavLM was trained with normalised input.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ def load_wavlm(device: str = "cpu") -> Hubert:
     """Load WavLM Base+ from the weights that `assets` finds.
 
     Raises:
-        AssetError: its weights are unavailable.
-        CheckpointError: the file is not a WavLM.
+        AssetError: the weights are unavailable.
+        CheckpointError: the file does not contain a WavLM.
     """
     return read_wavlm(assets.find("wavlmbase+"), device)
 
 
 def read_wavlm(path: Path, device: str = "cpu") -> Hubert:
-    """Read WavLM from weights: Microsoft's checkpoint, or weights converted for transformers."""
+    """Read WavLM from Microsoft's checkpoint, or from weights converted for transformers."""
     from transformers import WavLMConfig, WavLMModel
 
     weights = renamed(read_tensors(path), FAIRSEQ_NAMES)

@@ -1,7 +1,8 @@
-"""Encoder of Whisper, at the length of the recording.
+"""Encoder of Whisper, for recordings of any length.
 
-Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, 2022. Whisper pads every input to 30 s; here
-the cost grows with the length of the recording. Recordings longer than 30 s are encoded in overlapping windows.
+Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, 2022. Whisper pads every input to 30 s. Here
+inputs are not padded by default, so that short recordings take less time. Recordings longer than 30 s are encoded in
+overlapping windows.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ SAMPLE_RATE = 16000
 N_FFT = 400
 HOP_LENGTH = 160
 FRAME_SAMPLES = 2 * HOP_LENGTH  # the second convolution halves the rate: 50 frames a second
-MAX_FRAMES = 1500  # 30 s, where the positions end
-OVERLAP_FRAMES = 100  # neighbouring windows share at least 2 s
+MAX_FRAMES = 1500  # 30 s, where the position embeddings end
+OVERLAP_FRAMES = 100  # neighbouring windows overlap by at least 2 s
 HEAD_CHANNELS = 64  # in every size of Whisper
 
 
 @dataclass(frozen=True)
 class WhisperDimensions:
-    """Size of an encoder, from tiny, 384 channels in 4 layers, to large, 1280 in 32."""
+    """Size of an encoder, from tiny (384 channels in 4 layers) to large (1280 channels in 32 layers)."""
 
     n_mels: int
     channels: int
@@ -64,14 +65,14 @@ class Layer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Encoder network. Parameters are named as in the files on the Hugging Face hub, which load without renaming."""
+    """Encoder network. Parameters have the names in the files on the Hugging Face hub, so that these load directly."""
 
     def __init__(self, dimensions: WhisperDimensions) -> None:
         super().__init__()
         channels = dimensions.channels
         self.conv1 = nn.Conv1d(dimensions.n_mels, channels, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(channels, channels, kernel_size=3, stride=2, padding=1)
-        # Zeros, since random initialisation on the meta device imports a compiler, which takes a second.
+        # Initialised with zeros: random initialisation on the meta device imports a compiler, which takes a second.
         self.embed_positions = nn.Embedding(
             dimensions.max_frames, channels, _weight=torch.zeros(dimensions.max_frames, channels)
         )
@@ -79,7 +80,7 @@ class WhisperEncoder(nn.Module):
         self.layer_norm = nn.LayerNorm(channels)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Map log-mel frames (B, n_mels, 2 T) to content (B, C, T), T <= 1500."""
+        """Map log-mel frames (B, n_mels, 2 T) to content (B, C, T); T is at most 1500."""
         hidden = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
         hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
         for layer in self.layers:
@@ -89,10 +90,10 @@ class WhisperEncoder(nn.Module):
 
 
 class Whisper:
-    """Content of 16 kHz audio: `whisper(audio (N,)) -> (C, N // 320)`, at least one frame."""
+    """Encoder of 16 kHz audio: `whisper(audio (N,)) -> (C, N // 320)`, at least one frame."""
 
     def __init__(self, encoder: WhisperEncoder, device: str = "cpu", *, padded: bool = False) -> None:
-        """Wrap an encoder; `padded` pads to 30 s with silence as Whisper does: slower, and the content differs."""
+        """Wrap an encoder. `padded` pads audio to 30 s with silence like Whisper: it is slower, and content differs."""
         self.encoder = encoder.to(device).eval()
         self.padded = padded
         self.n_mels = encoder.conv1.in_channels
@@ -109,7 +110,7 @@ class Whisper:
         return self._windowed(mel, n_padded)[:, :n_frames]
 
     def _windowed(self, mel: Tensor, n_frames: int) -> Tensor:
-        """Encode in windows of equal length, cross-faded linearly: frames near an edge lack context and count less."""
+        """Encode in windows of equal length with a linear cross-fade, since frames near an edge lack context."""
         overlap = min(OVERLAP_FRAMES, self.max_frames // 2)
         n_windows = max(math.ceil((n_frames - overlap) / (self.max_frames - overlap)), 1)
         length = math.ceil((n_frames + (n_windows - 1) * overlap) / n_windows)
@@ -128,7 +129,10 @@ class Whisper:
 
 
 def log_mel(audio: Tensor, n_mels: int) -> Tensor:
-    """Whisper's log-mel spectrogram (n_mels, N // 160) of `audio` (N,): log10 power, at most 80 dB below the peak."""
+    """Return Whisper's log-mel spectrogram (n_mels, N // 160) of `audio` (N,).
+
+    It is the log10 of power, limited to at most 80 dB below the peak.
+    """
     window = torch.hann_window(N_FFT, device=audio.device)
     transform = torch.stft(audio, N_FFT, HOP_LENGTH, window=window, return_complex=True)[:, : len(audio) // HOP_LENGTH]
     power = torch.view_as_real(transform).square().sum(-1)
@@ -140,23 +144,23 @@ def load_whisper(name: str, device: str = "cpu", *, padded: bool = False) -> Whi
     """Load the encoder of the asset `name`.
 
     Raises:
-        AssetError: its weights are unavailable.
-        CheckpointError: the file is not a Whisper.
+        AssetError: the weights are unavailable.
+        CheckpointError: the file does not contain a Whisper.
     """
     return Whisper(read_encoder(assets.find(name)), device, padded=padded)
 
 
 def read_encoder(path: Path) -> WhisperEncoder:
-    """Read the encoder from a safetensors file of a whole Whisper or its encoder; the tensors determine its size.
+    """Read the encoder from a safetensors file of a complete Whisper or of its encoder; its size is inferred.
 
     Raises:
-        CheckpointError: the file is not a Whisper.
+        CheckpointError: the file does not contain a Whisper.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            # The decoder, more than half of the file, is not read.
+            # The decoder, which is more than half of the file, is not read.
             weights = {
                 key.partition("encoder.")[2]: file.get_tensor(key).float()
                 for key in file.keys()  # noqa: SIM118

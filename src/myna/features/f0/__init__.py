@@ -1,4 +1,4 @@
-"""f0 estimators: one per file, listed in one table.
+"""f0 estimators. Each has its own file; one table lists them.
 
 f0 = F0_ESTIMATORS["swift"](audio, 44100, 512, "cpu")  # (N // 512,) Hz at the middle of each frame, 0 where unvoiced
 """
@@ -26,6 +26,6 @@ F0_ESTIMATORS: dict[F0Method, Estimator] = {
     "crepe-tiny": on_frames(measure_crepe_tiny),
     "fcpe": _FCPE,
     "rmvpe": on_frames(measure_rmvpe),
-    # The best triple on real singing, and among the fastest: benchmarks/f0.py.
+    # This triple is the best on real singing, and one of the fastest (benchmarks/f0.py).
     "median": median_of(_SWIFT, _DIO, _FCPE),
 }

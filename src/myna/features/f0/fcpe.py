@@ -1,4 +1,4 @@
-"""FCPE (Luo et al. 2025, arXiv:2509.15140): a stack of depthwise convolutions on a mel spectrogram.
+"""FCPE (Luo et al. 2025, arXiv:2509.15140): a stack of depthwise convolutions that takes a mel spectrogram.
 
 The weights are those in the package torchfcpe (MIT).
 """
@@ -28,8 +28,8 @@ _N_MELS = 128
 _CHANNELS = 512
 _N_LAYERS = 6
 _KERNEL_SIZE = 31
-# Below this salience a frame is unvoiced. On seven recordings 0.9 % of the voiced frames are missed, and 3 % of the
-# unvoiced ones have a pitch.
+# Frames with less salience are unvoiced. On seven recordings, 0.9 % of the voiced frames are missed, and 3 % of the
+# unvoiced frames get a pitch.
 _VOICED_SALIENCE = 0.1
 
 
@@ -60,7 +60,7 @@ class FCPE(nn.Module):
 
 
 class _Layer(nn.Module):
-    """Convolution module of a conformer, (B, C, T) to (B, C, T)."""
+    """Convolution module of a conformer: (B, C, T) to (B, C, T)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +76,7 @@ class _Layer(nn.Module):
         return output
 
 
-# torchfcpe's names -> ours; tensors that it never uses are left out.
+# Map from torchfcpe's names to ours; tensors that torchfcpe never uses are left out.
 _NAMES = {
     r"^cent_table$": "cents",
     r"^input_stack\.": "input.",
@@ -99,12 +99,16 @@ def measure_fcpe(audio: Samples, sample_rate: int, times: FloatArray, device: st
     cents = network.cents.cpu().double().numpy()
     salience = within_range(salience, cents)
     f0 = bins_to_hz(highest_bins(salience), salience, _VOICED_SALIENCE, cents)
-    # Frame i is centred on i + 0.5 hops but was trained with the pitch at i hops; at its centre glides come 5 ms late.
+    # Frame i is centred on i + 0.5 hops, but the network was trained with the pitch at i hops. If the pitch were placed
+    # at the centre, glides would be 5 ms late.
     return Contour(np.arange(len(f0)) * _HOP_SAMPLES / SAMPLE_RATE, f0)
 
 
 def _log_mel(signal: Tensor) -> Tensor:
-    """Log-mel spectrogram (128, N // 160) of a signal (N,); frame t is centred on the middle of its 160 samples."""
+    """Return the log-mel spectrogram (128, N // 160) of a signal (N,).
+
+    Frame t is centred on the middle of its 160 samples.
+    """
     padding = (_WINDOW_SAMPLES - _HOP_SAMPLES) // 2
     padded = F.pad(signal[None], (padding, padding), mode="reflect")[0]
     window = torch.hann_window(_WINDOW_SAMPLES, device=signal.device)

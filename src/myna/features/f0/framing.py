@@ -1,4 +1,4 @@
-"""Common parts of all estimators: pitch range, frames, unvoiced silence."""
+"""Common parts of all f0 estimators: pitch range, resampling to frames, and detection of silence."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from myna.units import db_to_power
 
 Samples: TypeAlias = NDArray[np.float32]
 
-# Pitch range of so-vits-svc's training data.
+# Pitch range that so-vits-svc uses for its training data.
 FLOOR_HZ = 50.0
 CEILING_HZ = 1100.0
 
-# (audio (N,), sample rate, wanted times (T,) in seconds, device) -> pitch at times that the method chooses.
+# Takes audio (N,), sample rate, requested times (T,) in seconds and device; returns pitch at times of its own choice.
 Measure: TypeAlias = Callable[[Samples, int, FloatArray, str], Contour]
 
 
@@ -30,8 +30,8 @@ class Estimator(Protocol):
         """
         Args:
             audio: (N,).
-            peak: level that counts as loudest, at least that of `audio`; None takes the peak of `audio`. A stream
-                passes the peak of everything so far.
+            peak: peak level that counts as the loudest, if it is higher than the peak of `audio`. A stream passes the
+                highest peak so far.
 
         Returns:
             f0 (N // hop_length,) in Hz, 0 where unvoiced.
@@ -41,17 +41,17 @@ class Estimator(Protocol):
 
 # Some methods fail on audio shorter than a few periods of the lowest pitch.
 _SHORTEST_SECONDS = 0.25
-# Audio with a lower peak is silent: noise of 16 bits or of a quiet room.
+# Audio with a lower peak counts as silent: it is the noise of 16 bits or of a quiet room.
 _SILENT_PEAK = 2e-4
-# A frame is silent if its level is this far below the loudest. No voiced frame of seven recordings was more than 43 dB
-# below. Harvest and CREPE find pitches in room noise; this removes them.
+# A frame is silent if its level is this far below that of the loudest frame. In seven recordings, no voiced frame was
+# more than 43 dB below. This removes the pitches that Harvest and CREPE find in room noise.
 _SILENT_DB = -55.0
 _LEVEL_SECONDS = 0.03
-_USUAL_POWER = 1 / 16  # mean square of loud singing whose peak is 1
+_USUAL_POWER = 1 / 16  # mean square of loud singing with a peak of 1
 
 
 def on_frames(measure: Measure) -> Estimator:
-    """Turn a method into an estimator: normalise the level, resample the contour to the frames, remove silence."""
+    """Make an estimator from a method: normalise the level, resample the contour to frames, unvoice silent frames."""
 
     def estimate(
         audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu", *, peak: float | None = None
@@ -63,7 +63,7 @@ def on_frames(measure: Measure) -> Estimator:
         loudest = max(float(np.abs(audio).max()), peak or 0.0)
         if loudest < _SILENT_PEAK:
             return np.zeros(len(times), np.float32)
-        # swift and FCPE expect usual levels: 40 dB lower they miss a tenth of the voiced frames and more.
+        # swift and FCPE need typical levels: if audio is 40 dB softer, they miss a tenth or more of the voiced frames.
         audio = np.pad(audio / np.float32(loudest), (0, max(0, round(_SHORTEST_SECONDS * sample_rate) - len(audio))))
         f0 = resample_contour(*measure(audio, sample_rate, times, device), times)
         least_power = 0.0 if peak is None else _USUAL_POWER
@@ -74,7 +74,10 @@ def on_frames(measure: Measure) -> Estimator:
 
 
 def _sounding(audio: Samples, sample_rate: int, times: FloatArray, least_power: float) -> NDArray[np.bool_]:
-    """Mask (T,): true at `times` with a level near that of the loudest, which counts as at least `least_power`."""
+    """Return a mask (T,) that is true at `times` where the audio is not silent relative to its loudest moment.
+
+    The power of the loudest moment counts as at least `least_power`.
+    """
     energy = np.concatenate([[0.0], np.cumsum(np.square(audio, dtype=np.float64))])
     half = round(_LEVEL_SECONDS / 2 * sample_rate)
     middle = np.rint(times * sample_rate).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Median of three estimators: removes octave errors of a single one."""
+"""Median of three estimators, which removes the octave errors of a single estimator."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from myna.features.f0.framing import Estimator, Samples
 
 
 def median_of(first: Estimator, second: Estimator, third: Estimator) -> Estimator:
-    """Combine three estimators: a frame is voiced where at least two are.
+    """Combine three estimators: a frame is voiced if it is voiced in at least two of them.
 
-    Its pitch is the median of three, or that of the earlier argument where only two are voiced.
+    The pitch is the median of the three. If only two are voiced, it is the pitch of the one that comes first in the
+    arguments.
     """
 
     def estimate(

@@ -1,4 +1,4 @@
-"""Praat's autocorrelation method (Boersma 1993), from the GPL package parselmouth."""
+"""Praat's autocorrelation method (Boersma 1993), from the package parselmouth (GPL)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ, Samples
 
 _STEP_SECONDS = 0.005
-# Its window has three periods of the lowest pitch, and it gives no pitch within half a window of an end.
+# Praat's window has three periods of the lowest pitch, and there is no pitch within half a window of either end.
 _PADDING_SECONDS = 1.5 / FLOOR_HZ
-_VOICING_THRESHOLD = 0.6  # so-vits-svc's
+_VOICING_THRESHOLD = 0.6  # as in so-vits-svc
 
 
 def measure_parselmouth(audio: Samples, sample_rate: int, times: FloatArray, device: str) -> Contour:

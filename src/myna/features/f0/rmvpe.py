@@ -1,6 +1,6 @@
-"""RMVPE (Wei et al. 2023, arXiv:2306.15412): a U-Net and a recurrent layer on a mel spectrogram.
+"""RMVPE (Wei et al. 2023, arXiv:2306.15412): a U-Net and a recurrent layer that take a mel spectrogram.
 
-Modules are named as in the public file `rmvpe.pt` (MIT), which is loaded without renaming.
+Modules have the names in the public file `rmvpe.pt` (MIT), so that it loads without renaming.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _WINDOW_SAMPLES = 1024
 _N_MELS = 128
 _MEL_FLOOR_HZ = 30.0
 _N_LEVELS = 5
-_CHANNELS = 16  # of the first level; each level doubles them
+_CHANNELS = 16  # channels of the first level; each level doubles the number
 _BLOCKS = 4  # residual blocks per level
 _MIDDLE_LEVELS = 4
 _GRU_CHANNELS = 256
-# Each level halves the number of frames, which must be a multiple of this.
+# Each level halves the number of frames, so the number must be a multiple of this.
 _FRAME_MULTIPLE = 2**_N_LEVELS
-# Below this salience a frame is unvoiced; RVC and so-vits-svc use the same.
+# Frames with less salience are unvoiced; RVC and so-vits-svc use the same threshold.
 _VOICED_SALIENCE = 0.03
 
 
 class RMVPE(nn.Module):
-    """Map a log-mel spectrogram (B, T, 128), T a multiple of 32, to salience (B, T, 360) in 0..1."""
+    """Map a log-mel spectrogram (B, T, 128) to salience (B, T, 360) in 0..1; T must be a multiple of 32."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _BiGRU(nn.Module):
 
 
 class _UNet(nn.Module):
-    """U-Net from maps (B, 1, T, 128) to (B, 16, T, 128)."""
+    """U-Net that transforms feature maps (B, 1, T, 128) to (B, 16, T, 128)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -118,7 +118,7 @@ class _Decoder(nn.Module):
 
 
 class _Level(nn.Module):
-    """Residual blocks at one resolution."""
+    """Residual blocks of one level of resolution."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -130,7 +130,7 @@ class _Level(nn.Module):
 
 
 class _UpLevel(nn.Module):
-    """Upsampling to twice the resolution and half the channels, joined with the encoder's maps of that resolution."""
+    """Double the resolution, halve the channels, and join the result with the encoder's maps of that resolution."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -181,7 +181,10 @@ def measure_rmvpe(audio: Samples, sample_rate: int, times: FloatArray, device: s
 
 
 def _log_mel(signal: Tensor) -> Tensor:
-    """Log-mel spectrogram (128, T) of a signal (N,), zero-padded to T a multiple of 32; frame t is centred on 160 t."""
+    """Return the log-mel spectrogram (128, T) of a signal (N,); frame t is centred on sample 160 t.
+
+    It is padded with zeros so that T is a multiple of 32.
+    """
     n_frames = len(signal) // _HOP_SAMPLES + 1
     n_frames += -n_frames % _FRAME_MULTIPLE
     signal = F.pad(signal, (0, (n_frames - 1) * _HOP_SAMPLES - len(signal)))
@@ -192,7 +195,7 @@ def _log_mel(signal: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _filterbank() -> Tensor:
-    """Triangular filters (128, 513), evenly spaced on HTK's mel scale."""
+    """Return triangular filters (128, 513), evenly spaced on HTK's mel scale."""
     edges_mel = np.linspace(hz_to_htk_mel(_MEL_FLOOR_HZ), hz_to_htk_mel(SAMPLE_RATE / 2), _N_MELS + 2)
     return triangular_filterbank(torch.from_numpy(htk_mel_to_hz(edges_mel)), SAMPLE_RATE, _WINDOW_SAMPLES)
 
@@ -202,7 +205,7 @@ def _load(device: str) -> RMVPE:
     path = assets.find("rmvpe")
     try:
         file = torch.load(path, map_location="cpu", weights_only=True)
-        # so-vits-svc 4.1's file of that name nests the weights, with a filter that is never used.
+        # In so-vits-svc 4.1's file of this name, the weights are under the key "model", with an unused filter.
         weights = {name: weight for name, weight in file.get("model", file).items() if not name.startswith("unet.tf.")}
         network = RMVPE()
         network.load_state_dict(weights)

@@ -1,4 +1,4 @@
-"""Pitch from salience over pitch bins: common parts of CREPE, RMVPE and FCPE."""
+"""Computation of pitch from the salience of pitch bins, common to CREPE, RMVPE and FCPE."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ
 from myna.units import cents_to_ratio
 
 N_BINS = 360
-# Pitch of CREPE's and RMVPE's bins in cents above 10 Hz: 20 cents apart, from 31.7 Hz to 2 kHz.
+# Pitch of CREPE's and RMVPE's bins, in cents above 10 Hz. The bins are 20 cents apart, from 31.7 Hz to 2 kHz.
 CENTS: FloatArray = 20.0 * np.arange(N_BINS) + 1997.3794084376191
 
-# The pitch of a peak is the weighted mean over this many bins on each side.
+# The pitch of a peak is the weighted mean over the peak's bin and this many bins on each side.
 _NEIGHBOURS = 4
-# Largest change of pitch between two frames of a path, exclusive; CREPE uses 12 bins as well.
+# Between two frames, a path moves by less than this many bins, as in CREPE.
 _REACH_BINS = 12
 
 
 def cents_to_hz(cents: FloatArray) -> FloatArray:
-    """Frequency of a pitch in cents above 10 Hz."""
+    """Convert a pitch in cents above 10 Hz to Hz."""
     return 10 * cents_to_ratio(cents)
 
 
 def within_range(salience: FloatArray, cents: FloatArray = CENTS) -> FloatArray:
-    """`salience` (T, bins) with the bins outside the pitch range set to 0."""
+    """Return `salience` (T, bins) with 0 in the bins outside the pitch range."""
     hz = cents_to_hz(cents)
     return np.where((hz >= FLOOR_HZ) & (hz <= CEILING_HZ), salience, 0)
 
 
 def highest_bins(salience: FloatArray) -> NDArray[np.intp]:
-    """Bin (T,) of the greatest salience (T, bins) of each frame."""
+    """Return the bin with the greatest salience in each frame: (T, bins) to (T,)."""
     bins: NDArray[np.intp] = salience.argmax(axis=1)
     return bins
 
 
 def smoothest_bins(salience: FloatArray) -> NDArray[np.intp]:
-    """Bins (T,) of the most likely path through `salience` (T, bins) in 0..1 (Viterbi).
+    """Return the bins (T,) of the most likely path through `salience` (T, bins) in 0..1 (Viterbi).
 
-    Between two frames the path moves by less than `_REACH_BINS`, with a probability that falls linearly.
+    Between two frames the path moves by less than `_REACH_BINS` bins; the probability falls linearly with the distance.
     """
     n_frames, n_bins = salience.shape
     offsets = np.arange(1 - _REACH_BINS, _REACH_BINS)
     moves = np.log((_REACH_BINS - np.abs(offsets)) / _REACH_BINS**2)
     emission = np.log(np.maximum(salience, 1e-6))
-    score = np.full(n_bins + len(offsets) - 1, -np.inf)  # with margins, where no path begins
+    score = np.full(n_bins + len(offsets) - 1, -np.inf)  # with margins in which no path begins
     inner = slice(_REACH_BINS - 1, _REACH_BINS - 1 + n_bins)
     candidates = np.lib.stride_tricks.sliding_window_view(score, len(offsets))  # a view: (bins, offsets)
     score[inner] = emission[0]
@@ -63,7 +63,7 @@ def smoothest_bins(salience: FloatArray) -> NDArray[np.intp]:
 
 
 def bins_to_hz(bins: NDArray[np.intp], salience: FloatArray, threshold: float, cents: FloatArray = CENTS) -> FloatArray:
-    """Pitch (T,) in Hz of the peaks near `bins` (T,); 0 where the salience is at most `threshold`."""
+    """Return the pitch (T,) of the peaks near `bins` (T,) in Hz; 0 where the salience is at most `threshold`."""
     around = bins[:, None] + np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)
     exists = (around >= 0) & (around < len(cents))
     around = around.clip(0, len(cents) - 1)

@@ -8,7 +8,7 @@ from myna.audio.resample import resample
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ, Samples
 
-# DIO is four times faster than at 44.1 kHz, and neither method is less accurate.
+# At this rate DIO is four times faster than at 44.1 kHz, and both methods are equally accurate.
 SAMPLE_RATE = 16000
 _STEP_MS = 5.0
 

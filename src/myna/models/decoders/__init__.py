@@ -1,4 +1,4 @@
-"""Decoders: latent frames (and f0) to audio. Each has its own file; `DECODERS` is the table of them."""
+"""Decoders compute audio from latent frames (and f0). Each has its own file; the table `DECODERS` lists them."""
 
 from __future__ import annotations
 

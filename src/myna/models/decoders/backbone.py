@@ -1,4 +1,4 @@
-"""The upsampling network of HiFi-GAN (Kong, Kim and Bae 2020), shared by all decoders but the source-filter one."""
+"""The upsampling network of HiFi-GAN (Kong, Kim and Bae 2020), used by all decoders except the source-filter one."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Activation = Callable[[int], nn.Module]  # channels -> activation for (B, channe
 
 
 def leaky_relu(channels: int) -> nn.Module:
-    """HiFi-GAN's activation."""
+    """Return HiFi-GAN's activation."""
     return nn.LeakyReLU(LEAK)
 
 
 def less_leaky_relu(channels: int) -> nn.Module:
-    """HiFi-GAN's activation before the last convolution, with torch's slope of 0.01, as published."""
+    """Return HiFi-GAN's activation before the last convolution, with torch's default slope of 0.01 as published."""
     return nn.LeakyReLU()
 
 
 class ResidualBlock1(nn.Module):
-    """Residual pairs of a dilated and a plain convolution (B, C, N) to (B, C, N); `resblock` "1" in a config."""
+    """Residual pairs of a dilated and a plain convolution, on (B, C, N); `resblock` is "1" in the config."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -41,13 +41,13 @@ class ResidualBlock1(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for index, (dilated, plain) in enumerate(zip(self.dilated_convs, self.plain_convs, strict=True)):
             y = dilated(self.activations[2 * index](x))
-            # In place on the convolution's own output, which no gradient needs.
+            # Adding in place is safe: no gradient needs the convolution's output.
             x = plain(self.activations[2 * index + 1](y)).add_(x)
         return x
 
 
 class ResidualBlock2(nn.Module):
-    """Residual dilated convolutions (B, C, N) to (B, C, N); `resblock` "2" in a config."""
+    """Residual dilated convolutions, on (B, C, N); `resblock` is "2" in the config."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -63,14 +63,14 @@ class ResidualBlock2(nn.Module):
 
 
 class Backbone(nn.Module):
-    """Upsample latents step by step, refining each step by residual blocks of several kernel sizes.
+    """Upsample latents step by step; after each step, refine the signal with residual blocks of several kernel sizes.
 
-    Each step halves the channels, down to `out_channels`. All steps but the first are computed in pieces of
-    PIECE_FRAMES with their context: the result is that of the whole, but memory is constant in the length, and a piece
-    stays in the processor's cache.
+    Each step halves the channels, down to `out_channels`. All steps except the first are computed in pieces of
+    PIECE_FRAMES frames with context. The result is the same as without pieces, but memory use does not grow with the
+    length, and a piece fits in the processor's cache.
 
     Args:
-        normalized_input: whether the first convolution has weight normalisation; RVC's has not.
+        normalized_input: use weight normalisation in the first convolution; false for RVC.
     """
 
     def __init__(
@@ -113,12 +113,13 @@ class Backbone(nn.Module):
         """
         Args:
             latent: (B, in_channels, T).
-            condition: added before the first step, (B, initial_channels, 1 or T).
-            added: returns the signal that is added after an upsampling step, given its index and the frames.
-            finish: applied to the result at the highest rate; it may depend on a few samples to either side.
+            condition: signal to add before the first step, (B, initial_channels, 1 or T).
+            added: takes the index of an upsampling step and a range of frames, and returns the signal to add after
+                that step.
+            finish: function applied to the result at the highest rate; it may depend on a few samples to either side.
 
         Returns:
-            (B, out_channels, T * product of the rates), or the output of `finish`.
+            Signal (B, out_channels, T * product of the rates), or the output of `finish`.
         """
         n_frames = latent.shape[2]
         x = self.input_conv(latent)
@@ -151,13 +152,13 @@ class Backbone(nn.Module):
         added: Callable[[int, slice], Tensor] | None,
         finish: Callable[[Tensor], Tensor] | None,
     ) -> Tensor:
-        """Apply all steps but the first to some frames, and `finish`."""
+        """Apply all steps except the first, then `finish`, to the range `frames`."""
         for step in range(1, len(self.upsamples)):
             x = self._step(step, x, frames, added)
         return x if finish is None else finish(x)
 
     def _step(self, step: int, x: Tensor, frames: slice, added: Callable[[int, slice], Tensor] | None) -> Tensor:
-        """Upsample and refine once."""
+        """Apply one upsampling step and its residual blocks."""
         x = self.upsamples[step](self.activations[step](x))
         if added is not None:
             x = x.add_(added(step, frames))
@@ -169,15 +170,15 @@ class Backbone(nn.Module):
 
 
 def _context_frames(sizes: UpsamplingSizes, activation_radius: int) -> int:
-    """Receptive field, in frames to either side, of the steps after the first."""
+    """Return the receptive field of the steps after the first, in frames to either side."""
     n_convs = 2 if sizes.resblock == "1" else 1
     block_radius = max(
         sum((kernel_size - 1) * (dilation + n_convs - 1) / 2 + n_convs * activation_radius for dilation in dilations)
         for kernel_size, dilations in zip(sizes.resblock_kernel_sizes, sizes.resblock_dilations, strict=True)
     )
-    frames, rate = 1.0, sizes.rates[0]  # one for `finish`
+    frames, rate = 1.0, sizes.rates[0]  # one frame for `finish`
     for kernel_size, step_rate in zip(sizes.kernel_sizes[1:], sizes.rates[1:], strict=False):
         frames += (kernel_size / step_rate + activation_radius) / rate
         rate *= step_rate
-        frames += (block_radius + 1) / rate  # and one sample for the excitation's convolution
+        frames += (block_radius + 1) / rate  # plus one sample for the excitation's convolution
     return math.ceil(frames)

@@ -12,7 +12,7 @@ from myna.models.sizes import UpsamplingSizes
 
 
 class HifiGan(nn.Module):
-    """Latent frames to audio; a `Decoder`.
+    """`Decoder` that computes audio from latent frames.
 
     As in RVC, the first and the last convolution have plain weights, and the last has no bias.
     """

@@ -1,6 +1,6 @@
 """iSTFT decoder (iSTFTNet: Kaneko et al. 2022): HiFi-GAN's upsampling ends early, and inverse STFTs follow.
 
-It takes f0 and speaker only through the latent.
+The decoder itself ignores f0 and the speaker; both reach it only through the latent.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from myna.models.sizes import IstftSizes
 
 
 class IstftDecoder(nn.Module):
-    """Latent frames to audio; a `Decoder`."""
+    """`Decoder` that computes audio from latent frames."""
 
     def __init__(self, sizes: IstftSizes) -> None:
         super().__init__()
@@ -31,5 +31,5 @@ class IstftDecoder(nn.Module):
 
 
 def before_spectra(hidden: Tensor) -> Tensor:
-    """Rectify, and repeat the second frame before the first: T frames of signal need T + 1 spectra."""
+    """Apply the activation, then copy the second frame before the first: T frames of audio need T + 1 spectra."""
     return F.pad(F.leaky_relu(hidden), (1, 0), mode="reflect")

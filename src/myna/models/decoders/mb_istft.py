@@ -1,4 +1,4 @@
-"""Multi-band iSTFT decoder (Kawamura et al. 2022): spectra of sub-bands, merged by a fixed filter bank."""
+"""Multi-band iSTFT decoder (Kawamura et al. 2022): predict spectra of sub-bands, merged by a fixed filter bank."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from myna.models.sizes import IstftSizes
 
 
 class MbIstftDecoder(nn.Module):
-    """Latent frames to audio and its sub-bands, which have their own loss; a `Decoder`."""
+    """`Decoder` that computes audio and its sub-bands from latent frames; the sub-bands have their own loss."""
 
     def __init__(self, sizes: IstftSizes) -> None:
         super().__init__()

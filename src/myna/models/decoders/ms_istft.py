@@ -1,6 +1,7 @@
 """Multi-stream iSTFT decoder (Kawamura et al. 2022), the decoder of QuickVC (Guo et al. 2023).
 
-The spectra are those of sub-signals at a fraction of the rate, merged by a learned filter bank.
+The network predicts spectra of several signals at a fraction of the sample rate; a learned filter bank merges the
+signals.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ MERGE_TAPS = 63
 
 
 class MsIstftDecoder(nn.Module):
-    """Latent frames to audio; a `Decoder`."""
+    """`Decoder` that computes audio from latent frames."""
 
     def __init__(self, sizes: IstftSizes) -> None:
         super().__init__()

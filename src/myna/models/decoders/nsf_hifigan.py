@@ -1,7 +1,7 @@
-"""NSF-HiFiGAN, the decoder of so-vits-svc 4: HiFi-GAN (Kong et al. 2020) driven by a neural source-filter excitation.
+"""NSF-HiFiGAN, the decoder of so-vits-svc 4: HiFi-GAN (Kong et al. 2020) with a neural source-filter excitation.
 
-The excitation (Wang et al. 2019) provides the pitch, so that the network need not generate it: a strided convolution
-brings it to the rate of each upsampling step, where it is added.
+The excitation (Wang et al. 2019) provides the pitch, so that the network need not generate it. After each upsampling
+step, a strided convolution reduces the excitation to the rate of the step, and the result is added.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from myna.models.sizes import UpsamplingSizes
 
 
 class NsfHifiGan(nn.Module):
-    """Latent frames (or mel, for a vocoder) and f0 to audio; a `Decoder`.
+    """`Decoder` that computes audio from f0 and latent frames; a vocoder has mel frames instead of latent ones.
 
     Args:
         speaker_channels: channels of the speaker embedding; None for a vocoder, which takes no speaker.
-        normalized_ends: whether the first and the last convolution have weight normalisation; RVC's have plain weights,
-            and its last convolution has no bias.
+        normalized_ends: use weight normalisation in the first and the last convolution. False is for RVC: these
+            convolutions have plain weights, and the last one has no bias.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class NsfHifiGan(nn.Module):
         """
         Args:
             latent: (B, in_channels, T).
-            conditions: f0, and the speaker where the decoder takes one.
+            conditions: f0, and the speaker if the decoder takes one.
 
         Returns:
             Audio (B, 1, T * hop_length) between -1 and 1.
@@ -84,7 +84,7 @@ class NsfHifiGan(nn.Module):
 
 
 class NsfSnakeHifiGan(NsfHifiGan):
-    """NSF-HiFiGAN with BigVGAN's periodic activations (Lee et al. 2022), the other decoder of so-vits-svc 4.1."""
+    """NSF-HiFiGAN with BigVGAN's periodic activations (Lee et al. 2022), the second decoder of so-vits-svc 4.1."""
 
     def __init__(self, sizes: UpsamplingSizes, sample_rate: int, speaker_channels: int | None) -> None:
         super().__init__(sizes, sample_rate, speaker_channels, AntiAliasedSnake, AntiAliasedSnake)

@@ -1,1 +1,1 @@
-"""Discriminators of waveforms and of spectra."""
+"""Discriminators that score waveforms, and discriminators that score spectra."""

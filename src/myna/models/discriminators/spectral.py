@@ -1,9 +1,9 @@
-"""Discriminators of spectra at several resolutions (UnivNet: Jang et al. 2021), small enough to train on a CPU.
+"""Discriminators that score spectra at several resolutions (UnivNet: Jang et al. 2021), small enough to train on a CPU.
 
-Half of them take real and imaginary parts over the recording's whole bandwidth (as EnCodec's: Défossez et al. 2022).
-The others take magnitudes of the lowest ninth of the band, where the first harmonics and the first formant lie
-(discriminators of single bands: Kumar et al. 2023). Spectra are compressed, so that soft consonants count beside loud
-vowels.
+Half of them take real and imaginary parts over the recording's whole bandwidth, like EnCodec's (Défossez et al. 2022).
+The others take magnitudes in the lowest ninth of the band, which contains the first harmonics and the first formant
+(single-band discriminators: Kumar et al. 2023). Magnitudes are compressed, so that soft consonants count as well as
+loud vowels.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from myna.models.interface import DiscriminatorOutput, Discriminators
 
 
 class SpectrumSettings(NamedTuple):
-    """Input of a discriminator."""
+    """Settings of the spectrum that one discriminator scores."""
 
     n_fft: int
     hop_length: int
-    strides: tuple[int, int, int, int]  # of its convolutions, over the bins
-    low: bool = False  # magnitudes below `LOW_HZ`; else the whole complex spectrum
+    strides: tuple[int, int, int, int]  # strides of the convolutions along the bins
+    low: bool = False  # True: magnitudes below `LOW_HZ`; False: the whole complex spectrum
 
 
-_WINDOWS = ((2048, 512), (1024, 256), (512, 128))  # samples of a window, samples between windows
+_WINDOWS = ((2048, 512), (1024, 256), (512, 128))  # window length and hop length, in samples
 SPECTRA = (
     *(SpectrumSettings(*window, (4, 2, 2, 2)) for window in _WINDOWS),
     *(SpectrumSettings(*window, (1, 2, 2, 1), low=True) for window in _WINDOWS),
 )
 LOW_HZ = 2500.0
 WIDTH = 32
-COMPRESSION = 0.3  # exponent of magnitudes
-QUIET = 1e-5  # power below which compression flattens out
-_LAYERS = (  # channels, kernel, padding and dilation over time and bins
+COMPRESSION = 0.3  # exponent applied to magnitudes
+QUIET = 1e-5  # below this power the compression is nearly linear
+_LAYERS = (  # channels; then kernel, padding and dilation, each as (time, bins)
     (WIDTH // 2, (3, 9), (1, 4), (1, 1)),
     (WIDTH, (3, 9), (1, 4), (1, 1)),
     (WIDTH, (3, 9), (2, 4), (2, 1)),
@@ -77,7 +77,10 @@ class SpectralDiscriminator(nn.Module):
         return score(self.spectrum(audio, bandwidth_hz), self.convs, self.output_conv)
 
     def spectrum(self, audio: Tensor, bandwidth_hz: Tensor) -> Tensor:
-        """Compressed spectrum within the bandwidth: (B, 1, N) to (B, 2, T, n_bins), or magnitudes (B, 1, T, n_bins)."""
+        """Return the compressed spectrum of audio (B, 1, N) within the bandwidth.
+
+        The shape is (B, 2, T, n_bins) for real and imaginary parts, and (B, 1, T, n_bins) for magnitudes.
+        """
         signal = audio.squeeze(1).float()
         spectrum = torch.stft(signal, self.n_fft, self.hop_length, window=self.window, return_complex=True)
         passband = (self.bins_hz < bandwidth_hz[:, None]).unsqueeze(2)
@@ -86,5 +89,5 @@ class SpectralDiscriminator(nn.Module):
         power = parts.square().sum(-1, keepdim=True)
         compressed = parts * (power + QUIET) ** ((COMPRESSION - 1) / 2)
         if self.low:
-            compressed = (compressed.square().sum(-1, keepdim=True) + 1e-8).sqrt()  # sqrt has no gradient at 0
+            compressed = (compressed.square().sum(-1, keepdim=True) + 1e-8).sqrt()  # sqrt has an infinite gradient at 0
         return compressed.permute(0, 3, 2, 1)

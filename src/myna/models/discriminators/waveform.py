@@ -1,7 +1,7 @@
 """HiFi-GAN's period discriminators (Kong, Kim and Bae 2020), and MelGAN's scale discriminator at one scale.
 
-Each scores every stretch of a signal. Their feature maps of generated and real audio are compared as well (feature
-matching).
+Each discriminator returns a score for every short stretch of a signal. The losses also compare its feature maps of
+generated and real audio (feature matching).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from myna.models.interface import DiscriminatorOutput, Discriminators
 
-PERIODS = (2, 3, 5, 7, 11)  # samples; primes, so that no two discriminators take the same samples
+PERIODS = (2, 3, 5, 7, 11)  # in samples; primes, so that the discriminators sample different grids
 LEAK = 0.1  # slope of the rectifiers below zero
 
 
 class WaveformDiscriminators(Discriminators):
-    """One discriminator of the waveform and one for each period, over the whole band as in the predecessors.
+    """One scale discriminator, and one discriminator per period; as in the predecessors, they score the whole band.
 
     Args:
-        width: channels of the widest layers, a multiple of 256; 1024 in the predecessors.
+        width: number of channels in the widest layers, a multiple of 256. The predecessors have 1024.
     """
 
     def __init__(self, width: int = 1024) -> None:
@@ -55,7 +55,7 @@ class ScaleDiscriminator(nn.Module):
 
 
 class PeriodDiscriminator(nn.Module):
-    """Score every `period`-th sample, for each of the `period` offsets."""
+    """Score the signals that consist of every `period`-th sample, one signal for each of the `period` offsets."""
 
     def __init__(self, period: int, width: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class PeriodDiscriminator(nn.Module):
 
 
 def score(signal: Tensor, convs: Iterable[nn.Module], output_conv: nn.Module) -> DiscriminatorOutput:
-    """Apply the layers of a discriminator, and keep the feature map of each."""
+    """Apply the layers of a discriminator; return the score and the feature map of every layer."""
     feature_maps = []
     for conv in convs:
         signal = F.leaky_relu(conv(signal), LEAK)

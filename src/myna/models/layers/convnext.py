@@ -1,4 +1,4 @@
-"""Residual blocks over time after ConvNeXt (Liu et al. 2022), with norms conditioned on the speaker."""
+"""Residual blocks over time in the style of ConvNeXt (Liu et al. 2022), with norms conditioned on the speaker."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 KERNEL_SIZE = 7
 EXPANSION = 3
-INITIAL_SCALE = 0.2  # of the residual branch
+INITIAL_SCALE = 0.2  # initial scale of the residual branch
 
 
 class SpeakerBlock(nn.Module):
-    """Residual block (B, C, T) to (B, C, T) with a receptive field of 3 frames to either side."""
+    """Residual block that maps (B, C, T) to (B, C, T), with a receptive field of 3 frames to either side."""
 
     def __init__(self, channels: int, speaker_channels: int) -> None:
         super().__init__()
@@ -27,7 +27,7 @@ class SpeakerBlock(nn.Module):
     def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
         """
         Args:
-            speaker: (B, speaker_channels, 1), or (B, speaker_channels, T) if it changes with time.
+            speaker: speaker embedding, (B, speaker_channels, 1), or (B, speaker_channels, T) if it changes with time.
         """
         change = self.depthwise(x).transpose(1, 2)
         gain, offset = self.speaker_projection(speaker.transpose(1, 2)).chunk(2, dim=2)

@@ -1,8 +1,9 @@
 """Convolutions over time, plain and with weight normalisation (Salimans and Kingma 2016).
 
-On a CPU without gradients they are computed as two-dimensional convolutions over an image one line high, stored
-channels last: oneDNN computes in that layout, and would convert a one-dimensional convolution to it and back at every
-call. Elementwise operations keep the layout, and a HiFi-GAN takes a fifth less time. With gradients nothing is gained.
+On a CPU without gradients, they are computed as two-dimensional convolutions over an image of height 1 in channels-last
+layout. oneDNN computes in that layout; it would convert the data of a one-dimensional convolution to the layout and
+back at every call. Elementwise operations keep the layout. A HiFi-GAN takes a fifth less time; with gradients there is
+no gain.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 
 class Conv1d(nn.Conv1d):
-    """`nn.Conv1d`, faster on a CPU."""
+    """`nn.Conv1d` that is faster on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not input.is_cpu or torch.is_grad_enabled():
@@ -27,7 +28,7 @@ class Conv1d(nn.Conv1d):
 
 
 class ConvTranspose1d(nn.ConvTranspose1d):
-    """`nn.ConvTranspose1d`, faster on a CPU."""
+    """`nn.ConvTranspose1d` that is faster on a CPU."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         if not input.is_cpu or torch.is_grad_enabled():
@@ -61,10 +62,10 @@ def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int,
 
 
 class DepthwiseSeparableConv(nn.Module):
-    """A filter for each channel over time, then a mix of the channels: (B, in_channels, T) to (B, out_channels, T).
+    """Depthwise convolution over time, then a pointwise one: (B, in_channels, T) to (B, out_channels, T).
 
-    With a kernel of k it takes about k times fewer multiplications than a full convolution. Used by so-vits-svc 4.1's
-    tiny voices.
+    With kernel size k it needs about k times fewer multiplications than a full convolution. so-vits-svc 4.1's tiny
+    voices use it.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1) -> None:
@@ -78,7 +79,7 @@ class DepthwiseSeparableConv(nn.Module):
 
 
 def fuse_weight_norm(module: nn.Module) -> None:
-    """Replace every weight norm inside `module` by its plain weight: same output, less work at each call."""
+    """Replace every weight norm inside `module` by the plain weight: same output, and less work in each call."""
     for part in module.modules():
         if parametrize.is_parametrized(part, "weight"):
             parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)

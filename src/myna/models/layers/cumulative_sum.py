@@ -1,4 +1,4 @@
-"""Cumulative sums over whole songs, where single precision loses too many digits."""
+"""Cumulative sums over whole songs, for which single precision is not accurate enough."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def cumulative_sum(values: Tensor, dim: int) -> Tensor:
-    """Sum along `dim` in double precision; in single precision on Apple's GPUs, which lack double."""
+    """Return the cumulative sum along `dim`, in double precision except on Apple's GPUs, which do not support it."""
     return values.cumsum(dim, dtype=torch.float32 if values.device.type == "mps" else torch.float64)

@@ -1,4 +1,4 @@
-"""Masks of padded batches, and cutting the same segment from several signals."""
+"""Masks for padded batches, and functions that cut the same segments from several signals."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 
 def frame_mask(lengths: Tensor, n_frames: int) -> Tensor:
-    """Return 1 on real frames and 0 on padding: lengths (B,) to (B, 1, n_frames), float32."""
+    """Return a float32 mask (B, 1, n_frames) that is 1 on real frames and 0 on padding, from `lengths` (B,)."""
     positions = torch.arange(n_frames, device=lengths.device)
     return (positions < lengths[:, None]).unsqueeze(1).float()
 
 
 def segment_starts(lengths: Tensor, segment_frames: int, position: Tensor) -> Tensor:
-    """Return the first frame of a segment in each clip, 0 where the clip is shorter than the segment.
+    """Return the index of the first frame of a segment in each clip; 0 if the clip is shorter than the segment.
 
     Args:
-        lengths: frames of each clip, (B,).
-        position: place of the segment in the room that the clip leaves, 0 <= position < 1, (B,).
+        lengths: number of frames of each clip, (B,).
+        position: start of the segment as a fraction of all possible starts, 0 <= position < 1, (B,).
 
     Returns:
         (B,) long.
@@ -26,7 +26,7 @@ def segment_starts(lengths: Tensor, segment_frames: int, position: Tensor) -> Te
 
 
 def slice_segments(signal: Tensor, starts: Tensor, length: int) -> Tensor:
-    """Cut `length` steps from the last axis of each item: (B, ..., T), (B,) to (B, ..., min(length, T))."""
+    """Cut `length` steps of each item's last axis: signal (B, ..., T), starts (B,) -> (B, ..., min(length, T))."""
     length = min(length, signal.shape[-1])
     index = starts[:, None] + torch.arange(length, device=signal.device)
     index = index.reshape(-1, *[1] * (signal.dim() - 2), length)

@@ -11,40 +11,40 @@ from torch import Tensor, nn
 from myna.models.interface import NoiseSource
 from myna.models.layers.cumulative_sum import cumulative_sum
 
-N_HARMONICS = 9  # the fundamental and 8 overtones; RVC has the fundamental alone
+N_HARMONICS = 9  # the fundamental and 8 overtones; RVC has only the fundamental
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE_STD = 0.003
-INITIAL_MIX = 0.5  # of each harmonic; with 2.0 a small voice learned its spectrum more slowly
+INITIAL_MIX = 0.5  # initial weight of each harmonic; with 2.0 a small voice learned its spectrum more slowly
 UNVOICED_NOISE_STD = SINE_AMPLITUDE / 3
 
 
 class HarmonicSource(nn.Module):
-    """Sines at f0 and its overtones, mixed by learned weights; noise in unvoiced frames."""
+    """Sines at f0 and its overtones, mixed with learned weights; unvoiced frames contain noise instead."""
 
     def __init__(self, sample_rate: int, n_harmonics: int = N_HARMONICS) -> None:
         super().__init__()
         self.sample_rate = sample_rate
         self.n_harmonics = n_harmonics
         self.mix = nn.Linear(n_harmonics, 1)
-        # Loud from the first step: a decoder with a weak source learns to hum at the frame rate instead.
+        # The source is loud from the first step: a decoder with a weak source learns to hum at the frame rate instead.
         nn.init.constant_(self.mix.weight, INITIAL_MIX)
         nn.init.zeros_(self.mix.bias)
 
     def forward(self, f0: Tensor, hop_length: int, noise: NoiseSource) -> Tensor:
         """
         Args:
-            f0: Hz, 0 in unvoiced frames, (B, T); constant within a frame.
+            f0: Hz, 0 in unvoiced frames, (B, T). It is constant within a frame.
             hop_length: samples per frame.
 
         Returns:
-            (B, 1, T * hop_length), between -1 and 1.
+            The excitation, (B, 1, T * hop_length), between -1 and 1.
         """
         voiced = (f0 > 0).to(f0.dtype).repeat_interleave(hop_length, dim=1)
-        # Overtones start at a random phase, the fundamental at zero.
+        # Overtones start at random phases, the fundamental at phase zero.
         phases = noise.uniform("starting_phases", (f0.shape[0], self.n_harmonics), f0)
         phases[:, 0] = 0
         mixed = torch.zeros_like(voiced)
-        # One harmonic at a time: nine sines of a minute at once would take a gigabyte.
+        # Harmonics are added one at a time: for a minute of audio, nine sines at once would need a gigabyte.
         for index, weight in enumerate(self.mix.weight[0]):
             cycles = self._cycles(f0 * (index + 1), hop_length) + phases[:, index, None]
             mixed = mixed + weight * torch.sin(2 * math.pi * cycles)
@@ -54,9 +54,9 @@ class HarmonicSource(nn.Module):
         return torch.tanh(SINE_AMPLITUDE * mixed * voiced + added + self.mix.bias).unsqueeze(1)
 
     def _cycles(self, hz: Tensor, hop_length: int) -> Tensor:
-        """Return the phase, in cycles, of a sine at `hz` (B, T): (B, T * hop_length).
+        """Return the phase of a sine at `hz` (B, T), in cycles, at each sample: (B, T * hop_length).
 
-        Completed cycles are subtracted on the way: a large phase leaves few digits for its fraction.
+        Completed cycles are subtracted during the summation, because a large phase leaves few digits for its fraction.
         """
         step = torch.remainder(hz.detach() / self.sample_rate, 1).repeat_interleave(hop_length, dim=1)
         fraction = torch.frac(cumulative_sum(step, 1).to(step.dtype))

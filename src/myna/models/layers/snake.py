@@ -1,7 +1,7 @@
-"""A periodic activation (Snake: Ziyin, Hartwig and Ueda 2020) that does not alias (BigVGAN: Lee et al. 2022).
+"""An anti-aliased periodic activation (Snake: Ziyin, Hartwig and Ueda 2020; anti-aliasing: BigVGAN, Lee et al. 2022).
 
-A nonlinearity generates overtones, and those above half the sample rate alias into inharmonic noise. The activation is
-therefore applied at twice the sample rate, between an upsampling and a downsampling filter.
+A nonlinearity generates overtones, and overtones above half the sample rate alias to inharmonic noise. The activation
+is therefore applied at twice the sample rate, between an upsampling and a downsampling filter.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 RATIO = 2
 TAPS = 12
-HALF_WIDTH = 0.6  # of the transition band, relative to the cutoff's rate
+HALF_WIDTH = 0.6  # half-width of the filter's transition band, relative to the original sample rate
 
 
 def lowpass_filter() -> Tensor:
-    """Return a windowed sinc that cuts at half the original band, with unit gain at zero; (1, 1, TAPS).
+    """Return the taps of a windowed-sinc low-pass filter with unit gain at 0 Hz, (1, 1, TAPS).
 
-    The Kaiser window's shape follows from the attenuation that TAPS can reach (Kaiser 1974).
+    The Kaiser window's beta is computed from the attenuation that is possible with TAPS taps (Kaiser 1974).
     """
     attenuation = 2.285 * (TAPS // 2 - 1) * math.pi * 4 * HALF_WIDTH / RATIO + 7.95
     window = torch.kaiser_window(TAPS, periodic=False, beta=0.1102 * (attenuation - 8.7))
@@ -31,7 +31,7 @@ def lowpass_filter() -> Tensor:
 class AntiAliasedSnake(nn.Module):
     """Compute x + sin(alpha x)^2 / beta at twice the sample rate; log alpha and log beta are learned per channel."""
 
-    RADIUS = TAPS // RATIO  # samples to either side that an output depends on, half of them through each filter
+    RADIUS = TAPS // RATIO  # receptive field in samples to either side; each filter contributes half
     lowpass: Tensor
 
     def __init__(self, channels: int) -> None:
@@ -45,7 +45,7 @@ class AntiAliasedSnake(nn.Module):
         channels = x.shape[1]
         lowpass = self.lowpass.expand(channels, -1, -1)
         x = F.pad(x, (TAPS // RATIO - 1, TAPS // RATIO - 1), mode="replicate")
-        # The edges of the transposed convolution depend on the padding of one side only, and are cut off.
+        # The first and last outputs of the transposed convolution depend on padding, so they are cut off.
         edge = TAPS - RATIO + (TAPS - RATIO) // 2
         x = F.conv_transpose1d(x, lowpass * RATIO, stride=RATIO, groups=channels)[..., edge:-edge]
         x = x + torch.sin(x * self.alpha.exp()[:, None]).square() / (self.beta.exp()[:, None] + 1e-9)

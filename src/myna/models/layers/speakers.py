@@ -1,4 +1,4 @@
-"""Speaker embeddings of one speaker, or of a mix whose weights may change with time."""
+"""Speaker embedding of a single speaker, or of a mix of speakers whose weights may change with time."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from torch import Tensor, nn
 
 
 def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
-    """Return the vectors that the networks are conditioned on.
+    """Return the speaker embeddings that the networks are conditioned on.
 
     Args:
-        embedding: one row per speaker.
-        speaker: speaker indices (B,) long, or a weight of each speaker, (B, n_speakers, 1), or T where weights change.
+        embedding: table with one row per speaker.
+        speaker: speaker indices (B,), long; or the weights of a mix of speakers, (B, n_speakers, 1), or
+            (B, n_speakers, T) if the weights change with time.
 
     Returns:
-        (B, speaker_channels, 1), or (B, speaker_channels, T).
+        (B, speaker_channels, 1), or (B, speaker_channels, T) if the weights change with time.
     """
     if speaker.dim() == 1:
         embedded: Tensor = embedding(speaker)
@@ -23,7 +24,12 @@ def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
 
 
 def lowest_of(limits: Tensor, speaker: Tensor) -> Tensor:
-    """Return the lowest limit of the speakers in a mix: (n_speakers,), speaker as in `embed_speaker`, to (B,)."""
+    """Return the lowest limit among the speakers of each mix, (B,).
+
+    Args:
+        limits: limit of each speaker, (n_speakers,).
+        speaker: as in `embed_speaker`.
+    """
     if speaker.dim() == 1:
         return limits[speaker]
     return torch.where(speaker.amax(2) > 0, limits, torch.inf).amin(1)

@@ -1,4 +1,4 @@
-"""Filtering of the three sources of a source-filter voice by gains that change with time."""
+"""Time-varying filters for the three sources of a source-filter voice."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from myna.audio.real_stft import RealStft
 
 
 class SpectralFilter(nn.Module):
-    """Multiply short spectra of the sources by gains, the pulses' with the minimum phase of their gains, and add them.
+    """Multiply the STFT of each source by its gains, and add the results.
 
-    The sources are those of `excitation.Excitation`, pulses first.
+    The filter of the pulses is minimum-phase; the other filters are zero-phase. The sources are those of
+    `excitation.Excitation`, pulses first.
     """
 
     window: Tensor
@@ -24,13 +25,13 @@ class SpectralFilter(nn.Module):
     def forward(self, sources: Tensor, gains: Tensor, phase_log_gains: Tensor, passband: Tensor | None) -> Tensor:
         """
         Args:
-            sources: (B, S, N), N a multiple of hop_length.
+            sources: (B, S, N), where N is a multiple of hop_length.
             gains: one gain per source and bin, (B, S, n_bins, N / hop_length + 1).
             phase_log_gains: log gains from which the phase of the pulses is computed, (B, n_bins, N / hop_length + 1).
-            passband: bins that are kept, (B, n_bins, 1); None keeps all.
+            passband: true in the bins to keep, (B, n_bins, 1); None keeps all bins.
 
         Returns:
-            (B, N).
+            The sum of the filtered sources, (B, N).
         """
         spectra = self._spectra(sources)
         pulses = torch.polar(gains[:, 0], minimum_phase(phase_log_gains)) * spectra[:, 0]
@@ -43,22 +44,22 @@ class SpectralFilter(nn.Module):
         return RealSpectralFilter(self)
 
     def _spectra(self, signals: Tensor) -> Tensor:
-        """Return the short spectra: (B, S, N) to (B, S, n_bins, N / hop_length + 1)."""
+        """Return the STFT of signals (B, S, N): (B, S, n_bins, N / hop_length + 1)."""
         spectra = torch.stft(
             signals.flatten(0, 1),
             self.n_fft,
             self.hop_length,
             window=self.window,
-            pad_mode="constant",  # a single frame is too short to be reflected
+            pad_mode="constant",  # reflection fails on a single frame, which is too short
             return_complex=True,
         )
         return spectra.reshape(*signals.shape[:2], *spectra.shape[1:])
 
 
 class RealSpectralFilter(nn.Module):
-    """`SpectralFilter` in real numbers."""
+    """`SpectralFilter` without complex numbers, for ONNX export."""
 
-    phase_of_log: Tensor  # (n_bins, n_bins): `minimum_phase` is linear in log gains
+    phase_of_log: Tensor  # (n_bins, n_bins) matrix of `minimum_phase`, which is linear in the log gains
 
     def __init__(self, original: SpectralFilter) -> None:
         super().__init__()
@@ -83,9 +84,9 @@ class RealSpectralFilter(nn.Module):
 
 
 def minimum_phase(log_gains: Tensor) -> Tensor:
-    """Return the phase of the minimum-phase filter with these gains: (B, n_bins, T) to the same.
+    """Return the phase of the minimum-phase filter with the given log gains; both are (B, n_bins, T).
 
-    The anticausal half of the cepstrum is folded onto the causal half (Oppenheim and Schafer 1989).
+    The method folds the anticausal half of the cepstrum onto the causal half (Oppenheim and Schafer 1989).
     """
     n_fft = 2 * (log_gains.shape[1] - 1)
     cepstrum = torch.fft.irfft(log_gains, n=n_fft, dim=1)

@@ -1,4 +1,4 @@
-"""Inverse STFT and sub-band synthesis: the last layers of the iSTFT decoders."""
+"""Inverse STFT and sub-band synthesis, the last layers of the iSTFT decoders."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from myna.audio.real_stft import RealStft
 
 
 class InverseStft(nn.Module):
-    """Short spectra to signals (iSTFTNet: Kaneko et al. 2022).
+    """Inverse STFT of predicted spectra (iSTFTNet: Kaneko et al. 2022).
 
-    The network predicts the log magnitude, and the phase as pi times the sine of its output.
+    The first half of the input channels is the log magnitude; pi times the sine of the second half is the phase.
     """
 
     window: Tensor
@@ -26,7 +26,7 @@ class InverseStft(nn.Module):
         self.register_buffer("window", torch.hann_window(n_fft), persistent=False)
 
     def forward(self, spectra: Tensor) -> Tensor:
-        """Synthesize the signals: (B, S, n_fft + 2, T + 1) to (B, S, T * hop_length)."""
+        """Convert S predicted spectra (B, S, n_fft + 2, T + 1) to S signals (B, S, T * hop_length)."""
         log_magnitude, phase = spectra.float().flatten(0, 1).chunk(2, dim=1)
         signal = self._synthesis(log_magnitude.exp(), math.pi * torch.sin(phase))
         return signal.reshape(*spectra.shape[:2], -1)
@@ -35,13 +35,13 @@ class InverseStft(nn.Module):
         return _RealInverseStft(self)
 
     def _synthesis(self, magnitude: Tensor, phase: Tensor) -> Tensor:
-        """Return the inverse STFT: (B, n_bins, T + 1) each to (B, T * hop_length)."""
+        """Return the inverse STFT (B, T * hop_length) of magnitude and phase, each (B, n_bins, T + 1)."""
         spectrum = torch.polar(magnitude, phase)
         return torch.istft(spectrum, self.n_fft, self.hop_length, self.n_fft, self.window)
 
 
 class _RealInverseStft(InverseStft):
-    """`InverseStft` in real numbers."""
+    """`InverseStft` without complex numbers, for ONNX export."""
 
     def __init__(self, original: InverseStft) -> None:
         super().__init__(original.n_fft, original.hop_length)
@@ -52,16 +52,16 @@ class _RealInverseStft(InverseStft):
 
 
 def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
-    """Upsample the sub-bands to the full rate, filter each, and add them.
+    """Upsample the sub-bands to the full rate, filter each of them, and add them.
 
-    Equal to inserting zeros between the samples, amplifying and convolving, without multiplying the zeros.
+    The result equals inserting zeros between the samples, amplifying and convolving, but no zero is multiplied.
 
     Args:
         subbands: (B, S, N).
-        filters: one per sub-band, of odd length, (1, S, taps).
+        filters: one filter of odd length per sub-band, (1, S, taps).
 
     Returns:
-        (B, 1, N * S).
+        The merged signal, (B, 1, N * S).
     """
     n_subbands, taps = filters.shape[1:]
     return F.conv_transpose1d(
@@ -76,13 +76,13 @@ def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
 class PseudoQmf(nn.Module):
     """A near-perfect-reconstruction cosine-modulated filter bank (Nguyen 1994), tuned for 4 sub-bands.
 
-    The prototype is a Kaiser-windowed low pass (Lin and Vaidyanathan 1998). Analysis followed by synthesis delays by
-    one sample, with an error of -16 dB. A cutoff of 0.142 without the half sample in the modulation would leave -64 dB
-    and no delay, but published multi-band voices were trained with these constants.
+    The prototype is a Kaiser-windowed low-pass filter (Lin and Vaidyanathan 1998). Analysis followed by synthesis
+    delays the signal by one sample, with an error of -16 dB. A cutoff of 0.142 and a modulation offset of 0 would give
+    an error of -64 dB and no delay, but published multi-band voices were trained with these constants.
     """
 
     TAPS = 63
-    CUTOFF = 0.15  # of half the sample rate
+    CUTOFF = 0.15  # relative to half the sample rate
     KAISER_BETA = 9.0
     MODULATION_OFFSET = 0.5  # samples
 
@@ -102,9 +102,9 @@ class PseudoQmf(nn.Module):
         self.register_buffer("synthesis_filters", synthesis.float().unsqueeze(0), persistent=False)
 
     def analysis(self, audio: Tensor) -> Tensor:
-        """Split into sub-bands: (B, 1, N) to (B, S, N / S), N a multiple of S."""
+        """Split audio (B, 1, N) into S sub-bands (B, S, N / S); N must be a multiple of S."""
         return F.conv1d(audio, self.analysis_filters, stride=len(self.analysis_filters), padding=self.TAPS // 2)
 
     def synthesis(self, subbands: Tensor) -> Tensor:
-        """Merge sub-bands: (B, S, N / S) to (B, 1, N)."""
+        """Merge S sub-bands (B, S, N / S) into audio (B, 1, N)."""
         return merge_subbands(subbands, self.synthesis_filters)

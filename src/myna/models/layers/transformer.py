@@ -1,12 +1,12 @@
 """Two transformers over time: a bidirectional one with relative positions, and a causal one.
 
-`RelativeTransformer` is the text encoder of VITS: self-attention with learned relative positions inside a window (Shaw
-et al. 2018), convolutional feed-forward layers, normalisation after each residual. `CausalTransformer` has no
-positions, but left-padded convolutions and causal attention; so-vits-svc predicts f0 with it, and 4.1 also builds flows
-from it.
+`RelativeTransformer` is the text encoder of VITS. It has self-attention with learned relative positions inside a window
+(Shaw et al. 2018), convolutional feed-forward layers, and normalisation after each residual. `CausalTransformer` has
+no positions, but left-padded convolutions and causal attention. so-vits-svc predicts f0 with it, and version 4.1 also
+builds flows from it.
 
-Submodules are in one list for each kind, not one block for each layer: optimizer states of the predecessors number
-parameters in this order.
+Submodules are grouped in one list per kind instead of one block per layer, because the predecessors' optimizer states
+number the parameters in this order.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from torch import Tensor, nn
 from myna.models.layers.convolution import normalized_conv
 from myna.models.sizes import TransformerSizes
 
-RELATIVE_WINDOW = 4  # frames to either side with a relative position of their own, in VITS
-QUERY_BLOCK = 512  # frames whose attention scores are in memory at once
+RELATIVE_WINDOW = 4  # frames to either side that have their own relative position, as in VITS
+QUERY_BLOCK = 512  # query frames whose attention scores are in memory at once
 
 
 class ChannelNorm(nn.LayerNorm):
-    """Layer normalisation over the channels of (B, C, T)."""
+    """Layer normalisation over the channels of a tensor (B, C, T)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input.transpose(1, 2)).transpose(1, 2)
 
 
 class Attention(nn.Module):
-    """Self-attention in blocks of frames, so that memory does not grow with the square of the length."""
+    """Self-attention computed in blocks of query frames, so that memory does not grow with the square of the length."""
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Attention(nn.Module):
             nn.init.xavier_uniform_(projection.weight)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend: x (B, C, T), mask 1 on the frames to attend to (B, 1, T) or None -> (B, C, T)."""
+        """Attend within x (B, C, T) to the frames where mask (B, 1, T) is 1, or to all without a mask: (B, C, T)."""
         query, key, value = self._heads(x)
         if self.block_frames is None:
             return self._projected(self.attend(query, 0, key, value, mask))
@@ -62,7 +62,7 @@ class Attention(nn.Module):
         return self
 
     def _heads(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Scaled query, key and value, (B, H, T, D) each."""
+        """Return the scaled query, the key and the value; each is (B, H, T, D)."""
         query, key, value = (
             projection(x).reshape(x.shape[0], self.n_heads, -1, x.shape[2]).transpose(2, 3)
             for projection in (self.query, self.key, self.value)
@@ -70,22 +70,22 @@ class Attention(nn.Module):
         return query / math.sqrt(query.shape[3]), key, value
 
     def _projected(self, attended: Tensor) -> Tensor:
-        """Output projection of the attention heads: (B, H, T, D) to (B, C, T)."""
+        """Apply the output projection to the attention heads: (B, H, T, D) to (B, C, T)."""
         projected: Tensor = self.output(attended.transpose(2, 3).flatten(1, 2))
         return projected
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend from the Q frames that begin at `start` to all frames.
+        """Attend from a block of Q query frames to all frames; there are H heads of D channels.
 
         Args:
-            query: (B, H, Q, D) with H heads of D channels.
-            start: index of the first of the Q frames.
+            query: (B, H, Q, D).
+            start: index of the first query frame.
             key: (B, H, T, D).
             value: (B, H, T, D).
-            mask: (B, 1, T) or None.
+            mask: 1 on the frames to attend to, (B, 1, T); None for all.
 
         Returns:
-            (B, H, Q, D).
+            The attended values, (B, H, Q, D).
         """
         raise NotImplementedError
 
@@ -93,8 +93,9 @@ class Attention(nn.Module):
 class RelativeAttention(Attention):
     """Self-attention with relative positions inside a window (Shaw et al. 2018).
 
-    For |j - i| <= window the score of frame j for frame i gains q_i . relative_keys[j - i], and the value of j for i
-    gains relative_values[j - i]. Only that band of 2 * window + 1 scores per frame is computed.
+    If |j - i| <= window, q_i . relative_keys[j - i] is added to the score of frame j for frame i, and
+    relative_values[j - i] is added to the value of j for i. These terms are computed only for the 2 * window + 1
+    frames near each frame.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float, window: int = RELATIVE_WINDOW) -> None:
@@ -121,18 +122,18 @@ class RelativeAttention(Attention):
 
 
 class CausalAttention(Attention):
-    """Self-attention over the frames up to the present one.
+    """Self-attention to the current and earlier frames.
 
-    It needs no mask: padding follows the real frames, which never attend to it.
+    It needs no mask: padding follows the real frames, so real frames never attend to it.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__(channels, n_heads, dropout)
-        self.key.load_state_dict(self.query.state_dict())  # at first a frame attends to similar frames
+        self.key.load_state_dict(self.query.state_dict())  # initially a frame attends to similar frames
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        # Not torch's fused attention: its rounding changes a predicted f0 by enough to shift the phase of the audio
-        # against the predecessors'.
+        # torch's fused attention is not used: its rounding changes the predicted f0 enough to shift the phase of the
+        # audio relative to the predecessors' output.
         end = start + query.shape[2]
         frames = torch.arange(end, device=query.device)
         scores = query @ key[:, :, :end].mT
@@ -152,7 +153,7 @@ class FeedForward(nn.Module):
         self.padding = (kernel_size - 1, 0) if causal else ((kernel_size - 1) // 2, kernel_size // 2)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Convolve twice: x (B, C, T), mask (B, 1, T) or None -> (B, C, T)."""
+        """Apply both convolutions to x (B, C, T), masked by mask (B, 1, T) if given: (B, C, T)."""
         x = self.expand(self._padded(x, mask))
         x = F.dropout(x.relu_(), self.dropout, self.training)
         contracted: Tensor = self.contract(self._padded(x, mask))
@@ -178,7 +179,7 @@ class RelativeTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode: x (B, C, T), mask 1 on real frames (B, 1, T) or None -> (B, C, T); the caller masks padding."""
+        """Encode x (B, C, T), with mask (B, 1, T) 1 on real frames, or None: (B, C, T). The caller masks padding."""
         for attention, attention_norm, feed_forward, feed_forward_norm in zip(
             self.attentions, self.attention_norms, self.feed_forwards, self.feed_forward_norms, strict=True
         ):
@@ -188,9 +189,9 @@ class RelativeTransformer(nn.Module):
 
 
 class CausalTransformer(nn.Module):
-    """Causal transformer; with `speaker_channels`, each layer is gated by the speaker.
+    """Causal transformer. If `speaker_channels` is given, each layer is gated by the speaker.
 
-    It needs no mask: padding follows the real frames, which never attend to it.
+    It needs no mask: padding follows the real frames, so real frames never attend to it.
     """
 
     def __init__(self, sizes: TransformerSizes, speaker_channels: int | None = None) -> None:
@@ -210,9 +211,9 @@ class CausalTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, speaker: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Encode: x (B, C, T), speaker (B, speaker_channels, 1) where gated -> (B, C, T); the caller masks padding.
+        """Encode x (B, C, T), with speaker (B, speaker_channels, 1) if gated: (B, C, T). The caller masks padding.
 
-        `mask` is accepted but not used, so that a flow may use this or a `WaveNet`.
+        `mask` is accepted but ignored, so that a flow can use either this or a `WaveNet`.
         """
         n_layers = len(self.attentions)
         conditions = self.speaker_projection(speaker).chunk(n_layers, dim=1) if self.gated else (None,) * n_layers

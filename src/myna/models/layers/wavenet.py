@@ -9,7 +9,7 @@ from myna.models.layers.convolution import DepthwiseSeparableConv, normalized_co
 
 
 class WaveNet(nn.Module):
-    """Gated residual convolutions, each conditioned on the speaker; the sum of their skip outputs."""
+    """Stack of gated residual convolutions conditioned on the speaker; the output is the sum of their skip outputs."""
 
     def __init__(
         self, channels: int, kernel_size: int, n_layers: int, speaker_channels: int, depthwise: bool = False
@@ -18,7 +18,7 @@ class WaveNet(nn.Module):
         self.channels = channels
         conv = DepthwiseSeparableConv if depthwise else normalized_conv
         self.gates = nn.ModuleList([conv(channels, 2 * channels, kernel_size) for _ in range(n_layers)])
-        # The last layer feeds no further layer, so that it has a skip output alone.
+        # The last layer has only a skip output, since no further layer follows.
         self.residual_skips = nn.ModuleList(
             [normalized_conv(channels, 2 * channels, kernel_size=1) for _ in range(n_layers - 1)]
             + [normalized_conv(channels, channels, kernel_size=1)]
@@ -29,11 +29,11 @@ class WaveNet(nn.Module):
         """
         Args:
             x: (B, channels, T), zero on padding.
-            speaker: (B, speaker_channels, 1), or T where it changes with time.
-            mask: 1 on real frames, (B, 1, T); None where all are real.
+            speaker: speaker embedding, (B, speaker_channels, 1), or (B, speaker_channels, T) if it changes with time.
+            mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 
         Returns:
-            (B, channels, T); padding must be masked by the caller.
+            Hidden frames (B, channels, T); the caller must mask the padding.
         """
         conditions = self.speaker_projection(speaker).chunk(len(self.gates), dim=1)
         skipped: Tensor | None = None

@@ -1,1 +1,1 @@
-"""Synthesizers: conditions to audio. Each family has its own file; `models.families` is the table of them."""
+"""Synthesizers compute audio from conditions. Each family has its own file; `models.families` lists them."""

@@ -1,10 +1,10 @@
-"""The part of VITS (Kim, Kong and Son 2021) that converts, shared by the voices of so-vits-svc 3.0 and RVC.
+"""The part of VITS (Kim, Kong and Son 2021) that conversion needs, shared by so-vits-svc 3.0 and RVC voices.
 
 content, f0 ──► prior ──► sample ──► inverse flow ──► decoder ──► audio
                                       speaker ▲          ▲ speaker, f0
 
-These voices were trained with an f0 of 0 Hz in unvoiced frames, and have no other input for voicing; those of
-so-vits-svc 4 take an f0 without gaps and the voicing beside it.
+These voices were trained with an f0 of 0 Hz in unvoiced frames, and have no other input for voicing. Voices of
+so-vits-svc 4 instead take an f0 that is interpolated over unvoiced frames, and voicing as a separate input.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class InferenceVits(SynthesizerModule):
         return Generated(waveform.audio, conditions.f0)
 
     def predict(self, content: Tensor, f0: Tensor) -> Gaussian:
-        """Compute the prior.
+        """Return the prior distribution.
 
         Args:
             content: (B, content_channels, T).
             f0: Hz, 0 in unvoiced frames, (B, T).
 
         Returns:
-            A distribution over (B, latent_channels, T).
+            The distribution of latents (B, latent_channels, T).
         """
         raise NotImplementedError

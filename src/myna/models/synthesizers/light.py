@@ -1,4 +1,4 @@
-"""The light voice: no latent variable; content, f0, voicing and loudness go straight to a source-filter decoder."""
+"""The light voice: it has no latent variable; a source-filter decoder takes content, f0, voicing and loudness."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from myna.models.layers.excitation import LOWEST_HZ
 from myna.models.layers.frames import segment_starts, slice_segments
 from myna.models.layers.speakers import embed_speaker, lowest_of
 
-# Values at which the controls are 0, and spans that make them 1: rough centres of singing and speech.
+# A control is 0 at its MIDDLE value and 1 an octave or a DB_SPAN above; the middles are rough centres of singing and
+# speech.
 MIDDLE_HZ = 220.0
 MIDDLE_DB, DB_SPAN = -30.0, 15.0
 LOWEST_DB = -90.0
@@ -38,20 +39,20 @@ class LightSynthesizer(TrainableSynthesizer):
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
         super().__init__()
-        self.pitch_jitter = 0.0  # octaves, standard deviation; in training only
+        self.pitch_jitter = 0.0  # standard deviation in octaves; used only in training
         self.speaker_embedding = nn.Embedding(model.n_speakers, model.speaker_channels)
         self.content_projection = nn.Conv1d(model.content_channels, model.latent_channels, kernel_size=3, padding=1)
         self.control_projection = nn.Conv1d(N_CONTROLS, model.latent_channels, kernel_size=3, padding=1)
         self.decoder = DECODERS[model.decoder](model, data)
-        # Bandwidth of each speaker's recordings: above it nothing was learned, and nothing is synthesized.
+        # Bandwidth of each speaker's recordings; nothing above it was learned, so nothing above it is synthesized.
         self.register_buffer("highest_hz", torch.full((model.n_speakers,), data.sample_rate / 2))
 
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
         """Synthesize a random segment of `segment_frames` from each clip.
 
-        The filters are conditioned on an f0 that is some semitones off, while the pulses have the right one. The
-        filters therefore learn to depend on f0 weakly, and a voice that was trained on speech can be used an octave
-        higher.
+        The pulses have the correct f0, but the filters are conditioned on an f0 that is shifted by a random interval.
+        The filters therefore learn to depend only weakly on f0, so that a voice trained on speech can be used an
+        octave higher.
         """
         given = batch.conditions
         assert given.loudness is not None
@@ -69,7 +70,7 @@ class LightSynthesizer(TrainableSynthesizer):
         return TrainingOutput(waveform.audio, waveform.subbands, starts)
 
     def synthesize(self, conditions: Conditions, sampling: Sampling) -> Generated:
-        """Generate; there is no latent to sample, and f0 is never predicted."""
+        """Generate audio; `noise_scale` and `predict_f0` have no effect."""
         if conditions.loudness is None:
             raise ValueError("this voice is conditioned on loudness: give `loudness` in dB, (B, T)")
         f0, voiced = conditions.f0, conditions.voiced
@@ -84,7 +85,7 @@ class LightSynthesizer(TrainableSynthesizer):
             self.highest_hz[speaker] = hz
 
     def _latent(self, content: Tensor, f0: Tensor, voiced: Tensor, loudness: Tensor) -> Tensor:
-        """Project content and controls: (B, latent_channels, T)."""
+        """Project content and controls to latent frames, (B, latent_channels, T)."""
         controls = torch.stack(
             [
                 torch.log2(f0.clamp(min=LOWEST_HZ) / MIDDLE_HZ),

@@ -1,8 +1,8 @@
 """The synthesizer of RVC (Retrieval-based Voice Conversion), v1 and v2, with and without f0; conversion only.
 
-v1 and v2 differ in the channels of content and in the decoder's rates. RVC differs from so-vits-svc's VITS in its
-prior, in flows of fewer layers, in an excitation without overtones, and in the first and last convolution of the
-decoder.
+v1 and v2 differ in the number of content channels and in the decoder's upsampling rates. Compared with so-vits-svc's
+VITS, RVC has a different prior, a flow with fewer layers, an excitation without overtones, and different first and
+last convolutions in the decoder.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from myna.models.sizes import TransformerSizes, UpsamplingSizes
 from myna.models.synthesizers.inference_vits import InferenceVits
 
 RELATIVE_WINDOW = 10  # frames
-N_WAVENET_LAYERS = 3  # of each coupling of the flow
-N_HARMONICS = 1  # the fundamental
+N_WAVENET_LAYERS = 3  # in each coupling of the flow
+N_HARMONICS = 1  # only the fundamental
 LEAK = 0.1  # slope of the prior's rectifier below zero
 
 
 class RvcPrior(nn.Module):
-    """Predict the latent distribution from content and, where `with_f0`, the pitch."""
+    """Predict the latent distribution from content and, if `with_f0`, from f0."""
 
     def __init__(self, sizes: TransformerSizes, content_channels: int, latent_channels: int, with_f0: bool) -> None:
         super().__init__()
@@ -40,11 +40,11 @@ class RvcPrior(nn.Module):
         self.projection = nn.Conv1d(sizes.channels, 2 * latent_channels, kernel_size=1)
 
     def forward(self, content: Tensor, f0: Tensor) -> Gaussian:
-        """Return the distribution over (B, latent_channels, T).
+        """Return the distribution of latents (B, latent_channels, T).
 
         Args:
             content: (B, content_channels, T).
-            f0: Hz, 0 where unvoiced, (B, T).
+            f0: Hz, 0 in unvoiced frames, (B, T).
         """
         hidden = self.content_projection(content.transpose(1, 2))
         if self.pitch_embedding is not None:
@@ -55,7 +55,7 @@ class RvcPrior(nn.Module):
 
 
 class RvcSynthesizer(InferenceVits):
-    """The synthesizer of RVC; voices without f0 have HiFi-GAN as their decoder."""
+    """The synthesizer of RVC. Voices without f0 have HiFi-GAN as their decoder, others NSF-HiFiGAN."""
 
     usual_noise_scale = 0.66666
 

@@ -1,7 +1,7 @@
 """The synthesizer of so-vits-svc 3.0; conversion only.
 
-It differs from that of 4.0 in a first convolution over one frame, a deeper transformer, and in having neither a
-voicing embedding nor an f0 predictor.
+Compared with the synthesizer of 4.0, its first convolution has a kernel of one frame, its transformer is deeper, and it
+has neither a voicing embedding nor an f0 predictor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from myna.models.synthesizers.inference_vits import InferenceVits
 class Sovits3Synthesizer(InferenceVits):
     """The synthesizer of so-vits-svc 3.0."""
 
-    usual_noise_scale = 1.0  # its own tool samples the prior unscaled
+    usual_noise_scale = 1.0  # so-vits-svc 3.0 samples the prior without scaling
 
     def __init__(self, model: ModelConfig, data: DataConfig) -> None:
         super().__init__()

@@ -105,7 +105,7 @@ class Vits(TrainableSynthesizer):
         self.posterior = None
 
     def _hidden(self, conditions: Conditions) -> Tensor:
-        """Sum of the embeddings of content, voicing and loudness: (B, hidden_channels, T)."""
+        """Return the sum of the embeddings of content, voicing and loudness, (B, hidden_channels, T)."""
         voiced = self.voiced_embedding(conditions.voiced.long()).transpose(1, 2)
         hidden: Tensor = self.content_projection(conditions.content) + voiced
         if self.loudness_embedding is not None:
@@ -116,7 +116,7 @@ class Vits(TrainableSynthesizer):
         return hidden
 
     def _f0(self, hidden: Tensor, conditions: Conditions, speaker: Tensor, predict: bool | Tensor) -> Tensor:
-        """Return the given f0 or, where `predict` is true, the predicted one: Hz, (B, T)."""
+        """Return the given f0 or, if `predict` is true, the predicted f0: Hz, (B, T)."""
         if self.f0_predictor is None or predict is False:
             return conditions.f0
         source = contour(log_pitch(conditions.f0), conditions.voiced)
