@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from myna.assets import BUNDLED_VOICES
 from myna.assets.hub import Address, cached_voices, forget, is_generator, parse_address
+from myna.audio.folders import visible_folders
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS
 from myna.studio.workspace import Workspace, safe_name
@@ -69,8 +70,8 @@ class Library:
 
     def own(self) -> list[LibraryVoice]:
         """List the voices in the studio's folder: first the added ones, then those in training."""
-        added = (_added(folder) for folder in _subfolders(self.workspace.voices))
-        trained = (_in_training(folder) for folder in _subfolders(self.workspace.training))
+        added = (_added(folder) for folder in visible_folders(self.workspace.voices))
+        trained = (_in_training(folder) for folder in visible_folders(self.workspace.training))
         return [voice for voice in (*added, *trained) if voice is not None]
 
     def find(self, name: str | None) -> LibraryVoice:
@@ -194,7 +195,7 @@ _REASONS = {
 
 def bundled() -> list[LibraryVoice]:
     """List the voices bundled with the package."""
-    return [LibraryVoice(folder.name, Origin.BUNDLED, folder) for folder in _subfolders(BUNDLED_VOICES)]
+    return [LibraryVoice(folder.name, Origin.BUNDLED, folder) for folder in visible_folders(BUNDLED_VOICES)]
 
 
 def from_hub() -> list[LibraryVoice]:
@@ -331,9 +332,3 @@ def _config_above(address: Address, path: Path) -> Path | None:
     """Find the configuration of a voice in a repository, beside the voice or in the nearest parent folder."""
     depth = len(PurePosixPath(address.file or path.name).parts)
     return next((parent / _CONFIG for parent in list(path.parents)[:depth] if (parent / _CONFIG).is_file()), None)
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
