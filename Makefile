@@ -6,7 +6,7 @@ PIP := $(BIN)/pip install --disable-pip-version-check -q
 # What is downloaded must have the hashes in locks/. PyTorch is apart: its build depends on the machine.
 LOCKED := --require-hashes --no-deps -r
 # uv also locks for other systems. PyTorch's CUDA packages are left out with it.
-LOCK := uv pip compile --config-file locks/uv.toml --universal --python-version 3.11.9 -c constraints.txt --generate-hashes \
+LOCK := uv pip compile --config-file locks/uv.toml --universal --python-version 3.11 -c constraints.txt --generate-hashes \
   --no-emit-package torch --no-annotate --no-header -q
 
 # The quick tests, a minute: recorded truths, files, names, signal processing, layers, the command line.
