@@ -1,4 +1,4 @@
-"""Damaged and hostile model files: valid containers with wrong content, and pickles that run code or take all memory or time."""
+"""Hostile model files: valid containers with wrong content, pickles that run code or take all memory or time."""
 
 from __future__ import annotations
 

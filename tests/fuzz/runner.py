@@ -1,10 +1,10 @@
 """Fuzzing of everything that myna reads, in watched processes.
 
-    python -m fuzz.runner [--minutes 1] [--seed 0] [--processes 2] [--targets model,sound] [--findings FOLDER]
+    cd tests && python -m fuzz.runner [--minutes 1] [--seed 0] [--processes 2] [--targets model,sound]
 
-Run it in `tests/`. A file must be opened, or refused with one line. A finding is anything else: a traceback, a crash of the
-process, code that ran, 10 s of processor time, or memory beyond twice the file's size and `ALLOWANCE`. Every finding's file is
-kept in the folder of findings; the same seed makes the same files.
+A file must be opened, or be refused with one line. A finding is anything else: a traceback, a crash of the process, code
+that ran, more than `MOST_SECONDS`, or more memory than twice the file's size and `ALLOWANCE`. The files of findings are kept
+in the folder `--findings`; the same seed makes the same files.
 """
 
 from __future__ import annotations
@@ -28,191 +28,127 @@ from fuzz.targets import TARGETS
 
 TESTS = Path(__file__).parents[1]
 MOST_SECONDS = 10.0  # of processor time for a file
-SILENCE_SECONDS = 60.0  # without a line from a worker, on a machine that may be busy
+SILENCE_SECONDS = 60.0  # without a line from a worker; the machine may be busy
 START_SECONDS = 300.0  # for imports and seeds
 # Bytes beyond twice the file: a network's modules, decoders' buffers, the allocator's reserve.
 ALLOWANCE = 100_000_000
 
 
 @dataclass
-class Outcome:
-    """Number of files and the findings of one target."""
+class Session:
+    """Fuzzing of one target: its limits and what it has found.
 
+    Args:
+        name: target.
+        seconds: time for opening files; starting a worker does not count.
+        most_files: number of files after which to stop.
+        findings: folder that receives the files of findings.
+    """
+
+    name: str
+    seconds: float
+    most_files: int | None
+    seed: int
+    findings: Path
     counts: Counter[str] = field(default_factory=Counter)
-    findings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     slowest: float = 0.0
     most_memory: int = 0
+    _index: int = 0  # of the next file
 
-    @property
-    def n_files(self) -> int:
-        return sum(self.counts.values())
+    def run(self) -> None:
+        """Open damaged files until the limits are reached; a worker that a file ends or hangs is replaced."""
+        while not self._over():
+            with tempfile.TemporaryDirectory() as folder:
+                self._watch_worker(Path(folder))
+
+    def _over(self) -> bool:
+        return self.seconds <= 0 or (self.most_files is not None and self.counts.total() >= self.most_files)
+
+    def _watch_worker(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "fuzz.worker", self.name, str(folder), str(self.seed), str(self._index)]
+        with (folder / "stderr").open("w+") as errors:
+            worker = subprocess.Popen(
+                command, cwd=TESTS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+            lines: queue.Queue[str | None] = queue.Queue()
+            threading.Thread(target=_forward, args=(worker, lines), daemon=True).start()
+            begun: dict[str, Any] | None = None
+            ready = False
+            try:
+                while not self._over():
+                    started = time.monotonic()
+                    line = lines.get(timeout=SILENCE_SECONDS if ready else START_SECONDS)
+                    if line is None:
+                        errors.seek(0)
+                        self._ended(begun, f"ends the process with {worker.wait()}: {errors.read()[-2000:]}")
+                        return
+                    if ready:
+                        self.seconds -= time.monotonic() - started
+                    found = json.loads(line)
+                    ready = True
+                    if "begun" in found:
+                        begun, self._index = found, found["index"] + 1
+                    elif "outcome" in found:
+                        assert begun is not None
+                        self._count(begun, found)
+            except queue.Empty:
+                self._ended(begun, "hangs")
+            finally:
+                worker.kill()
+                worker.wait()
+
+    def _ended(self, begun: dict[str, Any] | None, problem: str) -> None:
+        if begun is None:
+            raise RuntimeError(f"the worker of {self.name} {problem}")
+        self._keep(begun, problem)
+
+    def _count(self, begun: dict[str, Any], found: dict[str, Any]) -> None:
+        self.slowest = max(self.slowest, found["seconds"])
+        self.most_memory = max(self.most_memory, found["memory"])
+        if found["problem"] is not None:
+            self._keep(begun, found["problem"])
+        elif found["seconds"] > MOST_SECONDS:
+            self._keep(begun, f"takes {found['seconds']:.1f} s")
+        elif found["memory"] > 2 * begun["bytes"] + ALLOWANCE:
+            self._keep(begun, f"takes {found['memory'] / 1e6:.0f} MB for {begun['bytes'] / 1e6:.2f} MB")
+        else:
+            self.counts[found["outcome"]] += 1
+
+    def _keep(self, begun: dict[str, Any], problem: str) -> None:
+        self.counts["finding"] += 1
+        source = Path(begun["begun"])
+        kept = self.findings / f"{self.name}-{self.seed}-{begun['index']}{source.suffix}"
+        self.findings.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, kept)
+        self.problems.append(f"{kept}: {begun['damage']}: {problem}")
+
+
+def _forward(worker: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+    assert worker.stdout is not None
+    for line in worker.stdout:
+        lines.put(line)
+    lines.put(None)
 
 
 def fuzz(
-    name: str,
+    targets: Sequence[str],
+    seconds: float,
     *,
-    seconds: float,
-    most_files: int | None = None,
-    seed: int = 0,
-    first: int = 0,
-    step: int = 1,
-    findings: Path,
-) -> Outcome:
-    """Open damaged files of one target until the time is up or `most_files` are done.
-
-    Args:
-        first: number of the first file. With `step`, several processes share the files.
-        findings: folder that receives the files of findings.
-    """
-    outcome = Outcome()
-    left = seconds
-    with tempfile.TemporaryDirectory() as folder:
-        index = first
-        while left > 0 and (most_files is None or outcome.n_files < most_files):
-            index, left = _watch_worker(name, Path(folder), outcome, left, most_files, seed, index, step, findings)
-    return outcome
-
-
-def _watch_worker(
-    name: str,
-    folder: Path,
-    outcome: Outcome,
-    seconds: float,
-    most_files: int | None,
     seed: int,
-    first: int,
-    step: int,
     findings: Path,
-) -> tuple[int, float]:
-    """Run a worker until it dies, hangs, or is done; return the number of the next file and the seconds that are left."""
-    shutil.rmtree(folder / "seeds", ignore_errors=True)
-    command = [sys.executable, "-m", "fuzz.worker", name, str(folder), str(seed), str(first), str(step)]
-    worker = subprocess.Popen(
-        command, cwd=TESTS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    lines: queue.Queue[str] = queue.Queue()
-    said: list[str] = []
-    readers = [
-        threading.Thread(
-            target=lambda: [lines.put(line) for line in worker.stdout or ()] and None or lines.put(""), daemon=True
-        ),
-        threading.Thread(target=lambda: said.extend(worker.stderr or ()), daemon=True),
-    ]
-    for reader in readers:
-        reader.start()
-    begun: dict[str, Any] | None = None
-    index = first
-    deadline: float | None = None  # known when the worker is ready
-    try:
-        while most_files is None or outcome.n_files < most_files:
-            try:
-                line = lines.get(timeout=START_SECONDS if deadline is None else SILENCE_SECONDS)
-            except queue.Empty:
-                if deadline is None:
-                    raise RuntimeError(f"the worker of {name} did not start: {''.join(said)[-2000:]}") from None
-                _keep(outcome, name, seed, begun, "hangs", findings)
-                return index + step, (deadline or 0) - time.monotonic()
-            if not line:
-                worker.wait()
-                if deadline is None:
-                    raise RuntimeError(f"the worker of {name} did not start: {''.join(said)[-2000:]}")
-                _keep(
-                    outcome,
-                    name,
-                    seed,
-                    begun,
-                    f"ends the process with {worker.returncode}: {''.join(said)[-1000:]}",
-                    findings,
-                )
-                return index + step, (deadline or 0) - time.monotonic()
-            found = json.loads(line)
-            if "ready" in found:
-                deadline = time.monotonic() + seconds
-                continue
-            if "begun" in found:
-                begun, index = found, found["index"]
-                continue
-            _count(outcome, name, seed, {**(begun or {}), **found}, findings)
-            if deadline is not None and time.monotonic() > deadline:
-                break
-        return index + step, (deadline or 0) - time.monotonic()
-    finally:
-        worker.kill()
-        worker.wait()
-
-
-def _count(outcome: Outcome, name: str, seed: int, found: dict[str, Any], findings: Path) -> None:
-    outcome.slowest = max(outcome.slowest, found["seconds"])
-    outcome.most_memory = max(outcome.most_memory, found["memory"])
-    problem = found["problem"]
-    if problem is None and found["seconds"] > MOST_SECONDS:
-        problem = f"takes {found['seconds']:.1f} s"
-    if problem is None and found["memory"] > 2 * found["bytes"] + ALLOWANCE:
-        problem = f"takes {found['memory'] / 1e6:.0f} MB for {found['bytes'] / 1e6:.2f} MB"
-    if problem is not None:
-        _keep(outcome, name, seed, found, problem, findings)
-    else:
-        outcome.counts[found["outcome"]] += 1
-
-
-def _keep(outcome: Outcome, name: str, seed: int, found: dict[str, Any] | None, problem: str, findings: Path) -> None:
-    outcome.counts["finding"] += 1
-    if found is None:
-        outcome.findings.append(f"{name}: {problem}")
-        return
-    source = Path(found["begun"])
-    findings.mkdir(parents=True, exist_ok=True)
-    kept = findings / f"{name}-{seed}-{found['index']}{source.suffix}"
-    if source.exists():
-        shutil.copy(source, kept)
-    outcome.findings.append(f"{kept}: {found['damage']}: {problem}")
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Open damaged files of every kind.")
-    parser.add_argument("--minutes", type=float, default=1.0, help="total time, shared by the targets")
-    parser.add_argument("--files", type=int, help="number of files of each target")
-    parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--targets", type=lambda text: text.split(","), default=list(TARGETS))
-    parser.add_argument("--findings", type=Path, default=Path("findings"))
-    chosen = parser.parse_args(arguments)
-    findings = chosen.findings.resolve()
-    total = Outcome()
-    for name, outcome in fuzz_all(
-        chosen.targets,
-        chosen.minutes * 60,
-        processes=chosen.processes,
-        seed=chosen.seed,
-        most_files=chosen.files,
-        findings=findings,
-    ).items():
-        counts = ", ".join(f"{number} {what}" for what, number in sorted(outcome.counts.items()))
-        print(
-            f"{name:7s} {counts}; slowest {outcome.slowest:.2f} s, most memory {outcome.most_memory / 1e6:.0f} MB",
-            flush=True,
-        )
-        total.findings += outcome.findings
-    for finding in total.findings:
-        print(finding, file=sys.stderr)
-    print(f"seed {chosen.seed}: {len(total.findings)} findings" + (f", files in {findings}" if total.findings else ""))
-    return bool(total.findings)
-
-
-def fuzz_all(
-    targets: Sequence[str], seconds: float, *, processes: int, seed: int, findings: Path, most_files: int | None = None
-) -> dict[str, Outcome]:
-    """Fuzz targets in parallel; each has an equal share of the time."""
-    waiting = list(targets)
-    outcomes: dict[str, Outcome] = {}
-    failures: list[BaseException] = []
+    processes: int = 2,
+    most_files: int | None = None,
+) -> dict[str, Session]:
+    """Fuzz targets, several at a time; each has an equal share of the time."""
     share = seconds * processes / len(targets)
+    sessions = {name: Session(name, share, most_files, seed, findings) for name in targets}
+    waiting, failures = list(sessions.values()), list[BaseException]()
 
     def work() -> None:
         while waiting and not failures:
-            name = waiting.pop()
             try:
-                outcomes[name] = fuzz(name, seconds=share, most_files=most_files, seed=seed, findings=findings)
+                waiting.pop().run()
             except BaseException as error:
                 failures.append(error)
 
@@ -223,7 +159,32 @@ def fuzz_all(
         thread.join()
     if failures:
         raise failures[0]
-    return {name: outcomes[name] for name in targets}
+    return sessions
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Open damaged files of every kind.")
+    parser.add_argument("--minutes", type=float, default=1.0, help="total time, shared by the targets")
+    parser.add_argument("--files", type=int, help="number of files of each target")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--targets", type=lambda text: text.split(","), default=list(TARGETS))
+    parser.add_argument("--findings", type=Path, default=Path("findings"))
+    chosen = parser.parse_args()
+    sessions = fuzz(
+        chosen.targets,
+        chosen.minutes * 60,
+        seed=chosen.seed,
+        findings=chosen.findings.resolve(),
+        processes=chosen.processes,
+        most_files=chosen.files,
+    )
+    for name, one in sessions.items():
+        counts = ", ".join(f"{number} {what}" for what, number in sorted(one.counts.items()))
+        print(f"{name:7s} {counts}; slowest {one.slowest:.2f} s, most memory {one.most_memory / 1e6:.0f} MB")
+    problems = [problem for one in sessions.values() for problem in one.problems]
+    print("\n".join([*problems, f"seed {chosen.seed}: {len(problems)} findings"]))
+    return bool(problems)
 
 
 if __name__ == "__main__":

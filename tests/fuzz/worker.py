@@ -1,12 +1,13 @@
 """Open damaged files one after the other; `runner.py` starts this as a process of its own and watches it.
 
-python -m fuzz.worker TARGET FOLDER SEED FIRST STEP
+    python -m fuzz.worker TARGET FOLDER SEED FIRST
 
-Writes a line of JSON to standard output for each file. The runner ends the process when the time is up.
+Two lines of JSON on standard output report each file: before it is opened, and after. It goes on until it is ended.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 import os
@@ -82,7 +83,7 @@ def reset_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def main(name: str, folder: Path, seed: int, first: int, step: int) -> None:
+def main(name: str, folder: Path, seed: int, first: int) -> None:
     lines, sys.stdout = sys.stdout, sys.stderr  # what libraries print is not for the runner
     torch.set_num_threads(1)
     logging.disable()
@@ -94,7 +95,7 @@ def main(name: str, folder: Path, seed: int, first: int, step: int) -> None:
         target.open(path)  # a valid file; imports what opening needs before memory and events are watched
     watch = Watch()
     print(json.dumps({"ready": len(seeds)}), file=lines, flush=True)
-    for index in range(first, sys.maxsize, step):
+    for index in itertools.count(first):
         dice = random.Random(f"{name} {seed} {index}")
         source = dice.choice(seeds)
         place = source.with_name(f"damaged{source.suffix}")
@@ -131,4 +132,4 @@ def main(name: str, folder: Path, seed: int, first: int, step: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:6]))
+    main(sys.argv[1], Path(sys.argv[2]), *map(int, sys.argv[3:5]))
