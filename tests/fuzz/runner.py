@@ -2,9 +2,9 @@
 
     cd tests && python -m fuzz.runner [--minutes 1] [--seed 0] [--processes 2] [--targets model,sound]
 
-A file must be opened, or be refused with one line. A finding is anything else: a traceback, a crash of the process, code
-that ran, more than `MOST_SECONDS`, or more memory than twice the file's size and `ALLOWANCE`. The files of findings are kept
-in the folder `--findings`; the same seed makes the same files.
+A file must be opened, or be refused with one line. A finding is anything else: a traceback, a crash of the process,
+code that ran, more than `MOST_SECONDS`, or more memory than twice the file's size and `ALLOWANCE`. The files of
+findings are kept in the folder `--findings`; the same seed makes the same files.
 """
 
 from __future__ import annotations
