@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -115,6 +116,14 @@ def test_recordings_taken_out_are_moved_not_deleted(workspace: Workspace) -> Non
     for other in ("anna/one.wav", "../../x.wav", "/etc/passwd"):
         with pytest.raises(ConfigError, match="no recording"):
             voice.take_out(other)
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="its file system has no such names")
+def test_a_recording_whose_name_is_not_utf_8_is_taken_out_by_its_printable_name(workspace: Workspace) -> None:
+    voice = projects.create(workspace, "anna")
+    touch(voice.recordings / os.fsdecode(b"\x83O.wav"))
+    voice.take_out(r"anna/\udc83O.wav")
+    assert [os.fsencode(path.name) for path in (voice.folder / "taken_out").iterdir()] == [b"\x83O.wav"]
 
 
 def test_names_are_unique_and_stay_inside_the_folder(workspace: Workspace) -> None:

@@ -17,6 +17,7 @@ from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.storage.path_list import read_list
 from myna.studio.workspace import Workspace, safe_name, unused
+from myna.text import printable
 
 # Folders in addition to those of `layout`: recordings removed from the dataset, and the comparison of checkpoints.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
@@ -194,12 +195,13 @@ class Project:
         """Move a recording out of the dataset into the folder `taken_out`.
 
         Args:
-            recording: path within `dataset_raw`.
+            recording: path within `dataset_raw`, in the spelling of `text.printable`.
 
         Raises:
             ConfigError: there is no such recording.
         """
-        known = {path.relative_to(self.folder / RECORDINGS).as_posix(): path for path in self.status().recordings}
+        within = self.folder / RECORDINGS
+        known = {printable(path.relative_to(within).as_posix()): path for path in self.status().recordings}
         if recording not in known:
             raise ConfigError(f"{self.name} has no recording {recording!r}")
         aside = self.folder / TAKEN_OUT
