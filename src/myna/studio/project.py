@@ -15,6 +15,7 @@ from myna.audio.folders import find_recordings, is_recording, visible_files, vis
 from myna.config import Config, TemplateName
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.storage.atomic import replacing
 from myna.studio.workspace import Workspace, safe_name, unused
 
 # Folders in addition to those of `layout`: recordings removed from the dataset, and the comparison of checkpoints.
@@ -180,12 +181,8 @@ class Project:
                 refused.append(path.name)
                 continue
             target = unused(folder / f"{safe_name(name or path.stem)}{path.suffix.lower()}")
-            partial = target.with_name(f".{target.name}.part")  # hidden, so that it is not read as a recording
-            try:
-                shutil.copyfile(path, partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+            with replacing(target) as temporary:
+                shutil.copyfile(path, temporary)
             added.append(target.name)
         return added, refused
 

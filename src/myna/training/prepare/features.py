@@ -23,6 +23,7 @@ from myna.features.contour import pitch_range
 from myna.features.extractor import FeatureExtractor, Features
 from myna.options import F0Method, FeatureOptions
 from myna.progress import Progress, silent
+from myna.storage.atomic import remove_left_overs
 from myna.training.features_file import (
     ClipFeatures,
     VersionFeatures,
@@ -107,8 +108,8 @@ def compute_features(
             if outcome.error is not None:
                 failed[outcome.clip] = outcome.error
     _extractor.cache_clear()
-    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # files that a killed run left behind
-        half_written.unlink(missing_ok=True)
+    for folder in {clip.path.parent for clip in found.clips}:
+        remove_left_overs(folder)
 
     done = [clip for clip in found.clips if clip.path not in failed]
     f0 = {clip: read_f0(features_path(clip.path)).numpy() for clip in done}

@@ -23,7 +23,7 @@ from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
-from myna.storage.atomic import replacing
+from myna.storage.atomic import remove_left_overs, replacing
 from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
 from myna.units import db_to_amplitude, db_to_power
@@ -253,8 +253,7 @@ class _SpeakerFolder:
 
     def compact(self) -> None:
         """Reduce the records file to one line per recording, and remove partly written files of a killed run."""
-        for partial_file in self.path.glob(".*.part"):
-            partial_file.unlink(missing_ok=True)
+        remove_left_overs(self.path)
         with replacing(self.path / _RECORDS) as temporary:
             temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 

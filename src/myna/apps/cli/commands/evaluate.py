@@ -13,6 +13,7 @@ from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError, MynaError
 from myna.options import EvaluateOptions
+from myna.storage.atomic import replacing
 
 _PLACE = click.Path(path_type=Path)
 
@@ -95,6 +96,7 @@ def _make_folder(path: Path) -> None:
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:
     try:
-        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
