@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from myna.audio.folders import find_recordings, is_recording, visible_files, visible_folders
-from myna.config import Config, TemplateName
+from myna.config import Config
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.storage.atomic import replacing
@@ -268,19 +268,6 @@ def create(workspace: Workspace, text: str) -> Project:
 def latest(workspace: Workspace) -> Project | None:
     """Find the most recently changed voice in training."""
     return max(projects(workspace), key=_touched, default=None)
-
-
-def template_of(config: Config) -> TemplateName | None:
-    """Find the template with the same network as `config`; None if there is none."""
-    for name in get_args(TemplateName):
-        if _network(Config.template(name)) == _network(config):
-            found: TemplateName = name
-            return found
-    return None
-
-
-def _network(config: Config) -> dict[str, Any]:
-    return {key: value for key, value in config.plain()["model"].items() if key != "n_speakers"}
 
 
 def _touched(project: Project) -> int:

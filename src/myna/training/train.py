@@ -33,6 +33,7 @@ from myna.training.log import Log
 from myna.training.prepare.pool import n_cores
 from myna.training.state import TrainState, load_start, save_checkpoint
 from myna.training.step import Engine, StepResult, any_process, train_step
+from myna.training.trained import check_same_voice, with_trained_speakers
 
 MAX_SKIPPED = 10  # training stops after this number of consecutive steps that are not finite
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
@@ -135,6 +136,8 @@ def train(
         listener = Silent()
     clips = ClipDataset(list_clips(config.data.training_files, config), config)
     validation = ClipDataset(list_clips(config.data.validation_files, config)[:VALIDATION_CLIPS], config)
+    rows = {clip.speaker for clip in clips.clips}
+    note = check_same_voice(config, folder, rows)
     torch.manual_seed(config.train.seed)
     state = TrainState.create(config, fabric.device)
     with fabric.rank_zero_first():
@@ -143,9 +146,9 @@ def train(
     engine = Engine.of(fabric, config, state)
     batches = plan_epochs(engine, state, clips)
     plan = make_plan(engine, state, clips, options, origin)
-    if fabric.is_global_zero:
-        given.write(folder / "config.json")
     listener.began(plan)
+    if note is not None:
+        listener.noted(note)
 
     path, skipped, started = None, 0, time.perf_counter()
     with ExitStack() as stack:
@@ -175,6 +178,8 @@ def train(
                     if not stop:
                         with state.averaged():
                             validate(engine, state, validation, log)
+                    if path is None:
+                        with_trained_speakers(given, folder, rows).write(folder / "config.json")
                     path = save_checkpoint(state, folder, config)
                     listener.noted(f"step {state.step}, epoch {state.epoch_number}: saved {path}")
                 fabric.barrier()

@@ -213,7 +213,12 @@ def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExt
 
 
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
-    """Write pitch ranges into the configuration. Read it again first: a person may have edited it in the meantime."""
-    plain = Config.read(config_path).plain()
-    plain["pitch"] = {speaker: measured.model_dump() for speaker, measured in pitch.items()}
+    """Write pitch ranges into the configuration; speakers without clips keep theirs.
+
+    Read it again first: a person may have edited it in the meantime.
+    """
+    config = Config.read(config_path)
+    plain = config.plain()
+    known = {speaker: one for speaker, one in plain.get("pitch", {}).items() if speaker in config.speakers}
+    plain["pitch"] = known | {speaker: measured.model_dump() for speaker, measured in pitch.items()}
     Config.parse(plain).write(config_path)

@@ -104,7 +104,7 @@ class _Terminal:
             return
         skipped = f", {summary.skipped} skipped" if summary.skipped else ""
         done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
-        sing = f"svc infer song.wav -m {model} -c {config}"
+        sing = f"svc infer song.wav -m {model}"
         again = "" if summary.complete else f"resume: svc train -m {model} -c {config}; "
         click.echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
 
