@@ -23,6 +23,7 @@ Kind = Literal["G", "D"]  # generator or discriminator
 # Key for data that has no place in the predecessors' format. The predecessors ignore it.
 _EXTRA_KEY = "myna"
 _SHOWN_MISMATCHES = 12
+_MAX_NUMBER = 2**53  # larger epochs and learning rates are damage
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,25 @@ def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
     _check_kind(path, weights, kind)
     return Checkpoint(
         weights=weights,
-        iteration=int(content.get("iteration") or 0),
-        learning_rate=float(content.get("learning_rate") or 0.0),
-        optimizer=content.get("optimizer") or None,
-        extra=content.get(_EXTRA_KEY) or {},
+        iteration=int(_number(path, content, "iteration")),
+        learning_rate=_number(path, content, "learning_rate"),
+        optimizer=_mapping(path, content, "optimizer") or None,
+        extra=_mapping(path, content, _EXTRA_KEY),
     )
+
+
+def _number(path: Path, content: dict[str, Any], key: str) -> float:
+    value = content.get(key) or 0
+    if not isinstance(value, int | float) or not abs(value) < _MAX_NUMBER:
+        raise CheckpointError(f"{path} is damaged: its {key} is not a valid number; get the file again")
+    return value
+
+
+def _mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is damaged: its part {key!r} has the wrong type; get the file again")
+    return value
 
 
 def write(path: Path | str, checkpoint: Checkpoint) -> None:
