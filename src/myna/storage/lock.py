@@ -35,14 +35,14 @@ _held: set[int] = set()  # file descriptors of the locks of this process
 
 
 @contextmanager
-def locked(folder: Path, way_out: str, *, shared: bool = False) -> Iterator[None]:
+def locked(folder: Path, or_else: str = "", *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of a folder, so that no other process changes its files during the `with` block.
 
-    On a file system without locks, a warning is logged and the block runs without a lock.
+    A folder that does not exist needs no lock. On a file system without locks, a warning is logged and the block runs
+    without a lock.
 
     Args:
-        folder: it is created if it does not exist.
-        way_out: end of the error message, for example "or train in another folder with -m".
+        or_else: another way out for the error message, for example "train in another folder with -m".
         shared: several processes may hold the lock at once, if all of them hold it shared. If the folder is read-only,
             a shared lock is not needed and not taken.
 
@@ -51,26 +51,40 @@ def locked(folder: Path, way_out: str, *, shared: bool = False) -> Iterator[None
         OSError: the folder cannot be written to.
     """
     path = folder / _NAME
-    descriptor = None
+    descriptor, named = None, False
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if shared:
+            _clear_if_unused(path)
         descriptor = acquire(path, shared=shared)
         if descriptor is None:
-            raise BusyError(f"{folder} is in use by {_owner(path)}; wait until it ends, stop it, {way_out}")
+            ways = f"wait until it ends, stop it, or {or_else}" if or_else else "wait until it ends, or stop it"
+            raise BusyError(f"{folder} is in use by {_owner(path)}: {ways}")
+        named = not (shared and os.fstat(descriptor).st_size)  # the file has room for one name
+    except FileNotFoundError:
+        pass
     except OSError as error:
         if error.errno in _UNSUPPORTED:
             _log.warning("%s is on a drive without file locks: make sure that no other program uses it", folder)
         elif not (shared and error.errno in _UNWRITABLE):
             raise
     try:
-        if descriptor is not None:
+        if descriptor is not None and named:
             _write_owner(descriptor)
         yield
     finally:
         if descriptor is not None:
-            with suppress(OSError):
-                os.ftruncate(descriptor, 0)
+            if named:
+                with suppress(OSError):
+                    os.ftruncate(descriptor, 0)
             release(descriptor)
+
+
+def _clear_if_unused(path: Path) -> None:
+    """Remove the name of a process that was killed."""
+    descriptor = acquire(path)
+    if descriptor is not None:
+        os.ftruncate(descriptor, 0)
+        release(descriptor)
 
 
 def acquire(path: Path, *, shared: bool = False) -> int | None:

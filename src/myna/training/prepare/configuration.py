@@ -12,6 +12,7 @@ from typing import Any, get_args
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
 from myna.errors import ConfigError
 from myna.storage.atomic import replacing_together
+from myna.storage.lock import locked
 from myna.training.prepare.clips import ClipFile, find_clips
 from myna.training.trained import trained_config
 
@@ -62,6 +63,7 @@ def write_config(
 
     Raises:
         AudioError: there are no clips.
+        BusyError: another process is changing the clips.
         ConfigError: there is no such template or encoder, or a configuration cannot be read.
         OSError: a file cannot be written; all are unchanged.
     """
@@ -71,7 +73,8 @@ def write_config(
     plain = {"data": {}, "model": {}} | base.plain()
     if content_encoder is not None:
         _set_content_encoder(plain, content_encoder)
-    found = find_clips(input_dir)
+    with locked(input_dir, shared=True):
+        found = find_clips(input_dir)
     speakers = sorted({clip.speaker for clip in found.clips})
 
     training: list[ClipFile] = []

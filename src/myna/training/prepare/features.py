@@ -24,6 +24,7 @@ from myna.features.extractor import FeatureExtractor, Features
 from myna.options import F0Method, FeatureOptions
 from myna.progress import Progress, silent
 from myna.storage.atomic import remove_left_overs
+from myna.storage.lock import locked
 from myna.training.features_file import (
     ClipFeatures,
     VersionFeatures,
@@ -78,10 +79,17 @@ def compute_features(
 
     Raises:
         AudioError: there are no clips. (A single bad clip is only reported in the summary.)
+        BusyError: another process uses the clips.
         ConfigError: the configuration does not fit the clips, or contradicts itself.
         MynaError: the content encoder or the f0 estimator is not available.
     """
-    options = options or FeatureOptions()
+    with locked(input_dir):
+        return _compute_features(input_dir, config_path, options or FeatureOptions(), n_jobs, device, progress)
+
+
+def _compute_features(
+    input_dir: Path, config_path: Path, options: FeatureOptions, n_jobs: int | None, device: str, progress: Progress
+) -> FeaturesSummary:
     config = Config.read(config_path)
     _check(config, config_path)
     found = find_clips(input_dir)

@@ -24,6 +24,7 @@ from myna.errors import AudioError
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
 from myna.storage.atomic import remove_left_overs, replacing
+from myna.storage.lock import locked
 from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
 from myna.units import db_to_amplitude, db_to_power
@@ -67,10 +68,23 @@ def resample_recordings(
 
     Raises:
         AudioError: there are no recordings. (A single bad recording is only reported in the summary.)
+        BusyError: another process uses the clips.
     """
-    options = options or ResampleOptions()
     n_jobs = count_jobs(n_jobs)
     found, ignored = _find_recordings(input_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with locked(output_dir):
+        return _resample_recordings(found, ignored, output_dir, options or ResampleOptions(), n_jobs, progress)
+
+
+def _resample_recordings(
+    found: dict[str, list[Path]],
+    ignored: list[str],
+    output_dir: Path,
+    options: ResampleOptions,
+    n_jobs: int,
+    progress: Progress,
+) -> ResampleSummary:
     folders = {speaker: _SpeakerFolder(output_dir / speaker) for speaker in found}
     to_do = []
     n_kept = 0
@@ -115,15 +129,20 @@ def resample_recordings(
 
 
 def remove_orphans(output_dir: Path) -> list[str]:
-    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings."""
+    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings.
+
+    Raises:
+        BusyError: another process uses the clips.
+    """
     removed = []
-    for path in visible_folders(output_dir):
-        folder = _SpeakerFolder(path)
-        for source in [source for source in folder.records if not Path(source).exists()]:
-            folder.remove(source)
-            removed.append(source)
-        if folder.path.joinpath(_RECORDS).is_file():
-            folder.compact()
+    with locked(output_dir):
+        for path in visible_folders(output_dir):
+            folder = _SpeakerFolder(path)
+            for source in [source for source in folder.records if not Path(source).exists()]:
+                folder.remove(source)
+                removed.append(source)
+            if folder.path.joinpath(_RECORDS).is_file():
+                folder.compact()
     return removed
 
 
