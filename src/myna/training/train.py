@@ -25,6 +25,7 @@ from myna.errors import BusyError, ConfigError, MynaError
 from myna.models.interface import Sampling
 from myna.models.noise import SeededNoise
 from myna.options import TrainOptions, overrides
+from myna.signals import ENDING, leave_terminal_to_parent
 from myna.storage.atomic import remove_left_overs
 from myna.storage.lock import locked
 from myna.training.batch_size import choose_batch_size
@@ -40,9 +41,6 @@ from myna.training.trained import check_same_voice, with_trained_speakers
 
 MAX_SKIPPED = 10  # training stops after this number of consecutive steps that are not finite
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
-
-
-_HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows does not have it
 
 
 class TrainingError(MynaError):
@@ -363,7 +361,7 @@ def log_step(log: Log, report: StepReport, result: StepResult) -> None:
 def stop_signals() -> Iterator[threading.Event]:
     """Set a flag on Ctrl-C, SIGTERM or SIGHUP, so that the current step can finish; a second Ctrl-C raises at once.
 
-    SIGHUP, which a terminal sends when it closes, stays ignored if it is, for example by nohup.
+    SIGHUP, which a terminal sends when it closes, stays ignored if nohup started the program.
     """
     flag, interrupted = threading.Event(), threading.Event()
     if threading.current_thread() is not threading.main_thread():
@@ -379,8 +377,8 @@ def stop_signals() -> Iterator[threading.Event]:
 
     before = {
         number: signal.signal(number, handle)
-        for number in (signal.SIGINT, signal.SIGTERM, *_HANG_UP)
-        if number not in _HANG_UP or signal.getsignal(number) is not signal.SIG_IGN
+        for number in (signal.SIGINT, *ENDING)
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN
     }
     try:
         yield flag
@@ -399,8 +397,7 @@ def _leave_signals_to_the_parent(worker: int) -> None:
     The parent ends them with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to
     all processes.
     """
-    for number in (signal.SIGINT, *_HANG_UP):
-        signal.signal(number, signal.SIG_IGN)
+    leave_terminal_to_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -13,7 +14,9 @@ from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
 from myna.errors import ConfigError
 from myna.storage.atomic import replacing_together
 from myna.storage.lock import locked
+from myna.storage.path_list import list_content
 from myna.training.prepare.clips import ClipFile, find_clips
+from myna.training.prepare.refused import list_refused
 from myna.training.trained import trained_config
 
 _VALIDATION_CLIPS = 2  # validation clips of each speaker, as in the predecessors
@@ -35,6 +38,7 @@ class ConfigSummary:
     notes: tuple[str, ...]
     ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips that cannot be read
+    refused: Path | None  # file that lists `failed` and `ignored`
 
 
 def write_config(
@@ -100,7 +104,7 @@ def write_config(
     notes += _notes_on_trained(config, speakers, trained, trained_in)
 
     files = {
-        filelist_dir / name: "".join(f"{clip.path.as_posix()}\n" for clip in listed).encode()
+        filelist_dir / name: list_content(clip.path for clip in listed)
         for name, listed in (("train.txt", training), ("val.txt", validation), ("test.txt", []))
     }
     backup = None
@@ -123,6 +127,7 @@ def write_config(
         notes=tuple(notes),
         ignored=found.ignored,
         failed=found.failed,
+        refused=list_refused(input_dir, "pre-config", found.failed, found.ignored),
     )
 
 
@@ -192,7 +197,7 @@ def _split(clips: list[ClipFile], folder: Path) -> tuple[list[ClipFile], list[Cl
     The choice depends on a hash of each name, so that adding clips changes it little.
     """
     n_held_back = _VALIDATION_CLIPS if len(clips) >= _CLIPS_FOR_TWO else int(len(clips) >= _CLIPS_FOR_ONE)
-    shuffled = sorted(clips, key=lambda clip: hashlib.sha256(_relative(clip, folder).encode()).digest())
+    shuffled = sorted(clips, key=lambda clip: hashlib.sha256(os.fsencode(_relative(clip, folder))).digest())
     held_back = sorted(shuffled[: max(n_held_back, 1)], key=lambda clip: clip.path)
     trained = [clip for clip in clips if clip not in held_back] if n_held_back else clips
     return trained, held_back

@@ -8,7 +8,7 @@ from typing import get_args
 import click
 
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.report import counted, echo_lines, listed
+from myna.apps.cli.report import counted, echo_lines, echo_refused, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
 from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
@@ -74,11 +74,10 @@ def command(
         content_encoder=content_encoder,
         trained_in=model_path or logs_of(config_path),
     )
-    echo_lines("left out", summary.ignored)
     echo_lines("note", summary.notes)
     if summary.backup is not None:
         click.echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
-    echo_lines("svc", summary.failed)
+    echo_refused(summary.failed, summary.ignored, summary.refused)
     where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
@@ -89,4 +88,4 @@ def command(
         f"Next: svc pre-hubert{where}"
     )
     if summary.failed:
-        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see above")
+        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see {summary.refused}")
