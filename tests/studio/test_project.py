@@ -14,7 +14,7 @@ from myna.config import Config, TemplateName
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio import project as projects
-from myna.studio.project import Project, State, template_of
+from myna.studio.project import Project, State
 from myna.studio.workspace import Workspace
 
 
@@ -151,8 +151,8 @@ def test_a_broken_configuration_is_reported_in_the_status(workspace: Workspace) 
 @pytest.mark.parametrize("name", get_args(TemplateName))
 def test_the_template_of_a_configuration_is_recognized(name: TemplateName) -> None:
     config = Config.template(name).with_values(spk={"anna": 0}, train={"epochs": 7}, model={"n_speakers": 300})
-    assert template_of(config) == name
-    assert template_of(config.with_values(model={"hidden_channels": 7})) is None
+    assert config.kind == name
+    assert config.with_values(model={"hidden_channels": 7}).kind is None
 
 
 def test_a_comparison_without_its_audio_is_none(workspace: Workspace, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from myna.audio.folders import find_recordings, is_recording, visible_files, visible_folders
-from myna.config import Config, TemplateName
+from myna.config import Config
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.storage.atomic import replacing
 from myna.storage.path_list import read_list
 from myna.studio.workspace import Workspace, safe_name, unused
 from myna.text import printable
@@ -182,12 +183,8 @@ class Project:
                 refused.append(path.name)
                 continue
             target = unused(folder / f"{safe_name(name or path.stem)}{path.suffix.lower()}")
-            partial = target.with_name(f".{target.name}.part")  # hidden, so that it is not read as a recording
-            try:
-                shutil.copyfile(path, partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+            with replacing(target) as temporary:
+                shutil.copyfile(path, temporary)
             added.append(target.name)
         return added, refused
 
@@ -274,19 +271,6 @@ def create(workspace: Workspace, text: str) -> Project:
 def latest(workspace: Workspace) -> Project | None:
     """Find the most recently changed voice in training."""
     return max(projects(workspace), key=_touched, default=None)
-
-
-def template_of(config: Config) -> TemplateName | None:
-    """Find the template with the same network as `config`; None if there is none."""
-    for name in get_args(TemplateName):
-        if _network(Config.template(name)) == _network(config):
-            found: TemplateName = name
-            return found
-    return None
-
-
-def _network(config: Config) -> dict[str, Any]:
-    return {key: value for key, value in config.plain()["model"].items() if key != "n_speakers"}
 
 
 def _touched(project: Project) -> int:
