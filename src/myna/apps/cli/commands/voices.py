@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from myna.apps.actions.inspect import list_voices
-from myna.apps.cli.report import listed
+from myna.apps.cli.report import echo_json, listed
 
 
 @click.command("voices")
@@ -25,7 +24,7 @@ def command(folder: Path, as_json: bool) -> None:
         click.echo(f"svc: {error}", err=True)
     found = dict(inspected.found)
     if as_json:
-        click.echo(json.dumps({name: asdict(voice) for name, voice in found.items()}, indent=2, ensure_ascii=False))
+        echo_json({name: asdict(voice) for name, voice in found.items()})
         return
     for name, voice in found.items():
         speakers = listed(voice.speakers) or f"{voice.n_speakers} without names"
