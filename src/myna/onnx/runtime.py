@@ -76,8 +76,8 @@ class OnnxSynthesizer:
         except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise CheckpointError(f"{name} is damaged, or not an ONNX graph; export the voice again") from error
         self._shapes = {one.name: one.shape for one in self._session.get_inputs()}
-        self._n_speakers = self._shapes["speaker"][1] if set(GIVEN) <= self._shapes.keys() else 0
-        if not self._n_speakers:
+        self.n_speakers = self._shapes["speaker"][1] if set(GIVEN) <= self._shapes.keys() else 0
+        if not self.n_speakers:
             raise CheckpointError(f"{name} is an ONNX graph, but not a voice that svc export wrote")
 
     @property
@@ -113,7 +113,7 @@ class OnnxSynthesizer:
     def _weights(self, speaker: Tensor, n_frames: int) -> Tensor:
         """Return the weight of each speaker in each frame, (1, n_speakers, n_frames)."""
         if speaker.dim() == 1:
-            speaker = torch.eye(self._n_speakers)[speaker.cpu()].unsqueeze(2)
+            speaker = torch.eye(self.n_speakers)[speaker.cpu()].unsqueeze(2)
         return speaker.expand(-1, -1, n_frames)
 
 
