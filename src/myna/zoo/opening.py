@@ -175,7 +175,9 @@ def _own_config(found: Recognised, given: Config | None) -> tuple[Config, list[s
 def _graph_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
     """Return the configuration that an exported voice contains; `given` is ignored."""
     assert found.card is not None and found.graph is not None
-    return _with_speakers(Config.parse(found.card.config), found.graph.n_speakers, "graph")
+    config, remarks = _with_speakers(Config.parse(found.card.config), found.graph.n_speakers, "graph")
+    found.graph.expect(config)
+    return config, remarks
 
 
 def _with_speakers(given: Config, n_speakers: int, where: str) -> tuple[Config, list[str]]:
