@@ -5,9 +5,35 @@ The command line prints such an error without a traceback and exits with 1. Any 
 
 from __future__ import annotations
 
+import errno
+import os
+
+from myna.text import printable
+
+# Words by which libraries report a lack of memory in an exception that is no `MemoryError`.
+_OUT_OF_MEMORY = (
+    "not enough memory",
+    "DefaultCPUAllocator",
+    "out of memory",
+    "std::bad_alloc",
+    "bad allocation",
+    "Failed to allocate memory",
+    "is killed by signal: Killed",
+)
+# Verb of the message for error numbers that are independent of what the path is.
+_VERBS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EEXIST), "write"),
+    **dict.fromkeys((errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE), "open"),
+    errno.EIO: "read or write",
+}
+
 
 class MynaError(Exception):
     """Base class: a file, option or installation is wrong; the message names it and says what to do."""
+
+    def __str__(self) -> str:
+        """Return the message in one line, whatever the names in it contain."""
+        return printable(super().__str__())
 
 
 class AudioError(MynaError):
@@ -38,3 +64,34 @@ class MissingExtraError(MynaError):
         """
         needs = f"the extra '{extra}': pip install 'myna[{extra}]'" if extra else f"pip install {packages}"
         super().__init__(f"{what} needs {needs}")
+
+
+def explain(error: BaseException) -> str | None:
+    """Describe an error in one line if a person can act on it; return None for any other error, which is a defect.
+
+    Besides a `MynaError`, these are errors of the file system and a lack of memory.
+    """
+    if isinstance(error, MynaError):
+        return str(error)
+    if isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+    ):
+        return "this computer has too little memory for it; close other programs, or use shorter or fewer files"
+    if isinstance(error, OSError):
+        return printable(_explain_file_error(error))
+    # PyTorch hides errors of the file system behind its own.
+    if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
+        return explain(error.__context__)
+    return None
+
+
+def _explain_file_error(error: OSError) -> str:
+    # A worker process adds its traceback to the message.
+    reason = error.strerror or (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    names = [os.fsdecode(name) for name in (error.filename2, error.filename) if isinstance(name, str | bytes)]
+    verb = _VERBS.get(error.errno or 0)
+    if not names:
+        return f"cannot {verb or 'read or write'}: {reason}"
+    # The modules that read a person's files have their own errors. Thus a path that could be read could not be written.
+    unreadable = os.path.exists(names[0]) and not os.access(names[0], os.R_OK)
+    return f"cannot {verb or ('read' if unreadable else 'write')} {names[0]}: {reason}"

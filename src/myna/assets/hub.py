@@ -1,7 +1,8 @@
 """Voices in repositories of the Hugging Face hub, which are downloaded once and then found without a network.
 
 An address is `hf://owner/name`, optionally followed by `@revision` and `/path/to/file`. Downloads are pinned: a
-branch is resolved to a commit, and a file must have the SHA-256 that the hub states.
+branch is resolved to a commit, and a file must have the SHA-256 that the hub states. A file that has another one is
+deleted, so that it is not taken later without a network.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from myna.assets import check_hash, check_whole, fetch_reason
+from myna.assets import Source, fetch_pinned, fetch_reason
 from myna.assets.voice_names import SIDE_FILES, is_generator, newest
 from myna.errors import AssetError
 from myna.progress import Progress, silent
@@ -214,15 +215,7 @@ def _folder(name: str) -> str:
 
 
 def _fetch(address: Address, name: str, known: _Files) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = Path(hf_hub_download(address.repo, name, revision=known.commit))
-    except Exception as error:  # errors of the library, of its HTTP client or of the disk
-        raise AssetError(f"hf://{address.repo}/{name} cannot be downloaded: {fetch_reason(error)}") from error
-    check_whole(path)
-    check_hash(path, known.hashes.get(name))
-    return path
+    return fetch_pinned(Source(address.repo, name, known.commit, sha256=known.hashes.get(name)))
 
 
 @contextmanager
@@ -235,7 +228,7 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE) / f"models--{address.repo.replace('/', '--')}" / "blobs"
-    before, over = _folder_bytes(folder), threading.Event()
+    before, over = _folder_bytes(folder, whole=True), threading.Event()
 
     def arriving() -> Iterator[int]:
         reported, ended = 0, False
@@ -260,11 +253,12 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
             thread.join()
 
 
-def _folder_bytes(folder: Path) -> int:
+def _folder_bytes(folder: Path, *, whole: bool = False) -> int:
+    """Return the size of a folder's files; if `whole`, without files that have arrived in part."""
     sizes = []
     for path in folder.glob("*"):
         with suppress(OSError):  # the file was renamed in the meantime
-            sizes.append(path.stat().st_size)
+            sizes.append(0 if whole and path.suffix == ".incomplete" else path.stat().st_size)
     return sum(sizes)
 
 

@@ -14,6 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from myna.audio.formats import CONTAINERS, VORBIS_ORDER, WRITABLE_SUFFIXES, SampleFormat, Tags
+from myna.audio.reading import soundfile_path
 from myna.errors import AudioError
 
 _log = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ class Writer:
         self._temporary = self.path.with_name(f".{os.getpid()}-{id(self):x}.part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = soundfile.SoundFile(self._temporary, "w", sample_rate, channels, coding, format=file_format)
+            place = soundfile_path(self._temporary)
+            self._file = soundfile.SoundFile(place, "w", sample_rate, channels, coding, format=file_format)
             for name, text in (tags or Tags()).by_soundfile_name().items():
                 setattr(self._file, name, text)
         except (OSError, soundfile.LibsndfileError) as error:
@@ -133,7 +135,7 @@ class Writer:
 
     def _finish(self) -> None:
         # libsndfile does not report buffered samples that could not be written, but the file is then too short.
-        written = soundfile.info(self._temporary).frames
+        written = soundfile.info(soundfile_path(self._temporary)).frames
         if written != self.n_samples:
             raise OSError(f"only {written} of {self.n_samples} samples could be written; the disk may be full")
         self._temporary.replace(self.path)

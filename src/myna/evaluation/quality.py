@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from myna.assets import package_folder
+from myna.assets import find_in_package, package_folder
 from myna.errors import MissingExtraError
 from myna.evaluation.recording import SAMPLE_RATE
 
@@ -34,18 +34,17 @@ def load_dnsmos() -> Any:
 
     Raises:
         MissingExtraError: speechmos is not installed.
+        AssetError: it contains another network.
     """
-    folder = package_folder("speechmos")
-    if folder is None:
+    if package_folder("speechmos") is None:
         raise MissingExtraError("it", "eval")
+    network = find_in_package("speechmos", "dnsmos_models/sig_bak_ovr.onnx")
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
     settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads do not block cores
-    return onnxruntime.InferenceSession(
-        folder / "dnsmos_models" / "sig_bak_ovr.onnx", settings, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(network, settings, providers=["CPUExecutionProvider"])
 
 
 def rate(session: Any, audio: NDArray[np.float32]) -> dict[str, float]:

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from myna.assets import package_folder
+from myna.assets import PACKAGED, find_in_package
 from myna.audio.spectrogram import mel_filterbank
-from myna.errors import AssetError
+from myna.errors import AssetError, MissingExtraError
 from myna.evaluation.recording import SAMPLE_RATE
 from myna.units import db_to_amplitude, db_to_power, power_to_db
 
@@ -55,14 +55,16 @@ def load_voice_encoder() -> VoiceEncoder:
     """Load the encoder with the weights from the package Resemblyzer.
 
     Raises:
-        AssetError: the package is not installed.
+        AssetError: the package is not installed, or contains other weights.
     """
-    folder = package_folder("resemblyzer")
-    if folder is None or not (folder / "pretrained.pt").is_file():
+    try:
+        path = find_in_package("resemblyzer", "pretrained.pt")
+    except MissingExtraError as error:
         # Only the weights of the package are needed. Its declared requirements need a compiler and fail with current
         # setuptools.
-        raise AssetError("it needs Resemblyzer's weights: pip install --no-deps Resemblyzer==0.1.4")
-    weights = torch.load(folder / "pretrained.pt", map_location="cpu", weights_only=True)["model_state"]
+        package = PACKAGED["resemblyzer"].distribution
+        raise AssetError(f"it needs Resemblyzer's weights: pip install --no-deps {package}") from error
+    weights = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
     encoder = VoiceEncoder()
     encoder.load_state_dict({name: weights[name] for name in encoder.state_dict()})
     return encoder.eval()

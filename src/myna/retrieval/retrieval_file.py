@@ -27,6 +27,7 @@ from myna.errors import CheckpointError
 from myna.retrieval import faiss_file
 from myna.storage import pickles, torch_file
 from myna.storage.atomic import replacing
+from myna.storage.utf8 import utf8_path
 
 Kind = Literal["centres", "index"]  # packed voices store these strings
 # Files that svc train-index and svc train-cluster write beside a voice; the first one found is used.
@@ -135,7 +136,8 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return dict(load_file(path))
+        with utf8_path(path) as opened:
+            return dict(load_file(opened))
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged or incomplete; download it again") from error
 

@@ -15,6 +15,7 @@ from myna.audio.folders import find_recordings, is_recording, visible_files, vis
 from myna.config import Config, TemplateName
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.storage.path_list import read_list
 from myna.studio.workspace import Workspace, safe_name, unused
 
 # Folders in addition to those of `layout`: recordings removed from the dataset, and the comparison of checkpoints.
@@ -113,7 +114,7 @@ class Project:
         return ProjectStatus(
             recordings=tuple(sorted(found)),
             n_clips=len(clips),
-            n_listed=len(training_list.read_text("utf-8").split("\n")) - 1 if training_list.is_file() else 0,
+            n_listed=training_list.read_bytes().count(b"\n") if training_list.is_file() else 0,
             n_features=sum(f"{clip}.features.safetensors" in files for clip in clips),
             config=config,
             problem=problem,
@@ -221,10 +222,10 @@ class Project:
 
     def _listed(self, name: str) -> list[Path]:
         try:
-            lines = (self.folder / FILELISTS / name).read_text("utf-8").splitlines()
+            listed = read_list(self.folder / FILELISTS / name)
         except OSError:
             return []
-        return [path for path in (self.folder / line for line in lines if line) if path.is_file()]
+        return [path for path in (self.folder / clip for clip in listed) if path.is_file()]
 
     def _read_config(self) -> tuple[Config | None, str | None]:
         if not self.config.is_file():

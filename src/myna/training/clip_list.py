@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from myna.audio import io
+from myna.audio.folders import speaker_name
 from myna.audio.resample import resampled_length
 from myna.config import Config
 from myna.errors import ConfigError
+from myna.storage.path_list import read_list
 from myna.training.features_file import features_path
 
 _SHOWN_CLIPS = 3
@@ -32,10 +34,9 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
     """
     filelist = Path(filelist)
     try:
-        lines = filelist.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        paths = read_list(filelist)
+    except OSError as error:
         raise ConfigError(f"cannot read {filelist}: {error}; svc pre-config writes it") from error
-    paths = [Path(line.strip()) for line in lines if line.strip()]
     _refuse([path for path in paths if not path.is_file()], f"in {filelist} do not exist", "pre-config")
     _refuse([path for path in paths if not features_path(path).is_file()], "have no features", "pre-hubert")
     clips = [Clip(path, _speaker(path, config), _count_frames(path, config)) for path in paths]
@@ -46,11 +47,12 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
 def _speaker(path: Path, config: Config) -> int:
     """Return the speaker index of a clip: its nearest parent folder that has a speaker's name gives the speaker."""
     for folder in path.parents:
-        if folder.name in config.speakers:
-            speaker = config.speakers[folder.name]
+        name = speaker_name(folder)
+        if name in config.speakers:
+            speaker = config.speakers[name]
             if speaker >= config.model.n_speakers:
                 raise ConfigError(
-                    f"speaker {folder.name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}"
+                    f"speaker {name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}"
                 )
             return speaker
     raise ConfigError(f"{path} is not in the folder of a speaker; this voice has: {', '.join(config.speakers)}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.actions.voice_files import VoiceFiles
-from myna.errors import AudioError, ConfigError, MynaError
+from myna.errors import AudioError, ConfigError, MynaError, explain
 from myna.options import ConversionOptions
 from myna.progress import Progress, silent
 
@@ -57,12 +57,16 @@ def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool
         AudioError: a folder contains no recording.
         ConfigError: two recordings would be written to one file.
     """
+    from myna.audio.folders import is_recording
+
     one_file = len(inputs) == 1 and not inputs[0].is_dir()
     if output is not None and one_file and not _means_folder(output):
         return [Conversion(inputs[0], Path(output))]
     folder = Path(output) if output is not None else None
-    if folder is not None and folder.is_file():
-        raise ConfigError(f"{folder} is a file; several results need a folder")
+    if folder is not None and (folder.is_file() or (is_recording(folder) and not _means_folder(str(output)))):
+        raise ConfigError(
+            f"-o {output} names one file; the results of several recordings need a folder: -o {folder.stem}"
+        )
 
     planned = []
     for path in inputs:
@@ -101,11 +105,15 @@ def convert(
     for one in conversions:
         try:
             done[one] = converter.convert_file(one.source, one.output, options, progress)
-        except MynaError as error:
-            if len(conversions) == 1:
+        except Exception as error:
+            reason = explain(error)
+            if reason is None:
                 raise
-            failed[one] = error
-            on_failure(error)
+            failure = error if isinstance(error, MynaError) else MynaError(f"{one.source}: {reason}")
+            if len(conversions) == 1:
+                raise failure from error
+            failed[one] = failure
+            on_failure(failure)
     return ConvertedBatch(done, failed, time.perf_counter() - started)
 
 

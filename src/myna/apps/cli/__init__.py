@@ -5,8 +5,9 @@ The module declares the command's flags. It imports other code only when the com
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
-import signal
 import sys
 import threading
 from difflib import get_close_matches
@@ -15,10 +16,11 @@ from typing import Any
 
 import click
 
-from myna.errors import MynaError
+from myna.errors import explain
+from myna.signals import raise_when_ended
 
 COMMANDS = {
-    "demo": "first listen: convert a sung phrase with the bundled voice",
+    "demo": "hear an example: convert a sung phrase to the bundled voice",
     "pre-resample": "cut recordings into clips of one sample rate and level: dataset_raw/ to dataset/44k/",
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
@@ -72,7 +74,7 @@ def svc(verbose: bool) -> None:
     """Clone a singing voice and sing any song in it.
 
     \b
-    First listen:         svc demo
+    An example to hear:   svc demo
     A voice of your own:  put recordings in dataset_raw/NAME/, then
                           svc pre-resample, pre-config, pre-hubert, train
     Sing in a voice:      svc infer song.wav -m G_1000.pth -c config.json
@@ -91,14 +93,26 @@ def studio() -> Any:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run `svc`; on a `MynaError`, print one line to standard error and exit with code 1."""
-    # SIGTERM raises SystemExit, so that cleanup code removes half-written files.
+    """Run `svc`; on an error that a person can act on, print one line to standard error and exit with code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        _show_any_text(stream)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        raise_when_ended()
     try:
         return svc.main(args=arguments, prog_name="svc", standalone_mode=True)
-    except MynaError as error:
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             logging.getLogger(__name__).debug("traceback", exc_info=True)
-        click.echo(f"svc: {error}", err=True)
+        click.echo(f"svc: {line}", err=True)
         sys.exit(1)
+
+
+def _show_any_text(stream: Any) -> None:
+    """Make a stream spell characters that its encoding lacks like `myna.text.printable` instead of failing."""
+    if isinstance(stream, io.TextIOWrapper):  # it is None in a program without a console
+        # Click takes ASCII for a missing locale, too, and writes UTF-8 then.
+        ascii = codecs.lookup(stream.encoding).name == "ascii"
+        stream.reconfigure(encoding="utf-8" if ascii else None, errors="backslashreplace")

@@ -51,7 +51,7 @@ def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) 
         AudioError: the page cannot be written, or a recording was deleted after its evaluation.
     """
     try:
-        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as page:
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace") as page:
             page.writelines(_head(evaluation))
             for number, file in enumerate(progress(evaluation.files, title="report", unit="files")):
                 page.writelines(_conversion(number, file))

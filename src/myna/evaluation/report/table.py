@@ -7,6 +7,7 @@ from typing import Any
 
 from myna.evaluation.evaluate import Evaluation, FileEvaluation
 from myna.evaluation.scores import MEASURES
+from myna.text import printable
 
 
 def summary_table(evaluation: Evaluation) -> str:
@@ -58,6 +59,7 @@ def _plain_file(file: FileEvaluation) -> dict[str, Any]:
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
     """Join cells into aligned columns: the first column is left-aligned, the others are right-aligned."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(padded))

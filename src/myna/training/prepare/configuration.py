@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from myna.config import DEFAULT_TEMPLATE, Config
 from myna.errors import ConfigError
+from myna.storage.path_list import write_list
 from myna.training.prepare.clips import ClipFile, find_clips
+from myna.training.prepare.refused import list_refused
 
 _VALIDATION_CLIPS = 2  # validation clips of each speaker, as in the predecessors
 _CLIPS_FOR_TWO = 5  # speakers with fewer clips have one validation clip
@@ -30,6 +33,7 @@ class ConfigSummary:
     notes: tuple[str, ...]
     ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips that cannot be read
+    refused: Path | None  # file that lists `failed` and `ignored`
 
 
 def write_config(
@@ -75,8 +79,7 @@ def write_config(
             notes.append(f"{speaker} has too few clips to hold one back: one is used for training and validation")
     filelist_dir.mkdir(parents=True, exist_ok=True)
     for name, listed in (("train.txt", training), ("val.txt", validation), ("test.txt", [])):
-        lines = "".join(f"{clip.path.as_posix()}\n" for clip in listed)
-        (filelist_dir / name).write_text(lines, encoding="utf-8", newline="\n")
+        write_list(filelist_dir / name, [clip.path for clip in listed])
 
     earlier = _read_earlier(config_path)
     plain["data"]["training_files"] = (filelist_dir / "train.txt").as_posix()
@@ -101,6 +104,7 @@ def write_config(
         notes=tuple(notes),
         ignored=found.ignored,
         failed=found.failed,
+        refused=list_refused(input_dir, "pre-config", found.failed, found.ignored),
     )
 
 
@@ -126,7 +130,7 @@ def _split(clips: list[ClipFile], folder: Path) -> tuple[list[ClipFile], list[Cl
     The choice depends on a hash of each name, so that adding clips changes it little.
     """
     n_held_back = _VALIDATION_CLIPS if len(clips) >= _CLIPS_FOR_TWO else int(len(clips) >= _CLIPS_FOR_ONE)
-    shuffled = sorted(clips, key=lambda clip: hashlib.sha256(_relative(clip, folder).encode()).digest())
+    shuffled = sorted(clips, key=lambda clip: hashlib.sha256(os.fsencode(_relative(clip, folder))).digest())
     held_back = sorted(shuffled[: max(n_held_back, 1)], key=lambda clip: clip.path)
     trained = [clip for clip in clips if clip not in held_back] if n_held_back else clips
     return trained, held_back

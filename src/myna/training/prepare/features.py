@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from myna.audio.bandwidth import highest_frequency
 from myna.audio.io import read
 from myna.config import Config, PitchRange
-from myna.errors import AudioError, ConfigError, MynaError
+from myna.errors import AudioError, ConfigError, MynaError, explain
 from myna.features.content import CONTENT_ENCODERS
 from myna.features.contour import pitch_range
 from myna.features.extractor import FeatureExtractor, Features
@@ -35,6 +35,7 @@ from myna.training.features_file import (
 from myna.training.prepare.augmentation import versions
 from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
+from myna.training.prepare.refused import list_refused
 
 # Minimum number of clips per process: each process loads the content encoder, which takes as long as computing the
 # features of a dozen clips.
@@ -56,6 +57,7 @@ class FeaturesSummary:
     unvoiced: tuple[str, ...]  # clips without a voiced frame
     ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips whose features could not be computed
+    refused: Path | None  # file that lists `failed` and `ignored`
 
 
 def compute_features(
@@ -116,6 +118,7 @@ def compute_features(
     pitch = {speaker: pitch_range(np.concatenate(own)) for speaker, own in contours.items() if own}
     known_pitch = {speaker: measured for speaker, measured in pitch.items() if measured is not None}
     _write_pitch(config_path, known_pitch)
+    all_failed = (*found.failed, *sorted(failed.values()))
     return FeaturesSummary(
         n_clips=len(done),
         n_kept=len(found.clips) - len(to_do),
@@ -125,7 +128,8 @@ def compute_features(
             f"{clip.path} has no voiced frame; check that it contains a voice" for clip in done if not f0[clip].any()
         ),
         ignored=found.ignored,
-        failed=(*found.failed, *sorted(failed.values())),
+        failed=all_failed,
+        refused=list_refused(input_dir, "pre-hubert", all_failed, found.ignored),
     )
 
 
@@ -187,8 +191,12 @@ def _compute_clip(
     except MynaError as error:
         # All other clips would fail, too. Only the message is passed on, since some errors cannot be pickled.
         raise MynaError(str(error)) from None
-    except torch.OutOfMemoryError:
-        reason = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
+        too_long = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
+        reason = line if isinstance(error, OSError) else too_long
     # Delete features of an earlier state of the clip: they would be mistaken for current ones.
     features_path(clip).unlink(missing_ok=True)
     return _ClipOutcome(clip, reason)

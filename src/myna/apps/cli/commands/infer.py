@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,6 +11,7 @@ import click
 from myna.apps.actions.convert import convert, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
+from myna.apps.cli.report import echo_json
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError, MynaError
@@ -69,7 +69,7 @@ def command(
     converted = convert(converter, planned, options, bar, _show_failure)
 
     if as_json:
-        click.echo(json.dumps(_plain(converted), indent=2, ensure_ascii=False))
+        echo_json(_plain(converted))
     elif converted.done:
         click.echo(_last_line(converted))
     if converted.failed:

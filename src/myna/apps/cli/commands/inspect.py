@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from myna.apps.actions.inspect import inspect_files
-from myna.apps.cli.report import counted, listed
+from myna.apps.cli.report import counted, echo_json, listed
 from myna.errors import CheckpointError
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) -> None:
-    """Show what FILE contains: the voice, its program and version, its content encoder, and anything suspicious.
+    """Show what FILE contains: the kind of voice, its version, its content encoder, and anything suspicious.
 
     Nothing in the file is executed.
     """
@@ -36,7 +35,7 @@ def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) ->
         click.echo(f"svc: {error}", err=True)
     found = [one for _, one in inspected.found]
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        echo_json([asdict(one) for one in found])
     else:
         for one in found:
             click.echo("\n".join(_lines(one)))

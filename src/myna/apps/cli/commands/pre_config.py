@@ -8,7 +8,7 @@ from typing import get_args
 import click
 
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.report import counted, echo_lines, listed
+from myna.apps.cli.report import counted, echo_lines, echo_refused, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
 from myna.layout import CLIPS, CONFIG, FILELISTS
@@ -31,7 +31,7 @@ from myna.layout import CLIPS, CONFIG, FILELISTS
     show_default=True,
     help="Folder for the lists train.txt and val.txt.",
 )
-@config_flag("Configuration to write; an existing file that differs is kept as config.json.bak.")
+@config_flag("Configuration to write; an existing file that differs is kept, with .bak appended to its name.")
 @click.option(
     "-t",
     "--config-type",
@@ -55,11 +55,10 @@ def command(
     from myna.training.prepare.configuration import write_config
 
     summary = write_config(input_dir, filelist_path, config_path, template=config_type, content_encoder=content_encoder)
-    echo_lines("left out", summary.ignored)
     echo_lines("note", summary.notes)
     if summary.backup is not None:
         click.echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
-    echo_lines("svc", summary.failed)
+    echo_refused(summary.failed, summary.ignored, summary.refused)
     where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
@@ -70,4 +69,4 @@ def command(
         f"Next: svc pre-hubert{where}"
     )
     if summary.failed:
-        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see above")
+        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see {summary.refused}")
