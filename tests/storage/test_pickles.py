@@ -51,7 +51,7 @@ def test_arrays_and_numbers_are_read_without_calling_numpy(tmp_path: Path, proto
     content = read(tmp_path, pickle.dumps(OrderedDict(arrays=arrays, one=np.float32(0.5)), protocol))
     assert content["one"] == 0.5
     for own, given in zip(content["arrays"], arrays, strict=True):
-        np.testing.assert_array_equal(own.values, given)
+        np.testing.assert_array_equal(own, given)
 
 
 class Calls:

@@ -18,14 +18,11 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from myna.assets import Source, fetch_pinned, fetch_reason
+from myna.assets.voice_names import SIDE_FILES, is_generator, newest
 from myna.errors import AssetError
 from myna.progress import Progress, silent
 
 _ADDRESS = re.compile(r"hf:/{1,2}(\w[\w.-]*/\w[\w.-]*)(?:@([\w./-]+?))?(?:/(.+))?")
-_GENERATOR = re.compile(r"G_?(\d+)?.*\.pth", re.IGNORECASE)
-_DISCRIMINATOR = re.compile(r"D_?\d*\.pth", re.IGNORECASE)
-# Optional files of a voice in addition to weights and configuration: k-means centroids and retrieval indexes.
-_SIDE_FILES = re.compile(r".*(kmeans.*\.pt|\.index|feature_and_index\.pkl|index\.safetensors)", re.IGNORECASE)
 _SHOWN = 12
 _WATCH_SECONDS = 0.2
 
@@ -87,7 +84,7 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
     known = _files(address)
     weights = _choose(address, list(known.hashes))
     config = _beside(weights, "config.json", known.hashes)
-    side = [name for name in known.hashes if _SIDE_FILES.fullmatch(name) and _folder(name) == _folder(weights)]
+    side = [name for name in known.hashes if SIDE_FILES.fullmatch(name) and _folder(name) == _folder(weights)]
     missing = [name for name in files if name not in known.hashes]
     if missing:
         raise AssetError(f"{address} has no {', '.join(missing)}; it has {_listed(list(known.hashes))}")
@@ -200,22 +197,9 @@ def _choose(address: Address, names: Sequence[str]) -> str:
         raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
     if not generators:
         raise AssetError(f"{address} contains no voice in a known format; it has {_listed(names)}")
-    if len(generators) > 1 and not all(_number(name) is not None for name in generators):
+    if (found := newest(generators)) is None:
         raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
-    return max(generators, key=lambda name: _number(name) or 0)
-
-
-def is_generator(name: str) -> bool:
-    """Return true if a file of this name may contain a voice's weights."""
-    last = PurePosixPath(name).name
-    if _SIDE_FILES.fullmatch(last) or _DISCRIMINATOR.fullmatch(last):
-        return False
-    return last.endswith(".pth") or (last.endswith(".safetensors") and last != "model.safetensors")
-
-
-def _number(name: str) -> int | None:
-    match = _GENERATOR.fullmatch(PurePosixPath(name).name)
-    return int(match[1]) if match and match[1] else None
+    return found
 
 
 def _beside(name: str, other: str, names: Sequence[str] | dict[str, str | None]) -> str | None:

@@ -146,14 +146,12 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
     content = pickles.read(path)
     if not isinstance(content, dict) or not all(isinstance(one, pickles.FaissIndex) for one in content.values()):
         raise CheckpointError(f"{path} is a pickle, but not of indexes by speaker")
-    return {speaker: faiss_file.read_vectors(_serialised(path, one), str(path)) for speaker, one in content.items()}
-
-
-def _serialised(path: Path, index: pickles.FaissIndex) -> bytes:
-    state = index.state.values.tobytes() if isinstance(index.state, pickles.Array) else index.state
-    if not isinstance(state, bytes):
-        raise CheckpointError(f"{path} contains an index without its vectors")
-    return state
+    found = {}
+    for speaker, one in content.items():
+        if one.serialised is None:
+            raise CheckpointError(f"{path} contains an index without its vectors")
+        found[speaker] = faiss_file.read_vectors(one.serialised, str(path))
+    return found
 
 
 def _read_centroids(path: Path) -> dict[Any, Any]:

@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from myna.assets import BUNDLED_VOICES
-from myna.assets.hub import Address, cached_voices, forget, is_generator, parse_address
+from myna.assets.hub import Address, cached_voices, forget, parse_address
+from myna.assets.voice_names import is_generator
 from myna.audio.folders import visible_folders
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS

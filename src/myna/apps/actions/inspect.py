@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.actions.voice_files import VoiceFiles
-from myna.errors import CheckpointError, MynaError
+from myna.errors import CheckpointError, ConfigError, MynaError
 
 if TYPE_CHECKING:
     from myna.zoo.inspection import Inspection
@@ -42,7 +42,7 @@ def inspect_files(files: Sequence[Path], config: Path | None = None) -> Inspecte
     for path in files:
         try:
             found.append((str(path), inspect(path, config)))
-        except CheckpointError as error:
+        except (CheckpointError, ConfigError) as error:
             failed.append(error)
     return Inspected(found, failed)
 

@@ -45,11 +45,8 @@ UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masking is only 
 _OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
 
 
-class _Instance:
-    """Inert replacement for the classes whose instances fairseq's checkpoints contain in addition to the weights."""
-
-
-FAIRSEQ_CLASSES = dict.fromkeys(("fairseq.data.dictionary.Dictionary", "argparse.Namespace"), _Instance)
+# Classes whose instances fairseq's checkpoints contain in addition to the weights.
+FAIRSEQ_CLASSES = frozenset({"fairseq.data.dictionary.Dictionary", "argparse.Namespace"})
 
 
 class Network(nn.Module):
