@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import struct
@@ -72,7 +73,7 @@ def revalued(plain: Any, dice: Dice) -> Any:
         keys: list[Any] = list(box) if isinstance(box, dict) else list(range(len(box)))
         if not keys:
             continue
-        key, value = dice.choice(keys), dice.choice(VALUES)
+        key, value = dice.choice(keys), copy.deepcopy(dice.choice(VALUES))
         kind = dice.random()
         if kind < 0.6:
             box[key] = value
@@ -100,7 +101,7 @@ def written(plain: Any, dice: Dice) -> bytes:
         text = dice.choice(faults)(text)
     return text.encode(
         dice.choice(["utf-8"] * 5 + ["utf-8-sig", "utf-16", "utf-32", "euc-kr"]),
-        "surrogatepass" if dice.random() < 0 else "replace",
+        "replace",
     )
 
 
