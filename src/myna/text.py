@@ -23,3 +23,8 @@ def printable(text: str) -> str:
         else char
         for char in text
     )
+
+
+def printable_lines(text: str) -> str:
+    """Return `text` like `printable`, but keep its line breaks."""
+    return "\n".join(map(printable, text.replace("\r\n", "\n").split("\n")))

@@ -301,6 +301,21 @@ def test_an_archive_that_programs_read_differently_is_refused(tmp_path: Path, na
     assert str(path) in str(refused.value) and "\n" not in str(refused.value)
 
 
+def test_a_directory_of_many_entries_does_not_fill_the_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    one = by_hand.archive(GOOD)
+    start, end = one.index(b"PK\x01\x02"), one.rindex(b"PK\x05\x06")
+    directory = one[start:end] * 60_000
+    record = bytearray(one[end:])
+    record[12:16] = struct.pack("<I", len(directory))
+    path.write_bytes(one[:start] + directory + record)
+    tracemalloc.start()
+    with pytest.raises(CheckpointError, match="has a far longer directory than a voice: refused"):
+        torch_file.read(path)
+    assert tracemalloc.get_traced_memory()[1] < 20e6
+    tracemalloc.stop()
+
+
 def test_classes_that_are_not_needed_are_ignored(tmp_path: Path) -> None:
     path = tmp_path / "a.pth"
     instance = by_hand.name("argparse", "Namespace") + b")\x81" + by_hand.table(seed=long(1)) + b"b"

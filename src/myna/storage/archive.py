@@ -18,6 +18,7 @@ PICKLE = "data.pkl"
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8  # flags of an entry
+_LONGEST_DIRECTORY = 8 * 2**20  # bytes; that of a large voice has 0.2 MB
 _IN_EXTRA_FIELD = 0xFFFFFFFF  # size in a local header whose actual size is in its 64-bit field
 
 
@@ -45,7 +46,7 @@ class Archive:
             zipfile.BadZipFile: the archive is damaged.
         """
         self.mapping = mapping
-        with zipfile.ZipFile(cast(IO[bytes], mapping)) as archive:
+        with zipfile.ZipFile(cast(IO[bytes], _Bounded(mapping))) as archive:
             entries = sorted(archive.infolist(), key=lambda entry: entry.header_offset)
             directory = archive.start_dir
         _refuse_other_archives(entries)
@@ -103,6 +104,19 @@ class Archive:
         if not agrees:
             raise ArchiveError("is an archive that programs read differently")
         return here + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
+
+
+class _Bounded:
+    """A file of which only a little is read at once, because a directory takes ten times its size in memory."""
+
+    def __init__(self, mapping: mmap.mmap) -> None:
+        self.seek, self.tell = mapping.seek, mapping.tell
+        self._read = mapping.read
+
+    def read(self, n_bytes: int | None = None) -> bytes:
+        if n_bytes is not None and n_bytes > _LONGEST_DIRECTORY:
+            raise ArchiveError("has a far longer directory than a voice")
+        return self._read(n_bytes)
 
 
 def _refuse_other_archives(entries: list[zipfile.ZipInfo]) -> None:

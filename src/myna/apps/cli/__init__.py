@@ -16,8 +16,10 @@ from typing import Any
 
 import click
 
+from myna.apps.cli.report import echo
 from myna.errors import explain
 from myna.signals import raise_when_ended
+from myna.text import printable, printable_lines
 
 COMMANDS = {
     "demo": "hear an example: convert a sung phrase to the bundled voice",
@@ -67,6 +69,26 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def show_log_messages(verbose: bool) -> None:
+    """Print log messages to standard error: warnings, or also debug messages."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[shown])
+    # The debug messages of these libraries do not help to diagnose myna.
+    for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _Printable(logging.Formatter):
+    """Format of messages in one line, because they may contain names from files, and of tracebacks."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return printable_lines(super().formatException(ei))
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=False)
 @click.option("-v", "--verbose", is_flag=True, help="Show debug messages and tracebacks.")
 @click.version_option(None, "-V", "--version", package_name="myna", prog_name="myna")
@@ -79,12 +101,7 @@ def svc(verbose: bool) -> None:
                           svc pre-resample, pre-config, pre-hubert, train
     Sing in a voice:      svc infer song.wav -m G_1000.pth -c config.json
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
-    # The debug messages of these libraries do not help to diagnose myna.
-    for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    show_log_messages(verbose)
 
 
 def studio() -> Any:
@@ -106,7 +123,7 @@ def main(arguments: list[str] | None = None) -> Any:
             raise
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             logging.getLogger(__name__).debug("traceback", exc_info=True)
-        click.echo(f"svc: {line}", err=True)
+        echo(f"svc: {line}", err=True)
         sys.exit(1)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from myna.apps.actions.evaluate import evaluate_conversions
+from myna.apps.cli.report import echo
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import MynaError
@@ -75,14 +76,14 @@ def command(
             path.parent.mkdir(parents=True, exist_ok=True)
     evaluation = evaluate_conversions(converted, sources, targets, held_out, options, bar)
 
-    click.echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
+    echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
     for what, reason in evaluation.not_measured.items():
-        click.echo(f"{what} is not measured: {reason}", err=True)
+        echo(f"{what} is not measured: {reason}", err=True)
     if json_path is not None:
         with replacing(json_path) as temporary:
             temporary.write_text(json.dumps(as_plain(evaluation), indent=2) + "\n", encoding="utf-8")
     if report is not None:
         write_page(evaluation, report, bar)
-        click.echo(f"Listen and look: {report}")
+        echo(f"Listen and look: {report}")
     if failures := evaluation.failures:
         raise MynaError(f"{len(failures)} not evaluated: {'; '.join(failures)}")

@@ -8,7 +8,7 @@ from typing import get_args
 import click
 
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.report import counted, echo_lines, echo_refused, listed
+from myna.apps.cli.report import counted, echo, echo_lines, echo_refused, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
 from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
@@ -76,12 +76,12 @@ def command(
     )
     echo_lines("note", summary.notes)
     if summary.backup is not None:
-        click.echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
+        echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
     echo_refused(summary.failed, summary.ignored, summary.refused)
     where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
-    click.echo(
+    echo(
         f"{config_path}: {counted(len(summary.config.speakers), 'speaker')} ({speakers}), "
         f"{counted(summary.n_training, 'clip')} for training and {summary.n_validation} for validation, "
         f"{summary.seconds / 60:.1f} minutes in all, {len(summary.ignored) + len(summary.failed)} left out. "

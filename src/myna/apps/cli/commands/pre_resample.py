@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from myna.apps.cli.report import counted, echo_lines, echo_refused
+from myna.apps.cli.report import counted, echo, echo_lines, echo_refused
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
@@ -50,7 +50,7 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> No
     echo_refused(summary.failed, summary.ignored, summary.refused)
     if summary.n_clips:
         where = "" if output_dir == CLIPS else f" -i {output_dir}"
-        click.echo(
+        echo(
             f"{counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes, of "
             f"{counted(summary.n_speakers, 'speaker')} in {output_dir}, from "
             f"{counted(summary.n_recordings, 'recording')} ({summary.n_kept} up to date, {len(summary.failed)} "

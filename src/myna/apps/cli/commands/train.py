@@ -13,6 +13,7 @@ import click
 
 from myna.apps.actions.train import train
 from myna.apps.cli.flags import config_flag
+from myna.apps.cli.report import echo
 from myna.apps.flags import collect, option_flags
 from myna.layout import LOGS
 from myna.options import TrainOptions
@@ -69,15 +70,15 @@ class _Terminal:
 
     def began(self, plan: Plan) -> None:
         processes = f", {plan.n_processes} processes" if plan.n_processes > 1 else ""
-        click.echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
-        click.echo(f"voice:  {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
-        click.echo(
+        echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
+        echo(f"voice:  {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
+        echo(
             f"clips:  {plan.n_clips} ({plan.minutes:.1f} minutes), {plan.batch_size} per batch, "
             f"{plan.steps_per_epoch} steps per epoch, {plan.last_step - plan.first_step:,} steps to do",
             err=True,
         )
         if self._tensorboard:
-            click.echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
+            echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
         self._plan, self._started = plan, time.perf_counter()
         from tqdm import tqdm
 
@@ -105,13 +106,13 @@ class _Terminal:
         config, model = self._config_path.as_posix(), self._model_path.as_posix()
         if not summary.steps:
             limit = "train.epochs" if self._plan.limit == "epochs" else "--max-steps"
-            click.echo(f"nothing to do: {summary.step:,} steps are done; raise {limit} to train longer")
+            echo(f"nothing to do: {summary.step:,} steps are done; raise {limit} to train longer")
             return
         skipped = f", {summary.skipped} skipped" if summary.skipped else ""
         done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
         sing = f"svc infer song.wav -m {model}"
         again = "" if summary.complete else f"resume: svc train -m {model} -c {config}; "
-        click.echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
+        echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
 
 
 def _start_tensorboard(folder: Path) -> str:
