@@ -55,7 +55,7 @@ class F0Predictor(nn.Module):
     def forward(self, hidden: Tensor, contour: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
         """
         Args:
-            hidden: embedded content, voicing and (if the voice has it) loudness, added, (B, channels, T); receives no
+            hidden: sum of the embeddings of content, voicing and, if used, loudness, (B, channels, T); receives no
                 gradient.
             contour: the source's contour, as returned by the function `contour`, (B, T).
             speaker: speaker embedding, (B, speaker_channels, 1 or T); receives no gradient.

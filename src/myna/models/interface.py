@@ -70,7 +70,7 @@ class Generated(NamedTuple):
 
 
 class Synthesizer(Protocol):
-    """Generator of audio from conditions: a PyTorch network, an ONNX graph, or a wrapper of another synthesizer."""
+    """Generator of audio from conditions: a PyTorch network, an ONNX graph, or a wrapper around another."""
 
     def generate(self, conditions: Conditions, sampling: Sampling) -> Generated: ...
 

@@ -64,7 +64,7 @@ class RecordedNoise:
 
 
 class SilentNoise:
-    """Zeros, with which every Gaussian gives its mean and the excitation contains no noise."""
+    """Zeros, so that every Gaussian yields its mean and the excitation contains no noise."""
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
         return like.new_zeros(tuple(shape))

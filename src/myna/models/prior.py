@@ -39,7 +39,7 @@ class PriorEncoder(nn.Module):
     def forward(self, hidden: Tensor, f0: Tensor, mask: Tensor | None = None) -> Gaussian:
         """
         Args:
-            hidden: embedded content, voicing and loudness (if the voice has these), added, (B, channels, T).
+            hidden: sum of the embeddings of content and, if used, voicing and loudness, (B, channels, T).
             f0: in Hz, (B, T).
             mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 

@@ -31,7 +31,7 @@ class ConvertedBatch:
 
     done: dict[Conversion, ConversionSummary]
     failed: dict[Conversion, MynaError]
-    seconds: float  # duration of the conversion
+    seconds: float  # run time of the batch
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,11 @@ def convert(
     """Convert recordings one after the other.
 
     Args:
-        on_failure: called with the error of each recording in a batch that fails, as soon as it fails.
+        on_failure: in a batch, called with the error of each recording that fails, as soon as it fails.
 
     Raises:
         ConfigError: the voice does not support an option in `options`.
-        MynaError: the conversion failed, and it is the only one. In a batch, the others are still run.
+        MynaError: the conversion of a single recording failed; in a batch, a failure does not stop the others.
     """
     converter.check(options)
     started = time.perf_counter()

@@ -49,7 +49,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
     _copy(recording, source)
     has_pitch = converter.check(ConversionOptions()).voice_pitch is not None
     summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=has_pitch), progress)
-    # Pitch errors are relative to the requested shift; relative to the best-fitting one, an off-key result would pass.
+    # Pitch errors are relative to the requested shift; the best-fitting shift would hide an off-key result.
     measured = replace(_MEASURED, transpose=summary.transpose)
     evaluation = evaluate([Pair(converted, source)], options=measured, progress=progress)
     write_picture(evaluation.files[0], picture)

@@ -60,7 +60,7 @@ def check_take(path: Path, kind: Kind) -> TakeReport:
 
 
 def _kind_of(path: Path) -> Kind | None:
-    """Return the kind of a take recorded on the page, which is its folder's name; None classifies others by sound."""
+    """Return the kind of a take recorded on the page, read from its folder's name; None for any other recording."""
     from myna.studio.takes import Kind
 
     kinds: tuple[Kind, ...] = get_args(Kind)

@@ -1,4 +1,4 @@
-"""Decoders, which compute audio from latent frames (and f0). `DECODERS` lists them by the names used in a config."""
+"""Decoders, which compute audio from latent frames (and f0). `DECODERS` lists those that a config selects by name."""
 
 from __future__ import annotations
 

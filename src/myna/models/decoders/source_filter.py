@@ -32,7 +32,7 @@ from myna.models.sizes import SourceFilterSizes
 
 INITIAL_LOG_GAIN = -4.0
 HIGHEST_LOG_GAIN = 3.0
-LOWEST_LOG_GAIN = math.log(1e-5)  # floor of the gains from which the phase is computed, because log 0 is infinite
+LOWEST_LOG_GAIN = math.log(1e-5)  # floor for computing the phase, which inaudible gains must not affect
 # The pulse phase is computed from a moving average of the log gains. `PHASE_REACH` is the half-width of the average in
 # hops of 5.8 ms if f0 is at most `PHASE_HZ`; above that, the half-width is proportional to 1 / f0^2.
 PHASE_REACH, PHASE_HZ = 16, 65.0

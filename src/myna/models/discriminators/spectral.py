@@ -3,7 +3,7 @@
 Half of them take the real and imaginary parts of the spectrum over the recording's whole bandwidth, like EnCodec's
 discriminators (Défossez et al. 2022). The others take the magnitudes below 2.5 kHz, where the first harmonics and the
 first formant lie (single-band discriminators: Kumar et al. 2023). Both kinds of spectrum are compressed, so that loud
-vowels do not mask soft consonants.
+vowels do not outweigh soft consonants.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ LOWEST_HZ = 40.0  # lower values of f0 are raised to this, because contours with
 
 @dataclass(frozen=True)
 class Excitation:
-    """Signals from which the sources of a song are computed piece by piece, to save memory; (B, N) if not stated."""
+    """Signals from which the sources of a song are computed piece by piece to save memory; (B, N) unless noted."""
 
     hz: Tensor  # f0
     cycles: Tensor  # phase of the pulses in cycles, 0 to 1

@@ -14,5 +14,5 @@ class Gaussian(NamedTuple):
     log_std: Tensor
 
     def at(self, noise: Tensor, noise_scale: float | Tensor = 1.0) -> Tensor:
-        """Return the sample mean + noise_scale * std * noise, for standard normal `noise` (B, C, T)."""
+        """Return mean + noise_scale * std * noise, for standard normal `noise` (B, C, T)."""
         return self.mean + noise_scale * self.log_std.exp() * noise

@@ -105,7 +105,7 @@ class Vits(TrainableSynthesizer):
         self.posterior = None
 
     def _hidden(self, conditions: Conditions) -> Tensor:
-        """Return embedded content, voicing and (if the voice has it) loudness, added: (B, hidden_channels, T)."""
+        """Return the sum of the embeddings of content, voicing and, if used, loudness: (B, hidden_channels, T)."""
         voiced = self.voiced_embedding(conditions.voiced.long()).transpose(1, 2)
         hidden: Tensor = self.content_projection(conditions.content) + voiced
         if self.loudness_embedding is not None:
