@@ -52,6 +52,10 @@ class AssetError(MynaError):
     """A pretrained file is not on this machine and cannot be downloaded."""
 
 
+class BusyError(MynaError):
+    """Another process uses the same folder."""
+
+
 class MissingExtraError(MynaError):
     """An optional library is not installed."""
 
