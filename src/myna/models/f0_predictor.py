@@ -1,8 +1,8 @@
 """so-vits-svc's predictor of the target's f0 from the content, the speaker and the source's f0 contour.
 
 The mean is subtracted from the source's contour, and in training the contour is also scaled by a random factor, so that
-the network must infer the pitch level from the speaker. The predictor is useful for speech; for singing, which must
-keep its melody, the source's f0 is used instead.
+the network must infer the pitch level from the speaker. The predictor is useful for speech. It is not meant for
+singing, because it changes the melody.
 """
 
 from __future__ import annotations
