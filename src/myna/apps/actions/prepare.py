@@ -25,8 +25,8 @@ class Prepared:
     n_training: int  # number of training clips
     n_validation: int  # number of validation clips
     minutes: float  # total duration of the clips
-    left_out: list[str]  # one line per unused file, with the reason
-    notes: list[str]  # each one line of text
+    left_out: list[str]  # one line per unused file, with the reason why it is not used
+    notes: list[str]  # one line each
     pitch: dict[str, tuple[float, float]]  # lowest and highest pitch of each speaker, in Hz
 
 
@@ -38,12 +38,12 @@ def prepare(
     During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Args:
-        template: template of the configuration; None keeps the voice's own configuration.
+        template: name of a configuration template; None keeps the voice's own configuration.
         settings: values for keys of the configuration's section `train`.
 
     Raises:
         AudioError: there are no recordings.
-        ConfigError: the clips cannot be used, or the voice has checkpoints that were trained with another template.
+        ConfigError: some clips cannot be used, or the voice has checkpoints that were trained with another template.
     """
     from myna.studio.project import Project
     from myna.training.prepare.configuration import write_config
