@@ -310,9 +310,12 @@ class Config(_Section):
         """Write the file atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.plain(), indent=2, ensure_ascii=False)
         with replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """Return the content of the file."""
+        return json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n"
 
     def plain(self) -> dict[str, Any]:
         """Return the values that were set explicitly, under their names in the file."""
@@ -324,6 +327,25 @@ class Config(_Section):
         for section, values in sections.items():
             plain[section] = plain.get(section, {}) | values
         return self.parse(plain)
+
+    def same_network(self, other: Config, *, any_encoder: bool = False) -> bool:
+        """Return whether two voices have the same architecture; the number of speakers may differ.
+
+        Args:
+            any_encoder: also accept another content encoder, which only changes the width of the first layer.
+        """
+        ignored = {"n_speakers", *(("speech_encoder", "ssl_dim") if any_encoder else ())}
+        own, others = (one.plain().get("model", {}) for one in (self, other))
+        return not any(own.get(key) != others.get(key) for key in (own.keys() | others.keys()) - ignored)
+
+    @property
+    def kind(self) -> TemplateName | None:
+        """Template with the same network; None if there is none."""
+        for name in get_args(TemplateName):
+            if self.same_network(Config.template(name)):
+                found: TemplateName = name
+                return found
+        return None
 
     def refuse_unknown_keys(self) -> None:
         """Raise `ConfigError` for an unknown key, which in a file that people edit is probably a typo."""

@@ -53,6 +53,10 @@ class AssetError(MynaError):
     """A pretrained file is missing and cannot be downloaded, or it is damaged or of another version."""
 
 
+class BusyError(MynaError):
+    """Another process uses the same folder."""
+
+
 class MissingExtraError(MynaError):
     """An optional library is not installed."""
 

@@ -279,7 +279,7 @@ def test_the_command_prints_the_next_command(tmp_path: Path, capsys: pytest.Capt
     assert re.search(r"device: cpu \(.+\)", printed.err)
     assert "5 (0.0 minutes), 2 per batch, 3 steps per epoch, 1 steps to do" in printed.err
     last = printed.out.strip().splitlines()[-1]
-    assert last.startswith("1 steps in ") and f"svc infer song.wav -m {tmp_path / 'logs'} -c {config}" in last
+    assert last.startswith("1 steps in ") and last.endswith(f"svc infer song.wav -m {tmp_path / 'logs'}")
     assert Config.read(tmp_path / "logs" / "config.json") == Config.read(config)
 
 

@@ -213,8 +213,6 @@ def _opened(path: Path) -> Iterator[_Sound]:
             yield stack.enter_context(_opened_by_ffmpeg(path))
         else:
             n_samples = sound.frames if sound.frames < _UNKNOWN_LENGTH else 0
-            if sound.samplerate < 1 or sound.channels < 1:
-                raise AudioError(f"{path} has an invalid header: sample rate {sound.samplerate}; export it again")
             header = AudioInfo(sound.samplerate, n_samples, sound.channels, Tags.of(sound.copy_metadata()))
             order = VORBIS_ORDER.get(sound.channels) if sound.subtype in ("VORBIS", "OPUS") else None
             yield _Sound(header, _soundfile_pieces(path, sound, n_samples), order)
@@ -253,7 +251,7 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
         if stream.codec_context is None:
             raise AudioError(f"{path} is in a format that cannot be decoded here; convert it to wav or flac")
         if not stream.sample_rate or stream.sample_rate < 1:
-            raise AudioError(f"{path} contains no audio stream")
+            raise AudioError(f"{path} states no valid sample rate; export it again")
         duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
         n_samples = 0 if container.format.name in _WITHOUT_LENGTH else round(duration * stream.sample_rate)
         tags = Tags.of({**container.metadata, **stream.metadata})

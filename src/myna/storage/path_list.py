@@ -5,22 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from myna.storage.atomic import replacing
 
-
-def write_list(path: Path, clips: Iterable[Path]) -> None:
-    """Write a list of clips atomically: one path per line, in the bytes of the file system.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    lines = "".join(f"{clip.as_posix()}\n" for clip in clips)
-    with replacing(path) as temporary:
-        temporary.write_text(lines, encoding="utf-8", errors="surrogateescape", newline="\n")
+def list_content(clips: Iterable[Path]) -> bytes:
+    """Return the content of a list of clips: one path per line, in the bytes of the file system."""
+    return "".join(f"{clip.as_posix()}\n" for clip in clips).encode(errors="surrogateescape")
 
 
 def read_list(path: Path) -> list[Path]:
-    """Read a list that `write_list`, a predecessor or a person wrote.
+    """Read a list that `svc pre-config`, a predecessor or a person wrote.
 
     Raises:
         OSError: the file cannot be read.

@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from myna.audio.folders import find_recordings, is_recording, visible_files, visible_folders
-from myna.config import Config, TemplateName
+from myna.config import Config
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.storage.atomic import replacing
 from myna.storage.path_list import read_list
 from myna.studio.workspace import Workspace, safe_name, unused
+from myna.text import printable
 
 # Folders in addition to those of `layout`: recordings removed from the dataset, and the comparison of checkpoints.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
@@ -182,12 +184,8 @@ class Project:
                 refused.append(path.name)
                 continue
             target = unused(folder / f"{safe_name(name or path.stem)}{path.suffix.lower()}")
-            partial = target.with_name(f".{target.name}.part")  # hidden, so that it is not read as a recording
-            try:
-                shutil.copyfile(path, partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+            with replacing(target) as temporary:
+                shutil.copyfile(path, temporary)
             added.append(target.name)
         return added, refused
 
@@ -195,12 +193,13 @@ class Project:
         """Move a recording out of the dataset into the folder `taken_out`.
 
         Args:
-            recording: path within `dataset_raw`.
+            recording: path within `dataset_raw`, in the spelling of `text.printable`.
 
         Raises:
             ConfigError: there is no such recording.
         """
-        known = {path.relative_to(self.folder / RECORDINGS).as_posix(): path for path in self.status().recordings}
+        within = self.folder / RECORDINGS
+        known = {printable(path.relative_to(within).as_posix()): path for path in self.status().recordings}
         if recording not in known:
             raise ConfigError(f"{self.name} has no recording {recording!r}")
         aside = self.folder / TAKEN_OUT
@@ -273,19 +272,6 @@ def create(workspace: Workspace, text: str) -> Project:
 def latest(workspace: Workspace) -> Project | None:
     """Find the voice in training that was changed most recently; None if there is none."""
     return max(projects(workspace), key=_touched, default=None)
-
-
-def template_of(config: Config) -> TemplateName | None:
-    """Find the template whose network is that of `config`, except for the number of speakers; None if there is none."""
-    for name in get_args(TemplateName):
-        if _network(Config.template(name)) == _network(config):
-            found: TemplateName = name
-            return found
-    return None
-
-
-def _network(config: Config) -> dict[str, Any]:
-    return {key: value for key, value in config.plain()["model"].items() if key != "n_speakers"}
 
 
 def _touched(project: Project) -> int:

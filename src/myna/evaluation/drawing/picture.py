@@ -25,6 +25,7 @@ from myna.evaluation.drawing.axes import (
 from myna.evaluation.drawing.curve import runs
 from myna.evaluation.drawing.image import coloured, spectrogram_levels
 from myna.evaluation.evaluate import FileEvaluation
+from myna.storage.atomic import replacing
 from myna.units import semitones_to_ratio
 
 # At this rate, the window of 2048 samples resolves the harmonics of a low voice.
@@ -77,7 +78,8 @@ def write_picture(file: FileEvaluation, path: Path) -> None:
     for panel in (_SOURCE_PANEL, _RESULT_PANEL, _PITCH_PANEL):
         _draw_times(canvas, panel, file.seconds, named=panel is _PITCH_PANEL)
     try:
-        path.write_bytes(canvas.png())
+        with replacing(path) as temporary:
+            temporary.write_bytes(canvas.png())
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
 

@@ -23,6 +23,8 @@ from myna.features.contour import pitch_range
 from myna.features.extractor import FeatureExtractor, Features
 from myna.options import F0Method, FeatureOptions
 from myna.progress import Progress, silent
+from myna.storage.atomic import remove_left_overs
+from myna.storage.lock import locked
 from myna.training.features_file import (
     ClipFeatures,
     VersionFeatures,
@@ -79,10 +81,17 @@ def compute_features(
 
     Raises:
         AudioError: there are no clips. (A single bad clip is only reported in the summary.)
+        BusyError: another process uses the clips.
         ConfigError: the configuration does not fit the clips, or contradicts itself.
         MynaError: the content encoder or the f0 estimator is not available.
     """
-    options = options or FeatureOptions()
+    with locked(input_dir):
+        return _compute_features(input_dir, config_path, options or FeatureOptions(), n_jobs, device, progress)
+
+
+def _compute_features(
+    input_dir: Path, config_path: Path, options: FeatureOptions, n_jobs: int | None, device: str, progress: Progress
+) -> FeaturesSummary:
     config = Config.read(config_path)
     _check(config, config_path)
     found = find_clips(input_dir)
@@ -109,8 +118,8 @@ def compute_features(
             if outcome.error is not None:
                 failed[outcome.clip] = outcome.error
     _extractor.cache_clear()
-    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # files that a killed run left behind
-        half_written.unlink(missing_ok=True)
+    for folder in {clip.path.parent for clip in found.clips}:
+        remove_left_overs(folder)
 
     done = [clip for clip in found.clips if clip.path not in failed]
     f0 = {clip: read_f0(features_path(clip.path)).numpy() for clip in done}
@@ -220,7 +229,12 @@ def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExt
 
 
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
-    """Write pitch ranges into the configuration. Read it again first: a person may have edited it in the meantime."""
-    plain = Config.read(config_path).plain()
-    plain["pitch"] = {speaker: measured.model_dump() for speaker, measured in pitch.items()}
+    """Write pitch ranges into the configuration; speakers without clips keep theirs.
+
+    Read it again first: a person may have edited it in the meantime.
+    """
+    config = Config.read(config_path)
+    plain = config.plain()
+    known = {speaker: one for speaker, one in plain.get("pitch", {}).items() if speaker in config.speakers}
+    plain["pitch"] = known | {speaker: measured.model_dump() for speaker, measured in pitch.items()}
     Config.parse(plain).write(config_path)

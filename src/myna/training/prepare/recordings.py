@@ -23,7 +23,8 @@ from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError, explain
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
-from myna.storage.atomic import replacing
+from myna.storage.atomic import remove_left_overs, replacing
+from myna.storage.lock import locked
 from myna.storage.path_list import can_be_listed
 from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
@@ -71,10 +72,24 @@ def resample_recordings(
 
     Raises:
         AudioError: there are no recordings. (A single bad recording is only reported in the summary.)
+        BusyError: another process uses the clips.
     """
-    options = options or ResampleOptions()
     n_jobs = count_jobs(n_jobs)
     found, ignored, failed = _find_recordings(input_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with locked(output_dir):
+        return _resample_recordings(found, ignored, failed, output_dir, options or ResampleOptions(), n_jobs, progress)
+
+
+def _resample_recordings(
+    found: dict[str, list[Path]],
+    ignored: list[str],
+    failed: list[str],
+    output_dir: Path,
+    options: ResampleOptions,
+    n_jobs: int,
+    progress: Progress,
+) -> ResampleSummary:
     folders = {speaker: _SpeakerFolder(output_dir / speaker) for speaker in found}
     to_do = []
     n_kept = 0
@@ -119,15 +134,20 @@ def resample_recordings(
 
 
 def remove_orphans(output_dir: Path) -> list[str]:
-    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings."""
+    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings.
+
+    Raises:
+        BusyError: another process uses the clips.
+    """
     removed = []
-    for path in visible_folders(output_dir):
-        folder = _SpeakerFolder(path)
-        for source in [source for source in folder.records if not Path(source).exists()]:
-            folder.remove(source)
-            removed.append(source)
-        if folder.path.joinpath(_RECORDS).is_file():
-            folder.compact()
+    with locked(output_dir):
+        for path in visible_folders(output_dir):
+            folder = _SpeakerFolder(path)
+            for source in [source for source in folder.records if not Path(source).exists()]:
+                folder.remove(source)
+                removed.append(source)
+            if folder.path.joinpath(_RECORDS).is_file():
+                folder.compact()
     return removed
 
 
@@ -264,8 +284,7 @@ class _SpeakerFolder:
 
     def compact(self) -> None:
         """Reduce the records file to one line per recording, and remove partly written files of a killed run."""
-        for partial_file in self.path.glob(".*.part"):
-            partial_file.unlink(missing_ok=True)
+        remove_left_overs(self.path)
         with replacing(self.path / _RECORDS) as temporary:
             temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 
