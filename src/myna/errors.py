@@ -54,7 +54,7 @@ class AssetError(MynaError):
 
 
 class BusyError(MynaError):
-    """Another process uses the same folder."""
+    """Another process is using the same folder."""
 
 
 class MissingExtraError(MynaError):

@@ -101,7 +101,7 @@ class Key:
 
     @property
     def limits(self) -> tuple[float | None, float | None]:
-        """Least and greatest allowed values, None without a bound; an exclusive bound of a float is given as it is."""
+        """Least and greatest allowed values, None without a bound. An exclusive bound of a float is returned as is."""
         bounds, step = self.bounds, 1 if self.type is int else 0
         low = bounds["gt"] + step if "gt" in bounds else bounds.get("ge")
         high = bounds["lt"] - step if "lt" in bounds else bounds.get("le")
@@ -109,7 +109,7 @@ class Key:
 
     @property
     def range(self) -> str:
-        """Description of the allowed values for users; empty if there are no bounds or words."""
+        """Description of the allowed values for users; empty if every value of the type is allowed."""
         if self.type is int:
             limits = zip(("ge", "le"), self.limits, strict=True)
             bounds = {name: value for name, value in limits if value is not None}

@@ -34,8 +34,8 @@ def option(
     Args:
         default: value if the user gives none.
         help: one line of help for users, including the unit.
-        flags: flags to accept in addition to `--the-field-name`: short flags, and those of the programs that myna
-            replaces. "-a/-na" declares the flags that turn a boolean on and off.
+        flags: flags to accept in addition to `--the-field-name`: short flags, and those of the predecessors
+            (so-vits-svc and so-vits-svc-fork). "-a/-na" declares the flags that turn a boolean on and off.
         low: least allowed value.
         high: greatest allowed value.
     """

@@ -1,6 +1,6 @@
 """Handling of signals that end a program: SIGTERM, SIGHUP (the terminal was closed), and SIGBREAK on Windows.
 
-For Ctrl-C (SIGINT), Python raises KeyboardInterrupt; only worker processes change that and ignore it.
+For Ctrl-C (SIGINT), Python raises KeyboardInterrupt, except in worker processes, which ignore it.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ _REORDERING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\
 
 
 def printable(text: str) -> str:
-    r"""Return `text` as one printable line; other characters are escaped as in Python, for example \n and \x1b.
+    r"""Return `text` as one printable line; unprintable characters are escaped as in Python, for example \n and \x1b.
 
-    A byte of a name that is not UTF-8 is written as its escaped surrogate, for example \udc83, as it is in JSON.
+    A byte of a name that is not UTF-8 is written as its escaped surrogate, for example \udc83, as in JSON.
     """
     if text.isascii() and text.isprintable():
         return text

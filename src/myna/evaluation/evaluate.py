@@ -1,4 +1,4 @@
-"""Evaluation of conversions. Reference values of each measure come from the sources and the target's recordings."""
+"""Evaluation of conversions, with reference values measured on the sources and on recordings of the target."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class FileEvaluation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of all conversions, and lists of the measures and files that are missing from them."""
+    """Scores of all conversions, and the measures and files that have no scores."""
 
     files: tuple[FileEvaluation, ...]
     target_scores: dict[Path, Scores]

@@ -25,7 +25,7 @@ class SpeakerRetrieval:
 
     path: Path
     by_speaker: Mapping[retrieval_file.Speaker, Retrieval]
-    speakers: Mapping[str, int]  # speaker indices of the voice by name
+    speakers: Mapping[str, int]  # index of each speaker of the voice, by name
 
     @classmethod
     def load(cls, path: Path, config: Config, device: str = "cpu") -> Self:

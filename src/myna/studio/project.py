@@ -154,7 +154,7 @@ class Project:
         return self.folder / _CHECKED
 
     def checked(self) -> dict[str, dict[str, Any]]:
-        """Return the stored check results by path within `dataset_raw`; empty if there are none."""
+        """Return the stored check results of the recordings, by path within `dataset_raw`; empty if there are none."""
         try:
             found = json.loads(self.checked_path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -166,7 +166,7 @@ class Project:
 
         Args:
             sent: files to copy.
-            within: destination, a subfolder of the folder `recordings`; preparation searches every subfolder.
+            within: subfolder of `recordings` that becomes the destination; preparation searches every subfolder.
             name: new name without a suffix; None keeps the name of each file.
 
         Returns:
@@ -193,7 +193,7 @@ class Project:
         """Move a recording out of the dataset into the folder `taken_out`.
 
         Args:
-            recording: path within `dataset_raw`, in the spelling of `text.printable`.
+            recording: path within `dataset_raw`, as `text.printable` spells it.
 
         Raises:
             ConfigError: there is no such recording.

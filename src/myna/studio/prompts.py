@@ -1,7 +1,8 @@
 """Recording prompts: IEEE sentences to read, exercises and tunes to sing, and a guide tone for each of these melodies.
 
-melody = melodies()[0]
-tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
+Example:
+    melody = melodies()[0]
+    tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
 """
 
 from __future__ import annotations
@@ -201,7 +202,7 @@ def _line(pitches: Sequence[float], seconds: float, last: float = 3.0) -> list[N
 
 
 def _twice(pitches: Sequence[float], seconds: float, *, times: int = 2, gap: float = 0.0) -> list[Note]:
-    """Return a line `times` times; each repetition follows a breath and is a semitone higher.
+    """Return a line that is sung `times` times; each repetition follows a breath and is a semitone higher.
 
     `gap` is the share of each note's duration that is silent.
     """
@@ -395,7 +396,7 @@ VOICES: dict[VoiceName, VoiceRange] = {
 
 
 def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
-    """Return the vocal range that best fits a median pitch: of singing, or of speech if `spoken`.
+    """Return the name of the vocal range that best fits a median pitch: of singing, or of speech if `spoken`.
 
     Singing is compared with the middle of each range, and speech with its lower end, because people speak near the
     lower end of their comfortable singing range.
@@ -482,7 +483,7 @@ def _slurred(left: Note | None, right: Note | None) -> bool:
 def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray[np.float64]:
     """Compute the pitch (n,) of a note in semitones above the root.
 
-    It is a straight line. If the note continues the syllable of the note `before`, it begins with a short ramp from it.
+    It is a straight line. If the note `before` is given, the line begins with a short ramp from the pitch of that note.
     """
     assert note.semitones is not None
     line = np.linspace(note.semitones, note.semitones if note.glide_to is None else note.glide_to, n)

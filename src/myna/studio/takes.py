@@ -60,8 +60,8 @@ _DULL_HZ = 10_000.0
 _SUNG_VOICED_SHARE = 0.75
 # Even in a tune of short notes, more than half of the sounding frames are voiced; in whispering and room noise, fewer.
 _PITCHED_SHARE = 0.5
-# Share of the loud voiced frames from which the pitch stays within `_STEADY_SEMITONES` for a quarter of a second, which
-# is rare in speech.
+# Share of the loud voiced frames that begin a quarter of a second in which the pitch stays within `_STEADY_SEMITONES`.
+# Such a steady pitch is rare in speech.
 _SUNG_STEADY_SHARE = 0.11
 _STEADY_SEMITONES = 1.5  # the width of a vibrato
 _STEADY_SECONDS = 0.25
@@ -115,7 +115,7 @@ class TakeReport:
     offset: float  # DC offset, which a faulty sound card adds; full scale is 1
     highest_hz: float  # bandwidth; half the sample rate if the recording is not band-limited
     voiced_share: float  # voiced share of the sounding frames
-    steady_share: float  # share of the loud voiced frames from which the pitch is steady for a quarter of a second
+    steady_share: float  # share of the loud voiced frames that begin a quarter of a second of steady pitch
     pitch: PitchRange | None
     problems: tuple[Problem, ...]
 
@@ -198,7 +198,7 @@ class _Voicing(NamedTuple):
     sounding: int
     voiced: int
     loud_voiced: int  # loud enough for a note
-    steady: int  # first of a quarter of a second of steady, loud pitch
+    steady: int  # at the beginning of a quarter of a second of loud voice with a steady pitch
 
 
 class TakeMeter:
@@ -348,7 +348,7 @@ def _noise_power(audio: Samples, sample_rate: int) -> float:
     return float(valleys[round(_NOISE_LOWEST_HZ * n_fft / sample_rate) :].sum()) * db_to_power(_QUIET_VALLEY_DB)
 
 
-_FULL_SCALE = 0.9995  # low enough to include the two highest codes of a converter, at 16 and at 24 bits
+_FULL_SCALE = 0.9995  # low enough to include the two highest codes of a 16-bit or 24-bit converter
 _TOP = 0.99  # flat tops are searched for above this share of the peak
 # Largest difference within a flat top, one step of 16-bit audio: clipped audio that was attenuated later is flat except
 # for its dither.
@@ -366,8 +366,8 @@ def _count_clipped(audio: Samples, sample_rate: int) -> int:
         if peak <= 0:
             continue
         step = max(_FLAT_STEP, 1e-4 * peak)
-        # The slope of that sine grows by `bend` per sample, starting at its peak. This makes its peak flat, too, but
-        # shorter than `min_length`.
+        # Starting at its peak, the slope of a sine at `_ROUNDEST_HZ` grows by `bend` per sample. The flat part of its
+        # peak is therefore shorter than `min_length`.
         bend = peak * (2 * np.pi * _ROUNDEST_HZ / sample_rate) ** 2
         min_length = max(_MIN_FLAT, ceil(2 * step / bend + 2))
         top = signed >= _TOP * peak

@@ -47,7 +47,7 @@ class LibraryVoice:
     name: str
     origin: Origin
     path: Path  # the weights, or the folder that contains them
-    config: Path | None = None  # set only for voices from the hub; others have their configuration beside the weights
+    config: Path | None = None  # set only for voices from the hub; others have theirs in or beside the weights
 
     @property
     def model(self) -> str:
@@ -95,8 +95,8 @@ class Library:
 
         Raises:
             CheckpointError: a file is none of these (the message says what it is), or the files do not belong together.
-            ConfigError: the files contain no voice or several, or more than one file of another kind, or `name` cannot
-                be used as a file name.
+            ConfigError: the files contain no voice or several voices, configurations or retrieval files, or `name`
+                cannot be used as a file name.
             OSError: a file cannot be copied; partial copies are deleted.
         """
         from myna.retrieval import retrieval_file
@@ -111,7 +111,7 @@ class Library:
             if parts.config is not None:
                 shutil.copyfile(parts.config, folder / _CONFIG)
             if parts.retrieval is not None:
-                # Convert it to our format, under a file name that is looked for beside the weights.
+                # Convert it to our format and give it a name under which it is found beside the weights.
                 config = open_voice(weights).config
                 with _with_file_names(parts.retrieval):
                     retrieval_file.write(folder, read_retrieval(parts.retrieval, config), config.speakers)

@@ -55,7 +55,7 @@ class _Panel:
     bottom: int
 
     def point(self, across: float, down: float) -> tuple[float, float]:
-        """Return the pixel position of a point given as shares, 0..1, of the width and height from the top left."""
+        """Return the pixel position at these shares, 0..1, of the width (from the left) and height (from the top)."""
         return _LEFT + across * (_RIGHT - _LEFT), self.top + down * (self.bottom - self.top)
 
 
@@ -94,7 +94,7 @@ class _Canvas:
     def text(
         self, x: float, y: float, text: str, anchor: str, *, size: int = _LABEL_SIZE, colour: str = _FAINT
     ) -> float:
-        """Draw one line of text, whose point `anchor` (in Pillow's notation) is at (x, y), and return its width."""
+        """Draw one line of text at (x, y), aligned as Pillow's `anchor` specifies, and return its width."""
         # Use Pillow's own font, which is available everywhere but lacks "♯".
         font, text = ImageFont.load_default(size * _OVERSAMPLING), text.replace("♯", "#")
         self._draw.text(_enlarged((x, y)), text, colour, font, anchor)
