@@ -1,4 +1,4 @@
-"""Default paths of a voice's files, relative to its working folder, for the commands and the page."""
+"""Default paths of the files of a voice in training, relative to its folder, for the commands and the page."""
 
 from __future__ import annotations
 

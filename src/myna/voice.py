@@ -1,4 +1,4 @@
-"""A voice: its configuration and its synthesizer, loaded together."""
+"""Loading of a voice, which consists of a configuration and a synthesizer."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a weight file; a folder (see `find_weights`); an address of the hub
-                (`assets.hub`); "joe", the bundled voice; or an exported voice, which contains its configuration.
+            model: a weight file; a folder (see `find_weights`); an address on the hub (`assets.hub`); "joe", the bundled
+                voice; or an exported voice, which contains its configuration.
             config: the voice's `config.json`; None uses the file beside the weights, if there is one. If the
-                configuration contradicts the weights, the weights win, and a warning is logged.
+                configuration contradicts the weights, the weights take precedence, and a warning is logged.
             device: torch device; ONNX Runtime always computes on the CPU.
             engine: PyTorch or ONNX Runtime; None selects the engine that the file was made for. With "onnx", a PyTorch
                 voice is first exported in memory.
 
         Raises:
             CheckpointError: the file is not a voice, or is incomplete.
-            ConfigError: the configuration is absent or malformed.
+            ConfigError: the configuration is absent or malformed, or `engine` is "torch" for an exported voice.
             MissingExtraError: the engine is not installed.
         """
         path = find_weights(model)
@@ -71,7 +71,7 @@ class Voice:
 
 
 def find_weights(model: Path | str) -> Path:
-    """Return the weight file for `model`: a weight file, a folder, an address of the hub, or a bundled voice.
+    """Return the weight file for `model`: a weight file, a folder, an address on the hub, or a bundled voice.
 
     In a folder, it is the newest checkpoint, or the only voice; if the folder has no voice, that of its only subfolder
     with one, because archives are often unpacked to a folder in a folder.

@@ -25,14 +25,14 @@ _HOW_TO_INSTALL = (
 
 @dataclass(frozen=True)
 class Transcript:
-    """Recognized text and its language code."""
+    """Recognized text and the code of its language."""
 
     text: str
     language: str
 
 
 class Transcriber:
-    """Deterministic Whisper transcription with faster-whisper.
+    """Whisper model, run by faster-whisper, that transcribes recordings deterministically.
 
     Args:
         folder: folder of a model in faster-whisper's format; None uses a model that is installed on this machine.
@@ -40,7 +40,7 @@ class Transcriber:
 
     Raises:
         MissingExtraError: faster-whisper is not installed.
-        AssetError: no model was found.
+        AssetError: no model was found, or the model cannot be read.
     """
 
     def __init__(self, folder: Path | None = None, language: str | None = None) -> None:
@@ -61,9 +61,10 @@ class Transcriber:
         """Transcribe `audio` (N,) at 16 kHz.
 
         Args:
-            language: language code, if it is known from the conversion's source, for example.
+            language: language code, for example that of the conversion's source; None uses the transcriber's language.
         """
-        # Temperature 0 makes the result deterministic. Without conditioning on previous text, errors do not propagate.
+        # Temperature 0 makes the result deterministic. Without conditioning on the previous text, errors do not
+        # propagate.
         segments, info = self._model.transcribe(
             audio, language=language or self._language, temperature=0.0, condition_on_previous_text=False
         )
@@ -71,9 +72,9 @@ class Transcriber:
 
 
 def count_errors(reference: str, text: str) -> tuple[int, int]:
-    """Return the edit distance from `text` to `reference` in characters, and the length of `reference`.
+    """Return the edit distance between `text` and `reference` in characters, and the length of `reference`.
 
-    Case, punctuation and repeated spaces are ignored, as usual for character error rates.
+    Case, punctuation and repeated spaces are ignored, as is usual for character error rates.
     """
     expected, actual = _normalized(reference), _normalized(text)
     return _edit_distance(expected, actual), len(expected)
@@ -86,19 +87,20 @@ def _normalized(text: str) -> str:
 
 
 def _edit_distance(one: str, other: str) -> int:
-    """Levenshtein distance, computed one table row at a time."""
+    """Compute the Levenshtein distance, one table row at a time."""
     characters = np.array([ord(char) for char in other], dtype=np.int64)
     steps = np.arange(len(other) + 1)
     row = steps
     for char in one:
         candidates = np.concatenate([[row[0] + 1], np.minimum(row[1:] + 1, row[:-1] + (characters != ord(char)))])
-        # Insertions move right along the row at a cost of one per step: take the minimum over all entries to the left.
+        # An insertion moves one step to the right along the row at a cost of one, so take the minimum over all entries
+        # to the left.
         row = np.minimum.accumulate(candidates - steps) + steps
     return int(row[-1])
 
 
 def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
-    """Return arguments for `WhisperModel`: a folder and None, or a label and the file contents by name."""
+    """Return two arguments for `WhisperModel`: a folder and None, or a label and file contents by file name."""
     if folder is not None:
         if not _is_model(folder):
             raise AssetError(f"{folder} is not a faster-whisper model: model.bin or tokenizer.json is missing")
@@ -119,7 +121,7 @@ def _is_model(folder: Path) -> bool:
 
 
 def _packaged_in_halves() -> dict[str, bytes] | None:
-    """Return the file contents of Whisper base, which is split into two packages; None if one is not installed."""
+    """Return the file contents of Whisper base by name, joined from two packages; None if either is not installed."""
     if any(package_folder(half) is None for half in _HALVES):
         return None
     files = {path.name: path.read_bytes() for half in _HALVES for path in find_all_in_package(half)}

@@ -63,7 +63,7 @@ class ProjectStatus:
     problem: str | None  # error message if the configuration cannot be read
     changed: bool  # whether recordings were added or removed after preparation
     checkpoints: tuple[TrainingCheckpoint, ...]  # oldest first
-    log_bytes: int  # size of the event files; it grows with each new entry
+    log_bytes: int  # size of TensorBoard's event files; it grows with each new entry
 
     @property
     def prepared(self) -> bool:
@@ -106,7 +106,7 @@ class Project:
         return self.folder / LOGS
 
     def status(self) -> ProjectStatus:
-        """Derive the status from file names, sizes and times; open only the lists of clips and the configuration."""
+        """Derive the status from file names, sizes and times; only the training list and configuration are opened."""
         recordings = self.folder / RECORDINGS
         training_list = self.folder / FILELISTS / "train.txt"
         config, problem = self._read_config()
@@ -132,7 +132,7 @@ class Project:
         return tuple(sorted(found, key=lambda one: one.number))
 
     def checkpoint(self, number: int | None) -> TrainingCheckpoint:
-        """Find the checkpoint with that number, or the newest if `number` is None.
+        """Find the checkpoint with this number, or the newest one if `number` is None.
 
         Raises:
             ConfigError: there is no such checkpoint.
@@ -154,7 +154,7 @@ class Project:
         return self.folder / _CHECKED
 
     def checked(self) -> dict[str, dict[str, Any]]:
-        """Read the stored check results of the recordings, by path within `dataset_raw`."""
+        """Return the stored check results of the recordings, by path within `dataset_raw`; empty if there are none."""
         try:
             found = json.loads(self.checked_path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -166,13 +166,14 @@ class Project:
 
         Args:
             sent: files to copy.
-            within: subfolder of the recordings to copy into; preparation searches every subfolder.
-            name: new name without suffix; by default, each file keeps its own name.
+            within: subfolder of `recordings` that becomes the destination; preparation searches every subfolder.
+            name: new name without a suffix; None keeps the name of each file.
 
         Returns:
             Names of the added recordings, and names of the files that are not audio.
 
         Raises:
+            ConfigError: a name cannot be used as a file name.
             OSError: a file cannot be copied.
         """
         folder = self.recordings / within
@@ -192,7 +193,7 @@ class Project:
         """Move a recording out of the dataset into the folder `taken_out`.
 
         Args:
-            recording: path within `dataset_raw`, in the spelling of `text.printable`.
+            recording: path within `dataset_raw`, as `text.printable` spells it.
 
         Raises:
             ConfigError: there is no such recording.
@@ -207,7 +208,7 @@ class Project:
 
     @property
     def comparison(self) -> dict[str, Any] | None:
-        """Read the stored comparison of checkpoints; None if there is none or its audio is missing."""
+        """The stored comparison of checkpoints; None if there is none or some of its audio is missing."""
         try:
             found: dict[str, Any] = json.loads((self.folder / COMPARED / _COMPARISON).read_text("utf-8"))
             tracks = found["comparison"]["tracks"]
@@ -255,7 +256,7 @@ def find(workspace: Workspace, name: str | None) -> Project:
 
 
 def create(workspace: Workspace, text: str) -> Project:
-    """Create the folder of a new voice, named after `text`.
+    """Create the folder of a new voice and name it after `text`.
 
     Raises:
         ConfigError: `text` is not a valid name, or the name is taken.
@@ -269,7 +270,7 @@ def create(workspace: Workspace, text: str) -> Project:
 
 
 def latest(workspace: Workspace) -> Project | None:
-    """Find the most recently changed voice in training."""
+    """Find the voice in training that was changed most recently; None if there is none."""
     return max(projects(workspace), key=_touched, default=None)
 
 
@@ -279,5 +280,5 @@ def _touched(project: Project) -> int:
 
 
 def _changed(folder: Path) -> int:
-    """Return the time in ns at which a file below `folder` was last added or removed."""
+    """Return the time, in ns, at which a file in or below `folder` was last added or removed; 0 without a folder."""
     return max((path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")) if path.is_dir()), default=0)
