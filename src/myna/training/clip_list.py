@@ -21,10 +21,10 @@ _SHOWN_CLIPS = 3
 
 @dataclass(frozen=True)
 class Clip:
-    """A prepared recording."""
+    """A recording, or part of one, that has been prepared for training."""
 
     path: Path
-    speaker: int
+    speaker: int  # index of the speaker
     n_frames: int
 
 
@@ -70,7 +70,7 @@ def _speaker(path: Path, config: Config) -> int:
 
 
 def _speaker_folder(path: Path, config: Config) -> Path:
-    """Return the nearest folder above a clip that has the name of a speaker; it gives the speaker."""
+    """Return the nearest folder above a clip that is named after a speaker, who is the speaker of the clip."""
     for folder in path.parents:
         if speaker_name(folder) in config.speakers:
             return folder

@@ -18,7 +18,7 @@ from myna.options import F0Method
 from myna.storage.atomic import replacing
 from myna.storage.utf8 import utf8_path
 
-# Increment it when a code change alters the features of the same clip with the same settings.
+# Increment this number when a code change alters the features that a clip has with the same settings.
 _VERSION = "3"
 _BANDWIDTH = "highest_hz"  # name of the bandwidth in the file
 
@@ -26,14 +26,14 @@ Fingerprint = dict[str, str]
 
 
 class VersionFeatures(NamedTuple):
-    """Features of an augmented version of a clip (see `prepare.augmentation`). Its f0 is that of the clip."""
+    """Features of an augmented version of a clip (see `prepare.augmentation`). Its f0 is that of the clip itself."""
 
     content: Tensor  # (C, T)
     loudness: Tensor  # (T,) dB relative to full scale
 
 
 class ClipFeatures(NamedTuple):
-    """Content of a features file."""
+    """Everything that a features file contains."""
 
     features: Features
     bandwidth_hz: float  # highest frequency that the clip contains (see `audio.bandwidth`)
@@ -47,7 +47,8 @@ def features_path(clip: Path) -> Path:
 def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
     """Return everything that the features of `clip` depend on.
 
-    A hash of its content identifies the clip, so features stay valid when a data set is copied to another machine.
+    The clip is identified by a hash of the file, so its features stay valid if the data set is copied to another
+    machine.
     """
     with clip.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -84,7 +85,7 @@ def read_features(path: Path) -> ClipFeatures:
     """Read a features file.
 
     Raises:
-        MynaError: the file does not exist, or is incomplete.
+        MynaError: the file does not exist, cannot be read or is incomplete.
     """
     try:
         with utf8_path(path) as opened:
@@ -101,12 +102,12 @@ def read_features(path: Path) -> ClipFeatures:
 
 
 def read_f0(path: Path) -> Tensor:
-    """Read only the f0, (T,) in Hz; raises the same errors as `read_features`."""
+    """Read only the f0, (T,) in Hz; raise the same errors as `read_features`."""
     return _read_one(path, "f0")
 
 
 def read_bandwidth(path: Path) -> float:
-    """Read only the bandwidth, in Hz; raises the same errors as `read_features`."""
+    """Read only the bandwidth, in Hz; raise the same errors as `read_features`."""
     return float(_read_one(path, _BANDWIDTH))
 
 

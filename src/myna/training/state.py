@@ -1,7 +1,8 @@
 """Training state and its checkpoints.
 
-`TrainState` contains everything that is needed to resume training. It does not contain random number generators: the
-random numbers of a step are derived from the seed and the step, those of a clip from the seed, the epoch and the clip.
+`TrainState` contains everything that is needed to resume training. It needs no states of random number generators: the
+random numbers of a step depend only on the seed, the step and the process, those of a clip only on the seed, the epoch
+and the clip.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ _log = logging.getLogger(__name__)
 
 _SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # tensors that have one row per speaker
 _AVERAGE_LEAD = 10  # steps; see `TrainState.update_average`
-# A checkpoint stores the averaged weights as its weights, if there are any; then this key holds the weights that the
+# If weights are averaged, a checkpoint stores the averages as its weights, and under this key the weights that the
 # optimizer updates.
 _TRAINED = "trained_weights"
 _COUNTERS = ("step", "epoch", "position", "skipped_in_a_row", "batch_size", "steps_per_epoch")
-_MAX_COUNT = 2**53  # larger numbers of steps are damage
+_MAX_COUNT = 2**53  # a larger count means that the file is damaged
 _MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
 _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _SCALER_FACTORS = ("scale", "growth_factor", "backoff_factor", "growth_interval")
@@ -45,7 +46,7 @@ _SCALER_FACTORS = ("scale", "growth_factor", "backoff_factor", "growth_interval"
 
 @dataclass
 class TrainState:
-    """Networks, optimizers and progress of a training."""
+    """Networks, optimizers and progress of training."""
 
     synthesizer: TrainableSynthesizer
     discriminators: Discriminators
@@ -59,7 +60,7 @@ class TrainState:
     batch_size: int = 0
     steps_per_epoch: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)  # state of the gradient scaler in fp16
-    # Moving average of the synthesizer's weights, which conversion uses; None if averaging is off.
+    # Moving average of the synthesizer's weights, for use in conversion; None if averaging is off.
     average: dict[str, Tensor] | None = None
 
     @classmethod
@@ -77,18 +78,21 @@ class TrainState:
 
     @property
     def epoch_number(self) -> int:
-        """Number of the current epoch, counted from 1; between two epochs, that of the one that just ended."""
+        """Number of the current epoch, counted from 1; between two epochs, the number of the epoch that just ended."""
         return self.epoch + (self.position > 0)
 
     def advance(self) -> None:
-        """Count a finished step, and begin the next epoch if it was the last one of its epoch."""
+        """Count a finished step; after the last step of an epoch, begin the next epoch."""
         self.step += 1
         self.position += 1
         if self.position == self.steps_per_epoch:
             self.epoch, self.position = self.epoch + 1, 0
 
     def update_average(self, decay: float) -> None:
-        """Update the moving average of the weights. Early in training it spans only a tenth of the steps so far."""
+        """Update the moving average of the weights; a `decay` of 0 switches averaging off.
+
+        Early in training, the average spans only about a tenth of the steps so far.
+        """
         if not decay:
             self.average = None  # otherwise an outdated average would stay in use
             return
@@ -102,7 +106,7 @@ class TrainState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Context manager in which the synthesizer has its averaged weights, if there are any."""
+        """Give the synthesizer its averaged weights, if there are any, during the `with` block."""
         if self.average is None:
             yield
             return
@@ -114,7 +118,7 @@ class TrainState:
             self.synthesizer.load_state_dict(weights)
 
     def set_learning_rate(self, config: Config) -> float:
-        """Set and return the learning rate, which `lr_decay` multiplies after each epoch, as in the predecessors."""
+        """Set and return the learning rate. After each epoch it is multiplied by `lr_decay`, as in the predecessors."""
         rate = config.train.learning_rate * config.train.lr_decay**self.epoch
         for optimizer in (self.synthesizer_optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups:
@@ -123,7 +127,7 @@ class TrainState:
 
 
 def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
-    """Write `G_*.pth` and `D_*.pth`, delete checkpoints beyond `keep_ckpts`, and return the generator's path.
+    """Write `G_*.pth` and `D_*.pth`, delete all but the newest `keep_ckpts` checkpoints, and return the path of `G_*`.
 
     Raises:
         CheckpointError: the files cannot be written; existing checkpoints stay untouched.
@@ -164,14 +168,14 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
 
 
 def load_start(state: TrainState, folder: Path, config: Config, options: TrainOptions) -> str:
-    """Load the latest checkpoint in `folder`; without one, load base weights, or keep random ones with `from_scratch`.
+    """Load the latest checkpoint in `folder`. If there is none, load base weights unless `from_scratch` is set.
 
     Returns:
         A phrase that names the origin of the weights.
 
     Raises:
         AssetError: the base weights are missing.
-        CheckpointError: a file is malformed, or does not fit the configuration.
+        CheckpointError: a file is missing or malformed, or does not fit the configuration.
     """
     number = _latest_number(folder)
     if number is not None:
@@ -186,7 +190,11 @@ def load_start(state: TrainState, folder: Path, config: Config, options: TrainOp
 
 
 def _latest_number(folder: Path) -> int | None:
-    """Return the highest number, except 0, for which `G_*.pth` and `D_*.pth` both exist; None if there is none."""
+    """Return the highest number above 0 for which both `G_*.pth` and `D_*.pth` exist; None if there is none.
+
+    Raises:
+        CheckpointError: there are `G_*.pth`, but none of them has its `D_*.pth`.
+    """
     generators = checkpoint.numbered(folder, "G").keys() - {0}
     both = generators & checkpoint.numbered(folder, "D").keys()
     if generators and not both:
@@ -219,10 +227,10 @@ def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optim
 
 
 def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> None:
-    """Check the counters of a checkpoint, and that its second set of weights is one.
+    """Check the counters of a checkpoint and, if it contains averaged weights, the type of the trained ones.
 
     Raises:
-        CheckpointError: a value has the wrong type or is negative.
+        CheckpointError: a value has the wrong type or is out of range.
     """
     counters = {name: progress.get(name, 0) for name in _COUNTERS} | {"iteration": iteration}
     wrong = [
@@ -256,7 +264,7 @@ def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) 
     """Load the moments of an optimizer; learning rates and other settings remain as configured.
 
     Raises:
-        CheckpointError: the moments are missing, misshaped, not finite or otherwise not those of AdamW.
+        CheckpointError: a moment is missing, has the wrong shape, is not finite or is otherwise invalid for AdamW.
     """
     moments = (saved or {}).get("state", {})
     if isinstance(moments, dict) and not moments:
@@ -273,7 +281,7 @@ def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) 
 
 
 def _problem_of_moments(moments: Any, parameters: list[nn.Parameter]) -> str | None:
-    """Return a phrase that describes the first wrong value in an optimizer's state, or None."""
+    """Return a phrase that describes the first invalid value in an optimizer's state; None if all are valid."""
     if not isinstance(moments, dict) or set(moments) != set(range(len(parameters))):
         found = len(moments) if isinstance(moments, dict) else "no"
         return f"it has {found} entries for {len(parameters)} tensors"
@@ -301,10 +309,10 @@ def _is_count(value: Any) -> bool:
 
 
 def _checked_scaler(scaler: Any, path: Path) -> dict[str, Any]:
-    """Return the state of the gradient scaler, which is empty without fp16, if all its numbers are valid.
+    """Validate and return the state of the gradient scaler, which is empty without fp16.
 
     Raises:
-        CheckpointError: it is not the state of a gradient scaler.
+        CheckpointError: `scaler` is not the state of a gradient scaler.
     """
     valid = isinstance(scaler, dict) and (
         not scaler
@@ -334,7 +342,7 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
     """Load the weights of another voice. All shapes must match, except that the number of speakers may differ.
 
-    Speakers that only this voice has keep their random weights.
+    Speakers beyond the number of speakers of the other voice keep their random weights.
     """
     weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
@@ -344,7 +352,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
             weights[name] = torch.cat([weights[name][:rows].to(own[name]), own[name][rows:]])
     source = "decoder.source.mix.weight"  # NSF decoders have it, inverse-STFT decoders do not
     if source in weights and source not in own:
-        # so-vits-svc-fork also starts QuickVC voices like this: no base weights with such a decoder are published.
+        # so-vits-svc-fork also starts QuickVC voices like this: no base weights with such a decoder have been published.
         _log.warning("the decoder starts with random weights: %s has another kind of decoder", generator)
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}
@@ -353,7 +361,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
 
 
 def _delete_old(folder: Path, n_kept: int, newest: int) -> None:
-    """Delete all checkpoints up to number `newest` except the last `n_kept` and base weights (number 0).
+    """Delete all checkpoints up to number `newest` except the last `n_kept` and the base weights (number 0).
 
     If `n_kept` is 0, no checkpoint is deleted.
     """

@@ -39,7 +39,7 @@ from myna.training.state import TrainState, load_start, save_checkpoint
 from myna.training.step import Engine, StepResult, any_process, train_step
 from myna.training.trained import check_same_voice, with_trained_speakers
 
-MAX_SKIPPED = 10  # training stops after this number of consecutive steps that are not finite
+MAX_SKIPPED = 10  # training stops after this number of skipped steps in a row
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
 
 
@@ -49,16 +49,16 @@ class TrainingError(MynaError):
 
 @dataclass(frozen=True)
 class Plan:
-    """Facts about a training that is about to begin."""
+    """Facts about a training run that is about to begin."""
 
     origin: str  # phrase that names the origin of the weights
-    device: str  # name in torch, for example "cuda:0"
+    device: str  # PyTorch name, for example "cuda:0"
     precision: str
     n_processes: int
     n_clips: int
     minutes: float  # total length of the clips
     n_parameters: int  # parameters of the synthesizer
-    batch_size: int  # clips per step and process, before accumulation
+    batch_size: int  # number of clips per batch and process
     steps_per_epoch: int
     first_step: int  # steps done before this run
     last_step: int
@@ -81,7 +81,7 @@ class StepReport:
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """Facts about a finished training."""
+    """Facts about a finished training run."""
 
     steps: int  # steps done in this run
     step: int  # steps done in all runs
@@ -121,15 +121,16 @@ def train(
 ) -> TrainSummary:
     """Train a voice until its last epoch is done, a limit in `options` is reached, or a signal arrives.
 
-    Ctrl-C, SIGTERM and SIGHUP save a checkpoint and end the training. No other process can train in `folder` or change
-    the clips in the meantime.
+    On Ctrl-C, SIGTERM or SIGHUP, a checkpoint is saved and training ends. No other process can train in `folder` or
+    change the clips during training.
 
     Args:
-        folder: contains `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from its latest checkpoint.
+        folder: folder of `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from the latest checkpoint
+            in it.
 
     Raises:
-        BusyError: another process trains in `folder`, or is preparing the clips.
-        TrainingError: too many consecutive steps were not finite; the last good weights are saved.
+        BusyError: another process is training in `folder` or preparing the clips.
+        TrainingError: too many consecutive steps were not finite; the last finite weights are saved.
         MynaError: clips, configuration, weights or devices are missing or unsuitable.
     """
     config.refuse_unknown_keys()
@@ -158,7 +159,7 @@ def _train(
 ) -> TrainSummary:
     # Prepare.
     if fabric.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, which convolutions use by default
+        torch.set_float32_matmul_precision("high")  # allow TF32, which convolutions use by default
     rows = {clip.speaker for clip in clips.clips}
     note = check_same_voice(config, folder, rows)
     torch.manual_seed(config.train.seed)
@@ -229,10 +230,10 @@ def _train(
 
 @contextmanager
 def alone(fabric: Fabric, folder: Path, clips: list[Clip], config: Config) -> Iterator[None]:
-    """Hold the locks of the model folder and, shared, of the clips during the `with` block.
+    """Lock the model folder for this training run, and the clips against changes, during the `with` block.
 
     Raises:
-        BusyError: another process uses them; all processes of this training raise it.
+        BusyError: another process is using the folder or changing the clips. All processes of this run raise it.
     """
     with ExitStack() as stack:
         busy: BusyError | None = None
@@ -250,7 +251,7 @@ def alone(fabric: Fabric, folder: Path, clips: list[Clip], config: Config) -> It
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
-    """Return a copy of the configuration in which the options of this run replace the values they override."""
+    """Return a copy of the configuration with the values that the options of this run override."""
     return config.with_values(**overrides(options))
 
 
@@ -263,7 +264,8 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
     batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
     steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)
     if (state.batch_size, state.steps_per_epoch) != (batch_size, steps_per_epoch):
-        # The clips or the batch size changed since the checkpoint, or another tool wrote it and stored only the epoch.
+        # Training has just begun, the clips or the batch size have changed since the checkpoint was saved, or the
+        # checkpoint is from another tool, which stores only the epoch.
         state.batch_size, state.steps_per_epoch, state.position = batch_size, steps_per_epoch, 0
         state.step = state.step or state.epoch * steps_per_epoch
     if state.scaler:
@@ -359,7 +361,9 @@ def log_step(log: Log, report: StepReport, result: StepResult) -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Set a flag on Ctrl-C, SIGTERM or SIGHUP, so that the current step can finish; a second Ctrl-C raises at once.
+    """Set a flag on Ctrl-C, SIGTERM or SIGHUP, so that the current step can finish.
+
+    A second Ctrl-C raises `KeyboardInterrupt` at once.
 
     SIGHUP, which a terminal sends when it closes, stays ignored if nohup started the program.
     """
@@ -394,15 +398,15 @@ def names(clips: list[Path]) -> str:
 def _leave_signals_to_the_parent(worker: int) -> None:
     """Make a worker ignore signals that are sent to all processes; the parent ends its workers after the step.
 
-    The parent ends them with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to
-    all processes.
+    The parent does so with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to all
+    processes.
     """
     leave_terminal_to_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 
 def _with_short_errors(stream: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield batches; if a worker raises a `MynaError`, raise it again without the worker's traceback in its message."""
+    """Yield the batches; if a worker raises a `MynaError`, raise it without the worker's traceback in its message."""
     try:
         yield from stream
     except MynaError as error:

@@ -1,6 +1,6 @@
-"""Comparison of a configuration with the voice whose checkpoints a folder holds.
+"""Comparison of a configuration with the voice whose checkpoints are in a folder.
 
-The weights of a voice identify its speakers by row. Only `config.json` beside the checkpoints has their names.
+The weights of a voice identify its speakers by row. Only the `config.json` beside the checkpoints has their names.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ def trained_config(folder: Path) -> Config | None:
     """Read the configuration of the voice that was trained in `folder`.
 
     Returns:
-        None if the folder has no checkpoints, or no configuration.
+        The configuration; None if the folder has no checkpoints or no configuration.
 
     Raises:
         ConfigError: the configuration cannot be read.
     """
-    numbers = checkpoint.numbered(folder).keys() - {0}  # 0 is the number of base weights
+    numbers = checkpoint.numbered(folder).keys() - {0}  # base weights have the number 0
     if not numbers or not (folder / _FILE).exists():
         return None
     try:
@@ -37,16 +37,16 @@ def trained_config(folder: Path) -> Config | None:
 
 
 def check_same_voice(config: Config, folder: Path, rows: Iterable[int]) -> str | None:
-    """Check that training can continue the voice in `folder` with the speakers of `config`.
+    """Check that the voice in `folder` can be trained further with `config`.
 
     Args:
         rows: indices of the speakers that have training clips.
 
     Returns:
-        A note about speakers that were trained and have no clips now, or None.
+        A note about speakers that were trained but have no clips now; None if there are none.
 
     Raises:
-        ConfigError: the folder holds another voice; the message says what differs and how to train both.
+        ConfigError: the folder holds another voice; the message names the difference and a way to train both voices.
     """
     trained = trained_config(folder)
     if trained is None:
@@ -88,7 +88,7 @@ def check_same_voice(config: Config, folder: Path, rows: Iterable[int]) -> str |
 
 
 def with_trained_speakers(config: Config, folder: Path, rows: Iterable[int]) -> Config:
-    """Return the configuration of the voice in `folder`: it names the speakers in `rows` and those trained before."""
+    """Return a copy of `config` that names the speakers in `rows` and those that were trained in `folder` before."""
     trained = trained_config(folder)
     before = trained.speakers if trained is not None else {}
     rows = set(rows)
