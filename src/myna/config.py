@@ -1,8 +1,8 @@
 """Configuration of a voice: so-vits-svc's `config.json` as frozen, typed models that are validated when read.
 
-Attributes have our names and the file has so-vits-svc's; pydantic aliases connect them. `Config.read` followed by
-`Config.write` preserves the file, and the predecessors can read the files that we write. An absent key has the meaning
-that it had in the tool that wrote the file (see the comments on defaults).
+Attributes have our names, and keys in the file have so-vits-svc's; pydantic aliases connect them. `Config.read` and
+`Config.write` preserve all values, and the predecessors can read the files that we write. An absent key means what it
+meant to the tool that wrote the file (see the comments on such keys).
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Section(BaseModel):
 
 
 class TrainConfig(_Section):
-    """Settings of training."""
+    """Training settings."""
 
     log_interval: int = key(200, "number of training steps between log entries", gt=0, page=3)
     eval_interval: int = key(
@@ -220,13 +220,13 @@ class ModelConfig(_Section):
     use_depthwise_conv: bool = key(False, "use depthwise-separable convolutions in the WaveNets of posterior and flow")
     predict_f0: bool = key(True, "include a network that predicts f0", alias="use_automatic_f0_prediction")
     loudness_embedding: bool = key(False, "condition the synthesizer on loudness", alias="vol_embedding")
-    # so-vits-svc 4.1 names the content encoder and the decoder. Older files lack these keys.
+    # so-vits-svc 4.1 writes the names of the content encoder and the decoder. Older files lack these two keys.
     speech_encoder: str | None = key(None, "name of the content encoder; if null, it is derived from other keys")
     vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = key(
         "nsf-hifigan",
         "decoder if type_ is hifi-gan; nsf-snake-hifigan is so-vits-svc 4.1's decoder with Snake activations",
     )
-    # so-vits-svc-fork names the decoder here. Files of other tools lack this key.
+    # so-vits-svc-fork writes the name of the decoder here. Files of other tools lack this key.
     type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = key(
         "hifi-gan", "type of the decoder; for hifi-gan, vocoder_name selects the variant"
     )
@@ -270,7 +270,7 @@ class Config(_Section):
     @field_validator("speakers", mode="before")
     @classmethod
     def _with_rows(cls, speakers: Any) -> Any:
-        """Accept one name, a list of names (rows 0, 1, ...), or names by row, all of which some tools write."""
+        """Convert other forms that some tools write: one name, a list of names (rows 0, 1, ...), or names by row."""
         if isinstance(speakers, str):
             speakers = [speakers]
         if isinstance(speakers, list) and all(isinstance(name, str) for name in speakers):
@@ -300,7 +300,7 @@ class Config(_Section):
 
     @classmethod
     def parse(cls, values: Any) -> Self:
-        """Validate the parsed JSON of a `config.json`."""
+        """Validate the parsed JSON of a `config.json`; raise `ConfigError` if it is invalid."""
         if not isinstance(values, dict):
             raise ConfigError("a configuration must be a JSON object with train, data, model and spk")
         _refuse_long_integers(values)
@@ -311,7 +311,7 @@ class Config(_Section):
 
     @classmethod
     def template(cls, name: str) -> Self:
-        """Return the template `name`, or read it if `name` is the path of a JSON file."""
+        """Return the template `name`, or read a configuration if `name` is the path of a JSON file."""
         if name in get_args(TemplateName):
             return cls.parse(json.loads((files("myna") / "templates" / f"{name}.json").read_text("utf-8")))
         if name.endswith(".json") and Path(name).is_file():
@@ -320,22 +320,25 @@ class Config(_Section):
         raise ConfigError(f"no template {name!r}; there are: {known}; or give the path of a .json file")
 
     def write(self, path: Path | str) -> None:
-        """Write the file atomically."""
+        """Write the configuration to a file atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(self.text(), encoding="utf-8")
 
     def text(self) -> str:
-        """Return the content of the file."""
+        """Return the configuration as JSON text, as stored in a file."""
         return json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n"
 
     def plain(self) -> dict[str, Any]:
-        """Return the values that were set explicitly, under their names in the file."""
+        """Return the values that were set explicitly, keyed by their names in the file."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def with_values(self, **sections: dict[str, Any]) -> Self:
-        """Return a copy with some values changed, under their names in the file: `with_values(train={"epochs": 3})`."""
+        """Return a copy with some values changed, keyed by their names in the file.
+
+        Example: `with_values(train={"epochs": 3})`.
+        """
         plain = self.plain()
         for section, values in sections.items():
             plain[section] = plain.get(section, {}) | values
@@ -345,7 +348,7 @@ class Config(_Section):
         """Return whether two voices have the same architecture; the number of speakers may differ.
 
         Args:
-            any_encoder: also accept another content encoder, which only changes the width of the first layer.
+            any_encoder: also accept a different content encoder, which changes only the width of the first layer.
         """
         ignored = {"n_speakers", *(("speech_encoder", "ssl_dim") if any_encoder else ())}
         own, others = (one.plain().get("model", {}) for one in (self, other))
@@ -353,7 +356,7 @@ class Config(_Section):
 
     @property
     def kind(self) -> TemplateName | None:
-        """Template with the same network; None if there is none."""
+        """Name of the template that has the same architecture; None if there is none."""
         for name in get_args(TemplateName):
             if self.same_network(Config.template(name)):
                 found: TemplateName = name
@@ -384,8 +387,9 @@ class Config(_Section):
     def content_expansion(self) -> Expansion:
         """Method that stretches content to the frames of f0.
 
-        If the key is absent, the method is that of the tool that wrote the file: "nearest" for so-vits-svc-fork, which
-        never writes the key, and "left" for so-vits-svc, which used "left" before it wrote the key.
+        If `unit_interpolate_mode` is absent, the method is that of the tool that wrote the file: "nearest" for
+        so-vits-svc-fork, which never writes the key, and "left" for so-vits-svc, which used "left" before it wrote the
+        key.
         """
         if self.data.unit_interpolate_mode is not None:
             return self.data.unit_interpolate_mode
@@ -399,7 +403,7 @@ class Config(_Section):
     def speaker_id(self, name: str | None) -> int:
         """Return the index of the speaker `name`; without a name, the lowest index.
 
-        If the voice names no speakers, a number is the index of a speaker.
+        If the configuration contains no names of speakers, `name` must be an index.
 
         Raises:
             ConfigError: the voice has no such speaker.
@@ -433,7 +437,7 @@ _IGNORED_KEYS = frozenset(
 
 
 def _refuse_long_integers(values: dict[str, Any]) -> None:
-    """Raise `ConfigError` for an integer that no other number can be computed with."""
+    """Raise `ConfigError` for an integer of more than 64 bits, because arithmetic with it may overflow."""
     left = list(values.items())
     while left:
         name, value = left.pop()

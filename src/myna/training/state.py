@@ -352,7 +352,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
             weights[name] = torch.cat([weights[name][:rows].to(own[name]), own[name][rows:]])
     source = "decoder.source.mix.weight"  # NSF decoders have it, inverse-STFT decoders do not
     if source in weights and source not in own:
-        # so-vits-svc-fork also starts QuickVC voices like this: no base weights with such a decoder have been published.
+        # so-vits-svc-fork also starts QuickVC voices like this, since base weights with such decoders are unpublished.
         _log.warning("the decoder starts with random weights: %s has another kind of decoder", generator)
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}

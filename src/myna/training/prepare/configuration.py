@@ -22,7 +22,7 @@ from myna.training.trained import trained_config
 _VALIDATION_CLIPS = 2  # validation clips of each speaker, as in the predecessors
 _CLIPS_FOR_TWO = 5  # speakers with fewer clips have one validation clip
 _CLIPS_FOR_ONE = 3  # speakers with fewer clips have one validation clip that is also used for training
-# so-vits-svc-fork identifies its content encoders by this key alone.
+# Values of `contentvec_final_proj`, the only key by which so-vits-svc-fork identifies the content encoder.
 _FORKS_FINAL_PROJECTION = {"vec256l9": True, "vec768l12": False}
 
 
@@ -52,16 +52,19 @@ def write_config(
 ) -> ConfigSummary:
     """Write the configuration of a voice with the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
 
-    The same clips always give the same files. Two clips of each speaker are held back for validation, or fewer if the
-    speaker has fewer than five. `test.txt` stays empty. A speaker keeps its number as long as the earlier configuration
-    or the voice in `trained_in` names it. Speakers that were trained are named even if they have no clips now.
+    The same clips are always split in the same way: two clips of each speaker are held back for validation, or one if
+    the speaker has fewer than five. An empty `test.txt` is written as well. A speaker keeps its number as long as the
+    earlier configuration or the voice in `trained_in` contains the speaker. Speakers that were trained remain in the
+    configuration even if they have no clips now.
 
     Args:
         input_dir: folder that contains the clips.
         filelist_dir: folder to which the lists are written.
-        config_path: file of the configuration. If settings in it are replaced, it is copied to `config.json.bak`.
-        template: None keeps the earlier configuration, or uses the default template. The name of a template keeps an
-            earlier configuration of that kind. The path of a JSON file, or a `Config`, replaces it.
+        config_path: path of the configuration. If settings in an existing file are replaced, a copy of the file is
+            kept, with .bak appended to its name.
+        template: template of the configuration. None keeps the earlier configuration or, without one, uses that of the
+            trained voice or the default template. The name of a template keeps an earlier configuration of that kind.
+            The path of a JSON file, or a `Config`, replaces the earlier configuration.
         content_encoder: content encoder to use instead of the template's.
         trained_in: folder of the voice's checkpoints.
 
@@ -69,7 +72,7 @@ def write_config(
         AudioError: there are no clips.
         BusyError: another process is changing the clips.
         ConfigError: there is no such template or encoder, or a configuration cannot be read.
-        OSError: a file cannot be written; all are unchanged.
+        OSError: a file cannot be written; no file is changed.
     """
     trained = trained_config(trained_in) if trained_in is not None else None
     earlier = _read_earlier(config_path, must_be_valid=template is None)
@@ -94,7 +97,7 @@ def write_config(
     plain["data"]["training_files"] = (filelist_dir / "train.txt").as_posix()
     plain["data"]["validation_files"] = (filelist_dir / "val.txt").as_posix()
     numbers = plain["spk"] = _number_speakers(speakers, earlier, trained)
-    # Keep the template's 200 speakers: base weights have 200, too, and speakers can be added later.
+    # Keep the template's 200 speakers: the base weights have 200 as well, and speakers can be added later.
     plain["model"]["n_speakers"] = max(base.model.n_speakers, 1 + max(numbers.values(), default=0))
     plain.pop("pitch", None)
     pitch = _known_pitch(numbers, trained, earlier)
@@ -132,7 +135,7 @@ def write_config(
 
 
 def _base(template: str | Config | None, earlier: Config | None, trained: Config | None) -> tuple[Config, list[str]]:
-    """Choose the configuration to start from. Return it with notes on the settings that differ from the template."""
+    """Return the configuration to start from, and notes on settings that differ from the template."""
     if isinstance(template, Config):
         return template, []
     if template is None:
@@ -154,7 +157,7 @@ def _base(template: str | Config | None, earlier: Config | None, trained: Config
 
 
 def _differences(config: Config, template: Config) -> list[str]:
-    """Describe the settings of a configuration that differ from its template, for example after a person's edits."""
+    """Describe the settings of a configuration that differ from a template, for example those that a person edited."""
     own, others = (_settings(one) for one in (config, template))
     return [
         f"{section}.{key} {json.dumps(own[section].get(key))} (template: {json.dumps(others[section].get(key))})"
@@ -165,7 +168,7 @@ def _differences(config: Config, template: Config) -> list[str]:
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """Return the values that a person may edit, without those that follow from the clips."""
+    """Return the settings by section, without those that are derived from the clips."""
     plain: dict[str, Any] = {"train": {}, "data": {}, "model": {}} | config.plain()
     ignored = {"data": {"training_files", "validation_files"}, "model": {"n_speakers"}}
     return {
@@ -194,7 +197,7 @@ def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
 def _split(clips: list[ClipFile], folder: Path) -> tuple[list[ClipFile], list[ClipFile]]:
     """Split a speaker's clips into training and validation clips.
 
-    The choice depends on a hash of each name, so that adding clips changes it little.
+    The choice depends on a hash of each clip's path, so that it changes little when clips are added.
     """
     n_held_back = _VALIDATION_CLIPS if len(clips) >= _CLIPS_FOR_TWO else int(len(clips) >= _CLIPS_FOR_ONE)
     shuffled = sorted(clips, key=lambda clip: hashlib.sha256(os.fsencode(_relative(clip, folder))).digest())
@@ -208,10 +211,10 @@ def _relative(clip: ClipFile, folder: Path) -> str:
 
 
 def _number_speakers(speakers: list[str], earlier: Config | None, trained: Config | None) -> dict[str, int]:
-    """Number the speakers of the clips and those that were trained, in the order of their numbers.
+    """Return the number of each speaker that has clips or was trained, in ascending order.
 
-    A speaker keeps its number in the trained voice, or else in the earlier configuration, because the weights identify
-    speakers by number. The others get the lowest free numbers, in alphabetical order.
+    A speaker keeps its number in the trained voice or, otherwise, in the earlier configuration, because the weights
+    identify speakers by number. New speakers get the lowest free numbers, in alphabetical order.
     """
     numbers = {name: row for name, row in (trained.speakers if trained is not None else {}).items() if row >= 0}
     for name, row in (earlier.speakers if earlier is not None else {}).items():
@@ -225,7 +228,7 @@ def _number_speakers(speakers: list[str], earlier: Config | None, trained: Confi
 
 
 def _known_pitch(numbers: dict[str, int], *configs: Config | None) -> dict[str, Any]:
-    """Return the pitch ranges of the speakers; later configurations take precedence."""
+    """Return the known pitch ranges of the speakers in `numbers`; later configurations take precedence."""
     known: dict[str, Any] = {}
     for config in configs:
         known |= config.plain().get("pitch", {}) if config is not None else {}
@@ -251,7 +254,10 @@ def _notes_on_trained(config: Config, speakers: list[str], trained: Config | Non
 
 
 def _read_earlier(config_path: Path, *, must_be_valid: bool) -> Config | None:
-    """Read the configuration that will be replaced; None if there is none or, unless it must be valid, a broken one."""
+    """Read the configuration that will be replaced; return None if there is none.
+
+    An invalid configuration raises `ConfigError` if it must be valid; otherwise it counts as none.
+    """
     if not config_path.exists():
         return None
     try:

@@ -39,12 +39,12 @@ from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
 from myna.training.prepare.refused import list_refused
 
-# Minimum number of clips per process: each process loads the content encoder, which takes as long as computing the
+# Minimum number of clips per process. Each process loads the content encoder, which takes as long as computing the
 # features of a dozen clips.
 _CLIPS_PER_JOB = 16
 # Clips are short, so threads mostly wait for each other: on two busy cores, 20 clips took 5 s of processor time with
-# one thread and 24 s with two. Therefore each core gets its own process. The limit is for memory: a process takes 0.5
-# to 1 GB.
+# one thread and 24 s with two. Therefore each core gets its own process. The reason for the limit is memory: a process
+# needs 0.5 to 1 GB.
 _MAX_CPU_JOBS = 8
 
 
@@ -71,13 +71,13 @@ def compute_features(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> FeaturesSummary:
-    """Write the features of every clip in `input_dir` beside it, and each speaker's pitch range to the configuration.
+    """Write the features of each clip in `input_dir` beside the clip, and the pitch ranges to the configuration.
 
     Features that are up to date are kept, so that interrupted work can be continued.
 
     Args:
-        n_jobs: number of processes, each with its own encoder. None is one process on a GPU; on a CPU it is at most one
-            per core, one per 16 clips and eight in total.
+        n_jobs: number of processes, each with its own encoder. None means one process on a GPU, and on a CPU at most
+            one per core, one per 16 clips, and eight in total.
 
     Raises:
         AudioError: there are no clips. (A single bad clip is only reported in the summary.)
@@ -143,10 +143,10 @@ def _compute_features(
 
 
 def _check(config: Config, config_path: Path) -> None:
-    """Check that the content encoder and the network fit each other; otherwise, only training would fail.
+    """Check that the content encoder fits the network, so that the error appears now and not only in training.
 
     Raises:
-        ConfigError: the encoder is unknown, or has another number of channels than the network expects.
+        ConfigError: the encoder is unknown, or does not have the number of channels that the network expects.
     """
     encoder, channels = config.content_encoder, config.model.content_channels
     if encoder not in CONTENT_ENCODERS:
@@ -206,7 +206,7 @@ def _compute_clip(
             raise
         too_long = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
         reason = line if isinstance(error, OSError) else too_long
-    # Delete features of an earlier state of the clip: they would be mistaken for current ones.
+    # Delete features of an earlier state of the clip, which would be mistaken for current ones.
     features_path(clip).unlink(missing_ok=True)
     return _ClipOutcome(clip, reason)
 
@@ -219,7 +219,7 @@ def _version_features(
         return
     for version in versions(audio, data.sample_rate, features, data.hop_length, data.content_versions):
         content = extractor.content(version.audio, version.sample_rate, features.n_frames)
-        # float16 halves the file size; content that is computed from noisy audio need not be exact.
+        # float16 halves the file size, and the content of noisy audio need not be exact.
         yield VersionFeatures(content.half(), torch.from_numpy(version.loudness))
 
 
@@ -231,7 +231,7 @@ def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExt
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
     """Write pitch ranges into the configuration; speakers without clips keep theirs.
 
-    Read it again first: a person may have edited it in the meantime.
+    The file is read again first, because a person may have edited it in the meantime.
     """
     config = Config.read(config_path)
     plain = config.plain()

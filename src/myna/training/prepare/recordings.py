@@ -1,4 +1,4 @@
-"""Cutting of recordings into mono clips of one sample rate, at full level, trimmed, and of limited length."""
+"""Cutting of recordings into trimmed, peak-normalised mono clips of limited length, all at the same sample rate."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from myna.training.prepare.pool import count_jobs, map_unordered
 from myna.training.prepare.refused import list_refused
 from myna.units import db_to_amplitude, db_to_power
 
-# A 16-bit recording with a lower peak uses only five bits, so it contains only room noise.
+# A 16-bit recording with a lower peak uses only the lowest five bits, so it contains only room noise.
 _SILENT_PEAK = db_to_amplitude(-60.0)
 # About two minutes of audio; for less, an additional process costs more time than it saves.
 _BYTES_PER_JOB = 20_000_000
@@ -134,7 +134,7 @@ def _resample_recordings(
 
 
 def remove_orphans(output_dir: Path) -> list[str]:
-    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings.
+    """Remove the clips in `output_dir` whose recordings were deleted, and return the paths of these recordings.
 
     Raises:
         BusyError: another process uses the clips.
@@ -152,7 +152,11 @@ def remove_orphans(output_dir: Path) -> list[str]:
 
 
 def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str], list[str]]:
-    """Return the sorted recordings of each speaker, a line for each file that is not a recording, and one per error."""
+    """Return the sorted recordings of each speaker, a line for each ignored file or folder, and a line for each error.
+
+    Raises:
+        AudioError: there are no recordings, or `input_dir` has an old layout.
+    """
     layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder for each speaker"
     found: dict[str, list[Path]] = {}
     ignored: list[str] = []
@@ -182,7 +186,10 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str],
 
 
 class _Recording(NamedTuple):
-    """A recording and the base name of its clips: `name.wav` for a single clip, else `name_000.wav` and so on."""
+    """A recording, the folder for its clips, and their base name.
+
+    A single clip is called `name.wav`; several clips are called `name_000.wav`, `name_001.wav` and so on.
+    """
 
     source: Path
     folder: Path
@@ -202,7 +209,7 @@ class _CutOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class _Record:
-    """One line of a speaker's records file: a recording, its clips, and the settings they were made with.
+    """One line of a speaker's records file: a recording, its clips, and everything they were made from.
 
     `complete` is false while the clips are being written; meanwhile, `clips` lists the clips of earlier runs.
     """
@@ -217,9 +224,9 @@ class _Record:
 
 
 class _SpeakerFolder:
-    """The clips of one speaker, and the records of the recordings they were cut from.
+    """The clips of one speaker, and the records of the recordings that they were cut from.
 
-    During the work, lines are only appended to the records file, so that a killed run loses at most one line.
+    While clips are being cut, lines are only appended to the records file, so that a killed run loses at most one line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -227,11 +234,11 @@ class _SpeakerFolder:
         self.records = {record.source: record for record in _read_records(path / _RECORDS)}
 
     def name_clips(self, sources: Sequence[Path]) -> list[_Recording]:
-        """Assign each source a unique base name for its clips; sources that have a name keep it."""
+        """Assign each source a unique base name for its clips; sources that already have a name keep it."""
         names = {source: record.name for source, record in self.records.items()}
         used = {_file_system_key(name) for name in names.values()}
         numbered = {_without_number(name) for name in used}
-        # Names with a number (take_001) come first, since they could collide with the clips of a recording "take".
+        # Names with a number (take_001) come first, since they could equal names of clips of a recording "take".
         for source in sorted(sources, key=lambda path: (_without_number(path.stem) == path.stem, path)):
             if source.as_posix() in names:
                 continue
@@ -289,7 +296,7 @@ class _SpeakerFolder:
             temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 
     def _existing_clips(self, recording: _Recording) -> set[str]:
-        """Return the clips that earlier runs, including interrupted ones, wrote for a recording."""
+        """Return the names of the clips that earlier runs, including interrupted ones, wrote for a recording."""
         record = self.records.get(recording.source.as_posix())
         if record is None:
             return set()
@@ -316,7 +323,7 @@ def _read_records(path: Path) -> Iterator[_Record]:
     for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             yield _Record(**json.loads(line))
-        except (ValueError, TypeError):  # a killed run left a partial line: its recording is processed again
+        except (ValueError, TypeError):  # a killed run left a partial line; its recording is processed again
             continue
 
 
@@ -330,7 +337,7 @@ def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
 
 
 def _file_system_key(name: str) -> str:
-    """Return the name without differences in case and Unicode form, which macOS and Windows treat as the same file."""
+    """Normalise the case and the Unicode form of a name, since some file systems ignore differences in these."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -339,7 +346,7 @@ def _without_number(name: str) -> str:
 
 
 def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutcome:
-    """Write the clips of one recording in two passes; memory use does not depend on its length."""
+    """Write the clips of one recording in two passes, so that memory use hardly depends on the recording's length."""
     try:
         ranges, peak = _plan_clips(recording.source, options)
         names = [recording.name] if len(ranges) == 1 else [f"{recording.name}_{i:03d}" for i in range(len(ranges))]
@@ -360,7 +367,7 @@ def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutco
 
 
 def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int, int]], float]:
-    """Return the (start, end) of each clip, in samples at the target sample rate, and the peak of the recording.
+    """Return the start and end of each clip, in samples at the target sample rate, and the peak of the recording.
 
     Raises:
         AudioError: the recording is unreadable, damaged, silent or too short.
@@ -394,8 +401,8 @@ def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int,
 
 
 def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.bool_]:
-    """Return for each frame whether its level is within `top_db` of the loudest, as in `librosa.effects.trim`."""
-    # Both are in units of `levels.hop_samples`, 10 ms.
+    """Return for each frame whether its level is within `top_db` of the loudest one, as in `librosa.effects.trim`."""
+    # Distance and length of the frames, in units of `levels.hop_samples`, which is 10 ms.
     step, frame = (
         seconds * options.sample_rate / levels.hop_samples for seconds in (options.hop_seconds, options.frame_seconds)
     )
@@ -407,7 +414,7 @@ def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.boo
 
 
 def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[int, int] | None:
-    """Return the range without the silent frames at its ends; None if all its frames are silent."""
+    """Return the range (start, end) without the silent frames at both ends; None if all its frames are silent."""
     first = start // hop
     frames = np.flatnonzero(sounding[first : -(-end // hop)])
     if not len(frames):

@@ -1,4 +1,4 @@
-"""Lists of the files that a step of the preparation refused, each with its reason."""
+"""Lists of the files that a preparation step refused, with the reason for each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def list_refused(folder: Path, step: str, failed: Sequence[str], ignored: Sequen
 
     Args:
         folder: folder of the clips.
-        step: name of the command.
+        step: name of the command, for example "pre-resample".
         failed: lines about files that cannot be used.
         ignored: lines about files that are not part of the data set.
 
@@ -36,5 +36,5 @@ def list_refused(folder: Path, step: str, failed: Sequence[str], ignored: Sequen
 
 
 def is_list_of_refused(path: Path) -> bool:
-    """Return whether `list_refused` wrote a file of this name."""
+    """Return whether a file has the suffix of the lists that `list_refused` writes."""
     return path.name.endswith(_SUFFIX)
