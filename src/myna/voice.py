@@ -40,8 +40,8 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a weight file; a folder (see `find_weights`); an address on the hub (`assets.hub`); "joe", the bundled
-                voice; or an exported voice, which contains its configuration.
+            model: a weight file; a folder (see `find_weights`); an address on the hub (`assets.hub`); "joe", the
+                bundled voice; or an exported voice, which contains its configuration.
             config: the voice's `config.json`; None uses the file beside the weights, if there is one. If the
                 configuration contradicts the weights, the weights take precedence, and a warning is logged.
             device: torch device; ONNX Runtime always computes on the CPU.

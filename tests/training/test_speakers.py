@@ -97,7 +97,7 @@ def test_the_configuration_beside_the_weights_is_unchanged_where_there_is_nothin
 def test_a_training_that_does_not_begin_writes_no_configuration(tmp_path: Path) -> None:
     config = make_dataset(tmp_path)
     with pytest.raises(ConfigError):
-        run(config, tmp_path / "logs", devices=99)
+        run(config, tmp_path / "logs", device="cuda:0", devices=2)
     assert not (tmp_path / "logs" / "config.json").exists()
 
 
