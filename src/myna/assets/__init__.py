@@ -343,7 +343,7 @@ def find_voice(name: Path | str) -> Path:
 def find_in_package(package: str, relative: str) -> Path:
     """Return the path of a file in an installed package, without importing the package.
 
-    Only the files of these packages are needed, and importing some of the packages fails in some installations.
+    Only the package's files are needed, and some packages cannot be imported in every installation.
 
     Raises:
         MissingExtraError: the package is not installed, or its version lacks the file.

@@ -51,7 +51,7 @@ class HubVoice:
 
 
 def parse_address(text: Path | str) -> Address | None:
-    """Parse an address; return None if `text` is not one. It may be a `Path`, in which `//` has become a single slash."""
+    """Parse an address; return None if `text` is not one. It may be a `Path`, in which `//` has become `/`."""
     match = _ADDRESS.fullmatch(str(text))
     return Address(match[1], match[2] or "main", match[3]) if match else None
 
@@ -203,7 +203,7 @@ def _choose(address: Address, names: Sequence[str]) -> str:
 
 
 def _beside(name: str, other: str, names: Sequence[str] | dict[str, str | None]) -> str | None:
-    """Return the path of the file `other` in the folder of `name` or in the nearest folder above that has it, or None."""
+    """Return the path of the file `other` beside `name` or in the nearest folder above; None if there is none."""
     for folder in PurePosixPath(name).parents:
         if (candidate := (folder / other).as_posix()) in names:
             return candidate

@@ -166,9 +166,9 @@ def _number(dtype: Any, raw: Any) -> Any:
     return np.frombuffer(to_bytes(raw), dtype.numpy)[0].item()
 
 
-# Names in pickles of ordered dictionaries and of NumPy's numbers and arrays. Some checkpoints store the learning rate as
-# a NumPy number; cluster models store their centroids as arrays. NumPy has renamed its modules since most of these files
-# were written.
+# Names in pickles of ordered dictionaries and of NumPy's numbers and arrays. Some checkpoints store the learning rate
+# as a NumPy number; cluster models store their centroids as arrays. NumPy has renamed its modules since most of these
+# files were written.
 ARRAY_NAMES: Mapping[str, Any] = {
     "collections.OrderedDict": Function(_table),
     "numpy.dtype": Function(Dtype),

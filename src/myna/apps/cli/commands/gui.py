@@ -1,4 +1,4 @@
-"""`svc gui`, or `svcg`: open the page in the browser."""
+"""`svc gui`, or `svcg`: open the studio in the browser."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
         with quickly():
             url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         echo(f"The studio is open: {url}")
-        raise_when_ended(lambda number: KeyboardInterrupt())  # a running training also saves then
+        raise_when_ended(
+            lambda number: KeyboardInterrupt()
+        )  # so that a running training also saves on a termination signal
         echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()
