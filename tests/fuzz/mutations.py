@@ -25,7 +25,7 @@ def truncated(data: bytes, dice: Dice) -> bytes:
 
 
 def flipped(data: bytes, dice: Dice) -> bytes:
-    """Flip bits, mostly near the start and the end, where names, sizes and programs are; the middle has only numbers."""
+    """Flip bits, mostly near the start and the end, which contain names, sizes and programs, not only numbers."""
     changed = bytearray(data)
     edge = min(len(data), dice.choice([len(data), 4000, 200]))
     for _ in range(dice.choice([1, 3, 30])):

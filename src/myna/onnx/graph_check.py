@@ -52,17 +52,7 @@ _OPERATORS = frozenset(
     ]
 )
 _STANDARD = ("", "ai.onnx")
-_BYTES = {
-    1: 4,
-    2: 1,
-    3: 1,
-    6: 4,
-    7: 8,
-    9: 1,
-    10: 2,
-    11: 8,
-    16: 2,
-}  # bytes per number, by ONNX's code of the number type
+_BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}  # bytes per number, by ONNX data type
 
 
 def checked_graph(graph: Path | bytes, name: str, extra: str) -> bytes:

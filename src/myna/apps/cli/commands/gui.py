@@ -59,9 +59,8 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
         with quickly():
             url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         echo(f"The studio is open: {url}")
-        raise_when_ended(
-            lambda number: KeyboardInterrupt()
-        )  # so that a running training also saves on a termination signal
+        # A running training also saves when the process is terminated.
+        raise_when_ended(lambda number: KeyboardInterrupt())
         echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()
