@@ -27,9 +27,9 @@ from typing import Any
 from fuzz.targets import TARGETS
 
 TESTS = Path(__file__).parents[1]
-MOST_SECONDS = 10.0  # limit of the processor time for one file
-SILENCE_SECONDS = 60.0  # limit of the time without a line from a worker; long, because the machine may be busy
-START_SECONDS = 300.0  # limit of the time for a worker's imports and seeds
+MOST_SECONDS = 10.0  # limit on the processor time for one file
+SILENCE_SECONDS = 60.0  # limit on the time without a line from a worker; long, because the machine may be busy
+START_SECONDS = 300.0  # limit on the time for a worker's imports and seeds
 # Bytes beyond twice the file's size, for a network's modules, the buffers of decoders and the allocator's reserve.
 ALLOWANCE = 100_000_000
 

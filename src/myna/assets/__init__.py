@@ -8,7 +8,7 @@ A file is searched for, in this order,
 4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed, even after the process was
    killed.
 
-In the folders of 1 and 2, files have the names in `Asset.local` and may have any hash, since they may be your own
+In the first two places, files have the names in `Asset.local` and may have any hash, since they may be your own
 models. Files from the hub are pinned to a revision and must have the published size and SHA-256. A file whose hash is
 not published must have the same hash as at its first use. Files that are evidently not complete weights (a Git LFS
 pointer, a web page, a truncated file) are refused, whatever their origin.

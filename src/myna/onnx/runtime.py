@@ -60,7 +60,7 @@ _INPUTS = {
     "predict_f0": (_BOOLEAN, 0),
 }
 GIVEN = tuple(_INPUTS)
-_MOST = 65536  # limit of the numbers of channels and speakers, and of the random numbers per frame of a noise input
+_MOST = 65536  # limit on the channels, the speakers, and the random numbers per frame of a noise input
 # A run that takes longer than the sum of these is stopped. The slowest voice needs a tenth of a second per frame on an
 # old processor.
 _SECONDS, _SECONDS_PER_FRAME = 60.0, 1.0

@@ -1,7 +1,7 @@
 """Packed voices: a complete voice in one `.safetensors` file, which cannot run code when it is read.
 
 The weights have the tensor names of the voice's family. Tensors of retrieval data are named `retrieval.0` and so on.
-The metadata of the file contain a card as JSON under the key `myna`: the configuration with the speakers and their
+The file's metadata contains a card as JSON under the key `myna`: the configuration with the speakers and their
 pitch, the author and the licence, the training progress, and a SHA-256 of all tensors. The key `myna_sha256` contains
 a SHA-256 of the card. Both hashes are checked when the voice is opened.
 """

@@ -214,7 +214,7 @@ def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
 
 
 def _refuse_other_networks(content: Mapping[str, Any]) -> None:
-    """Refuse voices whose network differs from RVC's: VoRAS voices, and Applio's voices with a decoder of its own.
+    """Refuse voices whose network differs from RVC's: VoRAS voices, and voices with one of Applio's own decoders.
 
     Raises:
         CheckpointError: according to the file, the voice has such a network.

@@ -59,7 +59,7 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 
 
 class _Terminal:
-    """A `Listener` that reports the progress of a training on the terminal."""
+    """A `Listener` that reports the progress of training on the terminal."""
 
     def __init__(self, device: Device, config_path: Path, model_path: Path, tensorboard: bool) -> None:
         self._bar: Any = None
