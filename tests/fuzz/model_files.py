@@ -1,4 +1,4 @@
-"""Hostile model files: valid containers with wrong content, pickles that run code or take all memory or time."""
+"""Writers of hostile model files: valid containers with wrong content, and pickles that run code or exhaust memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DTYPES = [torch.int8, torch.int64, torch.bool, torch.complex64, torch.float64, t
 
 
 class Runs:
-    """Object whose pickle calls `function(*arguments)` when loaded without restrictions."""
+    """Object whose pickle calls `function(*arguments)` when it is loaded without restrictions."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = function, arguments
@@ -85,7 +85,7 @@ def misconfigured(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def hostile(source: Path, target: Path, dice: random.Random) -> None:
-    """Ten kinds of pickles that execute code or exhaust memory or time."""
+    """Write one of ten kinds of pickles that execute code or exhaust memory or time."""
     proof = str(target.parent / "proof")
     kinds: list[Any] = [
         Runs(os.system, f"touch {proof}"),
@@ -129,11 +129,11 @@ def nested(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def slow_key(source: Path, target: Path, dice: random.Random) -> None:
-    """Key whose hash takes exponential time, since shared parts are hashed repeatedly."""
+    """Write a dictionary with a key whose hash takes exponential time, because shared parts are hashed repeatedly."""
     key: Any = ()
     for _ in range(60):
         key = (key, key)
-    # Written by hand, since `pickle` would have to hash the key: key, value, SETITEM.
+    # The opcodes for key, value and SETITEM are written by hand, because `pickle` would have to hash the key.
     steps = pickle.dumps(key, protocol=2)[:-1] + b"K\x01s."
     data = b"\x80\x02}" + steps[2:]
     if dice.random() < 0.5:
@@ -146,7 +146,7 @@ def slow_key(source: Path, target: Path, dice: random.Random) -> None:
 
 
 def repacked(source: Path, target: Path, dice: random.Random) -> None:
-    """Damaged packed voice."""
+    """Write a damaged packed voice."""
     whole = target.with_name("whole.safetensors")
     open_voice(source).pack(whole)
     target.write_bytes(dice.choice(BYTES)(whole.read_bytes(), dice))
@@ -157,5 +157,5 @@ STRUCTURED: list[Callable[[Path, Path, random.Random], None]] = [
     *(swapped, mistyped, misshaped, robbed, misconfigured),
     *(hostile, bomb, leading_out, nested, slow_key, repacked),
 ]
-# Nothing that these make may be opened as a voice.
+# Functions whose files must never be opened as a voice.
 NEVER_OPENED = {"hostile", "bomb", "leading_out", "nested", "slow_key"}

@@ -1,4 +1,4 @@
-"""Damage to the bytes of any file, and to the values of JSON."""
+"""Functions that damage the bytes of a file, or values in JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def truncated(data: bytes, dice: Dice) -> bytes:
 
 
 def flipped(data: bytes, dice: Dice) -> bytes:
-    """Bits flipped, mostly near the ends: names, sizes and programs are there, and the middle has only numbers."""
+    """Flip bits, mostly near the start and the end, which contain names, sizes and programs, not only numbers."""
     changed = bytearray(data)
     edge = min(len(data), dice.choice([len(data), 4000, 200]))
     for _ in range(dice.choice([1, 3, 30])):
@@ -35,7 +35,7 @@ def flipped(data: bytes, dice: Dice) -> bytes:
 
 
 def renumbered(data: bytes, dice: Dice) -> bytes:
-    """A few bytes near the beginning overwritten by an extreme number, as a size or a count would be."""
+    """Overwrite bytes, mostly near the beginning, with extreme numbers, as if they were a size or a count."""
     changed = bytearray(data)
     for _ in range(dice.choice([1, 1, 3])):
         code = dice.choice(["<H", ">H", "<I", ">I", "<Q", ">Q"])
@@ -47,7 +47,7 @@ def renumbered(data: bytes, dice: Dice) -> bytes:
 
 
 def spliced(data: bytes, dice: Dice) -> bytes:
-    """A stretch removed, repeated, or moved."""
+    """Remove, repeat or move a stretch of bytes."""
     start, end = sorted(dice.randrange(len(data) + 1) for _ in range(2))
     piece = data[start : min(end, start + dice.choice([1, 4, 64, 10**6]))]
     rest = data[:start] + data[start + len(piece) :]
@@ -58,14 +58,14 @@ def spliced(data: bytes, dice: Dice) -> bytes:
 
 
 def replaced(data: bytes, dice: Dice) -> bytes:
-    """Another kind of file: random bytes, text, a web page, zeros."""
+    """Return a file of another kind: random bytes, text, a web page or zeros."""
     return dice.choice(
         [dice.randbytes(dice.choice([0, 1, 100, 10**4])), b"hello\n", b"<!doctype html><html>404", bytes(5000)]
     )
 
 
 def revalued(plain: Any, dice: Dice) -> Any:
-    """Copy of a JSON value in which some values, keys or types are strange."""
+    """Return a copy of a JSON value in which some values, keys or types are strange."""
     changed = json.loads(json.dumps(plain))
     for _ in range(dice.choice([1, 1, 2, 5])):
         boxes = list(_boxes(changed))
@@ -87,7 +87,7 @@ def revalued(plain: Any, dice: Dice) -> Any:
 
 
 def written(plain: Any, dice: Dice) -> bytes:
-    """JSON text of a value in different encodings, sometimes with faults that people make by hand."""
+    """Return a value as JSON text in one of several encodings, sometimes with syntax errors or extreme nesting."""
     text = json.dumps(plain, ensure_ascii=dice.random() < 0.5, indent=dice.choice([None, 2]))
     faults = [
         *(lambda text: "// comment\n" + text, lambda text: text[:-1] + ",}", lambda text: text.replace('"', "'", 2)),

@@ -1,10 +1,10 @@
-"""Fuzzing of everything that myna reads, in watched processes.
+"""Fuzzing of the kinds of files that myna reads, in watched processes.
 
     cd tests && python -m fuzz.runner [--minutes 1] [--seed 0] [--processes 2] [--targets model,sound]
 
-A file must be opened, or be refused with one line. A finding is anything else: a traceback, a crash of the process,
-code that ran, more than `MOST_SECONDS`, or more memory than twice the file's size and `ALLOWANCE`. The files of
-findings are kept in the folder `--findings`; the same seed makes the same files.
+A file must be opened, or be refused with a message of one line. A finding is anything else: a traceback, a crash of the
+process, code that ran, more time than `MOST_SECONDS`, or more memory than twice the file's size plus `ALLOWANCE`. Files
+with findings are kept in the folder `--findings`; the same seed gives the same files.
 """
 
 from __future__ import annotations
@@ -27,22 +27,23 @@ from typing import Any
 from fuzz.targets import TARGETS
 
 TESTS = Path(__file__).parents[1]
-MOST_SECONDS = 10.0  # of processor time for a file
-SILENCE_SECONDS = 60.0  # without a line from a worker; the machine may be busy
-START_SECONDS = 300.0  # for imports and seeds
-# Bytes beyond twice the file: a network's modules, decoders' buffers, the allocator's reserve.
+MOST_SECONDS = 10.0  # limit on the processor time for one file
+SILENCE_SECONDS = 60.0  # limit on the time without a line from a worker; long, because the machine may be busy
+START_SECONDS = 300.0  # limit on the time for a worker's imports and seeds
+# Bytes beyond twice the file's size, for a network's modules, the buffers of decoders and the allocator's reserve.
 ALLOWANCE = 100_000_000
 
 
 @dataclass
 class Session:
-    """Fuzzing of one target: its limits and what it has found.
+    """Fuzzing of one target: its limits and its findings.
 
     Args:
-        name: target.
-        seconds: time for opening files; starting a worker does not count.
-        most_files: number of files after which to stop.
-        findings: folder that receives the files of findings.
+        name: name of the target.
+        seconds: time left for opening files; starting a worker does not count.
+        most_files: number of files after which to stop; None for no limit.
+        seed: seed of the random damage.
+        findings: folder that receives the files with findings.
     """
 
     name: str
@@ -54,10 +55,10 @@ class Session:
     problems: list[str] = field(default_factory=list)
     slowest: float = 0.0
     most_memory: int = 0
-    _index: int = 0  # of the next file
+    _index: int = 0  # index of the next file
 
     def run(self) -> None:
-        """Open damaged files until the limits are reached; a worker that a file ends or hangs is replaced."""
+        """Open damaged files until the limits are reached; replace a worker that a file crashes or hangs."""
         while not self._over():
             with tempfile.TemporaryDirectory() as folder:
                 self._watch_worker(Path(folder))
@@ -140,7 +141,7 @@ def fuzz(
     processes: int = 2,
     most_files: int | None = None,
 ) -> dict[str, Session]:
-    """Fuzz targets, several at a time; each has an equal share of the time."""
+    """Fuzz the targets, `processes` of them at a time; each gets an equal share of the time."""
     share = seconds * processes / len(targets)
     sessions = {name: Session(name, share, most_files, seed, findings) for name in targets}
     waiting, failures = list(sessions.values()), list[BaseException]()

@@ -1,4 +1,4 @@
-"""Kinds of files that myna opens: seeds of each kind, damage to them, and the function that opens them."""
+"""Kinds of files that myna opens: for each, functions that write valid files (seeds), damage them, and open them."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ RATE = 22050
 
 @dataclass(frozen=True)
 class Target:
-    """A kind of file.
+    """Functions for a kind of file.
 
-    `seeds` writes valid files into a folder. `damage` writes a damaged copy of a seed and returns the name of what it
-    did. `open` opens a file as a command would; it raises nothing but `MynaError`.
+    `seeds` writes valid files into a folder. `damage` writes a damaged copy of a seed, and returns the name of the
+    damage. `open` opens a file as a command would; it may raise only `MynaError`, and must raise it after the damage
+    in `never_opened`.
     """
 
     seeds: Callable[[Path], list[Path]]
@@ -85,7 +86,7 @@ def packed_seeds(folder: Path) -> list[Path]:
 
 
 def packed_damage(seed: Path, target: Path, dice: random.Random) -> str:
-    """Strange values in the header and in the card, with hashes that are right, or damaged bytes."""
+    """Damage the bytes, or put strange values into the header or into the card, whose hash is then updated."""
     if dice.random() < 0.3:
         return byte_damage(seed, target, dice)
     import hashlib
@@ -105,7 +106,7 @@ def packed_damage(seed: Path, target: Path, dice: random.Random) -> str:
 
 
 def inspect_card(path: Path) -> None:
-    """Run `svc inspect` in this process; nothing that it prints may steer a terminal."""
+    """Run `svc inspect` in this process; check that it prints no characters that control a terminal."""
     from myna.apps.cli import svc
 
     for arguments in (["inspect", str(path)], ["inspect", str(path), "--json"]):
@@ -130,7 +131,7 @@ def inspect_card(path: Path) -> None:
 # Sound
 
 
-# Suffix of the container, and the codec in it.
+# Codec by the suffix of the container.
 CODECS = {
     "wav": "pcm_s16le",
     "flac": "flac",
@@ -143,7 +144,7 @@ CODECS = {
 
 
 def sound_seeds(folder: Path) -> list[Path]:
-    """A second of a tone in containers and codecs that libsndfile or FFmpeg reads."""
+    """Write one second of a tone in containers and codecs that libsndfile or FFmpeg reads."""
     tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE) / RATE)
     vorbis = folder / "tone.ogg"
     soundfile.write(vorbis, tone, RATE)
@@ -208,7 +209,7 @@ def graph_seeds(folder: Path) -> list[Path]:
 
 
 def graph_damage(seed: Path, target: Path, dice: random.Random) -> str:
-    """Damaged bytes, or nodes that are removed, doubled, rewired, of another operator, or of other attributes."""
+    """Damage the bytes, or remove nodes, rewire them, or change their operators, attributes or tensors."""
     if dice.random() < 0.4:
         return byte_damage(seed, target, dice)
     import onnx
@@ -261,7 +262,7 @@ def graph_damage(seed: Path, target: Path, dice: random.Random) -> str:
 
 
 def sing_graph(path: Path) -> None:
-    """Open a graph and generate half a second with it."""
+    """Open a graph and generate half a second of audio with it."""
     from myna.models.interface import Conditions, Sampling
     from myna.models.noise import SilentNoise
     from myna.zoo.opening import open_voice

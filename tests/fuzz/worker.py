@@ -1,8 +1,9 @@
-"""Open damaged files one after the other; `runner.py` starts this as a process of its own and watches it.
+"""Open damaged files one after the other; `runner.py` runs this module as a separate process and watches it.
 
     python -m fuzz.worker TARGET FOLDER SEED FIRST
 
-Two lines of JSON on standard output report each file: before it is opened, and after. It goes on until it is ended.
+For each file, one line of JSON on standard output is written before the file is opened, and one after that. The process
+continues until it is killed.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import myna
 from fuzz.targets import TARGETS
 from myna.errors import MynaError
 
-# What no file may cause: other programs, connections, and changes to files.
+# Audit events that no file may cause: starts of other programs, connections, and changes to files.
 FORBIDDEN = {
     *(
         "os.system",
@@ -47,7 +48,7 @@ _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
 class Forbidden(BaseException):
-    """A file made the program do what no file may."""
+    """Error for a forbidden event during the opening of a file."""
 
 
 class Watch:
@@ -72,7 +73,7 @@ class Watch:
 
 
 def memory(field: str) -> int:
-    """Read resident memory from /proc in bytes: `VmRSS` now, `VmHWM` at its highest since the last reset."""
+    """Return the resident memory in bytes: `VmRSS` is the current value, `VmHWM` the peak since the last reset."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(field):
             return int(line.split()[1]) * 1024
@@ -84,7 +85,7 @@ def reset_peak() -> None:
 
 
 def main(name: str, folder: Path, seed: int, first: int) -> None:
-    lines, sys.stdout = sys.stdout, sys.stderr  # what libraries print is not for the runner
+    lines, sys.stdout = sys.stdout, sys.stderr  # the runner must not receive what libraries print
     torch.set_num_threads(1)
     logging.disable()
     warnings.simplefilter("ignore")
@@ -92,7 +93,7 @@ def main(name: str, folder: Path, seed: int, first: int) -> None:
     (folder / "seeds").mkdir()
     seeds = target.seeds(folder / "seeds")
     for path in seeds:
-        target.open(path)  # a valid file; imports what opening needs before memory and events are watched
+        target.open(path)  # must succeed; imports what opening needs, before memory and events are watched
     watch = Watch()
     print(json.dumps({"ready": len(seeds)}), file=lines, flush=True)
     for index in itertools.count(first):

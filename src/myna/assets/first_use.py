@@ -1,4 +1,4 @@
-"""Memory of the files that have no published hash: each must stay what it was when it was used first."""
+"""Record of the first use of files without a published hash: such a file must always have the hash of its first use."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class _Use:
 
 
 def recall(source: Source) -> Source:
-    """Return `source` with the revision and hash of its first use; `source` itself if it was not used before."""
+    """Return `source` with the revision and hash of its first use, or unchanged if it was not used before."""
     use = _read(source).get(source.filename)
     return source if use is None else replace(source, revision=use.revision, sha256=use.sha256)
 
 
 def remember(source: Source, path: Path) -> None:
-    """Store the revision and hash of a file in the hub's cache."""
+    """Record the revision and hash of `path`, the file of `source` in the hub's cache."""
     snapshots = repository(source) / "snapshots"
     revision = path.relative_to(snapshots).parts[0] if path.is_relative_to(snapshots) else source.revision
     uses = _read(source) | {source.filename: _Use(revision, sha256_of(path))}
@@ -43,7 +43,7 @@ def remember(source: Source, path: Path) -> None:
 
 
 def memory(source: Source) -> Path:
-    """Return the path of the memory, which lies in the folder of the repository in the hub's cache."""
+    """Return the path of the record, which lies in the folder of the repository in the hub's cache."""
     return repository(source) / _NAME
 
 
@@ -53,6 +53,6 @@ def _read(source: Source) -> dict[str, _Use]:
         return {str(name): _Use(str(use["revision"]), str(use["sha256"])) for name, use in found.items()}
     except FileNotFoundError:
         return {}
-    # Written atomically, so it is unreadable only if somebody changed it.
+    # The record is written atomically, so it is malformed only if somebody changed it.
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise AssetError(f"cannot read {memory(source)}; delete it to accept the weights that are there") from error

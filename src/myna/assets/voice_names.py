@@ -1,4 +1,4 @@
-"""File names of voices, and the newest of several files of one voice."""
+"""Recognition of a voice's files by their names, and choice of the newest of several weight files."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from pathlib import PurePosixPath
 # Files beside a voice: indexes and k-means centroids.
 SIDE_FILES = re.compile(r".*(kmeans.*\.pt|\.index|feature_and_index\.pkl|index\.safetensors)", re.IGNORECASE)
 _DISCRIMINATOR = re.compile(r"D_?\d*( ?\(\d+\))?\.pth", re.IGNORECASE)
-_COPY = re.compile(r"(?: ?\(\d+\)| - Copy)$")  # browsers and file managers append it to the name of a second download
-# Number of a checkpoint of so-vits-svc; epoch and step of one of RVC.
+_COPY = re.compile(r"(?: ?\(\d+\)| - Copy)$")  # what browsers and file managers append to the name of a copy
+# Names of checkpoints: those of so-vits-svc with a number, and those of RVC with an epoch and a step.
 _NUMBERED = (re.compile(r"(G)_?(\d{1,18}).*", re.IGNORECASE), re.compile(r"(.+?)_e(\d{1,18})(?:_s(\d{1,18}))?"))
 
 
 def is_generator(name: str) -> bool:
-    """Return true if a file of this name may contain a voice's weights."""
+    """Return True if a file with this name may contain a voice's weights."""
     last = PurePosixPath(name).name.lower()
     if SIDE_FILES.fullmatch(last) or _DISCRIMINATOR.fullmatch(last):
         return False
@@ -23,10 +23,10 @@ def is_generator(name: str) -> bool:
 
 
 def newest(names: Sequence[str]) -> str | None:
-    """Return the newest file of a voice; None if there is no file, or if the files are of several voices.
+    """Return the name of the newest file of a voice; None if `names` is empty or contains several voices.
 
-    Files are of one voice if their names differ only in the number that a program has given them in training. Of copies
-    of a file, the one without the mark of a copy is preferred.
+    Files belong to one voice if their names differ only in the numbers from training (number, or epoch and step) and in
+    the suffix of a copy, for example " (1)". A file without such a suffix is preferred to its copies.
     """
     if len(names) < 2:
         return next(iter(names), None)
@@ -37,12 +37,12 @@ def newest(names: Sequence[str]) -> str | None:
 
 
 def newest_checkpoint(names: Sequence[str]) -> str | None:
-    """Return the newest `G_*.pth` of so-vits-svc; None if there is none."""
+    """Return the name of so-vits-svc's newest `G_*.pth`; None if there is none."""
     return newest([name for name in names if (found := _numbers(name)) is not None and found[0] == "g"])
 
 
 def _numbers(name: str) -> tuple[str, int, int] | None:
-    """Return the voice, the number or epoch, and the step in the name of a file; None if it has no number."""
+    """Return the voice, the number or epoch, and the step (0 if absent) in a file name; None if it has no number."""
     stem = _COPY.sub("", PurePosixPath(name).stem)
     for pattern in _NUMBERED:
         if match := pattern.fullmatch(stem):

@@ -1,7 +1,7 @@
 """Check of an ONNX graph before ONNX Runtime loads it.
 
-ONNX Runtime executes what a graph contains. A graph of plain operators ends after each of them has run once; loops,
-branches, functions, operators on text and data in other files have no place in a voice.
+ONNX Runtime executes whatever a graph contains. A graph of plain operators ends after each operator has run once.
+Loops, branches, functions, operators on text, and data in other files are refused, because no voice needs them.
 """
 
 from __future__ import annotations
@@ -52,16 +52,16 @@ _OPERATORS = frozenset(
     ]
 )
 _STANDARD = ("", "ai.onnx")
-_BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}  # size of a number by its code in ONNX
+_BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}  # bytes per number, by ONNX data type
 
 
 def checked_graph(graph: Path | bytes, name: str, extra: str) -> bytes:
-    """Return a graph in the form in which it was checked.
+    """Check a graph, and return it serialised with only the content that was checked.
 
     Args:
         graph: path of the graph, or the content of its file.
-        name: name of the graph for errors.
-        extra: extra of myna that installs the package onnx.
+        name: name of the graph for error messages.
+        extra: optional extra of myna's package that installs the package onnx.
 
     Raises:
         MissingExtraError: the package onnx is not installed.
@@ -77,9 +77,9 @@ def checked_graph(graph: Path | bytes, name: str, extra: str) -> bytes:
         raise CheckpointError(f"cannot read {name}: {error.strerror or error}") from error
     try:
         model = ModelProto.FromString(data)
-    except Exception as error:  # the exception of protobuf, which is another package
+    except Exception as error:  # protobuf's own exception; protobuf is not imported here
         raise CheckpointError(f"{name} is damaged, or not an ONNX graph; export the voice again") from error
-    # Fields that this version of the package does not know could mean something to ONNX Runtime.
+    # Fields that this version of the package onnx does not know could have a meaning for ONNX Runtime.
     model.DiscardUnknownFields()
     for what in _problems(model):
         raise CheckpointError(f"{name} {what}, which voices in ONNX do not have: refused; export the voice again")
@@ -105,7 +105,7 @@ def _problems(model: Any) -> Iterator[str]:
                 yield f"contains an operator {node.op_type[:40]!r} with a graph"
 
 
-_PLAIN_ATTRIBUTES = (1, 2, 3, 6, 7, 8)  # a float, an integer or a text, or a list of them
+_PLAIN_ATTRIBUTES = (1, 2, 3, 6, 7, 8)  # codes for a float, an integer, a string, and lists of each
 
 
 def _problems_of_tensor(tensor: Any) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A synthesizer that runs an ONNX graph in ONNX Runtime; `onnx.export` writes such graphs.
 
-The graphs of all families have the same interface. A voice ignores the inputs that it is not conditioned on.
+The graphs of all families have the same interface. A graph ignores the inputs that its voice is not conditioned on.
 
 | input | shape | |
 |---|---|---|
@@ -15,7 +15,7 @@ The graphs of all families have the same interface. A voice ignores the inputs t
 | `starting_phases` | 1, n_harmonics | uniform in 0..1 |
 | `source_noise` | ..., frames, hop_length | standard normal |
 
-A graph has only those of the last three inputs that its voice uses, in the order of use. The outputs are `audio`
+Of the last three inputs, a graph has only those that its voice uses, in the order of use. The outputs are `audio`
 (1, 1, samples) and `f0_sung` (1, frames).
 """
 
@@ -60,10 +60,11 @@ _INPUTS = {
     "predict_f0": (_BOOLEAN, 0),
 }
 GIVEN = tuple(_INPUTS)
-_MOST = 65536  # largest size of an axis, and of all axes of a noise input but that of frames
-# A graph that takes longer is stopped. The slowest voice needs a tenth of a second per frame on an old processor.
+_MOST = 65536  # limit on the channels, the speakers, and the random numbers per frame of a noise input
+# A run that takes longer than the sum of these is stopped. The slowest voice needs a tenth of a second per frame on an
+# old processor.
 _SECONDS, _SECONDS_PER_FRAME = 60.0, 1.0
-_MOST_MEMORY = 4 * 2**30  # bytes, which suffice for a minute of singing at once; half of a small computer's memory
+_MOST_MEMORY = 4 * 2**30  # bytes; enough to convert a minute of singing at once, and half of a small computer's memory
 
 
 def is_graph(path: Path) -> bool:
@@ -72,9 +73,9 @@ def is_graph(path: Path) -> bool:
 
 
 class OnnxSynthesizer:
-    """A `Synthesizer` that runs an ONNX graph on the CPU, within bounds of memory and time.
+    """A `Synthesizer` that runs an ONNX graph on the CPU, with limits on memory and time.
 
-    `metadata` contains the metadata of the graph.
+    `metadata` contains the texts in the graph's metadata, by key.
     """
 
     def __init__(self, graph: Path | bytes) -> None:
@@ -95,10 +96,10 @@ class OnnxSynthesizer:
         _bound_memory()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 4  # errors are raised as well
+        options.log_severity_level = 4  # log only fatal errors; other errors are raised
         options.add_session_config_entry("session.use_env_allocators", "1")
         try:
-            # The exporter has computed what is constant. Here, a graph could use any time and memory for it.
+            # The exporter has folded all constants. Folding here would let a graph take any amount of time and memory.
             self._session = onnxruntime.InferenceSession(
                 checked, options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
             )
@@ -120,10 +121,10 @@ class OnnxSynthesizer:
         self._hop_length: int | None = None
 
     def expect(self, config: Config) -> None:
-        """Check the inputs against the configuration of the voice, and from now on the length of the audio.
+        """Check the content input against the voice's configuration, and from now on also check the audio's length.
 
         Raises:
-            ConfigError: the graph has other content channels.
+            ConfigError: the graph takes content with another number of channels.
         """
         if self._n_channels != config.model.content_channels:
             raise ConfigError(
@@ -157,7 +158,7 @@ class OnnxSynthesizer:
         return Generated(torch.from_numpy(audio).to(f0.device), torch.from_numpy(used_f0).to(f0.device))
 
     def _run(self, values: dict[str, NDArray[np.generic]], n_frames: int) -> list[NDArray[np.float32]]:
-        """Run the graph; the results have the shapes and the type of `OUTPUTS`."""
+        """Run the graph; return the audio and the f0 after checking their shapes and types."""
         import onnxruntime
 
         how = onnxruntime.RunOptions()
@@ -207,7 +208,7 @@ def _is_small(shape: Sequence[Any]) -> bool:
 
 @cache
 def _bound_memory() -> None:
-    """Limit the memory of all graphs in this process."""
+    """Limit the total memory of all graphs in this process."""
     import onnxruntime
 
     all_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2 * _MOST_MEMORY
@@ -216,7 +217,7 @@ def _bound_memory() -> None:
     )
     settings = onnxruntime.OrtArenaCfg(
         {"max_mem": min(all_bytes // 2, _MOST_MEMORY), "arena_extend_strategy": 1}
-    )  # 1: only what is needed
+    )  # 1: extend the memory only by what is requested
     onnxruntime.create_and_register_allocator(where, settings)
 
 

@@ -1,7 +1,7 @@
-"""The zip archive that torch writes: a pickle, and the numbers of each storage, uncompressed.
+"""Reader of the zip archives that torch writes: a pickle and the numbers of each tensor storage, uncompressed.
 
-Readers of zip archives disagree on files that are written to confuse them. Therefore only this module reads archives,
-the archive is mapped into memory once, and an archive that another program could read differently is refused.
+Zip readers disagree about the content of files that are crafted to confuse them. Therefore only this module reads the
+archives, an archive is mapped into memory once, and one that another program could read differently is refused.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ PICKLE = "data.pkl"
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8  # flags of an entry
-_LONGEST_DIRECTORY = 8 * 2**20  # bytes; that of a large voice has 0.2 MB
-_IN_EXTRA_FIELD = 0xFFFFFFFF  # size in a local header whose actual size is in its 64-bit field
+_LONGEST_DIRECTORY = 8 * 2**20  # bytes; the directory of a large voice has 0.2 MB
+_IN_EXTRA_FIELD = 0xFFFFFFFF  # placeholder in a local header for a size that is in the 64-bit extra field
 
 
 class ArchiveError(Exception):
-    """An archive is not one that torch writes; the message completes the sentence "FILE ...: refused"."""
+    """Error for an archive that torch does not write; the message completes the sentence "FILE ...: refused"."""
 
 
 class Part(NamedTuple):
@@ -34,12 +34,12 @@ class Part(NamedTuple):
 
 
 class Archive:
-    """The entries of an archive, by their names in its folder: `data.pkl`, `byteorder`, `data/0` and so on."""
+    """Entries of an archive, by their names in its only folder: `data.pkl`, `byteorder`, `data/0` and so on."""
 
     def __init__(self, mapping: mmap.mmap) -> None:
         """
         Args:
-            mapping: the complete file.
+            mapping: the complete file, mapped into memory.
 
         Raises:
             ArchiveError: torch does not write such an archive.
@@ -74,11 +74,11 @@ class Archive:
         return order
 
     def _parts(self, entries: list[zipfile.ZipInfo], directory: int) -> Iterator[tuple[str, Part]]:
-        """Yield name and position of each entry, after a check of its local header."""
+        """Check the local header of each entry, and yield the entry's name and the position of its data."""
         end = 0
         for entry in entries:
             start = self._start_of(entry)
-            # The first entry begins the file. Entries do not overlap, and the directory follows them.
+            # The first entry is at the start of the file. Entries do not overlap, and the directory follows them.
             if entry.header_offset < end or (end == 0 and entry.header_offset != 0):
                 raise ArchiveError("is an archive that programs read differently")
             end = start + entry.file_size
@@ -87,7 +87,7 @@ class Archive:
             yield entry.filename, Part(start, entry.file_size)
 
     def _start_of(self, entry: zipfile.ZipInfo) -> int:
-        """Return the position of an entry's data; its local header must agree with the directory."""
+        """Return the position of an entry's data; raises an error if the local header contradicts the directory."""
         here = entry.header_offset
         header = _LOCAL_HEADER.unpack(self.mapping[here : here + _LOCAL_HEADER.size])
         signature, _, flags, method, _, _, _, size, full_size, name_length, extra_length = header
@@ -107,7 +107,7 @@ class Archive:
 
 
 class _Bounded:
-    """A file of which only a little is read at once, because a directory takes ten times its size in memory."""
+    """File that refuses large reads, because a parsed zip directory takes ten times its size in memory."""
 
     def __init__(self, mapping: mmap.mmap) -> None:
         self.seek, self.tell = mapping.seek, mapping.tell

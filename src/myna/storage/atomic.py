@@ -1,8 +1,8 @@
 """Atomic writing of files.
 
-A file is written in a hidden folder beside its place, synced to the disk, and then moved to its place. The writing
-process holds a lock in the hidden folder. Hidden folders without a holder are left over from killed processes; the next
-process that writes a file beside them removes them.
+A file is written in a hidden folder beside its destination, synced to the disk, and then moved to its destination. The
+writing process holds a lock in the hidden folder. A hidden folder whose lock nobody holds is left over from a killed
+process; the next process that writes a file beside it removes it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _OLD_SECONDS = 24 * 60 * 60  # age at which a hidden folder is removed even if i
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`. After the block it replaces `path`; on an error it is removed.
+    """Yield a temporary path; its file replaces `path` after the block, or is removed if the block raises an error.
 
-    The file is synced before it takes its place, so that a power failure leaves either the previous or the new file.
-    It has the permissions of a new file, whatever the code in the block sets.
+    The file is synced before it replaces `path`, so that a power failure leaves either the previous or the new file.
+    It gets the permissions of a new file, even if the code in the block sets others.
 
     Raises:
         OSError: the file cannot be written; the previous file is unchanged.
@@ -39,7 +39,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_together(*paths: Path) -> Iterator[list[Path]]:
-    """Yield a temporary path for each of `paths`, like `replacing`. No file is replaced until all are on the disk."""
+    """Yield a temporary path for each of `paths`, like `replacing`; replace no file until all new ones are synced."""
     with ExitStack() as stack:
         folders = [stack.enter_context(_hidden_folder(path.parent)) for path in paths]
         temporaries = [folder / path.name for folder, path in zip(folders, paths, strict=True)]
@@ -75,21 +75,21 @@ def _hidden_folder(parent: Path) -> Iterator[Path]:
 
 
 def remove_left_overs(parent: Path) -> None:
-    """Remove partly written files in `parent` whose process no longer exists."""
+    """Remove the partly written files that killed processes left in `parent`."""
     for folder in parent.glob(f"{_PREFIX}*{_SUFFIX}"):
         with suppress(OSError):
             if _is_left_over(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-# A folder of clips contains thousands of files.
+# Cached, because thousands of clips are written to the same folder.
 _remove_left_overs_once = cache(remove_left_overs)
 
 
 def _is_left_over(folder: Path) -> bool:
     old = time.time() - folder.stat().st_mtime > _OLD_SECONDS
     if not any(path.name != _LOCK for path in folder.iterdir()):
-        return old  # its process is about to lock it, or was killed before
+        return old  # its process is about to lock it, or was killed before it could
     try:
         descriptor = lock.acquire(folder / _LOCK)
     except OSError:  # a file system without locks
@@ -101,7 +101,7 @@ def _is_left_over(folder: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    # Windows can sync only what is open for writing, other systems can open a folder only for reading.
+    # Windows can sync a file only if it is open for writing; other systems can open a folder only for reading.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)

@@ -23,24 +23,24 @@ Kind = Literal["G", "D"]  # generator or discriminator
 # Key for data that has no place in the predecessors' format. The predecessors ignore it.
 _EXTRA_KEY = "myna"
 _SHOWN_MISMATCHES = 12
-_MAX_NUMBER = 2**53  # larger epochs and learning rates are damage
+_MAX_NUMBER = 2**53  # a larger epoch or learning rate means that the file is damaged
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Content of a checkpoint file."""
 
-    weights: dict[str, Tensor]  # by the tensor names in the file
-    iteration: int  # the epoch; the format calls it iteration
+    weights: dict[str, Tensor]  # by tensor name in the file
+    iteration: int  # the epoch, which the format calls iteration
     learning_rate: float
-    optimizer: dict[str, Any] | None  # state dict of the optimizer
+    optimizer: dict[str, Any] | None  # state dict of the optimizer; None if the file has none
     extra: dict[str, Any] = field(default_factory=dict)  # tensors and plain values
 
 
 def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
     """Read the checkpoint of a generator or discriminator, without running code from the file.
 
-    If the format allows it, tensors are memory-mapped, so unused tensors are not loaded.
+    Tensors are memory-mapped if their byte order and alignment allow it, so that unused tensors are not loaded.
 
     Raises:
         CheckpointError: the file cannot be read, or is of another kind; the message names that kind.
@@ -85,7 +85,7 @@ def write(path: Path | str, checkpoint: Checkpoint) -> None:
 
 
 def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
-    """Write several checkpoints like `write`; no file is replaced until all new ones are on the disk."""
+    """Write several checkpoints like `write`; replace no file until all new ones are on the disk."""
     try:
         with replacing_together(*checkpoints) as temporaries:
             for temporary, checkpoint in zip(temporaries, checkpoints.values(), strict=True):
@@ -98,13 +98,16 @@ def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
 
 
 def latest(folder: Path | str, kind: Kind = "G") -> Path | None:
-    """Find the checkpoint with the highest number; None if the folder has no checkpoint. Base weights have number 0."""
+    """Return the path of the checkpoint with the highest number; None if the folder contains no checkpoint.
+
+    Base weights count as a checkpoint with the number 0.
+    """
     found = numbered(folder, kind)
     return found[max(found)] if found else None
 
 
 def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
-    """Map the number of each checkpoint in a folder to its path, in ascending order."""
+    """Return the paths of the checkpoints in a folder by number, in ascending order."""
     found = {}
     for path in Path(folder).glob(f"{kind}_*.pth"):
         match = re.fullmatch(r"._(\d+)", path.stem)
@@ -164,14 +167,14 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
         try:
             torch.save(content, file)
         except RuntimeError as error:
-            # torch's archive writer reports a wrong position. The actual cause is the file error in the context.
+            # If a write fails, torch's archive writer reports an unexpected position. The cause is in the context.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise
 
 
-# Pattern of tensor names, dimension of their shape that a configuration key determines, and that key. A dimension of
-# None means that the key determines whether the tensors exist.
+# Each entry: a pattern of tensor names, the dimension of their shape that a configuration key determines, and that key.
+# If the dimension is None, the key determines whether the tensors exist.
 _CAUSES: tuple[tuple[str, int | None, str], ...] = (
     (r"speaker_embedding\.weight", 0, "model.n_speakers"),
     (r"speaker_embedding\.weight", 1, "model.gin_channels"),
@@ -200,7 +203,7 @@ _CAUSES: tuple[tuple[str, int | None, str], ...] = (
 
 
 def _causes(missing: list[str], unexpected: list[str], misshaped: Mapping[str, tuple[Tensor, Tensor]]) -> list[str]:
-    """Return the configuration keys that explain the mismatches."""
+    """Return the configuration keys whose values may have caused the mismatches."""
     return list(dict.fromkeys(_causes_of(missing + unexpected, misshaped)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 
 class JsonError(ValueError):
-    """A file is not JSON. The message completes the sentence "FILE ..."; it states line and column if it can."""
+    """Error for a file that is not valid JSON; the message completes the sentence "FILE ..."."""
 
 
 def read_json(path: Path) -> Any:
@@ -17,7 +17,7 @@ def read_json(path: Path) -> Any:
 
     Raises:
         OSError: the file cannot be read.
-        JsonError: the file is not JSON.
+        JsonError: the file is not valid JSON; the message states the line and the column of a syntax error.
     """
     text = _decoded(path.read_bytes())
     if not text.strip():
@@ -46,7 +46,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _reason(error: json.JSONDecodeError) -> str:
-    """Return what is wrong, and how to mend the two faults of files that are edited by hand."""
+    """Describe a syntax error; the two mistakes that are common in files edited by hand have their own messages."""
     before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip(", \t\r\n")
     if error.doc[error.pos :].startswith(("//", "/*", "#")):
         return "comments are not allowed in JSON; delete it"

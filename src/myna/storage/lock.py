@@ -1,4 +1,4 @@
-"""Locks on folders. The system ends a lock together with the process that holds it, however that process ends."""
+"""Locks on folders. When the process that holds a lock ends, for any reason, the operating system releases the lock."""
 
 from __future__ import annotations
 
@@ -27,8 +27,9 @@ _NAME = ".lock"
 # Errors of file systems that cannot lock, for example some network drives.
 _UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
-# Windows has only exclusive locks, on ranges of bytes: a shared lock takes one of these bytes, an exclusive lock all.
-# They lie far beyond the text in the file, because a locked byte cannot be read.
+# On Windows, Python offers only exclusive locks on ranges of bytes. A shared lock therefore locks one of `_N_BYTES`
+# bytes, and an exclusive lock all of them. These bytes lie far beyond the text in the file, because locked bytes cannot
+# be read.
 _FIRST_BYTE, _N_BYTES = 1 << 20, 64
 
 _held: set[int] = set()  # file descriptors of the locks of this process
@@ -42,12 +43,13 @@ def locked(folder: Path, or_else: str = "", *, shared: bool = False) -> Iterator
     without a lock.
 
     Args:
-        or_else: another way out for the error message, for example "train in another folder with -m".
-        shared: several processes may hold the lock at once, if all of them hold it shared. If the folder is read-only,
-            a shared lock is not needed and not taken.
+        folder: folder to lock.
+        or_else: an alternative that the error message suggests, for example "train in another folder with -m".
+        shared: whether to take a shared lock, which several processes can hold at once. In a read-only folder, a
+            shared lock is not needed and not taken.
 
     Raises:
-        BusyError: another process holds the lock; the message names it.
+        BusyError: another process holds the lock; the message names that process.
         OSError: the folder cannot be written to.
     """
     path = folder / _NAME
@@ -59,7 +61,7 @@ def locked(folder: Path, or_else: str = "", *, shared: bool = False) -> Iterator
         if descriptor is None:
             ways = f"wait until it ends, stop it, or {or_else}" if or_else else "wait until it ends, or stop it"
             raise BusyError(f"{folder} is in use by {_owner(path)}: {ways}")
-        named = not (shared and os.fstat(descriptor).st_size)  # the file has room for one name
+        named = not (shared and os.fstat(descriptor).st_size)  # the file has room for one process's name
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -80,7 +82,7 @@ def locked(folder: Path, or_else: str = "", *, shared: bool = False) -> Iterator
 
 
 def _clear_if_unused(path: Path) -> None:
-    """Remove the name of a process that was killed."""
+    """Remove the name of a killed process from the lock file; change nothing if a process holds the lock."""
     descriptor = acquire(path)
     if descriptor is not None:
         os.ftruncate(descriptor, 0)
@@ -88,7 +90,7 @@ def _clear_if_unused(path: Path) -> None:
 
 
 def acquire(path: Path, *, shared: bool = False) -> int | None:
-    """Lock a file, which is created if necessary, and return its descriptor; None if another process has locked it.
+    """Lock a file, creating it if necessary, and return its descriptor; return None if another process has locked it.
 
     Raises:
         OSError: the file cannot be created, or the file system has no locks.
@@ -135,7 +137,10 @@ else:
 
 @cache
 def _close_in_children() -> None:
-    """Make forked processes, like those that load clips, close the locks: they would hold them after our death."""
+    """Make forked processes, for example those that load clips, close the locks.
+
+    Otherwise, they would keep the locks after the end of the process that took them.
+    """
 
     def close() -> None:
         for descriptor in _held:
@@ -149,14 +154,14 @@ def _close_in_children() -> None:
 
 def _write_owner(descriptor: int) -> None:
     owner = {"program": _program(), "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-    with suppress(OSError):  # a full disk; the lock holds without its text
+    with suppress(OSError):  # the disk is full; the lock works without the text
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, json.dumps(owner).encode())
 
 
 def _owner(path: Path) -> str:
-    """Return a phrase that names the process whose lock is in the file."""
+    """Return a phrase that names the process that holds the lock, from the text in the lock file."""
     try:
         owner = json.loads(path.read_text("utf-8"))
         since = time.strftime("%Y-%m-%d %H:%M", time.localtime(owner["since"]))
@@ -166,7 +171,7 @@ def _owner(path: Path) -> str:
 
 
 def _program() -> str:
-    """Return the name of this program and of its command; other arguments may be private."""
+    """Return the names of this program and its command, without other arguments, which may be private."""
     name = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else "python"
     if name not in ("svc", "__main__"):
         return name

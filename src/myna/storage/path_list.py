@@ -1,4 +1,4 @@
-"""Text files that list paths of clips, as in the predecessors: `train.txt` and `val.txt`."""
+"""Text files that list the paths of clips, in the predecessors' format: `train.txt` and `val.txt`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def list_content(clips: Iterable[Path]) -> bytes:
-    """Return the content of a list of clips: one path per line, in the bytes of the file system."""
+    """Return the content of a list of clips: one path per line, in the encoding of the file system."""
     return "".join(f"{clip.as_posix()}\n" for clip in clips).encode(errors="surrogateescape")
 
 
@@ -18,7 +18,7 @@ def read_list(path: Path) -> list[Path]:
         OSError: the file cannot be read.
     """
     text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    # Names may contain the other characters at which `splitlines` splits.
+    # `splitlines` also splits at other characters, which names may contain.
     return [Path(line.rstrip()) for line in text.split("\n") if line.strip()]
 
 

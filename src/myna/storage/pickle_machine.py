@@ -1,9 +1,10 @@
 """Interpretation of pickles as data.
 
-A pickle is a program that can call any function of Python. Python's reader and PyTorch's reader call the functions that
-a file names, with the arguments in the file. NumPy's constructors, for example, then allocate any amount of memory, or
-return arrays that point to any address. This interpreter has only the opcodes that build plain values. A name in a
-pickle stands for a value or a function of this program, which only checks its arguments and records them.
+A pickle is a program that can call any Python function. Python's reader and PyTorch's reader call the functions that a
+file names (PyTorch's only those in a list) with the arguments in the file. NumPy's constructors, for example, can then
+allocate any amount of memory, or return arrays that point to any address. This interpreter has only the opcodes that
+files of numbers need. A name in a pickle stands for a value or a function of this program; such a function only checks
+its arguments and records them.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from typing import IO, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_STEPS = 1_000_000  # a checkpoint of the largest voice has 100,000
+MOST_STEPS = 1_000_000  # opcodes; a checkpoint of the largest voice has 100,000
 _DEEPEST = 64  # nesting of containers; legitimate files have ten levels
 _MOST_DIMENSIONS = 16
-# Limit of the bytes of tensors and arrays per byte of the file; a shared flow uses its tensors four times.
+# Limits for content that contains the same parts several times: bytes of tensors and arrays per byte of the file, and
+# values per opcode. A flow whose steps share their parameters contains its tensors four times.
 _MOST_SHARED = 8
 _LONGEST_INTEGER = 10  # bytes; only the magic number of torch's old format is longer than 8
 _LONGEST_FRAME = 2**32  # bytes; pickles of protocol 4 are written in frames of about 64 KiB
@@ -28,7 +30,7 @@ _LARGEST_KEY = 2**63  # larger integers can be chosen so that all have the same 
 
 
 class RefusedError(Exception):
-    """A pickle names something, or has an opcode, that a file of numbers does not need."""
+    """Error for a pickle with a name or opcode that a file of numbers does not need, or with far too much content."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Function:
 
 
 class Record:
-    """Base class of objects that a pickle describes; `finish` replaces them by values."""
+    """Base class for descriptions of the objects in a pickle; `finish` replaces these with values."""
 
     def set_state(self, state: Any) -> None:
         raise ValueError("an object has a state that it should not have")
@@ -54,7 +56,7 @@ class Opaque(Record):
 
 
 class _Table(dict[Any, Any]):
-    """Stand-in for an ordered dictionary. State dicts have a state of their own, which is not needed."""
+    """Stand-in for an ordered dictionary. PyTorch's state dicts give it an attribute `_metadata`, which is ignored."""
 
 
 def _table(pairs: Any = ()) -> _Table:
@@ -65,7 +67,7 @@ def _table(pairs: Any = ()) -> _Table:
 
 
 def _checked_key(key: Any) -> Any:
-    """Return `key` if it is a plain value. The hash of nested tuples can take exponential time."""
+    """Return `key` if it is a plain value, else raise ValueError: hashing nested tuples can take exponential time."""
     plain = key is None or type(key) in (str, bool, float, bytes) or (type(key) is int and abs(key) < _LARGEST_KEY)
     if not plain:
         raise ValueError("a key of a dictionary is not a plain value")
@@ -74,7 +76,7 @@ def _checked_key(key: Any) -> Any:
 
 @dataclass
 class Encoded(Record):
-    """Bytes that protocol 2 stores as text, one character per byte."""
+    """Bytes that pickle protocol 2 stores as text, one character per byte."""
 
     text: str
     encoding: str
@@ -88,10 +90,10 @@ class Encoded(Record):
 
 
 def to_bytes(raw: Any) -> bytes:
-    """Return bytes that a pickle contains.
+    """Return the bytes that `raw`, a bytes object or an `Encoded`, contains.
 
     Raises:
-        ValueError: `raw` is something else.
+        ValueError: `raw` has another type.
     """
     if isinstance(raw, Encoded):
         return raw.text.encode("latin1")
@@ -101,7 +103,7 @@ def to_bytes(raw: Any) -> bytes:
 
 
 class Dtype(Record):
-    """Type of the numbers of an array; a pickle may choose it only from a list, and set only its byte order."""
+    """Type of the numbers in an array; a pickle can choose it only from a list, and can set only its byte order."""
 
     _PLAIN = ("b1", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
@@ -111,7 +113,7 @@ class Dtype(Record):
         self.numpy = np.dtype(name)
 
     def set_state(self, state: Any) -> None:
-        # A version, the byte order, and then what only structured types have.
+        # A version, the byte order, and then values that are None unless the type is structured.
         if type(state) is not tuple or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
             raise ValueError("the type of an array has an unknown state")
         if any(one is not None for one in state[2:5]):
@@ -121,10 +123,10 @@ class Dtype(Record):
 
 
 def checked_sizes(sizes: Any, what: str) -> tuple[int, ...]:
-    """Return `sizes`, a tuple of non-negative integers.
+    """Return `sizes` if it is a tuple of at most 16 non-negative integers.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: `sizes` is something else; the message calls it `what`.
     """
     if not isinstance(sizes, tuple) or len(sizes) > _MOST_DIMENSIONS:
         raise ValueError(f"the {what} of an array is malformed")
@@ -134,7 +136,7 @@ def checked_sizes(sizes: Any, what: str) -> tuple[int, ...]:
 
 
 class Array(Record):
-    """Description of a NumPy array. Its arguments in the file are ignored; its state must describe it completely."""
+    """Description of a NumPy array, entirely from its state; the constructor's arguments in the file are ignored."""
 
     def __init__(self, *_: Any) -> None:
         self.n_bytes = 0
@@ -164,8 +166,9 @@ def _number(dtype: Any, raw: Any) -> Any:
     return np.frombuffer(to_bytes(raw), dtype.numpy)[0].item()
 
 
-# Names in pickles of NumPy numbers and arrays. Some checkpoints store their learning rate as a NumPy number; cluster
-# models store their centroids as arrays. NumPy has renamed its modules since most of these files were written.
+# Names in pickles of ordered dictionaries and of NumPy's numbers and arrays. Some checkpoints store the learning rate
+# as a NumPy number; cluster models store their centroids as arrays. NumPy has renamed its modules since most of these
+# files were written.
 ARRAY_NAMES: Mapping[str, Any] = {
     "collections.OrderedDict": Function(_table),
     "numpy.dtype": Function(Dtype),
@@ -179,14 +182,14 @@ ARRAY_NAMES: Mapping[str, Any] = {
 
 
 class Built(NamedTuple):
-    """Content of a pickle: plain values and records, which `finish` turns into values."""
+    """Content of a pickle, with records that `finish` has yet to replace by values, and its number of opcodes."""
 
     content: Any
     n_steps: int
 
 
 class Loader(Protocol):
-    """Function that a persistent id is passed to."""
+    """Function that returns the value for a persistent id."""
 
     def __call__(self, identity: Any, /) -> Any: ...
 
@@ -196,8 +199,8 @@ def run(stream: IO[bytes], names: Mapping[str, Any], load: Loader | None = None,
 
     Args:
         stream: byte stream, positioned at the start of a pickle.
-        names: the value, or the `Function`, for each name that the pickle may contain.
-        load: function for persistent ids, which only torch writes.
+        names: value or `Function` for each name that the pickle may contain.
+        load: function for persistent ids, which only torch writes; if None, they are refused.
         most: maximum number of opcodes.
 
     Raises:
@@ -220,7 +223,7 @@ def run(stream: IO[bytes], names: Mapping[str, Any], load: Loader | None = None,
 
 
 class _Machine:
-    """Stack and memory of a running pickle."""
+    """Interpreter of one pickle: its stack and memory, and a function for each opcode."""
 
     def __init__(self, names: Mapping[str, Any], load: Loader | None) -> None:
         self.stack: list[Any] = []
@@ -335,24 +338,25 @@ class _Machine:
 
 
 class Converter(Protocol):
-    """Function that returns the value of a record and its size in bytes."""
+    """Function that returns the value of a record, and the size of the value in bytes."""
 
     def __call__(self, record: Record, /) -> tuple[Any, int]: ...
 
 
 def finish(built: Built, n_bytes: int, convert: Converter) -> Any:
-    """Return the content of a pickle with all records replaced by their values, and all containers by plain ones.
+    """Return the content of a pickle with all records replaced by their values.
 
-    Containers and tensors can contain the same part many times, so a small file could describe a content of any size.
+    The size of the content is limited, because a pickle can contain the same part many times, so that a small file
+    could describe content of any size.
 
     Args:
         built: result of `run`.
         n_bytes: size of the file.
-        convert: conversion of the records other than those of arrays and bytes.
+        convert: conversion of all records except `Array` and `Encoded`.
 
     Raises:
         RefusedError: the content is far larger than the file.
-        ValueError: containers are nested too deep.
+        ValueError: containers are nested too deep, or contain far too many values.
     """
     return _Finisher(built.n_steps, n_bytes, convert).finished(built.content, 0)
 

@@ -1,4 +1,4 @@
-"""Safe reading of plain pickles, the format of so-vits-svc 4.1's indexes."""
+"""Safe reading of pickles that torch did not write, the format of so-vits-svc 4.1's indexes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FAISS_KINDS = ("IndexIVFFlat", "IndexFlat", "IndexFlatL2", "IndexFlatIP")
 
 
 class FaissIndex(Record):
-    """Stand-in for a faiss index; `serialised` is None if the pickle does not contain it."""
+    """Stand-in for a faiss index; `serialised` is None if the pickle lacks the index's serialised form."""
 
     serialised: bytes | None = None
 
@@ -28,7 +28,7 @@ class FaissIndex(Record):
         self._state = state.get("this") if isinstance(state, dict) else None
 
     def finished(self) -> tuple[FaissIndex, int]:
-        """Return the index with its serialised form, and the size of that in bytes."""
+        """Set the serialised form; return this index, and the size of the serialised form in bytes."""
         state = self._state
         if isinstance(state, Array):
             self.serialised = state.values().tobytes()
@@ -44,7 +44,7 @@ _NAMES = {
 
 
 def read(path: Path) -> Any:
-    """Read a pickle of plain values, NumPy arrays and `FaissIndex`.
+    """Read a pickle of plain values, NumPy arrays and faiss indexes.
 
     Raises:
         CheckpointError: the pickle cannot be read, contains a name or opcode that is not allowed, is damaged, or is too
@@ -62,7 +62,7 @@ def read(path: Path) -> Any:
         ) from error
     except MemoryError:
         raise
-    # Any other error means that the file is incomplete or is not a pickle.
+    # Any other error means that the file is incomplete or not a pickle.
     except Exception as error:
         raise CheckpointError(f"{path} is damaged, or not a pickle of an index: {error}") from error
 

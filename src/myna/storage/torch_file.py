@@ -1,8 +1,8 @@
 """Safe reading of files that torch wrote, or that claim to be such files.
 
 These files contain a pickle and the numbers of its tensors. `pickle_machine` interprets the pickle, and this module
-makes tensors of the numbers. PyTorch's own reader is not used: it calls more functions than voices need, and it would
-read the file a second time with another parser.
+makes tensors from the numbers. PyTorch's own reader is not used: it calls more functions than voices need, and it would
+parse the file a second time, possibly with a different result.
 """
 
 from __future__ import annotations
@@ -49,24 +49,24 @@ _IMPOSTORS = (
 
 # Numbers at the start of files from torch before 1.6.
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_COUNT_BYTES = 8  # size of the number of elements before each storage in these files
+_COUNT_BYTES = 8  # size in bytes of the element count that precedes each storage in these files
 
 
 def read(path: Path, ignored: frozenset[str] = frozenset()) -> Any:
     """Read tensors, NumPy arrays and plain values from a file that torch wrote.
 
-    The file is mapped into memory. Tensors are read when they are used.
+    The file is mapped into memory, and a tensor's numbers are read when the tensor is used.
 
     Args:
         path: file to read.
-        ignored: full names of additional classes, whose instances in the file are replaced by None.
+        ignored: full names of other classes that the file may contain; their instances are replaced by None.
 
     Raises:
         CheckpointError: the file is of another type, is damaged, or contains a name that is not allowed.
     """
     size = refuse_impostor(path)
     try:
-        # A private copy: a tensor that is changed does not change the file.
+        # The mapping is copy-on-write, so that changing a tensor does not change the file.
         with path.open("rb") as file:
             mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         reader = _read_archive if mapping[:2] == b"PK" else _read_old_file
@@ -84,10 +84,10 @@ def read(path: Path, ignored: frozenset[str] = frozenset()) -> Any:
 
 
 def refuse_impostor(path: Path) -> int:
-    """Return the size of a file in bytes.
+    """Return the size of a file in bytes, after checking that it looks like a complete weight file.
 
     Raises:
-        CheckpointError: the file cannot be read, or its first bytes show that it is not a complete weight file.
+        CheckpointError: the file cannot be read, is evidently of another type, or is incomplete.
     """
     try:
         size = path.stat().st_size
@@ -110,14 +110,14 @@ def refuse_impostor(path: Path) -> int:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Type of the numbers of a storage."""
+    """Type of the numbers in a storage."""
 
     dtype: torch.dtype
 
 
 @dataclass(frozen=True)
 class _Storage:
-    """Numbers that tensors share."""
+    """Description of a storage: consecutive numbers in the file that tensors can share."""
 
     key: str
     dtype: torch.dtype
@@ -125,7 +125,7 @@ class _Storage:
 
     @classmethod
     def parse(cls, identity: Any) -> _Storage:
-        """Parse a persistent id: "storage", type, key, device, number of elements, and a view in old files."""
+        """Parse a persistent id: "storage", type, key, device, number of elements, and in old files a view."""
         if type(identity) is not tuple or len(identity) not in (5, 6) or identity[0] != "storage":
             raise ValueError("a persistent id is not that of a storage")
         kind, key, _, n_numbers, *views = identity[1:]
@@ -140,7 +140,7 @@ class _Storage:
 
 @dataclass(frozen=True)
 class _Tensor(Record):
-    """Description of a tensor, which must lie in its storage."""
+    """Description of a tensor in a storage."""
 
     storage: _Storage
     offset: int
@@ -153,7 +153,10 @@ class _Tensor(Record):
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> _Tensor:
-    """Check the arguments that torch stores for a tensor: also whether it has a gradient, and hooks (not needed)."""
+    """Check the arguments that torch stores for a tensor, and return the tensor's description.
+
+    The first two of `more`, a flag for gradients and the hooks, are not needed.
+    """
     if not isinstance(storage, _Storage) or any(more[2:]):
         raise ValueError("a tensor is malformed")
     (offset,) = checked_sizes((offset,), "offset")
@@ -198,7 +201,7 @@ _NAMES: Mapping[str, Any] = MappingProxyType(
 
 
 class _Numbers:
-    """Tensors of the numbers in a file."""
+    """Converter of tensor descriptions to tensors of the numbers in a file."""
 
     def __init__(self, mapping: mmap.mmap, parts: Mapping[str, Part], byte_order: str) -> None:
         self._mapping = mapping
@@ -207,7 +210,7 @@ class _Numbers:
         self._read: dict[_Storage, Tensor] = {}
 
     def __call__(self, record: Record) -> tuple[Any, int]:
-        """Return the value of a record, and its size in bytes."""
+        """Return the value of a record, and the size of the value in bytes."""
         if isinstance(record, Opaque):
             return None, 0
         if not isinstance(record, _Tensor):
@@ -246,7 +249,7 @@ def _read_archive(mapping: mmap.mmap, size: int, names: Mapping[str, Any]) -> An
 
 
 def _read_old_file(mapping: mmap.mmap, size: int, names: Mapping[str, Any]) -> Any:
-    """Read a file from torch before 1.6: five pickles, and then the storages in the order of their keys."""
+    """Read a file from torch before 1.6: five pickles, then the storages in the order that the last pickle lists."""
 
     stream = cast(IO[bytes], mapping)
 

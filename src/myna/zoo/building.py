@@ -1,4 +1,4 @@
-"""Building of a synthesizer from a configuration and weights with myna's tensor names."""
+"""Construction of a synthesizer from a configuration and weights that have myna's tensor names."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from myna.models.families import SYNTHESIZERS
 from myna.models.interface import SynthesizerModule
 from myna.storage.checkpoint import load_weights
 
-# Limits of a network's parameters and buffers: a multiple of the numbers in its file, and the number of tensors in it,
-# plus constants, because files may lack the posterior encoder and buffers.
+# A network may allocate at most `_TIMES` as many numbers as its file contains, plus `_MORE_NUMBERS`, and at most
+# `_MORE_TENSORS` more tensors. These margins are needed because a file may lack the posterior encoder and the buffers.
 _TIMES, _MORE_NUMBERS, _MORE_TENSORS = 3, 10_000_000, 300
 _MAKERS = frozenset({"empty", "zeros", "ones", "rand", "randn"})
 
@@ -27,10 +27,11 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
     Args:
         weights: tensors with myna's names.
         config: configuration of the voice.
-        trainable: keep the parts that only training uses, for example the posterior encoder.
+        trainable: whether to keep the parts that only training uses, for example the posterior encoder.
 
     Raises:
-        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
+        CheckpointError: the weights do not fit the configuration. The message lists the mismatches, or says that the
+            configuration describes a far larger network.
     """
     with _NoLargerThan(weights):
         synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
@@ -41,9 +42,10 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
 
 
 class _NoLargerThan(TorchFunctionMode):
-    """Limit on what a network allocates, compared with the weights that it is built for.
+    """Context manager that raises an error if the network built inside it is far larger than its weights.
 
-    Without it, a wrong file could describe a network that exceeds the machine's memory or takes hours to build.
+    Without this limit, a malformed file could describe a network that exceeds the machine's memory or takes hours to
+    build.
     """
 
     def __init__(self, weights: Mapping[str, Tensor]) -> None:

@@ -1,6 +1,6 @@
 """The command line `svc`. Each command is one module in `commands` and one line in the table below.
 
-The module declares the command's flags. It imports other code only when the command runs, so that help is instant.
+The module declares the command's flags. It imports slow packages only when the command runs, so that help is instant.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class _LazyGroup(click.Group):
 
 
 def show_log_messages(verbose: bool) -> None:
-    """Print log messages to standard error: warnings, or also debug messages."""
+    """Print log messages to standard error: warnings and errors, and if `verbose`, also debug messages."""
     shown = logging.StreamHandler()
     shown.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[shown])
@@ -80,7 +80,10 @@ def show_log_messages(verbose: bool) -> None:
 
 
 class _Printable(logging.Formatter):
-    """Format of messages in one line, because they may contain names from files, and of tracebacks."""
+    """Formatter that escapes unprintable characters, because messages and tracebacks may contain names from files.
+
+    A message becomes one line; a traceback keeps its lines.
+    """
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return printable(super().formatMessage(record))
@@ -110,7 +113,7 @@ def studio() -> Any:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run `svc`; on an error that a person can act on, print one line to standard error and exit with code 1."""
+    """Run `svc`; on an error that the user can act on, print one line to standard error and exit with code 1."""
     for stream in (sys.stdout, sys.stderr):
         _show_any_text(stream)
     if threading.current_thread() is threading.main_thread():
@@ -128,8 +131,8 @@ def main(arguments: list[str] | None = None) -> Any:
 
 
 def _show_any_text(stream: Any) -> None:
-    """Make a stream spell characters that its encoding lacks like `myna.text.printable` instead of failing."""
+    """Make a stream escape the characters that its encoding lacks, like `myna.text.printable`, instead of failing."""
     if isinstance(stream, io.TextIOWrapper):  # it is None in a program without a console
-        # Click takes ASCII for a missing locale, too, and writes UTF-8 then.
+        # ASCII usually means that no locale is set; like Click, write UTF-8 then.
         ascii = codecs.lookup(stream.encoding).name == "ascii"
         stream.reconfigure(encoding="utf-8" if ascii else None, errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""Formatting helpers for the output of commands."""
+"""Formatting and printing of the output of commands."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _SHOWN = 10
 
 
 def echo(text: object, *, err: bool = False) -> None:
-    """Print text that may contain names from files; commands print through this function only.
+    """Print text that may contain names from files; commands print only with this function.
 
-    A terminal obeys control characters, for example those that a stranger put into the card of a voice, so they are
-    spelled. Line breaks are kept: `printable` or `listed` spells those of a single name.
+    Control characters are escaped, because a terminal obeys them; the card of a stranger's voice, for example, may
+    contain some. Line breaks are kept; `printable` and `listed` also escape line breaks in a name.
     """
     click.echo(printable_lines(str(text)), err=err)
 
 
 def echo_lines(title: str, lines: Sequence[str]) -> None:
-    """Print the first lines to standard error, and the number of lines left out."""
+    """Print the first of `lines` to standard error, each after `title`, and the number of those left out."""
     for line in lines[:_SHOWN]:
         echo(f"{title}: {printable(line)}", err=True)
     if len(lines) > _SHOWN:
@@ -32,7 +32,7 @@ def echo_lines(title: str, lines: Sequence[str]) -> None:
 
 
 def echo_refused(failed: Sequence[str], ignored: Sequence[str], path: Path | None) -> None:
-    """Print the first lines about the files that a step of the preparation refused, and the path of the whole list."""
+    """Print why a preparation step refused files: the first reasons, and if needed the path of the complete list."""
     echo_lines("left out", ignored)
     echo_lines("svc", failed)
     if path is not None and not failed and len(ignored) > _SHOWN:
@@ -40,7 +40,7 @@ def echo_refused(failed: Sequence[str], ignored: Sequence[str], path: Path | Non
 
 
 def echo_json(value: Any) -> None:
-    """Print a value as JSON in ASCII, which is valid in every encoding of a console or a file."""
+    """Print a value as JSON in ASCII, which every encoding of a console or a file can represent."""
     echo(json.dumps(value, indent=2))
 
 
@@ -51,5 +51,5 @@ def listed(items: Sequence[str], separator: str = ", ") -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """Format a number with its noun in singular or plural: "1 clip", "2 clips"."""
+    """Format a number with its noun in the singular or plural: "1 clip", "2 clips"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

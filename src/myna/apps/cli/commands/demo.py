@@ -1,4 +1,4 @@
-"""`svc demo`: convert a phrase, measure it and draw it."""
+"""`svc demo`: convert a phrase, measure the result and draw its pitch."""
 
 from __future__ import annotations
 

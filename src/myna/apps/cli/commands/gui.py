@@ -1,4 +1,4 @@
-"""`svc gui`, or `svcg`: open the page in the browser."""
+"""`svc gui`, or `svcg`: open the studio in the browser."""
 
 from __future__ import annotations
 
@@ -59,7 +59,8 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
         with quickly():
             url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         echo(f"The studio is open: {url}")
-        raise_when_ended(lambda number: KeyboardInterrupt())  # a running training also saves then
+        # A running training also saves when the process is terminated.
+        raise_when_ended(lambda number: KeyboardInterrupt())
         echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()

@@ -89,7 +89,7 @@ def _last_line(converted: ConvertedBatch) -> str:
 
 
 def _advice(summary: ConversionSummary) -> str:
-    """Suggest a different shift if the pitch of the result is far from that of the voice's recordings."""
+    """Compare the pitch of the result with that of the voice's recordings, and suggest a shift if they differ much."""
     from myna.units import ratio_to_semitones, semitones_to_ratio
 
     if summary.source_pitch is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from myna.apps.actions.device import Device
     from myna.training.train import Plan, StepReport, TrainSummary
 
-_TIMED_STEPS = 10  # number of steps to time before the time left is estimated
+_TIMED_STEPS = 10  # number of steps that are timed to estimate the remaining time
 
 
 @click.command("train")
@@ -59,7 +59,7 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 
 
 class _Terminal:
-    """A `Listener` that reports the training on the terminal."""
+    """A `Listener` that reports the progress of training on the terminal."""
 
     def __init__(self, device: Device, config_path: Path, model_path: Path, tensorboard: bool) -> None:
         self._bar: Any = None
