@@ -270,7 +270,10 @@ class Config(_Section):
     @field_validator("speakers", mode="before")
     @classmethod
     def _with_rows(cls, speakers: Any) -> Any:
-        """Convert other forms that some tools write: one name, a list of names (rows 0, 1, ...), or names by row."""
+        """Convert other forms that some tools write to a mapping from names to rows.
+
+        These are a single name, a list of names (rows 0, 1, ...), and a mapping from rows to names.
+        """
         if isinstance(speakers, str):
             speakers = [speakers]
         if isinstance(speakers, list) and all(isinstance(name, str) for name in speakers):
@@ -403,7 +406,7 @@ class Config(_Section):
     def speaker_id(self, name: str | None) -> int:
         """Return the index of the speaker `name`; without a name, the lowest index.
 
-        If the configuration contains no names of speakers, `name` must be an index.
+        If the configuration contains no names of speakers, `name` must be an index or None.
 
         Raises:
             ConfigError: the voice has no such speaker.

@@ -24,7 +24,7 @@ from myna.options import DEFAULT_F0_METHOD, F0Method
 
 @dataclass(frozen=True)
 class Features:
-    """Features of a recording, on which the synthesizer is conditioned: T frames, one every `hop_length` samples.
+    """Features that the synthesizer is conditioned on: T frames of a recording, one every `hop_length` samples.
 
     Frame t describes the samples from `t * hop_length` up to `(t + 1) * hop_length`. Unvoiced frames have an `f0` of 0;
     there is no separate field for voicing, since it could contradict `f0`.
@@ -70,7 +70,7 @@ class FeatureExtractor:
         """The content encoder that the voice was trained with.
 
         Raises:
-            ConfigError: the configured encoder is unknown, or has a different number of channels than the voice takes.
+            ConfigError: the encoder is unknown, or does not have the number of channels that the voice takes.
             AssetError, CheckpointError: the encoder's weights are unavailable or damaged.
         """
         name, channels = self.config.content_encoder, self.config.model.content_channels

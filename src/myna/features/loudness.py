@@ -43,10 +43,10 @@ def pause_level(level_db: NDArray[np.floating]) -> float | None:
 
 
 def soften_pauses(loudness_db: Tensor, pause_db: float, by_db: float) -> Tensor:
-    """Lower the loudness (T,) of frames up to the level `pause_db` by `by_db`.
+    """Lower the loudness (T,) by `by_db` in frames at or below the level `pause_db`.
 
-    Above that level, the reduction falls linearly to 0 within 8 dB. Without it, a voice that is conditioned on loudness
-    turns the room noise of a source into breath if the pauses in its own recordings were softer.
+    Above that level, the reduction falls linearly to 0 within 8 dB. The purpose is to keep a voice conditioned on
+    loudness from turning the room noise of a source into breath, as it does if its own recordings had softer pauses.
     """
     share = ((pause_db + _KNEE_DB - loudness_db) / _KNEE_DB).clamp(0, 1)
     return loudness_db - by_db * share

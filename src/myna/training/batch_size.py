@@ -23,8 +23,8 @@ _SHARE = 0.85  # largest share of a GPU's free memory that a step may use; steps
 def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> int:
     """Return the configured batch size. For "auto", return the size found earlier or, without one, search for it.
 
-    The search finds the largest batch that fits in the memory of a GPU; without CUDA, the size is 8. It is never more
-    than the number of clips per process.
+    The search finds the largest batch that fits in the memory of the GPU, up to the number of clips per process.
+    Without CUDA, the size is at most 8.
     """
     wanted = engine.config.train.batch_size
     if wanted != "auto":

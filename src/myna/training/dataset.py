@@ -92,7 +92,7 @@ class ClipDataset(Dataset[Example]):
     def excerpt(
         self, index: int, start: int, n_frames: int, gain: float | None = None, version: int | None = None
     ) -> Example:
-        """Return an excerpt of a clip that begins at frame `start`.
+        """Return an excerpt of a clip, from frame `start` on.
 
         Args:
             n_frames: maximum number of frames.

@@ -129,7 +129,10 @@ def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, 
 
 
 def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
-    """Compute STFT magnitudes, (B, N) to (B, n_fft / 2 + 1, T), scaled so that white noise of RMS 1 has RMS 1.2."""
+    """Compute STFT magnitudes: (B, N) to (B, n_fft / 2 + 1, T).
+
+    They are scaled so that white noise of variance 1 has an RMS of 1.2 in each bin.
+    """
     window = torch.hann_window(n_fft, device=signal.device)
     spectrum = torch.stft(signal.float(), n_fft, n_fft // 4, window=window, return_complex=True)
     power = torch.view_as_real(spectrum).square().sum(-1)

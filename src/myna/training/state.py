@@ -193,7 +193,7 @@ def _latest_number(folder: Path) -> int | None:
     """Return the highest number above 0 for which both `G_*.pth` and `D_*.pth` exist; None if there is none.
 
     Raises:
-        CheckpointError: there are `G_*.pth`, but none of them has its `D_*.pth`.
+        CheckpointError: `G_*.pth` exist, but no `D_*.pth` has the number of one of them.
     """
     generators = checkpoint.numbered(folder, "G").keys() - {0}
     both = generators & checkpoint.numbered(folder, "D").keys()
@@ -227,7 +227,7 @@ def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optim
 
 
 def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> None:
-    """Check the counters of a checkpoint and, if it contains averaged weights, the type of the trained ones.
+    """Check the counters of a checkpoint, and the type of the trained weights that it stores beside averaged ones.
 
     Raises:
         CheckpointError: a value has the wrong type or is out of range.
@@ -342,7 +342,7 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
     """Load the weights of another voice. All shapes must match, except that the number of speakers may differ.
 
-    Speakers beyond the number of speakers of the other voice keep their random weights.
+    Speakers for whom the other voice has no row keep their random weights.
     """
     weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()

@@ -35,7 +35,7 @@ from myna.training.state import TrainState
 
 @dataclass(frozen=True)
 class Engine:
-    """Fabric, the networks that it has wrapped for mixed precision and distributed training, and their losses."""
+    """Fabric, the networks wrapped by it for mixed precision and distributed training, and reconstruction losses."""
 
     fabric: Fabric
     config: Config
@@ -103,7 +103,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
     bad = any_process(engine.fabric, not all(map(math.isfinite, values)))
 
     if scaler is not None:
-        # The scaler halves its scale after gradients that are not finite. They are normal while the scale exceeds 1.
+        # The scaler halves its scale if gradients are not finite. Such gradients are normal while the scale exceeds 1.
         if scaler.get_scale() > 1 and all(map(math.isfinite, losses_by_name.values())):
             bad = False
         for optimizer in stepping:
@@ -150,7 +150,7 @@ def add_gradients(
             discriminator = discriminator_loss(real, fake)
             fabric.backward(discriminator * share)
 
-            # The synthesizer's gradients pass through the discriminators without being added to those of their weights.
+            # The synthesizer's gradients pass through the discriminators, but are not added to the discriminators' own.
             with _frozen(state.discriminators), fabric.autocast():
                 fake = state.discriminators(generated, bandwidth_hz)
             losses["adversarial"] = adversarial_loss(fake)

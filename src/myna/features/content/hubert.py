@@ -126,7 +126,7 @@ def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dic
 
 
 def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
-    """Infer settings of transformers' configuration from the shapes of `weights`, whose names are transformers'.
+    """Infer settings of transformers' configuration from the shapes of `weights`, which have transformers' names.
 
     Raises:
         KeyError: the weights are not those of a HuBERT.

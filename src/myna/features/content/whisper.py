@@ -113,7 +113,7 @@ class Whisper:
     def _windowed(self, mel: Tensor, n_frames: int) -> Tensor:
         """Encode a spectrogram in overlapping windows of equal length, and cross-fade the results linearly.
 
-        The reason for the overlap is that frames near the edge of a window lack context.
+        The windows overlap because frames near the edge of a window lack context.
         """
         overlap = min(OVERLAP_FRAMES, self.max_frames // 2)
         n_windows = max(math.ceil((n_frames - overlap) / (self.max_frames - overlap)), 1)

@@ -256,7 +256,7 @@ def _notes_on_trained(config: Config, speakers: list[str], trained: Config | Non
 def _read_earlier(config_path: Path, *, must_be_valid: bool) -> Config | None:
     """Read the configuration that will be replaced; return None if there is none.
 
-    An invalid configuration raises `ConfigError` if it must be valid; otherwise it counts as none.
+    If the configuration is invalid, raise `ConfigError` if `must_be_valid` is true, otherwise return None.
     """
     if not config_path.exists():
         return None

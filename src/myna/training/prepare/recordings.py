@@ -209,7 +209,7 @@ class _CutOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class _Record:
-    """One line of a speaker's records file: a recording, its clips, and everything they were made from.
+    """One line of a speaker's records file: a recording, its clips, and the options with which they were cut.
 
     `complete` is false while the clips are being written; meanwhile, `clips` lists the clips of earlier runs.
     """

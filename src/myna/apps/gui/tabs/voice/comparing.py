@@ -25,7 +25,7 @@ from myna.options import EvaluateOptions
 _SONG = BUNDLED_VOICES / "song.flac"
 _NO_WIDGET = ("whisper", "transpose")  # whisper is a folder on this computer; transpose is known from the conversion
 _MEASURES = tuple(spec.name for spec in fields(EvaluateOptions) if spec.name not in _NO_WIDGET)
-_FEWEST, _MOST = 2, 8  # limits of the number of checkpoints; the player has nine tracks
+_FEWEST, _MOST = 2, 8  # limits of the number of checkpoints; the player has nine tracks, one for the phrase
 _CLIP, _BUNDLED, _SENT = "clip", "bundled", "sent"
 
 

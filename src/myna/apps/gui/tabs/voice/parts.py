@@ -58,7 +58,7 @@ class Scene:
         return say(self.request, f"voice.{key}", **values)
 
     def jobs(self, kind: type[ProjectTask[Result]]) -> list[Job[Result]]:
-        """Return this voice's jobs whose tasks are of the class `kind`, oldest first."""
+        """Return this voice's jobs with tasks of the class `kind`, oldest first."""
         return [
             job
             for job in self.studio.jobs.all(LEARN)
@@ -66,17 +66,17 @@ class Scene:
         ]
 
     def busy(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
-        """Return this voice's waiting or running job of the class `kind`; None if there is none."""
+        """Return this voice's waiting or running job with a task of the class `kind`; None if there is none."""
         return next((job for job in self.jobs(kind) if not job.state.over), None)
 
     def check_idle(self, *kinds: type[ProjectTask[Any]]) -> None:
-        """Raise `ConfigError` if a job of one of these kinds is waiting or running for this voice."""
+        """Raise `ConfigError` if this voice has a waiting or running job with a task of one of the classes `kinds`."""
         for kind in kinds:
             if self.busy(kind):
                 raise ConfigError(self.say(f"busy_{kind.key}"))
 
     def last(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
-        """Return this voice's latest job of the class `kind`; None if there is none."""
+        """Return this voice's latest job with a task of the class `kind`; None if there is none."""
         return next(reversed(self.jobs(kind)), None)
 
     def submit(self, task: ProjectTask[Result]) -> Job[Result]:
@@ -138,7 +138,13 @@ def progress_html(scene: Scene, job: Job[Any]) -> str:
 
 
 def outcome_html(scene: Scene, kind: type[ProjectTask[Any]]) -> str:
-    """Render the progress of the current job of the class `kind`, or the error if the last one failed, or nothing."""
+    """Render the progress of the current job or, if there is none and the last job failed, its error.
+
+    In all other cases, return an empty string.
+
+    Args:
+        kind: class of the jobs' tasks.
+    """
     running, last = scene.busy(kind), scene.last(kind)
     if running is not None:
         return progress_html(scene, running)

@@ -71,9 +71,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     def end(voice: str | None, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
         job = scene.busy(Train)
-        if (
-            job is not None and job.state is not JobState.STOPPING
-        ):  # a second request would kill the job before it saves
+        if job is not None and job.state is not JobState.STOPPING:  # a second request kills the job before it saves
             studio.jobs.cancel(job)
         return status_html(scene)
 
