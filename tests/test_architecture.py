@@ -1,4 +1,4 @@
-"""Modules import what the layer table of docs/architecture.md allows: left or down, never right or up."""
+"""Modules import only what the layer table of docs/architecture.md allows: what is to their left or above them."""
 
 from __future__ import annotations
 

@@ -160,8 +160,8 @@ class DataConfig(_Section):
     # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
-        "light voices: number of augmented versions (other voices and rooms; half are sung) of each clip that are "
-        "trained on in addition to the clip",
+        "light voices: number of augmented versions of each clip (other voices and rooms; half of them sung) to train "
+        "on in addition to the clip",
         ge=0,
     )
 

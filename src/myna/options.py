@@ -97,7 +97,7 @@ def _range_text(low: float | None, high: float | None) -> str:
 class ConversionOptions:
     """Options of one conversion."""
 
-    speaker: str | None = option(None, "speaker of the voice to convert to; default: the first one", flags=("-s",))
+    speaker: str | None = option(None, "speaker to convert to; default: the first one", flags=("-s",))
     speaker_mix: str | None = option(
         None,
         "speakers to blend, with shares, e.g. alto:0.7,tenor:0.3, or a .csv or .json file of shares over time",
@@ -120,8 +120,8 @@ class ConversionOptions:
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "pitch estimator for the source", flags=("-fm",))
     cluster_model_path: Path | None = option(
         None,
-        "retrieval file: index.safetensors, kmeans.pt, RVC's added_*.index or so-vits-svc's feature_and_index.pkl; "
-        "default: the one in or next to the voice, used if the ratio is above 0",
+        "retrieval file, used only if the retrieval ratio (-r) is above 0: index.safetensors, kmeans.pt, RVC's "
+        "added_*.index or so-vits-svc's feature_and_index.pkl; default: the one in or next to the voice",
         flags=("-k",),
     )
     cluster_infer_ratio: float = option(
@@ -204,7 +204,9 @@ class EvaluateOptions:
         high=36,
     )
     similarity: bool = option(True, "measure speaker similarity (needs Resemblyzer's weights)")
-    words: bool = option(True, "measure the error rate of the recognised words (slow; needs the extra 'eval')")
+    words: bool = option(
+        True, "measure the character error rate of the recognised words (slow; needs the extra 'eval')"
+    )
     quality: bool = option(True, "measure sound quality with DNSMOS (needs the extra 'eval')")
     whisper: str | None = option(
         None, "folder of the faster-whisper model that recognises the words; default: one installed on this machine"

@@ -219,7 +219,7 @@ def test_speakers_keep_the_rows_in_which_they_were_trained() -> None:
     summary = write(trained_in=trained)
     assert summary.config.speakers == {"mia": 0, "noah": 1, "zoe": 2}
     assert summary.config.pitch == {"mia": PitchRange(**pitch)}
-    assert "mia was trained in logs/44k and has no clips now; the voice keeps mia in row 0" in summary.notes
+    assert "mia was trained in logs/44k and has no clips now; the voice keeps mia as speaker 0" in summary.notes
     assert summary.notes[-1].endswith("use another folder: svc train -m logs/zoe")
     add_clips("noah", *numbered(3))
     add_clips("anna", *numbered(3))

@@ -36,7 +36,7 @@ def test_another_person_in_a_trained_row_is_refused_with_the_way_out(config: Pat
     rename_clips(config.parent, "zoe")
     change(config, {"zoe": 0})
     with pytest.raises(
-        ConfigError, match="trained with anna in row 0, but the configuration has zoe in row 0"
+        ConfigError, match="trained with anna as speaker 0, but the configuration has zoe as speaker 0"
     ) as error:
         run(config, logs, max_steps=2)
     assert f"svc pre-config -m {logs}" in str(error.value)
@@ -46,7 +46,9 @@ def test_another_person_in_a_trained_row_is_refused_with_the_way_out(config: Pat
 
 def test_a_trained_speaker_in_another_row_is_refused(config: Path) -> None:
     change(config, {"anna": 1, "zoe": 0})
-    with pytest.raises(ConfigError, match="trained with anna in row 0, but the configuration has anna in row 1"):
+    with pytest.raises(
+        ConfigError, match="trained with anna as speaker 0, but the configuration has anna as speaker 1"
+    ):
         run(config, config.parent / "logs", max_steps=2)
 
 

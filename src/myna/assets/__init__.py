@@ -413,7 +413,7 @@ def _fetch(source: Source) -> Path:
         if known is source:
             raise
         memory = first_use.memory(source)
-        raise AssetError(f"{error}; to accept another version than that of the first use, delete {memory}") from error
+        raise AssetError(f"{error}; to accept another version than at the first use, delete {memory}") from error
     if known.sha256 is None:
         first_use.remember(source, path)
     return path
@@ -501,7 +501,7 @@ def check_whole(path: Path, name: str = "") -> None:
 
     Args:
         path: file to check.
-        name: name of the file if it is still stored with a different suffix, as during a download.
+        name: final name of the file, if it still has a temporary one, as during a download.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

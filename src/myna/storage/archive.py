@@ -80,10 +80,10 @@ class Archive:
             start = self._start_of(entry)
             # The first entry is at the start of the file. Entries do not overlap, and the directory follows them.
             if entry.header_offset < end or (end == 0 and entry.header_offset != 0):
-                raise ArchiveError("is an archive that programs read differently")
+                raise ArchiveError("is an archive that two zip readers could interpret differently")
             end = start + entry.file_size
             if end > directory:
-                raise ArchiveError("is an archive that programs read differently")
+                raise ArchiveError("is an archive that two zip readers could interpret differently")
             yield entry.filename, Part(start, entry.file_size)
 
     def _start_of(self, entry: zipfile.ZipInfo) -> int:
@@ -102,7 +102,7 @@ class Archive:
             and name.decode("utf-8", "replace") == entry.orig_filename == entry.filename
         )
         if not agrees:
-            raise ArchiveError("is an archive that programs read differently")
+            raise ArchiveError("is an archive that two zip readers could interpret differently")
         return here + _LOCAL_HEADER.size + int(name_length) + int(extra_length)
 
 

@@ -68,14 +68,14 @@ def check_same_voice(config: Config, folder: Path, rows: Iterable[int]) -> str |
     names = {row: name for name, row in trained.speakers.items()}
     for name, row in config.speakers.items():
         if trained.speakers.get(name, row) != row:
-            fact = f"{name} in row {trained.speakers[name]}"
+            fact = f"{name} as speaker {trained.speakers[name]}"
         elif name not in trained.speakers and row in names:
-            fact = f"{names[row]} in row {row}"
+            fact = f"{names[row]} as speaker {row}"
         else:
             continue
         raise ConfigError(
-            f"{folder} was trained with {fact}, but the configuration has {name} in row {row}: run svc pre-config "
-            f"-m {folder}, which keeps the rows of trained speakers, or train {elsewhere}"
+            f"{folder} was trained with {fact}, but the configuration has {name} as speaker {row}: run svc pre-config "
+            f"-m {folder}, which keeps the numbers of trained speakers, or train {elsewhere}"
         )
     absent = [name for row, name in sorted(names.items()) if row not in rows]
     listed = " and ".join(absent)

@@ -159,8 +159,8 @@ def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, lis
     remarks = [*wrong_hop, *remarks]
     if given is None:
         remarks.append(
-            "without a config.json, everything was inferred from the weights except the speakers' names and the "
-            f"content encoder, assumed to be {config.content_encoder}"
+            "without a config.json, the architecture was inferred from the weights; the speakers' names are unknown, "
+            f"and the content encoder is assumed to be {config.content_encoder}"
         )
     return config, remarks
 

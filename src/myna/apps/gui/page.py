@@ -62,7 +62,7 @@ def _translate_scripts(page: gr.Blocks) -> None:
 
 @contextmanager
 def open_studio(folder: Path) -> Iterator[Studio]:
-    """Open a studio in `folder`. When it closes, a running training saves a checkpoint, and uploads are deleted."""
+    """Open a studio in `folder`. When it closes, a training run saves a checkpoint, and uploads are deleted."""
     workspace = Workspace(folder.resolve())
     workspace.create()
     uploads = Path(tempfile.mkdtemp(prefix="myna-"))

@@ -240,7 +240,8 @@ def _notes_on_trained(config: Config, speakers: list[str], trained: Config | Non
         return []
     absent = [name for name in trained.speakers if name not in speakers]
     notes = [
-        f"{name} was trained in {folder} and has no clips now; the voice keeps {name} in row {trained.speakers[name]}"
+        f"{name} was trained in {folder} and has no clips now; the voice keeps {name} as speaker "
+        f"{trained.speakers[name]}"
         for name in absent
     ]
     if not config.same_network(trained):

@@ -47,7 +47,7 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     "--config",
     "--config-path",
     type=click.Path(path_type=Path),
-    help="config.json of the voice.  [default: found as by svc infer]",
+    help="config.json of the voice.  [default: the same as for svc infer]",
 )
 @device_flag
 def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:

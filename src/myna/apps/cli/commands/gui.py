@@ -25,10 +25,10 @@ from myna.studio.workspace import default_folder
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to serve at; with the default, only this machine can open the page.",
+    help="Address to listen on; with the default, only this machine can open the page.",
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), help="Port to serve at.  [default: the first free one from 7860 on]"
+    "--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: the first free one from 7860 upwards]"
 )
 @click.option("--auth", metavar="NAME:PASSWORD", help="Name and password that visitors must enter.")
 @click.option("--without-auth", is_flag=True, help="Allow visitors without a password at a public --host.")
@@ -36,7 +36,7 @@ from myna.studio.workspace import default_folder
 def command(folder: Path, host: str, port: int | None, auth: str | None, without_auth: bool, browser: bool) -> None:
     """Open the studio in the browser: sing songs, record and train voices, manage voices.
 
-    Ctrl-C ends it; a running training saves a checkpoint first.
+    Ctrl-C ends it; a voice in training is saved as a checkpoint first.
     """
     from myna.apps.gui.loading import load_gradio, quickly
 
@@ -59,10 +59,10 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
         with quickly():
             url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
         echo(f"The studio is open: {url}")
-        # A running training also saves when the process is terminated.
+        # A training run also saves a checkpoint when the process is terminated.
         raise_when_ended(lambda number: KeyboardInterrupt())
         echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            echo("\nclosing; a running training saves a checkpoint", err=True)
+            echo("\nclosing; a voice in training is saved as a checkpoint", err=True)

@@ -31,7 +31,9 @@ from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
     show_default=True,
     help="Folder for the lists train.txt and val.txt.",
 )
-@config_flag("Configuration to write. Its settings are kept; if the kind of voice changes, a copy is kept as .bak.")
+@config_flag(
+    "Configuration to write. If it exists, its settings are kept; if the kind of voice changes, a copy is kept as .bak."
+)
 @click.option(
     "-t",
     "--config-type",
@@ -48,8 +50,8 @@ from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
     "-m",
     "--model-path",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the checkpoints; speakers that were trained there keep their rows.  [default: logs/NAME for "
-    "configs/NAME/config.json]",
+    help="Folder of the checkpoints; speakers already trained there keep their speaker numbers.  [default: logs/NAME "
+    "for configs/NAME/config.json]",
 )
 def command(
     input_dir: Path,
@@ -61,8 +63,8 @@ def command(
 ) -> None:
     """Write the configuration of a voice and the lists of its clips.
 
-    Run it again after you add or remove recordings: settings and the rows of
-    speakers are kept. Two clips of each speaker are held back for validation.
+    Run it again after you add or remove recordings: settings and speaker
+    numbers are kept. Two clips of each speaker are held back for validation.
     """
     from myna.training.prepare.configuration import write_config
 

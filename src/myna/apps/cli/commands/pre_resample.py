@@ -22,7 +22,7 @@ from myna.options import ResampleOptions
     type=click.Path(path_type=Path),
     default=RECORDINGS,
     show_default=True,
-    help="Folder of the recordings: NAME/any/folder/any.wav, one folder per speaker.",
+    help="Folder of the recordings: NAME/any.wav, one folder per speaker; deeper folders are searched too.",
 )
 @click.option(
     "-o",
