@@ -79,7 +79,7 @@ class TrainConfig(_Section):
     lr_decay: float = key(0.999875, "factor by which the learning rate is multiplied after each epoch", gt=0, le=1)
     segment_size: int = key(
         10240,
-        "length of the segment, at a random position in each clip, that a training step synthesizes",
+        "length of the random segment of each clip that a training step synthesizes",
         unit="samples",
         gt=0,
     )
@@ -123,7 +123,7 @@ class TrainConfig(_Section):
     )
     pitch_jitter: float = key(
         0.0,
-        "light voices: standard deviation of the random error added in training to the pitch that the filters take",
+        "light voices: standard deviation of a random error that training adds to the pitch input of the filters",
         unit="octaves",
         ge=0,
     )
@@ -158,8 +158,8 @@ class DataConfig(_Section):
     # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
-        "light voices: number of augmented versions of each clip to train on as well as the clip (in other voices and "
-        "rooms, half of them sung)",
+        "light voices: number of augmented versions (other voices and rooms; half are sung) of each clip that are "
+        "trained on in addition to the clip",
         ge=0,
     )
 

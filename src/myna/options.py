@@ -104,7 +104,8 @@ class ConversionOptions:
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
         False,
-        "also shift the whole song by one interval, to bring its median pitch close to that of the voice's recordings",
+        "in addition, shift the whole song by one interval that brings its median pitch close to that of the voice's "
+        "recordings",
     )
     # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave off their median.
     transpose_step: TransposeStep = option(
@@ -157,7 +158,7 @@ class ConversionOptions:
     )
     absolute_silence: bool = option(
         False,
-        "give the silence level in dB relative to full scale instead of the loudest moment",
+        "measure the silence level relative to full scale instead of the loudest moment",
         flags=("-ab/-nab", "--absolute-thresh/--no-absolute-thresh"),
     )
     min_silence_seconds: float = option(
@@ -225,7 +226,11 @@ class ResampleOptions:
         1.0, "length of the windows in which trimming measures the level, in seconds", flags=("-f",), low=0.02, high=60
     )
     hop_seconds: float = option(
-        0.3, "distance between the windows that trimming measures, in seconds", flags=("-ho", "-hop"), low=0.01, high=60
+        0.3,
+        "distance between the windows in which trimming measures the level, in seconds",
+        flags=("-ho", "-hop"),
+        low=0.01,
+        high=60,
     )
     max_clip_seconds: float = option(
         # A training step takes random pieces of at most 9 s, so it would rarely use most of a long clip.
@@ -272,7 +277,7 @@ class TrainOptions:
         None, "number of machines; default: the number set by torchrun or SLURM, else 1", low=1
     )
     max_steps: int | None = option(
-        None, "stop at this step, counted from the start of the training and not from a resume", low=1
+        None, "stop at this step, counted from the beginning of training, not from a resume", low=1
     )
     max_minutes: float | None = option(None, "save a checkpoint and stop after this many minutes", low=0.1)
     epochs: int | None = instead_of("train.epochs")

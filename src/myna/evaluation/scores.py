@@ -38,7 +38,7 @@ MEASURES = {
     "f0_correlation": Measure("pitch correlation", "f0 corr", "higher", of_itself=1.0, scale_to=0.9),
     "f0_rmse_cents": Measure("pitch error, rms", "f0 rms", "lower", "cents", 1, of_itself=0.0, scale_to=100.0),
     "f0_close": Measure("voiced frames within 50 cents", "in 50 c", "higher", "%", 1, of_itself=1.0, scale_to=0.9),
-    "voicing_error": Measure("frames voiced in one only", "voicing", "lower", "%", 1, of_itself=0.0, scale_to=0.2),
+    "voicing_error": Measure("frames whose voicing differs", "voicing", "lower", "%", 1, of_itself=0.0, scale_to=0.2),
     "loudness_correlation": Measure("loudness correlation", "loudness", "higher", of_itself=1.0, scale_to=0.9),
     "character_error_rate": Measure("character error rate", "CER", "lower", of_itself=0.0, scale_to=0.3),
     "dnsmos_sig": Measure("DNSMOS voice", "SIG", "higher", digits=2),

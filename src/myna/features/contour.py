@@ -74,7 +74,7 @@ def transpose(f0: Numeric, semitones: float) -> Numeric:
 
 
 def pitch_range(f0: FloatArray) -> PitchRange | None:
-    """Return median, 5th and 95th percentile of a contour (T,) over its voiced frames; None if there are none."""
+    """Return the median and the 5th and 95th percentiles of the voiced frames of a contour (T,); None without any."""
     voiced = f0[f0 > 0]
     if not len(voiced):
         return None

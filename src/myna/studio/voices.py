@@ -122,7 +122,8 @@ class Library:
         """Rename an added voice.
 
         Raises:
-            ConfigError: the voice was not added, or the new name is taken.
+            ConfigError: there is no such voice, it is not an added one (but bundled, from the hub or in training), or
+                the new name is taken.
         """
         voice, wanted = self.find(name), safe_name(new)
         if voice.origin is not Origin.ADDED:
@@ -138,7 +139,7 @@ class Library:
         """Delete an added voice, or delete a downloaded voice's repository from the hub cache.
 
         Raises:
-            ConfigError: the voice is bundled or in training.
+            ConfigError: there is no such voice, or it is bundled or in training.
         """
         voice = self.find(name)
         self.check_deletable(voice)

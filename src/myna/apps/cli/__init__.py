@@ -18,7 +18,7 @@ import click
 from myna.errors import MynaError
 
 COMMANDS = {
-    "demo": "first listen: convert a sung phrase with the bundled voice",
+    "demo": "hear an example: convert a sung phrase to the bundled voice",
     "pre-resample": "cut recordings into clips of one sample rate and level: dataset_raw/ to dataset/44k/",
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
@@ -72,7 +72,7 @@ def svc(verbose: bool) -> None:
     """Clone a singing voice and sing any song in it.
 
     \b
-    First listen:         svc demo
+    An example to hear:   svc demo
     A voice of your own:  put recordings in dataset_raw/NAME/, then
                           svc pre-resample, pre-config, pre-hubert, train
     Sing in a voice:      svc infer song.wav -m G_1000.pth -c config.json

@@ -1,8 +1,8 @@
 """Background jobs of the page. Each lane is a queue of tasks, shared by all open pages, with its own worker process.
 
-A worker runs one task at a time. It starts before its lane's first job and keeps loaded voices in memory. A crash ends
-only that lane's worker, which is restarted for the next job. Workers report by messages, so the page never blocks on
-them.
+A worker runs one task at a time. It starts with its lane's first job, or earlier if `Jobs.warm` is called, and keeps
+loaded voices in memory. A crash ends only that lane's worker, which is restarted for the next job. Workers report by
+messages, so the page never blocks on them.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from myna.apps.actions.fetch import fetch
 def command(repo: str, files: tuple[str, ...]) -> None:
     """Download a voice from the Hugging Face hub: its weights, its config.json and, if named, other FILES.
 
-    REPO is owner/name, or an address hf://owner/name[@revision][/path/to/weights]. Files that are already here
-    are not downloaded again, and an interrupted download resumes.
+    REPO is owner/name, or an address hf://owner/name[@revision][/path/to/weights]. Files that are already on
+    this machine are not downloaded again, and an interrupted download resumes.
     """
     from myna.assets.hub import read_address
 

@@ -57,8 +57,8 @@ def command(
     """Measure CONVERTED, files or folders, against their sources and the target voice.
 
     A conversion is paired with the source of the same name: song.out.wav or song.wav with song.flac. --source, --target
-    and --held-out may be given several times. For comparison, each number is shown between the same measure of the
-    unconverted sources and of the target's own recordings.
+    and --held-out may be given several times. For comparison, each number is shown between those of the unconverted
+    sources and of the target's own recordings.
 
     \b
     svc evaluate converted/ --source songs/ --target dataset_raw/anna --report report.html

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) -> None:
-    """Show what FILE contains: the voice, its program and version, its content encoder, and anything suspicious.
+    """Show what FILE contains: the kind of voice, its version, its content encoder, and anything suspicious.
 
     Nothing in the file is executed.
     """

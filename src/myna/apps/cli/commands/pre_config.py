@@ -31,7 +31,7 @@ from myna.layout import CLIPS, CONFIG, FILELISTS
     show_default=True,
     help="Folder for the lists train.txt and val.txt.",
 )
-@config_flag("Configuration to write; an existing file that differs is kept as config.json.bak.")
+@config_flag("Configuration to write; an existing file that differs is kept, with .bak appended to its name.")
 @click.option(
     "-t",
     "--config-type",

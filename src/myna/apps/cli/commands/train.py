@@ -46,8 +46,9 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 
     \b
     Ctrl-C saves a checkpoint and stops; the same command resumes from it.
-    A new training starts from the base weights G_0.pth and D_0.pth in the
-    model folder, else in --pretrained-dir or MYNA_ASSETS, else from the hub.
+    A new voice starts from base weights: G_0.pth and D_0.pth in the model
+    folder, else in --pretrained-dir or MYNA_ASSETS, else those in the package
+    or on the hub.
     With --from-scratch, it starts from random weights.
     """
     options = collect(TrainOptions, chosen)

@@ -16,7 +16,10 @@ import click
     help="Output folder.  [default: beside VOICE, named like it without the suffix]",
 )
 def command(voice: Path, output_path: Path | None) -> None:
-    """Split the packed VOICE into G_*.pth, config.json and its index; so-vits-svc-fork can open the first two."""
+    """Split the packed VOICE into G_*.pth, config.json and its index or centroids.
+
+    so-vits-svc-fork can open G_*.pth and config.json if the voice has one of its templates.
+    """
     from myna.zoo.packing import unpack
 
     done = unpack(voice, output_path or voice.with_suffix(""))

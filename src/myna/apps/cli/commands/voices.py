@@ -16,7 +16,10 @@ from myna.apps.cli.report import listed
 @click.argument("folder", type=click.Path(path_type=Path), default=Path())
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def command(folder: Path, as_json: bool) -> None:
-    """List the voices that are bundled, downloaded from the hub, made in svcg, or in FOLDER (default: here)."""
+    """List the voices that are bundled, downloaded from the hub, made in svcg, or in FOLDER.
+
+    FOLDER is the current folder by default.
+    """
     inspected = list_voices(folder)
     for error in inspected.failed:
         click.echo(f"svc: {error}", err=True)

@@ -23,5 +23,5 @@ class VoiceTask:
 
 
 def warm_up() -> None:
-    """Import PyTorch and the conversion before the first task needs them, because it takes seconds."""
+    """Import PyTorch and the conversion code before the first task needs them, because the import takes seconds."""
     import myna.conversion.converter  # noqa: F401
