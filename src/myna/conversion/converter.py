@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
+from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
 from myna.config import PitchRange
@@ -30,7 +31,7 @@ from myna.units import power_to_db
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
-# Each call yields the whole recording from its beginning, in mono blocks at the voice's sample rate.
+# Each call yields the whole prepared recording from its beginning, in mono blocks at the voice's sample rate.
 Source = Callable[[], Iterator[Samples]]
 
 _DEFAULTS = ConversionOptions()
@@ -138,7 +139,7 @@ class Converter:
 
         def source() -> Iterator[Samples]:
             parts = (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))
-            return resample_pieces(parts, sample_rate, self.sample_rate)
+            return without_rumble(resample_pieces(parts, sample_rate, self.sample_rate), self.sample_rate)
 
         plan = self._plan(source, source, options)
         blocks = self._render(source, plan, progress, "audio")
@@ -162,7 +163,7 @@ class Converter:
         input_path, output_path = Path(input_path), Path(output_path)
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
-        source = partial(io.blocks, input_path, self.sample_rate, _BLOCK_SAMPLES)
+        source = partial(prepared, input_path, self.sample_rate, _BLOCK_SAMPLES)
         again = partial(source, warn=False)  # the first pass already logs the warnings
         with io.Writer(output_path, self.sample_rate) as writer:
             plan = self._plan(source, again, options)

@@ -1,4 +1,4 @@
-"""Cutting of recordings into mono clips of one sample rate, at full level, trimmed, and of limited length."""
+"""Cutting of recordings into prepared clips of one sample rate, at full level, trimmed, and of limited length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.folders import find_recordings, is_recording, visible_folders
-from myna.audio.io import Writer, blocks
+from myna.audio.io import Writer
+from myna.audio.preparation import prepared
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError
 from myna.options import ResampleOptions
@@ -381,4 +382,4 @@ def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[
 
 
 def _one_second_blocks(source: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-    return blocks(source, sample_rate, sample_rate, strict=True)
+    return prepared(source, sample_rate, sample_rate, strict=True)
