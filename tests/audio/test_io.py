@@ -259,13 +259,6 @@ def test_a_block_of_other_channels_than_the_file_is_refused(tmp_path: Path) -> N
         writer.write(np.zeros((3, 10), np.float32))
 
 
-def test_float_beyond_full_scale_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with Writer(tmp_path / "loud.wav", RATE, sample_format="float32") as writer:
-        writer.write(np.array([0.5, 1.5, -1.5], np.float32))
-    np.testing.assert_array_equal(read(tmp_path / "loud.wav")[0], np.array([0.5, 1.5, -1.5], np.float32))
-    assert not caplog.text
-
-
 def bad_file(kind: str, folder: Path) -> Path:
     path = folder / "bad.wav"
     if kind == "text":
@@ -585,11 +578,38 @@ def test_audio_written_in_blocks_has_the_same_length_when_read(suffix: str, tmp_
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_samples_beyond_full_scale_are_clipped_not_wrapped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with Writer(tmp_path / "loud.wav", RATE) as writer:
-        writer.write(np.array([0.5, 1.5, -1.5], np.float32))
-    np.testing.assert_allclose(read(tmp_path / "loud.wav")[0], [0.5, 1, -1], atol=1e-4)
-    assert "2 samples" in caplog.text
+@pytest.mark.parametrize(
+    ("name", "sample_format"), [("a.wav", "int16"), ("a.wav", "int24"), ("a.wav", "float32"), ("a.flac", "int24")]
+)
+@pytest.mark.parametrize(("ceiling", "n_channels"), [(1.0, 1), (0.9, 2)])
+def test_a_sound_beyond_full_scale_is_turned_down_as_a_whole(
+    name: str, sample_format: SampleFormat, ceiling: float, n_channels: int, tmp_path: Path
+) -> None:
+    audio = np.stack([3 * song(), -2 * song()])[:n_channels]
+    with Writer(tmp_path / name, RATE, channels=n_channels, sample_format=sample_format, ceiling=ceiling) as writer:
+        for start in range(0, audio.shape[1], 7777):
+            writer.write(audio[:, start : start + 7777])
+    peak = np.abs(audio).max()
+    decoded = read(tmp_path / name, mono=False)[0]
+    assert ceiling - 1e-3 < np.abs(decoded).max() <= ceiling + 2**-15  # a step of 16 bits
+    np.testing.assert_allclose(decoded, audio / peak * ceiling, atol=1e-4)
+    assert writer.turned_down_db == pytest.approx(20 * np.log10(peak / ceiling), abs=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".ogg"])
+@pytest.mark.parametrize("level", [0.3, 0.99, 3.0])
+def test_a_lossy_format_does_not_exceed_full_scale_when_it_is_decoded(
+    suffix: str, level: float, tmp_path: Path
+) -> None:
+    """A square wave: without its highest harmonics it overshoots by a sixth."""
+    square = (level * np.sign(np.sin(2 * np.pi * 441 * np.arange(2 * RATE) / RATE))).astype(np.float32)
+    with Writer(tmp_path / f"song{suffix}", RATE, ceiling=0.99) as writer:
+        writer.write(square)
+    decoded, _ = read(tmp_path / f"song{suffix}")
+    assert np.abs(decoded).max() <= 0.99
+    gain = np.dot(decoded, square) / np.dot(square, square)
+    assert -20 * np.log10(gain) == pytest.approx(writer.turned_down_db, abs=0.3)
+    assert (writer.turned_down_db > 0.5) == (level > 0.5)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

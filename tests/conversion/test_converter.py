@@ -391,8 +391,8 @@ def test_a_voice_with_a_loudness_embedding_gets_softer_pauses() -> None:
 
 
 def make_index(path: Path, *speakers: str, channels: int = CHANNELS) -> Path:
-    """Write an index with one vector per speaker, filled with the number of the speaker from 1."""
-    vectors = {name: torch.full((1, channels), float(number)) for number, name in enumerate(speakers, start=1)}
+    """Write an index with one vector per speaker, filled with an eighth of the number of the speaker from 1."""
+    vectors = {name: torch.full((1, channels), number / 8) for number, name in enumerate(speakers, start=1)}
     retrieval_file.write_index(path, vectors)
     return path
 
@@ -414,7 +414,7 @@ def test_retrieval_blends_the_content_of_voiced_frames(tmp_path: Path) -> None:
         )
         sung = echo().convert(audio, RATE, options).audio
         where = np.ones_like(voiced) if everywhere else voiced
-        expected = np.where(where, (1 - ratio) * source + ratio * 2, source)
+        expected = np.where(where, (1 - ratio) * source + ratio * 0.25, source)
         np.testing.assert_allclose(sung, expected, atol=1e-6)
 
 
@@ -428,10 +428,10 @@ def test_a_retrieval_file_beside_the_voice_is_found_and_an_index_preferred(tmp_p
     converter = echo()
     converter.voice.path = tmp_path / "G_1.pth"  # type: ignore[misc]
     audio, options = song(1), ConversionOptions(cluster_infer_ratio=1.0)
-    retrieval_file.write_centroids(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 7.0)})
-    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(7)
+    retrieval_file.write_centroids(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 0.75)})
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(0.75)
     make_index(tmp_path / "index.safetensors", "alto")
-    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(1)
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(0.125)
 
 
 def test_a_single_speaker_file_serves_all_and_other_files_must_have_the_speaker(tmp_path: Path) -> None:
@@ -439,7 +439,7 @@ def test_a_single_speaker_file_serves_all_and_other_files_must_have_the_speaker(
     of_two = make_index(tmp_path / "two.safetensors", "alto", "Berta")
     converter = echo()
     options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
-    assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(1)
+    assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(0.125)
     with pytest.raises(ConfigError, match="has no data of Sänger; it has: Berta, alto"):
         converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
     converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
@@ -481,10 +481,10 @@ def test_retrieval_for_a_mix_is_weighted_by_the_shares(tmp_path: Path) -> None:
     options = ConversionOptions(
         speaker_mix="alto:1,nobody:3", cluster_model_path=index, cluster_infer_ratio=1.0, cluster_everywhere=True
     )
-    np.testing.assert_allclose(echo().convert(song(1), RATE, options).audio, 0.25 * 1 + 0.75 * 3, atol=1e-6)
+    np.testing.assert_allclose(echo().convert(song(1), RATE, options).audio, 0.25 * 0.125 + 0.75 * 0.375, atol=1e-6)
     of_one = make_index(tmp_path / "one.safetensors", "somebody")
     options = ConversionOptions(speaker_mix="alto:1,nobody:3", cluster_model_path=of_one, cluster_infer_ratio=1.0)
-    assert echo().convert(song(1), RATE, options).audio.max() == pytest.approx(1)
+    assert echo().convert(song(1), RATE, options).audio.max() == pytest.approx(0.125)
 
 
 def test_a_mix_of_one_speaker_equals_that_speaker() -> None:
@@ -501,3 +501,22 @@ def test_auto_transpose_uses_the_speaker_with_the_largest_share() -> None:
     assert float(converter.voice.synthesizer.calls[0]["f0"].max()) == pytest.approx(110, rel=1e-5)  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match="--transpose"):
         converter.check(ConversionOptions(speaker_mix="alto:2,Sänger:1", auto_transpose=True))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
+def test_a_result_beyond_full_scale_is_turned_down_as_a_whole(suffix: str, tmp_path: Path) -> None:
+    source, path = 4 * song(3), tmp_path / f"sung{suffix}"
+    soundfile.write(tmp_path / "song.wav", source, RATE, "FLOAT")
+    sung, summary = echo().convert(source, RATE)
+    assert 0.98 < np.abs(sung).max() < 1
+    np.testing.assert_allclose(sung * 10 ** (summary.turned_down_db / 20), prepared(source), atol=1e-5)
+    assert summary.turned_down_db == pytest.approx(20 * np.log10(np.abs(prepared(source)).max()) + 0.1, abs=1e-3)
+    in_file = echo().convert_file(tmp_path / "song.wav", path)
+    assert in_file.turned_down_db == pytest.approx(
+        summary.turned_down_db, abs=0.5 if suffix in (".mp3", ".ogg") else 1e-3
+    )
+    written, _ = read(path)
+    assert 0.9 < np.abs(written).max() < 0.99
+    soft = echo().convert(song(3), RATE)
+    assert soft.summary.turned_down_db == 0
+    np.testing.assert_array_equal(soft.audio, prepared(song(3)))

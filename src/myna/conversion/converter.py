@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
+from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
@@ -50,6 +51,7 @@ class ConversionSummary:
     transpose: float  # semitones, including the shift of --auto-transpose
     source_pitch: PitchRange | None  # pitch of the recording before the shift; None if nothing is voiced
     voice_pitch: PitchRange | None  # pitch of the voice's own recordings; None if the configuration lacks it
+    turned_down_db: float  # attenuation of the whole result, which would exceed full scale; 0 if it does not
 
 
 class Converted(NamedTuple):
@@ -129,7 +131,8 @@ class Converter:
         """Convert `audio`, (N,) in -1..1, and return the result with a summary.
 
         Returns:
-            Audio of round(N * self.sample_rate / sample_rate) samples at `self.sample_rate`, and the summary.
+            Audio of round(N * self.sample_rate / sample_rate) samples at `self.sample_rate`, all within full scale, and
+            the summary.
         """
         audio = np.asarray(audio)
         if audio.ndim != 1 or audio.dtype.kind != "f":
@@ -142,8 +145,9 @@ class Converter:
             return without_rumble(resample_pieces(parts, sample_rate, self.sample_rate), self.sample_rate)
 
         plan = self._plan(source, source, options)
-        blocks = self._render(source, plan, progress, "audio")
-        return Converted(np.concatenate([np.empty(0, np.float32), *blocks]), self._summary(plan))
+        sung = np.concatenate([np.empty(0, np.float32), *self._render(source, plan, progress, "audio")])
+        gain = fitting_gain(float(np.abs(sung).max(initial=0.0)), CONVERSION_CEILING)
+        return Converted(sung * np.float32(gain) if gain < 1 else sung, self._summary(plan, gain))
 
     def convert_file(
         self,
@@ -154,7 +158,8 @@ class Converter:
     ) -> ConversionSummary:
         """Convert the recording `input_path`, in any format, and write it to `output_path` as wav, flac, mp3 or ogg.
 
-        The output has the voice's sample rate and the input's length. It appears only when it is complete.
+        The output has the voice's sample rate and the input's length. It appears only when it is complete. If it would
+        exceed full scale, it is turned down as a whole; the summary says by how much.
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
@@ -165,11 +170,11 @@ class Converter:
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source = partial(prepared, input_path, self.sample_rate, _BLOCK_SAMPLES)
         again = partial(source, warn=False)  # the first pass already logs the warnings
-        with io.Writer(output_path, self.sample_rate) as writer:
+        with io.Writer(output_path, self.sample_rate, ceiling=CONVERSION_CEILING) as writer:
             plan = self._plan(source, again, options)
             for block in self._render(again, plan, progress, input_path.name):
                 writer.write(block)
-        return self._summary(plan)
+        return self._summary(plan, writer.gain)
 
     def _plan(self, source: Source, again: Source, options: ConversionOptions) -> _Plan:
         settings = self.check(options)
@@ -235,7 +240,7 @@ class Converter:
         source_pitch = range_of(contours)
         return 0.0 if source_pitch is None else shift_between(source_pitch, voice_pitch, options.transpose_step)
 
-    def _summary(self, plan: _Plan) -> ConversionSummary:
+    def _summary(self, plan: _Plan, gain: float) -> ConversionSummary:
         return ConversionSummary(
             seconds=plan.n_samples / self.sample_rate,
             sounding_seconds=sum(piece.n_samples - piece.overlap for piece in plan.slices) / self.sample_rate,
@@ -243,4 +248,5 @@ class Converter:
             transpose=plan.source.transpose,
             source_pitch=range_of(plan.contours),
             voice_pitch=plan.settings.voice_pitch,
+            turned_down_db=attenuation_db(gain),
         )
