@@ -51,7 +51,9 @@ class ConversionSummary:
     transpose: float  # semitones, including the shift of --auto-transpose
     source_pitch: PitchRange | None  # pitch of the recording before the shift; None if nothing is voiced
     voice_pitch: PitchRange | None  # pitch of the voice's own recordings; None if the configuration lacks it
-    turned_down_db: float  # attenuation of the whole result, which would exceed full scale; 0 if it does not
+    lowered_seconds: float = 0.0  # notes above the voice's bounds of pitch, which are sung an octave lower
+    raised_seconds: float = 0.0  # notes below them, which are sung an octave higher
+    turned_down_db: float = 0.0  # attenuation of the whole result, which would exceed full scale; 0 if it does not
 
 
 class Converted(NamedTuple):
@@ -63,13 +65,15 @@ class Converted(NamedTuple):
 
 @dataclass
 class _Plan:
-    """Plan of one conversion; rendering fills `contours`."""
+    """Plan of one conversion; rendering fills `contours`, `lowered` and `raised`."""
 
     settings: ConversionSettings
     source: SourceFacts
     slices: list[Slice]
     n_samples: int
     contours: list[Samples] = field(default_factory=list)  # f0 in Hz of the source's voiced frames, one array per slice
+    lowered: int = 0  # frames that are moved by octaves into the voice's bounds
+    raised: int = 0
 
 
 class Converter:
@@ -197,11 +201,17 @@ class Converter:
         ranges = [self._with_context(piece, plan.settings.options.pad_seconds) for piece in plan.slices]
         chunks = windows(source(), ranges)
 
+        hop = self.voice.config.data.hop_length
+
         def sounds() -> Iterator[tuple[Samples, int]]:
             for piece, (start, _), chunk in zip(plan.slices, ranges, chunks, strict=True):
                 noise = plan.settings.noise_at(piece.start, self.device)
                 rendered = renderer.render(chunk, start, noise, plan.source)
                 plan.contours.append(rendered.source_f0)
+                first = (piece.start - start + piece.overlap) // hop
+                moved = rendered.moved[first : (piece.end - start) // hop]  # without the context
+                plan.lowered += int((moved < 0).sum())
+                plan.raised += int((moved > 0).sum())
                 yield rendered.audio, piece.start - start
 
         joined = join(plan.slices, sounds(), plan.n_samples, self.sample_rate)
@@ -248,5 +258,7 @@ class Converter:
             transpose=plan.source.transpose,
             source_pitch=range_of(plan.contours),
             voice_pitch=plan.settings.voice_pitch,
+            lowered_seconds=plan.lowered * self.voice.config.data.hop_length / self.sample_rate,
+            raised_seconds=plan.raised * self.voice.config.data.hop_length / self.sample_rate,
             turned_down_db=attenuation_db(gain),
         )
