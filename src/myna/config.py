@@ -8,16 +8,18 @@ that it had in the tool that wrote the file (see the comments on defaults).
 from __future__ import annotations
 
 import json
+import reprlib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator
 
 from myna.errors import ConfigError
 from myna.keys import Key, key, keys_of
 from myna.storage.atomic import replacing
+from myna.storage.json_file import JsonError, read_json
 
 TemplateName = Literal[
     "so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "so-vits-svc-4.1-tiny", "quickvc", "myna-lite"
@@ -276,6 +278,20 @@ class Config(_Section):
     # `svc pre-hubert` writes this key. It is ours; the predecessors ignore it.
     pitch: dict[str, PitchRange] = key({}, "pitch of each speaker's recordings")
 
+    @field_validator("speakers", mode="before")
+    @classmethod
+    def _with_rows(cls, speakers: Any) -> Any:
+        """Accept one name, a list of names (rows 0, 1, ...), or names by row, all of which some tools write."""
+        if isinstance(speakers, str):
+            speakers = [speakers]
+        if isinstance(speakers, list) and all(isinstance(name, str) for name in speakers):
+            return {name: row for row, name in enumerate(speakers)}
+        if isinstance(speakers, dict) and speakers and all(str(row).isdecimal() for row in speakers):
+            names = list(speakers.values())
+            if all(isinstance(name, str) and not name.isdecimal() for name in names):
+                return {name: int(row) for row, name in speakers.items()}
+        return speakers
+
     @classmethod
     def read(cls, path: Path | str) -> Self:
         """Read a `config.json` that myna or a predecessor wrote.
@@ -285,15 +301,11 @@ class Config(_Section):
         """
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
-        except (OSError, UnicodeDecodeError) as error:
+            return cls.parse(read_json(path))
+        except OSError as error:
             raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-        if not text.strip():
-            raise ConfigError(f"the configuration {path} is empty; download or copy it again")
-        try:
-            return cls.parse(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{path} is not JSON: {error}") from error
+        except JsonError as error:
+            raise ConfigError(f"{path} {error}") from error
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
@@ -302,6 +314,7 @@ class Config(_Section):
         """Validate the parsed JSON of a `config.json`."""
         if not isinstance(values, dict):
             raise ConfigError("a configuration must be a JSON object with train, data, model and spk")
+        _refuse_long_integers(values)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -321,9 +334,12 @@ class Config(_Section):
         """Write the file atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.plain(), indent=2, ensure_ascii=False)
         with replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """Return the content of the file."""
+        return json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n"
 
     def plain(self) -> dict[str, Any]:
         """Return the values that were set explicitly, under their names in the file."""
@@ -335,6 +351,25 @@ class Config(_Section):
         for section, values in sections.items():
             plain[section] = plain.get(section, {}) | values
         return self.parse(plain)
+
+    def same_network(self, other: Config, *, any_encoder: bool = False) -> bool:
+        """Return whether two voices have the same architecture; the number of speakers may differ.
+
+        Args:
+            any_encoder: also accept another content encoder, which only changes the width of the first layer.
+        """
+        ignored = {"n_speakers", *(("speech_encoder", "ssl_dim") if any_encoder else ())}
+        own, others = (one.plain().get("model", {}) for one in (self, other))
+        return not any(own.get(key) != others.get(key) for key in (own.keys() | others.keys()) - ignored)
+
+    @property
+    def kind(self) -> TemplateName | None:
+        """Template with the same network; None if there is none."""
+        for name in get_args(TemplateName):
+            if self.same_network(Config.template(name)):
+                found: TemplateName = name
+                return found
+        return None
 
     def refuse_unknown_keys(self) -> None:
         """Raise `ConfigError` for an unknown key, which in a file that people edit is probably a typo."""
@@ -375,13 +410,17 @@ class Config(_Section):
     def speaker_id(self, name: str | None) -> int:
         """Return the index of the speaker `name`; without a name, the lowest index.
 
+        If the voice names no speakers, a number is the index of a speaker.
+
         Raises:
             ConfigError: the voice has no such speaker.
         """
         if not self.speakers:
-            if name is None:
-                return 0
-            raise ConfigError(f"no speaker {name!r}: this voice names no speakers; omit the speaker")
+            n_speakers = self.model.n_speakers
+            if name is None or (name.isdecimal() and len(name) < 10 and int(name) < n_speakers):
+                return int(name or 0)
+            choices = f"choose one by its number, 0 to {n_speakers - 1}, or omit" if n_speakers > 1 else "omit"
+            raise ConfigError(f"no speaker {name!r}: this voice names no speakers; {choices} the speaker")
         if name is None:
             return min(self.speakers.values())
         if name not in self.speakers:
@@ -404,6 +443,17 @@ _IGNORED_KEYS = frozenset(
 )
 
 
+def _refuse_long_integers(values: dict[str, Any]) -> None:
+    """Raise `ConfigError` for an integer that no other number can be computed with."""
+    left = list(values.items())
+    while left:
+        name, value = left.pop()
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise ConfigError(f"{name}: an integer of more than 64 bits")
+        if isinstance(value, dict | list):
+            left.extend(value.items() if isinstance(value, dict) else ((name, one) for one in value))
+
+
 def _describe(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
-    return f"{place}: {error['msg'].lower()}, got {error['input']!r}"
+    return f"{place}: {error['msg'].lower()}, got {reprlib.repr(error['input'])}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import processes
 from myna.audio.io import WRITABLE_SUFFIXES, SampleFormat, Tags, Writer, blocks, info, read
 from myna.audio.resample import resample
 from myna.errors import AudioError
@@ -552,7 +552,7 @@ def test_a_channel_that_is_used_for_one_phrase_is_not_lost(tmp_path: Path) -> No
 def test_an_impossible_sample_rate_is_an_error_of_the_file(rate: int, tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     soundfile.write(path, song(), rate)
-    with pytest.raises(AudioError, match=rf"song\.wav states a sample rate of {rate} Hz"):
+    with pytest.raises(AudioError, match=r"song\.wav states no valid sample rate"):
         info(path)
     with pytest.raises(AudioError, match="sample rate"):
         next(blocks(path, RATE, 100))
@@ -561,7 +561,9 @@ def test_an_impossible_sample_rate_is_an_error_of_the_file(rate: int, tmp_path: 
 @pytest.mark.parametrize("name", ["no_decoder.wav", "no_decoder.voc", "no_rate.sf"])
 def test_a_file_without_a_decoder_is_an_error_of_the_file(name: str) -> None:
     path = Path(__file__).with_name("cases") / name
-    with pytest.raises(AudioError, match=rf"{name} (cannot be decoded: its codec is unknown|contains no audio stream)"):
+    with pytest.raises(
+        AudioError, match=rf"{name} (is in a format that cannot be decoded here|states no valid sample rate)"
+    ):
         read(path)
 
 
@@ -646,6 +648,6 @@ try:
 except AudioError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = processes.run([sys.executable, "-c", script], check=True)
     assert "cannot write" in done.stdout and done.stdout.count("\n") == 1
     assert not list(tmp_path.iterdir())

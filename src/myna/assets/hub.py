@@ -1,7 +1,8 @@
 """Voices in repositories of the Hugging Face hub, which are downloaded once and then found without a network.
 
 An address is `hf://owner/name`, optionally followed by `@revision` and `/path/to/file`. Downloads are pinned: a
-branch is resolved to a commit, and a file must have the SHA-256 that the hub states.
+branch is resolved to a commit, and a file must have the SHA-256 that the hub states. A file that has another one is
+deleted, so that it is not taken later without a network.
 """
 
 from __future__ import annotations
@@ -16,15 +17,12 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from myna.assets import check_hash, check_whole, fetch_reason
+from myna.assets import Source, fetch_pinned, fetch_reason
+from myna.assets.voice_names import SIDE_FILES, is_generator, newest
 from myna.errors import AssetError
 from myna.progress import Progress, silent
 
 _ADDRESS = re.compile(r"hf:/{1,2}(\w[\w.-]*/\w[\w.-]*)(?:@([\w./-]+?))?(?:/(.+))?")
-_GENERATOR = re.compile(r"G_?(\d+)?.*\.pth", re.IGNORECASE)
-_DISCRIMINATOR = re.compile(r"D_?\d*\.pth", re.IGNORECASE)
-# Optional files of a voice in addition to weights and configuration: k-means centroids and retrieval indexes.
-_SIDE_FILES = re.compile(r".*(kmeans.*\.pt|\.index|feature_and_index\.pkl|index\.safetensors)", re.IGNORECASE)
 _SHOWN = 12
 _WATCH_SECONDS = 0.2
 
@@ -86,7 +84,7 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
     known = _files(address)
     weights = _choose(address, list(known.hashes))
     config = _beside(weights, "config.json", known.hashes)
-    side = [name for name in known.hashes if _SIDE_FILES.fullmatch(name) and _folder(name) == _folder(weights)]
+    side = [name for name in known.hashes if SIDE_FILES.fullmatch(name) and _folder(name) == _folder(weights)]
     missing = [name for name in files if name not in known.hashes]
     if missing:
         raise AssetError(f"{address} has no {', '.join(missing)}; it has {_listed(list(known.hashes))}")
@@ -199,22 +197,9 @@ def _choose(address: Address, names: Sequence[str]) -> str:
         raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
     if not generators:
         raise AssetError(f"{address} contains no voice in a known format; it has {_listed(names)}")
-    if len(generators) > 1 and not all(_number(name) is not None for name in generators):
+    if (found := newest(generators)) is None:
         raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
-    return max(generators, key=lambda name: _number(name) or 0)
-
-
-def is_generator(name: str) -> bool:
-    """Return true if a file of this name may contain a voice's weights."""
-    last = PurePosixPath(name).name
-    if _SIDE_FILES.fullmatch(last) or _DISCRIMINATOR.fullmatch(last):
-        return False
-    return last.endswith(".pth") or (last.endswith(".safetensors") and last != "model.safetensors")
-
-
-def _number(name: str) -> int | None:
-    match = _GENERATOR.fullmatch(PurePosixPath(name).name)
-    return int(match[1]) if match and match[1] else None
+    return found
 
 
 def _beside(name: str, other: str, names: Sequence[str] | dict[str, str | None]) -> str | None:
@@ -230,15 +215,7 @@ def _folder(name: str) -> str:
 
 
 def _fetch(address: Address, name: str, known: _Files) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = Path(hf_hub_download(address.repo, name, revision=known.commit))
-    except Exception as error:  # errors of the library, of its HTTP client or of the disk
-        raise AssetError(f"hf://{address.repo}/{name} cannot be downloaded: {fetch_reason(error)}") from error
-    check_whole(path)
-    check_hash(path, known.hashes.get(name))
-    return path
+    return fetch_pinned(Source(address.repo, name, known.commit, sha256=known.hashes.get(name)))
 
 
 @contextmanager
@@ -251,7 +228,7 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE) / f"models--{address.repo.replace('/', '--')}" / "blobs"
-    before, over = _folder_bytes(folder), threading.Event()
+    before, over = _folder_bytes(folder, whole=True), threading.Event()
 
     def arriving() -> Iterator[int]:
         reported, ended = 0, False
@@ -276,11 +253,12 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
             thread.join()
 
 
-def _folder_bytes(folder: Path) -> int:
+def _folder_bytes(folder: Path, *, whole: bool = False) -> int:
+    """Return the size of a folder's files; if `whole`, without files that have arrived in part."""
     sizes = []
     for path in folder.glob("*"):
         with suppress(OSError):  # the file was renamed in the meantime
-            sizes.append(path.stat().st_size)
+            sizes.append(0 if whole and path.suffix == ".incomplete" else path.stat().st_size)
     return sum(sizes)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import math
 import mmap
+import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -39,6 +40,8 @@ _UNKNOWN_LENGTH = 1 << 62  # libsndfile reports a larger length if it is unknown
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
 # A difference of this many seconds is no damage: containers round the length and include the encoder's padding.
 _LENGTH_TOLERANCE = 0.1
+# Options of FFmpeg. Given a path, it would take "a:b.m4a" for the address of a protocol, and a file could name others.
+_ALONE = {"protocol_whitelist": "none"}
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,11 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
         raise AudioError(f"{path} contains no samples")
 
 
+def soundfile_path(path: Path) -> bytes:
+    """Return the path for soundfile, which cannot encode a name that is not UTF-8; "-" is its standard input."""
+    return os.fsencode(path.absolute())
+
+
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
     """A file that is read from start to end without seeking.
 
@@ -250,9 +258,9 @@ def _opened(path: Path) -> Iterator[_Sound]:
                     raise
                 raise AudioError(f"{path} contains no samples") from None
         if not _LOWEST_RATE <= sound.info.sample_rate <= _HIGHEST_RATE:
-            raise AudioError(
-                f"{path} states a sample rate of {sound.info.sample_rate} Hz, so its header is damaged; export it again"
-            )
+            raise AudioError(f"{path} states no valid sample rate ({sound.info.sample_rate} Hz); export it again")
+        if not sound.info.n_channels:
+            raise AudioError(f"{path} states no channels; export it again")
         yield sound
 
 
@@ -264,7 +272,7 @@ def _is_mp3(start: bytes) -> bool:
 def _open_soundfile(path: Path, stack: ExitStack) -> soundfile.SoundFile | None:
     """Open a file with libsndfile; None if it does not know the format."""
     try:
-        return stack.enter_context(_SequentialFile(path))
+        return stack.enter_context(_SequentialFile(soundfile_path(path)))
     # TypeError: soundfile cannot open a .raw file, which has no header, without its format.
     except (soundfile.LibsndfileError, TypeError):
         return None
@@ -321,16 +329,15 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
 
     with ExitStack() as stack:
         try:
-            container = stack.enter_context(av.open(str(path), metadata_errors="replace"))
+            file = stack.enter_context(path.open("rb"))
+            container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=_ALONE))
         except (av.FFmpegError, ValueError) as error:
             raise AudioError(f"{path} is not sound in a known format, or it is incomplete") from error
         stream: Any = next(iter(container.streams.audio), None)
         if stream is None:
             raise AudioError(f"{path} contains no audio stream")
         if stream.codec_context is None:
-            raise AudioError(f"{path} cannot be decoded: its codec is unknown; export it as wav or flac")
-        if not stream.sample_rate or not stream.channels:
-            raise AudioError(f"{path} contains no audio stream")
+            raise AudioError(f"{path} is in a format that cannot be decoded here; convert it to wav or flac")
         duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
         tags = Tags.of({**container.metadata, **stream.metadata})
         header = AudioInfo(stream.sample_rate, round(duration * stream.sample_rate), stream.channels, tags)
@@ -421,7 +428,10 @@ def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, flo
     if container.format.name == "asf":  # includes the time of buffering
         return 0.0, 0.0
     try:
-        with path.open("rb") as file, av.open(_OfUnknownSize(file), metadata_errors="replace") as header:
+        with (
+            path.open("rb") as file,
+            av.open(_OfUnknownSize(file), metadata_errors="replace", options=_ALONE) as header,
+        ):
             return _seconds(header, header.streams[stream.index]), _seconds(header)
     except (av.FFmpegError, ValueError, IndexError):
         return 0.0, 0.0

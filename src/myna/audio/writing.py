@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,11 +14,17 @@ from numpy.typing import NDArray
 
 from myna.audio.formats import CONTAINERS, VORBIS_ORDER, WRITABLE_SUFFIXES, SampleFormat, Tags
 from myna.audio.headroom import attenuation_db, fitting_gain
+from myna.audio.reading import soundfile_path
 from myna.errors import AudioError
+from myna.storage.atomic import replacing
 
 _BLOCK_SAMPLES = 1 << 16
 _INT24_SCALE = 1 << 23
 _LEAST_STEP = 0.99  # by which a lossy format is turned down again; a smaller step may change nothing
+
+
+class _DiscardedError(Exception):
+    """Marks the temporary file as useless."""
 
 
 class Writer:
@@ -78,16 +83,16 @@ class Writer:
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         self._coding, self._file_format = container.codings[self._sample_format], file_format
         self._tags = tags or Tags()
-        self._temporary = self.path.with_name(f".{os.getpid()}-{id(self):x}.part")
+        self._replacing = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with ExitStack() as stack:
-                stack.callback(self._temporary.unlink, missing_ok=True)
-                # It has no name, so nothing remains of it even if the process is killed.
-                self._spool = stack.enter_context(tempfile.TemporaryFile(dir=self.path.parent))
-                self._file = self._opened()
-                self._temporaries = stack.pop_all()
+            self._temporary = self._replacing.enter_context(replacing(self.path))
+            # It has no name, so nothing remains of it even if the process is killed.
+            spool = tempfile.TemporaryFile(dir=self._temporary.parent)  # noqa: SIM115
+            self._spool = self._replacing.enter_context(spool)
+            self._file = self._opened()
         except (OSError, soundfile.LibsndfileError) as error:
+            self._discard()
             raise self._error(error) from error
 
     @property
@@ -115,9 +120,8 @@ class Writer:
         self.n_samples += len(frames)
 
     def _opened(self) -> soundfile.SoundFile:
-        file = soundfile.SoundFile(
-            self._temporary, "w", self.sample_rate, self.channels, self._coding, format=self._file_format
-        )
+        place = soundfile_path(self._temporary)
+        file = soundfile.SoundFile(place, "w", self.sample_rate, self.channels, self._coding, format=self._file_format)
         for name, text in self._tags.by_soundfile_name().items():
             setattr(file, name, text)
         return file
@@ -129,6 +133,7 @@ class Writer:
         try:
             if kind is None:
                 self._finish()
+                self._replacing.close()
         # AssertionError: soundfile asserts that all samples were written.
         except (OSError, AssertionError, soundfile.LibsndfileError) as error:
             raise self._error(error) from error
@@ -136,7 +141,7 @@ class Writer:
             with suppress(OSError, soundfile.LibsndfileError):
                 self._file.close()
             with suppress(OSError):  # of a disk that is full
-                self._temporaries.close()
+                self._discard()
 
     def _finish(self) -> None:
         self.gain = fitting_gain(self._peak, self._ceiling)
@@ -146,7 +151,6 @@ class Writer:
             self.gain *= min(fitting_gain(peak, self._ceiling), _LEAST_STEP)
             self._file = self._opened()
             self._encode()
-        self._temporary.replace(self.path)
 
     def _encode(self) -> None:
         """Write all samples to the open file, and close it."""
@@ -157,10 +161,7 @@ class Writer:
             frames = np.frombuffer(block, np.float32).reshape(-1, self.channels)
             self._file.write(self._encoded(frames * np.float32(self.gain) if self.gain < 1 else frames))
         self._file.close()
-        # libsndfile does not report buffered samples that could not be written, but the file is then too short.
-        written = soundfile.info(self._temporary).frames
-        if written != self.n_samples:
-            raise OSError(f"only {written} of {self.n_samples} samples could be written; the disk may be full")
+        self._check_length()
 
     def _encoded(self, frames: NDArray[np.float32]) -> NDArray[Any]:
         """Convert samples (n, C) in -1..1 to libsndfile's input."""
@@ -172,8 +173,19 @@ class Writer:
         return steps.astype(np.int32) << 8
 
     def _decoded_peak(self) -> float:
-        blocks = soundfile.blocks(self._temporary, _BLOCK_SAMPLES, dtype="float32")
+        blocks = soundfile.blocks(soundfile_path(self._temporary), _BLOCK_SAMPLES, dtype="float32")
         return max((float(np.abs(block).max()) for block in blocks), default=0.0)
+
+    def _discard(self) -> None:
+        """Remove the temporary file, unless it has taken its place."""
+        with suppress(_DiscardedError), self._replacing:
+            raise _DiscardedError
+
+    def _check_length(self) -> None:
+        # libsndfile does not report buffered samples that could not be written, but the file is then too short.
+        written = soundfile.info(soundfile_path(self._temporary)).frames
+        if written != self.n_samples:
+            raise OSError(f"only {written} of {self.n_samples} samples could be written; the disk may be full")
 
     def _error(self, error: Exception) -> AudioError:
         reason = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error).strip(" .")

@@ -57,6 +57,10 @@ class _Reader:
         self._left = data
         self.name = name
 
+    @property
+    def n_left(self) -> int:
+        return len(self._left)
+
     def take(self, n_bytes: int) -> memoryview:
         if n_bytes > len(self._left):
             raise self.damaged()
@@ -138,11 +142,13 @@ def _read_lists(reader: _Reader, n_channels: int, n_vectors: int, n_cells: int) 
         sizes = sizes[1::2]
     elif form != _ALL_SIZES or values != n_cells:
         raise reader.damaged()
-    lists = []
-    for size in map(int, sizes):
-        lists.append(reader.array("<f4", size * n_channels).reshape(size, n_channels))
-        reader.take(8 * size)  # numbers of the vectors
-    vectors = np.concatenate([np.empty((0, n_channels), np.float32), *lists]).astype(np.float32, copy=False)
-    if len(vectors) != n_vectors:
+    # The sizes are checked before anything is allocated: the file must contain all vectors, and a number for each.
+    if sum(map(int, sizes)) != n_vectors or n_vectors * (4 * n_channels + 8) > reader.n_left:
         raise reader.damaged()
+    vectors = np.empty((n_vectors, n_channels), np.float32)
+    begin = 0
+    for size in filter(None, map(int, sizes)):
+        vectors[begin : begin + size] = reader.array("<f4", size * n_channels).reshape(size, n_channels)
+        reader.take(8 * size)  # numbers of the vectors
+        begin += size
     return vectors

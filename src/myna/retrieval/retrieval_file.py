@@ -27,6 +27,7 @@ from myna.errors import CheckpointError
 from myna.retrieval import faiss_file
 from myna.storage import pickles, torch_file
 from myna.storage.atomic import replacing
+from myna.storage.utf8 import utf8_path
 
 Kind = Literal["centres", "index"]  # packed voices store these strings
 # Files that svc train-index and svc train-cluster write beside a voice; the first one found is used.
@@ -135,7 +136,8 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return dict(load_file(path))
+        with utf8_path(path) as opened:
+            return dict(load_file(opened))
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged or incomplete; download it again") from error
 
@@ -144,14 +146,12 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
     content = pickles.read(path)
     if not isinstance(content, dict) or not all(isinstance(one, pickles.FaissIndex) for one in content.values()):
         raise CheckpointError(f"{path} is a pickle, but not of indexes by speaker")
-    return {speaker: faiss_file.read_vectors(_serialised(path, one), str(path)) for speaker, one in content.items()}
-
-
-def _serialised(path: Path, index: pickles.FaissIndex) -> bytes:
-    state = index.state.values.tobytes() if isinstance(index.state, pickles.Array) else index.state
-    if not isinstance(state, bytes):
-        raise CheckpointError(f"{path} contains an index without its vectors")
-    return state
+    found = {}
+    for speaker, one in content.items():
+        if one.serialised is None:
+            raise CheckpointError(f"{path} contains an index without its vectors")
+        found[speaker] = faiss_file.read_vectors(one.serialised, str(path))
+    return found
 
 
 def _read_centroids(path: Path) -> dict[Any, Any]:

@@ -16,6 +16,7 @@ from myna.errors import MynaError
 from myna.features.extractor import Features
 from myna.options import F0Method
 from myna.storage.atomic import replacing
+from myna.storage.utf8 import utf8_path
 
 # Increment it when a code change alters the features of the same clip with the same settings.
 _VERSION = "3"
@@ -86,7 +87,8 @@ def read_features(path: Path) -> ClipFeatures:
         MynaError: the file does not exist, or is incomplete.
     """
     try:
-        tensors = load_file(path)
+        with utf8_path(path) as opened:
+            tensors = load_file(opened)
         bandwidth_hz = float(tensors.pop(_BANDWIDTH))
         n_versions = sum(name.endswith(".content") for name in tensors)
         versions = tuple(
@@ -110,7 +112,7 @@ def read_bandwidth(path: Path) -> float:
 
 def _read_one(path: Path, name: str) -> Tensor:
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with utf8_path(path) as opened, safetensors.safe_open(opened, framework="pt") as file:
             tensor: Tensor = file.get_tensor(name)
             return tensor
     except (OSError, safetensors.SafetensorError) as error:
@@ -122,7 +124,7 @@ def read_fingerprint(path: Path) -> Fingerprint | None:
     if not path.is_file():
         return None
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with utf8_path(path) as opened, safetensors.safe_open(opened, framework="pt") as file:
             metadata: Fingerprint | None = file.metadata()
             return metadata
     except (OSError, safetensors.SafetensorError):

@@ -13,7 +13,7 @@ from myna.errors import ConfigError
 from myna.progress import Progress, silent
 from myna.retrieval import retrieval_file
 from myna.retrieval.kmeans import k_means
-from myna.training.clip_list import list_clips
+from myna.training.clip_list import list_clips, locked_clips
 from myna.training.features_file import features_path, read_features
 
 # A speaker with more frames than this gets centroids instead; an hour of content has 180,000 frames. RVC does the same
@@ -72,15 +72,16 @@ def _read_frames(config: Config, progress: Progress) -> tuple[dict[str, Tensor],
     """
     clips = list_clips(config.data.training_files, config)
     found: dict[int, list[Tensor]] = {}
-    for clip in progress(clips, title="reading", unit="clips"):
-        content = read_features(features_path(clip.path)).features.content.float()
-        if content.shape[0] != config.model.content_channels:
-            raise ConfigError(
-                f"the content of {clip.path} has {content.shape[0]} channels, but the voice takes "
-                f"{config.model.content_channels} (model.ssl_dim); run svc pre-hubert again"
-            )
-        differs = (content.diff(dim=1) != 0).any(0)
-        found.setdefault(clip.speaker, []).append(content.T[torch.cat([differs.new_ones(1), differs])])
+    with locked_clips(clips, config):
+        for clip in progress(clips, title="reading", unit="clips"):
+            content = read_features(features_path(clip.path)).features.content.float()
+            if content.shape[0] != config.model.content_channels:
+                raise ConfigError(
+                    f"the content of {clip.path} has {content.shape[0]} channels, but the voice takes "
+                    f"{config.model.content_channels} (model.ssl_dim); run svc pre-hubert again"
+                )
+            differs = (content.diff(dim=1) != 0).any(0)
+            found.setdefault(clip.speaker, []).append(content.T[torch.cat([differs.new_ones(1), differs])])
     names = {index: name for name, index in config.speakers.items()}
     return {names[index]: torch.cat(parts) for index, parts in sorted(found.items())}, len(clips)
 

@@ -36,6 +36,11 @@ _AVERAGE_LEAD = 10  # steps; see `TrainState.update_average`
 # A checkpoint stores the averaged weights as its weights, if there are any; then this key holds the weights that the
 # optimizer updates.
 _TRAINED = "trained_weights"
+_COUNTERS = ("step", "epoch", "position", "skipped_in_a_row", "batch_size", "steps_per_epoch")
+_MAX_COUNT = 2**53  # larger numbers of steps are damage
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_SCALER_FACTORS = ("scale", "growth_factor", "backoff_factor", "growth_interval")
 
 
 @dataclass
@@ -195,20 +200,43 @@ def _latest_number(folder: Path) -> int | None:
 def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optimizer: bool) -> None:
     of_generator, of_discriminator = checkpoint.read(generator), checkpoint.read(discriminator, "D")
     progress = of_generator.extra
-    _load(state.synthesizer, generator_from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
+    _check_progress(progress, of_generator.iteration, generator)
     if _TRAINED in progress:
-        own = state.synthesizer.state_dict()
-        state.average = {name: one.to(own[name]) for name, one in generator_from_stored(of_generator.weights).items()}
+        _load(state.synthesizer, generator_from_stored(of_generator.weights), generator)
+        state.average = {name: tensor.clone() for name, tensor in state.synthesizer.state_dict().items()}
+    _load(state.synthesizer, generator_from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
     _load(state.discriminators, discriminator_from_stored(of_discriminator.weights), discriminator)
     if not reset_optimizer:
         _load_optimizer(state.synthesizer_optimizer, of_generator.optimizer, generator)
         _load_optimizer(state.discriminator_optimizer, of_discriminator.optimizer, discriminator)
-    if progress and of_discriminator.extra.get("step") != progress["step"]:
+        state.scaler = _checked_scaler(progress.get("scaler", {}), generator)
+    if progress and of_discriminator.extra.get("step") != progress.get("step"):
         _log.warning("%s and %s are checkpoints of different steps", generator, discriminator)
     state.step = progress.get("step", 0)
     state.epoch = progress.get("epoch", of_generator.iteration)
-    for name in ("position", "skipped_in_a_row", "batch_size", "steps_per_epoch", "scaler"):
+    for name in ("position", "skipped_in_a_row", "batch_size", "steps_per_epoch"):
         setattr(state, name, progress.get(name, getattr(state, name)))
+
+
+def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> None:
+    """Check the counters of a checkpoint, and that its second set of weights is one.
+
+    Raises:
+        CheckpointError: a value has the wrong type or is negative.
+    """
+    counters = {name: progress.get(name, 0) for name in _COUNTERS} | {"iteration": iteration}
+    wrong = [
+        f"{name} is not a valid count"
+        for name, value in counters.items()
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MAX_COUNT
+    ]
+    trained = progress.get(_TRAINED, {})
+    if not isinstance(trained, dict) or not all(isinstance(value, Tensor) for value in trained.values()):
+        wrong.append(f"{_TRAINED} are not tensors")
+    if wrong:
+        raise CheckpointError(
+            f"{path} is damaged: {', '.join(wrong)}; move it and its D_*.pth away, to continue from the previous one"
+        )
 
 
 def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
@@ -216,21 +244,78 @@ def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
         checkpoint.load_weights(module, weights)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
+    broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{path} is damaged: {len(broken)} tensors contain NaN or infinity, the first is {broken[0]}; train from "
+            "another checkpoint"
+        )
 
 
 def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) -> None:
-    """Load the moments of an optimizer; learning rates and other settings remain as configured."""
+    """Load the moments of an optimizer; learning rates and other settings remain as configured.
+
+    Raises:
+        CheckpointError: the moments are missing, misshaped, not finite or otherwise not those of AdamW.
+    """
     moments = (saved or {}).get("state", {})
-    if not moments:
+    if isinstance(moments, dict) and not moments:
         return  # the file contains only weights, so the moments start at zero
     own = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    fits = len(moments) == len(parameters) and all(
-        moments[index]["exp_avg"].shape == parameter.shape for index, parameter in enumerate(parameters)
+    problem = _problem_of_moments(moments, parameters)
+    if problem is not None:
+        raise CheckpointError(
+            f"the optimizer state in {path} does not fit this voice: {problem}; svc train -r starts with a new one"
+        )
+    used = {index: {key: moments[index][key] for key in ("step", *_MOMENTS)} for index in range(len(parameters))}
+    optimizer.load_state_dict({"state": used, "param_groups": own["param_groups"]})
+
+
+def _problem_of_moments(moments: Any, parameters: list[nn.Parameter]) -> str | None:
+    """Return a phrase that describes the first wrong value in an optimizer's state, or None."""
+    if not isinstance(moments, dict) or set(moments) != set(range(len(parameters))):
+        found = len(moments) if isinstance(moments, dict) else "no"
+        return f"it has {found} entries for {len(parameters)} tensors"
+    for index, parameter in enumerate(parameters):
+        entry = moments[index]
+        if not isinstance(entry, dict) or not {"step", *_MOMENTS} <= entry.keys():
+            return f"entry {index} lacks a moment"
+        for name in _MOMENTS:
+            moment = entry[name]
+            if not isinstance(moment, Tensor) or moment.dtype not in _FLOATS or moment.shape != parameter.shape:
+                return f"{name} of entry {index} has another shape or type"
+            if not moment.isfinite().all():
+                return f"{name} of entry {index} contains NaN or infinity"
+        if (entry["exp_avg_sq"] < 0).any():
+            return f"exp_avg_sq of entry {index} is negative"
+        if not _is_count(entry["step"]):
+            return f"the step of entry {index} is not a number of steps"
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        value = value.item() if value.numel() == 1 and not value.is_complex() else None
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MAX_COUNT
+
+
+def _checked_scaler(scaler: Any, path: Path) -> dict[str, Any]:
+    """Return the state of the gradient scaler, which is empty without fp16, if all its numbers are valid.
+
+    Raises:
+        CheckpointError: it is not the state of a gradient scaler.
+    """
+    valid = isinstance(scaler, dict) and (
+        not scaler
+        or (
+            all(_is_count(scaler.get(name)) and scaler[name] > 0 for name in _SCALER_FACTORS)
+            and isinstance(scaler.get("_growth_tracker"), int)
+        )
     )
-    if not fits:
-        raise CheckpointError(f"the optimizer state in {path} does not fit this voice; reset it with -r")
-    optimizer.load_state_dict({"state": moments, "param_groups": own["param_groups"]})
+    if not valid:
+        raise CheckpointError(f"the state of the gradient scaler in {path} is damaged; svc train -r starts a new one")
+    return dict(scaler)
 
 
 def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tuple[Path, Path]:

@@ -11,21 +11,25 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.errors import ConfigError, MynaError
+from myna.errors import BusyError, ConfigError, MynaError
 from myna.models.interface import Sampling
 from myna.models.noise import SeededNoise
 from myna.options import TrainOptions, overrides
+from myna.signals import ENDING, leave_terminal_to_parent
+from myna.storage.atomic import remove_left_overs
+from myna.storage.lock import locked
 from myna.training.batch_size import choose_batch_size
-from myna.training.clip_list import list_clips
+from myna.training.clip_list import Clip, list_clips, locked_clips
 from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches
 from myna.training.families import segment_frames, training_family
 from myna.training.launch import make_fabric, precision_of
@@ -33,6 +37,7 @@ from myna.training.log import Log
 from myna.training.prepare.pool import n_cores
 from myna.training.state import TrainState, load_start, save_checkpoint
 from myna.training.step import Engine, StepResult, any_process, train_step
+from myna.training.trained import check_same_voice, with_trained_speakers
 
 MAX_SKIPPED = 10  # training stops after this number of consecutive steps that are not finite
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
@@ -57,6 +62,7 @@ class Plan:
     steps_per_epoch: int
     first_step: int  # steps done before this run
     last_step: int
+    limit: Literal["epochs", "max_steps"]  # setting that determines `last_step`
     max_minutes: float | None  # time limit of this run
 
 
@@ -113,39 +119,59 @@ class Silent:
 def train(
     config: Config, folder: Path | str, options: TrainOptions | None = None, listener: Listener | None = None
 ) -> TrainSummary:
-    """Train a voice until its last epoch is done, a limit in `options` is reached, or Ctrl-C or SIGTERM arrives.
+    """Train a voice until its last epoch is done, a limit in `options` is reached, or a signal arrives.
+
+    Ctrl-C, SIGTERM and SIGHUP save a checkpoint and end the training. No other process can train in `folder` or change
+    the clips in the meantime.
 
     Args:
         folder: contains `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from its latest checkpoint.
 
     Raises:
+        BusyError: another process trains in `folder`, or is preparing the clips.
         TrainingError: too many consecutive steps were not finite; the last good weights are saved.
         MynaError: clips, configuration, weights or devices are missing or unsuitable.
     """
-    # Prepare.
     config.refuse_unknown_keys()
-    family = training_family(config)
+    training_family(config)
     options, folder = options or TrainOptions(), Path(folder)
     given, config = config, with_options(config, options)
     fabric = make_fabric(options.device, options.devices, options.num_nodes, config.train.precision)
     fabric.launch()
-    if fabric.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, which convolutions use by default
     if listener is None or not fabric.is_global_zero:
         listener = Silent()
     clips = ClipDataset(list_clips(config.data.training_files, config), config)
     validation = ClipDataset(list_clips(config.data.validation_files, config)[:VALIDATION_CLIPS], config)
+    with alone(fabric, folder, [*clips.clips, *validation.clips], config):
+        return _train(given, config, folder, options, listener, fabric, clips, validation)
+
+
+def _train(
+    given: Config,
+    config: Config,
+    folder: Path,
+    options: TrainOptions,
+    listener: Listener,
+    fabric: Fabric,
+    clips: ClipDataset,
+    validation: ClipDataset,
+) -> TrainSummary:
+    # Prepare.
+    if fabric.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32, which convolutions use by default
+    rows = {clip.speaker for clip in clips.clips}
+    note = check_same_voice(config, folder, rows)
     torch.manual_seed(config.train.seed)
     state = TrainState.create(config, fabric.device)
     with fabric.rank_zero_first():
         origin = load_start(state, folder, config, options)
-    family.prepare(state.synthesizer, clips.clips)
+    training_family(config).prepare(state.synthesizer, clips.clips)
     engine = Engine.of(fabric, config, state)
     batches = plan_epochs(engine, state, clips)
     plan = make_plan(engine, state, clips, options, origin)
-    if fabric.is_global_zero:
-        given.write(folder / "config.json")
     listener.began(plan)
+    if note is not None:
+        listener.noted(note)
 
     path, skipped, started = None, 0, time.perf_counter()
     with ExitStack() as stack:
@@ -175,6 +201,8 @@ def train(
                     if not stop:
                         with state.averaged():
                             validate(engine, state, validation, log)
+                    if path is None:
+                        with_trained_speakers(given, folder, rows).write(folder / "config.json")
                     path = save_checkpoint(state, folder, config)
                     listener.noted(f"step {state.step}, epoch {state.epoch_number}: saved {path}")
                 fabric.barrier()
@@ -197,6 +225,28 @@ def train(
     )
     listener.ended(summary)
     return summary
+
+
+@contextmanager
+def alone(fabric: Fabric, folder: Path, clips: list[Clip], config: Config) -> Iterator[None]:
+    """Hold the locks of the model folder and, shared, of the clips during the `with` block.
+
+    Raises:
+        BusyError: another process uses them; all processes of this training raise it.
+    """
+    with ExitStack() as stack:
+        busy: BusyError | None = None
+        if fabric.is_global_zero:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(locked(folder, "train in another folder with -m"))
+                stack.enter_context(locked_clips(clips, config))
+                remove_left_overs(folder)
+            except BusyError as error:
+                busy = error
+        if any_process(fabric, busy is not None):
+            raise busy or BusyError(f"{folder} or its clips are in use; see the error of the first process")
+        yield
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
@@ -224,8 +274,9 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
 def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: TrainOptions, origin: str) -> Plan:
     config, fabric = engine.config, engine.fabric
     last_step = state.step + max(0, (config.train.epochs - state.epoch) * state.steps_per_epoch - state.position)
-    if options.max_steps is not None:
-        last_step = max(state.step, min(last_step, options.max_steps))
+    limit: Literal["epochs", "max_steps"] = "epochs"
+    if options.max_steps is not None and options.max_steps < last_step:
+        last_step, limit = max(state.step, options.max_steps), "max_steps"
     n_frames = sum(clip.n_frames for clip in clips.clips)
     return Plan(
         origin=origin,
@@ -239,6 +290,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
         steps_per_epoch=state.steps_per_epoch,
         first_step=state.step,
         last_step=last_step,
+        limit=limit,
         max_minutes=options.max_minutes,
     )
 
@@ -307,18 +359,27 @@ def log_step(log: Log, report: StepReport, result: StepResult) -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Set a flag on Ctrl-C or SIGTERM, so that the current step can finish; a second Ctrl-C raises at once."""
-    flag = threading.Event()
+    """Set a flag on Ctrl-C, SIGTERM or SIGHUP, so that the current step can finish; a second Ctrl-C raises at once.
+
+    SIGHUP, which a terminal sends when it closes, stays ignored if nohup started the program.
+    """
+    flag, interrupted = threading.Event(), threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag  # only the main thread may handle signals
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if flag.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            interrupted.set()
         flag.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, handle)
+        for number in (signal.SIGINT, *ENDING)
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield flag
     finally:
@@ -336,7 +397,7 @@ def _leave_signals_to_the_parent(worker: int) -> None:
     The parent ends them with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to
     all processes.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_terminal_to_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 

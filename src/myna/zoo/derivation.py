@@ -87,13 +87,28 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
             wrong = f"{effective[section][key]!r}{'' if key in given_values else ' by default'} in config.json"
             remarks.append(f"{section}.{key} is {value!r} in the weights, which are used, but {wrong}")
             plain.setdefault(section, {})[key] = value
-    n_speakers = derived.certain["model"]["n_speakers"]
-    unknown = [name for name, index in given.speakers.items() if not 0 <= index < n_speakers]
+    speakers, unknown = known_speakers(given.speakers, derived.certain["model"]["n_speakers"])
     if unknown:
-        plain["spk"] = {name: index for name, index in given.speakers.items() if name not in unknown}
-        remarks.append(f"config.json names speakers that the weights do not contain: {', '.join(unknown)}")
+        plain["spk"] = speakers
     config, more = _with_fitting_encoder(Config.parse(plain))
-    return config, [*remarks, *more]
+    return config, [*remarks, *unknown, *more]
+
+
+def known_speakers(speakers: Mapping[str, int], n_speakers: int) -> tuple[dict[str, int], list[str]]:
+    """Return the speakers whose row the weights contain, and a remark if there are others.
+
+    Args:
+        speakers: row of each speaker by name, from a `config.json`.
+        n_speakers: number of rows in the weights.
+    """
+    known = {name: row for name, row in speakers.items() if 0 <= row < n_speakers}
+    others = [f"{name} (row {row})" for name, row in speakers.items() if name not in known]
+    if not others:
+        return known, []
+    rows = "row 0" if n_speakers == 1 else f"rows 0 to {n_speakers - 1}"
+    return known, [
+        f"config.json names speakers that the weights do not contain, which have {rows}: {', '.join(others)}"
+    ]
 
 
 def fits_decoder(derived: Derived, hop_length: int) -> bool:

@@ -120,27 +120,28 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
     """
     # Recognise the file first: if it is not a voice, a missing configuration does not matter.
     recognised = recognise(path)
-    remarks = []
-    given = None
+    given, unusable = None, None
     beside = path.with_name("config.json")
-    if config_path is None and recognised.card is not None:
-        given = Config.parse(recognised.card.config)
-    elif config_path is not None or beside.exists():
-        try:
-            given = Config.read(config_path or beside)
-        except ConfigError as error:
-            if config_path is not None:
-                raise
-            remarks.append(f"not used: {error}")
     try:
-        config, more = _FAMILIES[recognised.family].configure(recognised, given)
+        if config_path is None and recognised.card is not None:
+            given = Config.parse(recognised.card.config)
+        elif config_path is not None or beside.exists():
+            given = Config.read(config_path or beside)
+    except ConfigError as error:
+        if config_path is not None:
+            raise
+        unusable = error
+    try:
+        config, remarks = _FAMILIES[recognised.family].configure(recognised, given)
     except CheckpointError as error:
         raise NotAVoiceError(path, f"a voice of {TITLES[recognised.family]} ({error})") from error
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: {unusable or error}") from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{path} is incomplete: its tensors are not those of a voice ({error})") from error
-    return OpenedVoice(path, recognised, config, [*remarks, *more])
+    if unusable is not None:
+        remarks = [f"not used: {unusable}", *remarks]
+    return OpenedVoice(path, recognised, config, remarks)
 
 
 def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
@@ -158,22 +159,39 @@ def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, lis
     remarks = [*wrong_hop, *remarks]
     if given is None:
         remarks.append(
-            "there is no config.json: everything was inferred from the weights except the speakers' names and the "
+            "without a config.json, everything was inferred from the weights except the speakers' names and the "
             f"content encoder, assumed to be {config.content_encoder}"
         )
     return config, remarks
 
 
 def _own_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
+    """Return the configuration of a light voice, with the number of speakers in the weights."""
     if given is None:
         raise ConfigError("a light voice needs its config.json; put it beside the weights, or name it with -c")
-    return given, []
+    return _with_speakers(given, derivation.Names(found.weights).shape("emb_g")[0], "weights")
 
 
-def _card_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
+def _graph_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
     """Return the configuration that an exported voice contains; `given` is ignored."""
-    assert found.card is not None
-    return Config.parse(found.card.config), []
+    assert found.card is not None and found.graph is not None
+    config, remarks = _with_speakers(Config.parse(found.card.config), found.graph.n_speakers, "graph")
+    found.graph.expect(config)
+    return config, remarks
+
+
+def _with_speakers(given: Config, n_speakers: int, where: str) -> tuple[Config, list[str]]:
+    remarks = []
+    if given.model.n_speakers != n_speakers:
+        remarks.append(
+            f"model.n_speakers is {n_speakers} in the {where}, which {'is' if where == 'graph' else 'are'} used, but "
+            f"{given.model.n_speakers} in config.json"
+        )
+        given = given.with_values(model={"n_speakers": n_speakers})
+    speakers, unknown = derivation.known_speakers(given.speakers, n_speakers)
+    if unknown:
+        given = Config.parse({**given.plain(), "spk": speakers})
+    return given, [*remarks, *unknown]
 
 
 def _no_weights(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
@@ -192,5 +210,5 @@ _FAMILIES: Mapping[Family, _Handling] = {
     "so-vits-svc-3.0": _Handling(lambda found, given: sovits3.config_from(found.weights, given), sovits3.build),
     "rvc": _Handling(lambda found, given: rvc.config_from(found.weights, found.content, given), rvc.build),
     "myna": _Handling(_own_config, sovits.build),
-    "onnx": _Handling(_card_config, _no_weights),
+    "onnx": _Handling(_graph_config, _no_weights),
 }

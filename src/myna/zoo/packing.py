@@ -28,6 +28,7 @@ from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage.atomic import replacing
 from myna.storage.checkpoint import Checkpoint, write
+from myna.storage.utf8 import utf8_path
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
@@ -245,7 +246,7 @@ def digest(weights: Mapping[str, Tensor]) -> str:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with utf8_path(path) as opened, safetensors.safe_open(opened, "pt") as file:
             yield file
     except MemoryError:
         raise

@@ -18,7 +18,15 @@ from myna.config import Config
 from myna.errors import CheckpointError
 from myna.models.interface import SynthesizerModule
 from myna.zoo import building
-from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spectrum_keys, upsampling_keys
+from myna.zoo.derivation import (
+    Names,
+    Shaped,
+    encoder_keys,
+    known_speakers,
+    source_rates,
+    spectrum_keys,
+    upsampling_keys,
+)
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
@@ -155,8 +163,8 @@ def config_from(
         "unit_interpolate_mode": "nearest",
         **spectrum_keys(names),
     }
-    speakers = {name: index for name, index in sections.get("spk", {}).items() if 0 <= index < model["n_speakers"]}
-    return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), remarks
+    speakers, unknown = known_speakers(sections.get("spk", {}), model["n_speakers"])
+    return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), [*remarks, *unknown]
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:

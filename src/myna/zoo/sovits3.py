@@ -15,7 +15,15 @@ from torch import Tensor
 from myna.config import Config
 from myna.models.interface import SynthesizerModule
 from myna.zoo import building
-from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spectrum_keys, upsampling_keys
+from myna.zoo.derivation import (
+    Names,
+    Shaped,
+    encoder_keys,
+    known_speakers,
+    source_rates,
+    spectrum_keys,
+    upsampling_keys,
+)
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
@@ -73,9 +81,7 @@ def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> t
         "use_automatic_f0_prediction": False,
         "synthesizer": "sovits3",
     }
-    n_speakers = model["n_speakers"]
-    speakers = {name: index for name, index in sections.get("spk", {}).items() if 0 <= index < n_speakers}
-    remarks = []
+    speakers, remarks = known_speakers(sections.get("spk", {}), model["n_speakers"])
     if "sampling_rate" not in sections.get("data", {}):
         remarks.append(
             f"its sample rate, 32000 or 48000 Hz, is neither in the weights nor in a config.json: {SAMPLE_RATE} is "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from myna.config import VOICE_BOUNDS
+from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
     from myna.conversion.converter import ConversionSummary
@@ -15,17 +18,39 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
+def echo(text: object, *, err: bool = False) -> None:
+    """Print text that may contain names from files; commands print through this function only.
+
+    A terminal obeys control characters, for example those that a stranger put into the card of a voice, so they are
+    spelled. Line breaks are kept: `printable` or `listed` spells those of a single name.
+    """
+    click.echo(printable_lines(str(text)), err=err)
+
+
 def echo_lines(title: str, lines: Sequence[str]) -> None:
     """Print the first lines to standard error, and the number of lines left out."""
     for line in lines[:_SHOWN]:
-        click.echo(f"{title}: {line}", err=True)
+        echo(f"{title}: {printable(line)}", err=True)
     if len(lines) > _SHOWN:
-        click.echo(f"{title}: ... and {len(lines) - _SHOWN} more", err=True)
+        echo(f"{title}: ... and {len(lines) - _SHOWN} more", err=True)
+
+
+def echo_refused(failed: Sequence[str], ignored: Sequence[str], path: Path | None) -> None:
+    """Print the first lines about the files that a step of the preparation refused, and the path of the whole list."""
+    echo_lines("left out", ignored)
+    echo_lines("svc", failed)
+    if path is not None and not failed and len(ignored) > _SHOWN:
+        echo(f"left out: all {len(ignored)} are listed in {printable(str(path))}", err=True)
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as JSON in ASCII, which is valid in every encoding of a console or a file."""
+    echo(json.dumps(value, indent=2))
 
 
 def listed(items: Sequence[str], separator: str = ", ") -> str:
     """Join the first items in one line, and append the number of items left out."""
-    shown = separator.join(items[:_SHOWN])
+    shown = separator.join(map(printable, items[:_SHOWN]))
     return shown if len(items) <= _SHOWN else f"{shown}{separator}... and {len(items) - _SHOWN} more"
 
 

@@ -6,11 +6,11 @@ The weights are lengyue233's conversion for transformers.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from myna import assets
 from myna.features.content.hubert import UNMASKED, Hubert, fitting, hubert_network, read_tensors
+from myna.storage.json_file import read_json
 
 
 def load_contentvec(layer: int, *, projected: bool, device: str = "cpu") -> Hubert:
@@ -31,7 +31,7 @@ def read_contentvec(path: Path, layer: int, *, projected: bool, device: str = "c
     """
     weights = read_tensors(path)
     beside = path.with_name("config.json")
-    settings = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
     with fitting(path, "the ContentVec that was asked for"):
+        settings = read_json(beside) if beside.is_file() else {}
         network = hubert_network(weights, projected=projected, **settings | UNMASKED | {"num_hidden_layers": layer})
     return Hubert(network, device)

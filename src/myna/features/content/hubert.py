@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from myna.errors import CheckpointError
 from myna.storage import torch_file
+from myna.storage.utf8 import utf8_path
 
 RECEPTIVE_SAMPLES = 400  # receptive field of a convolutional frame: 25 ms
 HEAD_CHANNELS = 64  # the same in every size of HuBERT
@@ -44,11 +45,8 @@ UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masking is only 
 _OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
 
 
-class _Instance:
-    """Inert replacement for the classes whose instances fairseq's checkpoints contain in addition to the weights."""
-
-
-FAIRSEQ_CLASSES = dict.fromkeys(("fairseq.data.dictionary.Dictionary", "argparse.Namespace"), _Instance)
+# Classes whose instances fairseq's checkpoints contain in addition to the weights.
+FAIRSEQ_CLASSES = frozenset({"fairseq.data.dictionary.Dictionary", "argparse.Namespace"})
 
 
 class Network(nn.Module):
@@ -104,7 +102,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         from safetensors.torch import load_file
 
         try:
-            content: Any = load_file(path)
+            with utf8_path(path) as opened:
+                content: Any = load_file(opened)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
     else:

@@ -19,6 +19,7 @@ from myna import assets
 from myna.audio.spectrogram import mel_filterbank
 from myna.errors import CheckpointError
 from myna.features.content.attention import SelfAttention
+from myna.storage.utf8 import utf8_path
 
 SAMPLE_RATE = 16000
 N_FFT = 400
@@ -159,7 +160,7 @@ def read_encoder(path: Path) -> WhisperEncoder:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as opened, safe_open(opened, framework="pt") as file:
             # The decoder, which is more than half of the file, is not read.
             weights = {
                 key.partition("encoder.")[2]: file.get_tensor(key).float()

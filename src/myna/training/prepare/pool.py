@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,6 +12,7 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from myna.errors import ConfigError, MynaError
+from myna.signals import leave_terminal_to_parent
 
 _MAX_JOBS = 61  # Windows cannot wait for more processes
 
@@ -65,8 +65,7 @@ def map_unordered(
 
 
 def _start_worker() -> None:
-    # Ctrl-C reaches all processes of the terminal. Ignore it: the parent stops the workers after their current file.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_terminal_to_parent()  # which stops the workers after their current file
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

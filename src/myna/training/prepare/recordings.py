@@ -21,12 +21,15 @@ from myna.audio.folders import find_recordings, is_recording, visible_folders
 from myna.audio.io import Writer
 from myna.audio.preparation import prepared
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
-from myna.errors import AudioError
+from myna.errors import AudioError, explain
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
-from myna.storage.atomic import replacing
+from myna.storage.atomic import remove_left_overs, replacing
+from myna.storage.lock import locked
+from myna.storage.path_list import can_be_listed
 from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
+from myna.training.prepare.refused import list_refused
 from myna.units import db_to_amplitude, db_to_power
 
 # A 16-bit recording with a lower peak uses only five bits, so it contains only room noise.
@@ -34,6 +37,7 @@ _SILENT_PEAK = db_to_amplitude(-60.0)
 # About two minutes of audio; for less, an additional process costs more time than it saves.
 _BYTES_PER_JOB = 20_000_000
 _RECORDS = ".recordings.jsonl"
+_LINE_BREAK = re.compile(r"[\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class ResampleSummary:
     ignored: tuple[str, ...]  # files that are not recordings
     orphaned: tuple[str, ...]  # deleted recordings whose clips still exist
     failed: tuple[str, ...]  # recordings that cannot be used
+    refused: Path | None  # file that lists `failed` and `ignored`
 
 
 def resample_recordings(
@@ -68,10 +73,24 @@ def resample_recordings(
 
     Raises:
         AudioError: there are no recordings. (A single bad recording is only reported in the summary.)
+        BusyError: another process uses the clips.
     """
-    options = options or ResampleOptions()
     n_jobs = count_jobs(n_jobs)
-    found, ignored = _find_recordings(input_dir)
+    found, ignored, failed = _find_recordings(input_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with locked(output_dir):
+        return _resample_recordings(found, ignored, failed, output_dir, options or ResampleOptions(), n_jobs, progress)
+
+
+def _resample_recordings(
+    found: dict[str, list[Path]],
+    ignored: list[str],
+    failed: list[str],
+    output_dir: Path,
+    options: ResampleOptions,
+    n_jobs: int,
+    progress: Progress,
+) -> ResampleSummary:
     folders = {speaker: _SpeakerFolder(output_dir / speaker) for speaker in found}
     to_do = []
     n_kept = 0
@@ -82,7 +101,6 @@ def resample_recordings(
         n_kept += len(recordings) - len(stale)
         to_do += stale
 
-    failed = []
     n_jobs = min(n_jobs, sum(one.source.stat().st_size for one in to_do) // _BYTES_PER_JOB + 1, len(to_do) or 1)
     with closing(map_unordered(partial(_cut_recording, options=options), to_do, n_jobs)) as outcomes:
         for outcome in progress(outcomes, title="resampling", total=len(to_do), unit="recordings"):
@@ -112,28 +130,38 @@ def resample_recordings(
         ignored=tuple(ignored),
         orphaned=tuple(orphaned),
         failed=tuple(sorted(failed)),
+        refused=list_refused(output_dir, "pre-resample", sorted(failed), ignored),
     )
 
 
 def remove_orphans(output_dir: Path) -> list[str]:
-    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings."""
+    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings.
+
+    Raises:
+        BusyError: another process uses the clips.
+    """
     removed = []
-    for path in visible_folders(output_dir):
-        folder = _SpeakerFolder(path)
-        for source in [source for source in folder.records if not Path(source).exists()]:
-            folder.remove(source)
-            removed.append(source)
-        if folder.path.joinpath(_RECORDS).is_file():
-            folder.compact()
+    with locked(output_dir):
+        for path in visible_folders(output_dir):
+            folder = _SpeakerFolder(path)
+            for source in [source for source in folder.records if not Path(source).exists()]:
+                folder.remove(source)
+                removed.append(source)
+            if folder.path.joinpath(_RECORDS).is_file():
+                folder.compact()
     return removed
 
 
-def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """Return the sorted recordings of each speaker, and a line of text for each file that is not a recording."""
+def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str], list[str]]:
+    """Return the sorted recordings of each speaker, a line for each file that is not a recording, and one per error."""
     layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder for each speaker"
     found: dict[str, list[Path]] = {}
-    ignored = []
+    ignored: list[str] = []
+    failed: list[str] = []
     for folder in visible_folders(input_dir):
+        if not can_be_listed(folder):
+            failed.append(f"{folder} has a line break in its name, so lists of clips cannot contain it; rename it")
+            continue
         found[folder.name] = find_recordings(folder)
         others = {path for path in folder.rglob("*") if path.is_file()}.difference(found[folder.name])
         ignored += [f"{path} is not sound" for path in sorted(others)]
@@ -143,13 +171,15 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]
     beside = sorted(path for path in input_dir.iterdir() if path.is_file()) if input_dir.is_dir() else []
     ignored += [f"{path} lies beside the speakers' folders" for path in beside]
     if not found:
+        if failed:
+            raise AudioError(failed[0])
         if any(map(is_recording, beside)):
             raise AudioError(f"the recordings lie directly in {input_dir}; {layout}")
         raise AudioError(f"there are no recordings in {input_dir}; {layout}")
     old_layout = input_dir / "44k"
     if list(found) == ["44k"] and not any(path.parent == old_layout for path in found["44k"]):
         raise AudioError(f"{old_layout} is an old layout; move its speakers' folders up into {input_dir}")
-    return found, ignored
+    return found, ignored, failed
 
 
 class _Recording(NamedTuple):
@@ -207,7 +237,8 @@ class _SpeakerFolder:
             if source.as_posix() in names:
                 continue
             for number in count():
-                name = f"{source.stem}_{number}" if number else source.stem
+                stem = _LINE_BREAK.sub(" ", source.stem)  # lists of clips have one clip per line
+                name = f"{stem}_{number}" if number else stem
                 key = _file_system_key(name)
                 if not {key, _without_number(key)} & used and key not in numbered:
                     break
@@ -254,8 +285,7 @@ class _SpeakerFolder:
 
     def compact(self) -> None:
         """Reduce the records file to one line per recording, and remove partly written files of a killed run."""
-        for partial_file in self.path.glob(".*.part"):
-            partial_file.unlink(missing_ok=True)
+        remove_left_overs(self.path)
         with replacing(self.path / _RECORDS) as temporary:
             temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 
@@ -284,7 +314,7 @@ class _SpeakerFolder:
 def _read_records(path: Path) -> Iterator[_Record]:
     if not path.is_file():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             yield _Record(**json.loads(line))
         except (ValueError, TypeError):  # a killed run left a partial line: its recording is processed again
@@ -292,7 +322,7 @@ def _read_records(path: Path) -> Iterator[_Record]:
 
 
 def _as_line(record: _Record) -> str:
-    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
+    return json.dumps(asdict(record)) + "\n"
 
 
 def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
@@ -319,8 +349,13 @@ def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutco
         for clip, piece in zip(clips, samples, strict=True):
             with Writer(recording.folder / clip, options.sample_rate) as writer:
                 writer.write(piece / peak)
-    except AudioError as error:
-        return _CutOutcome(recording, [], 0.0, str(error))
+    except Exception as error:
+        reason = explain(error)
+        if reason is None:
+            raise
+        return _CutOutcome(
+            recording, [], 0.0, f"{recording.source}: {reason}" if isinstance(error, MemoryError) else reason
+        )
     seconds = sum(end - start for start, end in ranges) / options.sample_rate
     return _CutOutcome(recording, clips, seconds, None)
 

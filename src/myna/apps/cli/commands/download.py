@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from myna.apps.actions.fetch import fetch
+from myna.apps.cli.report import echo
 
 
 @click.command("download")
@@ -21,5 +22,5 @@ def command(repo: str, files: tuple[str, ...]) -> None:
     address = read_address(repo)
     voice = fetch(address, files)
     for path in voice.files:
-        click.echo(path)
-    click.echo(f"commit {voice.commit}. Sing with it: svc infer song.wav -m {address}", err=True)
+        echo(path)
+    echo(f"commit {voice.commit}. Sing with it: svc infer song.wav -m {address}", err=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from pathlib import Path
 
 import click
 
+from myna.apps.cli.report import echo
 from myna.errors import ConfigError, MissingExtraError
+from myna.signals import raise_when_ended
 from myna.studio.workspace import default_folder
 
 
@@ -57,10 +58,10 @@ def command(folder: Path, host: str, port: int | None, auth: str | None, without
     with open_studio(folder) as studio:
         with quickly():
             url = serve(studio, host=host, port=port, auth=(name, password) if auth else None, browser=browser)
-        click.echo(f"The studio is open: {url}")
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a running training also saves on SIGTERM
-        click.echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
+        echo(f"The studio is open: {url}")
+        raise_when_ended(lambda number: KeyboardInterrupt())  # a running training also saves then
+        echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            click.echo("\nclosing; a running training saves a checkpoint", err=True)
+            echo("\nclosing; a running training saves a checkpoint", err=True)

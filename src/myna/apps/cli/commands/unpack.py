@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from myna.apps.cli.report import echo
+
 
 @click.command("unpack")
 @click.argument("voice", type=click.Path(path_type=Path))
@@ -24,8 +26,8 @@ def command(voice: Path, output_path: Path | None) -> None:
 
     done = unpack(voice, output_path or voice.with_suffix(""))
     if done.card.cover:
-        click.echo(done.card.cover)
+        echo(done.card.cover)
     files, ratio = [str(done.weights), str(done.config)], ""
     if done.retrieval is not None:
         files, ratio = [*files, str(done.retrieval)], " -r 0.5"
-    click.echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}")
+    echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from myna.apps.actions.inspect import list_voices
-from myna.apps.cli.report import listed
+from myna.apps.cli.report import echo, echo_json, listed
+from myna.text import printable
 
 
 @click.command("voices")
@@ -22,12 +22,12 @@ def command(folder: Path, as_json: bool) -> None:
     """
     inspected = list_voices(folder)
     for error in inspected.failed:
-        click.echo(f"svc: {error}", err=True)
+        echo(f"svc: {error}", err=True)
     found = dict(inspected.found)
     if as_json:
-        click.echo(json.dumps({name: asdict(voice) for name, voice in found.items()}, indent=2, ensure_ascii=False))
+        echo_json({name: asdict(voice) for name, voice in found.items()})
         return
     for name, voice in found.items():
         speakers = listed(voice.speakers) or f"{voice.n_speakers} without names"
-        click.echo(f"{name}\n  {voice.what}; speakers: {speakers}; {voice.sample_rate} Hz, {voice.megabytes:g} MB")
-    click.echo(f"{len(found)} voices. Sing with one: svc infer song.wav -m NAME", err=True)
+        echo(f"{printable(name)}\n  {voice.what}; speakers: {speakers}; {voice.sample_rate} Hz, {voice.megabytes:g} MB")
+    echo(f"{len(found)} voices. Sing with one: svc infer song.wav -m NAME", err=True)

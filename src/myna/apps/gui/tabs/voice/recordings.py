@@ -21,6 +21,7 @@ from myna.layout import RECORDINGS
 from myna.studio.dataset import Aim
 from myna.studio.project import TAKEN_OUT, Project
 from myna.studio.takes import Kind
+from myna.text import printable
 
 Row = Mapping[str, Any]
 
@@ -154,6 +155,7 @@ def table_html(scene: Scene) -> str:
 
 
 def _row(scene: Scene, name: str, row: Row | None) -> str:
+    name = printable(name)  # what is sent to the browser must be Unicode
     shown = name.removeprefix(f"{scene.project.name}/")
     problems = ""
     if row is not None:

@@ -19,7 +19,7 @@ from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
 from myna.keys import page_keys
 from myna.options import TrainOptions
-from myna.studio.project import Project, ProjectStatus, template_of
+from myna.studio.project import Project, ProjectStatus
 from myna.studio.schedule import WANTED_STEPS, Schedule, plan
 
 _ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
@@ -83,14 +83,14 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
     def show(scene: Scene) -> list[Any]:
         config = scene.standing.config
-        name = template_of(config) if config is not None else default_template()
+        name = config.kind if config is not None else default_template()
         numbers = start_values(config or Config.template(name or _ON_CPU))
         return [gr.update(value=name), explain(name, scene.request), *numbers, *[gr.update(value=None)] * len(_FIRST)]
 
     def choose(name: str | None, voice: str | None, request: gr.Request) -> list[Any]:
         """Return the initial values, from the voice's configuration if it has this template, else from the template."""
         config = Scene.of(studio, voice, request).standing.config
-        if config is not None and template_of(config) == name:
+        if config is not None and config.kind == name:
             return start_values(config)
         if name is None or name not in get_args(TemplateName):
             return [gr.skip()] * len(numbers)
@@ -117,7 +117,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
     def how_far(scene: Scene) -> str:
         config = scene.standing.config
-        return (template_of(config) or scene.say("own")) if config is not None else ""
+        return (config.kind or scene.say("own")) if config is not None else ""
 
     return Part(heading, how_far, fields=[template, about, *numbers, *first.values()], show=show)
 
@@ -159,7 +159,7 @@ def arithmetic_html(
     """Render the number of steps and epochs and the duration of the training as HTML."""
     template, settings, options = values
     config = scene.standing.config
-    if template is not None and (config is None or template_of(config) != template):
+    if template is not None and (config is None or config.kind != template):
         config = Config.template(template)
     if config is None:
         return ""
@@ -196,6 +196,6 @@ def check_template(scene: Scene, template: str | None) -> Config:
     config = scene.standing.config
     if config is None or not scene.standing.prepared:
         raise ConfigError(scene.say("prepare_first"))
-    if template is not None and template_of(config) not in (template, None):
+    if template is not None and config.kind not in (template, None):
         raise ConfigError(scene.say("prepare_again", template=template))
     return config
