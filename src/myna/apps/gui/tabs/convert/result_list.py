@@ -11,6 +11,7 @@ from myna.apps.gui.player import player
 from myna.apps.gui.studio import LOOK, QUIET, SING, Studio, shows_errors
 from myna.apps.gui.tasks.singing import ConvertSong, RewriteSound
 from myna.apps.gui.texts import label, say
+from myna.config import VOICE_BOUNDS
 from myna.errors import ConfigError
 from myna.studio import results
 from myna.studio.results import Result
@@ -99,6 +100,18 @@ def choices(studio: Studio) -> list[tuple[str, int]]:
 
 
 def about_text(found: Result, request: gr.Request | None) -> str:
+    """Describe a result: its pitch, and what was changed to stay within full scale and the voice's pitch."""
+    remarks = [_pitch_text(found, request)]
+    if found.turned_down_db >= 0.05:
+        remarks.append(say(request, "convert.turned_down", db=found.turned_down_db))
+    if found.lowered_seconds:
+        remarks.append(say(request, "convert.lowered", seconds=found.lowered_seconds, hz=VOICE_BOUNDS.high_hz))
+    if found.raised_seconds:
+        remarks.append(say(request, "convert.raised", seconds=found.raised_seconds, hz=VOICE_BOUNDS.low_hz))
+    return " ".join(remarks)
+
+
+def _pitch_text(found: Result, request: gr.Request | None) -> str:
     """Describe the transposition of a result, and compare its median pitch with that of the voice's recordings."""
     if found.source_hz is None:
         return say(request, "convert.no_pitch")
