@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -87,10 +89,9 @@ def evil(chromium: Chromium) -> webdriver.Chrome:
     return chromium("--host-resolver-rules=MAP evil.test 127.0.0.1, EXCLUDE 127.0.0.1, EXCLUDE localhost")
 
 
-def uploads(studio: OpenStudio) -> list[Path]:
-    with httpx.Client() as client:
-        folder = Path(client.post(f"{studio.url}gradio_api/upload", files={"files": ("x", b"x")}).json()[0]).parents[1]
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != "x"]
+def upload_folder(studio: OpenStudio) -> Path:
+    sent = httpx.post(f"{studio.url}gradio_api/upload", files={"files": ("x", b"x")})
+    return Path(sent.json()[0]).parents[1]
 
 
 def test_a_rebound_name_gets_nothing(studio: OpenStudio, evil: webdriver.Chrome) -> None:
@@ -152,7 +153,7 @@ def test_a_page_of_another_origin_gets_nothing(
 
 def nothing_happened(studio: OpenStudio) -> None:
     assert not [path for path in (studio.folder / "training").glob("*") if path.is_dir()]
-    assert not [path for path in uploads(studio) if path.name == "stolen.wav"]
+    assert not list(upload_folder(studio).rglob("stolen*"))
     page = httpx.get(f"{studio.url}gradio_api/heartbeat/none", headers={"Origin": "null"})
     assert page.status_code == 403
 
@@ -166,6 +167,27 @@ def test_a_link_to_the_page_works_and_programs_need_no_origin(
     page.wait(lambda: page.find("#sing").is_displayed())
     answer = httpx.post(f"{studio.url}gradio_api/call/voices", json={"data": []})
     assert answer.status_code == 200 and "event_id" in answer.json()
+
+
+def test_an_interrupted_upload_leaves_nothing(studio: OpenStudio) -> None:
+    folder = upload_folder(studio)
+    before = set(folder.rglob("*"))
+    head = (
+        f"POST /gradio_api/upload HTTP/1.1\r\nHost: 127.0.0.1:{urlparse(studio.url).port}\r\nContent-Length: 900000\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="files"; filename="a.wav"\r\n\r\n'
+    )
+    with socket.create_connection(("127.0.0.1", urlparse(studio.url).port), timeout=30) as sent:
+        sent.sendall(head.encode() + b"x" * 500_000)
+        until(lambda: set(folder.rglob("*")) != before)
+    until(lambda: set(folder.rglob("*")) == before)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 SMALL = """

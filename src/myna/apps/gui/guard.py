@@ -231,15 +231,17 @@ class UploadQuota:
         if declared.isdigit() and int(declared) > budget.left:
             await _refuse(receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
             return
-        refused = answered = False
+        refused = answered = complete = False
 
         async def counted() -> Message:
-            nonlocal refused
+            nonlocal refused, complete
             message = await receive()
             budget.left -= len(message.get("body", b""))
-            if budget.left < 0:
+            gone = message["type"] == "http.disconnect" and not complete
+            if budget.left < 0 or gone:
                 refused = True
                 raise MultiPartException(reason)  # on this error, parsers of forms delete what they have written
+            complete = not message.get("more_body", False)
             return message
 
         async def unless_refused(message: Message) -> None:
