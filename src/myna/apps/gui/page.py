@@ -23,6 +23,7 @@ from myna.apps.gui.guard import Addresses, Limits, bracketed, guard
 from myna.apps.gui.jobs import Jobs
 from myna.apps.gui.studio import LANES, Studio
 from myna.apps.gui.texts import i18n, label, language_of, script_texts
+from myna.apps.gui.widgets import name_fields
 from myna.errors import ConfigError
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
@@ -46,6 +47,7 @@ def build(studio: Studio) -> gr.Blocks:
             with gr.Tab(label(title), id=name, elem_id=f"tab-{name}"):
                 import_module(f"myna.apps.gui.tabs.{name}").build(studio)
         _translate_scripts(page)
+    name_fields(page)
     return page
 
 
