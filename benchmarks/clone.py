@@ -27,7 +27,7 @@ SHOWN = (
     ("character_error_rate", "character error rate"),
     ("dnsmos_ovr", "DNSMOS overall"),
     ("loudness_correlation", "loudness correlation"),
-    ("voicing_error", "frames voiced in one only"),
+    ("voicing_error", "frames whose voicing differs"),
 )
 
 

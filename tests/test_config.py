@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import locale
 from pathlib import Path
 from typing import get_args
 
@@ -65,14 +66,82 @@ def test_invalid_value_is_reported_with_the_valid_ones(values: object, message: 
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "is empty"), ("{", "is not JSON"), ("\xff\xfe", "cannot read"), (None, "cannot read")]
+    ("text", "message"),
+    [
+        (b"", r"config\.json is empty"),
+        (b"\xff\xfe", r"config\.json is empty"),
+        (b"{", "is not JSON: line 1, column 2: expecting property name"),
+        (b"<html>404</html>", "is not JSON: line 1, column 1: expecting value"),
+        (b'{\n  "spk": {"a": 0},\n}', "is not JSON: line [23], column [0-9]+: there is a comma too many before it"),
+        (
+            b'{"train": {"betas": [0.8, 0.9,]}}',
+            "is not JSON: line 1, column [0-9]+: there is a comma too many before it",
+        ),
+        (
+            b'{\n  // my voice\n  "spk": {}}',
+            "is not JSON: line 2, column 3: comments are not allowed in JSON; delete it",
+        ),
+        (b'# my voice\n{"spk": {}}', "is not JSON: line 1, column 1: comments are not allowed in JSON; delete it"),
+        (b'{"spk": {} /* mine */}', "is not JSON: line 1, column 12: comments are not allowed in JSON; delete it"),
+        (b'{"spk": \n{"\xb0\xa1": 0}}', r"is not text in UTF-8 \(line 2\); save it in UTF-8"),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, "is nested too deep"),
+        (b"[" * 100_000, "is nested too deep"),
+        (b'{"train":{"seed":' + b"9" * 5000 + b"}}", "contains a number of thousands of digits"),
+        (b'{"train":{"epochs":' + b"9" * 4000 + b"}}", "epochs: an integer of more than 64 bits"),
+        (b'{"train":{"epochs":' + b"[" * 300 + b"]" * 300 + b"}}", "train.epochs: "),
+        (b'{"spk": 3}', "spk: .*dictionary, got 3"),
+        (b'{"spk": [1, 2]}', "spk: .*dictionary, got"),
+        (b'{"spk": {"anna": null}}', r"spk\.anna: .*integer"),
+        (b"[]", "JSON object"),
+        (None, "cannot read"),
+    ],
+    ids=lambda value: repr(value)[:30],
 )
-def test_unreadable_file_is_reported(tmp_path: Path, text: str | None, message: str) -> None:
+def test_unreadable_file_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes | None, message: str
+) -> None:
+    monkeypatch.setattr(locale, "getpreferredencoding", lambda _: "UTF-8")
     path = tmp_path / "config.json"
     if text is not None:
-        path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(ConfigError, match=message):
+        path.write_bytes(text)
+    with pytest.raises(ConfigError, match=message) as refused:
         Config.read(path)
+    assert str(path) in str(refused.value) and "\n" not in str(refused.value) and len(str(refused.value)) < 500
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_every_unicode_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "config.json").write_bytes('{"spk": {"가수": 1}}'.encode(encoding))
+    assert Config.read(tmp_path / "config.json").speakers == {"가수": 1}
+
+
+def test_the_encoding_of_the_system_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locale, "getpreferredencoding", lambda _: "cp949")
+    (tmp_path / "config.json").write_bytes('{"spk": {"가수": 1}}'.encode("euc-kr"))
+    assert Config.read(tmp_path / "config.json").speakers == {"가수": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "speakers"),
+    [
+        (["anna", "zoe"], {"anna": 0, "zoe": 1}),
+        ("anna", {"anna": 0}),
+        ({"0": "anna", "3": "zoe"}, {"anna": 0, "zoe": 3}),
+        ({"anna": "2"}, {"anna": 2}),
+        ({"0": 0, "1": 1}, {"0": 0, "1": 1}),
+        ({"0": "1"}, {"0": 1}),
+    ],
+)
+def test_other_forms_of_the_speakers_are_rows(given: object, speakers: dict[str, int]) -> None:
+    assert Config.parse({"spk": given}).speakers == speakers
+
+
+def test_speakers_without_names_are_chosen_by_number() -> None:
+    config = Config.parse({"model": {"n_speakers": 3}})
+    assert [config.speaker_id(name) for name in (None, "0", "2")] == [0, 0, 2]
+    for wrong in ("3", "-1", "anna", "9" * 5000, "²"):
+        with pytest.raises(ConfigError, match="choose one by its number, 0 to 2, or omit the speaker"):
+            config.speaker_id(wrong)
 
 
 def test_mistyped_key_is_reported_with_the_nearest_known_one() -> None:

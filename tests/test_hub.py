@@ -94,13 +94,28 @@ def test_missing_repositories_and_files_are_named(hub: Hub) -> None:
         fetch_voice(Address("nobody/nothing"))
 
 
-def test_a_file_with_another_hash_than_the_hub_states_is_refused(hub: Hub) -> None:
+def test_a_file_with_another_hash_than_the_hub_states_is_refused_offline_too(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub.give("anna/alto", {"G_3.pth": WEIGHTS}, hashes={"G_3.pth": hashlib.sha256(b"other").hexdigest()})
     with pytest.raises(AssetError, match="is damaged or a different file"):
         fetch_voice(Address("anna/alto"))
+    with monkeypatch.context() as offline:
+        offline.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        with pytest.raises(AssetError, match="HF_HUB_OFFLINE is set"):
+            fetch_voice(Address("anna/alto"))
     hub.give("anna/page", {"G_3.pth": b"<!DOCTYPE html><html>"})
     with pytest.raises(AssetError, match="is a web page"):
         fetch_voice(Address("anna/page"))
+
+
+def test_a_changed_file_in_the_cache_is_refused_without_network(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.give("anna/alto", {"G_3.pth": WEIGHTS, "config.json": CONFIG})
+    fetch_voice(Address("anna/alto")).weights.resolve().write_bytes(WEIGHTS + b"more")
+    fetch_voice.cache_clear()
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(AssetError, match="SHA-256"):
+        fetch_voice(Address("anna/alto"))
 
 
 def test_the_commands(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

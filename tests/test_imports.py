@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 
 import import_every_module
+import processes
 
 
 def test_every_module_imports_without_the_extras() -> None:
     script = import_every_module.__file__
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, script])
     assert done.returncode == 0, done.stderr
     found = re.match(r"(\d+) modules, (\d+) of the page without gradio", done.stdout)
     assert found is not None and int(found[1]) >= 150 and 0 < int(found[2]) < 40, done.stdout

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import get_args, get_type_hints
 
 import pytest
 
+import processes
 from myna.config import Config, DataConfig, ModelConfig, PitchRange, TrainConfig, find_key
 from myna.errors import ConfigError
 from myna.keys import keys_of, page_keys
@@ -65,5 +65,5 @@ def test_overrides_reach_the_configuration() -> None:
 
 def test_tables_of_the_training_guide_match_the_declarations() -> None:
     script = Path(__file__).parents[1] / "docs" / "tools" / "key_tables.py"
-    done = subprocess.run([sys.executable, script, "--check"], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, script, "--check"])
     assert done.returncode == 0, done.stderr

@@ -41,7 +41,7 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Fix links that are right in the repository only, and convert formulas to MathML."""
+    """Fix links that work only in the repository, and convert formulas to MathML."""
     source = page.file.src_uri
     origin = {page: path for path, (page, _) in OUTSIDE.items()}.get(source, f"docs/{source}")
 
@@ -57,9 +57,9 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
 
 
 def site_link(match: re.Match[str], origin: str, source: str) -> str:
-    """Return the link of a page, `origin` in the repository and `source` on the site, as it must be on the site.
+    """Convert a link on a page, at `origin` in the repository and `source` on the site, to its form on the site.
 
-    A link to a file that the site does not have becomes its text.
+    A link to a file that is not on the site is replaced by its text.
     """
     text, target, anchor = match[1], match[2], match[3] or ""
     path = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
@@ -77,7 +77,7 @@ def site_link(match: re.Match[str], origin: str, source: str) -> str:
 
 
 def with_formulas(markdown: str) -> str:
-    """Replace $$...$$ and $...$ by MathML, which browsers render without a script."""
+    """Replace $$...$$ and $...$ with MathML, which browsers render without a script."""
     display = re.sub(r"\$\$(.+?)\$\$", lambda found: convert(found[1].strip(), display="block"), markdown, flags=re.S)
     # In a span, because Markdown treats a line that begins with <math> as a block.
     return re.sub(r"\$([^$\n]+)\$", lambda found: f"<span>{convert(found[1].strip())}</span>", display)

@@ -1,23 +1,25 @@
 """Configuration of a voice: so-vits-svc's `config.json` as frozen, typed models that are validated when read.
 
-Attributes have our names and the file has so-vits-svc's; pydantic aliases connect them. `Config.read` followed by
-`Config.write` preserves the file, and the predecessors can read the files that we write. An absent key has the meaning
-that it had in the tool that wrote the file (see the comments on defaults).
+Attributes have our names, and keys in the file have so-vits-svc's; pydantic aliases connect them. `Config.read` and
+`Config.write` preserve all values, and the predecessors can read the files that we write. An absent key means what it
+meant to the tool that wrote the file (see the comments on such keys).
 """
 
 from __future__ import annotations
 
 import json
+import reprlib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator
 
 from myna.errors import ConfigError
 from myna.keys import Key, key, keys_of
 from myna.storage.atomic import replacing
+from myna.storage.json_file import JsonError, read_json
 
 TemplateName = Literal[
     "so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "so-vits-svc-4.1-tiny", "quickvc", "myna-lite"
@@ -46,7 +48,7 @@ class _Section(BaseModel):
 
 
 class TrainConfig(_Section):
-    """Settings of training."""
+    """Training settings."""
 
     log_interval: int = key(200, "number of training steps between log entries", gt=0, page=3)
     eval_interval: int = key(
@@ -79,7 +81,7 @@ class TrainConfig(_Section):
     lr_decay: float = key(0.999875, "factor by which the learning rate is multiplied after each epoch", gt=0, le=1)
     segment_size: int = key(
         10240,
-        "length of the segment, at a random position in each clip, that a training step synthesizes",
+        "length of the random segment of each clip that a training step synthesizes",
         unit="samples",
         gt=0,
     )
@@ -123,7 +125,7 @@ class TrainConfig(_Section):
     )
     pitch_jitter: float = key(
         0.0,
-        "light voices: standard deviation of the random error added in training to the pitch that the filters take",
+        "light voices: standard deviation of a random error that training adds to the pitch input of the filters",
         unit="octaves",
         ge=0,
     )
@@ -158,8 +160,8 @@ class DataConfig(_Section):
     # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
-        "light voices: number of augmented versions of each clip to train on as well as the clip (in other voices and "
-        "rooms, half of them sung)",
+        "light voices: number of augmented versions (other voices and rooms; half are sung) of each clip that are "
+        "trained on in addition to the clip",
         ge=0,
     )
 
@@ -218,13 +220,13 @@ class ModelConfig(_Section):
     use_depthwise_conv: bool = key(False, "use depthwise-separable convolutions in the WaveNets of posterior and flow")
     predict_f0: bool = key(True, "include a network that predicts f0", alias="use_automatic_f0_prediction")
     loudness_embedding: bool = key(False, "condition the synthesizer on loudness", alias="vol_embedding")
-    # so-vits-svc 4.1 names the content encoder and the decoder. Older files lack these keys.
+    # so-vits-svc 4.1 writes the names of the content encoder and the decoder. Older files lack these two keys.
     speech_encoder: str | None = key(None, "name of the content encoder; if null, it is derived from other keys")
     vocoder_name: Literal["nsf-hifigan", "nsf-snake-hifigan"] = key(
         "nsf-hifigan",
         "decoder if type_ is hifi-gan; nsf-snake-hifigan is so-vits-svc 4.1's decoder with Snake activations",
     )
-    # so-vits-svc-fork names the decoder here. Files of other tools lack this key.
+    # so-vits-svc-fork writes the name of the decoder here. Files of other tools lack this key.
     type_: Literal["hifi-gan", "istft", "ms-istft", "mb-istft", "source-filter"] = key(
         "hifi-gan", "type of the decoder; for hifi-gan, vocoder_name selects the variant"
     )
@@ -265,6 +267,23 @@ class Config(_Section):
     # `svc pre-hubert` writes this key. It is ours; the predecessors ignore it.
     pitch: dict[str, PitchRange] = key({}, "pitch of each speaker's recordings")
 
+    @field_validator("speakers", mode="before")
+    @classmethod
+    def _with_rows(cls, speakers: Any) -> Any:
+        """Convert other forms that some tools write to a mapping from names to rows.
+
+        These are a single name, a list of names (rows 0, 1, ...), and a mapping from rows to names.
+        """
+        if isinstance(speakers, str):
+            speakers = [speakers]
+        if isinstance(speakers, list) and all(isinstance(name, str) for name in speakers):
+            return {name: row for row, name in enumerate(speakers)}
+        if isinstance(speakers, dict) and speakers and all(str(row).isdecimal() for row in speakers):
+            names = list(speakers.values())
+            if all(isinstance(name, str) and not name.isdecimal() for name in names):
+                return {name: int(row) for row, name in speakers.items()}
+        return speakers
+
     @classmethod
     def read(cls, path: Path | str) -> Self:
         """Read a `config.json` that myna or a predecessor wrote.
@@ -274,23 +293,20 @@ class Config(_Section):
         """
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8-sig")  # some editors write a byte order mark
-        except (OSError, UnicodeDecodeError) as error:
+            return cls.parse(read_json(path))
+        except OSError as error:
             raise ConfigError(f"cannot read the configuration {path}: {error}") from error
-        if not text.strip():
-            raise ConfigError(f"the configuration {path} is empty; download or copy it again")
-        try:
-            return cls.parse(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise ConfigError(f"{path} is not JSON: {error}") from error
+        except JsonError as error:
+            raise ConfigError(f"{path} {error}") from error
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
     @classmethod
     def parse(cls, values: Any) -> Self:
-        """Validate the parsed JSON of a `config.json`."""
+        """Validate the parsed JSON of a `config.json`; raise `ConfigError` if it is invalid."""
         if not isinstance(values, dict):
             raise ConfigError("a configuration must be a JSON object with train, data, model and spk")
+        _refuse_long_integers(values)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -298,7 +314,7 @@ class Config(_Section):
 
     @classmethod
     def template(cls, name: str) -> Self:
-        """Return the template `name`, or read it if `name` is the path of a JSON file."""
+        """Return the template `name`, or read a configuration if `name` is the path of a JSON file."""
         if name in get_args(TemplateName):
             return cls.parse(json.loads((files("myna") / "templates" / f"{name}.json").read_text("utf-8")))
         if name.endswith(".json") and Path(name).is_file():
@@ -307,23 +323,48 @@ class Config(_Section):
         raise ConfigError(f"no template {name!r}; there are: {known}; or give the path of a .json file")
 
     def write(self, path: Path | str) -> None:
-        """Write the file atomically."""
+        """Write the configuration to a file atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.plain(), indent=2, ensure_ascii=False)
         with replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            temporary.write_text(self.text(), encoding="utf-8")
+
+    def text(self) -> str:
+        """Return the configuration as JSON text, as stored in a file."""
+        return json.dumps(self.plain(), indent=2, ensure_ascii=False) + "\n"
 
     def plain(self) -> dict[str, Any]:
-        """Return the values that were set explicitly, under their names in the file."""
+        """Return the values that were set explicitly, keyed by their names in the file."""
         return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def with_values(self, **sections: dict[str, Any]) -> Self:
-        """Return a copy with some values changed, under their names in the file: `with_values(train={"epochs": 3})`."""
+        """Return a copy with some values changed, keyed by their names in the file.
+
+        Example: `with_values(train={"epochs": 3})`.
+        """
         plain = self.plain()
         for section, values in sections.items():
             plain[section] = plain.get(section, {}) | values
         return self.parse(plain)
+
+    def same_network(self, other: Config, *, any_encoder: bool = False) -> bool:
+        """Return whether two voices have the same architecture; the number of speakers may differ.
+
+        Args:
+            any_encoder: also accept a different content encoder, which changes only the width of the first layer.
+        """
+        ignored = {"n_speakers", *(("speech_encoder", "ssl_dim") if any_encoder else ())}
+        own, others = (one.plain().get("model", {}) for one in (self, other))
+        return not any(own.get(key) != others.get(key) for key in (own.keys() | others.keys()) - ignored)
+
+    @property
+    def kind(self) -> TemplateName | None:
+        """Name of the template that has the same architecture; None if there is none."""
+        for name in get_args(TemplateName):
+            if self.same_network(Config.template(name)):
+                found: TemplateName = name
+                return found
+        return None
 
     def refuse_unknown_keys(self) -> None:
         """Raise `ConfigError` for an unknown key, which in a file that people edit is probably a typo."""
@@ -349,8 +390,9 @@ class Config(_Section):
     def content_expansion(self) -> Expansion:
         """Method that stretches content to the frames of f0.
 
-        If the key is absent, the method is that of the tool that wrote the file: "nearest" for so-vits-svc-fork, which
-        never writes the key, and "left" for so-vits-svc, which used "left" before it wrote the key.
+        If `unit_interpolate_mode` is absent, the method is that of the tool that wrote the file: "nearest" for
+        so-vits-svc-fork, which never writes the key, and "left" for so-vits-svc, which used "left" before it wrote the
+        key.
         """
         if self.data.unit_interpolate_mode is not None:
             return self.data.unit_interpolate_mode
@@ -364,13 +406,17 @@ class Config(_Section):
     def speaker_id(self, name: str | None) -> int:
         """Return the index of the speaker `name`; without a name, the lowest index.
 
+        If the configuration contains no names of speakers, `name` must be an index or None.
+
         Raises:
             ConfigError: the voice has no such speaker.
         """
         if not self.speakers:
-            if name is None:
-                return 0
-            raise ConfigError(f"no speaker {name!r}: this voice names no speakers; omit the speaker")
+            n_speakers = self.model.n_speakers
+            if name is None or (name.isdecimal() and len(name) < 10 and int(name) < n_speakers):
+                return int(name or 0)
+            choices = f"choose one by its number, 0 to {n_speakers - 1}, or omit" if n_speakers > 1 else "omit"
+            raise ConfigError(f"no speaker {name!r}: this voice names no speakers; {choices} the speaker")
         if name is None:
             return min(self.speakers.values())
         if name not in self.speakers:
@@ -393,6 +439,17 @@ _IGNORED_KEYS = frozenset(
 )
 
 
+def _refuse_long_integers(values: dict[str, Any]) -> None:
+    """Raise `ConfigError` for an integer of more than 64 bits, because arithmetic with it may overflow."""
+    left = list(values.items())
+    while left:
+        name, value = left.pop()
+        if isinstance(value, int) and abs(value) >= 2**63:
+            raise ConfigError(f"{name}: an integer of more than 64 bits")
+        if isinstance(value, dict | list):
+            left.extend(value.items() if isinstance(value, dict) else ((name, one) for one in value))
+
+
 def _describe(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
-    return f"{place}: {error['msg'].lower()}, got {error['input']!r}"
+    return f"{place}: {error['msg'].lower()}, got {reprlib.repr(error['input'])}"

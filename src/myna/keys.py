@@ -1,4 +1,4 @@
-"""Keys of `config.json`. Each is declared once with help, unit and range; docs, flags and widgets are derived."""
+"""Keys of `config.json`, each declared once with help, unit and range, from which docs, flags and widgets are made."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def key(
     Args:
         default: value if the file lacks the key; `...` makes the key required.
         help: one line of help for users.
-        note: additional remark that the docs and the page show, but not a flag's help.
-        unit: unit of the value, for example "Hz", if the help does not name it.
-        alias: name in the file if it differs from the attribute's name.
-        gt: exclusive lower bound; `ge`, `lt` and `le` also have the same meaning as in pydantic.
+        note: additional remark, shown in the docs and on the page but not in a flag's help.
+        unit: unit of the value, for example "Hz", if `help` does not name it.
+        alias: name in the file, if it differs from the attribute's name.
+        gt: exclusive lower bound. `gt`, `ge`, `lt` and `le` have the same meaning as in pydantic.
         page: position of the key's widget on the training page; 0 for no widget.
     """
     return Field(
@@ -52,7 +52,7 @@ def key(
 
 @dataclass(frozen=True)
 class Key:
-    """One declared key of a section."""
+    """One key of a section of the configuration."""
 
     attribute: str
     spec: FieldInfo
@@ -90,7 +90,7 @@ class Key:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Literal words that are allowed as the value."""
+        """Words that the annotation allows as values."""
         return tuple(word for part in self._parts if get_origin(part) is Literal for word in get_args(part))
 
     @property
@@ -101,7 +101,7 @@ class Key:
 
     @property
     def limits(self) -> tuple[float | None, float | None]:
-        """Least and greatest allowed value; for a float, an exclusive bound is returned as if it were inclusive."""
+        """Least and greatest allowed values, None without a bound. An exclusive bound of a float is returned as is."""
         bounds, step = self.bounds, 1 if self.type is int else 0
         low = bounds["gt"] + step if "gt" in bounds else bounds.get("ge")
         high = bounds["lt"] - step if "lt" in bounds else bounds.get("le")
@@ -109,7 +109,7 @@ class Key:
 
     @property
     def range(self) -> str:
-        """Description of the allowed values for users; empty if there are no bounds or words."""
+        """Description of the allowed values for users; empty if every value of the type is allowed."""
         if self.type is int:
             limits = zip(("ge", "le"), self.limits, strict=True)
             bounds = {name: value for name, value in limits if value is not None}
@@ -125,7 +125,7 @@ class Key:
 
     @property
     def _parts(self) -> tuple[Any, ...]:
-        """Members of the annotation if it is a union, else only the annotation itself."""
+        """Members of the annotation if it is a union, else the annotation itself."""
         annotation = self.spec.annotation
         return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 

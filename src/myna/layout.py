@@ -1,4 +1,4 @@
-"""Default paths of a voice's files, relative to its working folder, for the commands and the page."""
+"""Default paths of the files of a voice in training, relative to its folder, for the commands and the page."""
 
 from __future__ import annotations
 
@@ -9,3 +9,9 @@ CLIPS = Path("dataset/44k")
 FILELISTS = Path("filelists/44k")
 CONFIG = Path("configs/44k/config.json")
 LOGS = Path("logs/44k")
+
+
+def logs_of(config: Path) -> Path | None:
+    """Return the model folder of a configuration: `logs/NAME` for `configs/NAME/config.json`, otherwise None."""
+    name, configs = config.parent, config.parent.parent
+    return configs.parent / LOGS.parent / name.name if configs.name == CONFIG.parent.parent.name else None

@@ -1,6 +1,6 @@
 """Options of the commands, each declared once; flags, widgets and docs are derived from these dataclasses.
 
-This module must not import torch: the command line prints its help from it.
+This module must not import torch, because the command line imports it to print help.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def option(
     Args:
         default: value if the user gives none.
         help: one line of help for users, including the unit.
-        flags: spellings to accept in addition to `--the-field-name`: short flags and the predecessors' flags. "-a/-na"
-            declares the flags that turn a boolean on and off.
+        flags: flags to accept in addition to `--the-field-name`: short flags, and those of the predecessors
+            (so-vits-svc and so-vits-svc-fork). "-a/-na" declares the flags that turn a boolean on and off.
         low: least allowed value.
         high: greatest allowed value.
     """
@@ -45,7 +45,8 @@ def option(
 def instead_of(path: str) -> Any:
     """Declare a field that overrides a key of `config.json`, with the help and range of that key.
 
-    Annotate the field with the key's type or None. An exclusive bound of a float is checked only by the configuration.
+    Annotate the field as `T | None`, where T is the type of the key. An exclusive bound of a float is checked only by
+    the configuration.
 
     Args:
         path: section and name of the key in the file, for example "train.epochs".
@@ -104,9 +105,11 @@ class ConversionOptions:
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
         False,
-        "also shift the whole song by one interval, to bring its median pitch close to that of the voice's recordings",
+        "in addition, shift the whole song by one interval that brings its median pitch close to that of the voice's "
+        "recordings",
     )
-    # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave off their median.
+    # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave above or below
+    # their median.
     transpose_step: TransposeStep = option(
         "octave",
         "step of --auto-transpose: octaves keep the key of the music, semitones come closer to the voice's pitch",
@@ -148,7 +151,8 @@ class ConversionOptions:
         high=60,
     )
     silence_db: float = option(
-        # In recorded singing, breaths are 30 to 48 dB below the peak and fade out at 58 dB; below that is room noise.
+        # In recorded singing, breaths are 30 to 48 dB below the peak and fade out at 58 dB below it; what is quieter is
+        # room noise.
         -60.0,
         "level below which the source is replaced by silence, in dB relative to its loudest moment",
         flags=("-db", "--db-thresh"),
@@ -157,7 +161,7 @@ class ConversionOptions:
     )
     absolute_silence: bool = option(
         False,
-        "give the silence level in dB relative to full scale instead of the loudest moment",
+        "measure the silence level relative to full scale instead of the loudest moment",
         flags=("-ab/-nab", "--absolute-thresh/--no-absolute-thresh"),
     )
     min_silence_seconds: float = option(
@@ -225,10 +229,14 @@ class ResampleOptions:
         1.0, "length of the windows in which trimming measures the level, in seconds", flags=("-f",), low=0.02, high=60
     )
     hop_seconds: float = option(
-        0.3, "distance between the windows that trimming measures, in seconds", flags=("-ho", "-hop"), low=0.01, high=60
+        0.3,
+        "distance between the windows in which trimming measures the level, in seconds",
+        flags=("-ho", "-hop"),
+        low=0.01,
+        high=60,
     )
     max_clip_seconds: float = option(
-        # A training step takes random pieces of at most 9 s, so it would rarely use most of a long clip.
+        # A training step takes a random piece of at most 9 s from a clip, so most of a long clip would rarely be used.
         15.0,
         "longest clip, in seconds: longer recordings are cut at their quietest moments into X_000.wav, X_001.wav, ...; "
         "at least 1, or 0 to keep them whole",
@@ -255,7 +263,7 @@ class FeatureOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainOptions:
-    """Options of `svc train`; the settings of the training are in config.json."""
+    """Options of `svc train`; all other settings of the training are in `config.json`."""
 
     from_scratch: bool = option(False, "start with random weights if there is no checkpoint to resume from")
     pretrained_dir: Path | None = option(None, "folder that contains the base weights G_0.pth and D_0.pth")
@@ -272,7 +280,7 @@ class TrainOptions:
         None, "number of machines; default: the number set by torchrun or SLURM, else 1", low=1
     )
     max_steps: int | None = option(
-        None, "stop at this step, counted from the start of the training and not from a resume", low=1
+        None, "stop at this step, counted from the beginning of training, not from a resume", low=1
     )
     max_minutes: float | None = option(None, "save a checkpoint and stop after this many minutes", low=0.1)
     epochs: int | None = instead_of("train.epochs")

@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 class Progress(Protocol):
-    """Iterate over `items` and report progress.
+    """Function that iterates over `items` and reports the progress.
 
     Args:
-        items: the items to iterate over.
+        items: items to iterate over.
         title: name of the work, which is shown to the user.
         total: number of items; by default `len(items)` if `items` has a length.
-        unit: name of the items, for example "clips".
+        unit: word for the items, for example "clips".
     """
 
     def __call__(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating]
 Value = TypeVar("Value", float, FloatArray)
 
-# Slaney's mel scale is linear below 1 kHz, with 200/3 Hz per mel, and logarithmic above: 27 mels are a factor of 6.4.
+# Slaney's mel scale is linear below 1 kHz, with 200/3 Hz per mel, and logarithmic above, where 27 mels are a factor of
+# 6.4.
 _HZ_PER_MEL = 200 / 3
 _KNEE_HZ = 1000.0
 _KNEE_MEL = _KNEE_HZ / _HZ_PER_MEL
@@ -42,12 +43,12 @@ def ratio_to_cents(ratio: Value) -> Value:
 
 
 def note_to_hz(note: Value) -> Value:
-    """Convert a MIDI note number, which may have a fraction, to a frequency in Hz; 69 is A4, 440 Hz."""
+    """Convert a MIDI note number, which may be fractional, to a frequency in Hz; 69 is A4, 440 Hz."""
     return _plain(_A4_HZ * 2 ** ((note - _A4_NOTE) / 12), note)
 
 
 def hz_to_note(hz: Value) -> Value:
-    """Convert a frequency in Hz to a MIDI note number with a fraction; 440 Hz is 69."""
+    """Convert a frequency in Hz to a fractional MIDI note number; 440 Hz is 69."""
     return _plain(_A4_NOTE + 12 * np.log2(hz / _A4_HZ), hz)
 
 

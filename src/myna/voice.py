@@ -1,4 +1,4 @@
-"""A voice: its configuration and its synthesizer, loaded together."""
+"""Loading of a voice, which consists of a configuration and a synthesizer."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Self
 
 from myna.assets import find_voice
 from myna.assets.hub import fetch_voice, parse_address
+from myna.assets.voice_names import is_generator, newest, newest_checkpoint
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.models.interface import Synthesizer
 from myna.options import Engine
-from myna.retrieval.retrieval_file import NAMES
-from myna.storage import checkpoint
 from myna.zoo.opening import open_voice
-from myna.zoo.packing import SUFFIX
 
 _log = logging.getLogger(__name__)
+_GRAPH, _CONTENT_GRAPH = ".onnx", ".content.onnx"  # an exported voice, and its content encoder
+_SHOWN = 8  # files that an error lists
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,17 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a weight file; a folder of weight files, of which the highest number is loaded; an address of the hub
-                (`assets.hub`); "joe", the bundled voice; or an exported voice, which contains its configuration.
+            model: a weight file; a folder (see `find_weights`); an address on the hub (`assets.hub`); "joe", the
+                bundled voice; or an exported voice, which contains its configuration.
             config: the voice's `config.json`; None uses the file beside the weights, if there is one. If the
-                configuration contradicts the weights, the weights win, and a warning is logged.
+                configuration contradicts the weights, the weights take precedence, and a warning is logged.
             device: torch device; ONNX Runtime always computes on the CPU.
             engine: PyTorch or ONNX Runtime; None selects the engine that the file was made for. With "onnx", a PyTorch
                 voice is first exported in memory.
 
         Raises:
             CheckpointError: the file is not a voice, or is incomplete.
-            ConfigError: the configuration is absent or malformed.
+            ConfigError: the configuration is absent or malformed, or `engine` is "torch" for an exported voice.
             MissingExtraError: the engine is not installed.
         """
         path = find_weights(model)
@@ -71,18 +71,35 @@ class Voice:
 
 
 def find_weights(model: Path | str) -> Path:
-    """Return the weight file for `model`: a weight file, a folder, an address of the hub, or a bundled voice.
+    """Return the weight file for `model`: a weight file, a folder, an address on the hub, or a bundled voice.
+
+    In a folder, it is the newest checkpoint, or the only voice; if the folder has no voice, that of its only subfolder
+    with one, because archives are often unpacked to a folder in a folder.
 
     Raises:
-        CheckpointError: there is no weight file.
+        CheckpointError: there is no weight file, or there are several voices.
     """
     path = find_voice(model)
     if path.is_dir():
-        packed = [one for one in path.glob(f"*{SUFFIX}") if one.name not in NAMES.values()]
-        found = checkpoint.latest(path) or (packed[0] if len(packed) == 1 else None)
-        if found is None:
+        folders = [one for one in sorted(path.iterdir()) if one.is_dir() and not one.name.startswith((".", "__MACOSX"))]
+        inside = [one for folder in folders for one in _voices_in(folder)]
+        found = _voices_in(path) or inside
+        if not found:
             raise CheckpointError(f"there is no G_*.pth in {path}; train a voice first, or name its file with -m")
-        return found
+        if len(found) > 1:
+            names = ", ".join(str(one.relative_to(path)) for one in found[:_SHOWN])
+            more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+            raise CheckpointError(f"there are several voices in {path}: {names}{more}; name one with -m")
+        return found[0]
     if not path.is_file():
         raise CheckpointError(f"there is no {path}; name the voice, a G_*.pth or its folder, with -m")
     return path
+
+
+def _voices_in(folder: Path) -> list[Path]:
+    """Return the files of the voices in a folder: only the newest one if they are checkpoints of one training."""
+    files = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    names = [name for name in files if is_generator(name)]
+    graphs = [name for name in files if name.endswith(_GRAPH) and not name.endswith(_CONTENT_GRAPH)]
+    found = newest_checkpoint(names) or newest(names) or newest(graphs if not names else [])
+    return [folder / name for name in ([found] if found else names or graphs)]

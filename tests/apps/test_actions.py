@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
 import sys
 from dataclasses import FrozenInstanceError, fields, is_dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 import myna.apps.actions
 import myna.apps.gui.tasks
+import processes
 from myna.apps.gui.tasks import keeping, learning, singing
 from myna.apps.gui.tasks.learning import Train
 from myna.options import TrainOptions
@@ -28,7 +28,7 @@ def modules(package: object) -> list[str]:
 def test_importing_actions_and_tasks_loads_nothing_heavy(package: object) -> None:
     names = [name.removesuffix(".__init__") for name in modules(package)]
     script = f"import sys, {', '.join(names)}; sys.exit(str(set({HEAVY}) & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", script])
     assert done.stderr.strip() == "set()"
 
 

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import soundfile
 
+import processes
 from myna.apps.cli import COMMANDS, main, svc
 
 HEAVY = ("torch", "transformers", "scipy", "onnxruntime", "tensorboard", "lightning_fabric", "soundfile", "av")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "myna", *arguments], capture_output=True, text=True, check=False)
+    return processes.run([sys.executable, "-m", "myna", *arguments])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -47,7 +48,7 @@ for arguments in (["--help"], *([name, "--help"] for name in COMMANDS)):
     if found:
         sys.exit(f"{{arguments}} loads {{found}}")
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", script])
     assert done.returncode == 0, done.stderr
 
 
@@ -96,10 +97,10 @@ def test_sigterm_leaves_no_partial_file(tmp_path: Path) -> None:
     tone = np.sin(2 * np.pi * 220 * np.arange(120 * 16000) / 16000)
     soundfile.write(tmp_path / "song.flac", 0.1 * tone, 16000)
     command = [sys.executable, "-m", "myna", "infer", "song.flac", "-m", "joe", "-mc", "5"]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
+    with processes.started(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
         while not list(tmp_path.glob(".*.part")):
             assert process.poll() is None
             time.sleep(0.02)
         process.terminate()
-    assert process.returncode == 128 + signal.SIGTERM
+        assert process.wait(60) == 128 + signal.SIGTERM
     assert [path.name for path in tmp_path.iterdir()] == ["song.flac"]

@@ -52,10 +52,14 @@ def test_a_batch_continues_after_a_bad_file_and_ends_with_status_1(capsys: pytes
     assert "1 clip, 0.0 minutes, of 1 speaker" in said.out
     assert "bad.wav is text, not sound" in said.err
     assert "Thumbs.db lies beside the speakers' folders" in said.err
-    assert said.err.splitlines()[-1] == "svc: 1 of 2 recordings cannot be used; see above"
+    assert (
+        said.err.splitlines()[-1] == "svc: 1 of 2 recordings cannot be used; see dataset/44k/pre-resample.refused.txt"
+    )
     Path("dataset/44k/anna/worse.wav").write_text("nor am I")
     assert svc("pre-config") == 1
-    assert capsys.readouterr().err.splitlines()[-1] == "svc: 1 clip cannot be read; see above"
+    assert (
+        capsys.readouterr().err.splitlines()[-1] == "svc: 1 clip cannot be read; see dataset/44k/pre-config.refused.txt"
+    )
 
 
 def test_flags_of_the_predecessors_are_accepted(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import processes
 from myna.audio.io import WRITABLE_SUFFIXES, SampleFormat, Tags, Writer, blocks, info, read
 from myna.audio.resample import resample
 from myna.errors import AudioError
@@ -383,6 +383,6 @@ try:
 except AudioError as error:
     print(error)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = processes.run([sys.executable, "-c", script], check=True)
     assert "cannot write" in done.stdout and done.stdout.count("\n") == 1
     assert not list(tmp_path.iterdir())

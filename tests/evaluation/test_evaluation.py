@@ -134,7 +134,7 @@ def test_held_out_recordings_set_the_target_bound(
 def test_missing_packages_are_reported_and_the_rest_is_measured(
     tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module.speaker, "package_folder", lambda name: None)
+    monkeypatch.setattr("myna.assets.package_folder", lambda name: None)
     monkeypatch.setattr(module.quality, "package_folder", lambda name: None)
     monkeypatch.setitem(sys.modules, "faster_whisper", None)
     module.speaker.load_voice_encoder.cache_clear()

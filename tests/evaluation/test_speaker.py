@@ -70,6 +70,6 @@ def test_the_centroid_is_equally_close_to_both() -> None:
 
 def test_without_the_weights_the_error_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
     speaker.load_voice_encoder.cache_clear()
-    monkeypatch.setattr(speaker, "package_folder", lambda name: None)
+    monkeypatch.setattr("myna.assets.package_folder", lambda name: None)
     with pytest.raises(AssetError, match="pip install --no-deps Resemblyzer"):
         speaker.load_voice_encoder()

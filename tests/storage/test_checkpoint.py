@@ -6,7 +6,6 @@ import errno
 import os
 import pickle
 import signal
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import torch
 from torch import nn
 
+import processes
 from myna.errors import CheckpointError
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
@@ -181,7 +181,7 @@ def killed_at_the_end(*_):
 os.fsync = killed_at_the_end
 checkpoint.write({str(path)!r}, checkpoint.Checkpoint({{"emb_g.weight": torch.zeros(10**6)}}, 8, 1e-4, None))
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    done = processes.run([sys.executable, "-c", script])
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, "writing\n"), done.stderr
     assert checkpoint.read(path).weights["emb_g.weight"].tolist() == [1.0] * 4
     assert checkpoint.latest(tmp_path) == path

@@ -7,7 +7,6 @@ import io
 import os
 import pickle
 import struct
-import subprocess
 import sys
 import tracemalloc
 from collections import OrderedDict
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import processes
 from myna.errors import CheckpointError
 from myna.retrieval import retrieval_file
 from myna.storage import pickles
@@ -51,7 +51,7 @@ def test_arrays_and_numbers_are_read_without_calling_numpy(tmp_path: Path, proto
     content = read(tmp_path, pickle.dumps(OrderedDict(arrays=arrays, one=np.float32(0.5)), protocol))
     assert content["one"] == 0.5
     for own, given in zip(content["arrays"], arrays, strict=True):
-        np.testing.assert_array_equal(own.values, given)
+        np.testing.assert_array_equal(own, given)
 
 
 class Calls:
@@ -171,7 +171,7 @@ def test_deep_nesting_does_not_exhaust_the_stack(tmp_path: Path) -> None:
         "from myna.errors import CheckpointError; from myna.retrieval import retrieval_file\n"
         "try: retrieval_file.read(Path(sys.argv[1]))\nexcept CheckpointError: sys.exit(7)"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "a.pkl")], capture_output=True, check=False)
+    done = processes.run([sys.executable, "-c", script, str(tmp_path / "a.pkl")], text=False)
     assert done.returncode == 7, done.stderr.decode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +14,7 @@ from myna.config import Config, TemplateName
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.studio import project as projects
-from myna.studio.project import Project, State, template_of
+from myna.studio.project import Project, State
 from myna.studio.workspace import Workspace
 
 
@@ -117,6 +118,14 @@ def test_recordings_taken_out_are_moved_not_deleted(workspace: Workspace) -> Non
             voice.take_out(other)
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="its file system has no such names")
+def test_a_recording_whose_name_is_not_utf_8_is_taken_out_by_its_printable_name(workspace: Workspace) -> None:
+    voice = projects.create(workspace, "anna")
+    touch(voice.recordings / os.fsdecode(b"\x83O.wav"))
+    voice.take_out(r"anna/\udc83O.wav")
+    assert [os.fsencode(path.name) for path in (voice.folder / "taken_out").iterdir()] == [b"\x83O.wav"]
+
+
 def test_names_are_unique_and_stay_inside_the_folder(workspace: Workspace) -> None:
     voice = projects.create(workspace, "../anna")
     assert voice.folder == workspace.training / "anna"
@@ -142,8 +151,8 @@ def test_a_broken_configuration_is_reported_in_the_status(workspace: Workspace) 
 @pytest.mark.parametrize("name", get_args(TemplateName))
 def test_the_template_of_a_configuration_is_recognized(name: TemplateName) -> None:
     config = Config.template(name).with_values(spk={"anna": 0}, train={"epochs": 7}, model={"n_speakers": 300})
-    assert template_of(config) == name
-    assert template_of(config.with_values(model={"hidden_channels": 7})) is None
+    assert config.kind == name
+    assert config.with_values(model={"hidden_channels": 7}).kind is None
 
 
 def test_a_comparison_without_its_audio_is_none(workspace: Workspace, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ def numbered(n: int) -> list[str]:
     return [f"{i:03d}.wav" for i in range(n)]
 
 
-def write(**choices: str) -> ConfigSummary:
+def write(**choices: Any) -> ConfigSummary:
     return write_config(Path("dataset/44k"), Path("filelists/44k"), CONFIG, **choices)
 
 
@@ -106,17 +107,82 @@ def test_an_empty_folder_raises_with_advice() -> None:
     assert not CONFIG.exists()
 
 
-def test_an_edited_configuration_is_backed_up() -> None:
+def edit(**train: object) -> None:
+    Config.read(CONFIG).with_values(train=train).write(CONFIG)
+
+
+@pytest.mark.parametrize("again", [{}, {"template": "myna-lite"}])
+def test_the_kind_of_voice_and_edited_settings_are_kept(again: dict[str, str]) -> None:
+    """Preparation is repeated after recordings are added."""
+    add_clips("anna", *numbered(5))
+    write(template="myna-lite", content_encoder="whisper-base")
+    edit(batch_size=3, learning_rate=0.00002)
+    add_clips("zoe", *numbered(3))
+    summary = write(**again)
+    config = Config.read(CONFIG)
+    assert (config.model.synthesizer, config.content_encoder) == ("direct", "whisper-base")
+    assert (config.train.batch_size, config.train.learning_rate) == (3, 0.00002)
+    assert config.speakers == {"anna": 0, "zoe": 1}
+    assert summary.backup is None
+    if again:
+        (note,) = summary.notes
+        assert "kept" in note
+        assert "train.batch_size 3 (template: 8)" in note
+        assert "train.learning_rate 2e-05" in note
+
+
+def test_another_kind_of_voice_names_the_settings_that_are_lost_and_keeps_a_copy() -> None:
+    add_clips("anna", *numbered(5))
+    write(template="myna-lite")
+    edit(batch_size=3)
+    edited = CONFIG.read_bytes()
+    summary = write(template="quickvc")
+    assert Config.read(CONFIG).train.batch_size == Config.template("quickvc").train.batch_size
+    assert summary.backup == CONFIG.with_name("config.json.bak")
+    assert summary.backup.read_bytes() == edited
+    assert summary.notes == (
+        "the kind of voice changes from myna-lite to quickvc",
+        "settings of the previous configuration that are not kept: train.batch_size 3 (template: 8)",
+    )
+    second = CONFIG.read_bytes()
+    other = write(template="so-vits-svc-4.1").backup
+    assert other == CONFIG.with_name("config.json.bak2")
+    assert (summary.backup.read_bytes(), other.read_bytes()) == (edited, second)
+
+
+def test_a_broken_configuration_is_not_replaced_unless_the_kind_of_voice_is_given() -> None:
     add_clips("anna", *numbered(5))
     write()
-    edited = CONFIG.read_text(encoding="utf-8").replace('"epochs": 10000', '"epochs": 77')
-    CONFIG.write_text(edited, encoding="utf-8")
-    summary = write()
-    assert summary.backup == CONFIG.with_name("config.json.bak")
-    assert summary.backup.read_text(encoding="utf-8") == edited
-    assert Config.read(CONFIG).train.epochs == 10000
     CONFIG.write_text("{ a slip of the pen", encoding="utf-8")
-    assert write().backup.read_text(encoding="utf-8") == "{ a slip of the pen"
+    with pytest.raises(ConfigError, match=r"is not JSON.*correct it, or choose the kind of voice with -t"):
+        write()
+    assert CONFIG.read_text(encoding="utf-8") == "{ a slip of the pen"
+    summary = write(template="myna-lite")
+    assert summary.backup is not None
+    assert summary.backup.read_text(encoding="utf-8") == "{ a slip of the pen"
+
+
+@pytest.mark.parametrize("failing", [1, 2, 3, 4, 5])
+def test_a_full_disk_leaves_the_configuration_and_the_lists(failing: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_clips("anna", *numbered(5))
+    write(template="myna-lite")
+    before = {path: path.read_bytes() for path in (CONFIG, *Path("filelists/44k").iterdir())}
+    add_clips("zoe", *numbered(5))
+    calls = []
+    real = Path.write_bytes
+
+    def full(self: Path, content: bytes) -> int:
+        calls.append(self)
+        if len(calls) == failing:
+            real(self, content[: len(content) // 2])
+            raise OSError(28, "No space left on device")
+        return real(self, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        write(template="quickvc")
+    found = {path: path.read_bytes() for path in (*CONFIG.parent.iterdir(), *Path("filelists/44k").iterdir())}
+    assert found == before
 
 
 def test_pitch_ranges_are_kept_when_nothing_else_changed() -> None:
@@ -137,6 +203,47 @@ def test_speakers_keep_their_indices_when_one_is_added() -> None:
     add_clips("anna", *numbered(3))
     write()
     assert Config.read(CONFIG).speakers == {"mia": 0, "noah": 1, "anna": 2}
+
+
+def test_speakers_keep_the_rows_in_which_they_were_trained() -> None:
+    """The voice names them, even while they have no clips."""
+    trained = Path("logs/44k")
+    pitch = {"median_hz": 220.0, "low_hz": 150.0, "high_hz": 300.0}
+    Config.template("myna-lite").with_values(spk={"noah": 1, "mia": 0}, pitch={"mia": pitch}).write(
+        trained / "config.json"
+    )
+    add_clips("zoe", *numbered(3))
+    assert write(template="myna-lite", trained_in=trained).config.speakers == {"zoe": 0}  # nothing has been trained yet
+    for kind in "GD":
+        (trained / f"{kind}_3.pth").touch()
+    summary = write(trained_in=trained)
+    assert summary.config.speakers == {"mia": 0, "noah": 1, "zoe": 2}
+    assert summary.config.pitch == {"mia": PitchRange(**pitch)}
+    assert "mia was trained in logs/44k and has no clips now; the voice keeps mia in row 0" in summary.notes
+    assert summary.notes[-1].endswith("use another folder: svc train -m logs/zoe")
+    add_clips("noah", *numbered(3))
+    add_clips("anna", *numbered(3))
+    assert write(trained_in=trained).config.speakers == {"mia": 0, "noah": 1, "zoe": 2, "anna": 3}
+
+
+def test_a_lost_configuration_is_that_of_the_trained_voice() -> None:
+    trained = Path("logs/44k")
+    Config.template("myna-lite").with_values(spk={"mia": 0}, train={"batch_size": 3}).write(trained / "config.json")
+    (trained / "G_3.pth").touch()
+    add_clips("mia", *numbered(3))
+    config = write(trained_in=trained).config
+    assert (config.model.synthesizer, config.train.batch_size) == ("direct", 3)
+
+
+def test_a_broken_configuration_of_the_trained_voice_is_not_ignored() -> None:
+    trained = Path("logs/44k")
+    trained.mkdir(parents=True)
+    (trained / "G_3.pth").touch()
+    (trained / "config.json").write_text("{")
+    add_clips("mia", *numbered(3))
+    with pytest.raises(ConfigError, match="has the names of the speakers trained in logs/44k"):
+        write(trained_in=trained)
+    assert not CONFIG.exists()
 
 
 @pytest.mark.parametrize("template", ["so-vits-svc-4.0v1", "so-vits-svc-4.1"])

@@ -279,7 +279,9 @@ def test_interrupted_work_continues(raw: Path) -> None:
     with Path("dataset/44k/anna/.recordings.jsonl").open("a") as file:
         file.write('{"source": "dataset_raw/anna/2')
     save(Path("dataset/44k/anna/2_000.wav"), voice(1))
-    Path("dataset/44k/anna/.17-7f.part").touch()
+    left_over = Path("dataset/44k/anna/.myna-17.part/2_001.wav")
+    left_over.parent.mkdir()
+    left_over.touch()
     summary = resample(raw)
     assert (summary.n_kept, summary.n_recordings) == (2, 4)
     assert clip_names(Path("dataset/44k/anna")) == ["0_000.wav", "0_001.wav", "1.wav", "2.wav", "3.wav"]

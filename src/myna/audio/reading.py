@@ -7,6 +7,7 @@ pieces, so that memory use does not grow with the length of the file.
 from __future__ import annotations
 
 import logging
+import os
 import struct
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -158,6 +159,11 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
         raise AudioError(f"{path} contains no samples")
 
 
+def soundfile_path(path: Path) -> bytes:
+    """Return the path for soundfile, which cannot encode a name that is not UTF-8; "-" is its standard input."""
+    return os.fsencode(path.absolute())
+
+
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
     """A file that is read from start to end without seeking.
 
@@ -199,7 +205,7 @@ def _opened(path: Path) -> Iterator[_Sound]:
         raise AudioError(f"{path} is a Git LFS pointer, not the sound itself; run 'git lfs pull' in its repository")
     with ExitStack() as stack:
         try:
-            sound = stack.enter_context(_SequentialFile(path))
+            sound = stack.enter_context(_SequentialFile(soundfile_path(path)))
         # TypeError: soundfile cannot open a .raw file, which has no header, without its format.
         except (soundfile.LibsndfileError, TypeError):
             if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
@@ -233,12 +239,19 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
 
     with ExitStack() as stack:
         try:
-            container = stack.enter_context(av.open(str(path), metadata_errors="replace"))
+            # Given a path, FFmpeg would take "a:b.m4a" for the address of a protocol, and a file could name others.
+            file = stack.enter_context(path.open("rb"))
+            alone = {"protocol_whitelist": "none"}
+            container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=alone))
         except (av.FFmpegError, ValueError) as error:
             raise AudioError(f"{path} is not sound in a known format, or it is incomplete") from error
         stream: Any = next(iter(container.streams.audio), None)
-        if stream is None or not stream.sample_rate:
+        if stream is None:
             raise AudioError(f"{path} contains no audio stream")
+        if stream.codec_context is None:
+            raise AudioError(f"{path} is in a format that cannot be decoded here; convert it to wav or flac")
+        if not stream.sample_rate or stream.sample_rate < 1:
+            raise AudioError(f"{path} states no valid sample rate; export it again")
         duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
         n_samples = 0 if container.format.name in _WITHOUT_LENGTH else round(duration * stream.sample_rate)
         tags = Tags.of({**container.metadata, **stream.metadata})

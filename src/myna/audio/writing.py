@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,12 +13,18 @@ import soundfile
 from numpy.typing import NDArray
 
 from myna.audio.formats import CONTAINERS, VORBIS_ORDER, WRITABLE_SUFFIXES, SampleFormat, Tags
+from myna.audio.reading import soundfile_path
 from myna.errors import AudioError
+from myna.storage.atomic import replacing
 
 _log = logging.getLogger(__name__)
 
 _BLOCK_SAMPLES = 1 << 16
 _INT24_SCALE = 1 << 23
+
+
+class _DiscardedError(Exception):
+    """Marks the temporary file as useless."""
 
 
 class Writer:
@@ -72,15 +77,16 @@ class Writer:
         file_format = "WAVEX" if suffix == ".wav" and channels > 2 else container.name
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         coding = container.codings[self._sample_format]
-        self._temporary = self.path.with_name(f".{os.getpid()}-{id(self):x}.part")
+        self._replacing = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = soundfile.SoundFile(self._temporary, "w", sample_rate, channels, coding, format=file_format)
+            self._temporary = self._replacing.enter_context(replacing(self.path))
+            place = soundfile_path(self._temporary)
+            self._file = soundfile.SoundFile(place, "w", sample_rate, channels, coding, format=file_format)
             for name, text in (tags or Tags()).by_soundfile_name().items():
                 setattr(self._file, name, text)
         except (OSError, soundfile.LibsndfileError) as error:
-            with suppress(OSError):  # unlinking fails if the folder could not be made
-                self._temporary.unlink()
+            self._discard()
             raise self._error(error) from error
 
     def write(self, block: NDArray[np.float32]) -> None:
@@ -125,20 +131,25 @@ class Writer:
         try:
             self._file.close()
             if kind is None:
-                self._finish()
+                self._check_length()
+                self._replacing.close()
         except (OSError, soundfile.LibsndfileError) as error:
             raise self._error(error) from error
         finally:
-            self._temporary.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        # libsndfile does not report buffered samples that could not be written, but the file is then too short.
-        written = soundfile.info(self._temporary).frames
-        if written != self.n_samples:
-            raise OSError(f"only {written} of {self.n_samples} samples could be written; the disk may be full")
-        self._temporary.replace(self.path)
+            self._discard()
         if self._n_clipped:
             _log.warning("%s: %d samples beyond full scale are clipped", self.path, self._n_clipped)
+
+    def _discard(self) -> None:
+        """Remove the temporary file, unless it has taken its place."""
+        with suppress(_DiscardedError), self._replacing:
+            raise _DiscardedError
+
+    def _check_length(self) -> None:
+        # libsndfile does not report buffered samples that could not be written, but the file is then too short.
+        written = soundfile.info(soundfile_path(self._temporary)).frames
+        if written != self.n_samples:
+            raise OSError(f"only {written} of {self.n_samples} samples could be written; the disk may be full")
 
     def _error(self, error: Exception) -> AudioError:
         reason = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error).strip(" .")

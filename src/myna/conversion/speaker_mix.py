@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from myna.config import Config
 from myna.errors import ConfigError
+from myna.storage.json_file import read_json
 
 TIMELINE_SUFFIXES = (".csv", ".json")
 _SECONDS = "seconds"  # the only column of a timeline that is not a speaker
@@ -86,8 +86,10 @@ class SpeakerMix:
 
 def _read_moments(path: Path) -> Sequence[Mapping[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        moments = json.loads(text) if path.suffix.lower() == ".json" else list(csv.DictReader(text.splitlines()))
+        if path.suffix.lower() == ".json":
+            moments = read_json(path)
+        else:
+            moments = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(f"cannot read the timeline {path}: {error}") from error
     if not isinstance(moments, list) or not all(isinstance(moment, dict) for moment in moments):

@@ -14,13 +14,13 @@ from myna.units import ratio_to_cents
 
 Contour = NDArray[np.floating]
 
-CLOSE_CENTS = 50.0  # a quarter tone: mir_eval's tolerance for a correct pitch
+CLOSE_CENTS = 50.0  # a quarter tone, mir_eval's tolerance for a correct pitch
 # Level relative to the loudest frame. Quieter frames are raised to it, so the noise floor does not affect the score.
 _SILENCE_DB = -60.0
 
 
 def cents_between(source_f0: Contour, converted_f0: Contour) -> Contour:
-    """Pitch difference, conversion minus source, (T,) in cents; NaN in frames that are not voiced in both."""
+    """Pitch difference (T,) in cents, conversion minus source; NaN in frames in which either is unvoiced."""
     n_frames = min(len(source_f0), len(converted_f0))
     source, converted = source_f0[:n_frames], converted_f0[:n_frames]
     both = (source > 0) & (converted > 0)
@@ -36,9 +36,9 @@ def find_transpose(source_f0: Contour, converted_f0: Contour) -> float:
 
 
 def compare_pitch(source_f0: Contour, converted_f0: Contour, transpose: float) -> dict[str, float]:
-    """Pitch measures, by name, of a conversion that should be `transpose` semitones above its source.
+    """Return the pitch measures, by name, of a conversion that should be `transpose` semitones above its source.
 
-    Undefined measures are omitted, for example if no frame is voiced in both or one of the contours is constant.
+    Undefined measures are omitted, for example if no frame is voiced in both contours or if either contour is constant.
     """
     n_frames = min(len(source_f0), len(converted_f0))
     source, converted = source_f0[:n_frames], converted_f0[:n_frames]
@@ -54,7 +54,7 @@ def compare_pitch(source_f0: Contour, converted_f0: Contour, transpose: float) -
 
 
 def compare_loudness(source_db: Contour, converted_db: Contour) -> dict[str, float]:
-    """Correlation of two loudness contours in dB; omitted if one of them is constant."""
+    """Return the correlation of two loudness contours in dB, by name; no entry if either is empty or constant."""
     n_frames = min(len(source_db), len(converted_db))
     if not n_frames:
         return {}
@@ -70,7 +70,8 @@ def correlation(one: Contour, other: Contour) -> float | None:
         return None
     one, other = one - np.mean(one), other - np.mean(other)
     scale = math.sqrt(float(one @ one) * float(other @ other))
-    # Rounding errors of a steady tone must not count as a contour; 1e-6 covers those of 100 Hz over one second.
+    # A steady tone varies only by rounding errors, which must not be correlated. 1e-6 exceeds those of 100 Hz over one
+    # second.
     return float(one @ other) / scale if scale > 1e-6 else None
 
 

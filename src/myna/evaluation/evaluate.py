@@ -1,4 +1,4 @@
-"""Evaluation of conversions: each measure, with its values for the unconverted source and for the target."""
+"""Evaluation of conversions, with reference values measured on the sources and on recordings of the target."""
 
 from __future__ import annotations
 
@@ -25,11 +25,12 @@ from myna.progress import Progress, silent
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Maximum length difference of a conversion and its source; it allows for the padding that mp3 encoders add.
+# Maximum difference in length between a conversion and its source; it allows for the padding that MP3 encoders add.
 _SAME_LENGTH_SECONDS = 0.5
-# At most this many target recordings are rated with DNSMOS, since a training set may have thousands.
+# At most this many recordings in each of `target` and `held_out` are rated with DNSMOS, since a training set may have
+# thousands.
 _MAX_RATED = 50
-# 32 ms, which is longer than one period of the lowest voice, so that loudness does not fluctuate within a period.
+# 32 ms, which exceeds one period of the lowest voice, so that the loudness does not fluctuate within a period.
 _LOUDNESS_HOP = 512
 
 
@@ -41,7 +42,7 @@ class FileEvaluation:
     seconds: float
     transpose: float  # semitones
     scores: Scores
-    source_scores: Scores  # measures that need no pair, for the unconverted source
+    source_scores: Scores  # scores of the unconverted source in those measures that need no pair
     source_f0: NDArray[np.float32]
     converted_f0: NDArray[np.float32]
     source_text: str | None = None
@@ -52,19 +53,19 @@ class FileEvaluation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of all conversions, missing measures and failed files."""
+    """Scores of all conversions, and the measures and files that have no scores."""
 
     files: tuple[FileEvaluation, ...]
     target_scores: dict[Path, Scores]
-    not_measured: dict[str, str]  # measure -> reason, and a way to enable the measure
+    not_measured: dict[str, str]  # reason for each missing measure, with a way to enable it
     failures: tuple[str, ...]  # one line per file that could not be evaluated
 
     @cached_property
     def summary(self) -> dict[str, Bounded]:
-        """Mean of each measure over all files, with its bounds.
+        """Mean of each measure over all files, with its reference values.
 
-        The character error rate is not a mean over files. As is usual, it is the number of all errors divided by the
-        number of all characters, so that a short file weighs less than a long one.
+        The character error rate is not a mean over files. As is usual, it is the total number of errors divided by the
+        total number of characters, so that a short file weighs less than a long one.
         """
         converted = mean_scores(file.scores for file in self.files)
         errors, characters = (sum(file.character_errors[part] for file in self.files) for part in (0, 1))
@@ -89,19 +90,20 @@ def evaluate(
     """Measure conversions.
 
     Args:
-        pairs: each conversion with its source.
+        pairs: pairs of a conversion and its source.
         target: recordings of the target speaker; without them, speaker similarity is not measured.
-        held_out: recordings of the target speaker that the voice was not trained on; they give the target bound.
-            Without them, each recording in `target` is compared with the others to give this bound.
+        held_out: recordings of the target speaker that the voice was not trained on; the target's reference values are
+            measured on them. Without them, these values are measured on `target`, and the similarity of each recording
+            is that to the others.
 
     Raises:
-        AudioError: none of the pairs, or none of the target recordings, can be read.
+        AudioError: none of the pairs can be evaluated, or none of the target recordings can be read.
     """
     return _Evaluator(options or EvaluateOptions()).evaluate(pairs, target, held_out, progress)
 
 
 class _Evaluator:
-    """Evaluator with the enabled networks that are installed, and a cache of the sources' measures."""
+    """Evaluator that loads the enabled networks if they are installed, and measures each source only once."""
 
     def __init__(self, options: EvaluateOptions) -> None:
         self.options = options
@@ -132,7 +134,10 @@ class _Evaluator:
     def target_scores(
         self, target: Sequence[Path], held_out: Sequence[Path], progress: Progress
     ) -> tuple[speaker.Embedding | None, dict[Path, Scores]]:
-        """Return the centroid of the target's embeddings, and scores of the held-out (or else target) recordings."""
+        """Return the centroid of the embeddings of `target`, and the scores of the target's reference recordings.
+
+        The reference recordings are those in `held_out`, or those in `target` if no held-out recording can be read.
+        """
         if self.voice_encoder is not None and not target:
             self.not_measured["speaker similarity"] = "pass the target's recordings with --target"
         if not target or (self.voice_encoder is None and self.dnsmos is None):
@@ -187,7 +192,7 @@ class _Evaluator:
     def measure(
         self, recording: Recording, *, paired: bool = False, rate: bool = True, language: str | None = None
     ) -> _Measured:
-        """Measure one recording; `paired` adds the data for comparing pairs: pitch, loudness and transcript."""
+        """Measure one recording; `paired` adds what the comparison of a pair needs: pitch, loudness and transcript."""
         audio = recording.audio
         measured = _Measured(
             recording.seconds,
@@ -243,6 +248,6 @@ def _similarity(one: speaker.Embedding | None, other: speaker.Embedding | None) 
 
 
 def _centroid_without(path: Path, embeddings: dict[Path, speaker.Embedding]) -> speaker.Embedding | None:
-    """Return the centroid of all embeddings except the one of `path`; None if there is no other embedding."""
+    """Return the centroid of all embeddings except that of `path`; None if there is no other embedding."""
     others = [embedding for other, embedding in embeddings.items() if other != path]
     return speaker.centroid(others) if others else None

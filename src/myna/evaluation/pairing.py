@@ -20,10 +20,10 @@ class Pair:
 
 
 def sound_files(paths: Iterable[Path]) -> list[Path]:
-    """Replace the folders in `paths` by the sound files in them, sorted by name; keep files as they are.
+    """Replace each folder in `paths` with the sound files in it, sorted by path; remove duplicates.
 
     Raises:
-        AudioError: a path does not exist, or a folder has no sound files.
+        AudioError: a path does not exist, or a folder contains no sound files.
     """
     files: list[Path] = []
     for path in paths:
@@ -43,7 +43,7 @@ def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[li
     """Match conversions to sources by name; return the pairs and one message for each conversion without a match.
 
     A single conversion and a single source are paired regardless of their names. Both arguments may list the files of
-    the same folder; the conversions are then those whose names, without suffix, end in `.out`.
+    the same folder; the conversions are then the files whose names end in `.out` before the suffix.
     """
     results = {path.resolve() for path in converted if path.stem.endswith(".out")}
     sources = [path for path in sources if path.resolve() not in results]
@@ -67,5 +67,5 @@ def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[li
 
 
 def take_name(path: Path) -> str:
-    """Name that a conversion and its source share: the file name without its suffix and without `.out`."""
+    """Return the name that a conversion and its source share: the file name without its suffix and without `.out`."""
     return unicodedata.normalize("NFC", path.stem.removesuffix(".out"))

@@ -1,4 +1,4 @@
-"""DNSMOS: predicted listener ratings of speech quality, 1 to 5.
+"""DNSMOS: predicted listener ratings of speech quality, from 1 to 5.
 
 Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. Only the network in
 the package speechmos is used, not the package's Python code.
@@ -13,14 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from myna.assets import package_folder
+from myna.assets import find_in_package, package_folder
 from myna.errors import MissingExtraError
 from myna.evaluation.recording import SAMPLE_RATE
 
 _WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # input length of the network
 
-# Coefficients, highest power first, of the parabolas that map the raw outputs to ratings. The authors fitted them to
-# their listening tests.
+# Coefficients, highest power first, of the parabolas that map the network's outputs to ratings. The authors fitted them
+# to their listening tests.
 _RATINGS = {
     "dnsmos_sig": (-0.08397278, 1.22083953, 0.0052439),
     "dnsmos_bak": (-0.13166888, 1.60915514, -0.39604546),
@@ -34,29 +34,29 @@ def load_dnsmos() -> Any:
 
     Raises:
         MissingExtraError: speechmos is not installed.
+        AssetError: the network in the package is damaged or of another version.
     """
-    folder = package_folder("speechmos")
-    if folder is None:
+    if package_folder("speechmos") is None:
         raise MissingExtraError("it", "eval")
+    network = find_in_package("speechmos", "dnsmos_models/sig_bak_ovr.onnx")
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads do not block cores
-    return onnxruntime.InferenceSession(
-        folder / "dnsmos_models" / "sig_bak_ovr.onnx", settings, providers=["CPUExecutionProvider"]
-    )
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave their cores free
+    return onnxruntime.InferenceSession(network, settings, providers=["CPUExecutionProvider"])
 
 
 def rate(session: Any, audio: NDArray[np.float32]) -> dict[str, float]:
-    """Rate voice, background and overall quality, as means over 9 s windows that start every second.
+    """Rate voice, background and overall quality; each rating is the mean over 9 s windows that start every second.
 
     Args:
-        audio: (N,) at 16 kHz; shorter audio is repeated to fill a window, as in the authors' code.
+        session: network that `load_dnsmos` returned.
+        audio: samples (N,) at 16 kHz; audio shorter than a window is repeated to fill it, as in the authors' code.
     """
     while len(audio) < _WINDOW_SAMPLES:
         audio = np.concatenate([audio, audio])
-    # The authors' code counts whole seconds, so it omits a last window that would still fit.
+    # Like the authors' code, this counts whole seconds, and so it omits a last window that would still fit.
     n_windows = max(1, len(audio) // SAMPLE_RATE - 9)
     starts = (count * SAMPLE_RATE for count in range(n_windows))
     windows = (audio[np.newaxis, start : start + _WINDOW_SAMPLES] for start in starts)

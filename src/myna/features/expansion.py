@@ -17,14 +17,14 @@ def expand(content: Tensor, n_frames: int, mode: Expansion) -> Tensor:
     """Stretch `content` (C, T') to `n_frames` frames, (C, n_frames).
 
     In mode "nearest", output frame t is content frame floor(t T' / n_frames). In mode "left", it is the last content
-    frame that starts at or before t, where frame k starts at k n_frames / T'. Both modes are equal up to rounding,
-    except that "left" never skips a frame: if n_frames < T', the output is the first n_frames frames.
+    frame that starts at or before t, where content frame k starts at k n_frames / T'. Apart from rounding, the modes
+    differ only if n_frames < T': then "nearest" skips frames, and "left" returns the first n_frames frames.
     """
     if mode == "nearest":
         return F.interpolate(content[None], size=n_frames, mode="nearest")[0]
     n_source = content.shape[-1]
     frames = torch.arange(n_frames, device=content.device)
-    # Single precision as in so-vits-svc: if a boundary falls on a whole frame, the rounding decides.
+    # Single precision as in so-vits-svc: if a content frame starts exactly at a frame, rounding errors decide.
     begins = torch.arange(1, n_source + 1, device=content.device) * n_frames / n_source
     begun = torch.searchsorted(begins, frames.to(begins.dtype), right=True)
     return content[:, torch.minimum(begun, frames).clamp(max=n_source - 1)]

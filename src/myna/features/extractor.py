@@ -1,4 +1,4 @@
-"""Compute the features of a recording that the synthesizer is conditioned on."""
+"""Extraction of the features that the synthesizer is conditioned on."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from myna.options import DEFAULT_F0_METHOD, F0Method
 
 @dataclass(frozen=True)
 class Features:
-    """Features of one recording that the synthesizer is conditioned on: T frames, one every `hop_length` samples.
+    """Features that the synthesizer is conditioned on: T frames of a recording, one every `hop_length` samples.
 
     Frame t describes the samples from `t * hop_length` up to `(t + 1) * hop_length`. Unvoiced frames have an `f0` of 0;
     there is no separate field for voicing, since it could contradict `f0`.
@@ -70,7 +70,7 @@ class FeatureExtractor:
         """The content encoder that the voice was trained with.
 
         Raises:
-            ConfigError: the configuration names an unknown encoder, or an encoder with a different number of channels.
+            ConfigError: the encoder is unknown, or does not have the number of channels that the voice takes.
             AssetError, CheckpointError: the encoder's weights are unavailable or damaged.
         """
         name, channels = self.config.content_encoder, self.config.model.content_channels
@@ -96,7 +96,7 @@ class FeatureExtractor:
 
         Args:
             f0_method: f0 estimator to use instead of `self.f0_method`.
-            peak: level that counts as the loudest; see `f0.framing.Estimator`.
+            peak: reference level of the f0 estimator if it exceeds the peak of `audio`; see `f0.framing.Estimator`.
 
         Raises:
             AudioError: the audio is shorter than a frame.

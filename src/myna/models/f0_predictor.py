@@ -1,8 +1,8 @@
-"""so-vits-svc's predictor of the target's f0 from content and the contour of the source.
+"""so-vits-svc's predictor of the target's f0 from the content, the speaker and the source's f0 contour.
 
-The predictor takes the source's contour without its mean, and in training the contour is also scaled at random, so
-that the network must infer the pitch level from the speaker. It is useful for speech; singing keeps the source's
-melody.
+The mean is subtracted from the source's contour, and in training the contour is also scaled by a random factor, so that
+the network must infer the pitch level from the speaker. The predictor is useful for speech. It is not meant for
+singing, because it changes the melody.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from myna.models.interface import NoiseSource
 from myna.models.layers.transformer import CausalTransformer
 from myna.models.sizes import TransformerSizes
 
-LOWEST_SCALE, HIGHEST_SCALE = 0.8, 1.2  # range of the random factor on contours in training
+LOWEST_SCALE, HIGHEST_SCALE = 0.8, 1.2  # range of the random factor that scales contours in training
 
 
 def log_pitch(f0: Tensor) -> Tensor:
-    """Convert f0 in Hz to units of 500 mel, where typical voices are near 1; the shape is kept."""
+    """Convert f0 from Hz to units of 500 mel, in which voices lie between about 0.2 and 2; the shape is kept."""
     return 2595.0 * torch.log10(1.0 + f0 / 700.0) / 500
 
 
@@ -28,7 +28,7 @@ def pitch_hz(log_pitch: Tensor) -> Tensor:
 
 
 def contour(log_pitch: Tensor, voiced: Tensor) -> Tensor:
-    """Subtract each item's mean over its voiced frames; inputs and output are (B, T)."""
+    """Subtract from each item its mean over the voiced frames; the inputs and the output are (B, T)."""
     voiced = voiced.to(log_pitch.dtype)
     mean = (log_pitch * voiced).sum(1, keepdim=True) / voiced.sum(1, keepdim=True).clamp(min=1)
     return log_pitch - mean
@@ -55,13 +55,14 @@ class F0Predictor(nn.Module):
     def forward(self, hidden: Tensor, contour: Tensor, speaker: Tensor, mask: Tensor | None = None) -> Tensor:
         """
         Args:
-            hidden: sum of the embeddings of content, voicing and loudness, (B, channels, T); receives no gradient.
-            contour: the source's contour as the function `contour` returns it, (B, T).
+            hidden: sum of the embeddings of content, voicing and, if used, loudness, (B, channels, T); receives no
+                gradient.
+            contour: the source's contour, as returned by the function `contour`, (B, T).
             speaker: speaker embedding, (B, speaker_channels, 1 or T); receives no gradient.
             mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 
         Returns:
-            Predicted f0, (B, 1, T); 0 on padding.
+            The predicted f0 in the units of `log_pitch`, (B, 1, T); 0 on padding.
         """
         hidden = hidden.detach() + self.speaker_projection(speaker.detach()) + self.contour_conv(contour.unsqueeze(1))
         hidden = self.input_conv(hidden if mask is None else hidden * mask)

@@ -1,9 +1,9 @@
-"""The normalising flow of VITS (Kim, Kong and Son 2021), which removes the speaker from latents or adds it.
+"""The normalising flow of VITS (Kim, Kong and Son 2021), which removes the speaker from latents, or adds a speaker.
 
 The flow is a stack of additive couplings (Dinh et al. 2014). Each coupling shifts half of the channels by an amount
-computed from the other half and the speaker; subtracting the same amount inverts it. The flow preserves volume, so
-no log-determinant is needed. A WaveNet computes the shift; in so-vits-svc 4.1 it may be a causal transformer. The
-couplings may share one network.
+computed from the other half and the speaker; subtracting the same amount inverts the coupling. The flow
+preserves volume, so the loss needs no log-determinant. The shift is computed by a WaveNet or, in some voices of
+so-vits-svc 4.1, by a causal transformer. All couplings may share one such network.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ class Coupling(nn.Module):
     """Shift the second half of the channels by an amount that `network` computes from the first half and the speaker.
 
     Args:
-        network: maps hidden frames (B, channels, T), the speaker and the mask to (B, channels, T).
+        network: module that maps hidden frames (B, channels, T), the speaker and the mask to hidden frames of the same
+            shape.
     """
 
     def __init__(self, latent_channels: int, channels: int, network: nn.Module) -> None:
@@ -36,7 +37,7 @@ class Coupling(nn.Module):
         self.input_conv = nn.Conv1d(half, channels, kernel_size=1)
         self.network = network
         self.projection = nn.Conv1d(channels, half, kernel_size=1)
-        # With zero weights every coupling starts as the identity.
+        # Zero weights make each coupling the identity at the start of training.
         for parameter in self.projection.parameters():
             nn.init.zeros_(parameter)
 
@@ -60,8 +61,8 @@ class Flow(nn.Module):
     """Map between the posterior's latent space and the prior's, given a speaker.
 
     Args:
-        make_network: creates the `network` of a `Coupling`.
-        share: use one network for all couplings.
+        make_network: function that creates the `network` of a `Coupling`.
+        share: whether all couplings share one network.
     """
 
     def __init__(
@@ -82,7 +83,7 @@ class Flow(nn.Module):
 
     @classmethod
     def of(cls, model: ModelConfig, n_wavenet_layers: int = N_WAVENET_LAYERS) -> Flow:
-        """Return the flow that a configuration describes; RVC's couplings have fewer WaveNet layers."""
+        """Build the flow that a configuration describes; RVC uses fewer WaveNet layers than the default."""
 
         def make_network() -> nn.Module:
             if model.use_transformer_flow:
@@ -98,7 +99,7 @@ class Flow(nn.Module):
         )
 
     def forward(self, latent: Tensor, speaker: Tensor, mask: Tensor | None = None, *, inverse: bool = False) -> Tensor:
-        """Remove the speaker from a latent; with `inverse`, add the speaker.
+        """Remove the speaker from latents; with `inverse`, add the speaker.
 
         Args:
             latent: (B, latent_channels, T), zero on padding.

@@ -1,7 +1,7 @@
 """Contracts between the models and the code that uses them: records of tensors, protocols and abstract modules.
 
-In shapes, B is the batch size, C channels, T frames and N samples. A contract is an abstract module rather than a
-protocol if optimisers, Fabric or state dicts need an `nn.Module`.
+In shapes, B is the batch size, and C, T and N are the numbers of channels, frames and samples. A contract is an
+abstract module, not a protocol, if optimisers, Fabric or state dicts require its implementations to be `nn.Module`s.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class NoiseSource(Protocol):
     """Source of every random number that a model uses; implementations are in `models.noise`."""
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Return standard normal numbers of `shape` with the dtype and device of `like`."""
+        """Return a tensor of standard normal numbers, with the given shape and the dtype and device of `like`."""
         ...
 
     def uniform(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
-        """Return numbers from [0, 1) of `shape` with the dtype and device of `like`."""
+        """Return a tensor of uniform numbers from [0, 1), with the given shape and the dtype and device of `like`."""
         ...
 
 
@@ -37,12 +37,12 @@ class Conditions(NamedTuple):
     """Inputs that a synthesizer is conditioned on."""
 
     content: Tensor  # (B, content_channels, T)
-    f0: Tensor  # (B, T) Hz, unvoiced gaps filled
+    f0: Tensor  # (B, T) Hz, interpolated over unvoiced frames
     voiced: Tensor  # (B, T) bool
     # Either speaker indices (B,), long, or the weights of a mix of speakers: (B, n_speakers, 1), or
     # (B, n_speakers, T) if the weights change with time.
     speaker: Tensor
-    loudness: Tensor | None = None  # (B, T) dB; voices with a loudness embedding require it, others ignore it
+    loudness: Tensor | None = None  # (B, T) dB; required by voices conditioned on loudness, ignored by others
 
     def to(self, device: torch.device | str) -> Conditions:
         loudness = None if self.loudness is None else self.loudness.to(device)
@@ -56,9 +56,9 @@ class Sampling:
     """Options of one call of `Synthesizer.generate`, in addition to the conditions."""
 
     noise: NoiseSource
-    noise_scale: float | Tensor  # factor on the prior's standard deviation when sampling; 0 returns the mean
-    # Replace f0 by the predicted f0, for voices that have an f0 predictor. An ONNX graph needs a boolean tensor, so
-    # that the choice is made at run time.
+    noise_scale: float | Tensor  # factor on the prior's standard deviation; 0 gives the prior's mean
+    # Whether to replace f0 by the predicted f0; no effect on voices without an f0 predictor. An ONNX graph needs a
+    # boolean tensor, so that the choice is made at run time.
     predict_f0: bool | Tensor = False
 
 
@@ -70,7 +70,7 @@ class Generated(NamedTuple):
 
 
 class Synthesizer(Protocol):
-    """Converts conditions to audio: a PyTorch network, an ONNX graph, or a wrapper around another synthesizer."""
+    """Generator of audio from conditions: a PyTorch network, an ONNX graph, or a wrapper around another."""
 
     def generate(self, conditions: Conditions, sampling: Sampling) -> Generated: ...
 
@@ -78,21 +78,21 @@ class Synthesizer(Protocol):
 class SynthesizerModule(nn.Module):
     """A `Synthesizer` that is a PyTorch network."""
 
-    usual_noise_scale: float  # default of the tool that introduced this family
+    usual_noise_scale: float  # default noise scale of the tool that introduced this family
 
     @torch.inference_mode()
     def generate(self, conditions: Conditions, sampling: Sampling) -> Generated:
         return self.synthesize(conditions, sampling)
 
     def synthesize(self, conditions: Conditions, sampling: Sampling) -> Generated:
-        """Do the work of `generate` outside inference mode, so that an exporter can trace it."""
+        """Generate audio like `generate`, but without inference mode, so that an exporter can trace the call."""
         raise NotImplementedError
 
     def prune(self) -> None:
-        """Delete the parts that are used only in training."""
+        """Delete the parts of the network that are used only in training."""
 
     def fuse(self) -> None:
-        """Prepare a trained network for generation: prune it and make it faster, without changing its output."""
+        """Prune a trained network and fuse its weight norms, so that it generates the same output faster."""
         self.prune()
         fuse_weight_norm(self)
 
@@ -109,33 +109,37 @@ class TrainingInput(NamedTuple):
 
 
 class Latents(NamedTuple):
-    """Distributions of the latent variable on both sides of the flow."""
+    """Distributions of the latent variable on both sides of the flow, and a posterior sample."""
 
     posterior: Gaussian
     prior: Gaussian
-    in_prior: Tensor  # (B, C, T) posterior sample, mapped by the flow to the prior's space
-    mask: Tensor  # (B, 1, T) 1 on real frames
+    in_prior: Tensor  # (B, C, T) posterior sample, which the flow has mapped to the prior's space
+    mask: Tensor  # (B, 1, T) 1 on real frames and 0 on padding
 
 
 class TrainingOutput(NamedTuple):
     """Output of the forward pass in training, from which the synthesizer's losses are computed."""
 
     audio: Tensor  # (B, 1, N) audio of the segments
-    subbands: Tensor | None  # (B, n_subbands, N / n_subbands)
+    subbands: Tensor | None  # (B, n_subbands, N / n_subbands), only from the multi-band decoder
     segment_starts: Tensor  # (B,) index of each segment's first frame
     latents: Latents | None = None  # None if the family has no latent variable
     f0_predicted: Tensor | None = None  # (B, 1, T) in units of `f0_predictor.log_pitch`; None without an f0 predictor
-    f0_target: Tensor | None = None  # (B, 1, T)
+    f0_target: Tensor | None = None  # (B, 1, T) in the same units; None without an f0 predictor
 
 
 class TrainableSynthesizer(SynthesizerModule):
     """A synthesizer that `myna.training` can train."""
 
     def set_bandwidths(self, bandwidth_hz: Mapping[int, float]) -> None:
-        """Limit the output of each speaker index to the bandwidth of its recordings, if the family supports it."""
+        """Limit each speaker's output to the bandwidth of that speaker's recordings, if the family supports a limit.
+
+        Args:
+            bandwidth_hz: bandwidth by speaker index.
+        """
 
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
-        """Synthesize a random segment of `segment_frames` from each clip."""
+        """Synthesize a random segment of `segment_frames` frames from each clip."""
         raise NotImplementedError
 
 
@@ -145,7 +149,7 @@ class DecoderConditions:
 
     f0: Tensor  # (B, T) Hz; unvoiced frames are interpolated or 0, as in the training of the family
     speaker: Tensor | None = None  # (B, speaker_channels, 1 or T), T if it changes with time; None for a vocoder
-    voiced: Tensor | None = None  # (B, T); None if voicing is not given
+    voiced: Tensor | None = None  # (B, T) bool; None if voicing is not given separately
     bandwidth_hz: Tensor | None = None  # (B,) highest frequency of the output; None for no limit
 
 
@@ -168,7 +172,7 @@ class DiscriminatorOutput(NamedTuple):
     """Output of one discriminator for a batch of signals."""
 
     score: Tensor  # (B, n_scores) trained towards 1 on recordings and 0 on synthesized audio
-    feature_maps: list[Tensor]  # (B, C, ...) for each layer
+    feature_maps: list[Tensor]  # one (B, C, ...) per layer
 
 
 class Discriminators(nn.Module):

@@ -1,4 +1,4 @@
-"""Noise sources for a model: seeded random numbers, given numbers, recorded requests, and zeros."""
+"""Noise sources for a model: seeded random numbers, given numbers, and zeros with or without a record of requests."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class GivenNoise:
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
         return (
             self.given[name].reshape(tuple(shape)).clone()
-        )  # a copy, since models write to some, but a graph's input is constant
+        )  # a copy, because models write to some of these tensors, but a graph's input is constant
 
     uniform = normal
 
 
 class RecordedNoise:
-    """Zeros; the requested names and shapes are recorded in order."""
+    """Zeros, with a record of the requested names and shapes in the order of the requests."""
 
     def __init__(self) -> None:
         self.shapes: dict[NoiseName, list[int]] = {}
@@ -64,7 +64,7 @@ class RecordedNoise:
 
 
 class SilentNoise:
-    """Zeros, which give the mean of every Gaussian and no noise in the excitation."""
+    """Zeros, so that every Gaussian yields its mean and the excitation contains no noise."""
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
         return like.new_zeros(tuple(shape))

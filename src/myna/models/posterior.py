@@ -1,4 +1,4 @@
-"""The posterior encoder of VITS (Kim, Kong and Son 2021), which maps spectrograms to latents; used only in training."""
+"""The posterior encoder of VITS (Kim, Kong and Son 2021), which maps spectrograms to latents in training."""
 
 from __future__ import annotations
 

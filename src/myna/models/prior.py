@@ -20,7 +20,7 @@ def _mel(hz: float) -> float:
 
 
 def pitch_bins(f0: Tensor) -> Tensor:
-    """Quantise f0 in Hz, of any shape, on a mel scale to bins 1 .. 255 (long); unvoiced frames are in bin 1."""
+    """Quantise f0 in Hz (any shape) on a mel scale to bins 1 to 255 (long); an f0 of 0 (unvoiced) is in bin 1."""
     low, high = _mel(LOWEST_PITCH_HZ), _mel(HIGHEST_PITCH_HZ)
     mel = 1127 * torch.log(1 + f0 / 700)
     position = (mel - low) * (N_PITCH_BINS - 2) / (high - low) + 1
@@ -39,8 +39,8 @@ class PriorEncoder(nn.Module):
     def forward(self, hidden: Tensor, f0: Tensor, mask: Tensor | None = None) -> Gaussian:
         """
         Args:
-            hidden: sum of the embeddings of content, voicing and loudness, (B, channels, T).
-            f0: Hz, (B, T).
+            hidden: sum of the embeddings of content and, if used, voicing and loudness, (B, channels, T).
+            f0: in Hz, (B, T).
             mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 
         Returns:

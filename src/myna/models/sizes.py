@@ -1,4 +1,4 @@
-"""Sizes of the network components. Only this module derives sizes from the keys of a `ModelConfig`."""
+"""Sizes of network components, derived from the keys of a `ModelConfig`."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class TransformerSizes:
     """Sizes of a transformer over the frames."""
 
     channels: int
-    filter_channels: int  # in the feed-forward layers
+    filter_channels: int  # hidden channels of the feed-forward layers
     n_heads: int
     n_layers: int
-    kernel_size: int  # in the feed-forward layers
+    kernel_size: int  # of the convolutions in the feed-forward layers
     dropout: float
 
     @classmethod
@@ -38,7 +38,7 @@ class UpsamplingSizes:
     """Sizes of HiFi-GAN's upsampling network."""
 
     in_channels: int
-    initial_channels: int  # each upsampling step halves the number
+    initial_channels: int  # channels before the first upsampling step; each step halves them
     rates: Sequence[int]
     kernel_sizes: Sequence[int]  # of the transposed convolutions
     resblock: Literal["1", "2"]
@@ -47,7 +47,7 @@ class UpsamplingSizes:
 
     @classmethod
     def of(cls, model: ModelConfig) -> Self:
-        """Return the sizes of a decoder whose input is the latent."""
+        """Return the sizes for a decoder whose input is the latent."""
         return cls(
             in_channels=model.latent_channels,
             initial_channels=model.upsample_initial_channels,
@@ -86,10 +86,10 @@ class SourceFilterSizes:
     channels: int
     speaker_channels: int
     n_coarse_layers: int  # blocks at the frame rate
-    n_fine_layers: int  # blocks at the rate of the short spectra
-    frame_samples: int
+    n_fine_layers: int  # blocks at the rate of the predicted spectra
+    frame_samples: int  # samples per latent frame
     n_fft: int
-    hop_length: int  # of the short spectra
+    hop_length: int  # samples between the predicted spectra
 
     @classmethod
     def of(cls, model: ModelConfig, frame_samples: int) -> Self:

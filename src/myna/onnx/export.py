@@ -1,7 +1,7 @@
 """Export of a voice as ONNX graphs for programs without PyTorch (`svc export`).
 
-A graph accepts recordings of any length. Random numbers are inputs of the graph (`onnx.runtime` lists all inputs), so a
-program that supplies the same random numbers as PyTorch gets the same audio.
+A graph accepts recordings of any length. Random numbers are inputs of the graph (`onnx.runtime` lists all inputs), so
+that a program that supplies the same random numbers as PyTorch gets the same audio within `TOLERANCE`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
 
 CONTENT_SUFFIX = f".content{SUFFIX}"
-TOLERANCE = 1e-3  # largest allowed difference of the audio; full scale is 1
+TOLERANCE = 1e-3  # largest allowed difference from the audio of PyTorch; full scale is 1
 _EMBEDDED = "myna-content-1"
 _TRACED_FRAMES = 67  # a prime, so that an axis of this size is certainly the axis of frames
 _CHECKED_FRAMES = 40
@@ -54,7 +54,7 @@ class Exportable(Protocol):
     """A module that uses operations that ONNX lacks."""
 
     def exportable(self) -> nn.Module:
-        """Return an equivalent module without Python loops or complex numbers that accepts inputs of any length.
+        """Return an equivalent module that has no Python loops or complex numbers and accepts inputs of any length.
 
         It may modify and return `self`.
         """
@@ -65,7 +65,7 @@ class Exported(NamedTuple):
     """Result of `export`."""
 
     paths: list[Path]
-    difference: float  # largest difference between the audio of the graph and of PyTorch; full scale is 1
+    difference: float  # largest difference between the graph's audio and that of PyTorch; full scale is 1
 
 
 class _Graph(nn.Module):
@@ -96,13 +96,13 @@ class _Graph(nn.Module):
 def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
     """Write a voice as an ONNX graph.
 
-    If the voice uses myna's own content encoder, the encoder is written beside it as a second graph, NAME.content.onnx.
-    That graph maps audio (1, N) at 16 kHz to content (1, 256, N // 320).
+    If the voice uses myna's own content encoder, the encoder is written as a second graph, NAME.content.onnx, beside
+    the first one. It maps audio (1, N) at 16 kHz to content (1, 256, N // 320).
 
     Args:
         opened: voice to export.
         path: output file, NAME.onnx.
-        words: licence, author and cover; empty values are taken from the file of the voice.
+        words: `licence`, `author` and `cover`; missing or empty ones are taken from the voice's own file.
 
     Raises:
         MissingExtraError: the packages that PyTorch's exporter needs are not installed.
@@ -207,12 +207,13 @@ def _difference(synthesizer: SynthesizerModule, graph: OnnxSynthesizer, config: 
 
 
 def _noise_shapes(synthesizer: SynthesizerModule, config: Config) -> dict[str, list[int]]:
-    """Return the name and shape of each noise input for `_TRACED_FRAMES` frames, in the order of use."""
+    """Return the shape of each noise input for `_TRACED_FRAMES` frames by name, in the order of use."""
     noise = RecordedNoise()
     synthesizer.generate(_conditions(config, _TRACED_FRAMES), Sampling(noise, synthesizer.usual_noise_scale))
     shapes: dict[str, list[int]] = {}
     for name, (*others, length) in noise.shapes.items():
-        # Sample-rate noise has an axis of frames and one of samples per frame; only the first varies with the length.
+        # In the graph, noise at the sample rate has an axis of frames and an axis of samples per frame, so that only
+        # the former varies with the length.
         per_frame = [_TRACED_FRAMES, length // _TRACED_FRAMES] if name == SOURCE_NOISE else [length]
         shapes[name] = [*others, *per_frame]
     return shapes
@@ -227,7 +228,7 @@ def _program(
         import onnxscript
     except ImportError as error:
         raise MissingExtraError("an ONNX graph", EXTRA) from error
-    del onnx, onnxscript  # torch imports them; its own error lacks the pip command
+    del onnx, onnxscript  # torch imports them, but its own error does not state the pip command
     try:
         with _quiet(), warnings.catch_warnings(action="ignore"):
             program = torch.onnx.export(
@@ -247,7 +248,7 @@ def _program(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the loggers of the exporter, which warn that torchvision is missing and may print every step."""
+    """Silence the exporter's loggers, which warn that torchvision is missing and may print every step."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.__trace")]
     levels = [one.level for one in loggers]
     for one in loggers:

@@ -1,9 +1,9 @@
-"""Reading of the vectors in faiss indexes, without faiss.
+"""Reader of the vectors in faiss indexes, without faiss.
 
-faiss is not used because it trusts the sizes that a file states. The format is that of faiss/impl/index_write.cpp: four
-characters state the kind of index, and the fields of the class follow in little-endian order. Supported are the kinds
-that RVC and so-vits-svc 4.1 write: plain vectors ("IndexFlat"), and plain vectors in cells ("IndexIVFFlat"). The cells
-are ignored, because they make a search faster but approximate.
+faiss is not used, because it trusts the sizes that a file states. The format is that of faiss/impl/index_write.cpp:
+four characters state the kind of index, and the fields of the index's class follow in little-endian order. This module
+supports the kinds that RVC and so-vits-svc 4.1 write: plain vectors ("IndexFlat"), and plain vectors in cells
+("IndexIVFFlat"). The cells are ignored, because a search that uses them is faster but approximate.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FLAT_KINDS = (b"IxF2", b"IxFI", b"IxFl")  # indexes by distance, by inner produc
 CELLS_KIND = b"IwFl"
 _LISTS = b"ilar"
 _ALL_SIZES, _SOME_SIZES = b"full", b"sprs"
-_LAST_PLAIN_METRIC = 1  # 0 is inner product, 1 distance; metrics above have a parameter
+_LAST_PLAIN_METRIC = 1  # 0 is the inner product and 1 the distance; metrics with higher numbers have a parameter
 _HASHTABLE = 2
 _MOST_CHANNELS = 65536
 
@@ -51,11 +51,15 @@ def read_vectors(data: bytes | memoryview, name: str) -> Vectors:
 
 
 class _Reader:
-    """Reader of consecutive values in `data`; it never reads past the end."""
+    """Reader of consecutive values in `data` that never reads past the end."""
 
     def __init__(self, data: memoryview, name: str) -> None:
         self._left = data
         self.name = name
+
+    @property
+    def n_left(self) -> int:
+        return len(self._left)
 
     def take(self, n_bytes: int) -> memoryview:
         if n_bytes > len(self._left):
@@ -138,11 +142,13 @@ def _read_lists(reader: _Reader, n_channels: int, n_vectors: int, n_cells: int) 
         sizes = sizes[1::2]
     elif form != _ALL_SIZES or values != n_cells:
         raise reader.damaged()
-    lists = []
-    for size in map(int, sizes):
-        lists.append(reader.array("<f4", size * n_channels).reshape(size, n_channels))
-        reader.take(8 * size)  # numbers of the vectors
-    vectors = np.concatenate([np.empty((0, n_channels), np.float32), *lists]).astype(np.float32, copy=False)
-    if len(vectors) != n_vectors:
+    # The sizes are checked before anything is allocated: the file must contain all vectors and the number of each.
+    if sum(map(int, sizes)) != n_vectors or n_vectors * (4 * n_channels + 8) > reader.n_left:
         raise reader.damaged()
+    vectors = np.empty((n_vectors, n_channels), np.float32)
+    begin = 0
+    for size in filter(None, map(int, sizes)):
+        vectors[begin : begin + size] = reader.array("<f4", size * n_channels).reshape(size, n_channels)
+        reader.take(8 * size)  # numbers of the vectors
+        begin += size
     return vectors

@@ -17,8 +17,8 @@ def k_means(
 ) -> Tensor:
     """Compute `n_clusters` centroids (K, C) of `vectors` (N, C).
 
-    If there are at most `n_clusters` vectors, they are returned unchanged. Centroids are initialised with random
-    vectors. At the end, each is the mean of all vectors that were assigned to it during the passes.
+    If there are at most `n_clusters` vectors, they are returned unchanged. The centroids are initialised with randomly
+    chosen vectors. At the end, each is the mean of all vectors that were assigned to it in any pass.
     """
     if len(vectors) <= n_clusters:
         return vectors

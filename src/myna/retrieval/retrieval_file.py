@@ -1,11 +1,11 @@
-"""Files of retrieval data: k-means centroids of each speaker's content, or indexes of its content frames.
+"""Files of retrieval data: k-means centroids or an index of each speaker's content frames.
 
 | file | kind | written by |
 |---|---|---|
 | `kmeans_*.pt`, `kmeans.pt` | centres | so-vits-svc, so-vits-svc-fork, myna |
 | `added_*.index` | index | RVC |
 | `feature_and_index.pkl` | index | so-vits-svc 4.1 |
-| `index.safetensors` | index | myna (a tensor (N, C) per speaker, in half precision) |
+| `index.safetensors` | index | myna (one tensor (N, C) per speaker, in half precision) |
 
 The first bytes of a file determine its format; the file name does not matter.
 """
@@ -27,12 +27,13 @@ from myna.errors import CheckpointError
 from myna.retrieval import faiss_file
 from myna.storage import pickles, torch_file
 from myna.storage.atomic import replacing
+from myna.storage.utf8 import utf8_path
 
 Kind = Literal["centres", "index"]  # packed voices store these strings
-# Files that svc train-index and svc train-cluster write beside a voice; the first one found is used.
+# Names of the files that svc train-index and svc train-cluster write beside a voice; the first one found is used.
 NAMES: Mapping[Kind, str] = {"index": "index.safetensors", "centres": "kmeans.pt"}
 
-Speaker = str | int  # speaker name; so-vits-svc 4.1's indexes use the speaker index instead
+Speaker = str | int  # name of a speaker, or the speaker's number, which so-vits-svc 4.1's indexes use instead
 
 NOBODY = ""  # key for the data of a file that names no speaker
 _CENTRES_KEY = "cluster_centers_"
@@ -44,7 +45,7 @@ class RetrievalFile:
     """Content of a file of retrieval data."""
 
     kind: Kind
-    vectors: dict[Speaker, Tensor]  # (N, C) each, float32
+    vectors: dict[Speaker, Tensor]  # (N, C) float32 of each speaker
 
 
 def read(path: Path) -> RetrievalFile:
@@ -71,7 +72,7 @@ def read(path: Path) -> RetrievalFile:
 
 
 def is_index(path: Path) -> bool:
-    """Return True if a file is a faiss index, or a so-vits-svc 4.1 pickle of several faiss indexes."""
+    """Return True if a file is a faiss index, or a pickle of faiss indexes from so-vits-svc 4.1."""
     try:
         with path.open("rb") as file:
             start = file.read(16)
@@ -86,12 +87,12 @@ def is_index(path: Path) -> bool:
 
 
 def write(folder: Path, file: RetrievalFile, speakers: Mapping[str, int]) -> Path:
-    """Write retrieval data into the folder of a voice, under the file name that myna looks for; return the path.
+    """Write retrieval data into the folder of a voice, with the file name that myna looks for; return the path.
 
     Args:
         folder: folder of the voice.
         file: retrieval data to write.
-        speakers: speaker index of each speaker name; the file is written with names in place of indices.
+        speakers: number of each speaker by name; names replace the numbers in `file`.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -135,7 +136,8 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return dict(load_file(path))
+        with utf8_path(path) as opened:
+            return dict(load_file(opened))
     except (OSError, safetensors.SafetensorError) as error:
         raise CheckpointError(f"{path} is damaged or incomplete; download it again") from error
 
@@ -144,14 +146,12 @@ def _read_pickle(path: Path) -> dict[Any, Any]:
     content = pickles.read(path)
     if not isinstance(content, dict) or not all(isinstance(one, pickles.FaissIndex) for one in content.values()):
         raise CheckpointError(f"{path} is a pickle, but not of indexes by speaker")
-    return {speaker: faiss_file.read_vectors(_serialised(path, one), str(path)) for speaker, one in content.items()}
-
-
-def _serialised(path: Path, index: pickles.FaissIndex) -> bytes:
-    state = index.state.values.tobytes() if isinstance(index.state, pickles.Array) else index.state
-    if not isinstance(state, bytes):
-        raise CheckpointError(f"{path} contains an index without its vectors")
-    return state
+    found = {}
+    for speaker, one in content.items():
+        if one.serialised is None:
+            raise CheckpointError(f"{path} contains an index without its vectors")
+        found[speaker] = faiss_file.read_vectors(one.serialised, str(path))
+    return found
 
 
 def _read_centroids(path: Path) -> dict[Any, Any]:
@@ -164,7 +164,7 @@ def _read_centroids(path: Path) -> dict[Any, Any]:
 
 
 def checked(path: Path, kind: Kind, found: Mapping[Any, Any]) -> RetrievalFile:
-    """Convert the content of `path` to tensors (N, C), and check that all numbers are finite.
+    """Check `found`, the content of `path` by speaker, and convert it to float32 tensors (N, C).
 
     Raises:
         CheckpointError: a value is not a non-empty matrix of finite floats, or there is no speaker.

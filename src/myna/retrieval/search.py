@@ -1,8 +1,9 @@
-"""Retrieval: blend content frames with similar frames of the target speaker, or replace them.
+"""Retrieval: find frames of the target speaker that are similar to the content frames of a source, and blend the two.
 
 The content of a source recording retains traces of its singer. Blending it with frames retrieved from the target's
-recordings makes the result sound more like the target, but a large share makes it less articulate. There are two
-methods: take the nearest of a few thousand k-means centroids (so-vits-svc 4.0), or average the 8 nearest frames (RVC).
+recordings makes the result sound more like the target, but a large share of retrieved frames makes it less articulate.
+There are two methods: take the nearest of a few thousand k-means centroids (so-vits-svc 4.0), or average the 8 nearest
+frames (RVC).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 N_NEIGHBOURS = 8
-_BLOCK_FRAMES = 32  # searched at once; the distances of more frames do not fit into the processor's cache
+_BLOCK_FRAMES = 32  # number searched at once; the distances of more frames do not fit into the processor's cache
 # Up to this number of vectors, the search is exact. In a larger index, a search in the first principal components gives
 # a shortlist, and exact distances are computed only to the vectors on it. With 100,000 vectors of 768 channels and one
 # second of content (50 frames), this takes 0.035 s instead of 0.10 to 0.15 s on one thread of an AMD EPYC. It finds
-# 99.3 % of the 8 nearest vectors (myna-content, speech).
+# 99.3 % of the 8 nearest vectors (measured with myna-content on speech).
 _MOST_EXACT = 16384
 _N_DIRECTIONS = 64
 _N_SHORTLISTED = 128
@@ -26,17 +27,18 @@ _GROUP = 16
 
 
 class Retrieval(ABC):
-    """Search for similar content of one speaker. Calling it maps content (C, T) to retrieved content (C, T)."""
+    """Retrieval from the content of one speaker. A call maps content (C, T) to retrieved content (C, T)."""
 
     def __call__(self, content: Tensor) -> Tensor:
-        # Content has 50 frames per second, repeated to match the synthesizer's frame rate. Search each only once.
+        # Content has 50 frames per second, which are repeated to match the synthesizer's frame rate. Search for each
+        # only once.
         differs = torch.cat([content.new_ones(1, dtype=torch.bool), (content.diff(dim=1) != 0).any(0)])
         found = [self._find(block) for block in torch.split(content.T[differs], _BLOCK_FRAMES)]
         return torch.cat(found)[differs.cumsum(0) - 1].T
 
     @abstractmethod
     def _find(self, frames: Tensor) -> Tensor:
-        """Return the retrieved content (T, C) for frames (T, C) without consecutive repeats."""
+        """Return the retrieved content (T, C) for `frames` (T, C), which have no consecutive repeats."""
 
 
 class Centroids(Retrieval):
@@ -56,7 +58,7 @@ class Centroids(Retrieval):
 class Index(Retrieval):
     """Retrieval of the weighted mean of the `N_NEIGHBOURS` nearest vectors.
 
-    The weights are those of RVC, `np.square(1 / score)`, where the score is the squared distance that faiss returns.
+    The weights are those of RVC, `np.square(1 / score)`, where `score` is the squared distance that faiss returns.
 
     Args:
         vectors: content frames of the speaker, (N, C).
@@ -73,7 +75,7 @@ class Index(Retrieval):
 
     def _find(self, frames: Tensor) -> Tensor:
         candidates = self.vectors[self._candidates(frames)]  # (T, M, C)
-        # Subtract the vectors: for close vectors, the difference of large squares would lose all precision.
+        # Square the difference of the vectors: for close vectors, a difference of squares would lose all precision.
         distances = (candidates - frames.unsqueeze(1)).square().sum(2)
         nearest_distances, order = distances.topk(min(N_NEIGHBOURS, distances.shape[1]), largest=False)
         # Weights are relative to the nearest vector, so a frame that is in the index maps to itself without division by
@@ -84,7 +86,10 @@ class Index(Retrieval):
         return (weights.unsqueeze(2) * neighbours).sum(1) / weights.sum(1, keepdim=True)
 
     def _candidates(self, frames: Tensor) -> Tensor:
-        """Return the indices (T, M) of candidate vectors for each frame, among them the nearest ones."""
+        """Return the indices (T, M) of candidates for the nearest vectors of each frame.
+
+        They include all `N_NEIGHBOURS` nearest vectors or, in a large index, nearly all of them.
+        """
         if self._directions is None:
             return _smallest(_distances(frames, self.vectors, self._squares), N_NEIGHBOURS)
         distances = _distances(frames @ self._directions, self._projected, self._projected_squares)
@@ -98,7 +103,7 @@ def blend(content: Tensor, retrieval: Retrieval, ratio: float, where: Tensor | N
         content: content features, (C, T).
         retrieval: retrieval data of the target speaker.
         ratio: share of the retrieved content in the result, 0..1.
-        where: mask (T,) that is true on the frames to change; None changes all frames.
+        where: mask (T,) that is true for the frames to change; None changes all frames.
     """
     if where is None:
         return torch.lerp(content, retrieval(content), ratio)
@@ -115,15 +120,15 @@ def nearest(frames: Tensor, vectors: Tensor) -> Tensor:
 
 
 def _distances(frames: Tensor, vectors: Tensor, squares: Tensor) -> Tensor:
-    """Return squared distances (T, N), less the squared norm of each frame; this leaves their order unchanged."""
+    """Return squared distances (T, N) minus the squared norm of each frame, which does not affect their order."""
     return torch.addmm(squares.unsqueeze(0), frames, vectors.T, alpha=-2)
 
 
 def _smallest(values: Tensor, n: int) -> Tensor:
     """Return the indices (T, min(n, N)) of the `n` smallest values in each row of `values` (T, N), in any order.
 
-    Each row is split into groups. The n smallest values lie in the n groups with the smallest minima. Finding these
-    groups first takes a tenth of the time of a direct search among a hundred thousand values.
+    Each row is split into groups. The n smallest values are in the n groups with the smallest minima. Among a hundred
+    thousand values, finding these groups first takes a tenth of the time of a direct search.
     """
     if values.shape[1] <= n * _GROUP:
         return values.topk(min(n, values.shape[1]), largest=False, sorted=False).indices

@@ -25,15 +25,15 @@ class SpeakerRetrieval:
 
     path: Path
     by_speaker: Mapping[retrieval_file.Speaker, Retrieval]
-    speakers: Mapping[str, int]  # speaker index of each speaker name of the voice
+    speakers: Mapping[str, int]  # index of each speaker of the voice, by name
 
     @classmethod
     def load(cls, path: Path, config: Config, device: str = "cpu") -> Self:
-        """Read k-means centroids or an index for the voice that `config` describes.
+        """Read the k-means centroids or the index in a file for the voice that `config` describes.
 
         Raises:
             CheckpointError: the file contains neither.
-            ConfigError: the number of content channels differs between file and voice.
+            ConfigError: the file and the voice have different numbers of content channels.
         """
         file = read_retrieval(path, config)
         by_speaker = {speaker: _KINDS[file.kind](vectors.to(device)) for speaker, vectors in file.vectors.items()}
@@ -42,7 +42,7 @@ class SpeakerRetrieval:
     def of(self, index: int) -> Retrieval:
         """Return the retrieval data of the speaker with this index.
 
-        If the file contains the data of only one speaker, it is used for all speakers.
+        If the file contains data of only one speaker, these are used for all speakers.
 
         Raises:
             ConfigError: the file contains no data for this speaker.
@@ -59,15 +59,15 @@ class SpeakerRetrieval:
 
 
 def read_retrieval(path: Path, config: Config) -> RetrievalFile:
-    """Read k-means centroids or an index for the voice that `config` describes.
+    """Read the k-means centroids or the index in a file for the voice that `config` describes.
 
     Args:
-        path: retrieval file, or packed voice that contains retrieval data.
+        path: a retrieval file, or a packed voice that contains retrieval data.
         config: configuration of the voice.
 
     Raises:
         CheckpointError: the file contains neither.
-        ConfigError: the number of content channels differs between file and voice.
+        ConfigError: the file and the voice have different numbers of content channels.
     """
     if packing.read_card(path) is None:
         file = retrieval_file.read(path)
@@ -84,9 +84,9 @@ def read_retrieval(path: Path, config: Config) -> RetrievalFile:
 
 
 def find_retrieval(voice: Path) -> Path | None:
-    """Find the file with the index or k-means centroids of a voice.
+    """Find the file that contains the index or the k-means centroids of a voice.
 
-    It is the voice's own file if that contains them, or a file beside it. Returns None if there is neither.
+    This is the file of the voice itself if it contains them, else a file beside it. None if neither exists.
     """
     card = packing.read_card(voice)
     if card is not None and card.retrieval is not None:
@@ -96,7 +96,7 @@ def find_retrieval(voice: Path) -> Path | None:
 
 
 def require_retrieval(voice: Path) -> Path:
-    """Find the file with the index or k-means centroids of a voice, like `find_retrieval`.
+    """Find the file that contains the index or the k-means centroids of a voice, like `find_retrieval`.
 
     Raises:
         ConfigError: there is no such file.

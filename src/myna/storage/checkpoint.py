@@ -5,8 +5,6 @@ Reading runs no code from the file. Writing is atomic.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,29 +16,31 @@ from torch import Tensor, nn
 
 from myna.errors import CheckpointError
 from myna.storage import torch_file
+from myna.storage.atomic import replacing_together
 
 Kind = Literal["G", "D"]  # generator or discriminator
 
 # Key for data that has no place in the predecessors' format. The predecessors ignore it.
 _EXTRA_KEY = "myna"
 _SHOWN_MISMATCHES = 12
+_MAX_NUMBER = 2**53  # a larger epoch or learning rate means that the file is damaged
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Content of a checkpoint file."""
 
-    weights: dict[str, Tensor]  # by the tensor names in the file
-    iteration: int  # the epoch; the format calls it iteration
+    weights: dict[str, Tensor]  # by tensor name in the file
+    iteration: int  # the epoch, which the format calls iteration
     learning_rate: float
-    optimizer: dict[str, Any] | None  # state dict of the optimizer
+    optimizer: dict[str, Any] | None  # state dict of the optimizer; None if the file has none
     extra: dict[str, Any] = field(default_factory=dict)  # tensors and plain values
 
 
 def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
     """Read the checkpoint of a generator or discriminator, without running code from the file.
 
-    If the format allows it, tensors are memory-mapped, so unused tensors are not loaded.
+    Tensors are memory-mapped if their byte order and alignment allow it, so that unused tensors are not loaded.
 
     Raises:
         CheckpointError: the file cannot be read, or is of another kind; the message names that kind.
@@ -54,11 +54,25 @@ def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
     _check_kind(path, weights, kind)
     return Checkpoint(
         weights=weights,
-        iteration=int(content.get("iteration") or 0),
-        learning_rate=float(content.get("learning_rate") or 0.0),
-        optimizer=content.get("optimizer") or None,
-        extra=content.get(_EXTRA_KEY) or {},
+        iteration=int(_number(path, content, "iteration")),
+        learning_rate=_number(path, content, "learning_rate"),
+        optimizer=_mapping(path, content, "optimizer") or None,
+        extra=_mapping(path, content, _EXTRA_KEY),
     )
+
+
+def _number(path: Path, content: dict[str, Any], key: str) -> float:
+    value = content.get(key) or 0
+    if not isinstance(value, int | float) or not abs(value) < _MAX_NUMBER:
+        raise CheckpointError(f"{path} is damaged: its {key} is not a valid number; get the file again")
+    return value
+
+
+def _mapping(path: Path, content: dict[str, Any], key: str) -> dict[str, Any]:
+    value = content.get(key) or {}
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} is damaged: its part {key!r} has the wrong type; get the file again")
+    return value
 
 
 def write(path: Path | str, checkpoint: Checkpoint) -> None:
@@ -71,33 +85,29 @@ def write(path: Path | str, checkpoint: Checkpoint) -> None:
 
 
 def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
-    """Write several checkpoints like `write`; no file is replaced until all new ones are on the disk."""
-    temporaries = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in checkpoints}
+    """Write several checkpoints like `write`; replace no file until all new ones are on the disk."""
     try:
-        for path, checkpoint in checkpoints.items():
-            _write_synced(temporaries[path], checkpoint)
-        for path, temporary in temporaries.items():
-            os.replace(temporary, path)
-        for folder in {path.parent for path in checkpoints}:
-            _sync_folder(folder)
+        with replacing_together(*checkpoints) as temporaries:
+            for temporary, checkpoint in zip(temporaries, checkpoints.values(), strict=True):
+                _write(temporary, checkpoint)
     except OSError as error:
         names = " and ".join(str(path) for path in checkpoints)
         raise CheckpointError(
             f"cannot write {names}: {error.strerror or error}; earlier checkpoints are unchanged"
         ) from error
-    finally:
-        for temporary in temporaries.values():
-            temporary.unlink(missing_ok=True)
 
 
 def latest(folder: Path | str, kind: Kind = "G") -> Path | None:
-    """Find the checkpoint with the highest number; None if the folder has no checkpoint. Base weights have number 0."""
+    """Return the path of the checkpoint with the highest number; None if the folder contains no checkpoint.
+
+    Base weights count as a checkpoint with the number 0.
+    """
     found = numbered(folder, kind)
     return found[max(found)] if found else None
 
 
 def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
-    """Map the number of each checkpoint in a folder to its path, in ascending order."""
+    """Return the paths of the checkpoints in a folder by number, in ascending order."""
     found = {}
     for path in Path(folder).glob(f"{kind}_*.pth"):
         match = re.fullmatch(r"._(\d+)", path.stem)
@@ -145,7 +155,7 @@ def _check_kind(path: Path, weights: Mapping[str, Tensor], kind: Kind) -> None:
     raise CheckpointError(f"{path} is a generator; a discriminator, D_*.pth, is needed here")
 
 
-def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
+def _write(path: Path, checkpoint: Checkpoint) -> None:
     content = {
         "model": checkpoint.weights,
         "iteration": checkpoint.iteration,
@@ -157,26 +167,14 @@ def _write_synced(path: Path, checkpoint: Checkpoint) -> None:
         try:
             torch.save(content, file)
         except RuntimeError as error:
-            # torch's archive writer reports a wrong position. The actual cause is the file error in the context.
+            # If a write fails, torch's archive writer reports an unexpected position. The cause is in the context.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise
-        file.flush()
-        os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
-    """Flush the renaming of files in `folder` to disk, if the system supports it."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-# Pattern of tensor names, dimension of their shape that a configuration key determines, and that key. A dimension of
-# None means that the key determines whether the tensors exist.
+# Each entry: a pattern of tensor names, the dimension of their shape that a configuration key determines, and that key.
+# If the dimension is None, the key determines whether the tensors exist.
 _CAUSES: tuple[tuple[str, int | None, str], ...] = (
     (r"speaker_embedding\.weight", 0, "model.n_speakers"),
     (r"speaker_embedding\.weight", 1, "model.gin_channels"),
@@ -205,7 +203,7 @@ _CAUSES: tuple[tuple[str, int | None, str], ...] = (
 
 
 def _causes(missing: list[str], unexpected: list[str], misshaped: Mapping[str, tuple[Tensor, Tensor]]) -> list[str]:
-    """Return the configuration keys that explain the mismatches."""
+    """Return the configuration keys whose values may have caused the mismatches."""
     return list(dict.fromkeys(_causes_of(missing + unexpected, misshaped)))
 
 

@@ -14,9 +14,10 @@ SERVED_INSTEAD = (
 
 
 def served_instead(start: bytes) -> str | None:
-    """Describe content that a server delivered instead of the requested file, given its first bytes.
+    """Describe content that a server delivered instead of the requested file; None if it may be the requested file.
 
-    Returns None if it may be the requested file.
+    Args:
+        start: first bytes of the content.
     """
     text = start.lstrip().lower()
     return next((what for beginning, what in SERVED_INSTEAD if text.startswith(beginning)), None)

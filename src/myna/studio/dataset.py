@@ -17,7 +17,7 @@ from myna.progress import Progress, silent
 from myna.studio.takes import Kind, PitchHistogram, Samples, TakeMeter, TakeReport
 
 # The article that describes the system recommends clips of "about 10 s each". A one-minute recording therefore counts
-# as six clips, although preparation, which cuts at silences, may make a different number of clips from it.
+# as six clips, although preparation, which cuts at the quietest moments, may make a different number of clips from it.
 CLIP_SECONDS = 10.0
 
 
@@ -45,7 +45,7 @@ class Missing:
 
 @dataclass(frozen=True)
 class CheckedRecording:
-    """Recording file with its report, or with the error if it cannot be read."""
+    """Recording file with its report, or with an error message if it cannot be read."""
 
     path: Path
     report: TakeReport | None
@@ -53,7 +53,7 @@ class CheckedRecording:
 
     @property
     def usable(self) -> bool:
-        """True if the recording contains sound to train on."""
+        """True if the recording contains enough sound to train on."""
         return self.report is not None and not (self.report.has("silent") or self.report.has("too_short"))
 
     @property
@@ -66,7 +66,7 @@ class DatasetReport:
     """Reports on all recordings of a speaker."""
 
     recordings: tuple[CheckedRecording, ...]
-    pitch: PitchRange | None  # over all voiced frames
+    pitch: PitchRange | None  # over the voiced frames of all recordings
 
     @property
     def failed(self) -> tuple[CheckedRecording, ...]:
@@ -75,7 +75,7 @@ class DatasetReport:
 
     @property
     def with_problems(self) -> tuple[CheckedRecording, ...]:
-        """Recordings that should be made again."""
+        """Recordings with a serious problem, which should be made again."""
         return tuple(one for one in self.recordings if one.report is not None and not one.report.good)
 
     def clips(self, kind: Kind | None = None) -> int:
@@ -85,7 +85,7 @@ class DatasetReport:
         return sum(one.report.seconds for one in self._usable(kind) if one.report is not None)
 
     def missing(self, aim: Aim | None = None) -> Missing:
-        """Compute the amounts that are still to be recorded to reach `aim`."""
+        """Compute the amounts that are still to be recorded to reach `aim`, by default that of `Aim`."""
         aim = aim or Aim()
         return Missing(
             spoken_clips=max(0, aim.spoken_clips - self.clips("spoken")),
@@ -108,10 +108,11 @@ def report_on(
     """Check recordings; the report also lists those that cannot be read.
 
     Args:
-        recordings: a folder, searched recursively, or the files themselves.
-        kind_of: function that returns whether a file is speech or song, or None to classify it by its sound. The
-            classification is correct for 712 of the 715 recordings on which the thresholds were tested.
-        progress: reports the number of checked files.
+        recordings: a folder, which is searched recursively, or the files themselves.
+        kind_of: function that returns the kind of a file, spoken or sung, or None to classify the file by its sound.
+            Without this function, all files are classified by their sound. The classification is correct for 712 of
+            the 715 recordings on which the thresholds were tested.
+        progress: progress display, counted in files.
     """
     paths = find_recordings(recordings) if isinstance(recordings, Path) else list(recordings)
     found = []

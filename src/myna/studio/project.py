@@ -9,13 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from myna.audio.folders import find_recordings, is_recording, visible_files, visible_folders
-from myna.config import Config, TemplateName
+from myna.config import Config
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
+from myna.storage.atomic import replacing
+from myna.storage.path_list import read_list
 from myna.studio.workspace import Workspace, safe_name, unused
+from myna.text import printable
 
 # Folders in addition to those of `layout`: recordings removed from the dataset, and the comparison of checkpoints.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
@@ -60,7 +63,7 @@ class ProjectStatus:
     problem: str | None  # error message if the configuration cannot be read
     changed: bool  # whether recordings were added or removed after preparation
     checkpoints: tuple[TrainingCheckpoint, ...]  # oldest first
-    log_bytes: int  # size of the event files; it grows with each new entry
+    log_bytes: int  # size of TensorBoard's event files; it grows with each new entry
 
     @property
     def prepared(self) -> bool:
@@ -103,7 +106,7 @@ class Project:
         return self.folder / LOGS
 
     def status(self) -> ProjectStatus:
-        """Derive the status from file names, sizes and times; open only the lists of clips and the configuration."""
+        """Derive the status from file names, sizes and times; only the training list and configuration are opened."""
         recordings = self.folder / RECORDINGS
         training_list = self.folder / FILELISTS / "train.txt"
         config, problem = self._read_config()
@@ -113,7 +116,7 @@ class Project:
         return ProjectStatus(
             recordings=tuple(sorted(found)),
             n_clips=len(clips),
-            n_listed=len(training_list.read_text("utf-8").split("\n")) - 1 if training_list.is_file() else 0,
+            n_listed=training_list.read_bytes().count(b"\n") if training_list.is_file() else 0,
             n_features=sum(f"{clip}.features.safetensors" in files for clip in clips),
             config=config,
             problem=problem,
@@ -129,7 +132,7 @@ class Project:
         return tuple(sorted(found, key=lambda one: one.number))
 
     def checkpoint(self, number: int | None) -> TrainingCheckpoint:
-        """Find the checkpoint with that number, or the newest if `number` is None.
+        """Find the checkpoint with this number, or the newest one if `number` is None.
 
         Raises:
             ConfigError: there is no such checkpoint.
@@ -151,7 +154,7 @@ class Project:
         return self.folder / _CHECKED
 
     def checked(self) -> dict[str, dict[str, Any]]:
-        """Read the stored check results of the recordings, by path within `dataset_raw`."""
+        """Return the stored check results of the recordings, by path within `dataset_raw`; empty if there are none."""
         try:
             found = json.loads(self.checked_path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -163,13 +166,14 @@ class Project:
 
         Args:
             sent: files to copy.
-            within: subfolder of the recordings to copy into; preparation searches every subfolder.
-            name: new name without suffix; by default, each file keeps its own name.
+            within: subfolder of `recordings` that becomes the destination; preparation searches every subfolder.
+            name: new name without a suffix; None keeps the name of each file.
 
         Returns:
             Names of the added recordings, and names of the files that are not audio.
 
         Raises:
+            ConfigError: a name cannot be used as a file name.
             OSError: a file cannot be copied.
         """
         folder = self.recordings / within
@@ -180,12 +184,8 @@ class Project:
                 refused.append(path.name)
                 continue
             target = unused(folder / f"{safe_name(name or path.stem)}{path.suffix.lower()}")
-            partial = target.with_name(f".{target.name}.part")  # hidden, so that it is not read as a recording
-            try:
-                shutil.copyfile(path, partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+            with replacing(target) as temporary:
+                shutil.copyfile(path, temporary)
             added.append(target.name)
         return added, refused
 
@@ -193,12 +193,13 @@ class Project:
         """Move a recording out of the dataset into the folder `taken_out`.
 
         Args:
-            recording: path within `dataset_raw`.
+            recording: path within `dataset_raw`, as `text.printable` spells it.
 
         Raises:
             ConfigError: there is no such recording.
         """
-        known = {path.relative_to(self.folder / RECORDINGS).as_posix(): path for path in self.status().recordings}
+        within = self.folder / RECORDINGS
+        known = {printable(path.relative_to(within).as_posix()): path for path in self.status().recordings}
         if recording not in known:
             raise ConfigError(f"{self.name} has no recording {recording!r}")
         aside = self.folder / TAKEN_OUT
@@ -207,7 +208,7 @@ class Project:
 
     @property
     def comparison(self) -> dict[str, Any] | None:
-        """Read the stored comparison of checkpoints; None if there is none or its audio is missing."""
+        """The stored comparison of checkpoints; None if there is none or some of its audio is missing."""
         try:
             found: dict[str, Any] = json.loads((self.folder / COMPARED / _COMPARISON).read_text("utf-8"))
             tracks = found["comparison"]["tracks"]
@@ -221,10 +222,10 @@ class Project:
 
     def _listed(self, name: str) -> list[Path]:
         try:
-            lines = (self.folder / FILELISTS / name).read_text("utf-8").splitlines()
+            listed = read_list(self.folder / FILELISTS / name)
         except OSError:
             return []
-        return [path for path in (self.folder / line for line in lines if line) if path.is_file()]
+        return [path for path in (self.folder / clip for clip in listed) if path.is_file()]
 
     def _read_config(self) -> tuple[Config | None, str | None]:
         if not self.config.is_file():
@@ -255,7 +256,7 @@ def find(workspace: Workspace, name: str | None) -> Project:
 
 
 def create(workspace: Workspace, text: str) -> Project:
-    """Create the folder of a new voice, named after `text`.
+    """Create the folder of a new voice and name it after `text`.
 
     Raises:
         ConfigError: `text` is not a valid name, or the name is taken.
@@ -269,21 +270,8 @@ def create(workspace: Workspace, text: str) -> Project:
 
 
 def latest(workspace: Workspace) -> Project | None:
-    """Find the most recently changed voice in training."""
+    """Find the voice in training that was changed most recently; None if there is none."""
     return max(projects(workspace), key=_touched, default=None)
-
-
-def template_of(config: Config) -> TemplateName | None:
-    """Find the template with the same network as `config`; None if there is none."""
-    for name in get_args(TemplateName):
-        if _network(Config.template(name)) == _network(config):
-            found: TemplateName = name
-            return found
-    return None
-
-
-def _network(config: Config) -> dict[str, Any]:
-    return {key: value for key, value in config.plain()["model"].items() if key != "n_speakers"}
 
 
 def _touched(project: Project) -> int:
@@ -292,5 +280,5 @@ def _touched(project: Project) -> int:
 
 
 def _changed(folder: Path) -> int:
-    """Return the time in ns at which a file below `folder` was last added or removed."""
+    """Return the time, in ns, at which a file in or below `folder` was last added or removed; 0 without a folder."""
     return max((path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")) if path.is_dir()), default=0)

@@ -1,7 +1,8 @@
-"""Recording prompts: IEEE sentences to read, generated melodies to sing, and a guide tone for each melody.
+"""Recording prompts: IEEE sentences to read, exercises and tunes to sing, and a guide tone for each of these melodies.
 
-melody = melodies()[0]
-tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
+Example:
+    melody = melodies()[0]
+    tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Note:
 
     semitones: float | None  # above the root; None for a rest
     seconds: float
-    syllable: str = ""  # ends with "-" inside a word ("Twin-"); empty continues the previous syllable
+    syllable: str = ""  # ends with "-" inside a word ("Twin-"); if empty, the previous syllable continues
     glide_to: float | None = None  # pitch at the end of a glide, in semitones above the root
     shape: Shape = "even"  # "swell": crescendo and decrescendo
 
@@ -148,7 +149,7 @@ def melodies() -> tuple[Melody, ...]:
     """Return all exercises and tunes, interleaved so that a singer who stops early has sung some of both."""
     exercises, tunes = _exercises(), _tunes()
     every = len(exercises) / len(tunes)
-    # Spread the tunes evenly over the exercises.
+    # Spread the tunes evenly among the exercises.
     order = sorted(
         [(float(i), melody) for i, melody in enumerate(exercises)]
         + [((i + 0.5) * every, melody) for i, melody in enumerate(tunes)],
@@ -158,7 +159,7 @@ def melodies() -> tuple[Melody, ...]:
 
 
 def _exercises() -> list[Melody]:
-    """Return each pattern on several syllables and heights, so that each vowel is sung low and high, soft and loud."""
+    """Return each pattern on several syllables, at different heights, so that each vowel is sung at several heights."""
     patterns: list[tuple[str, Sequence[str], list[Note]]] = [
         ("five", ("la", "mi", "no"), _twice([0, 2, 4, 5, 7, 5, 4, 2, 0], 0.45)),
         ("held", ("ah", "eh", "ee", "oh", "oo"), _apart([0, 4, 7], 2.4)),
@@ -181,7 +182,7 @@ def _exercises() -> list[Melody]:
     for turn in range(max(len(syllables) for _, syllables, _ in patterns)):
         for i, (key, syllables, notes) in enumerate(patterns):
             if turn < len(syllables):
-                # A note reached by a glide continues the syllable; a note after a rest starts it again.
+                # A glide that follows another note continues its syllable; all other notes start the syllable again.
                 sung = [
                     note
                     if note.semitones is None or (note.glide_to is not None and before and before.semitones is not None)
@@ -201,7 +202,7 @@ def _line(pitches: Sequence[float], seconds: float, last: float = 3.0) -> list[N
 
 
 def _twice(pitches: Sequence[float], seconds: float, *, times: int = 2, gap: float = 0.0) -> list[Note]:
-    """Repeat a line `times` times, each time after a breath and a semitone higher.
+    """Return a line that is sung `times` times; each repetition follows a breath and is a semitone higher.
 
     `gap` is the share of each note's duration that is silent.
     """
@@ -234,9 +235,9 @@ def _glides(pitches: Sequence[float], seconds: float) -> list[Note]:
     ]
 
 
-# Tunes by their keys in `TITLES`: the seconds per beat, and lines of "word:pitch*beats". A word may be split into
-# syllables ("Twin- kle"). The pitch is in semitones above the root. "*1" may be omitted. Notes joined by "+" share one
-# syllable. All known composers and poets died before 1935.
+# Tunes by their keys in `TITLES`: the duration of a beat in seconds, and lines of "word:pitch*beats". A word may be
+# split into syllables ("Twin- kle"). The pitch is in semitones above the root. "*1" may be omitted. Notes joined by "+"
+# share one syllable. All known composers and poets died before 1935.
 _TUNES: dict[str, tuple[float, tuple[str, ...]]] = {
     "twinkle": (
         0.5,
@@ -377,14 +378,13 @@ VoiceName = Literal["bass", "baritone", "tenor", "alto", "mezzo", "soprano"]
 
 @dataclass(frozen=True)
 class VoiceRange:
-    """Comfortable vocal range, as MIDI notes."""
+    """Comfortable vocal range; both ends are MIDI notes."""
 
     low: int
     high: int
 
 
-# Each spans an octave and a fifth, the range of untrained singers, which is the middle of the two octaves that choirs
-# require.
+# Each spans an octave and a fifth, the range of an untrained singer: the middle of the two octaves that choirs require.
 VOICES: dict[VoiceName, VoiceRange] = {
     "bass": VoiceRange(40, 59),
     "baritone": VoiceRange(45, 64),
@@ -396,9 +396,10 @@ VOICES: dict[VoiceName, VoiceRange] = {
 
 
 def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
-    """Return the vocal range that best fits a median pitch of singing or speech.
+    """Return the name of the vocal range that best fits a median pitch: of singing, or of speech if `spoken`.
 
-    People speak near the lower end of their comfortable singing range.
+    Singing is compared with the middle of each range, and speech with its lower end, because people speak near the
+    lower end of their comfortable singing range.
 
     Raises:
         ValueError: the pitch is not positive.
@@ -415,9 +416,9 @@ def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
 
 
 def root_for(melody: Melody, voice: VoiceRange) -> int:
-    """Return the MIDI note for the root that places the melody low, in the middle or high in the range `voice`.
+    """Return the root, as a MIDI note, that places the melody at its `height` (low, middle or high) in a vocal range.
 
-    A melody wider than the range exceeds its two ends equally.
+    A melody that is wider than the range exceeds both ends equally.
     """
     free = voice.high - voice.low - (melody.highest - melody.lowest)
     share = _HEIGHTS[melody.height] if free > 0 else 0.5
@@ -431,8 +432,8 @@ def midi_to_hz(note: float) -> float:
 
 # --- guide tone ------------------------------------------------------------------------------------------------------
 
-_HARMONICS = (1.0, 0.35, 0.15, 0.05)  # a soft tone, but audible at 100 Hz on a phone's loudspeaker
-_PEAK = 0.35  # moderate, because it may be played on headphones
+_HARMONICS = (1.0, 0.35, 0.15, 0.05)  # a soft tone that is audible on a phone's loudspeaker even at 100 Hz
+_PEAK = 0.35  # moderate, because the tone may be played on headphones
 # Durations of the half-cosine ramps; shorter ramps click.
 _ATTACK_SECONDS = 0.03
 _RELEASE_SECONDS = 0.06
@@ -440,10 +441,11 @@ _SLUR_SECONDS = 0.04
 
 
 def guide_tone(melody: Melody, root: int, sample_rate: int) -> NDArray[np.float32]:
-    """Synthesize the melody with a soft tone.
+    """Synthesize a melody with a soft tone.
 
     Args:
-        root: MIDI note to which the pitches are relative.
+        melody: melody to synthesize.
+        root: MIDI note to which the pitches of the melody are relative.
         sample_rate: sample rate in Hz.
 
     Returns:
@@ -468,7 +470,7 @@ def guide_tone(melody: Melody, root: int, sample_rate: int) -> NDArray[np.float3
 
 
 def _slurred(left: Note | None, right: Note | None) -> bool:
-    """True if both notes are sung on one syllable."""
+    """Return true if both are notes, not rests, and are sung on one syllable."""
     return (
         left is not None
         and right is not None
@@ -479,9 +481,9 @@ def _slurred(left: Note | None, right: Note | None) -> bool:
 
 
 def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray[np.float64]:
-    """Compute the pitch of a note in semitones above the root (n,).
+    """Compute the pitch (n,) of a note in semitones above the root.
 
-    It is a straight line, which begins with a short ramp from the previous note if both share a syllable.
+    It is a straight line. If the note `before` is given, the line begins with a short ramp from the pitch of that note.
     """
     assert note.semitones is not None
     line = np.linspace(note.semitones, note.semitones if note.glide_to is None else note.glide_to, n)
@@ -493,7 +495,7 @@ def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray
 
 
 def _level(note: Note, n: int, sample_rate: int, slurred_start: bool, slurred_end: bool) -> NDArray[np.float64]:
-    """Compute the amplitude envelope (n,), with attack and release where no slur joins the note to its neighbour."""
+    """Compute the amplitude envelope (n,); its attack and its release are omitted where a slur joins two notes."""
     level = np.ones(n)
     if note.shape == "swell":
         level *= 0.15 + 0.85 * np.sin(np.linspace(0, np.pi, n)) ** 2

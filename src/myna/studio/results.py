@@ -1,4 +1,4 @@
-"""Conversion results: the converted audio, its source and its record, stored until the user deletes them."""
+"""Conversion results. Each consists of the converted audio, its source and a record, kept until the user deletes it."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def record(reserved: ResultFolder, result: Result) -> None:
 
 
 def record_comparison(reserved: ResultFolder, comparison: Mapping[str, Any]) -> None:
-    """Write the player's comparison. It has its own file, because it is large."""
+    """Write the comparison that the player shows. It is large and therefore has a file of its own."""
     with replacing(reserved.folder / _COMPARISON) as temporary:
         temporary.write_text(json.dumps(comparison), encoding="utf-8")
 
 
 def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
-    """Read the player's comparison of a result; None if there is none."""
+    """Read the comparison that the player shows for a result; None if there is none."""
     try:
         found = json.loads((workspace.shown / str(number) / _COMPARISON).read_text("utf-8"))
     except (OSError, ValueError):
@@ -103,7 +103,7 @@ def results(workspace: Workspace) -> list[int]:
 
 
 def find(workspace: Workspace, number: int) -> Result | None:
-    """Read the record of a result; None if the record or its audio is missing."""
+    """Read the record of a result; None if the record is missing or malformed, or the audio is missing."""
     try:
         found = Result.model_validate(json.loads((workspace.shown / str(number) / _RECORD).read_text("utf-8")))
     except (OSError, ValueError, ValidationError):
@@ -112,7 +112,7 @@ def find(workspace: Workspace, number: int) -> Result | None:
 
 
 def delete(workspace: Workspace, number: int) -> None:
-    """Delete a result: its audio, source and record."""
+    """Delete a result: its source, its record and, if it is in the folder `sung`, its audio."""
     found = find(workspace, number)
     if found is not None and found.path.resolve().is_relative_to(workspace.sung.resolve()):
         found.path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Forecast of a training's cost before it starts: steps, epochs, checkpoints, disk space and time."""
+"""Forecast of the cost of a training run before it starts: steps, epochs, checkpoints, disk space and time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WANTED_STEPS = 20_000
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Steps, checkpoints, disk space and time of a training with `epochs` epochs over `clips` clips."""
+    """Steps, checkpoints, disk space and time of a training run of `epochs` epochs over `clips` clips."""
 
     clips: int
     batch_size: int
@@ -21,11 +21,11 @@ class Schedule:
     checkpoints: int  # number written, including the last
     checkpoints_kept: int  # number that remain at the end
     extra_checkpoint: bool  # whether the last step is saved only because training ends there
-    bytes_on_disk: int | None  # maximum at any time
+    bytes_on_disk: int | None  # maximum during the run
     seconds: float | None
 
     def epochs_for(self, steps: int = WANTED_STEPS) -> int:
-        """Smallest number of epochs with at least `steps` steps."""
+        """Return the smallest number of epochs that have at least `steps` steps."""
         return ceil(steps / self.steps_per_epoch)
 
 
@@ -41,7 +41,7 @@ def plan(
     bytes_per_checkpoint: int | None = None,
     seconds_per_step: float | None = None,
 ) -> Schedule:
-    """Plan a training on one device.
+    """Plan a training run on one device.
 
     The article adds an epoch so that the last step is saved. That is not needed here, because training always saves its
     last step. `extra_checkpoint` is true if that step is not a multiple of `eval_interval`.
@@ -52,14 +52,14 @@ def plan(
         epochs: total number of epochs.
         eval_interval: steps between checkpoints.
         keep_ckpts: number of checkpoints to keep; 0 keeps all.
-        by_step: value of `ckpt_name_by_step`; if false, a checkpoint is named by its epoch and replaces an earlier one
-            from the same epoch.
+        by_step: value of `ckpt_name_by_step`; if false, a checkpoint is named after its epoch and replaces an earlier
+            one from the same epoch.
         accumulated: value of `accumulate_grad_batches`, the number of batches per step.
-        bytes_per_checkpoint: total size of the generator and the discriminators.
+        bytes_per_checkpoint: total size of the files of the generator and the discriminators.
         seconds_per_step: measured duration of a step.
 
     Raises:
-        ValueError: a number is too small.
+        ValueError: a number is below its minimum.
     """
     if min(clips, batch_size, epochs, eval_interval, accumulated) < 1 or keep_ckpts < 0:
         raise ValueError(

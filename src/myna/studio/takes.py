@@ -32,40 +32,41 @@ ProblemKey = Literal[
 ]
 
 # --- problems ---------------------------------------------------------------------------------------------------------
-# The thresholds were tested on 715 spoken and sung recordings by some 310 people, made with good and bad microphones.
-# The comments below refer to these recordings.
+# The thresholds were tested on 715 recordings of speech and singing by about 310 people, made with good and bad
+# microphones. The comments below refer to these recordings.
 
-# A recording whose peak is below this contains only room noise. Preparation (training.prepare.recordings) uses the same
+# A recording with a lower peak contains only room noise. Preparation (training.prepare.recordings) uses the same
 # threshold.
 _SILENT_DBFS = -60.0
-# The quietest recording has a level of -39 dBFS. Below -45 dBFS, the noise of a cheap converter becomes audible.
+# The quietest recording has a level of -39 dBFS. Below -45 dBFS, the noise of a cheap A/D converter becomes audible.
 _TOO_QUIET_DBFS = -45.0
 # Training clips last at least 0.3 s. Every sentence or tune contains more than a second of sound.
 _TOO_SHORT_SECONDS = 0.5
 # A take is one sentence or tune; the longest melody lasts 15 s.
 _TOO_LONG_SECONDS = 30.0
-# Share of the sounding samples in half a minute. In a single clipped word, which is audible, 20 of 100,000 are clipped.
+# Share of the sounding samples in half a minute that are clipped. One clipped word, which is audible, already gives 20
+# clipped samples in 100,000.
 _CLIPPED_SHARE = 2e-4
 # Signal-to-noise ratios: the noisiest recording has 14 dB, and one in fifty has less than 19 dB. At 10 dB, a model
 # learns the noise as part of the voice.
 _NOISY_DB = 14.0
 _BACKGROUND_DB = 20.0
 # A telephone, or a wireless headset in telephone mode, has a bandwidth of 3.4 to 4 kHz. All other band-limited
-# recordings have at least 4.3 kHz.
+# recordings have a bandwidth of at least 4.3 kHz.
 _NARROW_HZ = 4200.0
-# The breath noise of a voice extends above this. Better headsets and LibriSpeech have a bandwidth of 8 kHz.
+# The breath noise of a voice extends above this. Better headsets and the recordings of LibriSpeech reach only 8 kHz.
 _DULL_HZ = 10_000.0
-# Share of the sounding frames that are voiced: at least 79 % in songs; 63 % in speech (median).
+# Share of the sounding frames that are voiced: at least 79 % in songs; 63 % (median) in speech.
 _SUNG_VOICED_SHARE = 0.75
-# In a tune of short notes, more than half of the sounding frames are voiced; in whispering and room noise, fewer.
+# Even in a tune of short notes, more than half of the sounding frames are voiced; in whispering and room noise, fewer.
 _PITCHED_SHARE = 0.5
-# Share of the voiced frames whose pitch stays within `_STEADY_SEMITONES` for a quarter of a second, which is rare in
-# speech.
+# Share of the loud voiced frames that begin a quarter of a second in which the pitch stays within `_STEADY_SEMITONES`.
+# Such a steady pitch is rare in speech.
 _SUNG_STEADY_SHARE = 0.11
 _STEADY_SEMITONES = 1.5  # the width of a vibrato
 _STEADY_SECONDS = 0.25
 
-# Message and advice for each problem. The page's translations use the same keys.
+# Message and advice for each problem. The translations on the page use the same keys.
 PROBLEMS: dict[str, str] = {
     "silent": "The recording is silent. Check that the right microphone is selected and switched on.",
     "too_short": "Only {seconds:.1f} s of sound. Start after the count-in, and stop after the last word.",
@@ -109,12 +110,12 @@ class TakeReport:
     level_dbfs: float  # RMS of the sounding parts
     peak_dbfs: float
     clipped_samples: int
-    clipped_share: float  # share of the sounding samples, in the worst half minute
+    clipped_share: float  # clipped share of the sounding samples in the worst half minute
     noise_dbfs: float  # level of the stationary noise
-    offset: float  # DC offset, from a faulty sound card
-    highest_hz: float  # bandwidth; half the sample rate if not band-limited
-    voiced_share: float  # share of the sounding frames
-    steady_share: float  # share of the voiced frames that are within a held note
+    offset: float  # DC offset, which a faulty sound card adds; full scale is 1
+    highest_hz: float  # bandwidth; half the sample rate if the recording is not band-limited
+    voiced_share: float  # voiced share of the sounding frames
+    steady_share: float  # share of the loud voiced frames that begin a quarter of a second of steady pitch
     pitch: PitchRange | None
     problems: tuple[Problem, ...]
 
@@ -132,7 +133,7 @@ class TakeReport:
 
 
 def check_take(audio: Samples, sample_rate: int, kind: Kind) -> TakeReport:
-    """Measure a take (N,), expected to be of `kind`, and report its problems."""
+    """Measure a take (N,) that is expected to be of `kind`, and report its problems."""
     meter = TakeMeter(sample_rate)
     for start in range(0, len(audio), meter.block_samples):
         meter.add(audio[start : start + meter.block_samples])
@@ -152,21 +153,21 @@ def _with_problems(report: TakeReport, extra: Sequence[Problem]) -> TakeReport:
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 _BLOCK_SECONDS = 30.0
-# Parts that are quieter than the loudest 50 ms by more than this are pauses. The softest sung vowels are louder.
+# Parts that are quieter than the loudest 50 ms by more than this are pauses. Even the softest sung vowels are louder.
 _PAUSE_DB = 35.0
 _FRAMES_PER_SECOND = 100
-# A note may be quieter than the mean level by at most this. This excludes hum in the pauses of speech, which has a
-# steady pitch but is quieter than a note.
+# Voiced frames that are quieter than the mean level by more than this do not count as notes. This excludes hum in the
+# pauses of speech, which has a steady pitch but is quieter than a note.
 _NOTE_DB = 15.0
 
 
 class PitchHistogram:
-    """Pitch histogram that gives percentiles over any number of frames in constant memory."""
+    """Histogram of pitch, which gives the percentiles of any number of frames in constant memory."""
 
     _CENTS = 10
 
     def __init__(self, counts: NDArray[np.int64] | None = None) -> None:
-        # Covers six octaves upwards from 27.5 Hz, which exceeds the range of every f0 estimator in myna.
+        # The bins cover the six octaves above 27.5 Hz, more than the range of every f0 estimator in myna.
         self.counts = np.zeros(6 * 1200 // self._CENTS, np.int64) if counts is None else counts
 
     def add(self, f0: NDArray[np.floating]) -> None:
@@ -179,7 +180,7 @@ class PitchHistogram:
         return PitchHistogram(self.counts + other.counts)
 
     def range(self) -> PitchRange | None:
-        """Median, 5th and 95th percentile of pitch in Hz; None if there is no voiced frame."""
+        """Return the median and the 5th and 95th percentiles of pitch in Hz; None if no voiced frame was counted."""
         total = self.counts.sum()
         if not total:
             return None
@@ -192,16 +193,16 @@ class PitchHistogram:
 
 
 class _Voicing(NamedTuple):
-    """Counts of 10 ms frames; each count is of a subset of the frames before it."""
+    """Numbers of 10 ms frames; each field counts a subset of the frames that the previous field counts."""
 
     sounding: int
     voiced: int
     loud_voiced: int  # loud enough for a note
-    steady: int  # within a held note
+    steady: int  # at the beginning of a quarter of a second of loud voice with a steady pitch
 
 
 class TakeMeter:
-    """Meter that measures a recording in blocks of at most half a minute; the last may be a quarter longer."""
+    """Meter that measures a recording in blocks of at most half a minute; the last block may be a quarter longer."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -219,7 +220,7 @@ class TakeMeter:
         self._voicing = _Voicing(0, 0, 0, 0)
 
     def add(self, block: Samples) -> None:
-        """Measure the next samples (n,)."""
+        """Measure the next block (n,) of the recording."""
         self._n_samples += len(block)
         self._total += float(block.sum(dtype=np.float64))
         offset = float(block.mean(dtype=np.float64)) if len(block) else 0.0
@@ -242,7 +243,7 @@ class TakeMeter:
         self._add_voicing(centred, levels.smooth, sounding)
 
     def _add_voicing(self, block: Samples, power: NDArray[np.float64], sounding: NDArray[np.bool_]) -> None:
-        from myna.features.f0 import F0_ESTIMATORS  # imports torch, which reading a report does not need
+        from myna.features.f0 import F0_ESTIMATORS  # imported here because it loads torch, which reports do not need
 
         f0 = F0_ESTIMATORS["swift"](block, self.sample_rate, self.sample_rate // _FRAMES_PER_SECOND, "cpu")
         n = min(len(f0), len(sounding))
@@ -315,17 +316,21 @@ def _mean(weighted: Sequence[tuple[float, int]]) -> float:
     return sum(value * weight for value, weight in weighted) / total if total else 0.0
 
 
-# A held note has no pauses in which noise could be measured, so the noise is measured between the overtones.
+# A held note has no pauses in which noise could be measured, so the noise is measured between its overtones.
 _NOISE_WINDOW_SECONDS = 0.093  # long enough to resolve the overtones of a 50 Hz tone
 _NOISE_LOWEST_HZ = 60.0  # lower frequencies contain the rumble of every room, but no voice
-_NEIGHBOURS_HZ = 150.0  # on each side; reaches a valley between two overtones, except for the highest voices
+_NEIGHBOURS_HZ = 150.0  # range on each side of a frequency in which valleys between overtones are searched for
 _QUIET_PERCENTILE, _VALLEY_PERCENTILE = 10, 25
-# The quiet valleys of stationary noise are this far below its mean; measured on 3 to 30 s of noise (4.6 to 4.9 dB).
+# In stationary noise, the level of these quiet valleys is this far below the mean level. Measurements on 3 to 30 s of
+# noise gave 4.6 to 4.9 dB.
 _QUIET_VALLEY_DB = 4.7
 
 
 def _noise_power(audio: Samples, sample_rate: int) -> float:
-    """Measure the power of the stationary noise in `audio` (N,), in quiet moments and between overtones."""
+    """Measure the power of the stationary noise in `audio` (N,) in quiet moments and between overtones.
+
+    It is 0 if `audio` is shorter than one window.
+    """
     n_fft = 2 ** round(np.log2(_NOISE_WINDOW_SECONDS * sample_rate))
     if len(audio) < n_fft:
         return 0.0
@@ -343,25 +348,26 @@ def _noise_power(audio: Samples, sample_rate: int) -> float:
     return float(valleys[round(_NOISE_LOWEST_HZ * n_fft / sample_rate) :].sum()) * db_to_power(_QUIET_VALLEY_DB)
 
 
-_FULL_SCALE = 0.9995  # includes a converter's two highest codes, at 16 and at 24 bits
-_TOP = 0.99  # flat tops are searched above this share of the peak
-# One step of 16-bit audio: clipped audio that was attenuated later is flat except for its dither.
+_FULL_SCALE = 0.9995  # low enough to include the two highest codes of a 16-bit or 24-bit converter
+_TOP = 0.99  # flat tops are searched for above this share of the peak
+# Largest difference within a flat top, one step of 16-bit audio: clipped audio that was attenuated later is flat except
+# for its dither.
 _FLAT_STEP = 1 / 32768 + 1e-6
 _MIN_FLAT = 3  # in samples
-# A sine at this frequency, near the lowest note of a bass, has a peak as flat as a voice can produce.
+# The peak of a sine at this frequency, near the lowest note of a bass, is as flat as a voice can produce.
 _ROUNDEST_HZ = 60.0
 
 
 def _count_clipped(audio: Samples, sample_rate: int) -> int:
-    """Count samples of `audio` (N,) at full scale or on a flat top below it."""
+    """Count the samples of `audio` (N,) that are at full scale or on a flat top below it."""
     clipped = np.abs(audio) >= _FULL_SCALE
     for signed in (audio, -audio):
         peak = float(signed.max(initial=0.0))
         if peak <= 0:
             continue
         step = max(_FLAT_STEP, 1e-4 * peak)
-        # From the peak of a sine, the slope grows by this much per sample. Flat tops that are shorter than this allows
-        # are natural.
+        # Starting at its peak, the slope of a sine at `_ROUNDEST_HZ` grows by `bend` per sample. The flat part of its
+        # peak is therefore shorter than `min_length`.
         bend = peak * (2 * np.pi * _ROUNDEST_HZ / sample_rate) ** 2
         min_length = max(_MIN_FLAT, ceil(2 * step / bend + 2))
         top = signed >= _TOP * peak

@@ -17,7 +17,8 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from myna.assets import BUNDLED_VOICES
-from myna.assets.hub import Address, cached_voices, forget, is_generator, parse_address
+from myna.assets.hub import Address, cached_voices, forget, parse_address
+from myna.assets.voice_names import is_generator
 from myna.audio.folders import visible_folders
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS
@@ -37,7 +38,7 @@ class Origin(StrEnum):
     ADDED = "added"
     HUB = "hub"
     TRAINING = "training"
-    FOUND = "found"  # in a folder named by the user
+    FOUND = "found"  # in a folder that the user named
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class LibraryVoice:
     name: str
     origin: Origin
     path: Path  # the weights, or the folder that contains them
-    config: Path | None = None  # set only if it is not beside the weights
+    config: Path | None = None  # set only for voices from the hub; others have theirs in or beside the weights
 
     @property
     def model(self) -> str:
@@ -62,7 +63,7 @@ class Library:
     workspace: Workspace
 
     def all(self) -> list[LibraryVoice]:
-        """List all voices. Of voices with the same name, only the first is listed, and the user's own come first."""
+        """List all voices, the user's own first. Of several voices with the same name, only the first is listed."""
         found: dict[str, LibraryVoice] = {}
         for voice in (*self.own(), *bundled(), *from_hub()):
             found.setdefault(voice.name, voice)
@@ -94,8 +95,9 @@ class Library:
             name: name for the voice; a number is appended if the name is in use.
 
         Raises:
-            CheckpointError: a file is none of these; the message says what it is.
-            ConfigError: the files contain no voice or more than one, or do not belong together.
+            CheckpointError: a file is none of these (the message says what it is), or the files do not belong together.
+            ConfigError: the files contain no voice or several voices, configurations or retrieval files, or `name`
+                cannot be used as a file name.
             OSError: a file cannot be copied; partial copies are deleted.
         """
         from myna.retrieval import retrieval_file
@@ -110,7 +112,7 @@ class Library:
             if parts.config is not None:
                 shutil.copyfile(parts.config, folder / _CONFIG)
             if parts.retrieval is not None:
-                # Convert it to our format, under the file name that is looked up beside the weights.
+                # Convert it to our format and give it a name under which it is found beside the weights.
                 config = open_voice(weights).config
                 with _with_file_names(parts.retrieval):
                     retrieval_file.write(folder, read_retrieval(parts.retrieval, config), config.speakers)
@@ -122,7 +124,8 @@ class Library:
         """Rename an added voice.
 
         Raises:
-            ConfigError: the voice was not added, or the new name is taken.
+            ConfigError: there is no such voice, it is not an added one (it is bundled, from the hub or in training), or
+                the new name is taken or cannot be used as a file name.
         """
         voice, wanted = self.find(name), safe_name(new)
         if voice.origin is not Origin.ADDED:
@@ -135,10 +138,10 @@ class Library:
         return self.find(wanted)
 
     def delete(self, name: str) -> None:
-        """Delete an added voice, or delete a downloaded voice's repository from the hub cache.
+        """Delete an added voice, or the repository of a downloaded voice from the hub cache.
 
         Raises:
-            ConfigError: the voice is bundled or in training.
+            ConfigError: there is no such voice, or it is bundled or in training.
         """
         voice = self.find(name)
         self.check_deletable(voice)
@@ -149,20 +152,21 @@ class Library:
         if folder.is_symlink():
             folder.unlink()
             return
-        # Renamed first, so that the list no longer shows it even if one of its files cannot be removed.
+        # Move the folder into a hidden one first, so that the voice is no longer listed even if one of its files cannot
+        # be removed.
         doomed = Path(tempfile.mkdtemp(dir=self.workspace.voices, prefix="."))
         folder.rename(doomed / "voice")
         shutil.rmtree(doomed)
 
     def check_deletable(self, voice: LibraryVoice) -> None:
-        """Raise `ConfigError` if `delete` would refuse to delete the voice."""
+        """Raise `ConfigError` if `delete` refuses to delete the voice."""
         if voice.origin not in (Origin.ADDED, Origin.HUB):
             where = f", in {voice.path}" if voice.origin is Origin.TRAINING else ""
             raise ConfigError(f"{voice.name} cannot be deleted here: {_REASONS[voice.origin]}{where}")
 
     @contextmanager
     def _new_folder(self) -> Iterator[Path]:
-        """Create a hidden temporary folder, which is deleted at the end unless it was renamed."""
+        """Create a hidden temporary folder, deleted at the end unless it was renamed; also delete abandoned ones."""
         for old in self.workspace.voices.glob(".*"):
             if old.is_dir() and time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
@@ -207,24 +211,24 @@ def from_hub() -> list[LibraryVoice]:
 
 
 def in_folder(folder: Path) -> list[LibraryVoice]:
-    """List the files with names of voices in `folder` and in its training folder."""
+    """List the files in `folder` and in its `logs/44k` whose names are those of voice weights."""
     return [
         LibraryVoice(str(path), Origin.FOUND, path) for parent in (folder, folder / LOGS) for path in _weights(parent)
     ]
 
 
 def repository(voice: LibraryVoice) -> str:
-    """Return the repository of a voice from the hub."""
+    """Return the name of the repository that contains a voice from the hub."""
     address = parse_address(voice.name)
     assert address is not None
     return address.repo
 
 
 class _Parts(NamedTuple):
-    """Files of one voice by their kind."""
+    """Files of one voice, by kind."""
 
     weights: Path
-    stored_name: str  # file name by which a stored voice's weights are recognized
+    stored_name: str  # file name for the stored weights, by which they are recognized as a voice
     config: Path | None
     retrieval: Path | None
 
@@ -252,7 +256,7 @@ def _sort(files: Iterable[Path]) -> _Parts:
 
 
 def _check_usable(path: Path, config: Path | None) -> None:
-    """Raise `CheckpointError` unless the file is a usable voice; the message says what the file is."""
+    """Raise `CheckpointError` unless the file is a usable voice; the message says what it is or what is wrong."""
     from myna.zoo.inspection import inspect
 
     with _with_file_names(path, *([config] if config else [])):
@@ -283,7 +287,10 @@ def _is_retrieval_file(path: Path) -> bool:
 
 @contextmanager
 def _with_file_names(*paths: Path) -> Iterator[None]:
-    """Replace paths in errors by file names, because uploads are in temporary folders that the user does not know."""
+    """Convert errors to `CheckpointError` with file names instead of paths.
+
+    Uploads are in temporary folders that the user does not know.
+    """
     try:
         yield
     except MynaError as error:
@@ -298,16 +305,16 @@ def _added(folder: Path) -> LibraryVoice | None:
 
 
 def _added_path(folder: Path) -> Path:
-    """Return the path of an added voice: its only weights file, or its folder if the weights are numbered.
+    """Return the path of an added voice: its weights file if that is the only one and has no number, else its folder.
 
-    Of numbered weights, a folder stands for the newest.
+    A folder stands for the weights with the highest number in it.
     """
     files = _weights(folder)
     return files[0] if len(files) == 1 and not _NUMBERED.fullmatch(files[0].name) else folder
 
 
 def _weights(folder: Path) -> list[Path]:
-    """List the files in a folder that have the name of a voice."""
+    """List the files in a folder whose names are those of voice weights, sorted by name."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_file() and _is_weights(path.name))
@@ -329,6 +336,6 @@ def _in_training(folder: Path) -> LibraryVoice | None:
 
 
 def _config_above(address: Address, path: Path) -> Path | None:
-    """Find the configuration of a voice in a repository, beside the voice or in the nearest parent folder."""
+    """Find the configuration of a voice from the hub: beside the voice, or in a parent folder within its repository."""
     depth = len(PurePosixPath(address.file or path.name).parts)
     return next((parent / _CONFIG for parent in list(path.parents)[:depth] if (parent / _CONFIG).is_file()), None)

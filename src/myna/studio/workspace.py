@@ -1,4 +1,4 @@
-"""Folder layout of the studio, with names that people can read."""
+"""Layout of the studio's folder, and readable names for the files in it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from myna.errors import ConfigError
 
-_MAX_NAME_LENGTH = 80  # file systems allow 255 bytes, including a suffix
+_MAX_NAME_LENGTH = 80  # in characters; file systems allow 255 bytes, including the suffix
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)  # names that Windows reserves
 
 
@@ -67,10 +67,10 @@ def default_folder() -> Path:
 
 
 def safe_name(text: str) -> str:
-    """Convert `text` to a file name without path separators, leading dots, or characters that any system rejects.
+    """Convert `text` to a file name without path separators, leading dots, or characters that some system rejects.
 
     Raises:
-        ConfigError: `text` contains no usable character.
+        ConfigError: `text` contains no usable character, or is a name that Windows reserves.
     """
     plain = "".join(
         " " if letter in '/\\:*?"<>|' or unicodedata.category(letter)[0] == "C" else letter
@@ -83,7 +83,7 @@ def safe_name(text: str) -> str:
 
 
 def unused(path: Path) -> Path:
-    """Return `path`, with a number appended if the path already exists."""
+    """Return `path`; if it already exists, append an unused number before the suffix."""
     number, free = 2, path
     while free.exists():
         free = path.with_name(f"{path.stem} {number}{path.suffix}")

@@ -1,4 +1,4 @@
-"""Search for the batch size if `batch_size` is "auto"."""
+"""Search for the largest batch size that fits in memory, if `batch_size` is "auto"."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from myna.training.step import Engine, add_gradients
 
 _log = logging.getLogger(__name__)
 
-ON_CPU = 8  # memory does not limit a CPU, and larger batches train less per minute
+ON_CPU = 8  # on a CPU, memory is not the limit, and with larger batches a voice learns less per minute
 _SHARE = 0.85  # largest share of a GPU's free memory that a step may use; steps vary, so the rest is a reserve
 
 
 def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> int:
-    """Return the configured batch size; for "auto", the size found earlier, or the largest that fits the device."""
+    """Return the configured batch size. For "auto", return the size found earlier or, without one, search for it.
+
+    The search finds the largest batch that fits in the memory of the GPU, up to the number of clips per process.
+    Without CUDA, the size is at most 8.
+    """
     wanted = engine.config.train.batch_size
     if wanted != "auto":
         return wanted
@@ -38,7 +42,7 @@ def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> 
 def largest(fits: Callable[[int], bool], limit: int) -> int:
     """Return the largest size up to `limit` for which `fits` is true, to within an eighth; size 1 is assumed to fit.
 
-    The size is doubled until it does not fit; then the gap to the last size that fitted is halved repeatedly.
+    The size is doubled until it no longer fits. Then the gap to the largest size that fits is halved repeatedly.
     """
     good, bad = 1, limit + 1
     while bad - good > max(1, good // 8):
@@ -53,8 +57,8 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
 def _fits(engine: Engine, state: TrainState, clips: ClipDataset, size: int) -> bool:
     """Return whether every process has enough memory for a step on `size` copies of the longest clip.
 
-    The test reserves three times the size of the parameters: twice for the optimizers' moments, which do not exist
-    yet, and once for the gradient copies that processes exchange.
+    The test reserves three times the memory of the parameters: twice for the optimizers' moments, which do not exist
+    yet, and once for the copies of the gradients that processes exchange.
     """
     fabric, device = engine.fabric, engine.fabric.device
     longest = max(range(len(clips)), key=lambda index: clips.clips[index].n_frames)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from myna.audio import io
+from myna.audio.folders import speaker_name
 from myna.audio.resample import resampled_length
 from myna.config import Config
 from myna.errors import ConfigError
+from myna.storage.lock import locked
+from myna.storage.path_list import read_list
 from myna.training.features_file import features_path
 
 _SHOWN_CLIPS = 3
@@ -16,10 +21,10 @@ _SHOWN_CLIPS = 3
 
 @dataclass(frozen=True)
 class Clip:
-    """A prepared recording."""
+    """A recording, or part of one, that has been prepared for training."""
 
     path: Path
-    speaker: int
+    speaker: int  # index of the speaker
     n_frames: int
 
 
@@ -32,10 +37,9 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
     """
     filelist = Path(filelist)
     try:
-        lines = filelist.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        paths = read_list(filelist)
+    except OSError as error:
         raise ConfigError(f"cannot read {filelist}: {error}; svc pre-config writes it") from error
-    paths = [Path(line.strip()) for line in lines if line.strip()]
     _refuse([path for path in paths if not path.is_file()], f"in {filelist} do not exist", "pre-config")
     _refuse([path for path in paths if not features_path(path).is_file()], "have no features", "pre-hubert")
     clips = [Clip(path, _speaker(path, config), _count_frames(path, config)) for path in paths]
@@ -43,16 +47,33 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
     return clips
 
 
+@contextmanager
+def locked_clips(clips: Iterable[Clip], config: Config) -> Iterator[None]:
+    """Prevent other processes from changing the clips and their features; other processes may still read them.
+
+    Raises:
+        BusyError: another process is preparing the clips.
+    """
+    with ExitStack() as stack:
+        for folder in sorted({_speaker_folder(clip.path, config).parent for clip in clips}):
+            stack.enter_context(locked(folder, shared=True))
+        yield
+
+
 def _speaker(path: Path, config: Config) -> int:
-    """Return the speaker index of a clip: its nearest parent folder that has a speaker's name gives the speaker."""
+    """Return the speaker index of a clip."""
+    name = speaker_name(_speaker_folder(path, config))
+    speaker = config.speakers[name]
+    if speaker >= config.model.n_speakers:
+        raise ConfigError(f"speaker {name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}")
+    return speaker
+
+
+def _speaker_folder(path: Path, config: Config) -> Path:
+    """Return the nearest folder above a clip that is named after a speaker, who is the speaker of the clip."""
     for folder in path.parents:
-        if folder.name in config.speakers:
-            speaker = config.speakers[folder.name]
-            if speaker >= config.model.n_speakers:
-                raise ConfigError(
-                    f"speaker {folder.name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}"
-                )
-            return speaker
+        if speaker_name(folder) in config.speakers:
+            return folder
     raise ConfigError(f"{path} is not in the folder of a speaker; this voice has: {', '.join(config.speakers)}")
 
 

@@ -1,4 +1,4 @@
-"""Table of the parts of training that differ between the families of synthesizers."""
+"""Table of the parts of training that differ between families of synthesizers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from myna.training.clip_list import Clip
 from myna.training.features_file import features_path, read_bandwidth
 from myna.training.losses import Losses, kl_loss, spectral_losses, subband_loss
 
-# Limit for the excerpts of a clip from which latent variables are encoded, in frames, as in the predecessors.
+# Maximum number of frames of a clip that are encoded as latent variables in training, as in the predecessors.
 MAX_FRAMES = 800
-# A speaker's bandwidth is this quantile over the clips: close to the maximum, but insensitive to outliers.
+# A speaker's bandwidth is this quantile of the bandwidths of the clips: close to the maximum, but robust to outliers.
 _BANDWIDTH_QUANTILE = 0.9
 
 
@@ -36,7 +36,7 @@ class ReconstructionLosses(Protocol):
         """
         Args:
             recording: segments of the recordings that correspond to `output`, (B, 1, N).
-            spectrogram: linear magnitude spectrograms of the whole clips, (B, n_fft / 2 + 1, T).
+            spectrogram: linear magnitude spectrograms of the whole excerpts, (B, n_fft / 2 + 1, T).
             bandwidth_hz: highest frequency that each recording contains, (B,).
         """
         ...
@@ -44,16 +44,16 @@ class ReconstructionLosses(Protocol):
 
 @dataclass(frozen=True)
 class TrainingFamily:
-    """Parts of the training that depend on the family of synthesizers."""
+    """Parts of training that depend on the family of the synthesizer."""
 
     create: Callable[[Config], TrainableSynthesizer]
-    excerpt_frames: Callable[[Config], int]  # maximum length of the excerpt of a clip in a batch
+    excerpt_frames: Callable[[Config], int]  # maximum number of frames of an excerpt
     losses: Callable[[Config, torch.device], ReconstructionLosses]
     prepare: Callable[[TrainableSynthesizer, Sequence[Clip]], None]  # called once before the first step
 
 
 class VitsLosses:
-    """Losses of VITS (Kim, Kong and Son 2021): mel, KL, f0 if predicted, and sub-bands if the decoder has them."""
+    """Losses of VITS (Kim, Kong and Son 2021): mel, KL, f0 if it is predicted, and sub-bands in mb-istft decoders."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
         self.config = config
@@ -128,7 +128,7 @@ _FAMILIES: Mapping[SynthesizerKind, TrainingFamily] = {
     ),
     "direct": TrainingFamily(
         create=_create_light,
-        excerpt_frames=segment_frames,  # there is no latent variable, so nothing depends on the rest of a clip
+        excerpt_frames=segment_frames,  # without latent variables, nothing depends on the rest of the clip
         losses=LightLosses,
         prepare=_set_bandwidths,
     ),

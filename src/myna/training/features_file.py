@@ -16,8 +16,9 @@ from myna.errors import MynaError
 from myna.features.extractor import Features
 from myna.options import F0Method
 from myna.storage.atomic import replacing
+from myna.storage.utf8 import utf8_path
 
-# Increment it when a code change alters the features of the same clip with the same settings.
+# Increment this number when a code change alters the features that a clip has with the same settings.
 _VERSION = "3"
 _BANDWIDTH = "highest_hz"  # name of the bandwidth in the file
 
@@ -25,14 +26,14 @@ Fingerprint = dict[str, str]
 
 
 class VersionFeatures(NamedTuple):
-    """Features of an augmented version of a clip (see `prepare.augmentation`). Its f0 is that of the clip."""
+    """Features of an augmented version of a clip (see `prepare.augmentation`). Its f0 is that of the clip itself."""
 
     content: Tensor  # (C, T)
     loudness: Tensor  # (T,) dB relative to full scale
 
 
 class ClipFeatures(NamedTuple):
-    """Content of a features file."""
+    """Everything that a features file contains."""
 
     features: Features
     bandwidth_hz: float  # highest frequency that the clip contains (see `audio.bandwidth`)
@@ -46,7 +47,8 @@ def features_path(clip: Path) -> Path:
 def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
     """Return everything that the features of `clip` depend on.
 
-    A hash of its content identifies the clip, so features stay valid when a data set is copied to another machine.
+    The clip is identified by a hash of the file, so its features stay valid if the data set is copied to another
+    machine.
     """
     with clip.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -83,10 +85,11 @@ def read_features(path: Path) -> ClipFeatures:
     """Read a features file.
 
     Raises:
-        MynaError: the file does not exist, or is incomplete.
+        MynaError: the file does not exist, cannot be read or is incomplete.
     """
     try:
-        tensors = load_file(path)
+        with utf8_path(path) as opened:
+            tensors = load_file(opened)
         bandwidth_hz = float(tensors.pop(_BANDWIDTH))
         n_versions = sum(name.endswith(".content") for name in tensors)
         versions = tuple(
@@ -99,18 +102,18 @@ def read_features(path: Path) -> ClipFeatures:
 
 
 def read_f0(path: Path) -> Tensor:
-    """Read only the f0, (T,) in Hz; raises the same errors as `read_features`."""
+    """Read only the f0, (T,) in Hz; raise the same errors as `read_features`."""
     return _read_one(path, "f0")
 
 
 def read_bandwidth(path: Path) -> float:
-    """Read only the bandwidth, in Hz; raises the same errors as `read_features`."""
+    """Read only the bandwidth, in Hz; raise the same errors as `read_features`."""
     return float(_read_one(path, _BANDWIDTH))
 
 
 def _read_one(path: Path, name: str) -> Tensor:
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with utf8_path(path) as opened, safetensors.safe_open(opened, framework="pt") as file:
             tensor: Tensor = file.get_tensor(name)
             return tensor
     except (OSError, safetensors.SafetensorError) as error:
@@ -122,7 +125,7 @@ def read_fingerprint(path: Path) -> Fingerprint | None:
     if not path.is_file():
         return None
     try:
-        with safetensors.safe_open(path, framework="pt") as file:
+        with utf8_path(path) as opened, safetensors.safe_open(opened, framework="pt") as file:
             metadata: Fingerprint | None = file.metadata()
             return metadata
     except (OSError, safetensors.SafetensorError):

@@ -1,4 +1,4 @@
-"""Set-up of the devices, precision and processes for training, with Lightning Fabric."""
+"""Set-up of the devices, the precision and the processes for training, with Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # nam
 
 
 class _WholeInputs(MixedPrecision):
-    """Mixed precision that does not convert inputs.
+    """Mixed precision that leaves inputs in single precision.
 
     bf16 has 8 significant bits and would round an f0 of 440 Hz by up to 1 Hz; fp16 has 11 bits.
     """
@@ -35,9 +35,9 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        devices: number of devices per machine; None is the number of processes that torchrun or SLURM started on each
-            machine, or 1 without them.
-        num_nodes: number of machines; None is the number that torchrun or SLURM uses, or 1 without them.
+        devices: number of devices per machine; None means the number of processes that torchrun or SLURM started on
+            each machine, or 1 without them.
+        num_nodes: number of machines; None means the number that torchrun or SLURM uses, or 1 without them.
 
     Raises:
         ConfigError: this machine does not have the devices, or they do not support the precision.
@@ -77,13 +77,13 @@ def precision_of(fabric: Fabric) -> Precision:
 def _computes_in_bf16() -> bool:
     """Return whether the processor has bf16 instructions; without them, bf16 is slower than full precision."""
     if not hasattr(torch.cpu, "get_capabilities"):
-        return False  # older versions of torch cannot query it
+        return False  # older versions of PyTorch lack this query
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
 def _started_processes() -> tuple[int, int]:
-    """Return (processes per machine, machines) as torchrun or SLURM has started them; (1, 1) without them."""
+    """Return the numbers of processes per machine and of machines that torchrun or SLURM uses; (1, 1) without them."""
     environment = os.environ
     if TorchElasticEnvironment.detect():
         local = int(environment["LOCAL_WORLD_SIZE"])

@@ -1,4 +1,4 @@
-"""TensorBoard log of the training: curves, spectrograms and audio."""
+"""TensorBoard log of training: curves, spectrograms and audio."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Log:
     """Writer of a TensorBoard log.
 
     Args:
-        first_step: number of steps done before this run; entries that an interrupted run logged after this step are
+        first_step: number of steps done before this run; entries for later steps, which an interrupted run logged, are
             hidden.
     """
 
@@ -50,7 +50,7 @@ class Log:
         self._writer.add_image(name, mel_picture(mel), step, dataformats="HWC")
 
     def sound(self, name: str, audio: Tensor, step: int) -> None:
-        """Add audio (1, N) in -1..1."""
+        """Add audio (1, N), clipped to -1..1."""
         self._writer.add_audio(name, audio.detach().float().cpu().clamp(-1, 1), step, self._sample_rate)
 
 

@@ -1,4 +1,4 @@
-"""Losses of the synthesizer and of the discriminators, after VITS (Kim, Kong and Son 2021).
+"""Losses of the synthesizer and of the discriminators, as in VITS (Kim, Kong and Son 2021).
 
 All losses are computed in single precision, regardless of the precision of the networks.
 """
@@ -18,9 +18,9 @@ from myna.models.interface import DiscriminatorOutput, Latents
 Losses = dict[str, Tensor]
 
 _MIN_POWER = 1e-7  # lower limit of the power in `subband_loss`
-# Resolutions of `spectral_losses`: (window in samples, number of mel bands); the hop is a quarter of the window. No
-# window is much shorter than a pitch period: it would resolve single pulses, and the positions of the pulses differ
-# between the generated audio and the recording.
+# Resolutions of `spectral_losses`: (window in samples, number of mel bands); the hop is a quarter of the window. A
+# window much shorter than a pitch period would resolve single pulses, whose positions differ between the generated
+# audio and the recording.
 RESOLUTIONS = ((2048, 128), (1024, 80))
 _QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which differences are inaudible
 SPECTRUM_SHARE = 3.0  # weight of the mel loss divided by the weight of the spectrum loss
@@ -71,7 +71,7 @@ def feature_matching_loss(real: Sequence[DiscriminatorOutput], fake: Sequence[Di
 
 
 def kl_loss(latents: Latents) -> Tensor:
-    """KL(posterior || prior), summed over channels and averaged over frames.
+    """KL divergence of the posterior from the prior, summed over channels and averaged over frames.
 
     It is estimated from one sample of the posterior, which the flow has mapped to the space of the prior.
     """
@@ -112,8 +112,8 @@ def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, 
     Args:
         recording: (B, N).
         generated: (B, N).
-        bandwidth_hz: bandwidth of each recording, (B,). Frequencies above it are not compared, so that recordings at a
-            low sample rate do not teach the voice to sound dull.
+        bandwidth_hz: bandwidth of each recording, (B,). Frequencies above it are not compared, so that recordings with
+            a low bandwidth do not make the voice sound dull.
     """
     bands, bins = [], []
     for n_fft, n_mels in RESOLUTIONS:
@@ -129,7 +129,10 @@ def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, 
 
 
 def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
-    """Compute STFT magnitudes, (B, N) to (B, n_fft / 2 + 1, T); white noise of variance 1 has an RMS of 1.2 per bin."""
+    """Compute STFT magnitudes: (B, N) to (B, n_fft / 2 + 1, T).
+
+    They are scaled so that white noise of variance 1 has an RMS of 1.2 in each bin.
+    """
     window = torch.hann_window(n_fft, device=signal.device)
     spectrum = torch.stft(signal.float(), n_fft, n_fft // 4, window=window, return_complex=True)
     power = torch.view_as_real(spectrum).square().sum(-1)

@@ -13,11 +13,11 @@ from myna.errors import ConfigError
 from myna.progress import Progress, silent
 from myna.retrieval import retrieval_file
 from myna.retrieval.kmeans import k_means
-from myna.training.clip_list import list_clips
+from myna.training.clip_list import list_clips, locked_clips
 from myna.training.features_file import features_path, read_features
 
-# A speaker with more frames than this gets centroids instead; an hour of content has 180,000 frames. RVC does the same
-# above 200,000 frames, and uses 10,000 centroids as well.
+# The index of a speaker with more frames than this contains centroids instead; an hour of content has 180,000 frames.
+# RVC does the same above 200,000 frames, also with 10,000 centroids.
 _MAX_FRAMES = 100_000
 _N_CENTROIDS = 10_000
 
@@ -27,7 +27,7 @@ class RetrievalSummary:
     """Facts about the written retrieval file."""
 
     n_clips: int
-    n_frames: int  # content frames of all speakers
+    n_frames: int  # content frames of all speakers, without repeated ones
     sizes: dict[str, int]  # number of vectors of each speaker
 
 
@@ -37,7 +37,7 @@ def train_centroids(
     """Write `n_clusters` k-means centroids of each speaker's content, in so-vits-svc-fork's format.
 
     Raises:
-        ConfigError, MynaError: the clips or their features are missing, or are another encoder's.
+        ConfigError, MynaError: clips or features are missing, or the features are from a different content encoder.
     """
     frames, n_clips = _read_frames(config, progress)
     centroids = {
@@ -49,10 +49,10 @@ def train_centroids(
 
 
 def train_index(config: Config, output: Path, *, progress: Progress = silent) -> RetrievalSummary:
-    """Write a retrieval index of each speaker's content frames, or of k-means centroids if there are too many frames.
+    """Write a retrieval index of each speaker's content frames, or of their centroids if there are too many frames.
 
     Raises:
-        ConfigError, MynaError: the clips or their features are missing, or are another encoder's.
+        ConfigError, MynaError: clips or features are missing, or the features are from a different content encoder.
     """
     frames, n_clips = _read_frames(config, progress)
     vectors = {
@@ -72,15 +72,16 @@ def _read_frames(config: Config, progress: Progress) -> tuple[dict[str, Tensor],
     """
     clips = list_clips(config.data.training_files, config)
     found: dict[int, list[Tensor]] = {}
-    for clip in progress(clips, title="reading", unit="clips"):
-        content = read_features(features_path(clip.path)).features.content.float()
-        if content.shape[0] != config.model.content_channels:
-            raise ConfigError(
-                f"the content of {clip.path} has {content.shape[0]} channels, but the voice takes "
-                f"{config.model.content_channels} (model.ssl_dim); run svc pre-hubert again"
-            )
-        differs = (content.diff(dim=1) != 0).any(0)
-        found.setdefault(clip.speaker, []).append(content.T[torch.cat([differs.new_ones(1), differs])])
+    with locked_clips(clips, config):
+        for clip in progress(clips, title="reading", unit="clips"):
+            content = read_features(features_path(clip.path)).features.content.float()
+            if content.shape[0] != config.model.content_channels:
+                raise ConfigError(
+                    f"the content of {clip.path} has {content.shape[0]} channels, but the voice takes "
+                    f"{config.model.content_channels} (model.ssl_dim); run svc pre-hubert again"
+                )
+            differs = (content.diff(dim=1) != 0).any(0)
+            found.setdefault(clip.speaker, []).append(content.T[torch.cat([differs.new_ones(1), differs])])
     names = {index: name for name, index in config.speakers.items()}
     return {names[index]: torch.cat(parts) for index, parts in sorted(found.items())}, len(clips)
 

@@ -1,7 +1,8 @@
 """Training state and its checkpoints.
 
-`TrainState` contains everything that is needed to resume training. It does not contain random number generators: the
-random numbers of a step are derived from the seed and the step, those of a clip from the seed, the epoch and the clip.
+`TrainState` contains everything that is needed to resume training. It needs no states of random number generators: the
+random numbers of a step depend only on the seed, the step and the process, those of a clip only on the seed, the epoch
+and the clip.
 """
 
 from __future__ import annotations
@@ -33,14 +34,19 @@ _log = logging.getLogger(__name__)
 
 _SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # tensors that have one row per speaker
 _AVERAGE_LEAD = 10  # steps; see `TrainState.update_average`
-# A checkpoint stores the averaged weights as its weights, if there are any; then this key holds the weights that the
+# If weights are averaged, a checkpoint stores the averages as its weights, and under this key the weights that the
 # optimizer updates.
 _TRAINED = "trained_weights"
+_COUNTERS = ("step", "epoch", "position", "skipped_in_a_row", "batch_size", "steps_per_epoch")
+_MAX_COUNT = 2**53  # a larger count means that the file is damaged
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
+_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_SCALER_FACTORS = ("scale", "growth_factor", "backoff_factor", "growth_interval")
 
 
 @dataclass
 class TrainState:
-    """Networks, optimizers and progress of a training."""
+    """Networks, optimizers and progress of training."""
 
     synthesizer: TrainableSynthesizer
     discriminators: Discriminators
@@ -54,7 +60,7 @@ class TrainState:
     batch_size: int = 0
     steps_per_epoch: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)  # state of the gradient scaler in fp16
-    # Moving average of the synthesizer's weights, which conversion uses; None if averaging is off.
+    # Moving average of the synthesizer's weights, for use in conversion; None if averaging is off.
     average: dict[str, Tensor] | None = None
 
     @classmethod
@@ -72,18 +78,21 @@ class TrainState:
 
     @property
     def epoch_number(self) -> int:
-        """Number of the current epoch, counted from 1; between two epochs, that of the one that just ended."""
+        """Number of the current epoch, counted from 1; between two epochs, the number of the epoch that just ended."""
         return self.epoch + (self.position > 0)
 
     def advance(self) -> None:
-        """Count a finished step, and begin the next epoch if it was the last one of its epoch."""
+        """Count a finished step; after the last step of an epoch, begin the next epoch."""
         self.step += 1
         self.position += 1
         if self.position == self.steps_per_epoch:
             self.epoch, self.position = self.epoch + 1, 0
 
     def update_average(self, decay: float) -> None:
-        """Update the moving average of the weights. Early in training it spans only a tenth of the steps so far."""
+        """Update the moving average of the weights; a `decay` of 0 switches averaging off.
+
+        Early in training, the average spans only about a tenth of the steps so far.
+        """
         if not decay:
             self.average = None  # otherwise an outdated average would stay in use
             return
@@ -97,7 +106,7 @@ class TrainState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Context manager in which the synthesizer has its averaged weights, if there are any."""
+        """Give the synthesizer its averaged weights, if there are any, during the `with` block."""
         if self.average is None:
             yield
             return
@@ -109,7 +118,7 @@ class TrainState:
             self.synthesizer.load_state_dict(weights)
 
     def set_learning_rate(self, config: Config) -> float:
-        """Set and return the learning rate, which `lr_decay` multiplies after each epoch, as in the predecessors."""
+        """Set and return the learning rate. After each epoch it is multiplied by `lr_decay`, as in the predecessors."""
         rate = config.train.learning_rate * config.train.lr_decay**self.epoch
         for optimizer in (self.synthesizer_optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups:
@@ -118,7 +127,7 @@ class TrainState:
 
 
 def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
-    """Write `G_*.pth` and `D_*.pth`, delete checkpoints beyond `keep_ckpts`, and return the generator's path.
+    """Write `G_*.pth` and `D_*.pth`, delete all but the newest `keep_ckpts` checkpoints, and return the path of `G_*`.
 
     Raises:
         CheckpointError: the files cannot be written; existing checkpoints stay untouched.
@@ -159,14 +168,14 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
 
 
 def load_start(state: TrainState, folder: Path, config: Config, options: TrainOptions) -> str:
-    """Load the latest checkpoint in `folder`; without one, load base weights, or keep random ones with `from_scratch`.
+    """Load the latest checkpoint in `folder`. If there is none, load base weights unless `from_scratch` is set.
 
     Returns:
         A phrase that names the origin of the weights.
 
     Raises:
         AssetError: the base weights are missing.
-        CheckpointError: a file is malformed, or does not fit the configuration.
+        CheckpointError: a file is missing or malformed, or does not fit the configuration.
     """
     number = _latest_number(folder)
     if number is not None:
@@ -181,7 +190,11 @@ def load_start(state: TrainState, folder: Path, config: Config, options: TrainOp
 
 
 def _latest_number(folder: Path) -> int | None:
-    """Return the highest number, except 0, for which `G_*.pth` and `D_*.pth` both exist; None if there is none."""
+    """Return the highest number above 0 for which both `G_*.pth` and `D_*.pth` exist; None if there is none.
+
+    Raises:
+        CheckpointError: `G_*.pth` exist, but no `D_*.pth` has the number of one of them.
+    """
     generators = checkpoint.numbered(folder, "G").keys() - {0}
     both = generators & checkpoint.numbered(folder, "D").keys()
     if generators and not both:
@@ -195,20 +208,43 @@ def _latest_number(folder: Path) -> int | None:
 def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optimizer: bool) -> None:
     of_generator, of_discriminator = checkpoint.read(generator), checkpoint.read(discriminator, "D")
     progress = of_generator.extra
-    _load(state.synthesizer, generator_from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
+    _check_progress(progress, of_generator.iteration, generator)
     if _TRAINED in progress:
-        own = state.synthesizer.state_dict()
-        state.average = {name: one.to(own[name]) for name, one in generator_from_stored(of_generator.weights).items()}
+        _load(state.synthesizer, generator_from_stored(of_generator.weights), generator)
+        state.average = {name: tensor.clone() for name, tensor in state.synthesizer.state_dict().items()}
+    _load(state.synthesizer, generator_from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
     _load(state.discriminators, discriminator_from_stored(of_discriminator.weights), discriminator)
     if not reset_optimizer:
         _load_optimizer(state.synthesizer_optimizer, of_generator.optimizer, generator)
         _load_optimizer(state.discriminator_optimizer, of_discriminator.optimizer, discriminator)
-    if progress and of_discriminator.extra.get("step") != progress["step"]:
+        state.scaler = _checked_scaler(progress.get("scaler", {}), generator)
+    if progress and of_discriminator.extra.get("step") != progress.get("step"):
         _log.warning("%s and %s are checkpoints of different steps", generator, discriminator)
     state.step = progress.get("step", 0)
     state.epoch = progress.get("epoch", of_generator.iteration)
-    for name in ("position", "skipped_in_a_row", "batch_size", "steps_per_epoch", "scaler"):
+    for name in ("position", "skipped_in_a_row", "batch_size", "steps_per_epoch"):
         setattr(state, name, progress.get(name, getattr(state, name)))
+
+
+def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> None:
+    """Check the counters of a checkpoint, and the type of the trained weights that it stores beside averaged ones.
+
+    Raises:
+        CheckpointError: a value has the wrong type or is out of range.
+    """
+    counters = {name: progress.get(name, 0) for name in _COUNTERS} | {"iteration": iteration}
+    wrong = [
+        f"{name} is not a valid count"
+        for name, value in counters.items()
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MAX_COUNT
+    ]
+    trained = progress.get(_TRAINED, {})
+    if not isinstance(trained, dict) or not all(isinstance(value, Tensor) for value in trained.values()):
+        wrong.append(f"{_TRAINED} are not tensors")
+    if wrong:
+        raise CheckpointError(
+            f"{path} is damaged: {', '.join(wrong)}; move it and its D_*.pth away, to continue from the previous one"
+        )
 
 
 def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
@@ -216,21 +252,78 @@ def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
         checkpoint.load_weights(module, weights)
     except CheckpointError as error:
         raise CheckpointError(f"{path}: {error}") from error
+    broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{path} is damaged: {len(broken)} tensors contain NaN or infinity, the first is {broken[0]}; train from "
+            "another checkpoint"
+        )
 
 
 def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) -> None:
-    """Load the moments of an optimizer; learning rates and other settings remain as configured."""
+    """Load the moments of an optimizer; learning rates and other settings remain as configured.
+
+    Raises:
+        CheckpointError: a moment is missing, has the wrong shape, is not finite or is otherwise invalid for AdamW.
+    """
     moments = (saved or {}).get("state", {})
-    if not moments:
+    if isinstance(moments, dict) and not moments:
         return  # the file contains only weights, so the moments start at zero
     own = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    fits = len(moments) == len(parameters) and all(
-        moments[index]["exp_avg"].shape == parameter.shape for index, parameter in enumerate(parameters)
+    problem = _problem_of_moments(moments, parameters)
+    if problem is not None:
+        raise CheckpointError(
+            f"the optimizer state in {path} does not fit this voice: {problem}; svc train -r starts with a new one"
+        )
+    used = {index: {key: moments[index][key] for key in ("step", *_MOMENTS)} for index in range(len(parameters))}
+    optimizer.load_state_dict({"state": used, "param_groups": own["param_groups"]})
+
+
+def _problem_of_moments(moments: Any, parameters: list[nn.Parameter]) -> str | None:
+    """Return a phrase that describes the first invalid value in an optimizer's state; None if all are valid."""
+    if not isinstance(moments, dict) or set(moments) != set(range(len(parameters))):
+        found = len(moments) if isinstance(moments, dict) else "no"
+        return f"it has {found} entries for {len(parameters)} tensors"
+    for index, parameter in enumerate(parameters):
+        entry = moments[index]
+        if not isinstance(entry, dict) or not {"step", *_MOMENTS} <= entry.keys():
+            return f"entry {index} lacks a moment"
+        for name in _MOMENTS:
+            moment = entry[name]
+            if not isinstance(moment, Tensor) or moment.dtype not in _FLOATS or moment.shape != parameter.shape:
+                return f"{name} of entry {index} has another shape or type"
+            if not moment.isfinite().all():
+                return f"{name} of entry {index} contains NaN or infinity"
+        if (entry["exp_avg_sq"] < 0).any():
+            return f"exp_avg_sq of entry {index} is negative"
+        if not _is_count(entry["step"]):
+            return f"the step of entry {index} is not a number of steps"
+    return None
+
+
+def _is_count(value: Any) -> bool:
+    if isinstance(value, Tensor):
+        value = value.item() if value.numel() == 1 and not value.is_complex() else None
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MAX_COUNT
+
+
+def _checked_scaler(scaler: Any, path: Path) -> dict[str, Any]:
+    """Validate and return the state of the gradient scaler, which is empty without fp16.
+
+    Raises:
+        CheckpointError: `scaler` is not the state of a gradient scaler.
+    """
+    valid = isinstance(scaler, dict) and (
+        not scaler
+        or (
+            all(_is_count(scaler.get(name)) and scaler[name] > 0 for name in _SCALER_FACTORS)
+            and isinstance(scaler.get("_growth_tracker"), int)
+        )
     )
-    if not fits:
-        raise CheckpointError(f"the optimizer state in {path} does not fit this voice; reset it with -r")
-    optimizer.load_state_dict({"state": moments, "param_groups": own["param_groups"]})
+    if not valid:
+        raise CheckpointError(f"the state of the gradient scaler in {path} is damaged; svc train -r starts a new one")
+    return dict(scaler)
 
 
 def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tuple[Path, Path]:
@@ -249,7 +342,7 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
     """Load the weights of another voice. All shapes must match, except that the number of speakers may differ.
 
-    Speakers that only this voice has keep their random weights.
+    Speakers for whom the other voice has no row keep their random weights.
     """
     weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
@@ -259,7 +352,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
             weights[name] = torch.cat([weights[name][:rows].to(own[name]), own[name][rows:]])
     source = "decoder.source.mix.weight"  # NSF decoders have it, inverse-STFT decoders do not
     if source in weights and source not in own:
-        # so-vits-svc-fork also starts QuickVC voices like this: no base weights with such a decoder are published.
+        # so-vits-svc-fork also starts QuickVC voices like this, since base weights with such decoders are unpublished.
         _log.warning("the decoder starts with random weights: %s has another kind of decoder", generator)
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}
@@ -268,7 +361,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
 
 
 def _delete_old(folder: Path, n_kept: int, newest: int) -> None:
-    """Delete all checkpoints up to number `newest` except the last `n_kept` and base weights (number 0).
+    """Delete all checkpoints up to number `newest` except the last `n_kept` and the base weights (number 0).
 
     If `n_kept` is 0, no checkpoint is deleted.
     """

@@ -1,4 +1,4 @@
-"""One training step: losses, gradients and updates of both networks."""
+"""Training step: losses, gradients and updates of the synthesizer and the discriminators."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from myna.training.state import TrainState
 
 @dataclass(frozen=True)
 class Engine:
-    """Fabric, and the modules of `TrainState`, which Fabric has wrapped for precision and distributed training."""
+    """Fabric, the networks wrapped by it for mixed precision and distributed training, and reconstruction losses."""
 
     fabric: Fabric
     config: Config
@@ -55,7 +55,7 @@ class Engine:
 
 
 class Mels(NamedTuple):
-    """Log-mel spectrograms (n_mels, T) of a segment, recorded and generated."""
+    """Log-mel spectrograms (n_mels, T) of a recorded segment and of its generated counterpart."""
 
     recording: Tensor
     generated: Tensor
@@ -66,16 +66,17 @@ class StepResult(NamedTuple):
 
     losses: dict[str, float]  # "discriminator", "synthesizer", and each term of the synthesizer's loss by name
     gradient_norms: dict[str, float]
-    skipped: bool  # true if a loss or gradient was not finite, so that a network was not updated
+    # True if a loss or gradient norm was not finite. In fp16, gradient norms do not count while the scale exceeds 1.
+    skipped: bool
     mels: Mels
 
 
 def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> StepResult:
-    """Update both networks once, with the mean gradients over all `batches`.
+    """Update the synthesizer and the discriminators once, with the mean gradients of all `batches`.
 
-    The gradients of both networks are computed before either network is updated, as in so-vits-svc-fork. If a loss or
-    a gradient norm is not finite, neither network is updated; in fp16, each network is updated if its own gradients
-    are finite.
+    Until step `adversarial_start`, only the synthesizer is updated. All gradients are computed before either network is
+    updated, as in so-vits-svc-fork. If a loss or a gradient norm is not finite, neither network is updated; in fp16,
+    each network is updated if its own gradients are finite.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
     modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "discriminator": state.discriminators}
@@ -102,7 +103,7 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
     bad = any_process(engine.fabric, not all(map(math.isfinite, values)))
 
     if scaler is not None:
-        # After gradients that are not finite, the scaler halves its scale. They are thus normal while it exceeds 1.
+        # The scaler halves its scale if gradients are not finite. Such gradients are normal while the scale exceeds 1.
         if scaler.get_scale() > 1 and all(map(math.isfinite, losses_by_name.values())):
             bad = False
         for optimizer in stepping:
@@ -120,10 +121,13 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
 def add_gradients(
     engine: Engine, state: TrainState, batch: Batch, share: float, noise: NoiseSource, *, is_last: bool
 ) -> tuple[Losses, Mels]:
-    """Add a batch's gradients, multiplied by `share`, to both networks; return its losses by name and its mels.
+    """Compute the gradients of a batch, multiply them by `share`, and add them to the gradients of both networks.
 
     Args:
-        is_last: true for the last batch of the step; processes exchange their gradients only then.
+        is_last: true for the last batch of a step; processes exchange their gradients only then.
+
+    Returns:
+        The losses by name, and the mel spectrograms of the first segment of the batch.
     """
     fabric, data = engine.fabric, engine.config.data
     batch = batch.to(fabric.device)
@@ -138,7 +142,7 @@ def add_gradients(
         mels = first_mels(engine, batch, output)
         discriminator = torch.zeros((), device=generated.device)
         if is_adversarial(engine, state):
-            # The discriminators take a detached copy, so that their gradient never reaches the synthesizer.
+            # The generated audio is detached, so that the discriminators' gradients do not reach the synthesizer.
             scored = slice(math.ceil(engine.config.train.discriminator_share * len(generated)))
             recording, generated, bandwidth_hz = recording[scored], generated[scored], bandwidth_hz[scored]
             both = torch.cat([recording, generated.detach()])
@@ -146,7 +150,7 @@ def add_gradients(
             discriminator = discriminator_loss(real, fake)
             fabric.backward(discriminator * share)
 
-            # The synthesizer's gradient passes through the discriminators without adding to theirs.
+            # The synthesizer's gradients pass through the discriminators, but are not added to the discriminators' own.
             with _frozen(state.discriminators), fabric.autocast():
                 fake = state.discriminators(generated, bandwidth_hz)
             losses["adversarial"] = adversarial_loss(fake)
@@ -163,7 +167,7 @@ def is_adversarial(engine: Engine, state: TrainState) -> bool:
 
 @torch.no_grad()
 def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
-    """Return the log-mel spectrograms of the first segment in a batch."""
+    """Return the log-mel spectrograms of the first segment of a batch."""
     settings, audio = MelSettings.of(engine.config.data), output.audio[:1]
     n_frames = audio.shape[2] // settings.hop_length
     recorded = slice_segments(batch.input.spectrogram[:1], output.segment_starts[:1], n_frames)
@@ -188,7 +192,7 @@ def _gradient_norm(module: nn.Module) -> Tensor:
 
 
 def _split(outputs: list[DiscriminatorOutput]) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:
-    """Split outputs for two concatenated batches into the outputs for the first batch and those for the second."""
+    """Split the outputs for two concatenated batches into those for the first and those for the second batch."""
     halves: tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]] = [], []
     for score, feature_maps in outputs:
         for index, half in enumerate(halves):

@@ -11,21 +11,25 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.errors import ConfigError, MynaError
+from myna.errors import BusyError, ConfigError, MynaError
 from myna.models.interface import Sampling
 from myna.models.noise import SeededNoise
 from myna.options import TrainOptions, overrides
+from myna.signals import ENDING, leave_terminal_to_parent
+from myna.storage.atomic import remove_left_overs
+from myna.storage.lock import locked
 from myna.training.batch_size import choose_batch_size
-from myna.training.clip_list import list_clips
+from myna.training.clip_list import Clip, list_clips, locked_clips
 from myna.training.dataset import Batch, ClipDataset, Collate, EpochBatches
 from myna.training.families import segment_frames, training_family
 from myna.training.launch import make_fabric, precision_of
@@ -33,8 +37,9 @@ from myna.training.log import Log
 from myna.training.prepare.pool import n_cores
 from myna.training.state import TrainState, load_start, save_checkpoint
 from myna.training.step import Engine, StepResult, any_process, train_step
+from myna.training.trained import check_same_voice, with_trained_speakers
 
-MAX_SKIPPED = 10  # training stops after this number of consecutive steps that are not finite
+MAX_SKIPPED = 10  # training stops after this number of skipped steps in a row
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
 
 
@@ -44,19 +49,20 @@ class TrainingError(MynaError):
 
 @dataclass(frozen=True)
 class Plan:
-    """Facts about a training that is about to begin."""
+    """Facts about a training run that is about to begin."""
 
     origin: str  # phrase that names the origin of the weights
-    device: str  # name in torch, for example "cuda:0"
+    device: str  # PyTorch name, for example "cuda:0"
     precision: str
     n_processes: int
     n_clips: int
     minutes: float  # total length of the clips
     n_parameters: int  # parameters of the synthesizer
-    batch_size: int  # clips per step and process, before accumulation
+    batch_size: int  # number of clips per batch and process
     steps_per_epoch: int
     first_step: int  # steps done before this run
     last_step: int
+    limit: Literal["epochs", "max_steps"]  # setting that determines `last_step`
     max_minutes: float | None  # time limit of this run
 
 
@@ -75,7 +81,7 @@ class StepReport:
 
 @dataclass(frozen=True)
 class TrainSummary:
-    """Facts about a finished training."""
+    """Facts about a finished training run."""
 
     steps: int  # steps done in this run
     step: int  # steps done in all runs
@@ -113,39 +119,60 @@ class Silent:
 def train(
     config: Config, folder: Path | str, options: TrainOptions | None = None, listener: Listener | None = None
 ) -> TrainSummary:
-    """Train a voice until its last epoch is done, a limit in `options` is reached, or Ctrl-C or SIGTERM arrives.
+    """Train a voice until its last epoch is done, a limit in `options` is reached, or a signal arrives.
+
+    On Ctrl-C, SIGTERM or SIGHUP, a checkpoint is saved and training ends. No other process can train in `folder` or
+    change the clips during training.
 
     Args:
-        folder: contains `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from its latest checkpoint.
+        folder: folder of `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from the latest checkpoint
+            in it.
 
     Raises:
-        TrainingError: too many consecutive steps were not finite; the last good weights are saved.
+        BusyError: another process is training in `folder` or preparing the clips.
+        TrainingError: too many consecutive steps were not finite; the last finite weights are saved.
         MynaError: clips, configuration, weights or devices are missing or unsuitable.
     """
-    # Prepare.
     config.refuse_unknown_keys()
-    family = training_family(config)
+    training_family(config)
     options, folder = options or TrainOptions(), Path(folder)
     given, config = config, with_options(config, options)
     fabric = make_fabric(options.device, options.devices, options.num_nodes, config.train.precision)
     fabric.launch()
-    if fabric.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # TF32, which convolutions use by default
     if listener is None or not fabric.is_global_zero:
         listener = Silent()
     clips = ClipDataset(list_clips(config.data.training_files, config), config)
     validation = ClipDataset(list_clips(config.data.validation_files, config)[:VALIDATION_CLIPS], config)
+    with alone(fabric, folder, [*clips.clips, *validation.clips], config):
+        return _train(given, config, folder, options, listener, fabric, clips, validation)
+
+
+def _train(
+    given: Config,
+    config: Config,
+    folder: Path,
+    options: TrainOptions,
+    listener: Listener,
+    fabric: Fabric,
+    clips: ClipDataset,
+    validation: ClipDataset,
+) -> TrainSummary:
+    # Prepare.
+    if fabric.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # allow TF32, which convolutions use by default
+    rows = {clip.speaker for clip in clips.clips}
+    note = check_same_voice(config, folder, rows)
     torch.manual_seed(config.train.seed)
     state = TrainState.create(config, fabric.device)
     with fabric.rank_zero_first():
         origin = load_start(state, folder, config, options)
-    family.prepare(state.synthesizer, clips.clips)
+    training_family(config).prepare(state.synthesizer, clips.clips)
     engine = Engine.of(fabric, config, state)
     batches = plan_epochs(engine, state, clips)
     plan = make_plan(engine, state, clips, options, origin)
-    if fabric.is_global_zero:
-        given.write(folder / "config.json")
     listener.began(plan)
+    if note is not None:
+        listener.noted(note)
 
     path, skipped, started = None, 0, time.perf_counter()
     with ExitStack() as stack:
@@ -175,6 +202,8 @@ def train(
                     if not stop:
                         with state.averaged():
                             validate(engine, state, validation, log)
+                    if path is None:
+                        with_trained_speakers(given, folder, rows).write(folder / "config.json")
                     path = save_checkpoint(state, folder, config)
                     listener.noted(f"step {state.step}, epoch {state.epoch_number}: saved {path}")
                 fabric.barrier()
@@ -199,8 +228,30 @@ def train(
     return summary
 
 
+@contextmanager
+def alone(fabric: Fabric, folder: Path, clips: list[Clip], config: Config) -> Iterator[None]:
+    """Lock the model folder for this training run, and the clips against changes, during the `with` block.
+
+    Raises:
+        BusyError: another process is using the folder or changing the clips. All processes of this run raise it.
+    """
+    with ExitStack() as stack:
+        busy: BusyError | None = None
+        if fabric.is_global_zero:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                stack.enter_context(locked(folder, "train in another folder with -m"))
+                stack.enter_context(locked_clips(clips, config))
+                remove_left_overs(folder)
+            except BusyError as error:
+                busy = error
+        if any_process(fabric, busy is not None):
+            raise busy or BusyError(f"{folder} or its clips are in use; see the error of the first process")
+        yield
+
+
 def with_options(config: Config, options: TrainOptions) -> Config:
-    """Return a copy of the configuration in which the options of this run replace the values they override."""
+    """Return a copy of the configuration with the values that the options of this run override."""
     return config.with_values(**overrides(options))
 
 
@@ -213,7 +264,8 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
     batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
     steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)
     if (state.batch_size, state.steps_per_epoch) != (batch_size, steps_per_epoch):
-        # The clips or the batch size changed since the checkpoint, or another tool wrote it and stored only the epoch.
+        # Training has just begun, the clips or the batch size have changed since the checkpoint was saved, or the
+        # checkpoint is from another tool, which stores only the epoch.
         state.batch_size, state.steps_per_epoch, state.position = batch_size, steps_per_epoch, 0
         state.step = state.step or state.epoch * steps_per_epoch
     if state.scaler:
@@ -224,8 +276,9 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
 def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: TrainOptions, origin: str) -> Plan:
     config, fabric = engine.config, engine.fabric
     last_step = state.step + max(0, (config.train.epochs - state.epoch) * state.steps_per_epoch - state.position)
-    if options.max_steps is not None:
-        last_step = max(state.step, min(last_step, options.max_steps))
+    limit: Literal["epochs", "max_steps"] = "epochs"
+    if options.max_steps is not None and options.max_steps < last_step:
+        last_step, limit = max(state.step, options.max_steps), "max_steps"
     n_frames = sum(clip.n_frames for clip in clips.clips)
     return Plan(
         origin=origin,
@@ -239,6 +292,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
         steps_per_epoch=state.steps_per_epoch,
         first_step=state.step,
         last_step=last_step,
+        limit=limit,
         max_minutes=options.max_minutes,
     )
 
@@ -307,18 +361,29 @@ def log_step(log: Log, report: StepReport, result: StepResult) -> None:
 
 @contextmanager
 def stop_signals() -> Iterator[threading.Event]:
-    """Set a flag on Ctrl-C or SIGTERM, so that the current step can finish; a second Ctrl-C raises at once."""
-    flag = threading.Event()
+    """Set a flag on Ctrl-C, SIGTERM or SIGHUP, so that the current step can finish.
+
+    A second Ctrl-C raises `KeyboardInterrupt` at once.
+
+    SIGHUP, which a terminal sends when it closes, stays ignored if nohup started the program.
+    """
+    flag, interrupted = threading.Event(), threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag  # only the main thread may handle signals
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if flag.is_set() and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            if interrupted.is_set():
+                raise KeyboardInterrupt
+            interrupted.set()
         flag.set()
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {
+        number: signal.signal(number, handle)
+        for number in (signal.SIGINT, *ENDING)
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield flag
     finally:
@@ -333,15 +398,15 @@ def names(clips: list[Path]) -> str:
 def _leave_signals_to_the_parent(worker: int) -> None:
     """Make a worker ignore signals that are sent to all processes; the parent ends its workers after the step.
 
-    The parent ends them with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to
-    all processes.
+    The parent does so with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to all
+    processes.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_terminal_to_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))
 
 
 def _with_short_errors(stream: Iterator[Batch]) -> Iterator[Batch]:
-    """Yield batches; if a worker raises a `MynaError`, raise it again without the worker's traceback in its message."""
+    """Yield the batches; if a worker raises a `MynaError`, raise it without the worker's traceback in its message."""
     try:
         yield from stream
     except MynaError as error:

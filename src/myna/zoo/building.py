@@ -1,4 +1,4 @@
-"""Building of a synthesizer from a configuration and weights with myna's tensor names."""
+"""Construction of a synthesizer from a configuration and weights that have myna's tensor names."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from myna.models.families import SYNTHESIZERS
 from myna.models.interface import SynthesizerModule
 from myna.storage.checkpoint import load_weights
 
-# Limit of the parameters and buffers of a network: a multiple of the numbers in its file plus a constant, because files
-# may lack the posterior encoder and buffers.
-_TIMES, _MORE = 3, 10_000_000
+# A network may allocate at most `_TIMES` as many numbers as its file contains, plus `_MORE_NUMBERS`, and at most
+# `_MORE_TENSORS` more tensors. These margins are needed because a file may lack the posterior encoder and the buffers.
+_TIMES, _MORE_NUMBERS, _MORE_TENSORS = 3, 10_000_000, 300
 _MAKERS = frozenset({"empty", "zeros", "ones", "rand", "randn"})
 
 
@@ -27,13 +27,13 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
     Args:
         weights: tensors with myna's names.
         config: configuration of the voice.
-        trainable: keep the parts that only training uses, for example the posterior encoder.
+        trainable: whether to keep the parts that only training uses, for example the posterior encoder.
 
     Raises:
-        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
+        CheckpointError: the weights do not fit the configuration. The message lists the mismatches, or says that the
+            configuration describes a far larger network.
     """
-    n_numbers = sum(tensor.numel() for tensor in weights.values())
-    with _NoLargerThan(_TIMES * n_numbers + _MORE):
+    with _NoLargerThan(weights):
         synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
     if not trainable:
         synthesizer.prune()
@@ -42,21 +42,24 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
 
 
 class _NoLargerThan(TorchFunctionMode):
-    """Limit on the numbers that a network allocates.
+    """Context manager that raises an error if the network built inside it is far larger than its weights.
 
-    Without it, a wrong file could describe a network that exceeds the machine's memory.
+    Without this limit, a malformed file could describe a network that exceeds the machine's memory or takes hours to
+    build.
     """
 
-    def __init__(self, n_numbers: int) -> None:
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self._left = n_numbers
+        self._numbers_left = _TIMES * sum(tensor.numel() for tensor in weights.values()) + _MORE_NUMBERS
+        self._tensors_left = len(weights) + _MORE_TENSORS
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         if func.__name__ in _MAKERS:
             size = (kwargs or {}).get("size", args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
-            self._left -= math.prod(size)
-            if self._left < 0:
+            self._numbers_left -= math.prod(size)
+            self._tensors_left -= 1
+            if self._numbers_left < 0 or self._tensors_left < 0:
                 raise CheckpointError("the weights do not fit the configuration, which describes a far larger network")
         return func(*args, **(kwargs or {}))

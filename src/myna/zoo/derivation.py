@@ -1,8 +1,9 @@
 """Derivation of a configuration from the weights of a so-vits-svc 4 voice, completed from its `config.json`.
 
-The names and shapes of the tensors determine all widths, counts and parts. They do not determine the sample rate, the
-hop, the dilations of the residual blocks, the names of the speakers, or which of several content encoders of equal
-width was used. These values are taken from `config.json`; without one, the usual values are used.
+The names and shapes of the tensors determine the width and the number of the layers, and the optional parts that are
+present. They do not determine the sample rate, the hop, the dilations of the residual blocks, the names of the
+speakers, or which of several content encoders of equal width was used. These values are taken from `config.json`;
+without that file, defaults are used.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ class Shaped(Protocol):
 
 Sections = dict[str, dict[str, Any]]  # sections of a config.json
 
-# Every so-vits-svc 4 voice has these values.
+# Defaults; all templates of so-vits-svc 4 have these values.
 SAMPLE_RATE = 44100
 HOP_LENGTH = 512
-_SPECTRAL_HOP = 4  # hop of the inverse STFT in the decoders that use one, in samples of a subband
+_SPECTRAL_HOP = 4  # default hop of a decoder's inverse STFT, in samples of a subband
 _SUBBANDS = 4
-_DILATIONS = {"1": [1, 3, 5], "2": [1, 3]}  # for each kind of residual block
+_DILATIONS = {"1": [1, 3, 5], "2": [1, 3]}  # by type of residual block
 
 
 @dataclass(frozen=True)
@@ -39,18 +40,18 @@ class Derived:
     """A configuration derived from weights."""
 
     certain: Sections  # values that the weights determine; they replace those of a config.json
-    usual: Sections  # defaults that are used if there is no config.json
+    usual: Sections  # defaults for values that the weights do not determine; used if there is no config.json
 
 
 def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Derived:
     """Derive the configuration of any variant of the so-vits-svc 4 generator from its tensors.
 
     Args:
-        weights: tensors with so-vits-svc's names, in any spelling of weight normalisation.
+        weights: tensors with so-vits-svc's names; normalised weights may have any form that `NameTable` reads.
         hop_length: samples per frame; the weights do not determine it.
 
     Raises:
-        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
+        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing or has an unexpected shape.
     """
     names = Names(weights)
     decoder, usual_decoder = _decoder(names, hop_length)
@@ -73,7 +74,7 @@ def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Deriv
 
 
 def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
-    """Return the configuration to use, and a remark for each value of `given` that the weights contradict."""
+    """Return the configuration to use, and a remark for each value of `given` that was corrected."""
     if given is None:
         sections = {name: derived.usual[name] | derived.certain[name] for name in derived.certain}
         return _with_fitting_encoder(Config.parse(sections))
@@ -87,13 +88,28 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
             wrong = f"{effective[section][key]!r}{'' if key in given_values else ' by default'} in config.json"
             remarks.append(f"{section}.{key} is {value!r} in the weights, which are used, but {wrong}")
             plain.setdefault(section, {})[key] = value
-    n_speakers = derived.certain["model"]["n_speakers"]
-    unknown = [name for name, index in given.speakers.items() if not 0 <= index < n_speakers]
+    speakers, unknown = known_speakers(given.speakers, derived.certain["model"]["n_speakers"])
     if unknown:
-        plain["spk"] = {name: index for name, index in given.speakers.items() if name not in unknown}
-        remarks.append(f"config.json names speakers that the weights do not contain: {', '.join(unknown)}")
+        plain["spk"] = speakers
     config, more = _with_fitting_encoder(Config.parse(plain))
-    return config, [*remarks, *more]
+    return config, [*remarks, *unknown, *more]
+
+
+def known_speakers(speakers: Mapping[str, int], n_speakers: int) -> tuple[dict[str, int], list[str]]:
+    """Return the speakers that have a row in the speaker embedding, and a remark if there are others.
+
+    Args:
+        speakers: row of each speaker in the embedding, by name, from a `config.json`.
+        n_speakers: number of rows of the embedding in the weights.
+    """
+    known = {name: row for name, row in speakers.items() if 0 <= row < n_speakers}
+    others = [f"{name} (row {row})" for name, row in speakers.items() if name not in known]
+    if not others:
+        return known, []
+    rows = "row 0" if n_speakers == 1 else f"rows 0 to {n_speakers - 1}"
+    return known, [
+        f"config.json names speakers that the weights do not contain, which have {rows}: {', '.join(others)}"
+    ]
 
 
 def fits_decoder(derived: Derived, hop_length: int) -> bool:
@@ -114,9 +130,9 @@ def fits_decoder(derived: Derived, hop_length: int) -> bool:
 
 
 def _with_fitting_encoder(config: Config) -> tuple[Config, list[str]]:
-    """Select a content encoder whose width matches the weights, if the configured one does not and one is available.
+    """Replace a content encoder whose width differs from that of the weights, if an encoder of that width is known.
 
-    Returns the configuration, and a remark if the encoder was changed.
+    Returns the configuration, and a remark if the encoder was replaced. An unknown encoder is kept.
     """
     channels = config.model.content_channels
     usual = Config.parse({"model": {"ssl_dim": channels}}).content_encoder  # default encoder for this width
@@ -132,7 +148,7 @@ def _with_fitting_encoder(config: Config) -> tuple[Config, list[str]]:
 
 
 class Names:
-    """Look-up of tensors by module names."""
+    """Queries about the tensor names and shapes of a generator."""
 
     def __init__(self, weights: Mapping[str, Shaped]) -> None:
         self.weights = weights
@@ -144,7 +160,7 @@ class Names:
         return len({match[1] for name in self.weights if (match := re.match(pattern, name))})
 
     def shape(self, module: str) -> tuple[int, ...]:
-        """Return the shape of the weight of a module, which may have weight normalisation."""
+        """Return the shape of a module's weight, with or without weight normalisation."""
         for ending in ("weight", OLD_SPELLING[1], NEW_SPELLING[1]):
             tensor = self.weights.get(f"{module}.{ending}")
             if tensor is not None:
@@ -153,11 +169,11 @@ class Names:
 
 
 def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
-    """Return the configuration keys of the speakers, the flow and the prior encoder.
+    """Return the configuration values of the speaker embedding, the flow and the prior encoder, by key.
 
     Args:
         names: tensors of the generator.
-        prior: module name of the prior encoder in files of this family.
+        prior: module name of the prior encoder in files of the voice's family.
         transformer: module name of the prior encoder's transformer.
     """
     n_speakers, speaker_channels = names.shape("emb_g")
@@ -176,14 +192,14 @@ def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
 
 
 def spectrum_keys(names: Names) -> dict[str, Any]:
-    """Return the configuration key of the posterior encoder's STFT; empty if the file has no posterior encoder."""
+    """Return the FFT size of the posterior encoder's input, by key; empty if the file has no posterior encoder."""
     return {"filter_length": 2 * (names.shape("enc_q.pre")[1] - 1)} if names.has("enc_q.pre.") else {}
 
 
 def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the configuration keys of a HiFi-GAN decoder, except its upsampling rates.
+    """Return the configuration values of a decoder's HiFi-GAN backbone by key, except the upsampling rates.
 
-    The first dictionary contains values that the weights determine, the second one usual values.
+    The first dictionary contains values that the weights determine; the second one contains defaults for the others.
     """
     n_steps = names.count(r"dec\.ups\.(\d+)\.")
     n_blocks = names.count(r"dec\.resblocks\.(\d+)\.") // n_steps
@@ -198,19 +214,19 @@ def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def source_rates(names: Names, hop_length: int) -> list[int]:
-    """Return the upsampling rates of a decoder with an excitation signal.
+    """Return the upsampling rates of a decoder that receives an excitation signal.
 
-    At each step, a strided convolution resamples the excitation to the rate of the step. The kernel sizes of these
-    convolutions determine the rates.
+    At each upsampling step, a strided convolution reduces the excitation to the sample rate of that step. The kernel
+    sizes of these convolutions determine the rates.
     """
-    # Each convolution except the last has a kernel of twice its stride.
+    # The kernel of each convolution is twice as long as its stride, except in the last one, whose stride is 1.
     n_steps = names.count(r"dec\.noise_convs\.(\d+)\.")
     strides = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
     return [before // after for before, after in pairwise([hop_length, *strides])]
 
 
 def _decoder(names: Names, hop_length: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the configuration keys of the decoder: those that the weights determine, and usual ones."""
+    """Return the decoder's configuration values: those that the weights determine, and defaults for the others."""
     certain, usual = upsampling_keys(names)
     kernel_sizes = certain["upsample_kernel_sizes"]
     if names.has("dec.noise_convs."):

@@ -1,4 +1,4 @@
-"""Tensor names of so-vits-svc's discriminators (`D_*.pth`). They differ from myna's only in these names."""
+"""Tensor names of so-vits-svc's discriminators (`D_*.pth`), which differ from myna's only in these names."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class Inspection:
     path: str
     what: str
     megabytes: float
-    sings: bool
+    sings: bool  # whether the file is a voice that can be used here
     version: str | None = None  # version of the program whose voices have this architecture
     content_encoder: str | None = None
     content_channels: int | None = None
@@ -31,24 +31,25 @@ class Inspection:
     n_speakers: int | None = None  # number of speakers in the weights
     sample_rate: int | None = None  # Hz
     half_precision: bool | None = None
-    iteration: int | None = None  # epochs of training
+    iteration: int | None = None  # number of training epochs
     step: int | None = None
     trainable: bool | None = None  # whether training can be resumed from this file
     made_with: str | None = None
     licence: str | None = None
     author: str | None = None
-    cover: str | None = None  # description that a packed voice contains
-    # Number of retrieval vectors of each speaker. The JSON output has this field's name as a key.
+    cover: str | None = None  # description of the voice, from a packed or exported voice
+    # Number of retrieval vectors of each speaker; named `timbre` because the JSON output has this key.
     timbre: dict[str, int] = field(default_factory=dict)
     pitch: dict[str, float] = field(default_factory=dict)  # median f0 of each speaker's recordings, in Hz
     suspicious: list[str] = field(default_factory=list)
 
 
 def inspect(path: Path, config_path: Path | None = None) -> Inspection:
-    """Inspect a file without converting anything.
+    """Return facts about a file, which may be a voice or another file; no audio is converted.
 
     Raises:
         CheckpointError: the file cannot be read because it is missing, damaged or unsafe.
+        ConfigError: the configuration of the voice is missing or malformed.
         MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
     """
     try:
@@ -86,7 +87,7 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
 
 
 def _inputs_of(config: Config) -> dict[str, Any]:
-    """Return the facts that the configuration states about content, speakers, sample rate and pitch."""
+    """Return the facts that the configuration states about content features, speakers, sample rate and pitch."""
     return {
         "content_encoder": config.content_encoder,
         "content_channels": config.model.content_channels,
@@ -160,12 +161,12 @@ _MAKERS: Mapping[Family, Callable[[Recognised, Config], str | None]] = {
     "myna": lambda found, config: "myna",
     "onnx": lambda found, config: "myna",
 }
-# The light voice needs no posterior encoder; VITS cannot be trained without one.
+# Families whose training needs no posterior encoder: only the light voice. VITS cannot be trained without one.
 _WITHOUT_POSTERIOR: frozenset[Family] = frozenset({"myna"})
 
 
 def _trainable(found: Recognised) -> bool:
-    """Return whether a file contains optimizer state and every network that training needs."""
+    """Return whether a file contains the optimizer's state and all parts of the generator that training needs."""
     return bool((found.content.get("optimizer") or {}).get("state")) and (
         found.family in _WITHOUT_POSTERIOR or _has_posterior(found.weights)
     )

@@ -1,4 +1,4 @@
-"""Interpolation of two voices of the same architecture by the weighted mean of their weights."""
+"""Mix of two voices of the same architecture: linear interpolation between their weights."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ _SHOWN = 6
 
 
 def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half: bool = False) -> None:
-    """Mix two voices, and write the result as a packed voice with the speakers of the first.
+    """Mix two voices, and write the result as a packed voice that has the speakers of the first one.
 
-    Voices that were trained from the same base weights mix well; other pairs give noise.
+    Two voices that were trained from the same base weights mix well; any other pair gives noise.
 
     Args:
         one: first voice.
         other: second voice.
         share: share of `other` in the mix, 0..1.
         path: output file.
-        half: store float16.
+        half: whether to store float16.
 
     Raises:
         ConfigError: the architectures of the voices differ; the message lists the differences.
@@ -35,7 +35,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
     weights = {}
     for name, tensor in one.recognised.weights.items():
         if name not in other.recognised.weights:
-            continue  # `other` lacks the posterior encoder
+            continue  # a tensor of the posterior encoder, which `other` lacks
         blended = (1 - share) * tensor.float() + share * other.recognised.weights[name].float()
         weights[name] = blended if tensor.is_floating_point() else tensor
     packing.pack(

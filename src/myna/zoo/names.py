@@ -1,4 +1,4 @@
-"""Renaming of tensors between myna's names and the names in files, by a table."""
+"""Renaming of tensors between myna's names and the names in files, according to a table."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from torch import Tensor
 Table = Mapping[str, str]
 _Directed = Mapping[str, tuple[str, bool]]  # name -> (other name, whether the module has weight normalisation)
 
-# torch's old and new names for the magnitude and the direction of a normalised weight. Files contain the old names.
+# torch's old and new names for the magnitude and the direction of a normalised weight. myna writes the old names to
+# files.
 OLD_SPELLING = ("weight_g", "weight_v")
 NEW_SPELLING = ("parametrizations.weight.original0", "parametrizations.weight.original1")
 
 
 def under(ours: str, stored: str, table: Table) -> dict[str, str]:
-    """Return the entries of `table`, prefixed with `ours` and `stored`, the two names of the containing module."""
+    """Prefix the entries of `table` with the two names of their parent module: `ours` in myna, `stored` in files."""
     return {f"{ours}.{inner}": f"{stored}.{theirs}" for inner, theirs in table.items()}
 
 
 class NameTable:
     """A one-to-one mapping between myna's tensor names and the names in files, applied to whole state dicts.
 
-    An entry names a single tensor, or a module with everything in it; `{}` stands for an index.
+    An entry names a single tensor, or a module and thereby all tensors in it; `{}` stands for an index.
 
-    Normalised weights are written in torch's old spelling. They are read in the old spelling, in the new spelling, or
-    as a plain `weight`, which is split into magnitude and direction.
+    Normalised weights are written with torch's old names. They are read with the old names, with the new names, or as
+    a plain `weight`, which is split into magnitude and direction.
 
     Args:
         plain: maps myna's names to the names in files, for modules without weight normalisation.
@@ -51,7 +52,10 @@ class NameTable:
         return dict(self._renamed(weights.items(), self._to_stored, OLD_SPELLING))
 
     def from_stored(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Rename a state dict from the names in files to myna's names; names that are not in the table are kept."""
+        """Rename a state dict from the names in files to myna's names; names that are not in the table are kept.
+
+        The prefix `module.` of models trained in parallel is removed.
+        """
         stripped = ((name.removeprefix("module."), tensor) for name, tensor in weights.items())
         return dict(self._renamed(stripped, self._from_stored, NEW_SPELLING))
 

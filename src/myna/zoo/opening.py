@@ -1,4 +1,4 @@
-"""Opening of voice files of any family, with a configuration and a synthesizer that fit each other."""
+"""Opening of voice files of any family, each with a configuration that fits its weights."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class OpenedVoice:
     ) -> None:
         """Write the voice as one file; see `packing.pack`.
 
-        `words` are licence, author and cover; empty values are taken from the file of the voice.
+        `words` may contain `licence`, `author` and `cover`; missing or empty ones are taken from the voice's own file.
 
         Raises:
             CheckpointError: the voice is incomplete, or the file cannot be written.
@@ -49,9 +49,9 @@ class OpenedVoice:
         packing.pack(path, weights, card, half=half, release=release, retrieval=retrieval)
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
-        """Return the values for a `packing.Card` of the voice, except the hash.
+        """Return the values of a `packing.Card` for the voice, except `sha256`, `released` and `retrieval`.
 
-        `words` are licence, author and cover; empty values are taken from the file of the voice.
+        `words` may contain `licence`, `author` and `cover`; missing or empty ones are taken from the voice's own file.
         """
         found, card = self.recognised, self.recognised.card
         known = card.model_dump(include={"licence", "cover"}) if card is not None else {}
@@ -68,7 +68,7 @@ class OpenedVoice:
 
     @property
     def title(self) -> str:
-        """Name of the tool that the voice comes from."""
+        """Name of the voice's family for display; for an exported voice, also that it is an ONNX graph."""
         card = self.recognised.card
         if self.recognised.graph is not None and card is not None:
             return f"{TITLES.get(card.family, card.family)} as an ONNX graph"
@@ -76,14 +76,14 @@ class OpenedVoice:
 
     @property
     def engine(self) -> Engine:
-        """Engine that can run the file."""
+        """Engine that runs the voice: "onnx" for an exported voice, else "torch"."""
         return "torch" if self.recognised.graph is None else "onnx"
 
     def build(self, device: str = "cpu") -> Synthesizer:
         """Build the synthesizer, ready to generate on `device`; an exported voice always runs on the CPU.
 
         Raises:
-            CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
+            CheckpointError: the weights do not fit the configuration; the message describes the mismatch.
         """
         if self.recognised.graph is not None:
             return self.recognised.graph
@@ -93,11 +93,11 @@ class OpenedVoice:
         return module.to(device)
 
     def build_module(self) -> SynthesizerModule:
-        """Build the synthesizer as a PyTorch network with its weights.
+        """Build the synthesizer as a PyTorch network, and load its weights.
 
         Raises:
-            CheckpointError: the weights do not fit the configuration (the message lists the mismatches), or the voice
-                is an ONNX graph, which has no weights.
+            CheckpointError: the weights do not fit the configuration (the message describes the mismatch), or the
+                voice is an ONNX graph, which has no weights.
         """
         try:
             return _FAMILIES[self.recognised.family].build(self.recognised.weights, self.config)
@@ -110,37 +110,38 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
 
     Args:
         path: weight file, packed voice or ONNX graph.
-        config_path: `config.json` of the voice. If None, the configuration in the file is used, or else the
-            `config.json` beside it, if there is one.
+        config_path: `config.json` of the voice. If None, the configuration in the file is used; if the file contains
+            none, a `config.json` beside it is used, if there is one.
 
     Raises:
-        CheckpointError: the file is not a voice that can be used here; the message names its kind.
+        CheckpointError: the file cannot be read, or is not a voice that can be used here; the message says what it is.
         MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
         ConfigError: the given configuration is missing or malformed, or the voice needs one and there is none.
     """
-    # Recognise the file first: if it is not a voice, a missing configuration does not matter.
+    # Recognise the file first: if it is not a voice, the error must say so, even if the configuration is missing, too.
     recognised = recognise(path)
-    remarks = []
-    given = None
+    given, unusable = None, None
     beside = path.with_name("config.json")
-    if config_path is None and recognised.card is not None:
-        given = Config.parse(recognised.card.config)
-    elif config_path is not None or beside.exists():
-        try:
-            given = Config.read(config_path or beside)
-        except ConfigError as error:
-            if config_path is not None:
-                raise
-            remarks.append(f"not used: {error}")
     try:
-        config, more = _FAMILIES[recognised.family].configure(recognised, given)
+        if config_path is None and recognised.card is not None:
+            given = Config.parse(recognised.card.config)
+        elif config_path is not None or beside.exists():
+            given = Config.read(config_path or beside)
+    except ConfigError as error:
+        if config_path is not None:
+            raise
+        unusable = error
+    try:
+        config, remarks = _FAMILIES[recognised.family].configure(recognised, given)
     except CheckpointError as error:
         raise NotAVoiceError(path, f"a voice of {TITLES[recognised.family]} ({error})") from error
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        raise ConfigError(f"{path}: {unusable or error}") from error
     except (LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
         raise CheckpointError(f"{path} is incomplete: its tensors are not those of a voice ({error})") from error
-    return OpenedVoice(path, recognised, config, [*remarks, *more])
+    if unusable is not None:
+        remarks = [f"not used: {unusable}", *remarks]
+    return OpenedVoice(path, recognised, config, remarks)
 
 
 def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
@@ -158,22 +159,42 @@ def _sovits_config(found: Recognised, given: Config | None) -> tuple[Config, lis
     remarks = [*wrong_hop, *remarks]
     if given is None:
         remarks.append(
-            "there is no config.json: everything was inferred from the weights except the speakers' names and the "
+            "without a config.json, everything was inferred from the weights except the speakers' names and the "
             f"content encoder, assumed to be {config.content_encoder}"
         )
     return config, remarks
 
 
 def _own_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
+    """Return the configuration of a light voice, with the number of speakers taken from the weights."""
     if given is None:
         raise ConfigError("a light voice needs its config.json; put it beside the weights, or name it with -c")
-    return given, []
+    return _with_speakers(given, derivation.Names(found.weights).shape("emb_g")[0], "weights")
 
 
-def _card_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
-    """Return the configuration that an exported voice contains; `given` is ignored."""
-    assert found.card is not None
-    return Config.parse(found.card.config), []
+def _graph_config(found: Recognised, given: Config | None) -> tuple[Config, list[str]]:
+    """Return the configuration in an exported voice, with the number of speakers taken from the graph.
+
+    `given` is ignored.
+    """
+    assert found.card is not None and found.graph is not None
+    config, remarks = _with_speakers(Config.parse(found.card.config), found.graph.n_speakers, "graph")
+    found.graph.expect(config)
+    return config, remarks
+
+
+def _with_speakers(given: Config, n_speakers: int, where: str) -> tuple[Config, list[str]]:
+    remarks = []
+    if given.model.n_speakers != n_speakers:
+        remarks.append(
+            f"model.n_speakers is {n_speakers} in the {where}, which {'is' if where == 'graph' else 'are'} used, but "
+            f"{given.model.n_speakers} in config.json"
+        )
+        given = given.with_values(model={"n_speakers": n_speakers})
+    speakers, unknown = derivation.known_speakers(given.speakers, n_speakers)
+    if unknown:
+        given = Config.parse({**given.plain(), "spk": speakers})
+    return given, [*remarks, *unknown]
 
 
 def _no_weights(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
@@ -181,7 +202,7 @@ def _no_weights(weights: Mapping[str, Tensor], config: Config) -> SynthesizerMod
 
 
 class _Handling(NamedTuple):
-    """Functions that return the configuration and the network of a voice of one family."""
+    """Functions that derive the configuration and build the network of a voice of one family."""
 
     configure: Callable[[Recognised, Config | None], tuple[Config, list[str]]]
     build: Callable[[Mapping[str, Tensor], Config], SynthesizerModule]
@@ -192,5 +213,5 @@ _FAMILIES: Mapping[Family, _Handling] = {
     "so-vits-svc-3.0": _Handling(lambda found, given: sovits3.config_from(found.weights, given), sovits3.build),
     "rvc": _Handling(lambda found, given: rvc.config_from(found.weights, found.content, given), rvc.build),
     "myna": _Handling(_own_config, sovits.build),
-    "onnx": _Handling(_card_config, _no_weights),
+    "onnx": _Handling(_graph_config, _no_weights),
 }

@@ -1,9 +1,9 @@
 """Packed voices: a complete voice in one `.safetensors` file, which cannot run code when it is read.
 
-The tensors have the names of the voice's family. Tensors of retrieval data are named `retrieval.0` and so on. The
-metadata of the file contain a card as JSON under the key `myna`: the configuration with the speakers and their pitch,
-author and licence, training progress, and a SHA-256 of all tensors. The key `myna_sha256` contains a SHA-256 of the
-card. Both hashes are checked when the voice is opened.
+The weights have the tensor names of the voice's family. Tensors of retrieval data are named `retrieval.0` and so on.
+The file's metadata contains a card as JSON under the key `myna`: the configuration with the speakers and their
+pitch, the author and the licence, the training progress, and a SHA-256 of all tensors. The key `myna_sha256` contains
+a SHA-256 of the card. Both hashes are checked when the voice is opened.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage.atomic import replacing
 from myna.storage.checkpoint import Checkpoint, write
+from myna.storage.utf8 import utf8_path
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
-_RETRIEVAL = "retrieval.{}"  # vectors of a speaker; numbered as in `CardRetrieval.speakers`
+_RETRIEVAL = "retrieval.{}"  # name of a speaker's vectors; numbered in the order of `CardRetrieval.speakers`
 _POSTERIOR = "enc_q."  # prefix of the posterior encoder, which only training uses
 _MAX_HEADER_BYTES = 100_000_000  # limit in the safetensors format
 
@@ -69,7 +70,7 @@ class Card(BaseModel):
         """Parse the card in the metadata of `path`.
 
         Raises:
-            CheckpointError: the card is malformed.
+            CheckpointError: the card is malformed, or has the format of a newer version of myna.
         """
         try:
             return cls.model_validate_json(text)
@@ -127,9 +128,9 @@ def pack(
     Args:
         path: output file; an existing file is replaced once the new one is complete.
         weights: tensors with the names of the voice's family.
-        card: values of `Card`, except the hash.
-        half: store float16; an index is always stored as float16.
-        release: leave out the parts that only training uses.
+        card: values of a `Card`, except `sha256`, `released` and `retrieval`.
+        half: whether to store float16; an index is always stored as float16.
+        release: whether to leave out the parts that only training uses.
         retrieval: k-means centroids or an index to include.
 
     Raises:
@@ -165,7 +166,7 @@ def read_packed(path: Path) -> Packed:
         return Packed(weights, None, None)
     card = Card.parse(metadata[_KEY], path)
     intact = {
-        "card does": metadata.get(_CARD_HASH) in (_sha256(metadata[_KEY]), None),  # the oldest ones have no hash
+        "card does": metadata.get(_CARD_HASH) in (_sha256(metadata[_KEY]), None),  # the oldest cards have no hash
         "weights do": card.sha256 == digest(weights),
     }
     for part_does, is_intact in intact.items():
@@ -181,7 +182,7 @@ def read_packed(path: Path) -> Packed:
 
 
 def read_card(path: Path) -> Card | None:
-    """Read the card of a packed voice without its weights; None if `path` is not a packed voice.
+    """Read the card of a packed voice without reading the weights; return None if `path` is not a packed voice.
 
     Raises:
         CheckpointError: the file is damaged.
@@ -203,12 +204,13 @@ class Unpacked(NamedTuple):
 
 
 def unpack(path: Path, folder: Path) -> Unpacked:
-    """Unpack a voice to `G_<step>.pth` and `config.json`, the format of so-vits-svc and so-vits-svc-fork.
+    """Unpack a voice into `G_<step>.pth` and `config.json`, the files of so-vits-svc and so-vits-svc-fork.
 
-    Retrieval data in the packed voice are written to a file beside them.
+    If the step is unknown, the number of epochs is used in its place. Retrieval data are written to a third file.
 
     Raises:
-        CheckpointError, ConfigError: `path` is not a packed voice, or an output file exists already.
+        CheckpointError: `path` is not a packed voice or is damaged, or a file cannot be written.
+        ConfigError: an output file exists already.
     """
     if not is_packed(path):
         raise CheckpointError(f"{path} is not a packed voice; svc pack makes one")
@@ -233,7 +235,7 @@ def unpack(path: Path, folder: Path) -> Unpacked:
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:
-    """Return a SHA-256 over the name, dtype, shape and bytes of each tensor, with the tensors sorted by name."""
+    """Return a SHA-256 over the name, dtype, shape and bytes of each tensor, in the order of the names."""
     found = hashlib.sha256()
     for name in sorted(weights):
         tensor = weights[name].detach().cpu().contiguous()
@@ -245,7 +247,7 @@ def digest(weights: Mapping[str, Tensor]) -> str:
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     try:
-        with safetensors.safe_open(path, "pt") as file:
+        with utf8_path(path) as opened, safetensors.safe_open(opened, "pt") as file:
             yield file
     except MemoryError:
         raise
@@ -258,9 +260,9 @@ def _sha256(text: str) -> str:
 
 
 def _stored(tensor: Tensor, half: bool) -> Tensor:
-    """Return a contiguous copy in the precision to store.
+    """Return a contiguous copy on the CPU; floats become float16 if `half`, else float32.
 
-    A copy is needed because safetensors refuses tensors that share memory.
+    A copy is needed because safetensors refuses to write tensors that share memory.
     """
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():

@@ -1,6 +1,7 @@
-"""Recognition of voice files by their content, not by metadata.
+"""Recognition of voice files: first the format of the container, then the family of the generator in it.
 
-The container format is recognised first, then the family of the generator in it. Both steps take the first match.
+The content of a file decides, not its name, except for ONNX graphs: their format has no signature, so that they are
+recognised by their suffix. Each step takes the first match.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
 
 
 class NotAVoiceError(CheckpointError):
-    """Error for an intact file that is not a voice, or not one that this program can use."""
+    """Error for an intact file that is not a voice, or is a voice that this program cannot use."""
 
     def __init__(self, path: Path, what: str, advice: str = "") -> None:
         super().__init__(f"{path} is {what}, not a voice that can be used here{f'; {advice}' if advice else ''}")
@@ -45,13 +46,13 @@ class NotAVoiceError(CheckpointError):
 
 @dataclass(frozen=True)
 class Recognised:
-    """The generator that was found in a file."""
+    """Content of a file in which a generator was found."""
 
     family: Family
-    weights: Weights  # by the tensor names in the file; empty for an exported voice
-    content: Mapping[str, Any]  # everything else in the file
+    weights: Weights  # by tensor name in the file; empty for an exported voice
+    content: Mapping[str, Any]  # everything else in a checkpoint; empty for other files
     card: Card | None = None  # only packed and exported voices have one
-    retrieval: RetrievalFile | None = None  # only packed voices may have it
+    retrieval: RetrievalFile | None = None  # only a packed voice can contain it
     graph: OnnxSynthesizer | None = None  # only exported voices have one
 
     @property
@@ -78,7 +79,7 @@ def recognise(path: Path) -> Recognised:
     """Read a file and find the generator in it.
 
     Raises:
-        NotAVoiceError: the file is not a voice; the message says what it is and what to do.
+        NotAVoiceError: the file is not a voice; the message says what it is, and what to do if that is known.
         CheckpointError: the file cannot be read.
         MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
     """
@@ -114,7 +115,7 @@ def _found(path: Path, content: Any) -> Recognised:
     return found
 
 
-# Container formats: a function that detects the format, and the reader for it. The first match is used.
+# For each container format: a function that detects it, and a function that reads it. The first match is used.
 _CONTAINERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Recognised]], ...] = (
     (is_graph, _read_graph),
     (retrieval_file.is_index, _refuse_index),
@@ -124,7 +125,7 @@ _CONTAINERS: tuple[tuple[Callable[[Path], bool], Callable[[Path], Recognised]], 
 
 
 def generator_in(content: Mapping[str, Any]) -> Recognised | None:
-    """Find the generator in the content of a file; None if there is no generator of a known family."""
+    """Find the generator in the content of a file; return None if there is no generator of a known family."""
     for key in ("model", "weight", None):
         weights = _state_dict(content.get(key) if key else content)
         family = weights and family_of(weights)
@@ -135,7 +136,7 @@ def generator_in(content: Mapping[str, Any]) -> Recognised | None:
 
 
 def family_of(weights: Mapping[str, Any]) -> Family | None:
-    """Determine the family of a generator from its tensor names; None if it is unknown."""
+    """Determine the family of a generator from its tensor names; return None if the family is unknown."""
     if "enc_p.emb_phone.weight" in weights:
         return "rvc"
     if "enc_p_.pre.weight" in weights:
@@ -172,8 +173,8 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     return f"a file with {', '.join(map(str, list(content)[:6])) or 'nothing'}", ""
 
 
-# Tensor names that only one kind of model has, its description, and advice. A name that ends with a dot is a prefix.
-# The first match is used.
+# Models that cannot be used as a voice: a tensor name that identifies the model, a description, and advice. A name that
+# ends with a dot is a prefix. The first match is used.
 _RETRAIN = "use it with its own tool"
 _BESIDE = "give it with -k, beside a voice"
 _OTHER_MODELS = (
@@ -201,7 +202,7 @@ def _text(value: Any) -> str | None:
 
 
 def _state_dict(value: Any) -> Weights | None:
-    """Return a state dict without the name prefix of models trained in parallel; None if `value` is not one."""
+    """Return `value` without the prefix `module.` of models trained in parallel; None if it is not a state dict."""
     if not isinstance(value, dict) or not value:
         return None
     if not all(isinstance(name, str) and isinstance(one, Tensor) and one.numel() for name, one in value.items()):

@@ -1,9 +1,9 @@
 """RVC voices, v1 and v2: names of the generator's tensors, and derivation of the configuration from a file.
 
-A checkpoint from training has the same format as so-vits-svc's. A released voice is a small file: it contains weights
-in half precision without the posterior encoder, and a list of the synthesizer's arguments; constants below name the
-positions that are used. The shapes of the weights take precedence over this list, because tools that merge voices may
-write wrong lists.
+A training checkpoint has the same format as so-vits-svc's. A released voice is a "small file": it contains the weights
+in half precision without the posterior encoder, and a list of the synthesizer's arguments. Constants below name the
+positions in the list that are used. The shapes of the weights take precedence over the list, because tools that merge
+voices may write wrong lists.
 """
 
 from __future__ import annotations
@@ -18,7 +18,15 @@ from myna.config import Config
 from myna.errors import CheckpointError
 from myna.models.interface import SynthesizerModule
 from myna.zoo import building
-from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spectrum_keys, upsampling_keys
+from myna.zoo.derivation import (
+    Names,
+    Shaped,
+    encoder_keys,
+    known_speakers,
+    source_rates,
+    spectrum_keys,
+    upsampling_keys,
+)
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
@@ -32,7 +40,7 @@ _DILATIONS, _RATES = 11, 12
 
 
 class _Official(NamedTuple):
-    """Upsampling parameters of a decoder for which RVC offers base weights."""
+    """Parameters of a decoder for which RVC offers base weights."""
 
     kernel_sizes: list[int]
     rates: list[int]
@@ -74,7 +82,7 @@ GENERATOR = NameTable(
 
 
 def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the state dict of an `RvcSynthesizer` (it has no posterior encoder) to RVC's names."""
+    """Rename the state dict of an `RvcSynthesizer`, which has no posterior encoder, to RVC's names."""
     return GENERATOR.to_stored(weights)
 
 
@@ -89,17 +97,17 @@ def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def config_from(
     weights: Mapping[str, Shaped], content: Mapping[str, Any] | None = None, given: Config | None = None
 ) -> tuple[Config, list[str]]:
-    """Derive the configuration of a voice; return it, and remarks for the user.
+    """Derive the configuration of a voice; return it together with remarks for the user.
 
     Args:
         weights: tensors with RVC's names.
-        content: other values in the file; a small file has `config`, `sr` and more.
-        given: `config.json` of the voice, which RVC writes in training. Values in the weight file take precedence.
+        content: other values in the file; a small file contains `config`, `sr` and more.
+        given: `config.json` of the voice, which RVC writes during training. Values in the weight file take precedence.
 
     Raises:
         CheckpointError: the voice needs a content encoder or a decoder that is not available here, or the upsampling
             rates of its decoder are unknown.
-        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
+        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing or has an unexpected shape.
     """
     content = content or {}
     _refuse_other_networks(content)
@@ -155,15 +163,15 @@ def config_from(
         "unit_interpolate_mode": "nearest",
         **spectrum_keys(names),
     }
-    speakers = {name: index for name, index in sections.get("spk", {}).items() if 0 <= index < model["n_speakers"]}
-    return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), remarks
+    speakers, unknown = known_speakers(sections.get("spk", {}), model["n_speakers"])
+    return Config.parse({**sections, "data": data, "model": model, "spk": speakers}), [*remarks, *unknown]
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes and load `weights`, which have RVC's names.
+    """Build the synthesizer that `config` describes and load `weights`, which have RVC's names, into it.
 
     Raises:
-        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
+        CheckpointError: the weights do not fit the configuration; the message describes the mismatch.
     """
     return building.build(generator_from_stored(weights), config)
 
@@ -178,14 +186,14 @@ def _listed(content: Mapping[str, Any]) -> list[Any]:
 
 
 def _hertz(value: Any) -> int | None:
-    """Parse a sample rate in one of RVC's forms, 40000 or "40k"; None if `value` has another form."""
+    """Parse a sample rate in either of RVC's forms, 40000 or "40k"; return None if `value` has another form."""
     text = str(value).strip().lower()
     digits = text.removesuffix("k")
     return int(digits) * (1000 if text.endswith("k") else 1) if digits.isascii() and digits.isdigit() else None
 
 
 def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
-    """Return myna's name of the content encoder that the voice was trained with.
+    """Return myna's name for the content encoder that the voice was trained with.
 
     Raises:
         CheckpointError: this content encoder is not available here.
@@ -206,10 +214,10 @@ def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
 
 
 def _refuse_other_networks(content: Mapping[str, Any]) -> None:
-    """Refuse voices whose network RVC does not have: VoRAS voices, and those with two of Applio's three decoders.
+    """Refuse voices whose network differs from RVC's: VoRAS voices, and voices with one of Applio's own decoders.
 
     Raises:
-        CheckpointError: the file states such a version or decoder.
+        CheckpointError: according to the file, the voice has such a network.
     """
     if str(version := content.get("version")).startswith("voras"):
         raise CheckpointError(f"it is a voice of VoRAS (version {version}), whose network is not available here")

@@ -45,7 +45,7 @@ _WAVENET = {
     "gates.{}.pointwise": "in_layers.{}.point_conv",
     "residual_skips.{}": "res_skip_layers.{}",
 }
-# Names that are the same in the generators of so-vits-svc 3.0 and RVC: modules without and with weight normalisation.
+# Names that so-vits-svc 3.0, so-vits-svc 4 and RVC share: modules without weight normalisation, and modules with it.
 COMMON_PLAIN = {
     "speaker_embedding": "emb_g",
     "decoder.source.mix": "dec.m_source.l_linear",
@@ -109,7 +109,7 @@ _LOWPASS_FILTERS = (".upsample.filter", ".downsample.lowpass.filter")
 
 
 def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the state dict of a `Vits` or `LightSynthesizer` to so-vits-svc's names, and add its fixed filters."""
+    """Rename the state dict of a `Vits` or `LightSynthesizer` to so-vits-svc's names, and add the fixed filters."""
     renamed = GENERATOR.to_stored(weights)
     stored: dict[str, Tensor] = {}
     for name, tensor in renamed.items():
@@ -125,23 +125,26 @@ def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the state dict of a so-vits-svc generator to myna's names; unknown names are kept."""
+    """Rename the state dict of a so-vits-svc generator to myna's names; unknown names are kept.
+
+    Tensors that myna does not need, for example the fixed filters, are left out.
+    """
     unused = (_UPSAMPLING_FILTER, *_LOWPASS_FILTERS, *_PULSE_PHASE)
     learned = {name: tensor for name, tensor in weights.items() if not name.endswith(unused)}
     return GENERATOR.from_stored(learned)
 
 
 def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names.
+    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names, into it.
 
     Args:
         weights: tensors of the file.
         config: configuration of the same voice.
-        trainable: also require the parts that only training uses. If False, the posterior encoder is left out, because
-            so-vits-svc's compressed files lack it.
+        trainable: whether to require the parts that only training uses. If False, the posterior encoder is left out,
+            because so-vits-svc's compressed files lack it.
 
     Raises:
-        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
+        CheckpointError: the weights do not fit the configuration; the message describes the mismatch.
     """
     ours = generator_from_stored(weights)
     if not trainable:

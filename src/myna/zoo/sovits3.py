@@ -1,8 +1,8 @@
 """Voices of so-vits-svc 3.0: names of the generator's tensors, and derivation of the configuration from a file.
 
-The code of so-vits-svc 3.0 fixed the decoder, the depth of the prior and the width of the prior's convolutions,
-whatever `config.json` contains. Only the sample rate, the STFT and the speakers are therefore taken from `config.json`.
-There was one branch for 32 kHz and one for 48 kHz; the weights of both have equal shapes.
+The code of so-vits-svc 3.0 hard-codes the decoder, the depth of the prior and the width of the prior's convolutions,
+and ignores these values in `config.json`. Therefore only the sample rate, the STFT and the speakers are taken from
+`config.json`. There was one branch for 32 kHz and one for 48 kHz; the weights of both have the same shapes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from torch import Tensor
 from myna.config import Config
 from myna.models.interface import SynthesizerModule
 from myna.zoo import building
-from myna.zoo.derivation import Names, Shaped, encoder_keys, source_rates, spectrum_keys, upsampling_keys
+from myna.zoo.derivation import (
+    Names,
+    Shaped,
+    encoder_keys,
+    known_speakers,
+    source_rates,
+    spectrum_keys,
+    upsampling_keys,
+)
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
@@ -39,7 +47,7 @@ GENERATOR = NameTable(
 
 
 def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the state dict of a `Sovits3Synthesizer` (it has no posterior encoder) to so-vits-svc's names."""
+    """Rename the state dict of a `Sovits3Synthesizer`, which has no posterior encoder, to so-vits-svc's names."""
     return GENERATOR.to_stored(weights)
 
 
@@ -49,14 +57,14 @@ def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> tuple[Config, list[str]]:
-    """Derive the configuration of a voice; return it, and remarks for the user.
+    """Derive the configuration of a voice; return it together with remarks for the user.
 
     Args:
         weights: tensors with so-vits-svc's names.
         given: the voice's `config.json`, if there is one.
 
     Raises:
-        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing, or has an unexpected shape.
+        KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing or has an unexpected shape.
     """
     names = Names(weights)
     certain, usual = upsampling_keys(names)
@@ -73,9 +81,7 @@ def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> t
         "use_automatic_f0_prediction": False,
         "synthesizer": "sovits3",
     }
-    n_speakers = model["n_speakers"]
-    speakers = {name: index for name, index in sections.get("spk", {}).items() if 0 <= index < n_speakers}
-    remarks = []
+    speakers, remarks = known_speakers(sections.get("spk", {}), model["n_speakers"])
     if "sampling_rate" not in sections.get("data", {}):
         remarks.append(
             f"its sample rate, 32000 or 48000 Hz, is neither in the weights nor in a config.json: {SAMPLE_RATE} is "
@@ -85,9 +91,9 @@ def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> t
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names.
+    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names, into it.
 
     Raises:
-        CheckpointError: the weights do not fit the configuration; the message lists the mismatches.
+        CheckpointError: the weights do not fit the configuration; the message describes the mismatch.
     """
     return building.build(generator_from_stored(weights), config)

@@ -18,6 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
+import processes
 from myna.assets import BUNDLED_VOICES
 
 SONG = BUNDLED_VOICES / "song.flac"
@@ -32,15 +33,20 @@ class OpenStudio:
     process: subprocess.Popen[str]
 
     def close(self) -> str:
-        """End it as Ctrl-C does and return its output."""
-        self.process.send_signal(signal.SIGINT)
-        return self.process.communicate(timeout=90)[0]
+        """End it as Ctrl-C does and return its output; do nothing if it has ended."""
+        if self.process.stdout is None or self.process.stdout.closed:
+            return ""
+        try:
+            self.process.send_signal(signal.SIGINT)
+            return str(self.process.communicate(timeout=90)[0])
+        finally:
+            processes.end(self.process)
 
 
 def open_studio(folder: Path, *arguments: str) -> OpenStudio:
     # Dead proxies, so that any use of the network fails.
     nowhere = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")} | {"no_proxy": "127.0.0.1"}
-    process = subprocess.Popen(
+    process = processes.start(
         [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", str(folder), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -53,6 +59,7 @@ def open_studio(folder: Path, *arguments: str) -> OpenStudio:
         lines.append(line)
         if found := re.search(r"is open: (http://\S+)", line):
             return OpenStudio(folder, found[1], process)
+    processes.end(process)
     raise AssertionError("".join(lines))
 
 

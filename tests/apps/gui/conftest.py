@@ -20,8 +20,7 @@ _CHROMES = ("chromium", "chromium-browser", "google-chrome")
 def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenStudio]:
     opened = open_studio(tmp_path_factory.mktemp("studio"))
     yield opened
-    if opened.process.poll() is None:
-        opened.close()
+    opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_a_lane_does_one_job_after_the_other_in_one_process_and_lanes_work_side_
     ("task", "reason"),
     [
         (Refuse(), "song.wav is no sound"),
-        (FillDisk(), "No space left on device: song.wav"),
+        (FillDisk(), "cannot write song.wav: No space left on device"),
         (Err(), "RuntimeError: unexpected (a defect: please report it)"),
         (Die(), "its process ended with code 3"),
     ],

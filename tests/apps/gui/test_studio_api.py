@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +14,8 @@ import soundfile
 from browsing import SONG, OpenStudio, open_studio
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, AuthenticationError
+
+import processes
 
 pytestmark = pytest.mark.timeout(300)
 DOCS = Path(__file__).parents[3] / "docs"
@@ -108,7 +109,7 @@ def test_a_password_is_asked_for(tmp_path: Path) -> None:
 def refusal(*arguments: str) -> str:
     """Error line of a studio that does not open."""
     command = [sys.executable, "-m", "myna", "gui", "--no-browser", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    ended = processes.run(command, timeout=120)
     assert ended.returncode == 1 and not ended.stdout
     (line,) = ended.stderr.splitlines()
     return line

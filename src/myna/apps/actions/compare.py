@@ -1,4 +1,4 @@
-"""Comparison of a voice's checkpoints: each converts the same phrase, and the results are measured side by side."""
+"""Comparison of a voice's checkpoints: all convert the same phrase, and the results are measured side by side."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from myna.evaluation.evaluate import Evaluation
     from myna.evaluation.report.comparison import Comparison
 
-_MOST_TARGETS = 40  # limit of the target recordings used to measure similarity; a training set may have thousands
+_MOST_TARGETS = 40  # limit on target recordings for measuring similarity; a training set may have thousands
 
 
 @dataclass(frozen=True)
 class CheckpointComparison:
     """Conversions of one phrase by several checkpoints, with their measures."""
 
-    comparison: Comparison  # the value that the player shows
-    saves: list[str]  # titles of the checkpoints
-    # Each row: the title of a measure, the checkpoints' values, and the target's value.
+    comparison: Comparison  # display data for the player
+    saves: list[str]  # display titles of the checkpoints
+    # Each row: the title of a measure, its value for each checkpoint, and its value for the target's recordings.
     rows: list[list[str]] = field(default_factory=list)
-    not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure
-    failures: list[str] = field(default_factory=list)  # one line per file that cannot be measured
+    not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure, by measure
+    failures: list[str] = field(default_factory=list)  # one line per file that could not be measured
 
 
 def compare_checkpoints(
@@ -44,16 +44,17 @@ def compare_checkpoints(
 ) -> CheckpointComparison:
     """Convert a phrase with several checkpoints of a project, measure the results, and store both in the project.
 
-    The new comparison replaces the stored one. If anything fails, the stored one is kept.
+    The new comparison replaces the one stored in the project, which is kept if the conversion or the measurement fails.
 
     Args:
         folder: project folder.
         numbers: step numbers of the checkpoints.
-        names: title of the phrase, then the title of each checkpoint.
-        measure: options of the measures; None converts without measuring.
+        phrase: recording to convert.
+        names: display title of the phrase, followed by that of each checkpoint.
+        measure: options of the measurement; None for no measurement.
 
     Raises:
-        ConfigError: the project has no such checkpoint.
+        ConfigError: the project lacks one of the checkpoints.
         AudioError: the phrase cannot be read.
     """
     from myna.conversion.converter import Converter
@@ -65,7 +66,7 @@ def compare_checkpoints(
 
     project = Project(folder)
     place = project.comparison_path.parent
-    new = place / str(time.time_ns())  # a new name, so that no browser shows a cached file
+    new = place / str(time.time_ns())  # a new name, so that browsers do not show cached files of an older comparison
     new.mkdir(parents=True)
     try:
         source = new / f"source{phrase.suffix.lower()}"
@@ -101,7 +102,7 @@ def compare_checkpoints(
 
 
 def _table(evaluation: Evaluation) -> list[list[str]]:
-    """Return one row per measure: its title, the value of each conversion, and that of the voice's recordings."""
+    """Return one row per measure: its title, its value for each conversion, and its value for the target."""
     from myna.evaluation.scores import MEASURES
 
     bounds = evaluation.summary

@@ -1,4 +1,4 @@
-"""Conversion of recordings, and the pitch shift from a song to a voice."""
+"""Conversion of recordings, and measurement of the pitch shift from a song to a voice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.actions.voice_files import VoiceFiles
-from myna.errors import AudioError, ConfigError, MynaError
+from myna.errors import AudioError, ConfigError, MynaError, explain
 from myna.options import ConversionOptions
 from myna.progress import Progress, silent
 
@@ -31,38 +31,43 @@ class ConvertedBatch:
 
     done: dict[Conversion, ConversionSummary]
     failed: dict[Conversion, MynaError]
-    seconds: float  # time the batch took
+    seconds: float  # run time of the batch
 
 
 @dataclass(frozen=True)
 class PitchMatch:
-    """Median pitch of a song and of a voice, and the shifts between them; None where unknown."""
+    """Median pitches of a song and of a voice, and the shifts from the song to the voice; None if unknown."""
 
     source_hz: float | None
     voice_hz: float | None
-    octaves: float | None  # shift in semitones, rounded to a multiple of 12
-    semitones: float | None  # shift rounded to whole semitones
+    octaves: float | None  # shift in semitones, rounded to whole octaves (multiples of 12)
+    semitones: float | None  # shift in semitones, rounded to an integer
 
 
 def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool) -> list[Conversion]:
-    """List the recordings in `inputs` with their output files; no output overwrites a recording or another output.
+    """Choose an output file for each recording in `inputs`; all output files are different.
 
     Args:
         inputs: sound files, and folders of sound files.
-        output: output file for a single recording, or a folder; a path is a folder if it ends with a slash, exists as
-            a folder, or has no suffix. None writes NAME.out.wav beside each recording.
-        recursive: whether to search the subfolders of folders too.
+        output: folder for the output files or, for a single recording, the output file; a path is a folder if it ends
+            with a slash, exists as a folder, or has no suffix. None puts NAME.out.SUFFIX beside each recording.
+        recursive: whether to search subfolders too.
 
     Raises:
         AudioError: a folder contains no recording.
-        ConfigError: two recordings would be written to one file.
+        ConfigError: two recordings have the same output file, or `output` is a file although there are several
+            recordings.
     """
+    from myna.audio.folders import is_recording
+
     one_file = len(inputs) == 1 and not inputs[0].is_dir()
     if output is not None and one_file and not _means_folder(output):
         return [Conversion(inputs[0], Path(output))]
     folder = Path(output) if output is not None else None
-    if folder is not None and folder.is_file():
-        raise ConfigError(f"{folder} is a file; several results need a folder")
+    if folder is not None and (folder.is_file() or (is_recording(folder) and not _means_folder(str(output)))):
+        raise ConfigError(
+            f"-o {output} names one file; the results of several recordings need a folder: -o {folder.stem}"
+        )
 
     planned = []
     for path in inputs:
@@ -88,11 +93,11 @@ def convert(
     """Convert recordings one after the other.
 
     Args:
-        on_failure: called with the error of each recording that fails, as soon as it fails.
+        on_failure: in a batch, called with the error of each recording that fails, as soon as it fails.
 
     Raises:
         ConfigError: the voice does not support an option in `options`.
-        MynaError: the only recording failed. In a batch the others are still converted.
+        MynaError: the conversion of a single recording failed; in a batch, a failure does not stop the others.
     """
     converter.check(options)
     started = time.perf_counter()
@@ -101,11 +106,15 @@ def convert(
     for one in conversions:
         try:
             done[one] = converter.convert_file(one.source, one.output, options, progress)
-        except MynaError as error:
-            if len(conversions) == 1:
+        except Exception as error:
+            reason = explain(error)
+            if reason is None:
                 raise
-            failed[one] = error
-            on_failure(error)
+            failure = error if isinstance(error, MynaError) else MynaError(f"{one.source}: {reason}")
+            if len(conversions) == 1:
+                raise failure from error
+            failed[one] = failure
+            on_failure(failure)
     return ConvertedBatch(done, failed, time.perf_counter() - started)
 
 
@@ -113,7 +122,7 @@ def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> Pi
     """Measure the median pitch of a song and compute the shift to the median pitch of a voice's recordings.
 
     Args:
-        speaker: a speaker of the voice; None for the first one.
+        speaker: name of a speaker of the voice; None for the first one.
 
     Raises:
         AudioError: the song cannot be read.
@@ -137,7 +146,13 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the sound files of a folder, except hidden files and conversions (*.out.* and everything in `results`)."""
+    """List the sound files of a folder, except hidden files, earlier conversions (*.out.*), and all files in `results`.
+
+    If `results` is `folder` itself, its files are listed.
+
+    Raises:
+        AudioError: there are no sound files.
+    """
     from myna.audio.folders import find_recordings
 
     inside = results is not None and results.resolve() != folder.resolve()

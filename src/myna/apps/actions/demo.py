@@ -1,4 +1,4 @@
-"""Demo that converts one recording, measures the result and draws it."""
+"""Demo that converts one recording, measures the result, and draws both recordings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from myna.conversion.converter import ConversionSummary, Converter
     from myna.evaluation.evaluate import Evaluation
 
-# Only measures that need neither an optional dependency nor recordings of the target.
+# Only the measures that need neither an optional dependency nor recordings of the target are enabled.
 _MEASURED = EvaluateOptions(similarity=False, words=False, quality=False)
 _ROUNDING = 1e-4  # tolerance when comparing samples; larger than the error of rounding to 16 bits
 
@@ -31,13 +31,14 @@ class Demo:
 
 
 def run_demo(converter: Converter, recording: Path, folder: Path, progress: Progress = silent) -> Demo:
-    """Convert `recording` into `folder`; transpose it to the voice's octave if the configuration records its pitch.
+    """Convert `recording`, measure the result and draw both; write all files to `folder`.
 
-    The recording is copied beside the result as a WAV file, which every player can open.
+    The recording is transposed to the octave of the voice, if the voice's configuration states its pitch. A copy of the
+    recording is written as a WAV file, which every player can open.
 
     Raises:
         AudioError: the recording cannot be read, or the folder cannot be written.
-        ConfigError: the folder contains a different recording with the same name.
+        ConfigError: the folder already contains a different recording under the same name.
     """
     from myna.evaluation.drawing.picture import write_picture
     from myna.evaluation.evaluate import evaluate
@@ -48,7 +49,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
     _copy(recording, source)
     has_pitch = converter.check(ConversionOptions()).voice_pitch is not None
     summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=has_pitch), progress)
-    # Pitch is compared with the requested shift, not with the best-fitting one, which would hide an off-key result.
+    # Pitch errors are relative to the requested shift; the best-fitting shift would hide an off-key result.
     measured = replace(_MEASURED, transpose=summary.transpose)
     evaluation = evaluate([Pair(converted, source)], options=measured, progress=progress)
     write_picture(evaluation.files[0], picture)
@@ -56,7 +57,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
 
 
 def _copy(recording: Path, target: Path) -> None:
-    """Write a recording as WAV. If `target` exists, keep it, and raise `ConfigError` if its sound differs."""
+    """Write a recording as WAV. If `target` exists, keep the file, and raise `ConfigError` if its sound differs."""
     import numpy as np
 
     from myna.audio import io

@@ -9,7 +9,7 @@ from myna.errors import ConfigError
 
 @dataclass(frozen=True)
 class Device:
-    """A device by its PyTorch name, and the reason for choosing it."""
+    """PyTorch name of a device, and the reason why it was chosen."""
 
     name: str
     reason: str

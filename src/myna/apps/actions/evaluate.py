@@ -1,4 +1,4 @@
-"""Quality measurement of conversions, compared with their sources and the target voice."""
+"""Quality measurement of conversions, with reference values for the sources and for the target voice."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def evaluate_conversions(
     options: EvaluateOptions | None = None,
     progress: Progress = silent,
 ) -> Evaluation:
-    """Pair conversions with their sources by name and measure them.
+    """Pair conversions with their sources by file name, and measure the conversions.
 
     Args:
-        converted: files or folders, like `sources`, `targets` and `held_out`.
-        targets: recordings of the target voice; without them, similarity to it is not measured.
-        held_out: recordings of the target that are not in its training set. They give the bounds of each measure;
-            without them, each of `targets` is compared with the others.
+        converted: the conversions; like the other arguments, a list of files and folders.
+        targets: recordings of the target voice; without them, similarity to the target is not measured.
+        held_out: recordings of the target voice that are not in its training set; each measure's value for them is the
+            reference value of the target. Without them, each recording in `targets` is compared with the others.
 
     Returns:
-        The evaluation. Its failures include the conversions that have no source.
+        The evaluation, whose failures include the conversions without a source.
 
     Raises:
         AudioError: a path does not exist or contains no sound, or no conversion has a source.

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def export(voice: VoiceFiles, output: Path, card: CardText | None = None) -> Exported:
-    """Write a voice as an ONNX graph; if it uses myna's own content encoder, write that as a second graph.
+    """Write a voice as an ONNX graph; if it uses myna's own content encoder, write the encoder as a second graph.
 
     Args:
-        output: NAME.onnx.
+        output: path of the graph, NAME.onnx.
 
     Raises:
-        ConfigError: `output` has another suffix.
+        ConfigError: `output` does not have the suffix .onnx.
         CheckpointError: the voice cannot be read or exported.
         MissingExtraError: the extra 'onnx' is not installed.
     """

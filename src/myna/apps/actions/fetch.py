@@ -17,20 +17,22 @@ if TYPE_CHECKING:
 class Fetched:
     """A downloaded voice."""
 
-    name: str  # name in the library: the address with the path of the weights
+    name: str  # name in the library: the address, including the path of the weights
     files: tuple[Path, ...]  # the weights come first
     commit: str  # commit of the repository
 
 
 def fetch(address: Address, files: Sequence[str] = (), progress: Progress = silent) -> Fetched:
-    """Download a voice's weights, its `config.json`, and the extra `files`; files already downloaded are reused.
+    """Download a voice and the extra `files` of its repository; reuse files that were downloaded before.
+
+    A voice consists of its weights and, if the repository has them, `config.json` and retrieval data.
 
     Raises:
-        AssetError: the hub cannot be reached, or the repository has no such voice or file.
+        AssetError: the hub cannot be reached, or the repository has no such voice or file, or several voices.
     """
     from myna.assets.hub import Address, fetch_voice
 
-    # The hub may have a newer commit than the one this process looked up before.
+    # The hub may have a newer commit than the one that this process looked up before.
     fetch_voice.cache_clear()
     voice = fetch_voice(address, tuple(files), cast(Hashable, progress))
     inside = voice.weights.parts[voice.weights.parts.index(voice.commit) + 1 :]

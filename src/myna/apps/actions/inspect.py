@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.actions.voice_files import VoiceFiles
-from myna.errors import CheckpointError, MynaError
+from myna.errors import CheckpointError, ConfigError, MynaError
 
 if TYPE_CHECKING:
     from myna.zoo.inspection import Inspection
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inspected:
-    """Inspections by the name of the file or voice, and an error for each one that cannot be read."""
+    """Inspections with the names of the files or voices, and the errors of those that could not be read."""
 
     found: list[tuple[str, Inspection]]
     failed: list[MynaError]
@@ -34,7 +34,7 @@ def inspect_voice(voice: VoiceFiles) -> Inspection:
 
 
 def inspect_files(files: Sequence[Path], config: Path | None = None) -> Inspected:
-    """Inspect files, which need not be voices."""
+    """Inspect files, which need not be voices. If `config` is None, a configuration beside each file is used."""
     from myna.zoo.inspection import inspect
 
     found: list[tuple[str, Inspection]] = []
@@ -42,13 +42,13 @@ def inspect_files(files: Sequence[Path], config: Path | None = None) -> Inspecte
     for path in files:
         try:
             found.append((str(path), inspect(path, config)))
-        except CheckpointError as error:
+        except (CheckpointError, ConfigError) as error:
             failed.append(error)
     return Inspected(found, failed)
 
 
 def list_voices(folder: Path) -> Inspected:
-    """Inspect the bundled voices, voices downloaded from the hub, voices of the page, and voices in `folder`.
+    """Inspect the bundled voices, the voices downloaded from the hub, those of the web page, and those in `folder`.
 
     Files that are not voices are left out. `svc infer -m` accepts the returned names.
     """

@@ -25,7 +25,7 @@ class Packed:
     """A packed voice."""
 
     path: Path
-    index: Path | None  # file from which its retrieval data was read
+    index: Path | None  # file from which the retrieval data was read; None without retrieval data
 
     @property
     def megabytes(self) -> float:
@@ -48,13 +48,13 @@ def pack(
     """Write a voice as one file.
 
     Args:
-        output: NAME.safetensors.
-        half: store float16.
-        release: leave out data that only training needs.
-        index: file of the retrieval data; True takes the data in or beside the voice, False takes none.
+        output: path of the packed voice, NAME.safetensors.
+        half: whether to store float16.
+        release: whether to leave out the data that only training needs.
+        index: file of the retrieval data; True takes the data in or beside the voice, if any; False takes none.
 
     Raises:
-        ConfigError: `output` has another suffix, or is the voice itself.
+        ConfigError: `output` does not have the suffix .safetensors, or is the voice to be packed.
         UnusableIndexError: the retrieval data cannot be read, or does not fit the voice.
         CheckpointError: the voice is incomplete, or the file cannot be written.
     """
@@ -74,16 +74,16 @@ def pack(
 
 
 def mix(one: VoiceFiles, other: VoiceFiles, share: float, output: Path, *, half: bool = False) -> None:
-    """Write a voice whose weights are interpolated between two voices.
+    """Interpolate between the weights of two voices, and write the result as a voice.
 
     Args:
-        other: a voice with the same architecture and base weights as `one`.
-        share: weight of `other`, 0 to 1.
-        output: NAME.safetensors.
-        half: store float16.
+        other: a voice that has the same architecture as `one`, and was trained from the same base weights.
+        share: weight of `other` in the mix, 0 to 1.
+        output: path of the mix, NAME.safetensors.
+        half: whether to store float16.
 
     Raises:
-        ConfigError: `output` has another suffix, or the voices do not fit each other.
+        ConfigError: `output` does not have the suffix .safetensors, or the architectures of the voices differ.
         CheckpointError: a voice is incomplete, or the file cannot be written.
     """
     check_packed_name(output)

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from myna.errors import ConfigError
-from myna.layout import CLIPS, CONFIG, FILELISTS, RECORDINGS
+from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -26,8 +25,8 @@ class Prepared:
     n_training: int  # number of training clips
     n_validation: int  # number of validation clips
     minutes: float  # total duration of the clips
-    left_out: list[str]  # one line per unused file, with the reason
-    notes: list[str]  # each one line of text
+    left_out: list[str]  # one line per unused file, with the reason why it is not used
+    notes: list[str]  # one line each
     pitch: dict[str, tuple[float, float]]  # lowest and highest pitch of each speaker, in Hz
 
 
@@ -39,12 +38,12 @@ def prepare(
     During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Args:
-        template: template of the configuration; None keeps the voice's own configuration.
+        template: name of a configuration template; None keeps the voice's own configuration.
         settings: values for keys of the configuration's section `train`.
 
     Raises:
         AudioError: there are no recordings.
-        ConfigError: the clips cannot be used, or the voice has checkpoints that were trained with another template.
+        ConfigError: some clips cannot be used, or the voice has checkpoints that were trained with another template.
     """
     from myna.studio.project import Project
     from myna.training.prepare.configuration import write_config
@@ -52,13 +51,11 @@ def prepare(
     from myna.training.prepare.recordings import remove_orphans, resample_recordings
 
     trained = any(Project(project).checkpoints())
-    with chdir(project), TemporaryDirectory() as temporary:
+    with chdir(project):
         wanted = _wanted(template, settings, trained)
-        base = Path(temporary) / "template.json"
-        wanted.write(base)
         gone = remove_orphans(CLIPS)
         clips = resample_recordings(RECORDINGS, CLIPS, progress=progress)
-        written = write_config(CLIPS, FILELISTS, CONFIG, template=str(base))
+        written = write_config(CLIPS, FILELISTS, CONFIG, template=wanted, trained_in=LOGS)
         features = compute_features(CLIPS, CONFIG, device=device.name, progress=progress)
     failed = (*written.failed, *features.failed)
     if failed:
@@ -80,10 +77,9 @@ def prepare(
 
 def _wanted(template: str | None, settings: Mapping[str, Any], trained: bool) -> Config:
     from myna.config import Config
-    from myna.studio.project import template_of
 
     own = Config.read(CONFIG) if CONFIG.is_file() and (template is None or trained) else None
-    if own is not None and template is not None and template_of(own) != template:
-        raise ConfigError(f"this voice was trained as {template_of(own)}; for {template}, begin another voice")
+    if own is not None and template is not None and own.kind != template:
+        raise ConfigError(f"this voice was trained as {own.kind}; for {template}, begin another voice")
     base = own or Config.template(template or "")
     return base.with_values(train=dict(settings))

@@ -17,10 +17,10 @@ def check_recordings(folder: Path, seconds: float) -> int:
 
     Args:
         folder: project folder.
-        seconds: time limit, after which the remaining recordings are left for the next call.
+        seconds: time after which no further recording is checked; the next call continues.
 
     Returns:
-        Number of recordings that are still unchecked.
+        The number of recordings that are still unchecked.
     """
     from myna.layout import RECORDINGS
     from myna.storage.atomic import replacing
@@ -47,7 +47,7 @@ def check_recordings(folder: Path, seconds: float) -> int:
 
 
 def check_take(path: Path, kind: Kind) -> TakeReport:
-    """Check one take, expected to be of `kind`.
+    """Check one take, which should be of the kind `kind`.
 
     Raises:
         AudioError: the take cannot be read.
@@ -60,7 +60,7 @@ def check_take(path: Path, kind: Kind) -> TakeReport:
 
 
 def _kind_of(path: Path) -> Kind | None:
-    """Kind of a take recorded on the page, from its folder's name; None for other recordings, classified by sound."""
+    """Return the kind of a take recorded on the page, read from its folder's name; None for any other recording."""
     from myna.studio.takes import Kind
 
     kinds: tuple[Kind, ...] = get_args(Kind)

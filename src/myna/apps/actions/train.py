@@ -28,8 +28,8 @@ def train(
     Args:
         config_path: the voice's `config.json`.
         folder: folder of the checkpoints and the log.
-        listen: function that creates the training's listener, given the device the training runs on.
-        settings: values for keys of the configuration's section `train`, written to the file before training.
+        listen: function that takes the device of the training, and returns a listener to its progress.
+        settings: values for keys of the configuration's section `train`, written to `config.json` before training.
 
     Raises:
         ConfigError: the configuration is missing or malformed, or there is nothing to train on.
@@ -58,7 +58,7 @@ def train_project(
     During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Returns:
-        The summary, with the absolute path of the checkpoint.
+        The summary; the path of its checkpoint includes `project`.
     """
     with chdir(project):
         summary = train(CONFIG, LOGS, options, listen, settings)

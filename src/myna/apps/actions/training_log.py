@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
     from myna.evaluation.report.comparison import Comparison
 
-_MOST_POINTS = 1000  # limit per curve; longer curves are subsampled
-_logs: dict[Path, EventAccumulator] = {}  # only the log read last; later reads parse what was appended
+_MOST_POINTS = 1000  # limit on the points of a curve; longer curves are subsampled
+_logs: dict[Path, EventAccumulator] = {}  # only the log that was read last; a repeated read parses only new data
 
 
 @dataclass(frozen=True)
 class Curves:
     """Logged curves of a project, and the number of validation clips rendered at its last checkpoint."""
 
-    scalars: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # (step, value), by tag
-    seconds_per_step: float | None = None  # measured between the last two points
+    scalars: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # (step, value) pairs by tag
+    seconds_per_step: float | None = None  # measured between the last two points of the curve `epoch`
     samples: int = 0  # number of validation clips
     sample_step: int | None = None  # step of the checkpoint that rendered them
 
@@ -41,13 +41,13 @@ def read_curves(folder: Path) -> Curves:
 
 
 def compare_sample(folder: Path, index: int, into: Path, names: tuple[str, str]) -> Comparison:
-    """Write a validation clip and its latest rendering as sound files, and compare them for the player.
+    """Write a validation clip and its latest rendering as sound files, and return the player's data for both.
 
     Args:
         folder: project folder.
         index: index of the validation clip.
         into: folder for the two files.
-        names: titles of the recording and of the rendering.
+        names: display titles of the recording and of the rendering.
     """
     from myna.evaluation.report.comparison import Track, compare
     from myna.storage.atomic import replacing
@@ -64,7 +64,7 @@ def compare_sample(folder: Path, index: int, into: Path, names: tuple[str, str])
 
 
 def _read_log(folder: Path) -> EventAccumulator:
-    """Read the log of a project; a repeated call for the same project reads only what was appended."""
+    """Read the log of a project; a repeated call for the same project reads only new data."""
     from tensorboard.backend.event_processing import event_accumulator
 
     if folder not in _logs:

@@ -1,4 +1,4 @@
-"""Location of a voice's files, which most actions take as an argument."""
+"""Location of a voice's files, an argument of most actions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class VoiceFiles(NamedTuple):
     config: Path | None = None  # path of `config.json`; None uses the one beside the weights
 
     def find_weights(self) -> Path:
-        """Return the weight file.
+        """Return the path of the weight file, which is downloaded if it is on the hub.
 
         Raises:
             CheckpointError: there is no weight file.

@@ -1,12 +1,13 @@
 """The command line `svc`. Each command is one module in `commands` and one line in the table below.
 
-The module declares the command's flags. It imports other code only when the command runs, so that help is instant.
+The module declares the command's flags. It imports slow packages only when the command runs, so that help is instant.
 """
 
 from __future__ import annotations
 
+import codecs
+import io
 import logging
-import signal
 import sys
 import threading
 from difflib import get_close_matches
@@ -15,10 +16,13 @@ from typing import Any
 
 import click
 
-from myna.errors import MynaError
+from myna.apps.cli.report import echo
+from myna.errors import explain
+from myna.signals import raise_when_ended
+from myna.text import printable, printable_lines
 
 COMMANDS = {
-    "demo": "first listen: convert a sung phrase with the bundled voice",
+    "demo": "hear an example: convert a sung phrase to the bundled voice",
     "pre-resample": "cut recordings into clips of one sample rate and level: dataset_raw/ to dataset/44k/",
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
@@ -65,6 +69,29 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def show_log_messages(verbose: bool) -> None:
+    """Print log messages to standard error: warnings and errors, and if `verbose`, also debug messages."""
+    shown = logging.StreamHandler()
+    shown.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[shown])
+    # The debug messages of these libraries do not help to diagnose myna.
+    for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+class _Printable(logging.Formatter):
+    """Formatter that escapes unprintable characters, because messages and tracebacks may contain names from files.
+
+    A message becomes one line; a traceback keeps its lines.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        return printable_lines(super().formatException(ei))
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=False)
 @click.option("-v", "--verbose", is_flag=True, help="Show debug messages and tracebacks.")
 @click.version_option(None, "-V", "--version", package_name="myna", prog_name="myna")
@@ -72,17 +99,12 @@ def svc(verbose: bool) -> None:
     """Clone a singing voice and sing any song in it.
 
     \b
-    First listen:         svc demo
+    An example to hear:   svc demo
     A voice of your own:  put recordings in dataset_raw/NAME/, then
                           svc pre-resample, pre-config, pre-hubert, train
     Sing in a voice:      svc infer song.wav -m G_1000.pth -c config.json
     """
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
-    # The debug messages of these libraries do not help to diagnose myna.
-    for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    show_log_messages(verbose)
 
 
 def studio() -> Any:
@@ -91,14 +113,26 @@ def studio() -> Any:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run `svc`; on a `MynaError`, print one line to standard error and exit with code 1."""
-    # SIGTERM raises SystemExit, so that cleanup code removes half-written files.
+    """Run `svc`; on an error that the user can act on, print one line to standard error and exit with code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        _show_any_text(stream)
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+        raise_when_ended()
     try:
         return svc.main(args=arguments, prog_name="svc", standalone_mode=True)
-    except MynaError as error:
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             logging.getLogger(__name__).debug("traceback", exc_info=True)
-        click.echo(f"svc: {error}", err=True)
+        echo(f"svc: {line}", err=True)
         sys.exit(1)
+
+
+def _show_any_text(stream: Any) -> None:
+    """Make a stream escape the characters that its encoding lacks, like `myna.text.printable`, instead of failing."""
+    if isinstance(stream, io.TextIOWrapper):  # it is None in a program without a console
+        # ASCII usually means that no locale is set; like Click, write UTF-8 then.
+        ascii = codecs.lookup(stream.encoding).name == "ascii"
+        stream.reconfigure(encoding="utf-8" if ascii else None, errors="backslashreplace")

@@ -38,25 +38,28 @@ voice_config_flag = click.option(
 
 
 def voice_files(model: Path, config: Path | None = None) -> VoiceFiles:
-    """Return the voice given by -m and -c."""
+    """Return the voice that the flags -m and -c name."""
     return VoiceFiles(model, config or find_config(model))
 
 
 def find_config(model: Path) -> Path | None:
-    """Return the configuration that `svc pre-config` wrote, for a voice in training with none beside its weights."""
+    """Return the configuration from `svc pre-config` if `model` is in training and has no `config.json` beside it.
+
+    Otherwise, return None, which leaves the choice to the function that opens the voice.
+    """
     in_training = LOGS in (model, model.parent)
     needed = in_training and not (LOGS / "config.json").exists() and CONFIG.is_file()
     return CONFIG if needed else None
 
 
 def config_flag(help: str) -> Callable[[Command], Command]:
-    """Add the flag -c of the commands that prepare or train a voice."""
+    """Return a decorator that adds the flag -c to a command that prepares or trains a voice."""
     place = click.Path(path_type=Path)
     return click.option("-c", "--config-path", type=place, default=CONFIG, show_default=True, help=help)
 
 
 def card_flags(command: Command) -> Command:
-    """Add the flags for the text about a voice that is stored in its file."""
+    """Add the flags for the description, author and licence that are stored in a voice's file."""
     for flag in (
         click.option("--cover", default="", help="Description: a few lines about the voice and how to use it."),
         click.option("--author", default="", help="Author of the voice."),

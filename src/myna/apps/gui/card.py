@@ -8,6 +8,7 @@ import gradio as gr
 
 from myna.apps.gui.tasks.singing import Card
 from myna.apps.gui.texts import say
+from myna.text import printable_lines
 
 
 def card_html(found: Card, request: gr.Request | None) -> str:
@@ -25,5 +26,9 @@ def card_html(found: Card, request: gr.Request | None) -> str:
         "card.cover": found.cover,
         "card.suspicious": "; ".join(found.suspicious),
     }
-    lines = (f"<dt>{escape(say(request, key))}</dt><dd>{escape(value)}</dd>" for key, value in facts.items() if value)
+    lines = (
+        f"<dt>{escape(say(request, key))}</dt><dd>{escape(printable_lines(value))}</dd>"
+        for key, value in facts.items()
+        if value
+    )
     return f'<dl class="card">{"".join(lines)}</dl>'

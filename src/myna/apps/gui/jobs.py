@@ -1,8 +1,8 @@
 """Background jobs of the page. Each lane is a queue of tasks, shared by all open pages, with its own worker process.
 
-A worker runs one task at a time. It starts before its lane's first job and keeps loaded voices in memory. A crash ends
-only that lane's worker, which is restarted for the next job. Workers report by messages, so the page never blocks on
-them.
+A worker runs one task at a time. It starts with its lane's first job, or earlier if `Jobs.warm` is called, and keeps
+loaded voices in memory. A crash ends only that lane's worker, which is restarted for the next job. Workers report by
+messages, so the page never blocks on them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from myna.errors import MynaError
+from myna.errors import MynaError, explain
 from myna.progress import seconds_left
+from myna.signals import leave_terminal_to_parent
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -323,7 +324,7 @@ class _Lane:
 
 def _work(connection: Connection) -> None:
     """Main loop of a worker: run queued tasks one at a time until the lane closes or the parent process dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_terminal_to_parent()
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     tasks: deque[bytes | None] = deque()
     arrived = threading.Condition()
@@ -350,15 +351,11 @@ def _work(connection: Connection) -> None:
             kind, value = "done", task.run(Report(send))
         except KeyboardInterrupt:
             kind, value = "cancelled", None
-        except MynaError as error:
-            kind, value = "failed", str(error)
-        except MemoryError:
-            kind, value = "failed", "this computer has too little memory for it"
-        except OSError as error:
-            kind, value = "failed", f"{error.strerror or error}: {error.filename or 'while writing'}"
         except Exception as error:
-            _log.error("%s", traceback.format_exc())
-            kind, value = "failed", f"{type(error).__name__}: {error} (a defect: please report it)"
+            kind, value = "failed", explain(error)
+            if value is None:
+                _log.error("%s", traceback.format_exc())
+                value = f"{type(error).__name__}: {error} (a defect: please report it)"
         finally:
             busy.clear()
             signal.signal(signal.SIGINT, signal.SIG_IGN)

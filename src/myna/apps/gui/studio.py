@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import gradio as gr
 
 from myna.apps.gui.jobs import Jobs
-from myna.errors import ConfigError, MynaError
+from myna.errors import ConfigError, explain
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
 
@@ -49,12 +49,12 @@ class Studio:
 
 
 def shows_errors(handler: Handler) -> Handler:
-    """Decorate an event handler to show its `MynaError` as a message on the page, with HTML escaped."""
+    """Decorate an event handler to show an error that a person can act on as a message, with HTML escaped."""
     return _showing(handler, escape)
 
 
 def answered(endpoint: Handler) -> Handler:
-    """Decorate an API endpoint to send its `MynaError` to the client as the error."""
+    """Decorate an API endpoint to send an error that a person can act on to the client."""
     return _showing(endpoint, str)
 
 
@@ -63,11 +63,10 @@ def _showing(handler: Handler, spelled: Callable[[str], str]) -> Handler:
     def shown(*arguments: Any, **named: Any) -> Any:
         try:
             return handler(*arguments, **named)
-        except MynaError as error:
-            reason = str(error)
+        except Exception as error:
+            reason = explain(error)
+            if reason is None:
+                raise
             raise gr.Error(spelled(reason), duration=_SHOWN_SECONDS, print_exception=False) from error
-        except OSError as error:
-            reason = f"{error.strerror or error}: {error.filename or ''}"
-            raise gr.Error(spelled(reason), duration=_SHOWN_SECONDS) from error
 
     return shown  # type: ignore[return-value]

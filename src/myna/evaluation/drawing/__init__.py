@@ -1,1 +1,1 @@
-"""Axes, pitch curves, spectrogram images and pictures for the report, the demo and the page's player."""
+"""Axes, pitch curves, spectrograms and whole pictures for the report, the demo and the player of `svc gui`."""

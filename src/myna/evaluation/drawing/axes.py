@@ -17,7 +17,7 @@ _MIN_SEMITONES = 8
 
 
 def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
-    """Yield up to nine ticks as (time in seconds, label)."""
+    """Yield ticks as (time in seconds, label); there are at most nine if the duration is at most 80 minutes."""
     step = next((step for step in _TIME_STEPS if seconds / step <= 8), _TIME_STEPS[-1])
     for count in range(int(seconds / step) + 1):
         time = count * step
@@ -25,13 +25,13 @@ def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
 
 
 def frequency_position(hz: float, high_hz: float) -> float:
-    """Vertical position of a frequency in a mel spectrogram, from 0 (top, `high_hz`) to 1 (bottom, `LOW_HZ`)."""
+    """Return the vertical position of a frequency in a mel spectrogram, from 0 (`high_hz`, top) to 1 (`LOW_HZ`)."""
     low, position, high = map(hz_to_mel, (LOW_HZ, hz, high_hz))
     return (high - position) / (high - low)
 
 
 def hz_to_midi(f0: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Convert f0 in Hz to MIDI note numbers (69 is A4, 440 Hz); unvoiced frames get 69."""
+    """Convert f0 in Hz to MIDI note numbers (69 is A4, 440 Hz); unvoiced frames become 69."""
     return np.asarray(hz_to_note(np.where(f0 > 0, f0, 440.0)))
 
 
@@ -45,9 +45,9 @@ def note_name(note: int) -> str:
 
 
 def note_range(voiced: NDArray[np.floating]) -> tuple[float, float]:
-    """Return the range to plot, in MIDI note numbers, for the f0 of voiced frames in Hz.
+    """Return the range to plot, in MIDI note numbers, given the f0 of the voiced frames in Hz.
 
-    It contains the 0.5th to 99.5th percentile and is at least `_MIN_SEMITONES` wide.
+    It contains the 0.5th to 99.5th percentiles and is at least `_MIN_SEMITONES` wide.
     """
     if not len(voiced):
         return 57.0, 57.0 + _MIN_SEMITONES
@@ -57,6 +57,6 @@ def note_range(voiced: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def note_lines(low: float, high: float) -> Iterator[int]:
-    """Yield up to seven MIDI notes for the lines of a plot."""
+    """Yield the MIDI notes at which a plot has lines, at most seven."""
     step = next(step for step in (2, 3, 4, 6, 12, 24, 48) if (high - low) / step <= 6)
     yield from range(math.ceil(low / step) * step, math.floor(high) + 1, step)

@@ -14,7 +14,7 @@ from myna.evaluation.drawing.axes import hz_to_midi, note_lines, note_name, note
 from myna.units import semitones_to_ratio
 
 _WIDTH, _HEIGHT = 1000, 100  # size of the view box, which the page stretches
-MAX_POINTS = 4000  # approximate maximum per contour
+MAX_POINTS = 4000  # approximate maximum number of points per contour
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class PitchScale:
         return cls(*note_range(np.concatenate([f0[f0 > 0] for f0 in contours])))
 
     def notes(self) -> tuple[tuple[str, float], ...]:
-        """Return the notes that get a line, as (name, position from the top in percent)."""
+        """Return the notes that are marked by lines, as (name, position from the top in percent)."""
         return tuple(
             (note_name(note), 100 * (self.high - note) / (self.high - self.low))
             for note in note_lines(self.low, self.high)
         )
 
     def path(self, f0: NDArray[np.floating], n_frames: float, max_points: int = MAX_POINTS) -> str:
-        """Return the SVG path data of a contour (T,) in a plot of width `n_frames`; unvoiced frames leave gaps."""
+        """Return the SVG path data of a contour (T,) in Hz in a plot `n_frames` wide; unvoiced frames are gaps."""
         height = _HEIGHT * (self.high - hz_to_midi(f0)) / (self.high - self.low)
         stride = -(-len(height) // max_points) or 1
         parts = []
@@ -57,9 +57,9 @@ class PitchPlot:
 
 
 def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floating], transpose: float) -> PitchPlot:
-    """Plot the conversion's pitch over the source's pitch, which is shifted by `transpose` semitones.
+    """Plot the pitch of the conversion and that of the source, which is shifted by `transpose` semitones.
 
-    A strip below marks the frames in which they are more than 50 cents apart or only one of them is voiced.
+    A strip below the plot marks the frames in which they are more than 50 cents apart, or only one of them is voiced.
     """
     n_frames = min(len(source_f0), len(converted_f0))
     expected, converted = source_f0[:n_frames] * semitones_to_ratio(transpose), converted_f0[:n_frames]
@@ -94,6 +94,6 @@ def _x(frame: float, n_frames: float) -> str:
 
 
 def runs(marked: NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
-    """Yield the start and the (exclusive) end of each run of true values."""
+    """Yield the start and the exclusive end of each run of true values."""
     edges = np.flatnonzero(np.diff(marked.astype(np.int8), prepend=0, append=0))
     yield from zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)

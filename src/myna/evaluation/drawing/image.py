@@ -19,14 +19,14 @@ HIGH_HZ = 16000.0
 RANGE_DB = 80.0
 _N_FFT = 2048
 _HOP_LENGTH = 512
-_FLOOR = 1e-6  # `spectrogram` adds it to the power; it is subtracted again, so that silence is dark
-_CHUNK_FRAMES = 4096  # frames computed at a time, which limits memory use for long songs
+_FLOOR = 1e-6  # `spectrogram` adds this to the power; here it is subtracted again, so that silence is dark
+_CHUNK_FRAMES = 4096  # number of frames computed at a time, which limits the memory used for long songs
 MAX_COLUMNS = 1200
-# Axis labels of images up to `HIGH_HZ`.
+# Labels of the frequency axis for images that reach up to `HIGH_HZ`.
 FREQUENCIES_HZ = {200: "200", 1000: "1 k", 3000: "3 k", 8000: "8 k"}
 
-# Palette from dark to bright in perceptually uniform steps, readable without colour vision (after matplotlib's magma,
-# CC0).
+# Palette from dark to bright in perceptually uniform steps, which is readable without colour vision (after matplotlib's
+# magma, CC0).
 _COLOURS = (
     *((0, 0, 4), (20, 14, 54), (59, 15, 112), (100, 26, 128), (140, 41, 129), (183, 55, 121), (222, 73, 104)),
     *((247, 112, 92), (254, 159, 109), (254, 207, 146), (252, 253, 191)),
@@ -34,7 +34,7 @@ _COLOURS = (
 
 
 def spectrogram_png(audio: NDArray[np.float32], sample_rate: int, *, max_columns: int = MAX_COLUMNS) -> bytes:
-    """Render the mel spectrogram of `audio` (N,), up to `HIGH_HZ`, as the content of a PNG file."""
+    """Return the mel spectrogram of `audio` (N,), up to `HIGH_HZ`, as the content of a PNG file."""
     file = io.BytesIO()
     levels = spectrogram_levels(audio, sample_rate, max_columns=max_columns)
     coloured(Image.fromarray(levels)).save(file, "PNG", optimize=True)
@@ -74,7 +74,7 @@ def spectrogram_levels(
 
 
 def coloured(levels: Image.Image) -> Image.Image:
-    """Return a greyscale image coloured with the palette."""
+    """Return a copy of a greyscale image, coloured with the palette."""
     image = levels.copy()
     image.putpalette(_palette().tobytes())
     return image

@@ -1,4 +1,4 @@
-"""PNG picture of a conversion and its source: two spectrograms, and one plot with both pitch contours below."""
+"""PNG picture of a conversion and its source: two spectrograms and, below them, one plot of both pitch contours."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ from myna.evaluation.drawing.axes import (
 from myna.evaluation.drawing.curve import runs
 from myna.evaluation.drawing.image import coloured, spectrogram_levels
 from myna.evaluation.evaluate import FileEvaluation
+from myna.storage.atomic import replacing
 from myna.units import semitones_to_ratio
 
-# At this rate the window of 2048 samples resolves the harmonics of a low voice.
+# At this rate, the window of 2048 samples resolves the harmonics of a low voice.
 _SAMPLE_RATE = 22050
 _HOP_LENGTH = 128
 _HIGH_HZ = 8000.0
@@ -54,7 +55,7 @@ class _Panel:
     bottom: int
 
     def point(self, across: float, down: float) -> tuple[float, float]:
-        """Return the pixel at these shares, 0..1, of the width (from the left) and of the height (from the top)."""
+        """Return the pixel position at these shares, 0..1, of the width (from the left) and height (from the top)."""
         return _LEFT + across * (_RIGHT - _LEFT), self.top + down * (self.bottom - self.top)
 
 
@@ -62,7 +63,7 @@ _SOURCE_PANEL, _RESULT_PANEL, _PITCH_PANEL = _Panel(44, 314), _Panel(364, 634), 
 
 
 def write_picture(file: FileEvaluation, path: Path) -> None:
-    """Draw the picture of an evaluated conversion and write it as PNG to `path`.
+    """Draw the picture of an evaluated conversion and write it to `path` as PNG.
 
     Raises:
         AudioError: the picture cannot be written, or a recording was deleted after its evaluation.
@@ -77,7 +78,8 @@ def write_picture(file: FileEvaluation, path: Path) -> None:
     for panel in (_SOURCE_PANEL, _RESULT_PANEL, _PITCH_PANEL):
         _draw_times(canvas, panel, file.seconds, named=panel is _PITCH_PANEL)
     try:
-        path.write_bytes(canvas.png())
+        with replacing(path) as temporary:
+            temporary.write_bytes(canvas.png())
     except OSError as error:
         raise AudioError(f"cannot write {path}: {error.strerror}") from error
 
@@ -92,7 +94,7 @@ class _Canvas:
     def text(
         self, x: float, y: float, text: str, anchor: str, *, size: int = _LABEL_SIZE, colour: str = _FAINT
     ) -> float:
-        """Draw one line of text, positioned by Pillow's `anchor`, and return its width."""
+        """Draw one line of text at (x, y), aligned as Pillow's `anchor` specifies, and return its width."""
         # Use Pillow's own font, which is available everywhere but lacks "♯".
         font, text = ImageFont.load_default(size * _OVERSAMPLING), text.replace("♯", "#")
         self._draw.text(_enlarged((x, y)), text, colour, font, anchor)
@@ -129,7 +131,7 @@ def _draw_spectrogram(canvas: _Canvas, panel: _Panel, audio: NDArray[np.float32]
 
 
 def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
-    """Draw both pitch contours; the source's contour is shifted by the conversion's transposition."""
+    """Draw both pitch contours; that of the source is transposed as the conversion is."""
     expected, converted = file.source_f0 * semitones_to_ratio(file.transpose), file.converted_f0
     low, high = note_range(np.concatenate([expected[expected > 0], converted[converted > 0]]))
     _draw_title(canvas, panel, "Pitch")
@@ -152,9 +154,9 @@ def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
 
 
 def _strokes(heights: NDArray[np.floating], voiced: NDArray[np.bool_]) -> Iterator[list[tuple[float, float]]]:
-    """Yield a polyline of (frame, height) for each voiced run.
+    """Yield a polyline of (frame, height) points for each run of voiced frames.
 
-    It reaches from the start of the run's first frame to the end of its last frame.
+    It extends from the start of the run's first frame to the end of its last frame.
     """
     for start, end in runs(voiced):
         middle = [(frame + 0.5, float(heights[frame])) for frame in range(start, end)]

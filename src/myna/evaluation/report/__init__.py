@@ -1,1 +1,1 @@
-"""Reports of an evaluation as a table, JSON or an HTML page, and a comparison for the page's player."""
+"""Reports of an evaluation as a table, JSON or an HTML page, and comparisons for the player of `svc gui`."""

@@ -1,4 +1,4 @@
-"""Comparison of recordings of one song, as plain values that a page needs to draw and play them on one timeline."""
+"""Comparison of recordings of one song, as the plain values from which a page draws and plays them on one timeline."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ from myna.units import db_to_amplitude, db_to_power, power_to_db, semitones_to_r
 MAX_TRACKS = 9  # one number key for each track
 _SAMPLE_RATE = 44100
 _F0_HOP = _SAMPLE_RATE // 100
-# With more tracks than this, each track gets fewer columns and points, so that a comparison stays under 1 MB.
+# With more tracks than this, the spectrograms get fewer columns and the pitch curves fewer points, so that a comparison
+# stays under 1 MB.
 _FULL_DETAIL_TRACKS = 4
-# Formats that all current browsers decode; other files are copied as FLAC.
+# Suffixes of the formats that all current browsers decode; other files are copied as FLAC.
 _PLAYABLE_SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
 
-# Gates of ITU-R BS.1770: the level of a recording is computed without frames quieter than these. The standard's
-# frequency weighting is omitted, since it hardly changes the difference between two voices that sing the same notes.
+# Gates of ITU-R BS.1770: the level of a recording is a mean without the frames below the first gate and without those
+# below the second, which is relative to the mean of the remaining frames. The frequency weighting of the standard is
+# omitted, since it hardly changes the difference between two voices that sing the same notes.
 _SILENT_DB, _GATE_DB = -70.0, -10.0
 _LEVEL_HOP = _SAMPLE_RATE // 10
-_MAX_ATTENUATION_DB = 24.0  # limit, so that a nearly silent recording does not silence the others
+_MAX_ATTENUATION_DB = 24.0  # so that a nearly silent recording does not silence the others
 
 
 @dataclass(frozen=True)
 class Track:
-    """A recording to compare: file, display name, and shift in semitones relative to the first track."""
+    """A recording to compare: its file, display name, and shift in semitones relative to the first track."""
 
     path: Path
     name: str
@@ -44,25 +46,25 @@ class Track:
 
 
 class Label(TypedDict):
-    """A label of an axis; `place` is its position in percent from the left or from the top."""
+    """A label of an axis; `place` is its position, in percent from the left or from the top."""
 
     text: str
     place: float
 
 
 class TrackView(TypedDict):
-    """Display data of one track."""
+    """Data that a page needs to display and play one track."""
 
     path: str  # absolute path of the recording, or of its copy if browsers cannot play the recording
     name: str
     seconds: float
     gain: float  # 0 to 1; the gains make all tracks as loud as the quietest one
-    spectrogram: str  # PNG as data URI; it spans the duration of this track
-    curve: str  # pitch as SVG path data in a 1000 x 100 view box; it spans the whole timeline
+    spectrogram: str  # PNG as a data URI; it spans the duration of this track
+    curve: str  # pitch as SVG path data in a 1000 x 100 view box that spans the whole timeline
 
 
 class Comparison(TypedDict):
-    """Display data of several tracks, as plain JSON values."""
+    """Data that a page needs to display and play several tracks, as plain JSON values."""
 
     seconds: float  # length of the longest track
     tracks: list[TrackView]
@@ -82,15 +84,17 @@ class _Analysis:
 def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progress = silent) -> Comparison:
     """Analyse tracks and draw them on a common timeline; the first track is the source.
 
-    All contours are drawn with the shift of the second track, so that contours of faithful conversions coincide.
+    All pitch contours are transposed to the pitch of the second track, so that those of faithful conversions coincide
+    with that of the source.
 
     Args:
         tracks: 1 to `MAX_TRACKS` recordings.
-        copies: folder for copies of recordings that browsers cannot play in their format; None makes no copies.
-        progress: reports progress in tracks.
+        copies: folder for copies of those recordings that browsers cannot play; None makes no copies.
+        progress: progress display, counted in tracks.
 
     Raises:
         AudioError: a recording cannot be read, or a copy cannot be written.
+        ValueError: there are too few or too many tracks.
     """
     if not 1 <= len(tracks) <= MAX_TRACKS:
         raise ValueError(f"choose 1 to {MAX_TRACKS} tracks to compare, got {len(tracks)}")
@@ -153,7 +157,7 @@ def _mean_db(level_db: NDArray[np.floating]) -> float:
 
 
 def _gains(levels_db: Sequence[float | None]) -> list[float]:
-    """Return gains that make all tracks as loud as the quietest one. No gain exceeds 1, so nothing clips."""
+    """Return the gains that make all tracks as loud as the quietest one. No gain exceeds 1, so nothing clips."""
     quietest = min((level for level in levels_db if level is not None), default=0.0)
     attenuations_db = [0.0 if level is None else min(level - quietest, _MAX_ATTENUATION_DB) for level in levels_db]
     return [float(db_to_amplitude(-attenuation_db)) for attenuation_db in attenuations_db]

@@ -1,4 +1,4 @@
-"""Self-contained HTML report with scores, players, pitch contours and spectrograms; it needs no network."""
+"""Self-contained HTML report with scores, players, pitch contours and spectrograms; it works without a network."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ cents off</span>
 
 
 def write_page(evaluation: Evaluation, path: Path, progress: Progress = silent) -> None:
-    """Write the page to `path` atomically.
+    """Write the report to `path` atomically.
 
     Raises:
-        AudioError: the page cannot be written, or a recording was deleted after its evaluation.
+        AudioError: the report cannot be written, or a recording was deleted after its evaluation.
     """
     try:
-        with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as page:
+        with replacing(path) as temporary, temporary.open("w", encoding="utf-8", errors="backslashreplace") as page:
             page.writelines(_head(evaluation))
             for number, file in enumerate(progress(evaluation.files, title="report", unit="files")):
                 page.writelines(_conversion(number, file))
@@ -96,7 +96,10 @@ def _summary(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _marks(measure: Measure, value: Bounded, singles: list[tuple[str, float | None]]) -> str:
-    """Draw an SVG scale of a measure: each conversion, the overall value and the bounds. Right is better."""
+    """Draw an SVG scale of a measure with a mark for each conversion, the overall value and the reference values.
+
+    The scale is mirrored if lower values are better, so that right is always better.
+    """
     named = [(name, number) for name, number in singles if number is not None]
     numbers = [number for _, number in named]
     numbers += [
@@ -160,7 +163,7 @@ def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
         yield f'<audio controls preload="metadata" src="{data_uri("audio/mpeg", _mp3(audio))}"></audio></label>\n'
     yield '</div>\n<div class="plots">\n'
     plot = pitch_plot(file.source_f0, file.converted_f0, file.transpose)
-    # The plot is 190 pixels high; the strip below the contours takes the lowest 14.
+    # The strip below the contours takes up the lowest 14 of the plot's 190 pixels.
     yield _axis([(name, f"top:calc((100% - 14px) * {position / 100:.4f})") for name, position in plot.notes])
     yield f'<div class="plot">{plot.svg}</div>\n'
     for name, audio in sounds.items():
@@ -182,7 +185,7 @@ def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
 
 
 def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
-    """Return the HTML of an axis whose labels are given as (text, CSS position)."""
+    """Return the HTML of an axis; each label is given as (text, CSS position)."""
     spans = (f'<span style="{position}">{text}</span>' for text, position in labels)
     return f'<div class="{kind}">{"".join(spans)}</div>'
 

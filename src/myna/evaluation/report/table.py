@@ -1,4 +1,4 @@
-"""Formatting of an evaluation as text tables for a terminal, and as plain values for JSON."""
+"""Formatting of evaluations as text tables for a terminal, and as plain values for JSON."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any
 
 from myna.evaluation.evaluate import Evaluation, FileEvaluation
 from myna.evaluation.scores import MEASURES
+from myna.text import printable
 
 
 def summary_table(evaluation: Evaluation) -> str:
-    """Format the summary over all files, with one row per measure and its bounds."""
+    """Format the summary over all files as a table with one row per measure, including its reference values."""
     rows = [["", "source", "converted", "target", "better"]]
     for key, value in evaluation.summary.items():
         measure = MEASURES[key]
@@ -20,7 +21,7 @@ def summary_table(evaluation: Evaluation) -> str:
 
 
 def file_table(evaluation: Evaluation) -> str:
-    """Format the scores of each file, with one row per conversion."""
+    """Format the scores of each file as a table with one row per conversion."""
     keys = list(evaluation.summary)
     rows = [("file", "seconds", "shift", *(MEASURES[key].short for key in keys))]
     for file in evaluation.files:
@@ -30,7 +31,7 @@ def file_table(evaluation: Evaluation) -> str:
 
 
 def as_plain(evaluation: Evaluation) -> dict[str, Any]:
-    """Convert an evaluation to plain values for JSON. Shares are in 0..1; undefined measures are omitted."""
+    """Convert an evaluation to plain values for JSON. Shares range from 0 to 1; undefined measures are omitted."""
     return {
         "summary": {
             key: {"converted": value.converted, "source": value.source, "target": value.target}
@@ -57,7 +58,8 @@ def _plain_file(file: FileEvaluation) -> dict[str, Any]:
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> str:
-    """Join cells into aligned columns: the first column is left-aligned, the others are right-aligned."""
+    """Format rows of cells as a table in which the first column is left-aligned and the others right-aligned."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.rjust(width) if column else cell.ljust(width) for column, (cell, width) in enumerate(padded))

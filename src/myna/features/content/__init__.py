@@ -1,4 +1,6 @@
-"""Content encoders, which extract phonetic content without the speaker. Each has its own file; one table lists them.
+"""Content encoders, which extract the phonetic content of a recording, independent of the speaker.
+
+Each architecture has its own module; the table `CONTENT_ENCODERS` lists all encoders.
 
 encoder = load_encoder("vec768l12", device="cuda")
 content = encoder(audio_at_16_khz)  # (768, T'), 50 frames a second
@@ -31,9 +33,9 @@ class ContentEncoder(Protocol):
     channels: int
 
     def __call__(self, audio: Tensor) -> Tensor:
-        """Return the content (channels, T') of `audio` (N,) at 16 kHz, on the encoder's device.
+        """Return the content (channels, T') of `audio` (N,) at 16 kHz; the result is on the encoder's device.
 
-        There is one frame every 320 samples. T' is N // 320, or one or two less for encoders that do not pad the
+        There is one frame every 320 samples. T' is N // 320, or one less for some N if the encoder does not pad the
         recording; it is at least 1.
         """
         ...
@@ -41,7 +43,7 @@ class ContentEncoder(Protocol):
 
 @dataclass(frozen=True)
 class Loader:
-    """Function that loads an encoder, with its number of `channels` for the configuration of a new voice."""
+    """Function that loads an encoder, and the number of channels that the configuration of a new voice needs."""
 
     channels: int
     load: Callable[[str], ContentEncoder]
@@ -58,8 +60,9 @@ class Loader:
 
 _CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False, device=device))
 
-# The names are those in the predecessors' config.json (`speech_encoder`). whisper-ppg is from so-vits-svc 4.1, whose
-# voices were trained with inputs padded to 30 s. Without padding, the content of a short clip is very different.
+# Encoders of the predecessors have the names used in the predecessors' config.json (`speech_encoder`). whisper-ppg is
+# from so-vits-svc 4.1, whose voices were trained with inputs padded to 30 s. Without padding, the content of a short
+# clip is very different.
 CONTENT_ENCODERS: dict[str, Loader] = {
     "vec768l12": _CONTENTVEC_768,
     "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),

@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class SelfAttention(nn.Module):
-    """Attention from every frame to all frames. Subclasses create the projections, named as in the encoder's files."""
+    """Self-attention over all frames. Subclasses create the projections, whose names are those in the weight files."""
 
     q_proj: nn.Module
     k_proj: nn.Module

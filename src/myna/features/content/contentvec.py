@@ -1,16 +1,16 @@
 """ContentVec: HuBERT trained further so that its content is independent of the speaker.
 
 Qian et al., ContentVec, ICML 2022. So-vits-svc uses its twelfth layer or, in older voices, a projection of the ninth.
-The weights are lengyue233's conversion for transformers.
+The weights are lengyue233's conversion for the library transformers.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from myna import assets
 from myna.features.content.hubert import UNMASKED, Hubert, fitting, hubert_network, read_tensors
+from myna.storage.json_file import read_json
 
 
 def load_contentvec(layer: int, *, projected: bool, device: str = "cpu") -> Hubert:
@@ -26,12 +26,12 @@ def load_contentvec(layer: int, *, projected: bool, device: str = "cpu") -> Hube
 def read_contentvec(path: Path, layer: int, *, projected: bool, device: str = "cpu") -> Hubert:
     """Read ContentVec from a safetensors or PyTorch file, without the layers above `layer`.
 
-    Settings that cannot be inferred from the shapes are read from `config.json` beside `path`; without that file, they
-    are those of HuBERT base.
+    Settings that cannot be inferred from the shapes are read from the `config.json` beside `path`; without this file,
+    they are those of HuBERT base.
     """
     weights = read_tensors(path)
     beside = path.with_name("config.json")
-    settings = json.loads(beside.read_text("utf-8")) if beside.is_file() else {}
     with fitting(path, "the ContentVec that was asked for"):
+        settings = read_json(beside) if beside.is_file() else {}
         network = hubert_network(weights, projected=projected, **settings | UNMASKED | {"num_hidden_layers": layer})
     return Hubert(network, device)

@@ -1,9 +1,9 @@
 """DPHuBERT: HuBERT base, distilled and pruned to a quarter of its size.
 
-Peng et al., DPHuBERT, Interspeech 2023. The number of convolution channels, heads and feed-forward channels differs
-between layers, and a layer may lack its attention or feed-forward network; the checkpoint records this. So-vits-svc
-uses the last layer. It also runs the encoder with dropout, so its voices were trained on slightly noisy content. myna
-runs the encoder without dropout.
+Peng et al., DPHuBERT, Interspeech 2023. The numbers of convolution channels, heads and feed-forward channels differ
+between layers, and a layer may lack its attention or feed-forward network; the checkpoint contains these sizes.
+So-vits-svc uses the last layer. It also runs the encoder with dropout, so its voices were trained on slightly noisy
+content. myna runs the encoder without dropout.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Convolutions(nn.Module):
                 parts["layer_norm"] = nn.GroupNorm(channels, channels)
             self.conv_layers.append(nn.Sequential(parts | {"gelu": nn.GELU()}))
             before = channels
-        self.dummy_weight = nn.Parameter(torch.ones(before))  # gain of each channel that remains from pruning
+        self.dummy_weight = nn.Parameter(torch.ones(before))  # gain of each channel, a remnant of the pruning
 
     def forward(self, x: Tensor) -> Tensor:
         """Map samples (B, 1, N) to frames (B, T, C)."""
@@ -101,13 +101,13 @@ class Encoder(nn.Module):
 
 
 class PrunedHubert(Network):
-    """HuBERT with pruned layers. Parameters have the names of their counterparts in transformers, if there are any."""
+    """HuBERT with pruned layers. Parameters are named like their counterparts, if any, in the library transformers."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Build the network from the checkpoint's `config`.
 
         Raises:
-            KeyError: the configuration is that of a different network.
+            KeyError: `config` belongs to a different network.
         """
         super().__init__()
         self.channels = channels = config["encoder_embed_dim"]
@@ -145,7 +145,7 @@ def load_dphubert(device: str = "cpu") -> Hubert:
 
 
 def read_dphubert(path: Path, device: str = "cpu") -> Hubert:
-    """Read DPHuBERT from its checkpoint, which contains configuration and weights."""
+    """Read DPHuBERT from its checkpoint, which contains the configuration and the weights."""
     content = torch_file.read(path)
     if not isinstance(content, dict) or not {"config", "state_dict"} <= content.keys():
         raise CheckpointError(f"{path} is not a DPHuBERT: it has no configuration beside its weights")

@@ -1,10 +1,11 @@
 """myna's own content encoder, which is small enough to be bundled and can encode a stream.
 
-The network consists of the first layers of Whisper base (Radford et al. 2022), narrowed, with local instead of global
-attention. It was trained further (`recipes/content_encoder`) to give the same content for any voice and pitch. It
-computes probabilities of `N_SOUNDS` sounds and returns the mixture of their codes: a mixture of shared codes cannot
-express voice and pitch (docs/experiments.md). All stages have a bounded look-ahead, so that a stream gives the same
-content as the whole recording, with a delay of `LOOK_AHEAD_SAMPLES`.
+The network consists of the first layers of Whisper base (Radford et al. 2022), with narrower feed-forward networks and
+with local instead of global attention. It was trained further (`recipes/content_encoder`) to give the same content for
+any voice and pitch. It computes the probabilities of `N_SOUNDS` sounds and returns the average of the sounds' codes,
+weighted by the probabilities: such a mixture of shared codes can hardly express voice and pitch (docs/experiments.md).
+All stages have a bounded look-ahead, so that a stream gives the same content as the whole recording, with a delay of
+`LOOK_AHEAD_SAMPLES`.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ FRAME_SAMPLES = 320
 N_FFT = 400
 HOP_LENGTH = 160
 N_MELS = 80
-QUIET = 1e-7  # floor of mel powers, reached in silence
+QUIET = 1e-7  # lower limit of the power in mel bands, reached in silence
 CHANNELS = 512
 N_HEADS = 8
-WIDE_CHANNELS = 1536  # feed-forward channels: the most important of Whisper's 2048
+WIDE_CHANNELS = 1536  # feed-forward channels: the most important ones of Whisper's 2048
 N_BLOCKS = 3
-BACK_FRAMES, AHEAD_FRAMES = 40, 3  # context of a block before and after each frame
-QUERY_FRAMES = 32  # query frames whose attention is computed together
+BACK_FRAMES, AHEAD_FRAMES = 40, 3  # frames before and after each frame to which a block attends
+QUERY_FRAMES = 32  # number of query frames whose attention is computed together
 N_SOUNDS = 512
 CODE_CHANNELS = 256
 WEIGHTS = "myna-content-1.safetensors"
@@ -41,14 +42,14 @@ WEIGHTS = "myna-content-1.safetensors"
 LOOK_AHEAD_SAMPLES = (N_FFT - HOP_LENGTH) // 2 + HOP_LENGTH + N_BLOCKS * AHEAD_FRAMES * FRAME_SAMPLES
 
 
-Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # query, key, value, added mask -> (..., queries, D)
+Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # query, key, value, additive mask -> (..., queries, D)
 
 
 class Stage(nn.Module):
     """A layer that computes one output step from each window of `size` input steps; windows start `stride` steps apart.
 
-    `forward` takes padded input, (B, C, T) or (B, N), and returns one step for each complete window. If the input is
-    padded with `left` and `right` zeros, the number of steps is divided by `stride`.
+    `forward` takes padded input, (B, C, T) or (B, N), and returns one step for each complete window. `padded` adds
+    `left` and `right` zeros at the ends, so that the number of steps is divided by `stride`.
     """
 
     size: int
@@ -87,7 +88,7 @@ class LogMel(Stage):
 
     @staticmethod
     def compressed(power: Tensor) -> Tensor:
-        """Compress like Whisper, but with the fixed floor `QUIET` instead of one 80 dB below the recording's peak."""
+        """Compress power as Whisper does, but with the fixed floor `QUIET` instead of 80 dB below the peak."""
         return power.clamp_min(QUIET).log10() / 4 + 1
 
 
@@ -104,7 +105,7 @@ class _RealLogMel(LogMel):
 
 
 class Convolution(Stage):
-    """Convolution with kernel size 3, followed by the activation: (B, C, T) to (B, CHANNELS, T / stride)."""
+    """Convolution with kernel size 3, GELU and a learned offset: (B, C, T) to (B, CHANNELS, T / stride) if padded."""
 
     size, left = 3, 1
 
@@ -154,7 +155,7 @@ class Block(Stage):
         return result
 
     def attend(self, hidden: Tensor) -> Tensor:
-        """Attend locally: hidden frames (B, left + T + right, C) to (B, T, C)."""
+        """Apply local attention: map padded hidden frames (B, left + T + right, C) to (B, T, C)."""
         n_frames = hidden.shape[1] - self.size + 1
         # Queries are processed in groups. A group's keys range from the first key of its first query to the last key of
         # its last query.
@@ -170,7 +171,10 @@ class Block(Stage):
         return heard.transpose(2, 3).flatten(3).flatten(1, 2)[:, :n_frames]
 
     def _preferences(self, span: int) -> Tensor:
-        """Return each head's attention bias, by the distance of key and query: (N_HEADS, QUERY_FRAMES, span)."""
+        """Return the attention bias of each head, query and key, (N_HEADS, QUERY_FRAMES, span).
+
+        It depends on the distance between query and key, and is -inf outside the query's context.
+        """
         device = self.distances.device
         distance = torch.arange(span, device=device) - torch.arange(QUERY_FRAMES, device=device)[:, None]
         unseen = (distance < 0) | (distance >= self.size)
@@ -221,12 +225,12 @@ class ContentNetwork(nn.Module):
 
 
 class ContentStream:
-    """Encode audio block by block; the joined results of `push` and `finish` equal those of the whole recording."""
+    """Encoder of a stream: the joined results of `push` and `finish` equal the content of the whole recording."""
 
     def __init__(self, network: ContentNetwork) -> None:
         self.network = network
         self.stages = network.stages
-        self.held: list[Tensor | None] = [None] * len(self.stages)  # input of each stage that later windows still need
+        self.held: list[Tensor | None] = [None] * len(self.stages)  # end of each stage's input, for later windows
         self.device = next(network.parameters()).device
         self.rest = torch.zeros(1, 0, device=self.device)  # samples of an incomplete frame
 
@@ -240,7 +244,7 @@ class ContentStream:
 
     @torch.inference_mode()
     def finish(self) -> Tensor:
-        """Return the remaining content frames (CODE_CHANNELS, T), computed with silence as their look-ahead."""
+        """Return the remaining content frames (CODE_CHANNELS, T), computed with zeros in place of the look-ahead."""
         return self._advance(self.rest[:, :0], last=True)
 
     def _advance(self, x: Tensor, *, last: bool) -> Tensor:
@@ -278,7 +282,7 @@ class EmbeddedEncoder:
 
 
 def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Quantise matrices to 8 bits, with one scale per row stored as `name.scale`, and small tensors to float16."""
+    """Quantise matrices to 8 bits, with a scale per row that is stored as `name.scale`; convert the rest to float16."""
     found = {}
     for name, tensor in weights.items():
         if tensor.dim() < 2 or name.endswith("distances"):
@@ -307,7 +311,7 @@ def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
     """Load the encoder with the bundled weights.
 
     Raises:
-        CheckpointError: the weights are missing from the installation.
+        CheckpointError: the weights are missing from the installation, or are damaged.
     """
     from safetensors.torch import load
 

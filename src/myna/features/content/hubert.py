@@ -1,8 +1,8 @@
-"""Networks with HuBERT's architecture: convolutions that give a frame every 20 ms, positions, and a transformer.
+"""Networks with HuBERT's architecture: convolutions with a frame every 20 ms, position embeddings, and a transformer.
 
-Hsu et al., HuBERT, 2021, after Baevski et al., wav2vec 2.0, 2020. Most of them use the models of the library
-transformers, after the tensors in their files are renamed. The encoders differ in the layer that is used, and in the
-steps before and after the network.
+Hsu et al., HuBERT, 2021, based on Baevski et al., wav2vec 2.0, 2020. Most of the networks are models of the library
+transformers, for which the tensors in the weight files are renamed. The encoders differ in the layer that is used and
+in the steps before and after the network.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from torch.nn import functional as F
 
 from myna.errors import CheckpointError
 from myna.storage import torch_file
+from myna.storage.utf8 import utf8_path
 
 RECEPTIVE_SAMPLES = 400  # receptive field of a convolutional frame: 25 ms
 HEAD_CHANNELS = 64  # the same in every size of HuBERT
 PROJECTION = "final_proj."
 POSITIONS = "encoder.pos_conv_embed.conv."
 
-# Patterns that rename fairseq's and WavLM's tensors to transformers' names. No transformers name matches a pattern.
+# Patterns that rename the tensors of fairseq and WavLM to the names in transformers, which match none of the patterns.
 FAIRSEQ_NAMES = (
     (r"(\.conv_layers\.\d+)\.0\.", r"\1.conv."),
     (r"(\.conv_layers\.\d+)\.2\.(1\.)?", r"\1.layer_norm."),
@@ -44,11 +45,8 @@ UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masking is only 
 _OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
 
 
-class _Instance:
-    """Inert replacement for the classes whose instances fairseq's checkpoints contain in addition to the weights."""
-
-
-FAIRSEQ_CLASSES = dict.fromkeys(("fairseq.data.dictionary.Dictionary", "argparse.Namespace"), _Instance)
+# Classes whose instances fairseq's checkpoints contain in addition to the weights.
+FAIRSEQ_CLASSES = frozenset({"fairseq.data.dictionary.Dictionary", "argparse.Namespace"})
 
 
 class Network(nn.Module):
@@ -60,12 +58,12 @@ class Network(nn.Module):
 class Hubert:
     """Encoder of 16 kHz audio: `hubert(audio (N,)) -> (C, (N + 2 * margin - 80) // 320)`, at least one frame.
 
-    As in the predecessors, whose voices need exactly these frames, audio is padded only by the margin, and to the
-    length of one frame if it is shorter.
+    Audio is padded only by the margin and, if it is too short, to the length of one frame. The predecessors do the
+    same, and their voices need exactly these frames.
     """
 
     def __init__(self, network: Network, device: str = "cpu", *, margin: int = 0) -> None:
-        """Wrap a network; `margin` samples of silence are added to the audio on both sides."""
+        """Wrap a network; `margin` samples of silence are added to the audio on each side."""
         self.network = network.to(device).eval()
         self.channels = network.channels
         self.margin = margin
@@ -94,7 +92,7 @@ class LastFrames(Network):
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read the weights in a safetensors or PyTorch file, in single precision; names are those in the file.
+    """Read the weights in a safetensors or PyTorch file and convert them to single precision; names are not changed.
 
     Raises:
         CheckpointError: the file does not contain weights.
@@ -104,7 +102,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         from safetensors.torch import load_file
 
         try:
-            content: Any = load_file(path)
+            with utf8_path(path) as opened:
+                content: Any = load_file(opened)
         except (SafetensorError, OSError) as error:
             raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
     else:
@@ -117,7 +116,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
-    """Rename `weights` with `names`, pairs of regular expression and replacement that are applied in order."""
+    """Rename `weights` by applying all `names` in order, each a pair of a regular expression and its replacement."""
     result = {}
     for key, tensor in weights.items():
         for pattern, name in names:
@@ -127,7 +126,7 @@ def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dic
 
 
 def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
-    """Infer keys of transformers' configuration from the shapes of `weights`, which must have transformers' names.
+    """Infer settings of transformers' configuration from the shapes of `weights`, which have transformers' names.
 
     Raises:
         KeyError: the weights are not those of a HuBERT.
@@ -218,7 +217,10 @@ def _norm_names(weights: dict[str, Tensor]) -> tuple[str, str]:
 
 @contextmanager
 def fitting(path: Path, what: str) -> Iterator[None]:
-    """Convert errors raised while weights are loaded to the error that `path` is not `what`.
+    """Convert errors that occur while weights are loaded from `path`.
+
+    Args:
+        what: phrase for the expected content of the file, for example "a WavLM".
 
     Raises:
         CheckpointError: loading failed; the message states the first reason in one line.

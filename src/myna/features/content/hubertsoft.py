@@ -1,7 +1,7 @@
 """HuBERT-Soft: a HuBERT with a projection to soft speech units.
 
 van Niekerk et al., A Comparison of Discrete and Soft Speech Units for Improved Voice Conversion, ICASSP 2022. The
-weights are the authors' (github.com/bshall/hubert), a state dict with its own parameter names.
+weights are the authors' (github.com/bshall/hubert): a state dict with parameter names of its own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from myna.features.content.hubert import (
     renamed,
 )
 
-MARGIN_SAMPLES = 40  # silence added on both sides, so that N samples give N // 320 frames
+MARGIN_SAMPLES = 40  # silence added on each side, so that N samples give N // 320 frames
 
 _NAMES = (
     (r"^module\.", ""),
@@ -48,7 +48,7 @@ def load_hubertsoft(device: str = "cpu") -> Hubert:
 
 
 def read_hubertsoft(path: Path, device: str = "cpu") -> Hubert:
-    """Read HuBERT-Soft from its weight file."""
+    """Read HuBERT-Soft from a weight file."""
     weights = renamed(read_tensors(path), _NAMES)
     for key in [key for key in weights if ".in_proj_" in key]:
         # PyTorch's attention stores the projections to queries, keys and values in one matrix.

@@ -19,6 +19,7 @@ from myna import assets
 from myna.audio.spectrogram import mel_filterbank
 from myna.errors import CheckpointError
 from myna.features.content.attention import SelfAttention
+from myna.storage.utf8 import utf8_path
 
 SAMPLE_RATE = 16000
 N_FFT = 400
@@ -65,7 +66,7 @@ class Layer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Encoder network. Parameters have the names in the files on the Hugging Face hub, so that these load directly."""
+    """Encoder network. Parameters are named as in the files on the Hugging Face hub, which therefore load directly."""
 
     def __init__(self, dimensions: WhisperDimensions) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ class WhisperEncoder(nn.Module):
         self.layer_norm = nn.LayerNorm(channels)
 
     def forward(self, mel: Tensor) -> Tensor:
-        """Map log-mel frames (B, n_mels, 2 T) to content (B, C, T); T is at most 1500."""
+        """Map log-mel frames (B, n_mels, 2 T) to content (B, C, T); T is at most `max_frames`."""
         hidden = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
         hidden = hidden + self.embed_positions.weight[: hidden.shape[1]]
         for layer in self.layers:
@@ -93,7 +94,7 @@ class Whisper:
     """Encoder of 16 kHz audio: `whisper(audio (N,)) -> (C, N // 320)`, at least one frame."""
 
     def __init__(self, encoder: WhisperEncoder, device: str = "cpu", *, padded: bool = False) -> None:
-        """Wrap an encoder. `padded` pads audio to 30 s with silence like Whisper: it is slower, and content differs."""
+        """Wrap an encoder. If `padded`, silence is added up to 30 s, which takes longer and changes the content."""
         self.encoder = encoder.to(device).eval()
         self.padded = padded
         self.n_mels = encoder.conv1.in_channels
@@ -110,7 +111,10 @@ class Whisper:
         return self._windowed(mel, n_padded)[:, :n_frames]
 
     def _windowed(self, mel: Tensor, n_frames: int) -> Tensor:
-        """Encode in windows of equal length with a linear cross-fade, since frames near an edge lack context."""
+        """Encode a spectrogram in overlapping windows of equal length, and cross-fade the results linearly.
+
+        The windows overlap because frames near the edge of a window lack context.
+        """
         overlap = min(OVERLAP_FRAMES, self.max_frames // 2)
         n_windows = max(math.ceil((n_frames - overlap) / (self.max_frames - overlap)), 1)
         length = math.ceil((n_frames + (n_windows - 1) * overlap) / n_windows)
@@ -131,7 +135,7 @@ class Whisper:
 def log_mel(audio: Tensor, n_mels: int) -> Tensor:
     """Return Whisper's log-mel spectrogram (n_mels, N // 160) of `audio` (N,).
 
-    It is the log10 of power, limited to at most 80 dB below the peak.
+    It is (x + 4) / 4, where x is the log10 of the power, limited to at most 80 dB below its maximum.
     """
     window = torch.hann_window(N_FFT, device=audio.device)
     transform = torch.stft(audio, N_FFT, HOP_LENGTH, window=window, return_complex=True)[:, : len(audio) // HOP_LENGTH]
@@ -159,7 +163,7 @@ def read_encoder(path: Path) -> WhisperEncoder:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as opened, safe_open(opened, framework="pt") as file:
             # The decoder, which is more than half of the file, is not read.
             weights = {
                 key.partition("encoder.")[2]: file.get_tensor(key).float()

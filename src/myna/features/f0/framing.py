@@ -30,8 +30,8 @@ class Estimator(Protocol):
         """
         Args:
             audio: (N,).
-            peak: peak level that counts as the loudest, if it is higher than the peak of `audio`. A stream passes the
-                highest peak so far.
+            peak: reference level for normalisation and silence detection if it exceeds the peak of `audio`. A stream
+                passes the highest peak so far.
 
         Returns:
             f0 (N // hop_length,) in Hz, 0 where unvoiced.

@@ -5,7 +5,6 @@ Modules have the names in the public file `rmvpe.pt` (MIT), so that it loads wit
 
 from __future__ import annotations
 
-import pickle
 from functools import lru_cache
 
 import numpy as np
@@ -20,6 +19,7 @@ from myna.errors import CheckpointError
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import Samples
 from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_range
+from myna.storage import torch_file
 from myna.units import htk_mel_to_hz, hz_to_htk_mel
 
 SAMPLE_RATE = 16000
@@ -204,12 +204,12 @@ def _filterbank() -> Tensor:
 def _load(device: str) -> RMVPE:
     path = assets.find("rmvpe")
     try:
-        file = torch.load(path, map_location="cpu", weights_only=True)
+        file = torch_file.read(path)
         # In so-vits-svc 4.1's file of this name, the weights are under the key "model", with an unused filter.
         weights = {name: weight for name, weight in file.get("model", file).items() if not name.startswith("unet.tf.")}
         network = RMVPE()
         network.load_state_dict(weights)
-    except (RuntimeError, AttributeError, pickle.UnpicklingError) as error:
+    except (RuntimeError, AttributeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise CheckpointError(f"{path} is not RMVPE: {reason}") from error
     return network.eval().to(device)

@@ -1,4 +1,4 @@
-"""Decoders compute audio from latent frames (and f0). Each has its own file; the table `DECODERS` lists them."""
+"""Decoders, which compute audio from latent frames (and f0). `DECODERS` lists those that a config selects by name."""
 
 from __future__ import annotations
 

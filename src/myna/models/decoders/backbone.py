@@ -11,24 +11,24 @@ from torch import Tensor, nn
 from myna.models.layers.convolution import normalized_conv, normalized_upsampling, plain_conv
 from myna.models.sizes import UpsamplingSizes
 
-LEAK = 0.1  # slope of the rectifiers below zero
+LEAK = 0.1  # slope of the rectifiers for negative inputs
 PIECE_FRAMES = 128
 
 Activation = Callable[[int], nn.Module]  # channels -> activation for (B, channels, N)
 
 
 def leaky_relu(channels: int) -> nn.Module:
-    """Return HiFi-GAN's activation."""
+    """Build HiFi-GAN's activation."""
     return nn.LeakyReLU(LEAK)
 
 
 def less_leaky_relu(channels: int) -> nn.Module:
-    """Return HiFi-GAN's activation before the last convolution, with torch's default slope of 0.01 as published."""
+    """Build HiFi-GAN's activation before the last convolution; as published, its slope is PyTorch's default of 0.01."""
     return nn.LeakyReLU()
 
 
 class ResidualBlock1(nn.Module):
-    """Residual pairs of a dilated and a plain convolution, on (B, C, N); `resblock` is "1" in the config."""
+    """Residual block of pairs of a dilated and a plain convolution, on (B, C, N); `resblock` is "1" in the config."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class ResidualBlock1(nn.Module):
 
 
 class ResidualBlock2(nn.Module):
-    """Residual dilated convolutions, on (B, C, N); `resblock` is "2" in the config."""
+    """Residual block of dilated convolutions, on (B, C, N); `resblock` is "2" in the config."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -66,11 +66,11 @@ class Backbone(nn.Module):
     """Upsample latents step by step; after each step, refine the signal with residual blocks of several kernel sizes.
 
     Each step halves the channels, down to `out_channels`. All steps except the first are computed in pieces of
-    PIECE_FRAMES frames with context. The result is the same as without pieces, but memory use does not grow with the
-    length, and a piece fits in the processor's cache.
+    PIECE_FRAMES frames with context on both sides. The result is the same as without pieces, but less memory is needed,
+    and a piece fits in the processor's cache.
 
     Args:
-        normalized_input: use weight normalisation in the first convolution; false for RVC.
+        normalized_input: whether the first convolution has weight normalisation; False for RVC.
     """
 
     def __init__(
@@ -114,12 +114,13 @@ class Backbone(nn.Module):
         Args:
             latent: (B, in_channels, T).
             condition: signal to add before the first step, (B, initial_channels, 1 or T).
-            added: takes the index of an upsampling step and a range of frames, and returns the signal to add after
-                that step.
-            finish: function applied to the result at the highest rate; it may depend on a few samples to either side.
+            added: function that takes the index of an upsampling step and a range of frames, and returns the signal to
+                add to the upsampled one.
+            finish: function applied to the result of the last step; its receptive field may be a few samples to either
+                side.
 
         Returns:
-            Signal (B, out_channels, T * product of the rates), or the output of `finish`.
+            The signal, (B, out_channels, T * product of the rates), or the output of `finish`.
         """
         n_frames = latent.shape[2]
         x = self.input_conv(latent)
@@ -152,7 +153,7 @@ class Backbone(nn.Module):
         added: Callable[[int, slice], Tensor] | None,
         finish: Callable[[Tensor], Tensor] | None,
     ) -> Tensor:
-        """Apply all steps except the first, then `finish`, to the range `frames`."""
+        """Apply all steps except the first, then `finish`, to x, which covers the range `frames`."""
         for step in range(1, len(self.upsamples)):
             x = self._step(step, x, frames, added)
         return x if finish is None else finish(x)
@@ -176,7 +177,7 @@ def _context_frames(sizes: UpsamplingSizes, activation_radius: int) -> int:
         sum((kernel_size - 1) * (dilation + n_convs - 1) / 2 + n_convs * activation_radius for dilation in dilations)
         for kernel_size, dilations in zip(sizes.resblock_kernel_sizes, sizes.resblock_dilations, strict=True)
     )
-    frames, rate = 1.0, sizes.rates[0]  # one frame for `finish`
+    frames, rate = 1.0, sizes.rates[0]  # one latent frame for `finish`
     for kernel_size, step_rate in zip(sizes.kernel_sizes[1:], sizes.rates[1:], strict=False):
         frames += (kernel_size / step_rate + activation_radius) / rate
         rate *= step_rate

@@ -14,7 +14,7 @@ from myna.models.sizes import UpsamplingSizes
 class HifiGan(nn.Module):
     """`Decoder` that computes audio from latent frames.
 
-    As in RVC, the first and the last convolution have plain weights, and the last has no bias.
+    As in RVC, the first and last convolutions have no weight normalisation, and the last one has no bias.
     """
 
     def __init__(self, sizes: UpsamplingSizes, speaker_channels: int) -> None:
@@ -25,7 +25,7 @@ class HifiGan(nn.Module):
         self.speaker_projection = nn.Conv1d(speaker_channels, sizes.initial_channels, kernel_size=1)
 
     def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform:
-        """Return audio (B, 1, T * product of the rates) between -1 and 1 from a latent (B, in_channels, T)."""
+        """Return audio between -1 and 1, (B, 1, T * product of the rates), from latents (B, in_channels, T)."""
 
         def finish(hidden: Tensor) -> Tensor:
             return torch.tanh(self.output_conv(self.output_activation(hidden)))

@@ -1,6 +1,6 @@
-"""iSTFT decoder (iSTFTNet: Kaneko et al. 2022): HiFi-GAN's upsampling ends early, and inverse STFTs follow.
+"""iSTFT decoder (iSTFTNet: Kaneko et al. 2022): HiFi-GAN's upsampling ends early, and an inverse STFT follows.
 
-The decoder itself ignores f0 and the speaker; both reach it only through the latent.
+The iSTFT decoders take neither f0 nor the speaker as an input; both act only through the latent.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class IstftDecoder(nn.Module):
         self.inverse_stft = InverseStft(sizes.n_fft, sizes.hop_length)
 
     def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform:
-        """Return audio (B, 1, T * hop) from a latent (B, in_channels, T)."""
+        """Return T frames of audio, (B, 1, N), from latents (B, in_channels, T)."""
         spectra = self.output_conv(before_spectra(self.backbone(latent)))
         return Waveform(self.inverse_stft(spectra.unsqueeze(1)))
 
 
 def before_spectra(hidden: Tensor) -> Tensor:
-    """Apply the activation, then copy the second frame before the first: T frames of audio need T + 1 spectra."""
+    """Apply the activation, and put a copy of the second frame first, because T hops of audio need T + 1 spectra."""
     return F.pad(F.leaky_relu(hidden), (1, 0), mode="reflect")

@@ -1,4 +1,4 @@
-"""Multi-band iSTFT decoder (Kawamura et al. 2022): predict spectra of sub-bands, merged by a fixed filter bank."""
+"""Multi-band iSTFT decoder (Kawamura et al. 2022): it predicts sub-bands, which a fixed filter bank merges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from myna.models.sizes import IstftSizes
 
 
 class MbIstftDecoder(nn.Module):
-    """`Decoder` that computes audio and its sub-bands from latent frames; the sub-bands have their own loss."""
+    """`Decoder` that computes audio and sub-bands from latent frames; the sub-bands have their own training loss."""
 
     def __init__(self, sizes: IstftSizes) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class MbIstftDecoder(nn.Module):
         self.filter_bank = PseudoQmf(sizes.n_subbands)
 
     def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform:
-        """Return audio (B, 1, T * hop) and its sub-bands from a latent (B, in_channels, T)."""
+        """Return T frames of audio, (B, 1, N), and its sub-bands from latents (B, in_channels, T)."""
         spectra = self.subband_conv(before_spectra(self.backbone(latent)))
         subbands = self.inverse_stft(spectra.unflatten(1, (self.n_subbands, -1)))
         return Waveform(self.filter_bank.synthesis(subbands), subbands)

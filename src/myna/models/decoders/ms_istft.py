@@ -1,7 +1,7 @@
 """Multi-stream iSTFT decoder (Kawamura et al. 2022), the decoder of QuickVC (Guo et al. 2023).
 
-The network predicts spectra of several signals at a fraction of the sample rate; a learned filter bank merges the
-signals.
+The network predicts the spectra of several signals, each at a fraction of the sample rate. A learned filter bank merges
+the signals.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MsIstftDecoder(nn.Module):
         self.inverse_stft = InverseStft(sizes.n_fft, sizes.hop_length)
 
     def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform:
-        """Return audio (B, 1, T * hop) from a latent (B, in_channels, T)."""
+        """Return T frames of audio, (B, 1, N), from latents (B, in_channels, T)."""
         spectra = self.subband_conv(before_spectra(self.backbone(latent)))
         streams = self.inverse_stft(spectra.unflatten(1, (self.n_subbands, -1)))
         return Waveform(merge_subbands(streams, self.merge_conv.weight))

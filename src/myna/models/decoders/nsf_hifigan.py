@@ -1,7 +1,7 @@
 """NSF-HiFiGAN, the decoder of so-vits-svc 4: HiFi-GAN (Kong et al. 2020) with a neural source-filter excitation.
 
 The excitation (Wang et al. 2019) provides the pitch, so that the network need not generate it. After each upsampling
-step, a strided convolution reduces the excitation to the rate of the step, and the result is added.
+convolution, a strided convolution reduces the excitation to the same rate, and the two results are added.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from myna.models.sizes import UpsamplingSizes
 
 
 class NsfHifiGan(nn.Module):
-    """`Decoder` that computes audio from f0 and latent frames; a vocoder has mel frames instead of latent ones.
+    """`Decoder` that computes audio from f0 and latent frames; a vocoder takes mel frames instead of latent frames.
 
     Args:
-        speaker_channels: channels of the speaker embedding; None for a vocoder, which takes no speaker.
-        normalized_ends: use weight normalisation in the first and the last convolution. False is for RVC: these
-            convolutions have plain weights, and the last one has no bias.
+        speaker_channels: channels of the speaker embedding; None for a vocoder, which is not conditioned on a speaker.
+        normalized_ends: whether the first and last convolutions have weight normalisation, and the last one a bias;
+            False for RVC.
     """
 
     def __init__(
@@ -63,10 +63,10 @@ class NsfHifiGan(nn.Module):
         """
         Args:
             latent: (B, in_channels, T).
-            conditions: f0, and the speaker if the decoder takes one.
+            conditions: f0, and the speaker unless the decoder is a vocoder.
 
         Returns:
-            Audio (B, 1, T * hop_length) between -1 and 1.
+            Audio between -1 and 1, (B, 1, T * hop_length).
         """
         source = self.source(conditions.f0, self.hop_length, noise)
 

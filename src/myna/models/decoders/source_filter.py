@@ -1,10 +1,10 @@
-"""Source-filter decoder of the light voice: a network predicts the gains of each source, twice per frame.
+"""Source-filter decoder of the light voice: a network predicts the gains of each source twice per frame.
 
 The pitch is correct by construction, since the pulses are generated at f0 (DDSP: Engel et al. 2020; for voice
-conversion: DDSP-SVC). Sources are filtered by multiplying their STFT. The filter of the pulses is minimum-phase, like a
-vocal tract: it rings after a pulse and not before it. With a zero-phase filter, noise would have to fill the gaps
-between pulses. A phase that changes fast acts as a frequency offset and bends the pitch, most of all a low pitch.
-Therefore the phase is computed from gains that are averaged over time (docs/experiments.md).
+conversion: DDSP-SVC). The sources are filtered by multiplying their STFTs by the gains. The filter of the pulses is
+minimum-phase, like a vocal tract: it rings after a pulse and not before it. With a zero-phase filter, noise would have
+to fill the gaps between pulses. A rapidly changing phase shifts frequencies and thus bends the pitch, most of all a low
+pitch. Therefore the phase is computed from gains that are averaged over time (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from myna.models.sizes import SourceFilterSizes
 
 INITIAL_LOG_GAIN = -4.0
 HIGHEST_LOG_GAIN = 3.0
-LOWEST_LOG_GAIN = math.log(1e-5)  # floor of the gains from which the phase is computed; silence has no phase
+LOWEST_LOG_GAIN = math.log(1e-5)  # floor for computing the phase, which inaudible gains must not affect
 # The pulse phase is computed from a moving average of the log gains. `PHASE_REACH` is the half-width of the average in
-# hops of 5.8 ms if f0 is at most `PHASE_HZ`; above, the half-width decreases with 1 / f0^2.
+# hops of 5.8 ms if f0 is at most `PHASE_HZ`; above that, the half-width is proportional to 1 / f0^2.
 PHASE_REACH, PHASE_HZ = 16, 65.0
-PIECE_FRAMES = 256  # audio is computed in pieces, so that memory use is constant and a piece fits in the cache
+PIECE_FRAMES = 256  # frames per piece; short pieces need less memory and fit in the cache
 
 
 class SourceFilterDecoder(nn.Module):
@@ -57,7 +57,7 @@ class SourceFilterDecoder(nn.Module):
         n_bins = sizes.n_fft // 2 + 1
         self.piece_frames: int | None = PIECE_FRAMES
         self.interpolate: Interpolation = between_frames
-        # The context of a frame covers the fine blocks, the average for the phase, the STFT windows and the upsampling.
+        # Receptive field of the fine blocks, the average for the phase, the STFT windows and the upsampling.
         fine_context = sizes.n_fine_layers * (KERNEL_SIZE // 2) + PHASE_REACH + sizes.n_fft // sizes.hop_length
         self.context_frames = math.ceil(fine_context / self.rate) + 1
         self.input_conv = nn.Conv1d(sizes.in_channels, channels, kernel_size=3, padding=1)
@@ -78,10 +78,10 @@ class SourceFilterDecoder(nn.Module):
         """
         Args:
             latent: (B, in_channels, T).
-            conditions: f0 interpolated over unvoiced frames, and speaker; voiced and bandwidth_hz are optional.
+            conditions: f0, interpolated over unvoiced frames, and the speaker; voiced and bandwidth_hz are optional.
 
         Returns:
-            Audio (B, 1, T * frame_samples).
+            Audio, (B, 1, T * frame_samples).
         """
         with torch.no_grad():
             sources = Excitation.along(
@@ -104,7 +104,7 @@ class SourceFilterDecoder(nn.Module):
         return self
 
     def _coarse(self, latent: Tensor, speaker: Tensor | None) -> Tensor:
-        """Return the hidden frames at the frame rate, (B, C, T)."""
+        """Apply the blocks at the frame rate to latents (B, in_channels, T), and return hidden frames, (B, C, T)."""
         hidden: Tensor = self.input_conv(latent)
         for block in self.coarse_blocks:
             hidden = block(hidden, speaker)
@@ -134,7 +134,7 @@ class SourceFilterDecoder(nn.Module):
         return torch.stack(log_gains.clamp(max=HIGHEST_LOG_GAIN).chunk(N_SOURCES, dim=1), dim=1)
 
     def _averaged(self, log_gains: Tensor, f0: Tensor) -> Tensor:
-        """Average log gains (B, n_bins, T * rate + 1) over time, with a width that depends on f0; see `PHASE_REACH`."""
+        """Average log gains (B, n_bins, T * rate + 1) over time; the width depends on f0 (B, T), see `PHASE_REACH`."""
         hz = F.pad(f0.float().clamp(min=LOWEST_HZ).repeat_interleave(self.rate, dim=1), (0, 1), mode="replicate")
         reach = (PHASE_REACH * (PHASE_HZ / hz).square()).round().clamp(max=PHASE_REACH).long()
         floored = log_gains.clamp(min=LOWEST_LOG_GAIN)

@@ -1,9 +1,9 @@
 """Discriminators that score spectra at several resolutions (UnivNet: Jang et al. 2021), small enough to train on a CPU.
 
-Half of them take real and imaginary parts over the recording's whole bandwidth, like EnCodec's (Défossez et al. 2022).
-The others take magnitudes in the lowest ninth of the band, which contains the first harmonics and the first formant
-(single-band discriminators: Kumar et al. 2023). Magnitudes are compressed, so that soft consonants count as well as
-loud vowels.
+Half of them take the real and imaginary parts of the spectrum over the recording's whole bandwidth, like EnCodec's
+discriminators (Défossez et al. 2022). The others take the magnitudes below 2.5 kHz, where the first harmonics and the
+first formant lie (single-band discriminators: Kumar et al. 2023). Both kinds of spectrum are compressed, so that loud
+vowels do not outweigh soft consonants.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SPECTRA = (
 LOW_HZ = 2500.0
 WIDTH = 32
 COMPRESSION = 0.3  # exponent applied to magnitudes
-QUIET = 1e-5  # below this power the compression is nearly linear
+QUIET = 1e-5  # power below which magnitudes are scaled almost linearly
 _LAYERS = (  # channels; then kernel, padding and dilation, each as (time, bins)
     (WIDTH // 2, (3, 9), (1, 4), (1, 1)),
     (WIDTH, (3, 9), (1, 4), (1, 1)),
@@ -45,7 +45,7 @@ _LAYERS = (  # channels; then kernel, padding and dilation, each as (time, bins)
 
 
 class SpectralDiscriminators(Discriminators):
-    """One discriminator for each of `SPECTRA`."""
+    """One discriminator for each of the settings in `SPECTRA`."""
 
     def __init__(self, sample_rate: int) -> None:
         super().__init__()
@@ -77,9 +77,9 @@ class SpectralDiscriminator(nn.Module):
         return score(self.spectrum(audio, bandwidth_hz), self.convs, self.output_conv)
 
     def spectrum(self, audio: Tensor, bandwidth_hz: Tensor) -> Tensor:
-        """Return the compressed spectrum of audio (B, 1, N) within the bandwidth.
+        """Return the compressed spectrum of audio (B, 1, N), with zeros above the bandwidth.
 
-        The shape is (B, 2, T, n_bins) for real and imaginary parts, and (B, 1, T, n_bins) for magnitudes.
+        The shape is (B, 2, T, n_bins) for real and imaginary parts, or (B, 1, T, n_bins) for magnitudes.
         """
         signal = audio.squeeze(1).float()
         spectrum = torch.stft(signal, self.n_fft, self.hop_length, window=self.window, return_complex=True)

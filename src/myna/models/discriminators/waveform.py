@@ -1,7 +1,7 @@
 """HiFi-GAN's period discriminators (Kong, Kim and Bae 2020), and MelGAN's scale discriminator at one scale.
 
-Each discriminator returns a score for every short stretch of a signal. The losses also compare its feature maps of
-generated and real audio (feature matching).
+Each discriminator returns a score for every short stretch of a signal. The losses also compare the feature
+maps of generated and recorded audio (feature matching).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ LEAK = 0.1  # slope of the rectifiers below zero
 
 
 class WaveformDiscriminators(Discriminators):
-    """One scale discriminator, and one discriminator per period; as in the predecessors, they score the whole band.
+    """One scale discriminator and one discriminator per period; as in so-vits-svc, they score the whole band.
 
     Args:
-        width: number of channels in the widest layers, a multiple of 256. The predecessors have 1024.
+        width: number of channels in the widest layers, a multiple of 256. so-vits-svc has 1024.
     """
 
     def __init__(self, width: int = 1024) -> None:
@@ -55,7 +55,7 @@ class ScaleDiscriminator(nn.Module):
 
 
 class PeriodDiscriminator(nn.Module):
-    """Score the signals that consist of every `period`-th sample, one signal for each of the `period` offsets."""
+    """Score the `period` signals that each consist of every `period`-th sample, starting at different offsets."""
 
     def __init__(self, period: int, width: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class PeriodDiscriminator(nn.Module):
 
 
 def score(signal: Tensor, convs: Iterable[nn.Module], output_conv: nn.Module) -> DiscriminatorOutput:
-    """Apply the layers of a discriminator; return the score and the feature map of every layer."""
+    """Apply the layers of a discriminator, and return its scores and the feature map of each layer."""
     feature_maps = []
     for conv in convs:
         signal = F.leaky_relu(conv(signal), LEAK)

@@ -1,9 +1,9 @@
 """Convolutions over time, plain and with weight normalisation (Salimans and Kingma 2016).
 
-On a CPU without gradients, they are computed as two-dimensional convolutions over an image of height 1 in channels-last
-layout. oneDNN computes in that layout; it would convert the data of a one-dimensional convolution to the layout and
-back at every call. Elementwise operations keep the layout. A HiFi-GAN takes a fifth less time; with gradients there is
-no gain.
+On a CPU, when no gradients are needed, they are computed as two-dimensional convolutions over an image of height 1 in
+channels-last layout. oneDNN computes in that layout; it would convert the data of a one-dimensional convolution to the
+layout and back at every call. Elementwise operations between the convolutions keep the layout. A HiFi-GAN takes a fifth
+less time. With gradients, this would not be faster.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 
 class Conv1d(nn.Conv1d):
-    """`nn.Conv1d` that is faster on a CPU."""
+    """`nn.Conv1d` that is faster on a CPU without gradients."""
 
     def forward(self, input: Tensor) -> Tensor:
         if not input.is_cpu or torch.is_grad_enabled():
@@ -28,7 +28,7 @@ class Conv1d(nn.Conv1d):
 
 
 class ConvTranspose1d(nn.ConvTranspose1d):
-    """`nn.ConvTranspose1d` that is faster on a CPU."""
+    """`nn.ConvTranspose1d` that is faster on a CPU without gradients."""
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         if not input.is_cpu or torch.is_grad_enabled():
@@ -41,7 +41,7 @@ class ConvTranspose1d(nn.ConvTranspose1d):
 def plain_conv(
     in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, bias: bool = True
 ) -> Conv1d:
-    """Return a convolution that keeps the length: (B, in_channels, T) to (B, out_channels, T)."""
+    """Build a convolution that keeps the length: (B, in_channels, T) to (B, out_channels, T)."""
     padding = (kernel_size - 1) * dilation // 2
     return Conv1d(in_channels, out_channels, kernel_size, padding=padding, dilation=dilation, groups=groups, bias=bias)
 
@@ -49,23 +49,23 @@ def plain_conv(
 def normalized_conv(
     in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, bias: bool = True
 ) -> Conv1d:
-    """Return a `plain_conv` with weight normalisation."""
+    """Build a `plain_conv` with weight normalisation."""
     normalized: Conv1d = weight_norm(plain_conv(in_channels, out_channels, kernel_size, dilation, groups, bias))
     return normalized
 
 
 def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int, rate: int) -> ConvTranspose1d:
-    """Return a weight-normalised transposed convolution: (B, in_channels, T) to (B, out_channels, T * rate)."""
+    """Build a weight-normalised transposed convolution: (B, in_channels, T) to (B, out_channels, T * rate)."""
     conv = ConvTranspose1d(in_channels, out_channels, kernel_size, stride=rate, padding=(kernel_size - rate) // 2)
     normalized: ConvTranspose1d = weight_norm(conv)
     return normalized
 
 
 class DepthwiseSeparableConv(nn.Module):
-    """Depthwise convolution over time, then a pointwise one: (B, in_channels, T) to (B, out_channels, T).
+    """Depthwise convolution over time followed by a pointwise one: (B, in_channels, T) to (B, out_channels, T).
 
-    With kernel size k it needs about k times fewer multiplications than a full convolution. so-vits-svc 4.1's tiny
-    voices use it.
+    With kernel size k, it needs about 1 / k of the multiplications of a full convolution. The tiny voices of
+    so-vits-svc 4.1 use it.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1) -> None:
@@ -79,7 +79,7 @@ class DepthwiseSeparableConv(nn.Module):
 
 
 def fuse_weight_norm(module: nn.Module) -> None:
-    """Replace every weight norm inside `module` by the plain weight: same output, and less work in each call."""
+    """Replace each normalised weight in `module` by a plain weight, which gives the same output with less work."""
     for part in module.modules():
         if parametrize.is_parametrized(part, "weight"):
             parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)

@@ -1,6 +1,6 @@
-"""The three sources of a source-filter voice: pulses at f0, noise modulated by the pulses, and plain noise.
+"""The three sources of a source-filter voice: pulses at f0, noise modulated at f0, and plain noise.
 
-All have a flat spectrum and a variance of 1 at every f0, so that a filter learned at one pitch also fits others.
+All have a flat spectrum and a variance of 1 at every f0, so that a filter learned at one f0 also suits others.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from myna.models.layers.cumulative_sum import cumulative_sum
 Interpolation = Callable[[Tensor, int], Tensor]  # (B, T), hop_length -> (B, T * hop_length)
 
 N_SOURCES = 3
-LOWEST_HZ = 40.0  # lower f0 is raised to this, because contours without voiced frames are 0
+LOWEST_HZ = 40.0  # lower values of f0 are raised to this, because contours without voiced frames are 0
 
 
 @dataclass(frozen=True)
 class Excitation:
-    """State from which the sources of a song are computed piece by piece, to save memory; each is (B, N)."""
+    """Signals from which the sources of a song are computed piece by piece to save memory; (B, N) unless noted."""
 
-    hz: Tensor
+    hz: Tensor  # f0
     cycles: Tensor  # phase of the pulses in cycles, 0 to 1
-    noise: Tensor  # (2, B, N)
-    voiced: Tensor | None  # weight of pulses and modulated noise, 0 to 1; None means 1 everywhere
+    noise: Tensor  # (2, B, N) standard normal
+    voiced: Tensor | None  # weight of the pulses and the modulated noise, 0 to 1; None means 1 everywhere
     sample_rate: int
 
     @classmethod
@@ -45,7 +45,7 @@ class Excitation:
     ) -> Self:
         """
         Args:
-            f0: Hz, interpolated over unvoiced frames, (B, T).
+            f0: in Hz, interpolated over unvoiced frames, (B, T).
             voiced: true in frames that have pulses and modulated noise, (B, T); None means all frames.
             interpolate: `between_frames` or `between_frames_explicitly`.
         """
@@ -56,7 +56,7 @@ class Excitation:
         return cls(hz, cycles, normal, weight, sample_rate)
 
     def samples(self, piece: slice = slice(None)) -> Tensor:
-        """Return pulses, pulse-modulated noise and plain noise for the samples in `piece`: (B, 3, n)."""
+        """Return the pulses, the modulated noise and the plain noise for the n samples in `piece`: (B, 3, n)."""
         cycles, noise = self.cycles[:, piece], self.noise[..., piece]
         # (1 + cos)^2 has a mean of 1.5; 1 + cos is greatest at the pulse.
         modulation = (1 + torch.cos(2 * math.pi * cycles)) / math.sqrt(1.5)
@@ -69,11 +69,11 @@ class Excitation:
 def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
     """Return the sum of all harmonics of `hz` up to half the sample rate, with equal amplitudes: (B, N).
 
-    The phase is `cycles` (B, N) in 0..1. The sum of cosines is computed in closed form (Dirichlet's kernel) and scaled
+    The phase is `cycles` (B, N), 0 to 1. The sum of cosines is computed in closed form (Dirichlet's kernel) and scaled
     to a variance of 1.
     """
     n_harmonics = torch.floor(sample_rate / 2 / hz)
-    half = math.pi * (cycles - cycles.round())  # in -pi/2 .. pi/2; at 0 the quotient below is 2 n + 1
+    half = math.pi * (cycles - cycles.round())  # between -pi/2 and pi/2; at 0, the quotient below is `odd`
     odd = 2 * n_harmonics + 1
     quotient = torch.where(half.abs() < 1e-4, odd, torch.sin(odd * half) / torch.sin(half))
     return (quotient - 1) / (2 * n_harmonics).sqrt()
@@ -85,10 +85,10 @@ def between_frames(contour: Tensor, hop_length: int) -> Tensor:
 
 
 def between_frames_explicitly(contour: Tensor, hop_length: int) -> Tensor:
-    """Compute exactly what `between_frames` returns, with operations that ONNX rounds as PyTorch does; much slower.
+    """Return exactly the result of `between_frames`, with operations that ONNX rounds like PyTorch; much slower.
 
-    PyTorch's interpolation adds the unrounded product with the earlier frame to the rounded product with the later
-    one. The last bit matters: it can add or remove a harmonic of the pulses.
+    PyTorch's interpolation weights two frames; it adds the unrounded product of the earlier frame to the rounded
+    product of the later one. The last bit matters: it can add or remove a harmonic of the pulses.
     """
     place = (torch.arange(hop_length) + 0.5) / hop_length - 0.5
     before = place < 0  # the sample is before the middle of its frame

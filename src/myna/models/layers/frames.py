@@ -13,20 +13,20 @@ def frame_mask(lengths: Tensor, n_frames: int) -> Tensor:
 
 
 def segment_starts(lengths: Tensor, segment_frames: int, position: Tensor) -> Tensor:
-    """Return the index of the first frame of a segment in each clip; 0 if the clip is shorter than the segment.
+    """Return the index of the first frame of a segment in each clip; 0 if the clip is no longer than the segment.
 
     Args:
         lengths: number of frames of each clip, (B,).
-        position: start of the segment as a fraction of all possible starts, 0 <= position < 1, (B,).
+        position: start of the segment as a fraction of the range of possible starts, 0 <= position < 1, (B,).
 
     Returns:
-        (B,) long.
+        The indices, (B,) long.
     """
     return (position * (lengths - segment_frames).clamp(min=0)).long()
 
 
 def slice_segments(signal: Tensor, starts: Tensor, length: int) -> Tensor:
-    """Cut `length` steps of each item's last axis: signal (B, ..., T), starts (B,) -> (B, ..., min(length, T))."""
+    """Cut `length` steps from each item's last axis: signal (B, ..., T), starts (B,) -> (B, ..., min(length, T))."""
     length = min(length, signal.shape[-1])
     index = starts[:, None] + torch.arange(length, device=signal.device)
     index = index.reshape(-1, *[1] * (signal.dim() - 2), length)

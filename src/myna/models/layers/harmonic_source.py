@@ -19,21 +19,21 @@ UNVOICED_NOISE_STD = SINE_AMPLITUDE / 3
 
 
 class HarmonicSource(nn.Module):
-    """Sines at f0 and its overtones, mixed with learned weights; unvoiced frames contain noise instead."""
+    """Sines at f0 and its overtones, mixed with learned weights, plus noise; unvoiced frames contain only noise."""
 
     def __init__(self, sample_rate: int, n_harmonics: int = N_HARMONICS) -> None:
         super().__init__()
         self.sample_rate = sample_rate
         self.n_harmonics = n_harmonics
         self.mix = nn.Linear(n_harmonics, 1)
-        # The source is loud from the first step: a decoder with a weak source learns to hum at the frame rate instead.
+        # The source is loud from the first step, because a decoder with a weak source learns a hum at the frame rate.
         nn.init.constant_(self.mix.weight, INITIAL_MIX)
         nn.init.zeros_(self.mix.bias)
 
     def forward(self, f0: Tensor, hop_length: int, noise: NoiseSource) -> Tensor:
         """
         Args:
-            f0: Hz, 0 in unvoiced frames, (B, T). It is constant within a frame.
+            f0: in Hz, 0 in unvoiced frames, (B, T); each value is held for a whole frame.
             hop_length: samples per frame.
 
         Returns:
@@ -48,7 +48,7 @@ class HarmonicSource(nn.Module):
         for index, weight in enumerate(self.mix.weight[0]):
             cycles = self._cycles(f0 * (index + 1), hop_length) + phases[:, index, None]
             mixed = mixed + weight * torch.sin(2 * math.pi * cycles)
-        # Nine independent noises mixed by the weights equal one noise scaled by the norm of the weights.
+        # Independent noises mixed with the weights are distributed like one noise scaled by the norm of the weights.
         noise_std = self.mix.weight.norm() * (voiced * VOICED_NOISE_STD + (1 - voiced) * UNVOICED_NOISE_STD)
         added = noise_std * noise.normal("source_noise", voiced.shape, voiced)
         return torch.tanh(SINE_AMPLITUDE * mixed * voiced + added + self.mix.bias).unsqueeze(1)
@@ -56,7 +56,7 @@ class HarmonicSource(nn.Module):
     def _cycles(self, hz: Tensor, hop_length: int) -> Tensor:
         """Return the phase of a sine at `hz` (B, T), in cycles, at each sample: (B, T * hop_length).
 
-        Completed cycles are subtracted during the summation, because a large phase leaves few digits for its fraction.
+        Completed cycles are subtracted during the summation, because a large number leaves few digits for its fraction.
         """
         step = torch.remainder(hz.detach() / self.sample_rate, 1).repeat_interleave(hop_length, dim=1)
         fraction = torch.frac(cumulative_sum(step, 1).to(step.dtype))

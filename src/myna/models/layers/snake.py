@@ -20,7 +20,7 @@ HALF_WIDTH = 0.6  # half-width of the filter's transition band, relative to the 
 def lowpass_filter() -> Tensor:
     """Return the taps of a windowed-sinc low-pass filter with unit gain at 0 Hz, (1, 1, TAPS).
 
-    The Kaiser window's beta is computed from the attenuation that is possible with TAPS taps (Kaiser 1974).
+    The Kaiser window's beta follows from the stop-band attenuation that TAPS taps can reach (Kaiser 1974).
     """
     attenuation = 2.285 * (TAPS // 2 - 1) * math.pi * 4 * HALF_WIDTH / RATIO + 7.95
     window = torch.kaiser_window(TAPS, periodic=False, beta=0.1102 * (attenuation - 8.7))
@@ -45,7 +45,7 @@ class AntiAliasedSnake(nn.Module):
         channels = x.shape[1]
         lowpass = self.lowpass.expand(channels, -1, -1)
         x = F.pad(x, (TAPS // RATIO - 1, TAPS // RATIO - 1), mode="replicate")
-        # The first and last outputs of the transposed convolution depend on padding, so they are cut off.
+        # The first and last outputs of the transposed convolution depend on the padding, so they are cut off.
         edge = TAPS - RATIO + (TAPS - RATIO) // 2
         x = F.conv_transpose1d(x, lowpass * RATIO, stride=RATIO, groups=channels)[..., edge:-edge]
         x = x + torch.sin(x * self.alpha.exp()[:, None]).square() / (self.beta.exp()[:, None] + 1e-9)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
-    """Return the speaker embeddings that the networks are conditioned on.
+    """Return the speaker embedding of each item, on which the networks are conditioned.
 
     Args:
         embedding: table with one row per speaker.
@@ -15,7 +15,7 @@ def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
             (B, n_speakers, T) if the weights change with time.
 
     Returns:
-        (B, speaker_channels, 1), or (B, speaker_channels, T) if the weights change with time.
+        The embeddings, (B, speaker_channels, 1), or (B, speaker_channels, T) if the weights change with time.
     """
     if speaker.dim() == 1:
         embedded: Tensor = embedding(speaker)
@@ -24,11 +24,11 @@ def embed_speaker(embedding: nn.Embedding, speaker: Tensor) -> Tensor:
 
 
 def lowest_of(limits: Tensor, speaker: Tensor) -> Tensor:
-    """Return the lowest limit among the speakers of each mix, (B,).
+    """Return the lowest limit among the speakers of each item, (B,).
 
     Args:
         limits: limit of each speaker, (n_speakers,).
-        speaker: as in `embed_speaker`.
+        speaker: speaker indices or weights of a mix, as in `embed_speaker`.
     """
     if speaker.dim() == 1:
         return limits[speaker]

@@ -9,7 +9,7 @@ from myna.audio.real_stft import RealStft
 
 
 class SpectralFilter(nn.Module):
-    """Multiply the STFT of each source by its gains, and add the results.
+    """Filter each source by multiplying its STFT by gains, and add the results.
 
     The filter of the pulses is minimum-phase; the other filters are zero-phase. The sources are those of
     `excitation.Excitation`, pulses first.
@@ -25,8 +25,8 @@ class SpectralFilter(nn.Module):
     def forward(self, sources: Tensor, gains: Tensor, phase_log_gains: Tensor, passband: Tensor | None) -> Tensor:
         """
         Args:
-            sources: (B, S, N), where N is a multiple of hop_length.
-            gains: one gain per source and bin, (B, S, n_bins, N / hop_length + 1).
+            sources: S signals, (B, S, N), where N is a multiple of hop_length.
+            gains: one linear gain per source, bin and hop, (B, S, n_bins, N / hop_length + 1).
             phase_log_gains: log gains from which the phase of the pulses is computed, (B, n_bins, N / hop_length + 1).
             passband: true in the bins to keep, (B, n_bins, 1); None keeps all bins.
 
@@ -44,13 +44,13 @@ class SpectralFilter(nn.Module):
         return RealSpectralFilter(self)
 
     def _spectra(self, signals: Tensor) -> Tensor:
-        """Return the STFT of signals (B, S, N): (B, S, n_bins, N / hop_length + 1)."""
+        """Return the STFTs of signals (B, S, N): (B, S, n_bins, N / hop_length + 1)."""
         spectra = torch.stft(
             signals.flatten(0, 1),
             self.n_fft,
             self.hop_length,
             window=self.window,
-            pad_mode="constant",  # reflection fails on a single frame, which is too short
+            pad_mode="constant",  # reflection fails on a single frame, which is shorter than the padding
             return_complex=True,
         )
         return spectra.reshape(*signals.shape[:2], *spectra.shape[1:])
@@ -84,7 +84,7 @@ class RealSpectralFilter(nn.Module):
 
 
 def minimum_phase(log_gains: Tensor) -> Tensor:
-    """Return the phase of the minimum-phase filter with the given log gains; both are (B, n_bins, T).
+    """Return the phase of the minimum-phase filter with the given log gains; input and output are (B, n_bins, T).
 
     The method folds the anticausal half of the cepstrum onto the causal half (Oppenheim and Schafer 1989).
     """

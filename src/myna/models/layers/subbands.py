@@ -1,4 +1,4 @@
-"""Inverse STFT and sub-band synthesis, the last layers of the iSTFT decoders."""
+"""Inverse STFT and sub-band synthesis, which are the last layers of the iSTFT decoders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from myna.audio.real_stft import RealStft
 class InverseStft(nn.Module):
     """Inverse STFT of predicted spectra (iSTFTNet: Kaneko et al. 2022).
 
-    The first half of the input channels is the log magnitude; pi times the sine of the second half is the phase.
+    The first half of the input channels is the log magnitude. The phase is pi times the sine of the second half.
     """
 
     window: Tensor
@@ -52,9 +52,9 @@ class _RealInverseStft(InverseStft):
 
 
 def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
-    """Upsample the sub-bands to the full rate, filter each of them, and add them.
+    """Upsample the sub-bands to the full sample rate, filter each of them, and add them up.
 
-    The result equals inserting zeros between the samples, amplifying and convolving, but no zero is multiplied.
+    The result is as if zeros were inserted between the samples before the convolution, but no zero is multiplied.
 
     Args:
         subbands: (B, S, N).
@@ -77,8 +77,8 @@ class PseudoQmf(nn.Module):
     """A near-perfect-reconstruction cosine-modulated filter bank (Nguyen 1994), tuned for 4 sub-bands.
 
     The prototype is a Kaiser-windowed low-pass filter (Lin and Vaidyanathan 1998). Analysis followed by synthesis
-    delays the signal by one sample, with an error of -16 dB. A cutoff of 0.142 and a modulation offset of 0 would give
-    an error of -64 dB and no delay, but published multi-band voices were trained with these constants.
+    delays the signal by one sample and has an error of -16 dB. A cutoff of 0.142 and a modulation offset of 0 would
+    give an error of -64 dB and no delay, but published multi-band voices were trained with these constants.
     """
 
     TAPS = 63

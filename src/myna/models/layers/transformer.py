@@ -1,11 +1,11 @@
 """Two transformers over time: a bidirectional one with relative positions, and a causal one.
 
 `RelativeTransformer` is the text encoder of VITS. It has self-attention with learned relative positions inside a window
-(Shaw et al. 2018), convolutional feed-forward layers, and normalisation after each residual. `CausalTransformer` has
-no positions, but left-padded convolutions and causal attention. so-vits-svc predicts f0 with it, and version 4.1 also
-builds flows from it.
+(Shaw et al. 2018), convolutional feed-forward layers, and normalisation after each residual connection.
+`CausalTransformer` has left-padded convolutions and causal attention, and no positional encoding. so-vits-svc predicts
+f0 with it, and version 4.1 also builds flows from it.
 
-Submodules are grouped in one list per kind instead of one block per layer, because the predecessors' optimizer states
+Submodules are grouped in one list per kind instead of one block per layer, because the optimizer states of so-vits-svc
 number the parameters in this order.
 """
 
@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from myna.models.layers.convolution import normalized_conv
 from myna.models.sizes import TransformerSizes
 
-RELATIVE_WINDOW = 4  # frames to either side that have their own relative position, as in VITS
-QUERY_BLOCK = 512  # query frames whose attention scores are in memory at once
+RELATIVE_WINDOW = 4  # frames to either side that have learned relative positions, as in VITS
+QUERY_BLOCK = 512  # number of query frames whose attention scores are in memory at once
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -47,7 +47,7 @@ class Attention(nn.Module):
             nn.init.xavier_uniform_(projection.weight)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Attend within x (B, C, T) to the frames where mask (B, 1, T) is 1, or to all without a mask: (B, C, T)."""
+        """Apply self-attention to x (B, C, T), without attending to frames where mask (B, 1, T) is 0: (B, C, T)."""
         query, key, value = self._heads(x)
         if self.block_frames is None:
             return self._projected(self.attend(query, 0, key, value, mask))
@@ -75,14 +75,16 @@ class Attention(nn.Module):
         return projected
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        """Attend from a block of Q query frames to all frames; there are H heads of D channels.
+        """Apply attention with H heads of D channels, from a block of Q query frames to T frames.
+
+        `CausalAttention` ignores `mask`.
 
         Args:
             query: (B, H, Q, D).
             start: index of the first query frame.
             key: (B, H, T, D).
             value: (B, H, T, D).
-            mask: 1 on the frames to attend to, (B, 1, T); None for all.
+            mask: 1 on the frames that may be attended to, (B, 1, T); None allows all frames.
 
         Returns:
             The attended values, (B, H, Q, D).
@@ -129,11 +131,11 @@ class CausalAttention(Attention):
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__(channels, n_heads, dropout)
-        self.key.load_state_dict(self.query.state_dict())  # initially a frame attends to similar frames
+        self.key.load_state_dict(self.query.state_dict())  # initially, a frame attends to frames similar to it
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
         # torch's fused attention is not used: its rounding changes the predicted f0 enough to shift the phase of the
-        # audio relative to the predecessors' output.
+        # audio relative to so-vits-svc's output.
         end = start + query.shape[2]
         frames = torch.arange(end, device=query.device)
         scores = query @ key[:, :, :end].mT
@@ -153,7 +155,7 @@ class FeedForward(nn.Module):
         self.padding = (kernel_size - 1, 0) if causal else ((kernel_size - 1) // 2, kernel_size // 2)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Apply both convolutions to x (B, C, T), masked by mask (B, 1, T) if given: (B, C, T)."""
+        """Apply both convolutions to x (B, C, T), multiplying each input by mask (B, 1, T) if given: (B, C, T)."""
         x = self.expand(self._padded(x, mask))
         x = F.dropout(x.relu_(), self.dropout, self.training)
         contracted: Tensor = self.contract(self._padded(x, mask))
@@ -179,7 +181,7 @@ class RelativeTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode x (B, C, T), with mask (B, 1, T) 1 on real frames, or None: (B, C, T). The caller masks padding."""
+        """Encode x (B, C, T) to (B, C, T), whose padding the caller must mask; mask (B, 1, T) is 1 on real frames."""
         for attention, attention_norm, feed_forward, feed_forward_norm in zip(
             self.attentions, self.attention_norms, self.feed_forwards, self.feed_forward_norms, strict=True
         ):
@@ -189,7 +191,7 @@ class RelativeTransformer(nn.Module):
 
 
 class CausalTransformer(nn.Module):
-    """Causal transformer. If `speaker_channels` is given, each layer is gated by the speaker.
+    """Causal transformer; if `speaker_channels` is given, a gate conditioned on the speaker precedes each layer.
 
     It needs no mask: padding follows the real frames, so real frames never attend to it.
     """
@@ -211,9 +213,11 @@ class CausalTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, speaker: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Encode x (B, C, T), with speaker (B, speaker_channels, 1) if gated: (B, C, T). The caller masks padding.
+        """Encode x (B, C, T) to (B, C, T), whose padding the caller must mask.
 
-        `mask` is accepted but ignored, so that a flow can use either this or a `WaveNet`.
+        Args:
+            speaker: speaker embedding, (B, speaker_channels, 1 or T); ignored without `speaker_channels`.
+            mask: ignored; it is a parameter so that a flow can use either this transformer or a `WaveNet`.
         """
         n_layers = len(self.attentions)
         conditions = self.speaker_projection(speaker).chunk(n_layers, dim=1) if self.gated else (None,) * n_layers

@@ -1,1 +1,1 @@
-"""Synthesizers compute audio from conditions. Each family has its own file; `models.families` lists them."""
+"""Synthesizers, which compute audio from conditions. `models.families` lists them by the names used in a config."""

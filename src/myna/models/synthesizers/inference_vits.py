@@ -38,7 +38,7 @@ class InferenceVits(SynthesizerModule):
 
         Args:
             content: (B, content_channels, T).
-            f0: Hz, 0 in unvoiced frames, (B, T).
+            f0: in Hz, 0 in unvoiced frames, (B, T).
 
         Returns:
             The distribution of latents (B, latent_channels, T).

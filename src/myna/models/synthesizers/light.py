@@ -1,4 +1,4 @@
-"""The light voice: it has no latent variable; a source-filter decoder takes content, f0, voicing and loudness."""
+"""Synthesizer of the light voice: a source-filter decoder conditioned on content, f0, voicing, loudness and speaker."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from myna.models.layers.excitation import LOWEST_HZ
 from myna.models.layers.frames import segment_starts, slice_segments
 from myna.models.layers.speakers import embed_speaker, lowest_of
 
-# A control is 0 at its MIDDLE value and 1 an octave or a DB_SPAN above; the middles are rough centres of singing and
-# speech.
+# f0 and loudness are scaled to 0 at their MIDDLE value, which is roughly central for singing and speech, and to 1 at an
+# octave or DB_SPAN above it.
 MIDDLE_HZ = 220.0
 MIDDLE_DB, DB_SPAN = -30.0, 15.0
 LOWEST_DB = -90.0
@@ -32,7 +32,7 @@ N_CONTROLS = 3
 
 
 class LightSynthesizer(TrainableSynthesizer):
-    """The synthesizer of the light voice ("direct" in a config)."""
+    """The synthesizer of the light voice ("direct" in a config), which has no latent variable."""
 
     usual_noise_scale = 0.0  # there is no latent to sample
     highest_hz: Tensor
@@ -48,7 +48,7 @@ class LightSynthesizer(TrainableSynthesizer):
         self.register_buffer("highest_hz", torch.full((model.n_speakers,), data.sample_rate / 2))
 
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
-        """Synthesize a random segment of `segment_frames` from each clip.
+        """Synthesize a random segment of `segment_frames` frames from each clip.
 
         The pulses have the correct f0, but the filters are conditioned on an f0 that is shifted by a random interval.
         The filters therefore learn to depend only weakly on f0, so that a voice trained on speech can be used an
@@ -85,7 +85,7 @@ class LightSynthesizer(TrainableSynthesizer):
             self.highest_hz[speaker] = hz
 
     def _latent(self, content: Tensor, f0: Tensor, voiced: Tensor, loudness: Tensor) -> Tensor:
-        """Project content and controls to latent frames, (B, latent_channels, T)."""
+        """Project content, f0, voicing and loudness to latent frames, (B, latent_channels, T)."""
         controls = torch.stack(
             [
                 torch.log2(f0.clamp(min=LOWEST_HZ) / MIDDLE_HZ),

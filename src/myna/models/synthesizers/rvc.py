@@ -25,7 +25,7 @@ from myna.models.synthesizers.inference_vits import InferenceVits
 RELATIVE_WINDOW = 10  # frames
 N_WAVENET_LAYERS = 3  # in each coupling of the flow
 N_HARMONICS = 1  # only the fundamental
-LEAK = 0.1  # slope of the prior's rectifier below zero
+LEAK = 0.1  # slope of the prior's rectifier for negative inputs
 
 
 class RvcPrior(nn.Module):
@@ -44,7 +44,7 @@ class RvcPrior(nn.Module):
 
         Args:
             content: (B, content_channels, T).
-            f0: Hz, 0 in unvoiced frames, (B, T).
+            f0: in Hz, 0 in unvoiced frames, (B, T).
         """
         hidden = self.content_projection(content.transpose(1, 2))
         if self.pitch_embedding is not None:
@@ -55,7 +55,7 @@ class RvcPrior(nn.Module):
 
 
 class RvcSynthesizer(InferenceVits):
-    """The synthesizer of RVC. Voices without f0 have HiFi-GAN as their decoder, others NSF-HiFiGAN."""
+    """The synthesizer of RVC. Its decoder is NSF-HiFiGAN or, for voices without f0, HiFi-GAN."""
 
     usual_noise_scale = 0.66666
 

@@ -58,7 +58,7 @@ class Vits(TrainableSynthesizer):
         self.voiced_embedding = nn.Embedding(2, hidden_channels)
 
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
-        """Encode whole clips, and decode a random segment of `segment_frames` from each."""
+        """Encode whole clips, and decode a random segment of `segment_frames` frames from each."""
         if self.posterior is None:
             raise ValueError("this synthesizer was built for conversion: it has no posterior encoder")
         given = batch.conditions
@@ -105,7 +105,7 @@ class Vits(TrainableSynthesizer):
         self.posterior = None
 
     def _hidden(self, conditions: Conditions) -> Tensor:
-        """Return the sum of the embeddings of content, voicing and loudness, (B, hidden_channels, T)."""
+        """Return the sum of the embeddings of content, voicing and, if used, loudness: (B, hidden_channels, T)."""
         voiced = self.voiced_embedding(conditions.voiced.long()).transpose(1, 2)
         hidden: Tensor = self.content_projection(conditions.content) + voiced
         if self.loudness_embedding is not None:
@@ -116,7 +116,7 @@ class Vits(TrainableSynthesizer):
         return hidden
 
     def _f0(self, hidden: Tensor, conditions: Conditions, speaker: Tensor, predict: bool | Tensor) -> Tensor:
-        """Return the given f0 or, if `predict` is true, the predicted f0: Hz, (B, T)."""
+        """Return the predicted f0 if `predict` is true and there is a predictor, else the given f0: (B, T) in Hz."""
         if self.f0_predictor is None or predict is False:
             return conditions.f0
         source = contour(log_pitch(conditions.f0), conditions.voiced)

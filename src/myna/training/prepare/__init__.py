@@ -1,1 +1,1 @@
-"""Preparation of training data from recordings: clips, the configuration, lists of clips, and their features."""
+"""Preparation of training data from recordings: clips, their features, lists of clips, and the configuration."""

@@ -1,8 +1,8 @@
 """Augmented versions of a clip, with a random melody, shifted formants, a changed pace or another room.
 
-A voice is trained on one person in one room, but converts other people in other rooms, whose content features differ.
-Training therefore also uses content that is computed from such versions, while the target remains the original clip.
-NANSY (Choi et al. 2021) introduced this perturbation of the content encoder's input.
+A voice is trained on one person in one room, but converts recordings of other people in other rooms, whose content
+features differ. Training therefore also uses the content of augmented versions, while the target remains the original
+clip. NANSY (Choi et al. 2021) introduced such perturbations of the content encoder's input.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class Version:
 def versions(
     audio: NDArray[np.float32], sample_rate: int, features: Features, hop_length: int, n_versions: int
 ) -> Iterator[Version]:
-    """Yield `n_versions` of a clip (N,); every second one has a random melody. Equal clips give equal versions."""
+    """Yield `n_versions` augmented versions of a clip (N,); every second one has a random melody.
+
+    The same clip always gives the same versions.
+    """
     rng = np.random.default_rng(zlib.crc32(audio.tobytes()))
     original = resample(audio, sample_rate, SAMPLE_RATE).astype(np.float64)
     frames = np.arange(features.n_frames) * hop_length / sample_rate  # start of each frame in seconds
@@ -68,7 +71,7 @@ class World:
 
     @classmethod
     def analyse(cls, audio: Array, f0: Array) -> World:
-        """Analyse `audio` (N,), at the content encoder's sample rate, with the known f0 (T,) in Hz."""
+        """Analyse `audio` (N,) at the content encoder's sample rate, given its f0 (T,) in Hz."""
         import pyworld
 
         times = np.arange(len(f0)) * PERIOD_MS / 1000
@@ -87,7 +90,8 @@ class World:
 def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
     """Return the f0 of a random melody, (n_frames,) in 80..1050 Hz, one frame every `PERIOD_MS`.
 
-    Its notes last 0.15 to 1 s and lie within 9 semitones of a random middle note, with glides and vibrato.
+    Its notes last 0.15 to 1 s and lie within 9 semitones of a random middle note, with vibrato and with glides between
+    them.
     """
     middle = rng.uniform(np.log2(100), np.log2(850))
     lengths = rng.integers(30, 200, n_frames // 30 + 2)
@@ -100,7 +104,10 @@ def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
 
 
 def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
-    """Add reverberation, a microphone's response and noise to a voice (N,) at the content encoder's sample rate."""
+    """Simulate the recording of a voice (N,) with a microphone in a noisy room; half of the rooms have reverberation.
+
+    The audio has the content encoder's sample rate.
+    """
     n_samples = len(audio)
     # Long enough for the reverberation, and a power of two, for which the FFT is fast.
     n_fft = 1 << (2 * n_samples - 1).bit_length()
@@ -114,7 +121,8 @@ def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
     spectrum = spectrum * 10 ** ((rng.uniform(-1.5, 1.5) * octaves + rng.uniform(0, 3) * ripple) / 20)
     voice = np.fft.irfft(spectrum, n_fft)[:n_samples]
     voice = voice * np.sqrt(_power(audio) / _power(voice))
-    # The noise ranges from white to low rumble, 15 to 50 dB below the level that a quarter of the frames exceed.
+    # The noise ranges from white noise to low rumble. It is 15 to 50 dB below the level that a quarter of the frames
+    # exceed.
     colour = np.maximum(hertz, 50) ** rng.uniform(-1.2, 0)
     noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples), n_fft) * colour, n_fft)[:n_samples]
     loud_db = np.quantile(_level(voice), 0.75)
@@ -123,7 +131,7 @@ def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
 
 
 def _reverberation(n_samples: int, rng: np.random.Generator) -> Array:
-    """Return a room's impulse response: a unit impulse, and decaying noise with 8 to 25 dB less energy.
+    """Return the impulse response of a room: a unit impulse, and decaying noise with 8 to 25 dB less energy.
 
     The noise decays by 60 dB in 0.1 to 0.6 s.
     """
@@ -144,6 +152,11 @@ def _power(audio: Array) -> float:
 
 
 def _at_world_frames(f0: NDArray[np.float32], frames: Array, n_samples: int) -> Array:
-    """Resample f0 to WORLD's frames: each takes the f0 of the frame that contains it; `frames` are start times."""
+    """Return the f0 at WORLD's frames, (T,): each takes the f0 of the clip's frame in which it lies.
+
+    Args:
+        f0: f0 of the clip's frames.
+        frames: start times of the clip's frames, in seconds.
+    """
     times = np.arange(int(n_samples / SAMPLE_RATE * 1000 / PERIOD_MS) + 1) * PERIOD_MS / 1000
     return f0[np.searchsorted(frames, times, side="right") - 1].astype(np.float64)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from myna.audio.folders import find_recordings, visible_files, visible_folders
+from myna.audio.folders import find_recordings, speaker_name, visible_files, visible_folders
 from myna.audio.io import info
 from myna.errors import AudioError
+from myna.storage.path_list import can_be_listed
+from myna.training.prepare.refused import is_list_of_refused
 
-# The predecessors' minimum: content encoders and the spectrogram need about 20 frames.
+# The same minimum as in the predecessors: content encoders and the spectrogram need about 20 frames.
 MIN_CLIP_SECONDS = 0.3
 
 
@@ -24,7 +26,7 @@ class ClipFile:
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """Contents of a folder of clips like `dataset/44k`."""
+    """Contents of a folder of clips such as `dataset/44k`."""
 
     clips: tuple[ClipFile, ...]  # sorted by speaker, then by path
     ignored: tuple[str, ...]  # a line for each file or folder that is not a clip
@@ -43,6 +45,9 @@ def find_clips(folder: Path) -> ClipFolder:
         if not found:
             ignored.append(f"{speaker_folder} contains no .wav file")
         for path in found:
+            if not can_be_listed(path):
+                failed.append(f"{path} has a line break in its path, so a list of clips cannot contain it; rename it")
+                continue
             try:
                 seconds = info(path).seconds
             except AudioError as error:
@@ -51,8 +56,9 @@ def find_clips(folder: Path) -> ClipFolder:
             if seconds < MIN_CLIP_SECONDS:
                 ignored.append(f"{path} is too short: {seconds:.2f} s; the minimum is {MIN_CLIP_SECONDS} s")
             else:
-                clips.append(ClipFile(path, speaker_folder.name, seconds))
-    ignored += [f"{path} lies beside the speakers' folders" for path in visible_files(folder, recursive=False)]
+                clips.append(ClipFile(path, speaker_name(speaker_folder), seconds))
+    beside = visible_files(folder, recursive=False)
+    ignored += [f"{path} lies beside the speakers' folders" for path in beside if not is_list_of_refused(path)]
     if not clips and not failed:
         raise AudioError(f"there are no clips in {folder}/NAME/; svc pre-resample makes them from dataset_raw/NAME/")
     return ClipFolder(tuple(clips), tuple(ignored), tuple(failed))

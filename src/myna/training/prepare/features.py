@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 from myna.audio.bandwidth import highest_frequency
 from myna.audio.io import read
 from myna.config import Config, PitchRange
-from myna.errors import AudioError, ConfigError, MynaError
+from myna.errors import AudioError, ConfigError, MynaError, explain
 from myna.features.content import CONTENT_ENCODERS
 from myna.features.contour import pitch_range
 from myna.features.extractor import FeatureExtractor, Features
 from myna.options import F0Method, FeatureOptions
 from myna.progress import Progress, silent
+from myna.storage.atomic import remove_left_overs
+from myna.storage.lock import locked
 from myna.training.features_file import (
     ClipFeatures,
     VersionFeatures,
@@ -35,13 +37,14 @@ from myna.training.features_file import (
 from myna.training.prepare.augmentation import versions
 from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
+from myna.training.prepare.refused import list_refused
 
-# Minimum number of clips per process: each process loads the content encoder, which takes as long as computing the
+# Minimum number of clips per process. Each process loads the content encoder, which takes as long as computing the
 # features of a dozen clips.
 _CLIPS_PER_JOB = 16
 # Clips are short, so threads mostly wait for each other: on two busy cores, 20 clips took 5 s of processor time with
-# one thread and 24 s with two. Therefore each core gets its own process. The limit is for memory: a process takes 0.5
-# to 1 GB.
+# one thread and 24 s with two. Therefore each core gets its own process. The reason for the limit is memory: a process
+# needs 0.5 to 1 GB.
 _MAX_CPU_JOBS = 8
 
 
@@ -56,6 +59,7 @@ class FeaturesSummary:
     unvoiced: tuple[str, ...]  # clips without a voiced frame
     ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips whose features could not be computed
+    refused: Path | None  # file that lists `failed` and `ignored`
 
 
 def compute_features(
@@ -67,20 +71,27 @@ def compute_features(
     device: str = "cpu",
     progress: Progress = silent,
 ) -> FeaturesSummary:
-    """Write the features of every clip in `input_dir` beside it, and each speaker's pitch range to the configuration.
+    """Write the features of each clip in `input_dir` beside the clip, and the pitch ranges to the configuration.
 
     Features that are up to date are kept, so that interrupted work can be continued.
 
     Args:
-        n_jobs: number of processes, each with its own encoder. None is one process on a GPU; on a CPU it is at most one
-            per core, one per 16 clips and eight in total.
+        n_jobs: number of processes, each with its own encoder. None means one process on a GPU, and on a CPU at most
+            one per core, one per 16 clips, and eight in total.
 
     Raises:
         AudioError: there are no clips. (A single bad clip is only reported in the summary.)
+        BusyError: another process uses the clips.
         ConfigError: the configuration does not fit the clips, or contradicts itself.
         MynaError: the content encoder or the f0 estimator is not available.
     """
-    options = options or FeatureOptions()
+    with locked(input_dir):
+        return _compute_features(input_dir, config_path, options or FeatureOptions(), n_jobs, device, progress)
+
+
+def _compute_features(
+    input_dir: Path, config_path: Path, options: FeatureOptions, n_jobs: int | None, device: str, progress: Progress
+) -> FeaturesSummary:
     config = Config.read(config_path)
     _check(config, config_path)
     found = find_clips(input_dir)
@@ -107,8 +118,8 @@ def compute_features(
             if outcome.error is not None:
                 failed[outcome.clip] = outcome.error
     _extractor.cache_clear()
-    for half_written in input_dir.rglob(".*.features.safetensors.*"):  # files that a killed run left behind
-        half_written.unlink(missing_ok=True)
+    for folder in {clip.path.parent for clip in found.clips}:
+        remove_left_overs(folder)
 
     done = [clip for clip in found.clips if clip.path not in failed]
     f0 = {clip: read_f0(features_path(clip.path)).numpy() for clip in done}
@@ -116,6 +127,7 @@ def compute_features(
     pitch = {speaker: pitch_range(np.concatenate(own)) for speaker, own in contours.items() if own}
     known_pitch = {speaker: measured for speaker, measured in pitch.items() if measured is not None}
     _write_pitch(config_path, known_pitch)
+    all_failed = (*found.failed, *sorted(failed.values()))
     return FeaturesSummary(
         n_clips=len(done),
         n_kept=len(found.clips) - len(to_do),
@@ -125,15 +137,16 @@ def compute_features(
             f"{clip.path} has no voiced frame; check that it contains a voice" for clip in done if not f0[clip].any()
         ),
         ignored=found.ignored,
-        failed=(*found.failed, *sorted(failed.values())),
+        failed=all_failed,
+        refused=list_refused(input_dir, "pre-hubert", all_failed, found.ignored),
     )
 
 
 def _check(config: Config, config_path: Path) -> None:
-    """Check that the content encoder and the network fit each other; otherwise, only training would fail.
+    """Check that the content encoder fits the network, so that the error appears now and not only in training.
 
     Raises:
-        ConfigError: the encoder is unknown, or has another number of channels than the network expects.
+        ConfigError: the encoder is unknown, or does not have the number of channels that the network expects.
     """
     encoder, channels = config.content_encoder, config.model.content_channels
     if encoder not in CONTENT_ENCODERS:
@@ -187,9 +200,13 @@ def _compute_clip(
     except MynaError as error:
         # All other clips would fail, too. Only the message is passed on, since some errors cannot be pickled.
         raise MynaError(str(error)) from None
-    except torch.OutOfMemoryError:
-        reason = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
-    # Delete features of an earlier state of the clip: they would be mistaken for current ones.
+    except Exception as error:
+        line = explain(error)
+        if line is None:
+            raise
+        too_long = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
+        reason = line if isinstance(error, OSError) else too_long
+    # Delete features of an earlier state of the clip, which would be mistaken for current ones.
     features_path(clip).unlink(missing_ok=True)
     return _ClipOutcome(clip, reason)
 
@@ -202,7 +219,7 @@ def _version_features(
         return
     for version in versions(audio, data.sample_rate, features, data.hop_length, data.content_versions):
         content = extractor.content(version.audio, version.sample_rate, features.n_frames)
-        # float16 halves the file size; content that is computed from noisy audio need not be exact.
+        # float16 halves the file size, and the content of noisy audio need not be exact.
         yield VersionFeatures(content.half(), torch.from_numpy(version.loudness))
 
 
@@ -212,7 +229,12 @@ def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExt
 
 
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
-    """Write pitch ranges into the configuration. Read it again first: a person may have edited it in the meantime."""
-    plain = Config.read(config_path).plain()
-    plain["pitch"] = {speaker: measured.model_dump() for speaker, measured in pitch.items()}
+    """Write pitch ranges into the configuration; speakers without clips keep theirs.
+
+    The file is read again first, because a person may have edited it in the meantime.
+    """
+    config = Config.read(config_path)
+    plain = config.plain()
+    known = {speaker: one for speaker, one in plain.get("pitch", {}).items() if speaker in config.speakers}
+    plain["pitch"] = known | {speaker: measured.model_dump() for speaker, measured in pitch.items()}
     Config.parse(plain).write(config_path)

@@ -1,9 +1,8 @@
-"""Parallel processing of many files, in processes that end when the caller stops."""
+"""Parallel processing of many files, in worker processes that end with the calling process."""
 
 from __future__ import annotations
 
 import os
-import signal
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -13,6 +12,7 @@ from multiprocessing.connection import wait
 from typing import TypeVar
 
 from myna.errors import ConfigError, MynaError
+from myna.signals import leave_terminal_to_parent
 
 _MAX_JOBS = 61  # Windows cannot wait for more processes
 
@@ -26,7 +26,7 @@ def n_cores() -> int:
 
 
 def count_jobs(n_jobs: int) -> int:
-    """Return the number of processes for `n_jobs`: -1 means one per core, -2 one fewer, as in the predecessors.
+    """Return the number of processes for `n_jobs`: -1 means one per core, -2 one less, as in the predecessors.
 
     Raises:
         ConfigError: `n_jobs` is 0.
@@ -42,8 +42,8 @@ def map_unordered(
     """Yield the results of `function` for all `items`, in the order of completion; close the generator to stop.
 
     Args:
-        function: if `n_jobs` > 1, it must be defined at the top level of a module and is pickled, like items and
-            results.
+        function: function of one item. If `n_jobs` > 1, it is pickled, like items and results, so it must be defined at
+            the top level of a module.
         items: arguments of `function`; work on them starts in this order.
         n_jobs: number of processes; with 1, the current process does the work.
 
@@ -65,8 +65,7 @@ def map_unordered(
 
 
 def _start_worker() -> None:
-    # Ctrl-C reaches all processes of the terminal. Ignore it: the parent stops the workers after their current file.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave_terminal_to_parent()  # the parent stops its workers after their current files
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

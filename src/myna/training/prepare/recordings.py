@@ -1,4 +1,4 @@
-"""Cutting of recordings into mono clips of one sample rate, at full level, trimmed, and of limited length."""
+"""Cutting of recordings into trimmed, peak-normalised mono clips of limited length, all at the same sample rate."""
 
 from __future__ import annotations
 
@@ -20,19 +20,23 @@ from numpy.typing import NDArray
 from myna.audio.folders import find_recordings, is_recording, visible_folders
 from myna.audio.io import Writer, blocks
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
-from myna.errors import AudioError
+from myna.errors import AudioError, explain
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
-from myna.storage.atomic import replacing
+from myna.storage.atomic import remove_left_overs, replacing
+from myna.storage.lock import locked
+from myna.storage.path_list import can_be_listed
 from myna.training.prepare.clips import MIN_CLIP_SECONDS
 from myna.training.prepare.pool import count_jobs, map_unordered
+from myna.training.prepare.refused import list_refused
 from myna.units import db_to_amplitude, db_to_power
 
-# A 16-bit recording with a lower peak uses only five bits, so it contains only room noise.
+# A 16-bit recording with a lower peak uses only the lowest five bits, so it contains only room noise.
 _SILENT_PEAK = db_to_amplitude(-60.0)
 # About two minutes of audio; for less, an additional process costs more time than it saves.
 _BYTES_PER_JOB = 20_000_000
 _RECORDS = ".recordings.jsonl"
+_LINE_BREAK = re.compile(r"[\r\n]+")
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class ResampleSummary:
     ignored: tuple[str, ...]  # files that are not recordings
     orphaned: tuple[str, ...]  # deleted recordings whose clips still exist
     failed: tuple[str, ...]  # recordings that cannot be used
+    refused: Path | None  # file that lists `failed` and `ignored`
 
 
 def resample_recordings(
@@ -67,10 +72,24 @@ def resample_recordings(
 
     Raises:
         AudioError: there are no recordings. (A single bad recording is only reported in the summary.)
+        BusyError: another process uses the clips.
     """
-    options = options or ResampleOptions()
     n_jobs = count_jobs(n_jobs)
-    found, ignored = _find_recordings(input_dir)
+    found, ignored, failed = _find_recordings(input_dir)
+    output_dir.mkdir(parents=True, exist_ok=True)
+    with locked(output_dir):
+        return _resample_recordings(found, ignored, failed, output_dir, options or ResampleOptions(), n_jobs, progress)
+
+
+def _resample_recordings(
+    found: dict[str, list[Path]],
+    ignored: list[str],
+    failed: list[str],
+    output_dir: Path,
+    options: ResampleOptions,
+    n_jobs: int,
+    progress: Progress,
+) -> ResampleSummary:
     folders = {speaker: _SpeakerFolder(output_dir / speaker) for speaker in found}
     to_do = []
     n_kept = 0
@@ -81,7 +100,6 @@ def resample_recordings(
         n_kept += len(recordings) - len(stale)
         to_do += stale
 
-    failed = []
     n_jobs = min(n_jobs, sum(one.source.stat().st_size for one in to_do) // _BYTES_PER_JOB + 1, len(to_do) or 1)
     with closing(map_unordered(partial(_cut_recording, options=options), to_do, n_jobs)) as outcomes:
         for outcome in progress(outcomes, title="resampling", total=len(to_do), unit="recordings"):
@@ -111,28 +129,42 @@ def resample_recordings(
         ignored=tuple(ignored),
         orphaned=tuple(orphaned),
         failed=tuple(sorted(failed)),
+        refused=list_refused(output_dir, "pre-resample", sorted(failed), ignored),
     )
 
 
 def remove_orphans(output_dir: Path) -> list[str]:
-    """Remove clips in `output_dir` whose recordings were deleted, and return the paths of these recordings."""
+    """Remove the clips in `output_dir` whose recordings were deleted, and return the paths of these recordings.
+
+    Raises:
+        BusyError: another process uses the clips.
+    """
     removed = []
-    for path in visible_folders(output_dir):
-        folder = _SpeakerFolder(path)
-        for source in [source for source in folder.records if not Path(source).exists()]:
-            folder.remove(source)
-            removed.append(source)
-        if folder.path.joinpath(_RECORDS).is_file():
-            folder.compact()
+    with locked(output_dir):
+        for path in visible_folders(output_dir):
+            folder = _SpeakerFolder(path)
+            for source in [source for source in folder.records if not Path(source).exists()]:
+                folder.remove(source)
+                removed.append(source)
+            if folder.path.joinpath(_RECORDS).is_file():
+                folder.compact()
     return removed
 
 
-def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]:
-    """Return the sorted recordings of each speaker, and a line of text for each file that is not a recording."""
+def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str], list[str]]:
+    """Return the sorted recordings of each speaker, a line for each ignored file or folder, and a line for each error.
+
+    Raises:
+        AudioError: there are no recordings, or `input_dir` has an old layout.
+    """
     layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder for each speaker"
     found: dict[str, list[Path]] = {}
-    ignored = []
+    ignored: list[str] = []
+    failed: list[str] = []
     for folder in visible_folders(input_dir):
+        if not can_be_listed(folder):
+            failed.append(f"{folder} has a line break in its name, so lists of clips cannot contain it; rename it")
+            continue
         found[folder.name] = find_recordings(folder)
         others = {path for path in folder.rglob("*") if path.is_file()}.difference(found[folder.name])
         ignored += [f"{path} is not sound" for path in sorted(others)]
@@ -142,17 +174,22 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str]]
     beside = sorted(path for path in input_dir.iterdir() if path.is_file()) if input_dir.is_dir() else []
     ignored += [f"{path} lies beside the speakers' folders" for path in beside]
     if not found:
+        if failed:
+            raise AudioError(failed[0])
         if any(map(is_recording, beside)):
             raise AudioError(f"the recordings lie directly in {input_dir}; {layout}")
         raise AudioError(f"there are no recordings in {input_dir}; {layout}")
     old_layout = input_dir / "44k"
     if list(found) == ["44k"] and not any(path.parent == old_layout for path in found["44k"]):
         raise AudioError(f"{old_layout} is an old layout; move its speakers' folders up into {input_dir}")
-    return found, ignored
+    return found, ignored, failed
 
 
 class _Recording(NamedTuple):
-    """A recording and the base name of its clips: `name.wav` for a single clip, else `name_000.wav` and so on."""
+    """A recording, the folder for its clips, and their base name.
+
+    A single clip is called `name.wav`; several clips are called `name_000.wav`, `name_001.wav` and so on.
+    """
 
     source: Path
     folder: Path
@@ -172,7 +209,7 @@ class _CutOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class _Record:
-    """One line of a speaker's records file: a recording, its clips, and the settings they were made with.
+    """One line of a speaker's records file: a recording, its clips, and the options with which they were cut.
 
     `complete` is false while the clips are being written; meanwhile, `clips` lists the clips of earlier runs.
     """
@@ -187,9 +224,9 @@ class _Record:
 
 
 class _SpeakerFolder:
-    """The clips of one speaker, and the records of the recordings they were cut from.
+    """The clips of one speaker, and the records of the recordings that they were cut from.
 
-    During the work, lines are only appended to the records file, so that a killed run loses at most one line.
+    While clips are being cut, lines are only appended to the records file, so that a killed run loses at most one line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -197,16 +234,17 @@ class _SpeakerFolder:
         self.records = {record.source: record for record in _read_records(path / _RECORDS)}
 
     def name_clips(self, sources: Sequence[Path]) -> list[_Recording]:
-        """Assign each source a unique base name for its clips; sources that have a name keep it."""
+        """Assign each source a unique base name for its clips; sources that already have a name keep it."""
         names = {source: record.name for source, record in self.records.items()}
         used = {_file_system_key(name) for name in names.values()}
         numbered = {_without_number(name) for name in used}
-        # Names with a number (take_001) come first, since they could collide with the clips of a recording "take".
+        # Names with a number (take_001) come first, since they could equal names of clips of a recording "take".
         for source in sorted(sources, key=lambda path: (_without_number(path.stem) == path.stem, path)):
             if source.as_posix() in names:
                 continue
             for number in count():
-                name = f"{source.stem}_{number}" if number else source.stem
+                stem = _LINE_BREAK.sub(" ", source.stem)  # lists of clips have one clip per line
+                name = f"{stem}_{number}" if number else stem
                 key = _file_system_key(name)
                 if not {key, _without_number(key)} & used and key not in numbered:
                     break
@@ -253,13 +291,12 @@ class _SpeakerFolder:
 
     def compact(self) -> None:
         """Reduce the records file to one line per recording, and remove partly written files of a killed run."""
-        for partial_file in self.path.glob(".*.part"):
-            partial_file.unlink(missing_ok=True)
+        remove_left_overs(self.path)
         with replacing(self.path / _RECORDS) as temporary:
             temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
 
     def _existing_clips(self, recording: _Recording) -> set[str]:
-        """Return the clips that earlier runs, including interrupted ones, wrote for a recording."""
+        """Return the names of the clips that earlier runs, including interrupted ones, wrote for a recording."""
         record = self.records.get(recording.source.as_posix())
         if record is None:
             return set()
@@ -283,15 +320,15 @@ class _SpeakerFolder:
 def _read_records(path: Path) -> Iterator[_Record]:
     if not path.is_file():
         return
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8").split("\n"):
         try:
             yield _Record(**json.loads(line))
-        except (ValueError, TypeError):  # a killed run left a partial line: its recording is processed again
+        except (ValueError, TypeError):  # a killed run left a partial line; its recording is processed again
             continue
 
 
 def _as_line(record: _Record) -> str:
-    return json.dumps(asdict(record), ensure_ascii=False) + "\n"
+    return json.dumps(asdict(record)) + "\n"
 
 
 def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
@@ -300,7 +337,7 @@ def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
 
 
 def _file_system_key(name: str) -> str:
-    """Return the name without differences in case and Unicode form, which macOS and Windows treat as the same file."""
+    """Normalise the case and the Unicode form of a name, since some file systems ignore differences in these."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -309,7 +346,7 @@ def _without_number(name: str) -> str:
 
 
 def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutcome:
-    """Write the clips of one recording in two passes; memory use does not depend on its length."""
+    """Write the clips of one recording in two passes, so that memory use hardly depends on the recording's length."""
     try:
         ranges, peak = _plan_clips(recording.source, options)
         names = [recording.name] if len(ranges) == 1 else [f"{recording.name}_{i:03d}" for i in range(len(ranges))]
@@ -318,14 +355,19 @@ def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutco
         for clip, piece in zip(clips, samples, strict=True):
             with Writer(recording.folder / clip, options.sample_rate) as writer:
                 writer.write(piece / peak)
-    except AudioError as error:
-        return _CutOutcome(recording, [], 0.0, str(error))
+    except Exception as error:
+        reason = explain(error)
+        if reason is None:
+            raise
+        return _CutOutcome(
+            recording, [], 0.0, f"{recording.source}: {reason}" if isinstance(error, MemoryError) else reason
+        )
     seconds = sum(end - start for start, end in ranges) / options.sample_rate
     return _CutOutcome(recording, clips, seconds, None)
 
 
 def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int, int]], float]:
-    """Return the (start, end) of each clip, in samples at the target sample rate, and the peak of the recording.
+    """Return the start and end of each clip, in samples at the target sample rate, and the peak of the recording.
 
     Raises:
         AudioError: the recording is unreadable, damaged, silent or too short.
@@ -359,8 +401,8 @@ def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int,
 
 
 def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.bool_]:
-    """Return for each frame whether its level is within `top_db` of the loudest, as in `librosa.effects.trim`."""
-    # Both are in units of `levels.hop_samples`, 10 ms.
+    """Return for each frame whether its level is within `top_db` of the loudest one, as in `librosa.effects.trim`."""
+    # Distance and length of the frames, in units of `levels.hop_samples`, which is 10 ms.
     step, frame = (
         seconds * options.sample_rate / levels.hop_samples for seconds in (options.hop_seconds, options.frame_seconds)
     )
@@ -372,7 +414,7 @@ def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.boo
 
 
 def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[int, int] | None:
-    """Return the range without the silent frames at its ends; None if all its frames are silent."""
+    """Return the range (start, end) without the silent frames at both ends; None if all its frames are silent."""
     first = start // hop
     frames = np.flatnonzero(sounding[first : -(-end // hop)])
     if not len(frames):

@@ -1,4 +1,4 @@
-"""`svc demo`: convert a phrase, measure it and draw it."""
+"""`svc demo`: convert a phrase, measure the result and draw its pitch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from myna.apps.actions.demo import run_demo
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config
+from myna.apps.cli.report import echo
 from myna.apps.progress import bar
 from myna.assets import BUNDLED_VOICES
 from myna.errors import AudioError
@@ -52,23 +53,23 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
 def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:
     """Convert a bundled phrase or your own RECORDING to a voice; measure and draw how closely it follows the pitch."""
     recording, voice = recording or _song(), model or BUNDLED_VOICES / VOICE
-    click.echo(f"converting {recording.name} to the voice {voice.name} ...", err=True)
+    echo(f"converting {recording.name} to the voice {voice.name} ...", err=True)
 
     from myna.conversion.converter import Converter
     from myna.evaluation.report.table import summary_table
 
     chosen = choose_device(device)
-    click.echo(f"device: {chosen}", err=True)
+    echo(f"device: {chosen}", err=True)
     started = time.perf_counter()
     converter = Converter.load(voice, config or find_config(voice), chosen.name)
     demo = run_demo(converter, recording, output_dir, bar)
     seconds = time.perf_counter() - started
 
-    click.echo(f"{summary_table(demo.evaluation)}\n")
-    click.echo(_last_lines(demo, seconds))
+    echo(f"{summary_table(demo.evaluation)}\n")
+    echo(_last_lines(demo, seconds))
     if recording == SONG:
-        click.echo(_SONG_FROM)
-    click.echo(_what_next(demo, model or VOICE, config))
+        echo(_SONG_FROM)
+    echo(_what_next(demo, model or VOICE, config))
 
 
 def _song() -> Path:

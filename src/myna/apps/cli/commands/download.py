@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from myna.apps.actions.fetch import fetch
+from myna.apps.cli.report import echo
 
 
 @click.command("download")
@@ -13,13 +14,13 @@ from myna.apps.actions.fetch import fetch
 def command(repo: str, files: tuple[str, ...]) -> None:
     """Download a voice from the Hugging Face hub: its weights, its config.json and, if named, other FILES.
 
-    REPO is owner/name, or an address hf://owner/name[@revision][/path/to/weights]. Files that are already here
-    are not downloaded again, and an interrupted download resumes.
+    REPO is owner/name, or an address hf://owner/name[@revision][/path/to/weights]. Files that are already on
+    this machine are not downloaded again, and an interrupted download resumes.
     """
     from myna.assets.hub import read_address
 
     address = read_address(repo)
     voice = fetch(address, files)
     for path in voice.files:
-        click.echo(path)
-    click.echo(f"commit {voice.commit}. Sing with it: svc infer song.wav -m {address}", err=True)
+        echo(path)
+    echo(f"commit {voice.commit}. Sing with it: svc infer song.wav -m {address}", err=True)

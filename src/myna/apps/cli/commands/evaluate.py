@@ -9,10 +9,12 @@ from typing import Any
 import click
 
 from myna.apps.actions.evaluate import evaluate_conversions
+from myna.apps.cli.report import echo
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
-from myna.errors import AudioError, MynaError
+from myna.errors import MynaError
 from myna.options import EvaluateOptions
+from myna.storage.atomic import replacing
 
 _PLACE = click.Path(path_type=Path)
 
@@ -57,8 +59,8 @@ def command(
     """Measure CONVERTED, files or folders, against their sources and the target voice.
 
     A conversion is paired with the source of the same name: song.out.wav or song.wav with song.flac. --source, --target
-    and --held-out may be given several times. For comparison, each number is shown between the same measure of the
-    unconverted sources and of the target's own recordings.
+    and --held-out may be given several times. For comparison, each number is shown between those of the unconverted
+    sources and of the target's own recordings.
 
     \b
     svc evaluate converted/ --source songs/ --target dataset_raw/anna --report report.html
@@ -71,30 +73,17 @@ def command(
     # Create the folders first, so that a failure is reported before the measurement, which may take an hour.
     for path in (report, json_path):
         if path is not None:
-            _make_folder(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
     evaluation = evaluate_conversions(converted, sources, targets, held_out, options, bar)
 
-    click.echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
+    echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
     for what, reason in evaluation.not_measured.items():
-        click.echo(f"{what} is not measured: {reason}", err=True)
+        echo(f"{what} is not measured: {reason}", err=True)
     if json_path is not None:
-        _write_json(json_path, as_plain(evaluation))
+        with replacing(json_path) as temporary:
+            temporary.write_text(json.dumps(as_plain(evaluation), indent=2) + "\n", encoding="utf-8")
     if report is not None:
         write_page(evaluation, report, bar)
-        click.echo(f"Listen and look: {report}")
+        echo(f"Listen and look: {report}")
     if failures := evaluation.failures:
         raise MynaError(f"{len(failures)} not evaluated: {'; '.join(failures)}")
-
-
-def _make_folder(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise AudioError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    try:
-        path.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise AudioError(f"cannot write {path}: {error.strerror}") from error

@@ -9,6 +9,7 @@ import click
 from myna.apps.actions.export import export
 from myna.apps.actions.pack import CardText
 from myna.apps.cli.flags import card_flags, model_flag, voice_config_flag, voice_files
+from myna.apps.cli.report import echo
 
 
 @click.command("export")
@@ -24,8 +25,8 @@ def command(output_path: Path, model_path: Path, config_path: Path | None, **wor
     """
     exported = export(voice_files(model_path, config_path), output_path, CardText(**words))
     for path in exported.paths:
-        click.echo(f"{path}, {path.stat().st_size / 1e6:.1f} MB")
-    click.echo(
+        echo(f"{path}, {path.stat().st_size / 1e6:.1f} MB")
+    echo(
         f"Its output differs from PyTorch's by at most {exported.difference:.0e} of full scale. "
         f"Sing with it: svc infer song.wav -m {output_path}"
     )

@@ -1,14 +1,15 @@
-"""`svc gui`, or `svcg`: open the page in the browser."""
+"""`svc gui`, or `svcg`: open the studio in the browser."""
 
 from __future__ import annotations
 
-import signal
 import threading
 from pathlib import Path
 
 import click
 
+from myna.apps.cli.report import echo
 from myna.errors import ConfigError, MissingExtraError
+from myna.signals import raise_when_ended
 from myna.studio.workspace import default_folder
 
 _UNENCRYPTED = (
@@ -81,12 +82,13 @@ def command(
         with quickly():
             login = (name, password) if auth else None
             url = serve(studio, host=host, port=port, auth=login, browser=browser, public_url=public_url)
-        click.echo(f"The studio is open: {url}")
+        echo(f"The studio is open: {url}")
         if others and scheme == "http":
-            click.echo(_UNENCRYPTED, err=True)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a running training also saves on SIGTERM
-        click.echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
+            echo(_UNENCRYPTED, err=True)
+        # A running training also saves when the process is terminated.
+        raise_when_ended(lambda number: KeyboardInterrupt())
+        echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            click.echo("\nclosing; a running training saves a checkpoint", err=True)
+            echo("\nclosing; a running training saves a checkpoint", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -12,6 +11,7 @@ import click
 from myna.apps.actions.convert import convert, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
+from myna.apps.cli.report import echo, echo_json
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError, MynaError
@@ -64,21 +64,21 @@ def command(
     from myna.conversion.converter import Converter
 
     resolved = choose_device(device)
-    click.echo(f"device: {resolved}", err=True)
+    echo(f"device: {resolved}", err=True)
     converter = Converter.load(model_path, config_path or find_config(model_path), resolved.name, engine)
     converted = convert(converter, planned, options, bar, _show_failure)
 
     if as_json:
-        click.echo(json.dumps(_plain(converted), indent=2, ensure_ascii=False))
+        echo_json(_plain(converted))
     elif converted.done:
-        click.echo(_last_line(converted))
+        echo(_last_line(converted))
     if converted.failed:
         names = ", ".join(str(one.source) for one in converted.failed)
         raise AudioError(f"{len(converted.failed)} of {len(planned)} recordings were not converted: {names}")
 
 
 def _show_failure(error: MynaError) -> None:
-    click.echo(f"svc: {error}", err=True)
+    echo(f"svc: {error}", err=True)
 
 
 def _last_line(converted: ConvertedBatch) -> str:
@@ -89,7 +89,7 @@ def _last_line(converted: ConvertedBatch) -> str:
 
 
 def _advice(summary: ConversionSummary) -> str:
-    """Suggest a different shift if the pitch of the result is far from that of the voice's recordings."""
+    """Compare the pitch of the result with that of the voice's recordings, and suggest a shift if they differ much."""
     from myna.units import ratio_to_semitones, semitones_to_ratio
 
     if summary.source_pitch is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from myna.apps.actions.inspect import inspect_files
-from myna.apps.cli.report import counted, listed
+from myna.apps.cli.report import counted, echo, echo_json, listed
 from myna.errors import CheckpointError
+from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
     from myna.zoo.inspection import Inspection
@@ -27,30 +27,30 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) -> None:
-    """Show what FILE contains: the voice, its program and version, its content encoder, and anything suspicious.
+    """Show what FILE contains: the kind of voice, its version, its content encoder, and anything suspicious.
 
     Nothing in the file is executed.
     """
     inspected = inspect_files(files, config_path)
     for error in inspected.failed:
-        click.echo(f"svc: {error}", err=True)
+        echo(f"svc: {error}", err=True)
     found = [one for _, one in inspected.found]
     if as_json:
-        click.echo(json.dumps([asdict(one) for one in found], indent=2, ensure_ascii=False))
+        echo_json([asdict(one) for one in found])
     else:
         for one in found:
-            click.echo("\n".join(_lines(one)))
+            echo("\n".join(_lines(one)))
     if inspected.failed:
         raise CheckpointError(f"{len(inspected.failed)} of {len(files)} files cannot be read")
 
 
 def _lines(one: Inspection) -> list[str]:
-    title = f"{one.path}: {one.what}, {one.megabytes:g} MB"
+    title = printable(f"{one.path}: {one.what}, {one.megabytes:g} MB")
     if one.n_speakers is None:
         return [title]
     facts = {
         "version": one.version,
-        "content": f"{one.content_encoder}, {one.content_channels} channels",
+        "content": f"{printable(one.content_encoder or '')}, {one.content_channels} channels",
         "speakers": listed(one.speakers) if one.speakers else f"{one.n_speakers}, without names",
         "sample rate": f"{one.sample_rate} Hz",
         "trained": _trained(one),
@@ -58,13 +58,13 @@ def _lines(one: Inspection) -> list[str]:
         "training": "can resume from this file" if one.trainable else "cannot resume from this file",
         "made with": one.made_with,
         "index": listed([f"{counted(size, 'vector')} of {speaker or 'all'}" for speaker, size in one.timbre.items()]),
-        "cover": one.cover and one.cover.strip().replace("\n", "\n" + 15 * " "),
-        "author": one.author,
-        "licence": one.licence,
+        "cover": one.cover and printable_lines(one.cover.strip()).replace("\n", "\n" + 15 * " "),
+        "author": one.author and printable(one.author),
+        "licence": one.licence and printable(one.licence),
         "sings": "yes" if one.sings else "no",
     }
     lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
-    return [*lines, *(f"  suspicious   {line}" for line in one.suspicious)]
+    return [*lines, *(f"  suspicious   {printable(line)}" for line in one.suspicious)]
 
 
 def _trained(one: Inspection) -> str | None:

@@ -8,6 +8,7 @@ import click
 
 from myna.apps.actions.pack import mix
 from myna.apps.cli.flags import voice_files
+from myna.apps.cli.report import echo
 
 
 @click.command("mix")
@@ -23,4 +24,4 @@ from myna.apps.cli.flags import voice_files
 def command(one: Path, other: Path, output_path: Path, share: float, half: bool) -> None:
     """Blend the voices ONE and OTHER, which must have the same architecture and base weights."""
     mix(voice_files(one), voice_files(other), share, output_path, half=half)
-    click.echo(f"{output_path}. Sing with it: svc infer song.wav -m {output_path}")
+    echo(f"{output_path}. Sing with it: svc infer song.wav -m {output_path}")

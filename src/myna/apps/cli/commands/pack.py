@@ -8,6 +8,7 @@ import click
 
 from myna.apps.actions.pack import CardText, UnusableIndexError, pack
 from myna.apps.cli.flags import card_flags, model_flag, voice_config_flag, voice_files
+from myna.apps.cli.report import echo
 from myna.errors import ConfigError
 
 
@@ -51,6 +52,4 @@ def command(
         raise ConfigError(f"{error}; name another with --index, or leave it out with --no-index") from error
     where = f" with {packed.index}" if packed.index is not None else ""
     ratio = " -r 0.5" if packed.index is not None else ""
-    click.echo(
-        f"{output_path}{where}, {packed.megabytes:.1f} MB. Sing with it: svc infer song.wav -m {output_path}{ratio}"
-    )
+    echo(f"{output_path}{where}, {packed.megabytes:.1f} MB. Sing with it: svc infer song.wav -m {output_path}{ratio}")

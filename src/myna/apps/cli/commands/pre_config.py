@@ -8,10 +8,10 @@ from typing import get_args
 import click
 
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.report import counted, echo_lines, listed
+from myna.apps.cli.report import counted, echo, echo_lines, echo_refused, listed
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
-from myna.layout import CLIPS, CONFIG, FILELISTS
+from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
 
 
 @click.command("pre-config")
@@ -31,43 +31,61 @@ from myna.layout import CLIPS, CONFIG, FILELISTS
     show_default=True,
     help="Folder for the lists train.txt and val.txt.",
 )
-@config_flag("Configuration to write; an existing file that differs is kept as config.json.bak.")
+@config_flag("Configuration to write. Its settings are kept; if the kind of voice changes, a copy is kept as .bak.")
 @click.option(
     "-t",
     "--config-type",
     "--template",
-    default=DEFAULT_TEMPLATE,
-    show_default=True,
-    help=f"Kind of voice: {', '.join(get_args(TemplateName))}, or the path of a .json file.",
+    help=f"Kind of voice: {', '.join(get_args(TemplateName))}, or the path of a .json file.  [default: that of the "
+    f"existing configuration, else {DEFAULT_TEMPLATE}]",
 )
 @click.option(
     "--content-encoder",
     metavar="NAME",
     help="Content encoder to use instead of the template's: vec768l12, vec256l9, whisper-base, ...",
 )
+@click.option(
+    "-m",
+    "--model-path",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the checkpoints; speakers that were trained there keep their rows.  [default: logs/NAME for "
+    "configs/NAME/config.json]",
+)
 def command(
-    input_dir: Path, filelist_path: Path, config_path: Path, config_type: str, content_encoder: str | None
+    input_dir: Path,
+    filelist_path: Path,
+    config_path: Path,
+    config_type: str | None,
+    content_encoder: str | None,
+    model_path: Path | None,
 ) -> None:
-    """Write the configuration of a new voice and the lists of its clips.
+    """Write the configuration of a voice and the lists of its clips.
 
-    Two clips of each speaker are held back for validation.
+    Run it again after you add or remove recordings: settings and the rows of
+    speakers are kept. Two clips of each speaker are held back for validation.
     """
     from myna.training.prepare.configuration import write_config
 
-    summary = write_config(input_dir, filelist_path, config_path, template=config_type, content_encoder=content_encoder)
-    echo_lines("left out", summary.ignored)
+    summary = write_config(
+        input_dir,
+        filelist_path,
+        config_path,
+        template=config_type,
+        content_encoder=content_encoder,
+        trained_in=model_path or logs_of(config_path),
+    )
     echo_lines("note", summary.notes)
     if summary.backup is not None:
-        click.echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
-    echo_lines("svc", summary.failed)
+        echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
+    echo_refused(summary.failed, summary.ignored, summary.refused)
     where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
-    click.echo(
+    echo(
         f"{config_path}: {counted(len(summary.config.speakers), 'speaker')} ({speakers}), "
         f"{counted(summary.n_training, 'clip')} for training and {summary.n_validation} for validation, "
         f"{summary.seconds / 60:.1f} minutes in all, {len(summary.ignored) + len(summary.failed)} left out. "
         f"Next: svc pre-hubert{where}"
     )
     if summary.failed:
-        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see above")
+        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see {summary.refused}")

@@ -9,7 +9,7 @@ import click
 
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import config_flag, device_flag
-from myna.apps.cli.report import counted, echo_lines, listed
+from myna.apps.cli.report import counted, echo, echo_lines, echo_refused, listed
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
@@ -45,21 +45,22 @@ def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str,
     from myna.training.prepare.features import compute_features
 
     resolved = choose_device(device)
-    click.echo(f"device: {resolved}", err=True)
+    echo(f"device: {resolved}", err=True)
     summary = compute_features(input_dir, config_path, options, n_jobs=n_jobs, device=resolved.name, progress=bar)
-    echo_lines("left out", summary.ignored)
     echo_lines("note", summary.unvoiced)
-    echo_lines("svc", summary.failed)
+    echo_refused(summary.failed, summary.ignored, summary.refused)
     ranges = [
         f"{speaker} {pitch.low_hz:.0f} to {pitch.high_hz:.0f} Hz, median {pitch.median_hz:.0f}"
         for speaker, pitch in summary.pitch.items()
     ]
     where = "" if config_path == CONFIG else f" -c {config_path}"
-    click.echo(
+    echo(
         f"Features of {counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes "
         f"({summary.n_kept} up to date, {len(summary.failed)} failed, {len(summary.ignored)} left out). "
         f"Pitch: {listed(ranges, '; ') or 'none found'}. Next: svc train{where}"
     )
     if summary.failed:
         what = counted(len(summary.failed), "clip")
-        raise AudioError(f"{what} cannot be used, see above; replace or delete them, then run svc pre-config again")
+        raise AudioError(
+            f"{what} cannot be used, see {summary.refused}; replace or delete them, then run svc pre-config again"
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from myna.apps.cli.report import counted, echo_lines
+from myna.apps.cli.report import counted, echo, echo_lines, echo_refused
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
@@ -46,12 +46,11 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> No
     from myna.training.prepare.recordings import resample_recordings
 
     summary = resample_recordings(input_dir, output_dir, options, n_jobs=n_jobs, progress=bar)
-    echo_lines("left out", summary.ignored)
     echo_lines("note", summary.orphaned)
-    echo_lines("svc", summary.failed)
+    echo_refused(summary.failed, summary.ignored, summary.refused)
     if summary.n_clips:
         where = "" if output_dir == CLIPS else f" -i {output_dir}"
-        click.echo(
+        echo(
             f"{counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes, of "
             f"{counted(summary.n_speakers, 'speaker')} in {output_dir}, from "
             f"{counted(summary.n_recordings, 'recording')} ({summary.n_kept} up to date, {len(summary.failed)} "
@@ -59,4 +58,6 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> No
         )
     if summary.failed:
         n_all = summary.n_recordings + len(summary.failed)
-        raise AudioError(f"{len(summary.failed)} of {counted(n_all, 'recording')} cannot be used; see above")
+        raise AudioError(
+            f"{len(summary.failed)} of {counted(n_all, 'recording')} cannot be used; see {summary.refused}"
+        )

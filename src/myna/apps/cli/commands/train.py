@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 
 from myna.apps.actions.train import train
 from myna.apps.cli.flags import config_flag
+from myna.apps.cli.report import echo
 from myna.apps.flags import collect, option_flags
 from myna.layout import LOGS
 from myna.options import TrainOptions
@@ -44,9 +46,11 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     """Train the voice on the prepared clips.
 
     \b
-    Ctrl-C saves a checkpoint and stops; the same command resumes from it.
-    A new training starts from the base weights G_0.pth and D_0.pth in the
-    model folder, else in --pretrained-dir or MYNA_ASSETS, else from the hub.
+    Ctrl-C saves a checkpoint and stops, as does closing the terminal; the same
+    command resumes from it.
+    A new voice starts from base weights: G_0.pth and D_0.pth in the model
+    folder, else in --pretrained-dir or MYNA_ASSETS, else those in the package
+    or on the hub.
     With --from-scratch, it starts from random weights.
     """
     options = collect(TrainOptions, chosen)
@@ -54,7 +58,7 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 
 
 class _Terminal:
-    """A `Listener` that reports the training on the terminal."""
+    """A `Listener` that reports the progress of training on the terminal."""
 
     def __init__(self, device: Device, config_path: Path, model_path: Path, tensorboard: bool) -> None:
         self._bar: Any = None
@@ -66,15 +70,15 @@ class _Terminal:
 
     def began(self, plan: Plan) -> None:
         processes = f", {plan.n_processes} processes" if plan.n_processes > 1 else ""
-        click.echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
-        click.echo(f"voice:  {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
-        click.echo(
+        echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
+        echo(f"voice:  {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
+        echo(
             f"clips:  {plan.n_clips} ({plan.minutes:.1f} minutes), {plan.batch_size} per batch, "
             f"{plan.steps_per_epoch} steps per epoch, {plan.last_step - plan.first_step:,} steps to do",
             err=True,
         )
         if self._tensorboard:
-            click.echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
+            echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
         self._plan, self._started = plan, time.perf_counter()
         from myna.apps.progress import Bar
 
@@ -101,19 +105,21 @@ class _Terminal:
             self.noted(f"about {_duration(left)} for the next {total - done:,} steps")
 
     def noted(self, text: str) -> None:
-        self._bar.write(text, file=sys.stderr)
+        with suppress(OSError):  # the terminal was closed
+            self._bar.write(text, file=sys.stderr)
 
     def ended(self, summary: TrainSummary) -> None:
         self._bar.close()
         config, model = self._config_path.as_posix(), self._model_path.as_posix()
         if not summary.steps:
-            click.echo(f"nothing to do: {summary.step:,} steps are done; raise train.epochs to train longer")
+            limit = "train.epochs" if self._plan.limit == "epochs" else "--max-steps"
+            echo(f"nothing to do: {summary.step:,} steps are done; raise {limit} to train longer")
             return
         skipped = f", {summary.skipped} skipped" if summary.skipped else ""
         done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
-        sing = f"svc infer song.wav -m {model} -c {config}"
+        sing = f"svc infer song.wav -m {model}"
         again = "" if summary.complete else f"resume: svc train -m {model} -c {config}; "
-        click.echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
+        echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
 
 
 def _start_tensorboard(folder: Path) -> str:

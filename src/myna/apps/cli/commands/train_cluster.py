@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.report import counted, listed
+from myna.apps.cli.report import counted, echo, listed
 from myna.apps.progress import bar
 from myna.config import Config
 from myna.layout import LOGS
@@ -42,7 +42,7 @@ def command(config_path: Path, output_path: Path, n_clusters: int) -> None:
 
     summary = train_centroids(config, output_path, n_clusters, progress=bar)
     sizes = [f"{n:,} of {speaker}" for speaker, n in summary.sizes.items()]
-    click.echo(
+    echo(
         f"{output_path}: centroids, {listed(sizes)}, from {counted(summary.n_clips, 'clip')} "
         f"({summary.n_frames:,} frames). Next: svc infer song.wav -k {output_path.as_posix()} -r 0.5"
     )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from myna.apps.cli.report import echo
+
 
 @click.command("unpack")
 @click.argument("voice", type=click.Path(path_type=Path))
@@ -16,13 +18,16 @@ import click
     help="Output folder.  [default: beside VOICE, named like it without the suffix]",
 )
 def command(voice: Path, output_path: Path | None) -> None:
-    """Split the packed VOICE into G_*.pth, config.json and its index; so-vits-svc-fork can open the first two."""
+    """Split the packed VOICE into G_*.pth, config.json and its index or centroids.
+
+    so-vits-svc-fork can open G_*.pth and config.json if the voice has one of its templates.
+    """
     from myna.zoo.packing import unpack
 
     done = unpack(voice, output_path or voice.with_suffix(""))
     if done.card.cover:
-        click.echo(done.card.cover)
+        echo(done.card.cover)
     files, ratio = [str(done.weights), str(done.config)], ""
     if done.retrieval is not None:
         files, ratio = [*files, str(done.retrieval)], " -r 0.5"
-    click.echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}")
+    echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}")

@@ -1,4 +1,4 @@
-"""Tab that manages the voices on this computer: add, download, rename, pack, export, delete."""
+"""Tab for managing the voices on this computer: add, download, rename, pack, export and delete them."""
 
 from __future__ import annotations
 
@@ -151,9 +151,10 @@ def build(studio: Studio) -> None:
         return panel_value(studio.jobs.all(KEEP), request)
 
     def tick(shown: list[int] | None, request: gr.Request) -> tuple[Any, ...]:
-        """Refresh the jobs and, whenever a job has ended, the voices and files too.
+        """Refresh the list of jobs and, whenever a job has ended, the lists of voices and files too.
 
-        The list of voices is not an input. This runs at any time, and Gradio rejects a value that was just deleted.
+        The list of voices is not an input, because a tick may follow a deletion, and Gradio would reject the deleted
+        voice as the list's value.
         """
         jobs = studio.jobs.all(KEEP)
         over = [job.id for job in jobs if job.state.over]
@@ -171,7 +172,8 @@ def build(studio: Studio) -> None:
 
     with_progress: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, voices, made, seen], queue=False, **QUIET)
-    # A separate event from the card's: the card is slow, and would close a question that was asked in the meantime.
+    # The question is closed in an event of its own. The card's event is slow, so it would also close a question asked
+    # in the meantime.
     voices.change(lambda chosen: (chosen, *closed()), voices, [new_name, *sure.outputs], queue=False, **QUIET)
     voices.change(describe, voices, card, trigger_mode="always_last", **with_progress)
     gr.on([add.click, name.submit], take, [files, name], [voices, files, name], show_progress_on=add, **with_progress)
@@ -186,7 +188,7 @@ def build(studio: Studio) -> None:
     assert page is not None
     page.load(listed, voices, voices, **QUIET)
     if isinstance(tab, gr.Tab):
-        tab.select(listed, voices, voices, **QUIET)  # show voices trained since
+        tab.select(listed, voices, voices, **QUIET)  # show voices that were added in other tabs
 
 
 def choices(studio: Studio, request: gr.Request | None) -> list[tuple[str, str]]:
@@ -222,6 +224,7 @@ def submit_download(studio: Studio, text: str, request: gr.Request | None) -> Jo
     """Queue a download from the hub.
 
     Raises:
+        ConfigError: `text` is empty.
         AssetError: `text` is not an address.
     """
     if not text.strip():
@@ -252,7 +255,7 @@ def submit_packing(
 
 
 def submit_export(studio: Studio, name: str | None, request: gr.Request | None) -> Job[list[Path]]:
-    """Queue an export to ONNX.
+    """Queue the export of a voice to ONNX; see `ExportVoice`.
 
     Raises:
         ConfigError: there is no such voice.
@@ -263,7 +266,7 @@ def submit_export(studio: Studio, name: str | None, request: gr.Request | None) 
 
 
 def files_made(jobs: Sequence[Job[Any]]) -> list[Path]:
-    """Return the files of finished packing and export jobs that still exist, newest first."""
+    """Return the files that finished packing and export jobs wrote and that still exist, newest job first."""
     done = [job for job in reversed(jobs) if _done(job, PackVoice) or _done(job, ExportVoice)]
     return list(dict.fromkeys(path for job in done for path in job.result if path.is_file()))
 
@@ -282,7 +285,7 @@ def ask_to_delete(studio: Studio, name: str | None, request: gr.Request | None) 
 
 
 def idle(studio: Studio, name: str | None, request: gr.Request | None) -> LibraryVoice:
-    """Find a voice by name, and check that no conversion, training, packing or export uses it.
+    """Find a voice by name, and check that no conversion, packing or export uses it.
 
     Raises:
         ConfigError: a job uses the voice, or there is no such voice.
@@ -303,7 +306,10 @@ def _chosen(studio: Studio, name: str | None, request: gr.Request | None) -> Lib
 
 
 def _place(studio: Studio, voice: LibraryVoice, suffix: str) -> Path:
-    """Return the path for a packed or exported voice. The next one overwrites it; closing the studio deletes it."""
+    """Return the path for a packed or exported voice.
+
+    The next packing or export of the voice overwrites the file, and closing the studio deletes it.
+    """
     plain = voice.name.removeprefix("hf://").removesuffix(".pth").removesuffix(_PACKED)
     return studio.uploads / "downloads" / "voices" / f"{safe_name(plain)}{suffix}"
 

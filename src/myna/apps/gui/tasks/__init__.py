@@ -1,6 +1,6 @@
-"""Tasks of the page's worker processes: frozen dataclasses of arguments that call functions of `apps.actions`.
+"""Tasks of the page's worker processes: frozen dataclasses that hold arguments and call functions of `apps.actions`.
 
-They never import Gradio, and import PyTorch only when they run. The page's process creates tasks but never runs one.
+Tasks never import Gradio, and import PyTorch only when they run. The page's process creates tasks but never runs them.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ class VoiceTask:
 
 
 def warm_up() -> None:
-    """Import PyTorch and the conversion before the first task needs them, because it takes seconds."""
+    """Import PyTorch and the conversion code before the first task needs them, because the import takes seconds."""
     import myna.conversion.converter  # noqa: F401

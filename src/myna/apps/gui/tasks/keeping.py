@@ -1,4 +1,4 @@
-"""Tasks of the tab Voices: add, download, pack and export voices."""
+"""Tasks of the tab "Voices": add, download, pack and export voices."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PackVoice(VoiceTask):
 
 @dataclass(frozen=True, kw_only=True)
 class ExportVoice(VoiceTask):
-    """Write a voice as ONNX graphs; the result is the list of the files written."""
+    """Export a voice to ONNX; the result is the list of the files written."""
 
     path: Path
 

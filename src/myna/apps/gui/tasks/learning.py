@@ -1,4 +1,4 @@
-"""Tasks of the tab Train a voice: check recordings, prepare, train, follow a training, compare checkpoints, pack."""
+"""Tasks of the tab "Train a voice": check recordings, prepare, train, read curves, compare checkpoints, and pack."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_CHECK_SECONDS = 3.0  # limit per CheckRecordings, so that the lane's other tasks get a turn
+_CHECK_SECONDS = 3.0  # time limit of a `CheckRecordings`, so that other tasks in its lane get a turn
 _FACT_SECONDS = 0.5  # minimum time between two reports of the losses
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProjectTask(Generic[Result]):
-    """A task on a voice in training."""
+    """A task that works on the project of a voice in training."""
 
-    key: ClassVar[str]  # the task's texts have the keys voice.job_KEY and voice.busy_KEY
+    key: ClassVar[str]  # part of the keys of the task's texts: voice.job_<key> and voice.busy_<key>
     folder: Path  # folder of the project
 
     def run(self, report: Report) -> Result:
@@ -47,7 +47,7 @@ class ProjectTask(Generic[Result]):
 
 @dataclass(frozen=True)
 class NameDevice:
-    """Return the PyTorch name of the device that a training would run on."""
+    """Find the device that training would run on; the result is its PyTorch name."""
 
     def run(self, report: Report) -> str:
         return choose_device().name
@@ -55,7 +55,7 @@ class NameDevice:
 
 @dataclass(frozen=True)
 class CheckRecordings:
-    """Check new recordings until a few seconds have passed; return the number of unchecked recordings."""
+    """Check new and changed recordings for a few seconds; the result is the number of those still unchecked."""
 
     folder: Path
 
@@ -76,7 +76,7 @@ class CheckTake:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare(ProjectTask[Prepared]):
-    """Make clips, configuration and features from the recordings."""
+    """Create the clips, the configuration and the features from the recordings."""
 
     key = "prepare"
     template: str | None  # None keeps the voice's own configuration
@@ -96,8 +96,8 @@ class TrainingResult:
     step: int  # number of steps in all runs
     skipped: int
     seconds: float
-    complete: bool  # false if it was interrupted
-    path: Path | None  # path of the checkpoint; None if there was nothing to do
+    complete: bool  # false if the run was interrupted or reached its time limit
+    path: Path | None  # path of the last checkpoint; None if there was nothing to do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ class _Reporter:
         now, plan = time.perf_counter(), self._plan
         done, total, seconds = report.step - plan.first_step, plan.last_step - plan.first_step, now - self._started
         minutes = plan.max_minutes
-        if minutes is not None and seconds * total / done > 60 * minutes:  # the time limit ends it first
+        if minutes is not None and seconds * total / done > 60 * minutes:  # the time limit will end the run first
             self._report.at("training", round(seconds), round(60 * minutes), seconds)
         else:
             self._report.at("training", done, total, seconds)
@@ -155,12 +155,12 @@ class ReadCurves:
 
 @dataclass(frozen=True, kw_only=True)
 class CompareSample:
-    """Prepare a validation clip and its latest rendering for comparison in the player."""
+    """Prepare a validation clip and its latest conversion for comparison in the player."""
 
     folder: Path
     index: int  # index of the clip
     into: Path  # folder for the two sound files
-    names: tuple[str, str]  # titles of the recording and of the rendering
+    names: tuple[str, str]  # titles of the recording and of the conversion
 
     def run(self, report: Report) -> Comparison:
         return compare_sample(self.folder, self.index, self.into, self.names)
@@ -206,5 +206,5 @@ class PackCheckpoint(ProjectTask[str]):
         return str(self.into)
 
     def _remove_folder(self) -> None:
-        with suppress(OSError):  # it is not empty
+        with suppress(OSError):  # the folder may not be empty
             self.into.parent.rmdir()

@@ -1,4 +1,4 @@
-"""Tasks of the tab Sing: convert a song, and compute the facts that the tab shows before a conversion."""
+"""Tasks of the tab "Sing": convert a song, and compute the facts that the tab shows before a conversion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _loaded: dict[tuple[Any, ...], Converter] = {}  # holds only the voice used last
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertSong(VoiceTask):
-    """Convert the song in the result folder `place`; the result is the number of that folder."""
+    """Convert the song in the folder `place`; the task's result is the number of that folder."""
 
     place: ResultFolder
     song: str  # displayed name of the recording
@@ -68,7 +68,7 @@ class ConvertSong(VoiceTask):
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about a voice that the page shows, copied from the fields of the same names of `Inspection`."""
+    """Facts about a voice that the page shows, copied from the fields of `Inspection` with the same names."""
 
     what: str
     version: str | None
@@ -86,7 +86,7 @@ class Card:
 
 @dataclass(frozen=True, kw_only=True)
 class DescribeVoice(VoiceTask):
-    """Inspect a voice for its card."""
+    """Read the facts about a voice that its card shows."""
 
     def run(self, report: Report) -> Card:
         found = inspect_voice(self.files)
@@ -108,7 +108,7 @@ class DescribeVoice(VoiceTask):
 
 @dataclass(frozen=True, kw_only=True)
 class MatchPitch(VoiceTask):
-    """Compute the shifts from a song's pitch to a voice's."""
+    """Compute the transpositions that bring the median pitch of a song to that of a voice."""
 
     song: Path
     speaker: str | None
@@ -119,7 +119,7 @@ class MatchPitch(VoiceTask):
 
 @dataclass(frozen=True)
 class RewriteSound:
-    """Write a sound file in the format that the suffix of `target` names."""
+    """Convert a sound file to the format given by the suffix of `target`."""
 
     source: Path
     target: Path
@@ -140,7 +140,7 @@ def command_line(song: str, voice: LibraryVoice, options: ConversionOptions) -> 
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
-    """Return the converter of a voice; reuse the last one if the voice and its file are the same."""
+    """Return the converter of a voice; reuse the last one if it belongs to the same voice and unchanged weights."""
     from myna.conversion.converter import Converter
 
     weights = task.files.find_weights()

@@ -1,4 +1,4 @@
-"""Tab that converts songs into a voice."""
+"""Tab for converting songs to a voice."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from myna.apps.gui.widgets import collect, option_widgets
 from myna.errors import ConfigError
 from myna.options import ConversionOptions
 
-# Always visible; the other options are folded away. An option whose value is a file of this computer has no widget.
+# These options are always visible; the others are folded away. Options whose values are local files have no widget.
 _FIRST = ("speaker", "transpose", "auto_transpose", "transpose_step")
 _NO_WIDGET = ("cluster_model_path",)
 _LATER = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in (*_FIRST, *_NO_WIDGET))
@@ -37,7 +37,7 @@ def build(studio: Studio) -> None:
     def options_of(values: tuple[Any, ...]) -> ConversionOptions:
         found = dict(zip(widgets, values, strict=True))
         if found.get("speaker_mix"):
-            found["speaker"] = None  # the page always has a speaker selected, which excludes this option
+            found["speaker"] = None  # the page always selects a speaker, but the two options exclude each other
         return collect(ConversionOptions, found)
 
     with gr.Row():
@@ -82,7 +82,7 @@ def build(studio: Studio) -> None:
     @shows_errors
     def describe(name: str, request: gr.Request) -> tuple[Any, Any]:
         found = studio.jobs.call(LOOK, DescribeVoice(voice=studio.voices.find(name)))
-        studio.jobs.warm(SING)  # no earlier, because opening the page needs the processor
+        studio.jobs.warm(SING)  # not earlier, because opening the page needs the processor
         speakers = found.speakers
         return card_html(found, request), gr.update(choices=speakers, value=speakers[0] if speakers else None)
 
@@ -101,7 +101,7 @@ def build(studio: Studio) -> None:
     def suggest(
         paths: list[str] | None, mic: str | None, name: str, speaker: str | None, request: gr.Request
     ) -> tuple[Any, ...]:
-        """Compare the median pitches of the first song and the voice; offer buttons that set the transposition."""
+        """Compare the median pitches of the song and of the voice; offer buttons that set the transposition."""
         nothing = gr.update(visible=False), gr.skip(), gr.skip()
         if not (paths or mic):
             return "", *nothing
@@ -173,12 +173,12 @@ def build(studio: Studio) -> None:
 
 
 def _jobs(studio: Studio) -> list[Job[Any]]:
-    """Return the jobs of this tab, which are conversions and voice downloads."""
+    """Return the jobs that this tab lists: conversions, and downloads, packing and exports of voices."""
     return [job for job in studio.jobs.all() if job.lane in (SING, KEEP)]
 
 
 def _rank(path: str) -> int:
-    """Return a sort key that puts weights first, because the voice is named after the first file."""
+    """Return a sort key that puts weight files first, because the voice is named after the first file."""
     return Path(path).suffix.lower() not in (".pth", ".safetensors", ".onnx")
 
 

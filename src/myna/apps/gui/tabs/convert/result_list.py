@@ -1,4 +1,4 @@
-"""List of conversion results, to play each together with its source, download it or delete it."""
+"""List of conversion results. Each can be played together with its source, downloaded and deleted."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def choices(studio: Studio) -> list[tuple[str, int]]:
 
 
 def about_text(found: Result, request: gr.Request | None) -> str:
-    """Describe a result's transposition and pitch, compared with the median pitch of the voice's recordings."""
+    """Describe the transposition of a result, and compare its median pitch with that of the voice's recordings."""
     if found.source_hz is None:
         return say(request, "convert.no_pitch")
     if found.voice_hz is None:
@@ -126,7 +126,9 @@ def about_text(found: Result, request: gr.Request | None) -> str:
 
 
 def in_format(studio: Studio, found: Result, form: str) -> str:
-    """Return the path of a result in a format; convert a copy if necessary, which is kept until the studio closes.
+    """Return the path of a result in the format `form`.
+
+    If the result has another format, a converted copy is written and kept until the studio closes.
 
     Raises:
         ConfigError: the format is unknown.

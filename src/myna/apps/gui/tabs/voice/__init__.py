@@ -1,4 +1,4 @@
-"""Tab that trains a voice, from recordings to a packed file. It has one section per step."""
+"""Tab for training a voice, from recordings to a packed file. It has one section per step."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def build(studio: Studio) -> None:
         return [*_changes(now, []), keys, *(value for part in parts for value in part.show(scene))]
 
     def choices(voice: str | None) -> Any:
-        """Refresh the list; keep the selection if it still exists, otherwise select the latest voice."""
+        """Refresh the list of voices; keep the selected voice if it still exists, otherwise select the latest one."""
         names = [project.name for project in projects.projects(studio.workspace)]
         latest = projects.latest(studio.workspace)
         return gr.update(choices=names, value=voice if voice in names else latest.name if latest else None)

@@ -1,4 +1,4 @@
-"""Step 5: compare checkpoints by listening and by measures."""
+"""Step 5: compare checkpoints by listening to conversions and by measuring them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from myna.evaluation.scores import MEASURES
 from myna.options import EvaluateOptions
 
 _SONG = BUNDLED_VOICES / "song.flac"
-_NO_WIDGET = ("whisper", "transpose")  # whisper is a folder of this computer; transpose is known from the conversion
+_NO_WIDGET = ("whisper", "transpose")  # whisper is a folder on this computer; transpose is known from the conversion
 _MEASURES = tuple(spec.name for spec in fields(EvaluateOptions) if spec.name not in _NO_WIDGET)
-_FEWEST, _MOST = 2, 8  # number of checkpoints; the player has nine tracks
+_FEWEST, _MOST = 2, 8  # limits of the number of checkpoints; the player has nine tracks, one for the phrase
 _CLIP, _BUNDLED, _SENT = "clip", "bundled", "sent"
 
 
@@ -46,7 +46,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             options = option_widgets(EvaluateOptions, _MEASURES)
         compare = gr.Button(label("voice.compare"), variant="primary", elem_id="voice-compare")
         status = view("voice-comparing")
-        # The player is not a view: when an update is skipped, Gradio drops its properties in a closed section.
+        # The player is not a view: if an update of it is skipped in a closed section, Gradio drops its properties.
         played = player(elem_id="voice-comparison")
         table = view("voice-measures", _CSS)
 
@@ -80,7 +80,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
     @shows_errors
     def show_latest(voice: str | None, kept: str | None, request: gr.Request) -> tuple[Any, str]:
-        """Show the latest comparison."""
+        """Show the latest comparison of the voice's checkpoints."""
         scene = Scene.of(studio, voice, request) if voice else None
         found = scene.project.comparison if scene is not None else None
         return (None, "") if scene is None or found is None else (found["comparison"], table_html(scene, found))
@@ -162,7 +162,7 @@ def table_html(scene: Scene, found: Mapping[str, Any]) -> str:
 
 
 def _best(title: str, values: list[str]) -> str | None:
-    """Return the best value as it is displayed; None if the measure is unknown or all values are equal."""
+    """Return the best value in its displayed form; None if the measure is unknown or the values do not differ."""
     measure = next((one for one in MEASURES.values() if one.title == title), None)
     numbers = {float(value.split()[0]): value for value in values if value != "-"}
     if measure is None or len(numbers) < 2:

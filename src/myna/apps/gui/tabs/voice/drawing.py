@@ -10,7 +10,7 @@ Point = tuple[float, float]
 WIDTH, HEIGHT = 320.0, 150.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 8.0, 20.0
 _MOST_DRAWN = 240  # limit of the points per curve; more than one per pixel would be invisible
-_SMOOTH = 0.85  # factor of the moving average that the bold line shows; it removes the noise of single batches
+_SMOOTH = 0.85  # decay of the moving average that the bold line shows, without the noise of single batches
 
 CSS = """
 .curves { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 0.75rem; }
@@ -32,7 +32,7 @@ summary { margin-bottom: 0.5rem; }
 
 
 def curve_svg(points: Sequence[Point], name: str) -> str:
-    """Draw one curve with axis labels; the x axis shows the step."""
+    """Draw one curve with axis labels as SVG; the x axis shows the step."""
     shown = _thin(points)
     steps, values = [step for step, _ in shown], [value for _, value in shown]
     low, high = _range(values)
@@ -78,12 +78,12 @@ def figures_html(curves: Mapping[str, Sequence[Point]]) -> str:
 
 
 def number(value: float) -> str:
-    """Format a number with three significant digits."""
+    """Format a number with three significant digits, or as an integer if it is 100 or more."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _thin(points: Sequence[Point]) -> list[Point]:
-    """Subsample to at most `_MOST_DRAWN` finite points, including the last one."""
+    """Reduce a curve to at most `_MOST_DRAWN` finite points, including the last one."""
     finite = [point for point in points if abs(point[1]) < float("inf")] or [(points[-1][0], 0.0)]
     stride = -(-len(finite) // _MOST_DRAWN)
     return finite[(len(finite) - 1) % stride :: stride]

@@ -102,7 +102,7 @@ def packed_path(scene: Scene, called: str) -> Path:
 
 
 def done_html(scene: Scene) -> str:
-    """Render the progress, error or result of packing as HTML."""
+    """Render the progress, the error or the result of packing as HTML."""
     if outcome := outcome_html(scene, PackCheckpoint):
         return outcome
     last = scene.last(PackCheckpoint)

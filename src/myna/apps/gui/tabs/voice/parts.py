@@ -1,4 +1,4 @@
-"""Parts shared by the steps. Each step is a section whose heading shows its progress."""
+"""Parts that all steps of the tab share. Each step is a section whose heading shows the step's progress."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ summary { cursor: pointer; font-size: var(--text-sm); }
 
 @dataclass(frozen=True)
 class Scene:
-    """Snapshot of a voice in training, and the page request that it is rendered for."""
+    """Snapshot of a voice in training, and the request of the page for which it is rendered."""
 
     studio: Studio
     project: Project
@@ -58,7 +58,7 @@ class Scene:
         return say(self.request, f"voice.{key}", **values)
 
     def jobs(self, kind: type[ProjectTask[Result]]) -> list[Job[Result]]:
-        """Return this voice's jobs with one kind of task, oldest first."""
+        """Return this voice's jobs with tasks of the class `kind`, oldest first."""
         return [
             job
             for job in self.studio.jobs.all(LEARN)
@@ -66,17 +66,17 @@ class Scene:
         ]
 
     def busy(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
-        """Return this voice's waiting or running job of that kind, or None."""
+        """Return this voice's waiting or running job with a task of the class `kind`; None if there is none."""
         return next((job for job in self.jobs(kind) if not job.state.over), None)
 
     def check_idle(self, *kinds: type[ProjectTask[Any]]) -> None:
-        """Raise `ConfigError` if a job of one of these kinds is waiting or running."""
+        """Raise `ConfigError` if this voice has a waiting or running job with a task of one of the classes `kinds`."""
         for kind in kinds:
             if self.busy(kind):
                 raise ConfigError(self.say(f"busy_{kind.key}"))
 
     def last(self, kind: type[ProjectTask[Result]]) -> Job[Result] | None:
-        """Return this voice's latest job of that kind, or None."""
+        """Return this voice's latest job with a task of the class `kind`; None if there is none."""
         return next(reversed(self.jobs(kind)), None)
 
     def submit(self, task: ProjectTask[Result]) -> Job[Result]:
@@ -85,7 +85,7 @@ class Scene:
 
 
 class Keyed(NamedTuple):
-    """Value of a view, sent to the page again only when `key` changes."""
+    """Value of a view that is sent to the page again only if `key` has changed."""
 
     value: Any
     key: Hashable
@@ -119,7 +119,7 @@ def section(number: int, key: str) -> gr.Accordion:
 
 
 def heading(number: int, key: str, scene: Scene, far: str) -> str:
-    """Format the heading of a step with its progress."""
+    """Return the heading of a step, which includes its progress `far`."""
     return f"{number}. {scene.say(key)}" + (f" ({far})" if far else "")
 
 
@@ -140,7 +140,13 @@ def progress_html(scene: Scene, job: Job[Any]) -> str:
 
 
 def outcome_html(scene: Scene, kind: type[ProjectTask[Any]]) -> str:
-    """Render the progress of the running job, or the error if the last one failed; otherwise return an empty string."""
+    """Render the progress of the current job or, if there is none and the last job failed, its error.
+
+    In all other cases, return an empty string.
+
+    Args:
+        kind: class of the jobs' tasks.
+    """
     running, last = scene.busy(kind), scene.last(kind)
     if running is not None:
         return progress_html(scene, running)
@@ -156,7 +162,7 @@ def facts_html(facts: dict[str, str]) -> str:
 
 
 def lines_html(title: str, lines: list[str]) -> str:
-    """Render a foldable list of lines under a title; it is initially open if it has at most five lines."""
+    """Render a title and a foldable list of lines, which is initially open if it has at most five lines."""
     if not lines:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)

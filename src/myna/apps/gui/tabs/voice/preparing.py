@@ -40,7 +40,7 @@ def submit_preparation(scene: Scene, template: str | None, settings: Mapping[str
     """Queue the preparation of a voice; see `Prepare`.
 
     Raises:
-        ConfigError: there are no recordings, or a preparation or training is already running.
+        ConfigError: the voice has no recordings, or a preparation or training of it is waiting or running.
     """
     if not scene.standing.recordings:
         raise ConfigError(scene.say("record_first"))
@@ -56,7 +56,7 @@ def how_far(scene: Scene) -> str:
 
 
 def prepared_html(scene: Scene) -> str:
-    """Render the progress or result of the preparation, with the reason for each skipped recording."""
+    """Render the progress or the result of the preparation, with the reason for each file that was left out."""
     running, last = scene.busy(Prepare), scene.last(Prepare)
     parts = []
     if running is not None:

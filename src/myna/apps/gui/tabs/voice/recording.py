@@ -23,7 +23,7 @@ _DEFAULT_RANGE: VoiceName = "alto"
 
 
 def build(studio: Studio, chosen: gr.Dropdown) -> None:
-    """Build the booth in the current Gradio block; accepted takes are added to the voice selected in `chosen`."""
+    """Build the recording booth in the current Gradio block; takes are added to the voice selected in `chosen`."""
     with gr.Accordion(label("voice.record"), open=False, elem_id="voice-record"):
         with gr.Row():
             kind = gr.Radio(
@@ -46,7 +46,7 @@ def build(studio: Studio, chosen: gr.Dropdown) -> None:
 
     @shows_errors
     def check(event: gr.EventData, request: gr.Request) -> Any:
-        """Check a take and show the problems found."""
+        """Check a take and show its problems."""
         take = read_take(event, studio.uploads)
         try:
             report = studio.jobs.call(LOOK, CheckTake(take.path, take.kind))
@@ -89,7 +89,7 @@ def total(kind: Kind) -> int:
 
 
 def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | None) -> Prompt:
-    """Return the prompt with a number, which counts from 1 and wraps around."""
+    """Return the prompt number `number`, which counts from 1 and wraps around."""
     number = (number - 1) % total(kind) + 1
     known = texts(language_of(request))
     if kind == "spoken":
@@ -110,19 +110,19 @@ def prompt_of(kind: Kind, number: int, ranged: VoiceName, request: gr.Request | 
 def next_prompt(
     standing: ProjectStatus, kind: Kind, after: int, ranged: VoiceName, request: gr.Request | None
 ) -> Prompt:
-    """Return the first prompt after number `after` that has no take; if all have one, the prompt right after it."""
+    """Return the first prompt after number `after` that has no take, or the next prompt if all prompts have takes."""
     done, n = recorded(standing.recordings, kind), total(kind)
     order = [(after + step) % n + 1 for step in range(n)]
     return prompt_of(kind, next((number for number in order if number not in done), after % n + 1), ranged, request)
 
 
 def recorded(recordings: tuple[Path, ...], kind: Kind) -> set[int]:
-    """Return the numbers of the prompts that have a take."""
+    """Return the numbers of the prompts of a kind that have a take."""
     names = (_NUMBER.match(path.name) for path in recordings if path.parent.name == kind)
     return {int(found[1]) for found in names if found}
 
 
 def take_name(number: int, text: str) -> str:
-    """Name a take by the number and the first words of its prompt."""
+    """Return the name of a take: the number and the first six words of its prompt."""
     words = " ".join(re.sub(r"[^\w\s'-]", "", text).split()[:6])
     return f"{number:03} {words}".strip()

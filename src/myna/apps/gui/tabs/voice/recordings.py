@@ -1,4 +1,4 @@
-"""Step 1: upload or record audio, and show the quality of the recordings."""
+"""Step 1: upload or record audio, and show problems of the recordings."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from myna.layout import RECORDINGS
 from myna.studio.dataset import Aim
 from myna.studio.project import TAKEN_OUT, Project
 from myna.studio.takes import Kind
+from myna.text import printable
 
 Row = Mapping[str, Any]
 
-# A single listener on the container, because each update replaces the buttons inside.
+# There is one listener on the container instead of one per button, because each update replaces the buttons.
 _SCRIPT = """
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-recording]");
@@ -37,7 +38,7 @@ element.addEventListener("click", (event) => {
 class _Check:
     """Background check of a voice's recordings."""
 
-    names: tuple[str, ...] | None = None  # recordings that were present at the last check
+    names: tuple[str, ...] | None = None  # recordings that existed at the last check; None if it was incomplete
     job: Job[int] | None = None
 
     def look(self, scene: Scene) -> None:
@@ -139,7 +140,7 @@ def _bar(name: str, value: float, aim: float, text: Any) -> str:
 
 
 def table_html(scene: Scene) -> str:
-    """Render the list of recordings, each with a button to remove it; those with problems come first."""
+    """Render the list of recordings, each with a button to remove it; those with serious problems come first."""
     names, known = _names(scene), _known(scene)
     names.sort(key=lambda name: not (name in known and known[name]["serious"]))
     if not names:
@@ -154,6 +155,7 @@ def table_html(scene: Scene) -> str:
 
 
 def _row(scene: Scene, name: str, row: Row | None) -> str:
+    name = printable(name)  # text for the browser must be valid Unicode
     shown = name.removeprefix(f"{scene.project.name}/")
     problems = ""
     if row is not None:

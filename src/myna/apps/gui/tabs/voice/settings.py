@@ -1,4 +1,4 @@
-"""Step 2: choose the voice's template and the settings of the training."""
+"""Step 2: choose the template of the voice and the training settings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
 from myna.keys import page_keys
 from myna.options import TrainOptions
-from myna.studio.project import Project, ProjectStatus, template_of
+from myna.studio.project import Project, ProjectStatus
 from myna.studio.schedule import WANTED_STEPS, Schedule, plan
 
 _ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
@@ -30,7 +30,7 @@ _AUTO_BATCH = 8  # batch size that `batch_size: auto` results in without a GPU
 
 @dataclass
 class Fields:
-    """Widgets that other steps read; this step sets them when it is built."""
+    """Widgets of this step that other steps read, set when the step is built; and the measured training speeds."""
 
     template: Any = None
     settings: dict[str, Any] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Fields:
         return [self.template, *self.settings.values(), *self.options.values()]
 
     def values(self, given: tuple[Any, ...]) -> tuple[str | None, dict[str, Any], TrainOptions]:
-        """Return the template, the keys of `train` and the options from the values of `inputs`.
+        """Convert the values of `inputs` to the template, the keys of `train` and the options.
 
         Raises:
             ConfigError: a value is out of range.
@@ -70,21 +70,21 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     devices: list[Job[str]] = []  # empty, or the one job that determines this computer's device
 
     def default_template() -> TemplateName:
-        """Return the default template if this computer has a GPU; if not, or until this is known, the light voice."""
+        """Return the default template if a GPU was found; otherwise, or until this is known, that of light voices."""
         if not devices:
             devices.append(studio.jobs.submit(LOOK, NameDevice(), "device"))
         return DEFAULT_TEMPLATE if devices[0].result not in (None, "cpu") else _ON_CPU
 
     def show(scene: Scene) -> list[Any]:
         config = scene.standing.config
-        name = template_of(config) if config is not None else default_template()
+        name = config.kind if config is not None else default_template()
         numbers = start_values(config or Config.template(name or _ON_CPU))
         return [gr.update(value=name), explain(name, scene.request), *numbers, *[gr.update(value=None)] * len(_FIRST)]
 
     def choose(name: str | None, voice: str | None, request: gr.Request) -> list[Any]:
-        """Return the initial values, from the voice's configuration if it has this template, else from the template."""
+        """Set the number widgets from the voice's configuration if its template is `name`, else from the template."""
         config = Scene.of(studio, voice, request).standing.config
-        if config is not None and template_of(config) == name:
+        if config is not None and config.kind == name:
             return start_values(config)
         if name is None or name not in get_args(TemplateName):
             return [gr.skip()] * len(numbers)
@@ -114,13 +114,13 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
     def how_far(scene: Scene) -> str:
         config = scene.standing.config
-        return (template_of(config) or scene.say("own")) if config is not None else ""
+        return (config.kind or scene.say("own")) if config is not None else ""
 
     return Part(heading, how_far, fields=[template, about, *numbers, *first.values()], show=show)
 
 
 def start_values(config: Config) -> list[Any]:
-    """Return updates that set the number widgets to the values of `config`; a word like "auto" leaves one empty."""
+    """Return updates that set the number widgets to the values of `config`; values like "auto" give empty widgets."""
     values = [getattr(config.train, key.attribute) for key in page_keys(TrainConfig).values()]
     return [gr.update(value=None if isinstance(value, str) else value) for value in values]
 
@@ -128,7 +128,7 @@ def start_values(config: Config) -> list[Any]:
 def schedule_of(
     standing: ProjectStatus, config: Config, settings: dict[str, Any], seconds_per_step: float | None
 ) -> Schedule | None:
-    """Compute the schedule that follows from the settings; None if there are no clips or settings are missing.
+    """Compute the training schedule that follows from the settings; None if there are no clips or settings are missing.
 
     Until clips exist, each recording counts as one clip.
     """
@@ -153,10 +153,10 @@ def schedule_of(
 def arithmetic_html(
     scene: Scene, values: tuple[str | None, dict[str, Any], TrainOptions], seconds_per_step: float | None
 ) -> str:
-    """Render the number of steps and epochs and the duration of the training as HTML."""
+    """Render the numbers of steps and epochs and the duration of training as HTML."""
     template, settings, options = values
     config = scene.standing.config
-    if template is not None and (config is None or template_of(config) != template):
+    if template is not None and (config is None or config.kind != template):
         config = Config.template(template)
     if config is None:
         return ""
@@ -185,14 +185,14 @@ def arithmetic_html(
 
 
 def check_template(scene: Scene, template: str | None) -> Config:
-    """Return the configuration that a training would use.
+    """Return the configuration that training would use.
 
     Raises:
-        ConfigError: the voice is not prepared, or its template differs from the chosen one.
+        ConfigError: the voice is not prepared, or was prepared with a template other than the chosen one.
     """
     config = scene.standing.config
     if config is None or not scene.standing.prepared:
         raise ConfigError(scene.say("prepare_first"))
-    if template is not None and template_of(config) not in (template, None):
+    if template is not None and config.kind not in (template, None):
         raise ConfigError(scene.say("prepare_again", template=template))
     return config

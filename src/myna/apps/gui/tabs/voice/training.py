@@ -1,4 +1,4 @@
-"""Step 4: train, with curves and audio samples."""
+"""Step 4: train the voice, and show training curves and audio samples."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from myna.layout import LOGS
 from myna.options import TrainOptions
 from myna.studio.project import Project
 
-# Curves that are always visible; the others, for experts, are folded away.
+# Curves that are always visible; the others, which are for experts, are folded away.
 _FIRST = ("validation/mel", "loss/mel")
 
 
@@ -37,7 +37,7 @@ class _Log:
     reading: Job[Curves] | None = None
 
     def look(self, scene: Scene) -> None:
-        """Take over the result of a finished read, and start a new one if the log has grown; never block."""
+        """Store the result of a finished read, and start a new read if the size of the log has changed; never block."""
         if self.reading is not None and self.reading.state.over:
             self.found = self.reading.result or self.found
             self.reading = None
@@ -71,7 +71,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
     def end(voice: str | None, request: gr.Request) -> str:
         scene = Scene.of(studio, voice, request)
         job = scene.busy(Train)
-        if job is not None and job.state is not JobState.STOPPING:  # a second request would kill it before it saves
+        if job is not None and job.state is not JobState.STOPPING:  # a second request kills the job before it saves
             studio.jobs.cancel(job)
         return status_html(scene)
 
@@ -115,7 +115,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         listen,
         [chosen, newest, which],
         played,
-        trigger_mode="always_last",  # catches a checkpoint saved during the previous read
+        trigger_mode="always_last",  # so that a checkpoint saved during a read is shown as well
         **QUIET,
     )
     return Part(
@@ -134,7 +134,8 @@ def submit_training(
     """Queue the training of a voice; see `Train`.
 
     Raises:
-        ConfigError: the voice is unprepared or prepared for another template, or a preparation or training is running.
+        ConfigError: the voice is not prepared, or was prepared with a template other than the chosen one; or a
+            preparation or training of it is waiting or running.
     """
     scene.check_idle(Train, Prepare)
     check_template(scene, template)
@@ -151,7 +152,7 @@ def how_far(scene: Scene) -> str:
 
 
 def status_html(scene: Scene) -> str:
-    """Render the progress or outcome of the training, with its reported facts."""
+    """Render the progress or outcome of training, and the facts that it reported."""
     last, saves = scene.last(Train), scene.standing.checkpoints
     parts = []
     if last is not None and not last.state.over:
@@ -185,7 +186,7 @@ def status_html(scene: Scene) -> str:
 
 
 def ended(scene: Scene, result: TrainingResult) -> str:
-    """Summarize a finished training."""
+    """Summarize a finished training run in one text."""
     values = asdict(result)
     if not result.steps:
         return scene.say("nothing_to_do", **values)

@@ -1,0 +1,98 @@
+"""Download of a file into the Hugging Face hub's cache.
+
+The hub's library restarts an interrupted download from the beginning, and does not check a file before it gives it its
+final name in the cache. Here, a partial download stays in the cache and is resumed, even after the process was killed.
+A file gets its final name only after its hash was checked.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from myna.assets import Source, check
+from myna.errors import AssetError
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def download(source: Source) -> Path:
+    """Download a file and return its path in the cache.
+
+    The file must have the hash of `source`. If that is None, it must have the hash that the hub states, which it does
+    only for large files.
+
+    Raises:
+        AssetError: the file is incomplete, or has another size or hash; it is deleted.
+        Exception: errors of the hub's library, of its HTTP client and of the disk.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]
+
+    url = hf_hub_url(source.repo, source.filename, repo_type=source.repo_type, revision=source.revision)
+    found = get_hf_file_metadata(url)
+    if found.etag is None:
+        raise OSError(f"{url} has no ETag")
+    sha256 = source.sha256 or (found.etag if _SHA256.fullmatch(found.etag) else None)
+    folder = repository(source)
+    # These names and this lock are those of the hub's library, whose older versions can also resume such a file.
+    blob, partial = (folder / "blobs" / f"{found.etag}{suffix}" for suffix in ("", ".incomplete"))
+    lock = Path(constants.HF_HUB_CACHE) / ".locks" / folder.name / f"{found.etag}.lock"
+    for directory in (blob.parent, lock.parent):
+        directory.mkdir(parents=True, exist_ok=True)
+    with WeakFileLock(lock):
+        if not blob.exists():
+            try:
+                resumed = _receive(url, partial, found.size)
+                try:
+                    check(partial, source, sha256)
+                except AssetError:
+                    partial.unlink()
+                    if not resumed:
+                        raise
+                    _receive(url, partial, found.size)  # the earlier part may have been damaged
+                    check(partial, source, sha256)
+            except AssetError:
+                partial.unlink(missing_ok=True)
+                raise
+            partial.replace(blob)
+    path = Path(hf_hub_download(source.repo, source.filename, revision=source.revision, repo_type=source.repo_type))
+    if not path.is_symlink():  # on a system without symbolic links, the library copies the file
+        blob.unlink(missing_ok=True)
+    return path
+
+
+def repository(source: Source) -> Path:
+    """Return the folder of the repository of `source` in the hub's cache."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type=source.repo_type)
+
+
+def stated_hash(path: Path) -> str | None:
+    """Return the SHA-256 that the hub stated when a cached file was downloaded; None for a small file."""
+    name = path.resolve().name
+    return name if _SHA256.fullmatch(name) else None
+
+
+def remove(path: Path) -> None:
+    """Remove a file, and the content that it links to, from the hub's cache."""
+    for place in {path.resolve(), path}:
+        place.unlink(missing_ok=True)
+
+
+def _receive(url: str, partial: Path, size: int | None) -> bool:
+    """Download the missing rest of a partial file; return whether a part of it was already there."""
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    with partial.open("ab", buffering=0) as file:
+        if size is not None and file.tell() > size:
+            file.truncate(0)
+            file.seek(0)
+        start = file.tell()
+        # In compressed content, the positions of bytes would differ from those in the file.
+        headers = build_hf_headers() | {"Accept-Encoding": "identity"}
+        http_get(url, file, resume_size=start, headers=headers, expected_size=size)
+    return start > 0

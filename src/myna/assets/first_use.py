@@ -1,0 +1,58 @@
+"""Record of the first use of files without a published hash: such a file must always have the hash of its first use."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from myna.assets import Source, sha256_of
+from myna.assets.download import repository
+from myna.errors import AssetError
+from myna.storage.atomic import replacing
+
+logger = logging.getLogger(__name__)
+
+_NAME = "myna-first-use.json"
+
+
+@dataclass(frozen=True)
+class _Use:
+    revision: str
+    sha256: str
+
+
+def recall(source: Source) -> Source:
+    """Return `source` with the revision and hash of its first use, or unchanged if it was not used before."""
+    use = _read(source).get(source.filename)
+    return source if use is None else replace(source, revision=use.revision, sha256=use.sha256)
+
+
+def remember(source: Source, path: Path) -> None:
+    """Record the revision and hash of `path`, the file of `source` in the hub's cache."""
+    snapshots = repository(source) / "snapshots"
+    revision = path.relative_to(snapshots).parts[0] if path.is_relative_to(snapshots) else source.revision
+    uses = _read(source) | {source.filename: _Use(revision, sha256_of(path))}
+    try:
+        with replacing(memory(source)) as temporary:
+            temporary.write_text(json.dumps({name: asdict(use) for name, use in uses.items()}), encoding="utf-8")
+    except OSError as error:  # a cache that is shared by several people may be read-only
+        logger.warning("a change of %s will not be noticed: cannot write %s: %s", path, memory(source), error.strerror)
+
+
+def memory(source: Source) -> Path:
+    """Return the path of the record, which lies in the folder of the repository in the hub's cache."""
+    return repository(source) / _NAME
+
+
+def _read(source: Source) -> dict[str, _Use]:
+    try:
+        found: Any = json.loads(memory(source).read_text("utf-8"))
+        return {str(name): _Use(str(use["revision"]), str(use["sha256"])) for name, use in found.items()}
+    except FileNotFoundError:
+        return {}
+    # The record is written atomically, so it is malformed only if somebody changed it.
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise AssetError(f"cannot read {memory(source)}; delete it to accept the weights that are there") from error
