@@ -49,7 +49,7 @@ def test_an_empty_widget_is_the_default_and_a_wrong_value_an_error() -> None:
     assert collect(ConversionOptions, {"speaker": "", "noise_scale": None}) == ConversionOptions()
     with pytest.raises(ConfigError, match="transpose must be between"):
         collect(ConversionOptions, {"transpose": 40})
-    with pytest.raises(ConfigError, match="'much' is not a number"):
+    with pytest.raises(ConfigError, match="transpose: 'much' is not a number"):
         collect(ConversionOptions, {"transpose": "much"})
 
 
