@@ -12,7 +12,7 @@ import reprlib
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator
 
@@ -31,6 +31,17 @@ SynthesizerKind = Literal["vits", "direct", "rvc", "sovits3"]
 DiscriminatorKind = Literal["waveform", "spectrogram"]
 Precision = Literal["fp32", "fp16", "bf16"]
 Expansion = Literal["nearest", "left"]
+
+
+class PitchBounds(NamedTuple):
+    """Lowest and highest pitch, in Hz."""
+
+    low_hz: float
+    high_hz: float
+
+
+# Pitch that voices learn: so-vits-svc estimates f0 in these bounds for training, and quantises it in them.
+VOICE_BOUNDS = PitchBounds(50.0, 1100.0)
 
 
 class _Section(BaseModel):

@@ -27,6 +27,19 @@ class Progress(Protocol):
     ) -> Iterator[T]: ...
 
 
+_SETTLED_SECONDS, _SETTLED_SHARE = 10.0, 0.03
+
+
+def seconds_left(done: float, total: float | None, seconds: float) -> float | None:
+    """Estimate the time that the rest of some work takes, if `done` of `total` items took `seconds`.
+
+    Return None before 10 s and 3 % of the work, because its beginning is slow and would overestimate the rest.
+    """
+    if not total or seconds < _SETTLED_SECONDS or done < _SETTLED_SHARE * total:
+        return None
+    return max(0.0, seconds * (total - done) / done)
+
+
 def silent(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
     """`Progress` that displays nothing."""
     yield from items

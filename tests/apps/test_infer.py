@@ -30,6 +30,7 @@ class Parrot:
     loaded: ClassVar[list[tuple[Any, ...]]] = []
     asked: ClassVar[list[ConversionOptions]] = []
     voice_pitch: ClassVar[PitchRange | None] = None
+    changes: ClassVar[dict[str, float]] = {}
 
     @classmethod
     def load(cls, *arguments: Any) -> Parrot:
@@ -49,7 +50,7 @@ class Parrot:
             for block in progress([audio], title=source.name, total=1, unit="s"):
                 writer.write(block)
         seconds, pitch = len(audio) / RATE, PitchRange(median_hz=220.0, low_hz=200.0, high_hz=240.0)
-        return ConversionSummary(seconds, seconds, 1, options.transpose, pitch, self.voice_pitch)
+        return ConversionSummary(seconds, seconds, 1, options.transpose, pitch, self.voice_pitch, **self.changes)
 
 
 @pytest.fixture(autouse=True)
@@ -233,3 +234,23 @@ def test_the_last_line_advises_on_pitch(
     monkeypatch.setattr(Parrot, "voice_pitch", pitch)
     assert svc("vocals.wav", "-t", transpose) == 0
     assert advice in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_the_result_line_states_what_was_changed(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    record("vocals.wav")
+    shutil.copy("vocals.wav", "b.wav")
+    changes = {"turned_down_db": 3.21, "lowered_seconds": 1.25, "raised_seconds": 0.4}
+    monkeypatch.setattr(Parrot, "changes", changes)
+    assert svc("vocals.wav") == 0
+    expected = (
+        "It is turned down by 3.2 dB to stay below full scale. "
+        "1.2 s above 1100 Hz, a limit of the voice, are sung an octave lower. "
+        "0.4 s below 50 Hz, a limit of the voice, are sung an octave higher."
+    )
+    assert capsys.readouterr().out.splitlines()[-1].endswith(expected)
+    assert svc("vocals.wav", "b.wav") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-3:-1] == [f"vocals.out.wav: {expected}", f"b.out.wav: {expected}"]
+    assert svc("vocals.wav", "--json") == 0
+    (converted,) = json.loads(capsys.readouterr().out)["converted"]
+    assert {key: converted[key] for key in changes} == changes

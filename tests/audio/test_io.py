@@ -83,7 +83,7 @@ def test_formats_that_libsndfile_lacks_are_read_with_ffmpeg(name: str, codec: st
 
 
 def test_channels_are_averaged(tmp_path: Path) -> None:
-    left, right = song(), -0.5 * song()
+    left, right = song(), 0.5 * song()
     soundfile.write(tmp_path / "stereo.wav", np.stack([left, right], 1), RATE, "FLOAT")
     np.testing.assert_allclose(read(tmp_path / "stereo.wav")[0], (left + right) / 2, atol=1e-7)
 
@@ -259,13 +259,6 @@ def test_a_block_of_other_channels_than_the_file_is_refused(tmp_path: Path) -> N
         writer.write(np.zeros((3, 10), np.float32))
 
 
-def test_float_beyond_full_scale_is_kept(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with Writer(tmp_path / "loud.wav", RATE, sample_format="float32") as writer:
-        writer.write(np.array([0.5, 1.5, -1.5], np.float32))
-    np.testing.assert_array_equal(read(tmp_path / "loud.wav")[0], np.array([0.5, 1.5, -1.5], np.float32))
-    assert not caplog.text
-
-
 def bad_file(kind: str, folder: Path) -> Path:
     path = folder / "bad.wav"
     if kind == "text":
@@ -329,6 +322,251 @@ def test_a_truncated_file_is_read_up_to_its_end_with_a_warning(
     assert "cut" in caplog.text and ("truncated" in caplog.text or "damaged" in caplog.text)
 
 
+def rising(seconds: float = 3.0) -> np.ndarray:
+    """A quiet beginning and a loud end, so that the bit rate of an mp3 rises on the way."""
+    n = round(seconds * RATE)
+    quiet = 0.01 * np.sin(2 * np.pi * 220 * np.arange(n) / RATE)
+    return np.where(np.arange(n) < n / 3, quiet, np.random.default_rng(0).normal(0, 0.1, n)).astype(np.float32)
+
+
+def mp3_frames(options: dict[str, str], rate: int = RATE) -> bytes:
+    """Return the frames of `rising()` without a header, as in a stream."""
+    encoder = av.CodecContext.create("libmp3lame", "w")
+    encoder.sample_rate, encoder.layout, encoder.format, encoder.options = rate, "mono", "fltp", options
+    frame = av.AudioFrame.from_ndarray(rising()[None], format="fltp", layout="mono")
+    frame.sample_rate = rate
+    packets = []
+    for start in range(0, frame.samples, 1152):
+        part = av.AudioFrame.from_ndarray(rising()[None, start : start + 1152], format="fltp", layout="mono")
+        part.sample_rate, part.pts = rate, start
+        packets += encoder.encode(part)
+    return b"".join(bytes(packet) for packet in [*packets, *encoder.encode(None)])
+
+
+VARIABLE = {"flags": "+qscale", "global_quality": "472"}
+ID3 = b"ID3\x04\0\0\0\0\x01\0" + bytes(128)
+
+
+@pytest.mark.parametrize(
+    ("kind", "n_times"),
+    [
+        ("variable rate", 1),
+        ("constant rate", 1),
+        ("tagged", 1),
+        ("begun in a frame", 1),
+        ("ended in a frame", 1),
+        ("padded", 1),
+        ("joined", 2),
+        ("joined with headers", 2),
+        ("joined with tags", 2),
+    ],
+)
+def test_an_mp3_is_read_to_its_end_whatever_its_header_states(
+    kind: str, n_times: int, tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    frames = mp3_frames({"b": "128000"} if kind == "constant rate" else VARIABLE)
+    soundfile.write(tmp_path / "header.mp3", rising(), RATE)
+    header = (tmp_path / "header.mp3").read_bytes()
+    encoded = {
+        "tagged": ID3 + frames + b"TAG" + bytes(125),
+        "begun in a frame": frames[50:],
+        "ended in a frame": frames[:-50],
+        "padded": bytes(3000) + frames + bytes(3000),
+        "joined": frames * 2,
+        "joined with headers": header * 2,
+        "joined with tags": (ID3 + frames + b"TAG" + bytes(125)) * 2,
+    }
+    path = tmp_path / "song.mp3"
+    path.write_bytes(encoded.get(kind, frames))
+    decoded, rate = read(path, strict=True)
+    assert len(decoded) / rate == pytest.approx(3.0 * n_times, abs=0.1)
+    assert len(read(path)[0]) == len(decoded) and not caplog.text and not capfd.readouterr().err
+    with av.open(str(path)) as container:
+        n_packets = [packet for packet in container.demux(audio=0) if packet.size]
+    assert len(decoded) == pytest.approx(1152 * len(n_packets), abs=3 * 1152)
+
+
+def test_an_mp3_that_changes_its_sample_rate_has_one(tmp_path: Path) -> None:
+    (tmp_path / "song.mp3").write_bytes(mp3_frames(VARIABLE) + mp3_frames(VARIABLE, RATE // 2))
+    decoded, rate = read(tmp_path / "song.mp3", strict=True)
+    assert rate == RATE and len(decoded) / rate == pytest.approx(3 + 6, abs=0.2)
+
+
+def test_a_damaged_frame_of_an_mp3_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    frames, path = bytearray(mp3_frames(VARIABLE)), tmp_path / "song.mp3"
+    middle = len(frames) // 2
+    frames[middle : middle + 1000] = np.random.default_rng(0).bytes(1000)
+    path.write_bytes(frames)
+    assert 2.5 < len(read(path)[0]) / RATE < 3
+    assert "damaged" in caplog.text and "what can be decoded is used" in caplog.text
+    with pytest.raises(AudioError, match=r"damaged .* after 1\.\d\d s"):
+        read(path, strict=True)
+
+
+@pytest.mark.parametrize("suffix", [".ogg", ".opus"])
+def test_joined_ogg_files_are_read_to_the_end(suffix: str, tmp_path: Path) -> None:
+    audio, rate = song(2 * 48000, 48000), 48000
+    subtype = "OPUS" if suffix == ".opus" else "VORBIS"
+    soundfile.write(tmp_path / "one.ogg", audio, rate, subtype)
+    path = tmp_path / f"two{suffix}"
+    path.write_bytes((tmp_path / "one.ogg").read_bytes() * 2)
+    decoded, _ = read(path, strict=True)
+    assert len(decoded) == pytest.approx(2 * len(audio), abs=0.05 * rate)
+    assert np.abs(decoded[: len(audio)] - audio).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("riff", "data"),
+    [
+        (0, 0),  # a recorder that crashed
+        (36, 0),
+        (0xFFFFFFFF, 0xFFFFFFFF),  # FFmpeg to a pipe
+        (0, 0xFFFFFFFF),
+        (0x7FFFF024, 0x7FFFF000),  # SoX to a pipe
+        (0x7FFFFF24, 0x7FFFFF00),  # arecord to a pipe
+        (0x80000024, 0x80000000),
+        (0x7FFFFFFF, 0x7FFFFFDB),
+        (None, 0x00FF0000),  # the size of the file is right
+        (0x00FF0000, None),  # that of the sound is right
+    ],
+)
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_a_wav_of_unknown_length_is_read_to_its_end(
+    riff: int | None, data: int | None, n_channels: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "song.wav"
+    audio = np.repeat(rising(1)[:, None], n_channels, axis=1)
+    soundfile.write(path, audio, RATE, "PCM_16")
+    encoded = bytearray(path.read_bytes())
+    for place, size in ((4, riff), (40, data)):
+        if size is not None:
+            encoded[place : place + 4] = size.to_bytes(4, "little")
+    path.write_bytes(encoded)
+    decoded, _ = read(path, strict=True)
+    assert len(decoded) == info(path).n_samples == RATE and not caplog.text
+    np.testing.assert_allclose(decoded, audio[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["AIFF", "AU", "W64", "RF64"])
+def test_truncation_is_recognised_in_every_format_with_a_length(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    soundfile.write(path, song(), RATE, format=kind)
+    assert len(read(path, strict=True)[0]) == len(song())
+    path.write_bytes(path.read_bytes()[:-20000])
+    assert len(read(path)[0]) == pytest.approx(len(song()) - 10000, abs=100)
+    with pytest.raises(AudioError, match="truncated"):
+        read(path, strict=True)
+
+
+PICTURES = {".flv": "flv", ".webm": "libvpx"}
+
+
+def film(path: Path, codec: str, sound_seconds: float, picture_seconds: float, start: float = 0.0) -> None:
+    """Write a file with a sound, from `start` on, and a picture."""
+    rate = 48000
+    with av.open(str(path), "w") as container:
+        picture = container.add_stream(PICTURES.get(path.suffix, "mpeg4"), rate=10, width=32, height=32)
+        picture.pix_fmt = "yuv420p"
+        sound = container.add_stream(codec, rate=44100 if path.suffix == ".flv" else rate, layout="mono")
+        packets = []
+        for number in range(round(10 * picture_seconds)):
+            frame = av.VideoFrame(32, 32, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes(plane.buffer_size))
+            frame.pts = number
+            packets += picture.encode(frame)
+        frame = av.AudioFrame.from_ndarray(song(round(sound_seconds * sound.rate))[None], format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = sound.rate, round(start * sound.rate)
+        packets += [*picture.encode(None), *sound.encode(frame), *sound.encode(None)]
+        for packet in sorted(packets, key=lambda packet: packet.dts * packet.time_base):
+            container.mux(packet)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [(".mkv", "aac"), (".webm", "libopus"), (".avi", "pcm_s16le"), (".flv", "libmp3lame"), (".mp4", "aac")],
+)
+@pytest.mark.parametrize(("picture_seconds", "start"), [(3.0, 0.0), (1.0, 0.0), (3.5, 0.5)])
+def test_a_sound_is_whole_even_if_the_picture_is_longer(
+    suffix: str,
+    codec: str,
+    picture_seconds: float,
+    start: float,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / f"take{suffix}"
+    film(path, codec, 2.0, picture_seconds, start)
+    decoded, rate = read(path, strict=True)
+    assert len(decoded) / rate == pytest.approx(2.0, abs=0.1) and not caplog.text
+    whole = path.read_bytes()
+    if (
+        suffix != ".mp4" and picture_seconds > 2
+    ):  # the header of an mp4 is at its end; an avi states the picture's length
+        path.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(AudioError, match=r"truncated|damaged"):
+            read(path, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "heard"),
+    [
+        ("on the left", lambda voice, other: [voice, 0 * voice], 1.0),
+        ("on the right", lambda voice, other: [0 * voice, voice], 1.0),
+        ("on the left, with hiss on the right", lambda voice, other: [voice, 0.003 * other], 1.0),
+        (
+            "on the left, with a click on the right",
+            lambda voice, other: [voice, 0.5 * (np.arange(len(voice)) == 9)],
+            1.0,
+        ),
+        ("on the left, with an offset on the right", lambda voice, other: [voice, 0 * voice + 0.5], 1.0),
+        ("inverted on the right", lambda voice, other: [voice, -voice], 1.0),
+        ("softer and inverted on the right", lambda voice, other: [voice, -0.5 * voice], 0.75),
+        ("inverted, with an offset on both", lambda voice, other: [voice + 0.3, 0.3 - voice], 1.0),
+        ("in the middle", lambda voice, other: [voice, voice], 1.0),
+        ("in the middle, half as loud on the right", lambda voice, other: [voice, 0.5 * voice], 0.75),
+        ("on the centre loudspeaker", lambda voice, other: [0 * voice, 0 * voice, voice, 0 * voice], 1.0),
+        ("silent", lambda voice, other: [0 * voice, 0 * voice], 0.0),
+    ],
+)
+@pytest.mark.parametrize("target", [RATE, 16000])
+def test_a_voice_keeps_its_level_wherever_it_is(name: str, channels, heard: float, target: int, tmp_path: Path) -> None:
+    voice, hiss = song(), np.random.default_rng(0).normal(0, 0.4, len(song())).astype(np.float32)
+    soundfile.write(tmp_path / "song.wav", np.stack(channels(voice, hiss), axis=1), RATE, "FLOAT")
+    mixed, expected = read(tmp_path / "song.wav", target)[0], heard * resample(voice, RATE, target)
+    mixed -= mixed.mean()
+    expected -= expected.mean()
+    np.testing.assert_allclose(mixed * np.sign(np.dot(mixed, expected) + 1e-9), expected, atol=2e-3)
+    whole = read(tmp_path / "song.wav", target)[0]
+    np.testing.assert_array_equal(np.concatenate(list(blocks(tmp_path / "song.wav", target, 1000))), whole)
+
+
+def test_a_channel_that_is_used_for_one_phrase_is_not_lost(tmp_path: Path) -> None:
+    first, second = song(10 * RATE), song(10 * RATE)
+    first[-RATE // 2 :], second[: -RATE // 2] = 0, 0
+    soundfile.write(tmp_path / "song.wav", np.stack([first, second], axis=1), RATE, "FLOAT")
+    np.testing.assert_allclose(read(tmp_path / "song.wav")[0], (first + second) / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 3_000_001])
+def test_an_impossible_sample_rate_is_an_error_of_the_file(rate: int, tmp_path: Path) -> None:
+    path = tmp_path / "song.wav"
+    soundfile.write(path, song(), rate)
+    with pytest.raises(AudioError, match=r"song\.wav states no valid sample rate"):
+        info(path)
+    with pytest.raises(AudioError, match="sample rate"):
+        next(blocks(path, RATE, 100))
+
+
+@pytest.mark.parametrize("name", ["no_decoder.wav", "no_decoder.voc", "no_rate.sf"])
+def test_a_file_without_a_decoder_is_an_error_of_the_file(name: str) -> None:
+    path = Path(__file__).with_name("cases") / name
+    with pytest.raises(
+        AudioError, match=rf"{name} (is in a format that cannot be decoded here|states no valid sample rate)"
+    ):
+        read(path)
+
+
 @pytest.mark.parametrize("suffix", WRITABLE_SUFFIXES)
 def test_audio_written_in_blocks_has_the_same_length_when_read(suffix: str, tmp_path: Path) -> None:
     audio, path = song(100_001), tmp_path / "new folder" / f"Lied für Anna{suffix}"
@@ -342,11 +580,38 @@ def test_audio_written_in_blocks_has_the_same_length_when_read(suffix: str, tmp_
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_samples_beyond_full_scale_are_clipped_not_wrapped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with Writer(tmp_path / "loud.wav", RATE) as writer:
-        writer.write(np.array([0.5, 1.5, -1.5], np.float32))
-    np.testing.assert_allclose(read(tmp_path / "loud.wav")[0], [0.5, 1, -1], atol=1e-4)
-    assert "2 samples" in caplog.text
+@pytest.mark.parametrize(
+    ("name", "sample_format"), [("a.wav", "int16"), ("a.wav", "int24"), ("a.wav", "float32"), ("a.flac", "int24")]
+)
+@pytest.mark.parametrize(("ceiling", "n_channels"), [(1.0, 1), (0.9, 2)])
+def test_a_sound_beyond_full_scale_is_turned_down_as_a_whole(
+    name: str, sample_format: SampleFormat, ceiling: float, n_channels: int, tmp_path: Path
+) -> None:
+    audio = np.stack([3 * song(), -2 * song()])[:n_channels]
+    with Writer(tmp_path / name, RATE, channels=n_channels, sample_format=sample_format, ceiling=ceiling) as writer:
+        for start in range(0, audio.shape[1], 7777):
+            writer.write(audio[:, start : start + 7777])
+    peak = np.abs(audio).max()
+    decoded = read(tmp_path / name, mono=False)[0]
+    assert ceiling - 1e-3 < np.abs(decoded).max() <= ceiling + 2**-15  # a step of 16 bits
+    np.testing.assert_allclose(decoded, audio / peak * ceiling, atol=1e-4)
+    assert writer.turned_down_db == pytest.approx(20 * np.log10(peak / ceiling), abs=1e-4)
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".ogg"])
+@pytest.mark.parametrize("level", [0.3, 0.99, 3.0])
+def test_a_lossy_format_does_not_exceed_full_scale_when_it_is_decoded(
+    suffix: str, level: float, tmp_path: Path
+) -> None:
+    """A square wave: without its highest harmonics it overshoots by a sixth."""
+    square = (level * np.sign(np.sin(2 * np.pi * 441 * np.arange(2 * RATE) / RATE))).astype(np.float32)
+    with Writer(tmp_path / f"song{suffix}", RATE, ceiling=0.99) as writer:
+        writer.write(square)
+    decoded, _ = read(tmp_path / f"song{suffix}")
+    assert np.abs(decoded).max() <= 0.99
+    gain = np.dot(decoded, square) / np.dot(square, square)
+    assert -20 * np.log10(gain) == pytest.approx(writer.turned_down_db, abs=0.3)
+    assert (writer.turned_down_db > 0.5) == (level > 0.5)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

@@ -1,4 +1,4 @@
-"""With a synthesizer that returns its input, conversion leaves a recording unchanged."""
+"""With a synthesizer that returns its input, conversion returns the prepared recording unchanged."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 import myna.conversion.converter
 from myna.audio.io import read
+from myna.audio.preparation import without_rumble
 from myna.config import Config, PitchRange
 from myna.conversion.converter import Converter
 from myna.conversion.transposition import shift_between
@@ -102,12 +103,16 @@ def song(seconds: float, rate: int = RATE) -> np.ndarray:
     return (tone + np.random.default_rng(0).normal(0, 0.003, len(time))).astype(np.float32)
 
 
+def prepared(audio: np.ndarray) -> np.ndarray:
+    return np.concatenate(list(without_rumble([audio], RATE)))
+
+
 @pytest.mark.parametrize("limit", [0.0, 1.0, 2.3, 40.0])
 def test_an_echo_returns_the_song_for_any_slicing(limit: float) -> None:
     audio, converter = song(7.77), echo()
     sung = converter.convert(audio, RATE, ConversionOptions(max_chunk_seconds=limit)).audio
     assert sung.dtype == np.float32
-    np.testing.assert_array_equal(sung, audio)
+    np.testing.assert_array_equal(sung, prepared(audio))
 
 
 def test_silence_stays_silent_and_is_not_converted() -> None:
@@ -115,7 +120,7 @@ def test_silence_stays_silent_and_is_not_converted() -> None:
     converter = echo()
     sung = converter.convert(audio, RATE).audio
     np.testing.assert_array_equal(sung[round(1.3 * RATE) : round(2.7 * RATE)], 0)
-    np.testing.assert_array_equal(sung[:RATE], audio[:RATE])
+    np.testing.assert_array_equal(sung[:RATE], prepared(audio)[:RATE])
     assert [call["n_samples"] / RATE for call in converter.voice.synthesizer.calls] == pytest.approx(
         [2.3, 2.3], abs=0.3
     )
@@ -156,7 +161,8 @@ def test_chunks_have_few_distinct_lengths() -> None:
 def test_audio_shorter_than_a_frame_gets_context() -> None:
     converter = echo()
     audio = song(0.01)
-    np.testing.assert_array_equal(converter.convert(audio, RATE, ConversionOptions(pad_seconds=0.0)).audio, audio)
+    sung = converter.convert(audio, RATE, ConversionOptions(pad_seconds=0.0)).audio
+    np.testing.assert_array_equal(sung, prepared(audio))
     assert converter.voice.synthesizer.calls[0]["n_samples"] >= 0.5 * RATE
 
 
@@ -385,19 +391,22 @@ def test_a_voice_with_a_loudness_embedding_gets_softer_pauses() -> None:
 
 
 def make_index(path: Path, *speakers: str, channels: int = CHANNELS) -> Path:
-    """Write an index with one vector per speaker, filled with the number of the speaker from 1."""
-    vectors = {name: torch.full((1, channels), float(number)) for number, name in enumerate(speakers, start=1)}
+    """Write an index with one vector per speaker, filled with an eighth of the number of the speaker from 1."""
+    vectors = {name: torch.full((1, channels), number / 8) for number, name in enumerate(speakers, start=1)}
     retrieval_file.write_index(path, vectors)
     return path
 
 
 def half_voiced() -> np.ndarray:
-    return np.concatenate([song(1), np.full(RATE // 4, 5e-5, np.float32), song(1)])
+    fade = np.minimum(1, np.minimum(np.arange(RATE), np.arange(RATE)[::-1]) / (RATE / 10))
+    phrase = (song(1) * (0.5 - 0.5 * np.cos(np.pi * fade))).astype(np.float32)
+    return np.concatenate([phrase, np.full(RATE // 4, 5e-5, np.float32), phrase])
 
 
 def test_retrieval_blends_the_content_of_voiced_frames(tmp_path: Path) -> None:
     audio, index = half_voiced(), make_index(tmp_path / "index.safetensors", "alto", "Sänger")
-    voiced = np.repeat(EchoExtractor(CONFIG, "cpu")(audio).voiced.numpy(), HOP)
+    source = prepared(audio)
+    voiced = np.repeat(EchoExtractor(CONFIG, "cpu")(source).voiced.numpy(), HOP)
     assert 0.1 < 1 - voiced.mean() < 0.3
     for ratio, everywhere in ((0.5, False), (0.5, True), (1.0, False)):
         options = ConversionOptions(
@@ -405,24 +414,24 @@ def test_retrieval_blends_the_content_of_voiced_frames(tmp_path: Path) -> None:
         )
         sung = echo().convert(audio, RATE, options).audio
         where = np.ones_like(voiced) if everywhere else voiced
-        expected = np.where(where, (1 - ratio) * audio + ratio * 2, audio)
+        expected = np.where(where, (1 - ratio) * source + ratio * 0.25, source)
         np.testing.assert_allclose(sung, expected, atol=1e-6)
 
 
 def test_without_a_ratio_no_retrieval_file_is_read(tmp_path: Path) -> None:
     audio = song(1)
     sung = echo().convert(audio, RATE, ConversionOptions(cluster_model_path=tmp_path / "absent.index")).audio
-    np.testing.assert_array_equal(sung, audio)
+    np.testing.assert_array_equal(sung, prepared(audio))
 
 
 def test_a_retrieval_file_beside_the_voice_is_found_and_an_index_preferred(tmp_path: Path) -> None:
     converter = echo()
     converter.voice.path = tmp_path / "G_1.pth"  # type: ignore[misc]
     audio, options = song(1), ConversionOptions(cluster_infer_ratio=1.0)
-    retrieval_file.write_centroids(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 7.0)})
-    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(7)
+    retrieval_file.write_centroids(tmp_path / "kmeans.pt", {"alto": torch.full((1, CHANNELS), 0.75)})
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(0.75)
     make_index(tmp_path / "index.safetensors", "alto")
-    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(1)
+    assert converter.convert(audio, RATE, options).audio.max() == pytest.approx(0.125)
 
 
 def test_a_single_speaker_file_serves_all_and_other_files_must_have_the_speaker(tmp_path: Path) -> None:
@@ -430,7 +439,7 @@ def test_a_single_speaker_file_serves_all_and_other_files_must_have_the_speaker(
     of_two = make_index(tmp_path / "two.safetensors", "alto", "Berta")
     converter = echo()
     options = ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_one)
-    assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(1)
+    assert converter.convert(song(1), RATE, options).audio.max() == pytest.approx(0.125)
     with pytest.raises(ConfigError, match="has no data of Sänger; it has: Berta, alto"):
         converter.check(ConversionOptions(speaker="Sänger", cluster_infer_ratio=1.0, cluster_model_path=of_two))
     converter.check(ConversionOptions(speaker="alto", cluster_infer_ratio=1.0, cluster_model_path=of_two))
@@ -472,10 +481,10 @@ def test_retrieval_for_a_mix_is_weighted_by_the_shares(tmp_path: Path) -> None:
     options = ConversionOptions(
         speaker_mix="alto:1,nobody:3", cluster_model_path=index, cluster_infer_ratio=1.0, cluster_everywhere=True
     )
-    np.testing.assert_allclose(echo().convert(song(1), RATE, options).audio, 0.25 * 1 + 0.75 * 3, atol=1e-6)
+    np.testing.assert_allclose(echo().convert(song(1), RATE, options).audio, 0.25 * 0.125 + 0.75 * 0.375, atol=1e-6)
     of_one = make_index(tmp_path / "one.safetensors", "somebody")
     options = ConversionOptions(speaker_mix="alto:1,nobody:3", cluster_model_path=of_one, cluster_infer_ratio=1.0)
-    assert echo().convert(song(1), RATE, options).audio.max() == pytest.approx(1)
+    assert echo().convert(song(1), RATE, options).audio.max() == pytest.approx(0.125)
 
 
 def test_a_mix_of_one_speaker_equals_that_speaker() -> None:
@@ -492,3 +501,22 @@ def test_auto_transpose_uses_the_speaker_with_the_largest_share() -> None:
     assert float(converter.voice.synthesizer.calls[0]["f0"].max()) == pytest.approx(110, rel=1e-5)  # type: ignore[attr-defined]
     with pytest.raises(ConfigError, match="--transpose"):
         converter.check(ConversionOptions(speaker_mix="alto:2,Sänger:1", auto_transpose=True))
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
+def test_a_result_beyond_full_scale_is_turned_down_as_a_whole(suffix: str, tmp_path: Path) -> None:
+    source, path = 4 * song(3), tmp_path / f"sung{suffix}"
+    soundfile.write(tmp_path / "song.wav", source, RATE, "FLOAT")
+    sung, summary = echo().convert(source, RATE)
+    assert 0.98 < np.abs(sung).max() < 1
+    np.testing.assert_allclose(sung * 10 ** (summary.turned_down_db / 20), prepared(source), atol=1e-5)
+    assert summary.turned_down_db == pytest.approx(20 * np.log10(np.abs(prepared(source)).max()) + 0.1, abs=1e-3)
+    in_file = echo().convert_file(tmp_path / "song.wav", path)
+    assert in_file.turned_down_db == pytest.approx(
+        summary.turned_down_db, abs=0.5 if suffix in (".mp3", ".ogg") else 1e-3
+    )
+    written, _ = read(path)
+    assert 0.9 < np.abs(written).max() < 0.99
+    soft = echo().convert(song(3), RATE)
+    assert soft.summary.turned_down_db == 0
+    np.testing.assert_array_equal(soft.audio, prepared(song(3)))

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from myna.config import PitchBounds
 from myna.features.contour import (
     fill_unvoiced,
     frame_centres,
+    into_bounds,
     pitch_range,
     resample_contour,
     transpose,
@@ -76,3 +78,19 @@ def test_the_pitch_range_excludes_extremes_and_unvoiced_frames() -> None:
     assert found is not None
     assert (found.low_hz, found.median_hz, found.high_hz) == (105, 150, 195)
     assert pitch_range(np.zeros(10)) is None
+
+
+def test_notes_beyond_the_bounds_move_by_octaves() -> None:
+    bounds = PitchBounds(50.0, 1100.0)
+    f0 = np.array([0, 440, 1000, 1174, 1000, 440, 0, 2349, 0, 1090, 1000, 0, 58, 45, 58, 200, 0, 24, 0], float)
+    moved = into_bounds(f0, bounds)
+    # The frames near the bound move with their note; a note that only comes near the bound does not.
+    expected = [0, 440, 500, 587, 500, 440, 0, 587.25, 0, 1090, 1000, 0, 116, 90, 116, 200, 0, 96, 0]
+    np.testing.assert_allclose(moved, expected)
+    np.testing.assert_array_equal(into_bounds(moved, bounds), moved)
+    assert f0[3] == 1174
+
+
+def test_a_vibrato_at_the_bound_is_one_note() -> None:
+    f0 = 1100 * 2 ** (np.sin(np.arange(100)) / 12)
+    np.testing.assert_allclose(into_bounds(f0, PitchBounds(50.0, 1100.0)), f0 / 2)

@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from myna.audio.io import info, read
+from myna.audio.preparation import without_rumble
 from myna.errors import AudioError, ConfigError
 from myna.options import ResampleOptions
 from myna.training.prepare.pool import count_jobs, map_unordered
@@ -204,8 +205,8 @@ def test_long_recordings_are_cut_in_their_rests(raw: Path) -> None:
         assert np.abs(left[-RATE // 50 :]).max() < 1e-3
         assert np.abs(right[: RATE // 50]).max() < 1e-3
     # One gain for the whole recording, not one for each clip.
-    joined = np.concatenate(pieces)
-    assert np.abs(joined - song[: len(joined)] / np.abs(song).max()).max() < 1e-3
+    joined, prepared = np.concatenate(pieces), np.concatenate(list(without_rumble([song], RATE)))
+    assert np.abs(joined - prepared[: len(joined)] / np.abs(prepared).max()).max() < 1e-3
 
     resample(raw, max_clip_seconds=0)
     assert clip_names(Path("dataset/44k/anna")) == ["song.wav"]
@@ -314,3 +315,27 @@ def test_jobs_are_counted_as_in_the_predecessors(monkeypatch: pytest.MonkeyPatch
     assert [count_jobs(n) for n in (-1, -2, -100, 3)] == [8, 7, 1, 3]
     with pytest.raises(ConfigError, match="-1 for one per core"):
         count_jobs(0)
+
+
+def with_breaths(seconds: float) -> np.ndarray:
+    """A note with a fade at both ends, between two pauses of a second."""
+    fade = np.minimum(np.linspace(0, 10, round(seconds * RATE)), 1) * np.minimum(
+        np.linspace(10, 0, round(seconds * RATE)), 1
+    )
+    rest = np.zeros(RATE, np.float32)
+    return np.concatenate([rest, voice(seconds) * fade.astype(np.float32), rest])
+
+
+@pytest.mark.parametrize("kind", ["offset", "rumble"])
+def test_offset_and_rumble_change_neither_the_level_nor_the_trimming(kind: str, raw: Path) -> None:
+    song = with_breaths(3)
+    time = np.arange(len(song)) / RATE
+    disturbed = song + (0.3 if kind == "offset" else 0.2 * np.sin(2 * np.pi * 11 * time))
+    save(raw / "anna" / "clean.wav", song, subtype="FLOAT")
+    save(raw / "anna" / "disturbed.wav", disturbed, subtype="FLOAT")
+    resample(raw)
+    clean, _ = read(Path("dataset/44k/anna/clean.wav"))
+    result, _ = read(Path("dataset/44k/anna/disturbed.wav"))
+    assert len(result) == len(clean) < len(song)
+    assert np.abs(result).max() == pytest.approx(1, abs=1e-3)
+    np.testing.assert_allclose(result, clean, atol=2e-3)

@@ -1,26 +1,32 @@
 """Reading sound files, whole or in blocks.
 
-libsndfile reads the formats that it supports; FFmpeg (PyAV) reads the others: m4a, webm, video. Files are decoded in
-pieces, so that memory use does not grow with the length of the file.
+libsndfile reads wav, flac, ogg and the like; FFmpeg (PyAV) reads the others: mp3, m4a, webm, video. Files are decoded
+in pieces, so that memory use does not grow with the length of the file.
+
+Every file is decoded up to its end. The length in a header only decides whether the file is truncated, and only if the
+header really states it: FFmpeg estimates a missing one, and programs that write to a pipe store a placeholder.
 """
 
 from __future__ import annotations
 
 import logging
+import math
+import mmap
 import os
-import struct
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from itertools import chain
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
 from myna.audio.formats import VORBIS_ORDER, Tags
+from myna.audio.mixing import Mix, MixMeter
 from myna.audio.resample import resample_pieces
 from myna.errors import AudioError
 
@@ -29,14 +35,22 @@ _log = logging.getLogger(__name__)
 Samples = NDArray[np.float32]
 
 _DECODED_SAMPLES = 1 << 12  # samples per piece; a decoding error loses at most this many samples before it
-# Streams without a header. FFmpeg only guesses their length from the bit rate.
-_WITHOUT_LENGTH = frozenset(("aac", "ac3", "amr", "mp3"))
 _UNKNOWN_LENGTH = 1 << 62  # libsndfile reports a larger length if it is unknown
+# Telephones use 8 kHz, and DSD at most 2.8 MHz. A rate beyond these is an error in the file: 16 kB at 1 Hz are 2 hours.
+_LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
+# A difference of this many seconds is no damage: containers round the length and include the encoder's padding.
+_LENGTH_TOLERANCE = 0.1
+# Options of FFmpeg. Given a path, it would take "a:b.m4a" for the address of a protocol, and a file could name others.
+_ALONE = {"protocol_whitelist": "none"}
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Header of a sound file; `n_samples` is the number of samples per channel, or 0 if the header lacks it."""
+    """Header of a sound file.
+
+    `n_samples` is the number of samples per channel. It is 0 if the header lacks it, or an estimate if the format is
+    compressed.
+    """
 
     sample_rate: int
     n_samples: int
@@ -66,8 +80,9 @@ def read(
     Args:
         path: the sound file.
         sample_rate: sample rate of the result in Hz; by default that of the file.
-        mono: return the mean of the channels, (N,). Otherwise return all channels, (C, N), in WAVE order; for 5.1 this
-            is left, right, centre, LFE, back left, back right.
+        mono: return one channel, (N,): the mean of the channels that are used, in the same polarity (see
+            `audio.mixing`). Otherwise return all channels, (C, N), in WAVE order; for 5.1 this is left, right, centre,
+            LFE, back left, back right.
         strict: raise an error if the file is damaged. Otherwise return the part that can be decoded, with a warning.
 
     Raises:
@@ -95,7 +110,7 @@ def blocks(
         block_samples: length of a block.
         warn: log a warning if the file is damaged. Pass false when the same file is read again.
         strict: raise an error if the file is damaged. Otherwise yield the part that can be decoded.
-        mono: yield the mean of the channels, (n,). Otherwise yield all channels, (C, n).
+        mono: yield one channel as `read` does, (n,). Otherwise yield all channels, (C, n).
 
     Raises:
         AudioError: for the same reasons as in `read`, when reading reaches the damage.
@@ -123,18 +138,32 @@ def _pieces(path: Path, sample_rate: int, *, mono: bool, warn: bool, strict: boo
     """Decode and check a file, mix it to mono if `mono`, and resample it."""
     with _opened(path) as sound:
         checked = _checked(path, sound, warn, strict)
-        mixed = (_mean(piece) if mono else _channels(piece, sound.order) for piece in checked)
+        mix = _find_mix(path, sound.info) if mono else None
+        mixed = (_channels(piece, sound.order) if mix is None else mix(piece) for piece in checked)
         yield from resample_pieces(mixed, sound.info.sample_rate, sample_rate)
-
-
-def _mean(piece: Samples) -> Samples:
-    """Return the mean (n,) over the channels of a piece (n, C)."""
-    return piece[:, 0] if piece.shape[1] == 1 else piece.mean(axis=1)
 
 
 def _channels(piece: Samples, order: tuple[int, ...] | None) -> Samples:
     """Transpose a piece (n, C) to (C, n) in WAVE order, given the file's channel order as in `_Sound`."""
     return piece.T if order is None else piece.T[np.argsort(order)]
+
+
+def _find_mix(path: Path, header: AudioInfo) -> Mix:
+    """Return the mix of a file to mono; a file with several channels is decoded for it."""
+    if header.n_channels == 1:
+        return Mix((0,), (1,))
+    stat = path.stat()
+    return _measured_mix(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=16)  # a conversion reads its recording twice or more
+def _measured_mix(path: Path, n_bytes: int, modified_ns: int) -> Mix:
+    with _opened(path) as sound:
+        meter = MixMeter(sound.info.n_channels, sound.info.sample_rate)
+        with suppress(_DecodingError):  # reported when the samples are used
+            for piece in sound.pieces:
+                meter.add(np.nan_to_num(piece, posinf=0.0, neginf=0.0))
+        return meter.mix()
 
 
 def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Samples]:
@@ -150,11 +179,13 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
             yield piece
     except _DecodingError as error:
         if not n_read:
-            raise AudioError(f"{path} cannot be decoded: {error}") from error
+            raise AudioError(f"{path} cannot be decoded: {error.what}") from error
+        where = f"{path}: {error.what} after {(n_read if error.at is None else error.at) / rate:.2f} s"
         if strict:
-            raise AudioError(f"{path}: {error} after {n_read / rate:.2f} s; copy or export it again") from error
+            raise AudioError(f"{where}; copy or export it again") from error
         if warn:
-            _log.warning("%s: %s after %.2f s; the part before is used", path, error, n_read / rate)
+            used = "the part before is used" if error.at is None else "what can be decoded is used"
+            _log.warning("%s; %s", where, used)
     if not n_read:
         raise AudioError(f"{path} contains no samples")
 
@@ -187,7 +218,14 @@ class _Sound(NamedTuple):
 
 
 class _DecodingError(Exception):
-    """Raised if a decoder stops in the middle of a file."""
+    """Raised after the last piece of a file that is damaged or truncated.
+
+    `at` is the number of samples before the damage, or None if the file ends there.
+    """
+
+    def __init__(self, what: str, at: int | None = None) -> None:
+        super().__init__(what)
+        self.what, self.at = what, at
 
 
 @contextmanager
@@ -197,40 +235,92 @@ def _opened(path: Path) -> Iterator[_Sound]:
     try:
         if path.stat().st_size == 0:
             raise AudioError(f"{path} is empty (0 bytes)")
-        with path.open("rb") as file:
-            start = file.read(64)
+        with path.open("rb") as opened:
+            start = opened.read(64)
     except OSError as error:
         raise AudioError(f"cannot read {path}: {error.strerror}") from error
     if start.startswith(b"version https://git-lfs"):
         raise AudioError(f"{path} is a Git LFS pointer, not the sound itself; run 'git lfs pull' in its repository")
     with ExitStack() as stack:
-        try:
-            sound = stack.enter_context(_SequentialFile(soundfile_path(path)))
-        # TypeError: soundfile cannot open a .raw file, which has no header, without its format.
-        except (soundfile.LibsndfileError, TypeError):
-            if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
-                raise AudioError(f"{path} is text, not sound") from None
-            yield stack.enter_context(_opened_by_ffmpeg(path))
+        file = None if _is_mp3(start) else _open_soundfile(path, stack)
+        if file is not None and file.frames and not _ends_early(path, file):
+            n_samples = file.frames if file.frames < _UNKNOWN_LENGTH else 0
+            header = AudioInfo(file.samplerate, n_samples, file.channels, Tags.of(file.copy_metadata()))
+            order = VORBIS_ORDER.get(file.channels) if file.subtype in ("VORBIS", "OPUS") else None
+            sound = _Sound(header, _soundfile_pieces(file, n_samples), order)
         else:
-            n_samples = sound.frames if sound.frames < _UNKNOWN_LENGTH else 0
-            header = AudioInfo(sound.samplerate, n_samples, sound.channels, Tags.of(sound.copy_metadata()))
-            order = VORBIS_ORDER.get(sound.channels) if sound.subtype in ("VORBIS", "OPUS") else None
-            yield _Sound(header, _soundfile_pieces(path, sound, n_samples), order)
+            if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
+                raise AudioError(f"{path} is text, not sound")
+            try:
+                sound = stack.enter_context(_opened_by_ffmpeg(path))
+            except AudioError:
+                if file is None:
+                    raise
+                raise AudioError(f"{path} contains no samples") from None
+        if not _LOWEST_RATE <= sound.info.sample_rate <= _HIGHEST_RATE:
+            raise AudioError(f"{path} states no valid sample rate ({sound.info.sample_rate} Hz); export it again")
+        if not sound.info.n_channels:
+            raise AudioError(f"{path} states no channels; export it again")
+        yield sound
 
 
-def _soundfile_pieces(path: Path, sound: soundfile.SoundFile, n_samples: int) -> Iterator[Samples]:
+def _is_mp3(start: bytes) -> bool:
+    """Return true if a file begins with the header of an MPEG frame or with a tag of an mp3."""
+    return start.startswith(b"ID3") or (start[0] == 0xFF and start[1:2] >= b"\xe0")
+
+
+def _open_soundfile(path: Path, stack: ExitStack) -> soundfile.SoundFile | None:
+    """Open a file with libsndfile; None if it does not know the format."""
+    try:
+        return stack.enter_context(_SequentialFile(soundfile_path(path)))
+    # TypeError: soundfile cannot open a .raw file, which has no header, without its format.
+    except (soundfile.LibsndfileError, TypeError):
+        return None
+
+
+def _ends_early(path: Path, file: soundfile.SoundFile) -> bool:
+    """Return true for files that libsndfile does not read to their end.
+
+    It ends an mp3 without a length where it estimates the end, and joined ogg files after the first one. In a voc file
+    it reads the end of a block as sound.
+    """
+    if file.format != "OGG":
+        return file.format in ("MP3", "VOC")
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        later = re.search(rb"OggS\0[\0\1\4\5]", pages)  # a page that does not begin a stream
+        return later is not None and re.compile(rb"OggS\0[\2\6]").search(pages, later.end()) is not None
+
+
+def _soundfile_pieces(file: soundfile.SoundFile, n_samples: int) -> Iterator[Samples]:
     n_read = 0
     while True:
         try:
-            piece = sound.read(_DECODED_SAMPLES, dtype="float32", always_2d=True)
+            piece = file.read(_DECODED_SAMPLES, dtype="float32", always_2d=True)
         except soundfile.LibsndfileError as error:
             raise _DecodingError(f"it is damaged ({error.error_string})") from error
         if not len(piece):
             break
         n_read += len(piece)
         yield piece
-    if n_read < n_samples or _is_cut_short(path):
+    if n_read < n_samples or _is_cut_short(file):
         raise _DecodingError("it is truncated")
+
+
+def _is_cut_short(file: soundfile.SoundFile) -> bool:
+    """Return true if the header states more bytes than the file has.
+
+    libsndfile shortens the sound to the bytes that exist, and reports the difference only in its log.
+    """
+    pattern = r"^ *(?:RIFF|riff|Riff size|FORM|data|SSND|Data Size) *: (\d+) \(should be (\d+)\)"
+    sizes = [(int(stated), int(found)) for stated, found in re.findall(pattern, file.extra_info, re.MULTILINE)]
+    longer = [stated for stated, found in sizes if stated > found + 1 and not _is_placeholder(stated)]
+    # A file of these formats states its own size and that of the sound. If one of them is right, nothing is missing.
+    return len(longer) >= (2 if file.format in ("WAV", "WAVEX", "AIFF") else 1)
+
+
+def _is_placeholder(n_bytes: int) -> bool:
+    """Return true for a size near 2 or 4 GiB, which programs store if they cannot go back to write the length."""
+    return min(n_bytes % (1 << 31), -n_bytes % (1 << 31)) < 1 << 13
 
 
 @contextmanager
@@ -239,10 +329,8 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
 
     with ExitStack() as stack:
         try:
-            # Given a path, FFmpeg would take "a:b.m4a" for the address of a protocol, and a file could name others.
             file = stack.enter_context(path.open("rb"))
-            alone = {"protocol_whitelist": "none"}
-            container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=alone))
+            container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=_ALONE))
         except (av.FFmpegError, ValueError) as error:
             raise AudioError(f"{path} is not sound in a known format, or it is incomplete") from error
         stream: Any = next(iter(container.streams.audio), None)
@@ -250,40 +338,136 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
             raise AudioError(f"{path} contains no audio stream")
         if stream.codec_context is None:
             raise AudioError(f"{path} is in a format that cannot be decoded here; convert it to wav or flac")
-        if not stream.sample_rate or stream.sample_rate < 1:
-            raise AudioError(f"{path} states no valid sample rate; export it again")
         duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
-        n_samples = 0 if container.format.name in _WITHOUT_LENGTH else round(duration * stream.sample_rate)
         tags = Tags.of({**container.metadata, **stream.metadata})
-        header = AudioInfo(stream.sample_rate, n_samples, stream.channels, tags)
-        yield _Sound(header, _ffmpeg_pieces(container, stream, n_samples))
+        header = AudioInfo(stream.sample_rate, round(duration * stream.sample_rate), stream.channels, tags)
+        yield _Sound(header, _ffmpeg_pieces(path, container, stream))
 
 
-def _ffmpeg_pieces(container: Any, stream: Any, n_samples: int) -> Iterator[Samples]:
+def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[Samples]:
     import av
 
-    # The whole stream gets one sample format, rate and layout, even if they change in the middle.
-    # The format is interleaved, because PyAV 18 crashes on frames of eight planes.
-    to_float = av.AudioResampler(format="flt", layout=stream.layout, rate=stream.sample_rate)
     n_read = 0
+    to_float = _FrameConverter(stream.layout, stream.sample_rate)
+    starts: dict[int, float] = {}  # start of the last packet of each stream, in seconds
+    end = 0.0  # latest end of a packet
+    damage: _DecodingError | None = None
+
     try:
-        for frame in chain(container.decode(stream), [None]):
-            for part in to_float.resample(frame):
-                n_read += part.samples
-                yield part.to_ndarray().reshape(-1, part.layout.nb_channels).astype(np.float32, copy=False)
+        for packet in container.demux():
+            if packet.pts is not None:
+                start, index = float(packet.pts * packet.time_base), packet.stream.index
+                # Some containers store no durations; a picture is then shown about as long as the one before it.
+                seconds = float((packet.duration or 0) * packet.time_base) or start - starts.get(index, start)
+                starts[index], end = start, max(end, start + seconds)
+            if packet.stream.index != stream.index:
+                continue
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:  # the decoder finds the next packet that it can decode
+                if damage is None and not _is_tag(bytes(packet)):
+                    damage = _DecodingError(f"it is damaged ({error.strerror})", n_read)
+                continue
+            for piece in to_float(frames):
+                n_read += len(piece)
+                yield piece
+        for piece in to_float([None]):
+            n_read += len(piece)
+            yield piece
     except av.FFmpegError as error:
         raise _DecodingError(f"it is damaged ({error.strerror})") from error
-    # A small difference is no damage: containers round the length and include the encoder's padding.
-    if n_read < n_samples - 0.1 * stream.sample_rate:
+    if damage is not None:
+        raise damage
+    stated, longest = _stated_seconds(path, container, stream)
+    # Without a length of its own, a stream seems to have that of the container, which is that of the longest stream.
+    missing_seconds = min(stated - n_read / stream.sample_rate, longest - end)
+    if missing_seconds > _LENGTH_TOLERANCE:
         raise _DecodingError("it is truncated")
 
 
-def _is_cut_short(path: Path) -> bool:
-    """Return true if a RIFF header states more bytes than the file has, which libsndfile does not report."""
+class _FrameConverter:
+    """Converter of frames to pieces (n, C) of one layout and sample rate, even if a stream changes in the middle."""
+
+    def __init__(self, layout: Any, sample_rate: int) -> None:
+        self._target = {"layout": layout, "rate": sample_rate}
+        self._resampler: Any = None
+        self._source: tuple[Any, ...] = ()
+
+    def __call__(self, frames: Iterable[Any]) -> Iterator[Samples]:
+        """Convert frames; None yields the rest that the resampler holds."""
+        import av
+
+        for frame in frames:
+            source = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else ()
+            if source != self._source:
+                if self._resampler is not None:
+                    yield from self._resample(None)
+                # The format is interleaved, because PyAV 18 crashes on frames of eight planes.
+                self._resampler = av.AudioResampler(format="flt", **self._target) if source else None
+                self._source = source
+            if frame is not None:
+                yield from self._resample(frame)
+
+    def _resample(self, frame: Any) -> Iterator[Samples]:
+        for part in self._resampler.resample(frame):
+            yield part.to_ndarray().reshape(-1, part.layout.nb_channels).astype(np.float32, copy=False)
+
+
+def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, float]:
+    """Return the lengths of the stream and of the longest stream that the header states, in seconds; 0 if it does not.
+
+    FFmpeg estimates a missing length from the file's size and the bit rate, unless it does not know the size. If the
+    header certainly states the length of the stream itself, that of the longest stream is infinite.
+    """
+    import av
+
+    if container.format.name == "mp3":
+        return _mp3_seconds(path, stream.sample_rate), math.inf
+    if "mp4" in container.format.name:  # states it for each stream, often at the end of the file
+        return _seconds(container, stream), math.inf
+    if container.format.name == "asf":  # includes the time of buffering
+        return 0.0, 0.0
+    try:
+        with (
+            path.open("rb") as file,
+            av.open(_OfUnknownSize(file), metadata_errors="replace", options=_ALONE) as header,
+        ):
+            return _seconds(header, header.streams[stream.index]), _seconds(header)
+    except (av.FFmpegError, ValueError, IndexError):
+        return 0.0, 0.0
+
+
+def _seconds(container: Any, stream: Any = None) -> float:
+    """Return the length of a stream, or of its container if the stream has none, in seconds; 0 if both have none."""
+    import av
+
+    if stream is not None and stream.duration:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / av.time_base
+
+
+class _OfUnknownSize:
+    """A file that can only be read from start to end."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def read(self, n_bytes: int) -> bytes:
+        return self._file.read(n_bytes)
+
+
+def _mp3_seconds(path: Path, sample_rate: int) -> float:
+    """Return the length that the first frame of an mp3 states (a Xing, Info or VBRI header); 0 if it does not."""
     with path.open("rb") as file:
-        start = file.read(8)
-    if len(start) < 8 or not start.startswith(b"RIFF"):
-        return False
-    (promised,) = struct.unpack("<I", start[4:8])
-    streamed = promised >= 0xFFFFFF00  # placeholder of a recorder that could not go back to write the length
-    return not streamed and promised + 8 > path.stat().st_size + 1
+        tag = file.read(10)
+        # The size of an ID3 tag has 7 bits per byte.
+        size = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(tag[6:])))
+        file.seek(10 + size if tag.startswith(b"ID3") else 0)
+        found = re.search(rb"(?:(?:Xing|Info)\0\0\0[\x01-\x0f]|VBRI.{10})(.{4})", file.read(1 << 12), re.DOTALL)
+    n_frames = int.from_bytes(found[1]) if found else 0
+    return n_frames * (1152 if sample_rate >= 32000 else 576) / sample_rate
+
+
+def _is_tag(packet: bytes) -> bool:
+    """Return true if a packet is not sound but a tag or padding, for example between joined files."""
+    return packet.startswith((b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", bytes(16)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,14 +13,14 @@ import soundfile
 from numpy.typing import NDArray
 
 from myna.audio.formats import CONTAINERS, VORBIS_ORDER, WRITABLE_SUFFIXES, SampleFormat, Tags
+from myna.audio.headroom import attenuation_db, fitting_gain
 from myna.audio.reading import soundfile_path
 from myna.errors import AudioError
 from myna.storage.atomic import replacing
 
-_log = logging.getLogger(__name__)
-
 _BLOCK_SAMPLES = 1 << 16
 _INT24_SCALE = 1 << 23
+_LEAST_STEP = 0.99  # by which a lossy format is turned down again; a smaller step may change nothing
 
 
 class _DiscardedError(Exception):
@@ -33,7 +33,8 @@ class Writer:
         with Writer("song.flac", sample_rate) as writer:
             writer.write(block)
 
-    The suffix chooses the format: .wav, .flac, .mp3 or .ogg. Integer formats clip samples beyond -1..1, with a warning.
+    The suffix chooses the format: .wav, .flac, .mp3 or .ogg. If the sound, as a player decodes it, would exceed the
+    ceiling, it is turned down as a whole. Until the end, it is therefore stored in a second temporary file.
     """
 
     def __init__(
@@ -44,8 +45,9 @@ class Writer:
         channels: int = 1,
         sample_format: SampleFormat | None = None,
         tags: Tags | None = None,
+        ceiling: float = 1.0,
     ) -> None:
-        """Open a temporary file beside `path`.
+        """Open temporary files beside `path`.
 
         Args:
             path: file to write; its folder is created.
@@ -53,6 +55,7 @@ class Writer:
             channels: number of channels. Several are in WAVE order (left, right, centre, LFE, back left, back right).
             sample_format: by default int16 for .wav and .flac. The lossy formats .mp3 and .ogg have no sample format.
             tags: text for the header.
+            ceiling: highest peak of the file, at most 1, full scale.
 
         Raises:
             AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example
@@ -62,7 +65,9 @@ class Writer:
         self.sample_rate = sample_rate
         self.channels = channels
         self.n_samples = 0
-        self._n_clipped = 0
+        self.gain = 1.0  # known when the file is completed
+        self._ceiling = ceiling
+        self._peak = 0.0
         suffix = self.path.suffix.lower()
         if suffix not in CONTAINERS:
             raise AudioError(f"cannot write {self.path}: its name must end in one of {', '.join(WRITABLE_SUFFIXES)}")
@@ -76,21 +81,27 @@ class Writer:
         # A plain WAV header does not state the loudspeaker of a third channel.
         file_format = "WAVEX" if suffix == ".wav" and channels > 2 else container.name
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
-        coding = container.codings[self._sample_format]
+        self._coding, self._file_format = container.codings[self._sample_format], file_format
+        self._tags = tags or Tags()
         self._replacing = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = self._replacing.enter_context(replacing(self.path))
-            place = soundfile_path(self._temporary)
-            self._file = soundfile.SoundFile(place, "w", sample_rate, channels, coding, format=file_format)
-            for name, text in (tags or Tags()).by_soundfile_name().items():
-                setattr(self._file, name, text)
+            # It has no name, so nothing remains of it even if the process is killed.
+            spool = tempfile.TemporaryFile(dir=self._temporary.parent)  # noqa: SIM115
+            self._spool = self._replacing.enter_context(spool)
+            self._file = self._opened()
         except (OSError, soundfile.LibsndfileError) as error:
             self._discard()
             raise self._error(error) from error
 
+    @property
+    def turned_down_db(self) -> float:
+        """Number of dB by which the completed file is softer than the samples that were written; 0 if it is not."""
+        return attenuation_db(self.gain)
+
     def write(self, block: NDArray[np.float32]) -> None:
-        """Append samples in -1..1: (n,) for one channel, (C, n) for more.
+        """Append samples: (n,) for one channel, (C, n) for more.
 
         Raises:
             ValueError: the block and the file have different numbers of channels.
@@ -101,44 +112,69 @@ class Writer:
             raise ValueError(f"a file of {self.channels} channels cannot take a block of shape {block.shape}")
         if self._order:
             frames = frames[:, self._order]
-        # Blocks are split, because libsndfile's Vorbis encoder overflows its stack on a long block.
-        step = max(_BLOCK_SAMPLES // self.channels, 1)
-        for start in range(0, len(frames), step):
-            try:
-                self._file.write(self._encoded(frames[start : start + step]))
-            # AssertionError: soundfile asserts that all samples were written.
-            except (OSError, AssertionError, soundfile.LibsndfileError) as error:
-                raise self._error(error) from error
+        self._peak = max(self._peak, float(np.abs(frames).max(initial=0.0)))
+        try:
+            self._spool.write(np.ascontiguousarray(frames, np.float32).data)
+        except OSError as error:
+            raise self._error(error) from error
         self.n_samples += len(frames)
 
-    def _encoded(self, frames: NDArray[np.float32]) -> NDArray[Any]:
-        """Convert samples (n, C) to libsndfile's input; samples are clipped unless the format is float."""
-        if self._sample_format == "float32":
-            return frames
-        self._n_clipped += int(np.count_nonzero(np.abs(frames) > 1))
-        clipped = np.clip(frames, -1, 1)
-        if self._sample_format != "int24":
-            return clipped
-        # Scaled here, because libsndfile scales floats by 2^23 - 1 when writing but by 2^-23 when reading, which would
-        # change large samples by one step.
-        steps = np.rint(clipped.astype(np.float64) * _INT24_SCALE).clip(max=_INT24_SCALE - 1)
-        return steps.astype(np.int32) << 8
+    def _opened(self) -> soundfile.SoundFile:
+        place = soundfile_path(self._temporary)
+        file = soundfile.SoundFile(place, "w", self.sample_rate, self.channels, self._coding, format=self._file_format)
+        for name, text in self._tags.by_soundfile_name().items():
+            setattr(file, name, text)
+        return file
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _value: object, _traceback: TracebackType | None) -> None:
         try:
-            self._file.close()
             if kind is None:
-                self._check_length()
+                self._finish()
                 self._replacing.close()
-        except (OSError, soundfile.LibsndfileError) as error:
+        # AssertionError: soundfile asserts that all samples were written.
+        except (OSError, AssertionError, soundfile.LibsndfileError) as error:
             raise self._error(error) from error
         finally:
-            self._discard()
-        if self._n_clipped:
-            _log.warning("%s: %d samples beyond full scale are clipped", self.path, self._n_clipped)
+            with suppress(OSError, soundfile.LibsndfileError):
+                self._file.close()
+            with suppress(OSError):  # of a disk that is full
+                self._discard()
+
+    def _finish(self) -> None:
+        self.gain = fitting_gain(self._peak, self._ceiling)
+        self._encode()
+        # Lossy formats change the peak.
+        while self._sample_format is None and (peak := self._decoded_peak()) > self._ceiling:
+            self.gain *= min(fitting_gain(peak, self._ceiling), _LEAST_STEP)
+            self._file = self._opened()
+            self._encode()
+
+    def _encode(self) -> None:
+        """Write all samples to the open file, and close it."""
+        self._spool.seek(0)
+        # Blocks are short, because libsndfile's Vorbis encoder overflows its stack on a long block.
+        step = 4 * self.channels * max(_BLOCK_SAMPLES // self.channels, 1)
+        while block := self._spool.read(step):
+            frames = np.frombuffer(block, np.float32).reshape(-1, self.channels)
+            self._file.write(self._encoded(frames * np.float32(self.gain) if self.gain < 1 else frames))
+        self._file.close()
+        self._check_length()
+
+    def _encoded(self, frames: NDArray[np.float32]) -> NDArray[Any]:
+        """Convert samples (n, C) in -1..1 to libsndfile's input."""
+        if self._sample_format != "int24":
+            return frames
+        # Scaled here, because libsndfile scales floats by 2^23 - 1 when writing but by 2^-23 when reading, which would
+        # change large samples by one step.
+        steps = np.rint(frames.astype(np.float64) * _INT24_SCALE).clip(max=_INT24_SCALE - 1)
+        return steps.astype(np.int32) << 8
+
+    def _decoded_peak(self) -> float:
+        blocks = soundfile.blocks(soundfile_path(self._temporary), _BLOCK_SAMPLES, dtype="float32")
+        return max((float(np.abs(block).max()) for block in blocks), default=0.0)
 
     def _discard(self) -> None:
         """Remove the temporary file, unless it has taken its place."""

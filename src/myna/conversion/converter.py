@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
+from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
+from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
 from myna.config import PitchRange
@@ -30,7 +32,7 @@ from myna.units import power_to_db
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
-# Each call yields the whole recording from its beginning, in mono blocks at the voice's sample rate.
+# Each call yields the whole prepared recording from its beginning, in mono blocks at the voice's sample rate.
 Source = Callable[[], Iterator[Samples]]
 
 _DEFAULTS = ConversionOptions()
@@ -49,6 +51,9 @@ class ConversionSummary:
     transpose: float  # semitones, including the shift of --auto-transpose
     source_pitch: PitchRange | None  # pitch of the recording before the shift; None if nothing is voiced
     voice_pitch: PitchRange | None  # pitch of the voice's own recordings; None if the configuration lacks it
+    lowered_seconds: float = 0.0  # notes above the voice's bounds of pitch, which are sung an octave lower
+    raised_seconds: float = 0.0  # notes below them, which are sung an octave higher
+    turned_down_db: float = 0.0  # attenuation of the whole result, which would exceed full scale; 0 if it does not
 
 
 class Converted(NamedTuple):
@@ -60,13 +65,15 @@ class Converted(NamedTuple):
 
 @dataclass
 class _Plan:
-    """Plan of one conversion; rendering fills `contours`."""
+    """Plan of one conversion; rendering fills `contours`, `lowered` and `raised`."""
 
     settings: ConversionSettings
     source: SourceFacts
     slices: list[Slice]
     n_samples: int
     contours: list[Samples] = field(default_factory=list)  # f0 in Hz of the source's voiced frames, one array per slice
+    lowered: int = 0  # frames that are moved by octaves into the voice's bounds
+    raised: int = 0
 
 
 class Converter:
@@ -128,7 +135,8 @@ class Converter:
         """Convert `audio`, (N,) in -1..1, and return the result with a summary.
 
         Returns:
-            Audio of round(N * self.sample_rate / sample_rate) samples at `self.sample_rate`, and the summary.
+            Audio of round(N * self.sample_rate / sample_rate) samples at `self.sample_rate`, all within full scale, and
+            the summary.
         """
         audio = np.asarray(audio)
         if audio.ndim != 1 or audio.dtype.kind != "f":
@@ -138,11 +146,12 @@ class Converter:
 
         def source() -> Iterator[Samples]:
             parts = (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))
-            return resample_pieces(parts, sample_rate, self.sample_rate)
+            return without_rumble(resample_pieces(parts, sample_rate, self.sample_rate), self.sample_rate)
 
         plan = self._plan(source, source, options)
-        blocks = self._render(source, plan, progress, "audio")
-        return Converted(np.concatenate([np.empty(0, np.float32), *blocks]), self._summary(plan))
+        sung = np.concatenate([np.empty(0, np.float32), *self._render(source, plan, progress, "audio")])
+        gain = fitting_gain(float(np.abs(sung).max(initial=0.0)), CONVERSION_CEILING)
+        return Converted(sung * np.float32(gain) if gain < 1 else sung, self._summary(plan, gain))
 
     def convert_file(
         self,
@@ -153,7 +162,8 @@ class Converter:
     ) -> ConversionSummary:
         """Convert the recording `input_path`, in any format, and write it to `output_path` as wav, flac, mp3 or ogg.
 
-        The output has the voice's sample rate and the input's length. It appears only when it is complete.
+        The output has the voice's sample rate and the input's length. It appears only when it is complete. If it would
+        exceed full scale, it is turned down as a whole; the summary says by how much.
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
@@ -162,13 +172,13 @@ class Converter:
         input_path, output_path = Path(input_path), Path(output_path)
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
-        source = partial(io.blocks, input_path, self.sample_rate, _BLOCK_SAMPLES)
+        source = partial(prepared, input_path, self.sample_rate, _BLOCK_SAMPLES)
         again = partial(source, warn=False)  # the first pass already logs the warnings
-        with io.Writer(output_path, self.sample_rate) as writer:
+        with io.Writer(output_path, self.sample_rate, ceiling=CONVERSION_CEILING) as writer:
             plan = self._plan(source, again, options)
             for block in self._render(again, plan, progress, input_path.name):
                 writer.write(block)
-        return self._summary(plan)
+        return self._summary(plan, writer.gain)
 
     def _plan(self, source: Source, again: Source, options: ConversionOptions) -> _Plan:
         settings = self.check(options)
@@ -191,11 +201,17 @@ class Converter:
         ranges = [self._with_context(piece, plan.settings.options.pad_seconds) for piece in plan.slices]
         chunks = windows(source(), ranges)
 
+        hop = self.voice.config.data.hop_length
+
         def sounds() -> Iterator[tuple[Samples, int]]:
             for piece, (start, _), chunk in zip(plan.slices, ranges, chunks, strict=True):
                 noise = plan.settings.noise_at(piece.start, self.device)
                 rendered = renderer.render(chunk, start, noise, plan.source)
                 plan.contours.append(rendered.source_f0)
+                first = (piece.start - start + piece.overlap) // hop
+                moved = rendered.moved[first : (piece.end - start) // hop]  # without the context
+                plan.lowered += int((moved < 0).sum())
+                plan.raised += int((moved > 0).sum())
                 yield rendered.audio, piece.start - start
 
         joined = join(plan.slices, sounds(), plan.n_samples, self.sample_rate)
@@ -234,7 +250,7 @@ class Converter:
         source_pitch = range_of(contours)
         return 0.0 if source_pitch is None else shift_between(source_pitch, voice_pitch, options.transpose_step)
 
-    def _summary(self, plan: _Plan) -> ConversionSummary:
+    def _summary(self, plan: _Plan, gain: float) -> ConversionSummary:
         return ConversionSummary(
             seconds=plan.n_samples / self.sample_rate,
             sounding_seconds=sum(piece.n_samples - piece.overlap for piece in plan.slices) / self.sample_rate,
@@ -242,4 +258,7 @@ class Converter:
             transpose=plan.source.transpose,
             source_pitch=range_of(plan.contours),
             voice_pitch=plan.settings.voice_pitch,
+            lowered_seconds=plan.lowered * self.voice.config.data.hop_length / self.sample_rate,
+            raised_seconds=plan.raised * self.voice.config.data.hop_length / self.sample_rate,
+            turned_down_db=attenuation_db(gain),
         )

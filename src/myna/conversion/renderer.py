@@ -13,10 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from myna.config import VOICE_BOUNDS
 from myna.conversion.settings import ConversionSettings
 from myna.errors import CheckpointError, MynaError
 from myna.features.contour import fill_unvoiced
 from myna.features.extractor import FeatureExtractor, Features
+from myna.features.f0.framing import SUNG_BOUNDS
 from myna.features.loudness import soften_pauses
 from myna.models.interface import Conditions, NoiseSource, Sampling
 from myna.retrieval.search import Retrieval, blend
@@ -39,6 +41,7 @@ class Rendered(NamedTuple):
 
     audio: Samples  # (T * hop_length,) at the voice's sample rate
     source_f0: Samples  # f0 in Hz of the chunk's voiced frames, before transposition
+    moved: NDArray[np.int_]  # for each frame, the octaves by which it was moved into the voice's bounds of pitch
 
 
 class Renderer:
@@ -68,10 +71,14 @@ class Renderer:
             MynaError: the device has too little memory for a chunk of this length.
             CheckpointError: the output contains NaN or infinity.
         """
-        features = self.extractor(chunk, f0_method=self.settings.options.f0_method, peak=source.peak)
-        source_f0 = features.f0[features.voiced].cpu().numpy()
-        conditions = self.conditions(features, start, source)
         options = self.settings.options
+        features = self.extractor(chunk, f0_method=options.f0_method, peak=source.peak, bounds=SUNG_BOUNDS)
+        source_f0 = features.f0[features.voiced].cpu().numpy()
+        shifted = features.transposed(source.transpose)
+        sung = shifted.within(VOICE_BOUNDS)
+        octaves = torch.where(features.voiced, sung.f0 / shifted.f0, 1.0).log2().round().int().cpu().numpy()
+        moved = 0 * octaves if options.auto_predict_f0 else octaves
+        conditions = self.conditions(sung, start, source)
         try:
             generated = self.voice.synthesizer.generate(
                 conditions, Sampling(noise, self.settings.noise_scale, options.auto_predict_f0)
@@ -84,11 +91,10 @@ class Renderer:
         audio = generated.audio[0, 0].float().cpu().numpy()
         if not np.isfinite(audio).all():
             raise CheckpointError(f"{self.voice.path} generates NaN: its weights are damaged")
-        return Rendered(audio, source_f0)
+        return Rendered(audio, source_f0, moved)
 
     def conditions(self, features: Features, start: int, source: SourceFacts) -> Conditions:
-        """Return the synthesizer's conditions for a chunk with these features that begins at sample `start`."""
-        features = features.transposed(source.transpose)
+        """Return the synthesizer's conditions for a chunk that begins at sample `start`; its f0 is already shifted."""
         loudness = features.loudness
         if source.pause_db is not None:
             loudness = soften_pauses(loudness, source.pause_db, self.settings.softening_db)

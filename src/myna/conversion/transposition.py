@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio import io
+from myna.audio.preparation import prepared
 from myna.config import PitchRange
 from myna.features.contour import pitch_range
 from myna.features.f0 import F0_ESTIMATORS
@@ -47,7 +47,7 @@ def measure_pitch(path: Path | str, seconds: float = PITCH_SECONDS) -> PitchRang
     Raises:
         AudioError: the recording cannot be read.
     """
-    source = islice(io.blocks(Path(path), _PITCH_RATE, _PITCH_RATE), math.ceil(seconds))
+    source = islice(prepared(Path(path), _PITCH_RATE, _PITCH_RATE), math.ceil(seconds))
     estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
     return range_of([estimate(np.concatenate(list(source)), _PITCH_RATE, _PITCH_HOP, "cpu")])
 

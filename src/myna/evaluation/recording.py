@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.io import read
+from myna.audio.preparation import read_prepared
 
 # All networks that compute measures were trained on audio at 16 kHz.
 SAMPLE_RATE = 16000
@@ -26,8 +26,7 @@ class Recording:
     @classmethod
     def read(cls, path: Path) -> Recording:
         """Read a file; raise `AudioError` if it cannot be read as audio."""
-        audio, _ = read(path, SAMPLE_RATE)
-        return cls(path, audio)
+        return cls(path, read_prepared(path, SAMPLE_RATE))
 
     @property
     def seconds(self) -> float:

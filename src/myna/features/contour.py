@@ -9,13 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from myna.config import PitchRange
+from myna.config import PitchBounds, PitchRange
 from myna.units import semitones_to_ratio
 
 FloatArray = NDArray[np.floating]
 Numeric = TypeVar("Numeric", float, FloatArray, Tensor)
 
 _PERCENTILES = (5, 50, 95)
+_NOTE_SEMITONES = 3.0  # reach of a vibrato or an ornament
 
 
 class Contour(NamedTuple):
@@ -71,6 +72,34 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
 def transpose(f0: Numeric, semitones: float) -> Numeric:
     """Shift f0 up by `semitones`; unvoiced frames stay unvoiced."""
     return f0 * semitones_to_ratio(semitones)
+
+
+def notes_beyond(f0: FloatArray, bounds: PitchBounds) -> list[slice]:
+    """Return the notes of a contour (T,) in Hz that leave the bounds.
+
+    A note includes the frames around it that are close to the same bound, so that a vibrato or a glide at the bound is
+    one note.
+    """
+    margin = semitones_to_ratio(_NOTE_SEMITONES)
+    voiced = f0 > 0
+    notes = []
+    for beyond, near in (
+        (f0 > bounds.high_hz, f0 > bounds.high_hz / margin),
+        (voiced & (f0 < bounds.low_hz), voiced & (f0 < bounds.low_hz * margin)),
+    ):
+        edges = np.flatnonzero(np.diff(near, prepend=False, append=False)).reshape(-1, 2)
+        notes += [slice(start, end) for start, end in edges.tolist() if beyond[start:end].any()]
+    return notes
+
+
+def into_bounds(f0: FloatArray, bounds: PitchBounds) -> FloatArray:
+    """Move the notes of a contour (T,) in Hz that leave the bounds by whole octaves into them."""
+    moved = f0.copy()
+    for note in notes_beyond(f0, bounds):
+        lowest, highest = f0[note].min(), f0[note].max()
+        octaves = -np.ceil(np.log2(highest / bounds.high_hz)) if highest > bounds.high_hz else 0
+        moved[note] *= 2.0 ** (octaves or np.ceil(np.log2(bounds.low_hz / lowest)))
+    return moved
 
 
 def pitch_range(f0: FloatArray) -> PitchRange | None:

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from myna.audio.resample import resample
-from myna.config import Config
+from myna.config import VOICE_BOUNDS, Config, PitchBounds
 from myna.errors import AudioError, ConfigError
 from myna.features.content import SAMPLE_RATE as CONTENT_SAMPLE_RATE
 from myna.features.content import ContentEncoder, load_encoder
-from myna.features.contour import transpose
+from myna.features.contour import into_bounds, transpose
 from myna.features.expansion import expand
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import loudness
@@ -49,6 +49,10 @@ class Features:
 
     def transposed(self, semitones: float) -> Features:
         return replace(self, f0=transpose(self.f0, semitones))
+
+    def within(self, bounds: PitchBounds) -> Features:
+        """Move notes outside the bounds by whole octaves into them; see `contour.into_bounds`."""
+        return replace(self, f0=torch.from_numpy(into_bounds(self.f0.numpy(), bounds)))
 
 
 class FeatureExtractor:
@@ -90,7 +94,12 @@ class FeatureExtractor:
 
     @torch.no_grad()
     def __call__(
-        self, audio: NDArray[np.float32], *, f0_method: F0Method | None = None, peak: float | None = None
+        self,
+        audio: NDArray[np.float32],
+        *,
+        f0_method: F0Method | None = None,
+        peak: float | None = None,
+        bounds: PitchBounds = VOICE_BOUNDS,
     ) -> Features:
         """Return the features of `audio` (N,) at the voice's sample rate: N // hop_length frames, on the CPU.
 
@@ -111,7 +120,7 @@ class FeatureExtractor:
                 f"({1000 * data.hop_length / data.sample_rate:.0f} ms)"
             )
         estimate = F0_ESTIMATORS[f0_method or self.f0_method]
-        f0 = estimate(audio, data.sample_rate, data.hop_length, self.device, peak=peak)
+        f0 = estimate(audio, data.sample_rate, data.hop_length, self.device, peak=peak, bounds=bounds)
         return Features(
             content=self.content(audio, data.sample_rate, n_frames),
             f0=torch.from_numpy(f0),

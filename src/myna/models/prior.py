@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from myna.config import VOICE_BOUNDS
 from myna.models.layers.gaussian import Gaussian
 from myna.models.layers.transformer import RelativeTransformer
 from myna.models.sizes import TransformerSizes
 
 N_PITCH_BINS = 256
-LOWEST_PITCH_HZ, HIGHEST_PITCH_HZ = 50.0, 1100.0
 
 
 def _mel(hz: float) -> float:
@@ -21,7 +21,7 @@ def _mel(hz: float) -> float:
 
 def pitch_bins(f0: Tensor) -> Tensor:
     """Quantise f0 in Hz (any shape) on a mel scale to bins 1 to 255 (long); an f0 of 0 (unvoiced) is in bin 1."""
-    low, high = _mel(LOWEST_PITCH_HZ), _mel(HIGHEST_PITCH_HZ)
+    low, high = _mel(VOICE_BOUNDS.low_hz), _mel(VOICE_BOUNDS.high_hz)
     mel = 1127 * torch.log(1 + f0 / 700)
     position = (mel - low) * (N_PITCH_BINS - 2) / (high - low) + 1
     return (position.clamp(1, N_PITCH_BINS - 1) + 0.5).long()

@@ -33,6 +33,10 @@ class Result(BaseModel):
     seconds: float
     source_hz: float | None  # median pitch of the source
     voice_hz: float | None  # median pitch of the voice's recordings
+    # The following have defaults because older records lack them; see `ConversionSummary`.
+    turned_down_db: float = 0.0
+    lowered_seconds: float = 0.0
+    raised_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from myna.audio.headroom import fitting_gain
+
 # Palette in perceptually uniform steps from dark to bright: seven colours of matplotlib's "magma" (CC0).
 _COLOURS = (
     *((0, 0, 4), (44, 17, 95), (114, 31, 129), (183, 55, 121)),
@@ -50,8 +52,10 @@ class Log:
         self._writer.add_image(name, mel_picture(mel), step, dataformats="HWC")
 
     def sound(self, name: str, audio: Tensor, step: int) -> None:
-        """Add audio (1, N), clipped to -1..1."""
-        self._writer.add_audio(name, audio.detach().float().cpu().clamp(-1, 1), step, self._sample_rate)
+        """Add audio (1, N); it is turned down if it exceeds full scale."""
+        audio = audio.detach().float().cpu()
+        audio = audio * fitting_gain(float(audio.abs().max()))
+        self._writer.add_audio(name, audio, step, self._sample_rate)
 
 
 def mel_picture(mel: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:

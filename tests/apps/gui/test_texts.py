@@ -49,7 +49,7 @@ def test_an_empty_widget_is_the_default_and_a_wrong_value_an_error() -> None:
     assert collect(ConversionOptions, {"speaker": "", "noise_scale": None}) == ConversionOptions()
     with pytest.raises(ConfigError, match="transpose must be between"):
         collect(ConversionOptions, {"transpose": 40})
-    with pytest.raises(ConfigError, match="'much' is not a number"):
+    with pytest.raises(ConfigError, match="transpose: 'much' is not a number"):
         collect(ConversionOptions, {"transpose": "much"})
 
 
@@ -57,3 +57,23 @@ def test_flags_show_values_other_than_the_default() -> None:
     assert as_flags(ConversionOptions()) == []
     chosen = ConversionOptions(transpose=-12.0, auto_transpose=True, f0_method="dio", seed=3)
     assert as_flags(chosen) == ["--transpose", "-12", "--auto-transpose", "--f0-method", "dio", "--seed", "3"]
+
+
+def test_a_result_states_what_was_changed() -> None:
+    from myna.apps.gui.tabs.convert.result_list import about_text
+    from myna.studio.results import Result
+
+    plain = {
+        "number": 1,
+        "song": "a.wav",
+        "voice": "joe",
+        "path": "b.wav",
+        "command": "svc",
+        "transpose": 0,
+        "seconds": 1,
+    }
+    quiet = Result.model_validate(plain | {"source_hz": 220, "voice_hz": 110})  # a record of an older version
+    assert about_text(quiet, None).count(".") == 1
+    changed = quiet.model_copy(update={"turned_down_db": 3.21, "lowered_seconds": 1.25, "raised_seconds": 0.4})
+    for part in ("turned down by 3.2 dB", "1.2 s above 1100 Hz", "0.4 s below 50 Hz"):
+        assert part in about_text(changed, None)

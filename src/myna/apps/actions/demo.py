@@ -61,6 +61,7 @@ def _copy(recording: Path, target: Path) -> None:
     import numpy as np
 
     from myna.audio import io
+    from myna.audio.headroom import fitting_gain
 
     audio, sample_rate = io.read(recording)
     if not target.exists():
@@ -69,5 +70,6 @@ def _copy(recording: Path, target: Path) -> None:
         return
     there, rate = io.read(target)
     same = rate == sample_rate and len(there) == len(audio)
-    if not same or not np.allclose(there, np.clip(audio, -1, 1), rtol=0, atol=_ROUNDING):
+    written = audio * fitting_gain(float(np.abs(audio).max()))
+    if not same or not np.allclose(there, written, rtol=0, atol=_ROUNDING):
         raise ConfigError(f"{target} contains another recording than {recording}; choose another folder with -o")

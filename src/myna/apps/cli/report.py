@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from myna.config import VOICE_BOUNDS
 from myna.text import printable, printable_lines
+
+if TYPE_CHECKING:
+    from myna.conversion.converter import ConversionSummary
 
 _SHOWN = 10
 
@@ -53,3 +57,17 @@ def listed(items: Sequence[str], separator: str = ", ") -> str:
 def counted(number: int, noun: str) -> str:
     """Format a number with its noun in the singular or plural: "1 clip", "2 clips"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def remarks(summary: ConversionSummary) -> str:
+    """Return sentences on what a conversion changed to stay within full scale and the voice's pitch, or no text."""
+    found = []
+    if summary.turned_down_db >= 0.05:
+        found.append(f"It is turned down by {summary.turned_down_db:.1f} dB to stay below full scale.")
+    for seconds, side, hz, octave in (
+        (summary.lowered_seconds, "above", VOICE_BOUNDS.high_hz, "lower"),
+        (summary.raised_seconds, "below", VOICE_BOUNDS.low_hz, "higher"),
+    ):
+        if seconds:
+            found.append(f"{seconds:.1f} s {side} {hz:.0f} Hz, a limit of the voice, are sung an octave {octave}.")
+    return " ".join(found)

@@ -24,6 +24,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from myna.errors import MynaError, explain
+from myna.progress import seconds_left
 from myna.signals import leave_terminal_to_parent
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,6 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
-_SETTLED_SECONDS = 3.0  # a stage must run this long before the time left is estimated
 _KEPT_JOBS = 100  # finished jobs listed per lane; older ones are dropped from the list, but their files stay
 _KEPT_NOTES = 200
 
@@ -114,9 +114,7 @@ class Report:
             return
         self._last_sent = now
         fraction = min(done / total, 1.0) if total else None
-        # The first seconds include setup work, so they would overestimate the rest.
-        left = seconds * (total - done) / done if total and done and seconds > _SETTLED_SECONDS else None
-        self._send("progress", (stage, fraction, left))
+        self._send("progress", (stage, fraction, seconds_left(done, total, seconds)))
 
     def note(self, text: str) -> None:
         """Report one line of text for the user."""

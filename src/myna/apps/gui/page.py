@@ -8,7 +8,7 @@ import socket
 import tempfile
 import threading
 import webbrowser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.resources import files
@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.routes import App, ORJSONResponse
 
 from myna.apps.gui import api
+from myna.apps.gui.guard import Addresses, Limits, bracketed, guard
 from myna.apps.gui.jobs import Jobs
 from myna.apps.gui.studio import LANES, Studio
 from myna.apps.gui.texts import i18n, label, language_of, script_texts
+from myna.apps.gui.widgets import name_fields
 from myna.errors import ConfigError
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
@@ -29,8 +32,6 @@ from myna.studio.workspace import Workspace
 TABS = {"convert": "tab.convert", "voice": "tab.voice", "keeping": "tab.keeping"}
 DEFAULT_PORT = 7860
 _PORTS = 100  # number of ports to try, from the default upwards
-_LOCAL = ("127.0.0.1", "localhost", "::1")
-_MOST_UPLOADED = "8gb"
 _CACHE_SECONDS = (3600, 24 * 3600)  # uploads are searched at this interval, and deleted at this age
 
 
@@ -46,6 +47,7 @@ def build(studio: Studio) -> gr.Blocks:
             with gr.Tab(label(title), id=name, elem_id=f"tab-{name}"):
                 import_module(f"myna.apps.gui.tabs.{name}").build(studio)
         _translate_scripts(page)
+    name_fields(page)
     return page
 
 
@@ -82,6 +84,8 @@ def serve(
     port: int | None = None,
     auth: tuple[str, str] | None = None,
     browser: bool = False,
+    public_url: str | None = None,
+    limits: Limits | None = None,
 ) -> str:
     """Serve the page in threads of this process and return its address.
 
@@ -89,14 +93,18 @@ def serve(
         port: port to listen on; None takes the first free one from 7860 upwards.
         auth: name and password that visitors must enter.
         browser: whether to open the page in the default browser.
+        public_url: address of a reverse proxy or tunnel to this server.
+        limits: limits of uploads.
 
     Raises:
-        ConfigError: the port is in use, or the host is not an address of this computer.
+        ConfigError: the port is in use, the host is not an address of this computer, or `public_url` is no address.
     """
-    page = build(studio)
-    _, url, _ = page.launch(
-        server_name=host,
-        server_port=find_port(host, port),
+    page, limits, port = build(studio), limits or Limits(), find_port(host, port)
+    addresses = Addresses.of(host, port, public_url)
+    page.launch(
+        _app=_GuardedApp(lambda app: guard(app, addresses, uploads=studio.uploads, limits=limits)),
+        server_name=bracketed(host),
+        server_port=port,
         auth=auth,
         prevent_thread_lock=True,
         quiet=True,
@@ -108,15 +116,30 @@ def serve(
         ssr_mode=False,
         pwa=False,
         mcp_server=False,
-        max_file_size=_MOST_UPLOADED,
+        num_workers=0,  # such a process would serve files and take uploads at a port of its own, without the guard
+        max_file_size=limits.file,
         allowed_paths=[str(studio.workspace.sung), str(studio.workspace.training), str(studio.uploads)],
         i18n=i18n(),
         theme=_theme(),
         css=(files("myna.apps.gui") / "page.css").read_text("utf-8"),
     )
     if browser:
-        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-    return url
+        threading.Thread(target=webbrowser.open, args=(addresses.url,), daemon=True).start()
+    return addresses.url
+
+
+class _GuardedApp(App):
+    """Gradio's application with a guard in front of all its middleware.
+
+    Gradio's own middleware, which would come before one in `app_kwargs`, answers some requests of other origins.
+    """
+
+    def __init__(self, guarded: Callable[[Any], Any]) -> None:
+        super().__init__(default_response_class=ORJSONResponse)
+        self._guarded = guarded
+
+    def build_middleware_stack(self) -> Any:
+        return self._guarded(super().build_middleware_stack())
 
 
 def _theme() -> gr.themes.Base:
@@ -152,8 +175,3 @@ def find_port(host: str, port: int | None) -> int:
             "port with --port"
         )
     raise ConfigError(f"no port from {DEFAULT_PORT} to {DEFAULT_PORT + _PORTS - 1} is free; choose one with --port")
-
-
-def is_local(host: str) -> bool:
-    """Return true if a server on `host` can be reached only from this computer."""
-    return host in _LOCAL

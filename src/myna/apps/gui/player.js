@@ -411,7 +411,11 @@ if (!page.listens) {
 }
 
 let end = () => {};
+let shown = null;
 function show() {
+  const now = JSON.stringify([props.value, props.texts]);
+  if (now === shown) return; // an update that changes nothing does not stop what plays
+  shown = now;
   end();
   if (props.value?.tracks) {
     end = build(props.value, props.texts);

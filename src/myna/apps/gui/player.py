@@ -42,5 +42,16 @@ def player(value: Comparison | None = None, **options: Any) -> gr.HTML:
     )
 
 
+# Script of an event whose last input is `playing()`.
+PLAYING_LAST = "(...inputs) => [...inputs.slice(0, -1), Boolean(globalThis.mynaPlayers?.playing)]"
+
+
+def playing() -> gr.Checkbox:
+    """Create an invisible input that is true while a player of the page plays; its event needs `js=PLAYING_LAST`."""
+    import gradio as gr
+
+    return gr.Checkbox(visible=False)
+
+
 def _resource(name: str) -> str:
     return (files("myna.apps.gui") / name).read_text("utf-8")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
+from functools import wraps
 from pathlib import Path
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -11,13 +12,13 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import gradio as gr
 from pydantic import BaseModel
 
-from myna.apps.gui.texts import label, option_keys
+from myna.apps.gui.texts import LANGUAGES, label, option_keys, texts
 from myna.errors import ConfigError
 from myna.keys import page_keys
 
 Options = TypeVar("Options")
 
-EMPTY = "-"  # placeholder of an empty number; without one Gradio shows and sends 0
+EMPTY = "-"  # placeholder of an empty number
 _KINDS = {int: "a whole number", float: "a number"}
 
 
@@ -35,7 +36,7 @@ def option_widgets(
 
 
 def key_widgets(section: type[BaseModel], **common: Any) -> dict[str, Any]:
-    """Create number widgets for the keys of `section` that the training page shows, keyed by their name in the file.
+    """Create widgets for the numbers of `section` that the training page shows, keyed by their name in the file.
 
     If a key accepts a word instead of a number, an empty widget stands for that word.
 
@@ -46,18 +47,34 @@ def key_widgets(section: type[BaseModel], **common: Any) -> dict[str, Any]:
     for name, key in page_keys(section).items():
         assert key.type in (int, float), f"no widget for {name}"
         name_text, help_text = option_keys(section, key.attribute)
-        low, high = key.limits
-        widgets[name] = gr.Number(
+        widgets[name] = _number_field(
             label=label(name_text),
             info=label(help_text),
             placeholder=" ".join(key.words) or EMPTY,
-            minimum=low,
-            maximum=high,
-            precision=0 if key.type is int else None,
             elem_id=f"voice-{name}",
             **common,
         )
     return widgets
+
+
+def key_values(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Parse the values of `key_widgets`; an empty one becomes the key's word if it has one, and is left out if not.
+
+    Raises:
+        ConfigError: a value is not a number or out of range; the message names the key.
+    """
+    found: dict[str, Any] = {}
+    for name, key in page_keys(section).items():
+        value = values.get(name)
+        if value is None or str(value).strip() in ("", *key.words):
+            if key.words:
+                found[name] = key.words[0]
+            continue
+        number = found[name] = _typed(name, value, key.type)
+        low, high = key.limits
+        if (low is not None and not number >= low) or (high is not None and not number <= high):
+            raise ConfigError(f"{name} must be {key.range}; got {number}")
+    return found
 
 
 def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
@@ -73,9 +90,31 @@ def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
     chosen = {}
     for spec in fields(options):  # type: ignore[arg-type]
         value = values.get(spec.name)
-        if value is not None and value != "":
-            chosen[spec.name] = _typed(value, hints[spec.name])
+        if value is not None and str(value).strip() != "":
+            chosen[spec.name] = _typed(spec.name, value, _plain(hints[spec.name]))
     return options(**chosen)
+
+
+def name_fields(page: gr.Blocks) -> None:
+    """Make Gradio's checks of values name the field, which "Value 99 is greater than maximum value 36." does not.
+
+    They do not know the visitor's language, so the name is given in each.
+    """
+    for block in page.blocks.values():
+        if isinstance(block, gr.components.Component) and isinstance(block.label, gr.i18n.I18nData):
+            names = dict.fromkeys(texts(language)[block.label.key] for language in LANGUAGES)
+            block.preprocess = _naming(block.preprocess, " / ".join(names))  # type: ignore[assignment, method-assign]
+
+
+def _naming(preprocess: Callable[[Any], Any], field: str) -> Callable[[Any], Any]:
+    @wraps(preprocess)
+    def named(payload: Any) -> Any:
+        try:
+            return preprocess(payload)
+        except gr.Error as error:
+            raise gr.Error(f"{field}: {error.message}", print_exception=False) from error
+
+    return named
 
 
 def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -> gr.components.Component:
@@ -96,9 +135,17 @@ def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -
     if kind in (int, float):
         if low is not None and high is not None and spec.default is not None:
             return gr.Slider(low, high, step=_step(kind, high - low), **common)
-        return gr.Number(minimum=low, maximum=high, precision=0 if kind is int else None, placeholder=EMPTY, **common)
+        return _number_field(placeholder=EMPTY, **common)
     assert kind is str, f"no widget for {spec.name}"
     return gr.Textbox(**common)
+
+
+def _number_field(**options: Any) -> gr.Textbox:
+    """Create a field for a number that may be empty.
+
+    It is not a `gr.Number`: Gradio 6.31 sends 0 for an empty one as soon as the section around it is opened.
+    """
+    return gr.Textbox(max_lines=1, **options)
 
 
 def _step(kind: type, span: float) -> float:
@@ -112,9 +159,11 @@ def _plain(hint: Any) -> Any:
     return found[0] if found else hint
 
 
-def _typed(value: Any, hint: Any) -> Any:
-    kind = _plain(hint)
+def _typed(name: str, value: Any, kind: Any) -> Any:
+    """Convert a value to the type of the field `name`."""
     try:
+        if kind is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError(value)
         return kind(value) if kind in (int, float, str, Path) else value
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{value!r} is not {_KINDS.get(kind, kind.__name__)}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{name}: {value!r} is not {_KINDS.get(kind, kind.__name__)}") from error

@@ -10,7 +10,8 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.io import Writer, read
+from myna.audio.io import Writer
+from myna.audio.preparation import read_prepared
 from myna.evaluation.drawing.axes import frequency_position, time_ticks
 from myna.evaluation.drawing.curve import MAX_POINTS, PitchScale
 from myna.evaluation.drawing.image import FREQUENCIES_HZ, HIGH_HZ, MAX_COLUMNS, data_uri, spectrogram_png
@@ -101,7 +102,7 @@ def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progr
     detail = min(1.0, _FULL_DETAIL_TRACKS / len(tracks))
     paths, analyses = [], []
     for number, track in enumerate(progress(tracks, title="comparison", unit="tracks")):
-        audio, _ = read(track.path, _SAMPLE_RATE)
+        audio = read_prepared(track.path, _SAMPLE_RATE)
         analyses.append(_analyse(audio, round(MAX_COLUMNS * detail)))
         paths.append(_playable(track.path, audio, number, copies))
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from myna.audio.io import read
+from myna.audio.io import Writer, read
 from myna.errors import AudioError
 from myna.evaluation.drawing.axes import frequency_position, time_ticks
 from myna.evaluation.drawing.curve import pitch_plot
@@ -191,9 +190,11 @@ def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
 
 
 def _mp3(audio: NDArray[np.float32]) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(audio, -1, 1), _SAMPLE_RATE, format="MP3")
-    return buffer.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sound.mp3"
+        with Writer(path, _SAMPLE_RATE) as writer:
+            writer.write(audio)
+        return path.read_bytes()
 
 
 def _resource(name: str) -> str:

@@ -16,9 +16,10 @@ from torch.nn import functional as F
 
 from myna.assets import find_in_package
 from myna.audio.resample import resample
+from myna.config import PitchBounds
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import Samples
-from myna.features.f0.salience import N_BINS, bins_to_hz, smoothest_bins, within_range
+from myna.features.f0.salience import N_BINS, bins_to_hz, smoothest_bins, within_bounds
 
 Size = Literal["full", "tiny"]
 
@@ -64,22 +65,26 @@ class _Layer(nn.Module):
         return F.max_pool1d(hidden, 2)
 
 
-def measure_crepe(audio: Samples, sample_rate: int, times: FloatArray, device: str) -> Contour:
-    return Contour(times, _measure("full", audio, sample_rate, times, device))
+def measure_crepe(audio: Samples, sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds) -> Contour:
+    return Contour(times, _measure("full", audio, sample_rate, times, device, bounds))
 
 
-def measure_crepe_tiny(audio: Samples, sample_rate: int, times: FloatArray, device: str) -> Contour:
-    return Contour(times, _measure("tiny", audio, sample_rate, times, device))
+def measure_crepe_tiny(
+    audio: Samples, sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds
+) -> Contour:
+    return Contour(times, _measure("tiny", audio, sample_rate, times, device, bounds))
 
 
 @torch.inference_mode()
-def _measure(size: Size, audio: Samples, sample_rate: int, times: FloatArray, device: str) -> FloatArray:
+def _measure(
+    size: Size, audio: Samples, sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds
+) -> FloatArray:
     network = _load(size, device)
     signal = F.pad(torch.from_numpy(resample(audio, sample_rate, SAMPLE_RATE)), (_WINDOW_SAMPLES // 2,) * 2)
     starts = torch.from_numpy(np.rint(times * SAMPLE_RATE)).long().clamp(max=len(signal) - _WINDOW_SAMPLES)
     windows = signal.unfold(0, _WINDOW_SAMPLES, 1)
     batches = [network(_normalised(windows[batch].to(device))).cpu() for batch in torch.split(starts, _BATCH_FRAMES)]
-    salience = within_range(torch.cat(batches).double().numpy())
+    salience = within_bounds(torch.cat(batches).double().numpy(), bounds)
     # Taking each frame's greatest bin gives 7 to 20 octave jumps a minute; the Viterbi path has none.
     return bins_to_hz(smoothest_bins(salience), salience, _VOICED_SALIENCE[size])
 

@@ -17,9 +17,10 @@ from torch.nn.utils.parametrizations import weight_norm
 from myna.assets import find_in_package
 from myna.audio.resample import resample
 from myna.audio.spectrogram import mel_filterbank
+from myna.config import PitchBounds
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import Samples
-from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_range
+from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_bounds
 
 SAMPLE_RATE = 16000
 _HOP_SAMPLES = 160
@@ -91,13 +92,13 @@ _NAMES = {
 }
 
 
-def measure_fcpe(audio: Samples, sample_rate: int, times: FloatArray, device: str) -> Contour:
+def measure_fcpe(audio: Samples, sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds) -> Contour:
     with torch.inference_mode():
         network = _load(device)
         signal = torch.from_numpy(resample(audio, sample_rate, SAMPLE_RATE)).to(device)
         salience = network(_log_mel(signal)[None])[0].cpu().double().numpy()
     cents = network.cents.cpu().double().numpy()
-    salience = within_range(salience, cents)
+    salience = within_bounds(salience, bounds, cents)
     f0 = bins_to_hz(highest_bins(salience), salience, _VOICED_SALIENCE, cents)
     # Frame i is centred on i + 0.5 hops, but the network was trained with the pitch at i hops. If the pitch were placed
     # at the centre, glides would be 5 ms late.

@@ -8,30 +8,39 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.features.contour import Contour, FloatArray, frame_centres, resample_contour
+from myna.config import VOICE_BOUNDS, PitchBounds
+from myna.features.contour import Contour, FloatArray, frame_centres, notes_beyond, resample_contour
 from myna.units import db_to_power
 
 Samples: TypeAlias = NDArray[np.float32]
 
-# Pitch range that so-vits-svc uses for its training data.
-FLOOR_HZ = 50.0
-CEILING_HZ = 1100.0
+# Pitch of singing, from below the lowest bass to above the highest soprano. Each estimator finds what it can of it.
+SUNG_BOUNDS = PitchBounds(40.0, 2100.0)
 
-# Takes audio (N,), sample rate, requested times (T,) in seconds and device; returns pitch at times of its own choice.
-Measure: TypeAlias = Callable[[Samples, int, FloatArray, str], Contour]
+# Takes audio (N,), sample rate, requested times (T,) in seconds, device and bounds; returns pitch at times of its own
+# choice.
+Measure: TypeAlias = Callable[[Samples, int, FloatArray, str, PitchBounds], Contour]
 
 
 class Estimator(Protocol):
     """Estimator of f0 at the middles of frames."""
 
     def __call__(
-        self, audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu", *, peak: float | None = None
+        self,
+        audio: Samples,
+        sample_rate: int,
+        hop_length: int,
+        device: str = "cpu",
+        *,
+        peak: float | None = None,
+        bounds: PitchBounds = SUNG_BOUNDS,
     ) -> Samples:
         """
         Args:
             audio: (N,).
             peak: reference level for normalisation and silence detection if it exceeds the peak of `audio`. A stream
                 passes the highest peak so far.
+            bounds: lowest and highest pitch to look for.
 
         Returns:
             f0 (N // hop_length,) in Hz, 0 where unvoiced.
@@ -47,6 +56,9 @@ _SILENT_PEAK = 2e-4
 # more than 43 dB below. This removes the pitches that Harvest and CREPE find in room noise.
 _SILENT_DB = -55.0
 _LEVEL_SECONDS = 0.03
+# Shorter pitches beyond the bounds of voices are whistling consonants and errors. In seven recordings, SwiftF0 finds up
+# to 0.08 s of them at a time.
+_SHORTEST_NOTE_SECONDS = 0.1
 _USUAL_POWER = 1 / 16  # mean square of loud singing with a peak of 1
 
 
@@ -54,7 +66,13 @@ def on_frames(measure: Measure) -> Estimator:
     """Make an estimator from a method: normalise the level, resample the contour to frames, unvoice silent frames."""
 
     def estimate(
-        audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu", *, peak: float | None = None
+        audio: Samples,
+        sample_rate: int,
+        hop_length: int,
+        device: str = "cpu",
+        *,
+        peak: float | None = None,
+        bounds: PitchBounds = SUNG_BOUNDS,
     ) -> Samples:
         times = frame_centres(len(audio) // hop_length, sample_rate, hop_length)
         if not len(times):
@@ -65,12 +83,44 @@ def on_frames(measure: Measure) -> Estimator:
             return np.zeros(len(times), np.float32)
         # swift and FCPE need typical levels: if audio is 40 dB softer, they miss a tenth or more of the voiced frames.
         audio = np.pad(audio / np.float32(loudest), (0, max(0, round(_SHORTEST_SECONDS * sample_rate) - len(audio))))
-        f0 = resample_contour(*measure(audio, sample_rate, times, device), times)
+        f0 = resample_contour(*measure(audio, sample_rate, times, device, bounds), times)
         least_power = 0.0 if peak is None else _USUAL_POWER
-        voiced = _sounding(audio, sample_rate, times, least_power) & (f0 >= FLOOR_HZ) & (f0 <= CEILING_HZ)
-        return np.where(voiced, f0, 0).astype(np.float32)
+        voiced = _sounding(audio, sample_rate, times, least_power) & _within(f0, bounds)
+        unvoiced = np.zeros(len(f0))
+        return _with_long_notes(unvoiced, np.where(voiced, f0, 0), hop_length / sample_rate).astype(np.float32)
 
     return estimate
+
+
+def widened(measure: Measure) -> Measure:
+    """Make a method whose pitch depends on the bounds find the usual pitch in the usual bounds.
+
+    Pitch beyond the usual bounds comes from a second measurement.
+    """
+
+    def measure_twice(audio: Samples, sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds) -> Contour:
+        usual = measure(audio, sample_rate, times, device, VOICE_BOUNDS)
+        if bounds == VOICE_BOUNDS:
+            return usual
+        f0 = resample_contour(*measure(audio, sample_rate, times, device, bounds), usual.times)
+        f0 = np.where((f0 == 0) | _within(f0, VOICE_BOUNDS), usual.f0, f0)
+        return Contour(usual.times, _with_long_notes(usual.f0, f0, float(np.median(np.diff(usual.times)))))
+
+    return measure_twice
+
+
+def _with_long_notes(usual: FloatArray, f0: FloatArray, frame_seconds: float) -> FloatArray:
+    """Return a contour (T,), with the pitch of `usual` in short notes that leave the bounds of voices."""
+    f0 = f0.copy()
+    for note in notes_beyond(f0, VOICE_BOUNDS):
+        if (note.stop - note.start) * frame_seconds < _SHORTEST_NOTE_SECONDS:
+            f0[note] = np.where(_within(f0[note], VOICE_BOUNDS), f0[note], usual[note])
+    return f0
+
+
+def _within(f0: FloatArray, bounds: PitchBounds) -> NDArray[np.bool_]:
+    within: NDArray[np.bool_] = (f0 >= bounds.low_hz) & (f0 <= bounds.high_hz)
+    return within
 
 
 def _sounding(audio: Samples, sample_rate: int, times: FloatArray, least_power: float) -> NDArray[np.bool_]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from myna.features.f0.framing import Estimator, Samples
+from myna.config import PitchBounds
+from myna.features.f0.framing import SUNG_BOUNDS, Estimator, Samples
 
 
 def median_of(first: Estimator, second: Estimator, third: Estimator) -> Estimator:
@@ -15,9 +16,17 @@ def median_of(first: Estimator, second: Estimator, third: Estimator) -> Estimato
     """
 
     def estimate(
-        audio: Samples, sample_rate: int, hop_length: int, device: str = "cpu", *, peak: float | None = None
+        audio: Samples,
+        sample_rate: int,
+        hop_length: int,
+        device: str = "cpu",
+        *,
+        peak: float | None = None,
+        bounds: PitchBounds = SUNG_BOUNDS,
     ) -> Samples:
-        contours = np.stack([one(audio, sample_rate, hop_length, device, peak=peak) for one in (first, second, third)])
+        contours = np.stack(
+            [one(audio, sample_rate, hop_length, device, peak=peak, bounds=bounds) for one in (first, second, third)]
+        )
         voiced = contours > 0
         earliest = np.take_along_axis(contours, voiced.argmax(axis=0)[None], axis=0)[0]
         f0 = np.where(voiced.all(axis=0), np.median(contours, axis=0), earliest)

@@ -15,10 +15,11 @@ from torch.nn import functional as F
 from myna import assets
 from myna.audio.resample import resample
 from myna.audio.spectrogram import triangular_filterbank
+from myna.config import PitchBounds
 from myna.errors import CheckpointError
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import Samples
-from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_range
+from myna.features.f0.salience import N_BINS, bins_to_hz, highest_bins, within_bounds
 from myna.storage import torch_file
 from myna.units import htk_mel_to_hz, hz_to_htk_mel
 
@@ -170,12 +171,12 @@ def _blocks(in_channels: int, out_channels: int) -> nn.Sequential:
     return nn.Sequential(_Block(in_channels, out_channels), *rest)
 
 
-def measure_rmvpe(audio: Samples, sample_rate: int, times: FloatArray, device: str) -> Contour:
+def measure_rmvpe(audio: Samples, sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds) -> Contour:
     with torch.inference_mode():
         network = _load(device)
         signal = torch.from_numpy(resample(audio, sample_rate, SAMPLE_RATE)).to(device)
         salience = network(_log_mel(signal).T[None])[0].cpu().double().numpy()
-    salience = within_range(salience)
+    salience = within_bounds(salience, bounds)
     f0 = bins_to_hz(highest_bins(salience), salience, _VOICED_SALIENCE)
     return Contour(np.arange(len(f0)) * _HOP_SAMPLES / SAMPLE_RATE, f0)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.config import PitchBounds
 from myna.features.contour import FloatArray
-from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ
 from myna.units import cents_to_ratio
 
 N_BINS = 360
@@ -24,10 +24,10 @@ def cents_to_hz(cents: FloatArray) -> FloatArray:
     return 10 * cents_to_ratio(cents)
 
 
-def within_range(salience: FloatArray, cents: FloatArray = CENTS) -> FloatArray:
-    """Return `salience` (T, bins) with 0 in the bins outside the pitch range."""
+def within_bounds(salience: FloatArray, bounds: PitchBounds, cents: FloatArray = CENTS) -> FloatArray:
+    """Return `salience` (T, bins) with 0 in the bins outside the bounds."""
     hz = cents_to_hz(cents)
-    return np.where((hz >= FLOOR_HZ) & (hz <= CEILING_HZ), salience, 0)
+    return np.where((hz >= bounds.low_hz) & (hz <= bounds.high_hz), salience, 0)
 
 
 def highest_bins(salience: FloatArray) -> NDArray[np.intp]:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.resample import resample
+from myna.config import PitchBounds
 from myna.features.contour import Contour, FloatArray
-from myna.features.f0.framing import CEILING_HZ, FLOOR_HZ
 
 SAMPLE_RATE = 16000
 _HOP_SAMPLES = 256
@@ -26,11 +26,13 @@ _LOST_BEND = 0.2
 _SHARPEST_BEND = 0.25  # octaves; larger second differences are jumps or errors
 
 
-def measure_swift(audio: NDArray[np.float32], sample_rate: int, times: FloatArray, device: str) -> Contour:
-    from swift_f0 import concat
+def measure_swift(
+    audio: NDArray[np.float32], sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds
+) -> Contour:
+    from swift_f0 import FMAX, FMIN, concat
 
     audio = np.pad(resample(audio, sample_rate, SAMPLE_RATE), (0, _HOP_SAMPLES))
-    stream = _detector().stream(FLOOR_HZ, CEILING_HZ)
+    stream = _detector().stream(max(bounds.low_hz, FMIN), min(bounds.high_hz, FMAX))
     blocks = [audio[start : start + _BLOCK_SAMPLES] for start in range(0, len(audio), _BLOCK_SAMPLES)]
     result = concat([*(stream.push(block, SAMPLE_RATE) for block in blocks), stream.flush()])
     f0 = np.where(result.confidence >= _VOICED_CONFIDENCE, result.pitch_hz, 0.0)

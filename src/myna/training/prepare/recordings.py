@@ -1,4 +1,4 @@
-"""Cutting of recordings into trimmed, peak-normalised mono clips of limited length, all at the same sample rate."""
+"""Cutting of prepared recordings into trimmed, peak-normalised mono clips of limited length, all at one sample rate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.folders import find_recordings, is_recording, visible_folders
-from myna.audio.io import Writer, blocks
+from myna.audio.io import Writer
+from myna.audio.preparation import prepared
 from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError, explain
 from myna.options import ResampleOptions
@@ -423,4 +424,4 @@ def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[
 
 
 def _one_second_blocks(source: Path, sample_rate: int) -> Iterator[NDArray[np.float32]]:
-    return blocks(source, sample_rate, sample_rate, strict=True)
+    return prepared(source, sample_rate, sample_rate, strict=True)

@@ -11,7 +11,7 @@ import click
 from myna.apps.actions.demo import run_demo
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config
-from myna.apps.cli.report import echo
+from myna.apps.cli.report import echo, remarks
 from myna.apps.progress import bar
 from myna.assets import BUNDLED_VOICES
 from myna.errors import AudioError
@@ -80,8 +80,10 @@ def _song() -> Path:
 
 def _last_lines(demo: Demo, seconds: float) -> str:
     shift = f", {demo.summary.transpose:+g} semitones" if demo.summary.transpose else ""
+    remark = remarks(demo.summary)
     return (
         f"{demo.summary.seconds:.1f} s of singing, converted{shift}, measured and drawn in {seconds:.1f} s.\n"
+        f"{remark + chr(10) if remark else ''}"
         f"Listen: {demo.source}, then {demo.converted}\n"
         f"Look: {demo.picture}"
     )

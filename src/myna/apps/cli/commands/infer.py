@@ -11,7 +11,7 @@ import click
 from myna.apps.actions.convert import convert, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
-from myna.apps.cli.report import echo, echo_json
+from myna.apps.cli.report import echo, echo_json, remarks
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError, MynaError
@@ -85,7 +85,11 @@ def _last_line(converted: ConvertedBatch) -> str:
     seconds = sum(summary.seconds for summary in converted.done.values())
     (first, summary), *more = converted.done.items()
     where = str(first.output) if not more else f"{first.output} and {len(more)} more"
-    return f"{seconds:.1f} s of singing in {converted.seconds:.1f} s: {where}. {_advice(summary)}"
+    line = f"{seconds:.1f} s of singing in {converted.seconds:.1f} s: {where}. {_advice(summary)}"
+    if not more:
+        return ". ".join(filter(None, (line, remarks(summary))))
+    each = (f"{one.output}: {remark}" for one, its in converted.done.items() if (remark := remarks(its)))
+    return "\n".join([*each, line])
 
 
 def _advice(summary: ConversionSummary) -> str:

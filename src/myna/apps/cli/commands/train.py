@@ -17,12 +17,11 @@ from myna.apps.cli.report import echo
 from myna.apps.flags import collect, option_flags
 from myna.layout import LOGS
 from myna.options import TrainOptions
+from myna.progress import seconds_left
 
 if TYPE_CHECKING:
     from myna.apps.actions.device import Device
     from myna.training.train import Plan, StepReport, TrainSummary
-
-_TIMED_STEPS = 10  # number of steps that are timed to estimate the remaining time
 
 
 @click.command("train")
@@ -63,6 +62,7 @@ class _Terminal:
 
     def __init__(self, device: Device, config_path: Path, model_path: Path, tensorboard: bool) -> None:
         self._bar: Any = None
+        self._estimated = False
         self._device = device
         self._config_path = config_path
         self._model_path = model_path
@@ -80,22 +80,29 @@ class _Terminal:
         if self._tensorboard:
             echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
         self._plan, self._started = plan, time.perf_counter()
-        from tqdm import tqdm
+        from myna.apps.progress import Bar
 
-        self._bar = tqdm(total=plan.last_step, initial=plan.first_step, unit="step", dynamic_ncols=True)
+        self._bar = Bar(total=plan.last_step, initial=plan.first_step, unit="step", dynamic_ncols=True)
 
     def stepped(self, report: StepReport) -> None:
         self._bar.set_description(f"epoch {report.epoch}", refresh=False)
         shown = [name for name in ("mel", "kl", "adversarial", "discriminator") if name in report.losses]
         self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
         self._bar.update()
-        done, left = report.step - self._plan.first_step, self._plan.last_step - report.step
-        if done == _TIMED_STEPS and left:
-            seconds = (time.perf_counter() - self._started) / done
-            if self._plan.max_minutes is not None:
-                left = min(left, round(60 * self._plan.max_minutes / seconds) - done)
-                self._bar.total = report.step + left
-            self.noted(f"about {_duration(seconds * left)} for the next {left:,} steps")
+        if not self._estimated:
+            self._estimate(report.step)
+
+    def _estimate(self, step: int) -> None:
+        """Note the time that the training takes, once it can be estimated."""
+        plan, seconds = self._plan, time.perf_counter() - self._started
+        done, total = step - plan.first_step, plan.last_step - plan.first_step
+        if plan.max_minutes is not None:
+            total = min(total, round(60 * plan.max_minutes * done / seconds))
+        left = seconds_left(done, total, seconds)
+        if left is not None and done < total:
+            self._estimated = True
+            self._bar.total = plan.first_step + total
+            self.noted(f"about {_duration(left)} for the next {total - done:,} steps")
 
     def noted(self, text: str) -> None:
         with suppress(OSError):  # the terminal was closed

@@ -13,6 +13,7 @@ from myna.apps.actions.pack import CardText
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job, JobState
 from myna.apps.gui.panel import panel, panel_value
+from myna.apps.gui.question import asked, closed, question
 from myna.apps.gui.studio import KEEP, LOOK, QUIET, TICK_SECONDS, Studio, shows_errors
 from myna.apps.gui.tasks import VoiceTask
 from myna.apps.gui.tasks.keeping import AddVoice, DownloadVoice, ExportVoice, PackVoice
@@ -55,11 +56,7 @@ def build(studio: Studio) -> None:
                 gr.Markdown(label("library.export_help"), elem_classes="hint")
                 export = gr.Button(label("library.export"), elem_id="library-export")
             delete = gr.Button(label("library.delete"), variant="stop", elem_id="library-delete")
-            with gr.Column(visible=False) as asking:
-                question = gr.HTML(elem_id="library-question")
-                with gr.Row():
-                    yes = gr.Button(label("library.yes"), variant="stop", elem_id="library-yes")
-                    no = gr.Button(label("library.no"), elem_id="library-no")
+            sure = question("library")
         with gr.Column(scale=2, min_width=320):
             queue = panel("library-queue")
             made = gr.File(
@@ -87,7 +84,6 @@ def build(studio: Studio) -> None:
                     label=label("library.hub"), info=label("library.hub_help"), max_lines=1, elem_id="library-hub"
                 )
                 download = gr.Button(label("library.download"), elem_id="library-download")
-    asked: gr.State = gr.State(None)  # voice in the question; the selection may have changed since
     seen: gr.State = gr.State(None)  # ids of the finished jobs that this page has shown
 
     def listed(value: str | None, request: gr.Request) -> Any:
@@ -139,13 +135,13 @@ def build(studio: Studio) -> None:
 
     @shows_errors
     def ask(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
-        return f"<p>{escape(ask_to_delete(studio, chosen, request))}</p>", gr.update(visible=True), chosen
+        return asked(ask_to_delete(studio, chosen, request), chosen)
 
     @shows_errors
     def remove(chosen: str | None, request: gr.Request) -> tuple[Any, ...]:
         studio.voices.delete(idle(studio, chosen, request).name)
         gr.Info(escape(say(request, "library.deleted", name=chosen)))
-        return listed(None, request), gr.update(visible=False), None
+        return listed(None, request), *closed()
 
     @shows_errors
     def cancel(event: gr.EventData, request: gr.Request) -> Any:
@@ -178,18 +174,15 @@ def build(studio: Studio) -> None:
     gr.Timer(TICK_SECONDS).tick(tick, seen, [queue, voices, made, seen], queue=False, **QUIET)
     # The question is closed in an event of its own. The card's event is slow, so it would also close a question asked
     # in the meantime.
-    voices.change(
-        lambda chosen: (chosen, gr.update(visible=False), None), voices, [new_name, asking, asked], queue=False, **QUIET
-    )
+    voices.change(lambda chosen: (chosen, *closed()), voices, [new_name, *sure.outputs], queue=False, **QUIET)
     voices.change(describe, voices, card, trigger_mode="always_last", **with_progress)
     gr.on([add.click, name.submit], take, [files, name], [voices, files, name], show_progress_on=add, **with_progress)
     gr.on([download.click, hub.submit], fetch, hub, [queue, hub], **QUIET)
     gr.on([rename.click, new_name.submit], call, [voices, new_name], voices, **QUIET)
     pack.click(make, [voices, *words, *switches], queue, **QUIET)
     export.click(make_onnx, voices, queue, **QUIET)
-    delete.click(ask, voices, [question, asking, asked], **QUIET)
-    yes.click(remove, asked, [voices, asking, asked], **QUIET)
-    no.click(lambda: (gr.update(visible=False), None), None, [asking, asked], **QUIET)
+    delete.click(ask, voices, sure.outputs, **QUIET)
+    sure.yes.click(remove, sure.about, [voices, *sure.outputs], **QUIET)
     queue.click(cancel, None, queue, **QUIET)
     page, tab = gr.context.Context.root_block, gr.context.Context.block
     assert page is not None

@@ -59,6 +59,9 @@ class ConvertSong(VoiceTask):
             seconds=summary.seconds,
             source_hz=summary.source_pitch.median_hz if summary.source_pitch else None,
             voice_hz=summary.voice_pitch.median_hz if summary.voice_pitch else None,
+            turned_down_db=summary.turned_down_db,
+            lowered_seconds=summary.lowered_seconds,
+            raised_seconds=summary.raised_seconds,
         )
         record(place, result)  # before drawing, so that the result is listed even if drawing fails
         tracks = [Track(place.source, self.song), Track(output, self.voice.name, summary.transpose)]

@@ -12,6 +12,7 @@ import gradio as gr
 from myna.apps.gui.card import card_html
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import panel, panel_value
+from myna.apps.gui.player import PLAYING_LAST, playing
 from myna.apps.gui.studio import KEEP, LOOK, QUIET, SING, TICK_SECONDS, Studio, shows_errors
 from myna.apps.gui.submissions import submit_song
 from myna.apps.gui.tabs.convert import presets, result_list
@@ -131,18 +132,25 @@ def build(studio: Studio) -> None:
             studio.jobs.cancel(job)
         return panel_value(_jobs(studio), request)
 
-    def tick(seen: list[int], known: list[str], request: gr.Request) -> tuple[Any, ...]:
+    def tick(seen: list[int], known: list[str], playing: bool, request: gr.Request) -> tuple[Any, ...]:
         """Refresh the queue, the results and the list of voices."""
         names = _names(studio)
         others = gr.skip() if names == known else gr.update(choices=names)
-        return panel_value(_jobs(studio), request), *result_list.tick(studio, seen), others, names
+        return panel_value(_jobs(studio), request), *result_list.tick(studio, seen, playing), others, names
 
     def begin() -> tuple[Any, ...]:
         """Refresh the lists that may have changed since the page was built."""
         return gr.update(choices=_names(studio)), *result_list.begin(studio)
 
     known = gr.State(voices)
-    gr.Timer(TICK_SECONDS).tick(tick, [sung.seen, known], [queue, *sung.outputs, voice, known], queue=False, **QUIET)
+    gr.Timer(TICK_SECONDS).tick(
+        tick,
+        [sung.seen, known, playing()],
+        [queue, *sung.outputs, voice, known],
+        js=PLAYING_LAST,
+        queue=False,
+        **QUIET,
+    )
     add.click(take, files, [voice, files], show_progress_on=add, api_visibility="private")
     gr.on([fetch.click, hub.submit], download, hub, [queue, hub], **QUIET)
     gr.on([voice.change], describe, voice, [card, speaker], **QUIET)

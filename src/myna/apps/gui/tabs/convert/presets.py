@@ -9,8 +9,9 @@ from typing import Any
 
 import gradio as gr
 
+from myna.apps.gui.question import asked, closed, question
 from myna.apps.gui.studio import QUIET, Studio, shows_errors
-from myna.apps.gui.texts import label
+from myna.apps.gui.texts import label, say
 from myna.apps.gui.widgets import collect
 from myna.errors import ConfigError
 from myna.options import ConversionOptions
@@ -31,6 +32,7 @@ def build(
         with gr.Row():
             load = gr.Button(label("convert.load"), size="sm", elem_id="preset-load")
             remove = gr.Button(label("convert.remove"), size="sm", elem_id="preset-delete")
+        sure = question("preset")
         name = gr.Textbox(label=label("convert.preset_name"), elem_id="preset-name")
         save = gr.Button(label("convert.save"), size="sm", elem_id="preset-save")
 
@@ -49,14 +51,21 @@ def build(
         return [checked[key] for key in widgets]
 
     @shows_errors
-    def forget(called: str | None) -> Any:
+    def ask(called: str | None, request: gr.Request) -> tuple[Any, ...]:
+        there = called in presets(studio)
+        return asked(say(request, "convert.sure_preset", name=called), called) if there else closed()
+
+    @shows_errors
+    def forget(called: str | None) -> tuple[Any, ...]:
         if called in presets(studio):
             (studio.workspace.presets / f"{called}.json").unlink()
-        return gr.update(choices=presets(studio), value=None)
+        return gr.update(choices=presets(studio), value=None), *closed()
 
     save.click(keep, [name, *chosen], preset, **QUIET)
     load.click(apply, preset, chosen, **QUIET)
-    remove.click(forget, preset, preset, **QUIET)
+    remove.click(ask, preset, sure.outputs, **QUIET)
+    preset.change(closed, None, sure.outputs, queue=False, **QUIET)
+    sure.yes.click(forget, sure.about, [preset, *sure.outputs], **QUIET)
 
 
 def presets(studio: Studio) -> list[str]:

@@ -8,9 +8,11 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.player import player
+from myna.apps.gui.question import asked, closed, question
 from myna.apps.gui.studio import LOOK, QUIET, SING, Studio, shows_errors
 from myna.apps.gui.tasks.singing import ConvertSong, RewriteSound
 from myna.apps.gui.texts import label, say
+from myna.config import VOICE_BOUNDS
 from myna.errors import ConfigError
 from myna.studio import results
 from myna.studio.results import Result
@@ -41,6 +43,7 @@ def build(studio: Studio) -> ResultList:
             kind = gr.Radio(_FORMATS, value=_FORMATS[0], label=label("convert.format"), elem_id="format")
             download = gr.DownloadButton(label("convert.download"), elem_id="download")
             delete = gr.Button(label("convert.delete"), variant="stop", elem_id="delete")
+        sure = question("result")
         command = gr.Textbox(label=label("convert.command"), elem_id="command", interactive=False, buttons=["copy"])
 
     @shows_errors
@@ -53,13 +56,28 @@ def build(studio: Studio) -> ResultList:
         return comparison, there, about_text(found, request), found.command, in_format(studio, found, form)
 
     @shows_errors
-    def forget(number: int | None) -> Any:
+    def rewrite(number: int | None, form: str) -> str | None:
+        found = results.find(studio.workspace, number) if number is not None else None
+        return None if found is None else in_format(studio, found, form)
+
+    @shows_errors
+    def ask(number: int | None, request: gr.Request) -> tuple[Any, ...]:
+        found = results.find(studio.workspace, number) if number is not None else None
+        if found is None:
+            return closed()
+        return asked(say(request, "convert.sure", song=found.song, voice=found.voice, file=found.path.name), number)
+
+    @shows_errors
+    def forget(number: int | None) -> tuple[Any, ...]:
         if number is not None:
             results.delete(studio.workspace, number)
-        return newest(studio)
+        return newest(studio), *closed()
 
-    gr.on([chosen.change, kind.change], show, [chosen, kind], [played, details, about, command, download], **QUIET)
-    delete.click(forget, chosen, chosen, **QUIET)
+    chosen.change(show, [chosen, kind], [played, details, about, command, download], **QUIET)
+    chosen.change(closed, None, sure.outputs, queue=False, **QUIET)
+    kind.change(rewrite, [chosen, kind], download, **QUIET)  # without the player, which would stop
+    delete.click(ask, chosen, sure.outputs, **QUIET)
+    sure.yes.click(forget, sure.about, [chosen, *sure.outputs], **QUIET)
     return ResultList(chosen, gr.State([]))
 
 
@@ -68,15 +86,15 @@ def begin(studio: Studio) -> tuple[Any, list[int]]:
     return newest(studio), finished(studio)
 
 
-def tick(studio: Studio, seen: list[int]) -> tuple[Any, list[int]]:
+def tick(studio: Studio, seen: list[int], playing: bool) -> tuple[Any, list[int]]:
     """Return the values of `ResultList.outputs` for an open page.
 
-    A new result is selected; other changes only update the list.
+    A new result is selected, unless the page plays a sound; other changes only update the list.
     """
     there = finished(studio)
     if there == seen:
         return gr.skip(), there
-    new = there and there[0] not in seen
+    new = there and there[0] not in seen and not playing
     return newest(studio) if new else gr.update(choices=choices(studio)), there
 
 
@@ -99,6 +117,18 @@ def choices(studio: Studio) -> list[tuple[str, int]]:
 
 
 def about_text(found: Result, request: gr.Request | None) -> str:
+    """Describe a result: its pitch, and what was changed to stay within full scale and the voice's pitch."""
+    remarks = [_pitch_text(found, request)]
+    if found.turned_down_db >= 0.05:
+        remarks.append(say(request, "convert.turned_down", db=found.turned_down_db))
+    if found.lowered_seconds:
+        remarks.append(say(request, "convert.lowered", seconds=found.lowered_seconds, hz=VOICE_BOUNDS.high_hz))
+    if found.raised_seconds:
+        remarks.append(say(request, "convert.raised", seconds=found.raised_seconds, hz=VOICE_BOUNDS.low_hz))
+    return " ".join(remarks)
+
+
+def _pitch_text(found: Result, request: gr.Request | None) -> str:
     """Describe the transposition of a result, and compare its median pitch with that of the voice's recordings."""
     if found.source_hz is None:
         return say(request, "convert.no_pitch")

@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 
 from myna.apps.gui.panel import panel, panel_value
+from myna.apps.gui.player import PLAYING_LAST, playing
 from myna.apps.gui.studio import LEARN, QUIET, Studio, shows_errors
 from myna.apps.gui.tabs.voice import comparing, packing, preparing, recordings, settings, training
 from myna.apps.gui.tabs.voice.parts import Keyed, Scene, heading, next_step, view
@@ -43,6 +44,7 @@ def build(studio: Studio) -> None:
     headings = [part.heading for part in parts]
     views = [about, jobs, steps, *headings, *(one for part in parts for one in part.views)]
     fields = [one for part in parts for one in part.fields]
+    held = [index for index, one in enumerate(views) if any(one is view for part in parts for view in part.held)]
 
     def look(scene: Scene | None, request: gr.Request) -> list[Any]:
         """Return the values of `views` for the current state of files and jobs."""
@@ -61,10 +63,14 @@ def build(studio: Studio) -> None:
         known = {project.name for project in projects.projects(studio.workspace)}
         return Scene.of(studio, voice, request) if voice in known else None
 
-    def tick(voice: str | None, seen: list[Any], request: gr.Request) -> list[Any]:
+    def tick(voice: str | None, seen: list[Any], plays: bool, request: gr.Request) -> list[Any]:
         """Send the views that have changed since the last update of this page."""
         now = look(scene_of(voice, request), request)
-        return [*_changes(now, seen), [_key(value) for value in now]]
+        changes, keys = _changes(now, seen), [_key(value) for value in now]
+        if plays and len(seen) == len(now):
+            for index in held:
+                changes[index], keys[index] = gr.skip(), seen[index]
+        return [*changes, keys]
 
     def show(voice: str | None, request: gr.Request) -> list[Any]:
         """Send all views and fields of the selected voice."""
@@ -101,10 +107,15 @@ def build(studio: Studio) -> None:
     everything = [*views, seen, *fields]
     gr.on([create.click, name.submit], begin, name, [chosen, name], **QUIET).success(show, chosen, everything, **QUIET)
     chosen.input(show, chosen, everything, **QUIET)
-    jobs.click(cancel, None, None, **QUIET).then(tick, [chosen, seen], [*views, seen], **QUIET)
+    # These go through the queue, because without it Gradio 6.31 does not trigger the change of a state.
+    refresh: dict[str, Any] = {
+        **{"fn": tick, "inputs": [chosen, seen, playing()], "outputs": [*views, seen]},
+        **{"js": PLAYING_LAST, "concurrency_limit": None, **QUIET},
+    }
+    jobs.click(cancel, None, None, **QUIET).then(**refresh)
     for action in (one for part in parts for one in part.actions):
-        action.then(tick, [chosen, seen], [*views, seen], **QUIET)
-    gr.Timer(_TICK_SECONDS).tick(tick, [chosen, seen], [*views, seen], queue=False, **QUIET)
+        action.then(**refresh)
+    gr.Timer(_TICK_SECONDS).tick(**refresh)
     page: Any = gr.context.Context.root_block
     page.load(choices, chosen, chosen, **QUIET).then(show, chosen, everything, **QUIET)
 

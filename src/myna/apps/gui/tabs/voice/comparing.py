@@ -110,7 +110,8 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         trigger_mode="always_last",
         **QUIET,
     )
-    return Part(heading, lambda scene: "", [saves, phrase, status, latest], look, [saves, phrase], show, [begun])
+    views, fields = [saves, phrase, status, latest], [saves, phrase]
+    return Part(heading, lambda scene: "", views, look, fields, show, held=[latest], actions=[begun])
 
 
 def save_name(scene: Scene, number: int) -> str:

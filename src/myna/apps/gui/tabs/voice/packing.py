@@ -85,7 +85,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         return [gr.update(value=saves[-1].number if saves else None), gr.update(value=free)]
 
     begun = pack.click(begin, [chosen, save, name, half, release, licence, author, cover], done, **QUIET)
-    return Part(heading, lambda scene: "", [save, done], look, [save, name], show, [begun])
+    return Part(heading, lambda scene: "", [save, done], look, [save, name], show, actions=[begun])
 
 
 def packed_path(scene: Scene, called: str) -> Path:

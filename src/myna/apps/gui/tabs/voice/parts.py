@@ -103,6 +103,8 @@ class Part:
     # Inputs that the user fills in; `show` sets them when a voice is selected.
     fields: list[Any] = field(default_factory=list)
     show: Callable[[Scene], list[Any]] = lambda scene: []
+    # Those views that replace what a player shows; they wait while one plays.
+    held: list[Any] = field(default_factory=list)
     actions: list[Any] = field(default_factory=list)  # events after which the page is refreshed
 
 

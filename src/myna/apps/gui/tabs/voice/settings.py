@@ -14,7 +14,7 @@ from myna.apps.gui.studio import LOOK, QUIET, Studio
 from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
 from myna.apps.gui.tasks.learning import NameDevice
 from myna.apps.gui.texts import label, say
-from myna.apps.gui.widgets import collect, key_widgets, option_widgets
+from myna.apps.gui.widgets import collect, key_values, key_widgets, option_widgets
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
 from myna.keys import page_keys
@@ -48,13 +48,7 @@ class Fields:
             ConfigError: a value is out of range.
         """
         template, *rest = given
-        chosen = dict(zip(self.settings, rest, strict=False))
-        settings: dict[str, Any] = {}
-        for name, key in page_keys(TrainConfig).items():
-            if chosen[name] is not None:
-                settings[name] = key.type(chosen[name])
-            elif key.words:
-                settings[name] = key.words[0]
+        settings = key_values(TrainConfig, dict(zip(self.settings, rest, strict=False)))
         options = collect(TrainOptions, dict(zip(self.options, rest[len(self.settings) :], strict=True)))
         return template or None, settings, options
 
@@ -102,7 +96,10 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
 
     def count(voice: str | None, request: gr.Request, *values: Any) -> str:
         scene = Scene.of(studio, voice, request)
-        return arithmetic_html(scene, shared.values(values), shared.speeds.get(scene.project))
+        try:
+            return arithmetic_html(scene, shared.values(values), shared.speeds.get(scene.project))
+        except ConfigError as error:  # of a value that is still being typed, too
+            return f'<p class="problem">{escape(str(error))}</p>'
 
     template.input(choose, [template, chosen], numbers, **QUIET)
     template.input(explain, template, about, **QUIET)

@@ -118,7 +118,14 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
         trigger_mode="always_last",  # so that a checkpoint saved during a read is shown as well
         **QUIET,
     )
-    return Part(heading, how_far, [start, stop, status, curves, listening, which, newest], look, actions=actions)
+    return Part(
+        heading,
+        how_far,
+        [start, stop, status, curves, listening, which, newest],
+        look,
+        held=[which, newest],
+        actions=actions,
+    )
 
 
 def submit_training(
