@@ -36,7 +36,8 @@ _UNENCRYPTED = (
 @click.option(
     "--public-url",
     metavar="URL",
-    help="Address of a reverse proxy or tunnel to this page, e.g. https://studio.example.org; requests to this address are accepted too.",
+    help="Address of a reverse proxy or tunnel to this page, e.g. https://studio.example.org; requests to this address "
+    "are accepted too.",
 )
 @click.option(
     "--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: the first free one from 7860 upwards]"
