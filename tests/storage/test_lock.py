@@ -25,9 +25,8 @@ from pathlib import Path
 from myna.storage.lock import locked
 sys.argv = {arguments!r}
 with locked(Path({folder!r}), shared={shared}):
-    child = os.fork() if {forks} else None
-    if child != 0:
-        print(child or os.getpid(), flush=True)
+    if not {forks} or os.fork() == 0:
+        print(os.getpid(), flush=True)
     time.sleep(60)
 """
 

@@ -110,10 +110,9 @@ print(summary.step, summary.complete)
     assert checkpoint.latest(tmp_path) == tmp_path / "G_1.pth"
 
 
-def test_nohup_keeps_sighup_ignored(tmp_path: Path) -> None:
-    script = f"""
-import os, signal, sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+def test_nohup_keeps_sighup_ignored_and_only_a_second_ctrl_c_ends_at_once() -> None:
+    script = """
+import os, signal, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
 from myna.training.train import stop_signals
 with stop_signals() as flag:
@@ -122,6 +121,8 @@ with stop_signals() as flag:
     os.kill(os.getpid(), signal.SIGTERM)
     print(flag.is_set())
     os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), signal.SIGINT)  # the same Ctrl-C
+    time.sleep(1.1)
     try:
         os.kill(os.getpid(), signal.SIGINT)
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from tiny import make_dataset
 from trainings import Recorder, run
 
 from myna.config import Config
-from myna.errors import ConfigError
+from myna.errors import AssetError, ConfigError
 from myna.training.trained import with_trained_speakers
 
 pytestmark = pytest.mark.usefixtures("small_and_alone")
@@ -98,8 +98,8 @@ def test_the_configuration_beside_the_weights_is_unchanged_where_there_is_nothin
 
 def test_a_training_that_does_not_begin_writes_no_configuration(tmp_path: Path) -> None:
     config = make_dataset(tmp_path)
-    with pytest.raises(ConfigError):
-        run(config, tmp_path / "logs", device="cuda:0", devices=2)
+    with pytest.raises(AssetError):
+        run(config, tmp_path / "logs", from_scratch=False)
     assert not (tmp_path / "logs" / "config.json").exists()
 
 

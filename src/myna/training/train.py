@@ -40,6 +40,8 @@ from myna.training.step import Engine, StepResult, any_process, train_step
 from myna.training.trained import check_same_voice, with_trained_speakers
 
 MAX_SKIPPED = 10  # training stops after this number of skipped steps in a row
+# One Ctrl-C in the terminal of the studio arrives twice: from the terminal, and from the process of the page.
+SAME_CTRL_C_SECONDS = 1.0
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
 
 
@@ -367,16 +369,20 @@ def stop_signals() -> Iterator[threading.Event]:
 
     SIGHUP, which a terminal sends when it closes, stays ignored if nohup started the program.
     """
-    flag, interrupted = threading.Event(), threading.Event()
+    flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield flag  # only the main thread may handle signals
         return
 
+    interrupted_at: float | None = None
+
     def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted_at
         if number == signal.SIGINT:
-            if interrupted.is_set():
+            if interrupted_at is None:
+                interrupted_at = time.monotonic()
+            elif time.monotonic() - interrupted_at > SAME_CTRL_C_SECONDS:
                 raise KeyboardInterrupt
-            interrupted.set()
         flag.set()
 
     before = {
@@ -410,5 +416,5 @@ def _with_short_errors(stream: Iterator[Batch]) -> Iterator[Batch]:
     try:
         yield from stream
     except MynaError as error:
-        line = str(error).strip().splitlines()[-1]
+        line = str(error.args[0]).strip().splitlines()[-1]  # `str(error)` has no line breaks
         raise type(error)(line.removeprefix(f"{type(error).__module__}.{type(error).__qualname__}: ")) from error
