@@ -19,7 +19,7 @@ QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py test
   tests/zoo/test_dialects.py tests/conversion/test_renderer.py tests/conversion/test_speaker_mix.py \
   tests/training/test_losses.py tests/training/test_features_file.py
 
-.PHONY: demo clone quick test lint docs locks clean
+.PHONY: demo clone quick test fuzz lint docs locks clean
 
 # A sung phrase, and its conversion to the bundled voice.
 demo: .venv/ready
@@ -41,6 +41,11 @@ quick: .venv/tested
 # Two files at a time, each on one thread: many tests wait for a browser or for another process.
 test: .venv/tested
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
+
+# Damaged and hostile files of every kind; the tests do this for a minute.
+MINUTES ?= 60
+fuzz: .venv/tested
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m fuzz.runner --minutes $(MINUTES)
 
 lint: .venv/tested
 	$(BIN)/ruff format --check .
