@@ -324,7 +324,7 @@ def test_base_weights_must_stay_what_they_were_at_first_use(
     for path in pair:
         path.resolve().unlink(missing_ok=True)
         path.unlink()
-    accept = f"to accept another version than at the first use, delete {re.escape(str(memory))}"
+    accept = f"to accept a version other than the one first used, delete {re.escape(str(memory))}"
     with pytest.raises(AssetError, match=accept):
         find_base_weights("so-vits-svc-4.1")
     with monkeypatch.context() as offline:

@@ -105,8 +105,8 @@ class ConversionOptions:
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
         False,
-        "in addition, shift the whole song by one interval that brings its median pitch close to that of the voice's "
-        "recordings",
+        "in addition to the transposition, shift the whole song by one interval that brings its median pitch close to "
+        "that of the voice's recordings",
     )
     # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave above or below
     # their median.

@@ -413,7 +413,7 @@ def _fetch(source: Source) -> Path:
         if known is source:
             raise
         memory = first_use.memory(source)
-        raise AssetError(f"{error}; to accept another version than at the first use, delete {memory}") from error
+        raise AssetError(f"{error}; to accept a version other than the one first used, delete {memory}") from error
     if known.sha256 is None:
         first_use.remember(source, path)
     return path

@@ -41,7 +41,7 @@ class Function:
 
 
 class Record:
-    """Base class for descriptions of the objects in a pickle; `finish` replaces these with values."""
+    """Base class for descriptions of the objects in a pickle; `finish` replaces each with the object's value."""
 
     def set_state(self, state: Any) -> None:
         raise ValueError("an object has a state that it should not have")

@@ -64,7 +64,8 @@ def _translate_scripts(page: gr.Blocks) -> None:
 
 @contextmanager
 def open_studio(folder: Path) -> Iterator[Studio]:
-    """Open a studio in `folder`. When it closes, a training run saves a checkpoint, and uploads are deleted."""
+    """Open a studio in `folder`. When it closes, any training run in progress saves a
+    checkpoint and stops, and uploads are deleted."""
     workspace = Workspace(folder.resolve())
     workspace.create()
     uploads = Path(tempfile.mkdtemp(prefix="myna-"))

@@ -43,7 +43,11 @@ _UNENCRYPTED = (
     "--port", type=click.IntRange(1, 65535), help="Port to listen on.  [default: the first free one from 7860 upwards]"
 )
 @click.option("--auth", metavar="NAME:PASSWORD", help="Name and password that visitors must enter.")
-@click.option("--without-auth", is_flag=True, help="Allow visitors without a password at a public --host.")
+@click.option(
+    "--without-auth",
+    is_flag=True,
+    help="Let visitors in without a password when --host or --public-url lets other computers open the page.",
+)
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
 def command(
     folder: Path,
