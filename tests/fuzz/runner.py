@@ -73,7 +73,8 @@ class Session:
                 command, cwd=TESTS, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
             )
             lines: queue.Queue[str | None] = queue.Queue()
-            threading.Thread(target=_forward, args=(worker, lines), daemon=True).start()
+            reader = threading.Thread(target=_forward, args=(worker, lines), daemon=True)
+            reader.start()
             begun: dict[str, Any] | None = None
             ready = False
             try:
@@ -98,6 +99,7 @@ class Session:
             finally:
                 worker.kill()
                 worker.wait()
+                reader.join()
 
     def _ended(self, begun: dict[str, Any] | None, problem: str) -> None:
         if begun is None:
@@ -127,8 +129,9 @@ class Session:
 
 def _forward(worker: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
     assert worker.stdout is not None
-    for line in worker.stdout:
-        lines.put(line)
+    with worker.stdout as stream:
+        for line in stream:
+            lines.put(line)
     lines.put(None)
 
 

@@ -10,7 +10,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.audio.io import Writer
+from myna.audio.io import Writer, read
 from myna.audio.preparation import read_prepared
 from myna.evaluation.drawing.axes import frequency_position, time_ticks
 from myna.evaluation.drawing.curve import MAX_POINTS, PitchScale
@@ -104,7 +104,7 @@ def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progr
     for number, track in enumerate(progress(tracks, title="comparison", unit="tracks")):
         audio = read_prepared(track.path, _SAMPLE_RATE)
         analyses.append(_analyse(audio, round(MAX_COLUMNS * detail)))
-        paths.append(_playable(track.path, audio, number, copies))
+        paths.append(_playable(track.path, number, copies))
 
     seconds = max(one.seconds for one in analyses)
     n_frames = seconds * _SAMPLE_RATE / _F0_HOP
@@ -164,11 +164,11 @@ def _gains(levels_db: Sequence[float | None]) -> list[float]:
     return [float(db_to_amplitude(-attenuation_db)) for attenuation_db in attenuations_db]
 
 
-def _playable(path: Path, audio: NDArray[np.float32], number: int, copies: Path | None) -> Path:
+def _playable(path: Path, number: int, copies: Path | None) -> Path:
     """Return the path of a file that browsers can play: the recording itself, or else a FLAC copy."""
     if copies is None or path.suffix.lower() in _PLAYABLE_SUFFIXES:
         return path.absolute()
     copy = copies.absolute() / f"{path.stem}-{number + 1}.flac"
     with Writer(copy, _SAMPLE_RATE) as writer:
-        writer.write(audio)
+        writer.write(read(path, _SAMPLE_RATE)[0])
     return copy
