@@ -171,6 +171,15 @@ def test_several_songs_need_a_folder() -> None:
     assert not Path("one.wav").exists()
 
 
+def test_no_result_replaces_another_recording() -> None:
+    record("a.wav", "a.out.wav", "later/a.wav")
+    with pytest.raises(ConfigError, match=r"the result of a\.wav would replace a\.out\.wav, which is to be converted"):
+        plan_conversions([Path("a.wav"), Path("a.out.wav")], None, False)
+    with pytest.raises(ConfigError, match=r"the result of a\.wav would replace later.a\.wav"):
+        plan_conversions([Path("a.wav"), Path("later/a.wav")], "later", False)
+    assert len(plan_conversions([Path("a.wav"), Path("a.out.wav")], "new", False)) == 2
+
+
 # Bad recordings
 
 

@@ -18,6 +18,11 @@ def test_one_process_is_never_distributed() -> None:
     assert isinstance(make_fabric("cpu", 2, None, "fp32").strategy, DDPStrategy)
 
 
+def test_more_processes_than_a_processor_can_run_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"--devices 9999: at most \d+ on this machine's cpu"):
+        make_fabric("cpu", 9999, None, "fp32")
+
+
 def test_precision_is_mixed_and_inputs_are_not_converted(monkeypatch: pytest.MonkeyPatch) -> None:
     processor(monkeypatch, avx512_bf16=True)
     precision = make_fabric("cpu", 1, 1, "bf16").strategy.precision

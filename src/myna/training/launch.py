@@ -54,9 +54,10 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
         precision = "fp32"
     started, nodes = _started_processes()
     devices, num_nodes = devices or started, num_nodes or nodes
-    available = torch.cuda.device_count() if accelerator == "cuda" else devices
+    # On a CPU a device is a process. More than two per core would only wait for one another.
+    available = torch.cuda.device_count() if accelerator == "cuda" else max(2 * (os.cpu_count() or 1), started)
     if devices > available:
-        raise ConfigError(f"--devices {devices}: this machine has {available}")
+        raise ConfigError(f"--devices {devices}: at most {available} on this machine's {accelerator}")
     mixed = _MIXED.get(precision)
     return Fabric(
         accelerator=accelerator,

@@ -55,8 +55,8 @@ def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool
 
     Raises:
         AudioError: a folder contains no recording.
-        ConfigError: two recordings have the same output file, or `output` is a file although there are several
-            recordings.
+        ConfigError: two recordings have the same output file, an output file is one of the recordings, or `output` is
+            a file although there are several recordings.
     """
     from myna.audio.folders import is_recording
 
@@ -80,6 +80,13 @@ def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool
     for one in planned:
         if (other := taken.setdefault(one.output.resolve(), one.source)) != one.source:
             raise ConfigError(f"{other} and {one.source} would both become {one.output}; convert them one by one")
+    sources = {one.source.resolve() for one in planned}
+    for one in planned:
+        if one.output.resolve() in sources:
+            raise ConfigError(
+                f"the result of {one.source} would replace {one.output}, which is to be converted too; name another "
+                "folder with -o"
+            )
     return list(dict.fromkeys(planned))
 
 

@@ -1,0 +1,27 @@
+// The bar at the bottom of a page that stays in sight: what one can do now, why not, and what is being done.
+
+import {html} from "../vendor/preact.js";
+import {Button} from "./basics.js";
+import {JobLine} from "./job-card.js";
+
+/** @typedef {import("../vendor/preact.js").ComponentChildren} Children */
+
+/**
+ * @param {{label: Children, act: () => void, reason?: Children, job?: import("../lib/types.js").Job | null, secondary?: Children,
+ *   icon?: import("./icons.js").IconName, busy?: boolean, instead?: Children}} props
+ *   reason: why the button is off, null if it is on; secondary: further buttons; instead: in place of all buttons,
+ *   for example Needs
+ */
+export function ActionBar({label, act, reason = null, job = null, secondary, icon, busy = false, instead}) {
+  return html`<div class="action-bar" role="region" aria-label=${label}>
+    <div class="action-bar-body">
+      <div class="action-state" aria-live="polite">
+        ${job ? html`<${JobLine} job=${job} />` : reason && html`<p class="quiet" id="action-reason">${reason}</p>`}
+      </div>
+      ${instead ?? html`<div class="action-buttons">
+        ${secondary}
+        <${Button} kind="main" icon=${icon} act=${act} disabled=${Boolean(reason)} busy=${busy}>${label}</${Button}>
+      </div>`}
+    </div>
+  </div>`;
+}

@@ -1,0 +1,19 @@
+// One thing plays at a time: whatever starts to play stops what played before.
+
+import {signal} from "../vendor/preact.js";
+
+/** @typedef {{pause: () => void}} Playable */
+
+/** @type {import("../vendor/preact.js").Signal<Playable | null>} */
+export const playing = signal(null);
+
+/** Pause what plays and put `next` in its place. @param {Playable} next */
+export function takeOver(next) {
+  if (playing.peek() !== next) playing.peek()?.pause();
+  playing.value = next;
+}
+
+/** Say that something no longer plays. @param {Playable} one */
+export function release(one) {
+  if (playing.peek() === one) playing.value = null;
+}

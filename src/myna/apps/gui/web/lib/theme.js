@@ -1,0 +1,20 @@
+// Light or dark, as the system says or as the person has chosen; theme.js applies the choice before the first drawing.
+
+import {signal} from "../vendor/preact.js";
+
+const STORED = "myna-theme";
+
+/** "auto" follows the system. */
+export const theme = signal(document.documentElement.dataset.theme ?? "auto");
+
+/** @param {string} chosen "auto", "light" or "dark" */
+export function setTheme(chosen) {
+  theme.value = chosen;
+  if (chosen === "auto") {
+    localStorage.removeItem(STORED);
+    delete document.documentElement.dataset.theme;
+  } else {
+    localStorage.setItem(STORED, chosen);
+    document.documentElement.dataset.theme = chosen;
+  }
+}
