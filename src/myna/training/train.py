@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.errors import BusyError, ConfigError, MynaError
+from myna.errors import BusyError, ConfigError, MynaError, TrainingError
 from myna.models.interface import Sampling
 from myna.models.noise import SeededNoise
 from myna.options import TrainOptions, overrides
@@ -43,10 +43,6 @@ MAX_SKIPPED = 10  # training stops after this number of skipped steps in a row
 # One Ctrl-C in the terminal of the studio arrives twice: from the terminal, and from the process of the page.
 SAME_CTRL_C_SECONDS = 1.0
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
-
-
-class TrainingError(MynaError):
-    """Error after which training cannot continue."""
 
 
 @dataclass(frozen=True)

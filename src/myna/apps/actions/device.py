@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from myna.errors import ConfigError
+from myna.errors import DeviceError
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ def choose_device(name: str = "auto") -> Device:
     """Resolve "auto" or a PyTorch device name to a device of this machine.
 
     Raises:
-        ConfigError: this machine has no such device, or this build of PyTorch does not support it.
+        DeviceError: this machine has no such device, or this build of PyTorch does not support it.
     """
     import torch
 
@@ -31,7 +31,7 @@ def choose_device(name: str = "auto") -> Device:
             torch.empty(1, device=name)
         except (RuntimeError, AssertionError) as error:
             reason = str(error).strip().splitlines()[0]
-            raise ConfigError(f"no device {name!r} ({reason}); leave --device out to use the fastest one") from error
+            raise DeviceError(f"no device {name!r} ({reason}); leave --device out to use the fastest one") from error
         return Device(name, "as asked")
     if torch.cuda.is_available():
         return Device("cuda", torch.cuda.get_device_name())
