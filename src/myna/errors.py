@@ -1,15 +1,35 @@
 """Errors that a user can act on: one line that says what is wrong and what to do.
 
-The command line prints such an error without a traceback and exits with 1. It does the same for the errors of libraries
-and of the operating system that `explain` describes. Any other exception is a bug.
+The command line prints such an error without a traceback and exits with the code of its class. `understood` finds the
+same class and line for errors of libraries and of the operating system. Any other exception is a bug.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
+from typing import ClassVar
 
 from myna.text import printable
+
+# Exit codes of the command line. Those from 3 to 9 are the `exit_code` of a class below.
+EXIT_CODES = {
+    0: "done",
+    1: "a defect of myna, with a traceback; please report it",
+    2: "the command line is wrong: a command, a flag or a value of a flag",
+    3: "another process uses the same folder or port",
+    4: "a file is missing, damaged, of another kind, or cannot be read or written",
+    5: "a configuration, or a combination of options, files and voices, is wrong",
+    6: "a pretrained file is missing, damaged, or cannot be downloaded",
+    7: "an optional package is not installed",
+    8: "the device does not exist, or it or the computer has too little memory",
+    9: "the training diverged",
+    129: "the terminal was closed (SIGHUP)",
+    130: "Ctrl-C (SIGINT)",
+    141: "the program that reads the output ended (SIGPIPE)",
+    143: "the command was terminated (SIGTERM)",
+}
 
 # Words with which libraries report a lack of memory in an exception that is not a `MemoryError`.
 _OUT_OF_MEMORY = (
@@ -30,35 +50,76 @@ _VERBS = {
 
 
 class MynaError(Exception):
-    """Base class: a file, option or installation is wrong; the message names it and says what to do."""
+    """Base class: a file, option or installation is wrong; the message names it and says what to do.
+
+    Attributes:
+        code: name of the kind of error, for programs.
+        exit_code: exit code of the command line, a key of `EXIT_CODES`.
+    """
+
+    code: ClassVar[str] = "failed"
+    exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
         """Return the message as one printable line, whatever characters the names in it contain."""
         return printable(super().__str__())
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the class and the message, since the constructor of a subclass may take other arguments."""
+        return _rebuild, (type(self), self.args)
 
-class AudioError(MynaError):
+
+def _rebuild(kind: type[MynaError], arguments: tuple[object, ...]) -> MynaError:
+    error = kind.__new__(kind)
+    error.args = arguments
+    return error
+
+
+class FileError(MynaError):
+    """A file cannot be read or written, or is damaged."""
+
+    code = "file"
+    exit_code = 4
+
+
+class AudioError(FileError):
     """A recording cannot be read or written, or contains nothing usable."""
+
+    code = "audio"
+
+
+class CheckpointError(FileError):
+    """A file is not the expected checkpoint, or is damaged."""
+
+    code = "checkpoint"
 
 
 class ConfigError(MynaError):
     """A configuration is malformed, or does not match the weights or the request."""
 
-
-class CheckpointError(MynaError):
-    """A file is not the expected checkpoint, or is damaged."""
+    code = "config"
+    exit_code = 5
 
 
 class AssetError(MynaError):
     """A pretrained file is missing and cannot be downloaded, or it is damaged or of another version."""
 
+    code = "asset"
+    exit_code = 6
+
 
 class BusyError(MynaError):
-    """Another process is using the same folder."""
+    """Another process is using the same folder or port."""
+
+    code = "busy"
+    exit_code = 3
 
 
 class MissingExtraError(MynaError):
     """An optional library is not installed."""
+
+    code = "missing_extra"
+    exit_code = 7
 
     def __init__(self, what: str, extra: str = "", *, packages: str = "") -> None:
         """
@@ -71,22 +132,57 @@ class MissingExtraError(MynaError):
         super().__init__(f"{what} needs {needs}")
 
 
+class DeviceError(MynaError):
+    """This machine does not have the requested device, or its PyTorch does not support it."""
+
+    code = "device"
+    exit_code = 8
+
+
+class TooLittleMemoryError(MynaError):
+    """The device or the computer has too little memory."""
+
+    code = "memory"
+    exit_code = 8
+
+
+class TrainingError(MynaError):
+    """Error after which training cannot continue."""
+
+    code = "training"
+    exit_code = 9
+
+
+def merged(failures: Iterable[MynaError], message: str) -> MynaError:
+    """Return one error for several failures; its class is that of the failures if they share it, else `FileError`."""
+    kinds = {type(failure) for failure in failures}
+    return _rebuild(kinds.pop() if len(kinds) == 1 else FileError, (message,))
+
+
 def explain(error: BaseException) -> str | None:
-    """Describe an error in one line if a person can act on it; return None for any other error, which is a bug.
+    """Describe an error in one line if a person can act on it; return None for any other error, which is a bug."""
+    found = understood(error)
+    return None if found is None else str(found)
+
+
+def understood(error: BaseException) -> MynaError | None:
+    """Return an error that a person can act on as a `MynaError`; return None for any other error, which is a bug.
 
     A person can act on a `MynaError`, an error of the file system, and a lack of memory.
     """
     if isinstance(error, MynaError):
-        return str(error)
+        return error
     if isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
     ):
-        return "this computer has too little memory for it; close other programs, or use shorter or fewer files"
+        return TooLittleMemoryError(
+            "this computer has too little memory for it; close other programs, or use shorter or fewer files"
+        )
     if isinstance(error, OSError):
-        return printable(_explain_file_error(error))
+        return FileError(_explain_file_error(error))
     # PyTorch raises an error of its own while it handles one of the file system.
     if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
-        return explain(error.__context__)
+        return understood(error.__context__)
     return None
 
 

@@ -285,6 +285,9 @@ class TrainOptions:
         None, "stop at this step, counted from the beginning of training, not from a resume", low=1
     )
     max_minutes: float | None = option(None, "save a checkpoint and stop after this many minutes", low=0.1)
+    save_minutes: float | None = option(
+        None, "time between checkpoints, in minutes; default: as many steps as train.eval_interval says", low=0.1
+    )
     epochs: int | None = instead_of("train.epochs")
     batch_size: int | None = instead_of("train.batch_size")
 

@@ -59,9 +59,9 @@ def test_python_m_myna_is_svc() -> None:
     assert [name for name in COMMANDS if name not in done.stdout] == []
 
 
-def test_an_error_is_one_line_and_exit_code_1() -> None:
+def test_an_error_is_one_line_and_the_exit_code_of_its_kind() -> None:
     done = run("pre-resample", "-i", "nowhere at all")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (4, "")
     assert (
         done.stderr.splitlines()
         == [
@@ -88,7 +88,7 @@ def test_a_mistyped_option_suggests_the_right_one(capsys: pytest.CaptureFixture[
 
 def test_verbose_shows_the_traceback() -> None:
     done = run("-v", "pre-config", "-i", "nowhere")
-    assert done.returncode == 1
+    assert done.returncode == 4
     assert "Traceback" in done.stderr
     assert "Traceback" not in run("pre-config", "-i", "nowhere").stderr
 

@@ -104,7 +104,7 @@ def test_another_recording_of_the_same_name_is_not_overwritten(capsys: pytest.Ca
     record("vocals.wav", hz=200)
     record("a/vocals.wav", hz=240)
     before = Path("vocals.wav").read_bytes()
-    assert svc("demo", "a/vocals.wav", "-o", ".", "-m", "voice", "-d", "cpu") == 1
+    assert svc("demo", "a/vocals.wav", "-o", ".", "-m", "voice", "-d", "cpu") == 5
     assert "choose another folder with -o" in capsys.readouterr().err.splitlines()[-1]
     assert Path("vocals.wav").read_bytes() == before and files() == {"vocals.wav", "a/vocals.wav"}
 
@@ -127,7 +127,7 @@ def test_a_missing_file_is_a_one_line_error_with_advice(
     monkeypatch.setattr(demo, "BUNDLED_VOICES", Path("gone"))
     record("song.wav")
     Path("lyrics.wav").write_text("la la")
-    assert svc("demo", *arguments, "-d", "cpu") == 1
+    assert svc("demo", *arguments, "-d", "cpu") == 4
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith("svc: ") and reason in last
     assert files() == {"song.wav", "lyrics.wav"}

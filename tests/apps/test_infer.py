@@ -136,18 +136,18 @@ def test_several_recordings_are_written_to_one_folder() -> None:
 def test_two_results_with_one_name_are_refused_before_any_conversion(capsys: pytest.CaptureFixture[str]) -> None:
     record("a/song.wav")
     record("b/song.wav")
-    assert svc("a/song.wav", "b/song.wav", "-o", "sung/") == 1
+    assert svc("a/song.wav", "b/song.wav", "-o", "sung/") == 5
     assert "a/song.wav and b/song.wav" in capsys.readouterr().err
     assert files() == {"a/song.wav", "b/song.wav"}
 
 
-def test_a_batch_continues_after_a_bad_file_and_ends_with_its_name_and_status_1(
+def test_a_batch_continues_after_a_bad_file_and_ends_with_its_name_and_the_status_of_a_file(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     record("songs/a.wav")
     record("songs/c.wav")
     Path("songs/b.wav").write_text("these are the lyrics")
-    assert svc("songs") == 1
+    assert svc("songs") == 4
     assert files() == {"songs/a.wav", "songs/b.wav", "songs/c.wav", "songs/a.out.wav", "songs/c.out.wav"}
     printed = capsys.readouterr()
     assert "0.2 s of singing" in printed.out
@@ -156,20 +156,22 @@ def test_a_batch_continues_after_a_bad_file_and_ends_with_its_name_and_status_1(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "reason"),
+    ("arguments", "status", "reason"),
     [
-        (["absent.wav"], "no file absent.wav"),
-        (["song.wav", "-s", "berta"], "'berta'; this voice has: anna"),
-        (["song.wav", "-o", "song.xyz"], ".wav, .flac, .mp3, .ogg"),
-        (["song.wav", "-d", "warp9"], "no device 'warp9'"),
-        (["empty"], "no sound files in empty"),
-        (["song.wav", "empty", "-o", "song.wav"], "a folder"),
+        (["absent.wav"], 4, "no file absent.wav"),
+        (["song.wav", "-s", "berta"], 5, "'berta'; this voice has: anna"),
+        (["song.wav", "-o", "song.xyz"], 4, ".wav, .flac, .mp3, .ogg"),
+        (["song.wav", "-d", "warp9"], 8, "no device 'warp9'"),
+        (["empty"], 4, "no sound files in empty"),
+        (["song.wav", "empty", "-o", "song.wav"], 5, "a folder"),
     ],
 )
-def test_errors_are_one_line(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_errors_are_one_line(
+    arguments: list[str], status: int, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     record("song.wav")
     Path("empty").mkdir()
-    assert svc(*arguments) == 1
+    assert svc(*arguments) == status
     printed = capsys.readouterr().err.splitlines()
     assert reason in printed[-1] and printed[-1].startswith("svc: ")
     assert [line for line in printed if not line.startswith("device: ")] == printed[-1:]
@@ -215,7 +217,7 @@ def test_json_lists_results_and_failures(capsys: pytest.CaptureFixture[str]) -> 
     record("a.wav")
     shutil.copy("a.wav", "b.wav")
     Path("c.wav").touch()
-    assert svc("a.wav", "b.wav", "c.wav", "--json") == 1
+    assert svc("a.wav", "b.wav", "c.wav", "--json") == 4
     report = json.loads(capsys.readouterr().out)
     assert [item["output"] for item in report["converted"]] == ["a.out.wav", "b.out.wav"]
     assert report["converted"][0]["source_pitch"]["median_hz"] == 220

@@ -63,7 +63,7 @@ def test_a_card_does_not_control_the_terminal(packed: Path, tmp_path: Path) -> N
 def test_json_has_the_texts_as_they_are(packed: Path) -> None:
     shown = run("inspect", "--json", packed)
     assert_harmless(shown.output)
-    assert json.loads(shown.output)[0]["author"] == HOSTILE
+    assert json.loads(shown.output)["files"][0]["author"] == HOSTILE
 
 
 def test_errors_do_not_control_the_terminal(tmp_path: Path) -> None:

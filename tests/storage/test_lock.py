@@ -148,3 +148,13 @@ def test_an_absent_folder_is_not_created(tmp_path: Path) -> None:
     with locked(tmp_path / "absent"):
         pass
     assert not (tmp_path / "absent").exists()
+
+
+def test_the_process_that_holds_a_lock_can_be_asked_for(tmp_path: Path) -> None:
+    assert lock.owner(tmp_path) is None and not list(tmp_path.iterdir())
+    with holder(tmp_path, "/usr/bin/svc", "train") as (_, number):
+        found = lock.owner(tmp_path)
+        assert found is not None and (found.program, found.pid) == ("svc train", number)
+    assert lock.owner(tmp_path) is None, "it was killed, and its name is still in the file"
+    with locked(tmp_path):
+        pass

@@ -19,7 +19,7 @@ from myna.assets import BUNDLED_VOICES
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.retrieval import retrieval_file
 from myna.retrieval.speakers import SpeakerRetrieval
-from myna.studio.voices import Library, LibraryVoice, Origin
+from myna.studio.voices import Library, LibraryVoice, Origin, checkpoint_name
 from myna.studio.workspace import Workspace
 from myna.voice import Voice, find_weights
 from myna.zoo.opening import open_voice
@@ -268,3 +268,18 @@ def test_a_refusal_does_not_show_the_path_of_the_upload(library: Library, tmp_pa
     with pytest.raises(CheckpointError) as caught:
         library.add([pointer(tmp_path / "G_1.pth")], "alto")
     assert str(tmp_path) not in str(caught.value)
+
+
+def test_one_checkpoint_of_a_voice_in_training_is_a_voice(library: Library) -> None:
+    logs = library.workspace.training / "alto" / "logs" / "44k"
+    logs.mkdir(parents=True)
+    for number in (250, 500):
+        shutil.copy(WEIGHTS, logs / f"G_{number}.pth")
+    shutil.copy(CONFIG, logs / "config.json")
+    found = library.find(checkpoint_name("alto", 250))
+    assert (found.origin, found.path) == (Origin.TRAINING, logs / "G_250.pth")
+    assert Voice.load(found.path).config.speakers
+    assert found.name not in names(library)
+    for name in (checkpoint_name("alto", 251), "../alto (in training, 250)", "alto (in training, 0)"):
+        with pytest.raises(ConfigError, match="no voice"):
+            library.find(name)

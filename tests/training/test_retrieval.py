@@ -151,6 +151,6 @@ def test_an_unprepared_data_set_is_a_one_line_error(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     features_path(tmp_path / "dataset" / "anna" / "0.wav").unlink()
-    assert svc("train-index", "-c", str(config_path)) == 1
+    assert svc("train-index", "-c", str(config_path)) == 5
     assert "run svc pre-hubert again" in capsys.readouterr().err.splitlines()[-1]
-    assert svc("train-cluster", "-c", "nowhere.json") == 1
+    assert svc("train-cluster", "-c", "nowhere.json") == 5

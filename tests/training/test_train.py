@@ -19,12 +19,12 @@ from trainings import Recorder, assert_same_bits, run
 import processes
 from myna.apps.cli import main
 from myna.config import Config
-from myna.errors import AssetError, CheckpointError, ConfigError
+from myna.errors import AssetError, CheckpointError, ConfigError, TrainingError
 from myna.models.synthesizers.vits import Vits
 from myna.storage import checkpoint
 from myna.training import step
 from myna.training.dataset import Batch
-from myna.training.train import StepReport, TrainingError
+from myna.training.train import StepReport
 from myna.voice import Voice
 
 TINY = str(Path(__file__).parent / "tiny.py")
@@ -86,7 +86,7 @@ def test_a_voice_that_cannot_be_trained_is_refused_in_one_line(
     config.write_text(json.dumps(values))
     with pytest.raises(SystemExit) as ended:
         main(["train", "-c", str(config), "-m", str(tmp_path / "logs"), "--from-scratch", "-d", "cpu"])
-    assert ended.value.code == 1
+    assert ended.value.code == 5
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert synthesizer in line and "not trained" in line and "vits, direct" in line
 

@@ -14,6 +14,7 @@ from tiny import BANDWIDTH_HZ, make_dataset
 from torch import Tensor
 from trainings import Recorder, assert_same_bits, run
 
+from myna.apps.actions.training_log import read_curves, read_sample
 from myna.conversion.converter import Converter
 from myna.errors import CheckpointError
 from myna.options import ConversionOptions
@@ -137,6 +138,18 @@ def test_a_time_limit_writes_a_checkpoint_that_can_be_resumed(tmp_path: Path, mo
     assert summary.path == tmp_path / "logs" / "G_3.pth" and summary.path.is_file()
     assert run(config, tmp_path / "logs", clock, max_minutes=2.5, max_steps=5).complete
     assert_same_bits(tmp_path / "whole" / "G_5.pth", tmp_path / "logs" / "G_5.pth")
+
+
+def test_checkpoints_are_saved_at_intervals_of_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them is validated, also the one at the time limit."""
+    config, clock = make_dataset(tmp_path, eval_interval=1, **LIGHT), Clock()
+    monkeypatch.setattr("myna.training.train.time", SimpleNamespace(perf_counter=clock.perf_counter))
+    run(config, tmp_path / "logs" / "44k", clock, save_minutes=1.5, max_minutes=4.5)
+    assert sorted(path.name for path in (tmp_path / "logs" / "44k").glob("G_*")) == ["G_2.pth", "G_4.pth", "G_5.pth"]
+    logged = read_curves(tmp_path)
+    assert [step for step, _ in logged.scalars["validation/mel"]] == [2, 4, 5] == list(logged.sample_steps)
+    assert logged.steps == {2: 2, 4: 4, 5: 5}
+    assert read_sample(tmp_path, 0, 4) != read_sample(tmp_path, 0, 5)
 
 
 def test_the_bandwidth_of_speakers_is_in_the_checkpoint(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from myna.config import VOICE_BOUNDS
 from myna.conversion.settings import ConversionSettings
-from myna.errors import CheckpointError, MynaError
+from myna.errors import CheckpointError, TooLittleMemoryError
 from myna.features.contour import fill_unvoiced
 from myna.features.extractor import FeatureExtractor, Features
 from myna.features.f0.framing import SUNG_BOUNDS
@@ -68,7 +68,7 @@ class Renderer:
                 over time.
 
         Raises:
-            MynaError: the device has too little memory for a chunk of this length.
+            TooLittleMemoryError: the device has too little memory for a chunk of this length.
             CheckpointError: the output contains NaN or infinity.
         """
         options = self.settings.options
@@ -84,7 +84,7 @@ class Renderer:
                 conditions, Sampling(noise, self.settings.noise_scale, options.auto_predict_f0)
             )
         except torch.OutOfMemoryError as error:
-            raise MynaError(
+            raise TooLittleMemoryError(
                 f"{self.device} has too little memory for {len(chunk) / self.sample_rate:.0f} s at once; "
                 "lower --max-chunk-seconds"
             ) from error

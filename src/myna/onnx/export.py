@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from myna.config import Config
-from myna.errors import CheckpointError, MissingExtraError, MynaError
+from myna.errors import CheckpointError, MissingExtraError
 from myna.features.content.embedded import SAMPLE_RATE, ContentNetwork, load_embedded
 from myna.models.interface import Conditions, Sampling, Synthesizer, SynthesizerModule
 from myna.models.noise import GivenNoise, RecordedNoise, SeededNoise
@@ -106,8 +106,8 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
 
     Raises:
         MissingExtraError: the packages that PyTorch's exporter needs are not installed.
-        MynaError: the voice cannot be exported, or the audio of the graph differs from that of PyTorch.
-        CheckpointError: the voice is incomplete, or a file cannot be written.
+        CheckpointError: the voice is incomplete or cannot be exported, the audio of the graph differs from that of
+            PyTorch, or a file cannot be written.
     """
     synthesizer = opened.build_module()
     synthesizer.eval()
@@ -118,7 +118,7 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
     graph = _bytes(program)
     difference = _difference(synthesizer, OnnxSynthesizer(graph), opened.config)
     if not difference <= TOLERANCE:
-        raise MynaError(
+        raise CheckpointError(
             f"the graph of {opened.path} differs from PyTorch by {difference:.2g} of full scale; nothing was written"
         )
     files = {path: graph}
@@ -142,7 +142,7 @@ def as_graph(synthesizer: SynthesizerModule, config: Config) -> OnnxSynthesizer:
 
     Raises:
         MissingExtraError: the packages that PyTorch's exporter needs are not installed.
-        MynaError: the network cannot be exported.
+        CheckpointError: the network cannot be exported.
     """
     return OnnxSynthesizer(_bytes(_synthesizer_program(synthesizer, config)))
 
@@ -241,7 +241,9 @@ def _program(
                 verbose=False,
             )
     except torch.onnx.OnnxExporterError as error:
-        raise MynaError(f"this network cannot be exported to ONNX: {str(error).strip().splitlines()[0]}") from error
+        raise CheckpointError(
+            f"this network cannot be exported to ONNX: {str(error).strip().splitlines()[0]}"
+        ) from error
     assert program is not None
     return program
 

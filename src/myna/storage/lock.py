@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def locked(folder: Path, or_else: str = "", *, shared: bool = False) -> Iterator
         descriptor = acquire(path, shared=shared)
         if descriptor is None:
             ways = f"wait until it ends, stop it, or {or_else}" if or_else else "wait until it ends, or stop it"
-            raise BusyError(f"{folder} is in use by {_owner(path)}: {ways}")
+            raise BusyError(f"{folder} is in use by {_read_owner(path) or 'another process'}: {ways}")
         named = not (shared and os.fstat(descriptor).st_size)  # the file has room for one process's name
     except FileNotFoundError:
         pass
@@ -79,6 +80,30 @@ def locked(folder: Path, or_else: str = "", *, shared: bool = False) -> Iterator
                 with suppress(OSError):
                     os.ftruncate(descriptor, 0)
             release(descriptor)
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Process that holds the lock of a folder."""
+
+    program: str  # the program and its command, for example "svc train"
+    pid: int
+    host: str
+    since: float  # time at which it took the lock, in seconds since the epoch
+
+    def __str__(self) -> str:
+        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(self.since))
+        return f"{self.program} (process {self.pid} on {self.host}, since {since})"
+
+
+def owner(folder: Path) -> Owner | None:
+    """Return the process that has written its name into the lock of a folder; None if no process holds the lock."""
+    path = folder / _NAME
+    with suppress(OSError):
+        # The lock is tried only while a name is in the file, because another process could not take it at that moment.
+        if path.stat().st_size:
+            _clear_if_unused(path)
+    return _read_owner(path)
 
 
 def _clear_if_unused(path: Path) -> None:
@@ -153,21 +178,22 @@ def _close_in_children() -> None:
 
 
 def _write_owner(descriptor: int) -> None:
-    owner = {"program": _program(), "pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    owner = Owner(_program(), os.getpid(), socket.gethostname(), time.time())
     with suppress(OSError):  # the disk is full; the lock works without the text
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, json.dumps(owner).encode())
+        os.write(descriptor, json.dumps(asdict(owner)).encode())
 
 
-def _owner(path: Path) -> str:
-    """Return a phrase that names the process that holds the lock, from the text in the lock file."""
+def _read_owner(path: Path) -> Owner | None:
+    """Return the process named in a lock file; None if it names none."""
     try:
-        owner = json.loads(path.read_text("utf-8"))
-        since = time.strftime("%Y-%m-%d %H:%M", time.localtime(owner["since"]))
-        return f"{owner['program']} (process {owner['pid']} on {owner['host']}, since {since})"
+        found = json.loads(path.read_text("utf-8"))
+        owner = Owner(str(found["program"]), int(found["pid"]), str(found["host"]), float(found["since"]))
+        str(owner)  # a time that does not exist in the calendar raises an error
+        return owner
     except (OSError, ValueError, LookupError, TypeError, OverflowError):
-        return "another process"
+        return None
 
 
 def _program() -> str:

@@ -26,6 +26,7 @@ from myna.studio.workspace import Workspace, safe_name
 
 _NUMBERED = re.compile(r"G_\d+\.pth")
 _TRAINED = re.compile(r"G_0*[1-9]\d*\.pth")  # G_0.pth holds the initial weights
+_OF_CHECKPOINT = re.compile(r"(?P<project>.+) \(in training, (?P<number>[1-9]\d*)\)")
 _CONFIG = "config.json"
 _EXPORTED = ".onnx"
 _ABANDONED_SECONDS = 24 * 3600  # age at which a partially copied voice is deleted
@@ -82,9 +83,10 @@ class Library:
             ConfigError: there is no such voice.
         """
         known = {voice.name: voice for voice in self.all()}
-        if name not in known:
+        found = known.get(name or "") or self._checkpoint(name)
+        if found is None:
             raise ConfigError(f"no voice {name!r} here; there are: {', '.join(known) or 'none'}")
-        return known[name]
+        return found
 
     def add(self, files: Sequence[Path], name: str) -> LibraryVoice:
         """Inspect a voice and copy it into the folder of the studio.
@@ -163,6 +165,15 @@ class Library:
         if voice.origin not in (Origin.ADDED, Origin.HUB):
             where = f", in {voice.path}" if voice.origin is Origin.TRAINING else ""
             raise ConfigError(f"{voice.name} cannot be deleted here: {_REASONS[voice.origin]}{where}")
+
+    def _checkpoint(self, name: str | None) -> LibraryVoice | None:
+        """Find one checkpoint of a voice in training by the name that `checkpoint_name` returns; None if it is none."""
+        match = _OF_CHECKPOINT.fullmatch(name or "")
+        if match is None:
+            return None
+        named = (folder for folder in visible_folders(self.workspace.training) if folder.name == match["project"])
+        paths = (folder / LOGS / f"G_{match['number']}.pth" for folder in named)
+        return next((LibraryVoice(match[0], Origin.TRAINING, path) for path in paths if path.is_file()), None)
 
     @contextmanager
     def _new_folder(self) -> Iterator[Path]:
@@ -326,6 +337,11 @@ def _is_weights(name: str) -> bool:
 
 def _listed(paths: Iterable[Path]) -> str:
     return ", ".join(path.name for path in paths)
+
+
+def checkpoint_name(project: str, number: int) -> str:
+    """Return the name of one checkpoint of a voice in training; `Library.find` knows it, but it is not listed."""
+    return f"{project} (in training, {number})"
 
 
 def _in_training(folder: Path) -> LibraryVoice | None:

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from myna.config import Config
-from myna.errors import MynaError
+from myna.errors import FileError
 from myna.features.extractor import Features
 from myna.options import F0Method
 from myna.storage.atomic import replacing
@@ -68,7 +68,7 @@ def write_features(path: Path, clip_features: ClipFeatures, made_from: Fingerpri
     """Write a features file atomically.
 
     Raises:
-        MynaError: the file cannot be written, for example because the disk is full.
+        FileError: the file cannot be written, for example because the disk is full.
     """
     tensors = {name: tensor.contiguous().cpu() for name, tensor in vars(clip_features.features).items()}
     tensors[_BANDWIDTH] = torch.tensor(clip_features.bandwidth_hz)
@@ -78,14 +78,14 @@ def write_features(path: Path, clip_features: ClipFeatures, made_from: Fingerpri
         with replacing(path) as temporary:
             save_file(tensors, temporary, made_from)
     except (OSError, safetensors.SafetensorError) as error:
-        raise MynaError(f"cannot write {path}: {error}") from error
+        raise FileError(f"cannot write {path}: {error}") from error
 
 
 def read_features(path: Path) -> ClipFeatures:
     """Read a features file.
 
     Raises:
-        MynaError: the file does not exist, cannot be read or is incomplete.
+        FileError: the file does not exist, cannot be read or is incomplete.
     """
     try:
         with utf8_path(path) as opened:
@@ -98,7 +98,7 @@ def read_features(path: Path) -> ClipFeatures:
         )
         return ClipFeatures(Features(**tensors), bandwidth_hz, versions)
     except (OSError, KeyError, TypeError, ValueError, safetensors.SafetensorError) as error:
-        raise MynaError(_unreadable(path, error)) from error
+        raise FileError(_unreadable(path, error)) from error
 
 
 def read_f0(path: Path) -> Tensor:
@@ -117,7 +117,7 @@ def _read_one(path: Path, name: str) -> Tensor:
             tensor: Tensor = file.get_tensor(name)
             return tensor
     except (OSError, safetensors.SafetensorError) as error:
-        raise MynaError(_unreadable(path, error)) from error
+        raise FileError(_unreadable(path, error)) from error
 
 
 def read_fingerprint(path: Path) -> Fingerprint | None:

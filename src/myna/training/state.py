@@ -126,13 +126,18 @@ class TrainState:
         return rate
 
 
+def checkpoint_number(state: TrainState, config: Config) -> int:
+    """Return the number in the file names of a checkpoint of `state`."""
+    return state.step if config.train.ckpt_name_by_step else state.epoch_number
+
+
 def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
     """Write `G_*.pth` and `D_*.pth`, delete all but the newest `keep_ckpts` checkpoints, and return the path of `G_*`.
 
     Raises:
         CheckpointError: the files cannot be written; existing checkpoints stay untouched.
     """
-    number = state.step if config.train.ckpt_name_by_step else state.epoch_number
+    number = checkpoint_number(state, config)
     progress = {
         "step": state.step,
         "epoch": state.epoch,

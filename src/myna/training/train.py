@@ -21,7 +21,7 @@ from torch.utils.data import DataLoader
 
 from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.errors import BusyError, ConfigError, MynaError
+from myna.errors import BusyError, ConfigError, MynaError, TrainingError
 from myna.models.interface import Sampling
 from myna.models.noise import SeededNoise
 from myna.options import TrainOptions, overrides
@@ -35,7 +35,7 @@ from myna.training.families import segment_frames, training_family
 from myna.training.launch import make_fabric, precision_of
 from myna.training.log import Log
 from myna.training.prepare.pool import n_cores
-from myna.training.state import TrainState, load_start, save_checkpoint
+from myna.training.state import TrainState, checkpoint_number, load_start, save_checkpoint
 from myna.training.step import Engine, StepResult, any_process, train_step
 from myna.training.trained import check_same_voice, with_trained_speakers
 
@@ -43,10 +43,6 @@ MAX_SKIPPED = 10  # training stops after this number of skipped steps in a row
 # One Ctrl-C in the terminal of the studio arrives twice: from the terminal, and from the process of the page.
 SAME_CTRL_C_SECONDS = 1.0
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
-
-
-class TrainingError(MynaError):
-    """Error after which training cannot continue."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +172,8 @@ def _train(
     if note is not None:
         listener.noted(note)
 
-    path, skipped, started = None, 0, time.perf_counter()
+    path, skipped = None, 0
+    started = saved = time.perf_counter()
     with ExitStack() as stack:
         log = stack.enter_context(Log(folder, config.data.sample_rate, state.step)) if fabric.is_global_zero else None
         interrupted = stack.enter_context(stop_signals())
@@ -197,11 +194,15 @@ def _train(
 
             # Validate and save.
             failing = any_process(fabric, state.skipped_in_a_row >= MAX_SKIPPED)
-            over = options.max_minutes is not None and time.perf_counter() - started > 60 * options.max_minutes
-            stop = any_process(fabric, interrupted.is_set() or over) or failing
-            if stop or state.step % config.train.eval_interval == 0 or state.step == plan.last_step:
+            hurried = any_process(fabric, interrupted.is_set()) or failing
+            stop = hurried or any_process(fabric, is_over(options.max_minutes, started))
+            if options.save_minutes is not None:
+                due = any_process(fabric, is_over(options.save_minutes, saved))
+            else:
+                due = state.step % config.train.eval_interval == 0
+            if stop or due or state.step == plan.last_step:
                 if log is not None:
-                    if not stop:
+                    if not hurried:
                         with state.averaged():
                             validate(engine, state, validation, log)
                     if path is None:
@@ -209,6 +210,7 @@ def _train(
                     path = save_checkpoint(state, folder, config)
                     listener.noted(f"step {state.step}, epoch {state.epoch_number}: saved {path}")
                 fabric.barrier()
+                saved = time.perf_counter()
             if failing:
                 raise TrainingError(
                     f"{MAX_SKIPPED} steps in a row were not finite, the last with {names(report.clips)}; listen to "
@@ -250,6 +252,11 @@ def alone(fabric: Fabric, folder: Path, clips: list[Clip], config: Config) -> It
         if any_process(fabric, busy is not None):
             raise busy or BusyError(f"{folder} or its clips are in use; see the error of the first process")
         yield
+
+
+def is_over(minutes: float | None, since: float) -> bool:
+    """Return true if more than `minutes` have passed since the time `since` of `time.perf_counter`."""
+    return minutes is not None and time.perf_counter() - since > 60 * minutes
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
@@ -337,7 +344,8 @@ def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) ->
             log.sound(f"validation_{index}/{name}", audio[0], state.step)
     state.synthesizer.train()
     if distances:
-        log.numbers({"validation/mel": float(np.mean(distances))}, state.step)
+        distance = float(np.mean(distances))
+        log.numbers({"validation/mel": distance, "checkpoint": checkpoint_number(state, engine.config)}, state.step)
 
 
 def make_report(state: TrainState, result: StepResult, learning_rate: float, group: list[Batch]) -> StepReport:

@@ -110,7 +110,7 @@ def refusal(*arguments: str) -> str:
     """Error line of a studio that does not open."""
     command = [sys.executable, "-m", "myna", "gui", "--no-browser", *arguments]
     ended = processes.run(command, timeout=120)
-    assert ended.returncode == 1 and not ended.stdout
+    assert ended.returncode == 5 and not ended.stdout
     (line,) = ended.stderr.splitlines()
     return line
 

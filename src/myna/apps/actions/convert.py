@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.actions.voice_files import VoiceFiles
-from myna.errors import AudioError, ConfigError, MynaError, explain
+from myna.errors import AudioError, ConfigError, MynaError, understood
 from myna.options import ConversionOptions
 from myna.progress import Progress, silent
 
@@ -114,10 +114,11 @@ def convert(
         try:
             done[one] = converter.convert_file(one.source, one.output, options, progress)
         except Exception as error:
-            reason = explain(error)
-            if reason is None:
+            failure = understood(error)
+            if failure is None:
                 raise
-            failure = error if isinstance(error, MynaError) else MynaError(f"{one.source}: {reason}")
+            if failure is not error:
+                failure = type(failure)(f"{one.source}: {failure}")
             if len(conversions) == 1:
                 raise failure from error
             failed[one] = failure

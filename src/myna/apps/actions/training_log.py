@@ -2,42 +2,86 @@
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from myna.errors import ConfigError
 from myna.layout import LOGS
 
 if TYPE_CHECKING:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     from myna.evaluation.report.comparison import Comparison
 
 _MOST_POINTS = 1000  # limit on the points of a curve; longer curves are subsampled
-_logs: dict[Path, EventAccumulator] = {}  # only the log that was read last; a repeated read parses only new data
+_LENGTH = struct.Struct("<Q")
+# Around the data of a record are its length, a checksum of the length, and a checksum of the data.
+_HEADER_BYTES, _FOOTER_BYTES = 12, 4
+_MOST_BYTES = 1 << 30  # limit on the length of a record; a greater length means that the file is damaged
+_VALIDATION, _SUNG, _RECORDING = "validation_", "/sung", "/recording"
+_NUMBER = "checkpoint"  # tag of the curve whose values are the numbers of checkpoints
+_EPOCH = "epoch"
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Logged curves of a project, and the number of validation clips rendered at its last checkpoint."""
+    """Logged curves of a project, and the validation clips rendered at its checkpoints."""
 
     scalars: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # (step, value) pairs by tag
     seconds_per_step: float | None = None  # measured between the last two points of the curve `epoch`
     samples: int = 0  # number of validation clips
-    sample_step: int | None = None  # step of the checkpoint that rendered them
+    sample_step: int | None = None  # step at which they were last rendered
+    sample_steps: tuple[int, ...] = ()  # all steps at which they were rendered
+    steps: dict[int, int] = field(default_factory=dict)  # step by number of checkpoint, of those that were validated
+
+    def step_of(self, number: int, unit: str) -> int | None:
+        """Return the step at which a checkpoint was validated; None if it was not.
+
+        Args:
+            number: number of the checkpoint.
+            unit: unit of the number, "step" or "epoch".
+        """
+        if number in self.steps:
+            return self.steps[number]
+        if unit == "step":
+            return number if number in self.sample_steps else None
+        # A log written before the numbers were logged has the epoch of many steps.
+        epochs = dict(self.scalars.get(_EPOCH, ()))
+        return max((step for step in self.sample_steps if epochs.get(step) == number), default=None)
 
 
 def read_curves(folder: Path) -> Curves:
     """Read the training log of a project, which either the page or `svc train` may have written."""
     log = _read_log(folder)
-    tags = log.Tags()
-    rendered = sorted(tag for tag in tags["audio"] if tag.endswith("/sung"))
+    rendered = {tag: sounds for tag, sounds in log.sounds.items() if tag.endswith(_SUNG) and sounds}
+    steps = tuple(sorted({step for sounds in rendered.values() for step in sounds}))
     return Curves(
-        scalars={tag: [(one.step, one.value) for one in log.Scalars(tag)] for tag in tags["scalars"]},
+        scalars={tag: _thin(sorted((step, one.value) for step, one in points.items())) for tag, points in log.points()},
         seconds_per_step=_seconds_per_step(log),
         samples=len(rendered),
-        sample_step=log.Audio(rendered[0])[-1].step if rendered else None,
+        sample_step=steps[-1] if steps else None,
+        sample_steps=steps,
+        steps={round(one.value): step for step, one in sorted(log.scalars.get(_NUMBER, {}).items())},
     )
+
+
+def read_sample(folder: Path, index: int, step: int | None) -> bytes:
+    """Return a validation clip as a WAV file.
+
+    Args:
+        folder: project folder.
+        index: index of the validation clip.
+        step: step of the rendering; None for the recording.
+
+    Raises:
+        ConfigError: the log has no such audio.
+    """
+    sounds = _read_log(folder).sounds.get(f"{_VALIDATION}{index}{_RECORDING if step is None else _SUNG}", {})
+    at = max(sounds, default=-1) if step is None else step
+    if at not in sounds:
+        raise ConfigError(f"the log of {folder.name} has no such sample")
+    return _sound(sounds[at], f"{_VALIDATION}{index}")
 
 
 def compare_sample(folder: Path, index: int, into: Path, names: tuple[str, str]) -> Comparison:
@@ -52,36 +96,116 @@ def compare_sample(folder: Path, index: int, into: Path, names: tuple[str, str])
     from myna.evaluation.report.comparison import Track, compare
     from myna.storage.atomic import replacing
 
-    log, tracks = _read_log(folder), []
-    for kind, name in zip(("recording", "sung"), names, strict=True):
-        sound = log.Audio(f"validation_{index}/{kind}")[-1]
-        path = into / str(sound.step) / f"{index} {kind}.wav"
+    step = max(_read_log(folder).sounds.get(f"{_VALIDATION}{index}{_SUNG}", {}), default=-1)
+    tracks = []
+    for kind, name, at in (("recording", names[0], None), ("sung", names[1], step)):
+        path = into / str(step) / f"{index} {kind}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
+        sound = read_sample(folder, index, at)
         with replacing(path) as temporary:
-            temporary.write_bytes(sound.encoded_audio_string)
+            temporary.write_bytes(sound)
         tracks.append(Track(path, name))
     return compare(tracks)
 
 
-def _read_log(folder: Path) -> EventAccumulator:
-    """Read the log of a project; a repeated call for the same project reads only new data."""
-    from tensorboard.backend.event_processing import event_accumulator
+class _Scalar(NamedTuple):
+    value: float
+    wall_time: float
 
-    if folder not in _logs:
+
+class _Place(NamedTuple):
+    """Position of a record in an event file."""
+
+    path: Path
+    offset: int  # of its data, in bytes
+    n_bytes: int
+
+
+@dataclass
+class _Log:
+    """Contents of a log. Audio stays in the files, because a long training logs gigabytes of it."""
+
+    scalars: dict[str, dict[int, _Scalar]] = field(default_factory=dict)  # by tag and step
+    sounds: dict[str, dict[int, _Place]] = field(default_factory=dict)
+    read: dict[Path, int] = field(default_factory=dict)  # number of bytes already read, by file
+
+    def points(self) -> Iterator[tuple[str, dict[int, _Scalar]]]:
+        return ((tag, points) for tag, points in self.scalars.items() if tag != _NUMBER)
+
+    def add(self, path: Path) -> None:
+        """Read the events that were appended to a file since it was last read."""
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        for place, data in _records(path, self.read.get(path, 0)):
+            event = Event.FromString(data)
+            if event.HasField("session_log") and event.session_log.status == SessionLog.START:
+                self._forget_from(event.step)
+            for value in event.summary.value:
+                if value.HasField("audio"):
+                    self.sounds.setdefault(value.tag, {})[event.step] = place
+                elif value.HasField("simple_value"):
+                    scalar = _Scalar(value.simple_value, event.wall_time)
+                    self.scalars.setdefault(value.tag, {})[event.step] = scalar
+            self.read[path] = place.offset + place.n_bytes + _FOOTER_BYTES
+
+    def _forget_from(self, step: int) -> None:
+        """Forget what an interrupted training logged after the checkpoint from which it was resumed."""
+        every: list[dict[int, Any]] = [*self.scalars.values(), *self.sounds.values()]
+        for logged in every:
+            for late in [one for one in logged if one >= step]:
+                del logged[late]
+
+
+_logs: dict[Path, _Log] = {}  # only the log that was read last; a repeated read parses only new data
+
+
+def _read_log(folder: Path) -> _Log:
+    """Read the log of a project; a repeated call for the same project reads only new data."""
+    paths = sorted((folder / LOGS).glob("events.out.tfevents.*"))
+    if folder not in _logs or not set(paths).issuperset(_logs[folder].read):
         _logs.clear()
-        kept = {event_accumulator.SCALARS: _MOST_POINTS, event_accumulator.AUDIO: 1, event_accumulator.IMAGES: 1}
-        _logs[folder] = event_accumulator.EventAccumulator(str(folder / LOGS), kept)
+        _logs[folder] = _Log()
     log = _logs[folder]
-    if (folder / LOGS).is_dir():
-        log.Reload()
+    for path in paths:  # their names begin with the time, so that resumed trainings come later
+        log.add(path)
     return log
 
 
-def _seconds_per_step(log: EventAccumulator) -> float | None:
-    if "epoch" not in log.Tags()["scalars"]:
+def _records(path: Path, offset: int) -> Iterator[tuple[_Place, bytes]]:
+    """Yield the complete records of an event file from `offset` on, with their positions."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        while len(header := file.read(_HEADER_BYTES)) == _HEADER_BYTES:
+            n_bytes = _LENGTH.unpack_from(header)[0]
+            if n_bytes > _MOST_BYTES:
+                return
+            place = _Place(path, file.tell(), n_bytes)
+            data = file.read(n_bytes)
+            if len(data) < n_bytes or len(file.read(_FOOTER_BYTES)) < _FOOTER_BYTES:
+                return  # it is being written
+            yield place, data
+
+
+def _sound(place: _Place, tag: str) -> bytes:
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    with place.path.open("rb") as file:
+        file.seek(place.offset)
+        event = Event.FromString(file.read(place.n_bytes))
+    return next(bytes(value.audio.encoded_audio_string) for value in event.summary.value if value.tag.startswith(tag))
+
+
+def _thin(points: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """Return at most `_MOST_POINTS` points, evenly spaced, with the first and the last."""
+    n = len(points)
+    if n <= _MOST_POINTS:
+        return points
+    return [points[round(index * (n - 1) / (_MOST_POINTS - 1))] for index in range(_MOST_POINTS)]
+
+
+def _seconds_per_step(log: _Log) -> float | None:
+    points = sorted(log.scalars.get(_EPOCH, {}).items())[-2:]
+    if len(points) < 2:
         return None
-    points = log.Scalars("epoch")[-2:]
-    if len(points) < 2 or points[1].step <= points[0].step:
-        return None
-    seconds: float = (points[1].wall_time - points[0].wall_time) / (points[1].step - points[0].step)
-    return seconds
+    (first, begun), (last, ended) = points
+    return (ended.wall_time - begun.wall_time) / (last - first)

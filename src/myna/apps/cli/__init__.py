@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import logging
+import os
 import sys
 import threading
 from difflib import get_close_matches
@@ -17,7 +18,7 @@ from typing import Any
 import click
 
 from myna.apps.cli.report import echo
-from myna.errors import explain
+from myna.errors import understood
 from myna.signals import raise_when_ended
 from myna.text import printable, printable_lines
 
@@ -38,8 +39,12 @@ COMMANDS = {
     "mix": "blend two voices into one",
     "download": "download a voice from the Hugging Face hub",
     "voices": "list the voices on this machine",
+    "doctor": "check this machine: device, memory, disk, libraries, pretrained files",
+    "completion": "print the script that completes commands and flags in your shell",
     "gui": "open the studio, a page in the browser for all of this; svcg is the same command",
 }
+
+_INTERRUPTED, _BROKEN_PIPE = 130, 141  # exit codes: 128 and the number of the signal
 
 
 class _LazyGroup(click.Group):
@@ -63,6 +68,14 @@ class _LazyGroup(click.Group):
             hint = f"did you mean {close[0]!r}? There are" if close else "there are"
             ctx.fail(f"no command {args[0]!r}; {hint}: {', '.join(COMMANDS)}")
         return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The program that reads our output ended, like `head`. Python would write the rest of it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(_BROKEN_PIPE)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands, in the order of use"):
@@ -113,21 +126,30 @@ def studio() -> Any:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run `svc`; on an error that the user can act on, print one line to standard error and exit with code 1."""
+    """Run `svc` and exit with one of `myna.errors.EXIT_CODES`.
+
+    An error that the user can act on is printed to standard error in one line.
+    """
     for stream in (sys.stdout, sys.stderr):
         _show_any_text(stream)
     if threading.current_thread() is threading.main_thread():
         raise_when_ended()
     try:
-        return svc.main(args=arguments, prog_name="svc", standalone_mode=True)
+        sys.exit(svc.main(args=arguments, prog_name="svc", standalone_mode=False) or 0)
+    except click.Abort:
+        echo("svc: interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
     except Exception as error:
-        line = explain(error)
-        if line is None:
+        known = understood(error)
+        if known is None:
             raise
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             logging.getLogger(__name__).debug("traceback", exc_info=True)
-        echo(f"svc: {line}", err=True)
-        sys.exit(1)
+        echo(f"svc: {known}", err=True)
+        sys.exit(known.exit_code)
 
 
 def _show_any_text(stream: Any) -> None:

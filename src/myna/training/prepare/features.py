@@ -197,9 +197,8 @@ def _compute_clip(
         return _ClipOutcome(clip, None)
     except AudioError as error:
         reason = str(error)
-    except MynaError as error:
-        # All other clips would fail, too. Only the message is passed on, since some errors cannot be pickled.
-        raise MynaError(str(error)) from None
+    except MynaError:
+        raise  # all other clips would fail, too
     except Exception as error:
         line = explain(error)
         if line is None:

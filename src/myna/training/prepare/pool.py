@@ -11,7 +11,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from typing import TypeVar
 
-from myna.errors import ConfigError, MynaError
+from myna.errors import ConfigError, TooLittleMemoryError
 from myna.signals import leave_terminal_to_parent
 
 _MAX_JOBS = 61  # Windows cannot wait for more processes
@@ -48,7 +48,7 @@ def map_unordered(
         n_jobs: number of processes; with 1, the current process does the work.
 
     Raises:
-        MynaError: a process was killed. (Exceptions of `function` are passed on unchanged.)
+        TooLittleMemoryError: a process was killed. (Exceptions of `function` are passed on unchanged.)
     """
     if n_jobs == 1:
         yield from map(function, items)
@@ -59,7 +59,9 @@ def map_unordered(
         for future in as_completed([executor.submit(function, item) for item in items]):
             yield future.result()
     except BrokenProcessPool as error:
-        raise MynaError(f"a worker was killed, probably for lack of memory; use fewer: -n {n_jobs // 2}") from error
+        raise TooLittleMemoryError(
+            f"a worker was killed, probably for lack of memory; use fewer: -n {n_jobs // 2}"
+        ) from error
     finally:
         executor.shutdown(cancel_futures=True)
 

@@ -10,8 +10,9 @@ import click
 
 from myna.apps.actions.demo import run_demo
 from myna.apps.actions.device import choose_device
-from myna.apps.cli.flags import device_flag, find_config
+from myna.apps.cli.flags import VoicePath, device_flag, find_config
 from myna.apps.cli.report import echo, remarks
+from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.progress import bar
 from myna.assets import BUNDLED_VOICES
 from myna.errors import AudioError
@@ -25,7 +26,7 @@ SONG = BUNDLED_VOICES / "song.flac"
 _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2021), CC BY 4.0."
 
 
-@click.command("demo")
+@click.command("demo", cls=ResultCommand)
 @click.argument("recording", metavar="[RECORDING]", required=False, type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -39,7 +40,7 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     "-m",
     "--model",
     "--model-path",
-    type=click.Path(path_type=Path),
+    type=VoicePath(path_type=Path),
     help="Voice to convert to: its G_*.pth or its folder.  [default: joe, the bundled voice]",
 )
 @click.option(
@@ -50,13 +51,13 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     help="config.json of the voice.  [default: the same as for svc infer]",
 )
 @device_flag
-def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> None:
+def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> Result:
     """Convert a bundled phrase or your own RECORDING to a voice; measure and draw how closely it follows the pitch."""
     recording, voice = recording or _song(), model or BUNDLED_VOICES / VOICE
     echo(f"converting {recording.name} to the voice {voice.name} ...", err=True)
 
     from myna.conversion.converter import Converter
-    from myna.evaluation.report.table import summary_table
+    from myna.evaluation.report.table import as_plain, summary_table
 
     chosen = choose_device(device)
     echo(f"device: {chosen}", err=True)
@@ -65,11 +66,12 @@ def command(recording: Path | None, output_dir: Path, model: Path | None, config
     demo = run_demo(converter, recording, output_dir, bar)
     seconds = time.perf_counter() - started
 
-    echo(f"{summary_table(demo.evaluation)}\n")
-    echo(_last_lines(demo, seconds))
+    lines = [f"{summary_table(demo.evaluation)}\n", _last_lines(demo, seconds)]
     if recording == SONG:
-        echo(_SONG_FROM)
-    echo(_what_next(demo, model or VOICE, config))
+        lines.append(_SONG_FROM)
+    lines.append(_what_next(demo, model or VOICE, config))
+    values = {"seconds": seconds, **plain(demo), "evaluation": as_plain(demo.evaluation)}
+    return Result(values, "\n".join(lines))
 
 
 def _song() -> Path:

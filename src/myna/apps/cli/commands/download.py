@@ -6,12 +6,13 @@ import click
 
 from myna.apps.actions.fetch import fetch
 from myna.apps.cli.report import echo
+from myna.apps.cli.result import Result, ResultCommand
 
 
-@click.command("download")
+@click.command("download", cls=ResultCommand)
 @click.argument("repo")
 @click.argument("files", nargs=-1)
-def command(repo: str, files: tuple[str, ...]) -> None:
+def command(repo: str, files: tuple[str, ...]) -> Result:
     """Download a voice from the Hugging Face hub: its weights, its config.json and, if named, other FILES.
 
     REPO is owner/name, or an address hf://owner/name[@revision][/path/to/weights]. Files that are already on
@@ -21,6 +22,5 @@ def command(repo: str, files: tuple[str, ...]) -> None:
 
     address = read_address(repo)
     voice = fetch(address, files)
-    for path in voice.files:
-        echo(path)
     echo(f"commit {voice.commit}. Sing with it: svc infer song.wav -m {address}", err=True)
+    return Result(voice, "\n".join(map(str, voice.files)))

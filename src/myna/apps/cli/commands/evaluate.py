@@ -10,16 +10,24 @@ import click
 
 from myna.apps.actions.evaluate import evaluate_conversions
 from myna.apps.cli.report import echo
+from myna.apps.cli.result import Result, ResultCommand, print_json
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
-from myna.errors import MynaError
+from myna.errors import AudioError
 from myna.options import EvaluateOptions
 from myna.storage.atomic import replacing
 
 _PLACE = click.Path(path_type=Path)
 
 
-@click.command("evaluate")
+def _read_json_flag(ctx: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    if path != Path("-"):
+        return path
+    print_json(ctx)
+    return None
+
+
+@click.command("evaluate", cls=ResultCommand)
 @click.argument("converted", metavar="CONVERTED...", nargs=-1, required=True, type=_PLACE)
 @click.option(
     "--source",
@@ -44,7 +52,14 @@ _PLACE = click.Path(path_type=Path)
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report with players to this HTML file."
 )
 @click.option(
-    "--json", "json_path", type=click.Path(path_type=Path, dir_okay=False), help="Write all numbers to this JSON file."
+    "--json",
+    "json_path",
+    metavar="[FILE]",
+    is_flag=False,
+    flag_value="-",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    callback=_read_json_flag,
+    help="Write all numbers to this JSON file. Without FILE, print them, or the error, as one JSON object.",
 )
 @option_flags(EvaluateOptions)
 def command(
@@ -55,7 +70,7 @@ def command(
     report: Path | None,
     json_path: Path | None,
     **chosen: Any,
-) -> None:
+) -> Result:
     """Measure CONVERTED, files or folders, against their sources and the target voice.
 
     A conversion is paired with the source of the same name: song.out.wav or song.wav with song.flac. --source, --target
@@ -76,14 +91,15 @@ def command(
             path.parent.mkdir(parents=True, exist_ok=True)
     evaluation = evaluate_conversions(converted, sources, targets, held_out, options, bar)
 
-    echo(f"{file_table(evaluation)}\n\n{summary_table(evaluation)}")
+    text, values, error = f"{file_table(evaluation)}\n\n{summary_table(evaluation)}", as_plain(evaluation), None
     for what, reason in evaluation.not_measured.items():
         echo(f"{what} is not measured: {reason}", err=True)
     if json_path is not None:
         with replacing(json_path) as temporary:
-            temporary.write_text(json.dumps(as_plain(evaluation), indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     if report is not None:
         write_page(evaluation, report, bar)
-        echo(f"Listen and look: {report}")
+        text += f"\nListen and look: {report}"
     if failures := evaluation.failures:
-        raise MynaError(f"{len(failures)} not evaluated: {'; '.join(failures)}")
+        error = AudioError(f"{len(failures)} not evaluated: {'; '.join(failures)}")
+    return Result(values, text, error)

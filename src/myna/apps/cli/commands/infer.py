@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -11,10 +10,11 @@ import click
 from myna.apps.actions.convert import convert, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
-from myna.apps.cli.report import echo, echo_json, remarks
+from myna.apps.cli.report import echo, remarks
+from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
-from myna.errors import AudioError, MynaError
+from myna.errors import MynaError, merged
 from myna.options import ConversionOptions, Engine
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from myna.conversion.converter import ConversionSummary
 
 
-@click.command("infer")
+@click.command("infer", cls=ResultCommand)
 @click.argument("inputs", metavar="INPUT...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     "[default: onnx for a NAME.onnx from svc export, else torch]",
 )
 @option_flags(ConversionOptions)
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
 def command(
     inputs: tuple[Path, ...],
     output_path: str | None,
@@ -50,9 +49,8 @@ def command(
     recursive: bool,
     device: str,
     engine: Engine | None,
-    as_json: bool,
     **chosen: Any,
-) -> None:
+) -> Result:
     """Convert each INPUT, a sound file of any format or a folder of them, to a voice.
 
     The result is as long as INPUT and has the sample rate of the voice. The suffix of the output file selects the
@@ -68,13 +66,12 @@ def command(
     converter = Converter.load(model_path, config_path or find_config(model_path), resolved.name, engine)
     converted = convert(converter, planned, options, bar, _show_failure)
 
-    if as_json:
-        echo_json(_plain(converted))
-    elif converted.done:
-        echo(_last_line(converted))
+    error = None
     if converted.failed:
         names = ", ".join(str(one.source) for one in converted.failed)
-        raise AudioError(f"{len(converted.failed)} of {len(planned)} recordings were not converted: {names}")
+        line = f"{len(converted.failed)} of {len(planned)} recordings were not converted: {names}"
+        error = merged(converted.failed.values(), line)
+    return Result(_plain(converted), _last_line(converted) if converted.done else "", error)
 
 
 def _show_failure(error: MynaError) -> None:
@@ -113,13 +110,8 @@ def _advice(summary: ConversionSummary) -> str:
 
 def _plain(converted: ConvertedBatch) -> dict[str, Any]:
     done = [
-        {"input": str(one.source), "output": str(one.output), **_plain_summary(summary)}
+        {"input": str(one.source), "output": str(one.output), **plain(summary)}
         for one, summary in converted.done.items()
     ]
     failed = [{"input": str(one.source), "error": str(error)} for one, error in converted.failed.items()]
     return {"seconds": round(converted.seconds, 3), "converted": done, "failed": failed}
-
-
-def _plain_summary(summary: ConversionSummary) -> dict[str, Any]:
-    pitches = {"source_pitch": summary.source_pitch, "voice_pitch": summary.voice_pitch}
-    return asdict(summary) | {name: pitch.model_dump() if pitch else None for name, pitch in pitches.items()}

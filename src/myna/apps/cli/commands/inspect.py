@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from myna.apps.actions.inspect import inspect_files
-from myna.apps.cli.report import counted, echo, echo_json, listed
-from myna.errors import CheckpointError
+from myna.apps.cli.report import counted, echo, listed
+from myna.apps.cli.result import Result, ResultCommand
+from myna.errors import merged
 from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
     from myna.zoo.inspection import Inspection
 
 
-@click.command("inspect")
+@click.command("inspect", cls=ResultCommand)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-c",
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="config.json of the voice.  [default: the one beside the file]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
-def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) -> None:
+def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
     """Show what FILE contains: the kind of voice, its version, its content encoder, and anything suspicious.
 
     Nothing in the file is executed.
@@ -35,13 +34,12 @@ def command(files: tuple[Path, ...], config_path: Path | None, as_json: bool) ->
     for error in inspected.failed:
         echo(f"svc: {error}", err=True)
     found = [one for _, one in inspected.found]
-    if as_json:
-        echo_json([asdict(one) for one in found])
-    else:
-        for one in found:
-            echo("\n".join(_lines(one)))
-    if inspected.failed:
-        raise CheckpointError(f"{len(inspected.failed)} of {len(files)} files cannot be read")
+    failed = merged(inspected.failed, f"{len(inspected.failed)} of {len(files)} files cannot be read")
+    return Result(
+        {"files": found, "failed": list(map(str, inspected.failed))},
+        "\n".join(line for one in found for line in _lines(one)),
+        failed if inspected.failed else None,
+    )
 
 
 def _lines(one: Inspection) -> list[str]:

@@ -8,11 +8,11 @@ import click
 
 from myna.apps.actions.pack import CardText, UnusableIndexError, pack
 from myna.apps.cli.flags import card_flags, model_flag, voice_config_flag, voice_files
-from myna.apps.cli.report import echo
+from myna.apps.cli.result import Result, ResultCommand
 from myna.errors import ConfigError
 
 
-@click.command("pack")
+@click.command("pack", cls=ResultCommand)
 @click.option(
     "-o", "--output-path", type=click.Path(path_type=Path), required=True, help="Output file, NAME.safetensors."
 )
@@ -38,7 +38,7 @@ def command(
     index_path: Path | None,
     no_index: bool,
     **words: str,
-) -> None:
+) -> Result:
     """Put a voice into one file: weights, configuration, speakers and their pitch, index or centroids, licence.
 
     Every command accepts this file in place of a G_*.pth. Opening it executes no code.
@@ -52,4 +52,5 @@ def command(
         raise ConfigError(f"{error}; name another with --index, or leave it out with --no-index") from error
     where = f" with {packed.index}" if packed.index is not None else ""
     ratio = " -r 0.5" if packed.index is not None else ""
-    echo(f"{output_path}{where}, {packed.megabytes:.1f} MB. Sing with it: svc infer song.wav -m {output_path}{ratio}")
+    line = f"{output_path}{where}, {packed.megabytes:.1f} MB. Sing with it: svc infer song.wav -m {output_path}{ratio}"
+    return Result(packed, line)

@@ -9,12 +9,13 @@ import click
 
 from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import counted, echo, echo_lines, echo_refused, listed
+from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
 from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
 
 
-@click.command("pre-config")
+@click.command("pre-config", cls=ResultCommand)
 @click.option(
     "-i",
     "--input-dir",
@@ -60,7 +61,7 @@ def command(
     config_type: str | None,
     content_encoder: str | None,
     model_path: Path | None,
-) -> None:
+) -> Result:
     """Write the configuration of a voice and the lists of its clips.
 
     Run it again after you add or remove recordings: settings and speaker
@@ -83,11 +84,12 @@ def command(
     where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"
     speakers = listed(list(summary.config.speakers))
-    echo(
+    line = (
         f"{config_path}: {counted(len(summary.config.speakers), 'speaker')} ({speakers}), "
         f"{counted(summary.n_training, 'clip')} for training and {summary.n_validation} for validation, "
         f"{summary.seconds / 60:.1f} minutes in all, {len(summary.ignored) + len(summary.failed)} left out. "
         f"Next: svc pre-hubert{where}"
     )
-    if summary.failed:
-        raise AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see {summary.refused}")
+    error = AudioError(f"{counted(len(summary.failed), 'clip')} cannot be read; see {summary.refused}")
+    values = {"path": config_path, **plain(summary), "config": summary.config.plain()}
+    return Result(values, line, error if summary.failed else None)

@@ -10,6 +10,7 @@ import click
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import config_flag, device_flag
 from myna.apps.cli.report import counted, echo, echo_lines, echo_refused, listed
+from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
@@ -17,7 +18,7 @@ from myna.layout import CLIPS, CONFIG
 from myna.options import FeatureOptions
 
 
-@click.command("pre-hubert")
+@click.command("pre-hubert", cls=ResultCommand)
 @click.option(
     "-i",
     "--input-dir",
@@ -35,7 +36,7 @@ from myna.options import FeatureOptions
 )
 @device_flag
 @option_flags(FeatureOptions)
-def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str, **chosen: Any) -> None:
+def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str, **chosen: Any) -> Result:
     """Compute content, pitch and loudness of every clip, and store them beside the clip.
 
     Features that are up to date are kept; those whose clip, configuration or pitch method changed are recomputed.
@@ -54,13 +55,13 @@ def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str,
         for speaker, pitch in summary.pitch.items()
     ]
     where = "" if config_path == CONFIG else f" -c {config_path}"
-    echo(
+    line = (
         f"Features of {counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes "
         f"({summary.n_kept} up to date, {len(summary.failed)} failed, {len(summary.ignored)} left out). "
         f"Pitch: {listed(ranges, '; ') or 'none found'}. Next: svc train{where}"
     )
-    if summary.failed:
-        what = counted(len(summary.failed), "clip")
-        raise AudioError(
-            f"{what} cannot be used, see {summary.refused}; replace or delete them, then run svc pre-config again"
-        )
+    what = counted(len(summary.failed), "clip")
+    error = AudioError(
+        f"{what} cannot be used, see {summary.refused}; replace or delete them, then run svc pre-config again"
+    )
+    return Result(summary, line, error if summary.failed else None)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from myna.apps.cli.report import counted, echo, echo_lines, echo_refused
+from myna.apps.cli.report import counted, echo_lines, echo_refused
+from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import AudioError
@@ -15,7 +16,7 @@ from myna.layout import CLIPS, RECORDINGS
 from myna.options import ResampleOptions
 
 
-@click.command("pre-resample")
+@click.command("pre-resample", cls=ResultCommand)
 @click.option(
     "-i",
     "--input-dir",
@@ -36,7 +37,7 @@ from myna.options import ResampleOptions
     "-n", "--n-jobs", type=int, default=-1, show_default=True, help="Number of processes; -1 for one per core."
 )
 @option_flags(ResampleOptions)
-def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> None:
+def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> Result:
     """Cut recordings into clips: mono, one sample rate, one level, no silence at the ends, limited in length.
 
     Recordings may have any format, sample rate and number of channels. Clips that are up to date are kept.
@@ -48,9 +49,10 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> No
     summary = resample_recordings(input_dir, output_dir, options, n_jobs=n_jobs, progress=bar)
     echo_lines("note", summary.orphaned)
     echo_refused(summary.failed, summary.ignored, summary.refused)
+    line, error = "", None
     if summary.n_clips:
         where = "" if output_dir == CLIPS else f" -i {output_dir}"
-        echo(
+        line = (
             f"{counted(summary.n_clips, 'clip')}, {summary.seconds / 60:.1f} minutes, of "
             f"{counted(summary.n_speakers, 'speaker')} in {output_dir}, from "
             f"{counted(summary.n_recordings, 'recording')} ({summary.n_kept} up to date, {len(summary.failed)} "
@@ -58,6 +60,7 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> No
         )
     if summary.failed:
         n_all = summary.n_recordings + len(summary.failed)
-        raise AudioError(
+        error = AudioError(
             f"{len(summary.failed)} of {counted(n_all, 'recording')} cannot be used; see {summary.refused}"
         )
+    return Result(summary, line, error)

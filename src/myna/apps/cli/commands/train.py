@@ -14,6 +14,7 @@ import click
 from myna.apps.actions.train import train
 from myna.apps.cli.flags import config_flag
 from myna.apps.cli.report import echo
+from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
 from myna.layout import LOGS
 from myna.options import TrainOptions
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from myna.training.train import Plan, StepReport, TrainSummary
 
 
-@click.command("train")
+@click.command("train", cls=ResultCommand)
 @config_flag("Configuration of the voice, its clips and the training.")
 @click.option(
     "-m",
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     help="Show curves, pictures and sounds at http://127.0.0.1:6006 while training.",
 )
 @option_flags(TrainOptions)
-def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: Any) -> None:
+def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: Any) -> Result | None:
     """Train the voice on the prepared clips.
 
     \b
@@ -54,19 +55,27 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     With --from-scratch, it starts from random weights.
     """
     options = collect(TrainOptions, chosen)
-    train(config_path, model_path, options, lambda device: _Terminal(device, config_path, model_path, tensorboard))
+    terminal = _Terminal(config_path, model_path, tensorboard)
+    train(config_path, model_path, options, terminal.on)
+    return terminal.result
 
 
 class _Terminal:
     """A `Listener` that reports the progress of training on the terminal."""
 
-    def __init__(self, device: Device, config_path: Path, model_path: Path, tensorboard: bool) -> None:
+    result: Result | None = None  # stays None in all processes of a training but the first one
+
+    def __init__(self, config_path: Path, model_path: Path, tensorboard: bool) -> None:
         self._bar: Any = None
         self._estimated = False
-        self._device = device
         self._config_path = config_path
         self._model_path = model_path
         self._tensorboard = tensorboard
+
+    def on(self, device: Device) -> _Terminal:
+        """Return this listener for a training on `device`."""
+        self._device = device
+        return self
 
     def began(self, plan: Plan) -> None:
         processes = f", {plan.n_processes} processes" if plan.n_processes > 1 else ""
@@ -110,16 +119,18 @@ class _Terminal:
 
     def ended(self, summary: TrainSummary) -> None:
         self._bar.close()
+        self.result = Result(summary, self._last_line(summary))
+
+    def _last_line(self, summary: TrainSummary) -> str:
         config, model = self._config_path.as_posix(), self._model_path.as_posix()
         if not summary.steps:
             limit = "train.epochs" if self._plan.limit == "epochs" else "--max-steps"
-            echo(f"nothing to do: {summary.step:,} steps are done; raise {limit} to train longer")
-            return
+            return f"nothing to do: {summary.step:,} steps are done; raise {limit} to train longer"
         skipped = f", {summary.skipped} skipped" if summary.skipped else ""
         done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
         sing = f"svc infer song.wav -m {model}"
         again = "" if summary.complete else f"resume: svc train -m {model} -c {config}; "
-        echo(f"{done}. {again}{'or ' if again else 'next: '}{sing}")
+        return f"{done}. {again}{'or ' if again else 'next: '}{sing}"
 
 
 def _start_tensorboard(folder: Path) -> str:

@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.report import counted, echo, listed
+from myna.apps.cli.report import counted, listed
+from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.progress import bar
 from myna.config import Config
 from myna.layout import LOGS
 
 
-@click.command("train-cluster")
+@click.command("train-cluster", cls=ResultCommand)
 @config_flag("Configuration of the voice; it names the list of training clips.")
 @click.option(
     "-o",
@@ -31,7 +32,7 @@ from myna.layout import LOGS
     show_default=True,
     help="Number of centroids per speaker; fewer if there are fewer frames.",
 )
-def command(config_path: Path, output_path: Path, n_clusters: int) -> None:
+def command(config_path: Path, output_path: Path, n_clusters: int) -> Result:
     """Compute k-means centroids of each speaker's content, for svc infer -r: smaller and coarser than an index.
 
     The content is read from the features that svc pre-hubert computed.
@@ -42,7 +43,8 @@ def command(config_path: Path, output_path: Path, n_clusters: int) -> None:
 
     summary = train_centroids(config, output_path, n_clusters, progress=bar)
     sizes = [f"{n:,} of {speaker}" for speaker, n in summary.sizes.items()]
-    echo(
+    line = (
         f"{output_path}: centroids, {listed(sizes)}, from {counted(summary.n_clips, 'clip')} "
         f"({summary.n_frames:,} frames). Next: svc infer song.wav -k {output_path.as_posix()} -r 0.5"
     )
+    return Result({"path": output_path, **plain(summary)}, line)

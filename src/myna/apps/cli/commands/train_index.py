@@ -7,13 +7,14 @@ from pathlib import Path
 import click
 
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.report import counted, echo, listed
+from myna.apps.cli.report import counted, listed
+from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.progress import bar
 from myna.config import Config
 from myna.layout import LOGS
 
 
-@click.command("train-index")
+@click.command("train-index", cls=ResultCommand)
 @config_flag("Configuration of the voice; it names the list of training clips.")
 @click.option(
     "-o",
@@ -23,7 +24,7 @@ from myna.layout import LOGS
     show_default=True,
     help="File for the index; svc infer finds it beside the voice.",
 )
-def command(config_path: Path, output_path: Path) -> None:
+def command(config_path: Path, output_path: Path) -> Result:
     """Build a retrieval index of each speaker's content features, one vector per frame, for svc infer -r.
 
     The content is read from the features that svc pre-hubert computed.
@@ -34,7 +35,8 @@ def command(config_path: Path, output_path: Path) -> None:
 
     summary = train_index(config, output_path, progress=bar)
     sizes = [f"{n:,} vectors of {speaker}" for speaker, n in summary.sizes.items()]
-    echo(
+    line = (
         f"{output_path}: {listed(sizes)}, from {counted(summary.n_clips, 'clip')} ({summary.n_frames:,} frames). "
         f"Next: svc infer song.wav -k {output_path.as_posix()} -r 0.5"
     )
+    return Result({"path": output_path, **plain(summary)}, line)

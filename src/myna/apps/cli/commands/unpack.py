@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from myna.apps.cli.report import echo
+from myna.apps.cli.result import Result, ResultCommand
 
 
-@click.command("unpack")
+@click.command("unpack", cls=ResultCommand)
 @click.argument("voice", type=click.Path(path_type=Path))
 @click.option(
     "-o",
@@ -17,7 +17,7 @@ from myna.apps.cli.report import echo
     type=click.Path(path_type=Path),
     help="Output folder.  [default: beside VOICE, named like it without the suffix]",
 )
-def command(voice: Path, output_path: Path | None) -> None:
+def command(voice: Path, output_path: Path | None) -> Result:
     """Split the packed VOICE into G_*.pth, config.json and its index or centroids.
 
     so-vits-svc-fork can open G_*.pth and config.json if the voice has one of its templates.
@@ -25,9 +25,9 @@ def command(voice: Path, output_path: Path | None) -> None:
     from myna.zoo.packing import unpack
 
     done = unpack(voice, output_path or voice.with_suffix(""))
-    if done.card.cover:
-        echo(done.card.cover)
+    cover = f"{done.card.cover}\n" if done.card.cover else ""
     files, ratio = [str(done.weights), str(done.config)], ""
     if done.retrieval is not None:
         files, ratio = [*files, str(done.retrieval)], " -r 0.5"
-    echo(f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}")
+    line = f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}"
+    return Result(done, cover + line)
