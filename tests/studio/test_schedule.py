@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from math import ceil
+from typing import get_args
 
 import pytest
+import torch
 
-from myna.studio.schedule import WANTED_STEPS, plan
+from myna.config import Config, TemplateName
+from myna.models.families import DISCRIMINATORS
+from myna.studio.schedule import WANTED_STEPS, checkpoint_bytes, plan
+from myna.training.families import training_family
 
 
 def test_the_example_of_the_article() -> None:
@@ -56,3 +61,13 @@ def test_checkpoints_are_those_of_a_training_loop(clips: int, epochs: int, inter
 def test_zero_clips_batch_size_or_epochs_is_an_error(wrong: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="must be at least 1"):
         plan(*wrong, eval_interval=200)
+
+
+@pytest.mark.parametrize("template", get_args(TemplateName))
+def test_the_size_of_a_checkpoint_is_known_before_training(template: TemplateName) -> None:
+    config = Config.template(template)
+    with torch.device("cpu" if template == "myna-lite" else "meta"):  # without memory, where the network allows it
+        networks = training_family(config).create(config), DISCRIMINATORS[config.train.discriminators](config.data)
+    generator, discriminators = (sum(one.numel() for one in network.parameters()) for network in networks)
+    stored = 3 * (generator + discriminators) + (generator if config.train.average_decay else 0)
+    assert checkpoint_bytes(config) == pytest.approx(4 * stored, rel=0.02)

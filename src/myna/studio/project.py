@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -17,6 +17,7 @@ from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.storage.atomic import replacing
 from myna.storage.path_list import read_list
+from myna.studio.runs import LAST_RUN, Outcome, Run, fingerprint, last_run
 from myna.studio.workspace import Workspace, safe_name, unused
 from myna.text import printable
 
@@ -26,6 +27,8 @@ TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
 _CHECKPOINT = re.compile(r"G_0*([1-9]\d*)\.pth")  # G_0.pth holds the initial weights
 _COMPARISON = "comparison.json"
 _CHECKED = "recordings.json"
+_LAST_PREPARATION = "last_preparation.json"
+_CLOCK_SECONDS = 2.0  # difference between the clock of a drive and that of this computer
 
 
 class State(StrEnum):
@@ -52,6 +55,31 @@ class TrainingCheckpoint:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """The stored comparison of checkpoints."""
+
+    numbers: tuple[int, ...]
+    outdated: bool  # whether there is a newer checkpoint, or one of the compared ones was deleted
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The file that was packed last from a project."""
+
+    path: Path
+    number: int  # number of the checkpoint
+    outdated: bool  # whether there is a newer checkpoint
+
+
+class RecordName(StrEnum):
+    """Facts about past work on a project, each in a JSON file of its folder."""
+
+    PREPARED = "prepared.json"  # outcome of the last preparation
+    PACKED = "packed.json"  # the file packed last
+    PLAN = "plan.json"  # the length of training that was chosen
+
+
+@dataclass(frozen=True)
 class ProjectStatus:
     """Snapshot of the files of a voice in training."""
 
@@ -61,9 +89,14 @@ class ProjectStatus:
     n_features: int
     config: Config | None
     problem: str | None  # error message if the configuration cannot be read
-    changed: bool  # whether recordings were added or removed after preparation
+    changed: bool  # whether recordings were added, removed or replaced after preparation
     checkpoints: tuple[TrainingCheckpoint, ...]  # oldest first
     log_bytes: int  # size of TensorBoard's event files; it grows with each new entry
+    new_clips: bool  # whether the clips have changed since the newest checkpoint
+    compared: Compared | None
+    packed: Packed | None
+    last_preparation: Run | None
+    last_training: Run | None
 
     @property
     def prepared(self) -> bool:
@@ -113,6 +146,7 @@ class Project:
         files = {str(path) for folder in visible_folders(self.folder / CLIPS) for path in visible_files(folder)}
         clips = {path for path in files if path.endswith(".wav")}
         found = (path for folder in visible_folders(recordings) for path in find_recordings(folder))
+        checkpoints = self.checkpoints()
         return ProjectStatus(
             recordings=tuple(sorted(found)),
             n_clips=len(clips),
@@ -121,7 +155,12 @@ class Project:
             config=config,
             problem=problem,
             changed=training_list.is_file() and _changed(recordings) > training_list.stat().st_mtime_ns,
-            checkpoints=self.checkpoints(),
+            checkpoints=checkpoints,
+            new_clips=bool(checkpoints) and self._has_new_clips(clips, training_list, checkpoints[-1]),
+            compared=self._compared(checkpoints),
+            packed=self._packed(checkpoints),
+            last_preparation=self._unless_outdated(self.last_preparation_path, training_list),
+            last_training=self._unless_outdated(self.last_training_path, checkpoints[-1].path if checkpoints else None),
             log_bytes=sum(path.stat().st_size for path in self.logs.glob("events.out.tfevents.*")),
         )
 
@@ -142,6 +181,39 @@ class Project:
         if number is None or number not in known:
             raise ConfigError(f"{self.name} has no such checkpoint; it has: {', '.join(map(str, known)) or 'none'}")
         return known[number]
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files of the project."""
+        return sum(path.lstat().st_size for path in self.folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+    @property
+    def last_used(self) -> float:
+        """Time of the latest change of the project, in seconds since the epoch."""
+        return _touched(self) / 1e9
+
+    def recall(self, name: RecordName) -> dict[str, Any]:
+        """Return the facts stored under a name; an empty dictionary if there are none."""
+        try:
+            found = json.loads((self.folder / name).read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def remember(self, name: RecordName, facts: Mapping[str, Any]) -> None:
+        """Store JSON values under a name, in place of the previous ones."""
+        with replacing(self.folder / name) as temporary:
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
+
+    @property
+    def last_preparation_path(self) -> Path:
+        """Record of the last preparation; see `runs`."""
+        return self.folder / _LAST_PREPARATION
+
+    @property
+    def last_training_path(self) -> Path:
+        """Record of the last training; see `runs`."""
+        return self.logs / LAST_RUN
 
     def validation_clips(self) -> list[Path]:
         return self._listed("val.txt")
@@ -220,6 +292,40 @@ class Project:
     def comparison_path(self) -> Path:
         return self.folder / COMPARED / _COMPARISON
 
+    @staticmethod
+    def _unless_outdated(path: Path, output: Path | None) -> Run | None:
+        """Return the record of a run, unless a later run that left no record has written a newer `output`."""
+        run = last_run(path)
+        if run is None or run.outcome is Outcome.RUNNING or output is None:
+            return run
+        return run if run.at + _CLOCK_SECONDS > _modified_ns(output) / 1e9 else None
+
+    def _has_new_clips(self, clips: set[str], training_list: Path, newest: TrainingCheckpoint) -> bool:
+        """Return true if clips were cut after the newest checkpoint, or the list of clips has changed since."""
+        trained_ns = _modified_ns(newest.path)
+        if any(_modified_ns(Path(clip)) > trained_ns for clip in clips):
+            return True
+        run = last_run(self.last_training_path)
+        before = run.facts.get("clips") if run is not None else None
+        return before is not None and _modified_ns(training_list) > trained_ns and before != fingerprint(training_list)
+
+    def _compared(self, checkpoints: Sequence[TrainingCheckpoint]) -> Compared | None:
+        found = self.comparison
+        if found is None:
+            return None
+        numbers = tuple(number for number in found.get("numbers", []) if isinstance(number, int))
+        here = {one.number for one in checkpoints}
+        newer = bool(checkpoints) and _modified_ns(checkpoints[-1].path) > _modified_ns(self.comparison_path)
+        return Compared(numbers, newer or not here.issuperset(numbers))
+
+    def _packed(self, checkpoints: Sequence[TrainingCheckpoint]) -> Packed | None:
+        found = self.recall(RecordName.PACKED)
+        path, number = found.get("path"), found.get("number")
+        if not isinstance(path, str) or not isinstance(number, int) or not Path(path).is_file():
+            return None
+        newer = bool(checkpoints) and _modified_ns(checkpoints[-1].path) > _modified_ns(Path(path))
+        return Packed(Path(path), number, newer)
+
     def _listed(self, name: str) -> list[Path]:
         try:
             listed = read_list(self.folder / FILELISTS / name)
@@ -280,5 +386,13 @@ def _touched(project: Project) -> int:
 
 
 def _changed(folder: Path) -> int:
-    """Return the time, in ns, at which a file in or below `folder` was last added or removed; 0 without a folder."""
-    return max((path.stat().st_mtime_ns for path in (folder, *folder.rglob("*")) if path.is_dir()), default=0)
+    """Return the time, in ns, at which a file in or below `folder` was last added, removed or written; 0 if never."""
+    return max((_modified_ns(path) for path in (folder, *folder.rglob("*"))), default=0)
+
+
+def _modified_ns(path: Path) -> int:
+    """Return the time of the last modification in ns; 0 if there is no such file."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -2,11 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from math import ceil
+from types import MappingProxyType
+
+from myna.config import Config, TemplateName
 
 # According to the article that describes the system, a voice can first be assessed after this number of steps.
 WANTED_STEPS = 20_000
+
+# Parameters of the generator and of the discriminators of a voice made from a template, in millions.
+_PARAMETERS: Mapping[TemplateName, tuple[float, float]] = MappingProxyType(
+    {
+        "myna-lite": (9.44, 0.35),
+        "so-vits-svc-4.0v1": (45.6, 46.7),
+        "so-vits-svc-4.0v1-legacy": (45.2, 46.7),
+        "so-vits-svc-4.1": (52.4, 46.7),
+        "so-vits-svc-4.1-tiny": (28.7, 46.7),
+        "quickvc": (46.9, 46.7),
+    }
+)
+_BYTES_PER_VALUE = 4  # float32
+_VALUES_PER_PARAMETER = 3  # the weight and two moments of AdamW
+
+
+class Length(StrEnum):
+    """Length of a training run that a person chooses."""
+
+    QUICK = "quick"
+    HALF_HOUR = "half_hour"
+    OVERNIGHT = "overnight"
+
+
+@dataclass(frozen=True)
+class TimedRun:
+    """A training run of a given duration, and the checkpoints that it leaves to compare."""
+
+    minutes: float
+    checkpoints: int
+
+    @classmethod
+    def of(cls, minutes: float) -> TimedRun:
+        """Plan a run of any duration: a checkpoint every six minutes or less, but not more than eight."""
+        return cls(minutes, min(max(ceil(minutes / 6), 3), 8))
+
+    @property
+    def save_minutes(self) -> float:
+        """Minutes between checkpoints."""
+        return max(self.minutes / self.checkpoints, 0.1)
+
+
+LENGTHS: Mapping[Length, TimedRun] = MappingProxyType(
+    {
+        Length.QUICK: TimedRun.of(5),
+        Length.HALF_HOUR: TimedRun.of(30),
+        Length.OVERNIGHT: TimedRun.of(8 * 60),
+    }
+)
+
+
+def checkpoint_bytes(config: Config) -> int | None:
+    """Estimate the size of a checkpoint of a voice from its template; None for a configuration without a template."""
+    found = next((sizes for name, sizes in _PARAMETERS.items() if name == config.kind), None)
+    if found is None:
+        return None
+    generator, discriminators = found
+    values = _VALUES_PER_PARAMETER * (generator + discriminators)
+    if config.train.average_decay:
+        values += generator  # the average and the trained weights are both stored
+    return round(1e6 * _BYTES_PER_VALUE * values)
 
 
 @dataclass(frozen=True, kw_only=True)

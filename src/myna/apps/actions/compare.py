@@ -31,6 +31,8 @@ class CheckpointComparison:
     rows: list[list[str]] = field(default_factory=list)
     not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure, by measure
     failures: list[str] = field(default_factory=list)  # one line per file that could not be measured
+    numbers: list[int] = field(default_factory=list)  # of the checkpoints
+    scores: list[dict[str, float]] = field(default_factory=list)  # of each checkpoint, by key in `MEASURES`
 
 
 def compare_checkpoints(
@@ -77,7 +79,7 @@ def compare_checkpoints(
             converter = Converter.load(project.checkpoint(number).path, device=device.name)
             summary = converter.convert_file(source, output, ConversionOptions(auto_transpose=True), progress)
             tracks.append(Track(output, title, summary.transpose))
-        found = CheckpointComparison(compare(tracks, new, progress), list(names[1:]))
+        found = CheckpointComparison(compare(tracks, new, progress), list(names[1:]), numbers=list(numbers))
         if measure is not None:
             pairs = [Pair(track.path, source) for track in tracks[1:]]
             clips = project.training_clips()
@@ -89,6 +91,8 @@ def compare_checkpoints(
                 _table(evaluation),
                 evaluation.not_measured,
                 list(evaluation.failures),
+                list(numbers),
+                [dict(file.scores) for file in evaluation.files] if not evaluation.failures else [],
             )
     except BaseException:  # KeyboardInterrupt too
         shutil.rmtree(new, ignore_errors=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
 from myna.progress import Progress, silent
+from myna.storage.lock import locked
 
 if TYPE_CHECKING:
     from myna.apps.actions.device import Device
@@ -43,14 +44,32 @@ def prepare(
 
     Raises:
         AudioError: there are no recordings.
+        BusyError: another process works on the project.
         ConfigError: some clips cannot be used, or the voice has checkpoints that were trained with another template.
     """
-    from myna.studio.project import Project
+    from myna.studio.project import Project, RecordName
+    from myna.studio.runs import recorded
+
+    found = Project(project)
+    trained = any(found.checkpoints())
+    with locked(project), recorded(found.last_preparation_path):
+        prepared = _prepare(project, template, settings, trained, device, progress)
+        found.remember(RecordName.PREPARED, asdict(prepared))
+    return prepared
+
+
+def _prepare(
+    project: Path,
+    template: str | None,
+    settings: Mapping[str, Any],
+    trained: bool,
+    device: Device,
+    progress: Progress,
+) -> Prepared:
     from myna.training.prepare.configuration import write_config
     from myna.training.prepare.features import compute_features
     from myna.training.prepare.recordings import remove_orphans, resample_recordings
 
-    trained = any(Project(project).checkpoints())
     with chdir(project):
         wanted = _wanted(template, settings, trained)
         gone = remove_orphans(CLIPS)

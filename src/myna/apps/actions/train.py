@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import chdir
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from myna.apps.actions.device import Device, choose_device
+from myna.errors import BusyError
 from myna.layout import CONFIG, LOGS
 from myna.options import TrainOptions
+from myna.studio.runs import LAST_RUN, Outcome, Run, failed_run, fingerprint, write_run
 
 if TYPE_CHECKING:
-    from myna.training.train import Listener, TrainSummary
+    from myna.config import Config
+    from myna.training.train import Listener, Plan, StepReport, TrainSummary
 
 
 def train(
@@ -47,7 +50,45 @@ def train(
     from myna.training.train import train as train_voice
 
     device = choose_device(options.device)
-    return train_voice(config, folder, replace(options, device=device.name), listen(device))
+    listener = _Recorder(listen(device), config, folder)
+    with listener.failures():
+        return train_voice(config, folder, replace(options, device=device.name), listener)
+
+
+class _Recorder:
+    """A `Listener` that passes everything on, and records the run in the folder of the checkpoints."""
+
+    def __init__(self, listener: Listener, config: Config, folder: Path) -> None:
+        self._listener = listener
+        self._path = folder / LAST_RUN
+        self._facts = {"clips": fingerprint(Path(config.data.training_files))}
+
+    def began(self, plan: Plan) -> None:
+        write_run(self._path, Run(Outcome.RUNNING, facts=self._facts))  # the folder is locked now
+        self._listener.began(plan)
+
+    def stepped(self, report: StepReport) -> None:
+        self._listener.stepped(report)
+
+    def noted(self, text: str) -> None:
+        self._listener.noted(text)
+
+    def ended(self, summary: TrainSummary) -> None:
+        outcome = Outcome.DONE if summary.complete else Outcome.STOPPED
+        write_run(self._path, Run(outcome, facts=self._facts))
+        self._listener.ended(summary)
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Record the error that ends the `with` block, unless it says that another process trains in the folder."""
+        try:
+            yield
+        except BusyError:
+            raise
+        except BaseException as error:
+            if self._path.parent.is_dir():
+                write_run(self._path, failed_run(error, self._facts))
+            raise
 
 
 def train_project(

@@ -150,7 +150,8 @@ class _Log:
 
     def _forget_from(self, step: int) -> None:
         """Forget what an interrupted training logged after the checkpoint from which it was resumed."""
-        for logged in (*self.scalars.values(), *self.sounds.values()):
+        every: list[dict[int, Any]] = [*self.scalars.values(), *self.sounds.values()]
+        for logged in every:
             for late in [one for one in logged if one >= step]:
                 del logged[late]
 

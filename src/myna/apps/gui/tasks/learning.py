@@ -21,7 +21,7 @@ from myna.apps.gui.jobs import Report
 from myna.errors import ConfigError
 from myna.layout import LOGS
 from myna.options import EvaluateOptions, TrainOptions
-from myna.studio.project import Project
+from myna.studio.project import Project, RecordName
 from myna.studio.takes import Kind, TakeReport
 
 if TYPE_CHECKING:
@@ -203,6 +203,9 @@ class PackCheckpoint(ProjectTask[str]):
         except BaseException:  # KeyboardInterrupt too
             self._remove_folder()
             raise
+        project = Project(self.folder)
+        facts = {"path": str(self.into), "number": project.checkpoint(self.number).number}
+        project.remember(RecordName.PACKED, facts)
         return str(self.into)
 
     def _remove_folder(self) -> None:
