@@ -89,6 +89,7 @@ function receive(event) {
  */
 export function announce(topic, name) {
   if (topic in LISTS) reload(topic);
+  if (topic === "session") get("session").then((found) => (session.value = found), () => {});
   for (const listener of listeners) listener(topic, name);
 }
 
