@@ -6,7 +6,7 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-MODULES = ("session", "uploads", "jobs")
+MODULES = ("session", "forms", "uploads", "jobs")
 
 
 def routers() -> list[APIRouter]:
