@@ -10,10 +10,10 @@ import click
 from myna.apps.actions.convert import convert, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
-from myna.apps.cli.report import echo, remarks
+from myna.apps.cli.job import Job, listed_job
+from myna.apps.cli.report import counted, echo, remarks
 from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.flags import collect, option_flags
-from myna.apps.progress import bar
 from myna.errors import MynaError, merged
 from myna.options import ConversionOptions, Engine
 
@@ -64,7 +64,10 @@ def command(
     resolved = choose_device(device)
     echo(f"device: {resolved}", err=True)
     converter = Converter.load(model_path, config_path or find_config(model_path), resolved.name, engine)
-    converted = convert(converter, planned, options, bar, _show_failure)
+    title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
+    outputs = [one.output for one in planned]
+    with listed_job("convert", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
+        converted = convert(converter, planned, options, job.progress, lambda error: _show_failure(error, job))
 
     error = None
     if converted.failed:
@@ -74,8 +77,9 @@ def command(
     return Result(_plain(converted), _last_line(converted) if converted.done else "", error)
 
 
-def _show_failure(error: MynaError) -> None:
+def _show_failure(error: MynaError, job: Job) -> None:
     echo(f"svc: {error}", err=True)
+    job.note(str(error))
 
 
 def _last_line(converted: ConvertedBatch) -> str:
