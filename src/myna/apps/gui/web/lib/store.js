@@ -77,17 +77,19 @@ function receive(event) {
   } else if (event.type === "job" && event.job) {
     keep(event.job);
   } else if (event.type === "changed" && event.what) {
+    if (event.what === "session") get("session").then((found) => (session.value = found), () => {});
     announce(event.what, event.name);
   }
 }
 
 /**
  * Load again what depends on a topic.
- * @param {string} topic "jobs", "results", "voices", "projects", "presets", "trash" or "assets"
+ * @param {string} topic "jobs", "results", "voices", "projects", "presets", "trash", "assets" or "session"
  * @param {string} [name]
  */
 export function announce(topic, name) {
   if (topic in LISTS) reload(topic);
+  if (topic === "session") get("session").then((found) => (session.value = found), () => {});
   for (const listener of listeners) listener(topic, name);
 }
 
