@@ -77,7 +77,6 @@ function receive(event) {
   } else if (event.type === "job" && event.job) {
     keep(event.job);
   } else if (event.type === "changed" && event.what) {
-    if (event.what === "session") get("session").then((found) => (session.value = found), () => {});
     announce(event.what, event.name);
   }
 }
