@@ -15,8 +15,8 @@ from pydantic import BaseModel
 
 from myna.apps.actions.inspect import VoiceTraits
 from myna.apps.gui.texts import option_keys, texts
-from myna.config import TrainConfig
-from myna.keys import page_keys
+from myna.config import Config, TrainConfig
+from myna.keys import Key, page_keys
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
 
 FormName = Literal["conversion", "evaluation", "training", "training_keys"]
@@ -88,15 +88,17 @@ _SELECTIONS = {
 }
 
 
-def form(name: FormName, language: str, traits: VoiceTraits | None = None) -> Form:
+def form(name: FormName, language: str, traits: VoiceTraits | None = None, config: Config | None = None) -> Form:
     """Return a form in a language.
 
     Args:
         traits: of the chosen voice; None leaves open which fields do nothing.
+        config: configuration whose values are the defaults of "training_keys"; None leaves them empty.
     """
     said = {**texts("en"), **texts(language)}
     if name == "training_keys":
-        return Form(fields=[_key_field(key, said) for key in page_keys(TrainConfig).values()])
+        section = None if config is None else config.train
+        return Form(fields=[_key_field(key, said, section) for key in page_keys(TrainConfig).values()])
     selection = _SELECTIONS[name]
     hints = get_type_hints(selection.options)
     order = {spec.name: spec for spec in fields(selection.options) if spec.name not in selection.hidden}
@@ -152,7 +154,8 @@ def _option_field(selection: _Selection, spec: Any, hint: Any, said: dict[str, s
     )
 
 
-def _key_field(key: Any, said: dict[str, str]) -> FormField:
+def _key_field(key: Key, said: dict[str, str], section: TrainConfig | None) -> FormField:
+    value = None if section is None else getattr(section, key.attribute)
     title, help = option_keys(TrainConfig, key.attribute)
     low, high = key.limits
     kind: FieldType = "integer" if key.type is int else "number"
@@ -166,7 +169,7 @@ def _key_field(key: Any, said: dict[str, str]) -> FormField:
         low=low,
         high=high,
         step=1 if kind == "integer" else None,
-        default=None,  # that of the template, or of the voice's configuration
+        default=value if isinstance(value, int | float) else None,  # empty for a word such as "auto"
         optional=True,
         group="main",
         inert=None,
