@@ -15,11 +15,11 @@ from myna.apps.gui.studio import LOOK, QUIET, Studio
 from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
 from myna.apps.gui.tasks.learning import NameDevice
 from myna.apps.gui.texts import label, say
-from myna.apps.gui.widgets import collect, key_values, key_widgets, option_widgets
+from myna.apps.gui.widgets import key_values, key_widgets, option_widgets
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
 from myna.keys import page_keys
-from myna.options import TrainOptions
+from myna.options import TrainOptions, parse_options
 from myna.studio.project import Project, ProjectStatus
 from myna.studio.schedule import WANTED_STEPS, Schedule, plan
 
@@ -50,7 +50,7 @@ class Fields:
         """
         template, *rest = given
         settings = key_values(TrainConfig, dict(zip(self.settings, rest, strict=False)))
-        options = collect(TrainOptions, dict(zip(self.options, rest[len(self.settings) :], strict=True)))
+        options = parse_options(TrainOptions, dict(zip(self.options, rest[len(self.settings) :], strict=True)))
         return template or None, settings, options
 
 
