@@ -194,7 +194,9 @@ def review(files: Sequence[SentFile]) -> Review:
         proposal = Proposal(one.file.id, None, None, _name(one.file), one.what)
         proposal = _with_config(proposal, one, configs, weights)
         if _is_generic(proposal.name):
-            singers = one.names or next((found.names for found in configs if found.file.id == proposal.config), ())
+            singers = one.names or next(
+                (found.names for found in configs if found.file.id == proposal.config), frozenset()
+            )
             proposal = replace(proposal, name=next(iter(singers)) if len(singers) == 1 else proposal.name)
         proposal = _with_retrieval(proposal, one, retrievals, weights)
         used |= {id for id in (proposal.config, proposal.retrieval) if id is not None}
