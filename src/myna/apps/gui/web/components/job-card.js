@@ -11,6 +11,7 @@ import {JobLog} from "./job-log.js";
 import {failed} from "./toast.js";
 
 /** @typedef {import("../lib/types.js").Job} Job */
+/** @typedef {import("../vendor/preact.js").ComponentChildren} Children */
 
 /** Return true while a job may still change by itself. @param {Job} job */
 export function isActive({state}) {
@@ -72,12 +73,11 @@ export function JobFiles({job}) {
 
 /**
  * A job as a card, with the reason of its end and, on request, its log.
- * @param {{job: Job, status?: import("../vendor/preact.js").ComponentChildren, log?: boolean, level?: 3,
- *   children?: import("../vendor/preact.js").ComponentChildren}} props
- *   status: further facts beside the state; log: whether the log is offered, by default only after an end before its time;
+ * @param {{job: Job, status?: Children, links?: Children, log?: boolean, level?: 3, children?: Children}} props
+ *   status: further facts beside the state; links: ways to what the job is about; log: whether the log is offered, by default only after an end before its time;
  *   level: level of the title as a heading, for a page that lists jobs; children: further content
  */
-export function JobCard({job, status, log, level, children}) {
+export function JobCard({job, status, links, log, level, children}) {
   const reason = jobReason(job);
   const title = level ? html`<h3 class="job-title" dir="auto" title=${job.title}>${job.title}</h3>` : html`<p class="job-title" dir="auto" title=${job.title}>${job.title}</p>`;
   return html`<article class=${`job-card ${job.state}`} aria-label=${job.title}>
@@ -92,7 +92,7 @@ export function JobCard({job, status, log, level, children}) {
     ${isActive(job) && html`<${Progress} fraction=${job.state === "waiting" ? 0 : job.fraction} label=${job.title} />`}
     ${reason && html`<p class=${job.error ? "job-error" : "job-reason"} dir="auto">${reason}</p>`}
     ${children}
-    ${(log ?? reason !== null) && html`<${JobLog} job=${job} />`}
+    <div class="job-foot">${links}${(log ?? reason !== null) && html`<${JobLog} job=${job} />`}</div>
   </article>`;
 }
 

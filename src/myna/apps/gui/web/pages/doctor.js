@@ -88,9 +88,9 @@ function Findings({findings, assets}) {
   if (!findings.length) return html`<p class="all-well" role="status"><${Icon} name="check" size=${24} /><span>${t("doctor.all_well")}</span></p>`;
   return html`<section class="findings" aria-labelledby="findings-title">
     <h2 id="findings-title">${t("doctor.findings")}</h2>
-    <ul>${findings.map((check) => html`<li key=${check.name} class=${`finding ${check.state}`}>
+    <ul>${findings.map((check) => html`<li key=${check.name} class=${`finding finding-${check.state}`}>
       <${Sign} state=${check.state} />
-      <div class="finding-text"><h3>${check.title}</h3><p dir="auto">${check.text}</p></div>
+      <div class="finding-text"><h3 class=${check.name}>${check.title}</h3><p dir="auto">${check.text}</p></div>
       <${Remedy} check=${check} assets=${assets} />
     </li>`)}</ul>
   </section>`;
@@ -146,14 +146,13 @@ function Part({part, checks, assets, children}) {
   </${Card}>`;
 }
 
-/** @param {{check: Check, assets: Asset[]}} props */
+/** A fact. What to do about a finding is said above. @param {{check: Check, assets: Asset[]}} props */
 function CheckRow({check, assets}) {
   const {title, state, text} = check;
-  const offered = state === "absent" || state === "note" || state === "bad";
   return html`<li class="check">
     <${Sign} state=${state} />
-    <div class="check-text"><p class="check-title">${title}</p><p class="quiet" dir="auto">${text}</p></div>
-    ${offered && html`<${Remedy} check=${check} assets=${assets} />`}
+    <div class="check-text"><p class=${`check-title ${check.name}`}>${title}</p><p class="quiet" dir="auto">${text}</p></div>
+    ${state === "absent" && html`<${Remedy} check=${check} assets=${assets} />`}
   </li>`;
 }
 

@@ -67,12 +67,11 @@ function Section({title, list}) {
 function Row({job}) {
   const {where, created_at: created} = job;
   return html`<${JobCard}
-    job=${job} level=${3} log
+    job=${job} level=${3} log links=${html`<${Links} job=${job} />`}
     status=${html`${" · "}<time datetime=${created}>${when(created)}</time>${where === "terminal" && html` <${Chip} icon="terminal">${t("jobs.terminal")}</${Chip}>`}`}
   >
-    ${where === "terminal" && isActive(job) && html`<p class="quiet">${t("jobs.stop_there")}</p>`}
+    ${where === "terminal" && isActive(job) && html`<p class="job-reason quiet">${t("jobs.stop_there")}</p>`}
     <${JobFiles} job=${job} />
-    <${Links} job=${job} />
   </${JobCard}>`;
 }
 
@@ -85,12 +84,11 @@ function Links({job}) {
     project: projects.value?.some(({name}) => name === project),
   };
   if (!known.result && !known.voice && !known.project) return null;
-  return html`<p class="job-links">
+  return html`
     ${known.result && html`<button type="button" class="link" onClick=${() => {
       go("sing");
       listen(/** @type {number} */ (result));
     }}>${t("jobs.listen")}</button>`}
     ${known.project && html`<a href=${href("train", /** @type {string} */ (project))}>${t("jobs.open_training")}</a>`}
-    ${known.voice && html`<a href=${href("voices", /** @type {string} */ (voice))}>${t("jobs.open_voice", {name: voice})}</a>`}
-  </p>`;
+    ${known.voice && html`<a href=${href("voices", /** @type {string} */ (voice))}>${t("jobs.open_voice", {name: voice})}</a>`}`;
 }

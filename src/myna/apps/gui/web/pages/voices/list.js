@@ -2,10 +2,10 @@
 
 import {computed, html, signal, useState} from "../../vendor/preact.js";
 import {bytes, noteName} from "../../lib/format.js";
-import {href, useResource, voices} from "../../lib/store.js";
+import {href, session, useResource, voices} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ActionBar} from "../../components/action-bar.js";
-import {Button, Chip, Empty, IconButton, Select, Spinner, TextInput} from "../../components/basics.js";
+import {Button, Chip, Empty, Select, Spinner, TextInput} from "../../components/basics.js";
 import {Icon} from "../../components/icons.js";
 import {JobCard, isActive} from "../../components/job-card.js";
 import {Menu} from "../../components/menu.js";
@@ -16,7 +16,6 @@ import {added, addingJobs, deleted, remove, showFolder, singWith} from "./action
 import {AddDialog} from "./add.js";
 import {Blend, Pack} from "./making.js";
 import {Trash} from "./trash.js";
-import {session} from "../../lib/store.js";
 
 /** @typedef {import("../../lib/types.js").Voice} Voice */
 
@@ -106,6 +105,7 @@ function VoiceCard({voice}) {
   const {name, title, origin, kind, speakers, tags: own, notes, cover, author, licence, problem} = voice;
   const [dialog, setDialog] = useState("");
   const hz = pitchOf(voice);
+  const missing = voice.needs.find(({here}) => !here);
   const close = () => setDialog("");
   const facts = [kind, hz && t("frame.around", {note: noteName(hz)}), speakers.length > 1 && t("frame.speakers", {n: speakers.length})];
   const credits = [author, licence, bytes(voice.bytes)];
@@ -123,7 +123,7 @@ function VoiceCard({voice}) {
       <${Chip}>${t(`voices.origin_${origin}`)}</${Chip}>
       ${own.map((tag) => html`<${Chip} key=${tag} kind="accent"><span dir="auto">${tag}</span></${Chip}>`)}
     </div>
-    ${problem ? html`<p class="tile-note bad" dir="auto">${problem}</p>` : html`<p class="tile-note" dir="auto">${notes || cover || ""}</p>`}
+    ${problem ? html`<p class="tile-note bad" dir="auto">${problem}</p>` : html`<p class="tile-note" dir="auto">${missing ? t("frame.needs", {name: missing.title, size: bytes(missing.bytes)}) : notes || cover || ""}</p>`}
     <div class="tile-foot">
       <p class="quiet" dir="auto">${credits.filter(Boolean).join(" · ")}</p>
       <${Button} kind="quiet" icon="sing" disabled=${silentReason(voice) !== null} title=${silentReason(voice) ?? t("voices.sing_with", {name: title})} aria-label=${t("voices.sing_with", {name: title})} act=${() => singWith(voice)}>${t("frame.sing")}</${Button}>

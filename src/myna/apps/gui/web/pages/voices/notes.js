@@ -65,7 +65,7 @@ export function Defaults({voice}) {
   const form = useMemo(() => fitting && usual && withDefaults(fitting, usual), [fitting, usual]);
   return html`<${Card} class="voice-defaults" title=${t("voices.defaults")} aside=${html`<${SavedNote} state=${state} />`}>
     <p class="quiet">${t("voices.defaults_help")}</p>
-    <${Parameters} form=${form} values=${values} onChange=${setValues} hide=${NOT_OF_A_VOICE} />
+    <${Parameters} form=${form} values=${values} onChange=${setValues} hide=${voice.speakers.length > 1 ? NOT_OF_A_VOICE : [...NOT_OF_A_VOICE, "speaker", "speaker_mix"]} />
     ${Object.keys(values).length > 0 && html`<${Button} kind="quiet" icon="reset" act=${() => setValues({})}>${t("voices.reset_all")}</${Button}>`}
   </${Card}>`;
 }

@@ -1,13 +1,12 @@
 // One voice: what it is, what the person notes about it, and what can be done with it.
 
 import {html, useEffect, useState} from "../../vendor/preact.js";
-import {bytes, noteName} from "../../lib/format.js";
-import {href, jobs, session, useResource, voices} from "../../lib/store.js";
 import {post} from "../../lib/api.js";
-import {keep} from "../../lib/store.js";
+import {bytes, noteName} from "../../lib/format.js";
+import {href, jobs, keep, session, useResource, voices} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ActionBar} from "../../components/action-bar.js";
-import {Button, Card, Chip, Empty, Problem, Spinner} from "../../components/basics.js";
+import {Button, Card, Chip, Empty, IconButton, Problem, Spinner} from "../../components/basics.js";
 import {Icon} from "../../components/icons.js";
 import {JobCard, JobFiles, isActive} from "../../components/job-card.js";
 import {Needs} from "../../components/needs.js";
@@ -61,14 +60,14 @@ export function VoiceView({name}) {
 function About({voice}) {
   const {speakers, pitch, sample_rate: rate, author, licence, cover, retrieval, folder, version, warnings = []} = voice;
   const facts = /** @type {[string, any][]} */ ([
-    [t("voices.kind"), [voice.kind, version].filter(Boolean).join(", ")],
+    [t("voices.kind"), version && !voice.kind.includes(version) ? `${voice.kind}, ${version}` : voice.kind],
     [t(speakers.length > 1 ? "voices.speakers" : "voices.pitch"), speakerList(speakers, pitch)],
     [t("voices.rate"), rate && t("voices.khz", {n: rate / 1000})],
     [t("voices.retrieval"), t(retrieval ? "voices.retrieval_yes" : "voices.retrieval_no")],
     [t("voices.author"), author],
     [t("voices.licence"), licence],
     [t("voices.size"), bytes(voice.bytes)],
-    [t("voices.folder"), session.value?.local && folder && html`<span class="folder"><code dir="ltr">${folder}</code><${Button} kind="quiet" icon="folder" act=${() => showFolder(voice)}>${t("voices.show_folder")}</${Button}></span>`],
+    [t("voices.folder"), session.value?.local && folder && html`<span class="folder"><code dir="ltr">${folder}</code><${IconButton} icon="folder" label=${t("voices.show_folder")} act=${() => showFolder(voice)} /></span>`],
   ]);
   return html`<${Card} title=${t("voices.about")}>
     ${cover && html`<p class="cover" dir="auto">${cover}</p>`}
