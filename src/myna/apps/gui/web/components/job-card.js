@@ -41,10 +41,11 @@ const act = {
 
 /** The buttons of what a job says it can do. @param {{job: Job}} props */
 export function JobButtons({job}) {
-  return html`
+  return html`<span class="job-buttons">
     ${job.can.includes("cancel") && html`<${IconButton} icon="stop" label=${t("frame.stop")} disabled=${job.state === "stopping"} act=${() => act.cancel(job)} />`}
     ${job.can.includes("retry") && html`<${Button} kind="quiet" icon="retry" act=${() => act.retry(job)}>${t("frame.retry")}</${Button}>`}
-    ${job.can.includes("remove") && html`<${IconButton} icon="close" label=${t("frame.remove")} act=${() => act.remove(job)} />`}`;
+    ${job.can.includes("remove") && html`<${IconButton} icon="close" label=${t("frame.remove")} act=${() => act.remove(job)} />`}
+  </span>`;
 }
 
 /** A job in one line, for the action bar. @param {{job: Job}} props */

@@ -52,7 +52,6 @@ function Latest({close}) {
   const all = jobs.value ?? [];
   const list = [...all.filter(isActive).reverse(), ...all.filter((job) => !isActive(job)).slice(0, ENDED)];
   return html`
-    ${list.length === 0 && html`<p class="quiet none">${t("jobs.none")}</p>`}
-    <ul>${list.map((job) => html`<li key=${job.id}><${JobLine} job=${job} /></li>`)}</ul>
+    ${list.length === 0 ? html`<p class="quiet none">${t("jobs.none")}</p>` : html`<ul>${list.map((job) => html`<li key=${job.id}><${JobLine} job=${job} /></li>`)}</ul>`}
     <a class="button quiet" href=${href("jobs")} onClick=${close}>${t("jobs.all")}</a>`;
 }

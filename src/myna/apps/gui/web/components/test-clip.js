@@ -19,7 +19,7 @@ export function silentReason({problem, needs}) {
 
 /**
  * A button that plays the test clip of a voice, and makes it before if there is none.
- * @param {{voice: import("../lib/types.js").Voice, again?: boolean}} props again: offer to make the clip again
+ * @param {{voice: import("../lib/types.js").Voice, again?: boolean}} props again: with a text, and the offer to make the clip again
  */
 export function TestClip({voice, again = false}) {
   const {name, title} = voice;
@@ -48,6 +48,9 @@ export function TestClip({voice, again = false}) {
   if (job) {
     const progress = job.state === "waiting" ? t("jobs.waiting") : percent(job.fraction ?? 0);
     return html`<span class="test-clip"><${Chip}><span aria-live="polite">${t("voices.test_making")} ${progress}</span></${Chip}><span class="icon-button round"><${Spinner} label=${t("voices.test_making")} /></span></span>`;
+  }
+  if (!voice.has_test && again) {
+    return !reason && html`<${Button} kind="quiet" icon="play" act=${make}>${t("voices.test_make")}</${Button}>`;
   }
   if (!voice.has_test) {
     return html`<${IconButton} icon="play" kind="round" label=${reason ?? t("frame.play_it", {name: title})} disabled=${reason !== null} act=${make} />`;

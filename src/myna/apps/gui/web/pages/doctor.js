@@ -102,7 +102,7 @@ function Remedy({check, assets}) {
   const asset = assetOf(check, assets);
   if (asset && !asset.here && check.state !== "bad") return html`<${Download} asset=${asset} />`;
   if (!remedy) return null;
-  if (!COMMAND.test(remedy)) return html`<p class="step">${remedy}</p>`;
+  if (!COMMAND.test(remedy)) return html`<p class="remedy-step">${remedy}</p>`;
   return html`<div class="remedy"><code dir="ltr">${remedy}</code><${IconButton} icon="copy" size=${18} label=${t("doctor.copy_command", {command: remedy})} act=${() => copyText(remedy)} /></div>`;
 }
 
@@ -128,7 +128,7 @@ function Download({asset}) {
 /** @param {{state: Check["state"]}} props */
 function Sign({state}) {
   const icons = /** @type {const} */ ({good: "check", absent: "minus", note: "info", bad: "warning"});
-  return html`<span class=${`sign ${state}`} role="img" aria-label=${t(`doctor.state_${state}`)}><${Icon} name=${icons[state]} size=${18} /></span>`;
+  return html`<span class=${`check-sign ${state}`} role="img" aria-label=${t(`doctor.state_${state}`)}><${Icon} name=${icons[state]} size=${18} /></span>`;
 }
 
 /**
@@ -149,7 +149,7 @@ function Part({part, checks, assets, children}) {
 /** A fact. What to do about a finding is said above. @param {{check: Check, assets: Asset[]}} props */
 function CheckRow({check, assets}) {
   const {title, state, text} = check;
-  return html`<li class="check">
+  return html`<li class="check-row">
     <${Sign} state=${state} />
     <div class="check-text"><p class=${`check-title ${check.name}`}>${title}</p><p class="quiet" dir="auto">${text}</p></div>
     ${state === "absent" && html`<${Remedy} check=${check} assets=${assets} />`}

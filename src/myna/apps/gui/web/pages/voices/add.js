@@ -70,13 +70,13 @@ export function AddDialog({files, onClose}) {
   return html`<${Dialog} title=${t("voices.add")} wide onClose=${onClose}>
     ${sent.length === 0 && html`
       <${DropZone} label=${t("voices.drop")} hint=${t("voices.drop_hint")} onFiles=${send} />
-      <p class="or"><span>${t("voices.or")}</span></p>
+      <p class="or-line"><span>${t("voices.or")}</span></p>
       <${Address} onClose=${onClose} />`}
-    ${sent.length > 0 && html`<ul class="sending" aria-label=${t("voices.files")}>${sent.map(({file, sent: part, id, error: lost}) => html`<li key=${file}>
-      <span class="sending-name" dir="auto">${file.name}</span><span class=${lost ? "bad" : "quiet"}>${lost ?? (id ? bytes(file.size) : percent(part))}</span>
+    ${sent.length > 0 && html`<ul class="sent-files" aria-label=${t("voices.files")}>${sent.map(({file, sent: part, id, error: lost}) => html`<li key=${file}>
+      <span class="sent-name" dir="auto">${file.name}</span><span class=${lost ? "bad" : "quiet"}>${lost ?? (id ? bytes(file.size) : percent(part))}</span>
       ${!id && !lost && html`<${Progress} fraction=${part} label=${file.name} />`}
     </li>`)}</ul>`}
-    ${reading && html`<p class="reading" role="status"><${Spinner} />${t("voices.reading")}</p>`}
+    ${reading && html`<p class="reading-files" role="status"><${Spinner} />${t("voices.reading")}</p>`}
     ${error && html`<${Problem} error=${error} />`}
     ${(error || (sent.length > 0 && sent.every((one) => one.error))) && html`<${DropZone} small label=${t("voices.other_files")} onFiles=${(/** @type {File[]} */ chosen) => send(chosen)} />`}
   </${Dialog}>`;

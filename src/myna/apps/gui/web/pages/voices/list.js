@@ -65,7 +65,7 @@ export function VoiceList() {
   >
     ${voices.value === null ? html`<${Spinner} label=${t("frame.voices")} />` : html`
       ${here.value.length > 0 && html`<${Tools} />`}
-      ${jobs.length > 0 && html`<ul class="adding" aria-label=${t("voices.adding")}>${jobs.map((job) => html`<li key=${job.id}><${JobCard} job=${job} /></li>`)}</ul>`}
+      ${jobs.length > 0 && html`<ul class="adding-jobs" aria-label=${t("voices.adding")}>${jobs.map((job) => html`<li key=${job.id}><${JobCard} job=${job} /></li>`)}</ul>`}
       ${shown.value.length > 0 && html`<ul class="voice-cards" aria-label=${t("frame.voices")}>${shown.value.map((voice) => html`<li key=${voice.name}><${VoiceCard} voice=${voice} /></li>`)}</ul>`}
       ${here.value.length === 0 && html`<${Empty} icon="voices" title=${t("frame.no_voices")} action=${html`<${Button} icon="add" act=${() => setAdding([])}>${t("voices.add")}</${Button}>`}>${t("voices.add_hint")}</${Empty}>`}
       ${here.value.length > 0 && shown.value.length === 0 && html`<${Empty} icon="search" title=${t("frame.nothing_found")} action=${html`<${Button} act=${showAll}>${t("voices.show_all")}</${Button}>`} />`}
@@ -94,7 +94,7 @@ function Tools() {
       {value: "low", title: t("voices.sort_low")}, {value: "small", title: t("voices.sort_small")},
     ]} />
     ${tags.value.length > 0 && html`<div class="tag-filter" role="group" aria-label=${t("voices.tags")}>${tags.value.map((tag) => html`<button
-      key=${tag} type="button" class="tag" dir="auto" aria-pressed=${String(chosenTags.value.includes(tag))} onClick=${() => toggle(tag)}
+      key=${tag} type="button" class="tag-choice" dir="auto" aria-pressed=${String(chosenTags.value.includes(tag))} onClick=${() => toggle(tag)}
     >${tag}</button>`)}</div>`}
     <p class="unseen" role="status">${t("voices.count", {n: shown.value.length})}</p>
   </div>`;

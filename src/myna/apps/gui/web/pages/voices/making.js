@@ -80,7 +80,7 @@ export function Pack({voice, onClose}) {
   >
     <p>${t("voices.pack_what")}</p>
     ${field("author")}${field("licence")}${field("cover", 3)}
-    <div class="switches">${choice("half")}${choice("release")}${voice.retrieval && choice("index")}</div>
+    <div class="pack-switches">${choice("half")}${choice("release")}${voice.retrieval && choice("index")}</div>
     ${job?.error && html`<${Problem} error=${job.error} />`}
   </${FormDialog}>`;
 }
@@ -107,7 +107,7 @@ export function Blend({voice, onClose}) {
   >
     <p>${t("voices.blend_what")}</p>
     <${Field} label=${t("voices.blend_with")}>${(/** @type {any} */ ids) => html`<${Select} ...${ids} value=${other} choices=${others.map((one) => ({value: one.name, title: one.title}))} onChange=${setOther} />`}</${Field}>
-    <${Field} label=${t("voices.share")}>${(/** @type {any} */ ids) => html`<div class="blend">
+    <${Field} label=${t("voices.share")}>${(/** @type {any} */ ids) => html`<div class="blend-share">
       <input
         ...${{id: ids.id}} type="range" min="0.05" max="0.95" step="0.05" value=${share} style=${{"--share": String((share - 0.05) / 0.9)}}
         aria-valuetext=${t("voices.share_value", {one: voice.title, share_one: percent(1 - share), other: second.title, share_other: percent(share)})}

@@ -19,7 +19,7 @@ export function Notes({voice}) {
   const [tags, setTags, tagsState] = useSaved(voice.tags, (value) => patch("voice", {tags: value}, {name: voice.name}));
   const [notes, setNotes, notesState] = useSaved(voice.notes, (value) => patch("voice", {notes: value}, {name: voice.name}));
   return html`<${Card} title=${t("voices.notes_title")} aside=${html`<${SavedNote} state=${notesState || tagsState} />`}>
-    <div class="notes">
+    <div class="voice-notes">
       <${Tags} tags=${tags} onChange=${setTags} />
       <${Field} label=${t("voices.notes")}>${(/** @type {any} */ ids) => html`<${TextInput} ...${ids} rows=${4} value=${notes} onChange=${setNotes} placeholder=${t("voices.notes_placeholder")} />`}</${Field}>
     </div>

@@ -54,7 +54,7 @@ export function Review({found, broken, onMore, onAdd, onClose}) {
       <${ProposalCard} draft=${draft} files=${files} single=${drafts.length === 1} onChange=${(/** @type {Partial<Draft>} */ now) => change(index, now)} />
     </li>`)}</ul>
     ${unused.length > 0 && html`<${Fold} title=${t("voices.left", {n: unused.length})} open=${drafts.length === 0}>
-      <ul class="left">${unused.map(({file, why}) => html`<li><span dir="auto">${file}</span> <span class="quiet" dir="auto">${why}</span></li>`)}</ul>
+      <ul class="left-files">${unused.map(({file, why}) => html`<li><span dir="auto">${file}</span> <span class="quiet" dir="auto">${why}</span></li>`)}</ul>
     </${Fold}>`}
     ${error && html`<${Problem} error=${error} />`}
   </${Dialog}>`;
@@ -95,7 +95,7 @@ function ProposalCard({draft, files, single, onChange}) {
       ${!single && html`<${Switch} value=${wanted} label=${t("voices.want", {name})} onChange=${(/** @type {boolean} */ to) => onChange({wanted: to})} />`}
     </div>
     ${wanted && html`
-      ${question && html`<p class="question" role="note"><${Icon} name="info" size=${18} /><span dir="auto">${question}</span></p>`}
+      ${question && html`<p class="proposal-question" role="note"><${Icon} name="info" size=${18} /><span dir="auto">${question}</span></p>`}
       <div class="proposal-fields">
         <${Field} label=${t("voices.name")}>${(/** @type {any} */ ids) => html`<${TextInput} ...${ids} value=${name} onChange=${(/** @type {string} */ to) => onChange({name: to})} />`}</${Field}>
         ${PARTS.map((part) => {

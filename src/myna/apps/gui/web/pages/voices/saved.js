@@ -54,5 +54,5 @@ export function useSaved(value, save) {
 /** The state of a value, beside its title. @param {{state: SavedState}} props */
 export function SavedNote({state}) {
   if (state instanceof Error) return html`<p class="help bad" role="alert">${state.message}</p>`;
-  return html`<span class="saved quiet" role="status">${state === "saved" && html`<${Icon} name="check" size=${14} />`}${state && t(`voices.${state}`)}</span>`;
+  return html`<span class="saved-note quiet" role="status">${state === "saved" && html`<${Icon} name="check" size=${14} />`}${state && t(`voices.${state}`)}</span>`;
 }

@@ -60,19 +60,19 @@ export function VoiceView({name}) {
 function About({voice}) {
   const {speakers, pitch, sample_rate: rate, author, licence, cover, retrieval, folder, version, warnings = []} = voice;
   const facts = /** @type {[string, any][]} */ ([
-    [t("voices.kind"), version && !voice.kind.includes(version) ? `${voice.kind}, ${version}` : voice.kind],
+    [t("voices.kind"), voice.kind && version && !voice.kind.includes(version) ? `${voice.kind}, ${version}` : voice.kind],
     [t(speakers.length > 1 ? "voices.speakers" : "voices.pitch"), speakerList(speakers, pitch)],
     [t("voices.rate"), rate && t("voices.khz", {n: rate / 1000})],
     [t("voices.retrieval"), t(retrieval ? "voices.retrieval_yes" : "voices.retrieval_no")],
     [t("voices.author"), author],
     [t("voices.licence"), licence],
     [t("voices.size"), bytes(voice.bytes)],
-    [t("voices.folder"), session.value?.local && folder && html`<span class="folder"><code dir="ltr">${folder}</code><${IconButton} icon="folder" label=${t("voices.show_folder")} act=${() => showFolder(voice)} /></span>`],
+    [t("voices.folder"), session.value?.local && folder && html`<span class="voice-folder"><code dir="ltr">${folder}</code><${IconButton} icon="folder" label=${t("voices.show_folder")} act=${() => showFolder(voice)} /></span>`],
   ]);
   return html`<${Card} title=${t("voices.about")}>
     ${cover && html`<p class="cover" dir="auto">${cover}</p>`}
     ${warnings.length > 0 && html`<ul class="voice-warnings" aria-label=${t("voices.warnings")}>${warnings.map((text) => html`<li><${Icon} name="warning" size=${16} /><span dir="auto">${text}</span></li>`)}</ul>`}
-    <dl class="facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd dir="auto">${value}</dd></div>`)}</dl>
+    <dl class="voice-facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd dir="auto">${value}</dd></div>`)}</dl>
   </${Card}>`;
 }
 
@@ -101,7 +101,7 @@ function Making({voice}) {
       ${whole && making("blend", "blend", () => setDialog("blend"))}
       ${voice.deletable && making("trash", origin === "hub" ? "delete_hub" : "delete", () => remove(voice))}
     </ul>
-    ${made.length > 0 && html`<ul class="made" aria-label=${t("voices.made")}>${made.map((job) => html`<li key=${job.id}><${JobCard} job=${job}><${JobFiles} job=${job} /></${JobCard}></li>`)}</ul>`}
+    ${made.length > 0 && html`<ul class="voice-made" aria-label=${t("voices.made")}>${made.map((job) => html`<li key=${job.id}><${JobCard} job=${job}><${JobFiles} job=${job} /></${JobCard}></li>`)}</ul>`}
     ${dialog === "rename" && html`<${Rename} voice=${voice} onClose=${close} />`}
     ${dialog === "pack" && html`<${Pack} voice=${voice} onClose=${close} />`}
     ${dialog === "blend" && html`<${Blend} voice=${voice} onClose=${close} />`}
