@@ -35,7 +35,7 @@
  *   choices: KeyChoice[], best: number}} KeyFacts
  *
  * @typedef {{number: number, song: string, voice: string, seconds: number, transpose: number, made_at: string,
- *   preview: boolean, command: string, options: Values, remarks: string[], job: number | null}} Result
+ *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], job: number | null}} Result
  *
  * @typedef {{text: string, place: number}} Label
  * @typedef {{url: string, name: string, seconds: number, gain: number, spectrogram: string, curve: string}} Track

@@ -1,8 +1,9 @@
 // Queue and results as one list: jobs that are waiting, running or failed, and what was sung.
 
-import {computed, html, signal, useEffect} from "../../vendor/preact.js";
+import {computed, html, signal, useEffect, useRef} from "../../vendor/preact.js";
 import {address, del, post} from "../../lib/api.js";
 import {duration, shift, when} from "../../lib/format.js";
+import {playing} from "../../lib/playing.js";
 import {jobs, results, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ButtonLink, Chip, Empty, IconButton, Problem, Select} from "../../components/basics.js";
@@ -30,7 +31,7 @@ export const openResult = signal(null);
 const deleted = signal([]);
 
 export function ResultList() {
-  const shown = (results.value ?? []).filter(({number}) => !deleted.value.includes(number));
+  const shown = useShown();
   const pending = singingJobs.value.filter(({state}) => state !== "done");
   // What is at work comes first, in the order of the queue; the rest by time.
   const active = pending.filter(isActive).reverse();
@@ -50,6 +51,18 @@ export function ResultList() {
       ? html`<li key=${`result-${item.result.number}`}><${ResultRow} result=${item.result} /></li>`
       : html`<li key=${`job-${item.job.id}`}><${JobCard} job=${item.job} /></li>`))}</ul>
   </section>`;
+}
+
+/**
+ * The results to show. A new preview replaces the one before; the open one stays until it is closed, because it may play.
+ * @returns {Result[]}
+ */
+function useShown() {
+  const open = useRef(/** @type {Result | null} */ (null));
+  const listed = (results.value ?? []).filter(({number}) => !deleted.value.includes(number));
+  const found = listed.find(({number}) => number === openResult.value);
+  if (found || openResult.value === null || deleted.value.includes(openResult.value)) open.current = found ?? null;
+  return found || !open.current ? listed : [...listed, open.current];
 }
 
 /** @param {{result: Result}} props */
@@ -104,7 +117,8 @@ async function again(result) {
     const upload = await post(`results/${result.number}/reuse`, {}, {source: 1});
     chooseVoice(result.voice);
     const {transpose, ...options} = result.options;
-    values.value = options;
+    // What the voice brings along is its default in the panel, too.
+    values.value = Object.fromEntries(Object.entries(options).filter(([name, value]) => result.defaults[name] !== value));
     addUpload(upload, transpose ?? 0);
     scrollTo({top: 0});
     toast(t("sing.again_ready"));
@@ -148,10 +162,12 @@ export function listen(number) {
   });
 }
 
-/** Open the first result that arrives, unless another one is open. @param {Job | undefined} job the newest of this page */
+/** Open the result of a job when it arrives, unless another one is open. @param {Job | undefined} job the newest of this page */
 export function useFirstResult(job) {
   const number = job?.state === "done" ? job.about.result : undefined;
   useEffect(() => {
-    if (number !== undefined && openResult.value === null) openResult.value = number;
+    if (number === undefined) return;
+    const listed = (results.value ?? []).some((result) => result.number === openResult.value);
+    if (!listed && !playing.value) openResult.value = number;
   }, [number]);
 }
