@@ -7,7 +7,7 @@
  * @typedef {"waiting" | "running" | "stopping" | "done" | "failed" | "cancelled" | "interrupted" | "gone"} JobState
  * @typedef {{id: number, kind: string, title: string, state: JobState, stage: string | null, fraction: number | null,
  *   seconds_left: number | null, seconds: number | null, error: string | null, created_at: string,
- *   where: "page" | "terminal", about: {result?: number, voice?: string, project?: string, files?: string[], upload?: string},
+ *   where: "page" | "terminal", about: {result?: number, voice?: string, voices?: string[], project?: string, files?: string[], upload?: string},
  *   facts: Record<string, any>, can: string[]}} Job
  *
  * @typedef {{name: string, title: string, bytes: number, here: boolean, folder: string, url: string, why: string}} Asset

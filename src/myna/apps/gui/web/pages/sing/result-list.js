@@ -7,6 +7,7 @@ import {playing} from "../../lib/playing.js";
 import {jobs, results, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ButtonLink, Chip, Empty, IconButton, Problem, Select} from "../../components/basics.js";
+import {copyText} from "../../components/copy.js";
 import {Icon} from "../../components/icons.js";
 import {JobCard, isActive} from "../../components/job-card.js";
 import {Menu} from "../../components/menu.js";
@@ -86,7 +87,7 @@ function ResultRow({result}) {
       <${Menu} label=${t("sing.more_with", {name: song})} items=${[
         {title: t("sing.again"), icon: "reset", act: () => again(result)},
         {title: t("sing.as_input"), icon: "input", act: () => asInput(result)},
-        {title: t("sing.copy_command"), icon: "terminal", act: () => copy(result.command)},
+        {title: t("sing.copy_command"), icon: "terminal", act: () => copyText(result.command)},
         ...FORMATS.filter((one) => one !== format.value).map((one) => ({
           title: t("sing.download_as", {format: one.toUpperCase()}), icon: /** @type {const} */ ("download"), download: true,
           href: address(`results/${number}/audio`, {format: one, download: 1}),
@@ -106,7 +107,7 @@ function ResultBody({result}) {
     ${error ? html`<${Problem} error=${error} retry=${reload} />` : data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`}
     <div class="command">
       <code dir="ltr">${result.command}</code>
-      <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copy(result.command)} />
+      <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copyText(result.command)} />
     </div>`;
 }
 
@@ -149,11 +150,6 @@ async function remove({number, song, voice}) {
     back();
     failed(/** @type {Error} */ (error));
   }
-}
-
-/** @param {string} text */
-function copy(text) {
-  navigator.clipboard.writeText(text).then(() => toast(t("frame.copied")), () => failed(new Error(t("frame.not_copied"))));
 }
 
 /** Open a result and show it. @param {number} number */
