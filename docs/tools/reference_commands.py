@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from inspect import cleandoc
 from pathlib import Path
 
 import click
 
 from myna.apps.cli import COMMANDS, svc
+from myna.errors import EXIT_CODES, MynaError
 
 _INTRODUCTION = """\
 # Commands
 
 Generated from the code. `svc COMMAND --help` prints the same. Global flags stand before the command:
-`svc -v COMMAND` logs more and shows tracebacks, `svc --version` prints the version. Exit codes: 0 success, 1 the
-command failed (one line on stderr gives the reason), 2 the command line was not understood.
+`svc -v COMMAND` logs more and shows tracebacks, `svc --version` prints the version.
+
+With `--json`, a command prints its result as one JSON object on standard output, and everything else on standard error.
+An error is an object too: `{"error": {"code": "audio", "message": "..."}}`. If a part of the work failed, the object of
+the result has the key `error`.
 """
 _DEFAULT = re.compile(r"\s*\[default: (.*)\]\s*$", re.S)
 
@@ -24,7 +29,26 @@ def render() -> str:
     """Return the page as Markdown."""
     rows = "\n".join(f"| [`svc {name}`](#svc-{name}) | {_cell(summary)} |" for name, summary in COMMANDS.items())
     overview = f"| command | |\n|---|---|\n{rows}\n"
-    return "\n".join([_INTRODUCTION, overview, *(_section(name) for name in COMMANDS)])
+    return "\n".join([_INTRODUCTION, overview, _exit_codes(), *(_section(name) for name in COMMANDS)])
+
+
+def _exit_codes() -> str:
+    codes = {1: ["defect"], 2: ["usage"], 129: ["interrupted"], 130: ["interrupted"], 143: ["interrupted"]}
+    for kind in dict.fromkeys(_kinds(MynaError)):
+        known = codes.setdefault(kind.exit_code, [])
+        if kind.code not in known:
+            known.append(kind.code)
+    rows = [
+        f"| {number} | {', '.join(f'`{code}`' for code in codes.get(number, []))} | {text} |"
+        for number, text in EXIT_CODES.items()
+    ]
+    return "\n".join(["## Exit codes\n", "| exit code | `code` in JSON | |\n|---|---|---|", *rows, ""])
+
+
+def _kinds(kind: type[MynaError]) -> Iterator[type[MynaError]]:
+    for one in kind.__subclasses__():
+        yield one
+        yield from _kinds(one)
 
 
 def _section(name: str) -> str:

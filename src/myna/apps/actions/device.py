@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from myna.errors import DeviceError
 
+CPU_ONLY = "PyTorch {} is built for the CPU only"
+
 
 @dataclass(frozen=True)
 class Device:
@@ -38,5 +40,5 @@ def choose_device(name: str = "auto") -> Device:
     if torch.backends.mps.is_available():
         return Device("mps", "Apple GPU")
     if torch.version.cuda is None and torch.version.hip is None:
-        return Device("cpu", f"PyTorch {torch.__version__} is built for the CPU only")
+        return Device("cpu", CPU_ONLY.format(torch.__version__))
     return Device("cpu", "PyTorch finds no GPU: is its driver installed and recent enough?")

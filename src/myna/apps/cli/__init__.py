@@ -39,6 +39,8 @@ COMMANDS = {
     "mix": "blend two voices into one",
     "download": "download a voice from the Hugging Face hub",
     "voices": "list the voices on this machine",
+    "doctor": "check this machine: device, memory, disk, libraries, pretrained files",
+    "completion": "print the script that completes commands and flags in your shell",
     "gui": "open the studio, a page in the browser for all of this; svcg is the same command",
 }
 
@@ -133,7 +135,7 @@ def main(arguments: list[str] | None = None) -> Any:
     if threading.current_thread() is threading.main_thread():
         raise_when_ended()
     try:
-        sys.exit(svc.main(args=arguments, prog_name="svc", standalone_mode=False))
+        sys.exit(svc.main(args=arguments, prog_name="svc", standalone_mode=False) or 0)
     except click.Abort:
         echo("svc: interrupted", err=True)
         sys.exit(_INTERRUPTED)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from myna.apps.actions.voice_files import VoiceFiles
 from myna.layout import CONFIG, LOGS
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = Callable[..., Any]
 
@@ -20,10 +23,27 @@ device_flag = click.option(
     show_default=True,
     help="Device: cpu, cuda, cuda:1, mps, or auto for the fastest available.",
 )
+
+
+class VoicePath(click.Path):
+    """Path or name of a voice; a shell completes the names of known voices, and files."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from click.shell_completion import CompletionItem
+
+        from myna.studio.voices import Library
+        from myna.studio.workspace import Workspace, default_folder
+
+        voices = [voice.model for voice in Library(Workspace(default_folder())).all()]
+        # A shell adds no backslash before a space.
+        names = [name for name in voices if name.startswith(incomplete) and " " not in name]
+        return [*map(CompletionItem, names), *super().shell_complete(ctx, param, incomplete)]
+
+
 model_flag = click.option(
     "-m",
     "--model-path",
-    type=click.Path(path_type=Path),
+    type=VoicePath(path_type=Path),
     default=LOGS,
     show_default=True,
     help="Voice: a file, a folder (its highest-numbered file is used), hf://owner/name, or joe, the bundled voice.",

@@ -10,7 +10,7 @@ import click
 
 from myna.apps.actions.demo import run_demo
 from myna.apps.actions.device import choose_device
-from myna.apps.cli.flags import device_flag, find_config
+from myna.apps.cli.flags import VoicePath, device_flag, find_config
 from myna.apps.cli.report import echo, remarks
 from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.progress import bar
@@ -40,7 +40,7 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
     "-m",
     "--model",
     "--model-path",
-    type=click.Path(path_type=Path),
+    type=VoicePath(path_type=Path),
     help="Voice to convert to: its G_*.pth or its folder.  [default: joe, the bundled voice]",
 )
 @click.option(

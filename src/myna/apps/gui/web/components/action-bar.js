@@ -8,17 +8,18 @@ import {JobLine} from "./job-card.js";
 
 /**
  * @param {{label: Children, act: () => void, reason?: Children, job?: import("../lib/types.js").Job | null, secondary?: Children,
- *   icon?: import("./icons.js").IconName, busy?: boolean, instead?: Children}} props
- *   reason: why the button is off, null if it is on; secondary: further buttons; instead: in place of all buttons,
+ *   note?: Children, icon?: import("./icons.js").IconName, busy?: boolean, instead?: Children}} props
+ *   reason: why the button is off, null if it is on; note: shown while there is neither job nor reason; secondary: further buttons; instead: in place of all buttons,
  *   for example Needs
  */
-export function ActionBar({label, act, reason = null, job = null, secondary, icon, busy = false, instead}) {
+export function ActionBar({label, act, reason = null, job = null, note, secondary, icon, busy = false, instead}) {
   return html`<div class="action-bar" role="region" aria-label=${label}>
     <div class="action-bar-body">
-      <div class="action-state" aria-live="polite">
+      <div class="action-state">
         ${job ? html`<${JobLine} job=${job} />` : reason && html`<p class="quiet" id="action-reason">${reason}</p>`}
+        ${!job && !reason && note}
       </div>
-      ${instead ?? html`<div class="action-buttons">
+      ${instead || html`<div class="action-buttons">
         ${secondary}
         <${Button} kind="main" icon=${icon} act=${act} disabled=${Boolean(reason)} busy=${busy}>${label}</${Button}>
       </div>`}

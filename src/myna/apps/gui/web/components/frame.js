@@ -4,6 +4,7 @@ import {html, useEffect, useLayoutEffect, useRef, useState} from "../vendor/prea
 import {activeJobs, connection, href, locked, route, session} from "../lib/store.js";
 import {LANGUAGE_NAMES, language, setLanguage, t} from "../lib/texts.js";
 import {setTheme, theme} from "../lib/theme.js";
+import {Announcer} from "./announcer.js";
 import {Problem, Spinner} from "./basics.js";
 import {Questions} from "./dialog.js";
 import {Icon} from "./icons.js";
@@ -41,6 +42,7 @@ export function Frame() {
       <${Connection} />
       <${Pages} />
     </main>
+    <${Announcer} />
     <${Toasts} />
     <${Questions} />`;
 }

@@ -66,7 +66,7 @@ export function JobCard({job, children}) {
       <span class="job-sign">${sign(job)}</span>
       <div class="job-text">
         <p class="job-title" dir="auto">${job.title}</p>
-        <p class="quiet" aria-live="polite">${jobStatus(job)}</p>
+        <p class="quiet">${jobStatus(job)}</p>
       </div>
       <${JobButtons} job=${job} />
     </div>

@@ -1,0 +1,5 @@
+// The globals of an audio worklet that recorder-worklet.js uses; the DOM types of TypeScript lack them.
+declare class AudioWorkletProcessor {
+  readonly port: MessagePort;
+}
+declare function registerProcessor(name: string, processor: new () => AudioWorkletProcessor): void;

@@ -1,0 +1,161 @@
+// Queue and results as one list: jobs that are waiting, running or failed, and what was sung.
+
+import {computed, html, signal, useEffect} from "../../vendor/preact.js";
+import {address, del, post} from "../../lib/api.js";
+import {duration, shift, when} from "../../lib/format.js";
+import {jobs, results, useResource} from "../../lib/store.js";
+import {t} from "../../lib/texts.js";
+import {ButtonLink, Chip, Empty, IconButton, Problem, Select} from "../../components/basics.js";
+import {Icon} from "../../components/icons.js";
+import {JobCard, isActive} from "../../components/job-card.js";
+import {Menu} from "../../components/menu.js";
+import {Player} from "../../components/player.js";
+import {failed, toast} from "../../components/toast.js";
+import {FORMATS, chooseVoice, format, values} from "./settings.js";
+import {addUpload} from "./song.js";
+
+/** @typedef {import("../../lib/types.js").Job} Job */
+/** @typedef {import("../../lib/types.js").Result} Result */
+
+const KINDS = ["convert", "preview"];
+
+/** Jobs of this page that sing, newest first. */
+export const singingJobs = computed(() => (jobs.value ?? []).filter(({kind, where}) => where === "page" && KINDS.includes(kind)));
+
+/** Number of the result whose player is open. @type {import("../../vendor/preact.js").Signal<number | null>} */
+export const openResult = signal(null);
+
+/** Results that are deleted but may come back, so that they vanish at once. @type {import("../../vendor/preact.js").Signal<number[]>} */
+const deleted = signal([]);
+
+export function ResultList() {
+  const shown = (results.value ?? []).filter(({number}) => !deleted.value.includes(number));
+  const pending = singingJobs.value.filter(({state}) => state !== "done");
+  // What is at work comes first, in the order of the queue; the rest by time.
+  const active = pending.filter(isActive).reverse();
+  const ended = [...pending.filter((job) => !isActive(job)).map((job) => ({job, at: job.created_at})), ...shown.map((result) => ({result, at: result.made_at}))]
+    .sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
+  const items = [...active.map((job) => ({job})), ...ended];
+  return html`<section class="results" aria-labelledby="results-title">
+    <div class="card-head">
+      <h2 id="results-title">${t("sing.results")}</h2>
+      ${shown.length > 0 && html`<div class="result-tools">
+        <${Select} label=${t("sing.format")} value=${format.value} choices=${FORMATS.map((value) => ({value, title: value.toUpperCase()}))} onChange=${(/** @type {string} */ to) => (format.value = to)} />
+        ${shown.length > 1 && html`<${ButtonLink} icon="download" download href=${address("results/archive", {format: format.value})}>${t("sing.download_all")}</${ButtonLink}>`}
+      </div>`}
+    </div>
+    ${results.value && !items.length && html`<${Empty} icon="sing" title=${t("sing.no_results")}>${t("sing.no_results_hint")}</${Empty}>`}
+    <ul class="result-list">${items.map((item) => ("result" in item
+      ? html`<li key=${`result-${item.result.number}`}><${ResultRow} result=${item.result} /></li>`
+      : html`<li key=${`job-${item.job.id}`}><${JobCard} job=${item.job} /></li>`))}</ul>
+  </section>`;
+}
+
+/** @param {{result: Result}} props */
+function ResultRow({result}) {
+  const {number, song, voice, seconds, transpose, made_at: made, preview} = result;
+  const open = openResult.value === number;
+  const id = `result-${number}`;
+  return html`<article class=${`result ${open ? "open" : ""}`} id=${id} aria-labelledby=${`${id}-title`}>
+    <div class="result-head">
+      <button
+        type="button" class="result-open" aria-expanded=${String(open)} aria-controls=${`${id}-body`}
+        onClick=${() => (openResult.value = open ? null : number)}
+      >
+        <${Icon} name="chevron" size=${18} />
+        <span class="result-text">
+          <span class="result-title" id=${`${id}-title`} dir="auto">${song} <span class="result-voice">${voice}</span></span>
+          <span class="quiet">${[duration(seconds), transpose && t("sing.shifted", {n: shift(transpose)}), when(made)].filter(Boolean).join(" · ")}</span>
+        </span>
+        ${preview && html`<${Chip}>${t("sing.preview_chip")}</${Chip}>`}
+      </button>
+      <a class="icon-button" href=${address(`results/${number}/audio`, {format: format.value, download: 1})} download title=${t("sing.download_as", {format: format.value.toUpperCase()})} aria-label=${t("sing.download_as", {format: format.value.toUpperCase()})}><${Icon} name="download" /></a>
+      <${Menu} label=${t("sing.more_with", {name: song})} items=${[
+        {title: t("sing.again"), icon: "reset", act: () => again(result)},
+        {title: t("sing.as_input"), icon: "input", act: () => asInput(result)},
+        {title: t("sing.copy_command"), icon: "terminal", act: () => copy(result.command)},
+        ...FORMATS.filter((one) => one !== format.value).map((one) => ({
+          title: t("sing.download_as", {format: one.toUpperCase()}), icon: /** @type {const} */ ("download"), download: true,
+          href: address(`results/${number}/audio`, {format: one, download: 1}),
+        })),
+        {title: t("frame.delete"), icon: "trash", danger: true, act: () => remove(result)},
+      ]} />
+    </div>
+    ${open && html`<div id=${`${id}-body`} class="result-body"><${ResultBody} result=${result} /></div>`}
+  </article>`;
+}
+
+/** @param {{result: Result}} props */
+function ResultBody({result}) {
+  const {data, error, reload} = useResource(`results/${result.number}/comparison`);
+  return html`
+    ${result.remarks.length > 0 && html`<ul class="warnings">${result.remarks.map((text) => html`<li><${Icon} name="info" size=${16} /><span>${text}</span></li>`)}</ul>`}
+    ${error ? html`<${Problem} error=${error} retry=${reload} />` : data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`}
+    <div class="command">
+      <code dir="ltr">${result.command}</code>
+      <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copy(result.command)} />
+    </div>`;
+}
+
+/** Load the song and the settings of a result into the page. @param {Result} result */
+async function again(result) {
+  try {
+    const upload = await post(`results/${result.number}/reuse`, {}, {source: 1});
+    chooseVoice(result.voice);
+    const {transpose, ...options} = result.options;
+    values.value = options;
+    addUpload(upload, transpose ?? 0);
+    scrollTo({top: 0});
+    toast(t("sing.again_ready"));
+  } catch (error) {
+    failed(/** @type {Error} */ (error));
+  }
+}
+
+/** @param {Result} result */
+async function asInput(result) {
+  try {
+    addUpload(await post(`results/${result.number}/reuse`));
+    scrollTo({top: 0});
+  } catch (error) {
+    failed(/** @type {Error} */ (error));
+  }
+}
+
+/** @param {Result} result */
+async function remove({number, song, voice}) {
+  deleted.value = [...deleted.value, number];
+  const back = () => (deleted.value = deleted.value.filter((one) => one !== number));
+  try {
+    const {trash_id: id} = await del(`results/${number}`);
+    toast(t("sing.deleted", {name: `${song} · ${voice}`}), {
+      undo: () => post(`trash/${id}/restore`).then(back, failed),
+    });
+  } catch (error) {
+    back();
+    failed(/** @type {Error} */ (error));
+  }
+}
+
+/** @param {string} text */
+function copy(text) {
+  navigator.clipboard.writeText(text).then(() => toast(t("frame.copied")), () => failed(new Error(t("frame.not_copied"))));
+}
+
+/** Open a result and show it. @param {number} number */
+export function listen(number) {
+  openResult.value = number;
+  requestAnimationFrame(() => {
+    const shown = document.getElementById(`result-${number}`);
+    shown?.scrollIntoView({block: "start", behavior: "smooth"});
+    /** @type {HTMLElement | null | undefined} */ (shown?.querySelector(".result-open"))?.focus({preventScroll: true});
+  });
+}
+
+/** Open the first result that arrives, unless another one is open. @param {Job | undefined} job the newest of this page */
+export function useFirstResult(job) {
+  const number = job?.state === "done" ? job.about.result : undefined;
+  useEffect(() => {
+    if (number !== undefined && openResult.value === null) openResult.value = number;
+  }, [number]);
+}
