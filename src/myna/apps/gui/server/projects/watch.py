@@ -10,12 +10,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from myna.apps.actions.training_log import Curves
-from myna.apps.gui.jobs import Jobs
+from myna.apps.gui.jobs import Task
 from myna.apps.gui.tasks.learning import CheckRecordings, ReadCurves
 from myna.errors import MynaError
 from myna.studio.project import Project, ProjectStatus
+
+if TYPE_CHECKING:
+    from myna.apps.gui.server.context import Studio
 
 
 @dataclass(frozen=True)
@@ -29,14 +34,13 @@ class _Log:
 class Watch:
     """Readings of all voices in training of a studio."""
 
-    def __init__(self, jobs: Jobs, lane: str, on_change: Callable[[str], None]) -> None:
+    def __init__(self, call: Callable[[Task[Any]], Any], on_change: Callable[[str], None]) -> None:
         """
         Args:
-            jobs: jobs of the studio.
-            lane: lane in which the readings run.
+            call: function that runs a short task in a worker process and returns its result.
             on_change: called with the name of a voice of which there is something new.
         """
-        self._jobs, self._lane, self._on_change = jobs, lane, on_change
+        self._call, self._on_change = call, on_change
         self._lock = threading.Lock()
         self._logs: dict[Path, _Log] = {}
         self._busy: set[tuple[str, Path]] = set()
@@ -86,12 +90,24 @@ class Watch:
 
     def _check(self, project: Project) -> None:
         # Each task takes a few seconds, so that other tasks of the lane get a turn.
-        while self._jobs.call(self._lane, CheckRecordings(project.folder)):
+        while self._call(CheckRecordings(project.folder)):
             self._on_change(project.name)
 
     def _read(self, project: Project) -> None:
         self._keep(project, project.status().log_bytes)
 
     def _keep(self, project: Project, n_bytes: int) -> None:
-        curves = self._jobs.call(self._lane, ReadCurves(project.folder))
+        curves: Curves = self._call(ReadCurves(project.folder))
         self._logs[project.folder] = _Log(n_bytes, curves)
+
+
+_watches: WeakKeyDictionary[Studio, Watch] = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+def watch_of(studio: Studio) -> Watch:
+    """Return the one watch of a studio."""
+    with _making:
+        if studio not in _watches:
+            _watches[studio] = Watch(studio.call, lambda name: studio.changed("projects", name))
+        return _watches[studio]
