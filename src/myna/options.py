@@ -5,9 +5,11 @@ This module must not import torch, because the command line imports it to print 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from myna.config import find_key
 from myna.errors import ConfigError
@@ -19,6 +21,10 @@ DEFAULT_F0_METHOD: F0Method = "swift"
 Engine = Literal["torch", "onnx"]
 
 TransposeStep = Literal["octave", "semitone"]
+
+Options = TypeVar("Options")
+
+_KINDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 
 
 def option(
@@ -80,6 +86,44 @@ def check_options(options: Any) -> None:
             continue
         if (low is not None and not value >= low) or (high is not None and not value <= high):
             raise ConfigError(f"{spec.name} must be {_range_text(low, high)}; got {value}")
+
+
+def parse_options(options: type[Options], values: Mapping[str, Any]) -> Options:
+    """Build an option dataclass from plain values, as JSON or a form contains them; None or "" means the default.
+
+    Raises:
+        ConfigError: a value is out of range or has the wrong type, or no field has its name.
+    """
+    hints = get_type_hints(options)
+    unknown = values.keys() - hints.keys()
+    if unknown:
+        raise ConfigError(f"no option {', '.join(sorted(unknown))}; there are: {', '.join(hints)}")
+    given = {name: value for name, value in values.items() if value is not None and str(value).strip() != ""}
+    return options(**{name: typed(name, value, plain_type(hints[name])) for name, value in given.items()})
+
+
+def plain_type(hint: Any) -> Any:
+    """Return the type of a field without None, and `str` for a choice of words."""
+    if isinstance(hint, type):
+        return hint
+    choices = [choice for choice in get_args(hint) if choice is not NoneType]
+    return str if isinstance(choices[0], str) else plain_type(choices[0])
+
+
+def typed(name: str, value: Any, kind: Any) -> Any:
+    """Convert a plain value to the type of the field `name`.
+
+    Raises:
+        ConfigError: it is of another type.
+    """
+    try:
+        if isinstance(value, bool) is not (kind is bool) or (kind is str and not isinstance(value, str)):
+            raise TypeError(value)
+        if kind is int and isinstance(value, float) and not value.is_integer():
+            raise ValueError(value)
+        return kind(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(f"{name}: {value!r} is not {_KINDS.get(kind, kind.__name__)}") from error
 
 
 def capitalized(text: str) -> str:
@@ -189,6 +233,59 @@ class ConversionOptions:
             raise ConfigError("speaker and speaker_mix exclude each other: choose one of them")
         if 0 < self.max_chunk_seconds < 1:
             raise ConfigError(f"max_chunk_seconds must be 0 or at least 1; got {self.max_chunk_seconds:g}")
+
+
+# Options that name files of a computer, or that change only the use of its memory.
+_NOT_OF_A_VOICE = ("cluster_model_path", "max_chunk_seconds", "seed")
+# Options that a voice may bring along with default values of its own.
+VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
+
+
+def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the default options of a voice, and return those that differ from the usual ones.
+
+    Raises:
+        ConfigError: a value is out of range or has the wrong type, or a voice has no default for this option.
+    """
+    unknown = values.keys() - set(VOICE_OPTIONS)
+    if unknown:
+        raise ConfigError(
+            f"a voice has no default for {', '.join(sorted(unknown))}; it can have: {', '.join(VOICE_OPTIONS)}"
+        )
+    found = parse_options(ConversionOptions, values)
+    if names_a_file(found):
+        raise ConfigError("speaker_mix names a file; a voice can only bring along shares, e.g. alto:0.7,tenor:0.3")
+    chosen = {name: getattr(found, name) for name in values}
+    usual = ConversionOptions()
+    return {name: value for name, value in chosen.items() if value != getattr(usual, name)}
+
+
+def usable_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those default options in a voice's file that can be used here.
+
+    The file may come from a stranger, or from a newer version with more options.
+    """
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        try:
+            found = check_voice_defaults({**found, name: value})
+        except ConfigError:
+            continue
+    return found
+
+
+def with_voice_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the given options with the defaults of a voice for those that were not given."""
+    singers = ("speaker", "speaker_mix")  # they exclude each other
+    chosen_singer = any(given.get(name) for name in singers)
+    kept = {name: value for name, value in defaults.items() if not (chosen_singer and name in singers)}
+    return {**kept, **given}
+
+
+def names_a_file(options: ConversionOptions) -> bool:
+    """Return whether the options name a file of this computer."""
+    mix_file = Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json")
+    return options.cluster_model_path is not None or mix_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from myna.assets import find_voice
 from myna.assets.hub import fetch_voice, parse_address
@@ -28,6 +29,8 @@ class Voice:
     config: Config
     synthesizer: Synthesizer  # in evaluation mode, with fused layers
     path: Path  # file of the weights
+    # Default values of `ConversionOptions` that suit the voice; a command applies them where the user gives no value.
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def load(
@@ -60,14 +63,14 @@ class Voice:
         for remark in opened.remarks:
             _log.warning("%s: %s", opened.path, remark)
         if engine is None or engine == opened.engine:
-            return cls(opened.config, opened.build(device), opened.path)
+            return cls(opened.config, opened.build(device), opened.path, opened.defaults)
         if engine == "torch":
             raise ConfigError(f"{path} is an ONNX graph; name the file that it was exported from to use PyTorch")
         from myna.onnx.export import as_graph
 
         module = opened.build_module().eval()
         module.fuse()
-        return cls(opened.config, as_graph(module, opened.config), opened.path)
+        return cls(opened.config, as_graph(module, opened.config), opened.path, opened.defaults)
 
 
 def find_weights(model: Path | str) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -31,6 +32,7 @@ class Parrot:
     asked: ClassVar[list[ConversionOptions]] = []
     voice_pitch: ClassVar[PitchRange | None] = None
     changes: ClassVar[dict[str, float]] = {}
+    voice = SimpleNamespace(defaults={}, path=Path("voice.pth"), config=SimpleNamespace(pitch={}))
 
     @classmethod
     def load(cls, *arguments: Any) -> Parrot:
@@ -256,3 +258,16 @@ def test_the_result_line_states_what_was_changed(capsys: pytest.CaptureFixture[s
     assert svc("vocals.wav", "--json") == 0
     (converted,) = json.loads(capsys.readouterr().out)["converted"]
     assert {key: converted[key] for key in changes} == changes
+
+
+def test_the_defaults_of_a_voice_are_used_for_options_without_a_value_and_are_printed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    defaults = {"transpose": 12.0, "f0_method": "dio", "speaker_mix": "anna:1", "cluster_infer_ratio": 0.5}
+    monkeypatch.setattr(Parrot.voice, "defaults", defaults)
+    record("song.wav")
+    assert svc("song.wav", "-fm", "swift", "-s", "anna") == 0
+    (options,) = Parrot.asked
+    # The voice has no index, and the chosen speaker replaces the voice's mix of speakers.
+    assert options == ConversionOptions(transpose=12.0, f0_method="swift", speaker="anna")
+    assert "defaults of the voice: --transpose 12 " in capsys.readouterr().err

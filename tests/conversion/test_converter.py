@@ -20,7 +20,7 @@ from myna.audio.io import read
 from myna.audio.preparation import without_rumble
 from myna.config import Config, PitchRange
 from myna.conversion.converter import Converter
-from myna.conversion.transposition import shift_between
+from myna.conversion.shift import shift_between
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.extractor import Features
 from myna.models.interface import Conditions, Generated, Sampling

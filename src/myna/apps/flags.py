@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import MISSING, fields
 from types import NoneType
 from typing import Any, TypeVar, get_args, get_type_hints
@@ -39,12 +39,15 @@ def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
         raise click.UsageError(str(error)) from error
 
 
-def as_flags(options: Any) -> list[str]:
-    """Return the command-line arguments that reproduce `options`; fields that have their default value are omitted."""
+def as_flags(options: Any, also: Collection[str] = ()) -> list[str]:
+    """Return the command-line arguments that reproduce `options`.
+
+    Fields that have their default value are omitted, unless `also` names them: a voice may have another default.
+    """
     words: list[str] = []
     for spec in fields(options):
         value = getattr(options, spec.name)
-        if value == spec.default:
+        if value is None or (value == spec.default and spec.name not in also):
             continue
         name = spec.name.replace("_", "-")
         if isinstance(value, bool):

@@ -21,7 +21,8 @@ from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
 from myna.config import PitchRange
 from myna.conversion.renderer import Renderer, SourceFacts
 from myna.conversion.settings import ConversionSettings
-from myna.conversion.transposition import PITCH_SECONDS, range_of, shift_between
+from myna.conversion.shift import shift_between
+from myna.conversion.transposition import PITCH_SECONDS, range_of
 from myna.errors import AudioError
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS

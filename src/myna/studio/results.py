@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from myna.errors import AudioError
 from myna.storage.atomic import replacing
+from myna.studio import trash
 from myna.studio.workspace import Workspace, safe_name
 
 _RECORD, _COMPARISON = "result.json", "comparison.json"
+TRASHED = "result"  # kind of a result in the trash
+_ABANDONED_SECONDS = 24 * 3600  # age at which the folder of an unfinished conversion is deleted
+_KEPT_PREVIEWS = 2  # of each song: the latest, and the one before, which may still be playing
+
+
+class Stretch(BaseModel):
+    """Stretch of a song."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: float = Field(ge=0, description="beginning, in seconds")
+    seconds: float = Field(gt=0, le=60, description="length, in seconds")
 
 
 class Result(BaseModel):
@@ -37,6 +51,11 @@ class Result(BaseModel):
     turned_down_db: float = 0.0
     lowered_seconds: float = 0.0
     raised_seconds: float = 0.0
+    # Older records lack these, too.
+    made_at: float | None = None  # seconds since 1970
+    preview: Stretch | None = None  # the stretch of the song that was converted; None if it is the whole song
+    options: dict[str, Any] = {}  # values of `ConversionOptions` that differ from the defaults
+    defaults: dict[str, Any] = {}  # those of them that are the voice's own defaults
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,7 @@ def reserve(workspace: Workspace, recording: Path, name: str) -> ResultFolder:
         ConfigError: `name` cannot be used as a file name.
     """
     taken = [int(folder.name) for folder in workspace.shown.iterdir() if folder.name.isdigit()]
+    taken += [int(item.name) for item in trash.contents(workspace) if item.kind == TRASHED]
     try:
         for number in count(max(taken, default=0) + 1):
             folder = workspace.shown / str(number)
@@ -115,9 +135,91 @@ def find(workspace: Workspace, number: int) -> Result | None:
     return found if found.path.is_file() else None
 
 
+def listed(workspace: Workspace) -> list[Result]:
+    """Read all results, newest first; of the previews of a song, only the latest is listed."""
+    found, previewed = [], set()
+    for number in results(workspace):
+        one = find(workspace, number)
+        if one is None or (one.preview is not None and one.song in previewed):
+            continue
+        if one.preview is not None:
+            previewed.add(one.song)
+        found.append(one)
+    return found
+
+
+def source(workspace: Workspace, result: Result) -> Path:
+    """Return the source of a result: the song, or for a preview the stretch of it.
+
+    Raises:
+        AudioError: it is missing.
+    """
+    others = {_RECORD, _COMPARISON, result.path.name}
+    for path in sorted((workspace.shown / str(result.number)).iterdir()):
+        if path.is_file() and path.name not in others and path.stem == safe_name(Path(result.song).stem):
+            return path
+    raise AudioError(f"the source of result {result.number} is missing")
+
+
+def drop_previews(workspace: Workspace, song: str) -> None:
+    """Delete the older previews of a song."""
+    found = [one for number in results(workspace) if (one := find(workspace, number)) is not None]
+    for old in [one for one in found if one.preview is not None and one.song == song][_KEPT_PREVIEWS:]:
+        delete(workspace, old.number)
+
+
 def delete(workspace: Workspace, number: int) -> None:
     """Delete a result: its source, its record and, if it is in the folder `sung`, its audio."""
+    for path in _files(workspace, number):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def throw(workspace: Workspace, found: Result) -> trash.Trashed:
+    """Move a result to the trash.
+
+    Raises:
+        OSError: a file cannot be moved.
+    """
+    title = f"{found.song} → {found.voice}"
+    return trash.throw(workspace, TRASHED, str(found.number), title, _files(workspace, found.number))
+
+
+def restore(workspace: Workspace, id: str) -> int:
+    """Restore a result from the trash and return its number.
+
+    Raises:
+        ConfigError: it is no longer in the trash.
+        OSError: a file cannot be moved.
+    """
+    folder, *audio = trash.restore(workspace, id)
+    record_path = folder / _RECORD
+    found = Result.model_validate_json(record_path.read_bytes())
+    if audio and audio[0] != found.path:  # the name of the file was taken in the meantime
+        with replacing(record_path) as temporary:
+            temporary.write_text(found.model_copy(update={"path": audio[0]}).model_dump_json(), encoding="utf-8")
+    return int(folder.name)
+
+
+def sweep(workspace: Workspace) -> None:
+    """Delete the folders that conversions of an ended process left behind."""
+    for folder in workspace.shown.iterdir():
+        is_unfinished = folder.is_dir() and not (folder / _RECORD).exists()
+        if is_unfinished and time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def copy_path(workspace: Workspace, found: Result, suffix: str) -> Path:
+    """Return the path for a copy of a result's audio in another format."""
+    return workspace.shown / str(found.number) / "formats" / f"{found.path.stem}{suffix}"
+
+
+def _files(workspace: Workspace, number: int) -> list[Path]:
+    """Return the folder of a result and, if it is in the folder `sung`, its audio."""
     found = find(workspace, number)
-    if found is not None and found.path.resolve().is_relative_to(workspace.sung.resolve()):
-        found.path.unlink(missing_ok=True)
-    shutil.rmtree(workspace.shown / str(number), ignore_errors=True)
+    folder = workspace.shown / str(number)
+    if found is None or not found.path.resolve().is_relative_to(workspace.sung.resolve()):
+        return [folder]
+    return [folder] if found.path.is_relative_to(folder) else [folder, found.path]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import ceil
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from myna.audio.bandwidth import highest_frequency
+from myna.audio.clipping import find_clipped
 from myna.audio.slicing import measure_levels
 from myna.config import PitchRange
 from myna.units import db_to_amplitude, db_to_power, power_to_db
@@ -37,7 +37,7 @@ ProblemKey = Literal[
 
 # A recording with a lower peak contains only room noise. Preparation (training.prepare.recordings) uses the same
 # threshold.
-_SILENT_DBFS = -60.0
+SILENT_DBFS = -60.0
 # The quietest recording has a level of -39 dBFS. Below -45 dBFS, the noise of a cheap A/D converter becomes audible.
 _TOO_QUIET_DBFS = -45.0
 # Training clips last at least 0.3 s. Every sentence or tune contains more than a second of sound.
@@ -46,10 +46,10 @@ _TOO_SHORT_SECONDS = 0.5
 _TOO_LONG_SECONDS = 30.0
 # Share of the sounding samples in half a minute that are clipped. One clipped word, which is audible, already gives 20
 # clipped samples in 100,000.
-_CLIPPED_SHARE = 2e-4
+CLIPPED_SHARE = 2e-4
 # Signal-to-noise ratios: the noisiest recording has 14 dB, and one in fifty has less than 19 dB. At 10 dB, a model
 # learns the noise as part of the voice.
-_NOISY_DB = 14.0
+NOISY_DB = 14.0
 _BACKGROUND_DB = 20.0
 # A telephone, or a wireless headset in telephone mode, has a bandwidth of 3.4 to 4 kHz. All other band-limited
 # recordings have a bandwidth of at least 4.3 kHz.
@@ -155,7 +155,7 @@ def _with_problems(report: TakeReport, extra: Sequence[Problem]) -> TakeReport:
 _BLOCK_SECONDS = 30.0
 # Parts that are quieter than the loudest 50 ms by more than this are pauses. Even the softest sung vowels are louder.
 _PAUSE_DB = 35.0
-_FRAMES_PER_SECOND = 100
+FRAMES_PER_SECOND = 100
 # Voiced frames that are quieter than the mean level by more than this do not count as notes. This excludes hum in the
 # pauses of speech, which has a steady pitch but is quieter than a note.
 _NOTE_DB = 15.0
@@ -227,8 +227,8 @@ class TakeMeter:
         centred = block - np.float32(offset)
         peak = float(np.abs(centred).max(initial=0.0))
         self._peak = max(self._peak, peak)
-        self._noise.append((_noise_power(centred, self.sample_rate), len(block)))
-        if peak < db_to_amplitude(_SILENT_DBFS):
+        self._noise.append((noise_power(centred, self.sample_rate), len(block)))
+        if peak < db_to_amplitude(SILENT_DBFS):
             return
         levels = measure_levels([centred], self.sample_rate)
         sounding = levels.smooth > levels.smooth.max() * db_to_power(-_PAUSE_DB)
@@ -236,7 +236,7 @@ class TakeMeter:
         energy = float(levels.power[sounding].sum()) * levels.hop_samples
         self._energy += energy
         self._sounding_samples += n_sounding
-        clipped = _count_clipped(block, self.sample_rate)
+        clipped = int(find_clipped(block, self.sample_rate).sum())
         self._clipped += clipped
         self._clipped_share = max(self._clipped_share, clipped / n_sounding)
         self._highest.append((highest_frequency(centred, self.sample_rate), energy))
@@ -245,14 +245,14 @@ class TakeMeter:
     def _add_voicing(self, block: Samples, power: NDArray[np.float64], sounding: NDArray[np.bool_]) -> None:
         from myna.features.f0 import F0_ESTIMATORS  # imported here because it loads torch, which reports do not need
 
-        f0 = F0_ESTIMATORS["swift"](block, self.sample_rate, self.sample_rate // _FRAMES_PER_SECOND, "cpu")
+        f0 = F0_ESTIMATORS["swift"](block, self.sample_rate, self.sample_rate // FRAMES_PER_SECOND, "cpu")
         n = min(len(f0), len(sounding))
         f0, power, sounding = f0[:n], power[:n], sounding[:n]
         voiced = (f0 > 0) & sounding
         loud = voiced & (power > np.mean(power[sounding]) * db_to_power(-_NOTE_DB)) if sounding.any() else voiced
         self.pitches.add(f0[voiced])
         semitones = np.where(loud, 12 * np.log2(np.where(loud, f0, 1.0)), np.nan)
-        width = round(_STEADY_SECONDS * _FRAMES_PER_SECOND)
+        width = round(_STEADY_SECONDS * FRAMES_PER_SECOND)
         steady = 0
         if n >= width:
             windows = sliding_window_view(semitones, width)
@@ -290,17 +290,17 @@ class TakeMeter:
 
 
 def _problems(report: TakeReport) -> Iterator[Problem]:
-    if report.peak_dbfs < _SILENT_DBFS:
+    if report.peak_dbfs < SILENT_DBFS:
         yield Problem("silent")
         return
     if report.sounding_seconds < _TOO_SHORT_SECONDS:
         yield Problem("too_short", {"seconds": report.sounding_seconds})
     if report.level_dbfs < _TOO_QUIET_DBFS:
         yield Problem("too_quiet", {"level_dbfs": report.level_dbfs})
-    if report.clipped_share > _CLIPPED_SHARE:
+    if report.clipped_share > CLIPPED_SHARE:
         yield Problem("clipped", {"samples": report.clipped_samples})
     if report.snr_db < _BACKGROUND_DB:
-        yield Problem("noisy" if report.snr_db < _NOISY_DB else "background", {"snr_db": report.snr_db})
+        yield Problem("noisy" if report.snr_db < NOISY_DB else "background", {"snr_db": report.snr_db})
     if report.highest_hz < _DULL_HZ:
         key: ProblemKey = "narrow_band" if report.highest_hz < _NARROW_HZ else "dull"
         yield Problem(key, {"highest_hz": report.highest_hz})
@@ -326,7 +326,7 @@ _QUIET_PERCENTILE, _VALLEY_PERCENTILE = 10, 25
 _QUIET_VALLEY_DB = 4.7
 
 
-def _noise_power(audio: Samples, sample_rate: int) -> float:
+def noise_power(audio: Samples, sample_rate: int) -> float:
     """Measure the power of the stationary noise in `audio` (N,) in quiet moments and between overtones.
 
     It is 0 if `audio` is shorter than one window.
@@ -346,34 +346,3 @@ def _noise_power(audio: Samples, sample_rate: int) -> float:
     around = sliding_window_view(np.pad(quiet, reach, mode="edge"), 2 * reach + 1)
     valleys = np.percentile(around, _VALLEY_PERCENTILE, axis=1)
     return float(valleys[round(_NOISE_LOWEST_HZ * n_fft / sample_rate) :].sum()) * db_to_power(_QUIET_VALLEY_DB)
-
-
-_FULL_SCALE = 0.9995  # low enough to include the two highest codes of a 16-bit or 24-bit converter
-_TOP = 0.99  # flat tops are searched for above this share of the peak
-# Largest difference within a flat top, one step of 16-bit audio: clipped audio that was attenuated later is flat except
-# for its dither.
-_FLAT_STEP = 1 / 32768 + 1e-6
-_MIN_FLAT = 3  # in samples
-# The peak of a sine at this frequency, near the lowest note of a bass, is as flat as a voice can produce.
-_ROUNDEST_HZ = 60.0
-
-
-def _count_clipped(audio: Samples, sample_rate: int) -> int:
-    """Count the samples of `audio` (N,) that are at full scale or on a flat top below it."""
-    clipped = np.abs(audio) >= _FULL_SCALE
-    for signed in (audio, -audio):
-        peak = float(signed.max(initial=0.0))
-        if peak <= 0:
-            continue
-        step = max(_FLAT_STEP, 1e-4 * peak)
-        # Starting at its peak, the slope of a sine at `_ROUNDEST_HZ` grows by `bend` per sample. The flat part of its
-        # peak is therefore shorter than `min_length`.
-        bend = peak * (2 * np.pi * _ROUNDEST_HZ / sample_rate) ** 2
-        min_length = max(_MIN_FLAT, ceil(2 * step / bend + 2))
-        top = signed >= _TOP * peak
-        flat = top[1:] & top[:-1] & (np.abs(np.diff(signed)) <= step)
-        edges = np.diff(np.concatenate([[0], flat.astype(np.int8), [0]]))
-        for start, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-            if end - start + 1 >= min_length:
-                clipped[start : end + 1] = True
-    return int(clipped.sum())

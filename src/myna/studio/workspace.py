@@ -22,6 +22,9 @@ class Workspace:
     folder/sung/               conversion results
     folder/sung/shown/NUMBER/  source, record and display data of each result
     folder/presets/NAME.json   saved options
+    folder/trash/ID/           deleted things, which can be restored
+    folder/cache/              facts that can be computed again: about songs and voices
+    folder/made/ID/            packed and exported voices, for download
     """
 
     folder: Path
@@ -45,6 +48,18 @@ class Workspace:
     @property
     def presets(self) -> Path:
         return self.folder / "presets"
+
+    @property
+    def trash(self) -> Path:
+        return self.folder / "trash"
+
+    @property
+    def cache(self) -> Path:
+        return self.folder / "cache"
+
+    @property
+    def made(self) -> Path:
+        return self.folder / "made"
 
     def create(self) -> None:
         """Create the folders.

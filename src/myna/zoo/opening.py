@@ -16,6 +16,7 @@ from myna.options import Engine
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.zoo import derivation, packing, rvc, sovits, sovits3
 from myna.zoo.recognition import TITLES, Family, NotAVoiceError, Recognised, recognise
+from myna.zoo.voice_notes import default_options
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,16 @@ class OpenedVoice:
             "epoch": found.epoch,
             "author": found.author or "",
             **{word: text for word, text in words.items() if text},
+            "defaults": self.defaults,
             "family": self.recognised.family,
             "config": self.config.plain(),
             "content_encoder": self.config.content_encoder,
         }
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Default values of `ConversionOptions` that suit the voice."""
+        return default_options(self.path, self.recognised.card.defaults if self.recognised.card is not None else None)
 
     @property
     def title(self) -> str:

@@ -24,11 +24,13 @@ from torch import Tensor
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.onnx.runtime import CARD_KEY
+from myna.options import usable_voice_defaults
 from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage.atomic import replacing
 from myna.storage.checkpoint import Checkpoint, write
 from myna.storage.utf8 import utf8_path
+from myna.zoo.voice_notes import VoiceNotes, write_notes
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
@@ -62,6 +64,7 @@ class Card(BaseModel):
     cover: str = Field("", validation_alias=AliasChoices("cover", "about"))
     step: int | None = None
     epoch: int | None = None
+    defaults: dict[str, Any] = {}  # default values of `ConversionOptions` that suit the voice
     released: bool = False  # whether the parts that only training uses are left out
     retrieval: CardRetrieval | None = Field(None, alias="timbre")
 
@@ -206,7 +209,8 @@ class Unpacked(NamedTuple):
 def unpack(path: Path, folder: Path) -> Unpacked:
     """Unpack a voice into `G_<step>.pth` and `config.json`, the files of so-vits-svc and so-vits-svc-fork.
 
-    If the step is unknown, the number of epochs is used in its place. Retrieval data are written to a third file.
+    If the step is unknown, the number of epochs is used in its place. Retrieval data are written to a third file, and
+    default options to `voice.json`.
 
     Raises:
         CheckpointError: `path` is not a packed voice or is damaged, or a file cannot be written.
@@ -229,6 +233,8 @@ def unpack(path: Path, folder: Path) -> Unpacked:
     optimizer: dict[str, Any] = {"state": {}, "param_groups": []}
     write(paths[0], Checkpoint(single, card.epoch or 0, rate, optimizer, {"step": card.step or 0}))
     config.write(paths[1])
+    if card.defaults:
+        write_notes(folder, VoiceNotes(defaults=usable_voice_defaults(card.defaults)))
     return Unpacked(
         *paths, retrieval_file.write(folder, retrieval, config.speakers) if retrieval is not None else None, card
     )

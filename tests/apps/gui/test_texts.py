@@ -10,9 +10,9 @@ import pytest
 
 from myna.apps.flags import as_flags
 from myna.apps.gui.texts import LANGUAGES, language_of, texts
-from myna.apps.gui.widgets import collect, option_widgets
+from myna.apps.gui.widgets import option_widgets
 from myna.errors import ConfigError
-from myna.options import ConversionOptions
+from myna.options import ConversionOptions, parse_options
 
 
 class Request:
@@ -40,17 +40,20 @@ def test_the_language_is_the_browsers_first_that_is_known(asked: str, language: 
 def test_widgets_have_the_defaults_and_limits_of_their_options() -> None:
     names = [spec.name for spec in fields(ConversionOptions) if spec.name != "cluster_model_path"]
     widgets = option_widgets(ConversionOptions, names)
-    assert collect(ConversionOptions, {name: widget.value for name, widget in widgets.items()}) == ConversionOptions()
+    assert (
+        parse_options(ConversionOptions, {name: widget.value for name, widget in widgets.items()})
+        == ConversionOptions()
+    )
     transpose = widgets["transpose"]
     assert isinstance(transpose, gr.Slider) and (transpose.minimum, transpose.maximum) == (-36, 36)
 
 
 def test_an_empty_widget_is_the_default_and_a_wrong_value_an_error() -> None:
-    assert collect(ConversionOptions, {"speaker": "", "noise_scale": None}) == ConversionOptions()
+    assert parse_options(ConversionOptions, {"speaker": "", "noise_scale": None}) == ConversionOptions()
     with pytest.raises(ConfigError, match="transpose must be between"):
-        collect(ConversionOptions, {"transpose": 40})
+        parse_options(ConversionOptions, {"transpose": 40})
     with pytest.raises(ConfigError, match="transpose: 'much' is not a number"):
-        collect(ConversionOptions, {"transpose": "much"})
+        parse_options(ConversionOptions, {"transpose": "much"})
 
 
 def test_flags_show_values_other_than_the_default() -> None:

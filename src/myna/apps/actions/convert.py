@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from myna.apps.actions.voice_files import VoiceFiles
 from myna.errors import AudioError, ConfigError, MynaError, understood
-from myna.options import ConversionOptions
+from myna.options import ConversionOptions, parse_options, with_voice_defaults
 from myna.progress import Progress, silent
 
 if TYPE_CHECKING:
     from myna.conversion.converter import ConversionSummary, Converter
+    from myna.voice import Voice
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,36 @@ def convert(
     return ConvertedBatch(done, failed, time.perf_counter() - started)
 
 
+def options_for(
+    voice: Voice, given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
+) -> tuple[ConversionOptions, dict[str, Any]]:
+    """Complete the options that a user gave with the defaults of the voice.
+
+    Defaults that the voice cannot follow are left out: retrieval without an index, and transposition to its pitch if
+    its pitch is unknown.
+
+    Args:
+        given: values that the user gave, by the name of the option.
+        defaults: default values to use instead of those in or beside the voice's file.
+
+    Returns:
+        The options, and the defaults that were used.
+
+    Raises:
+        ConfigError: the options exclude each other, or a value is out of range.
+    """
+    from myna.retrieval.speakers import find_retrieval
+
+    own = dict(voice.defaults if defaults is None else defaults)
+    if own.get("cluster_infer_ratio") and not given.get("cluster_model_path") and find_retrieval(voice.path) is None:
+        del own["cluster_infer_ratio"]
+    if own.get("auto_transpose") and not voice.config.pitch:
+        del own["auto_transpose"]
+    chosen = with_voice_defaults(given, own)
+    used = {name: value for name, value in chosen.items() if name not in given}
+    return parse_options(ConversionOptions, chosen), used
+
+
 def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> PitchMatch:
     """Measure the median pitch of a song and compute the shift to the median pitch of a voice's recordings.
 
@@ -136,7 +167,8 @@ def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> Pi
         AudioError: the song cannot be read.
         CheckpointError: the voice cannot be read.
     """
-    from myna.conversion.transposition import measure_pitch, shift_between
+    from myna.conversion.shift import shift_between
+    from myna.conversion.transposition import measure_pitch
 
     source = measure_pitch(song)
     config = voice.open().config

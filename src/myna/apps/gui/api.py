@@ -14,9 +14,8 @@ from myna.apps.gui.submissions import submit_song
 from myna.apps.gui.tabs.voice.parts import Scene
 from myna.apps.gui.tabs.voice.preparing import submit_preparation
 from myna.apps.gui.tabs.voice.training import submit_training
-from myna.apps.gui.widgets import collect
 from myna.errors import ConfigError
-from myna.options import ConversionOptions, TrainOptions
+from myna.options import ConversionOptions, TrainOptions, parse_options
 from myna.studio import project as projects
 from myna.studio import results
 
@@ -45,7 +44,7 @@ def build(studio: Studio) -> None:
             options: values for fields of `myna.ConversionOptions`; the other fields keep their defaults.
         """
         path = studio.uploaded(song.get("path"))
-        chosen = collect(ConversionOptions, options)
+        chosen = parse_options(ConversionOptions, options)
         return submit_song(studio, path, song.get("orig_name") or path.name, voice, chosen).id
 
     @answered
@@ -113,7 +112,7 @@ def build(studio: Studio) -> None:
         """
         if "pretrained_dir" in options:
             raise ConfigError("the page reads no files of this computer; use svc train in a terminal")
-        chosen = collect(TrainOptions, options)
+        chosen = parse_options(TrainOptions, options)
         return submit_training(Scene.of(studio, voice, None), None, settings, chosen).id
 
     endpoints = (voices, convert, job, result, cancel, begin_voice, add_recordings, prepare, train)

@@ -7,6 +7,7 @@ messages, so the page never blocks on them.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import multiprocessing
 import os
@@ -19,18 +20,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from myna.errors import MynaError, explain
 from myna.progress import seconds_left
 from myna.signals import leave_terminal_to_parent
+from myna.studio.job_list import JobState as JobState
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
+OnChange = Callable[["Job[Any]", str | None], None]
 
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
 _KEPT_JOBS = 100  # finished jobs listed per lane; older ones are dropped from the list, but their files stay
@@ -48,24 +50,11 @@ class Task(Protocol[Result_co]):
         """Do the work and return a picklable result; a `MynaError` becomes the job's error."""
 
 
-class JobState(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    STOPPING = "stopping"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
-    @property
-    def over(self) -> bool:
-        return self in (JobState.DONE, JobState.FAILED, JobState.CANCELLED)
-
-
 @dataclass
 class Job(Generic[Result]):
     """A queued, running or finished task, with its progress and result."""
 
-    id: int
+    id: int  # number in the list of jobs; negative for a job that is not listed
     lane: str
     task: Task[Result]
     title: str
@@ -133,22 +122,33 @@ class Jobs:
     card = jobs.call("look", DescribeVoice(voice=joe))
     """
 
-    def __init__(self, lanes: Iterable[str]) -> None:
+    def __init__(self, lanes: Iterable[str], on_change: OnChange = lambda job, note: None) -> None:
+        """
+        Args:
+            on_change: called with a job that has changed, and with the line that it has noted, if any. The calls come
+                from several threads.
+        """
         self._lock = threading.Lock()
         self._jobs: dict[int, Job[Any]] = {}
-        self._lanes = {name: _Lane(name, self._lock) for name in lanes}
-        self._next = 1
+        self._lanes = {name: _Lane(name, self._lock, on_change) for name in lanes}
+        self._unlisted = itertools.count(-1, -1)
 
-    def submit(self, lane: str, task: Task[Result], title: str) -> Job[Result]:
-        """Queue a task for the process of `lane`, listed under `title`."""
+    def submit(
+        self, lane: str, task: Task[Result], title: str, *, number: int | None = None, first: bool = False
+    ) -> Job[Result]:
+        """Queue a task for the process of `lane`, listed under `title`.
+
+        Args:
+            number: the job's number in the list of jobs; None for a job that is not listed.
+            first: whether the job goes before all waiting ones.
+        """
         with self._lock:
-            job = Job(self._next, lane, task, title)
-            self._next += 1
+            job = Job(next(self._unlisted) if number is None else number, lane, task, title)
             self._jobs[job.id] = job
             over = [other.id for other in self._jobs.values() if other.state.over and other.lane == lane]
             for old in over[: max(0, len(over) - _KEPT_JOBS)]:
                 del self._jobs[old]
-        self._lanes[lane].submit(job)
+        self._lanes[lane].submit(job, first=first)
         return job
 
     def call(self, lane: str, task: Task[Result]) -> Result:
@@ -157,7 +157,7 @@ class Jobs:
         Raises:
             MynaError: the task failed (the message is the task's) or was cancelled.
         """
-        return self.submit(lane, task, type(task).__name__).wait()
+        return self.submit(lane, task, type(task).__name__, first=True).wait()
 
     def get(self, number: int) -> Job[Any] | None:
         """Return the job with that id, or None if there is none."""
@@ -191,8 +191,9 @@ class Jobs:
 class _Lane:
     """Queue of jobs, the process that runs them, and the thread that passes messages between the two."""
 
-    def __init__(self, name: str, lock: threading.Lock) -> None:
+    def __init__(self, name: str, lock: threading.Lock, on_change: OnChange) -> None:
         self._name = name
+        self._on_change = on_change
         self._jobs_lock = lock
         self._queue: deque[Job[Any] | None] = deque()  # None only starts the process
         self._wake = threading.Condition()
@@ -202,13 +203,16 @@ class _Lane:
         self._connection: Connection | None = None
         self._thread: threading.Thread | None = None
 
-    def submit(self, job: Job[Any] | None) -> None:
+    def submit(self, job: Job[Any] | None, *, first: bool = False) -> None:
         with self._wake:
             if self._closed:
                 if job is not None:
                     self._end(job, JobState.CANCELLED)
                 return
-            self._queue.append(job)
+            if first:
+                self._queue.appendleft(job)
+            else:
+                self._queue.append(job)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name=f"lane {self._name}", daemon=True)
                 self._thread.start()
@@ -224,6 +228,7 @@ class _Lane:
                 else:
                     job.state = JobState.STOPPING
                     self._send("stop")
+                    self._on_change(job, None)
 
     def close(self) -> None:
         with self._wake:
@@ -266,6 +271,7 @@ class _Lane:
                     continue
                 self._current, job.state = job, JobState.RUNNING
                 self._send(pickle.dumps(job.task))
+            self._on_change(job, None)
             started = time.monotonic()
             try:
                 self._listen(job, started)
@@ -304,6 +310,8 @@ class _Lane:
                 self._end(job, JobState.FAILED, error=value)
             elif kind == "cancelled":
                 self._end(job, JobState.CANCELLED)
+            if not job.state.over:
+                self._on_change(job, value if kind == "note" else None)
 
     def _died(self, job: Job[Any]) -> None:
         self._process.join(5)
@@ -319,7 +327,8 @@ class _Lane:
         with self._jobs_lock:
             job.result, job.error, job.seconds_left = result, error, None
             job.state = state
-            job.ended.set()
+        self._on_change(job, None)
+        job.ended.set()
 
 
 def _work(connection: Connection) -> None:

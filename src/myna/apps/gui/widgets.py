@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import wraps
-from pathlib import Path
-from types import NoneType
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import gradio as gr
 from pydantic import BaseModel
@@ -15,11 +13,9 @@ from pydantic import BaseModel
 from myna.apps.gui.texts import LANGUAGES, label, option_keys, texts
 from myna.errors import ConfigError
 from myna.keys import page_keys
-
-Options = TypeVar("Options")
+from myna.options import plain_type, typed
 
 EMPTY = "-"  # placeholder of an empty number
-_KINDS = {int: "a whole number", float: "a number"}
 
 
 def option_widgets(
@@ -70,29 +66,11 @@ def key_values(section: type[BaseModel], values: Mapping[str, Any]) -> dict[str,
             if key.words:
                 found[name] = key.words[0]
             continue
-        number = found[name] = _typed(name, value, key.type)
+        number = found[name] = typed(name, value, key.type)
         low, high = key.limits
         if (low is not None and not number >= low) or (high is not None and not number <= high):
             raise ConfigError(f"{name} must be {key.range}; got {number}")
     return found
-
-
-def collect(options: type[Options], values: Mapping[str, Any]) -> Options:
-    """Build the dataclass from widget values; a missing or empty value becomes the default.
-
-    Raises:
-        ConfigError: a value is out of range or has the wrong type, or no field has its name.
-    """
-    hints = get_type_hints(options)
-    unknown = values.keys() - hints.keys()
-    if unknown:
-        raise ConfigError(f"no option {', '.join(sorted(unknown))}; there are: {', '.join(hints)}")
-    chosen = {}
-    for spec in fields(options):  # type: ignore[arg-type]
-        value = values.get(spec.name)
-        if value is not None and str(value).strip() != "":
-            chosen[spec.name] = _typed(spec.name, value, _plain(hints[spec.name]))
-    return options(**chosen)
 
 
 def name_fields(page: gr.Blocks) -> None:
@@ -126,7 +104,7 @@ def _widget(options: type[Any], spec: Any, hint: Any, known: list[str] | None) -
         "elem_id": f"{options.__name__}-{spec.name}",
     }
     low, high = spec.metadata["low"], spec.metadata["high"]
-    kind = _plain(hint)
+    kind = plain_type(hint)
     if kind is bool:
         return gr.Checkbox(**common)
     choices = known if known is not None else [choice for choice in get_args(hint) if isinstance(choice, str)]
@@ -151,19 +129,3 @@ def _number_field(**options: Any) -> gr.Textbox:
 def _step(kind: type, span: float) -> float:
     """Return the step of a slider, fine enough to be useful and coarse enough to set by hand."""
     return 1 if kind is int or span > 50 else 0.01 if span <= 1 else 0.1
-
-
-def _plain(hint: Any) -> Any:
-    """Remove None from an optional type."""
-    found = [choice for choice in get_args(hint) if choice is not NoneType and isinstance(choice, type)]
-    return found[0] if found else hint
-
-
-def _typed(name: str, value: Any, kind: Any) -> Any:
-    """Convert a value to the type of the field `name`."""
-    try:
-        if kind is int and isinstance(value, float) and not value.is_integer():
-            raise ValueError(value)
-        return kind(value) if kind in (int, float, str, Path) else value
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"{name}: {value!r} is not {_KINDS.get(kind, kind.__name__)}") from error

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from click.core import ParameterSource
 
-from myna.apps.actions.convert import convert, plan_conversions
+from myna.apps.actions.convert import convert, options_for, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
 from myna.apps.cli.report import echo, remarks
 from myna.apps.cli.result import Result, ResultCommand, plain
-from myna.apps.flags import collect, option_flags
+from myna.apps.flags import as_flags, collect, option_flags
 from myna.apps.progress import bar
 from myna.errors import MynaError, merged
 from myna.options import ConversionOptions, Engine
@@ -54,9 +57,9 @@ def command(
     """Convert each INPUT, a sound file of any format or a folder of them, to a voice.
 
     The result is as long as INPUT and has the sample rate of the voice. The suffix of the output file selects the
-    format: wav, flac, mp3 or ogg.
+    format: wav, flac, mp3 or ogg. A voice may have default values for the options below; they are printed.
     """
-    options = collect(ConversionOptions, chosen)
+    collect(ConversionOptions, dict(chosen))  # so that a wrong flag is reported before the voice is loaded
     planned = plan_conversions(inputs, output_path, recursive)
 
     from myna.conversion.converter import Converter
@@ -64,6 +67,10 @@ def command(
     resolved = choose_device(device)
     echo(f"device: {resolved}", err=True)
     converter = Converter.load(model_path, config_path or find_config(model_path), resolved.name, engine)
+    options, used = options_for(converter.voice, {name: chosen[name] for name in _given(chosen)})
+    if used:
+        flags = shlex.join(as_flags(ConversionOptions(**used)))
+        echo(f"defaults of the voice: {flags} (flags that you give take precedence)", err=True)
     converted = convert(converter, planned, options, bar, _show_failure)
 
     error = None
@@ -71,7 +78,13 @@ def command(
         names = ", ".join(str(one.source) for one in converted.failed)
         line = f"{len(converted.failed)} of {len(planned)} recordings were not converted: {names}"
         error = merged(converted.failed.values(), line)
-    return Result(_plain(converted), _last_line(converted) if converted.done else "", error)
+    return Result({"defaults": used, **_plain(converted)}, _last_line(converted) if converted.done else "", error)
+
+
+def _given(names: Iterable[str]) -> list[str]:
+    """Return those of the parameters to which the user gave a value."""
+    context = click.get_current_context()
+    return [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
 
 
 def _show_failure(error: MynaError) -> None:

@@ -47,10 +47,10 @@ class ProjectTask(Generic[Result]):
 
 @dataclass(frozen=True)
 class NameDevice:
-    """Find the device that training would run on; the result is its PyTorch name."""
+    """Find the device that training would run on, and why."""
 
-    def run(self, report: Report) -> str:
-        return choose_device().name
+    def run(self, report: Report) -> Device:
+        return choose_device()
 
 
 @dataclass(frozen=True)

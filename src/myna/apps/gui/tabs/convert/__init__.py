@@ -19,9 +19,9 @@ from myna.apps.gui.tabs.convert import presets, result_list
 from myna.apps.gui.tabs.keeping import add_voice, submit_download
 from myna.apps.gui.tasks.singing import DescribeVoice, MatchPitch
 from myna.apps.gui.texts import label, say
-from myna.apps.gui.widgets import collect, option_widgets
+from myna.apps.gui.widgets import option_widgets
 from myna.errors import ConfigError
-from myna.options import ConversionOptions
+from myna.options import ConversionOptions, parse_options
 
 # These options are always visible; the others are folded away. Options whose values are local files have no widget.
 _FIRST = ("speaker", "transpose", "auto_transpose", "transpose_step")
@@ -38,7 +38,7 @@ def build(studio: Studio) -> None:
         found = dict(zip(widgets, values, strict=True))
         if found.get("speaker_mix"):
             found["speaker"] = None  # the page always selects a speaker, but the two options exclude each other
-        return collect(ConversionOptions, found)
+        return parse_options(ConversionOptions, found)
 
     with gr.Row():
         with gr.Column(scale=2, min_width=320):

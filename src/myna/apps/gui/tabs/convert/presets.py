@@ -12,9 +12,8 @@ import gradio as gr
 from myna.apps.gui.question import asked, closed, question
 from myna.apps.gui.studio import QUIET, Studio, shows_errors
 from myna.apps.gui.texts import label, say
-from myna.apps.gui.widgets import collect
 from myna.errors import ConfigError
-from myna.options import ConversionOptions
+from myna.options import ConversionOptions, parse_options
 from myna.storage.atomic import replacing
 from myna.studio.workspace import safe_name
 
@@ -47,7 +46,7 @@ def build(
     @shows_errors
     def apply(called: str | None) -> list[Any]:
         found = read(studio, called)
-        checked = asdict(collect(ConversionOptions, {key: found[key] for key in widgets if key in found}))
+        checked = asdict(parse_options(ConversionOptions, {key: found[key] for key in widgets if key in found}))
         return [checked[key] for key in widgets]
 
     @shows_errors

@@ -16,11 +16,11 @@ from myna.apps.gui.tabs.voice.parts import Part, Scene, lines_html, outcome_html
 from myna.apps.gui.tabs.voice.settings import Fields
 from myna.apps.gui.tasks.learning import CompareCheckpoints
 from myna.apps.gui.texts import label
-from myna.apps.gui.widgets import collect, option_widgets
+from myna.apps.gui.widgets import option_widgets
 from myna.assets import BUNDLED_VOICES
 from myna.errors import ConfigError
 from myna.evaluation.scores import MEASURES
-from myna.options import EvaluateOptions
+from myna.options import EvaluateOptions, parse_options
 
 _SONG = BUNDLED_VOICES / "song.flac"
 _NO_WIDGET = ("whisper", "transpose")  # whisper is a folder on this computer; transpose is known from the conversion
@@ -73,7 +73,7 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             numbers=tuple(sorted(numbers)),
             phrase=recording,
             names=(name, *(save_name(scene, number) for number in sorted(numbers))),
-            measure=collect(EvaluateOptions, dict(zip(options, values, strict=True))) if wanted else None,
+            measure=parse_options(EvaluateOptions, dict(zip(options, values, strict=True))) if wanted else None,
         )
         scene.submit(task)
         return outcome_html(scene, CompareCheckpoints)

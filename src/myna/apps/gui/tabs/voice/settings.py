@@ -8,17 +8,18 @@ from typing import Any, get_args
 
 import gradio as gr
 
+from myna.apps.actions.device import Device
 from myna.apps.gui.jobs import Job
 from myna.apps.gui.panel import duration
 from myna.apps.gui.studio import LOOK, QUIET, Studio
 from myna.apps.gui.tabs.voice.parts import Part, Scene, section, view
 from myna.apps.gui.tasks.learning import NameDevice
 from myna.apps.gui.texts import label, say
-from myna.apps.gui.widgets import collect, key_values, key_widgets, option_widgets
+from myna.apps.gui.widgets import key_values, key_widgets, option_widgets
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
 from myna.keys import page_keys
-from myna.options import TrainOptions
+from myna.options import TrainOptions, parse_options
 from myna.studio.project import Project, ProjectStatus
 from myna.studio.schedule import WANTED_STEPS, Schedule, plan
 
@@ -49,7 +50,7 @@ class Fields:
         """
         template, *rest = given
         settings = key_values(TrainConfig, dict(zip(self.settings, rest, strict=False)))
-        options = collect(TrainOptions, dict(zip(self.options, rest[len(self.settings) :], strict=True)))
+        options = parse_options(TrainOptions, dict(zip(self.options, rest[len(self.settings) :], strict=True)))
         return template or None, settings, options
 
 
@@ -67,13 +68,14 @@ def build(studio: Studio, number: int, chosen: gr.Dropdown, shared: Fields) -> P
             later = option_widgets(TrainOptions, _LATER)
     shared.template, shared.options = template, {**first, **later}
     numbers = list(shared.settings.values())
-    devices: list[Job[str]] = []  # empty, or the one job that determines this computer's device
+    devices: list[Job[Device]] = []  # empty, or the one job that determines this computer's device
 
     def default_template() -> TemplateName:
         """Return the default template if a GPU was found; otherwise, or until this is known, that of light voices."""
         if not devices:
             devices.append(studio.jobs.submit(LOOK, NameDevice(), "device"))
-        return DEFAULT_TEMPLATE if devices[0].result not in (None, "cpu") else _ON_CPU
+        found = devices[0].result
+        return DEFAULT_TEMPLATE if found is not None and found.name != "cpu" else _ON_CPU
 
     def show(scene: Scene) -> list[Any]:
         config = scene.standing.config

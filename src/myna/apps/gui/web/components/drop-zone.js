@@ -1,4 +1,4 @@
-// A place for files: drop them, paste them, or press to choose them.
+// A place for files: drop them, or press to choose them.
 
 import {html, useRef, useState} from "../vendor/preact.js";
 import {useId} from "./basics.js";
@@ -36,7 +36,6 @@ export function DropZone({label, hint, accept, multiple = true, folder = false, 
       setOver(false);
       offer([...(event.dataTransfer?.files ?? [])]);
     }}
-    onPaste=${(/** @type {ClipboardEvent} */ event) => offer([...(event.clipboardData?.files ?? [])])}
   >
     <input
       ref=${input} id=${id} type="file" accept=${accept} multiple=${multiple} webkitdirectory=${folder || undefined} disabled=${disabled}

@@ -5,7 +5,7 @@ import {address} from "../lib/api.js";
 import {noteName} from "../lib/format.js";
 import {href, voices} from "../lib/store.js";
 import {t} from "../lib/texts.js";
-import {Empty, TextInput, useId} from "./basics.js";
+import {Empty, TextInput} from "./basics.js";
 import {Icon} from "./icons.js";
 import {PlayButton} from "./play-button.js";
 
@@ -29,7 +29,6 @@ export function VoicePicker({value, onChange}) {
   const [open, setOpen] = useState(false);
   const [sought, setSought] = useState("");
   const root = useRef(/** @type {HTMLElement | null} */ (null));
-  const id = useId();
   const all = voices.value;
   const chosen = all?.find(({name}) => name === value);
   const found = (all ?? []).filter((voice) => fits(voice, sought));
@@ -41,7 +40,7 @@ export function VoicePicker({value, onChange}) {
     };
     document.addEventListener("pointerdown", outside);
     /** @type {HTMLElement | null | undefined} */ (
-      root.current?.querySelector("input[type=search]") ?? root.current?.querySelector("[aria-selected=true], [role=option]")
+      root.current?.querySelector("input[type=search]") ?? root.current?.querySelector("[aria-pressed=true]") ?? root.current?.querySelector(".voice-option")
     )?.focus({preventScroll: true});
     return () => document.removeEventListener("pointerdown", outside);
   }, [open]);
@@ -54,7 +53,7 @@ export function VoicePicker({value, onChange}) {
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
     if (!open) return;
-    const options = /** @type {HTMLElement[]} */ ([.../** @type {HTMLElement} */ (root.current).querySelectorAll("[role=option]")]);
+    const options = /** @type {HTMLElement[]} */ ([.../** @type {HTMLElement} */ (root.current).querySelectorAll(".voice-option")]);
     const at = options.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     const to = {ArrowDown: Math.min(at + 1, options.length - 1), ArrowUp: Math.max(at - 1, 0)}[event.key];
     if (event.key === "Escape") close();
@@ -68,23 +67,23 @@ export function VoicePicker({value, onChange}) {
   }
   return html`<div class="voice-picker" ref=${root} onKeyDown=${onKeyDown}>
     <button
-      type="button" class="voice-chosen" aria-haspopup="listbox" aria-expanded=${String(open)} aria-labelledby=${`${id}-label ${id}-name`}
+      type="button" class="voice-chosen" aria-haspopup="dialog" aria-expanded=${String(open)}
       disabled=${!all} onClick=${() => setOpen(!open)}
     >
-      <span class="unseen" id=${`${id}-label`}>${t("frame.voice")}</span>
+      <span class="unseen">${t("frame.voice")}</span>
       <${Portrait} voice=${chosen} />
-      <span class="voice-text" id=${`${id}-name`}>
+      <span class="voice-text">
         <span class="voice-name" dir="auto">${chosen?.title ?? (all ? t("frame.choose_voice") : "…")}</span>
         <span class="quiet">${chosen ? voiceFacts(chosen) : " "}</span>
       </span>
       <${Icon} name="chevron" size=${18} />
     </button>
-    ${open && html`<div class="voice-list">
+    ${open && html`<div class="voice-list" role="dialog" aria-label=${t("frame.voice")}>
       ${(all ?? []).length >= SEARCH_FROM && html`<${TextInput} type="search" label=${t("frame.search")} placeholder=${t("frame.search")} value=${sought} onChange=${setSought} />`}
-      <div role="listbox" aria-label=${t("frame.voice")}>
-        ${found.map((voice) => html`<div class="voice-row" key=${voice.name}>
+      <ul>
+        ${found.map((voice) => html`<li class="voice-row" key=${voice.name}>
           <button
-            type="button" role="option" aria-selected=${String(voice.name === value)}
+            type="button" class="voice-option" aria-pressed=${String(voice.name === value)}
             onClick=${() => {
               onChange(voice.name);
               close();
@@ -95,9 +94,9 @@ export function VoicePicker({value, onChange}) {
             ${voice.name === value && html`<${Icon} name="check" size=${18} />`}
           </button>
           ${voice.has_test && html`<${PlayButton} url=${address("voice/test", {name: voice.name})} label=${voice.title} />`}
-        </div>`)}
-        ${!found.length && html`<p class="quiet none">${t("frame.nothing_found")}</p>`}
-      </div>
+        </li>`)}
+      </ul>
+      ${!found.length && html`<p class="quiet none">${t("frame.nothing_found")}</p>`}
     </div>`}
   </div>`;
 }

@@ -1,6 +1,6 @@
 // The waveform of a song: listen, seek, and mark a stretch of it.
 
-import {html, signal, useEffect, useMemo, useRef} from "../vendor/preact.js";
+import {html, signal, useEffect, useMemo, useRef, useSignalEffect} from "../vendor/preact.js";
 import {clock} from "../lib/format.js";
 import {release, takeOver} from "../lib/playing.js";
 import {t} from "../lib/texts.js";
@@ -130,10 +130,10 @@ function within({start, end}, seconds) {
 
 /**
  * @param {{url: string, peaks: number[], seconds: number, label: string, mark: Stretch | null, onMark: (mark: Stretch) => void,
- *   spans?: [number, number][], seek?: {time: number} | null}} props
- *   mark: the marked stretch; spans: stretches with a warning, in seconds; seek: a new object moves the position to its time
+ *   onPlace?: (seconds: number) => void, spans?: [number, number][], seek?: {time: number} | null}} props
+ *   mark: the marked stretch; onPlace: the position has moved; spans: stretches with a warning, in seconds; seek: a new object moves the position to its time
  */
-export function Waveform({url, peaks, seconds, label, mark, onMark, spans = [], seek = null}) {
+export function Waveform({url, peaks, seconds, label, mark, onMark, onPlace = () => {}, spans = [], seek = null}) {
   const element = useRef(/** @type {HTMLElement | null} */ (null));
   const drawing = useMemo(() => new Drawing({url, peaks, seconds}), [url]);
   drawing.onMark = onMark;
@@ -142,6 +142,7 @@ export function Waveform({url, peaks, seconds, label, mark, onMark, spans = [], 
     drawing.open(/** @type {HTMLElement} */ (element.current));
     return () => drawing.close();
   }, [drawing]);
+  useSignalEffect(() => onPlace(drawing.place.value));
   useEffect(() => drawing.show(mark), [drawing, mark?.start, mark?.seconds]);
   useEffect(() => {
     if (seek) drawing.seek(seek.time);

@@ -83,11 +83,12 @@ function receive(event) {
 
 /**
  * Load again what depends on a topic.
- * @param {string} topic "jobs", "results", "voices", "projects", "presets", "trash" or "assets"
+ * @param {string} topic "jobs", "results", "voices", "projects", "presets", "trash", "assets" or "session"
  * @param {string} [name]
  */
 export function announce(topic, name) {
   if (topic in LISTS) reload(topic);
+  if (topic === "session") get("session").then((found) => (session.value = found), () => {});
   for (const listener of listeners) listener(topic, name);
 }
 

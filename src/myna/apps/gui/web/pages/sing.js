@@ -17,7 +17,7 @@ import {Presets} from "./sing/presets.js";
 import {ResultList, listen, singingJobs, useFirstResult} from "./sing/result-list.js";
 import {chooseVoice, speaker, values, voice} from "./sing/settings.js";
 import {SongList} from "./sing/song-list.js";
-import {openSong, songs} from "./sing/song.js";
+import {addFiles, openSong, songs} from "./sing/song.js";
 
 /** @typedef {import("./sing/song.js").Song} Song */
 
@@ -29,7 +29,7 @@ const WIDE = matchMedia("(min-width: 700px)");
 const started = signal([]);
 
 export default function Sing() {
-  return html`<${Page} title=${t("frame.sing")} class="sing" bar=${html`<${Bar} />`}>
+  return html`<${Page} title=${t("frame.sing")} class="sing" onFiles=${addFiles} bar=${html`<${Bar} />`}>
     <div class="sing-grid">
       <${SongList} />
       <${VoiceCard} />

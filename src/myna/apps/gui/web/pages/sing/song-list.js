@@ -16,6 +16,8 @@ import {addFiles, openSong, removeSong, showSong, songs} from "./song.js";
 /** @typedef {import("../../lib/types.js").Warning} Warning */
 
 const MOST_TIMES = 8; // of one warning
+const PREVIEW_SECONDS = 15;
+const SHORTEST_MARK_SECONDS = 1;
 
 /** Where to move the position, as a new object each time. @type {import("../../vendor/preact.js").Signal<{song: Song, time: number} | null>} */
 const sought = signal(null);
@@ -77,25 +79,37 @@ function SongBody({song}) {
   const upload = song.upload.value;
   // While the facts are loaded, the place of the waveform stays free, so that nothing moves.
   if (!facts || !upload) return html`<div class="song-body waiting" aria-hidden="true"></div>`;
-  const {start, seconds} = song.stretch.value ?? {start: 0, seconds: 0};
   const outside = song.keyFacts.value?.out_of_range;
   const warnings = [...facts.warnings, ...(outside ? [{kind: "range", ...outside}] : [])];
   return html`<div class="song-body">
     <${Waveform}
       url=${address(`uploads/${upload.id}/audio`)} peaks=${facts.peaks} seconds=${facts.seconds} label=${song.name} mark=${song.stretch.value}
-      onMark=${(/** @type {any} */ mark) => (song.mark.value = mark)} spans=${warnings.flatMap(({spans}) => spans)}
+      onMark=${(/** @type {any} */ mark) => (song.mark.value = mark)} onPlace=${(/** @type {number} */ place) => (song.place.value = place)} spans=${warnings.flatMap(({spans}) => spans)}
       seek=${sought.value?.song === song ? sought.value : null}
     />
-    <p class="quiet mark-text">
-      ${seconds > 0 && t("sing.marked", {from: clock(start), to: clock(start + seconds)})}${" "}
-      ${seconds > 0 && !song.mark.value && html`<span class="mark-help">${t("sing.mark_help")}</span>`}
-      ${song.mark.value && html`<button type="button" class="link" onClick=${() => (song.mark.value = null)}>${t("sing.loudest")}</button>`}
-    </p>
+    <${Mark} song=${song} />
     ${warnings.length > 0 && html`<ul class="warnings">${warnings.map((warning) => html`<li>
       <${Icon} name="warning" size=${16} /><span>${warning.text} <${Times} song=${song} warning=${warning} /></span>
     </li>`)}</ul>`}
     <${Key} song=${song} />
   </div>`;
+}
+
+/** The stretch for a preview in words, with buttons for those who do not drag. @param {{song: Song}} props */
+function Mark({song}) {
+  const stretch = song.stretch.value;
+  const whole = song.facts.value?.seconds ?? 0;
+  if (!stretch) return html`<p class="quiet mark-text"></p>`;
+  const {start, seconds} = stretch;
+  const place = Math.min(song.place.value, whole - SHORTEST_MARK_SECONDS);
+  const here = () => (song.mark.value = {start: place, seconds: Math.min(PREVIEW_SECONDS, whole - place)});
+  return html`<p class="quiet mark-text">
+    ${t("sing.marked", {from: clock(start), to: clock(start + seconds)})}${" "}
+    ${place > 0 && Math.abs(place - start) > 0.5 && html`<button type="button" class="link" onClick=${here}>${t("sing.mark_here", {time: clock(place)})}</button>${" "}`}
+    ${song.mark.value
+      ? html`<button type="button" class="link" onClick=${() => (song.mark.value = null)}>${t("sing.loudest")}</button>`
+      : place <= 0 && html`<span class="mark-help">${t("sing.mark_help")}</span>`}
+  </p>`;
 }
 
 /** The times of a warning; pressing one moves the position there. @param {{song: Song, warning: Warning}} props */

@@ -31,6 +31,8 @@ export class Song {
     this.error = signal(null);
     /** @type {Signal<SongFacts | null>} */
     this.facts = signal(null);
+    /** Position in the waveform, in seconds. */
+    this.place = signal(0);
     /** The stretch for a preview, null for the loudest. @type {Signal<Stretch | null>} */
     this.mark = signal(null);
     /** Facts about the key by voice and speaker. @type {Signal<Record<string, KeyFacts>>} */

@@ -1,0 +1,310 @@
+"""State of an open studio, shared by all handlers of its server."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from fastapi import Request as HttpRequest
+from pydantic import BaseModel
+from starlette.requests import HTTPConnection
+
+from myna.apps.actions.device import Device
+from myna.apps.gui.jobs import Job, Jobs, Task
+from myna.apps.gui.server.events import Events, Topic
+from myna.apps.gui.server.requests import KINDS, LANES, LOOK, SING, Planned, Request
+from myna.apps.gui.server.uploads import Uploads
+from myna.apps.gui.tasks.learning import NameDevice
+from myna.apps.gui.texts import LANGUAGES
+from myna.errors import BusyError, ConfigError, MynaError
+from myna.studio.job_list import JobList, JobState, ListedJob, Place
+from myna.studio.voices import Library
+from myna.studio.workspace import Workspace
+
+_PROGRESS_SECONDS = 1.0  # minimum time between two writes of a job's progress to the list
+_PREPARED_AFTER_SECONDS = 1.5
+_OTHERS_SECONDS = 1.0  # how often the list is checked for changes by other processes
+
+
+class NotFound(ConfigError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class JobView(BaseModel):
+    """A job, as the interface answers it."""
+
+    id: int
+    kind: str
+    title: str
+    state: JobState
+    stage: str
+    fraction: float | None
+    seconds_left: float | None
+    seconds: float
+    error: str | None
+    created_at: str
+    where: Place
+    about: dict[str, Any]
+    facts: dict[str, Any]
+    can: list[Literal["cancel", "retry", "remove"]]
+
+
+class Studio:
+    """An open studio: its folder, voices, jobs and uploads, and the events for its pages."""
+
+    def __init__(self, workspace: Workspace, *, local: bool = True) -> None:
+        """
+        Args:
+            local: whether all visitors are on this computer, so that they may name its folders.
+        """
+        self.workspace = workspace
+        self.local = local
+        self.voices = Library(workspace)
+        self.uploads = Uploads(workspace)
+        self.events = Events()
+        self.server_id = uuid.uuid4().hex
+        self.list = JobList(workspace)
+        self._running: dict[int, _Running] = {}
+        self._jobs = Jobs(LANES, self._on_change)
+        self.device: Device | None = None
+        self._prepared = False
+        self._closed = threading.Event()
+        threading.Thread(target=self._watch_others, name="jobs of others", daemon=True).start()
+
+    def submit(self, kind: str, request: Request) -> JobView:
+        """Plan, list and queue a job.
+
+        Raises:
+            MynaError: the request does not fit what is there.
+        """
+        planned = KINDS[kind].plan(self, request)
+        number = self.list.add(
+            kind, planned.title, Place.PAGE, about=planned.about, request=request.model_dump(mode="json")
+        )
+        self._running[number] = _Running(kind, planned, time.monotonic())
+        self._jobs.submit(planned.lane, planned.task, planned.title, number=number, first=planned.first)
+        return self._announce(number)
+
+    def call(self, task: Task[Any], lane: str = LOOK) -> Any:
+        """Run a short task in the process of a lane and wait for its result; it is not listed.
+
+        Raises:
+            MynaError: the task failed.
+        """
+        return self._jobs.call(lane, task)
+
+    def job(self, number: int) -> JobView:
+        """Return a job of the list.
+
+        Raises:
+            NotFound: there is none with that number.
+        """
+        return self._view(self._listed(number))
+
+    def all_jobs(self) -> list[JobView]:
+        """Return the jobs of this studio and of the terminal, newest first."""
+        return [self._view(row) for row in self.list.all()]
+
+    def jobs_about(self, **about: Any) -> list[JobView]:
+        """Return the jobs whose `about` has these values, newest first."""
+        return [job for job in self.all_jobs() if about.items() <= job.about.items()]
+
+    def cancel(self, number: int) -> JobView:
+        """Ask a job to stop; a second call ends its process.
+
+        Raises:
+            ConfigError: it was started elsewhere.
+        """
+        row, job = self._listed(number), self._jobs.get(number)
+        if row.state.over:
+            return self._view(row)
+        if job is None:
+            raise ConfigError("this job runs in a terminal or in another studio: stop it there")
+        self._jobs.cancel(job)
+        return self.job(number)
+
+    def retry(self, number: int) -> JobView:
+        """Start a job again with the same request.
+
+        Raises:
+            ConfigError: it cannot be started from here, or its request does not fit any more.
+            BusyError: it has not ended.
+        """
+        row = self._listed(number)
+        if not row.state.over:
+            raise BusyError(f"{row.title} has not ended")
+        if row.request is None or row.kind not in KINDS:
+            raise ConfigError("this job was started in a terminal: start it there again")
+        started = self.submit(row.kind, KINDS[row.kind].request.model_validate(row.request))
+        self.remove(number)
+        return started
+
+    def remove(self, number: int) -> None:
+        """Take a job that has ended off the list.
+
+        Raises:
+            BusyError: it has not ended.
+        """
+        row = self._listed(number)
+        if not row.state.over:
+            raise BusyError(f"{row.title} has not ended: stop it first")
+        self.list.remove(number)
+        self.changed("jobs")
+
+    def changed(self, what: Topic, name: str | None = None) -> None:
+        """Tell the open pages that a list has changed."""
+        self.events.changed(what, name)
+
+    def used_uploads(self) -> frozenset[str]:
+        """Return the ids of the uploads that listed jobs need, also to be started again."""
+        requests = (job.request or {} for job in self.list.all())
+        return frozenset(value for request in requests for value in _texts_in(request))
+
+    def prepare_lanes(self) -> None:
+        """Find the device, and load PyTorch where songs are sung, once the first page is open; return at once.
+
+        Before, that would make the page wait.
+        """
+        if not self._prepared:
+            self._prepared = True
+            threading.Thread(target=self._prepare_lanes, name="preparing", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop all jobs and wait until they have saved their work. Waiting jobs stay listed as interrupted."""
+        self._closed.set()
+        try:
+            self._jobs.close()
+        finally:
+            self.list.close()
+
+    def _prepare_lanes(self) -> None:
+        if self._closed.wait(_PREPARED_AFTER_SECONDS):
+            return
+        self._jobs.warm(SING)
+        with suppress(MynaError):
+            self.device = self.call(NameDevice())
+            self.changed("session")
+
+    def _listed(self, number: int) -> ListedJob:
+        row = self.list.get(number)
+        if row is None:
+            raise NotFound(f"there is no job {number}")
+        return row
+
+    def _view(self, row: ListedJob) -> JobView:
+        found = {**vars(row), "about": dict(row.about), "facts": dict(row.facts)}
+        job = self._jobs.get(row.id)
+        if job is not None and not job.state.over and not row.state.over:  # newer than what has been written
+            names = ("state", "stage", "fraction", "seconds_left", "seconds")
+            found |= {name: getattr(job, name) for name in names} | {"facts": dict(job.facts)}
+        state = JobState(found["state"])
+        can: list[str] = []
+        if not state.over:
+            can += ["cancel"] if job is not None else []
+        else:
+            again = row.request is not None and row.kind in KINDS and state is not JobState.DONE
+            can += ["retry", "remove"] if again else ["remove"]
+        found |= {
+            "created_at": datetime.fromtimestamp(row.created_at, UTC).isoformat(),
+            "where": row.place,
+            "can": can,
+        }
+        return JobView(**{name: found[name] for name in JobView.model_fields})
+
+    def _announce(self, number: int) -> JobView:
+        view = self.job(number)
+        self.events.send(f"job {number}", {"type": "job", "job": view.model_dump(mode="json")})
+        return view
+
+    def _on_change(self, job: Job[Any], note: str | None) -> None:
+        running = self._running.get(job.id)
+        if running is None:  # an unlisted call
+            return
+        if note is not None:
+            self.list.line(job.id, note)
+        if job.state.over:
+            self._end(job, self._running.pop(job.id))
+        elif running.due(job.state):
+            self.list.update(
+                job.id,
+                state=job.state,
+                stage=job.stage,
+                fraction=job.fraction,
+                seconds_left=job.seconds_left,
+                seconds=job.seconds,
+                facts=job.facts,
+            )
+        with suppress(NotFound):
+            self._announce(job.id)
+
+    def _end(self, job: Job[Any], running: _Running) -> None:
+        planned = running.planned
+        about = dict(planned.about)
+        if job.state is JobState.DONE and planned.finish is not None:
+            about |= planned.finish(job.result)
+        elif job.state is not JobState.DONE and planned.discard is not None:
+            planned.discard()
+        # A job that waited when the studio was closed has not been cancelled by a person.
+        state = JobState.INTERRUPTED if self._closed.is_set() and job.state is JobState.CANCELLED else job.state
+        self.list.update(
+            job.id, state=state, seconds_left=None, seconds=job.seconds, error=job.error, about=about, facts=job.facts
+        )
+        for topic in KINDS[running.kind].changes:
+            self.changed(topic)
+
+    def _watch_others(self) -> None:
+        """Tell the pages when another process has written to the list of jobs."""
+        seen = self.list.version
+        while not self._closed.wait(_OTHERS_SECONDS):
+            now = self.list.version
+            if now != seen and not self._running:
+                self.changed("jobs")
+            seen = now
+
+
+@dataclass
+class _Running:
+    """A job of this studio that has not ended."""
+
+    kind: str
+    planned: Planned
+    written_at: float
+    state: JobState = field(default=JobState.WAITING)
+
+    def due(self, state: JobState) -> bool:
+        """Return whether the progress should be written now, and count it as written."""
+        now = time.monotonic()
+        if state is self.state and now - self.written_at < _PROGRESS_SECONDS:
+            return False
+        self.state, self.written_at = state, now
+        return True
+
+
+def studio_of(request: HTTPConnection) -> Studio:
+    """Return the studio of a server, for `Depends`."""
+    found: Studio = request.app.state.studio
+    return found
+
+
+def language_of(request: HttpRequest) -> str:
+    """Return the language for messages: of `?lang=`, or the first of Accept-Language that there is, or English."""
+    wanted = [request.query_params.get("lang", ""), *request.headers.get("accept-language", "").lower().split(",")]
+    for part in wanted:
+        if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
+            return language
+    return LANGUAGES[0]
+
+
+def _texts_in(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    items: Any = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return [text for item in items for text in _texts_in(item)]

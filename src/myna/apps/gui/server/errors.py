@@ -1,0 +1,73 @@
+"""Errors as JSON: `{"error": {"code": "config", "message": "one line with the way out"}}`."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from myna.errors import BusyError, understood
+
+_log = logging.getLogger(__name__)
+_CODES = {401: "login", 404: "not_found", 405: "method", 409: "busy", 413: "too_large"}
+
+
+class ErrorText(BaseModel):
+    code: str
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """Body of every answer that is an error."""
+
+    error: ErrorText
+
+
+# For the documentation of the interface.
+ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": ErrorBody, "description": "The request does not fit; the message says why and what to do."},
+    401: {"model": ErrorBody, "description": "A name and a password are needed: POST /login."},
+    404: {"model": ErrorBody, "description": "There is no such thing."},
+    409: {"model": ErrorBody, "description": "It is in use."},
+}
+
+
+def error_response(status: int, message: str, code: str | None = None) -> JSONResponse:
+    return JSONResponse({"error": {"code": code or _CODES.get(status, "request"), "message": message}}, status)
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Answer every error in the same form; only a defect of our own is a 500, and is logged."""
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        return error_response(400, "; ".join(map(_problem, error.errors())), "request")
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> JSONResponse:
+        return error_response(error.status_code, str(error.detail))
+
+    @app.exception_handler(Exception)
+    def other(request: Request, error: Exception) -> JSONResponse:
+        found = understood(error)
+        if found is None:
+            _log.error("%s %s", request.method, request.url.path, exc_info=error)
+            return error_response(500, f"{type(error).__name__}: {error} (a defect: please report it)", "defect")
+        status = 404 if found.code == "not_found" else 409 if isinstance(found, BusyError) else 400
+        return error_response(status, str(found), found.code)
+
+    # Starlette logs and raises again what a handler for `Exception` answers, but not what one of a subclass does.
+    from myna.errors import MynaError
+
+    for kind in (MynaError, OSError, MemoryError):
+        app.add_exception_handler(kind, other)
+
+
+def _problem(error: Any) -> str:
+    place = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
+    return f"{place}: {error['msg']}" if place else str(error["msg"])

@@ -1,0 +1,71 @@
+"""The list of jobs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import FileResponse, PlainTextResponse
+
+from myna.apps.gui.server.context import JobView, NotFound, Studio, studio_of
+
+router = APIRouter(tags=["jobs"])
+StudioOf = Annotated[Studio, Depends(studio_of)]
+
+
+@router.get("/jobs")
+def jobs(studio: StudioOf) -> list[JobView]:
+    """List the jobs of this studio, and those of the terminal in its folder, newest first."""
+    return studio.all_jobs()
+
+
+@router.delete("/jobs", status_code=204)
+def clear(studio: StudioOf) -> None:
+    """Take all jobs that have ended off the list. What they made stays."""
+    for job in studio.all_jobs():
+        if job.state.over:
+            studio.list.remove(job.id)
+    studio.changed("jobs")
+
+
+@router.get("/jobs/{number}")
+def job(number: int, studio: StudioOf) -> JobView:
+    """Return a job."""
+    return studio.job(number)
+
+
+@router.get("/jobs/{number}/log", response_class=PlainTextResponse)
+def log(number: int, studio: StudioOf) -> str:
+    """Return the lines that a job has noted, with their times."""
+    studio.job(number)
+    lines = (f"{datetime.fromtimestamp(at):%H:%M:%S}  {text}\n" for at, text in studio.list.log(number))
+    return "".join(lines)
+
+
+@router.post("/jobs/{number}/cancel")
+def cancel(number: int, studio: StudioOf) -> JobView:
+    """Ask a job to stop; a training saves a checkpoint first. A second call ends its process."""
+    return studio.cancel(number)
+
+
+@router.post("/jobs/{number}/retry")
+def retry(number: int, studio: StudioOf) -> JobView:
+    """Start a job that failed or was interrupted again, and return the new one."""
+    return studio.retry(number)
+
+
+@router.delete("/jobs/{number}", status_code=204)
+def remove(number: int, studio: StudioOf) -> None:
+    """Take a job that has ended off the list. What it made stays."""
+    studio.remove(number)
+
+
+@router.get("/jobs/{number}/files/{index}")
+def file(number: int, index: int, studio: StudioOf) -> FileResponse:
+    """Return a file that a job has made."""
+    made = studio.job(number).about.get("files") or []
+    if not 0 <= index < len(made) or not Path(made[index]).is_file():
+        raise NotFound(f"job {number} has no file {index}")
+    return FileResponse(made[index], filename=Path(made[index]).name)

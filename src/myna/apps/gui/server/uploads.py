@@ -1,0 +1,82 @@
+"""Files that pages have sent: `workspace/uploads/ID/NAME`, kept for a day after their last use."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from myna.errors import ConfigError
+from myna.studio.workspace import Workspace, safe_name
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_KEPT_SECONDS = 24 * 3600.0
+
+
+class NoSuchUpload(ConfigError):
+    """There is no upload with that id."""
+
+    code = "not_found"
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that a page has sent."""
+
+    id: str
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """The uploads of a workspace."""
+
+    workspace: Workspace
+
+    @property
+    def folder(self) -> Path:
+        return self.workspace.folder / "uploads"
+
+    def reserve(self, name: str) -> Upload:
+        """Create an empty upload whose file will be called `name`.
+
+        Raises:
+            ConfigError: `name` cannot be used as a file name.
+        """
+        path = Path(name.replace("\\", "/").rpartition("/")[2])
+        stored = f"{safe_name(path.stem)}{path.suffix}"
+        id = uuid.uuid4().hex
+        (self.folder / id).mkdir(parents=True)
+        return Upload(id, self.folder / id / stored)
+
+    def find(self, id: str) -> Upload:
+        """Find an upload by its id, and keep it for another day.
+
+        Raises:
+            NoSuchUpload: there is none.
+        """
+        folder = self.folder / id if _ID.fullmatch(id) else None
+        files = [path for path in folder.iterdir() if path.is_file()] if folder is not None and folder.is_dir() else []
+        if folder is None or len(files) != 1:
+            raise NoSuchUpload("this file is no longer here: send it again")
+        folder.touch()
+        return Upload(id, files[0])
+
+    def delete(self, id: str) -> None:
+        """Delete an upload, if it is there."""
+        if _ID.fullmatch(id):
+            shutil.rmtree(self.folder / id, ignore_errors=True)
+
+    def clean(self, used: frozenset[str]) -> None:
+        """Delete the uploads that were last used more than a day ago, but for those in `used`."""
+        old = time.time() - _KEPT_SECONDS
+        for folder in self.folder.iterdir() if self.folder.is_dir() else ():
+            if folder.name not in used and folder.stat().st_mtime < old:
+                shutil.rmtree(folder, ignore_errors=True)
