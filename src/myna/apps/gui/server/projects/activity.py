@@ -45,8 +45,8 @@ def activities(project: Project, jobs: Sequence[JobView]) -> dict[Step, Activity
     if not any(one.elsewhere is None for one in active):
         for step, one in work_elsewhere(project).items():
             known = found.get(step)
-            job = known.job if known is not None and known.active else None
-            found[step] = Activity(Course.RUNNING, job, elsewhere=one)
+            number = known.job if known is not None and known.active else None
+            found[step] = Activity(Course.RUNNING, number, elsewhere=one)
     return found
 
 

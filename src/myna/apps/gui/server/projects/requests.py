@@ -179,9 +179,7 @@ def plan_pack(studio: Studio, request: PackRequest) -> Planned:
         into=voices / name / f"{name}.safetensors",
         half=request.half,
         release=request.release,
-        card=CardText(
-            licence=request.licence.strip(), author=request.author.strip(), cover=request.cover.strip()
-        ),
+        card=CardText(licence=request.licence.strip(), author=request.author.strip(), cover=request.cover.strip()),
     )
     return _planned(task, project, voice=name)
 

@@ -16,7 +16,7 @@ from myna.apps.actions.training_log import Curves
 from myna.apps.gui.server.context import JobView, Studio
 from myna.apps.gui.server.needs import AssetView, asset_view
 from myna.apps.gui.server.projects import models
-from myna.apps.gui.server.projects.activity import activities, active_job
+from myna.apps.gui.server.projects.activity import active_job, activities
 from myna.apps.gui.server.projects.curves import (
     MAIN_CURVES,
     best_checkpoint,
@@ -25,7 +25,6 @@ from myna.apps.gui.server.projects.curves import (
     validation_distances,
 )
 from myna.apps.gui.server.projects.requests import BUNDLED, CLIP, TEXTS, checkpoint_title
-from myna.apps.gui.server.projects.watch import Watch
 from myna.apps.gui.server.wording import Wording
 from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
@@ -51,9 +50,9 @@ class Scene:
     """Snapshot of a voice in training for one visitor."""
 
     studio: Studio
-    watch: Watch
     project: Project
     language: str
+    listed: Sequence[JobView] | None = None  # the list of jobs, if it is known
 
     @cached_property
     def say(self) -> Wording:
@@ -64,12 +63,12 @@ class Scene:
         return self.project.status()
 
     @cached_property
-    def jobs(self) -> list[JobView]:
-        return self.studio.all_jobs()
+    def jobs(self) -> Sequence[JobView]:
+        return self.studio.all_jobs() if self.listed is None else self.listed
 
     @cached_property
     def curves(self) -> Curves:
-        return self.watch.curves(self.project, self.status)
+        return self.studio.watch.curves(self.project, self.status)
 
     @cached_property
     def checked(self) -> list[tuple[Path, Mapping[str, Any] | None]]:
@@ -115,7 +114,7 @@ def project_row(scene: Scene) -> models.ProjectRow:
 def project_view(scene: Scene) -> models.ProjectView:
     """Return all that the page of a voice in training shows; start what is missing of it in the background."""
     status, project, studio = scene.status, scene.project, scene.studio
-    scene.watch.check(project, status)
+    scene.studio.watch.check(project, status)
     best = best_checkpoint(status, scene.curves, project.comparison)
     return models.ProjectView(
         name=project.name,
@@ -468,7 +467,10 @@ def comparison_view(scene: Scene) -> models.ComparisonView:
     if found is None or compared is None:
         raise ConfigError(scene.say("no_comparison"))
     tracks = [
-        {**{key: value for key, value in track.items() if key != "path"}, "url": scene.url("track", index=index, made=_made(track))}
+        {
+            **{key: value for key, value in track.items() if key != "path"},
+            "url": scene.url("track", index=index, made=_made(track)),
+        }
         for index, track in enumerate(found["comparison"]["tracks"])
     ]
     rows = [

@@ -10,17 +10,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from typing import Any
 
 from myna.apps.actions.training_log import Curves
 from myna.apps.gui.jobs import Task
 from myna.apps.gui.tasks.learning import CheckRecordings, ReadCurves
 from myna.errors import MynaError
 from myna.studio.project import Project, ProjectStatus
-
-if TYPE_CHECKING:
-    from myna.apps.gui.server.context import Studio
 
 
 @dataclass(frozen=True)
@@ -99,15 +95,3 @@ class Watch:
     def _keep(self, project: Project, n_bytes: int) -> None:
         curves: Curves = self._call(ReadCurves(project.folder))
         self._logs[project.folder] = _Log(n_bytes, curves)
-
-
-_watches: WeakKeyDictionary[Studio, Watch] = WeakKeyDictionary()
-_making = threading.Lock()
-
-
-def watch_of(studio: Studio) -> Watch:
-    """Return the one watch of a studio."""
-    with _making:
-        if studio not in _watches:
-            _watches[studio] = Watch(studio.call, lambda name: studio.changed("projects", name))
-        return _watches[studio]

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from fastapi import APIRouter
 
-MODULES = ("session", "uploads", "jobs")
+MODULES = ("session", "uploads", "jobs", "projects", "booth")
 
 
 def routers() -> list[APIRouter]:
