@@ -193,7 +193,7 @@ def test_a_check_that_fails_or_hangs_hides_no_other(
 ) -> None:
     monkeypatch.setattr(doctor, "_CHECK_SECONDS", -0.9)
     monkeypatch.setattr(doctor, "_check_memory", lambda: time.sleep(20))
-    monkeypatch.setattr(doctor, "_check_files", lambda: 1 / 0)
+    monkeypatch.setattr(doctor, "_check_files", lambda shown: 1 / 0)
     started = time.monotonic()
     checks = by_name(diagnose(empty_home))
     assert time.monotonic() - started < 10

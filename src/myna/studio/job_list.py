@@ -182,7 +182,7 @@ class JobList:
         row = Row(self, self.add(kind, title, place, about=about, state=JobState.RUNNING))
         try:
             yield row
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, or a signal that ends the program
             row.end(JobState.CANCELLED)
             raise
         except BaseException as error:

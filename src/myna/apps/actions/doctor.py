@@ -33,6 +33,8 @@ from myna.errors import (
 # good: it works; absent: optional, and not installed; note: worth knowing; bad: it hinders myna
 State = Literal["good", "absent", "note", "bad"]
 
+Shown = Callable[[Path | str], str]  # spelling of a path in a report
+
 _EXTRAS = {
     "eval": "speech intelligibility and quality in svc evaluate",
     "gui": "the studio",
@@ -87,24 +89,25 @@ class Diagnosis:
         }
 
 
-def diagnose(folder: Path) -> Diagnosis:
+def diagnose(folder: Path, *, paths: bool = True) -> Diagnosis:
     """Run all checks at the same time, each for a limited time; nothing is downloaded or changed.
-
-    The home folder is written as `~`, so that a report can be published.
 
     Args:
         folder: folder of the studio.
+        paths: whether to write the paths of files, with `~` for the home folder, so that a report can be published;
+            false writes only their names.
     """
+    shown = _with_tilde if paths else _name
     started = time.perf_counter()
     tasks: list[tuple[str, float, Callable[[], Iterable[Check]]]] = [
-        ("packages", _CHECK_SECONDS, _check_packages),
+        ("packages", _CHECK_SECONDS, lambda: _check_packages(shown)),
         ("torch", _PROBE_SECONDS, lambda: _check_torch(_probe("torch"))),
         ("sound", _PROBE_SECONDS, lambda: _check_sound(_probe("sound"))),
         ("microphone", _PROBE_SECONDS, lambda: _check_microphone(_probe("microphone"))),
         ("memory", _CHECK_SECONDS, _check_memory),
-        ("disk", _CHECK_SECONDS, lambda: _check_places(folder)),
-        ("environment", _CHECK_SECONDS, _check_environment),
-        ("files", _CHECK_SECONDS, _check_files),
+        ("disk", _CHECK_SECONDS, lambda: _check_places(folder, shown)),
+        ("environment", _CHECK_SECONDS, lambda: _check_environment(shown)),
+        ("files", _CHECK_SECONDS, lambda: _check_files(shown)),
     ]
     found: dict[str, list[Check]] = {}
     threads = []
@@ -209,7 +212,7 @@ def _check_microphone(found: _Probed) -> Iterable[Check]:
         yield Check("portaudio", title, "good", f"{facts['portaudio']}, microphone: {facts['input']}", facts=facts)
 
 
-def _check_packages() -> Iterable[Check]:
+def _check_packages(shown: Shown) -> Iterable[Check]:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
@@ -222,7 +225,7 @@ def _check_packages() -> Iterable[Check]:
         "python": python,
         "system": platform.platform(),
         "cores": os.cpu_count(),
-        "executable": _shown(sys.executable),
+        "executable": shown(sys.executable),
     }
     yield Check("myna", "myna", "good", importlib.metadata.version("myna"))
     yield Check("python", "Python", "good" if good else "bad", text, remedy, facts, MissingExtraError)
@@ -324,7 +327,7 @@ def _windows_memory() -> tuple[int | None, int | None]:
     return (status.total, status.available) if known else (None, None)
 
 
-def _check_places(folder: Path) -> Iterable[Check]:
+def _check_places(folder: Path, shown: Shown) -> Iterable[Check]:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     places = (
@@ -334,12 +337,12 @@ def _check_places(folder: Path) -> Iterable[Check]:
     for name, title, place, remedy in places:
         there = _existing(place)
         free = shutil.disk_usage(there).free
-        facts = {"path": _shown(place), "exists": place.exists(), "free_bytes": free, "writable": _writable(there)}
-        text = f"{_shown(place)}, {_size(free)} free"
+        facts = {"path": shown(place), "exists": place.exists(), "free_bytes": free, "writable": _writable(there)}
+        text = f"{shown(place)}, {_size(free)} free"
         if not facts["writable"]:
             # Files that are in the cache can be used without writing.
             state: State = "bad" if name == "workspace" else "note"
-            yield Check(name, title, state, f"cannot write to {_shown(there)}", remedy, facts)
+            yield Check(name, title, state, f"cannot write to {shown(there)}", remedy, facts)
         elif free < _LITTLE_DISK:
             yield Check(name, title, "bad" if free < _NO_DISK else "note", text, remedy, facts)
         else:
@@ -360,14 +363,14 @@ def _writable(folder: Path) -> bool:
         return False
 
 
-def _check_environment() -> Iterable[Check]:
+def _check_environment(shown: Shown) -> Iterable[Check]:
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
     from myna.assets import BUNDLED_VOICES, BUNDLED_WEIGHTS, local_folders
 
     for folder in local_folders():
         if not folder.is_dir():
-            text = f"MYNA_ASSETS names {_shown(folder)}, which is no folder"
+            text = f"MYNA_ASSETS names {shown(folder)}, which is no folder"
             yield Check("assets_folder", "MYNA_ASSETS", "bad", text, f'mkdir "{folder}"', kind=ConfigError)
     if HF_HUB_OFFLINE:
         yield Check(
@@ -383,7 +386,7 @@ def _check_environment() -> Iterable[Check]:
         yield Check("bundled", "files of the package", "good", "content encoder, base weights, voice joe")
 
 
-def _check_files() -> Iterable[Check]:
+def _check_files(shown: Shown) -> Iterable[Check]:
     from myna.assets.presence import files_here
 
     titles = {"asset": "", "base": "base weights ", "package": "package "}
@@ -391,17 +394,17 @@ def _check_files() -> Iterable[Check]:
         name = one.name if one.group != "base" else f"base {one.name}"
         title = f"{titles[one.group]}{one.name}"
         facts = {
-            "paths": [_shown(path) for path in one.paths],
+            "paths": [shown(path) for path in one.paths],
             "bytes": one.size,
             "url": one.url,
             "local": list(one.local),
         }
         size = f", {one.size / 1e6:,.0f} MB" if one.size is not None else ""
         if one.damaged is not None:
-            text, path = one.damaged.replace(str(Path.home()), "~"), one.paths[0]
-            yield Check(name, title, "bad", text, f'delete "{_shown(path)}"', facts, AssetError)
+            text, path = one.damaged.replace(str(one.paths[0]), shown(one.paths[0])), one.paths[0]
+            yield Check(name, title, "bad", text, f'delete "{shown(path)}"', facts, AssetError)
         elif one.here:
-            yield Check(name, title, "good", f"{_shown(one.paths[0])}{size}", facts=facts)
+            yield Check(name, title, "good", f"{shown(one.paths[0])}{size}", facts=facts)
         elif one.distribution:
             yield Check(name, title, "absent", "not installed", f"pip install --no-deps {one.distribution}", facts)
         elif one.url:
@@ -421,10 +424,14 @@ def _plain(check: Check) -> dict[str, Any]:
     }
 
 
-def _shown(path: Path | str) -> str:
+def _with_tilde(path: Path | str) -> str:
     """Return a path in which `~` stands for the home folder, whose name may be private."""
     path, home = Path(path), Path.home()
     return (Path("~") / path.relative_to(home)).as_posix() if path.is_relative_to(home) else str(path)
+
+
+def _name(path: Path | str) -> str:
+    return Path(path).name
 
 
 def _size(n_bytes: int) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from myna.apps.actions.evaluate import evaluate_conversions
+from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import echo
 from myna.apps.cli.result import Result, ResultCommand, print_json
 from myna.apps.flags import collect, option_flags
-from myna.apps.progress import bar
 from myna.errors import AudioError
 from myna.options import EvaluateOptions
 from myna.storage.atomic import replacing
@@ -89,7 +89,10 @@ def command(
     for path in (report, json_path):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-    evaluation = evaluate_conversions(converted, sources, targets, held_out, options, bar)
+    with listed_job("evaluate", "svc evaluate", converted) as job:
+        evaluation = evaluate_conversions(converted, sources, targets, held_out, options, job.progress)
+        if report is not None:
+            write_page(evaluation, report, job.progress)
 
     text, values, error = f"{file_table(evaluation)}\n\n{summary_table(evaluation)}", as_plain(evaluation), None
     for what, reason in evaluation.not_measured.items():
@@ -98,7 +101,6 @@ def command(
         with replacing(json_path) as temporary:
             temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     if report is not None:
-        write_page(evaluation, report, bar)
         text += f"\nListen and look: {report}"
     if failures := evaluation.failures:
         error = AudioError(f"{len(failures)} not evaluated: {'; '.join(failures)}")

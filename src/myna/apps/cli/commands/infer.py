@@ -13,10 +13,10 @@ from click.core import ParameterSource
 from myna.apps.actions.convert import convert, options_for, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
-from myna.apps.cli.report import echo, remarks
+from myna.apps.cli.job import Job, listed_job
+from myna.apps.cli.report import counted, echo, remarks
 from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.flags import as_flags, collect, option_flags
-from myna.apps.progress import bar
 from myna.errors import MynaError, merged
 from myna.options import ConversionOptions, Engine
 
@@ -71,7 +71,10 @@ def command(
     if used:
         flags = shlex.join(as_flags(ConversionOptions(**used)))
         echo(f"defaults of the voice: {flags} (flags that you give take precedence)", err=True)
-    converted = convert(converter, planned, options, bar, _show_failure)
+    title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
+    outputs = [one.output for one in planned]
+    with listed_job("convert", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
+        converted = convert(converter, planned, options, job.progress, lambda error: _show_failure(error, job))
 
     error = None
     if converted.failed:
@@ -87,8 +90,9 @@ def _given(names: Iterable[str]) -> list[str]:
     return [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
 
 
-def _show_failure(error: MynaError) -> None:
+def _show_failure(error: MynaError, job: Job) -> None:
     echo(f"svc: {error}", err=True)
+    job.note(str(error))
 
 
 def _last_line(converted: ConvertedBatch) -> str:

@@ -8,6 +8,7 @@ from typing import get_args
 import click
 
 from myna.apps.cli.flags import config_flag
+from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, echo, echo_lines, echo_refused, listed
 from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.config import DEFAULT_TEMPLATE, TemplateName
@@ -69,14 +70,15 @@ def command(
     """
     from myna.training.prepare.configuration import write_config
 
-    summary = write_config(
-        input_dir,
-        filelist_path,
-        config_path,
-        template=config_type,
-        content_encoder=content_encoder,
-        trained_in=model_path or logs_of(config_path),
-    )
+    with listed_job("prepare", "svc pre-config", [input_dir]):
+        summary = write_config(
+            input_dir,
+            filelist_path,
+            config_path,
+            template=config_type,
+            content_encoder=content_encoder,
+            trained_in=model_path or logs_of(config_path),
+        )
     echo_lines("note", summary.notes)
     if summary.backup is not None:
         echo(f"note: the previous configuration is kept as {summary.backup}", err=True)

@@ -9,10 +9,10 @@ import click
 
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import config_flag, device_flag
+from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, echo, echo_lines, echo_refused, listed
 from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
-from myna.apps.progress import bar
 from myna.errors import AudioError
 from myna.layout import CLIPS, CONFIG
 from myna.options import FeatureOptions
@@ -47,7 +47,10 @@ def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str,
 
     resolved = choose_device(device)
     echo(f"device: {resolved}", err=True)
-    summary = compute_features(input_dir, config_path, options, n_jobs=n_jobs, device=resolved.name, progress=bar)
+    with listed_job("prepare", "svc pre-hubert", [input_dir]) as job:
+        summary = compute_features(
+            input_dir, config_path, options, n_jobs=n_jobs, device=resolved.name, progress=job.progress
+        )
     echo_lines("note", summary.unvoiced)
     echo_refused(summary.failed, summary.ignored, summary.refused)
     ranges = [

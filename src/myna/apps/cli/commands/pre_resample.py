@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
+from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, echo_lines, echo_refused
 from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
-from myna.apps.progress import bar
 from myna.errors import AudioError
 from myna.layout import CLIPS, RECORDINGS
 from myna.options import ResampleOptions
@@ -46,7 +46,8 @@ def command(input_dir: Path, output_dir: Path, n_jobs: int, **chosen: Any) -> Re
 
     from myna.training.prepare.recordings import resample_recordings
 
-    summary = resample_recordings(input_dir, output_dir, options, n_jobs=n_jobs, progress=bar)
+    with listed_job("prepare", "svc pre-resample", [output_dir]) as job:
+        summary = resample_recordings(input_dir, output_dir, options, n_jobs=n_jobs, progress=job.progress)
     echo_lines("note", summary.orphaned)
     echo_refused(summary.failed, summary.ignored, summary.refused)
     line, error = "", None

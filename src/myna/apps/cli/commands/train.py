@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import click
 
 from myna.apps.actions.train import train
 from myna.apps.cli.flags import config_flag
+from myna.apps.cli.job import Job, listed_job
 from myna.apps.cli.report import echo
 from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
@@ -55,22 +56,26 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     With --from-scratch, it starts from random weights.
     """
     options = collect(TrainOptions, chosen)
-    terminal = _Terminal(config_path, model_path, tensorboard)
-    train(config_path, model_path, options, terminal.on)
+    with ExitStack() as job:
+        terminal = _Terminal(config_path, model_path, tensorboard, job)
+        train(config_path, model_path, options, terminal.on)
     return terminal.result
 
 
 class _Terminal:
     """A `Listener` that reports the progress of training on the terminal."""
 
-    result: Result | None = None  # stays None in all processes of a training but the first one
+    # Only the first process of a training has a result and a job in the list.
+    result: Result | None = None
+    _job: Job
 
-    def __init__(self, config_path: Path, model_path: Path, tensorboard: bool) -> None:
+    def __init__(self, config_path: Path, model_path: Path, tensorboard: bool, until_the_end: ExitStack) -> None:
         self._bar: Any = None
         self._estimated = False
         self._config_path = config_path
         self._model_path = model_path
         self._tensorboard = tensorboard
+        self._until_the_end = until_the_end
 
     def on(self, device: Device) -> _Terminal:
         """Return this listener for a training on `device`."""
@@ -89,6 +94,8 @@ class _Terminal:
         if self._tensorboard:
             echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
         self._plan, self._started = plan, time.perf_counter()
+        name = self._model_path.name if self._model_path != LOGS else Path.cwd().name
+        self._job = self._until_the_end.enter_context(listed_job("train", f"svc train ({name})", [self._model_path]))
         from myna.apps.progress import Bar
 
         self._bar = Bar(total=plan.last_step, initial=plan.first_step, unit="step", dynamic_ncols=True)
@@ -98,15 +105,22 @@ class _Terminal:
         shown = [name for name in ("mel", "kl", "adversarial", "discriminator") if name in report.losses]
         self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
         self._bar.update()
+        self._job.report(f"epoch {report.epoch}", *self._spent(report.step))
         if not self._estimated:
             self._estimate(report.step)
 
-    def _estimate(self, step: int) -> None:
-        """Note the time that the training takes, once it can be estimated."""
+    def _spent(self, step: int) -> tuple[int, int, float]:
+        """Return the steps done and to be done in this run, and the seconds that it has taken."""
         plan, seconds = self._plan, time.perf_counter() - self._started
         done, total = step - plan.first_step, plan.last_step - plan.first_step
         if plan.max_minutes is not None:
             total = min(total, round(60 * plan.max_minutes * done / seconds))
+        return done, total, seconds
+
+    def _estimate(self, step: int) -> None:
+        """Note the time that the training takes, once it can be estimated."""
+        plan = self._plan
+        done, total, seconds = self._spent(step)
         left = seconds_left(done, total, seconds)
         if left is not None and done < total:
             self._estimated = True
@@ -116,6 +130,7 @@ class _Terminal:
     def noted(self, text: str) -> None:
         with suppress(OSError):  # the terminal was closed
             self._bar.write(text, file=sys.stderr)
+        self._job.note(text)
 
     def ended(self, summary: TrainSummary) -> None:
         self._bar.close()

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from myna.apps.cli.flags import config_flag
+from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, listed
 from myna.apps.cli.result import Result, ResultCommand, plain
-from myna.apps.progress import bar
 from myna.config import Config
 from myna.layout import LOGS
 
@@ -41,7 +41,8 @@ def command(config_path: Path, output_path: Path, n_clusters: int) -> Result:
 
     from myna.training.retrieval import train_centroids
 
-    summary = train_centroids(config, output_path, n_clusters, progress=bar)
+    with listed_job("prepare", "svc train-cluster", [output_path]) as job:
+        summary = train_centroids(config, output_path, n_clusters, progress=job.progress)
     sizes = [f"{n:,} of {speaker}" for speaker, n in summary.sizes.items()]
     line = (
         f"{output_path}: centroids, {listed(sizes)}, from {counted(summary.n_clips, 'clip')} "

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from myna.apps.cli.flags import config_flag
+from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, listed
 from myna.apps.cli.result import Result, ResultCommand, plain
-from myna.apps.progress import bar
 from myna.config import Config
 from myna.layout import LOGS
 
@@ -33,7 +33,8 @@ def command(config_path: Path, output_path: Path) -> Result:
 
     from myna.training.retrieval import train_index
 
-    summary = train_index(config, output_path, progress=bar)
+    with listed_job("prepare", "svc train-index", [output_path]) as job:
+        summary = train_index(config, output_path, progress=job.progress)
     sizes = [f"{n:,} vectors of {speaker}" for speaker, n in summary.sizes.items()]
     line = (
         f"{output_path}: {listed(sizes)}, from {counted(summary.n_clips, 'clip')} ({summary.n_frames:,} frames). "

@@ -1,0 +1,125 @@
+"""Long work of the terminal in the list of jobs that the page of a workspace shows."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from myna.apps.progress import bar
+from myna.progress import seconds_left
+
+if TYPE_CHECKING:
+    from myna.studio.job_list import Row
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
+
+
+class Job:
+    """Work that a terminal shows, and that the page of a workspace lists if the work belongs to one.
+
+    A list that cannot be written, for example on a full disk, is a warning; the work goes on without it.
+    """
+
+    def __init__(self, row: Row | None, failures: tuple[type[Exception], ...] = ()) -> None:
+        """
+        Args:
+            row: entry in the list; None if the work is not listed.
+            failures: exceptions of a list that cannot be written.
+        """
+        self._row = row
+        self._failures = failures
+
+    def progress(self, items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+        """Draw a progress bar on the terminal and report to the list; implements `myna.progress.Progress`."""
+        shown = bar(items, title=title, total=total, unit=unit)
+        if self._row is None:
+            yield from shown
+            return
+        if total is None and isinstance(items, Sized):
+            total = len(items)
+        started = time.monotonic()
+        for number, item in enumerate(shown):
+            self.report(title, number, total, time.monotonic() - started)
+            yield item
+
+    def report(self, stage: str, done: float, total: float | None, seconds: float) -> None:
+        """Report that `done` of `total` items of a stage took `seconds`."""
+        left = seconds_left(done, total, seconds)
+        self._write(lambda row: row.progress(stage, done / total if total else None, left))
+
+    def note(self, text: str) -> None:
+        """Add a line to the log of the job."""
+        self._write(lambda row: row.line(text))
+
+    def _write(self, change: Callable[[Row], None]) -> None:
+        if self._row is not None:
+            try:
+                change(self._row)
+            except self._failures as error:
+                _warn(error)
+                self._row = None
+
+
+@contextmanager
+def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) -> Iterator[Job]:
+    """List the work of the `with` block if the working folder or one of `paths` lies in a workspace with a list.
+
+    Args:
+        kind: kind of the job, as on the page: convert, prepare, train, evaluate.
+        title: words for a person.
+        paths: files and folders that the work reads or writes.
+        about: what the job works on; `project` is added if the work belongs to one.
+    """
+    import sqlite3
+
+    from myna.studio.job_list import JobList, workspace_of
+
+    places = [Path.cwd(), *(path.absolute() for path in paths)]
+    workspace = next((found for place in places if (found := workspace_of(place)) is not None), None)
+    if workspace is None:
+        yield Job(None)
+        return
+    inside = [place.relative_to(workspace.training) for place in places if place.is_relative_to(workspace.training)]
+    if projects := [place.parts[0] for place in inside if place.parts]:
+        about = {"project": projects[0]} | about
+    failures = (OSError, sqlite3.Error)
+    row = None
+    try:
+        jobs = JobList(workspace)
+        entry = jobs.listed(kind, title, about=about)
+        row = entry.__enter__()
+    except failures as error:
+        _warn(error)
+    if row is None:
+        yield Job(None)
+        return
+    try:
+        yield Job(row, failures)
+    except BaseException as error:  # KeyboardInterrupt and SystemExit too
+        _end(entry, error, failures)
+        raise
+    else:
+        _end(entry, None, failures)
+    finally:
+        jobs.close()
+
+
+def _end(
+    entry: AbstractContextManager[Row], ending: BaseException | None, failures: tuple[type[Exception], ...]
+) -> None:
+    """Leave `entry` with the exception that ended the work; a list that cannot be written does not replace it."""
+    try:
+        entry.__exit__(type(ending) if ending else None, ending, ending.__traceback__ if ending else None)
+    except failures as error:
+        if error is not ending:
+            _warn(error)
+
+
+def _warn(error: Exception) -> None:
+    _log.warning("the list of jobs cannot be written: %s", error)

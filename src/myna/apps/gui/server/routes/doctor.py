@@ -1,0 +1,48 @@
+"""The state of this computer and this installation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from myna.apps.actions.doctor import State, diagnose
+from myna.apps.gui.server.context import Studio, studio_of
+from myna.apps.gui.server.errors import ErrorText
+
+router = APIRouter(tags=["doctor"])
+
+
+class CheckView(BaseModel):
+    """Outcome of one check. `remedy` is one command or step, `code` the kind of error if the state is bad."""
+
+    name: str
+    title: str
+    state: State
+    text: str
+    remedy: str
+    code: str | None = None
+    facts: dict[str, Any]
+
+
+class DoctorView(BaseModel):
+    """The findings are those checks that a person should act on or know, the hindering ones first."""
+
+    findings: list[CheckView]
+    checks: list[CheckView]
+    seconds: float
+    error: ErrorText | None = None
+
+
+@router.get("/doctor", response_model_exclude_none=True)
+def doctor(studio: Annotated[Studio, Depends(studio_of)]) -> DoctorView:
+    """Check this computer; takes a second or two. The answer is that of `svc doctor --json`.
+
+    A visitor from another computer gets names of files instead of paths.
+    """
+    diagnosis = diagnose(studio.workspace.folder, paths=studio.local)
+    found = DoctorView.model_validate(diagnosis.plain())
+    if (error := diagnosis.error) is not None:
+        found.error = ErrorText(code=error.code, message=str(error))
+    return found
