@@ -54,7 +54,7 @@ export function ProjectPage({name}) {
   }
   const {disk_bytes: size, problem} = project;
   return html`<${Page}
-    class="train" title=${title} lead=${t("train.size", {size: bytes(size)})}
+    class="train" title=${title} lead=${size > 0 && t("train.size", {size: bytes(size)})}
     aside=${html`<${Menu} label=${t("train.more_with", {name})} items=${[
       {title: t("train.delete"), icon: "trash", danger: true, act: () => deleteProject(name, size)},
     ]} />`}

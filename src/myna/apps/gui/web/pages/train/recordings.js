@@ -33,7 +33,7 @@ export function RecordingsStep({project, draft}) {
   const sending = sendingOf(project.name);
   const empty = !recordings.length;
   return html`<${Step} step="recordings" project=${project} draft=${draft} facts=${facts}>
-    ${empty && project.advice.map((text) => html`<p class="advice">${text}</p>`)}
+    ${empty && html`<ul class="advice">${project.advice.map((text) => html`<li>${text}</li>`)}</ul>`}
     <div class=${empty && !booth ? "sources first" : "sources"}>
       <${DropZone} label=${t("train.drop")} hint=${empty && !booth ? t("train.drop_hint") : null} accept=${SOUND} small=${!empty || booth} onFiles=${(/** @type {File[]} */ files) => sending.add(files)} />
       <${DropZone} label=${t("train.folder")} folder small onFiles=${(/** @type {File[]} */ files) => sending.add(files.filter(isSound))} />
