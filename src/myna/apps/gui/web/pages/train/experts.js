@@ -57,6 +57,11 @@ function CurvesPart({name}) {
   </section>`;
 }
 
+/** A form without groups: here, all fields are for experts. @param {import("../../lib/types.js").Form | null} form */
+function unfolded(form) {
+  return form && {fields: form.fields.map((field) => ({...field, group: /** @type {const} */ ("main")}))};
+}
+
 /** The keys of the configuration and the options of the training. @param {{project: Project, draft: DraftSignal}} props */
 function Settings({project, draft}) {
   const {template, settings, options} = draft.value;
@@ -65,8 +70,8 @@ function Settings({project, draft}) {
   return html`<section class="training-settings" aria-label=${t("train.settings")}>
     <h3>${t("train.settings")}</h3>
     <p class="quiet">${t("train.settings_what")}</p>
-    <${Parameters} form=${keys} values=${settings} onChange=${(/** @type {any} */ to) => change(draft, {settings: to})} />
-    <${Parameters} form=${more} values=${options} hide=${["max_minutes"]} onChange=${(/** @type {any} */ to) => change(draft, {options: to})} />
+    <${Parameters} form=${unfolded(keys)} values=${settings} onChange=${(/** @type {any} */ to) => change(draft, {settings: to})} />
+    <${Parameters} form=${unfolded(more)} values=${options} onChange=${(/** @type {any} */ to) => change(draft, {options: to})} />
     ${project.schedule?.text.map((line) => html`<p class="quiet">${line}</p>`)}
   </section>`;
 }
