@@ -16,7 +16,8 @@ from myna.apps.gui import booth as module
 from myna.apps.gui.booth import TEXTS, booth, checked, melody_prompt, read_take, refused, sentence_prompt, shown
 from myna.errors import AudioError
 from myna.studio.prompts import VOICES, guide_tone, melodies, root_for, sentences
-from myna.studio.takes import PROBLEMS, check_take
+from myna.studio.take_report import PROBLEMS
+from myna.studio.takes import check_take
 
 RATE = 44100
 FOLDER = Path(module.__file__).parent

@@ -20,15 +20,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import soundfile
-
 from myna.errors import AudioError
 from myna.studio.prompts import HINTS, TITLES, Melody, guide_tone
-from myna.studio.takes import PROBLEMS, Kind, TakeReport
+from myna.studio.take_report import PROBLEMS, Kind, TakeReport
 
 if TYPE_CHECKING:
     import gradio as gr
+    import numpy as np
 
 MOST_SECONDS = 60.0  # limit of a take; the longest melody takes 15 s
 
@@ -126,6 +124,8 @@ _GUIDE_RATE = 16000  # enough for the tone's highest overtone, 4 kHz; a second a
 
 
 def _as_address(audio: np.ndarray[Any, Any]) -> str:
+    import soundfile
+
     file = io.BytesIO()
     soundfile.write(file, audio, _GUIDE_RATE, subtype="PCM_16", format="WAV")
     return "data:audio/wav;base64," + base64.b64encode(file.getvalue()).decode()
@@ -201,7 +201,7 @@ def checked(take: Take, report: TakeReport, problems: Mapping[str, str] | None =
     Args:
         take: the take returned by `read_take`.
         report: the report returned by `myna.studio.takes.check_take`.
-        problems: translations of `myna.studio.takes.PROBLEMS`; problems without one stay English.
+        problems: translations of `myna.studio.take_report.PROBLEMS`; problems without one stay English.
     """
     texts = {**PROBLEMS, **(problems or {})}
     lines = [{"text": problem.text(texts), "serious": problem.serious} for problem in report.problems]

@@ -95,7 +95,7 @@ def _recording_texts() -> dict[str, str]:
     """Return the English texts of melodies, singing hints, take problems, and the booth."""
     from myna.apps.gui.booth import TEXTS
     from myna.studio.prompts import HINTS, TITLES
-    from myna.studio.takes import PROBLEMS
+    from myna.studio.take_report import PROBLEMS
 
     parts: dict[str, Mapping[str, str]] = {"booth": TEXTS, "melody": TITLES, "hint": HINTS, "problem": PROBLEMS}
     return {f"{part}.{key}": text for part, said in parts.items() for key, text in said.items()}

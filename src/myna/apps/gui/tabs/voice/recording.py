@@ -16,7 +16,7 @@ from myna.apps.gui.texts import label, language_of, texts
 from myna.errors import MynaError
 from myna.studio.project import ProjectStatus
 from myna.studio.prompts import HINTS, TITLES, VOICES, VoiceName, melodies, root_for, sentences
-from myna.studio.takes import PROBLEMS, Kind
+from myna.studio.take_report import PROBLEMS, Kind
 
 _NUMBER = re.compile(r"(\d+) ")  # a take's name begins with the number of its prompt
 _DEFAULT_RANGE: VoiceName = "alto"

@@ -20,7 +20,7 @@ from myna.apps.gui.texts import label, say
 from myna.layout import RECORDINGS
 from myna.studio.dataset import Aim
 from myna.studio.project import TAKEN_OUT, Project
-from myna.studio.takes import Kind
+from myna.studio.take_report import Kind
 from myna.text import printable
 
 Row = Mapping[str, Any]
