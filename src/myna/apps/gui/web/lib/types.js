@@ -29,9 +29,10 @@
  * @typedef {{seconds: number, channels: number, sample_rate: number, median_hz: number | null, low_hz: number | null,
  *   high_hz: number | null, peaks: number[], loudest: {start: number, seconds: number} | null,
  *   warnings: Warning[]}} SongFacts
- * @typedef {{transpose: number, kind: "same" | "octave" | "closest", title: string}} KeyChoice
+ * @typedef {{transpose: number, kind: "same" | "octave" | "closest", title: string,
+ *   out_of_range: Warning | null}} KeyChoice
  * @typedef {{source_hz: number | null, voice_hz: number | null, source_note: string | null, voice_note: string | null,
- *   choices: KeyChoice[], best: number, out_of_range: Warning | {spans: [number, number][], text: string} | null}} KeyFacts
+ *   choices: KeyChoice[], best: number}} KeyFacts
  *
  * @typedef {{number: number, song: string, voice: string, seconds: number, transpose: number, made_at: string,
  *   preview: boolean, command: string, options: Values, remarks: string[], job: number | null}} Result
