@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from myna.apps.actions.convert import Conversion, PitchMatch, convert, match_pitch
 from myna.apps.actions.device import choose_device
-from myna.apps.actions.inspect import inspect_voice
+from myna.apps.actions.inspect import VoiceTraits, inspect_voice, read_traits
 from myna.apps.flags import as_flags
 from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
@@ -107,6 +107,14 @@ class DescribeVoice(VoiceTask):
             cover=found.cover,
             suspicious=found.suspicious,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTraits(VoiceTask):
+    """Read the properties of a voice on which the effect of conversion options depends."""
+
+    def run(self, report: Report) -> VoiceTraits:
+        return read_traits(self.files)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 from fastapi import APIRouter
 
-MODULES = ("session", "uploads", "jobs", "doctor")
-
 
 def routers() -> list[APIRouter]:
-    """Return the routers of all resources."""
-    return [import_module(f"{__name__}.{name}").router for name in MODULES]
+    """Return the routers of all modules in this folder."""
+    return [import_module(f"{__name__}.{module.name}").router for module in iter_modules(__path__)]

@@ -1,0 +1,40 @@
+"""Forms for options, made from their declarations."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from myna.apps.gui.forms import Form, FormName, form
+from myna.apps.gui.server.context import Studio, language_of, studio_of
+from myna.apps.gui.tasks.singing import ReadTraits
+from myna.config import Config, TemplateName
+from myna.studio.project import find as find_project
+
+router = APIRouter(tags=["forms"])
+
+
+@router.get("/forms/{name}")
+def get_form(
+    name: FormName,
+    studio: Annotated[Studio, Depends(studio_of)],
+    language: Annotated[str, Depends(language_of)],
+    voice: str | None = None,
+    project: str | None = None,
+    template: TemplateName | None = None,
+) -> Form:
+    """Return the fields of a form.
+
+    With `voice`, they say why a field does nothing for it. With `project` or `template`, the defaults of
+    "training_keys" are the values that a training of the project, or of that template, would have.
+    """
+    traits = studio.call(ReadTraits(voice=studio.voices.find(voice))) if voice else None
+    return form(name, language, traits, _config(studio, project, template))
+
+
+def _config(studio: Studio, project: str | None, template: TemplateName | None) -> Config | None:
+    own = find_project(studio.workspace, project).status().config if project is not None else None
+    if own is not None and template in (None, own.kind):
+        return own
+    return Config.template(template) if template is not None else None
