@@ -8,6 +8,8 @@ A file gets its final name only after its hash was checked.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from myna.assets import Source, check
@@ -68,6 +70,23 @@ def repository(source: Source) -> Path:
     from huggingface_hub.file_download import repo_folder_name
 
     return Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=source.repo, repo_type=source.repo_type)
+
+
+def arrived(sources: Iterable[Source]) -> int:
+    """Return how many bytes of files are in the cache, including those of partial downloads.
+
+    A partial download has the name of the file's hash or, if that is unknown, a name that only the hub knows. In the
+    latter case, all partial downloads of the repository count.
+    """
+    total = 0
+    for source in sources:
+        folder = repository(source)
+        pattern = f"{source.sha256 or '*'}.incomplete"
+        paths = [*(folder / "blobs").glob(pattern), *folder.glob(f"snapshots/*/{source.filename}")]
+        for path in paths:
+            with suppress(OSError):  # it was renamed in the meantime
+                total += path.stat().st_size
+    return total
 
 
 def stated_hash(path: Path) -> str | None:

@@ -116,13 +116,22 @@ def forget(repo: str) -> None:
     Raises:
         AssetError: the repository is not in the cache.
     """
-    # The hub's library deletes by commit, so it would also delete this commit from duplicates of the repository.
-    folders = [one.repo_path for one in _cached_repos() if one.repo_id == repo]
-    if not folders:
-        raise AssetError(f"{repo} is not in the hub's cache on this machine")
-    for folder in folders:
+    for folder in cache_folders(repo):
         shutil.rmtree(folder)
     fetch_voice.cache_clear()
+
+
+def cache_folders(repo: str) -> list[Path]:
+    """Return the folders of a repository in the hub's cache on this machine.
+
+    Raises:
+        AssetError: the repository is not in the cache.
+    """
+    # The hub's library deletes by commit, so it would also delete this commit from duplicates of the repository.
+    folders = [Path(one.repo_path) for one in _cached_repos() if one.repo_id == repo]
+    if not folders:
+        raise AssetError(f"{repo} is not in the hub's cache on this machine")
+    return folders
 
 
 @dataclass(frozen=True)

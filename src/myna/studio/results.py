@@ -70,8 +70,10 @@ class ResultFolder:
         return int(self.folder.name)
 
 
-def reserve(workspace: Workspace, recording: Path, name: str) -> ResultFolder:
+def reserve(workspace: Workspace, recording: Path | None, name: str) -> ResultFolder:
     """Create the next result folder and copy `recording` into it under the file name `name`.
+
+    Without a recording, the folder is empty, and the caller writes the source.
 
     Raises:
         AudioError: the recording cannot be copied.
@@ -88,7 +90,8 @@ def reserve(workspace: Workspace, recording: Path, name: str) -> ResultFolder:
                 continue
             break
         source = folder / f"{safe_name(Path(name).stem)}{Path(name).suffix}"
-        shutil.copyfile(recording, source)
+        if recording is not None:
+            shutil.copyfile(recording, source)
     except OSError as error:
         raise AudioError(f"cannot copy {name}: {error.strerror}") from error
     return ResultFolder(folder, source)

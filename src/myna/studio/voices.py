@@ -5,30 +5,36 @@ Listing voices opens no files. Only `Library.add`, which inspects files, loads P
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from myna.assets import BUNDLED_VOICES
-from myna.assets.hub import Address, cached_voices, forget, parse_address
+from myna.assets.hub import Address, cache_folders, cached_voices, forget, parse_address
 from myna.assets.voice_names import is_generator
 from myna.audio.folders import visible_folders
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS
+from myna.storage.atomic import replacing
+from myna.studio import installs, trash
 from myna.studio.workspace import Workspace, safe_name
+from myna.zoo.voice_notes import VoiceNotes, read_notes, write_notes
 
 _NUMBERED = re.compile(r"G_\d+\.pth")
 _TRAINED = re.compile(r"G_0*[1-9]\d*\.pth")  # G_0.pth holds the initial weights
 _OF_CHECKPOINT = re.compile(r"(?P<project>.+) \(in training, (?P<number>[1-9]\d*)\)")
 _CONFIG = "config.json"
 _EXPORTED = ".onnx"
+_OTHER_NOTES = "voice-notes.json"
+TRASHED = "voice"  # kind of a voice in the trash
 _ABANDONED_SECONDS = 24 * 3600  # age at which a partially copied voice is deleted
 
 
@@ -49,7 +55,8 @@ class LibraryVoice:
     name: str
     origin: Origin
     path: Path  # the weights, or the folder that contains them
-    config: Path | None = None  # set only for voices from the hub; others have theirs in or beside the weights
+    config: Path | None = None  # if it is not in or beside the weights
+    retrieval: Path | None = None  # index or centroids, if they are not in or beside the weights under our names
 
     @property
     def model(self) -> str:
@@ -68,7 +75,20 @@ class Library:
         found: dict[str, LibraryVoice] = {}
         for voice in (*self.own(), *bundled(), *from_hub()):
             found.setdefault(voice.name, voice)
+        for voice in self.installed():
+            name = voice.name
+            if name in found:  # another folder has a voice of this name, too
+                name = f"{name} ({voice.path.parent.name})"
+            found.setdefault(name, replace(voice, name=name))
         return list(found.values())
+
+    def installed(self) -> list[LibraryVoice]:
+        """List the voices in the folders of other programs that the user named."""
+        return [
+            LibraryVoice(voice.name, Origin.FOUND, voice.weights, voice.config, voice.retrieval)
+            for folder in installs.folders(self.workspace)
+            for voice in installs.find_voices(folder)
+        ]
 
     def own(self) -> list[LibraryVoice]:
         """List the voices in the studio's folder: first the added ones, then those in training."""
@@ -139,6 +159,40 @@ class Library:
         (self.workspace.voices / name).rename(self.workspace.voices / wanted)
         return self.find(wanted)
 
+    def notes(self, voice: LibraryVoice) -> VoiceNotes:
+        """Return the user's notes about a voice."""
+        if voice.origin is Origin.ADDED:
+            return read_notes(self.workspace.voices / voice.name)
+        return self._other_notes().get(voice.name, VoiceNotes())
+
+    def note(self, voice: LibraryVoice, notes: VoiceNotes) -> None:
+        """Store the user's notes about a voice: beside an added voice, otherwise in the folder of the studio.
+
+        Raises:
+            ConfigError: a default option is not usable, or the notes are too long.
+            OSError: the file cannot be written.
+        """
+        notes = notes.checked()
+        if voice.origin is Origin.ADDED:
+            write_notes(self.workspace.voices / voice.name, notes)
+            return
+        found = {**self._other_notes(), voice.name: notes}
+        plain = {name: one.model_dump(mode="json", exclude_defaults=True) for name, one in found.items()}
+        with replacing(self.workspace.folder / _OTHER_NOTES) as temporary:
+            temporary.write_text(json.dumps({name: one for name, one in plain.items() if one}), encoding="utf-8")
+
+    def throw(self, name: str) -> trash.Trashed:
+        """Move an added voice, or the repository of a downloaded voice from the hub's cache, to the trash.
+
+        Raises:
+            ConfigError: there is no such voice, or it cannot be deleted here.
+            OSError: a file cannot be moved.
+        """
+        voice = self.find(name)
+        self.check_deletable(voice)
+        paths = cache_folders(repository(voice)) if voice.origin is Origin.HUB else [self.workspace.voices / name]
+        return trash.throw(self.workspace, TRASHED, name, name, paths)
+
     def delete(self, name: str) -> None:
         """Delete an added voice, or the repository of a downloaded voice from the hub cache.
 
@@ -163,7 +217,7 @@ class Library:
     def check_deletable(self, voice: LibraryVoice) -> None:
         """Raise `ConfigError` if `delete` refuses to delete the voice."""
         if voice.origin not in (Origin.ADDED, Origin.HUB):
-            where = f", in {voice.path}" if voice.origin is Origin.TRAINING else ""
+            where = f", in {voice.path}" if voice.origin in (Origin.TRAINING, Origin.FOUND) else ""
             raise ConfigError(f"{voice.name} cannot be deleted here: {_REASONS[voice.origin]}{where}")
 
     def _checkpoint(self, name: str | None) -> LibraryVoice | None:
@@ -188,6 +242,23 @@ class Library:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def new_place(self, name: str) -> Path:
+        """Return the path of a file for a new packed voice, in a folder of its own that does not exist yet.
+
+        Raises:
+            ConfigError: `name` cannot be used as a file name.
+        """
+        free = self._unused(safe_name(name))
+        return self.workspace.voices / free / f"{free}.safetensors"
+
+    def _other_notes(self) -> dict[str, VoiceNotes]:
+        """Return the notes about the voices that were not added, by name."""
+        try:
+            found = json.loads((self.workspace.folder / _OTHER_NOTES).read_text("utf-8"))
+            return {str(name): VoiceNotes.model_validate(notes) for name, notes in found.items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
+
     def _taken(self) -> set[str]:
         """Return the names in use, case-folded because some file systems ignore case."""
         folders = (folder.name for folder in self.workspace.voices.iterdir())
@@ -205,6 +276,7 @@ _REASONS = {
     Origin.BUNDLED: "it is bundled with myna",
     Origin.HUB: "its name is its address on the hub",
     Origin.TRAINING: "it is in training",
+    Origin.FOUND: "it belongs to another program",
 }
 
 

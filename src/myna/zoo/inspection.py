@@ -12,7 +12,7 @@ import torch
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.features.content import check_encoder
-from myna.zoo.opening import open_voice
+from myna.zoo.opening import OpenedVoice, open_voice
 from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
 
 
@@ -56,7 +56,12 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
         opened = open_voice(path, config_path)
     except NotAVoiceError as error:
         return Inspection(str(path), error.what, _megabytes(path), sings=False)
-    found, config = opened.recognised, opened.config
+    return inspect_opened(opened)
+
+
+def inspect_opened(opened: OpenedVoice) -> Inspection:
+    """Return facts about a voice that is already open."""
+    path, found, config = opened.path, opened.recognised, opened.config
     suspicious, sings = [*opened.remarks, *_suspicions(found.weights)], True
     try:
         opened.build()

@@ -103,7 +103,11 @@ class Report:
             return
         self._last_sent = now
         fraction = min(done / total, 1.0) if total else None
-        self._send("progress", (stage, fraction, seconds_left(done, total, seconds)))
+        self.progress(stage, fraction, seconds_left(done, total, seconds))
+
+    def progress(self, stage: str, fraction: float | None, seconds_left: float | None) -> None:
+        """Report the completed share of a stage, and the remaining time."""
+        self._send("progress", (stage, fraction, seconds_left))
 
     def note(self, text: str) -> None:
         """Report one line of text for the user."""

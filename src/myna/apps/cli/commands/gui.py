@@ -62,16 +62,14 @@ def command(
 
     Ctrl-C ends it; a voice in training is saved as a checkpoint first.
     """
-    from myna.apps.gui.loading import load_gradio, quickly
-
     try:
-        load_gradio()
+        from myna.apps.gui.server.app import open_studio, serve
     except ModuleNotFoundError as error:
-        if error.name != "gradio":
+        if error.name not in ("fastapi", "starlette", "uvicorn", "websockets"):
             raise
         raise MissingExtraError("the studio", "gui") from error
     from myna.apps.gui.guard import is_local, read_url
-    from myna.apps.gui.page import open_studio, serve
+    from myna.apps.gui.server.login import Login
 
     name, colon, password = (auth or "").partition(":")
     if auth is not None and not (name and colon and password):
@@ -83,10 +81,9 @@ def command(
             f"others can open the page at {public_url or host}: add --auth NAME:PASSWORD, or --without-auth to allow "
             "everyone"
         )
-    with open_studio(folder) as studio:
-        with quickly():
-            login = (name, password) if auth else None
-            url = serve(studio, host=host, port=port, auth=login, browser=browser, public_url=public_url)
+    with open_studio(folder, local=not others) as studio:
+        login = Login(name, password) if auth else None
+        server, url = serve(studio, host=host, port=port, login=login, browser=browser, public_url=public_url)
         echo(f"The studio is open: {url}")
         if others and scheme == "http":
             echo(_UNENCRYPTED, err=True)
@@ -97,3 +94,5 @@ def command(
             threading.Event().wait()
         except KeyboardInterrupt:
             echo("\nclosing; a voice in training is saved as a checkpoint", err=True)
+        finally:
+            server.close()

@@ -20,6 +20,7 @@ from myna.apps.gui.jobs import Job, Jobs, Task
 from myna.apps.gui.server.events import Events, Topic
 from myna.apps.gui.server.requests import KINDS, LANES, LOOK, SING, Planned, Request
 from myna.apps.gui.server.uploads import Uploads
+from myna.apps.gui.server.voice_reader import VoiceReader
 from myna.apps.gui.tasks.learning import NameDevice
 from myna.apps.gui.texts import LANGUAGES
 from myna.errors import BusyError, ConfigError, MynaError
@@ -72,6 +73,7 @@ class Studio:
         self.events = Events()
         self.server_id = uuid.uuid4().hex
         self.list = JobList(workspace)
+        self.reader = VoiceReader(workspace, self.call, lambda name: self.changed("voices", name))
         self._running: dict[int, _Running] = {}
         self._jobs = Jobs(LANES, self._on_change)
         self.device: Device | None = None

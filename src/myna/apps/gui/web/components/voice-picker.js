@@ -39,10 +39,14 @@ export function VoicePicker({value, onChange}) {
       if (!root.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
     };
     document.addEventListener("pointerdown", outside);
+    document.addEventListener("focusin", outside);
     /** @type {HTMLElement | null | undefined} */ (
       root.current?.querySelector("input[type=search]") ?? root.current?.querySelector("[aria-pressed=true]") ?? root.current?.querySelector(".voice-option")
     )?.focus({preventScroll: true});
-    return () => document.removeEventListener("pointerdown", outside);
+    return () => {
+      document.removeEventListener("pointerdown", outside);
+      document.removeEventListener("focusin", outside);
+    };
   }, [open]);
 
   function close() {

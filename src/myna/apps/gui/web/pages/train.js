@@ -1,7 +1,10 @@
-import {html} from "../vendor/preact.js";
-import {Page} from "../components/page.js";
-import {t} from "../lib/texts.js";
+// Train: the voices in training, and the steps of one of them.
 
-export default function Place() {
-  return html`<${Page} title=${t("frame.train")} />`;
+import {html} from "../vendor/preact.js";
+import {ProjectList} from "./train/project-list.js";
+import {ProjectPage} from "./train/project.js";
+
+/** @param {{rest: string[]}} props rest: name of a voice in training, or nothing for the list of all */
+export default function Train({rest: [name]}) {
+  return name ? html`<${ProjectPage} key=${name} name=${name} />` : html`<${ProjectList} />`;
 }

@@ -1,0 +1,52 @@
+"""Pretrained files that preparing and training a voice need, and those of them that are not on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from myna.assets import ASSETS, BASE_WEIGHTS
+from myna.assets.presence import FilesHere, asset_here, base_weights_here
+from myna.config import Config
+
+# Assets of the content encoders whose names differ from those of their assets.
+_ENCODER_ASSETS: Mapping[str, str] = MappingProxyType(
+    {
+        "vec768l12": "contentvec",
+        "vec256l9": "contentvec",
+        "whisper-ppg": "whisper-medium",
+        "whisper-ppg-large": "whisper-large",
+    }
+)
+
+
+@dataclass(frozen=True)
+class TrainingNeeds:
+    """Files that are missing for each step; training needs those for preparing, too."""
+
+    prepare: tuple[FilesHere, ...]
+    train: tuple[FilesHere, ...]
+
+
+def encoder_asset(encoder: str) -> str | None:
+    """Return the name of the asset that a content encoder loads; None if it is bundled or unknown."""
+    name = _ENCODER_ASSETS.get(encoder, encoder)
+    return name if name in ASSETS else None
+
+
+def training_needs(config: Config, *, trained: bool) -> TrainingNeeds:
+    """Return the files that are missing to train a voice, as far as they can be downloaded.
+
+    Args:
+        config: configuration of the voice.
+        trained: whether training continues from a checkpoint, and thus needs no base weights.
+    """
+    name = encoder_asset(config.content_encoder)
+    prepare = (asset_here(name),) if name is not None else ()
+    base = config.train.base_weights
+    train = (base_weights_here(base),) if base in BASE_WEIGHTS and not trained else ()
+    return TrainingNeeds(
+        tuple(one for one in prepare if not one.here),
+        tuple(one for one in train if not one.here and one.url),
+    )

@@ -1,0 +1,34 @@
+"""Facts about uploaded songs: measured once, in a worker, and then read from the cache."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from myna.apps.gui.tasks.songs import MeasureSong
+from myna.studio.songs import SongFacts, facts_path, read_facts
+
+if TYPE_CHECKING:
+    from myna.apps.gui.server.context import Studio
+
+_measuring = threading.Lock()  # songs are measured one after the other anyway, and none of them twice
+
+
+def facts_of(studio: Studio, upload: str) -> SongFacts:
+    """Return the facts about an uploaded song, after measuring it if needed: some 60 s of song take a second.
+
+    Raises:
+        NoSuchUpload: there is no such upload.
+        MynaError: the song cannot be read.
+    """
+    song = studio.uploads.find(upload).path
+    path = facts_path(song, studio.workspace.cache)
+    found = read_facts(path)
+    if found is not None:
+        return found
+    with _measuring:
+        found = read_facts(path)
+        if found is None:
+            found = studio.call(MeasureSong(song, path))
+            assert isinstance(found, SongFacts)
+        return found

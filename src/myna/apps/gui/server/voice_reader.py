@@ -1,0 +1,80 @@
+"""Facts about the voices of a studio: what is stored is shown at once, and the rest is read in the background."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from myna.apps.gui.jobs import Task
+from myna.apps.gui.tasks.voices import InspectVoice
+from myna.errors import MynaError
+from myna.studio.voice_facts import VoiceFacts, fingerprint, read_facts
+from myna.studio.voices import LibraryVoice
+from myna.studio.workspace import Workspace
+
+_log = logging.getLogger(__name__)
+
+
+class VoiceReader:
+    """Reader of voices for the list of a studio."""
+
+    def __init__(self, workspace: Workspace, call: Callable[[Task[Any]], Any], changed: Callable[[str], None]) -> None:
+        """
+        Args:
+            call: runs a task in a worker and waits for its result.
+            changed: called with the name of a voice whose facts have been read.
+        """
+        self._workspace = workspace
+        self._call = call
+        self._changed = changed
+        self._lock = threading.Lock()
+        self._waiting: deque[LibraryVoice] = deque()
+        self._asked: set[str] = set()  # fingerprints of voices that were or are being read, also in vain
+        self._is_running = False
+
+    def known(self, voice: LibraryVoice) -> VoiceFacts | None:
+        """Return the facts about a voice if they are stored; otherwise have them read, and return None at once."""
+        facts = read_facts(self._workspace, voice)
+        if facts is None:
+            self._enqueue(voice)
+        return facts
+
+    def read(self, voice: LibraryVoice) -> VoiceFacts:
+        """Return the facts about a voice, after reading its files if needed.
+
+        Raises:
+            MynaError: its files could not be read, for a reason that is not stored with it.
+        """
+        facts = read_facts(self._workspace, voice)
+        if facts is None:
+            facts = self._call(InspectVoice(self._workspace, voice))
+            assert isinstance(facts, VoiceFacts)
+        return facts
+
+    def _enqueue(self, voice: LibraryVoice) -> None:
+        mark = fingerprint(voice)
+        with self._lock:
+            if mark in self._asked:
+                return
+            self._asked.add(mark)
+            self._waiting.append(voice)
+            if not self._is_running:
+                self._is_running = True
+                threading.Thread(target=self._run, name="reading voices", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._is_running = False
+                    return
+                voice = self._waiting.popleft()
+            try:
+                self._call(InspectVoice(self._workspace, voice))
+            except MynaError as error:  # for example because the studio is closing
+                _log.info("%s was not read: %s", voice.name, error)
+                continue
+            self._changed(voice.name)

@@ -1,0 +1,39 @@
+"""Texts that the server writes, in the language of a visitor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from myna.apps.gui.texts import LANGUAGES, texts
+
+
+@dataclass(frozen=True)
+class Wording:
+    """Texts of one part of the page, whose keys begin with `prefix`, in one language; English fills gaps.
+
+    Wording("ko", "server.train.")("prepare_first")
+    """
+
+    language: str
+    prefix: str
+
+    def __call__(self, key: str, **values: Any) -> str:
+        """Return a text with `values` in place of its placeholders."""
+        name = f"{self.prefix}{key}"
+        known = texts(self.language) if self.language in LANGUAGES else {}
+        text = known[name] if name in known else texts(LANGUAGES[0])[name]
+        return text.format(**values)
+
+    def part(self, prefix: str) -> Wording:
+        """Return the texts of another part in the same language."""
+        return Wording(self.language, prefix)
+
+    def duration(self, seconds: float) -> str:
+        """Return a duration in words: seconds below two minutes, else minutes, and hours from two hours on."""
+        say = self.part("server.duration.")
+        if seconds < 120:
+            return say("seconds", count=round(seconds))
+        if seconds < 7200:
+            return say("minutes", count=round(seconds / 60))
+        return say("hours", count=round(seconds / 3600, 1))

@@ -1,0 +1,162 @@
+// Step 3: train for some minutes, and listen to each checkpoint.
+
+import {html} from "../../vendor/preact.js";
+import {address, post} from "../../lib/api.js";
+import {bytes, duration, when} from "../../lib/format.js";
+import {keep} from "../../lib/store.js";
+import {t} from "../../lib/texts.js";
+import {Button, Chip, Field, Progress, Segmented, Spinner} from "../../components/basics.js";
+import {Needs} from "../../components/needs.js";
+import {PlayButton} from "../../components/play-button.js";
+import {failed} from "../../components/toast.js";
+import {change} from "./draft.js";
+import {singWith} from "./singing.js";
+import {Step, activeJob, showStep} from "./steps.js";
+
+/** @typedef {import("./types.js").Project} Project */
+/** @typedef {import("./types.js").Length} Length */
+/** @typedef {import("./types.js").Checkpoint} Checkpoint */
+/** @typedef {import("./steps.js").DraftSignal} DraftSignal */
+/** @typedef {import("../../lib/types.js").Job} Job */
+
+/** Begin or continue to train. @param {Project} project @param {DraftSignal} draft */
+export async function train(project, draft) {
+  const {settings, options} = draft.value;
+  const {kind, minutes} = lengthOf(project, draft.value);
+  try {
+    keep(await post("project/train", {kind, minutes, settings, options}, {name: project.name}));
+  } catch (error) {
+    failed(/** @type {Error} */ (error));
+  }
+}
+
+/** Stop a training after it has saved a checkpoint, or take it out of the queue. @param {Job} job */
+export function stopTraining(job) {
+  return post(`jobs/${job.id}/cancel`).then(keep, failed);
+}
+
+/** Text of the button that begins to train. @param {Project} project */
+export function trainLabel({checkpoints}) {
+  return t(checkpoints.length ? "train.continue" : "train.start");
+}
+
+/**
+ * The length that is chosen: by the person now, or for the last training.
+ * @param {Project} project
+ * @param {import("./draft.js").Draft} draft
+ * @returns {{kind: Length, minutes: number | null, disk: number | null, checkpoints: number | null}} minutes: of a custom length
+ */
+function lengthOf({plan}, {length, minutes}) {
+  const kind = length ?? plan.kind;
+  if (kind === "custom") return {kind, minutes: length ? minutes : (plan.minutes ?? minutes), disk: length ? null : plan.disk_bytes, checkpoints: null};
+  const choice = plan.choices.find((one) => one.kind === kind);
+  return {kind, minutes: null, disk: choice?.disk_bytes ?? null, checkpoints: choice?.checkpoints ?? null};
+}
+
+/** @param {{project: Project, draft: DraftSignal}} props */
+export function TrainStep({project, draft}) {
+  const {steps, checkpoints, resume} = project;
+  const {state, reason} = steps.train;
+  const job = activeJob(steps.train);
+  const needs = project.needs.filter(({here}) => !here);
+  return html`<${Step} step="train" project=${project} draft=${draft}>
+    ${job ? html`<div class="training">
+      <${TrainingLine} job=${job} step=${steps.train} />
+      <${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>
+    </div>` : html`
+      <${Question} project=${project} draft=${draft} />
+      ${needs.length > 0 ? html`<${Needs} assets=${needs} />` : html`<div class="step-actions">
+        <${Button} icon="train" disabled=${state === "blocked" || state === "running"} act=${() => train(project, draft)}>${trainLabel(project)}</${Button}>
+        <span class="quiet">${state === "blocked" || state === "running" ? reason : resume}</span>
+      </div>`}`}
+    ${checkpoints.length > 0 && html`<${Checkpoints} project=${project} draft=${draft} />`}
+  </${Step}>`;
+}
+
+/** How long to train. @param {{project: Project, draft: DraftSignal}} props */
+function Question({project, draft}) {
+  const {plan} = project;
+  const {kind, minutes, disk, checkpoints} = lengthOf(project, draft.value);
+  const about = [
+    checkpoints && t("train.leaves", {n: checkpoints}), disk && t("train.takes_disk", {size: bytes(disk)}),
+    plan.free_bytes !== null && t("train.free_disk", {size: bytes(plan.free_bytes)}),
+  ].filter(Boolean).join(" ");
+  const off = project.steps.train.state === "running";
+  return html`<div class="question">
+    <h3>${t("train.how_long")}</h3>
+    <${Segmented}
+      label=${t("train.how_long")} value=${kind} disabled=${off} onChange=${(/** @type {Length} */ to) => change(draft, {length: to})}
+      choices=${[...plan.choices.map((one) => ({value: one.kind, title: one.title})), {value: "custom", title: t("train.custom")}]}
+    />
+    ${kind === "custom" && html`<${Field} class="minutes" label=${t("train.minutes")}>${(/** @type {any} */ {id}) => html`<input
+      id=${id} class="input" type="number" min="1" max="10000" value=${minutes} disabled=${off}
+      onChange=${(/** @type {any} */ event) => {
+        const typed = Number(event.currentTarget.value);
+        change(draft, {length: "custom", minutes: typed > 0 ? Math.min(typed, 10000) : (minutes ?? 1)});
+      }}
+    />`}</${Field}>`}
+    <p class="quiet">${[t(`train.length_${kind}`), about].filter(Boolean).join(" ")}</p>
+  </div>`;
+}
+
+/**
+ * A training at work, in minutes; what remains is said once it can be estimated.
+ * @param {{job: Job, step: import("./types.js").StepView}} props
+ */
+export function TrainingLine({job, step}) {
+  const {seconds: done, of_seconds: whole} = job.facts.time ?? {};
+  const begun = done !== undefined;
+  const fraction = begun && whole ? Math.min(1, done / whole) : job.fraction;
+  const text = job.state === "waiting" ? (step.reason ?? t("jobs.waiting"))
+    : job.state === "stopping" ? t("train.stopping")
+      : !begun ? (job.stage ?? t("train.starting"))
+        : whole ? t("train.minutes_of", {done: duration(done), whole: duration(whole)}) : t("train.minutes_done", {done: duration(done)});
+  const left = job.state === "running" && job.seconds_left !== null ? t("frame.left", {time: duration(job.seconds_left)}) : "";
+  return html`<div class="training-line">
+    <p><span class="job-title">${text}</span> <span class="quiet">${left}</span></p>
+    <${Progress} fraction=${job.state === "waiting" ? 0 : begun ? fraction : null} label=${t("train.step_train")} />
+  </div>`;
+}
+
+/** The checkpoints with what they sing, newest first. @param {{project: Project, draft: DraftSignal}} props */
+function Checkpoints({project, draft}) {
+  const {checkpoints, clips, best} = project;
+  return html`<div class="checkpoints">
+    <h3>${t("train.checkpoints")}</h3>
+    <p class="quiet">${best ? best.text : t("train.checkpoints_what")}</p>
+    ${clips.length > 0 && html`<div class="clips">
+      <span class="quiet">${t("train.recorded")}</span>
+      ${clips.map(({index, title, url}) => html`<span class="clip" key=${index}><${PlayButton} url=${address(url)} label=${`${t("train.recorded")}: ${title}`} /><span>${title}</span></span>`)}
+    </div>`}
+    <ul class="checkpoint-list">${checkpoints.map((checkpoint) => html`<li key=${checkpoint.number}>
+      <${CheckpointCard} checkpoint=${checkpoint} project=${project} draft=${draft} />
+    </li>`)}</ul>
+  </div>`;
+}
+
+/** @param {{checkpoint: Checkpoint, project: Project, draft: DraftSignal}} props */
+function CheckpointCard({checkpoint, project, draft}) {
+  const {number, title, made_at: made, best, measures, sample_urls: urls, voice, bytes: size} = checkpoint;
+  const samples = urls.flatMap((url, index) => (url ? [{url, index}] : []));
+  return html`<article class=${`checkpoint ${best ? "best" : ""}`} aria-label=${title}>
+    <div class="checkpoint-head">
+      <h4>${title}</h4>
+      ${best && html`<${Chip} kind="accent" icon="star">${t("train.best")}</${Chip}>`}
+    </div>
+    <p class="quiet">${when(made)} · ${bytes(size)}</p>
+    <div class="samples">
+      ${samples.map(({url, index}) => html`<span class="clip" key=${index}>
+        <${PlayButton} url=${address(url)} label=${`${title}, ${project.clips[index]?.title ?? index + 1}`} /><span>${project.clips[index]?.title ?? index + 1}</span>
+      </span>`)}
+      ${!samples.length && html`<span class="quiet">${project.steps.train.state === "running" ? html`<${Spinner} /> ${t("train.sample_soon")}` : t("train.no_sample")}</span>`}
+    </div>
+    ${Object.keys(measures).length > 0 && html`<dl class="measures">${Object.entries(measures).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`}
+    <div class="checkpoint-actions">
+      <${Button} icon="sing" act=${() => singWith(voice)}>${t("train.sing_with_it")}</${Button}>
+      <${Button} kind="quiet" icon="pack" act=${() => {
+        change(draft, {number});
+        showStep(draft, "pack");
+      }}>${t("train.pack")}</${Button}>
+    </div>
+  </article>`;
+}

@@ -1,0 +1,382 @@
+"""The studio's application: who may ask, how it answers, and a list of jobs that outlives the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from job_tasks import Double, Err, Refuse, Wait
+from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+import processes
+from myna.apps.gui.guard import Addresses, Limits
+from myna.apps.gui.server import requests
+from myna.apps.gui.server.app import create_app, open_studio
+from myna.apps.gui.server.context import Studio
+from myna.apps.gui.server.login import Login
+from myna.apps.gui.server.requests import LOOK, Planned, Request, plans
+from myna.studio.job_list import JobList, JobState, Place
+from myna.studio.workspace import Workspace
+
+LOCAL = Addresses.of("127.0.0.1", 7860)
+EVENTS = "ws://127.0.0.1:7860/api/v1/events"
+
+
+class DoubleRequest(Request):
+    number: int
+
+
+class WaitRequest(Request):
+    folder: str
+
+
+class EmptyRequest(Request):
+    """Nothing to choose."""
+
+
+@pytest.fixture(autouse=True)
+def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register kinds of jobs for these tests only."""
+    known = dict(requests.KINDS)
+    monkeypatch.setattr("myna.apps.gui.server.context.KINDS", known)
+    monkeypatch.setattr(requests, "KINDS", known)
+
+    @plans("double", changes=("results",))
+    def double(studio: Studio, request: DoubleRequest) -> Planned:
+        return Planned(LOOK, Double(request.number), f"double {request.number}", finish=lambda twice: {"twice": twice})
+
+    @plans("refuse")
+    def refuse(studio: Studio, request: EmptyRequest) -> Planned:
+        return Planned(LOOK, Refuse(), "refuse")
+
+    @plans("err")
+    def err(studio: Studio, request: EmptyRequest) -> Planned:
+        return Planned(LOOK, Err(), "err")
+
+    @plans("wait")
+    def wait(studio: Studio, request: WaitRequest) -> Planned:
+        folder = Path(request.folder)
+        return Planned(LOOK, Wait(folder / "begun", folder / "saved"), "wait", about={"project": "anna"})
+
+
+def until(condition: Callable[[], Any], seconds: float = 60) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return found
+
+
+def ended(client: TestClient, number: int) -> dict[str, Any]:
+    def over() -> dict[str, Any] | None:
+        job: dict[str, Any] = client.get(f"jobs/{number}").json()
+        return job if job["state"] in ("done", "failed", "cancelled", "interrupted", "gone") else None
+
+    found: dict[str, Any] = until(over)
+    return found
+
+
+# Who may ask
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "evil.example:7860"},  # DNS rebinding
+        {"host": "127.0.0.1:7861"},
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"sec-fetch-site": "cross-site"},
+    ],
+)
+def test_a_page_of_another_origin_gets_nothing(client: TestClient, headers: dict[str, str]) -> None:
+    for path in ("session", "jobs", "openapi.json"):
+        answer = client.get(path, headers=headers)
+        assert answer.status_code in (403, 421) and "server_id" not in answer.text
+    assert client.post("uploads?name=a.wav", content=b"x", headers=headers).status_code in (403, 421)
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(EVENTS, headers=headers):
+        pass
+
+
+def test_every_answer_has_a_strict_content_security_policy(client: TestClient) -> None:
+    page = client.get("http://127.0.0.1:7860/")
+    policy = page.headers["content-security-policy"]
+    assert "script-src 'self';" in policy and "unsafe" not in policy and "default-src 'none'" in policy
+    (nonce,) = re.findall(r"'nonce-([^']+)'", policy)
+    assert f'content="{nonce}"' in page.text and nonce not in client.get("http://127.0.0.1:7860/").text
+    assert not re.findall(r"<script(?![^>]*src=)|\son\w+=|style=|https?://", page.text)
+    for path in ("session", "jobs/1", "http://127.0.0.1:7860/static/main.js"):
+        headers = client.get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'")
+        assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_file_of_the_page_is_sent_again_only_if_it_has_changed(client: TestClient) -> None:
+    first = client.get("http://127.0.0.1:7860/static/main.js")
+    assert first.headers["cache-control"] == "no-cache" and "javascript" in first.headers["content-type"]
+    again = client.get("http://127.0.0.1:7860/static/main.js", headers={"if-none-match": first.headers["etag"]})
+    assert again.status_code == 304 and not again.content
+
+
+@pytest.mark.parametrize("path", ["static/../server/app.py", "static/%2e%2e/server/app.py", "static/..%2fjobs.py"])
+def test_no_other_file_is_served(client: TestClient, path: str) -> None:
+    answer = client.get(f"http://127.0.0.1:7860/{path}")
+    assert answer.status_code == 404 and "import" not in answer.text
+
+
+def test_a_name_and_a_password_open_a_session(opened: Studio) -> None:
+    app = create_app(opened, LOCAL, login=Login("anna", "secret"))
+    client = TestClient(app, base_url="http://127.0.0.1:7860/api/v1/")
+    assert client.get("http://127.0.0.1:7860/").status_code == 200
+    assert client.get("texts/en").status_code == 200
+    for path in ("session", "jobs", "openapi.json"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "login")
+    with pytest.raises(WebSocketDisconnect), client.websocket_connect(EVENTS):
+        pass
+    wrong = client.post("login", json={"name": "anna", "password": "guess"})
+    assert (wrong.status_code, wrong.json()["error"]["message"]) == (401, "wrong name or password")
+    right = client.post("login", json={"name": "anna", "password": "secret"})
+    cookie = right.headers["set-cookie"]
+    assert right.status_code == 204 and "HttpOnly" in cookie and "SameSite=strict" in cookie
+    assert client.get("session").json()["auth"] is True
+    with client.websocket_connect(EVENTS) as socket:
+        assert socket.receive_json()["type"] == "hello"
+    client.post("logout")
+    assert client.get("jobs").status_code == 401
+    client.cookies.set("myna_session", "guessed")
+    assert client.get("jobs").status_code == 401
+
+
+# How it answers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "part"),
+    [
+        ("GET", "nothing", 404, "not_found", ""),
+        ("GET", "jobs/77", 404, "not_found", "there is no job 77"),
+        ("GET", "jobs/many", 400, "request", "number"),
+        ("GET", "forms/nothing", 400, "request", "'conversion'"),
+        ("GET", "forms/conversion?voice=nobody", 400, "config", "no voice 'nobody' here"),
+        ("GET", "texts/xx", 404, "not_found", "no language xx"),
+        ("PUT", "jobs", 405, "method", ""),
+        ("GET", "uploads/0123/audio", 404, "not_found", "send it again"),
+        ("GET", "uploads/..%2f..%2fjobs/audio", 404, "not_found", ""),
+        ("POST", "uploads", 400, "request", "name: Field required"),
+    ],
+)
+def test_an_error_is_one_line_of_json(
+    client: TestClient, method: str, path: str, status: int, code: str, part: str
+) -> None:
+    answer = client.request(method, path)
+    assert answer.status_code == status, answer.text
+    error = answer.json()["error"]
+    assert error["code"] == code and part in error["message"] and "\n" not in error["message"]
+
+
+def test_every_operation_is_described(client: TestClient) -> None:
+    paths = client.get("openapi.json").json()["paths"]
+    operations = [one for methods in paths.values() for one in methods.values()]
+    assert len(operations) > 12
+    for one in operations:
+        assert one["summary"] and one["description"], one
+
+
+@pytest.mark.parametrize(
+    "name", ["song.wav", "노래 ♪.flac", "../../etc/passwd", "C:\\songs\\a.wav", ".hidden", "a/b.wav"]
+)
+def test_an_upload_keeps_its_name_and_stays_in_its_folder(client: TestClient, opened: Studio, name: str) -> None:
+    answer = client.post("uploads", params={"name": name}, content=b"sound")
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    path = opened.uploads.find(found["id"]).path
+    assert path.read_bytes() == b"sound" and found["bytes"] == 5
+    assert path.parent.parent == opened.uploads.folder and "/" not in found["name"]
+    assert client.get(f"uploads/{found['id']}/audio").content == b"sound"
+    assert client.delete(f"uploads/{found['id']}").status_code == 204
+    assert client.get(f"uploads/{found['id']}/audio").status_code == 404
+
+
+def test_an_upload_beyond_the_limits_leaves_nothing(opened: Studio) -> None:
+    limits = Limits(file=1000, uploads=5000, spare=0, body=500)
+    app = create_app(opened, LOCAL, limits=limits)
+    client = TestClient(app, base_url="http://127.0.0.1:7860/api/v1/", raise_server_exceptions=False)
+    assert client.post("uploads?name=a.wav", content=b"x" * 1001).status_code == 413
+    assert client.post("uploads?name=a.wav", content=iter([b"x" * 600, b"x" * 600])).status_code == 413
+    assert client.post("uploads?name=a.wav", content=b"x" * 6000).status_code == 413
+    assert client.post("login", content=b"x" * 501).status_code == 413
+    assert not list(opened.uploads.folder.glob("*/*"))
+
+
+def test_old_uploads_are_deleted_unless_a_job_needs_them(opened: Studio) -> None:
+    ids = [opened.uploads.reserve("a.wav").id for _ in range(3)]
+    for id in ids:
+        (opened.uploads.folder / id / "a.wav").touch()
+    for id in ids[:2]:
+        os.utime(opened.uploads.folder / id, (0, 0))
+    opened.list.add("wait", "wait", Place.PAGE, request={"files": [{"upload": ids[0]}]}, state=JobState.FAILED)
+    opened.uploads.clean(opened.used_uploads())
+    assert {folder.name for folder in opened.uploads.folder.iterdir()} == {ids[0], ids[2]}
+
+
+# Jobs
+
+
+def test_a_job_has_progress_a_log_and_a_result(client: TestClient, opened: Studio) -> None:
+    number = opened.submit("double", DoubleRequest(number=4)).id
+    job = ended(client, number)
+    assert (job["state"], job["about"], job["facts"], job["error"]) == ("done", {"twice": 8}, {"half": 4}, None)
+    assert (job["kind"], job["title"], job["where"], job["can"]) == ("double", "double 4", "page", ["remove"])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  easy\n", client.get(f"jobs/{number}/log").text)
+    assert [one["id"] for one in client.get("jobs").json()] == [number]
+    assert client.delete(f"jobs/{number}").status_code == 204 and client.get("jobs").json() == []
+
+
+def test_a_failed_job_says_why_and_can_be_tried_again(client: TestClient, opened: Studio) -> None:
+    first = ended(client, opened.submit("refuse", EmptyRequest()).id)
+    assert (first["state"], first["error"], first["can"]) == ("failed", "song.wav is no sound", ["retry", "remove"])
+    second = client.post(f"jobs/{first['id']}/retry").json()
+    assert second["id"] > first["id"] and ended(client, second["id"])["state"] == "failed"
+    assert [one["id"] for one in client.get("jobs").json()] == [second["id"]]
+    defect = ended(client, opened.submit("err", EmptyRequest()).id)
+    assert "a defect: please report it" in defect["error"]
+    assert client.delete("jobs").status_code == 204 and client.get("jobs").json() == []
+
+
+def test_a_job_is_stopped_and_is_not_removed_before(client: TestClient, opened: Studio, tmp_path: Path) -> None:
+    number = opened.submit("wait", WaitRequest(folder=str(tmp_path))).id
+    until((tmp_path / "begun").exists)
+    busy = client.delete(f"jobs/{number}")
+    assert (busy.status_code, busy.json()["error"]["code"]) == (409, "busy")
+    assert client.post(f"jobs/{number}/cancel").json()["state"] == "stopping"
+    assert ended(client, number)["state"] == "cancelled" and (tmp_path / "saved").exists()
+
+
+def test_pages_hear_of_jobs_and_changed_lists(client: TestClient, opened: Studio) -> None:
+    with client.websocket_connect(EVENTS) as socket:
+        assert socket.receive_json() == {"type": "hello", "server_id": opened.server_id}
+        number = opened.submit("double", DoubleRequest(number=1)).id
+        seen: list[dict[str, Any]] = []
+        while not any(event["type"] == "changed" and event["what"] == "results" for event in seen):
+            seen.append(socket.receive_json())
+        states = [event["job"]["state"] for event in seen if event["type"] == "job" and event["job"]["id"] == number]
+        while states[-1:] != ["done"]:
+            event = socket.receive_json()
+            states += [event["job"]["state"]] if event["type"] == "job" else []
+        assert states[0] in ("waiting", "running")
+
+
+def test_jobs_of_a_closed_studio_are_interrupted_and_start_again_in_the_next(tmp_path: Path) -> None:
+    with open_studio(tmp_path / "studio") as studio:
+        running = studio.submit("wait", WaitRequest(folder=str(tmp_path))).id
+        waiting = studio.submit("double", DoubleRequest(number=3)).id
+        until((tmp_path / "begun").exists)
+    with open_studio(tmp_path / "studio") as studio:
+        client = TestClient(create_app(studio, LOCAL), base_url="http://127.0.0.1:7860/api/v1/")
+        states = {one["id"]: one["state"] for one in client.get("jobs").json()}
+        assert states == {running: "interrupted", waiting: "interrupted"}
+        again = client.post(f"jobs/{waiting}/retry").json()
+        assert ended(client, again["id"])["about"] == {"twice": 6}
+
+
+def test_two_studios_in_one_folder_and_the_terminal_share_a_list(tmp_path: Path) -> None:
+    with open_studio(tmp_path / "studio") as one, open_studio(tmp_path / "studio") as other:
+        number = one.submit("wait", WaitRequest(folder=str(tmp_path))).id
+        until((tmp_path / "begun").exists)
+        client = TestClient(
+            create_app(other, LOCAL), base_url="http://127.0.0.1:7860/api/v1/", raise_server_exceptions=False
+        )
+        seen = client.get(f"jobs/{number}").json()
+        assert (seen["state"], seen["can"]) == ("running", [])
+        refused = client.post(f"jobs/{number}/cancel")
+        assert refused.status_code == 400 and "another studio: stop it there" in refused.json()["error"]["message"]
+        one.cancel(number)
+        until(lambda: client.get(f"jobs/{number}").json()["state"] == "cancelled")
+
+
+_TERMINAL = """
+import sys, time
+from pathlib import Path
+from myna.studio.job_list import JobList
+from myna.studio.workspace import Workspace
+with JobList(Workspace(Path(sys.argv[1]))).listed("train", "anna: train", about={"project": "anna"}) as row:
+    row.line("step 100")
+    row.progress("training", 0.5, 60.0)
+    print("begun", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "state"), [(signal.SIGKILL, "gone"), (signal.SIGINT, "cancelled")])
+def test_a_job_of_the_terminal_whose_process_has_gone_is_shown_so(
+    client: TestClient, opened: Studio, number: signal.Signals, state: str
+) -> None:
+    arguments = [sys.executable, "-c", _TERMINAL, str(opened.workspace.folder)]
+    terminal = processes.start(arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert terminal.stdout is not None and terminal.stdout.readline() == "begun\n"
+        (job,) = client.get("jobs").json()
+        shown = (job["state"], job["where"], job["fraction"], job["about"], job["can"])
+        assert shown == ("running", "terminal", 0.5, {"project": "anna"}, [])
+        terminal.send_signal(number)
+        terminal.wait(30)
+        assert client.get(f"jobs/{job['id']}").json()["state"] == state
+        assert "start it there again" in client.post(f"jobs/{job['id']}/retry").json()["error"]["message"]
+    finally:
+        processes.end(terminal)
+        if terminal.stdout is not None:
+            terminal.stdout.close()
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """`svcg` in a process of its own, and its address."""
+    arguments = [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", str(tmp_path / "studio")]
+    process = processes.start(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    found = re.search(r"is open: (http://\S+)", line)
+    assert found, line
+    yield process, found[1]
+    processes.end(process)
+    process.stdout.close()
+
+
+def test_svcg_serves_and_ends_with_ctrl_c(served: tuple[subprocess.Popen[str], str]) -> None:
+    process, url = served
+    with urllib.request.urlopen(f"{url}api/v1/session") as answer:
+        assert json.load(answer)["local"] is True
+    rebound = urllib.request.Request(f"{url}api/v1/session", headers={"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="421"):
+        urllib.request.urlopen(rebound)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 0
+
+
+def test_the_list_of_jobs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("myna.studio.job_list._KEPT", 3)
+    monkeypatch.setattr("myna.studio.job_list._KEPT_LINES", 5)
+    jobs = JobList(Workspace(tmp_path))
+    running = jobs.add("train", "long", Place.PAGE, state=JobState.RUNNING)
+    for number in range(8):
+        with jobs.listed("infer", f"song {number}") as row:
+            for line in range(9):
+                row.line(f"line {line}")
+    listed = jobs.all()
+    assert running in [job.id for job in listed] and len(listed) <= 5
+    assert [text for _, text in jobs.log(listed[0].id)] == [f"line {line}" for line in range(4, 9)]
+    jobs.close()
