@@ -151,8 +151,8 @@ def guard(
     *,
     uploads: Path,
     limits: Limits | None = None,
-    upload_path: str = "/gradio_api/upload",
-    login_path: str = "/login",
+    upload_path: str = "/api/v1/uploads",
+    login_path: str = "/api/v1/login",
 ) -> App:
     """Put all checks in front of an application.
 
@@ -219,14 +219,12 @@ class UploadQuota:
                 send,
                 self._shared,
                 f"no room for this upload: all uploads may take {_size(self._limits.uploads)} and leave "
-                f"{_size(self._limits.spare)} of the disk free; close the studio and open it again to delete them",
+                f"{_size(self._limits.spare)} of the disk free; they are deleted a day after their last use",
             )
         finally:
             self._n_running -= 1
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send, budget: _Budget, reason: str) -> None:
-        from starlette.formparsers import MultiPartException  # Starlette is an extra
-
         declared = next(iter(_values(scope, b"content-length")), "")
         if declared.isdigit() and int(declared) > budget.left:
             await _refuse(receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
@@ -240,7 +238,7 @@ class UploadQuota:
             gone = message["type"] == "http.disconnect" and not complete
             if budget.left < 0 or gone:
                 refused = True
-                raise MultiPartException(reason)  # on this error, parsers of forms delete what they have written
+                raise _RefusedError(reason)  # the application deletes what it has written
             complete = not message.get("more_body", False)
             return message
 
@@ -326,6 +324,10 @@ class PasswordDelay:
         while len(self._clients) > self.MOST_CLIENTS:
             self._clients.popitem(last=False)
         return found
+
+
+class _RefusedError(ConnectionError):
+    """The rest of a request body is not read."""
 
 
 @dataclass

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from myna.apps.actions.export import export
 from myna.apps.actions.fetch import fetch
@@ -46,10 +48,20 @@ class PackVoice(VoiceTask):
     release: bool
     index: bool  # whether to include the voice's index or centroids, if any
     card: CardText
+    defaults: Mapping[str, Any] | None = None  # default options to store; None stores those that the voice has
 
     def run(self, report: Report) -> list[Path]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        packed = pack(self.files, self.path, half=self.half, release=self.release, index=self.index, card=self.card)
+        index = self.voice.retrieval if self.index and self.voice.retrieval is not None else self.index
+        packed = pack(
+            self.files,
+            self.path,
+            half=self.half,
+            release=self.release,
+            index=index,
+            card=self.card,
+            defaults=self.defaults,
+        )
         return [packed.path]
 
 

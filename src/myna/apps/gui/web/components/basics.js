@@ -82,7 +82,7 @@ export function Select({id, value, choices, onChange, label, describedBy, disabl
       id=${id} value=${String(chosen)} aria-label=${label} aria-describedby=${describedBy} disabled=${disabled}
       onChange=${(/** @type {any} */ event) => onChange(choices[Number(event.currentTarget.value)].value)}
     >
-      ${chosen < 0 && html`<option value="-1" disabled></option>`}
+      ${chosen < 0 && html`<option value="-1" disabled>${t("frame.choose")}</option>`}
       ${choices.map((choice, index) => html`<option value=${String(index)} disabled=${choice.disabled}>${choice.title}</option>`)}
     </select>
     <${Icon} name="chevron" size=${16} />

@@ -1,13 +1,14 @@
 // The frame around all pages: the rail of places, the top bar, and the page that the address names.
 
 import {html, useEffect, useLayoutEffect, useRef, useState} from "../vendor/preact.js";
-import {activeJobs, connection, href, locked, route, session} from "../lib/store.js";
+import {connection, href, locked, route, session} from "../lib/store.js";
 import {LANGUAGE_NAMES, language, setLanguage, t} from "../lib/texts.js";
 import {setTheme, theme} from "../lib/theme.js";
 import {Announcer} from "./announcer.js";
 import {Problem, Spinner} from "./basics.js";
 import {Questions} from "./dialog.js";
 import {Icon} from "./icons.js";
+import {JobsMenu} from "./jobs-menu.js";
 import {Login} from "./login.js";
 import {Menu} from "./menu.js";
 import {Toasts} from "./toast.js";
@@ -55,14 +56,10 @@ function skip(event) {
 
 function TopBar() {
   const device = session.value?.device;
-  const active = activeJobs.value.length;
   return html`
     <a class="brand" href=${href("sing")}><${Mark} /><span>myna</span></a>
     <div class="top-tools">
-      <a class="button quiet" href=${href("jobs")} aria-current=${route.value.page === "jobs" ? "page" : undefined} title=${t("frame.jobs")}>
-        ${active ? html`<${Spinner} />` : html`<${Icon} name="jobs" size=${18} />`}
-        <span class="wide-only">${t("frame.jobs")}</span>${active > 0 && html`<span class="count" aria-label=${t("frame.active_jobs", {n: active})}>${active}</span>`}
-      </a>
+      <${JobsMenu} />
       <a class="button quiet device" href=${href("doctor")} aria-current=${route.value.page === "doctor" ? "page" : undefined} title=${device?.reason ?? t("frame.doctor")}>
         <${Icon} name="device" size=${18} /><span class="wide-only">${device?.name ?? t("frame.device")}</span>
       </a>

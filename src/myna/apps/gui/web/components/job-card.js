@@ -1,15 +1,17 @@
 // A job: its state, how far it is, and what can be done about it.
 
-import {html, useState} from "../vendor/preact.js";
-import {del, get, post} from "../lib/api.js";
+import {html} from "../vendor/preact.js";
+import {address, del, post} from "../lib/api.js";
 import {duration, percent} from "../lib/format.js";
 import {jobs} from "../lib/store.js";
 import {t} from "../lib/texts.js";
-import {Button, IconButton, Progress, Spinner} from "./basics.js";
+import {Button, ButtonLink, IconButton, Progress, Spinner} from "./basics.js";
 import {Icon} from "./icons.js";
+import {JobLog} from "./job-log.js";
 import {failed} from "./toast.js";
 
 /** @typedef {import("../lib/types.js").Job} Job */
+/** @typedef {import("../vendor/preact.js").ComponentChildren} Children */
 
 /** Return true while a job may still change by itself. @param {Job} job */
 export function isActive({state}) {
@@ -39,10 +41,11 @@ const act = {
 
 /** The buttons of what a job says it can do. @param {{job: Job}} props */
 export function JobButtons({job}) {
-  return html`
+  return html`<span class="job-buttons">
     ${job.can.includes("cancel") && html`<${IconButton} icon="stop" label=${t("frame.stop")} disabled=${job.state === "stopping"} act=${() => act.cancel(job)} />`}
     ${job.can.includes("retry") && html`<${Button} kind="quiet" icon="retry" act=${() => act.retry(job)}>${t("frame.retry")}</${Button}>`}
-    ${job.can.includes("remove") && html`<${IconButton} icon="close" label=${t("frame.remove")} act=${() => act.remove(job)} />`}`;
+    ${job.can.includes("remove") && html`<${IconButton} icon="close" label=${t("frame.remove")} act=${() => act.remove(job)} />`}
+  </span>`;
 }
 
 /** A job in one line, for the action bar. @param {{job: Job}} props */
@@ -54,32 +57,48 @@ export function JobLine({job}) {
   </div>`;
 }
 
+/** Why a job has ended before its time, in one sentence; null if it has not. @param {Job} job */
+export function jobReason({state, kind, error, where}) {
+  if (error) return error;
+  if (state === "gone") return t("jobs.why_gone");
+  if (state !== "interrupted") return null;
+  return t(where === "page" && kind === "train" ? "jobs.why_interrupted_training" : "jobs.why_interrupted");
+}
+
+/** Links to the files that a job has made. @param {{job: Job}} props */
+export function JobFiles({job}) {
+  const files = job.state === "done" ? job.about.files ?? [] : [];
+  if (!files.length) return null;
+  return html`<div class="job-files">${files.map((path, index) => html`<${ButtonLink} key=${path} icon="download" download href=${address(`jobs/${job.id}/files/${index}`)}>${path.split(/[\\/]/).at(-1)}</${ButtonLink}>`)}</div>`;
+}
+
 /**
- * A job as a card, with its error and, on request, its log.
- * @param {{job: Job, children?: import("../vendor/preact.js").ComponentChildren}} props children: further content, for example files
+ * A job as a card, with the reason of its end and, on request, its log.
+ * @param {{job: Job, status?: Children, links?: Children, log?: boolean, level?: 3, children?: Children}} props
+ *   status: further facts beside the state; links: ways to what the job is about; log: whether the log is offered, by default only after an end before its time;
+ *   level: level of the title as a heading, for a page that lists jobs; children: further content
  */
-export function JobCard({job, children}) {
-  const [log, setLog] = useState(/** @type {string | null} */ (null));
-  const ended = ["failed", "gone", "interrupted"].includes(job.state);
+export function JobCard({job, status, links, log, level, children}) {
+  const reason = jobReason(job);
+  const title = level ? html`<h3 class="job-title" dir="auto" title=${job.title}>${job.title}</h3>` : html`<p class="job-title" dir="auto" title=${job.title}>${job.title}</p>`;
   return html`<article class=${`job-card ${job.state}`} aria-label=${job.title}>
     <div class="job-head">
-      <span class="job-sign">${sign(job)}</span>
+      <span class="job-sign"><${JobSign} job=${job} /></span>
       <div class="job-text">
-        <p class="job-title" dir="auto">${job.title}</p>
-        <p class="quiet">${jobStatus(job)}</p>
+        ${title}
+        <p class="quiet">${jobStatus(job)}${status}</p>
       </div>
       <${JobButtons} job=${job} />
     </div>
     ${isActive(job) && html`<${Progress} fraction=${job.state === "waiting" ? 0 : job.fraction} label=${job.title} />`}
-    ${job.error && html`<p class="job-error" dir="auto">${job.error}</p>`}
-    ${ended && log === null && html`<button type="button" class="link" onClick=${() => get(`jobs/${job.id}/log`).then((text) => setLog(String(text ?? "")), failed)}>${t("frame.show_log")}</button>`}
-    ${log !== null && html`<pre class="log" tabindex="0">${log || t("frame.empty_log")}</pre>`}
+    ${reason && html`<p class=${job.error ? "job-error" : "job-reason"} dir="auto">${reason}</p>`}
     ${children}
+    <div class="job-foot">${links}${(log ?? reason !== null) && html`<${JobLog} job=${job} />`}</div>
   </article>`;
 }
 
-/** @param {Job} job */
-function sign({state}) {
+/** An icon for the state of a job. @param {{job: Job}} props */
+export function JobSign({job: {state}}) {
   if (state === "running" || state === "stopping") return html`<${Spinner} />`;
   /** @type {Record<string, import("./icons.js").IconName>} */
   const icons = {done: "check", failed: "warning", gone: "warning", interrupted: "warning", cancelled: "close"};

@@ -1,21 +1,25 @@
 // The frame of one page: its heading, its content, and the bar that stays in sight.
 
 import {html, useEffect, useRef, useState} from "../vendor/preact.js";
+import {Icon} from "./icons.js";
 
 /** @typedef {import("../vendor/preact.js").ComponentChildren} Children */
 
 /**
  * @param {{title: Children, lead?: Children, aside?: Children, children?: Children, bar?: Children, class?: string,
- *   onFiles?: (files: File[]) => void}} props
- *   lead: one quiet sentence; onFiles: gets files that are dropped anywhere on the page or pasted; aside: controls beside the heading; bar: an ActionBar
+ *   back?: {href: string, title: string}, onFiles?: (files: File[]) => void}} props
+ *   lead: one quiet sentence; back: the page above this one; onFiles: gets files that are dropped anywhere on the page or pasted; aside: controls beside the heading; bar: an ActionBar
  */
-export function Page({title, lead, aside, children, bar, onFiles, ...rest}) {
+export function Page({title, lead, aside, children, bar, back, onFiles, ...rest}) {
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const over = useFiles(root, onFiles);
   return html`<div ref=${root} class=${`page ${rest.class ?? ""} ${over ? "over" : ""}`}>
     <div class="page-body">
       <div class="page-head">
-        <div><h1>${title}</h1>${lead && html`<p class="lead">${lead}</p>`}</div>
+        <div>
+          ${back && html`<a class="back" href=${back.href}><${Icon} name="chevron" size=${16} />${back.title}</a>`}
+          <h1 dir="auto">${title}</h1>${lead && html`<p class="lead">${lead}</p>`}
+        </div>
         ${aside}
       </div>
       ${children}

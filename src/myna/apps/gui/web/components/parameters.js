@@ -51,7 +51,7 @@ function Parameter({field, values, onChange}) {
     act=${() => set(field.default)}
   />`;
   return html`<${Field}
-    class=${`parameter ${field.inert ? "inert" : ""} ${changed ? "changed" : ""}`} label=${field.title} help=${field.inert ?? field.help} aside=${reset}
+    class=${`parameter parameter-${field.type} ${field.inert ? "inert" : ""} ${changed ? "changed" : ""}`} label=${field.title} help=${field.inert ?? field.help} aside=${reset}
   >${(/** @type {any} */ ids) => control(field, value, set, ids)}</${Field}>`;
 }
 

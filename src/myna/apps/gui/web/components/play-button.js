@@ -41,11 +41,15 @@ class Clip {
 }
 
 /**
- * @param {{url: string, label: string, disabled?: boolean, kind?: string}} props label: what is played, for example a file's name
+ * @param {{url: string, label: string, disabled?: boolean, kind?: string, atOnce?: boolean}} props
+ *   label: what is played, for example a file's name; atOnce: begin to play as soon as the button is there
  */
-export function PlayButton({url, label, disabled = false, kind = "round"}) {
+export function PlayButton({url, label, disabled = false, kind = "round", atOnce = false}) {
   const clip = useMemo(() => new Clip(url), [url]);
-  useEffect(() => () => clip.pause(), [clip]);
+  useEffect(() => {
+    if (atOnce) clip.play();
+    return () => clip.pause();
+  }, [clip]);
   const plays = clip.plays.value;
   return html`<${IconButton}
     icon=${plays ? "pause" : "play"} label=${t(plays ? "frame.pause_it" : "frame.play_it", {name: label})} kind=${kind} disabled=${disabled}

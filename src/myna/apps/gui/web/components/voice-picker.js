@@ -105,8 +105,8 @@ export function VoicePicker({value, onChange}) {
   </div>`;
 }
 
-/** @param {Voice} voice @param {string} sought */
-function fits({title, name, tags, author, notes}, sought) {
+/** Return whether a voice has all words of a search. @param {Voice} voice @param {string} sought */
+export function fits({title, name, tags, author, notes}, sought) {
   const text = [title, name, ...tags, author ?? "", notes].join(" ").toLocaleLowerCase();
   return sought.toLocaleLowerCase().split(/\s+/).every((word) => text.includes(word));
 }

@@ -7,7 +7,7 @@
  * @typedef {"waiting" | "running" | "stopping" | "done" | "failed" | "cancelled" | "interrupted" | "gone"} JobState
  * @typedef {{id: number, kind: string, title: string, state: JobState, stage: string | null, fraction: number | null,
  *   seconds_left: number | null, seconds: number | null, error: string | null, created_at: string,
- *   where: "page" | "terminal", about: {result?: number, voice?: string, project?: string, files?: string[], upload?: string},
+ *   where: "page" | "terminal", about: {result?: number, voice?: string, voices?: string[], project?: string, files?: string[], upload?: string},
  *   facts: Record<string, any>, can: string[]}} Job
  *
  * @typedef {{name: string, title: string, bytes: number, here: boolean, folder: string, url: string, why: string}} Asset
@@ -29,12 +29,13 @@
  * @typedef {{seconds: number, channels: number, sample_rate: number, median_hz: number | null, low_hz: number | null,
  *   high_hz: number | null, peaks: number[], loudest: {start: number, seconds: number} | null,
  *   warnings: Warning[]}} SongFacts
- * @typedef {{transpose: number, kind: "same" | "octave" | "closest", title: string}} KeyChoice
+ * @typedef {{transpose: number, kind: "same" | "octave" | "closest", title: string,
+ *   out_of_range: Warning | null}} KeyChoice
  * @typedef {{source_hz: number | null, voice_hz: number | null, source_note: string | null, voice_note: string | null,
- *   choices: KeyChoice[], best: number, out_of_range: Warning | {spans: [number, number][], text: string} | null}} KeyFacts
+ *   choices: KeyChoice[], best: number}} KeyFacts
  *
  * @typedef {{number: number, song: string, voice: string, seconds: number, transpose: number, made_at: string,
- *   preview: boolean, command: string, options: Values, remarks: string[], job: number | null}} Result
+ *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], job: number | null}} Result
  *
  * @typedef {{text: string, place: number}} Label
  * @typedef {{url: string, name: string, seconds: number, gain: number, spectrogram: string, curve: string}} Track

@@ -40,7 +40,8 @@ export default function Sing() {
 
 function VoiceCard() {
   const chosen = voice.value;
-  const {data: form} = useResource(chosen ? "forms/conversion" : null, {voice: chosen?.name}, ["voices"]);
+  const {data} = useResource(chosen ? "forms/conversion" : null, {voice: chosen?.name}, ["voices"]);
+  const form = data && withDefaults(data, chosen?.defaults ?? {});
   const [open, setOpen] = useState(WIDE.matches);
   const speakers = chosen?.speakers ?? [];
   const changed = Object.keys(values.value).filter((name) => !ELSEWHERE.includes(name)).length;
@@ -55,6 +56,16 @@ function VoiceCard() {
       <${Parameters} form=${form} values=${values.value} hide=${ELSEWHERE} onChange=${(/** @type {any} */ to) => (values.value = to)} />
     </${Fold}>
   </${Card}>`;
+}
+
+/**
+ * A form with the defaults of a voice in place of the general ones.
+ * @param {import("../lib/types.js").Form} form
+ * @param {import("../lib/types.js").Values} defaults
+ * @returns {import("../lib/types.js").Form}
+ */
+function withDefaults({fields}, defaults) {
+  return {fields: fields.map((field) => (field.name in defaults ? {...field, default: defaults[field.name]} : field))};
 }
 
 /** The bar with Sing, Preview, the reason why not, and the job. */

@@ -1,11 +1,13 @@
 // Queue and results as one list: jobs that are waiting, running or failed, and what was sung.
 
-import {computed, html, signal, useEffect} from "../../vendor/preact.js";
+import {computed, html, signal, useEffect, useRef} from "../../vendor/preact.js";
 import {address, del, post} from "../../lib/api.js";
 import {duration, shift, when} from "../../lib/format.js";
+import {playing} from "../../lib/playing.js";
 import {jobs, results, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ButtonLink, Chip, Empty, IconButton, Problem, Select} from "../../components/basics.js";
+import {copyText} from "../../components/copy.js";
 import {Icon} from "../../components/icons.js";
 import {JobCard, isActive} from "../../components/job-card.js";
 import {Menu} from "../../components/menu.js";
@@ -29,7 +31,7 @@ export const openResult = signal(null);
 const deleted = signal([]);
 
 export function ResultList() {
-  const shown = (results.value ?? []).filter(({number}) => !deleted.value.includes(number));
+  const shown = useShown();
   const pending = singingJobs.value.filter(({state}) => state !== "done");
   // What is at work comes first, in the order of the queue; the rest by time.
   const active = pending.filter(isActive).reverse();
@@ -49,6 +51,18 @@ export function ResultList() {
       ? html`<li key=${`result-${item.result.number}`}><${ResultRow} result=${item.result} /></li>`
       : html`<li key=${`job-${item.job.id}`}><${JobCard} job=${item.job} /></li>`))}</ul>
   </section>`;
+}
+
+/**
+ * The results to show. A new preview replaces the one before; the open one stays until it is closed, because it may play.
+ * @returns {Result[]}
+ */
+function useShown() {
+  const open = useRef(/** @type {Result | null} */ (null));
+  const listed = (results.value ?? []).filter(({number}) => !deleted.value.includes(number));
+  const found = listed.find(({number}) => number === openResult.value);
+  if (found || openResult.value === null || deleted.value.includes(openResult.value)) open.current = found ?? null;
+  return found || !open.current ? listed : [...listed, open.current];
 }
 
 /** @param {{result: Result}} props */
@@ -73,7 +87,7 @@ function ResultRow({result}) {
       <${Menu} label=${t("sing.more_with", {name: song})} items=${[
         {title: t("sing.again"), icon: "reset", act: () => again(result)},
         {title: t("sing.as_input"), icon: "input", act: () => asInput(result)},
-        {title: t("sing.copy_command"), icon: "terminal", act: () => copy(result.command)},
+        {title: t("sing.copy_command"), icon: "terminal", act: () => copyText(result.command)},
         ...FORMATS.filter((one) => one !== format.value).map((one) => ({
           title: t("sing.download_as", {format: one.toUpperCase()}), icon: /** @type {const} */ ("download"), download: true,
           href: address(`results/${number}/audio`, {format: one, download: 1}),
@@ -93,7 +107,7 @@ function ResultBody({result}) {
     ${error ? html`<${Problem} error=${error} retry=${reload} />` : data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`}
     <div class="command">
       <code dir="ltr">${result.command}</code>
-      <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copy(result.command)} />
+      <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copyText(result.command)} />
     </div>`;
 }
 
@@ -103,7 +117,8 @@ async function again(result) {
     const upload = await post(`results/${result.number}/reuse`, {}, {source: 1});
     chooseVoice(result.voice);
     const {transpose, ...options} = result.options;
-    values.value = options;
+    // What the voice brings along is its default in the panel, too.
+    values.value = Object.fromEntries(Object.entries(options).filter(([name, value]) => result.defaults[name] !== value));
     addUpload(upload, transpose ?? 0);
     scrollTo({top: 0});
     toast(t("sing.again_ready"));
@@ -137,11 +152,6 @@ async function remove({number, song, voice}) {
   }
 }
 
-/** @param {string} text */
-function copy(text) {
-  navigator.clipboard.writeText(text).then(() => toast(t("frame.copied")), () => failed(new Error(t("frame.not_copied"))));
-}
-
 /** Open a result and show it. @param {number} number */
 export function listen(number) {
   openResult.value = number;
@@ -152,10 +162,12 @@ export function listen(number) {
   });
 }
 
-/** Open the first result that arrives, unless another one is open. @param {Job | undefined} job the newest of this page */
+/** Open the result of a job when it arrives, unless another one is open. @param {Job | undefined} job the newest of this page */
 export function useFirstResult(job) {
   const number = job?.state === "done" ? job.about.result : undefined;
   useEffect(() => {
-    if (number !== undefined && openResult.value === null) openResult.value = number;
+    if (number === undefined) return;
+    const listed = (results.value ?? []).some((result) => result.number === openResult.value);
+    if (!listed && !playing.value) openResult.value = number;
   }, [number]);
 }

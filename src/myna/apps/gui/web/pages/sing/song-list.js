@@ -79,8 +79,8 @@ function SongBody({song}) {
   const upload = song.upload.value;
   // While the facts are loaded, the place of the waveform stays free, so that nothing moves.
   if (!facts || !upload) return html`<div class="song-body waiting" aria-hidden="true"></div>`;
-  const outside = song.keyFacts.value?.out_of_range;
-  const warnings = [...facts.warnings, ...(outside ? [{kind: "range", ...outside}] : [])];
+  const outside = song.keyFacts.value?.choices.find(({transpose}) => transpose === song.shift.value)?.out_of_range;
+  const warnings = [...facts.warnings, ...(outside ? [outside] : [])];
   return html`<div class="song-body">
     <${Waveform}
       url=${address(`uploads/${upload.id}/audio`)} peaks=${facts.peaks} seconds=${facts.seconds} label=${song.name} mark=${song.stretch.value}

@@ -52,7 +52,8 @@ export function compareReason(project, draft) {
 export async function compare(project, draft) {
   const {upload: own, measure, measures} = draft.value;
   const phrase = phraseOf(project, draft.value);
-  const body = {numbers: numbersOf(project, draft.value), phrase: phrase === OWN ? `upload:${own?.id}` : phrase, measure: measure ? measures : null};
+  const numbers = numbersOf(project, draft.value).sort((one, other) => one - other);
+  const body = {numbers, phrase: phrase === OWN ? own?.id : phrase, measure: measure && measures};
   try {
     keep(await post("project/compare", body, {name: project.name}));
   } catch (error) {

@@ -17,7 +17,7 @@ import {change, draftOf} from "./draft.js";
 import {Experts} from "./experts.js";
 import {PackStep, pack, packReason} from "./packing.js";
 import {PrepareStep, prepare} from "./preparing.js";
-import {RecordingsStep, chooseFiles} from "./recordings.js";
+import {RecordingsStep, chooseFiles, missingText} from "./recordings.js";
 import {sendingOf} from "./sending.js";
 import {singWith} from "./singing.js";
 import {TrainStep, TrainingLine, stopTraining, train, trainLabel} from "./training.js";
@@ -54,10 +54,11 @@ export function ProjectPage({name}) {
   }
   const {disk_bytes: size, problem} = project;
   return html`<${Page}
-    class="train" title=${title} lead=${t("train.size", {size: bytes(size)})}
+    class="train" title=${title} lead=${size > 0 && t("train.size", {size: bytes(size)})}
     aside=${html`<${Menu} label=${t("train.more_with", {name})} items=${[
       {title: t("train.delete"), icon: "trash", danger: true, act: () => deleteProject(name, size)},
     ]} />`}
+    onFiles=${(/** @type {File[]} */ files) => sendingOf(name).add(files)}
     bar=${html`<${Bar} project=${project} draft=${draft} />`}
   >
     ${problem && html`<${Problem} error=${problem} />`}
@@ -96,8 +97,8 @@ function Bar({project, draft}) {
     return html`<${ActionBar} icon="stop" label=${label} busy=${stopping} reason=${lost} act=${() => stopTraining(job)} note=${html`<${TrainingLine} job=${job} step=${steps.train} />`} />`;
   }
   const sending = sendingOf(project.name).active.value;
-  const missing = project.summary.missing.join(" ");
-  /** @type {Record<import("./types.js").StepName, {label: string, icon: import("../../components/icons.js").IconName, act: () => unknown, reason?: string | null, secondary?: any, note?: string, instead?: any}>} */
+  const missing = missingText(project.summary.missing);
+  /** @type {Record<import("./types.js").StepName, {label: string, icon: import("../../components/icons.js").IconName, act: () => unknown, reason?: string | null, secondary?: any, note?: string | null, instead?: any}>} */
   const bars = {
     recordings: {
       label: t("train.add"), icon: "upload", act: () => chooseFiles(draft),

@@ -1,0 +1,110 @@
+// What was found in the files of new voices, before they are added: which files belong together, under which name.
+
+import {html, useState} from "../../vendor/preact.js";
+import {bytes} from "../../lib/format.js";
+import {t} from "../../lib/texts.js";
+import {Button, Field, Fold, Problem, Select, Switch, TextInput} from "../../components/basics.js";
+import {Dialog} from "../../components/dialog.js";
+import {DropZone} from "../../components/drop-zone.js";
+import {Icon} from "../../components/icons.js";
+
+/** @typedef {{id: string, name: string, bytes: number, what: "weights" | "config" | "retrieval"}} FoundFile */
+/** @typedef {{weights: string, config: string | null, retrieval: string | null, name: string, sure: boolean,
+ *   question: string | null, what: string}} Proposal ids of files */
+/** @typedef {{files: FoundFile[], proposals: Proposal[], left: {file: string, why: string}[]}} Found */
+/** @typedef {Omit<Proposal, "config" | "retrieval"> & {config: string | null | undefined, retrieval: string | null | undefined,
+ *   wanted: boolean}} Draft a part that is undefined is a question without an answer */
+
+const PARTS = /** @type {const} */ (["config", "retrieval"]);
+
+/**
+ * @param {{found: Found, broken: {file: File, error: string | null}[], onMore: (files: File[]) => void,
+ *   onAdd: (proposals: any[]) => Promise<void>, onClose: () => void}} props broken: files that could not be sent
+ */
+export function Review({found, broken, onMore, onAdd, onClose}) {
+  const {files, left} = found;
+  const [drafts, setDrafts] = useState(() => found.proposals.map((proposal) => draftOf(proposal, files)));
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(/** @type {Error | null} */ (null));
+  const wanted = drafts.filter((draft) => draft.wanted);
+  const reason = reasonNot(wanted);
+  const unused = [...left, ...broken.map(({file, error: why}) => ({file: file.name, why: why ?? ""}))];
+
+  /** @param {number} index @param {Partial<Draft>} now */
+  const change = (index, now) => setDrafts(drafts.map((draft, at) => (at === index ? {...draft, ...now} : draft)));
+
+  async function add() {
+    setBusy(true);
+    setError(null);
+    try {
+      await onAdd(wanted.map(({weights, config, retrieval, name}) => ({weights, config, retrieval, name: name.trim()})));
+    } catch (caught) {
+      setError(/** @type {Error} */ (caught));
+      setBusy(false);
+    }
+  }
+
+  return html`<${Dialog} title=${t(drafts.length ? "voices.review" : "voices.nothing_title")} wide onClose=${onClose} actions=${html`
+    ${reason && drafts.length > 0 && html`<p class="quiet dialog-reason">${reason}</p>`}
+    <${Button} act=${onClose}>${t("frame.cancel")}</${Button}>
+    ${drafts.length > 0 && html`<${Button} kind="main" icon="add" busy=${busy} disabled=${reason !== null} act=${add}>${wanted.length === 1 ? t("voices.add_one") : t("voices.add_n", {n: wanted.length})}</${Button}>`}
+  `}>
+    ${drafts.length === 0 && html`<p>${t("voices.nothing")}</p><${DropZone} small label=${t("voices.other_files")} onFiles=${onMore} />`}
+    <ul class="proposals">${drafts.map((draft, index) => html`<li key=${draft.weights}>
+      <${ProposalCard} draft=${draft} files=${files} single=${drafts.length === 1} onChange=${(/** @type {Partial<Draft>} */ now) => change(index, now)} />
+    </li>`)}</ul>
+    ${unused.length > 0 && html`<${Fold} title=${t("voices.left", {n: unused.length})} open=${drafts.length === 0}>
+      <ul class="left-files">${unused.map(({file, why}) => html`<li><span dir="auto">${file}</span> <span class="quiet" dir="auto">${why}</span></li>`)}</ul>
+    </${Fold}>`}
+    ${error && html`<${Problem} error=${error} />`}
+  </${Dialog}>`;
+}
+
+/**
+ * Return a proposal as it is first shown. Where the server is not sure and there are several files, the person must choose.
+ * @param {Proposal} proposal
+ * @param {FoundFile[]} files
+ * @returns {Draft}
+ */
+function draftOf(proposal, files) {
+  if (proposal.sure) return {...proposal, wanted: true};
+  const several = PARTS.filter((part) => files.filter(({what}) => what === part).length > 1);
+  const open = several.length ? several : PARTS.filter((part) => files.some(({what}) => what === part));
+  return {...proposal, wanted: true, ...Object.fromEntries(open.map((part) => [part, undefined]))};
+}
+
+/** @param {Draft[]} wanted */
+function reasonNot(wanted) {
+  if (!wanted.length) return t("voices.none_wanted");
+  const open = wanted.find((draft) => PARTS.some((part) => draft[part] === undefined));
+  if (open) return t("voices.answer_first", {name: open.name});
+  return wanted.some(({name}) => !name.trim()) ? t("voices.no_name") : null;
+}
+
+/**
+ * @param {{draft: Draft, files: FoundFile[], single: boolean, onChange: (now: Partial<Draft>) => void}} props
+ *   single: there is only this one, so that it needs no switch
+ */
+function ProposalCard({draft, files, single, onChange}) {
+  const {name, what, question, wanted} = draft;
+  const weights = files.find(({id}) => id === draft.weights);
+  return html`<div class=${`proposal ${wanted ? "" : "unwanted"}`}>
+    <div class="proposal-head">
+      <${Icon} name="file" />
+      <div class="proposal-text"><p class="proposal-file" dir="auto">${weights?.name ?? draft.weights}</p><p class="quiet">${[what, weights && bytes(weights.bytes)].filter(Boolean).join(" · ")}</p></div>
+      ${!single && html`<${Switch} value=${wanted} label=${t("voices.want", {name})} onChange=${(/** @type {boolean} */ to) => onChange({wanted: to})} />`}
+    </div>
+    ${wanted && html`
+      ${question && html`<p class="proposal-question" role="note"><${Icon} name="info" size=${18} /><span dir="auto">${question}</span></p>`}
+      <div class="proposal-fields">
+        <${Field} label=${t("voices.name")}>${(/** @type {any} */ ids) => html`<${TextInput} ...${ids} value=${name} onChange=${(/** @type {string} */ to) => onChange({name: to})} />`}</${Field}>
+        ${PARTS.map((part) => {
+          const fitting = files.filter((file) => file.what === part);
+          return fitting.length > 0 && html`<${Field} key=${part} label=${t(`voices.part_${part}`)}>${(/** @type {any} */ ids) => html`<${Select}
+            ...${ids} value=${draft[part]} onChange=${(/** @type {any} */ to) => onChange({[part]: to})}
+            choices=${[...fitting.map((file) => ({value: file.id, title: file.name})), {value: null, title: t("voices.part_none")}]}
+          />`}</${Field}>`;
+        })}
+      </div>`}
+  </div>`;
+}
