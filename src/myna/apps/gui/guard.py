@@ -201,7 +201,9 @@ class UploadQuota:
             await self._app(scope, receive, send)
         elif scope["path"].rstrip("/") != self._path:
             budget = _Budget(self._limits.body)
-            await self._limited(scope, receive, send, budget, f"a request may have {_size(self._limits.body)} at most")
+            await self._limited(
+                scope, receive, send, budget, f"a request may have {size_text(self._limits.body)} at most"
+            )
         else:
             await self._upload(scope, receive, send)
 
@@ -218,8 +220,8 @@ class UploadQuota:
                 receive,
                 send,
                 self._shared,
-                f"no room for this upload: all uploads may take {_size(self._limits.uploads)} and leave "
-                f"{_size(self._limits.spare)} of the disk free; they are deleted a day after their last use",
+                f"no room for this upload: all uploads may take {size_text(self._limits.uploads)} and leave "
+                f"{size_text(self._limits.spare)} of the disk free; they are deleted a day after their last use",
             )
         finally:
             self._n_running -= 1
@@ -398,7 +400,8 @@ def _room(folder: Path, limits: Limits) -> int:
     return min(limits.uploads - used, free - limits.spare)
 
 
-def _size(n_bytes: int) -> str:
+def size_text(n_bytes: int) -> str:
+    """Return a number of bytes in readable units."""
     for unit, power in (("GB", 30), ("MB", 20), ("kB", 10)):
         if n_bytes >= 1 << power:
             return f"{n_bytes / (1 << power):.3g} {unit}"

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.wording import Wording
 from myna.studio.prompts import VOICES, VoiceName, guide_tone, melodies, root_for, sentences
-from myna.studio.takes import Kind
+from myna.studio.take_report import Kind
 
 MOST_SECONDS = 60.0  # limit of a take; the longest melody takes 15 s
 _GUIDE_RATE = 16000  # enough for the tone's highest overtone, 4 kHz

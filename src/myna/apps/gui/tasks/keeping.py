@@ -1,4 +1,4 @@
-"""Tasks of the tab "Voices": add, download, pack and export voices."""
+"""Tasks that download, pack and export voices."""
 
 from __future__ import annotations
 
@@ -13,20 +13,6 @@ from myna.apps.actions.pack import CardText, pack
 from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
 from myna.assets.hub import Address
-from myna.studio.voices import Library
-from myna.studio.workspace import Workspace
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddVoice:
-    """Copy the files of a voice into the library; the result is the voice's name there."""
-
-    workspace: Workspace
-    files: tuple[Path, ...]
-    name: str
-
-    def run(self, report: Report) -> str:
-        return Library(self.workspace).add(self.files, self.name).name
 
 
 @dataclass(frozen=True)

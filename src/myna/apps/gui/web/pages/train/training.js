@@ -37,6 +37,11 @@ export function stopTraining(job) {
   return post(`jobs/${job.id}/cancel`).then(keep, failed);
 }
 
+/** Whether this page can stop a training; one in a terminal is stopped there. @param {Job} job */
+export function canStop({can, state}) {
+  return can.includes("cancel") || state === "stopping";
+}
+
 /** Text of the button that begins to train. @param {Project} project */
 export function trainLabel({checkpoints}) {
   return t(checkpoints.length ? "train.continue" : "train.start");
@@ -65,7 +70,7 @@ export function TrainStep({project, draft}) {
   return html`<${Step} step="train" project=${project} draft=${draft}>
     ${job ? html`<div class="training">
       <${TrainingLine} job=${job} step=${steps.train} />
-      <${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>
+      ${canStop(job) ? html`<${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>` : html`<span class="quiet">${reason}</span>`}
     </div>` : html`
       <${Question} project=${project} draft=${draft} />
       ${needs.length > 0 ? html`<${Needs} assets=${needs} />` : html`<div class="step-actions">
@@ -117,7 +122,7 @@ export function TrainingLine({job, step}) {
   const left = job.state === "running" && job.seconds_left !== null ? t("frame.left", {time: duration(job.seconds_left)}) : "";
   return html`<div class="training-line">
     <p><span class="job-title">${text}</span> <span class="quiet">${left}</span></p>
-    <${Progress} fraction=${job.state === "waiting" ? 0 : begun ? fraction : null} label=${t("train.step_train")} />
+    <${Progress} fraction=${job.state === "waiting" ? 0 : fraction} label=${t("train.step_train")} />
   </div>`;
 }
 
