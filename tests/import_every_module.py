@@ -1,7 +1,8 @@
 """Import every module of myna with its core dependencies only: `python tests/import_every_module.py`.
 
 Packages that are installed but are not a core dependency, direct or indirect, are made absent first. Modules of the
-page may lack gradio; every other failure is printed, and the exit code is 1. Needs nothing but an installed myna.
+page may lack the packages of its server; every other failure is printed, and the exit code is 1. Needs nothing but an
+installed myna.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from packaging.utils import canonicalize_name
 import myna
 
 PAGE = "myna.apps.gui."
+SERVER = ("fastapi", "starlette", "uvicorn", "websockets")
 
 
 def core_dependencies() -> set[str]:
@@ -79,13 +81,13 @@ def main() -> int:
         try:
             import_module(name)
         except ModuleNotFoundError as error:
-            if name.startswith(PAGE) and (error.name or "").partition(".")[0] == "gradio":
+            if name.startswith(PAGE) and (error.name or "").partition(".")[0] in SERVER:
                 without_page += 1
             else:
                 failed.append(f"{name}: {error}")
         except Exception as error:
             failed.append(f"{name}: {type(error).__name__}: {error}")
-    print(f"{len(modules)} modules, {without_page} of the page without gradio, {len(failed)} failed")
+    print(f"{len(modules)} modules, {without_page} of the page without its server, {len(failed)} failed")
     print("\n".join(failed), file=sys.stderr)
     return bool(failed)
 

@@ -16,7 +16,7 @@ from myna.apps.gui.tasks import keeping, learning, singing
 from myna.apps.gui.tasks.learning import Train
 from myna.options import TrainOptions
 
-HEAVY = ("torch", "transformers", "scipy", "onnxruntime", "tensorboard", "lightning_fabric", "gradio")
+HEAVY = ("torch", "transformers", "scipy", "onnxruntime", "tensorboard", "lightning_fabric", "fastapi")
 
 
 def modules(package: object) -> list[str]:

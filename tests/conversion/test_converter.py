@@ -20,7 +20,7 @@ from myna.audio.io import read
 from myna.audio.preparation import without_rumble
 from myna.config import Config, PitchRange
 from myna.conversion.converter import Converter
-from myna.conversion.shift import shift_between
+from myna.conversion.transposition import shift_between
 from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
 from myna.features.extractor import Features
 from myna.models.interface import Conditions, Generated, Sampling
@@ -245,6 +245,9 @@ def test_auto_transpose_shifts_the_song_by_one_constant(step: Any, transpose: fl
         (82.0, 105.0, "octave", 0),  # the song is as low
         (165.0, 105.0, "semitone", -8),
         (110.0, 220.0, "octave", 12),
+        (220.0, 150.0, "octave", 0),  # 6.6 semitones above his median rather than 5.4 below it: singing is higher
+        (220.0, 145.0, "octave", -12),
+        (150.0, 212.0, "octave", 12),
     ],
 )
 def test_auto_transpose_does_not_lower_a_song_below_the_range_of_songs(

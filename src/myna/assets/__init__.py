@@ -34,6 +34,8 @@ from myna.storage.wrong_downloads import served_instead
 
 logger = logging.getLogger(__name__)
 
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read by huggingface_hub when it is imported
+
 BUNDLED_WEIGHTS, BUNDLED_VOICES = (Path(str(files("myna"))) / name for name in ("weights", "voices"))
 
 

@@ -21,9 +21,9 @@ from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
 from myna.config import PitchRange
 from myna.conversion.renderer import Renderer, SourceFacts
 from myna.conversion.settings import ConversionSettings
-from myna.conversion.shift import shift_between
-from myna.conversion.transposition import PITCH_SECONDS, range_of
+from myna.conversion.transposition import shift_between
 from myna.errors import AudioError
+from myna.features.contour import pitch_range
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level
@@ -38,6 +38,8 @@ Source = Callable[[], Iterator[Samples]]
 
 _DEFAULTS = ConversionOptions()
 _BLOCK_SAMPLES = 1 << 16
+# Length of audio from which pitch is measured; the median pitch of a song settles long before its end.
+_PITCH_SECONDS = 120.0
 # Content encoders and f0 estimators need some context, even if `pad_seconds` is 0.
 _SHORTEST_CHUNK_SECONDS = 0.5
 
@@ -244,11 +246,11 @@ class Converter:
         if not options.auto_transpose or voice_pitch is None:
             return 0.0
         total = sum(piece.n_samples for piece in slices) / self.sample_rate
-        ranges = [self._with_context(piece, 0) for piece in slices[:: math.ceil(total / PITCH_SECONDS) or 1]]
+        ranges = [self._with_context(piece, 0) for piece in slices[:: math.ceil(total / _PITCH_SECONDS) or 1]]
         estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
         hop = self.voice.config.data.hop_length
         contours = [estimate(chunk, self.sample_rate, hop, self.device) for chunk in windows(source(), ranges)]
-        source_pitch = range_of(contours)
+        source_pitch = _range_of(contours)
         return 0.0 if source_pitch is None else shift_between(source_pitch, voice_pitch, options.transpose_step)
 
     def _summary(self, plan: _Plan, gain: float) -> ConversionSummary:
@@ -257,9 +259,14 @@ class Converter:
             sounding_seconds=sum(piece.n_samples - piece.overlap for piece in plan.slices) / self.sample_rate,
             n_slices=len(plan.slices),
             transpose=plan.source.transpose,
-            source_pitch=range_of(plan.contours),
+            source_pitch=_range_of(plan.contours),
             voice_pitch=plan.settings.voice_pitch,
             lowered_seconds=plan.lowered * self.voice.config.data.hop_length / self.sample_rate,
             raised_seconds=plan.raised * self.voice.config.data.hop_length / self.sample_rate,
             turned_down_db=attenuation_db(gain),
         )
+
+
+def _range_of(contours: list[Samples]) -> PitchRange | None:
+    """Return the pitch range of the voiced frames in all `contours` (Hz); None if no frame is voiced."""
+    return pitch_range(np.concatenate([np.empty(0, np.float32), *contours]))

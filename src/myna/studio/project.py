@@ -71,6 +71,16 @@ class Packed:
     outdated: bool  # whether there is a newer checkpoint
 
 
+@dataclass(frozen=True)
+class MadeAt:
+    """Times of the latest outputs, in seconds since the epoch; 0 without an output."""
+
+    prepared: float
+    trained: float
+    compared: float
+    packed: float
+
+
 class RecordName(StrEnum):
     """Facts about past work on a project, each in a JSON file of its folder."""
 
@@ -97,6 +107,7 @@ class ProjectStatus:
     packed: Packed | None
     last_preparation: Run | None
     last_training: Run | None
+    made_at: MadeAt
 
     @property
     def prepared(self) -> bool:
@@ -147,6 +158,7 @@ class Project:
         clips = {path for path in files if path.endswith(".wav")}
         found = (path for folder in visible_folders(recordings) for path in find_recordings(folder))
         checkpoints = self.checkpoints()
+        packed = self._packed(checkpoints)
         return ProjectStatus(
             recordings=tuple(sorted(found)),
             n_clips=len(clips),
@@ -158,9 +170,15 @@ class Project:
             checkpoints=checkpoints,
             new_clips=bool(checkpoints) and self._has_new_clips(clips, training_list, checkpoints[-1]),
             compared=self._compared(checkpoints),
-            packed=self._packed(checkpoints),
+            packed=packed,
             last_preparation=self._unless_outdated(self.last_preparation_path, training_list),
             last_training=self._unless_outdated(self.last_training_path, checkpoints[-1].path if checkpoints else None),
+            made_at=MadeAt(
+                prepared=_modified_ns(training_list) / 1e9,
+                trained=_modified_ns(checkpoints[-1].path) / 1e9 if checkpoints else 0.0,
+                compared=_modified_ns(self.comparison_path) / 1e9,
+                packed=_modified_ns(packed.path) / 1e9 if packed is not None else 0.0,
+            ),
             log_bytes=sum(path.stat().st_size for path in self.logs.glob("events.out.tfevents.*")),
         )
 
@@ -270,13 +288,39 @@ class Project:
         Raises:
             ConfigError: there is no such recording.
         """
-        within = self.folder / RECORDINGS
-        known = {printable(path.relative_to(within).as_posix()): path for path in self.status().recordings}
-        if recording not in known:
-            raise ConfigError(f"{self.name} has no recording {recording!r}")
+        path = self.recording(recording)
         aside = self.folder / TAKEN_OUT
         aside.mkdir(exist_ok=True)
-        known[recording].replace(unused(aside / known[recording].name))
+        path.replace(unused(aside / path.name))
+
+    def recording(self, name: str) -> Path:
+        """Find a recording by its path within `dataset_raw`, as `text.printable` spells it.
+
+        Raises:
+            ConfigError: there is no such recording.
+        """
+        known = {self.recording_name(path): path for path in self.status().recordings}
+        if name not in known:
+            raise ConfigError(f"{self.name} has no recording {name!r}")
+        return known[name]
+
+    def recording_name(self, path: Path) -> str:
+        """Return the name of a recording; see `recording`."""
+        return printable(path.relative_to(self.folder / RECORDINGS).as_posix())
+
+    def unchecked(self, status: ProjectStatus) -> list[Path]:
+        """Return the recordings that have not been checked since they were last written."""
+        known = self.checked()
+        found = []
+        for path in status.recordings:
+            try:
+                stat = path.stat()
+            except OSError:  # it was just taken out
+                continue
+            row = known.get(path.relative_to(self.folder / RECORDINGS).as_posix(), {})
+            if row.get("state") != [stat.st_size, stat.st_mtime_ns]:
+                found.append(path)
+        return found
 
     @property
     def comparison(self) -> dict[str, Any] | None:

@@ -116,7 +116,7 @@ def keys_of(song: PitchRange | None, voice: PitchRange | None) -> Keys:
     """
     if song is None or voice is None:
         return Keys([Key(0, "same"), Key(-12, "octave"), Key(12, "octave")], 0)
-    from myna.conversion.shift import shift_between
+    from myna.conversion.transposition import shift_between
 
     octaves = round(shift_between(song, voice, "octave"))
     closest = round(shift_between(song, voice, "semitone"))

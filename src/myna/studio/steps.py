@@ -16,6 +16,7 @@ from myna.studio.project import ProjectStatus
 from myna.studio.runs import Outcome, Run
 
 FEWEST_COMPARED, MOST_COMPARED = 2, 8  # limits of the number of checkpoints; the player has one more track
+_CLOCK_SECONDS = 2.0  # a run that is recorded this soon after its job was queued is that of the job
 
 
 class Step(StrEnum):
@@ -44,6 +45,7 @@ class Course(StrEnum):
     RUNNING = "running"
     ENDED = "ended"  # done, or cancelled by the user
     FAILED = "failed"
+    INTERRUPTED = "interrupted"  # its process ended before the job did
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Activity:
     error: str | None = None
     elsewhere: str | None = None  # phrase that names the other process
     ahead: str | None = None  # title of the job for which a waiting job waits
+    began_at: float = 0.0  # time at which it was queued, in seconds since the epoch
 
     @property
     def active(self) -> bool:
@@ -98,13 +101,21 @@ def step_states(
         checks: outcome of the checks of the recordings.
     """
     found = {Step.RECORDINGS: _recordings(status, checks or Checks(total=len(status.recordings)))}
-    for step, settled in (
-        (Step.PREPARE, _after(status.last_preparation, _prepare(status), Reason("interrupted"))),
-        (Step.TRAIN, _after(status.last_training, _train(status), _interrupted(status))),
-        (Step.COMPARE, _compare(status)),
-        (Step.PACK, _pack(status)),
+    made = status.made_at
+    for step, settled, made_at, run in (
+        (Step.PREPARE, _prepare(status), made.prepared, status.last_preparation),
+        (Step.TRAIN, _train(status), made.trained, status.last_training),
+        (Step.COMPARE, _compare(status), made.compared, None),
+        (Step.PACK, _pack(status), made.packed, None),
     ):
-        found[step] = _with_activity(settled, activities.get(step))
+        interrupted = _interrupted(status) if step is Step.TRAIN else Reason("interrupted")
+        recorded = _after(run, settled, interrupted)
+        activity = activities.get(step)
+        known_at = max(made_at, run.at + _CLOCK_SECONDS if run is not None else 0.0)
+        if activity is None or (not activity.active and known_at > activity.began_at):
+            found[step] = recorded  # the files are newer than the job
+        else:
+            found[step] = _with_activity(recorded, activity, interrupted)
     preparing, training = found[Step.PREPARE], found[Step.TRAIN]
     # Training reads the clips that preparation writes, so one waits for the other.
     if preparing.state is StepState.RUNNING and training.state is not StepState.RUNNING:
@@ -125,17 +136,19 @@ def _after(run: Run | None, settled: StepStatus, interrupted: Reason) -> StepSta
     return settled
 
 
-def _with_activity(settled: StepStatus, activity: Activity | None) -> StepStatus:
-    if activity is None:
+def _with_activity(settled: StepStatus, activity: Activity, interrupted: Reason) -> StepStatus:
+    if activity.active and activity.elsewhere is not None:
+        return StepStatus(StepState.RUNNING, Reason("elsewhere", {"where": activity.elsewhere}), activity.job)
+    if activity.active:
+        ahead = Reason("waiting", {"title": activity.ahead}) if activity.ahead is not None else None
+        return StepStatus(StepState.RUNNING, ahead, activity.job)
+    if settled.state is StepState.BLOCKED:
         return settled
-    if activity.course is Course.FAILED and settled.state is not StepState.BLOCKED:
+    if activity.course is Course.FAILED:
         return StepStatus(StepState.FAILED, Reason("error", {"error": activity.error or ""}), activity.job)
-    if not activity.active:
-        return settled
-    if activity.elsewhere is not None:
-        return StepStatus(StepState.RUNNING, Reason("elsewhere", {"where": activity.elsewhere}))
-    ahead = Reason("waiting", {"title": activity.ahead}) if activity.ahead is not None else None
-    return StepStatus(StepState.RUNNING, ahead, activity.job)
+    if activity.course is Course.INTERRUPTED:
+        return StepStatus(StepState.FAILED, interrupted, activity.job)
+    return settled
 
 
 def _interrupted(status: ProjectStatus) -> Reason:

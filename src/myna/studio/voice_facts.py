@@ -46,6 +46,7 @@ class VoiceFacts(BaseModel):
     pitch: dict[str, PitchRange] = {}  # of each speaker's recordings
     follows_loudness: bool = False  # whether it is conditioned on loudness
     predicts_pitch: bool = False
+    has_latent: bool = False  # whether the synthesizer samples a latent variable
     step: int | None = None
     epoch: int | None = None
     author: str | None = None
@@ -146,6 +147,7 @@ def _facts(opened: OpenedVoice, found: Inspection, has_retrieval: bool) -> Voice
         pitch=dict(config.pitch),
         follows_loudness=bool(config.model.loudness_embedding),
         predicts_pitch=bool(config.model.predict_f0),
+        has_latent=config.model.synthesizer != "direct",
         step=found.step,
         epoch=found.iteration,
         author=found.author,

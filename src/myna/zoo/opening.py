@@ -36,10 +36,12 @@ class OpenedVoice:
         half: bool = False,
         release: bool = False,
         retrieval: RetrievalFile | None = None,
+        defaults: Mapping[str, Any] | None = None,
         **words: str,
     ) -> None:
         """Write the voice as one file; see `packing.pack`.
 
+        `defaults` are default options to store; if they are None, those that the voice has are stored.
         `words` may contain `licence`, `author` and `cover`; missing or empty ones are taken from the voice's own file.
 
         Raises:
@@ -47,6 +49,8 @@ class OpenedVoice:
         """
         self.build_module()
         weights, card = self.recognised.weights, self.describe(words)
+        if defaults is not None:
+            card["defaults"] = dict(defaults)
         packing.pack(path, weights, card, half=half, release=release, retrieval=retrieval)
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:

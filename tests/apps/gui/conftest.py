@@ -1,4 +1,4 @@
-"""Fixtures: an open studio, and browsers that can reach this computer only."""
+"""Fixtures: browsers that can reach this computer only."""
 
 from __future__ import annotations
 
@@ -7,20 +7,12 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from browsing import OpenStudio, Page, open_studio
 from selenium import webdriver
 
 # The browser resolves no other host than this computer.
 _CUT_OFF = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", _CUT_OFF)
 _CHROMES = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="module")
-def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenStudio]:
-    opened = open_studio(tmp_path_factory.mktemp("studio"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +42,3 @@ def chromium() -> Iterator[Callable[..., webdriver.Chrome]]:
 @pytest.fixture(scope="module")
 def driver(chromium: Callable[..., webdriver.Chrome]) -> webdriver.Chrome:
     return chromium()
-
-
-@pytest.fixture
-def page(driver: webdriver.Chrome, studio: OpenStudio) -> Page:
-    opened = Page(driver, studio.url)
-    opened.open()
-    return opened

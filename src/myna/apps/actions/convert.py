@@ -1,4 +1,4 @@
-"""Conversion of recordings, and measurement of the pitch shift from a song to a voice."""
+"""Conversion of recordings."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from myna.apps.actions.voice_files import VoiceFiles
 from myna.errors import AudioError, ConfigError, MynaError, understood
 from myna.options import ConversionOptions, parse_options, with_voice_defaults
 from myna.progress import Progress, silent
@@ -33,16 +32,6 @@ class ConvertedBatch:
     done: dict[Conversion, ConversionSummary]
     failed: dict[Conversion, MynaError]
     seconds: float  # run time of the batch
-
-
-@dataclass(frozen=True)
-class PitchMatch:
-    """Median pitches of a song and of a voice, and the shifts from the song to the voice; None if unknown."""
-
-    source_hz: float | None
-    voice_hz: float | None
-    octaves: float | None  # shift in semitones, rounded to whole octaves (multiples of 12)
-    semitones: float | None  # shift in semitones, rounded to an integer
 
 
 def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool) -> list[Conversion]:
@@ -155,30 +144,6 @@ def options_for(
     chosen = with_voice_defaults(given, own)
     used = {name: value for name, value in chosen.items() if name not in given}
     return parse_options(ConversionOptions, chosen), used
-
-
-def match_pitch(song: Path, voice: VoiceFiles, speaker: str | None = None) -> PitchMatch:
-    """Measure the median pitch of a song and compute the shift to the median pitch of a voice's recordings.
-
-    Args:
-        speaker: name of a speaker of the voice; None for the first one.
-
-    Raises:
-        AudioError: the song cannot be read.
-        CheckpointError: the voice cannot be read.
-    """
-    from myna.conversion.shift import shift_between
-    from myna.conversion.transposition import measure_pitch
-
-    source = measure_pitch(song)
-    config = voice.open().config
-    target = config.pitch.get(speaker or next(iter(config.speakers), ""))
-    return PitchMatch(
-        source_hz=source.median_hz if source else None,
-        voice_hz=target.median_hz if target else None,
-        octaves=shift_between(source, target, "octave") if source and target else None,
-        semitones=shift_between(source, target, "semitone") if source and target else None,
-    )
 
 
 def _means_folder(output: str) -> bool:

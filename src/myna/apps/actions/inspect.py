@@ -22,38 +22,6 @@ class Inspected:
     failed: list[MynaError]
 
 
-@dataclass(frozen=True)
-class VoiceTraits:
-    """Properties of a voice on which the effect of conversion options depends."""
-
-    speakers: tuple[str, ...]
-    retrieval: bool  # whether there is a retrieval index, or k-means centroids, in or beside the voice
-    has_latent: bool  # whether the synthesizer samples a latent variable
-    predicts_pitch: bool
-    takes_loudness: bool
-    has_pitch: bool  # whether the median pitch of the recordings is known
-
-
-def read_traits(voice: VoiceFiles) -> VoiceTraits:
-    """Read the configuration of a voice and look for retrieval data.
-
-    Raises:
-        CheckpointError: the voice cannot be read.
-    """
-    from myna.retrieval.speakers import find_retrieval
-
-    opened = voice.open()
-    config = opened.config
-    return VoiceTraits(
-        speakers=tuple(config.speakers),
-        retrieval=find_retrieval(opened.path) is not None,
-        has_latent=config.model.synthesizer != "direct",
-        predicts_pitch=config.model.predict_f0,
-        takes_loudness=config.model.loudness_embedding,
-        has_pitch=bool(config.pitch),
-    )
-
-
 def inspect_voice(voice: VoiceFiles) -> Inspection:
     """Inspect a voice.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from myna.apps.actions.voice_files import VoiceFiles
 from myna.errors import ConfigError, MynaError
@@ -44,6 +46,7 @@ def pack(
     release: bool = False,
     index: Path | bool = True,
     card: CardText | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Packed:
     """Write a voice as one file.
 
@@ -51,6 +54,7 @@ def pack(
         output: path of the packed voice, NAME.safetensors.
         half: whether to store float16.
         release: whether to leave out the data that only training needs.
+        defaults: default options to store; None stores those that the voice has.
         index: file of the retrieval data; True takes the data in or beside the voice, if any; False takes none.
 
     Raises:
@@ -69,7 +73,8 @@ def pack(
         retrieval = read_retrieval(found, opened.config) if found is not None else None
     except MynaError as error:
         raise UnusableIndexError(str(error)) from error
-    opened.pack(output, half=half, release=release, retrieval=retrieval, **asdict(card or CardText()))
+    words = asdict(card or CardText())
+    opened.pack(output, half=half, release=release, retrieval=retrieval, defaults=defaults, **words)
     return Packed(output, found)
 
 

@@ -1,1 +1,1 @@
-"""The studio in the browser (`svcg`). Importing this package loads no Gradio; only worker processes import torch."""
+"""The studio in the browser (`svcg`). Only its worker processes import torch."""

@@ -6,6 +6,7 @@ nothing for the chosen voice. Titles and help lines are texts, which languages t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from types import NoneType
@@ -13,11 +14,11 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from myna.apps.actions.inspect import VoiceTraits
 from myna.apps.gui.texts import option_keys, texts
 from myna.config import Config, TrainConfig
 from myna.keys import Key, page_keys
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
+from myna.studio.voice_facts import VoiceFacts
 
 FormName = Literal["conversion", "evaluation", "training", "training_keys"]
 Group = Literal["main", "more", "expert"]
@@ -88,12 +89,19 @@ _SELECTIONS = {
 }
 
 
-def form(name: FormName, language: str, traits: VoiceTraits | None = None, config: Config | None = None) -> Form:
+def form(
+    name: FormName,
+    language: str,
+    voice: VoiceFacts | None = None,
+    config: Config | None = None,
+    defaults: Mapping[str, Any] | None = None,
+) -> Form:
     """Return a form in a language.
 
     Args:
-        traits: of the chosen voice; None leaves open which fields do nothing.
+        voice: the chosen voice; None leaves open which fields do nothing.
         config: configuration whose values are the defaults of "training_keys"; None leaves them empty.
+        defaults: default options of the chosen voice.
     """
     said = {**texts("en"), **texts(language)}
     if name == "training_keys":
@@ -103,31 +111,32 @@ def form(name: FormName, language: str, traits: VoiceTraits | None = None, confi
     hints = get_type_hints(selection.options)
     order = {spec.name: spec for spec in fields(selection.options) if spec.name not in selection.hidden}
     names = [*selection.main, *selection.more, *(one for one in order if one not in selection.main + selection.more)]
-    reasons = {} if traits is None else _inert(traits)
+    reasons = {} if voice is None else _inert(voice)
     made = []
     for one in names:
         field = _option_field(selection, order[one], hints[one], said)
         inert = said[f"form.{reasons[one]}"] if one in reasons else None
-        if field.type == "speaker" and traits is not None:
-            field.choices = [Choice(value=speaker, title=speaker) for speaker in traits.speakers]
-        made.append(field.model_copy(update={"inert": inert}))
+        if field.type == "speaker" and voice is not None:
+            field.choices = [Choice(value=speaker, title=speaker) for speaker in voice.speakers]
+        default = (defaults or {}).get(one, field.default)
+        made.append(field.model_copy(update={"inert": inert, "default": default}))
     return Form(fields=made)
 
 
-def _inert(traits: VoiceTraits) -> dict[str, str]:
+def _inert(voice: VoiceFacts) -> dict[str, str]:
     """Return the options that do nothing for a voice, with the name of the text that says why."""
     found: dict[str, str] = {}
-    if len(traits.speakers) < 2:
+    if len(voice.speakers) < 2:
         found |= dict.fromkeys(("speaker", "speaker_mix"), "one_speaker")
-    if not traits.retrieval:
+    if not voice.retrieval:
         found |= dict.fromkeys(("cluster_infer_ratio", "cluster_everywhere"), "no_retrieval")
-    if not traits.has_latent:
+    if not voice.has_latent:
         found["noise_scale"] = "no_latent"
-    if not traits.predicts_pitch:
+    if not voice.predicts_pitch:
         found["auto_predict_f0"] = "no_predictor"
-    if not traits.takes_loudness:
+    if not voice.follows_loudness:
         found["soften_pauses_db"] = "no_loudness"
-    if not traits.has_pitch:
+    if not voice.pitch:
         found |= dict.fromkeys(("auto_transpose", "transpose_step"), "no_pitch")
     return found
 

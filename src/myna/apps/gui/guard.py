@@ -151,8 +151,8 @@ def guard(
     *,
     uploads: Path,
     limits: Limits | None = None,
-    upload_path: str = "/gradio_api/upload",
-    login_path: str = "/login",
+    upload_path: str = "/api/v1/uploads",
+    login_path: str = "/api/v1/login",
 ) -> App:
     """Put all checks in front of an application.
 
@@ -201,7 +201,9 @@ class UploadQuota:
             await self._app(scope, receive, send)
         elif scope["path"].rstrip("/") != self._path:
             budget = _Budget(self._limits.body)
-            await self._limited(scope, receive, send, budget, f"a request may have {_size(self._limits.body)} at most")
+            await self._limited(
+                scope, receive, send, budget, f"a request may have {size_text(self._limits.body)} at most"
+            )
         else:
             await self._upload(scope, receive, send)
 
@@ -218,15 +220,13 @@ class UploadQuota:
                 receive,
                 send,
                 self._shared,
-                f"no room for this upload: all uploads may take {_size(self._limits.uploads)} and leave "
-                f"{_size(self._limits.spare)} of the disk free; close the studio and open it again to delete them",
+                f"no room for this upload: all uploads may take {size_text(self._limits.uploads)} and leave "
+                f"{size_text(self._limits.spare)} of the disk free; they are deleted a day after their last use",
             )
         finally:
             self._n_running -= 1
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send, budget: _Budget, reason: str) -> None:
-        from starlette.formparsers import MultiPartException  # Starlette is an extra
-
         declared = next(iter(_values(scope, b"content-length")), "")
         if declared.isdigit() and int(declared) > budget.left:
             await _refuse(receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
@@ -240,7 +240,7 @@ class UploadQuota:
             gone = message["type"] == "http.disconnect" and not complete
             if budget.left < 0 or gone:
                 refused = True
-                raise MultiPartException(reason)  # on this error, parsers of forms delete what they have written
+                raise _RefusedError(reason)  # the application deletes what it has written
             complete = not message.get("more_body", False)
             return message
 
@@ -328,6 +328,10 @@ class PasswordDelay:
         return found
 
 
+class _RefusedError(ConnectionError):
+    """The rest of a request body is not read."""
+
+
 @dataclass
 class _Budget:
     """Number of bytes that may still be received."""
@@ -396,7 +400,8 @@ def _room(folder: Path, limits: Limits) -> int:
     return min(limits.uploads - used, free - limits.spare)
 
 
-def _size(n_bytes: int) -> str:
+def size_text(n_bytes: int) -> str:
+    """Return a number of bytes in readable units."""
     for unit, power in (("GB", 30), ("MB", 20), ("kB", 10)):
         if n_bytes >= 1 << power:
             return f"{n_bytes / (1 << power):.3g} {unit}"

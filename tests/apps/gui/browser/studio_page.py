@@ -53,7 +53,7 @@ def open_server(folder: Path, *arguments: str) -> Server:
     # Dead proxies, so that any use of the network fails.
     nowhere = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")} | {"no_proxy": "127.0.0.1"}
     process = processes.start(
-        [sys.executable, "-m", "myna.apps.gui.server", "--no-browser", "--folder", str(folder), *arguments],
+        [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", str(folder), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

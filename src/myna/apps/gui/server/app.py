@@ -96,14 +96,7 @@ def create_app(
         return HTMLResponse(text, headers={"content-security-policy": _CSP.format(nonce=nonce)})
 
     inner: Any = _Headers(app if login is None else _Locked(app, login))
-    return guard(
-        inner,
-        addresses,
-        uploads=studio.uploads.folder,
-        limits=limits,
-        upload_path=f"{API}/uploads",
-        login_path=f"{API}/login",
-    )
+    return guard(inner, addresses, uploads=studio.uploads.folder, limits=limits)
 
 
 class Server:

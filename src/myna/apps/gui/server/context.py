@@ -18,6 +18,7 @@ from starlette.requests import HTTPConnection
 from myna.apps.actions.device import Device
 from myna.apps.gui.jobs import Job, Jobs, Task
 from myna.apps.gui.server.events import Events, Topic
+from myna.apps.gui.server.projects.watch import Watch
 from myna.apps.gui.server.requests import KINDS, LANES, LOOK, SING, Planned, Request
 from myna.apps.gui.server.uploads import Uploads
 from myna.apps.gui.server.voice_reader import VoiceReader
@@ -73,6 +74,7 @@ class Studio:
         self.events = Events()
         self.server_id = uuid.uuid4().hex
         self.list = JobList(workspace)
+        self.watch = Watch(self.call, lambda name: self.changed("projects", name))
         self.reader = VoiceReader(workspace, self.call, lambda name: self.changed("voices", name))
         self._running: dict[int, _Running] = {}
         self._jobs = Jobs(LANES, self._on_change)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from myna.apps.gui.server.requests import SING, Planned, Request, plans
-from myna.apps.gui.tasks.songs import ConvertUpload
+from myna.apps.gui.tasks.singing import ConvertUpload
 from myna.errors import ConfigError
 from myna.options import ConversionOptions, names_a_file, parse_options, with_voice_defaults
 from myna.studio.results import Stretch

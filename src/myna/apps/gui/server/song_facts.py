@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from myna.apps.gui.tasks.songs import MeasureSong
+from myna.apps.gui.tasks.singing import MeasureSong
 from myna.studio.songs import SongFacts, facts_path, read_facts
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Tasks of the page's worker processes: frozen dataclasses that hold arguments and call functions of `apps.actions`.
 
-Tasks never import Gradio, and import PyTorch only when they run. The page's process creates tasks but never runs them.
+Tasks import PyTorch only when they run. The page's process creates tasks but never runs them.
 """
 
 from __future__ import annotations

@@ -1,9 +1,11 @@
-"""Tasks of the tab "Voices": add, download, pack and export voices."""
+"""Tasks that download, pack and export voices."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from myna.apps.actions.export import export
 from myna.apps.actions.fetch import fetch
@@ -11,20 +13,6 @@ from myna.apps.actions.pack import CardText, pack
 from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
 from myna.assets.hub import Address
-from myna.studio.voices import Library
-from myna.studio.workspace import Workspace
-
-
-@dataclass(frozen=True, kw_only=True)
-class AddVoice:
-    """Copy the files of a voice into the library; the result is the voice's name there."""
-
-    workspace: Workspace
-    files: tuple[Path, ...]
-    name: str
-
-    def run(self, report: Report) -> str:
-        return Library(self.workspace).add(self.files, self.name).name
 
 
 @dataclass(frozen=True)
@@ -46,10 +34,20 @@ class PackVoice(VoiceTask):
     release: bool
     index: bool  # whether to include the voice's index or centroids, if any
     card: CardText
+    defaults: Mapping[str, Any] | None = None  # default options to store; None stores those that the voice has
 
     def run(self, report: Report) -> list[Path]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        packed = pack(self.files, self.path, half=self.half, release=self.release, index=self.index, card=self.card)
+        index = self.voice.retrieval if self.index and self.voice.retrieval is not None else self.index
+        packed = pack(
+            self.files,
+            self.path,
+            half=self.half,
+            release=self.release,
+            index=index,
+            card=self.card,
+            defaults=self.defaults,
+        )
         return [packed.path]
 
 

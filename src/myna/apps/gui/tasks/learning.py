@@ -15,14 +15,14 @@ from myna.apps.actions.pack import CardText, UnusableIndexError, pack
 from myna.apps.actions.prepare import Prepared, prepare
 from myna.apps.actions.recordings import check_recordings, check_take
 from myna.apps.actions.train import train_project
-from myna.apps.actions.training_log import Curves, compare_sample, read_curves
+from myna.apps.actions.training_log import Curves, compare_sample, read_curves, read_sample
 from myna.apps.actions.voice_files import VoiceFiles
 from myna.apps.gui.jobs import Report
 from myna.errors import ConfigError
 from myna.layout import LOGS
 from myna.options import EvaluateOptions, TrainOptions
 from myna.studio.project import Project, RecordName
-from myna.studio.takes import Kind, TakeReport
+from myna.studio.take_report import Kind, TakeReport
 
 if TYPE_CHECKING:
     from myna.evaluation.report.comparison import Comparison
@@ -128,7 +128,8 @@ class _Reporter:
         now, plan = time.perf_counter(), self._plan
         done, total, seconds = report.step - plan.first_step, plan.last_step - plan.first_step, now - self._started
         minutes = plan.max_minutes
-        if minutes is not None and seconds * total / done > 60 * minutes:  # the time limit will end the run first
+        limited = minutes is not None and seconds * total / done > 60 * minutes  # the time limit will end the run first
+        if minutes is not None and limited:
             self._report.at("training", round(seconds), round(60 * minutes), seconds)
         else:
             self._report.at("training", done, total, seconds)
@@ -136,6 +137,8 @@ class _Reporter:
             self._last_fact = now
             losses = {name: float(value) for name, value in report.losses.items()}
             self._report.fact("step", {"step": report.step, "epoch": report.epoch, "losses": losses})
+            of_seconds = 60 * minutes if minutes is not None and limited else None
+            self._report.fact("time", {"seconds": seconds, "of_seconds": of_seconds})
 
     def noted(self, text: str) -> None:
         self._report.note(text)
@@ -151,6 +154,18 @@ class ReadCurves:
 
     def run(self, report: Report) -> Curves:
         return read_curves(self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadSample:
+    """Read a validation clip from the log of a project, as a WAV file."""
+
+    folder: Path
+    index: int  # index of the clip
+    step: int | None  # step at which it was sung; None for the recording
+
+    def run(self, report: Report) -> bytes:
+        return read_sample(self.folder, self.index, self.step)
 
 
 @dataclass(frozen=True, kw_only=True)

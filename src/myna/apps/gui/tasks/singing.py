@@ -1,60 +1,102 @@
-"""Tasks of the tab "Sing": convert a song, and compute the facts that the tab shows before a conversion."""
+"""Tasks that measure songs, and convert whole ones or a stretch of one."""
 
 from __future__ import annotations
 
+import math
 import shlex
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from myna.apps.actions.convert import Conversion, PitchMatch, convert, match_pitch
+from myna.apps.actions.convert import Conversion, convert, options_for
 from myna.apps.actions.device import choose_device
-from myna.apps.actions.inspect import VoiceTraits, inspect_voice, read_traits
 from myna.apps.flags import as_flags
 from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
 from myna.errors import MynaError
 from myna.options import ConversionOptions
-from myna.studio.results import Result, ResultFolder, discard, record, record_comparison
+from myna.studio.results import (
+    Result,
+    ResultFolder,
+    Stretch,
+    discard,
+    drop_previews,
+    record,
+    record_comparison,
+    reserve,
+)
+from myna.studio.songs import SongFacts, write_facts
 from myna.studio.voices import LibraryVoice
-from myna.studio.workspace import unused
+from myna.studio.workspace import Workspace, unused
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from myna.conversion.converter import Converter
 
 _loaded: dict[tuple[Any, ...], Converter] = {}  # holds only the voice used last
 
 
-@dataclass(frozen=True, kw_only=True)
-class ConvertSong(VoiceTask):
-    """Convert the song in the folder `place`; the task's result is the number of that folder."""
+@dataclass(frozen=True)
+class MeasureSong:
+    """Measure a song, and store the facts in the file `into`."""
 
-    place: ResultFolder
-    song: str  # displayed name of the recording
-    folder: Path  # folder for the converted sound file
-    options: ConversionOptions
+    song: Path
+    into: Path
+
+    def run(self, report: Report) -> SongFacts:
+        from myna.studio.song_meter import measure_song
+
+        try:
+            facts = measure_song(self.song, report)
+        except MynaError as error:
+            raise MynaError(str(error).replace(str(self.song), self.song.name)) from error
+        write_facts(self.into, facts)
+        return facts
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertUpload(VoiceTask):
+    """Convert a song, or a stretch of it; the result is the number of the result.
+
+    The audio of a whole song is written into the folder `sung` of the workspace, that of a preview beside its record.
+    """
+
+    workspace: Workspace
+    song: Path
+    options: Mapping[str, Any]  # values that were given; the voice's defaults complete them
+    noted: Mapping[str, Any] | None  # default options in the user's notes, which replace those in the voice's file
+    preview: Stretch | None
 
     def run(self, report: Report) -> int:
         from myna.evaluation.report.comparison import Track, compare
 
-        place = self.place
+        name = self.song.name
+        place = self._reserve()
         try:
             converter = load_converter(report, self)
-            output = unused(self.folder / f"{Path(self.song).stem} ({Path(self.voice.name).stem}).wav")
+            options, used = options_for(converter.voice, self.options, self.noted)
+            if options.cluster_infer_ratio and self.voice.retrieval is not None:
+                options = replace(options, cluster_model_path=self.voice.retrieval)
+            folder = self.workspace.sung if self.preview is None else place.folder
+            output = unused(folder / f"{self.song.stem} ({Path(self.voice.name).stem}).wav")
             conversion = Conversion(place.source, output)
-            summary = convert(converter, [conversion], self.options, report).done[conversion]
+            summary = convert(converter, [conversion], options, report).done[conversion]
         except MynaError as error:
             discard(place)
-            raise MynaError(str(error).replace(str(place.source), self.song)) from error
+            raise MynaError(str(error).replace(str(place.source), name)) from error
         except BaseException:  # KeyboardInterrupt too
             discard(place)
             raise
         result = Result(
             number=place.number,
-            song=self.song,
+            song=name,
             voice=self.voice.name,
             path=output,
-            command=command_line(self.song, self.voice, self.options),
+            command=command_line(name, self.voice, options, {*converter.voice.defaults, *(self.noted or ())}),
             transpose=summary.transpose,
             seconds=summary.seconds,
             source_hz=summary.source_pitch.median_hz if summary.source_pitch else None,
@@ -62,70 +104,28 @@ class ConvertSong(VoiceTask):
             turned_down_db=summary.turned_down_db,
             lowered_seconds=summary.lowered_seconds,
             raised_seconds=summary.raised_seconds,
+            made_at=time.time(),
+            preview=self.preview,
+            options=_plain(replace(options, cluster_model_path=None)),
+            defaults=used,
         )
         record(place, result)  # before drawing, so that the result is listed even if drawing fails
-        tracks = [Track(place.source, self.song), Track(output, self.voice.name, summary.transpose)]
+        tracks = [Track(place.source, name), Track(output, self.voice.name, summary.transpose)]
         record_comparison(place, compare(tracks, place.folder, report))
+        if self.preview is not None:
+            drop_previews(self.workspace, name)
         return place.number
 
-
-@dataclass(frozen=True)
-class Card:
-    """Facts about a voice that the page shows, copied from the fields of `Inspection` with the same names."""
-
-    what: str
-    version: str | None
-    speakers: list[str]
-    n_speakers: int | None
-    sample_rate: int | None  # Hz
-    megabytes: float
-    pitch: dict[str, float]  # median pitch of each speaker, in Hz
-    timbre: dict[str, int]  # number of retrieval vectors of each speaker
-    author: str | None
-    licence: str | None
-    cover: str | None
-    suspicious: list[str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DescribeVoice(VoiceTask):
-    """Read the facts about a voice that its card shows."""
-
-    def run(self, report: Report) -> Card:
-        found = inspect_voice(self.files)
-        return Card(
-            what=found.what,
-            version=found.version,
-            speakers=found.speakers,
-            n_speakers=found.n_speakers,
-            sample_rate=found.sample_rate,
-            megabytes=found.megabytes,
-            pitch=found.pitch,
-            timbre=found.timbre,
-            author=found.author,
-            licence=found.licence,
-            cover=found.cover,
-            suspicious=found.suspicious,
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadTraits(VoiceTask):
-    """Read the properties of a voice on which the effect of conversion options depends."""
-
-    def run(self, report: Report) -> VoiceTraits:
-        return read_traits(self.files)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MatchPitch(VoiceTask):
-    """Compute the transpositions that bring the median pitch of a song to that of a voice."""
-
-    song: Path
-    speaker: str | None
-
-    def run(self, report: Report) -> PitchMatch:
-        return match_pitch(self.song, self.files, self.speaker)
+    def _reserve(self) -> ResultFolder:
+        if self.preview is None:
+            return reserve(self.workspace, self.song, self.song.name)
+        place = reserve(self.workspace, None, f"{self.song.stem}.wav")
+        try:
+            cut(self.song, self.preview, place.source)
+        except BaseException:
+            discard(place)
+            raise
+        return place
 
 
 @dataclass(frozen=True)
@@ -144,10 +144,39 @@ class RewriteSound:
             writer.write(audio)
 
 
-def command_line(song: str, voice: LibraryVoice, options: ConversionOptions) -> str:
-    """Return the `svc` command line that makes the same conversion."""
+def cut(song: Path, stretch: Stretch, target: Path) -> None:
+    """Write a stretch of a song with all its channels; it moves to the left if it would end after the song.
+
+    Raises:
+        AudioError: the song cannot be read.
+    """
+    import numpy as np
+
+    from myna.audio import io
+
+    rate = io.info(song).sample_rate
+    start, wanted = round(stretch.start * rate), round(stretch.seconds * rate)
+    # The header may state a wrong length, so the last seconds are held until the stretch or the song has ended.
+    held: deque[NDArray[np.float32]] = deque(maxlen=math.ceil(stretch.seconds) + 2)
+    position = 0
+    for block in io.blocks(song, rate, rate, mono=False):
+        held.append(block)
+        position += block.shape[-1]
+        if position >= start + wanted:
+            break
+    audio = np.concatenate(held, axis=-1)
+    first = max(min(start, position - wanted) - (position - audio.shape[-1]), 0)
+    with io.Writer(target, rate, channels=len(audio)) as writer:
+        writer.write(audio[:, first : first + wanted] if len(audio) > 1 else audio[0, first : first + wanted])
+
+
+def command_line(song: str, voice: LibraryVoice, options: ConversionOptions, also: Collection[str]) -> str:
+    """Return the `svc` command line that makes the same conversion.
+
+    Options in `also`, for which the voice has a default, are stated even if they have the usual value.
+    """
     config = ["-c", str(voice.config)] if voice.config else []
-    return shlex.join(["svc", "infer", song, "-m", voice.model, *config, *as_flags(options)])
+    return shlex.join(["svc", "infer", song, "-m", voice.model, *config, *as_flags(options, also)])
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
@@ -162,3 +191,9 @@ def load_converter(report: Report, task: VoiceTask) -> Converter:
         report.note(f"device: {device}")
         _loaded[key] = Converter.load(weights, task.files.config, device.name)
     return _loaded[key]
+
+
+def _plain(options: ConversionOptions) -> dict[str, Any]:
+    """Return the values that differ from the usual ones."""
+    values = {spec.name: getattr(options, spec.name) for spec in fields(options)}
+    return {name: value for name, value in values.items() if value != getattr(ConversionOptions(), name)}

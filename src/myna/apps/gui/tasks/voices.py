@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from myna.apps.gui.tasks import VoiceTask
 from myna.apps.gui.tasks.singing import load_converter
 from myna.assets import ASSETS, BUNDLED_VOICES, Source
 from myna.errors import MynaError, explain
-from myna.studio.importing import Review, SentFile, review
+from myna.studio.importing import Review, SentFile, is_archive, review, unpack
 from myna.studio.voice_facts import VoiceFacts, inspect
 from myna.studio.voices import Library, LibraryVoice
 from myna.studio.workspace import Workspace
@@ -38,6 +39,26 @@ class InspectVoice:
 
     def run(self, report: Report) -> VoiceFacts:
         return inspect(self.workspace, self.voice)
+
+
+@dataclass(frozen=True)
+class UnpackArchive:
+    """Unpack a zip archive into `folder`.
+
+    The result lists the names of its files and their paths; it is None if the file is no archive.
+    """
+
+    path: Path
+    folder: Path
+
+    def run(self, report: Report) -> list[tuple[str, Path]] | None:
+        if not is_archive(self.path):
+            return None
+        try:
+            return list(unpack(self.path, self.folder))
+        except BaseException:  # KeyboardInterrupt too
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Texts of the page: one JSON file per language, with keys that name where a text is used.
 
-The English texts of options and config keys come from their declarations. Those about recording come from `myna.studio`
-and the booth.
+The English texts of options and config keys come from their declarations, and those about recording from `myna.studio`.
 """
 
 from __future__ import annotations
@@ -11,16 +10,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from myna.config import TrainConfig
 from myna.keys import page_keys
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions, capitalized
 
-if TYPE_CHECKING:
-    import gradio as gr
-
-LANGUAGES = ("en", "ko")
+LANGUAGES = ("en", "ko", "zh")
 _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 
 
@@ -36,38 +32,9 @@ def option_keys(options: type[Any], name: str) -> tuple[str, str]:
     return f"{options.__name__}.{name}", f"{options.__name__}.{name}.help"
 
 
-def language_of(request: gr.Request | None) -> str:
-    """Return the first language of the browser's Accept-Language header that is in `LANGUAGES`, or else English."""
-    wanted = (request.headers.get("accept-language") or "" if request else "").lower()
-    for part in wanted.split(","):
-        if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
-            return language
-    return LANGUAGES[0]
-
-
-def say(request: gr.Request | None, key: str, **values: Any) -> str:
-    """Return the text in the language of the request, with `values` filled in."""
-    return texts(language_of(request))[key].format(**values)
-
-
-@cache
-def i18n() -> gr.I18n:
-    """Return the translations that Gradio applies to labels in the browser."""
-    import gradio as gr
-
-    return gr.I18n(**{language: texts(language) for language in LANGUAGES})
-
-
-def label(key: str) -> Any:
-    """Return a label that the browser shows in its own language."""
-    assert key in texts("en"), f"no text {key!r}"
-    return i18n()(key)
-
-
-def script_texts(language: str, part: str) -> dict[str, Any]:
-    """Return the texts of `part` as properties of a scripted component; the key "player.play" becomes "play"."""
-    found = {key.removeprefix(f"{part}."): text for key, text in texts(language).items() if key.startswith(f"{part}.")}
-    return {"texts": found, "part": part}
+def say(language: str, key: str, **values: Any) -> str:
+    """Return a text in a language, with `values` filled in."""
+    return (texts(language).get(key) or texts(LANGUAGES[0])[key]).format(**values)
 
 
 def _option_texts() -> dict[str, str]:
@@ -92,10 +59,9 @@ def _field_texts(declared_in: type[Any], name: str, help: str) -> dict[str, str]
 
 
 def _recording_texts() -> dict[str, str]:
-    """Return the English texts of melodies, singing hints, take problems, and the booth."""
-    from myna.apps.gui.booth import TEXTS
+    """Return the English texts of melodies, singing hints and take problems."""
     from myna.studio.prompts import HINTS, TITLES
-    from myna.studio.takes import PROBLEMS
+    from myna.studio.take_report import PROBLEMS
 
-    parts: dict[str, Mapping[str, str]] = {"booth": TEXTS, "melody": TITLES, "hint": HINTS, "problem": PROBLEMS}
+    parts: dict[str, Mapping[str, str]] = {"melody": TITLES, "hint": HINTS, "problem": PROBLEMS}
     return {f"{part}.{key}": text for part, said in parts.items() for key, text in said.items()}

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends
 
 from myna.apps.gui.forms import Form, FormName, form
 from myna.apps.gui.server.context import Studio, language_of, studio_of
-from myna.apps.gui.tasks.singing import ReadTraits
 from myna.config import Config, TemplateName
 from myna.studio.project import find as find_project
 
@@ -26,11 +25,15 @@ def get_form(
 ) -> Form:
     """Return the fields of a form.
 
-    With `voice`, they say why a field does nothing for it. With `project` or `template`, the defaults of
-    "training_keys" are the values that a training of the project, or of that template, would have.
+    With `voice`, they have its default options, and say why a field does nothing for it. With `project` or `template`,
+    the defaults of "training_keys" are the values that a training of the project, or of that template, would have.
     """
-    traits = studio.call(ReadTraits(voice=studio.voices.find(voice))) if voice else None
-    return form(name, language, traits, _config(studio, project, template))
+    config = _config(studio, project, template)
+    if not voice:
+        return form(name, language, config=config)
+    found = studio.voices.find(voice)
+    facts, noted = studio.reader.read(found), studio.voices.notes(found).defaults
+    return form(name, language, facts, config, facts.defaults if noted is None else noted)
 
 
 def _config(studio: Studio, project: str | None, template: TemplateName | None) -> Config | None:

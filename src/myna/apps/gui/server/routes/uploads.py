@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Query, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
+from myna.apps.gui.guard import size_text
 from myna.apps.gui.server.context import Studio, studio_of
 
 router = APIRouter(tags=["uploads"])
@@ -34,7 +35,7 @@ async def upload(
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > limit:
-                    raise HTTPException(413, f"a file may have {limit / 1e9:.1f} GB at most")
+                    raise HTTPException(413, f"a file may have {size_text(limit)} at most")
                 await asyncio.to_thread(file.write, chunk)
     except BaseException:
         studio.uploads.delete(reserved.id)

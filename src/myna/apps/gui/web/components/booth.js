@@ -19,7 +19,8 @@ import {Icon} from "./icons.js";
  * @typedef {{semitones: number | null, seconds: number, syllable: string, glide_to: number | null, shape: "even" | "swell"}} Note
  *   pitch in semitones above the root, null for a rest
  * @typedef {{kind: "spoken" | "sung", title: string, text: string, hint: string, language: string, notes: Note[],
- *   guide: string | null, number: number, total: number}} Prompt guide: address of the guide tone
+ *   guide: string | null, number: number, total: number, most_seconds: number}} Prompt
+ *   guide: address of the guide tone; most_seconds: a longer take ends by itself
  * @typedef {{good: boolean, lines: {text: string, serious: boolean}[]}} Report
  * @typedef {{url: string, file: File, sent: Upload | null, report: Report | null, processed: boolean, seconds: number}} Take
  *   sent: null until the file has been uploaded; report: null until it has been checked; processed: the system changes the sound
@@ -29,7 +30,6 @@ import {Icon} from "./icons.js";
 const COUNT_FROM = 3;
 const COUNT_SECONDS = 0.8;
 const PRE_ROLL_SECONDS = 0.3; // kept from before the end of the count, for people who start early
-const MOST_SECONDS = 60; // the longest melody takes 15 s
 const FLOOR_DB = -60; // lower end of the meter
 const RED_DB = -3; // above this level, a slightly louder word would clip
 const FALL_DB_PER_SECOND = 60;
@@ -66,7 +66,9 @@ class Session {
     this.audio = null;
     this.turn = 0; // number of the attempt; late callbacks of an abandoned attempt compare it and do nothing
     this.peakAt = 0; // ms
-    /** Functions of the page; set at each drawing. */
+    // Set at each drawing of the booth.
+    this.mostSeconds = Infinity;
+    this.visible = () => true;
     this.check = /** @type {(upload: Upload) => Promise<Report>} */ (async () => ({good: true, lines: []}));
     this.kept = /** @type {(upload: Upload) => Promise<void>} */ (async () => {});
   }
@@ -203,6 +205,7 @@ class Session {
   clear() {
     this.abandon();
     this.forget();
+    this.clipped.value = false;
   }
 
   forget() {
@@ -239,16 +242,18 @@ class Session {
     requestAnimationFrame((now) => {
       const {microphone} = this;
       if (!microphone) return;
+      if (!this.visible()) return this.abandon();
       this.level.value = Math.max(FLOOR_DB, this.level.peek() - (FALL_DB_PER_SECOND * (now - before)) / 1000);
       if (now - this.peakAt > 1000 * HOLD_SECONDS) this.peak.value = this.level.peek();
       if (this.state.peek() === "recording") {
         this.seconds.value = microphone.seconds;
-        if (microphone.seconds >= MOST_SECONDS) this.finish();
+        if (microphone.seconds >= this.mostSeconds) this.finish();
       }
       this.follow(now);
     });
   }
 
+  /** The meter rests. */
   quiet() {
     this.level.value = FLOOR_DB;
     this.peak.value = FLOOR_DB;
@@ -316,6 +321,8 @@ const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * se
 export function Booth({prompt, check, keep, turn}) {
   const session = useMemo(() => new Session(), []);
   const root = useRef(/** @type {HTMLElement | null} */ (null));
+  session.mostSeconds = prompt.most_seconds;
+  session.visible = () => Boolean(root.current?.offsetParent);
   session.check = (upload) => check(upload, prompt);
   session.kept = (upload) => keep(upload, prompt);
   const sung = prompt.kind === "sung";
@@ -333,7 +340,7 @@ export function Booth({prompt, check, keep, turn}) {
   const take = session.take.value;
   const verdict = take?.report ? (take.report.good ? "good" : "bad") : "";
   const idle = state === "idle";
-  return html`<div class=${`booth ${prompt.kind} ${state} ${verdict}`} ref=${root} role="group" aria-label=${t("booth2.booth")}>
+  return html`<div class="booth" data-kind=${prompt.kind} data-state=${state} ref=${root} role="group" aria-label=${t("booth2.booth")}>
     <div class="booth-head">
       <h3>${prompt.title}</h3>
       ${prompt.total > 0 && html`<span class="quiet">${t("booth2.place", {number: prompt.number, total: prompt.total})}</span>`}
@@ -367,7 +374,7 @@ export function Booth({prompt, check, keep, turn}) {
       <${Button} kind="quiet" disabled=${!idle} act=${() => turn(1)}>${t("booth2.skip")}</${Button}>
     </div>
     <p class="quiet booth-keys">${t("booth2.keys")}</p>
-    ${session.devices.value.length > 1 && html`<${Field} label=${t("booth2.microphone")}>${(/** @type {any} */ ids) => html`<${Select}
+    ${session.devices.value.length > 1 && html`<${Field} class="booth-device" label=${t("booth2.microphone")}>${(/** @type {any} */ ids) => html`<${Select}
       ...${ids} value=${session.device.value} disabled=${!idle}
       choices=${session.devices.value.map(({deviceId, label}) => ({value: deviceId, title: label}))}
       onChange=${(/** @type {string} */ id) => session.chooseDevice(id)}
@@ -415,7 +422,7 @@ function Clock({session}) {
 /** @param {{session: Session}} props */
 function Status({session}) {
   const {text, kind} = session.status.value;
-  return html`<p class=${`booth-status ${kind}`} role="status" aria-live="assertive">${text}</p>`;
+  return html`<p class="booth-status" data-kind=${kind} role="status" aria-live="assertive">${text}</p>`;
 }
 
 /** Share of the meter that a level takes. @param {number} db */

@@ -18,12 +18,12 @@ export async function deleteProject(name, size) {
     title: t("train.delete_title", {name}), text: t("train.delete_text", {size: bytes(size)}), yes: t("frame.delete"), danger: true,
   });
   if (!agreed) return;
+  const {page, rest} = route.value;
+  if (page === "train" && rest[0] === name) go("train");
   try {
     const {trash_id: id} = await del("project", {name});
     projects.value = (projects.value ?? []).filter((one) => one.name !== name);
     forgetDraft(name);
-    const {page, rest} = route.value;
-    if (page === "train" && rest[0] === name) go("train");
     toast(t("train.deleted", {name}), {undo: () => post(`trash/${id}/restore`).then(() => announce("projects"), failed)});
   } catch (error) {
     failed(/** @type {Error} */ (error));

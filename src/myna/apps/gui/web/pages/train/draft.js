@@ -9,7 +9,7 @@ import {effect, signal} from "../../vendor/preact.js";
 /**
  * @typedef {{
  *   open: StepName[], opened: StepName | null, experts: boolean, booth: boolean, kind: "spoken" | "sung", range: string,
- *   template: string | null, settings: Values, options: Values, length: import("./types.js").Length | null, minutes: number,
+ *   template: string | null, settings: Values, options: Values, length: import("./types.js").Length | null, minutes: number | null,
  *   numbers: number[] | null, phrase: string | null, upload: import("../../lib/types.js").Upload | null, measure: boolean, measures: Values,
  *   number: number | null, title: string | null, licence: string, author: string, cover: string, half: boolean, release: boolean,
  * }} Draft

@@ -35,7 +35,7 @@ export function packReason(project, draft) {
 /** Begin to pack. @param {Project} project @param {DraftSignal} draft */
 export async function pack(project, draft) {
   const {licence, author, cover, half, release} = draft.value;
-  const body = {number: numberOf(project, draft.value), title: titleOf(project, draft.value).trim(), licence, author, cover, half, release};
+  const body = {number: numberOf(project, draft.value), name: titleOf(project, draft.value).trim(), licence, author, cover, half, release};
   try {
     keep(await post("project/pack", body, {name: project.name}));
   } catch (error) {

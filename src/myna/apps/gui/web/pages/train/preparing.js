@@ -36,7 +36,7 @@ export function PrepareStep({project, draft}) {
     <p>${t("train.prepare_what")}</p>
     <${Field} class="template" label=${t("train.template")} help=${chosen?.what}>${(/** @type {any} */ ids) => html`<${Select}
       ...${ids} value=${value} disabled=${state === "running"} onChange=${(/** @type {string} */ to) => change(draft, {template: to})}
-      choices=${templates.map(({name, title, available}) => ({value: name, title, disabled: !available}))}
+      choices=${[...(value ? [] : [{value: null, title: t("train.template_own")}]), ...templates.map(({name, title, available}) => ({value: name, title, disabled: !available}))]}
     />`}</${Field}>
     ${job ? html`<${JobLine} job=${job} />` : needs.length > 0 ? html`<${Needs} assets=${needs} />` : html`<div class="step-actions">
       <${Button} disabled=${state === "blocked" || state === "running"} act=${() => prepare(project, draft)}>${t(state === "todo" || state === "blocked" ? "train.prepare" : "train.prepare_again")}</${Button}>

@@ -1,8 +1,8 @@
 // The list of voices in training, and the way to a new one.
 
-import {html, signal, useState} from "../../vendor/preact.js";
+import {html, signal, useRef, useState} from "../../vendor/preact.js";
 import {post} from "../../lib/api.js";
-import {bytes, duration, when} from "../../lib/format.js";
+import {bytes, when} from "../../lib/format.js";
 import {announce, go, href, projects, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ActionBar} from "../../components/action-bar.js";
@@ -15,7 +15,6 @@ import {deleteProject} from "./deleting.js";
 import {STEPS, nextStep} from "./steps.js";
 
 /** @typedef {import("./types.js").Row} Row */
-/** @typedef {import("./types.js").Advice} Advice */
 
 /** Name of the new voice, as it is being typed. */
 const typed = signal("");
@@ -39,12 +38,16 @@ export function ProjectList() {
     setBusy(false);
   }
 
-  const bar = html`<${ActionBar} icon="add" label=${t("train.create")} reason=${name ? null : t("train.name_first")} busy=${busy} act=${create} />`;
+  const field = useRef(/** @type {HTMLElement | null} */ (null));
+  // Without a name, the button leads to its field.
+  const bar = html`<${ActionBar}
+    icon="add" label=${t(name ? "train.create" : "train.new")} busy=${busy} act=${name ? create : () => field.current?.querySelector("input")?.focus()}
+  />`;
   return html`<${Page} class="train" title=${t("frame.train")} lead=${t("train.lead")} bar=${bar}>
     ${all?.length === 0 && html`<${Way} />`}
     ${all && all.length > 0 && html`<ul class="project-list">${all.map((row) => html`<li key=${row.name}><${ProjectRow} row=${row} /></li>`)}</ul>`}
     <${Card} class="new-project" title=${t("train.new")}>
-      <form onSubmit=${(/** @type {Event} */ event) => {
+      <form ref=${field} onSubmit=${(/** @type {Event} */ event) => {
         event.preventDefault();
         create();
       }}>
@@ -56,33 +59,16 @@ export function ProjectList() {
   </${Page}>`;
 }
 
+const WAY = /** @type {const} */ ([["record", "sing"], ["train", "train"], ["disk", "folder"]]);
+
 /** The way to a voice: what to record, how long it takes, and how much disk it needs. */
 function Way() {
-  const {data} = /** @type {{data: Advice | null}} */ (useResource("projects/advice"));
-  const [quick, half, overnight] = ["quick", "half_hour", "overnight"].map((kind) => data?.plan.choices.find((one) => one.kind === kind));
-  const free = data?.plan.free_bytes;
-  return html`<ol class="way">
-    <li>
-      <span class="way-sign"><${Icon} name="sing" size=${24} /></span>
-      <h2>${t("train.way_record", {time: duration(data?.recording_seconds ?? 300)})}</h2>
-      <p>${t("train.way_record_what")}</p>
-      ${data && html`<p class="quiet">${t("train.way_record_best", {spoken: data.spoken_clips, sung: data.sung_clips})}</p>`}
-    </li>
-    <li>
-      <span class="way-sign"><${Icon} name="train" size=${24} /></span>
-      <h2>${t("train.way_train", {time: duration(60 * (half?.minutes ?? 30))})}</h2>
-      <p>${t("train.way_train_what", {quick: duration(60 * (quick?.minutes ?? 5)), half: duration(60 * (half?.minutes ?? 30))})}</p>
-      ${data && html`<p class="quiet">${t("train.way_train_kind", {kind: data.template})}</p>`}
-    </li>
-    <li>
-      <span class="way-sign"><${Icon} name="folder" size=${24} /></span>
-      <h2>${half?.disk_bytes ? t("train.way_disk", {size: bytes(half.disk_bytes)}) : t("train.way_disk_unknown")}</h2>
-      <p>${t("train.way_disk_what")}</p>
-      <p class="quiet">${[
-        overnight?.disk_bytes && t("train.way_disk_overnight", {size: bytes(overnight.disk_bytes)}), free && t("train.way_disk_free", {size: bytes(free)}),
-      ].filter(Boolean).join(" ")}</p>
-    </li>
-  </ol>`;
+  const {data} = /** @type {{data: string[] | null}} */ (useResource("projects/advice"));
+  return html`<ol class="way">${WAY.map(([part, icon], index) => html`<li>
+    <span class="way-sign"><${Icon} name=${icon} size=${24} /></span>
+    <h2>${t(`train.way_${part}`)}</h2>
+    <p>${data?.[index] ?? "…"}</p>
+  </li>`)}</ol>`;
 }
 
 /** @param {{row: Row}} props */

@@ -1,7 +1,7 @@
 // The booth of step 1: sentences to read and melodies to sing, one take of each.
 
 import {html, useEffect, useState} from "../../vendor/preact.js";
-import {address, get, post} from "../../lib/api.js";
+import {get, post} from "../../lib/api.js";
 import {announce, connection} from "../../lib/store.js";
 import {language, t} from "../../lib/texts.js";
 import {Field, IconButton, Problem, Segmented, Select} from "../../components/basics.js";
@@ -11,7 +11,7 @@ import {change} from "./draft.js";
 
 /** @typedef {import("./types.js").Project} Project */
 /** @typedef {import("./steps.js").DraftSignal} DraftSignal */
-/** @typedef {import("../../components/booth.js").Prompt & {taken: number, has_take: boolean}} Prompt */
+/** @typedef {import("../../components/booth.js").Prompt & {recorded: number, done: boolean}} Prompt */
 /** @typedef {import("../../lib/types.js").Upload} Upload */
 
 const RANGES = ["bass", "baritone", "tenor", "alto", "mezzo", "soprano"];
@@ -42,7 +42,7 @@ export function RecordingBooth({project: {name}, draft}) {
 
   /** @param {Upload} upload @param {import("../../components/booth.js").Prompt} from */
   async function keep({id}, {number}) {
-    setPrompt(await post("booth/keep", {upload: id, number, kind, range}, {name}));
+    setPrompt((await post("booth/keep", {upload: id, number, kind, range}, {name})).next);
     announce("projects", name);
   }
 
@@ -62,10 +62,10 @@ export function RecordingBooth({project: {name}, draft}) {
         ...${ids} value=${range} choices=${RANGES.map((value) => ({value, title: t(`train.range_${value}`)}))}
         onChange=${(/** @type {string} */ to) => change(draft, {range: to})}
       />`}</${Field}>`}
+      <span class="quiet">${prompt && t("train.booth_taken", {n: prompt.recorded, total: prompt.total})}</span>
       <${IconButton} icon="close" label=${t("train.booth_close")} act=${() => change(draft, {booth: false})} />
     </div>
     ${error && html`<${Problem} error=${error} retry=${() => load()} />`}
-    ${prompt && html`<${Booth} prompt=${{...prompt, guide: prompt.guide && address(prompt.guide)}} check=${check} keep=${keep} turn=${turn} />
-      <p class="quiet">${t("train.booth_taken", {n: prompt.taken, total: prompt.total})}</p>`}
+    ${prompt && html`<${Booth} prompt=${prompt} check=${check} keep=${keep} turn=${turn} />`}
   </section>`;
 }

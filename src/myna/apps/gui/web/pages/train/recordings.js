@@ -1,7 +1,7 @@
 // Step 1: the recordings, from files or from the booth; what is wrong with them, and what is still missing.
 
 import {html, useState} from "../../vendor/preact.js";
-import {address, del, post} from "../../lib/api.js";
+import {del, post} from "../../lib/api.js";
 import {duration, noteName} from "../../lib/format.js";
 import {announce} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
@@ -33,7 +33,7 @@ export function RecordingsStep({project, draft}) {
   const sending = sendingOf(project.name);
   const empty = !recordings.length;
   return html`<${Step} step="recordings" project=${project} draft=${draft} facts=${facts}>
-    ${project.advice.map((text) => html`<p class="advice">${text}</p>`)}
+    ${empty && html`<ul class="advice">${project.advice.map((text) => html`<li>${text}</li>`)}</ul>`}
     <div class=${empty && !booth ? "sources first" : "sources"}>
       <${DropZone} label=${t("train.drop")} hint=${empty && !booth ? t("train.drop_hint") : null} accept=${SOUND} small=${!empty || booth} onFiles=${(/** @type {File[]} */ files) => sending.add(files)} />
       <${DropZone} label=${t("train.folder")} folder small onFiles=${(/** @type {File[]} */ files) => sending.add(files.filter(isSound))} />
@@ -67,6 +67,11 @@ function SendingLine({sending}) {
     </div>`}`;
 }
 
+/** What is missing for a good voice, as one sentence; null if there is enough. @param {string[]} missing */
+export function missingText(missing) {
+  return missing.length ? t("train.missing", {what: missing.join(", ")}) : null;
+}
+
 /** The sums, compared with what a good voice needs. @param {{summary: import("./types.js").Summary}} props */
 function Amounts({summary: {amounts, missing, pitch}}) {
   const range = Object.values(pitch)[0];
@@ -80,7 +85,7 @@ function Amounts({summary: {amounts, missing, pitch}}) {
         <${Progress} fraction=${aim ? amount / aim : 1} label=${title} />
       </div>`;
     })}
-    <p class="missing">${missing.length ? missing.join(" ") : t("train.nothing_missing")}${range ? ` ${t("train.range_found", {low: noteName(range[0]), high: noteName(range[1])})}` : ""}</p>
+    <p class="missing">${missingText(missing) ?? t("train.nothing_missing")}${range ? ` ${t("train.range_found", {low: noteName(range[0]), high: noteName(range[1])})}` : ""}</p>
   </div>`;
 }
 
@@ -128,7 +133,7 @@ function RecordingRow({recording, name}) {
   if (gone) return null;
   const facts = [kind && t(`train.kind_${kind}`), seconds !== null && duration(seconds)].filter(Boolean).join(" · ");
   return html`<li class=${`recording-row ${state}`}>
-    <${PlayButton} url=${address(url)} label=${title} />
+    <${PlayButton} url=${url} label=${title} />
     <div class="recording-text">
       <span class="recording-title" dir="auto">${title}</span>
       <span class="quiet">${state === "checking" ? html`<${Spinner} /> ${t("train.being_checked")}` : facts}</span>

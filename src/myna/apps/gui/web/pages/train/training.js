@@ -1,7 +1,7 @@
 // Step 3: train for some minutes, and listen to each checkpoint.
 
 import {html} from "../../vendor/preact.js";
-import {address, post} from "../../lib/api.js";
+import {post} from "../../lib/api.js";
 import {bytes, duration, when} from "../../lib/format.js";
 import {keep} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
@@ -19,12 +19,14 @@ import {Step, activeJob, showStep} from "./steps.js";
 /** @typedef {import("./steps.js").DraftSignal} DraftSignal */
 /** @typedef {import("../../lib/types.js").Job} Job */
 
+const MOST_MINUTES = 100000;
+
 /** Begin or continue to train. @param {Project} project @param {DraftSignal} draft */
 export async function train(project, draft) {
   const {settings, options} = draft.value;
-  const {kind, minutes} = lengthOf(project, draft.value);
+  const {minutes} = lengthOf(project, draft.value);
   try {
-    keep(await post("project/train", {kind, minutes, settings, options}, {name: project.name}));
+    keep(await post("project/train", {minutes, settings, options}, {name: project.name}));
   } catch (error) {
     failed(/** @type {Error} */ (error));
   }
@@ -33,6 +35,11 @@ export async function train(project, draft) {
 /** Stop a training after it has saved a checkpoint, or take it out of the queue. @param {Job} job */
 export function stopTraining(job) {
   return post(`jobs/${job.id}/cancel`).then(keep, failed);
+}
+
+/** Whether this page can stop a training; one in a terminal is stopped there. @param {Job} job */
+export function canStop({can, state}) {
+  return can.includes("cancel") || state === "stopping";
 }
 
 /** Text of the button that begins to train. @param {Project} project */
@@ -44,13 +51,14 @@ export function trainLabel({checkpoints}) {
  * The length that is chosen: by the person now, or for the last training.
  * @param {Project} project
  * @param {import("./draft.js").Draft} draft
- * @returns {{kind: Length, minutes: number | null, disk: number | null, checkpoints: number | null}} minutes: of a custom length
+ * @returns {{kind: Length, minutes: number | null, disk: number | null, checkpoints: number | null}}
+ *   minutes: null trains until the settings end it
  */
 function lengthOf({plan}, {length, minutes}) {
   const kind = length ?? plan.kind;
-  if (kind === "custom") return {kind, minutes: length ? minutes : (plan.minutes ?? minutes), disk: length ? null : plan.disk_bytes, checkpoints: null};
   const choice = plan.choices.find((one) => one.kind === kind);
-  return {kind, minutes: null, disk: choice?.disk_bytes ?? null, checkpoints: choice?.checkpoints ?? null};
+  if (choice) return {kind, minutes: choice.minutes, disk: choice.disk_bytes, checkpoints: choice.checkpoints};
+  return length ? {kind, minutes, disk: null, checkpoints: null} : {kind, minutes: plan.minutes, disk: plan.disk_bytes, checkpoints: null};
 }
 
 /** @param {{project: Project, draft: DraftSignal}} props */
@@ -62,7 +70,7 @@ export function TrainStep({project, draft}) {
   return html`<${Step} step="train" project=${project} draft=${draft}>
     ${job ? html`<div class="training">
       <${TrainingLine} job=${job} step=${steps.train} />
-      <${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>
+      ${canStop(job) ? html`<${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>` : html`<span class="quiet">${reason}</span>`}
     </div>` : html`
       <${Question} project=${project} draft=${draft} />
       ${needs.length > 0 ? html`<${Needs} assets=${needs} />` : html`<div class="step-actions">
@@ -88,11 +96,11 @@ function Question({project, draft}) {
       label=${t("train.how_long")} value=${kind} disabled=${off} onChange=${(/** @type {Length} */ to) => change(draft, {length: to})}
       choices=${[...plan.choices.map((one) => ({value: one.kind, title: one.title})), {value: "custom", title: t("train.custom")}]}
     />
-    ${kind === "custom" && html`<${Field} class="minutes" label=${t("train.minutes")}>${(/** @type {any} */ {id}) => html`<input
-      id=${id} class="input" type="number" min="1" max="10000" value=${minutes} disabled=${off}
+    ${kind === "custom" && html`<${Field} class="minutes" label=${t("train.minutes")} help=${t("train.minutes_help")}>${(/** @type {any} */ {id, describedBy}) => html`<input
+      id=${id} aria-describedby=${describedBy} class="input" type="number" min="0.1" max=${MOST_MINUTES} step="any" value=${minutes ?? ""} disabled=${off}
       onChange=${(/** @type {any} */ event) => {
         const typed = Number(event.currentTarget.value);
-        change(draft, {length: "custom", minutes: typed > 0 ? Math.min(typed, 10000) : (minutes ?? 1)});
+        change(draft, {length: "custom", minutes: typed > 0 ? Math.min(typed, MOST_MINUTES) : null});
       }}
     />`}</${Field}>`}
     <p class="quiet">${[t(`train.length_${kind}`), about].filter(Boolean).join(" ")}</p>
@@ -114,7 +122,7 @@ export function TrainingLine({job, step}) {
   const left = job.state === "running" && job.seconds_left !== null ? t("frame.left", {time: duration(job.seconds_left)}) : "";
   return html`<div class="training-line">
     <p><span class="job-title">${text}</span> <span class="quiet">${left}</span></p>
-    <${Progress} fraction=${job.state === "waiting" ? 0 : begun ? fraction : null} label=${t("train.step_train")} />
+    <${Progress} fraction=${job.state === "waiting" ? 0 : fraction} label=${t("train.step_train")} />
   </div>`;
 }
 
@@ -126,7 +134,7 @@ function Checkpoints({project, draft}) {
     <p class="quiet">${best ? best.text : t("train.checkpoints_what")}</p>
     ${clips.length > 0 && html`<div class="clips">
       <span class="quiet">${t("train.recorded")}</span>
-      ${clips.map(({index, title, url}) => html`<span class="clip" key=${index}><${PlayButton} url=${address(url)} label=${`${t("train.recorded")}: ${title}`} /><span>${title}</span></span>`)}
+      ${clips.map(({index, title, url}) => html`<span class="clip" key=${index}><${PlayButton} url=${url} label=${`${t("train.recorded")}: ${title}`} /><span>${title}</span></span>`)}
     </div>`}
     <ul class="checkpoint-list">${checkpoints.map((checkpoint) => html`<li key=${checkpoint.number}>
       <${CheckpointCard} checkpoint=${checkpoint} project=${project} draft=${draft} />
@@ -146,7 +154,7 @@ function CheckpointCard({checkpoint, project, draft}) {
     <p class="quiet">${when(made)} · ${bytes(size)}</p>
     <div class="samples">
       ${samples.map(({url, index}) => html`<span class="clip" key=${index}>
-        <${PlayButton} url=${address(url)} label=${`${title}, ${project.clips[index]?.title ?? index + 1}`} /><span>${project.clips[index]?.title ?? index + 1}</span>
+        <${PlayButton} url=${url} label=${`${title}, ${project.clips[index]?.title ?? index + 1}`} /><span>${project.clips[index]?.title ?? index + 1}</span>
       </span>`)}
       ${!samples.length && html`<span class="quiet">${project.steps.train.state === "running" ? html`<${Spinner} /> ${t("train.sample_soon")}` : t("train.no_sample")}</span>`}
     </div>

@@ -19,14 +19,13 @@
  * @typedef {"quick" | "half_hour" | "overnight" | "custom"} Length
  * @typedef {{kind: Length, title: string, minutes: number, checkpoints: number, disk_bytes: number | null}} PlanChoice
  * @typedef {{minutes: number | null, kind: Length, choices: PlanChoice[], disk_bytes: number | null, free_bytes: number | null}} Plan
- * @typedef {{recording_seconds: number, spoken_clips: number, sung_clips: number, template: string, plan: Plan}} Advice
  *
  * @typedef {{index: number, title: string, url: string}} Clip a validation clip; url: the recording
  * @typedef {{number: number, title: string, made_at: string, bytes: number, best: boolean, measures: Record<string, string>,
  *   sample_urls: (string | null)[], voice: string}} Checkpoint voice: its name for /convert
  * @typedef {{number: number, measure: string, text: string}} Best
  * @typedef {{id: string, title: string}} Phrase
- * @typedef {{name: string, number: number, text: string}} Packed
+ * @typedef {{name: string, number: number, text: string}} Packed name: of the voice
  *
  * @typedef {{name: string, folder: string | null, state: string, unit: "step" | "epoch", steps: Steps, advice: string[],
  *   recordings: Recording[], summary: Summary, prepared: Prepared | null, template: string | null, templates: Template[],

@@ -1,0 +1,253 @@
+"""Voices in training: their recordings, steps, checkpoints and comparison."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from myna.apps.gui.server.context import JobView, NotFound, Studio, language_of, studio_of
+from myna.apps.gui.server.projects import models, view
+from myna.apps.gui.server.projects.activity import KINDS, check_free
+from myna.apps.gui.server.projects.requests import (
+    TEXTS,
+    CompareRequest,
+    PackRequest,
+    PrepareRequest,
+    TrainRequest,
+)
+from myna.apps.gui.server.projects.view import Scene
+from myna.apps.gui.server.wording import Wording
+from myna.apps.gui.tasks.learning import ReadSample
+from myna.apps.gui.tasks.singing import RewriteSound
+from myna.errors import BusyError, ConfigError
+from myna.studio import project as projects
+from myna.studio import trash
+from myna.studio.project import Project
+from myna.studio.steps import Step
+
+router = APIRouter(tags=["training"])
+StudioOf = Annotated[Studio, Depends(studio_of)]
+Language = Annotated[str, Depends(language_of)]
+Name = Annotated[str, Query(description="name of the voice in training")]
+
+# Suffixes of the formats that all current browsers play; other recordings are sent as FLAC.
+_PLAYABLE = frozenset((".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
+_HEARD = Path(".heard")  # copies of recordings for browsers, in the folder of the project
+
+
+class NewProject(BaseModel):
+    name: str
+
+
+class NewRecordings(BaseModel):
+    uploads: list[str] = Field(description="ids of uploads")
+
+
+class PrepareBody(BaseModel):
+    template: str | None = None
+    settings: dict[str, Any] = {}
+
+
+class TrainBody(BaseModel):
+    minutes: float | None = Field(None, gt=0, description="duration; null trains as the settings say")
+    settings: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+
+
+class CompareBody(BaseModel):
+    numbers: list[int]
+    phrase: str = "bundled"
+    measure: bool | dict[str, Any] = False
+
+
+class PackBody(BaseModel):
+    number: int | None = None
+    name: str | None = None
+    half: bool = False
+    release: bool = False
+    licence: str = ""
+    author: str = ""
+    cover: str = ""
+
+
+def project_of(name: Name, studio: StudioOf) -> Project:
+    """Return the voice in training that a request names.
+
+    Raises:
+        NotFound: there is none.
+    """
+    try:
+        return projects.find(studio.workspace, name)
+    except ConfigError as error:
+        raise NotFound(str(error)) from error
+
+
+def scene_of(project: Annotated[Project, Depends(project_of)], studio: StudioOf, language: Language) -> Scene:
+    return Scene(studio, project, language)
+
+
+SceneOf = Annotated[Scene, Depends(scene_of)]
+
+
+@router.get("/projects")
+def list_projects(studio: StudioOf, language: Language) -> list[models.ProjectRow]:
+    """List the voices in training by name, with the states of their steps."""
+    jobs = studio.all_jobs()
+    return [view.project_row(Scene(studio, one, language, jobs)) for one in projects.projects(studio.workspace)]
+
+
+@router.get("/projects/advice")
+def advice(language: Language) -> list[str]:
+    """Return what someone who begins needs to know: what to record, how long it takes, how much disk it needs."""
+    return view.advice(Wording(language, TEXTS))
+
+
+@router.post("/projects")
+def create(sent: NewProject, studio: StudioOf, language: Language) -> models.ProjectRow:
+    """Begin a voice; its recordings come next."""
+    made = projects.create(studio.workspace, sent.name)
+    studio.changed("projects", made.name)
+    return view.project_row(Scene(studio, made, language))
+
+
+@router.get("/project")
+def project(scene: SceneOf) -> models.ProjectView:
+    """Return all that the page of a voice in training shows.
+
+    Recordings are checked, and the log of the training is read, in the background: an event says when there is more.
+    """
+    return view.project_view(scene)
+
+
+@router.delete("/project")
+def delete(scene: SceneOf) -> models.Thrown:
+    """Move a voice in training with all its files to the trash."""
+    studio, found = scene.studio, scene.project
+    if any(not job.state.over for job in studio.jobs_about(project=found.name)):
+        raise BusyError(f"{found.name}: {scene.say('busy_delete')}")
+    check_free(found)
+    thrown = trash.throw(studio.workspace, "project", found.name, found.name, [found.folder])
+    studio.changed("projects")
+    studio.changed("voices")
+    studio.changed("trash")
+    return models.Thrown(trash_id=thrown.id, bytes=thrown.bytes)
+
+
+# --- recordings -------------------------------------------------------------------------------------------------------
+
+
+@router.post("/project/recordings")
+def add_recordings(sent: NewRecordings, scene: SceneOf) -> models.Added:
+    """Copy uploaded recordings into the voice's folder; files that are not audio are left out."""
+    uploads = [scene.studio.uploads.find(id) for id in sent.uploads]
+    added, refused = scene.project.add([upload.path for upload in uploads])
+    for id in sent.uploads:
+        scene.studio.uploads.delete(id)
+    text = scene.say("added", count=len(added)) if added else ""
+    if refused:
+        names = ", ".join(refused[:5]) + (" …" if len(refused) > 5 else "")
+        text = f"{text} {scene.say('refused', count=len(refused), names=names)}".strip()
+    scene.studio.changed("projects", scene.project.name)
+    return models.Added(added=added, refused=refused, text=text)
+
+
+@router.delete("/project/recordings")
+def remove_recording(file: str, scene: SceneOf) -> models.Thrown:
+    """Move a recording to the trash; the voice is then prepared without it."""
+    path = _recording(scene, file)
+    thrown = trash.throw(scene.studio.workspace, "recording", scene.project.name, path.name, [path])
+    scene.studio.changed("projects", scene.project.name)
+    scene.studio.changed("trash")
+    return models.Thrown(trash_id=thrown.id, bytes=thrown.bytes)
+
+
+@router.get("/project/audio")
+def recording_audio(file: str, scene: SceneOf) -> FileResponse:
+    """Return a recording as browsers can play it."""
+    path = _recording(scene, file)
+    if path.suffix.lower() not in _PLAYABLE:
+        stat = path.stat()
+        copy = scene.project.folder / _HEARD / f"{path.stem} {stat.st_size} {stat.st_mtime_ns}.flac"
+        if not copy.is_file():
+            scene.studio.call(RewriteSound(path, copy))
+        path = copy
+    return FileResponse(path, filename=path.name, content_disposition_type="inline")
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+
+@router.post("/project/prepare")
+def prepare(sent: PrepareBody, scene: SceneOf) -> JobView:
+    """Make clips, configuration and features from the recordings. Finished work is kept."""
+    request = PrepareRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
+    return scene.studio.submit(KINDS[Step.PREPARE], request)
+
+
+@router.post("/project/train")
+def train(sent: TrainBody, scene: SceneOf) -> JobView:
+    """Train a prepared voice, from its last checkpoint if there is one. Cancelling the job saves a checkpoint."""
+    request = TrainRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
+    return scene.studio.submit(KINDS[Step.TRAIN], request)
+
+
+@router.post("/project/compare")
+def compare(sent: CompareBody, scene: SceneOf) -> JobView:
+    """Let two to eight checkpoints sing the same recording, and measure the results if asked to."""
+    request = CompareRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
+    return scene.studio.submit(KINDS[Step.COMPARE], request)
+
+
+@router.post("/project/pack")
+def pack(sent: PackBody, scene: SceneOf) -> JobView:
+    """Pack a checkpoint into one file, as a new voice of the library."""
+    request = PackRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
+    return scene.studio.submit(KINDS[Step.PACK], request)
+
+
+# --- outcome ----------------------------------------------------------------------------------------------------------
+
+
+@router.get("/project/curves")
+def curves(scene: SceneOf) -> models.CurvesView:
+    """Return the curves of the training; wait until its log has been read."""
+    return view.curves_view(scene, scene.studio.watch.fresh_curves(scene.project, scene.status))
+
+
+@router.get("/project/sample", response_class=Response)
+def sample(scene: SceneOf, clip: int, number: int | None = None) -> Response:
+    """Return a validation clip as WAV: sung by the checkpoint `number`, or the recording without a number."""
+    step = None
+    if number is not None:
+        found = scene.studio.watch.fresh_curves(scene.project, scene.status)
+        step = found.step_of(scene.project.checkpoint(number).number, scene.status.unit)
+        if step is None or step not in found.sample_steps:
+            raise NotFound(scene.say("no_checkpoint_sample", number=number))
+    sound: bytes = scene.studio.call(ReadSample(folder=scene.project.folder, index=clip, step=step))
+    return Response(sound, media_type="audio/wav", headers={"accept-ranges": "none"})
+
+
+@router.get("/project/comparison")
+def comparison(scene: SceneOf) -> models.ComparisonView:
+    """Return the last comparison of checkpoints."""
+    if scene.project.comparison is None:
+        raise NotFound(scene.say("no_comparison"))
+    return view.comparison_view(scene)
+
+
+@router.get("/project/track")
+def track(scene: SceneOf, index: int) -> FileResponse:
+    """Return a track of the last comparison."""
+    path = view.track_path(scene, index)
+    return FileResponse(path, filename=path.name, content_disposition_type="inline")
+
+
+def _recording(scene: Scene, file: str) -> Path:
+    try:
+        return scene.project.recording(file)
+    except ConfigError as error:
+        raise NotFound(str(error)) from error

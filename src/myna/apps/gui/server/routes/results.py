@@ -1,0 +1,227 @@
+"""Conversion results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, Field
+
+from myna.apps.gui.server.archives import zipped
+from myna.apps.gui.server.context import NotFound, Studio, language_of, studio_of
+from myna.apps.gui.server.routes.trash import TrashedView
+from myna.apps.gui.server.routes.uploads import UploadView
+from myna.apps.gui.server.views import note_name
+from myna.apps.gui.server.wording import Wording
+from myna.apps.gui.tasks.singing import RewriteSound
+from myna.config import VOICE_BOUNDS
+from myna.studio import results
+from myna.studio.results import Result, Stretch
+from myna.text import printable
+
+router = APIRouter(tags=["results"])
+StudioOf = Annotated[Studio, Depends(studio_of)]
+Format = Literal["wav", "flac", "mp3"]
+_HEARD_DB = 0.05  # changes of level below this are not worth a remark
+_TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
+
+
+class ResultView(BaseModel):
+    """A conversion."""
+
+    number: int
+    song: str
+    voice: str
+    seconds: float
+    transpose: float = Field(description="total shift in semitones")
+    made_at: str
+    preview: bool
+    stretch: Stretch | None = Field(description="the stretch of the song that a preview sings")
+    command: str = Field(description="the command line that makes the same conversion")
+    options: dict[str, Any] = Field(description="values of ConversionOptions that differ from the usual ones")
+    defaults: dict[str, Any] = Field(description="those of them that are defaults of the voice")
+    remarks: list[str]
+    job: int | None
+
+
+@router.get("/results")
+def all_results(request: Request, studio: StudioOf) -> list[ResultView]:
+    """List all results, newest first. A new preview of a song replaces the one before."""
+    say, jobs = _wording(request), _jobs(studio)
+    return [_view(studio, found, say, jobs.get(found.number)) for found in results.listed(studio.workspace)]
+
+
+@router.get("/results/archive")
+def archive(
+    studio: StudioOf,
+    numbers: Annotated[str | None, Query(description="comma-separated; all results if not given")] = None,
+    format: Format = "wav",
+) -> StreamingResponse:
+    """Return several results as one zip file."""
+    if numbers is None:
+        found = [one for one in results.listed(studio.workspace) if one.preview is None]
+    else:
+        found = [_find(studio, int(number)) for number in numbers.split(",") if number.strip().isdigit()]
+    if not found:
+        raise NotFound("there are no results to download")
+    files = [(one.path.with_suffix(f".{format}").name, _in_format(studio, one, format)) for one in found]
+    headers = {"content-disposition": 'attachment; filename="myna.zip"'}
+    return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
+
+
+@router.get("/results/{number}")
+def result(number: int, request: Request, studio: StudioOf) -> ResultView:
+    """Return a result."""
+    found = _find(studio, number)
+    return _view(studio, found, _wording(request), _jobs(studio).get(number))
+
+
+@router.get("/results/{number}/comparison")
+def comparison(number: int, request: Request, studio: StudioOf) -> dict[str, Any]:
+    """Return what a page needs to show and play a result beside its song; the tracks have the key `url`."""
+    _find(studio, number)
+    found = results.comparison(studio.workspace, number)
+    if found is None:
+        raise NotFound(_wording(request)("not_drawn", number=number))
+    base = str(request.url.path).removesuffix("comparison")
+    urls = (f"{base}source?playable=1", f"{base}audio")
+    tracks = [
+        {**{name: value for name, value in track.items() if name != "path"}, "url": url}
+        for track, url in zip(found.get("tracks", []), urls, strict=False)
+    ]
+    return {**found, "tracks": tracks}
+
+
+@router.get("/results/{number}/audio", response_class=FileResponse)
+def audio(
+    number: int,
+    studio: StudioOf,
+    format: Annotated[Format | None, Query(description="the stored one if not given")] = None,
+    download: bool = False,
+) -> FileResponse:
+    """Return the sound of a result."""
+    found = _find(studio, number)
+    path = found.path if format is None else _in_format(studio, found, format)
+    return _sound(path, found.path.with_suffix(path.suffix).name, download)
+
+
+@router.get("/results/{number}/source", response_class=FileResponse)
+def source(number: int, studio: StudioOf, playable: bool = False, download: bool = False) -> FileResponse:
+    """Return the song of a result, or the stretch of it for a preview.
+
+    With `playable`, in a format that all browsers can play.
+    """
+    path = results.source(studio.workspace, _find(studio, number))
+    drawn = results.comparison(studio.workspace, number)
+    if playable and drawn is not None:
+        copy = path.parent / Path(drawn["tracks"][0]["path"]).name
+        path = copy if copy.is_file() else path
+    return _sound(path, path.name, download)
+
+
+@router.post("/results/{number}/reuse")
+def reuse(
+    number: int,
+    studio: StudioOf,
+    source: Annotated[bool, Query(description="take the song of the result instead of the result")] = False,
+) -> UploadView:
+    """Make a result, or its song, a new upload, to be sung again."""
+    found = _find(studio, number)
+    path = results.source(studio.workspace, found) if source else found.path
+    upload = studio.uploads.reserve(found.song if source else found.path.name)
+    try:
+        os.link(path, upload.path)  # both stay as they are, so they can share their content
+    except OSError:  # another disk, or a file system without links
+        shutil.copyfile(path, upload.path)
+    return UploadView(id=upload.id, name=upload.name, bytes=upload.path.stat().st_size)
+
+
+@router.delete("/results/{number}")
+def delete(number: int, studio: StudioOf) -> TrashedView:
+    """Move a result to the trash."""
+    item = results.throw(studio.workspace, _find(studio, number))
+    studio.changed("results")
+    studio.changed("trash")
+    return TrashedView(trash_id=item.id)
+
+
+def _find(studio: Studio, number: int) -> Result:
+    found = results.find(studio.workspace, number)
+    if found is None:
+        raise NotFound(f"there is no result {number}")
+    return found
+
+
+def _jobs(studio: Studio) -> dict[int, int]:
+    """Return the number of the job of each result that has one in the list."""
+    return {job.about["result"]: job.id for job in studio.list.all() if "result" in job.about}
+
+
+def _wording(request: Request) -> Wording:
+    return Wording(language_of(request), "server.result.")
+
+
+def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> ResultView:
+    made_at = found.made_at
+    if made_at is None:  # an older record
+        made_at = found.path.stat().st_mtime
+    return ResultView(
+        number=found.number,
+        song=printable(found.song),
+        voice=printable(found.voice),
+        seconds=found.seconds,
+        transpose=found.transpose,
+        made_at=datetime.fromtimestamp(made_at, UTC).isoformat(),
+        preview=found.preview is not None,
+        stretch=found.preview,
+        command=printable(found.command),
+        options=found.options,
+        defaults=found.defaults,
+        remarks=list(_remarks(found, say)),
+        job=job,
+    )
+
+
+def _remarks(found: Result, say: Wording) -> list[str]:
+    """Describe the pitch of a result, and what was changed to stay within full scale and the voice's pitch."""
+    remarks = [_pitch_remark(found, say)]
+    if found.turned_down_db >= _HEARD_DB:
+        remarks.append(say("turned_down", db=found.turned_down_db))
+    if found.lowered_seconds:
+        remarks.append(say("lowered", seconds=found.lowered_seconds, note=note_name(VOICE_BOUNDS.high_hz)))
+    if found.raised_seconds:
+        remarks.append(say("raised", seconds=found.raised_seconds, note=note_name(VOICE_BOUNDS.low_hz)))
+    return remarks
+
+
+def _pitch_remark(found: Result, say: Wording) -> str:
+    if found.source_hz is None:
+        return say("no_pitch")
+    text = say("shifted", semitones=found.transpose) if found.transpose else say("same_key")
+    if found.voice_hz is None:
+        return text
+    sung_hz = found.source_hz * 2 ** (found.transpose / 12)
+    around = say("around", note=note_name(sung_hz), voice=printable(found.voice), voice_note=note_name(found.voice_hz))
+    return f"{text} {around}"
+
+
+def _in_format(studio: Studio, found: Result, form: str) -> Path:
+    """Return the path of a result in a format; a converted copy is kept with the result."""
+    suffix = f".{form}"
+    if found.path.suffix == suffix:
+        return found.path
+    path = results.copy_path(studio.workspace, found, suffix)
+    if not path.is_file():
+        studio.call(RewriteSound(found.path, path))
+    return path
+
+
+def _sound(path: Path, name: str, download: bool) -> FileResponse:
+    disposition = "attachment" if download else "inline"
+    media_type = _TYPES.get(path.suffix.lower().lstrip("."))
+    return FileResponse(path, filename=name, content_disposition_type=disposition, media_type=media_type)

@@ -1,0 +1,90 @@
+"""Deleted things, which can be restored for 30 days."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel
+
+from myna.apps.gui.server.context import NotFound, Studio, studio_of
+from myna.apps.gui.server.events import Topic
+from myna.studio import results, trash
+from myna.studio.trash import Trashed
+from myna.text import printable
+
+router = APIRouter(tags=["trash"])
+StudioOf = Annotated[Studio, Depends(studio_of)]
+# List of a kind of thing.
+_TOPICS: dict[str, Topic] = {"result": "results", "voice": "voices", "project": "projects", "preset": "presets"}
+
+
+class TrashedView(BaseModel):
+    """Answer to a deletion: POST /trash/{trash_id}/restore undoes it."""
+
+    trash_id: str
+
+
+class TrashItem(BaseModel):
+    """Something that was deleted."""
+
+    id: str
+    kind: str
+    name: str
+    title: str
+    bytes: int
+    deleted_at: str
+    kept_until: str
+
+
+@router.get("/trash")
+def items(studio: StudioOf) -> list[TrashItem]:
+    """List what can be restored, the latest first."""
+    return [_view(item) for item in trash.contents(studio.workspace)]
+
+
+@router.post("/trash/{id}/restore")
+def restore(id: str, studio: StudioOf) -> TrashItem:
+    """Restore something. If its place is taken by something else, that has to be renamed or deleted first."""
+    item = _find(studio, id)
+    if item.kind == results.TRASHED:
+        results.restore(studio.workspace, item.id)
+    else:
+        trash.restore(studio.workspace, item.id)
+    _changed(studio, item)
+    return _view(item)
+
+
+@router.delete("/trash/{id}", status_code=204)
+def delete(id: str, studio: StudioOf) -> None:
+    """Delete something for good."""
+    item = _find(studio, id)
+    trash.delete(studio.workspace, item.id)
+    studio.changed("trash")
+
+
+def _find(studio: Studio, id: str) -> Trashed:
+    for item in trash.contents(studio.workspace):
+        if item.id == id:
+            return item
+    raise NotFound("this is no longer in the trash")
+
+
+def _changed(studio: Studio, item: Trashed) -> None:
+    studio.changed("trash")
+    if item.kind in _TOPICS:
+        studio.changed(_TOPICS[item.kind])
+
+
+def _view(item: Trashed) -> TrashItem:
+    deleted_at = datetime.fromtimestamp(item.deleted_at, UTC)
+    return TrashItem(
+        id=item.id,
+        kind=item.kind,
+        name=printable(item.name),
+        title=printable(item.title),
+        bytes=item.bytes,
+        deleted_at=deleted_at.isoformat(),
+        kept_until=(deleted_at + timedelta(days=trash.KEPT_DAYS)).isoformat(),
+    )

@@ -1,0 +1,328 @@
+"""The voices of the studio. Their names may contain slashes, so a name is always the query parameter `name`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import FileResponse
+from pydantic import BaseModel, Field
+
+from myna.apps.gui.server import voice_jobs
+from myna.apps.gui.server.context import JobView, NotFound, Studio, language_of, studio_of
+from myna.apps.gui.server.folders import show_folder
+from myna.apps.gui.server.needs import AssetView
+from myna.apps.gui.server.routes.assets import needs_of
+from myna.apps.gui.server.routes.trash import TrashedView
+from myna.apps.gui.server.voice_import import review_uploads
+from myna.apps.gui.server.voice_jobs import (
+    AddRequest,
+    BlendRequest,
+    DownloadRequest,
+    PackRequest,
+    VoiceRequest,
+    clip_of,
+)
+from myna.apps.gui.server.wording import Wording
+from myna.assets.hub import parse_address
+from myna.errors import ConfigError
+from myna.studio import installs
+from myna.studio.importing import Proposal
+from myna.studio.voice_facts import VoiceFacts, size_of
+from myna.studio.voices import LibraryVoice, Origin
+from myna.text import printable
+
+router = APIRouter(tags=["voices"])
+StudioOf = Annotated[Studio, Depends(studio_of)]
+Name = Annotated[str, Query(min_length=1, description="name of the voice")]
+
+
+class VoiceView(BaseModel):
+    """A voice. Until it is `inspected`, only its name and origin are known; an event says when there is more."""
+
+    name: str
+    origin: Origin
+    title: str
+    tags: list[str]
+    notes: str
+    author: str | None
+    licence: str | None
+    cover: str | None = Field(description="a few lines by its author")
+    kind: str
+    family: str
+    version: str | None
+    speakers: list[str]
+    sample_rate: int | None
+    bytes: int
+    pitch: dict[str, float] = Field(description="median pitch of each speaker's recordings, in Hz")
+    retrieval: bool = Field(description="whether it has an index or centroids")
+    inspected: bool
+    problem: str | None = Field(description="why it cannot sing")
+    defaults: dict[str, Any] = Field(description="its default values of ConversionOptions")
+    has_test: bool
+    deletable: bool
+    renamable: bool
+    folder: str | None
+    needs: list[AssetView] = Field(description="files that it needs and that are not on this machine")
+    remarks: list[str] = Field(description="corrections and assumptions that were necessary to read it")
+
+
+class VoiceChanges(BaseModel):
+    """Changes of a voice; what is left out stays. `defaults` replaces all of them."""
+
+    name: str | None = None
+    tags: list[str] | None = None
+    notes: str | None = None
+    defaults: dict[str, Any] | None = None
+
+
+class ProposalView(BaseModel):
+    """Files that make up a voice, by the ids of their uploads."""
+
+    weights: str
+    config: str | None
+    retrieval: str | None
+    name: str
+    sure: bool
+    question: str | None = Field(description="what to check, if it is not sure that the files belong together")
+    what: str
+
+
+class LeftView(BaseModel):
+    file: str
+    why: str
+
+
+class ReviewView(BaseModel):
+    proposals: list[ProposalView]
+    left: list[LeftView] = Field(description="files that belong to no voice")
+
+
+class SentFiles(BaseModel):
+    uploads: list[str] = Field(min_length=1, max_length=200)
+
+
+class FolderPath(BaseModel):
+    path: str
+
+
+class FolderView(BaseModel):
+    """A folder of another program whose voices are used where they are."""
+
+    path: str
+    voices: int
+
+
+class PackOptions(BaseModel):
+    half: bool = False
+    release: bool = False
+    index: bool = True
+    licence: str = ""
+    author: str = ""
+    cover: str = ""
+
+
+@router.get("/voices")
+def all_voices(request: Request, studio: StudioOf) -> list[VoiceView]:
+    """List all voices, the user's own first. Those that were not inspected yet are inspected in the background."""
+    language = language_of(request)
+    return [_view(studio, voice, studio.reader.known(voice), language) for voice in studio.voices.all()]
+
+
+@router.get("/voice")
+def voice(name: Name, request: Request, studio: StudioOf) -> VoiceView:
+    """Return a voice, after inspecting it if needed."""
+    found = _find(studio, name)
+    return _view(studio, found, studio.reader.read(found), language_of(request))
+
+
+@router.patch("/voice")
+def change(name: Name, sent: VoiceChanges, request: Request, studio: StudioOf) -> VoiceView:
+    """Rename a voice, or change its tags, notes or default options.
+
+    Default options travel in the packed voice. They are used wherever no value is chosen, also by svc infer.
+    """
+    found = _find(studio, name)
+    notes = studio.voices.notes(found)
+    given = sent.model_dump(include={"tags", "notes", "defaults"}, exclude_none=True)
+    if given:
+        studio.voices.note(found, notes.model_copy(update=given))
+    if sent.name is not None and sent.name != found.name:
+        found = studio.voices.rename(found.name, sent.name)
+    studio.changed("voices", found.name)
+    return _view(studio, found, studio.reader.read(found), language_of(request))
+
+
+@router.delete("/voice")
+def delete(name: Name, studio: StudioOf) -> TrashedView:
+    """Move an added or downloaded voice to the trash."""
+    item = studio.voices.throw(_find(studio, name).name)
+    studio.changed("voices")
+    studio.changed("trash")
+    return TrashedView(trash_id=item.id)
+
+
+@router.post("/voice/test", status_code=202)
+def sing_test(name: Name, studio: StudioOf) -> JobView:
+    """Have a voice sing a short song, to hear it. The clip is kept until the voice or its defaults change."""
+    return studio.submit(voice_jobs.TEST, VoiceRequest(voice=_find(studio, name).name))
+
+
+@router.get("/voice/test", response_class=FileResponse)
+def test_audio(name: Name, studio: StudioOf) -> FileResponse:
+    """Return the test clip of a voice."""
+    path = clip_of(studio, _find(studio, name))
+    if not path.is_file():
+        raise NotFound(f"{name} has no test clip")
+    return FileResponse(path, media_type="audio/flac", filename=path.name, content_disposition_type="inline")
+
+
+@router.post("/voice/pack", status_code=202)
+def pack(name: Name, sent: PackOptions, studio: StudioOf) -> JobView:
+    """Pack a voice with all that belongs to it into one file, for download from the job."""
+    return studio.submit(voice_jobs.PACK, PackRequest(voice=_find(studio, name).name, **sent.model_dump()))
+
+
+@router.post("/voice/export", status_code=202)
+def export(name: Name, studio: StudioOf) -> JobView:
+    """Export a voice to ONNX, for download from the job."""
+    return studio.submit(voice_jobs.EXPORT, VoiceRequest(voice=_find(studio, name).name))
+
+
+@router.post("/voice/show", status_code=204)
+def show(name: Name, studio: StudioOf) -> None:
+    """Open the folder of a voice in the file manager. Only visitors on this computer can ask for it."""
+    _check_local(studio)
+    show_folder(_folder(_find(studio, name)))
+
+
+@router.post("/voices/review")
+def review(sent: SentFiles, request: Request, studio: StudioOf) -> ReviewView:
+    """Recognise uploaded files by their content, and propose which of them make up which voice.
+
+    Zip archives are unpacked. Nothing is added: send the proposals, corrected if need be, to /voices/add.
+    """
+    found = review_uploads(studio, sent.uploads)
+    say = Wording(language_of(request), "server.voice.")
+    return ReviewView(
+        proposals=[_proposal(one, say) for one in found.proposals],
+        left=[LeftView(file=printable(one.file), why=printable(one.why)) for one in found.left],
+    )
+
+
+@router.post("/voices/add", status_code=202)
+def add(sent: AddRequest, studio: StudioOf) -> JobView:
+    """Add voices to the library."""
+    return studio.submit(voice_jobs.ADD, sent)
+
+
+@router.post("/voices/download", status_code=202)
+def download(sent: DownloadRequest, studio: StudioOf) -> JobView:
+    """Download a voice from the Hugging Face hub."""
+    return studio.submit(voice_jobs.DOWNLOAD, sent)
+
+
+@router.post("/voices/blend", status_code=202)
+def blend(sent: BlendRequest, studio: StudioOf) -> JobView:
+    """Blend two voices into a new one."""
+    return studio.submit(voice_jobs.BLEND, sent)
+
+
+@router.get("/voices/folders")
+def folders(studio: StudioOf) -> list[FolderView]:
+    """List the folders of other programs whose voices are used. Only visitors on this computer see them."""
+    _check_local(studio)
+    return [_folder_view(path) for path in installs.folders(studio.workspace)]
+
+
+@router.post("/voices/folder")
+def add_folder(sent: FolderPath, studio: StudioOf) -> FolderView:
+    """Use the voices in a folder of RVC, so-vits-svc or another program where they are.
+
+    Only visitors on this computer can name its folders.
+    """
+    _check_local(studio)
+    installs.add_folder(studio.workspace, Path(sent.path.strip()))
+    studio.changed("voices")
+    return _folder_view(installs.folders(studio.workspace)[-1])
+
+
+@router.delete("/voices/folder", status_code=204)
+def remove_folder(path: str, studio: StudioOf) -> None:
+    """Take a folder off the list; its files stay."""
+    _check_local(studio)
+    installs.remove_folder(studio.workspace, Path(path))
+    studio.changed("voices")
+
+
+def _find(studio: Studio, name: str) -> LibraryVoice:
+    try:
+        return studio.voices.find(name)
+    except ConfigError as error:
+        raise NotFound(str(error)) from error
+
+
+def _check_local(studio: Studio) -> None:
+    if not studio.local:
+        raise ConfigError("only visitors on the computer of this studio can use its folders")
+
+
+def _folder_view(path: Path) -> FolderView:
+    return FolderView(path=str(path), voices=len(installs.find_voices(path)))
+
+
+def _folder(voice: LibraryVoice) -> Path:
+    return voice.path if voice.path.is_dir() else voice.path.parent
+
+
+def _title(voice: LibraryVoice) -> str:
+    """Return the name of a voice for display; of one from the hub, without the address of its owner."""
+    address = parse_address(voice.name) if voice.origin is Origin.HUB else None
+    return printable(voice.name if address is None else address.repo.rpartition("/")[2])
+
+
+def _view(studio: Studio, voice: LibraryVoice, known: VoiceFacts | None, language: str) -> VoiceView:
+    notes, facts = studio.voices.notes(voice), known or VoiceFacts()
+    return VoiceView(
+        name=printable(voice.name),
+        origin=voice.origin,
+        title=_title(voice),
+        tags=list(notes.tags),
+        notes=notes.notes,
+        author=facts.author,
+        licence=facts.licence,
+        cover=facts.cover,
+        kind=facts.kind,
+        family=facts.family,
+        version=facts.version,
+        speakers=facts.speakers,
+        sample_rate=facts.sample_rate,
+        bytes=size_of(voice),
+        pitch={speaker: pitch.median_hz for speaker, pitch in facts.pitch.items()},
+        retrieval=facts.retrieval,
+        inspected=known is not None,
+        problem=facts.problem,
+        defaults=facts.defaults if notes.defaults is None else notes.defaults,
+        has_test=clip_of(studio, voice).is_file(),
+        deletable=voice.origin in (Origin.ADDED, Origin.HUB),
+        renamable=voice.origin is Origin.ADDED,
+        folder=printable(str(_folder(voice))) if studio.local else None,
+        needs=[one for one in needs_of(facts.content_encoder, language) if not one.here],
+        remarks=[printable(text) for text in facts.suspicious],
+    )
+
+
+def _proposal(found: Proposal, say: Wording) -> ProposalView:
+    question = None
+    if found.question is not None:
+        question = say(f"question_{found.question}", file=printable(found.file), name=printable(found.name))
+    return ProposalView(
+        weights=found.weights,
+        config=found.config,
+        retrieval=found.retrieval,
+        name=printable(found.name),
+        sure=found.sure,
+        question=question,
+        what=found.what,
+    )
