@@ -16,7 +16,7 @@ from myna.config import TrainConfig
 from myna.keys import page_keys
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions, capitalized
 
-LANGUAGES = ("en", "ko")
+LANGUAGES = ("en", "ko", "zh")
 _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 
 
