@@ -145,7 +145,8 @@ def test_the_empty_page_shows_the_way(page: StudioPage) -> None:
     for size in (DESKTOP, PHONE):
         page.open("train", size)
         page.wait(lambda: "minutes" in page.text(".way") and "MB of disk" in page.text(".way"))
-        assert bar(page).startswith("Enter a name.") and not page.main_button().is_enabled()
+        page.press("New voice")
+        assert page.focused() == "Name"
         assert fits(page)
     assert page.errors() == []
 

@@ -71,11 +71,11 @@ export function TrainStep({project, draft}) {
     ${job ? html`<div class="training">
       <${TrainingLine} job=${job} step=${steps.train} />
       ${canStop(job) ? html`<${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>` : html`<span class="quiet">${reason}</span>`}
-    </div>` : html`
+    </div>` : state === "running" ? html`<p>${reason}</p>` : html`
       <${Question} project=${project} draft=${draft} />
       ${needs.length > 0 ? html`<${Needs} assets=${needs} />` : html`<div class="step-actions">
-        <${Button} icon="train" disabled=${state === "blocked" || state === "running"} act=${() => train(project, draft)}>${trainLabel(project)}</${Button}>
-        <span class="quiet">${state === "blocked" || state === "running" ? reason : resume}</span>
+        <${Button} icon="train" disabled=${state === "blocked"} act=${() => train(project, draft)}>${trainLabel(project)}</${Button}>
+        <span class="quiet">${state === "blocked" ? reason : resume}</span>
       </div>`}`}
     ${checkpoints.length > 0 && html`<${Checkpoints} project=${project} draft=${draft} />`}
   </${Step}>`;
@@ -89,15 +89,14 @@ function Question({project, draft}) {
     checkpoints && t("train.leaves", {n: checkpoints}), disk && t("train.takes_disk", {size: bytes(disk)}),
     plan.free_bytes !== null && t("train.free_disk", {size: bytes(plan.free_bytes)}),
   ].filter(Boolean).join(" ");
-  const off = project.steps.train.state === "running";
   return html`<div class="question">
     <h3>${t("train.how_long")}</h3>
     <${Segmented}
-      label=${t("train.how_long")} value=${kind} disabled=${off} onChange=${(/** @type {Length} */ to) => change(draft, {length: to})}
+      label=${t("train.how_long")} value=${kind} onChange=${(/** @type {Length} */ to) => change(draft, {length: to})}
       choices=${[...plan.choices.map((one) => ({value: one.kind, title: one.title})), {value: "custom", title: t("train.custom")}]}
     />
     ${kind === "custom" && html`<${Field} class="minutes" label=${t("train.minutes")} help=${t("train.minutes_help")}>${(/** @type {any} */ {id, describedBy}) => html`<input
-      id=${id} aria-describedby=${describedBy} class="input" type="number" min="0.1" max=${MOST_MINUTES} step="any" value=${minutes ?? ""} disabled=${off}
+      id=${id} aria-describedby=${describedBy} class="input" type="number" min="0.1" max=${MOST_MINUTES} step="any" value=${minutes ?? ""}
       onChange=${(/** @type {any} */ event) => {
         const typed = Number(event.currentTarget.value);
         change(draft, {length: "custom", minutes: typed > 0 ? Math.min(typed, MOST_MINUTES) : null});
