@@ -228,6 +228,7 @@ def test_values_become_json() -> None:
     }
 
 
+@pytest.mark.timeout(300)
 def test_each_command_from_recordings_to_a_song_prints_one_object(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -152,7 +152,7 @@ def test_a_recording_that_browsers_cannot_play_is_converted(api: Client, tmp_pat
 def test_every_text_of_the_server_exists() -> None:
     say = Wording("en", "server.train.")
     for template in get_args(TemplateName):
-        assert say(f"template_{template}") and Wording("ko", "voice.")(f"about.{template}")
+        assert say(f"template_{template}") and say(f"about_{template}")
     assert [say.duration(seconds) for seconds in (60, 300, 9000)] == ["60 s", "5 min", "2.5 h"]
     assert Wording("../en", "server.train.")("prepare_first") == say("prepare_first")
 
