@@ -158,9 +158,13 @@ class StudioPage:
             """
             const done = arguments[0];
             // A colour in the middle of its transition has another contrast.
-            for (const one of document.getAnimations()) if (one.effect.getTiming().iterations !== Infinity) one.finish();
+            for (const one of document.getAnimations()) {
+              if (one.effect.getTiming().iterations !== Infinity) one.finish();
+            }
             axe.run().then(
-              ({violations}) => done(violations.flatMap(({id, nodes}) => nodes.map(({target, html}) => `${id}: ${target} ${html}`))),
+              ({violations}) => done(violations.flatMap(({id, nodes}) => (
+                nodes.map(({target, html}) => `${id}: ${target} ${html}`)
+              ))),
               (error) => done([String(error)]),
             );
             """
