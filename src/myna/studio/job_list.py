@@ -97,6 +97,7 @@ class JobList:
         self._writing = threading.Lock()
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._connected() as connection:
+            connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
             connection.executescript(_SCHEMA)
 
     def others(self) -> dict[int, ListedJob]:
@@ -231,7 +232,6 @@ class JobList:
         connection = sqlite3.connect(self._path, timeout=_WAIT_SECONDS)
         try:
             connection.row_factory = sqlite3.Row
-            connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
             with connection:
                 yield connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 import uuid
@@ -28,6 +29,8 @@ from myna.errors import BusyError, ConfigError, MynaError
 from myna.studio.job_list import JobList, JobState, ListedJob, Place
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
+
+_log = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 1.0  # minimum time between two writes of a job's progress to the list
 _PREPARED_AFTER_SECONDS = 1.5
@@ -229,6 +232,13 @@ class Studio:
         return view
 
     def _on_change(self, job: Job[Any], note: str | None) -> None:
+        """Write and announce a change of a job; a list that cannot be written must not stop the lane."""
+        try:
+            self._list_change(job, note)
+        except Exception:
+            _log.exception("the list of jobs cannot be written")
+
+    def _list_change(self, job: Job[Any], note: str | None) -> None:
         running = self._running.get(job.id)
         if running is None:  # an unlisted call
             return
