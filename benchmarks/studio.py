@@ -1,4 +1,4 @@
-"""Measure the studio's start-up time, from `svcg` to a page with an enabled button; see benchmarks/README.md.
+"""Measure the studio's start-up time, from `svcg` to a page that takes songs; see benchmarks/README.md.
 
     python benchmarks/studio.py [--times 5]
 
@@ -51,7 +51,7 @@ def open_once(browser: webdriver.Chrome) -> tuple[float, float]:
         listening = time.monotonic() - started
         browser.get(address)
         wait = WebDriverWait(browser, 60, poll_frequency=0.02, ignored_exceptions=[NoSuchElementException])
-        wait.until(lambda page: page.find_element(By.ID, "sing").is_enabled())
+        wait.until(lambda page: page.find_element(By.CSS_SELECTOR, ".drop-zone input").is_enabled())
         usable = time.monotonic() - started
         browser.get("about:blank")  # leave the page first, or the browser waits for its server
         process.terminate()
