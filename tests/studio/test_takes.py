@@ -12,7 +12,8 @@ from myna.audio.io import read
 from myna.audio.resample import resample
 from myna.studio import takes
 from myna.studio.prompts import VOICES, guide_tone, melodies, root_for
-from myna.studio.takes import PROBLEMS, Problem, ProblemKey, check_take
+from myna.studio.take_report import PROBLEMS, Problem, ProblemKey
+from myna.studio.takes import check_take
 
 RATE = 44100
 SONG = Path(takes.__file__).parents[1] / "voices" / "song.flac"

@@ -14,7 +14,8 @@ from myna.audio.io import blocks, info
 from myna.config import PitchRange
 from myna.errors import AudioError
 from myna.progress import Progress, silent
-from myna.studio.takes import Kind, PitchHistogram, Samples, TakeMeter, TakeReport
+from myna.studio.take_report import Kind, TakeReport
+from myna.studio.takes import PitchHistogram, Samples, TakeMeter
 
 # The article that describes the system recommends clips of "about 10 s each". A one-minute recording therefore counts
 # as six clips, although preparation, which cuts at the quietest moments, may make a different number of clips from it.

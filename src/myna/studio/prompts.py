@@ -3,6 +3,8 @@
 Example:
     melody = melodies()[0]
     tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
+
+NumPy is imported where it is used, because the page's process reads the texts at its start.
 """
 
 from __future__ import annotations
@@ -12,12 +14,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from myna.units import hz_to_note
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # --- to read ---------------------------------------------------------------------------------------------------------
 
@@ -404,6 +405,8 @@ def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
     Raises:
         ValueError: the pitch is not positive.
     """
+    from myna.units import hz_to_note
+
     if not median_hz > 0:
         raise ValueError(f"the median pitch must be above 0 Hz, got {median_hz}")
     note = hz_to_note(median_hz)
@@ -451,6 +454,8 @@ def guide_tone(melody: Melody, root: int, sample_rate: int) -> NDArray[np.float3
     Returns:
         Samples (N,) with a peak of at most `_PEAK`.
     """
+    import numpy as np
+
     edges = np.rint(np.cumsum([0.0, *(note.seconds for note in melody.notes)]) * sample_rate).astype(int)
     pitch = np.zeros(edges[-1])
     level = np.zeros(edges[-1])
@@ -485,6 +490,8 @@ def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray
 
     It is a straight line. If the note `before` is given, the line begins with a short ramp from the pitch of that note.
     """
+    import numpy as np
+
     assert note.semitones is not None
     line = np.linspace(note.semitones, note.semitones if note.glide_to is None else note.glide_to, n)
     reached = None if before is None else (before.semitones if before.glide_to is None else before.glide_to)
@@ -496,6 +503,8 @@ def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray
 
 def _level(note: Note, n: int, sample_rate: int, slurred_start: bool, slurred_end: bool) -> NDArray[np.float64]:
     """Compute the amplitude envelope (n,); its attack and its release are omitted where a slur joins two notes."""
+    import numpy as np
+
     level = np.ones(n)
     if note.shape == "swell":
         level *= 0.15 + 0.85 * np.sin(np.linspace(0, np.pi, n)) ** 2
@@ -510,4 +519,6 @@ def _level(note: Note, n: int, sample_rate: int, slurred_start: bool, slurred_en
 
 def _ramp(n: int) -> NDArray[np.float64]:
     """Return a half-cosine ramp (n,) from 0 towards 1."""
+    import numpy as np
+
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(n) / max(n, 1)))

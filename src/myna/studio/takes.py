@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -14,22 +14,10 @@ from myna.audio.bandwidth import highest_frequency
 from myna.audio.clipping import find_clipped
 from myna.audio.slicing import measure_levels
 from myna.config import PitchRange
+from myna.studio.take_report import Kind, Problem, ProblemKey, TakeReport
 from myna.units import db_to_amplitude, db_to_power, power_to_db
 
 Samples = NDArray[np.float32]
-Kind = Literal["spoken", "sung"]
-ProblemKey = Literal[
-    "silent",
-    "too_short",
-    "too_long",
-    "too_quiet",
-    "clipped",
-    "noisy",
-    "background",
-    "narrow_band",
-    "dull",
-    "not_pitched",
-]
 
 # --- problems ---------------------------------------------------------------------------------------------------------
 # The thresholds were tested on 715 recordings of speech and singing by about 310 people, made with good and bad
@@ -65,71 +53,6 @@ _PITCHED_SHARE = 0.5
 _SUNG_STEADY_SHARE = 0.11
 _STEADY_SEMITONES = 1.5  # the width of a vibrato
 _STEADY_SECONDS = 0.25
-
-# Message and advice for each problem. The translations on the page use the same keys.
-PROBLEMS: dict[str, str] = {
-    "silent": "The recording is silent. Check that the right microphone is selected and switched on.",
-    "too_short": "Only {seconds:.1f} s of sound. Start after the count-in, and stop after the last word.",
-    "too_long": "{seconds:.0f} s is too long. Record one sentence or one tune at a time.",
-    "too_quiet": "It is very quiet ({level_dbfs:.0f} dB). Move closer to the microphone, or raise its level.",
-    "clipped": "The loudest parts are clipped. Move away from the microphone, or lower its level.",
-    "noisy": "Noisy room: only {snr_db:.0f} dB below the voice. Switch off fans, close windows, move closer.",
-    "background": "Some noise, {snr_db:.0f} dB below the voice. Usable; a quieter room is better.",
-    "narrow_band": "Telephone quality: nothing above {highest_hz:.0f} Hz. Use a wired microphone.",
-    "dull": "Nothing above {highest_hz:.0f} Hz. Usable; a wired microphone may be clearer.",
-    "not_pitched": "No melody was found. Sing the notes; listen to the guide tone first.",
-}
-# A recording with one of these problems is useless or harms the voice; the other problems are minor.
-_SERIOUS = frozenset(("silent", "too_short", "too_quiet", "clipped", "noisy", "narrow_band", "not_pitched"))
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A defect of a recording."""
-
-    key: ProblemKey
-    numbers: Mapping[str, float] = field(default_factory=dict)  # values for the placeholders in the text
-
-    @property
-    def serious(self) -> bool:
-        """True if the take should be recorded again."""
-        return self.key in _SERIOUS
-
-    def text(self, texts: Mapping[str, str] = PROBLEMS) -> str:
-        """Format the message; `texts` are `PROBLEMS` or their translation."""
-        return texts[self.key].format(**self.numbers)
-
-
-@dataclass(frozen=True, kw_only=True)
-class TakeReport:
-    """Measures of a recording, and the problems found in it."""
-
-    kind: Kind
-    seconds: float
-    sounding_seconds: float
-    level_dbfs: float  # RMS of the sounding parts
-    peak_dbfs: float
-    clipped_samples: int
-    clipped_share: float  # clipped share of the sounding samples in the worst half minute
-    noise_dbfs: float  # level of the stationary noise
-    offset: float  # DC offset, which a faulty sound card adds; full scale is 1
-    highest_hz: float  # bandwidth; half the sample rate if the recording is not band-limited
-    voiced_share: float  # voiced share of the sounding frames
-    steady_share: float  # share of the loud voiced frames that begin a quarter of a second of steady pitch
-    pitch: PitchRange | None
-    problems: tuple[Problem, ...]
-
-    @property
-    def snr_db(self) -> float:
-        return self.level_dbfs - self.noise_dbfs
-
-    def has(self, key: ProblemKey) -> bool:
-        return any(problem.key == key for problem in self.problems)
-
-    @property
-    def good(self) -> bool:
-        """True if the recording has no serious problem."""
-        return not any(problem.serious for problem in self.problems)
 
 
 def check_take(audio: Samples, sample_rate: int, kind: Kind) -> TakeReport:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     from myna.studio.dataset import CheckedRecording
-    from myna.studio.takes import Kind, TakeReport
+    from myna.studio.take_report import Kind, TakeReport
 
 
 def check_recordings(folder: Path, seconds: float) -> int:
@@ -61,7 +61,7 @@ def check_take(path: Path, kind: Kind) -> TakeReport:
 
 def _kind_of(path: Path) -> Kind | None:
     """Return the kind of a take recorded on the page, read from its folder's name; None for any other recording."""
-    from myna.studio.takes import Kind
+    from myna.studio.take_report import Kind
 
     kinds: tuple[Kind, ...] = get_args(Kind)
     return next((kind for kind in kinds if path.parent.name == kind), None)

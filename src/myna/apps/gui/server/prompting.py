@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.wording import Wording
 from myna.studio.prompts import VOICES, VoiceName, guide_tone, melodies, root_for, sentences
-from myna.studio.takes import Kind
+from myna.studio.take_report import Kind
 
 MOST_SECONDS = 60.0  # limit of a take; the longest melody takes 15 s
 _GUIDE_RATE = 16000  # enough for the tone's highest overtone, 4 kHz
@@ -66,7 +66,7 @@ def prompt_of(kind: Kind, number: int, voice: VoiceName, recordings: Iterable[Pa
         **{"recorded": len(takes), "done": number in takes},
     }
     if kind == "spoken":
-        return Prompt(title=Wording(language, "booth.")("read"), text=sentences()[number - 1], **common)
+        return Prompt(title=Wording(language, "server.booth.")("read"), text=sentences()[number - 1], **common)
     melody = melodies()[number - 1]
     return Prompt(
         title=Wording(language, "melody.")(melody.key, syllable=melody.syllable),

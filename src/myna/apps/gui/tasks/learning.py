@@ -22,7 +22,7 @@ from myna.errors import ConfigError
 from myna.layout import LOGS
 from myna.options import EvaluateOptions, TrainOptions
 from myna.studio.project import Project, RecordName
-from myna.studio.takes import Kind, TakeReport
+from myna.studio.take_report import Kind, TakeReport
 
 if TYPE_CHECKING:
     from myna.evaluation.report.comparison import Comparison

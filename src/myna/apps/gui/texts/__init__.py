@@ -16,7 +16,7 @@ from myna.config import TrainConfig
 from myna.keys import page_keys
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions, capitalized
 
-LANGUAGES = ("en", "ko")
+LANGUAGES = ("en", "ko", "zh")
 _OPTIONS = (ConversionOptions, EvaluateOptions, TrainOptions)
 
 
@@ -61,7 +61,7 @@ def _field_texts(declared_in: type[Any], name: str, help: str) -> dict[str, str]
 def _recording_texts() -> dict[str, str]:
     """Return the English texts of melodies, singing hints and take problems."""
     from myna.studio.prompts import HINTS, TITLES
-    from myna.studio.takes import PROBLEMS
+    from myna.studio.take_report import PROBLEMS
 
     parts: dict[str, Mapping[str, str]] = {"melody": TITLES, "hint": HINTS, "problem": PROBLEMS}
     return {f"{part}.{key}": text for part, said in parts.items() for key, text in said.items()}

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from myna.studio.schedule import Length
 from myna.studio.steps import StepState
-from myna.studio.takes import Kind
+from myna.studio.take_report import Kind
 
 
 class StepView(BaseModel):

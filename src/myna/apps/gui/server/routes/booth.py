@@ -15,7 +15,7 @@ from myna.apps.gui.tasks.learning import CheckTake
 from myna.errors import MynaError
 from myna.studio.project import Project
 from myna.studio.prompts import VoiceName
-from myna.studio.takes import Kind, TakeReport
+from myna.studio.take_report import Kind, TakeReport
 
 router = APIRouter(tags=["booth"])
 StudioOf = Annotated[Studio, Depends(studio_of)]

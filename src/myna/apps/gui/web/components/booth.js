@@ -66,8 +66,9 @@ class Session {
     this.audio = null;
     this.turn = 0; // number of the attempt; late callbacks of an abandoned attempt compare it and do nothing
     this.peakAt = 0; // ms
+    // Set at each drawing of the booth.
     this.mostSeconds = Infinity;
-    /** Functions of the page; set at each drawing. */
+    this.visible = () => true;
     this.check = /** @type {(upload: Upload) => Promise<Report>} */ (async () => ({good: true, lines: []}));
     this.kept = /** @type {(upload: Upload) => Promise<void>} */ (async () => {});
   }
@@ -241,6 +242,7 @@ class Session {
     requestAnimationFrame((now) => {
       const {microphone} = this;
       if (!microphone) return;
+      if (!this.visible()) return this.abandon();
       this.level.value = Math.max(FLOOR_DB, this.level.peek() - (FALL_DB_PER_SECOND * (now - before)) / 1000);
       if (now - this.peakAt > 1000 * HOLD_SECONDS) this.peak.value = this.level.peek();
       if (this.state.peek() === "recording") {
@@ -320,6 +322,7 @@ export function Booth({prompt, check, keep, turn}) {
   const session = useMemo(() => new Session(), []);
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   session.mostSeconds = prompt.most_seconds;
+  session.visible = () => Boolean(root.current?.offsetParent);
   session.check = (upload) => check(upload, prompt);
   session.kept = (upload) => keep(upload, prompt);
   const sung = prompt.kind === "sung";

@@ -23,13 +23,14 @@ export function voiceFacts({kind, speakers, pitch, problem}) {
 
 /**
  * A button that shows the chosen voice and opens the list of all.
- * @param {{value: string | null, onChange: (name: string) => void}} props value: name of a voice
+ * @param {{value: string | null, onChange: (name: string) => void, unlisted?: Voice | null}} props
+ *   value: name of a voice; unlisted: a voice that can be chosen, too, for example one checkpoint of a training
  */
-export function VoicePicker({value, onChange}) {
+export function VoicePicker({value, onChange, unlisted = null}) {
   const [open, setOpen] = useState(false);
   const [sought, setSought] = useState("");
   const root = useRef(/** @type {HTMLElement | null} */ (null));
-  const all = voices.value;
+  const all = voices.value && unlisted ? [unlisted, ...voices.value] : voices.value;
   const chosen = all?.find(({name}) => name === value);
   const found = (all ?? []).filter((voice) => fits(voice, sought));
 

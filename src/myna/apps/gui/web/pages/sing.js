@@ -15,7 +15,7 @@ import {failed} from "../components/toast.js";
 import {VoicePicker} from "../components/voice-picker.js";
 import {Presets} from "./sing/presets.js";
 import {ResultList, listen, singingJobs, useFirstResult} from "./sing/result-list.js";
-import {chooseVoice, speaker, values, voice} from "./sing/settings.js";
+import {chooseVoice, speaker, unlisted, values, voice} from "./sing/settings.js";
 import {SongList} from "./sing/song-list.js";
 import {addFiles, openSong, songs} from "./sing/song.js";
 
@@ -46,7 +46,7 @@ function VoiceCard() {
   const speakers = chosen?.speakers ?? [];
   const changed = Object.keys(values.value).filter((name) => !ELSEWHERE.includes(name)).length;
   return html`<${Card} class="voice-card" title=${t("frame.voice")}>
-    <${VoicePicker} value=${chosen?.name ?? null} onChange=${chooseVoice} />
+    <${VoicePicker} value=${chosen?.name ?? null} onChange=${chooseVoice} unlisted=${unlisted.value} />
     ${speakers.length > 1 && html`<${Field} label=${t("sing.speaker")}>${(/** @type {any} */ ids) => html`<${Select}
       ...${ids} value=${speaker.value ?? speakers[0]} choices=${speakers.map((value) => ({value, title: value}))}
       onChange=${(/** @type {string} */ name) => (values.value = {...values.value, speaker: name})}

@@ -8,15 +8,18 @@ import {voices} from "../../lib/store.js";
 /** @template T @typedef {import("../../vendor/preact.js").Signal<T>} Signal */
 
 const STORED = "myna-sing";
-/** @type {{voice?: string, values?: Values, format?: string}} */
+/** @type {{voice?: string, unlisted?: Voice | null, values?: Values, format?: string}} */
 const stored = JSON.parse(localStorage.getItem(STORED) ?? "{}");
 
 /** Name of the chosen voice; null for the first one. @type {Signal<string | null>} */
 export const voiceName = signal(stored.voice ?? null);
 
+/** A voice that is not in the list, but can be chosen: one checkpoint of a training. @type {Signal<Voice | null>} */
+export const unlisted = signal(stored.unlisted ?? null);
+
 /** The chosen voice, null if there is none yet. @type {import("../../vendor/preact.js").ReadonlySignal<Voice | null>} */
 export const voice = computed(() => {
-  const all = voices.value ?? [];
+  const all = voices.value && unlisted.value ? [...voices.value, unlisted.value] : (voices.value ?? []);
   return all.find(({name}) => name === voiceName.value) ?? all[0] ?? null;
 });
 
@@ -30,6 +33,12 @@ export const speaker = computed(() => /** @type {string | null} */ (values.value
 export const FORMATS = ["wav", "flac", "mp3"];
 export const format = signal(stored.format ?? "wav");
 
+/** Choose a voice that may be missing in the list. @param {Voice} chosen */
+export function chooseUnlisted(chosen) {
+  unlisted.value = voices.value?.some(({name}) => name === chosen.name) ? null : chosen;
+  chooseVoice(chosen.name);
+}
+
 /** @param {string} name */
 export function chooseVoice(name) {
   if (name === voice.value?.name) return;
@@ -39,5 +48,5 @@ export function chooseVoice(name) {
 }
 
 effect(() => {
-  localStorage.setItem(STORED, JSON.stringify({voice: voiceName.value, values: values.value, format: format.value}));
+  localStorage.setItem(STORED, JSON.stringify({voice: voiceName.value, unlisted: unlisted.value, values: values.value, format: format.value}));
 });

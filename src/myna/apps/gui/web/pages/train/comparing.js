@@ -25,6 +25,7 @@ import {Step, activeJob} from "./steps.js";
 const FEWEST = 2;
 const MOST = 8; // the player has nine tracks, one for the recording
 const OWN = "upload"; // the choice of an own recording
+const ELSEWHERE = ["transpose"]; // the conversions say how far they are shifted
 
 /** The chosen checkpoints that still exist: at first the best and the newest. @param {Project} project @param {Draft} draft */
 function numbersOf({checkpoints, best}, {numbers}) {
@@ -89,7 +90,7 @@ export function CompareStep({project, draft}) {
       ${phrase === OWN && html`<${OwnPhrase} draft=${draft} />`}
       <${Switch} value=${draft.value.measure} onChange=${(/** @type {boolean} */ to) => change(draft, {measure: to})}>${t("train.measure")}</${Switch}>
       ${draft.value.measure && html`<${Fold} title=${t("train.measures")}>
-        <${Parameters} form=${form} values=${draft.value.measures} onChange=${(/** @type {any} */ to) => change(draft, {measures: to})} />
+        <${Parameters} form=${form} values=${draft.value.measures} hide=${ELSEWHERE} onChange=${(/** @type {any} */ to) => change(draft, {measures: to})} />
       </${Fold}>`}`}
     ${job ? html`<${JobLine} job=${job} />` : html`<div class="step-actions">
       <${Button} icon="play" disabled=${Boolean(reason)} act=${() => compare(project, draft)}>${t("train.compare")}</${Button}>

@@ -5,6 +5,7 @@ import {number} from "../../lib/format.js";
 import {jobOf, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {Fold, Problem} from "../../components/basics.js";
+import {Icon} from "../../components/icons.js";
 import {Parameters} from "../../components/parameters.js";
 import {CurveList} from "./curves.js";
 import {change} from "./draft.js";
@@ -16,13 +17,15 @@ import {change} from "./draft.js";
 /** @param {{project: Project, draft: DraftSignal}} props */
 export function Experts({project, draft}) {
   const open = draft.value.experts;
-  return html`<div class="experts"><${Fold} title=${html`<h2>${t("frame.expert")}</h2>`} open=${open} onToggle=${(/** @type {boolean} */ to) => change(draft, {experts: to})}>
-    ${open && html`
+  return html`<details class="fold experts" open=${open} onToggle=${(/** @type {any} */ event) => change(draft, {experts: event.currentTarget.open})}>
+    <summary><${Icon} name="chevron" size=${16} /><h2>${t("frame.expert")}</h2></summary>
+    ${open && html`<div class="fold-body">
       <${Progress} project=${project} />
       <${CurvesPart} name=${project.name} />
       <${Settings} project=${project} draft=${draft} />
-      ${project.folder && html`<section aria-label=${t("train.files")}><h3>${t("train.files")}</h3><p>${t("train.folder_is", {folder: project.folder})}</p></section>`}`}
-  </${Fold}></div>`;
+      ${project.folder && html`<section aria-label=${t("train.files")}><h3>${t("train.files")}</h3><p>${t("train.folder_is", {folder: project.folder})}</p></section>`}
+    </div>`}
+  </details>`;
 }
 
 /** Device, step and losses of the training. @param {{project: Project}} props */
@@ -57,6 +60,11 @@ function CurvesPart({name}) {
   </section>`;
 }
 
+/** A form without groups: here, all fields are for experts. @param {import("../../lib/types.js").Form | null} form */
+function unfolded(form) {
+  return form && {fields: form.fields.map((field) => ({...field, group: /** @type {const} */ ("main")}))};
+}
+
 /** The keys of the configuration and the options of the training. @param {{project: Project, draft: DraftSignal}} props */
 function Settings({project, draft}) {
   const {template, settings, options} = draft.value;
@@ -65,8 +73,8 @@ function Settings({project, draft}) {
   return html`<section class="training-settings" aria-label=${t("train.settings")}>
     <h3>${t("train.settings")}</h3>
     <p class="quiet">${t("train.settings_what")}</p>
-    <${Parameters} form=${keys} values=${settings} onChange=${(/** @type {any} */ to) => change(draft, {settings: to})} />
-    <${Parameters} form=${more} values=${options} hide=${["max_minutes"]} onChange=${(/** @type {any} */ to) => change(draft, {options: to})} />
+    <${Parameters} form=${unfolded(keys)} values=${settings} onChange=${(/** @type {any} */ to) => change(draft, {settings: to})} />
+    <${Parameters} form=${unfolded(more)} values=${options} onChange=${(/** @type {any} */ to) => change(draft, {options: to})} />
     ${project.schedule?.text.map((line) => html`<p class="quiet">${line}</p>`)}
   </section>`;
 }

@@ -1,6 +1,6 @@
 // The list of voices in training, and the way to a new one.
 
-import {html, signal, useState} from "../../vendor/preact.js";
+import {html, signal, useRef, useState} from "../../vendor/preact.js";
 import {post} from "../../lib/api.js";
 import {bytes, when} from "../../lib/format.js";
 import {announce, go, href, projects, useResource} from "../../lib/store.js";
@@ -38,12 +38,16 @@ export function ProjectList() {
     setBusy(false);
   }
 
-  const bar = html`<${ActionBar} icon="add" label=${t("train.create")} reason=${name ? null : t("train.name_first")} busy=${busy} act=${create} />`;
+  const field = useRef(/** @type {HTMLElement | null} */ (null));
+  // Without a name, the button leads to its field.
+  const bar = html`<${ActionBar}
+    icon="add" label=${t(name ? "train.create" : "train.new")} busy=${busy} act=${name ? create : () => field.current?.querySelector("input")?.focus()}
+  />`;
   return html`<${Page} class="train" title=${t("frame.train")} lead=${t("train.lead")} bar=${bar}>
     ${all?.length === 0 && html`<${Way} />`}
     ${all && all.length > 0 && html`<ul class="project-list">${all.map((row) => html`<li key=${row.name}><${ProjectRow} row=${row} /></li>`)}</ul>`}
     <${Card} class="new-project" title=${t("train.new")}>
-      <form onSubmit=${(/** @type {Event} */ event) => {
+      <form ref=${field} onSubmit=${(/** @type {Event} */ event) => {
         event.preventDefault();
         create();
       }}>

@@ -1,6 +1,6 @@
 // One voice in training: its steps, and the bar with what to do next.
 
-import {computed, html, useEffect, useMemo} from "../../vendor/preact.js";
+import {computed, html, useEffect, useMemo, useState} from "../../vendor/preact.js";
 import {ApiError} from "../../lib/api.js";
 import {bytes} from "../../lib/format.js";
 import {connection, go, href, jobs, useResource} from "../../lib/store.js";
@@ -20,7 +20,7 @@ import {PrepareStep, prepare} from "./preparing.js";
 import {RecordingsStep, chooseFiles, missingText} from "./recordings.js";
 import {sendingOf} from "./sending.js";
 import {singWith} from "./singing.js";
-import {TrainStep, TrainingLine, stopTraining, train, trainLabel} from "./training.js";
+import {TrainStep, TrainingLine, canStop, stopTraining, train, trainLabel} from "./training.js";
 import {activeJob, nextStep, showStep} from "./steps.js";
 
 /** @typedef {import("./types.js").Project} Project */
@@ -81,9 +81,9 @@ function coursesOf(name) {
 /** The bar with the button of the next step. @param {{project: Project, draft: DraftSignal}} props */
 function Bar({project, draft}) {
   const {steps, checkpoints, best, packed} = project;
+  const [busy, setBusy] = useState(false);
   const next = nextStep(steps);
   const lost = connection.value === "lost" ? t("frame.lost") : null;
-  const elsewhere = next && steps[next].state === "running" && !activeJob(steps[next]) ? steps[next].reason : null;
   const sings = checkpoints.find(({number}) => number === best?.number) ?? checkpoints[0];
   const sing = sings && html`<${Button} icon="sing" act=${() => singWith(packed?.name ?? sings.voice)}>${t("train.sing_with_it")}</${Button}>`;
 
@@ -94,7 +94,8 @@ function Bar({project, draft}) {
   if (next === "train" && job) {
     const stopping = job.state === "stopping";
     const label = t(job.state === "waiting" ? "frame.cancel" : "train.stop");
-    return html`<${ActionBar} icon="stop" label=${label} busy=${stopping} reason=${lost} act=${() => stopTraining(job)} note=${html`<${TrainingLine} job=${job} step=${steps.train} />`} />`;
+    const reason = lost ?? (canStop(job) ? null : (steps.train.reason ?? t("train.at_work")));
+    return html`<${ActionBar} icon="stop" label=${label} busy=${stopping} reason=${reason} act=${() => stopTraining(job)} note=${html`<${TrainingLine} job=${job} step=${steps.train} />`} />`;
   }
   const sending = sendingOf(project.name).active.value;
   const missing = missingText(project.summary.missing);
@@ -116,14 +117,17 @@ function Bar({project, draft}) {
     pack: {label: t("train.pack"), icon: "pack", act: () => pack(project, draft), reason: packReason(project, draft.value), secondary: sing},
   };
   const bar = bars[next];
+  const running = steps[next].state === "running" ? (steps[next].reason ?? t("train.at_work")) : null;
   const needs = project.needs.filter(({here}) => !here);
   const instead = needs.length > 0 && ["prepare", "train"].includes(next) && !job ? html`<${Needs} assets=${needs} />` : null;
   return html`<${ActionBar}
-    icon=${bar.icon} label=${bar.label} secondary=${bar.secondary} job=${job} instead=${instead}
-    reason=${lost ?? elsewhere ?? (job ? t("train.at_work") : bar.reason)} note=${bar.note && html`<p class="quiet">${bar.note}</p>`}
+    icon=${bar.icon} label=${bar.label} secondary=${bar.secondary} job=${job} instead=${instead} busy=${busy}
+    reason=${lost ?? running ?? bar.reason} note=${bar.note && html`<p class="quiet">${bar.note}</p>`}
     act=${async () => {
+      setBusy(true);
       showStep(draft, next);
       await bar.act();
+      setBusy(false);
     }}
   />`;
 }

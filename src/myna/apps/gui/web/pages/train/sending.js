@@ -4,10 +4,11 @@ import {batch, computed, signal} from "../../vendor/preact.js";
 import {post, upload} from "../../lib/api.js";
 import {announce} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
-import {failed, toast} from "../../components/toast.js";
+import {toast} from "../../components/toast.js";
 
 const BATCH = 20; // files after which the server adds what it has
 
+/** @typedef {{file: File, id: string}} Sent id: of the upload */
 /** @typedef {{file: File, error: Error}} Lost */
 
 /** The files that one voice gets. */
@@ -40,15 +41,15 @@ class Sending {
 
   async run() {
     this.stop = new AbortController();
-    /** @type {string[]} */
+    /** @type {Sent[]} */
     let sent = [];
     for (let file = this.waiting.shift(); file; file = this.waiting.shift()) {
       try {
         const options = {onProgress: (/** @type {number} */ share) => (this.share.value = share), signal: this.stop.signal};
-        sent.push((await upload(file, options)).id);
+        sent.push({file, id: (await upload(file, options)).id});
       } catch (error) {
         if (this.stop.signal.aborted) break;
-        this.lost.value = [...this.lost.value, {file, error: /** @type {Error} */ (error)}];
+        this.lose([file], /** @type {Error} */ (error));
       }
       if (sent.length === BATCH || !this.waiting.length) {
         await this.keep(sent);
@@ -59,19 +60,25 @@ class Sending {
         this.done.value++;
       });
     }
+    await this.keep(sent); // of a sending that was stopped
     this.done.value = this.total.value;
   }
 
-  /** Add uploaded files to the voice. @param {string[]} uploads */
-  async keep(uploads) {
-    if (!uploads.length) return;
+  /** Add uploaded files to the voice. @param {Sent[]} sent */
+  async keep(sent) {
+    if (!sent.length) return;
     try {
-      const {refused} = await post("project/recordings", {uploads}, {name: this.name});
+      const {refused} = await post("project/recordings", {uploads: sent.map(({id}) => id)}, {name: this.name});
       if (refused.length) toast(t("train.refused", {names: refused.join(", ")}), {kind: "bad"});
       announce("projects", this.name);
     } catch (error) {
-      failed(/** @type {Error} */ (error));
+      this.lose(sent.map(({file}) => file), /** @type {Error} */ (error));
     }
+  }
+
+  /** Note files that could not be sent. @param {File[]} files @param {Error} error */
+  lose(files, error) {
+    this.lost.value = [...this.lost.value, ...files.map((file) => ({file, error}))];
   }
 
   /** Send no more. */

@@ -37,6 +37,11 @@ export function stopTraining(job) {
   return post(`jobs/${job.id}/cancel`).then(keep, failed);
 }
 
+/** Whether this page can stop a training; one in a terminal is stopped there. @param {Job} job */
+export function canStop({can, state}) {
+  return can.includes("cancel") || state === "stopping";
+}
+
 /** Text of the button that begins to train. @param {Project} project */
 export function trainLabel({checkpoints}) {
   return t(checkpoints.length ? "train.continue" : "train.start");
@@ -65,12 +70,12 @@ export function TrainStep({project, draft}) {
   return html`<${Step} step="train" project=${project} draft=${draft}>
     ${job ? html`<div class="training">
       <${TrainingLine} job=${job} step=${steps.train} />
-      <${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>
-    </div>` : html`
+      ${canStop(job) ? html`<${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>` : html`<span class="quiet">${reason}</span>`}
+    </div>` : state === "running" ? html`<p>${reason}</p>` : html`
       <${Question} project=${project} draft=${draft} />
       ${needs.length > 0 ? html`<${Needs} assets=${needs} />` : html`<div class="step-actions">
-        <${Button} icon="train" disabled=${state === "blocked" || state === "running"} act=${() => train(project, draft)}>${trainLabel(project)}</${Button}>
-        <span class="quiet">${state === "blocked" || state === "running" ? reason : resume}</span>
+        <${Button} icon="train" disabled=${state === "blocked"} act=${() => train(project, draft)}>${trainLabel(project)}</${Button}>
+        <span class="quiet">${state === "blocked" ? reason : resume}</span>
       </div>`}`}
     ${checkpoints.length > 0 && html`<${Checkpoints} project=${project} draft=${draft} />`}
   </${Step}>`;
@@ -84,15 +89,14 @@ function Question({project, draft}) {
     checkpoints && t("train.leaves", {n: checkpoints}), disk && t("train.takes_disk", {size: bytes(disk)}),
     plan.free_bytes !== null && t("train.free_disk", {size: bytes(plan.free_bytes)}),
   ].filter(Boolean).join(" ");
-  const off = project.steps.train.state === "running";
   return html`<div class="question">
     <h3>${t("train.how_long")}</h3>
     <${Segmented}
-      label=${t("train.how_long")} value=${kind} disabled=${off} onChange=${(/** @type {Length} */ to) => change(draft, {length: to})}
+      label=${t("train.how_long")} value=${kind} onChange=${(/** @type {Length} */ to) => change(draft, {length: to})}
       choices=${[...plan.choices.map((one) => ({value: one.kind, title: one.title})), {value: "custom", title: t("train.custom")}]}
     />
     ${kind === "custom" && html`<${Field} class="minutes" label=${t("train.minutes")} help=${t("train.minutes_help")}>${(/** @type {any} */ {id, describedBy}) => html`<input
-      id=${id} aria-describedby=${describedBy} class="input" type="number" min="0.1" max=${MOST_MINUTES} step="any" value=${minutes ?? ""} disabled=${off}
+      id=${id} aria-describedby=${describedBy} class="input" type="number" min="0.1" max=${MOST_MINUTES} step="any" value=${minutes ?? ""}
       onChange=${(/** @type {any} */ event) => {
         const typed = Number(event.currentTarget.value);
         change(draft, {length: "custom", minutes: typed > 0 ? Math.min(typed, MOST_MINUTES) : null});
@@ -117,7 +121,7 @@ export function TrainingLine({job, step}) {
   const left = job.state === "running" && job.seconds_left !== null ? t("frame.left", {time: duration(job.seconds_left)}) : "";
   return html`<div class="training-line">
     <p><span class="job-title">${text}</span> <span class="quiet">${left}</span></p>
-    <${Progress} fraction=${job.state === "waiting" ? 0 : begun ? fraction : null} label=${t("train.step_train")} />
+    <${Progress} fraction=${job.state === "waiting" ? 0 : fraction} label=${t("train.step_train")} />
   </div>`;
 }
 
