@@ -140,9 +140,7 @@ def findings(page: StudioPage) -> list[str]:
 
 @pytest.mark.skipif(not AXE.is_file(), reason="`npm ci` installs axe-core")
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_page_is_accessible(
-    page: StudioPage, size: tuple[int, int], axe: Callable[[StudioPage], list[str]]
-) -> None:
+def test_the_page_is_accessible(page: StudioPage, size: tuple[int, int]) -> None:
     page.open("train", size)
     page.wait(lambda: page.find(".new-project"))
     assert findings(page) == []
