@@ -18,8 +18,8 @@ from myna.config import Config
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-# Blocks that other tests run: in a trained project (test_line.py), against a running page (test_studio_api.py).
-RUN_ELSEWHERE = ("logs/44k", "gradio_client")
+# Blocks that other tests run: in a trained project (test_line.py), against a running studio (test_studio_docs.py).
+RUN_ELSEWHERE = ("logs/44k", "127.0.0.1:7860")
 
 
 def blocks(language: str) -> list[tuple[Path, str]]:

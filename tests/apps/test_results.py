@@ -226,3 +226,46 @@ def test_values_become_json() -> None:
         "both": [1, ["b"]],
         "3": None,
     }
+
+
+@pytest.mark.timeout(300)
+def test_each_command_from_recordings_to_a_song_prints_one_object(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    t = np.arange(3 * 22050) / 22050
+    tone = sum(0.1 * np.sin(2 * np.pi * 150 * k * t) / k for k in range(1, 12))
+    Path("dataset_raw/anna").mkdir(parents=True)
+    for number in range(3):
+        soundfile.write(f"dataset_raw/anna/{number}.wav", tone, 22050)
+    soundfile.write("song.wav", tone, 22050)
+
+    def result(*arguments: str) -> Any:
+        code, out, said = run(capsys, *arguments, "--json")
+        assert code == 0, said
+        return json.loads(out)
+
+    assert result("pre-resample", "-n", "1")["n_clips"] == 3
+    written = result("pre-config", "-t", "myna-lite")
+    assert (written["path"], written["config"]["spk"]) == (str(Path("configs/44k/config.json")), {"anna": 0})
+    assert set(result("pre-hubert", "-n", "1", "-fm", "dio")["pitch"]["anna"]) == {"median_hz", "low_hz", "high_hz"}
+    trained = result("train", "--max-steps", "1", "-d", "cpu")
+    assert (trained["steps"], trained["path"], trained["complete"]) == (1, str(Path("logs/44k/G_1.pth")), True)
+    assert result("train", "--max-steps", "1", "-d", "cpu")["path"] is None
+    assert result("train-index")["path"] == str(Path("logs/44k/index.safetensors"))
+    assert result("train-cluster", "-n", "2")["sizes"] == {"anna": 2}
+    packed = result("pack", "-o", "anna.safetensors", "--release")
+    assert (packed["path"], packed["index"]) == ("anna.safetensors", str(Path("logs/44k/index.safetensors")))
+    assert set(result("unpack", "anna.safetensors")) == {"weights", "config", "retrieval", "card"}
+    assert result("mix", "joe", "joe", "-o", "both.safetensors") == {"path": "both.safetensors"}
+    (shown,) = result("inspect", "anna.safetensors")["files"]
+    assert shown["speakers"] == ["anna"] and shown["sings"]
+    assert "joe" in result("voices")
+    (sung,) = result("infer", "song.wav", "-m", "anna.safetensors", "-fm", "dio", "-d", "cpu")["converted"]
+    assert sung["output"] == "song.out.wav" and sung["seconds"] == pytest.approx(3)
+    measured = result(
+        "evaluate", "song.out.wav", "--source", "song.wav", "--no-similarity", "--no-words", "--no-quality"
+    )
+    assert measured["files"][0]["converted"] == "song.out.wav" and measured["summary"]
+    shown = result("demo", "song.wav", "-m", "anna.safetensors", "-d", "cpu")
+    assert Path(shown["picture"]).is_file() and shown["evaluation"]["summary"] and shown["summary"]["n_slices"] > 0

@@ -25,6 +25,7 @@ Samples = NDArray[np.float32]
 
 _BLOCK_SECONDS = 30
 _MAX_PEAKS = 1000
+_PEAK_SECONDS = 0.01
 # Pitch is estimated in at most this many blocks, evenly spread over longer recordings: 10 minutes, which take 10 s.
 _MAX_PITCH_BLOCKS = 20
 _RATE, _HOP = 16000, 160  # of the pitch; SwiftF0's own
@@ -87,12 +88,11 @@ def _seconds(path: Path, sample_rate: int) -> Iterator[Samples]:
 
 
 class _Form:
-    """Peaks, silence and clipping of all channels, from blocks of one second."""
+    """Peaks, silence and clipping of all channels, from blocks of one second; only the last one may be shorter."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._step = round(CONTOUR_SECONDS * sample_rate)
-        self._peaks: list[NDArray[np.float32]] = []  # of each step
+        self._peaks: list[NDArray[np.float32]] = []  # of each `_PEAK_SECONDS`
         self._clipped: list[NDArray[np.int64]] = []  # number of clipped samples in each step
         self._n_samples = 0
 
@@ -105,9 +105,13 @@ class _Form:
         peaks = np.abs(block).max(axis=0)
         # Clipping is searched for in each channel, because in their mean it is no longer flat.
         clipped = np.any([find_clipped(channel, self._rate) for channel in block], axis=0)
-        rest = -len(peaks) % self._step
-        self._peaks.append(np.pad(peaks, (0, rest)).reshape(-1, self._step).max(axis=1))
-        self._clipped.append(np.pad(clipped, (0, rest)).reshape(-1, self._step).sum(axis=1))
+        self._peaks.append(np.maximum.reduceat(peaks, self._starts(len(peaks), _PEAK_SECONDS)))
+        self._clipped.append(np.add.reduceat(clipped.astype(np.int64), self._starts(len(peaks), CONTOUR_SECONDS)))
+
+    def _starts(self, n_samples: int, seconds: float) -> NDArray[np.int64]:
+        """Return where the parts of a block begin that have this length; it need not be a whole number of samples."""
+        n_parts = math.ceil(n_samples / self._rate / seconds - 1e-6)
+        return (np.arange(n_parts) * seconds * self._rate).astype(np.int64)
 
     def outline(self) -> list[float]:
         """Return the peaks of at most `_MAX_PEAKS` equal stretches."""
@@ -117,7 +121,9 @@ class _Form:
 
     @property
     def _silent(self) -> NDArray[np.bool_]:
-        silent: NDArray[np.bool_] = np.concatenate(self._peaks) < db_to_amplitude(SILENT_DBFS)
+        peaks = np.concatenate(self._peaks)
+        starts = np.arange(0, len(peaks), round(CONTOUR_SECONDS / _PEAK_SECONDS))
+        silent: NDArray[np.bool_] = np.maximum.reduceat(peaks, starts) < db_to_amplitude(SILENT_DBFS)
         return silent
 
     @property
@@ -131,16 +137,16 @@ class _Form:
         """Return the clipped spans, or none if too little is clipped in every half minute to be audible."""
         clipped = np.concatenate(self._clipped)
         sounding = ~self._silent
-        width = round(_BLOCK_SECONDS / CONTOUR_SECONDS)
+        width, step = round(_BLOCK_SECONDS / CONTOUR_SECONDS), CONTOUR_SECONDS * self._rate
         shares = [
-            clipped[start : start + width].sum() / max(sounding[start : start + width].sum() * self._step, 1)
+            clipped[start : start + width].sum() / max(sounding[start : start + width].sum() * step, 1)
             for start in range(0, len(clipped), width)
         ]
         return self._spans(clipped >= _LEAST_CLIPPED) if max(shares) > CLIPPED_SHARE else []
 
     def _spans(self, steps: NDArray[np.bool_]) -> list[Span]:
-        seconds = self._step / self._rate
-        return merged(Span(i * seconds, min((i + 1) * seconds, self.seconds)) for i in np.flatnonzero(steps).tolist())
+        step, found = CONTOUR_SECONDS, np.flatnonzero(steps).tolist()
+        return merged(Span(i * step, min((i + 1) * step, self.seconds)) for i in found)
 
 
 class _Sound:

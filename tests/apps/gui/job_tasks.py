@@ -55,8 +55,8 @@ class Wait:
     saved: Path
 
     def run(self, report: Report) -> None:
-        self.begun.touch()
         try:
+            self.begun.touch()
             for _ in report(range(100_000), title="waiting"):
                 time.sleep(0.01)
         except KeyboardInterrupt:

@@ -22,6 +22,7 @@ import processes
 from myna.assets import BUNDLED_VOICES
 
 SONG = BUNDLED_VOICES / "song.flac"
+AXE = Path(__file__).parents[4] / "node_modules" / "axe-core" / "axe.min.js"  # `npm ci` installs it
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _WATCH_SHIFTS = """
     window.shifted = 0;
@@ -147,6 +148,24 @@ class StudioPage:
     def errors(self) -> list[str]:
         """Return the errors in the browser's log since the last call."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
+
+    def violations(self, theme: str) -> list[str]:
+        """Return what axe finds wrong with the page as it is now, drawn in a theme ("light" or "dark")."""
+        self.driver.execute_script("document.documentElement.dataset.theme = arguments[0]", theme)
+        # Not through a script element, which the page's security policy forbids.
+        self.driver.execute_script(f"if (!window.axe) {{ {AXE.read_text('utf-8')} }}")
+        found = self.driver.execute_async_script(
+            """
+            const done = arguments[0];
+            // A colour in the middle of its transition has another contrast.
+            for (const one of document.getAnimations()) if (one.effect.getTiming().iterations !== Infinity) one.finish();
+            axe.run().then(
+              ({violations}) => done(violations.flatMap(({id, nodes}) => nodes.map(({target, html}) => `${id}: ${target} ${html}`))),
+              (error) => done([String(error)]),
+            );
+            """
+        )
+        return [str(one) for one in found]
 
     # ---- Doing
 

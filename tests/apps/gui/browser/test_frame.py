@@ -35,11 +35,10 @@ def test_the_rail_leads_to_each_place(page: StudioPage, size: tuple[int, int]) -
 
 
 def test_an_address_opens_its_place(page: StudioPage) -> None:
-    for place in ("jobs", "doctor"):
+    for place, name in {"jobs": "Jobs", "doctor": "Check-up"}.items():
         page.open(place)
-        page.wait(
-            lambda place=place: page.find(f".top-bar a[href='#/{place}']").get_attribute("aria-current") == "page"
-        )
+        page.wait(lambda: page.find(".top-bar [aria-current=page]").accessible_name)
+        assert page.text("h1") == name
 
 
 def test_the_page_is_usable_soon_and_asks_no_other_host(page: StudioPage) -> None:

@@ -133,6 +133,8 @@ def test_a_training_of_another_process_is_shown_where_it_runs(api: Client) -> No
         wait(lambda: (api.project.logs / ".lock").stat().st_size, 120)
         step = api.step("train")
         assert step["state"] == "running" and f"process {process.pid}" in step["reason"], step
+        number = wait(lambda: api.step("train")["job"])  # it enters the list of jobs a little later
+        assert api.get(f"jobs/{number}")["where"] == "terminal"
         assert api.step("prepare")["state"] == "blocked"
         for path, body in (("project/train", {"minutes": 5}), ("project/prepare", {})):
             assert f"process {process.pid}" in api.post(path, body, 409)["error"]["message"]

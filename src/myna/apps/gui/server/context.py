@@ -234,6 +234,9 @@ class Studio:
             return
         if note is not None:
             self.list.line(job.id, note)
+        project = running.planned.about.get("project")
+        if project is not None and (note is not None or job.state is not running.state):
+            self.changed("projects", project)  # a note tells of a saved checkpoint, for example
         if job.state.over:
             self._end(job, self._running.pop(job.id))
         elif running.due(job.state):

@@ -66,7 +66,7 @@ def prompt_of(kind: Kind, number: int, voice: VoiceName, recordings: Iterable[Pa
         **{"recorded": len(takes), "done": number in takes},
     }
     if kind == "spoken":
-        return Prompt(title=Wording(language, "booth.")("read"), text=sentences()[number - 1], **common)
+        return Prompt(title=Wording(language, "server.booth.")("read"), text=sentences()[number - 1], **common)
     melody = melodies()[number - 1]
     return Prompt(
         title=Wording(language, "melody.")(melody.key, syllable=melody.syllable),

@@ -269,7 +269,7 @@ def _templates(scene: Scene) -> list[models.TemplateView]:
         models.TemplateView(
             name=name,
             title=scene.say(f"template_{name}"),
-            what=scene.say.part("voice.")(f"about.{name}"),
+            what=scene.say(f"about_{name}"),
             chosen=name == chosen,
             available=not trained or name == chosen,
         )
@@ -351,14 +351,14 @@ def schedule_of(status: ProjectStatus, config: Config, seconds_per_step: float |
 
 
 def _schedule_text(scene: Scene, found: Schedule) -> list[str]:
-    say = scene.say.part("voice.")
+    say = scene.say
     values = {"each": found.steps_per_epoch, "epochs": found.epochs, "steps": found.steps}
     lines = [
         say("steps" if scene.status.n_listed else "steps_guessed", clips=found.clips, batch=found.batch_size, **values),
         say("saves", every=scene.config.train.eval_interval, kept=found.checkpoints_kept),
     ]
     if found.seconds is not None:
-        lines.append(scene.say("takes", time=scene.say.duration(found.seconds)))
+        lines.append(say("takes", time=say.duration(found.seconds)))
     return lines
 
 
@@ -518,13 +518,13 @@ def curves_view(scene: Scene, found: Curves) -> models.CurvesView:
     """Return the logged curves, the most telling first."""
     main = [tag for tag in MAIN_CURVES if found.scalars.get(tag)]
     others = [tag for tag, points in found.scalars.items() if tag not in (*MAIN_CURVES, "epoch") and points]
-    titles = {tag: scene.say.part("voice.")(f"curve.{tag}") for tag in main}
+    titles = {tag: scene.say(f"curve_{tag}") for tag in main}
     return models.CurvesView(
         curves=[
             models.Curve(tag=tag, title=titles.get(tag, tag), main=tag in main, points=found.scalars[tag])
             for tag in (*main, *others)
         ],
-        help=scene.say.part("voice.")("curves_help") if main else "",
+        help=scene.say("curves_help") if main else "",
         seconds_per_step=found.seconds_per_step,
     )
 

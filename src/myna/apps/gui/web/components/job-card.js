@@ -23,7 +23,7 @@ export function jobStatus(job) {
   const {state, stage, fraction, seconds_left: left, seconds} = job;
   if (state === "running") {
     return [
-      stage ?? t("jobs.running"), fraction !== null && percent(fraction), left !== null && t("frame.left", {time: duration(left)}),
+      stage || t("jobs.running"), fraction !== null && percent(fraction), left !== null && t("frame.left", {time: duration(left)}),
     ].filter(Boolean).join(" · ");
   }
   if (state === "done" && seconds !== null) return t("frame.done_in", {time: duration(seconds)});

@@ -40,8 +40,8 @@ export function JobsMenu() {
       title=${t("frame.jobs")} onClick=${() => setOpen(!open)}
     >
       ${count ? html`<${Spinner} />` : html`<${Icon} name="jobs" size=${18} />`}
-      <span class="wide-only">${t("frame.jobs")}</span>${count > 0 && html`<span class="count" aria-hidden="true">${count}</span>`}
-      <span class="unseen">${count > 0 ? t("frame.active_jobs", {n: count}) : t("frame.jobs")}</span>
+      <span class="wide-only" aria-hidden="true">${t("frame.jobs")}</span>${count > 0 && html`<span class="count" aria-hidden="true">${count}</span>`}
+      <span class="unseen">${count ? `${t("frame.jobs")}: ${t("frame.active_jobs", {n: count})}` : t("frame.jobs")}</span>
     </button>
     ${open && html`<section class="jobs-list" aria-label=${t("frame.jobs")}><${Latest} close=${() => setOpen(false)} /></section>`}
   </span>`;
