@@ -10,7 +10,7 @@ from selenium import webdriver
 from selenium.webdriver import Keys
 from selenium.webdriver.common.by import By
 from studio_page import DESKTOP, PHONE, Server, StudioPage
-from test_train_page import create, fits, project_of, rows
+from training_page import create, fits, project_of, rows
 
 pytestmark = pytest.mark.timeout(600)
 
