@@ -158,9 +158,11 @@ class StudioPage:
             """
             const done = arguments[0];
             // A colour in the middle of its transition has another contrast.
-            for (const one of document.getAnimations()) if (one.effect.getTiming().iterations !== Infinity) one.finish();
+            const ends = (one) => one.effect.getTiming().iterations !== Infinity;
+            for (const one of document.getAnimations().filter(ends)) one.finish();
+            const text = (id) => ({target, html}) => `${id}: ${target} ${html}`;
             axe.run().then(
-              ({violations}) => done(violations.flatMap(({id, nodes}) => nodes.map(({target, html}) => `${id}: ${target} ${html}`))),
+              ({violations}) => done(violations.flatMap(({id, nodes}) => nodes.map(text(id)))),
               (error) => done([String(error)]),
             );
             """

@@ -56,7 +56,9 @@ def damaged_voice(server: Server, name: str) -> Path:
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_a_job_that_fails_says_why_and_can_be_tried_again(page: StudioPage, server: Server, size: tuple[int, int]) -> None:
+def test_a_job_that_fails_says_why_and_can_be_tried_again(
+    page: StudioPage, server: Server, size: tuple[int, int]
+) -> None:
     name = f"damaged {size[0]}"
     weights = damaged_voice(server, name)
     failed = ended(server, sing(server, name))
