@@ -99,11 +99,9 @@ class JobList:
         with self._connected() as connection:
             connection.executescript(_SCHEMA)
 
-    @property
-    def version(self) -> int:
-        """A number that changes whenever another process has written to the list."""
-        stamps = [path.stat().st_mtime_ns for path in self._folder.glob("jobs.sqlite*") if path.exists()]
-        return max(stamps, default=0)
+    def others(self) -> dict[int, ListedJob]:
+        """Return the jobs of other processes by their numbers."""
+        return {job.id: job for job in self.all() if job.owner != self._owner}
 
     def add(
         self,

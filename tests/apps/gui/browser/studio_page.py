@@ -158,11 +158,13 @@ class StudioPage:
             """
             const done = arguments[0];
             // A colour in the middle of its transition has another contrast.
-            const ends = (one) => one.effect.getTiming().iterations !== Infinity;
-            for (const one of document.getAnimations().filter(ends)) one.finish();
-            const text = (id) => ({target, html}) => `${id}: ${target} ${html}`;
+            for (const one of document.getAnimations()) {
+              if (one.effect.getTiming().iterations !== Infinity) one.finish();
+            }
             axe.run().then(
-              ({violations}) => done(violations.flatMap(({id, nodes}) => nodes.map(text(id)))),
+              ({violations}) => done(violations.flatMap(({id, nodes}) => (
+                nodes.map(({target, html}) => `${id}: ${target} ${html}`)
+              ))),
               (error) => done([String(error)]),
             );
             """

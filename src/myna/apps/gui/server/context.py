@@ -268,12 +268,16 @@ class Studio:
             self.changed(topic)
 
     def _watch_others(self) -> None:
-        """Tell the pages when another process has written to the list of jobs."""
-        seen = self.list.version
+        """Tell the pages when jobs of other processes have changed or ended."""
+        seen = self.list.others()
         while not self._closed.wait(_OTHERS_SECONDS):
-            now = self.list.version
-            if now != seen and not self._running:
+            now = self.list.others()
+            if now != seen:
                 self.changed("jobs")
+            for job in now.values():
+                if job.state.over and job.id in seen and not seen[job.id].state.over and job.kind in KINDS:
+                    for topic in KINDS[job.kind].changes:
+                        self.changed(topic)
             seen = now
 
 

@@ -13,6 +13,8 @@ from myna.errors import ConfigError
 from myna.studio.workspace import Workspace, safe_name
 
 _ID = re.compile(r"[0-9a-f]{32}")
+_NOT_IN_SUFFIXES = re.compile(r"[^.A-Za-z0-9_-]")
+_MAX_SUFFIX = 20
 _KEPT_SECONDS = 24 * 3600.0
 
 
@@ -51,7 +53,7 @@ class Uploads:
             ConfigError: `name` cannot be used as a file name.
         """
         path = Path(name.replace("\\", "/").rpartition("/")[2])
-        stored = f"{safe_name(path.stem)}{path.suffix}"
+        stored = f"{safe_name(path.stem)}{_NOT_IN_SUFFIXES.sub('', path.suffix)[:_MAX_SUFFIX]}"
         id = uuid.uuid4().hex
         (self.folder / id).mkdir(parents=True)
         return Upload(id, self.folder / id / stored)

@@ -101,9 +101,8 @@ async def events(socket: WebSocket, studio: Annotated[Studio, Depends(studio_of)
 
     sending = asyncio.ensure_future(forward())
     try:
-        with suppress(WebSocketDisconnect):
-            while True:
-                await socket.receive_text()
+        while (await socket.receive())["type"] != "websocket.disconnect":
+            pass  # a page sends nothing
     finally:
         sending.cancel()
         with suppress(asyncio.CancelledError, RuntimeError, WebSocketDisconnect):
