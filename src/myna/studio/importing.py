@@ -21,6 +21,7 @@ from myna.studio.installs import index_name, voice_name
 from myna.studio.workspace import safe_name
 
 Question = Literal["other_name", "several_configs", "several_indexes", "config_for_many"]
+Part = Literal["weights", "config", "retrieval"]  # of a voice
 
 # A voice with its training data of the optimizer has 1.2 GB; an archive may hold several.
 MOST_BYTES = 16 * 1024**3
@@ -53,6 +54,24 @@ class Proposal:
     def sure(self) -> bool:
         return self.question is None
 
+    @property
+    def about(self) -> Part | None:
+        """Part of the voice that the question is about."""
+        if self.question is None:
+            return None
+        return "config" if self.question in ("several_configs", "config_for_many") else "retrieval"
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """A file that is part of a voice. Parts fit each other if their widths are equal."""
+
+    id: str
+    name: str
+    part: Part
+    width: int  # channels of the content features
+    bytes: int
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -64,10 +83,11 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Review:
-    """Voices found among the sent files, and the files that were left over."""
+    """Voices found among the sent files, all parts of voices among them, and the files that were left over."""
 
     proposals: list[Proposal] = field(default_factory=list)
     left: list[LeftOut] = field(default_factory=list)
+    files: list[Recognised] = field(default_factory=list)
 
 
 # --- archives --------------------------------------------------------------------------------------------------------
@@ -168,21 +188,21 @@ def review(files: Sequence[SentFile]) -> Review:
     retrievals: list[_Retrieval] = []
     for file in files:
         try:
-            found = _recognise(file)
+            what = _recognise(file)
         except Exception as error:
             reason = explain(error)
             if reason is None:
                 raise
             left.append(LeftOut(file.name, reason.replace(str(file.path), PurePosixPath(file.name).name)))
             continue
-        if isinstance(found, _Weights):
-            weights.append(found)
-        elif isinstance(found, _Config):
-            configs.append(found)
-        elif isinstance(found, _Retrieval):
-            retrievals.append(found)
+        if isinstance(what, _Weights):
+            weights.append(what)
+        elif isinstance(what, _Config):
+            configs.append(what)
+        elif isinstance(what, _Retrieval):
+            retrievals.append(what)
         else:
-            left.append(LeftOut(file.name, found))
+            left.append(LeftOut(file.name, what))
     weights, older = _without_older(weights)
     left += [LeftOut(one.file.name, "an older checkpoint of the same voice") for one in older]
     proposals = []
@@ -204,7 +224,17 @@ def review(files: Sequence[SentFile]) -> Review:
     why = {"config": "a configuration, but its voice was not sent", "retrieval": "an index, but its voice was not sent"}
     left += [LeftOut(one.file.name, why["config"]) for one in configs if one.file.id not in used]
     left += [LeftOut(one.file.name, why["retrieval"]) for one in retrievals if one.file.id not in used]
-    return Review(proposals, left)
+    parts: list[tuple[Part, Sequence[_Weights | _Config | _Retrieval]]] = [
+        ("weights", weights),
+        ("config", configs),
+        ("retrieval", retrievals),
+    ]
+    recognised = [
+        Recognised(one.file.id, one.file.name, part, one.width, one.file.path.stat().st_size)
+        for part, found in parts
+        for one in found
+    ]
+    return Review(proposals, left, recognised)
 
 
 def _recognise(file: SentFile) -> _Weights | _Config | _Retrieval | str:

@@ -28,7 +28,7 @@ from myna.apps.gui.server.wording import Wording
 from myna.assets.hub import parse_address
 from myna.errors import ConfigError
 from myna.studio import installs
-from myna.studio.importing import Proposal
+from myna.studio.importing import Part, Proposal
 from myna.studio.voice_facts import VoiceFacts, size_of
 from myna.studio.voices import LibraryVoice, Origin
 from myna.text import printable
@@ -86,7 +86,18 @@ class ProposalView(BaseModel):
     name: str
     sure: bool
     question: str | None = Field(description="what to check, if it is not sure that the files belong together")
+    about: Part | None = Field(description="part of the voice that the question is about")
     what: str
+
+
+class FoundFileView(BaseModel):
+    """A file that is part of a voice. Parts fit each other if their widths are equal."""
+
+    id: str
+    name: str
+    bytes: int
+    what: Part
+    width: int
 
 
 class LeftView(BaseModel):
@@ -95,6 +106,7 @@ class LeftView(BaseModel):
 
 
 class ReviewView(BaseModel):
+    files: list[FoundFileView] = Field(description="parts of voices, also those in archives")
     proposals: list[ProposalView]
     left: list[LeftView] = Field(description="files that belong to no voice")
 
@@ -206,6 +218,10 @@ def review(sent: SentFiles, request: Request, studio: StudioOf) -> ReviewView:
     found = review_uploads(studio, sent.uploads)
     say = Wording(language_of(request), "server.voice.")
     return ReviewView(
+        files=[
+            FoundFileView(id=one.id, name=printable(one.name), bytes=one.bytes, what=one.part, width=one.width)
+            for one in found.files
+        ],
         proposals=[_proposal(one, say) for one in found.proposals],
         left=[LeftView(file=printable(one.file), why=printable(one.why)) for one in found.left],
     )
@@ -324,5 +340,6 @@ def _proposal(found: Proposal, say: Wording) -> ProposalView:
         name=printable(found.name),
         sure=found.sure,
         question=question,
+        about=found.about,
         what=found.what,
     )

@@ -51,10 +51,17 @@ export function JobButtons({job}) {
 /** A job in one line, for the action bar. @param {{job: Job}} props */
 export function JobLine({job}) {
   return html`<div class=${`job-line ${job.state}`}>
-    <div class="job-line-text"><span class="job-title" dir="auto">${job.title}</span> <span class="quiet">${jobStatus(job)}</span></div>
+    <div class="job-line-text"><span class="job-title" dir="auto">${job.title}</span> <span class="quiet">${[jobKind(job), jobStatus(job)].filter(Boolean).join(" · ")}</span></div>
     ${isActive(job) && html`<${Progress} fraction=${job.state === "waiting" ? 0 : job.fraction} label=${job.title} />`}
     <${JobButtons} job=${job} />
   </div>`;
+}
+
+/** What a job does, for example "Training". @param {Job} job */
+export function jobKind({kind}) {
+  const key = `jobs.kind_${kind}`;
+  const text = t(key);
+  return text === key ? "" : text; // of a newer program in the terminal
 }
 
 /** Why a job has ended before its time, in one sentence; null if it has not. @param {Job} job */
@@ -86,7 +93,7 @@ export function JobCard({job, status, links, log, level, children}) {
       <span class="job-sign"><${JobSign} job=${job} /></span>
       <div class="job-text">
         ${title}
-        <p class="quiet">${jobStatus(job)}${status}</p>
+        <p class="quiet">${[jobKind(job), jobStatus(job)].filter(Boolean).join(" · ")}${status}</p>
       </div>
       <${JobButtons} job=${job} />
     </div>

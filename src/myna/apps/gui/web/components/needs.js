@@ -18,7 +18,7 @@ export function Needs({assets}) {
 
 /** @param {{asset: import("../lib/types.js").Asset}} props */
 function Need({asset}) {
-  const job = (jobs.value ?? []).find((one) => one.kind === "fetch" && one.facts?.name === asset.name);
+  const job = (jobs.value ?? []).find((one) => one.kind === "fetch" && one.about.asset === asset.name);
   const title = t("frame.needs", {name: asset.title, size: bytes(asset.bytes)});
   if (job && isActive(job)) {
     const {bytes: got = 0, total = asset.bytes, speed} = job.facts;

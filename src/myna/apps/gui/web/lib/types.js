@@ -7,7 +7,7 @@
  * @typedef {"waiting" | "running" | "stopping" | "done" | "failed" | "cancelled" | "interrupted" | "gone"} JobState
  * @typedef {{id: number, kind: string, title: string, state: JobState, stage: string | null, fraction: number | null,
  *   seconds_left: number | null, seconds: number | null, error: string | null, created_at: string,
- *   where: "page" | "terminal", about: {result?: number, voice?: string, voices?: string[], project?: string, files?: string[], upload?: string},
+ *   where: "page" | "terminal", about: {result?: number, voice?: string, voices?: string[], project?: string, asset?: string, files?: string[], upload?: string},
  *   facts: Record<string, any>, can: string[]}} Job
  *
  * @typedef {{name: string, title: string, bytes: number, here: boolean, folder: string, url: string, why: string}} Asset
@@ -15,7 +15,7 @@
  *   licence: string | null, cover: string | null, kind: string, family: string, version: string, speakers: string[],
  *   sample_rate: number | null, bytes: number, pitch: Record<string, number>, retrieval: boolean, inspected: boolean,
  *   problem: string | null, defaults: Record<string, any>, has_test: boolean, deletable: boolean, renamable: boolean,
- *   folder: string | null, needs: Asset[]}} Voice
+ *   folder: string | null, needs: Asset[], remarks: string[]}} Voice
  *
  * @typedef {{name: string, title: string, help: string, unit: string | null,
  *   type: "number" | "integer" | "text" | "choice" | "boolean" | "speaker", choices: {value: any, title: string}[] | null,

@@ -108,13 +108,13 @@ function Remedy({check, assets}) {
 
 /** @param {Check} check @param {Asset[]} assets */
 function assetOf({name}, assets) {
-  return assets.find((asset) => asset.name === name);
+  return assets.find((asset) => name === asset.name || name === `base ${asset.name}`);
 }
 
 /** A button that downloads a file, and the progress of that. @param {{asset: Asset}} props */
 function Download({asset}) {
   const {name, title} = asset;
-  const job = (jobs.value ?? []).find((one) => one.kind === "fetch" && one.facts?.name === name && isActive(one));
+  const job = (jobs.value ?? []).find((one) => one.kind === "fetch" && one.about.asset === name && isActive(one));
   const fetch = () => post("assets/fetch", {name}).then(keep, failed);
   if (job) {
     return html`<div class="fetching">
@@ -122,7 +122,7 @@ function Download({asset}) {
       <${IconButton} icon="stop" size=${18} label=${t("frame.stop")} act=${() => post(`jobs/${job.id}/cancel`).catch(failed)} />
     </div>`;
   }
-  return html`<${Button} kind="quiet" icon="download" aria-label=${t("doctor.download_it", {name: title})} act=${fetch}>${t("frame.download")}${asset.bytes > 0 && html` <span class="quiet">${bytes(asset.bytes)}</span>`}</${Button}>`;
+  return html`<${Button} kind="quiet" icon="download" act=${fetch}>${t("frame.download")} <span class="unseen">${title}</span>${asset.bytes > 0 && html` <span class="quiet">${bytes(asset.bytes)}</span>`}</${Button}>`;
 }
 
 /** @param {{state: Check["state"]}} props */

@@ -4,7 +4,6 @@ import {computed, effect, signal} from "../../vendor/preact.js";
 import {del, post} from "../../lib/api.js";
 import {go, jobs, keep, route, voices} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
-import {ask} from "../../components/dialog.js";
 import {isActive} from "../../components/job-card.js";
 import {failed, toast} from "../../components/toast.js";
 import {chooseVoice} from "../sing/settings.js";
@@ -64,16 +63,14 @@ export function singWith({name}) {
 /** @param {Voice} voice */
 export const showFolder = ({name}) => post("voice/show", {}, {name}).catch(failed);
 
-/** Delete a voice: into the trash with a way back, or, for one of the hub, for good after a question. @param {Voice} voice */
-export async function remove({name, title, origin}) {
-  const forGood = origin === "hub";
-  if (forGood && !await ask({title: t("voices.sure_hub", {name: title}), text: t("voices.sure_hub_text"), yes: t("frame.delete"), danger: true})) return;
+/** Move a voice to the trash, with a way back. @param {Voice} voice */
+export async function remove({name, title}) {
   deleted.value = [...deleted.value, name];
   const back = () => (deleted.value = deleted.value.filter((one) => one !== name));
   try {
     const {trash_id: id} = await del("voice", {name});
     if (route.value.page === "voices" && route.value.rest.join("/") === name) go("voices");
-    toast(t("voices.deleted", {name: title}), id ? {undo: () => post(`trash/${id}/restore`).then(back, failed)} : {});
+    toast(t("voices.deleted", {name: title}), {undo: () => post(`trash/${id}/restore`).then(back, failed)});
   } catch (error) {
     back();
     failed(/** @type {Error} */ (error));

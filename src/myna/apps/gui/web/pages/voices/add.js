@@ -1,15 +1,16 @@
 // Adding voices: files, archives, a folder of this computer or an address on the hub; then a look at what was found.
 
 import {html, useEffect, useRef, useState} from "../../vendor/preact.js";
-import {ApiError, post, upload} from "../../lib/api.js";
+import {ApiError, del, post, upload} from "../../lib/api.js";
 import {bytes, percent} from "../../lib/format.js";
-import {announce, session} from "../../lib/store.js";
+import {session, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
-import {Button, Field, Problem, Progress, Spinner, TextInput} from "../../components/basics.js";
+import {Button, Field, IconButton, Problem, Progress, Spinner, TextInput} from "../../components/basics.js";
 import {Dialog} from "../../components/dialog.js";
 import {DropZone} from "../../components/drop-zone.js";
-import {toast} from "../../components/toast.js";
-import {awaitVoice, welcome} from "./actions.js";
+import {Icon} from "../../components/icons.js";
+import {failed, toast} from "../../components/toast.js";
+import {awaitVoice} from "./actions.js";
 import {Review} from "./review.js";
 
 /** @typedef {{file: File, sent: number, id: string | null, error: string | null}} Sent sent: 0 to 1 */
@@ -98,10 +99,8 @@ function Address({onClose}) {
     setError(null);
     try {
       if (local && isFolder(typed)) {
-        const {added, left} = await post("voices/folder", {path: typed});
-        announce("voices");
-        welcome(added);
-        if (left?.length) toast(t("voices.left_n", {n: left.length, why: left[0].why}));
+        const {path, voices: n} = await post("voices/folder", {path: typed});
+        toast(t("voices.folder_read", {n, path}));
       } else awaitVoice(await post("voices/download", {address: typed}));
       onClose();
     } catch (caught) {
@@ -116,7 +115,34 @@ function Address({onClose}) {
       <${TextInput} ...${ids} value=${text} onChange=${setText} placeholder=${t("voices.address_example")} spellcheck="false" autocapitalize="off" />
       <${Button} type="submit" kind="plain" busy=${busy} disabled=${!text.trim()} icon=${folder ? "folder" : "download"}>${t(folder ? "voices.read_folder" : "frame.download")}</${Button}>
     </div>`}</${Field}>
-  </form>`;
+  </form>
+  ${local && html`<${Folders} />`}`;
+}
+
+/** The folders of other programs whose voices are used where they are. */
+function Folders() {
+  const {data, reload} = useResource("voices/folders", {}, ["voices"]);
+  const folders = /** @type {{path: string, voices: number}[]} */ (data ?? []);
+  if (!folders.length) return null;
+
+  /** @param {string} path */
+  async function forget(path) {
+    try {
+      await del("voices/folder", {path});
+      reload();
+      toast(t("voices.folder_forgotten", {path}), {undo: () => post("voices/folder", {path}).catch(failed)});
+    } catch (error) {
+      failed(/** @type {Error} */ (error));
+    }
+  }
+
+  return html`<section class="folders" aria-labelledby="folders-title">
+    <h3 id="folders-title">${t("voices.folders")}</h3>
+    <ul>${folders.map(({path, voices: n}) => html`<li key=${path}>
+      <${Icon} name="folder" size=${18} /><code dir="ltr">${path}</code><span class="quiet">${t("voices.count", {n})}</span>
+      <${IconButton} icon="close" size=${18} label=${t("voices.forget_folder", {path})} act=${() => forget(path)} />
+    </li>`)}</ul>
+  </section>`;
 }
 
 /** Return whether a text is a path, for example "/home/anna/RVC", "~/voices" or "C:\\RVC". @param {string} text */

@@ -1,7 +1,7 @@
 // Dialogs that make something from a voice: a packed file, a blend with another voice, a new name.
 
 import {html, useState} from "../../vendor/preact.js";
-import {post} from "../../lib/api.js";
+import {patch, post} from "../../lib/api.js";
 import {percent} from "../../lib/format.js";
 import {go, jobs, keep, voices} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
@@ -128,7 +128,7 @@ export function Rename({voice, onClose}) {
   return html`<${FormDialog}
     title=${t("voices.rename_title", {name: voice.title})} yes=${t("voices.rename")} reason=${name.trim() ? null : t("voices.no_name")} onClose=${onClose}
     submit=${async () => {
-      const renamed = await post("voice/rename", {new: name.trim()}, {name: voice.name});
+      const renamed = await patch("voice", {name: name.trim()}, {name: voice.name});
       go("voices", renamed.name);
     }}
   >

@@ -3,17 +3,17 @@
 import {html, useState} from "../../vendor/preact.js";
 import {bytes} from "../../lib/format.js";
 import {t} from "../../lib/texts.js";
-import {Button, Field, Fold, Problem, Select, Switch, TextInput} from "../../components/basics.js";
+import {Button, Field, Fold, Problem, Segmented, Select, Switch, TextInput} from "../../components/basics.js";
 import {Dialog} from "../../components/dialog.js";
 import {DropZone} from "../../components/drop-zone.js";
 import {Icon} from "../../components/icons.js";
 
-/** @typedef {{id: string, name: string, bytes: number, what: "weights" | "config" | "retrieval"}} FoundFile */
+/** @typedef {{id: string, name: string, bytes: number, what: "weights" | "config" | "retrieval", width: number}} FoundFile width: parts fit if theirs are equal */
 /** @typedef {{weights: string, config: string | null, retrieval: string | null, name: string, sure: boolean,
- *   question: string | null, what: string}} Proposal ids of files */
+ *   question: string | null, about: "config" | "retrieval" | null, what: string}} Proposal ids of files; about: what the question is about */
 /** @typedef {{files: FoundFile[], proposals: Proposal[], left: {file: string, why: string}[]}} Found */
 /** @typedef {Omit<Proposal, "config" | "retrieval"> & {config: string | null | undefined, retrieval: string | null | undefined,
- *   wanted: boolean}} Draft a part that is undefined is a question without an answer */
+ *   wanted: boolean, guess: string | null}} Draft a part that is undefined is a question without an answer; guess: what the question proposes */
 
 const PARTS = /** @type {const} */ (["config", "retrieval"]);
 
@@ -23,12 +23,14 @@ const PARTS = /** @type {const} */ (["config", "retrieval"]);
  */
 export function Review({found, broken, onMore, onAdd, onClose}) {
   const {files, left} = found;
-  const [drafts, setDrafts] = useState(() => found.proposals.map((proposal) => draftOf(proposal, files)));
+  const [drafts, setDrafts] = useState(() => found.proposals.map(draftOf));
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const wanted = drafts.filter((draft) => draft.wanted);
   const reason = reasonNot(wanted);
-  const unused = [...left, ...broken.map(({file, error: why}) => ({file: file.name, why: why ?? ""}))];
+  // What can still be chosen for a voice is not listed as left over.
+  const choosable = new Set(files.filter((file) => drafts.some(({weights}) => fits(file, files.find(({id}) => id === weights)))).map(({name}) => name));
+  const unused = [...left.filter(({file}) => !choosable.has(file)), ...broken.map(({file, error: why}) => ({file: file.name, why: why ?? ""}))];
 
   /** @param {number} index @param {Partial<Draft>} now */
   const change = (index, now) => setDrafts(drafts.map((draft, at) => (at === index ? {...draft, ...now} : draft)));
@@ -60,17 +62,15 @@ export function Review({found, broken, onMore, onAdd, onClose}) {
   </${Dialog}>`;
 }
 
-/**
- * Return a proposal as it is first shown. Where the server is not sure and there are several files, the person must choose.
- * @param {Proposal} proposal
- * @param {FoundFile[]} files
- * @returns {Draft}
- */
-function draftOf(proposal, files) {
-  if (proposal.sure) return {...proposal, wanted: true};
-  const several = PARTS.filter((part) => files.filter(({what}) => what === part).length > 1);
-  const open = several.length ? several : PARTS.filter((part) => files.some(({what}) => what === part));
-  return {...proposal, wanted: true, ...Object.fromEntries(open.map((part) => [part, undefined]))};
+/** A proposal as it is first shown: what a question is about is left open. @param {Proposal} proposal @returns {Draft} */
+function draftOf(proposal) {
+  const {about} = proposal;
+  return {...proposal, wanted: true, guess: about && proposal[about], ...(about ? {[about]: undefined} : {})};
+}
+
+/** Return whether a file can be a part of a voice. @param {FoundFile} file @param {FoundFile | undefined} weights */
+function fits(file, weights) {
+  return file.what !== "weights" && file.width === weights?.width;
 }
 
 /** @param {Draft[]} wanted */
@@ -86,7 +86,7 @@ function reasonNot(wanted) {
  *   single: there is only this one, so that it needs no switch
  */
 function ProposalCard({draft, files, single, onChange}) {
-  const {name, what, question, wanted} = draft;
+  const {name, what, question, about, guess, wanted} = draft;
   const weights = files.find(({id}) => id === draft.weights);
   return html`<div class=${`proposal ${wanted ? "" : "unwanted"}`}>
     <div class="proposal-head">
@@ -95,11 +95,16 @@ function ProposalCard({draft, files, single, onChange}) {
       ${!single && html`<${Switch} value=${wanted} label=${t("voices.want", {name})} onChange=${(/** @type {boolean} */ to) => onChange({wanted: to})} />`}
     </div>
     ${wanted && html`
-      ${question && html`<p class="proposal-question" role="note"><${Icon} name="info" size=${18} /><span dir="auto">${question}</span></p>`}
+      ${question && html`<div class="proposal-question" role="group" aria-label=${question}>
+        <${Icon} name="info" size=${18} /><p dir="auto">${question}</p>
+        ${about && html`<${Segmented} label=${question} value=${draft[about]} onChange=${(/** @type {any} */ to) => onChange({[about]: to})} choices=${[
+          {value: guess, title: t("voices.answer_yes")}, {value: null, title: t("voices.answer_no")},
+        ]} />`}
+      </div>`}
       <div class="proposal-fields">
         <${Field} label=${t("voices.name")}>${(/** @type {any} */ ids) => html`<${TextInput} ...${ids} value=${name} onChange=${(/** @type {string} */ to) => onChange({name: to})} />`}</${Field}>
         ${PARTS.map((part) => {
-          const fitting = files.filter((file) => file.what === part);
+          const fitting = files.filter((file) => file.what === part && fits(file, weights));
           return fitting.length > 0 && html`<${Field} key=${part} label=${t(`voices.part_${part}`)}>${(/** @type {any} */ ids) => html`<${Select}
             ...${ids} value=${draft[part]} onChange=${(/** @type {any} */ to) => onChange({[part]: to})}
             choices=${[...fitting.map((file) => ({value: file.id, title: file.name})), {value: null, title: t("voices.part_none")}]}

@@ -17,7 +17,7 @@ import {jobOfVoice, remove, showFolder, singWith} from "./actions.js";
 import {Blend, Pack, Rename} from "./making.js";
 import {Defaults, Notes} from "./notes.js";
 
-/** @typedef {import("../../lib/types.js").Voice & {warnings?: string[]}} Voice */
+/** @typedef {import("../../lib/types.js").Voice} Voice */
 
 /** @param {{name: string}} props */
 export function VoiceView({name}) {
@@ -58,7 +58,7 @@ export function VoiceView({name}) {
 
 /** @param {{voice: Voice}} props */
 function About({voice}) {
-  const {speakers, pitch, sample_rate: rate, author, licence, cover, retrieval, folder, version, warnings = []} = voice;
+  const {speakers, pitch, sample_rate: rate, author, licence, cover, retrieval, folder, version, remarks} = voice;
   const facts = /** @type {[string, any][]} */ ([
     [t("voices.kind"), voice.kind && version && !voice.kind.includes(version) ? `${voice.kind}, ${version}` : voice.kind],
     [t(speakers.length > 1 ? "voices.speakers" : "voices.pitch"), speakerList(speakers, pitch)],
@@ -71,7 +71,7 @@ function About({voice}) {
   ]);
   return html`<${Card} title=${t("voices.about")}>
     ${cover && html`<p class="cover" dir="auto">${cover}</p>`}
-    ${warnings.length > 0 && html`<ul class="voice-warnings" aria-label=${t("voices.warnings")}>${warnings.map((text) => html`<li><${Icon} name="warning" size=${16} /><span dir="auto">${text}</span></li>`)}</ul>`}
+    ${remarks.length > 0 && html`<ul class="voice-warnings" aria-label=${t("voices.warnings")}>${remarks.map((text) => html`<li><${Icon} name="warning" size=${16} /><span dir="auto">${text}</span></li>`)}</ul>`}
     <dl class="voice-facts">${facts.filter(([, value]) => value).map(([name, value]) => html`<div key=${name}><dt>${name}</dt><dd dir="auto">${value}</dd></div>`)}</dl>
   </${Card}>`;
 }
@@ -87,7 +87,7 @@ function speakerList(speakers, pitch) {
 
 /** What can be made from a voice. @param {{voice: Voice}} props */
 function Making({voice}) {
-  const {name, origin} = voice;
+  const {name} = voice;
   const [dialog, setDialog] = useState("");
   const close = () => setDialog("");
   const made = (jobs.value ?? []).filter(({kind, about, state}) => ["pack", "export"].includes(kind) && about.voice === name && state !== "cancelled").slice(0, 3);
@@ -99,7 +99,7 @@ function Making({voice}) {
       ${whole && making("pack", "pack", () => setDialog("pack"))}
       ${whole && making("file", "export", () => post("voice/export", {}, {name}).then(keep, failed), exporting)}
       ${whole && making("blend", "blend", () => setDialog("blend"))}
-      ${voice.deletable && making("trash", origin === "hub" ? "delete_hub" : "delete", () => remove(voice))}
+      ${voice.deletable && making("trash", "delete", () => remove(voice))}
     </ul>
     ${made.length > 0 && html`<ul class="voice-made" aria-label=${t("voices.made")}>${made.map((job) => html`<li key=${job.id}><${JobCard} job=${job}><${JobFiles} job=${job} /></${JobCard}></li>`)}</ul>`}
     ${dialog === "rename" && html`<${Rename} voice=${voice} onClose=${close} />`}
@@ -116,7 +116,7 @@ function Making({voice}) {
  */
 function making(icon, key, act, busy = false) {
   return html`<li key=${key}>
-    <${Button} icon=${icon} busy=${busy} kind=${key.startsWith("delete") ? "danger" : "plain"} act=${act}>${t(`voices.${key}`)}</${Button}>
+    <${Button} icon=${icon} busy=${busy} kind=${key === "delete" ? "danger" : "plain"} act=${act}>${t(`voices.${key}`)}</${Button}>
     <p class="quiet">${t(`voices.${key}_short`)}</p>
   </li>`;
 }
