@@ -52,7 +52,9 @@ def work(server: Server) -> None:
         sent = [upload(client, recording) for recording in RECORDINGS]
         name = {"name": "Linda"}
         client.post("project/recordings", params=name, json={"uploads": sent})
-        finish(client, client.post("project/prepare", params=name, json={"template": None, "settings": {}}).json())
+        finish(
+            client, client.post("project/prepare", params=name, json={"template": "myna-lite", "settings": {}}).json()
+        )
         settings = {"log_interval": 1, "batch_size": 4}
         training = {"kind": "custom", "minutes": 1.5, "settings": settings, "options": {}}
         finish(client, client.post("project/train", params=name, json=training).json())
@@ -63,6 +65,7 @@ def upload(client: httpx.Client, path: Path) -> str:
 
 
 def finish(client: httpx.Client, job: dict[str, Any]) -> None:
+    assert "state" in job, job
     while job["state"] in ("waiting", "running", "stopping"):
         time.sleep(0.5)
         job = client.get(f"jobs/{job['id']}").json()
