@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import locale
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -196,3 +196,20 @@ def test_unknown_speaker_lists_the_known_ones() -> None:
         config.speaker_id("Anna")
     with pytest.raises(ConfigError, match="names no speakers"):
         Config().speaker_id("Anna")
+
+
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"upsample_rates": []}, "upsample_kernel_sizes must have a value for each of upsample_rates"),
+        ({"upsample_kernel_sizes": [16]}, "upsample_kernel_sizes must have a value for each of upsample_rates"),
+        ({"upsample_rates": [8, 8, 2, 2, 0]}, "upsample_rates"),
+        ({"resblock_kernel_sizes": [3, 7]}, "resblock_dilation_sizes must have as many items"),
+        ({"resblock_dilation_sizes": [[1, 3, 5], [1, 0, 5], [1, 3, 5]]}, "resblock_dilation_sizes"),
+    ],
+)
+def test_the_stages_of_a_decoder_fit_each_other(values: dict[str, Any], part: str) -> None:
+    plain = Config.template("so-vits-svc-4.0v1").plain()
+    plain["model"] |= values
+    with pytest.raises(ConfigError, match=part):
+        Config.parse(plain)

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator, model_validator
 
 from myna.errors import ConfigError
 from myna.keys import Key, key, keys_of
@@ -198,20 +198,20 @@ class ModelConfig(_Section):
     kernel_size: int = key(3, "kernel size of the transformers' feed-forward layers", unit="frames", gt=0)
     dropout: float = key(0.1, "dropout probability of the transformers", alias="p_dropout", ge=0, lt=1)
     resblock: Literal["1", "2"] = key("1", "type of the decoder's residual blocks, as in HiFi-GAN")
-    resblock_kernel_sizes: tuple[int, ...] = key(
+    resblock_kernel_sizes: tuple[PositiveInt, ...] = key(
         (3, 7, 11), "kernel size of each residual block of an upsampling stage", unit="samples"
     )
-    resblock_dilation_sizes: tuple[tuple[int, ...], ...] = key(
+    resblock_dilation_sizes: tuple[tuple[PositiveInt, ...], ...] = key(
         ((1, 3, 5), (1, 3, 5), (1, 3, 5)), "dilations of the convolutions of each residual block", unit="samples"
     )
-    upsample_rates: tuple[int, ...] = key((8, 8, 2, 2, 2), "factor of each upsampling stage of the decoder")
+    upsample_rates: tuple[PositiveInt, ...] = key((8, 8, 2, 2, 2), "factor of each upsampling stage of the decoder")
     upsample_initial_channels: int = key(
         512,
         "channels before the first upsampling stage; each stage halves them",
         alias="upsample_initial_channel",
         gt=0,
     )
-    upsample_kernel_sizes: tuple[int, ...] = key(
+    upsample_kernel_sizes: tuple[PositiveInt, ...] = key(
         (16, 16, 4, 4, 4), "kernel size of each upsampling stage", unit="samples"
     )
     speaker_channels: int = key(256, "channels of the speaker embedding", alias="gin_channels", gt=0)
@@ -254,6 +254,18 @@ class ModelConfig(_Section):
     )
     n_fine_layers: int = key(3, "light voices: number of decoder blocks at the rate of the spectra", ge=0)
     follows_pitch: bool = key(True, "RVC: false if the voice is conditioned on content only and not on f0", alias="f0")
+
+    @model_validator(mode="after")
+    def _check_stages(self) -> Self:
+        """Check that the lists about upsampling stages and residual blocks fit each other.
+
+        Some tools write a kernel size for more stages than there are; the surplus is ignored.
+        """
+        if not self.upsample_rates or len(self.upsample_kernel_sizes) < len(self.upsample_rates):
+            raise ValueError("upsample_kernel_sizes must have a value for each of upsample_rates")
+        if not self.resblock_kernel_sizes or len(self.resblock_dilation_sizes) != len(self.resblock_kernel_sizes):
+            raise ValueError("resblock_dilation_sizes must have as many items as resblock_kernel_sizes")
+        return self
 
     @property
     def decoder(self) -> DecoderName:
