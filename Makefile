@@ -19,7 +19,7 @@ QUICK := tests/test_architecture.py tests/test_config.py tests/test_keys.py test
   tests/zoo/test_dialects.py tests/conversion/test_renderer.py tests/conversion/test_speaker_mix.py \
   tests/training/test_losses.py tests/training/test_features_file.py
 
-.PHONY: demo clone quick test fuzz lint docs locks clean
+.PHONY: demo clone quick test fuzz lint web docs locks clean
 
 # A sung phrase, and its conversion to the bundled voice.
 demo: .venv/ready
@@ -51,6 +51,14 @@ lint: .venv/tested
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The types of the page's scripts. Only this and the tests of accessibility need Node.
+web: node_modules/ready
+	npm run --silent check
+
+node_modules/ready: package.json package-lock.json
+	npm ci --no-audit --no-fund --silent
+	touch $@
 
 # The documentation site in site/, in its own environment: it needs the command table, but not torch.
 docs: .venv-docs/ready
