@@ -1,5 +1,6 @@
 // The bar at the bottom of a page that stays in sight: what one can do now, why not, and what is being done.
 
+import {t} from "../lib/texts.js";
 import {html} from "../vendor/preact.js";
 import {Button} from "./basics.js";
 import {JobLine} from "./job-card.js";
@@ -13,7 +14,7 @@ import {JobLine} from "./job-card.js";
  *   for example Needs
  */
 export function ActionBar({label, act, reason = null, job = null, note, secondary, icon, busy = false, instead}) {
-  return html`<div class="action-bar" role="region" aria-label=${label}>
+  return html`<div class="action-bar" role="region" aria-label=${t("frame.actions")}>
     <div class="action-bar-body">
       <div class="action-state">
         ${job ? html`<${JobLine} job=${job} />` : reason && html`<p class="quiet" id="action-reason">${reason}</p>`}
