@@ -173,8 +173,9 @@ def plan_fetch(studio: Studio, request: FetchRequest) -> Planned:
     """
     if request.name in ASSETS:
         return Planned(KEEP, FetchAsset(request.name, "asset"), request.name, {"asset": request.name})
-    if BASE_WEIGHTS.get(request.name):
-        return Planned(KEEP, FetchAsset(request.name, "base"), request.name, {"asset": request.name})
+    template = request.name.removeprefix("base ")  # as svc doctor names base weights
+    if BASE_WEIGHTS.get(template):
+        return Planned(KEEP, FetchAsset(template, "base"), request.name, {"asset": template})
     raise ConfigError(f"no pretrained file {request.name!r} that could be downloaded")
 
 
