@@ -12,7 +12,7 @@ import pytest
 import myna.apps.actions
 import myna.apps.gui.tasks
 import processes
-from myna.apps.gui.tasks import keeping, learning, singing
+from myna.apps.gui.tasks import keeping, learning, singing, voices
 from myna.apps.gui.tasks.learning import Train
 from myna.options import TrainOptions
 
@@ -32,7 +32,7 @@ def test_importing_actions_and_tasks_loads_nothing_heavy(package: object) -> Non
     assert done.stderr.strip() == "set()"
 
 
-@pytest.mark.parametrize("module", [keeping, learning, singing])
+@pytest.mark.parametrize("module", [keeping, learning, singing, voices])
 def test_each_task_is_a_frozen_record_of_typed_arguments(module: object) -> None:
     tasks = [
         one
