@@ -179,7 +179,7 @@ def test_default_settings_are_used_by_sing(page: StudioPage, server: Server) -> 
     page.driver.execute_script(
         "for (const one of document.querySelectorAll('.voice-defaults details')) one.open = true"
     )
-    field = page.wait(lambda: labelled(page, "Pitch estimator"))
+    field = page.wait(lambda: labelled(page, "Pitch detection"))
     usual = Select(field).first_selected_option.text
     other = next(one.text for one in Select(field).options if one.text != usual and one.is_enabled())
     Select(field).select_by_visible_text(other)
@@ -187,7 +187,7 @@ def test_default_settings_are_used_by_sing(page: StudioPage, server: Server) -> 
     page.main_button().click()
     page.wait(lambda: page.text("h1") == "Sing" and "Jo" in page.text(".voice-chosen"))
     page.driver.execute_script("for (const one of document.querySelectorAll('.sing details')) one.open = true")
-    page.wait(lambda: Select(labelled(page, "Pitch estimator")).first_selected_option.text == other)
+    page.wait(lambda: Select(labelled(page, "Pitch detection")).first_selected_option.text == other)
 
 
 def test_a_deleted_voice_comes_back(page: StudioPage, server: Server) -> None:
