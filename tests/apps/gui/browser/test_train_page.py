@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from selenium.webdriver.common.by import By
-from studio_page import DESKTOP, PHONE, Server, StudioPage
+from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage
 from training_page import (
     RECORDINGS,
     add_recordings,
@@ -87,4 +87,17 @@ def test_from_recordings_to_a_voice_that_sings(page: StudioPage, server: Server)
     press_in(page, "pack", "Pack")
     page.wait(lambda: state(page, "pack") == "Done", 120)
     page.wait(lambda: page.main_button().text == "Sing with it")
+
+    # One of its checkpoints can be chosen on the page Sing, and the packed voice sings.
+    unfold(page, "train")
+    page.driver.execute_script("document.querySelector('.checkpoint:last-child .checkpoint-actions button').click()")
+    page.wait(lambda: "Linda (in training, " in page.text(".voice-chosen"))
+    page.driver.back()
+    page.wait(lambda: page.text("h1").endswith("Linda"))
+    page.main_button().click()
+    page.wait(lambda: page.text(".voice-chosen .voice-name") == "Linda")
+    page.send(SONG)
+    page.wait(lambda: "Your song is around" in page.text(".songs") and page.main_button().is_enabled())
+    page.main_button().click()
+    page.wait(lambda: "song.flac Linda" in page.text(".result-title"), 120)
     assert page.errors() == []

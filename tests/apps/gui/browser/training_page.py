@@ -77,7 +77,7 @@ def bar(page: StudioPage) -> str:
 
 
 def unfold_experts(page: StudioPage) -> WebElement:
-    if page.find(".experts > details").get_attribute("open") is None:
+    if page.find(".experts").get_attribute("open") is None:
         page.driver.execute_script("document.querySelector('.experts summary').click()")
     return page.wait(lambda: page.find(".training-settings"))
 
