@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from myna.errors import AudioError, ConfigError
 from myna.studio import results, trash
 from myna.studio.results import Result, Stretch
+from myna.studio.tidying import tidy
 from myna.studio.workspace import Workspace
 
 
@@ -118,3 +120,19 @@ def test_a_missing_source_is_said(workspace: Workspace) -> None:
     results.source(workspace, found).unlink()
     with pytest.raises(AudioError, match="source of result 1 is missing"):
         results.source(workspace, found)
+
+
+def test_an_opening_studio_removes_what_is_old_and_nothing_else(workspace: Workspace) -> None:
+    kept = sung(workspace)
+    unfinished = results.reserve(workspace, None, "song.wav").folder
+    made, fresh = workspace.made / "1", workspace.made / "2"
+    fact = workspace.cache / "songs" / "a.json"
+    for folder in (made, fresh, fact.parent):
+        folder.mkdir(parents=True)
+    fact.write_text("{}")
+    old = time.time() - 100 * 24 * 3600
+    for path in (unfinished, made, fact, kept.path.parent, workspace.shown / "1"):
+        os.utime(path, (old, old))
+    tidy(workspace)
+    assert not unfinished.exists() and not made.exists() and not fact.exists()
+    assert fresh.is_dir() and [one.number for one in results.listed(workspace)] == [kept.number]

@@ -26,6 +26,7 @@ from myna.apps.gui.server.errors import ERRORS, add_error_handlers, error_respon
 from myna.apps.gui.server.login import Login
 from myna.apps.gui.server.routes import routers
 from myna.errors import BusyError, ConfigError
+from myna.studio.tidying import tidy
 from myna.studio.workspace import Workspace
 
 API = "/api/v1"
@@ -59,6 +60,7 @@ def open_studio(folder: Path, *, local: bool = True) -> Iterator[Studio]:
     studio = Studio(workspace, local=local)
     try:
         studio.uploads.clean(studio.used_uploads())
+        tidy(workspace)
         yield studio
     finally:
         studio.close()

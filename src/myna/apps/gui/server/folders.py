@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from myna.errors import ConfigError
@@ -26,4 +27,8 @@ def show_folder(folder: Path) -> None:
     if path is None or not has_desktop:
         raise ConfigError(f"this computer has no file manager; the folder is {folder}")
     nothing = subprocess.DEVNULL
-    subprocess.Popen([path, str(folder)], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True)
+    opened = subprocess.Popen(
+        [path, str(folder)], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
+    )
+    # An ended process stays listed until somebody has waited for it.
+    threading.Thread(target=opened.wait, name="file manager", daemon=True).start()

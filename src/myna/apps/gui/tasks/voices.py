@@ -27,7 +27,7 @@ from myna.studio.workspace import Workspace
 
 SONG = BUNDLED_VOICES / "song.flac"  # what voices sing to be heard
 _WATCH_SECONDS = 0.25
-_SPEED_SECONDS = 5.0  # time over which the speed of a download is averaged
+_SPEED_SECONDS = 20.0  # time over which the speed of a download is averaged; it arrives in pieces of 10 MB
 
 
 @dataclass(frozen=True)
