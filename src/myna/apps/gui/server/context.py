@@ -269,8 +269,10 @@ class Studio:
             about |= planned.finish(job.result)
         elif job.state is not JobState.DONE and planned.discard is not None:
             planned.discard()
-        # A job that waited when the studio was closed has not been cancelled by a person.
-        state = JobState.INTERRUPTED if self._closed.is_set() and job.state is JobState.CANCELLED else job.state
+        # What the end of the studio cut short, or kept from its turn, has not been ended by a person.
+        cut = job.state is JobState.DONE and planned.complete is not None and not planned.complete(job.result)
+        closing = self._closed.is_set() and (cut or job.state is JobState.CANCELLED)
+        state = JobState.INTERRUPTED if closing else job.state
         self.list.update(
             job.id, state=state, seconds_left=None, seconds=job.seconds, error=job.error, about=about, facts=job.facts
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -116,7 +117,7 @@ def plan_train(studio: Studio, request: TrainRequest) -> Planned:
     _checked_settings(status.config, settings)
     task = Train(folder=project.folder, settings=settings, options=parse_options(TrainOptions, options))
     project.remember(RecordName.PLAN, {"minutes": request.minutes})
-    return _planned(task, project)
+    return replace(_planned(task, project), complete=lambda result: result.complete)
 
 
 def timed_settings(config: Config, run: TimedRun) -> dict[str, Any]:

@@ -31,7 +31,7 @@ import {TrainingLine, canStop, stopTraining, train, trainLabel} from "./training
 /** @param {{project: Project, draft: DraftSignal}} props */
 export function Bar({project, draft}) {
   const {steps, packed} = project;
-  const next = nextStep(steps);
+  const next = nextStep(project);
   if (next === null) {
     return html`<${ActionBar}
       icon="sing" label=${t("train.sing_with_it")} act=${() => singWith(/** @type {string} */ (singer(project)))} note=${html`<p class="quiet">${packed?.text}</p>`}

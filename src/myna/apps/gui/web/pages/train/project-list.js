@@ -74,7 +74,7 @@ function Way() {
 /** @param {{row: Row}} props */
 function ProjectRow({row}) {
   const {name, steps, updated_at: updated, bytes: size} = row;
-  const next = nextStep(steps);
+  const next = nextStep(row);
   const said = next ? `${t(`train.step_${next}`)}: ${t(`train.state_${steps[next].state}`)}` : t("train.all_done");
   return html`<article class="project-row" aria-label=${name}>
     <a class="project-open" href=${href("train", name)}>

@@ -35,7 +35,7 @@ export function ProjectPage({name}) {
     if (project) reload();
   }, [courses.value]);
 
-  const next = project ? nextStep(project.steps) : undefined;
+  const next = project ? nextStep(project) : undefined;
   useEffect(() => {
     // The next step unfolds by itself; the ones before stay as they are, so that nothing moves away.
     if (next && next !== draft.peek().opened) change(draft, {opened: next, open: [...new Set([...draft.peek().open, next])]});

@@ -1,7 +1,7 @@
 // The steps from recordings to a packed voice: their order, their states, and how one is drawn.
 
 import {html, useRef} from "../../vendor/preact.js";
-import {jobOf} from "../../lib/store.js";
+import {jobOf, jobs} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {Problem, Spinner, useId} from "../../components/basics.js";
 import {Icon} from "../../components/icons.js";
@@ -18,10 +18,24 @@ import {change} from "./draft.js";
 /** @type {StepName[]} */
 export const STEPS = ["recordings", "prepare", "train", "compare", "pack"];
 
-/** Return the step to take next: the one that runs, or the first one that can be done; null if all are done. @param {Steps} steps */
-export function nextStep(steps) {
+/**
+ * Return the step to take next: the one that runs, an interrupted training, or the first one that can be done; null if all are done.
+ * @param {{name: string, steps: Steps}} project
+ * @returns {StepName | null}
+ */
+export function nextStep({name, steps}) {
   const open = ["failed", "todo", "stale"];
-  return STEPS.find((step) => steps[step].state === "running") ?? STEPS.find((step) => open.includes(steps[step].state)) ?? null;
+  const running = STEPS.find((step) => steps[step].state === "running");
+  if (running) return running;
+  const first = STEPS.find((step) => open.includes(steps[step].state)) ?? null;
+  const before = first === "recordings" || first === "prepare";
+  return wasInterrupted(name) && !before && steps.train.state !== "blocked" ? "train" : first;
+}
+
+/** Whether the last training of a voice ended because the studio did. It has saved a checkpoint, so its files look done. @param {string} name */
+export function wasInterrupted(name) {
+  const last = jobs.value?.find(({kind, about}) => kind === "train" && about.project === name);
+  return last?.state === "interrupted";
 }
 
 /** Return the running or waiting job of a step; null if there is none, or another process does the work. @param {StepView} step */

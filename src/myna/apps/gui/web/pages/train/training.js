@@ -6,12 +6,13 @@ import {bytes, duration, when} from "../../lib/format.js";
 import {keep} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {Button, Chip, Field, Progress, Segmented, Spinner} from "../../components/basics.js";
+import {Icon} from "../../components/icons.js";
 import {Needs} from "../../components/needs.js";
 import {PlayButton} from "../../components/play-button.js";
 import {failed} from "../../components/toast.js";
 import {change} from "./draft.js";
 import {singWith} from "./singing.js";
-import {Step, activeJob, showStep} from "./steps.js";
+import {Step, activeJob, showStep, wasInterrupted} from "./steps.js";
 
 /** @typedef {import("./types.js").Project} Project */
 /** @typedef {import("./types.js").Length} Length */
@@ -72,6 +73,7 @@ export function TrainStep({project, draft}) {
       <${TrainingLine} job=${job} step=${steps.train} />
       ${canStop(job) ? html`<${Button} icon="stop" busy=${job.state === "stopping"} act=${() => stopTraining(job)}>${t(job.state === "waiting" ? "frame.cancel" : "train.stop")}</${Button}>` : html`<span class="quiet">${reason}</span>`}
     </div>` : state === "running" ? html`<p>${reason}</p>` : html`
+      ${wasInterrupted(project.name) && state !== "failed" && html`<p class="interrupted"><${Icon} name="info" size=${18} /><span>${t("train.interrupted")}</span></p>`}
       <${Question} project=${project} draft=${draft} />
       ${needs.length > 0 ? html`<${Needs} assets=${needs} />` : html`<div class="step-actions">
         <${Button} icon="train" disabled=${state === "blocked"} act=${() => train(project, draft)}>${trainLabel(project)}</${Button}>
