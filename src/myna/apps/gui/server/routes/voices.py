@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,6 +37,8 @@ from myna.text import printable
 router = APIRouter(tags=["voices"])
 StudioOf = Annotated[Studio, Depends(studio_of)]
 Name = Annotated[str, Query(min_length=1, description="name of the voice")]
+# A page saves tags and notes in two requests, which may come at the same time; neither may undo the other.
+_changing = threading.Lock()
 
 
 class VoiceView(BaseModel):
@@ -155,13 +158,13 @@ def change(name: Name, sent: VoiceChanges, request: Request, studio: StudioOf) -
 
     Default options travel in the packed voice. They are used wherever no value is chosen, also by svc infer.
     """
-    found = _find(studio, name)
-    notes = studio.voices.notes(found)
     given = sent.model_dump(include={"tags", "notes", "defaults"}, exclude_none=True)
-    if given:
-        studio.voices.note(found, notes.model_copy(update=given))
-    if sent.name is not None and sent.name != found.name:
-        found = studio.voices.rename(found.name, sent.name)
+    with _changing:
+        found = _find(studio, name)
+        if given:
+            studio.voices.note(found, studio.voices.notes(found).model_copy(update=given))
+        if sent.name is not None and sent.name != found.name:
+            found = studio.voices.rename(found.name, sent.name)
     studio.changed("voices", found.name)
     return _view(studio, found, studio.reader.read(found), language_of(request))
 
