@@ -27,6 +27,7 @@ from myna.apps.gui.server.app import create_app, open_studio
 from myna.apps.gui.server.context import Studio
 from myna.apps.gui.server.login import Login
 from myna.apps.gui.server.requests import LOOK, Planned, Request, plans
+from myna.apps.gui.server.routes import routers
 from myna.studio.job_list import JobList, JobState, Place
 from myna.studio.workspace import Workspace
 
@@ -49,6 +50,7 @@ class EmptyRequest(Request):
 @pytest.fixture(autouse=True)
 def kinds(monkeypatch: pytest.MonkeyPatch) -> None:
     """Register kinds of jobs for these tests only."""
+    routers()  # else they would register their kinds in the copy, and later tests would have none of them
     known = dict(requests.KINDS)
     monkeypatch.setattr("myna.apps.gui.server.context.KINDS", known)
     monkeypatch.setattr(requests, "KINDS", known)
