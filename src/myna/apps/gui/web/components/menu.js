@@ -1,6 +1,7 @@
 // A button that opens a list of actions.
 
-import {html, useEffect, useRef, useState} from "../vendor/preact.js";
+import {usePopup} from "../lib/popup.js";
+import {html} from "../vendor/preact.js";
 import {IconButton} from "./basics.js";
 import {Icon} from "./icons.js";
 
@@ -15,33 +16,15 @@ import {Icon} from "./icons.js";
  *   children: content of the button, in place of the icon
  */
 export function Menu({label, icon = "more", items, children}) {
-  const [open, setOpen] = useState(false);
-  const root = useRef(/** @type {HTMLElement | null} */ (null));
-  const buttons = () => [.../** @type {HTMLElement} */ (root.current).querySelectorAll("[role^=menuitem]:not(:disabled)")];
-
-  useEffect(() => {
-    if (!open) return;
-    /** @type {HTMLElement | undefined} */ (buttons()[0])?.focus({preventScroll: true});
-    const outside = (/** @type {Event} */ event) => {
-      if (!root.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
-    };
-    document.addEventListener("pointerdown", outside);
-    document.addEventListener("focusin", outside);
-    return () => {
-      document.removeEventListener("pointerdown", outside);
-      document.removeEventListener("focusin", outside);
-    };
-  }, [open]);
-
-  function close() {
-    setOpen(false);
-    /** @type {HTMLElement | null | undefined} */ (root.current?.querySelector("[aria-haspopup]"))?.focus();
-  }
+  const buttons = () => /** @type {HTMLElement[]} */ (
+    [.../** @type {HTMLElement} */ (root.current).querySelectorAll("[role^=menuitem]:not(:disabled)")]
+  );
+  const {open, setOpen, root, close} = usePopup(() => buttons()[0]);
 
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {
     if (!open) return;
-    const all = /** @type {HTMLElement[]} */ (buttons());
+    const all = buttons();
     const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
     const to = {ArrowDown: at + 1, ArrowUp: at - 1 + all.length, Home: 0, End: all.length - 1}[event.key];
     if (event.key === "Escape") close();

@@ -1,8 +1,9 @@
 // The choice of a voice, the same on every page.
 
-import {html, useEffect, useRef, useState} from "../vendor/preact.js";
+import {html, useState} from "../vendor/preact.js";
 import {address} from "../lib/api.js";
 import {noteName} from "../lib/format.js";
+import {usePopup} from "../lib/popup.js";
 import {href, voices} from "../lib/store.js";
 import {t} from "../lib/texts.js";
 import {Empty, TextInput} from "./basics.js";
@@ -27,33 +28,12 @@ export function voiceFacts({kind, speakers, pitch, problem}) {
  *   value: name of a voice; unlisted: a voice that can be chosen, too, for example one checkpoint of a training
  */
 export function VoicePicker({value, onChange, unlisted = null}) {
-  const [open, setOpen] = useState(false);
+  const {open, setOpen, root, close} = usePopup((list) => list.querySelector("input[type=search]")
+    ?? list.querySelector("[aria-pressed=true]") ?? list.querySelector(".voice-option"));
   const [sought, setSought] = useState("");
-  const root = useRef(/** @type {HTMLElement | null} */ (null));
   const all = voices.value && unlisted ? [unlisted, ...voices.value] : voices.value;
   const chosen = all?.find(({name}) => name === value);
   const found = (all ?? []).filter((voice) => fits(voice, sought));
-
-  useEffect(() => {
-    if (!open) return;
-    const outside = (/** @type {Event} */ event) => {
-      if (!root.current?.contains(/** @type {Node} */ (event.target))) setOpen(false);
-    };
-    document.addEventListener("pointerdown", outside);
-    document.addEventListener("focusin", outside);
-    /** @type {HTMLElement | null | undefined} */ (
-      root.current?.querySelector("input[type=search]") ?? root.current?.querySelector("[aria-pressed=true]") ?? root.current?.querySelector(".voice-option")
-    )?.focus({preventScroll: true});
-    return () => {
-      document.removeEventListener("pointerdown", outside);
-      document.removeEventListener("focusin", outside);
-    };
-  }, [open]);
-
-  function close() {
-    setOpen(false);
-    /** @type {HTMLElement | null | undefined} */ (root.current?.querySelector("[aria-haspopup]"))?.focus();
-  }
 
   /** @param {KeyboardEvent} event */
   function onKeyDown(event) {

@@ -115,11 +115,18 @@ class Drawing {
 
 /** Colours of the page, for the canvas. */
 function colours() {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-  return {
+  // The value of a property is an expression of both themes; the colour of an element is that of the theme in use.
+  const probe = document.createElement("span");
+  document.body.append(probe);
+  const colour = (/** @type {string} */ name) => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const found = {
     waveColor: colour("--wave"), progressColor: colour("--accent"), cursorColor: colour("--text"), markColor: colour("--mark"),
   };
+  probe.remove();
+  return found;
 }
 
 /** @param {{start: number, end: number}} region @param {number} seconds length of the song @returns {Stretch} */
