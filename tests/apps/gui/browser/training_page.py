@@ -1,4 +1,4 @@
-"""What tests of the page Train do and see, step by step."""
+"""Steps of the page Train, as tests do and see them."""
 
 from __future__ import annotations
 

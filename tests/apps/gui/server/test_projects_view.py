@@ -1,4 +1,4 @@
-"""What the page of a voice in training shows: plans, the best checkpoint, needed files, names that stay text."""
+"""Content of the page of a voice in training: plans, the best checkpoint, needed files, names that stay text."""
 
 from __future__ import annotations
 

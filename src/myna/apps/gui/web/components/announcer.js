@@ -15,7 +15,7 @@ effect(() => {
   if (!jobs.value) return;
   const before = known;
   known = new Map(jobs.value.map(({id, state}) => [id, state]));
-  // What had ended before the page was opened is no news.
+  // Jobs that had ended before the page was opened are no news.
   const ended = jobs.value.filter(({id, state}) => before && ENDS.has(state) && before.get(id) !== state);
   if (ended.length) said.value = ended.map(({title, state, error}) => `${title}: ${error ?? t(`jobs.${state}`)}`).join(". ");
 });

@@ -176,7 +176,7 @@ export function Spinner({label}) {
 }
 
 /**
- * What a part says while there is nothing in it, with the way to fill it.
+ * Content of a part while there is nothing in it: a line, and the way to fill it.
  * @param {{icon?: IconName, title: Children, children?: Children, action?: Children}} props
  */
 export function Empty({icon, title, children, action}) {

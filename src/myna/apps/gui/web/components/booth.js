@@ -40,7 +40,7 @@ const DEVICE_STORED = "myna-microphone";
 // Elements that use the keys themselves.
 const TAKES_KEYS = "input, textarea, select, button, a, audio, video, summary, dialog, [contenteditable], [role=slider]";
 
-/** What the booth is doing: the microphone, the take, and the sound that it plays. */
+/** State of the booth: the microphone, the take, and the sound that it plays. */
 class Session {
   constructor() {
     this.state = signal(/** @type {State} */ ("idle"));
@@ -53,7 +53,7 @@ class Session {
     this.level = signal(FLOOR_DB); // dB
     this.peak = signal(FLOOR_DB); // dB, held for a while
     this.clipped = signal(false);
-    /** What is played: the guide tone or the take. @type {Signal<"guide" | "own" | null>} */
+    /** Sound that is played: the guide tone or the take. @type {Signal<"guide" | "own" | null>} */
     this.plays = signal(null);
     /** Share of the guide tone that has been played. @type {Signal<number | null>} */
     this.place = signal(null);

@@ -57,7 +57,7 @@ export function JobLine({job}) {
   </div>`;
 }
 
-/** What a job does, for example "Training". @param {Job} job */
+/** Kind of a job in words, for example "Training". @param {Job} job */
 export function jobKind({kind}) {
   const key = `jobs.kind_${kind}`;
   const text = t(key);

@@ -83,7 +83,7 @@ function partOf(check) {
   return PARTS.find(([, fits]) => fits(check))?.[0];
 }
 
-/** What hinders, or is worth knowing, with the one thing to do. @param {{findings: Check[], assets: Asset[]}} props */
+/** Findings that hinder or are worth knowing, each with the one thing to do. @param {{findings: Check[], assets: Asset[]}} props */
 function Findings({findings, assets}) {
   if (!findings.length) return html`<p class="all-well" role="status"><${Icon} name="check" size=${24} /><span>${t("doctor.all_well")}</span></p>`;
   return html`<section class="findings" aria-labelledby="findings-title">

@@ -33,7 +33,7 @@ const deleted = signal([]);
 export function ResultList() {
   const shown = useShown();
   const pending = singingJobs.value.filter(({state}) => state !== "done");
-  // What is at work comes first, in the order of the queue; the rest by time.
+  // Jobs at work come first, in the order of the queue; the rest is sorted by time.
   const active = pending.filter(isActive).reverse();
   const ended = [...pending.filter((job) => !isActive(job)).map((job) => ({job, at: job.created_at})), ...shown.map((result) => ({result, at: result.made_at}))]
     .sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
@@ -117,7 +117,7 @@ async function again(result) {
     const upload = await post(`results/${result.number}/reuse`, {}, {source: 1});
     chooseVoice(result.voice);
     const {transpose, ...options} = result.options;
-    // What the voice brings along is its default in the panel, too.
+    // Defaults of the voice are the defaults of the panel, too.
     values.value = Object.fromEntries(Object.entries(options).filter(([name, value]) => result.defaults[name] !== value));
     addUpload(upload, transpose ?? 0);
     scrollTo({top: 0});

@@ -1,4 +1,4 @@
-// What a person has chosen or typed for a voice in training and not sent yet. It survives a reload of the page.
+// Choices and texts for a voice in training that have not been sent yet. They survive a reload of the page.
 
 import {effect, signal} from "../../vendor/preact.js";
 

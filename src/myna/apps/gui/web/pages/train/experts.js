@@ -1,4 +1,4 @@
-// What experts look for: curves, losses, settings, and where the files are.
+// For experts: curves, losses, settings, and where the files are.
 
 import {html} from "../../vendor/preact.js";
 import {number} from "../../lib/format.js";

@@ -45,7 +45,7 @@ export function RecordingsStep({project, draft}) {
   </${Step}>`;
 }
 
-/** Whether a file of a folder may be a recording; the server looks at the others. @param {File} file */
+/** True if a file of a folder may be a recording. @param {File} file */
 function isSound({name, type}) {
   return type.startsWith("audio/") || type.startsWith("video/") || SOUND.split(",").some((suffix) => suffix.startsWith(".") && name.toLowerCase().endsWith(suffix));
 }
@@ -67,7 +67,7 @@ function SendingLine({sending}) {
     </div>`}`;
 }
 
-/** What is missing for a good voice, as one sentence; null if there is enough. @param {string[]} missing */
+/** One sentence about what is missing for a good voice; null if there is enough. @param {string[]} missing */
 export function missingText(missing) {
   return missing.length ? t("train.missing", {what: missing.join(", ")}) : null;
 }

@@ -32,7 +32,7 @@ export function nextStep({name, steps}) {
   return wasInterrupted(name) && !before && steps.train.state !== "blocked" ? "train" : first;
 }
 
-/** Whether the last training of a voice ended because the studio did. It has saved a checkpoint, so its files look done. @param {string} name */
+/** True if the last training of a voice ended because the studio did. It has saved a checkpoint, so its files look done. @param {string} name */
 export function wasInterrupted(name) {
   const last = jobs.value?.find(({kind, about}) => kind === "train" && about.project === name);
   return last?.state === "interrupted";

@@ -38,7 +38,7 @@ export function stopTraining(job) {
   return post(`jobs/${job.id}/cancel`).then(keep, failed);
 }
 
-/** Whether this page can stop a training; one in a terminal is stopped there. @param {Job} job */
+/** True if this page can stop a training; one in a terminal is stopped there. @param {Job} job */
 export function canStop({can, state}) {
   return can.includes("cancel") || state === "stopping";
 }
@@ -83,7 +83,7 @@ export function TrainStep({project, draft}) {
   </${Step}>`;
 }
 
-/** How long to train. @param {{project: Project, draft: DraftSignal}} props */
+/** Choice of the length of a training. @param {{project: Project, draft: DraftSignal}} props */
 function Question({project, draft}) {
   const {plan} = project;
   const {kind, minutes, disk, checkpoints} = lengthOf(project, draft.value);

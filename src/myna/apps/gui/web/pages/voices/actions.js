@@ -1,4 +1,4 @@
-// What can be done with a voice, from its card and from its own view.
+// Actions on a voice, from its card and from its own view.
 
 import {computed, effect, signal} from "../../vendor/preact.js";
 import {del, post} from "../../lib/api.js";

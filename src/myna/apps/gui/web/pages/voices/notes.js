@@ -1,4 +1,4 @@
-// What a person notes about a voice, edited in place: tags, notes and default settings.
+// Notes of a person about a voice, edited in place: tags, notes and default settings.
 
 import {html, useMemo, useState} from "../../vendor/preact.js";
 import {patch} from "../../lib/api.js";

@@ -1,4 +1,4 @@
-// What was found in the files of new voices, before they are added: which files belong together, under which name.
+// Review of the files of new voices before they are added: which files belong together, under which name.
 
 import {html, useState} from "../../vendor/preact.js";
 import {bytes} from "../../lib/format.js";
@@ -28,7 +28,7 @@ export function Review({found, broken, onMore, onAdd, onClose}) {
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const wanted = drafts.filter((draft) => draft.wanted);
   const reason = reasonNot(wanted);
-  // What can still be chosen for a voice is not listed as left over.
+  // A file that can still be chosen for a voice is not listed as left over.
   const choosable = new Set(files.filter((file) => drafts.some(({weights}) => fits(file, files.find(({id}) => id === weights)))).map(({name}) => name));
   const unused = [...left.filter(({file}) => !choosable.has(file)), ...broken.map(({file, error: why}) => ({file: file.name, why: why ?? ""}))];
 

@@ -1,4 +1,4 @@
-// What was deleted and can still come back.
+// Deleted things that can still be restored.
 
 import {html} from "../../vendor/preact.js";
 import {del, post} from "../../lib/api.js";

@@ -85,7 +85,7 @@ function speakerList(speakers, pitch) {
   return html`<span class="chips">${speakers.map((name) => html`<${Chip} key=${name}><span dir="auto">${name}</span>${pitch[name] && html` <span>${noteName(pitch[name])}</span>`}</${Chip}>`)}</span>`;
 }
 
-/** What can be made from a voice. @param {{voice: Voice}} props */
+/** Files and voices that can be made from a voice. @param {{voice: Voice}} props */
 function Making({voice}) {
   const {name} = voice;
   const [dialog, setDialog] = useState("");
