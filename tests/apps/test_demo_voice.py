@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from myna.apps.cli import main
-from myna.apps.cli.commands.demo import SONG
+from myna.assets import BUNDLED_SONG as SONG
 from myna.assets import find_voice
 from myna.config import Config
 from myna.evaluation.contours import compare_pitch

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from myna.apps.cli.commands.demo import SONG
+from myna.assets import BUNDLED_SONG as SONG
 from myna.audio.io import read
 from myna.audio.preparation import without_rumble
 from myna.conversion.converter import Converted, Converter

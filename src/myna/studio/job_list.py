@@ -59,7 +59,7 @@ class JobState(StrEnum):
 
 
 class Place(StrEnum):
-    """Where a job was started."""
+    """Program from which a job was started."""
 
     PAGE = "page"
     TERMINAL = "terminal"
@@ -102,7 +102,7 @@ class JobList:
 
     def others(self) -> dict[int, ListedJob]:
         """Return the jobs of other processes by their numbers."""
-        return {job.id: job for job in self.all() if job.owner != self._owner}
+        return {job.id: job for job in self._select("WHERE owner != ?", self._owner)}
 
     def add(
         self,
@@ -157,15 +157,11 @@ class JobList:
 
     def get(self, number: int) -> ListedJob | None:
         """Return a job, or None if there is none with that number."""
-        with self._connected() as connection:
-            row = connection.execute("SELECT * FROM jobs WHERE id = ?", (number,)).fetchone()
-        return None if row is None else self._checked(_job(row))
+        return next(iter(self._select("WHERE id = ?", number)), None)
 
     def all(self) -> list[ListedJob]:
         """Return all jobs, newest first."""
-        with self._connected() as connection:
-            rows = connection.execute("SELECT * FROM jobs ORDER BY id DESC").fetchall()
-        return [self._checked(_job(row)) for row in rows]
+        return self._select()
 
     def remove(self, number: int) -> None:
         """Remove a job that is over, and its log, from the list."""
@@ -204,6 +200,12 @@ class JobList:
 
     def _lock_path(self, owner: str) -> Path:
         return self._folder / f"{owner}.lock"
+
+    def _select(self, where: str = "", *values: Any) -> list[ListedJob]:
+        """Return the jobs to which an SQL condition applies, newest first."""
+        with self._connected() as connection:
+            rows = connection.execute(f"SELECT * FROM jobs {where} ORDER BY id DESC", values).fetchall()
+        return [self._checked(_job(row)) for row in rows]
 
     def _checked(self, job: ListedJob) -> ListedJob:
         """Return a job whose process may have gone in its true state, which is also written."""

@@ -16,7 +16,7 @@ _MAX_TAGS, _MAX_TAG_LENGTH, _MAX_TEXT_LENGTH = 20, 40, 10_000
 
 
 class VoiceNotes(BaseModel):
-    """What a user noted about a voice."""
+    """Notes of a user about a voice."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

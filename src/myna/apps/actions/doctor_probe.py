@@ -58,10 +58,11 @@ def sound_facts() -> Facts:
     """Return the versions of the libraries that read and write sound files, and the formats that FFmpeg decodes."""
     import av
     import soundfile
+    from av import library_versions
 
     return {
         "pyav": av.__version__,
-        "ffmpeg": {name: ".".join(map(str, version)) for name, version in av.library_versions.items()},
+        "ffmpeg": {name: ".".join(map(str, version)) for name, version in library_versions.items()},
         "libsndfile": soundfile.__libsndfile_version__,
         "decoders": [name for name in _FORMATS if name in av.codecs_available],
     }

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel
 
-from myna.apps.gui.texts import option_keys, texts
+from myna.apps.gui.texts import complete_texts, option_keys
 from myna.config import Config, TrainConfig
 from myna.keys import Key, page_keys
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
@@ -103,7 +103,7 @@ def form(
         config: configuration whose values are the defaults of "training_keys"; None leaves them empty.
         defaults: default options of the chosen voice.
     """
-    said = {**texts("en"), **texts(language)}
+    said = complete_texts(language)
     if name == "training_keys":
         section = None if config is None else config.train
         return Form(fields=[_key_field(key, said, section) for key in page_keys(TrainConfig).values()])

@@ -10,6 +10,7 @@ from typing import TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.audio.formats import PLAYABLE_SUFFIXES
 from myna.audio.io import Writer, read
 from myna.audio.preparation import read_prepared
 from myna.evaluation.drawing.axes import frequency_position, time_ticks
@@ -26,8 +27,6 @@ _F0_HOP = _SAMPLE_RATE // 100
 # With more tracks than this, the spectrograms get fewer columns and the pitch curves fewer points, so that a comparison
 # stays under 1 MB.
 _FULL_DETAIL_TRACKS = 4
-# Suffixes of the formats that all current browsers decode; other files are copied as FLAC.
-_PLAYABLE_SUFFIXES = frozenset((".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
 
 # Gates of ITU-R BS.1770: the level of a recording is a mean without the frames below the first gate and without those
 # below the second, which is relative to the mean of the remaining frames. The frequency weighting of the standard is
@@ -166,7 +165,7 @@ def _gains(levels_db: Sequence[float | None]) -> list[float]:
 
 def _playable(path: Path, number: int, copies: Path | None) -> Path:
     """Return the path of a file that browsers can play: the recording itself, or else a FLAC copy."""
-    if copies is None or path.suffix.lower() in _PLAYABLE_SUFFIXES:
+    if copies is None or path.suffix.lower() in PLAYABLE_SUFFIXES:
         return path.absolute()
     copy = copies.absolute() / f"{path.stem}-{number + 1}.flac"
     with Writer(copy, _SAMPLE_RATE) as writer:

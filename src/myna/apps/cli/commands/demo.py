@@ -14,14 +14,13 @@ from myna.apps.cli.flags import VoicePath, device_flag, find_config
 from myna.apps.cli.report import echo, remarks
 from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.progress import bar
-from myna.assets import BUNDLED_VOICES
+from myna.assets import BUNDLED_SONG, BUNDLED_VOICES
 from myna.errors import AudioError
 
 if TYPE_CHECKING:
     from myna.apps.actions.demo import Demo
 
 VOICE = "joe"
-SONG = BUNDLED_VOICES / "song.flac"
 # Neither the encoder nor the bundled voice was trained on this singer.
 _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2021), CC BY 4.0."
 
@@ -67,7 +66,7 @@ def command(recording: Path | None, output_dir: Path, model: Path | None, config
     seconds = time.perf_counter() - started
 
     lines = [f"{summary_table(demo.evaluation)}\n", _last_lines(demo, seconds)]
-    if recording == SONG:
+    if recording == BUNDLED_SONG:
         lines.append(_SONG_FROM)
     lines.append(_what_next(demo, model or VOICE, config))
     values = {"seconds": seconds, **plain(demo), "evaluation": as_plain(demo.evaluation)}
@@ -75,9 +74,9 @@ def command(recording: Path | None, output_dir: Path, model: Path | None, config
 
 
 def _song() -> Path:
-    if not SONG.is_file():
-        raise AudioError(f"this installation has no {SONG}; reinstall myna, or name a recording")
-    return SONG
+    if not BUNDLED_SONG.is_file():
+        raise AudioError(f"this installation has no {BUNDLED_SONG}; reinstall myna, or name a recording")
+    return BUNDLED_SONG
 
 
 def _last_lines(demo: Demo, seconds: float) -> str:

@@ -10,14 +10,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Depends
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
 
 from myna.apps.actions.device import Device
 from myna.apps.gui.jobs import Job, Jobs, Task
+from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.events import Events, Topic
 from myna.apps.gui.server.projects.watch import Watch
 from myna.apps.gui.server.requests import KINDS, LANES, LOOK, SING, Planned, Request
@@ -35,12 +37,6 @@ _log = logging.getLogger(__name__)
 _PROGRESS_SECONDS = 1.0  # minimum time between two writes of a job's progress to the list
 _PREPARED_AFTER_SECONDS = 1.5
 _OTHERS_SECONDS = 1.0  # how often the list is checked for changes by other processes
-
-
-class NotFound(ConfigError):
-    """There is no such thing."""
-
-    code = "not_found"
 
 
 class JobView(BaseModel):
@@ -267,9 +263,7 @@ class Studio:
         about = dict(planned.about)
         if job.state is JobState.DONE and planned.finish is not None:
             about |= planned.finish(job.result)
-        elif job.state is not JobState.DONE and planned.discard is not None:
-            planned.discard()
-        # What the end of the studio cut short, or kept from its turn, has not been ended by a person.
+        # A job that the end of the studio cut short, or kept from its turn, has not been ended by a person.
         cut = job.state is JobState.DONE and planned.complete is not None and not planned.complete(job.result)
         closing = self._closed.is_set() and (cut or job.state is JobState.CANCELLED)
         state = JobState.INTERRUPTED if closing else job.state
@@ -324,6 +318,11 @@ def language_of(request: HttpRequest) -> str:
         if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
             return language
     return LANGUAGES[0]
+
+
+# Parameters of handlers.
+StudioOf = Annotated[Studio, Depends(studio_of)]
+Language = Annotated[str, Depends(language_of)]
 
 
 def _texts_in(value: Any) -> list[str]:

@@ -11,10 +11,16 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from myna.errors import BusyError, understood
+from myna.errors import BusyError, ConfigError, MynaError, understood
 
 _log = logging.getLogger(__name__)
 _CODES = {401: "login", 404: "not_found", 405: "method", 409: "busy", 413: "too_large"}
+
+
+class NotFound(ConfigError):
+    """There is no such thing."""
+
+    code = "not_found"
 
 
 class ErrorText(BaseModel):
@@ -58,12 +64,10 @@ def add_error_handlers(app: FastAPI) -> None:
         if found is None:
             _log.error("%s %s", request.method, request.url.path, exc_info=error)
             return error_response(500, f"{type(error).__name__}: {error} (a defect: please report it)", "defect")
-        status = 404 if found.code == "not_found" else 409 if isinstance(found, BusyError) else 400
+        status = 404 if isinstance(found, NotFound) else 409 if isinstance(found, BusyError) else 400
         return error_response(status, str(found), found.code)
 
     # Starlette logs and raises again what a handler for `Exception` answers, but not what one of a subclass does.
-    from myna.errors import MynaError
-
     for kind in (MynaError, OSError, MemoryError):
         app.add_exception_handler(kind, other)
 

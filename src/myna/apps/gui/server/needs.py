@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from myna.apps.gui.texts import texts
+from myna.apps.gui.texts import complete_texts
 from myna.assets import local_folders
 from myna.assets.presence import FilesHere
 
@@ -36,7 +36,7 @@ def asset_view(found: FilesHere, language: str, why: str) -> AssetView:
     Args:
         why: key of the text that says what needs it, after "server.needs.".
     """
-    known = {**texts("en"), **texts(language)}
+    known = complete_texts(language)
     if found.group == "base":
         title = known["server.needs.base"].format(name=found.name)
     else:

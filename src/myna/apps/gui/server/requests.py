@@ -48,7 +48,6 @@ class Planned:
     first: bool = False  # whether it goes before all waiting jobs
     finish: Callable[[Any], Mapping[str, Any]] | None = None  # turns the task's result into more of `about`
     complete: Callable[[Any], bool] | None = None  # whether a result is that of the whole job, not of one cut short
-    discard: Callable[[], None] | None = None  # called if the job fails or is cancelled before or while it runs
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from myna.errors import ConfigError
+from myna.apps.gui.server.errors import NotFound
 from myna.studio.workspace import Workspace, safe_name
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -18,10 +18,8 @@ _MAX_SUFFIX = 20
 _KEPT_SECONDS = 24 * 3600.0
 
 
-class NoSuchUpload(ConfigError):
+class NoSuchUpload(NotFound):
     """There is no upload with that id."""
-
-    code = "not_found"
 
 
 @dataclass(frozen=True)

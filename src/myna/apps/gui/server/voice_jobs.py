@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from myna.apps.actions.pack import SUFFIX, CardText
 from myna.apps.gui.server.requests import KEEP, SING, Planned, Request, plans
@@ -55,8 +55,8 @@ class BlendRequest(Request):
     name: str = Field(min_length=1)
 
 
-class PackRequest(VoiceRequest):
-    """How to pack a voice. An empty text keeps the one that the voice has."""
+class PackOptions(BaseModel):
+    """Options of packing a voice. An empty text keeps the one that the voice has."""
 
     half: bool = Field(False, description="store float16: half the size, no audible difference")
     release: bool = Field(False, description="leave out what only training needs")
@@ -64,6 +64,9 @@ class PackRequest(VoiceRequest):
     licence: str = ""
     author: str = ""
     cover: str = Field("", description="a few lines about the voice")
+
+
+class PackRequest(VoiceRequest, PackOptions): ...
 
 
 class FetchRequest(Request):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from myna.apps.gui.texts import LANGUAGES, texts
+from myna.apps.gui.texts import complete_texts
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,7 @@ class Wording:
 
     def __call__(self, key: str, **values: Any) -> str:
         """Return a text with `values` in place of its placeholders."""
-        name = f"{self.prefix}{key}"
-        known = texts(self.language) if self.language in LANGUAGES else {}
-        text = known[name] if name in known else texts(LANGUAGES[0])[name]
-        return text.format(**values)
+        return complete_texts(self.language)[f"{self.prefix}{key}"].format(**values)
 
     def part(self, prefix: str) -> Wording:
         """Return the texts of another part in the same language."""

@@ -18,14 +18,13 @@ from myna.apps.actions.voice_files import VoiceFiles
 from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
 from myna.apps.gui.tasks.singing import load_converter
-from myna.assets import ASSETS, BUNDLED_VOICES, Source
+from myna.assets import ASSETS, BUNDLED_SONG, Source
 from myna.errors import MynaError, explain
 from myna.studio.importing import Review, SentFile, is_archive, review, unpack
 from myna.studio.voice_facts import VoiceFacts, inspect
 from myna.studio.voices import Library, LibraryVoice
 from myna.studio.workspace import Workspace
 
-SONG = BUNDLED_VOICES / "song.flac"  # what voices sing to be heard
 _WATCH_SECONDS = 0.25
 _SPEED_SECONDS = 20.0  # time over which the speed of a download is averaged; it arrives in pieces of 10 MB
 
@@ -122,7 +121,7 @@ class SingTest(VoiceTask):
         if not options.auto_transpose and not options.transpose:
             given = {"auto_transpose": bool(converter.voice.config.pitch)}
             options, _ = options_for(converter.voice, given, self.noted)
-        conversion = Conversion(SONG, self.into)
+        conversion = Conversion(BUNDLED_SONG, self.into)
         self.into.parent.mkdir(parents=True, exist_ok=True)
         convert(converter, [conversion], options, report)
 

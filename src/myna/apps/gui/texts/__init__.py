@@ -32,9 +32,11 @@ def option_keys(options: type[Any], name: str) -> tuple[str, str]:
     return f"{options.__name__}.{name}", f"{options.__name__}.{name}.help"
 
 
-def say(language: str, key: str, **values: Any) -> str:
-    """Return a text in a language, with `values` filled in."""
-    return (texts(language).get(key) or texts(LANGUAGES[0])[key]).format(**values)
+@cache
+def complete_texts(language: str) -> dict[str, str]:
+    """Return all texts by key in a language; those that it lacks, and all of an unknown language, are English."""
+    english = texts(LANGUAGES[0])
+    return {**english, **texts(language)} if language in LANGUAGES else english
 
 
 def _option_texts() -> dict[str, str]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from myna.apps.actions.pack import CardText
 from myna.apps.gui.server.projects.activity import KINDS, active_job, check_free
 from myna.apps.gui.server.requests import LEARN, Planned, Request, plans
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import CompareCheckpoints, PackCheckpoint, Prepare, Train
-from myna.assets import BUNDLED_VOICES
+from myna.assets import BUNDLED_SONG
 from myna.config import Config
 from myna.errors import BusyError, ConfigError
 from myna.options import EvaluateOptions, TrainOptions, parse_options
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 TEXTS = "server.train."  # prefix of the texts about voices in training
 BUNDLED, CLIP = "bundled", "clip:"  # ids of phrases; any other id is that of an upload
-_SONG = BUNDLED_VOICES / "song.flac"
 _ENDLESS_EPOCHS = 10_000  # more than a run that is limited by time has
 # Options that name files or devices of the computer of the studio.
 _NOT_FOR_VISITORS = ("pretrained_dir", "devices", "num_nodes")
@@ -47,24 +46,33 @@ class ProjectRequest(Request):
         return Wording(self.language, TEXTS)
 
 
-class PrepareRequest(ProjectRequest):
+class PrepareOptions(BaseModel):
     template: str | None = Field(None, description="kind of voice; null keeps that of the voice")
     settings: dict[str, Any] = Field({}, description="values of keys of `train` in the configuration")
 
 
-class TrainRequest(ProjectRequest):
+class PrepareRequest(ProjectRequest, PrepareOptions): ...
+
+
+class TrainChoices(BaseModel):
     minutes: float | None = Field(None, gt=0, description="duration; null trains as the settings say")
     settings: dict[str, Any] = Field({}, description="values of keys of `train` in the configuration")
     options: dict[str, Any] = Field({}, description="options of `svc train`")
 
 
-class CompareRequest(ProjectRequest):
+class TrainRequest(ProjectRequest, TrainChoices): ...
+
+
+class CompareOptions(BaseModel):
     numbers: list[int]
     phrase: str = Field(BUNDLED, description='"bundled", the id of a phrase of the project, or the id of an upload')
     measure: bool | dict[str, Any] = Field(False, description="true, or options of `svc evaluate`")
 
 
-class PackRequest(ProjectRequest):
+class CompareRequest(ProjectRequest, CompareOptions): ...
+
+
+class PackOptions(BaseModel):
     number: int | None = Field(None, description="checkpoint; null for the newest")
     name: str | None = Field(None, description="name of the new voice; null takes that of the project")
     half: bool = False
@@ -72,6 +80,9 @@ class PackRequest(ProjectRequest):
     licence: str = ""
     author: str = ""
     cover: str = ""
+
+
+class PackRequest(ProjectRequest, PackOptions): ...
 
 
 @plans(KINDS[Step.PREPARE], changes=("projects",))
@@ -223,7 +234,7 @@ def _phrase(studio: Studio, project: Project, request: CompareRequest) -> tuple[
         ConfigError: there is no such recording.
     """
     if request.phrase == BUNDLED:
-        return _SONG, request.say("phrase_bundled")
+        return BUNDLED_SONG, request.say("phrase_bundled")
     if not request.phrase.startswith(CLIP):
         upload = studio.uploads.find(request.phrase)
         return upload.path, upload.name

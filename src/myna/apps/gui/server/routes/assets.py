@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 
 from myna.apps.actions.needs import encoder_asset, training_needs
-from myna.apps.gui.server.context import JobView, Studio, language_of, studio_of
+from myna.apps.gui.server.context import JobView, Language, StudioOf
 from myna.apps.gui.server.needs import AssetView, asset_view
 from myna.apps.gui.server.voice_jobs import FETCH, FetchRequest
 from myna.assets.presence import FilesHere, asset_here, files_here
 from myna.studio import project as projects
 
 router = APIRouter(tags=["assets"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 
 
 @router.get("/assets")
 def assets(
-    request: Request,
+    language: Language,
     studio: StudioOf,
     voice: Annotated[str | None, Query(description="only the files that this voice needs to sing")] = None,
     project: Annotated[str | None, Query(description="only the files that this voice in training needs")] = None,
 ) -> list[AssetView]:
     """List pretrained files that can be downloaded: all, or those that a voice or a training needs."""
-    language = language_of(request)
     if voice is not None:
         return needs_of(studio.reader.read(studio.voices.find(voice)).content_encoder, language)
     if project is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
-from myna.apps.gui.server.context import Studio, language_of, studio_of
+from myna.apps.gui.server.context import Language, StudioOf
 from myna.apps.gui.server.prompting import Prompt, guide_wav, next_number, prompt_of, take_name
 from myna.apps.gui.server.routes.projects import project_of
 from myna.apps.gui.server.wording import Wording
@@ -18,8 +18,6 @@ from myna.studio.prompts import VoiceName
 from myna.studio.take_report import Kind, TakeReport
 
 router = APIRouter(tags=["booth"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
-Language = Annotated[str, Depends(language_of)]
 ProjectOf = Annotated[Project, Depends(project_of)]
 Range = Annotated[VoiceName, Query(description="range of notes that the singer finds comfortable")]
 

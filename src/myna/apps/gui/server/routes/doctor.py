@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel
 
 from myna.apps.actions.doctor import State, diagnose
-from myna.apps.gui.server.context import Studio, studio_of
+from myna.apps.gui.server.context import StudioOf
 from myna.apps.gui.server.errors import ErrorText
 
 router = APIRouter(tags=["doctor"])
@@ -36,7 +36,7 @@ class DoctorView(BaseModel):
 
 
 @router.get("/doctor", response_model_exclude_none=True)
-def doctor(studio: Annotated[Studio, Depends(studio_of)]) -> DoctorView:
+def doctor(studio: StudioOf) -> DoctorView:
     """Check this computer; takes a second or two. The answer is that of `svc doctor --json`.
 
     A visitor from another computer gets names of files instead of paths.

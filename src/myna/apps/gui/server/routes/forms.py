@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
 from myna.apps.gui.forms import Form, FormName, form
-from myna.apps.gui.server.context import Studio, language_of, studio_of
+from myna.apps.gui.server.context import Language, Studio, StudioOf
 from myna.config import Config, TemplateName
 from myna.studio.project import find as find_project
 
@@ -17,8 +15,8 @@ router = APIRouter(tags=["forms"])
 @router.get("/forms/{name}")
 def get_form(
     name: FormName,
-    studio: Annotated[Studio, Depends(studio_of)],
-    language: Annotated[str, Depends(language_of)],
+    studio: StudioOf,
+    language: Language,
     voice: str | None = None,
     project: str | None = None,
     template: TemplateName | None = None,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import FileResponse, PlainTextResponse
 
-from myna.apps.gui.server.context import JobView, NotFound, Studio, studio_of
+from myna.apps.gui.server.context import JobView, StudioOf
+from myna.apps.gui.server.errors import NotFound
 
 router = APIRouter(tags=["jobs"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 
 
 @router.get("/jobs")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from myna.apps.gui.server.context import NotFound, Studio, studio_of
-from myna.apps.gui.server.routes.trash import TrashedView
+from myna.apps.gui.server.context import StudioOf
+from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.studio import presets
 
 router = APIRouter(tags=["presets"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 Name = Annotated[str, Query(min_length=1, max_length=255)]
 
 
@@ -57,7 +57,4 @@ def delete(name: Name, studio: StudioOf) -> TrashedView:
     """Move a preset to the trash."""
     if name not in presets.names(studio.workspace):
         raise NotFound(f"there is no preset {name!r}")
-    item = presets.throw(studio.workspace, name)
-    studio.changed("presets")
-    studio.changed("trash")
-    return TrashedView(trash_id=item.id)
+    return trashed(studio, presets.throw(studio.workspace, name))

@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
-from myna.apps.gui.server.context import JobView, NotFound, Studio, language_of, studio_of
+from myna.apps.gui.server.context import JobView, Language, StudioOf
+from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.projects import models, view
 from myna.apps.gui.server.projects.activity import KINDS, check_free
 from myna.apps.gui.server.projects.requests import (
     TEXTS,
+    CompareOptions,
     CompareRequest,
+    PackOptions,
     PackRequest,
+    PrepareOptions,
     PrepareRequest,
+    ProjectRequest,
+    TrainChoices,
     TrainRequest,
 )
 from myna.apps.gui.server.projects.view import Scene
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import ReadSample
 from myna.apps.gui.tasks.singing import RewriteSound
+from myna.audio.formats import PLAYABLE_SUFFIXES
 from myna.errors import BusyError, ConfigError
 from myna.studio import project as projects
 from myna.studio import trash
@@ -30,12 +37,8 @@ from myna.studio.project import Project
 from myna.studio.steps import Step
 
 router = APIRouter(tags=["training"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
-Language = Annotated[str, Depends(language_of)]
 Name = Annotated[str, Query(description="name of the voice in training")]
 
-# Suffixes of the formats that all current browsers play; other recordings are sent as FLAC.
-_PLAYABLE = frozenset((".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".mp4", ".webm"))
 _HEARD = Path(".heard")  # copies of recordings for browsers, in the folder of the project
 
 
@@ -45,33 +48,6 @@ class NewProject(BaseModel):
 
 class NewRecordings(BaseModel):
     uploads: list[str] = Field(description="ids of uploads")
-
-
-class PrepareBody(BaseModel):
-    template: str | None = None
-    settings: dict[str, Any] = {}
-
-
-class TrainBody(BaseModel):
-    minutes: float | None = Field(None, gt=0, description="duration; null trains as the settings say")
-    settings: dict[str, Any] = {}
-    options: dict[str, Any] = {}
-
-
-class CompareBody(BaseModel):
-    numbers: list[int]
-    phrase: str = "bundled"
-    measure: bool | dict[str, Any] = False
-
-
-class PackBody(BaseModel):
-    number: int | None = None
-    name: str | None = None
-    half: bool = False
-    release: bool = False
-    licence: str = ""
-    author: str = ""
-    cover: str = ""
 
 
 def project_of(name: Name, studio: StudioOf) -> Project:
@@ -169,7 +145,7 @@ def remove_recording(file: str, scene: SceneOf) -> models.Thrown:
 def recording_audio(file: str, scene: SceneOf) -> FileResponse:
     """Return a recording as browsers can play it."""
     path = _recording(scene, file)
-    if path.suffix.lower() not in _PLAYABLE:
+    if path.suffix.lower() not in PLAYABLE_SUFFIXES:
         stat = path.stat()
         copy = scene.project.folder / _HEARD / f"{path.stem} {stat.st_size} {stat.st_mtime_ns}.flac"
         if not copy.is_file():
@@ -182,31 +158,27 @@ def recording_audio(file: str, scene: SceneOf) -> FileResponse:
 
 
 @router.post("/project/prepare")
-def prepare(sent: PrepareBody, scene: SceneOf) -> JobView:
+def prepare(sent: PrepareOptions, scene: SceneOf) -> JobView:
     """Make clips, configuration and features from the recordings. Finished work is kept."""
-    request = PrepareRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
-    return scene.studio.submit(KINDS[Step.PREPARE], request)
+    return _submit(scene, Step.PREPARE, PrepareRequest, sent)
 
 
 @router.post("/project/train")
-def train(sent: TrainBody, scene: SceneOf) -> JobView:
+def train(sent: TrainChoices, scene: SceneOf) -> JobView:
     """Train a prepared voice, from its last checkpoint if there is one. Cancelling the job saves a checkpoint."""
-    request = TrainRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
-    return scene.studio.submit(KINDS[Step.TRAIN], request)
+    return _submit(scene, Step.TRAIN, TrainRequest, sent)
 
 
 @router.post("/project/compare")
-def compare(sent: CompareBody, scene: SceneOf) -> JobView:
+def compare(sent: CompareOptions, scene: SceneOf) -> JobView:
     """Let two to eight checkpoints sing the same recording, and measure the results if asked to."""
-    request = CompareRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
-    return scene.studio.submit(KINDS[Step.COMPARE], request)
+    return _submit(scene, Step.COMPARE, CompareRequest, sent)
 
 
 @router.post("/project/pack")
-def pack(sent: PackBody, scene: SceneOf) -> JobView:
+def pack(sent: PackOptions, scene: SceneOf) -> JobView:
     """Pack a checkpoint into one file, as a new voice of the library."""
-    request = PackRequest(project=scene.project.name, language=scene.language, **sent.model_dump())
-    return scene.studio.submit(KINDS[Step.PACK], request)
+    return _submit(scene, Step.PACK, PackRequest, sent)
 
 
 # --- outcome ----------------------------------------------------------------------------------------------------------
@@ -244,6 +216,12 @@ def track(scene: SceneOf, index: int) -> FileResponse:
     """Return a track of the last comparison."""
     path = view.track_path(scene, index)
     return FileResponse(path, filename=path.name, content_disposition_type="inline")
+
+
+def _submit(scene: Scene, step: Step, request: type[ProjectRequest], sent: BaseModel) -> JobView:
+    """Queue the job of a step with the options that were sent."""
+    whole = request(project=scene.project.name, language=scene.language, **sent.model_dump())
+    return scene.studio.submit(KINDS[step], whole)
 
 
 def _recording(scene: Scene, file: str) -> Path:

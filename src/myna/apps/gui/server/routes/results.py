@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.archives import zipped
-from myna.apps.gui.server.context import NotFound, Studio, language_of, studio_of
-from myna.apps.gui.server.routes.trash import TrashedView
+from myna.apps.gui.server.context import Language, Studio, StudioOf
+from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.apps.gui.server.routes.uploads import UploadView
 from myna.apps.gui.server.views import note_name
 from myna.apps.gui.server.wording import Wording
@@ -25,7 +26,6 @@ from myna.studio.results import Result, Stretch
 from myna.text import printable
 
 router = APIRouter(tags=["results"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 Format = Literal["wav", "flac", "mp3"]
 _HEARD_DB = 0.05  # changes of level below this are not worth a remark
 _TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
@@ -50,9 +50,9 @@ class ResultView(BaseModel):
 
 
 @router.get("/results")
-def all_results(request: Request, studio: StudioOf) -> list[ResultView]:
+def all_results(language: Language, studio: StudioOf) -> list[ResultView]:
     """List all results, newest first. A new preview of a song replaces the one before."""
-    say, jobs = _wording(request), _jobs(studio)
+    say, jobs = _wording(language), _jobs(studio)
     return [_view(studio, found, say, jobs.get(found.number)) for found in results.listed(studio.workspace)]
 
 
@@ -75,19 +75,19 @@ def archive(
 
 
 @router.get("/results/{number}")
-def result(number: int, request: Request, studio: StudioOf) -> ResultView:
+def result(number: int, language: Language, studio: StudioOf) -> ResultView:
     """Return a result."""
     found = _find(studio, number)
-    return _view(studio, found, _wording(request), _jobs(studio).get(number))
+    return _view(studio, found, _wording(language), _jobs(studio).get(number))
 
 
 @router.get("/results/{number}/comparison")
-def comparison(number: int, request: Request, studio: StudioOf) -> dict[str, Any]:
+def comparison(number: int, request: Request, language: Language, studio: StudioOf) -> dict[str, Any]:
     """Return what a page needs to show and play a result beside its song; the tracks have the key `url`."""
     _find(studio, number)
     found = results.comparison(studio.workspace, number)
     if found is None:
-        raise NotFound(_wording(request)("not_drawn", number=number))
+        raise NotFound(_wording(language)("not_drawn", number=number))
     base = str(request.url.path).removesuffix("comparison")
     urls = (f"{base}source?playable=1", f"{base}audio")
     tracks = [
@@ -144,10 +144,7 @@ def reuse(
 @router.delete("/results/{number}")
 def delete(number: int, studio: StudioOf) -> TrashedView:
     """Move a result to the trash."""
-    item = results.throw(studio.workspace, _find(studio, number))
-    studio.changed("results")
-    studio.changed("trash")
-    return TrashedView(trash_id=item.id)
+    return trashed(studio, results.throw(studio.workspace, _find(studio, number)))
 
 
 def _find(studio: Studio, number: int) -> Result:
@@ -162,8 +159,8 @@ def _jobs(studio: Studio) -> dict[int, int]:
     return {job.about["result"]: job.id for job in studio.list.all() if "result" in job.about}
 
 
-def _wording(request: Request) -> Wording:
-    return Wording(language_of(request), "server.result.")
+def _wording(language: str) -> Wording:
+    return Wording(language, "server.result.")
 
 
 def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> ResultView:
@@ -205,7 +202,9 @@ def _pitch_remark(found: Result, say: Wording) -> str:
     text = say("shifted", semitones=found.transpose) if found.transpose else say("same_key")
     if found.voice_hz is None:
         return text
-    sung_hz = found.source_hz * 2 ** (found.transpose / 12)
+    from myna.units import semitones_to_ratio  # imports NumPy
+
+    sung_hz = found.source_hz * semitones_to_ratio(found.transpose)
     around = say("around", note=note_name(sung_hz), voice=printable(found.voice), voice_note=note_name(found.voice_hz))
     return f"{text} {around}"
 

@@ -1,21 +1,19 @@
-"""What the page needs at its start: the session, the login, texts, forms, and the socket for events."""
+"""Session, login, texts, and the socket for events: the resources that the page loads first."""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
 from importlib.metadata import version
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, HTTPException, Request, Response, WebSocket, WebSocketDisconnect
 from pydantic import BaseModel
 
 from myna.apps.gui import texts as page_texts
-from myna.apps.gui.server.context import Studio, studio_of
+from myna.apps.gui.server.context import StudioOf
 from myna.apps.gui.server.login import COOKIE, Login
 
 router = APIRouter(tags=["session"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 
 
 class DeviceView(BaseModel):
@@ -85,11 +83,11 @@ def texts(language: str) -> dict[str, str]:
     """Return the texts of the page in a language; those that it lacks are English."""
     if language not in page_texts.LANGUAGES:
         raise HTTPException(404, f"no language {language}; there are: {', '.join(page_texts.LANGUAGES)}")
-    return {**page_texts.texts("en"), **page_texts.texts(language)}
+    return page_texts.complete_texts(language)
 
 
 @router.websocket("/events")
-async def events(socket: WebSocket, studio: Annotated[Studio, Depends(studio_of)]) -> None:
+async def events(socket: WebSocket, studio: StudioOf) -> None:
     """Send events as JSON until the page closes the socket; see docs/studio.md."""
     await socket.accept()
     await socket.send_json({"type": "hello", "server_id": studio.server_id})

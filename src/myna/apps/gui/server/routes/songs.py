@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from myna.apps.gui.server.context import JobView, Studio, language_of, studio_of
+from myna.apps.gui.server.context import JobView, Language, StudioOf
 from myna.apps.gui.server.singing import CONVERT, PREVIEW, ConvertRequest
 from myna.apps.gui.server.song_facts import facts_of
 from myna.apps.gui.server.views import note_name, times
@@ -15,7 +15,6 @@ from myna.apps.gui.server.wording import Wording
 from myna.studio.songs import Key, OutOfRange, SongProblem, Span, keys_of, out_of_range, problems
 
 router = APIRouter(tags=["songs"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 _TEXTS = "server.song."
 
 
@@ -68,13 +67,13 @@ class KeyView(BaseModel):
 
 
 @router.get("/songs/{upload}/facts")
-def facts(upload: str, request: Request, studio: StudioOf) -> SongView:
+def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
     """Measure an uploaded song: its pitch, waveform and loudest stretch, and what may spoil its conversion.
 
     The first request takes a second for each minute of the song, but not more than ten for its pitch; the answer is
     kept.
     """
-    found, say = facts_of(studio, upload), Wording(language_of(request), _TEXTS)
+    found, say = facts_of(studio, upload), Wording(language, _TEXTS)
     pitch = found.pitch
     return SongView(
         seconds=found.seconds,
@@ -93,12 +92,12 @@ def facts(upload: str, request: Request, studio: StudioOf) -> SongView:
 def key(
     upload: str,
     voice: Annotated[str, Query(description="name of the voice")],
-    request: Request,
+    language: Language,
     studio: StudioOf,
     speaker: Annotated[str | None, Query(description="a speaker of the voice; the first one if not given")] = None,
 ) -> KeyView:
     """Compare the pitch of a song with that of a voice, and propose keys. The best one keeps the key of the music."""
-    song, say = facts_of(studio, upload), Wording(language_of(request), _TEXTS)
+    song, say = facts_of(studio, upload), Wording(language, _TEXTS)
     found = studio.voices.find(voice)
     pitch = studio.reader.read(found).pitch_of(speaker)
     keys = keys_of(song.pitch, pitch)

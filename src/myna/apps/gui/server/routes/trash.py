@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from myna.apps.gui.server.context import NotFound, Studio, studio_of
+from myna.apps.gui.server.context import Studio, StudioOf
+from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.events import Topic
 from myna.studio import results, trash
 from myna.studio.trash import Trashed
 from myna.text import printable
 
 router = APIRouter(tags=["trash"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 # List of a kind of thing.
 _TOPICS: dict[str, Topic] = {"result": "results", "voice": "voices", "project": "projects", "preset": "presets"}
 
@@ -62,6 +61,12 @@ def delete(id: str, studio: StudioOf) -> None:
     item = _find(studio, id)
     trash.delete(studio.workspace, item.id)
     studio.changed("trash")
+
+
+def trashed(studio: Studio, item: Trashed) -> TrashedView:
+    """Tell the pages that something was moved to the trash, and return the answer to its deletion."""
+    _changed(studio, item)
+    return TrashedView(trash_id=item.id)
 
 
 def _find(studio: Studio, id: str) -> Trashed:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
 
 from myna.apps.gui.guard import size_text
-from myna.apps.gui.server.context import Studio, studio_of
+from myna.apps.gui.server.context import StudioOf
 
 router = APIRouter(tags=["uploads"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 
 
 class UploadView(BaseModel):

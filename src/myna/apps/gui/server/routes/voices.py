@@ -6,21 +6,23 @@ import threading
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server import voice_jobs
-from myna.apps.gui.server.context import JobView, NotFound, Studio, language_of, studio_of
+from myna.apps.gui.server.context import JobView, Language, Studio, StudioOf
+from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.folders import show_folder
 from myna.apps.gui.server.needs import AssetView
 from myna.apps.gui.server.routes.assets import needs_of
-from myna.apps.gui.server.routes.trash import TrashedView
+from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.apps.gui.server.voice_import import review_uploads
 from myna.apps.gui.server.voice_jobs import (
     AddRequest,
     BlendRequest,
     DownloadRequest,
+    PackOptions,
     PackRequest,
     VoiceRequest,
     clip_of,
@@ -35,7 +37,6 @@ from myna.studio.voices import LibraryVoice, Origin
 from myna.text import printable
 
 router = APIRouter(tags=["voices"])
-StudioOf = Annotated[Studio, Depends(studio_of)]
 Name = Annotated[str, Query(min_length=1, description="name of the voice")]
 # A page saves tags and notes in two requests, which may come at the same time; neither may undo the other.
 _changing = threading.Lock()
@@ -129,31 +130,21 @@ class FolderView(BaseModel):
     voices: int
 
 
-class PackOptions(BaseModel):
-    half: bool = False
-    release: bool = False
-    index: bool = True
-    licence: str = ""
-    author: str = ""
-    cover: str = ""
-
-
 @router.get("/voices")
-def all_voices(request: Request, studio: StudioOf) -> list[VoiceView]:
+def all_voices(language: Language, studio: StudioOf) -> list[VoiceView]:
     """List all voices, the user's own first. Those that were not inspected yet are inspected in the background."""
-    language = language_of(request)
     return [_view(studio, voice, studio.reader.known(voice), language) for voice in studio.voices.all()]
 
 
 @router.get("/voice")
-def voice(name: Name, request: Request, studio: StudioOf) -> VoiceView:
+def voice(name: Name, language: Language, studio: StudioOf) -> VoiceView:
     """Return a voice, after inspecting it if needed."""
     found = _find(studio, name)
-    return _view(studio, found, studio.reader.read(found), language_of(request))
+    return _view(studio, found, studio.reader.read(found), language)
 
 
 @router.patch("/voice")
-def change(name: Name, sent: VoiceChanges, request: Request, studio: StudioOf) -> VoiceView:
+def change(name: Name, sent: VoiceChanges, language: Language, studio: StudioOf) -> VoiceView:
     """Rename a voice, or change its tags, notes or default options.
 
     Default options travel in the packed voice. They are used wherever no value is chosen, also by svc infer.
@@ -166,16 +157,13 @@ def change(name: Name, sent: VoiceChanges, request: Request, studio: StudioOf) -
         if sent.name is not None and sent.name != found.name:
             found = studio.voices.rename(found.name, sent.name)
     studio.changed("voices", found.name)
-    return _view(studio, found, studio.reader.read(found), language_of(request))
+    return _view(studio, found, studio.reader.read(found), language)
 
 
 @router.delete("/voice")
 def delete(name: Name, studio: StudioOf) -> TrashedView:
     """Move an added or downloaded voice to the trash."""
-    item = studio.voices.throw(_find(studio, name).name)
-    studio.changed("voices")
-    studio.changed("trash")
-    return TrashedView(trash_id=item.id)
+    return trashed(studio, studio.voices.throw(_find(studio, name).name))
 
 
 @router.post("/voice/test", status_code=202)
@@ -213,13 +201,13 @@ def show(name: Name, studio: StudioOf) -> None:
 
 
 @router.post("/voices/review")
-def review(sent: SentFiles, request: Request, studio: StudioOf) -> ReviewView:
+def review(sent: SentFiles, language: Language, studio: StudioOf) -> ReviewView:
     """Recognise uploaded files by their content, and propose which of them make up which voice.
 
     Zip archives are unpacked. Nothing is added: send the proposals, corrected if need be, to /voices/add.
     """
     found = review_uploads(studio, sent.uploads)
-    say = Wording(language_of(request), "server.voice.")
+    say = Wording(language, "server.voice.")
     return ReviewView(
         files=[
             FoundFileView(id=one.id, name=printable(one.name), bytes=one.bytes, what=one.part, width=one.width)
