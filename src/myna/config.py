@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_
 
 from myna.errors import ConfigError
 from myna.keys import Key, key, keys_of
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 from myna.storage.json_file import JsonError, read_json
 
 TemplateName = Literal[
@@ -349,8 +349,7 @@ class Config(_Section):
         """Write the configuration to a file atomically."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            temporary.write_text(self.text(), encoding="utf-8")
+        write_text(path, self.text())
 
     def text(self) -> str:
         """Return the configuration as JSON text, as stored in a file."""

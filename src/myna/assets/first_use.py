@@ -11,7 +11,7 @@ from typing import Any
 from myna.assets import Source, sha256_of
 from myna.assets.download import repository
 from myna.errors import AssetError
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +36,7 @@ def remember(source: Source, path: Path) -> None:
     revision = path.relative_to(snapshots).parts[0] if path.is_relative_to(snapshots) else source.revision
     uses = _read(source) | {source.filename: _Use(revision, sha256_of(path))}
     try:
-        with replacing(memory(source)) as temporary:
-            temporary.write_text(json.dumps({name: asdict(use) for name, use in uses.items()}), encoding="utf-8")
+        write_text(memory(source), json.dumps({name: asdict(use) for name, use in uses.items()}))
     except OSError as error:  # a cache that is shared by several people may be read-only
         logger.warning("a change of %s will not be noticed: cannot write %s: %s", path, memory(source), error.strerror)
 

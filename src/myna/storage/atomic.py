@@ -37,6 +37,16 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
 
 
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by text in UTF-8, as `replacing` does.
+
+    Raises:
+        OSError: the file cannot be written; the previous file is unchanged.
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
 @contextmanager
 def replacing_together(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each of `paths`, like `replacing`; replace no file until all new ones are synced."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from myna.assets.voice_names import SIDE_FILES, is_generator, newest, newest_checkpoint
 from myna.audio.folders import visible_folders
 from myna.errors import ConfigError
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 from myna.studio.workspace import Workspace
 
 _LIST = "voice-folders.json"
@@ -170,5 +170,4 @@ def _direct(folder: Path) -> list[Path]:
 
 
 def _write(workspace: Workspace, paths: Iterable[Path]) -> None:
-    with replacing(workspace.folder / _LIST) as temporary:
-        temporary.write_text(json.dumps([str(path) for path in paths], indent=2), encoding="utf-8")
+    write_text(workspace.folder / _LIST, json.dumps([str(path) for path in paths], indent=2))

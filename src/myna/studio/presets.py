@@ -10,7 +10,7 @@ from typing import Any
 
 from myna.errors import ConfigError
 from myna.options import ConversionOptions, names_a_file, parse_options
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 from myna.studio import trash
 from myna.studio.workspace import Workspace, safe_name
 
@@ -48,8 +48,7 @@ def write(workspace: Workspace, name: str, values: Mapping[str, Any]) -> str:
         ConfigError: a value is not allowed, or `name` cannot be used as a file name.
     """
     stored, plain = safe_name(name), _values(values)
-    with replacing(_path(workspace, stored)) as temporary:
-        temporary.write_text(json.dumps(plain, indent=2), encoding="utf-8")
+    write_text(_path(workspace, stored), json.dumps(plain, indent=2))
     return stored
 
 

@@ -15,7 +15,7 @@ from myna.audio.folders import find_recordings, is_recording, visible_files, vis
 from myna.config import Config
 from myna.errors import ConfigError
 from myna.layout import CLIPS, CONFIG, FILELISTS, LOGS, RECORDINGS
-from myna.storage.atomic import replacing
+from myna.storage.atomic import replacing, write_text
 from myna.storage.path_list import read_list
 from myna.studio.runs import LAST_RUN, Outcome, Run, fingerprint, last_run
 from myna.studio.workspace import Workspace, safe_name, unused
@@ -220,8 +220,7 @@ class Project:
 
     def remember(self, name: RecordName, facts: Mapping[str, Any]) -> None:
         """Store JSON values under a name, in place of the previous ones."""
-        with replacing(self.folder / name) as temporary:
-            temporary.write_text(json.dumps(facts), encoding="utf-8")
+        write_text(self.folder / name, json.dumps(facts))
 
     @property
     def last_preparation_path(self) -> Path:

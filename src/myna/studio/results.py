@@ -11,10 +11,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from myna.errors import AudioError
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
+from myna.storage.records import read_record
 from myna.studio import trash
 from myna.studio.workspace import Workspace, safe_name
 
@@ -99,14 +100,12 @@ def reserve(workspace: Workspace, recording: Path | None, name: str) -> ResultFo
 
 def record(reserved: ResultFolder, result: Result) -> None:
     """Write the record of a finished conversion."""
-    with replacing(reserved.folder / _RECORD) as temporary:
-        temporary.write_text(result.model_dump_json(), encoding="utf-8")
+    write_text(reserved.folder / _RECORD, result.model_dump_json())
 
 
 def record_comparison(reserved: ResultFolder, comparison: Mapping[str, Any]) -> None:
     """Write the comparison that the player shows. It is large and therefore has a file of its own."""
-    with replacing(reserved.folder / _COMPARISON) as temporary:
-        temporary.write_text(json.dumps(comparison), encoding="utf-8")
+    write_text(reserved.folder / _COMPARISON, json.dumps(comparison))
 
 
 def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
@@ -131,11 +130,8 @@ def results(workspace: Workspace) -> list[int]:
 
 def find(workspace: Workspace, number: int) -> Result | None:
     """Read the record of a result; None if the record is missing or malformed, or the audio is missing."""
-    try:
-        found = Result.model_validate(json.loads((workspace.shown / str(number) / _RECORD).read_text("utf-8")))
-    except (OSError, ValueError, ValidationError):
-        return None
-    return found if found.path.is_file() else None
+    found = read_record(Result, workspace.shown / str(number) / _RECORD)
+    return found if found is not None and found.path.is_file() else None
 
 
 def listed(workspace: Workspace) -> list[Result]:
@@ -201,8 +197,7 @@ def restore(workspace: Workspace, id: str) -> int:
     record_path = folder / _RECORD
     found = Result.model_validate_json(record_path.read_bytes())
     if audio and audio[0] != found.path:  # the name of the file was taken in the meantime
-        with replacing(record_path) as temporary:
-            temporary.write_text(found.model_copy(update={"path": audio[0]}).model_dump_json(), encoding="utf-8")
+        write_text(record_path, found.model_copy(update={"path": audio[0]}).model_dump_json())
     return int(folder.name)
 
 

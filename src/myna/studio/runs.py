@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from myna.errors import explain
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 
 LAST_RUN = "last_run.json"  # name of the record of a training, in the folder of the checkpoints
 
@@ -51,8 +51,8 @@ def last_run(path: Path) -> Run | None:
 
 def write_run(path: Path, run: Run) -> None:
     """Write the record of a run. If that is impossible, for example because the disk is full, do nothing."""
-    with suppress(OSError), replacing(path) as temporary:
-        temporary.write_text(json.dumps(asdict(run)), encoding="utf-8")
+    with suppress(OSError):
+        write_text(path, json.dumps(asdict(run)))
 
 
 @contextmanager

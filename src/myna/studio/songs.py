@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from myna.config import VOICE_BOUNDS, PitchRange
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
+from myna.storage.records import read_record
 
 PREVIEW_SECONDS = 15.0
 CONTOUR_SECONDS = 0.1  # step of `SongFacts.contour`
@@ -172,14 +173,10 @@ def facts_path(song: Path, cache: Path) -> Path:
 
 def read_facts(path: Path) -> SongFacts | None:
     """Read stored facts; None if there are none, or if an older version measured them."""
-    try:
-        return SongFacts.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return read_record(SongFacts, path)
 
 
 def write_facts(path: Path, facts: SongFacts) -> None:
     """Store facts about a song."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(facts.model_dump_json(), encoding="utf-8")
+    write_text(path, facts.model_dump_json())

@@ -9,13 +9,13 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from myna.errors import ConfigError
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
+from myna.storage.records import read_record
 from myna.studio.workspace import Workspace, unused
 
 KEPT_DAYS = 30
@@ -50,8 +50,7 @@ def throw(workspace: Workspace, kind: str, name: str, title: str, paths: Sequenc
     folder = _new_folder(workspace)
     size = sum(map(_bytes, there))
     item = Trashed(id=folder.name, kind=kind, name=name, title=title, deleted_at=time.time(), bytes=size, places=there)
-    with replacing(folder / _RECORD) as temporary:
-        temporary.write_text(item.model_dump_json(), encoding="utf-8")
+    write_text(folder / _RECORD, item.model_dump_json())
     moved: list[tuple[Path, Path]] = []
     try:
         for number, path in enumerate(there):
@@ -126,8 +125,7 @@ def empty_old(workspace: Workspace) -> None:
 def _items(workspace: Workspace) -> list[Trashed]:
     found = []
     for path in workspace.trash.glob(f"*/{_RECORD}"):
-        with suppress(OSError, ValidationError):
-            item = Trashed.model_validate_json(path.read_bytes())
+        if (item := read_record(Trashed, path)) is not None:
             found.append(item.model_copy(update={"id": path.parent.name}))
     return found
 

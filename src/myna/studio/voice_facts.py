@@ -14,13 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from myna.assets.voice_names import SIDE_FILES, is_generator
 from myna.config import PitchRange
 from myna.layout import CONFIG
 from myna.options import usable_voice_defaults
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
+from myna.storage.records import read_record
 from myna.studio.voices import LibraryVoice, Origin
 from myna.studio.workspace import Workspace
 
@@ -89,10 +90,7 @@ def fingerprint(voice: LibraryVoice) -> str:
 
 def read_facts(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts | None:
     """Read the stored facts about a voice; None if it was not inspected, or changed since."""
-    try:
-        return VoiceFacts.model_validate_json(_path(workspace, fingerprint(voice)).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return read_record(VoiceFacts, _path(workspace, fingerprint(voice)))
 
 
 def inspect(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts:
@@ -101,8 +99,7 @@ def inspect(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts:
     facts = _read(voice)
     path = _path(workspace, mark)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text(facts.model_dump_json(), encoding="utf-8")
+    write_text(path, facts.model_dump_json())
     return facts
 
 

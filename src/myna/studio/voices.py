@@ -23,7 +23,7 @@ from myna.assets.voice_names import is_generator
 from myna.audio.folders import visible_folders
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 from myna.studio import installs, trash
 from myna.studio.workspace import Workspace, safe_name
 from myna.zoo.voice_notes import VoiceNotes, read_notes, write_notes
@@ -178,8 +178,7 @@ class Library:
             return
         found = {**self._other_notes(), voice.name: notes}
         plain = {name: one.model_dump(mode="json", exclude_defaults=True) for name, one in found.items()}
-        with replacing(self.workspace.folder / _OTHER_NOTES) as temporary:
-            temporary.write_text(json.dumps({name: one for name, one in plain.items() if one}), encoding="utf-8")
+        write_text(self.workspace.folder / _OTHER_NOTES, json.dumps({name: one for name, one in plain.items() if one}))
 
     def throw(self, name: str) -> trash.Trashed:
         """Move an added voice, or the repository of a downloaded voice from the hub's cache, to the trash.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from myna.errors import ConfigError
 from myna.options import check_voice_defaults, usable_voice_defaults
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
+from myna.storage.records import read_record
 
 NAME = "voice.json"
 _MAX_TAGS, _MAX_TAG_LENGTH, _MAX_TEXT_LENGTH = 20, 40, 10_000
@@ -41,10 +42,7 @@ class VoiceNotes(BaseModel):
 
 def read_notes(folder: Path) -> VoiceNotes:
     """Read the notes in a folder; a missing or damaged file has none."""
-    try:
-        return VoiceNotes.model_validate_json((folder / NAME).read_bytes())
-    except (OSError, ValidationError):
-        return VoiceNotes()
+    return read_record(VoiceNotes, folder / NAME) or VoiceNotes()
 
 
 def write_notes(folder: Path, notes: VoiceNotes) -> None:
@@ -53,8 +51,7 @@ def write_notes(folder: Path, notes: VoiceNotes) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with replacing(folder / NAME) as temporary:
-        temporary.write_text(notes.model_dump_json(indent=2, exclude_defaults=True), encoding="utf-8")
+    write_text(folder / NAME, notes.model_dump_json(indent=2, exclude_defaults=True))
 
 
 def default_options(weights: Path, stored: dict[str, Any] | None) -> dict[str, Any]:

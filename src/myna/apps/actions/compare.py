@@ -63,7 +63,7 @@ def compare_checkpoints(
     from myna.evaluation.evaluate import evaluate
     from myna.evaluation.pairing import Pair
     from myna.evaluation.report.comparison import Track, compare
-    from myna.storage.atomic import replacing
+    from myna.storage.atomic import write_text
     from myna.studio.project import Project
 
     project = Project(folder)
@@ -97,8 +97,7 @@ def compare_checkpoints(
     except BaseException:  # KeyboardInterrupt too
         shutil.rmtree(new, ignore_errors=True)
         raise
-    with replacing(project.comparison_path) as temporary:
-        temporary.write_text(json.dumps(asdict(found)), encoding="utf-8")
+    write_text(project.comparison_path, json.dumps(asdict(found)))
     for old in place.iterdir():
         if old.is_dir() and old != new:
             shutil.rmtree(old, ignore_errors=True)

@@ -23,7 +23,7 @@ def check_recordings(folder: Path, seconds: float) -> int:
         The number of recordings that are still unchecked.
     """
     from myna.layout import RECORDINGS
-    from myna.storage.atomic import replacing
+    from myna.storage.atomic import write_text
     from myna.studio.dataset import report_on
     from myna.studio.project import Project
 
@@ -41,8 +41,7 @@ def check_recordings(folder: Path, seconds: float) -> int:
             (found,) = report_on([path], kind_of=_kind_of).recordings
             known[name] = {"state": state, **_plain(found)}
         rows[name] = known[name]
-    with replacing(project.checked_path) as temporary:
-        temporary.write_text(json.dumps(rows), encoding="utf-8")
+    write_text(project.checked_path, json.dumps(rows))
     return left
 
 

@@ -24,7 +24,7 @@ from myna.audio.slicing import Levels, measure_levels, quiet_cuts, windows
 from myna.errors import AudioError, explain
 from myna.options import ResampleOptions
 from myna.progress import Progress, silent
-from myna.storage.atomic import remove_left_overs, replacing
+from myna.storage.atomic import remove_left_overs, write_text
 from myna.storage.lock import locked
 from myna.storage.path_list import can_be_listed
 from myna.training.prepare.clips import MIN_CLIP_SECONDS
@@ -293,8 +293,7 @@ class _SpeakerFolder:
     def compact(self) -> None:
         """Reduce the records file to one line per recording, and remove partly written files of a killed run."""
         remove_left_overs(self.path)
-        with replacing(self.path / _RECORDS) as temporary:
-            temporary.write_text("".join(_as_line(record) for record in self.records.values()), encoding="utf-8")
+        write_text(self.path / _RECORDS, "".join(_as_line(record) for record in self.records.values()))
 
     def _existing_clips(self, recording: _Recording) -> set[str]:
         """Return the names of the clips that earlier runs, including interrupted ones, wrote for a recording."""

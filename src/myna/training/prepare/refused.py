@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 from myna.text import printable
 
 _SUFFIX = ".refused.txt"
@@ -30,8 +30,7 @@ def list_refused(folder: Path, step: str, failed: Sequence[str], ignored: Sequen
         path.unlink(missing_ok=True)
         return None
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
-        temporary.write_text("".join(f"{printable(line)}\n" for line in (*failed, *ignored)), encoding="utf-8")
+    write_text(path, "".join(f"{printable(line)}\n" for line in (*failed, *ignored)))
     return path
 
 

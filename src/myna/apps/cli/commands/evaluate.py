@@ -15,7 +15,7 @@ from myna.apps.cli.result import Result, ResultCommand, print_json
 from myna.apps.flags import collect, option_flags
 from myna.errors import AudioError
 from myna.options import EvaluateOptions
-from myna.storage.atomic import replacing
+from myna.storage.atomic import write_text
 
 _PLACE = click.Path(path_type=Path)
 
@@ -98,8 +98,7 @@ def command(
     for what, reason in evaluation.not_measured.items():
         echo(f"{what} is not measured: {reason}", err=True)
     if json_path is not None:
-        with replacing(json_path) as temporary:
-            temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+        write_text(json_path, json.dumps(values, indent=2) + "\n")
     if report is not None:
         text += f"\nListen and look: {report}"
     if failures := evaluation.failures:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -21,6 +23,15 @@ class NotFound(ConfigError):
     """There is no such thing."""
 
     code = "not_found"
+
+
+@contextmanager
+def not_found() -> Iterator[None]:
+    """Answer 404 if what a request names is refused in the `with` block, because there is no such thing."""
+    try:
+        yield
+    except ConfigError as error:
+        raise NotFound(str(error)) from error
 
 
 class ErrorText(BaseModel):

@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import JobView, Language, StudioOf
-from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.errors import NotFound, not_found
 from myna.apps.gui.server.projects import models, view
 from myna.apps.gui.server.projects.activity import KINDS, check_free
 from myna.apps.gui.server.projects.requests import (
@@ -30,7 +30,7 @@ from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import ReadSample
 from myna.apps.gui.tasks.singing import RewriteSound
 from myna.audio.formats import PLAYABLE_SUFFIXES
-from myna.errors import BusyError, ConfigError
+from myna.errors import BusyError
 from myna.studio import project as projects
 from myna.studio import trash
 from myna.studio.project import Project
@@ -56,10 +56,8 @@ def project_of(name: Name, studio: StudioOf) -> Project:
     Raises:
         NotFound: there is none.
     """
-    try:
+    with not_found():
         return projects.find(studio.workspace, name)
-    except ConfigError as error:
-        raise NotFound(str(error)) from error
 
 
 def scene_of(project: Annotated[Project, Depends(project_of)], studio: StudioOf, language: Language) -> Scene:
@@ -225,7 +223,5 @@ def _submit(scene: Scene, step: Step, request: type[ProjectRequest], sent: BaseM
 
 
 def _recording(scene: Scene, file: str) -> Path:
-    try:
+    with not_found():
         return scene.project.recording(file)
-    except ConfigError as error:
-        raise NotFound(str(error)) from error

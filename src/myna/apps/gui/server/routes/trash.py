@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from myna.apps.gui.server.context import Studio, StudioOf
-from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.errors import not_found
 from myna.apps.gui.server.events import Topic
 from myna.studio import results, trash
 from myna.studio.trash import Trashed
@@ -70,10 +70,8 @@ def trashed(studio: Studio, item: Trashed) -> TrashedView:
 
 
 def _find(studio: Studio, id: str) -> Trashed:
-    for item in trash.contents(studio.workspace):
-        if item.id == id:
-            return item
-    raise NotFound("this is no longer in the trash")
+    with not_found():
+        return trash.find(studio.workspace, id)
 
 
 def _changed(studio: Studio, item: Trashed) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server import voice_jobs
 from myna.apps.gui.server.context import JobView, Language, Studio, StudioOf
-from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.errors import NotFound, not_found
 from myna.apps.gui.server.folders import show_folder
 from myna.apps.gui.server.needs import AssetView
 from myna.apps.gui.server.routes.assets import needs_of
@@ -264,10 +264,8 @@ def remove_folder(path: str, studio: StudioOf) -> None:
 
 
 def _find(studio: Studio, name: str) -> LibraryVoice:
-    try:
+    with not_found():
         return studio.voices.find(name)
-    except ConfigError as error:
-        raise NotFound(str(error)) from error
 
 
 def _check_local(studio: Studio) -> None:
