@@ -6,7 +6,7 @@
 import {batch, html, signal, useEffect, useMemo, useRef} from "../vendor/preact.js";
 import {upload} from "../lib/api.js";
 import {number} from "../lib/format.js";
-import {Microphone, reasonOf, wav} from "../lib/microphone.js";
+import {Microphone, problemOf, wav} from "../lib/microphone.js";
 import {release, takeOver} from "../lib/playing.js";
 import {t} from "../lib/texts.js";
 import {Button, Field, Select} from "./basics.js";
@@ -102,7 +102,7 @@ class Session {
     } catch (error) {
       if (givenUp()) return;
       this.state.value = "idle";
-      this.tell(t(`booth2.${reasonOf(error)}`, {port: location.port || 80}), "bad");
+      this.tell(problemOf(error), "bad");
       return;
     }
     if (givenUp()) {

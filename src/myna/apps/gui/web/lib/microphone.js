@@ -1,5 +1,7 @@
 // The microphone: records unprocessed sound without loss.
 
+import {t} from "./texts.js";
+
 const WORKLET = new URL("./recorder-worklet.js", import.meta.url);
 const PATIENCE_MS = 500; // a suspended audio context never replies
 
@@ -27,7 +29,7 @@ export class Microphone {
   /**
    * Ask for the microphone and start to listen.
    * @param {string} [deviceId] the wished device
-   * @throws {Error} `reasonOf` names the cause
+   * @throws {Error} `problemOf` says why
    */
   async open(deviceId) {
     // Turn off the processing meant for calls: cancelling echo and noise also removes parts of the voice.
@@ -143,10 +145,15 @@ export function wav(samples, sampleRate, name) {
 }
 
 /**
- * Why the microphone is unavailable: "insecure", "denied", "no_microphone" or "busy".
+ * Return a line that says why the microphone is unavailable, and what to do.
  * @param {any} error
  */
-export function reasonOf(error) {
+export function problemOf(error) {
+  return t(`microphone.${reasonOf(error)}`, {port: location.port || 80});
+}
+
+/** @param {any} error */
+function reasonOf(error) {
   if (!globalThis.isSecureContext || !navigator.mediaDevices?.getUserMedia) return "insecure";
   if (["NotAllowedError", "SecurityError"].includes(error?.name)) return "denied";
   if (["NotFoundError", "OverconstrainedError"].includes(error?.name)) return "no_microphone";

@@ -1,8 +1,9 @@
-// Check-up: what hinders myna on this computer and what to do about it, then all that is known about it.
+// Check-up: findings that hinder myna on this computer and what to do about it, then all that is known about it.
 
 import {html, useEffect, useRef, useState} from "../vendor/preact.js";
 import {get, post} from "../lib/api.js";
 import {bytes, percent} from "../lib/format.js";
+import {problemOf} from "../lib/microphone.js";
 import {jobs, keep, session, useResource} from "../lib/store.js";
 import {t} from "../lib/texts.js";
 import {ActionBar} from "../components/action-bar.js";
@@ -160,7 +161,7 @@ function CheckRow({check, assets}) {
 function useMicrophone() {
   const [text, setText] = useState({state: /** @type {Check["state"]} */ ("absent"), text: "…"});
   useEffect(() => {
-    if (!isSecureContext) return setText({state: "note", text: t("sing.microphone_insecure")});
+    if (!isSecureContext) return setText({state: "note", text: problemOf(null)});
     const devices = navigator.mediaDevices;
     if (!devices) return setText({state: "note", text: t("doctor.no_microphone")});
     const look = async () => {

@@ -2,7 +2,7 @@
 
 import {html, signal} from "../../vendor/preact.js";
 import {clock} from "../../lib/format.js";
-import {Microphone, reasonOf, wav} from "../../lib/microphone.js";
+import {Microphone, problemOf, wav} from "../../lib/microphone.js";
 import {playing} from "../../lib/playing.js";
 import {t} from "../../lib/texts.js";
 import {Button} from "../../components/basics.js";
@@ -34,7 +34,7 @@ async function record() {
     microphone.keep();
     recording.value = microphone;
   } catch (error) {
-    failed(new Error(t(`sing.microphone_${reasonOf(error)}`)));
+    failed(new Error(problemOf(error)));
   }
   opening.value = false;
 }
