@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from selenium import webdriver
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
@@ -23,6 +25,10 @@ from myna.assets import BUNDLED_VOICES
 
 SONG = BUNDLED_VOICES / "song.flac"
 AXE = Path(__file__).parents[4] / "node_modules" / "axe-core" / "axe.min.js"  # `npm ci` installs it
+# As with Chromium itself: where the browser tests must run, axe must be there.
+NEEDS_AXE = pytest.mark.skipif(
+    not AXE.is_file() and "MYNA_BROWSER" not in os.environ, reason="`npm ci` installs axe-core"
+)
 DESKTOP, PHONE = (1280, 900), (390, 844)
 _WATCH_SHIFTS = """
     window.shifted = 0;
@@ -49,7 +55,16 @@ class Server:
             processes.end(self.process)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def open_server(folder: Path, *arguments: str) -> Server:
+    """Open a studio at a port of its own, which no test that runs beside this one takes when it is closed."""
+    if "--port" not in arguments:
+        arguments = (*arguments, "--port", str(free_port()))
     # Dead proxies, so that any use of the network fails.
     nowhere = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")} | {"no_proxy": "127.0.0.1"}
     process = processes.start(

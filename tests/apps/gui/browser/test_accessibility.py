@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from studio_page import AXE, DESKTOP, PHONE, StudioPage
+from studio_page import DESKTOP, NEEDS_AXE, PHONE, StudioPage
 
-pytestmark = pytest.mark.skipif(not AXE.is_file(), reason="`npm ci` installs axe-core")
+pytestmark = NEEDS_AXE
 
 
 def _menu_of_a_voice(page: StudioPage) -> None:

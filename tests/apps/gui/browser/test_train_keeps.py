@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
-from studio_page import DESKTOP, PHONE, Server, StudioPage, open_server
+from studio_page import DESKTOP, NEEDS_AXE, PHONE, Server, StudioPage, open_server
 from training_page import (
-    REPOSITORY,
     add_recordings,
     bar,
     create,
@@ -28,7 +27,6 @@ from training_page import (
 )
 
 pytestmark = pytest.mark.timeout(900)
-AXE = REPOSITORY / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def prepared(page: StudioPage, server: Server, name: str, size: tuple[int, int] = DESKTOP) -> None:
@@ -134,21 +132,12 @@ def test_a_training_in_a_terminal_is_shown_and_left_alone(page: StudioPage, serv
     page.wait(lambda: "interrupted" in page.text("#train-step-train") and page.main_button().is_enabled())
 
 
-def findings(page: StudioPage) -> list[str]:
-    """Return what axe-core finds on a page."""
-    page.driver.execute_script(AXE.read_text("utf-8"))
-    found: list[str] = page.driver.execute_async_script(
-        "axe.run().then(({violations}) => arguments[0](violations.map(({id, nodes}) => id + ': ' + nodes[0].html)))"
-    )
-    return found
-
-
-@pytest.mark.skipif(not AXE.is_file(), reason="`npm ci` installs axe-core")
+@NEEDS_AXE
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_the_page_is_accessible(page: StudioPage, size: tuple[int, int]) -> None:
     page.open("train", size)
     page.wait(lambda: page.find(".new-project"))
-    assert findings(page) == []
+    assert page.violations("light") == []
     create(page, f"Axe {size[0]}")
     add_recordings(page)
     page.wait(lambda: not page.driver.find_elements(By.CSS_SELECTOR, ".recording-row.checking"))
@@ -158,6 +147,6 @@ def test_the_page_is_accessible(page: StudioPage, size: tuple[int, int]) -> None
     page.wait(lambda: page.find(".booth"))
     page.driver.execute_script("document.querySelector('.experts summary').click()")
     page.wait(lambda: page.find(".training-settings .field"))
-    assert findings(page) == []
+    assert page.violations("light") == []
     assert fits(page)
     assert page.errors() == []
