@@ -36,9 +36,9 @@ _PAUSE_DB = 35.0  # parts that are quieter than the loudest ones by more than th
 
 # --- music -----------------------------------------------------------------------------------------------------------
 # A voice alone has no energy below its fundamental; bass and drums have. The measure is the energy below 0.7 f0
-# relative to the total, in the voiced frames, without stationary hum and rumble. None of 357 recordings of solo singing exceeds
-# the threshold; 13 of 543 recordings of speech do, and 276 of 288 mixes of singing with accompaniments that are 12 dB
-# softer to 6 dB louder.
+# relative to the total, in the voiced frames, without stationary hum and rumble. None of 357 recordings of solo singing
+# exceeds the threshold; 13 of 543 recordings of speech do, and 276 of 288 mixes of singing with accompaniments that are
+# 12 dB softer to 6 dB louder.
 _MUSIC_DB = -22.0
 _BELOW = 0.7
 _N_FFT = 2048
