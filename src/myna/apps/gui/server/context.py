@@ -174,7 +174,7 @@ class Studio:
     def prepare_lanes(self) -> None:
         """Find the device and load PyTorch in the lane for songs, in the background.
 
-        This is called when the first page is open, because it would delay the loading of the page.
+        Called when the first page has been requested; before, the imports would delay that page.
         """
         if not self._prepared:
             self._prepared = True
