@@ -161,7 +161,7 @@ def _safe_entry(archive: Path, entry: zipfile.ZipInfo) -> str:
     name = entry.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or (parts and ":" in parts[0]):
-        raise ConfigError(f"{archive.name} has a file whose path leads outside ({name}); it is not unpacked")
+        raise ConfigError(f"{archive.name} contains a path outside its folder ({name}); it is not unpacked")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise ConfigError(f"{archive.name} has a link ({name}); it is not unpacked")
     return name
