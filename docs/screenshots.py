@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import platform
 import shutil
 import sys
 import tempfile
@@ -31,6 +32,13 @@ RECORDINGS = find_recordings(ROOT / "examples" / "recordings" / "ljspeech")
 PLACES = {"sing": "sing", "train": "train/Linda", "voices": "voices", "jobs": "jobs", "doctor": "doctor"}
 DARK = ("sing",)  # places that are also shown in the dark theme
 _SETTLED_SECONDS = 5.0
+# Replaces texts of a page, given as pairs.
+_REPLACE = """
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode())
+        for (const [from, to] of arguments[0])
+            walker.currentNode.data = walker.currentNode.data.replaceAll(from, to);
+"""
 
 
 def main() -> None:
@@ -84,6 +92,7 @@ def take(server: Server) -> None:
             if name == "sing" and size == DESKTOP:
                 page.send(SONG)
             time.sleep(_SETTLED_SECONDS)
+            driver.execute_script(_REPLACE, own_names(server))
             save(driver, ROOT / "docs" / "images" / f"studio-{name}{suffix}.png")
     scheme = {"name": "prefers-color-scheme", "value": "dark"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
@@ -92,6 +101,12 @@ def take(server: Server) -> None:
         time.sleep(_SETTLED_SECONDS)
         save(driver, ROOT / "docs" / "images" / f"studio-{name}-dark.png")
     driver.quit()
+
+
+def own_names(server: Server) -> list[tuple[str, str]]:
+    """Return names of this computer, each with the one that a picture shows in its place."""
+    kernel = platform.release()
+    return [(sys.prefix, "~/myna/.venv"), (str(server.folder), "~/singing"), (kernel, kernel.partition("-")[0])]
 
 
 def save(driver: webdriver.Chrome, path: Path) -> None:
