@@ -143,7 +143,9 @@ def unpack(archive: Path, folder: Path, most_bytes: int = MOST_BYTES) -> Iterato
                 yield name, target
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         # zipfile raises RuntimeError for an encrypted file, and NotImplementedError for an unknown compression.
-        raise ConfigError(f"{archive.name} cannot be unpacked ({error}); unpack it, and send its files") from error
+        raise ConfigError(
+            f"{archive.name} cannot be unpacked ({error}); unpack it with another program, and send its files"
+        ) from error
 
 
 def _is_ignored(entry: zipfile.ZipInfo) -> bool:

@@ -135,7 +135,7 @@ class Studio:
         return self.job(number)
 
     def retry(self, number: int) -> JobView:
-        """Start a job again with the same request.
+        """Start a new job with the request of one that has ended, which it replaces in the list.
 
         Raises:
             ConfigError: it cannot be started from here, or its request is no longer valid.

@@ -82,7 +82,7 @@ class Scene:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration of the voice, or the one that it would get."""
+        """The configuration of the voice or, before preparation, the template that the page proposes."""
         return self.status.config or Config.template(default_template(self.studio))
 
     @cached_property
