@@ -142,7 +142,7 @@ def _title(key: Key, say: Wording) -> str:
     if key.kind == "same":
         return say("key_same")
     if key.kind == "closest":
-        return say("key_closest", semitones=key.transpose)
+        return say("key_closest")
     octaves = abs(key.transpose) // 12
     side = "up" if key.transpose > 0 else "down"
     return say(f"key_{side}" if octaves == 1 else f"key_{side}_more", count=octaves)

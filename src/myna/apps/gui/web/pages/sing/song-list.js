@@ -127,8 +127,8 @@ function Key({song}) {
   const names = {voice: voice.value?.title, voice_note: facts?.voice_note, song_note: facts?.source_note};
   const said = !voice.value ? "" : !facts ? t("sing.key_reading")
     : t(!facts.source_note ? "sing.key_no_notes" : !facts.voice_note ? "sing.key_unknown_voice" : "sing.key_notes", names);
-  const choices = (facts?.choices ?? []).map(({transpose, kind, title}) => ({
-    value: transpose, title: html`${title}${kind === "octave" ? html` <span class="semitones">${shift(transpose)}</span>` : null}`,
+  const choices = (facts?.choices ?? []).map(({transpose, title}) => ({
+    value: transpose, title: html`${title}${transpose ? html` <span class="semitones">${shift(transpose)}</span>` : null}`,
   }));
   return html`<div class="key">
     <p class="key-text" aria-live="polite">${said}</p>
