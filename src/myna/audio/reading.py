@@ -257,6 +257,8 @@ def _opened(path: Path) -> Iterator[_Sound]:
                 if file is None:
                     raise
                 raise AudioError(f"{path} contains no samples") from None
+        if start.startswith(b"OggS"):
+            sound = sound._replace(pieces=_with_whole_pages(path, sound.pieces))
         if not _LOWEST_RATE <= sound.info.sample_rate <= _HIGHEST_RATE:
             raise AudioError(f"{path} states no valid sample rate ({sound.info.sample_rate} Hz); export it again")
         if not sound.info.n_channels:
@@ -289,6 +291,20 @@ def _ends_early(path: Path, file: soundfile.SoundFile) -> bool:
     with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as pages:
         later = re.search(rb"OggS\0[\0\1\4\5]", pages)  # a page that does not begin a stream
         return later is not None and re.compile(rb"OggS\0[\2\6]").search(pages, later.end()) is not None
+
+
+def _with_whole_pages(path: Path, pieces: Iterator[Samples]) -> Iterator[Samples]:
+    """Yield the pieces of an ogg file; raise an error after them if the file ends within a page.
+
+    Decoders leave out such a page, which may contain a second of sound. A file that ends between two pages may be a
+    recording of a stream, and is therefore no error.
+    """
+    yield from pieces
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        begin = pages.rfind(b"OggS\0")
+        sizes = pages[begin + 27 : begin + 27 + pages[begin + 26]] if begin + 27 <= len(pages) else b""
+        if begin + 27 + len(sizes) + sum(sizes) > len(pages):
+            raise _DecodingError("it is truncated")
 
 
 def _soundfile_pieces(file: soundfile.SoundFile, n_samples: int) -> Iterator[Samples]:
@@ -331,7 +347,7 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
         try:
             file = stack.enter_context(path.open("rb"))
             container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=_ALONE))
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, OSError) as error:  # OSError: it makes FFmpeg seek to a negative position
             raise AudioError(f"{path} is not sound in a known format, or it is incomplete") from error
         stream: Any = next(iter(container.streams.audio), None)
         if stream is None:
@@ -374,7 +390,7 @@ def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[Samples]
         for piece in to_float([None]):
             n_read += len(piece)
             yield piece
-    except av.FFmpegError as error:
+    except (av.FFmpegError, OSError) as error:
         raise _DecodingError(f"it is damaged ({error.strerror})") from error
     if damage is not None:
         raise damage
@@ -425,6 +441,8 @@ def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, flo
         return _mp3_seconds(path, stream.sample_rate), math.inf
     if "mp4" in container.format.name:  # states it for each stream, often at the end of the file
         return _seconds(container, stream), math.inf
+    if container.format.name == "caf":  # states a number of samples, or none if it was written to a pipe
+        return stream.frames / stream.sample_rate, math.inf
     if container.format.name == "asf":  # includes the time of buffering
         return 0.0, 0.0
     try:
@@ -433,7 +451,7 @@ def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, flo
             av.open(_OfUnknownSize(file), metadata_errors="replace", options=_ALONE) as header,
         ):
             return _seconds(header, header.streams[stream.index]), _seconds(header)
-    except (av.FFmpegError, ValueError, IndexError):
+    except (av.FFmpegError, ValueError, IndexError, OSError):
         return 0.0, 0.0
 
 
