@@ -276,7 +276,7 @@ def bad_file(kind: str, folder: Path) -> Path:
         soundfile.write(path, np.zeros(0), RATE)
     elif kind == "folder":
         path.mkdir()
-    elif kind in ("nan", "inf"):
+    elif kind in ("nan", "inf", "1e30"):
         audio = np.zeros((9000, 2))
         audio[4410, 1] = float(kind)
         soundfile.write(path, audio, RATE, "FLOAT")
@@ -299,6 +299,7 @@ def bad_file(kind: str, folder: Path) -> Path:
         ("no samples", "no samples"),
         ("nan", "NaN.* at 0.100 s"),
         ("inf", "NaN.* at 0.100 s"),
+        ("1e30", "far beyond full scale at 0.100 s"),
         ("start of a FLAC", "not sound"),
     ],
 )

@@ -38,6 +38,8 @@ _DECODED_SAMPLES = 1 << 12  # samples per piece; a decoding error loses at most 
 _UNKNOWN_LENGTH = 1 << 62  # libsndfile reports a larger length if it is unknown
 # Telephones use 8 kHz, and DSD at most 2.8 MHz. A rate beyond these is an error in the file: 16 kB at 1 Hz are 2 hours.
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
+# Samples of 32 bits that nobody scaled to -1..1. The squares of much larger numbers exceed the range of float32.
+LARGEST_SAMPLE = 2.0**32
 # A difference of this many seconds is no damage: containers round the length and include the encoder's padding.
 _LENGTH_TOLERANCE = 0.1
 # Options of FFmpeg. Given a path, it would take "a:b.m4a" for the address of a protocol, and a file could name others.
@@ -86,7 +88,8 @@ def read(
         strict: raise an error if the file is damaged. Otherwise return the part that can be decoded, with a warning.
 
     Raises:
-        AudioError: the file does not exist, is not a sound file, has no samples, or contains NaN or infinity.
+        AudioError: the file does not exist, is not a sound file, has no samples, or contains NaN, infinity or a sample
+            beyond `LARGEST_SAMPLE`.
     """
     rate = sample_rate or info(path).sample_rate
     pieces = list(_pieces(Path(path), rate, mono=mono, warn=True, strict=strict))
@@ -171,10 +174,11 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
     rate, n_read = sound.info.sample_rate, 0
     try:
         for piece in sound.pieces:
-            finite = np.isfinite(piece).all(axis=1)
-            if not finite.all():
-                seconds = (n_read + int(np.argmin(finite))) / rate
-                raise AudioError(f"{path} contains NaN or infinity at {seconds:.3f} s; export it again")
+            valid = (np.abs(piece) <= LARGEST_SAMPLE).all(axis=1)  # false for NaN
+            if not valid.all():
+                seconds = (n_read + int(np.argmin(valid))) / rate
+                what = "a sample far beyond full scale" if np.isfinite(piece).all() else "NaN or infinity"
+                raise AudioError(f"{path} contains {what} at {seconds:.3f} s; export it again")
             n_read += len(piece)
             yield piece
     except _DecodingError as error:
