@@ -273,7 +273,7 @@ _SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
 _EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
 # Options that name files of a computer, or that change only the use of its memory.
 _NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed")
-# Options that a voice may bring along with default values of its own.
+# Options for which a voice may have default values of its own.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 
 
@@ -290,7 +290,9 @@ def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         )
     found = parse_options(ConversionOptions, values)
     if names_a_file(found):
-        raise ConfigError("speaker_mix names a file; a voice can only bring along shares, e.g. alto:0.7,tenor:0.3")
+        raise ConfigError(
+            "speaker_mix names a file; the defaults of a voice can only contain shares, e.g. alto:0.7,tenor:0.3"
+        )
     chosen = {name: getattr(found, name) for name in values}
     usual = ConversionOptions()
     return {name: value for name, value in chosen.items() if value != getattr(usual, name)}
@@ -299,7 +301,7 @@ def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 def usable_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those default options in a voice's file that can be used here.
 
-    The file may come from a stranger, or from a newer version with more options.
+    The file may be malicious, or from a newer version with more options.
     """
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -419,7 +421,7 @@ class TrainOptions:
     )
     max_minutes: float | None = option(None, "save a checkpoint and stop after this many minutes", low=0.1)
     save_minutes: float | None = option(
-        None, "time between checkpoints, in minutes; default: as many steps as train.eval_interval says", low=0.1
+        None, "time between checkpoints, in minutes; default: a checkpoint every train.eval_interval steps", low=0.1
     )
     epochs: int | None = instead_of("train.epochs")
     batch_size: int | None = instead_of("train.batch_size")
