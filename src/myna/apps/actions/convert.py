@@ -38,7 +38,7 @@ def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool
     """Choose an output file for each recording in `inputs`; all output files are different.
 
     Args:
-        inputs: sound files, and folders of sound files.
+        inputs: audio files, and folders of audio files.
         output: folder for the output files or, for a single recording, the output file; a path is a folder if it ends
             with a slash, exists as a folder, or has no suffix. None puts NAME.out.SUFFIX beside each recording.
         recursive: whether to search subfolders too.
@@ -151,12 +151,12 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the sound files of a folder, except hidden files, earlier conversions (*.out.*), and all files in `results`.
+    """List the audio files of a folder, except hidden files, earlier conversions (*.out.*), and all files in `results`.
 
     If `results` is `folder` itself, its files are listed.
 
     Raises:
-        AudioError: there are no sound files.
+        AudioError: there are no audio files.
     """
     from myna.audio.folders import find_recordings
 
@@ -169,7 +169,7 @@ def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Pat
     ]
     if not found:
         hint = "" if recursive else "; -re searches subfolders too"
-        raise AudioError(f"there are no sound files in {folder}{hint}")
+        raise AudioError(f"there are no audio files in {folder}{hint}")
     return found
 
 

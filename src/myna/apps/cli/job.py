@@ -113,7 +113,7 @@ def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) 
 def _end(
     entry: AbstractContextManager[Row], ending: BaseException | None, failures: tuple[type[Exception], ...]
 ) -> None:
-    """Leave `entry` with the exception that ended the work; a list that cannot be written does not replace it."""
+    """Exit the context `entry` with the exception that ended the work; failures of the list do not replace it."""
     try:
         entry.__exit__(type(ending) if ending else None, ending, ending.__traceback__ if ending else None)
     except failures as error:

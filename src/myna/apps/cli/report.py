@@ -21,7 +21,7 @@ _SHOWN = 10
 def echo(text: object, *, err: bool = False) -> None:
     """Print text that may contain names from files; commands print only with this function.
 
-    Control characters are escaped, because a terminal obeys them; the card of a stranger's voice, for example, may
+    Control characters are escaped, because a terminal interprets them; the card of a downloaded voice, for example, may
     contain some. Line breaks are kept; `printable` and `listed` also escape line breaks in a name.
     """
     click.echo(printable_lines(str(text)), err=err)

@@ -54,7 +54,7 @@ def command(
     engine: Engine | None,
     **chosen: Any,
 ) -> Result:
-    """Convert each INPUT, a sound file of any format or a folder of them, to a voice.
+    """Convert each INPUT, an audio file of any format or a folder of them, to a voice.
 
     The result is as long as INPUT and has the sample rate of the voice. The suffix of the output file selects the
     format: wav, flac, mp3 or ogg. A voice may have default values for the options below; they are printed.
