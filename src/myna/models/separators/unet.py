@@ -2,7 +2,7 @@
 
 A U-Net (Jansson et al. 2017) halves time and frequency six times with strided convolutions and doubles them again. Each
 stage of the second half also receives the result of the corresponding convolution in the first half. Here, batch
-normalisation is a scale and an offset per channel, because its statistics are constant.
+normalisation is a gain and an offset per channel, because its statistics are constant.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _LEAST_POWER = 1e-10  # makes the shares equal where both estimates are 0
 
 
 class Affine(nn.Module):
-    """Multiplication by a scale and addition of an offset, one of each per channel, for (B, C, T, F)."""
+    """Multiplication by a gain and addition of an offset, one of each per channel, for (B, C, T, F)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(channels))
+        self.gain = nn.Parameter(torch.ones(channels))
         self.offset = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.scale[:, None, None] + self.offset[:, None, None]
+        return x * self.gain[:, None, None] + self.offset[:, None, None]
 
 
 class Contraction(nn.Module):
@@ -91,7 +91,8 @@ class UNet(nn.Module):
         expanded = self.expansions[0](skipped.pop())
         for expand in self.expansions[1:]:
             expanded = expand(torch.cat([skipped.pop(), expanded], dim=1))
-        return magnitude * torch.sigmoid(self.mask(expanded))
+        stem: Tensor = magnitude * torch.sigmoid(self.mask(expanded))
+        return stem
 
 
 class TwoStems(nn.Module):
@@ -106,4 +107,5 @@ class TwoStems(nn.Module):
         """Return the share, from 0 to 1, for a `magnitude` as in `UNet.forward`; it has the same shape."""
         vocals = self.vocals(magnitude).square()
         accompaniment = self.accompaniment(magnitude).square()
-        return (vocals + _LEAST_POWER / 2) / (vocals + accompaniment + _LEAST_POWER)
+        share: Tensor = (vocals + _LEAST_POWER / 2) / (vocals + accompaniment + _LEAST_POWER)
+        return share
