@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from myna.assets import BUNDLED_WEIGHTS
+from myna.assets import BUNDLED_SEPARATOR
 from myna.audio.slicing import windows
 from myna.errors import CheckpointError
 from myna.models.separators.unet import N_BINS, N_CHANNELS, REACH_FRAMES, STRIDE, TwoStems
@@ -24,7 +24,6 @@ from myna.storage.quantization import unpacked
 SAMPLE_RATE = 44100
 N_FFT = 4096
 HOP_LENGTH = 1024
-WEIGHTS = "spleeter-2stems.safetensors"
 # The mask of higher frequencies is the mean of the highest ones that the network covers, 10.3 to 11 kHz.
 _TOP_BINS = 64
 # Frames of the longest piece, without those before and after it: 24 s.
@@ -103,7 +102,7 @@ def load_spleeter(device: str = "cpu") -> Spleeter:
 
     network = TwoStems()
     try:
-        network.load_state_dict(unpacked(load_file(BUNDLED_WEIGHTS / WEIGHTS)))
+        network.load_state_dict(unpacked(load_file(BUNDLED_SEPARATOR)))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"the bundled separator is missing or damaged; reinstall myna ({error})") from error
     return Spleeter(network, device)
