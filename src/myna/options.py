@@ -327,6 +327,16 @@ def names_a_file(options: ConversionOptions) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeparationOptions:
+    """Options of `svc separate`."""
+
+    separator: str = option("spleeter", "network that finds the vocals: spleeter, which is bundled")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
     """Options of `svc evaluate`."""
 
