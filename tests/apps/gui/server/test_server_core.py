@@ -123,6 +123,8 @@ def test_every_answer_has_a_strict_content_security_policy(client: TestClient) -
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    refused = client.get("session", headers={"host": "evil.example"})
+    assert refused.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_a_file_of_the_page_is_sent_again_only_if_it_has_changed(client: TestClient) -> None:
@@ -195,6 +197,12 @@ def test_every_operation_is_described(client: TestClient) -> None:
     assert len(operations) > 12
     for one in operations:
         assert one["summary"] and one["description"], one
+        assert {"400", "401", "403", "404", "409", "421"} <= one["responses"].keys() and "422" not in one["responses"]
+    assert "429" in paths["/api/v1/login"]["post"]["responses"]
+    assert (
+        "413" in paths["/api/v1/uploads"]["post"]["responses"]
+        and "413" not in paths["/api/v1/jobs"]["get"]["responses"]
+    )
 
 
 @pytest.mark.parametrize(

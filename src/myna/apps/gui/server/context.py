@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
@@ -311,9 +311,12 @@ def studio_of(request: HTTPConnection) -> Studio:
     return found
 
 
-def language_of(request: HttpRequest) -> str:
+def language_of(
+    request: HttpRequest,
+    lang: Annotated[str, Query(description="language of the answer; without one, Accept-Language decides")] = "",
+) -> str:
     """Return the language for messages: of `?lang=`, or the first of Accept-Language that there is, or English."""
-    wanted = [request.query_params.get("lang", ""), *request.headers.get("accept-language", "").lower().split(",")]
+    wanted = [lang, *request.headers.get("accept-language", "").lower().split(",")]
     for part in wanted:
         if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
             return language

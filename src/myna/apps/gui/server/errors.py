@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from myna.apps.gui.error_json import error_json
 from myna.errors import BusyError, ConfigError, MynaError, understood
 
 _log = logging.getLogger(__name__)
-_CODES = {401: "login", 404: "not_found", 405: "method", 409: "busy", 413: "too_large"}
 
 
 class NotFound(ConfigError):
@@ -45,17 +45,8 @@ class ErrorBody(BaseModel):
     error: ErrorText
 
 
-# For the documentation of the interface.
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "The request does not fit; the message says why and what to do."},
-    401: {"model": ErrorBody, "description": "A name and a password are needed: POST /login."},
-    404: {"model": ErrorBody, "description": "There is no such thing."},
-    409: {"model": ErrorBody, "description": "It is in use."},
-}
-
-
 def error_response(status: int, message: str, code: str | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"code": code or _CODES.get(status, "request"), "message": message}}, status)
+    return JSONResponse(error_json(status, message, code), status)
 
 
 def add_error_handlers(app: FastAPI) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server import voice_jobs
 from myna.apps.gui.server.context import JobView, Language, Studio, StudioOf
+from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound, not_found
 from myna.apps.gui.server.folders import show_folder
 from myna.apps.gui.server.needs import AssetView
@@ -172,7 +173,7 @@ def sing_test(name: Name, studio: StudioOf) -> JobView:
     return studio.submit(voice_jobs.TEST, VoiceRequest(voice=_find(studio, name).name))
 
 
-@router.get("/voice/test", response_class=FileResponse)
+@router.get("/voice/test", response_class=FileResponse, responses=file_of("audio/flac"))
 def test_audio(name: Name, studio: StudioOf) -> FileResponse:
     """Return the test clip of a voice."""
     path = clip_of(studio, _find(studio, name))
