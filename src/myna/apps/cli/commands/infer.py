@@ -73,7 +73,8 @@ def command(
         echo(f"defaults of the voice: {flags} (flags that you give take precedence)", err=True)
     title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
     outputs = [one.output for one in planned]
-    with listed_job("convert", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
+    files = [str(path.absolute()) for path in outputs]
+    with listed_job("convert", title, outputs, voice=str(model_path), files=files) as job:
         converted = convert(converter, planned, options, job.progress, lambda error: _show_failure(error, job))
 
     error = None

@@ -85,7 +85,7 @@ def create_app(
         redoc_url=None,
     )
     app.state.studio, app.state.login, app.state.limits = studio, login, limits
-    add_error_handlers(app)
+    add_error_handlers(app, studio.shown)
     for router in routers():
         app.include_router(router, prefix=API)
     app.mount("/static", _Files(directory=str(_WEB)))

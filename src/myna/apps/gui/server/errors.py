@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,8 +49,12 @@ def error_response(status: int, message: str, code: str | None = None) -> JSONRe
     return JSONResponse(error_json(status, message, code), status)
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Answer every error in the same form; only a defect of our own is a 500, and is logged."""
+def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
+    """Answer every error in the same form; only a defect of our own is a 500, and is logged.
+
+    Args:
+        shown: returns a message as visitors may see it.
+    """
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -65,9 +69,10 @@ def add_error_handlers(app: FastAPI) -> None:
         found = understood(error)
         if found is None:
             _log.error("%s %s", request.method, request.url.path, exc_info=error)
-            return error_response(500, f"{type(error).__name__}: {error} (a defect: please report it)", "defect")
+            text = f"{type(error).__name__}: {error} (a defect: please report it)"
+            return error_response(500, shown(text), "defect")
         status = 404 if isinstance(found, NotFound) else 409 if isinstance(found, BusyError) else 400
-        return error_response(status, str(found), found.code)
+        return error_response(status, shown(str(found)), found.code)
 
     # Starlette logs and raises again what a handler for `Exception` answers, but not what one of a subclass does.
     for kind in (MynaError, OSError, MemoryError):

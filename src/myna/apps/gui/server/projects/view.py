@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from myna.apps.actions.needs import TrainingNeeds, training_needs
 from myna.apps.actions.training_log import Curves
 from myna.apps.gui.server.context import JobView, Studio
-from myna.apps.gui.server.needs import AssetView, asset_view
+from myna.apps.gui.server.needs import AssetView, asset_title, asset_view
 from myna.apps.gui.server.projects import models
 from myna.apps.gui.server.projects.activity import active_job, activities
 from myna.apps.gui.server.projects.curves import (
@@ -160,7 +160,7 @@ def steps_view(scene: Scene) -> models.StepsView:
     for step, files in missing.items():
         view = views[step]
         if files and view.state not in (StepState.RUNNING, StepState.BLOCKED):
-            names = ", ".join(asset_view(one, scene.language, "train").title for one in files)
+            names = ", ".join(asset_title(one, scene.language) for one in files)
             views[step] = view.model_copy(update={"reason": scene.say("needs", names=names)})
     return models.StepsView(**views)
 
@@ -179,7 +179,7 @@ def _step(scene: Scene, status: StepStatus) -> models.StepView:
 def needs_view(scene: Scene) -> list[AssetView]:
     """Return the files that preparing and training the voice need, and that are not on this machine."""
     found = [*scene.needs.prepare, *scene.needs.train]
-    return [asset_view(one, scene.language, "train") for one in found]
+    return [asset_view(one, scene.language, "train", local=scene.studio.local) for one in found]
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------

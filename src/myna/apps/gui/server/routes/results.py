@@ -177,7 +177,7 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
         made_at=datetime.fromtimestamp(made_at, UTC).isoformat(),
         preview=found.preview is not None,
         stretch=found.preview,
-        command=printable(found.command),
+        command=printable(studio.shown(found.command)),
         options=found.options,
         defaults=found.defaults,
         remarks=list(_remarks(found, say)),

@@ -314,7 +314,7 @@ def _view(studio: Studio, voice: LibraryVoice, known: VoiceFacts | None, languag
         deletable=voice.origin in (Origin.ADDED, Origin.HUB),
         renamable=voice.origin is Origin.ADDED,
         folder=printable(str(_folder(voice))) if studio.local else None,
-        needs=[one for one in needs_of(facts.content_encoder, language) if not one.here],
+        needs=[one for one in needs_of(facts.content_encoder, language, local=studio.local) if not one.here],
         remarks=[printable(text) for text in facts.suspicious],
     )
 
