@@ -24,9 +24,9 @@ from myna.apps.gui.server.projects.curves import (
     compared_scores,
     validation_distances,
 )
-from myna.apps.gui.server.projects.requests import BUNDLED, CLIP, TEXTS, checkpoint_title
+from myna.apps.gui.server.projects.requests import BUNDLED, CLIP, ON_CPU, TEXTS, checkpoint_title, default_template
 from myna.apps.gui.server.wording import Wording
-from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
+from myna.config import Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
 from myna.evaluation.scores import MEASURES
 from myna.keys import page_keys
@@ -38,7 +38,6 @@ from myna.studio.schedule import LENGTHS, Length, Schedule, TimedRun, checkpoint
 from myna.studio.steps import Checks, Step, StepState, StepStatus, step_states
 from myna.studio.voices import checkpoint_name
 
-ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
 _AUTO_BATCH = 8  # batch size that `batch_size: auto` results in without a GPU
 _MOST_SAMPLES = 8  # number of validation clips that a checkpoint sings
 # Space that prepared recordings take: clips, and their features for the augmented versions of each clip.
@@ -92,12 +91,6 @@ class Scene:
     def url(self, place: str, **values: Any) -> str:
         """Return the address of a sound file of the project."""
         return f"/api/v1/project/{place}?{urlencode({'name': self.project.name, **values})}"
-
-
-def default_template(studio: Studio) -> TemplateName:
-    """Return the kind of voice for the device of the studio; until that is known, the one for CPUs."""
-    device = studio.device
-    return DEFAULT_TEMPLATE if device is not None and device.name != "cpu" else ON_CPU
 
 
 def project_row(scene: Scene) -> models.ProjectRow:
