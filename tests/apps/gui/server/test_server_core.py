@@ -123,6 +123,8 @@ def test_every_answer_has_a_strict_content_security_policy(client: TestClient) -
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    refused = client.get("session", headers={"host": "evil.example"})
+    assert refused.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_a_file_of_the_page_is_sent_again_only_if_it_has_changed(client: TestClient) -> None:
@@ -195,6 +197,12 @@ def test_every_operation_is_described(client: TestClient) -> None:
     assert len(operations) > 12
     for one in operations:
         assert one["summary"] and one["description"], one
+        assert {"400", "401", "403", "404", "409", "421"} <= one["responses"].keys() and "422" not in one["responses"]
+    assert "429" in paths["/api/v1/login"]["post"]["responses"]
+    assert (
+        "413" in paths["/api/v1/uploads"]["post"]["responses"]
+        and "413" not in paths["/api/v1/jobs"]["get"]["responses"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -307,6 +315,42 @@ def test_two_studios_in_one_folder_and_the_terminal_share_a_list(tmp_path: Path)
         assert refused.status_code == 400 and "another studio: stop it there" in refused.json()["error"]["message"]
         one.cancel(number)
         until(lambda: client.get(f"jobs/{number}").json()["state"] == "cancelled")
+
+
+def test_visitors_from_elsewhere_get_names_of_files_and_only_files_of_the_studio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command may write anywhere; who may use the page over a network must not learn where, nor read it."""
+    folder = tmp_path / "studio"
+    inside, outside = folder / "made" / "1" / "anna.onnx", tmp_path / "private.wav"
+    for path in (inside, outside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"sound")
+    (folder / "made" / "link.wav").symlink_to(outside)
+    files = [str(path) for path in (outside, folder / "made" / "link.wav", inside)]
+    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path / "assets"))
+    answers = {}
+    for local in (True, False):
+        with open_studio(folder, local=local) as studio:
+            if local:
+                about = {"voice": str(folder / "voices" / "anna"), "files": files}
+                number = studio.list.add("export", "anna", Place.TERMINAL, about=about, state=JobState.DONE)
+                studio.list.update(number, error=f"cannot read {folder}/voices/anna")
+                studio.list.line(number, f"wrote {outside}")
+            client = TestClient(create_app(studio, LOCAL), base_url="http://127.0.0.1:7860/api/v1/")
+            (job,) = client.get("jobs").json()
+            sent = [client.get(f"jobs/{number}/files/{index}").status_code for index in range(3)]
+            answers[local] = job["about"], job["error"], sent, client.get("assets").json()[0]["folder"]
+            every = [client.get(path).text for path in ("session", "jobs", f"jobs/{number}", "voices", "results")]
+            every.append(client.get(f"jobs/{number}/log").text)
+            assert any(str(folder) in text for text in every) is local
+    assert answers[True][0]["files"] == files and answers[True][2:] == ([200, 200, 200], str(tmp_path / "assets"))
+    assert answers[False][:3] == (
+        {"voice": "anna", "files": ["anna.onnx"]},
+        "cannot read studio/voices/anna",
+        [200, 404, 404],
+    )
+    assert "MYNA_ASSETS" in answers[False][3]
 
 
 _TERMINAL = """
