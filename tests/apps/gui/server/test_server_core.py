@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 import processes
-from myna.apps.gui.guard import Addresses, Limits
+from myna.apps.gui.guard import Addresses, Limits, PasswordDelay
 from myna.apps.gui.server import requests
 from myna.apps.gui.server.app import create_app, open_studio
 from myna.apps.gui.server.context import Studio
@@ -162,6 +162,47 @@ def test_a_name_and_a_password_open_a_session(opened: Studio) -> None:
     assert client.get("jobs").status_code == 401
     client.cookies.set("myna_session", "guessed")
     assert client.get("jobs").status_code == 401
+
+
+def test_wrong_passwords_cost_a_growing_time_at_a_public_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, slept = 1000.0, []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    options = PasswordDelay.__init__.__kwdefaults__
+    assert options is not None
+    monkeypatch.setitem(options, "clock", lambda: now)
+    monkeypatch.setitem(options, "sleep", sleep)
+    base, right = "http://192.168.1.5:7860/api/v1/", {"name": "anna", "password": "secret"}
+    with open_studio(tmp_path / "studio", local=False) as studio:
+        app = create_app(studio, Addresses.of("0.0.0.0", 7860), login=Login("anna", "secret"))
+        guest, anna = (TestClient(app, base_url=base, client=(host, 5)) for host in ("192.168.1.8", "192.168.1.9"))
+
+        def guess(client: TestClient, password: str = "guess") -> int:
+            return client.post("login", json={"name": "anna", "password": password}).status_code
+
+        assert [guess(guest) for _ in range(5)] == [401] * 5 and slept == [1, 2, 4, 8]
+        assert guess(guest, "secret") == 204 and slept[4:] == [16]  # the right one waits as long, then all is forgiven
+        assert guest.get("session").json()["local"] is False and guest.get("session").json()["folder"] is None
+        guest.post("logout")
+        slept.clear()
+        assert [guess(guest) for _ in range(7)] == [401] * 7 and slept == [1, 2, 4, 8, 16, 32]
+        refused = guest.post("login", json=right)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "wait")
+        assert refused.headers["retry-after"] == "64" and "64 seconds" in refused.json()["error"]["message"]
+        assert guest.get("jobs").status_code == 401
+        # Others wait for at most four seconds, and only to log in.
+        slept.clear()
+        assert guess(anna, "secret") == 204 and slept == [4]
+        assert anna.get("jobs").status_code == 200 and slept == [4]
+        assert guess(TestClient(app, base_url="http://evil.test:7860/api/v1/"), "secret") == 421 and slept == [4]
+        now += 64
+        assert guess(guest, "secret") == 204 and guest.get("jobs").status_code == 200
 
 
 # How it answers

@@ -17,7 +17,6 @@ from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
 from myna.errors import BusyError, ConfigError
 from myna.options import EvaluateOptions, TrainOptions, parse_options
 from myna.studio import project as projects
-from myna.studio.job_list import Place
 from myna.studio.project import Project, ProjectStatus, RecordName
 from myna.studio.schedule import TimedRun
 from myna.studio.steps import FEWEST_COMPARED, MOST_COMPARED, Step
@@ -227,8 +226,8 @@ def _check_idle(studio: Studio, project: Project, say: Wording, *steps: Step) ->
     for step in steps:
         job = active_job(project, jobs, step)
         if job is not None:
-            if job.where is Place.TERMINAL:
-                check_free(project)  # its message names the process
+            if "cancel" not in job.can:  # of another process, which the message names if the job has begun
+                check_free(project)
             raise BusyError(f"{project.name}: {say(f'busy_{step}')}")
     if Step.TRAIN in steps:
         check_free(project)
