@@ -226,6 +226,11 @@ class ConversionOptions:
         high=600,
     )
     seed: int = option(0, "seed of the random numbers: the same seed gives the same result", low=0)
+    mark: bool = option(
+        True,
+        "mark the sound of the file inaudibly as synthetic, so that 'svc inspect' recognises it even after compression "
+        "and editing; without the mark, only tags in the file's header say it, which many programs remove",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -235,8 +240,8 @@ class ConversionOptions:
             raise ConfigError(f"max_chunk_seconds must be 0 or at least 1; got {self.max_chunk_seconds:g}")
 
 
-# Options that name files of a computer, or that change only the use of its memory.
-_NOT_OF_A_VOICE = ("cluster_model_path", "max_chunk_seconds", "seed")
+# Options that name files of a computer, that change only the use of its memory, or on which only the user decides.
+_NOT_OF_A_VOICE = ("cluster_model_path", "max_chunk_seconds", "seed", "mark")
 # Options that a voice may bring along with default values of its own.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 

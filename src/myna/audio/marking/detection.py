@@ -40,7 +40,7 @@ _SIZE = 400  # samples of an analysis window
 _FLOOR = 1e-8  # power that is added to each band, relative to that of the louder parts of the sound
 _NEIGHBOURS = 3  # bands on each side of a band that show what changes in common
 _LEAST_DB = 0.3  # changes of level are divided by their size nearby; this keeps those of a steady sound small
-# Percentile of the levels of a band that is taken for noise, and the dB above it up to which sound is taken for noise.
+# The noise of a band is this percentile of its levels. Up to so many dB above it, a level counts as noise.
 _NOISE_PERCENT, _NOISE_DB = 5, np.float32(3)
 
 _PLACES = PERIOD * _FRAMES  # places of the pattern that are tried
@@ -165,7 +165,8 @@ def _filtered(levels: Samples, weights: NDArray[np.float64]) -> Samples:
 def _audible_share(levels: Samples) -> Samples:
     """Return weights from 0 to 1, (frames, bands): 0 for the noise of each band, which has no mark."""
     noise = np.percentile(levels, _NOISE_PERCENT, axis=0)
-    return np.clip((levels - noise.astype(np.float32) - _NOISE_DB) / _NOISE_DB / 2, 0, 1)
+    shares: Samples = np.clip((levels - noise.astype(np.float32) - _NOISE_DB) / (2 * _NOISE_DB), 0, 1)
+    return shares
 
 
 def _pooling(speed: float) -> Samples:
@@ -174,7 +175,8 @@ def _pooling(speed: float) -> Samples:
     edges, half = EDGES_HZ * speed, frequencies[1] / 2
     upper = np.minimum(frequencies[:, None] + half, edges[1:])
     lower = np.maximum(frequencies[:, None] - half, edges[:-1])
-    return (np.maximum(upper - lower, 0) / (2 * half)).astype(np.float32)
+    shares: Samples = (np.maximum(upper - lower, 0) / (2 * half)).astype(np.float32)
+    return shares
 
 
 def _mean_over_bands(values: Samples, reach: int) -> Samples:
@@ -243,4 +245,5 @@ def _scores(sums: Samples, variances: Samples) -> Samples:
     near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # the mark itself does not count
     far = np.square(sums).sum(axis=-1) - np.square(np.take_along_axis(sums, near, axis=-1)).sum(axis=-1)
     variance = np.maximum(far / (_PLACES - near.shape[-1]), variances[:, None])
-    return sums.max(axis=-1) / np.sqrt(np.maximum(variance, 1e-20))
+    scores: Samples = sums.max(axis=-1) / np.sqrt(np.maximum(variance, 1e-20))
+    return scores

@@ -59,7 +59,8 @@ class Marker:
         self._tail = halves[-1, 1]
         self._n_windows += n_windows
         self._n_owed -= complete.size
-        return complete.reshape(-1)
+        flat: Samples = complete.reshape(-1)
+        return flat
 
     def finish(self) -> Samples:
         """Return the last samples of the stream."""
@@ -75,10 +76,11 @@ class Marker:
         return db_to_amplitude(levels_db @ self._shapes)
 
 
-def _band_shapes(frequencies: NDArray[np.float64]) -> NDArray[np.float32]:
+def _band_shapes(frequencies: NDArray[np.floating]) -> NDArray[np.float32]:
     """Return the share of each band in the gain at each frequency (Hz), (bands, frequencies).
 
     Between the centres of two bands, the gain in dB is interpolated linearly, so that the filter has no steps.
     """
     width = CENTRES_HZ[1] - CENTRES_HZ[0]
-    return np.maximum(1 - np.abs(frequencies - CENTRES_HZ[:, None]) / width, 0).astype(np.float32)
+    shapes: Samples = np.maximum(1 - np.abs(frequencies - CENTRES_HZ[:, None]) / width, 0).astype(np.float32)
+    return shapes
