@@ -58,17 +58,16 @@ _DRIFT = _SEGMENT_FRAMES * _SPEED_STEP / 2  # frames by which half a step moves 
 
 @dataclass(frozen=True)
 class Detection:
-    """Place and speed at which a sound is most like the pattern of the mark."""
+    """Result of a search for the mark: the place and the speed at which a sound is most like the pattern."""
 
+    found: bool
     score: float  # correlation in standard deviations
     threshold: float  # least score of a mark; it grows slowly with the length of the sound, as there are more places
+    chance: float  # upper bound of the share of sounds of this length without a mark that reach the score
     speed: float  # relative to that of the sound when it was marked
     start_seconds: float
     end_seconds: float
-
-    @property
-    def found(self) -> bool:
-        return self.score >= self.threshold
+    seconds: float  # length of the whole sound
 
 
 class _Match(NamedTuple):
@@ -96,12 +95,25 @@ def detect(
         if found.score > best.score:
             best = found._replace(start_seconds=seconds + found.start_seconds, end_seconds=seconds + found.end_seconds)
         seconds += len(piece) / DETECTION_RATE
-    return Detection(best.score, threshold(seconds), best.speed, best.start_seconds, min(best.end_seconds, seconds))
+    return Detection(
+        found=best.score >= threshold(seconds),
+        score=best.score,
+        threshold=threshold(seconds),
+        chance=min(_n_tries(seconds) * math.erfc(best.score / math.sqrt(2)) / 2, 1.0),
+        speed=best.speed,
+        start_seconds=best.start_seconds,
+        end_seconds=min(best.end_seconds, seconds),
+        seconds=seconds,
+    )
 
 
 def threshold(seconds: float) -> float:
     """Return the score that the share `FALSE_ALARMS` of sounds of this length reach without a mark."""
-    return -NormalDist().inv_cdf(FALSE_ALARMS / (_TRIES_PER_SECOND * max(seconds, _SEGMENT_SECONDS)))
+    return -NormalDist().inv_cdf(FALSE_ALARMS / _n_tries(seconds))
+
+
+def _n_tries(seconds: float) -> float:
+    return _TRIES_PER_SECOND * max(seconds, _SEGMENT_SECONDS)
 
 
 def _power(audio: Samples) -> Samples:

@@ -12,7 +12,7 @@ import {SavedNote, useSaved} from "./saved.js";
 /** @typedef {import("../../lib/types.js").Form} Form */
 
 // The key belongs to each song, and the rest to a computer or to one try.
-const NOT_OF_A_VOICE = ["transpose", "auto_transpose", "transpose_step", "cluster_model_path", "max_chunk_seconds", "seed"];
+const NOT_OF_A_VOICE = ["transpose", "auto_transpose", "transpose_step", "cluster_model_path", "max_chunk_seconds", "seed", "mark"];
 
 /** @param {{voice: Voice}} props */
 export function Notes({voice}) {
