@@ -140,7 +140,7 @@ class RewriteSound:
 
         audio, sample_rate = io.read(self.source)
         self.target.parent.mkdir(parents=True, exist_ok=True)
-        with io.Writer(self.target, sample_rate) as writer:
+        with io.Writer(self.target, sample_rate, tags=io.info(self.source).tags) as writer:
             writer.write(audio)
 
 
