@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from myna.audio.formats import Tags
 from myna.audio.pictures import Picture, add_stream
 
-# FFmpeg's encoder needs this bit rate per channel for music without audible loss. A low sample rate needs fewer bits.
+# Bits per second and channel, as usual for music in this format; at low sample rates at most 4 bits per sample.
 _BIT_RATE, _BITS_PER_SAMPLE = 128_000, 4
 _LAYOUTS = {1: "mono", 2: "stereo"}
 

@@ -1,4 +1,4 @@
-"""Formats of sound files: containers that can be written, sample formats, tags and channel orders."""
+"""Formats of audio files: containers that can be written, sample formats, tags and channel orders."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Container:
 
 _MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 # 16 bits are enough by default: their quantisation noise is below the noise of a voice model. The compression levels
-# give about 220 kbit/s for music in stereo, at which these codecs are transparent.
+# give about 220 kbit/s for music in stereo.
 CONTAINERS: Mapping[str, Container] = {
     ".wav": Container("WAV", {"int16": "PCM_16", "int24": "PCM_24", "float32": "FLOAT"}, 1024),
     ".flac": Container("FLAC", {"int16": "PCM_16", "int24": "PCM_24"}, 8),
@@ -72,7 +72,7 @@ VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tags:
-    """Text in the header of a sound file; absent tags are empty.
+    """Text in the header of an audio file; absent tags are empty.
 
     An mp3 file stores only the year of `date`, and no copyright.
     """

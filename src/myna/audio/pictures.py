@@ -1,4 +1,4 @@
-"""Pictures in sound files: the cover art of a song."""
+"""Pictures in audio files: the cover art of a song."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Picture:
 
 
 def read_picture(path: Path | str) -> Picture | None:
-    """Return the first picture in the tags of a sound file; None if it has none in JPEG or PNG."""
+    """Return the first picture in the tags of an audio file; None if it has none in JPEG or PNG."""
     import av
 
     try:
