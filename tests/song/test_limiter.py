@@ -10,10 +10,10 @@ from myna.song.limiter import Limiter, true_peaks
 RATE = 44100
 
 
-def limited(audio: np.ndarray, ceiling: float, block: int = 5000) -> tuple[np.ndarray, float]:
-    limiter = Limiter(RATE, ceiling)
+def limited(audio: np.ndarray, ceiling: float, block: int = 5000, **bound: float) -> tuple[np.ndarray, float]:
+    limiter = Limiter(RATE, ceiling, **bound)
     parts = [limiter.push(audio[:, i : i + block]) for i in range(0, audio.shape[1], block)]
-    return np.concatenate([*parts, limiter.finish()], axis=1), limiter.most_db
+    return np.concatenate([*parts, limiter.finish()], axis=1), limiter.reduction_db
 
 
 def music(seconds: float = 2.0) -> np.ndarray:
@@ -61,3 +61,9 @@ def test_both_channels_get_the_same_gain_and_sound_away_from_a_peak_none() -> No
     assert -0.006 < near.min() < 0 < near.max() < 0.3
     gain_db = 20 * np.log10(out[1] / 0.3)
     assert np.abs(np.diff(gain_db)).max() < 0.05  # no click
+
+
+def test_a_reduction_is_bounded() -> None:
+    out, most_db = limited(3 * music(), 0.9, most_db=3.0)
+    assert most_db == pytest.approx(3.0)
+    assert np.abs(out).max() == pytest.approx(np.abs(3 * music()).max() * 10 ** (-3 / 20), rel=0.01)

@@ -36,9 +36,15 @@ class Limiter:
     the ceiling, the sound is unchanged.
     """
 
-    def __init__(self, sample_rate: int, ceiling: float) -> None:
-        self.most_db = 0.0  # largest reduction so far, in dB
-        self._ceiling = ceiling
+    def __init__(self, sample_rate: int, ceiling: float, most_db: float = np.inf) -> None:
+        """
+        Args:
+            sample_rate: in Hz.
+            ceiling: highest true peak of the output.
+            most_db: largest reduction; peaks that need more exceed the ceiling.
+        """
+        self.reduction_db = 0.0  # largest so far
+        self._ceiling, self._most_db = ceiling, most_db
         self._attack = max(round(_ATTACK_SECONDS * sample_rate), 1)
         self._release_db = _RELEASE_DB_PER_SECOND / sample_rate
         self._held: Samples | None = None  # `_REACH` samples of the past, then those whose gain is not known yet
@@ -66,7 +72,8 @@ class Limiter:
 
     def _gain_db(self, peaks: FloatArray) -> FloatArray:
         """Return the gain of the samples (N,) for the peaks of these and of those within the attack, (N + attack,)."""
-        needed = np.minimum(-power_to_db(np.maximum(peaks / self._ceiling, 1e-10) ** 2), 0.0)
+        excess_db = power_to_db(np.maximum(peaks / self._ceiling, 1e-10) ** 2)
+        needed = -excess_db.clip(0.0, self._most_db)
         lowest = _sliding_minimum(needed, self._attack + 1)
         # r[n] = min(m[n], r[n - 1] + step) is the minimum of m[k] + (n - k) step over all k up to n.
         ramp = self._release_db * np.arange(len(lowest) + 1)
@@ -81,7 +88,7 @@ class Limiter:
         self._released = recent[len(recent) - self._attack :]
         gain_db: FloatArray = np.minimum((total[width:] - total[:-width]) / width, 0.0)
         gain_db[gain_db > -1e-6] = 0.0  # rounding of the sums
-        self.most_db = max(self.most_db, -float(gain_db.min(initial=0.0)))
+        self.reduction_db = max(self.reduction_db, -float(gain_db.min(initial=0.0)))
         return gain_db
 
 

@@ -103,29 +103,35 @@ def active_frames(power: FloatArray) -> NDArray[np.bool_]:
     return active
 
 
-def match_level(original: FloatArray, sung: FloatArray) -> FloatArray:
-    """Return the gain in dB for each frame (F,) with which a sung voice is as loud as the original at each time.
-
-    The gain is smooth. It differs from the gain of the whole by at most 6 dB, and is interpolated in pauses.
+def match_level(original: FloatArray, sung: FloatArray, *, over_time: bool = True) -> FloatArray:
+    """Return the gain in dB for each frame (F,) with which a sung voice is as loud as the original.
 
     Args:
         original: K-weighted powers of the original voice, (F,).
         sung: the same of the sung voice.
+        over_time: follow the level smoothly over time, up to 6 dB from the gain of the whole, interpolated in pauses;
+            otherwise return the gain of the whole.
     """
     compared = active_frames(original) & active_frames(sung)
     if not compared.any():
         return np.zeros(len(sung))
     wanted, found = _moments(original), _moments(sung)
     overall = power_to_db(float(wanted[compared].sum() / found[compared].sum()))
-    over_time = power_to_db(wanted[compared]) - power_to_db(found[compared]) - overall
-    bounded = np.zeros(len(sung))
-    bounded[compared] = over_time.clip(-_MOST_OVER_TIME_DB, _MOST_OVER_TIME_DB)
+    gain_db = np.full(len(sung), np.clip(overall, -_MOST_OVERALL_DB, _MOST_OVERALL_DB))
+    if over_time:
+        difference = power_to_db(wanted[compared]) - power_to_db(found[compared]) - overall
+        bounded = difference.clip(-_MOST_OVER_TIME_DB, _MOST_OVER_TIME_DB)
+        gain_db += _smooth_between(np.flatnonzero(compared), bounded, len(sung))
+    return gain_db
+
+
+def _smooth_between(places: NDArray[np.intp], values: FloatArray, n_frames: int) -> FloatArray:
+    """Return a smooth curve (n_frames,) through values at some frames, interpolated between them."""
     window = np.hanning(round(_SMOOTH_SECONDS / HOP_SECONDS) + 2)[1:-1]
-    total = np.convolve(bounded, window, "same") if len(sung) >= len(window) else bounded
-    weight = np.convolve(compared, window, "same") if len(sung) >= len(window) else compared.astype(float)
-    places = np.flatnonzero(compared)
-    smooth = np.interp(np.arange(len(sung)), places, total[places] / weight[places])
-    return np.asarray(smooth + np.clip(overall, -_MOST_OVERALL_DB, _MOST_OVERALL_DB))
+    curve = np.zeros((2, n_frames + len(window)))
+    curve[:, places] = values, np.ones(len(values))
+    total, weight = (np.convolve(row, window, "same")[places] for row in curve)
+    return np.interp(np.arange(n_frames), places, total / weight)
 
 
 def with_gain(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) -> Iterator[Samples]:

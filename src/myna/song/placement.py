@@ -10,6 +10,7 @@ from itertools import tee
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.audio import io
 from myna.song.convolution import convolved
 
 Samples = NDArray[np.float32]
@@ -77,19 +78,9 @@ def placed(blocks: Iterable[Samples], placement: Placement, sample_rate: int) ->
             yield axis * block
         return
     direct, copied = tee(blocks)
-    for block in _paired(direct, convolved(copied, _velvet_noise(sample_rate))):
-        yield axis * (block[:1] * np.float32(math.sqrt(1 - width))) + beside * (block[1:] * np.float32(width**0.5))
-
-
-def _paired(one: Iterable[Samples], other: Iterable[Samples]) -> Iterator[Samples]:
-    """Stack two signals (1, n) in blocks of different lengths to (2, n)."""
-    held = np.zeros((1, 0), np.float32)
-    blocks = iter(one)
-    for block in other:
-        while held.shape[1] < block.shape[1]:
-            held = np.concatenate([held, next(blocks)], axis=1)
-        yield np.concatenate([held[:, : block.shape[1]], block])
-        held = held[:, block.shape[1] :]
+    decorrelated = convolved(copied, _velvet_noise(sample_rate))
+    for one, other in zip(io.rebuffer(direct, sample_rate), io.rebuffer(decorrelated, sample_rate), strict=True):
+        yield axis * (one * np.float32(math.sqrt(1 - width))) + beside * (other * np.float32(math.sqrt(width)))
 
 
 def _velvet_noise(sample_rate: int) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ class Room:
         return Room(self.seconds, missing if missing > db_to_power(_LEAST_WET_DB) else 0.0)
 
 
-DRY = Room(_SHORTEST_SECONDS, 0.0)
+DRY = Room(0.8, 0.0)
 # For a voice whose room is unknown. It is hardly heard as a room, but without it the voice stands apart from the music.
 USUAL = Room(0.8, db_to_power(-18.0))
 
@@ -114,6 +114,8 @@ def estimate_room(levels_db: FloatArray) -> Room | None:
 
 def reverberation(blocks: Iterable[Samples], room: Room, sample_rate: int, n_channels: int) -> Iterator[Samples]:
     """Yield the reverberation alone, (C, n), of a voice (1, n) whose power is 1 in all channels together."""
+    if room.wet_power <= 0:
+        return (np.zeros((n_channels, block.shape[1]), np.float32) for block in blocks)
     response = impulse_response(room.seconds, sample_rate, n_channels)
     return convolved(blocks, response * math.sqrt(room.wet_power / n_channels))
 
