@@ -196,11 +196,12 @@ class Converter:
         options: ConversionOptions = _DEFAULTS,
         progress: Progress = silent,
     ) -> ConversionSummary:
-        """Convert the recording `input_path`, in any format, and write it to `output_path` as wav, flac, mp3 or ogg.
+        """Convert the recording `input_path`, in any format, to `output_path`, in a format of `io.WRITABLE_SUFFIXES`.
 
-        The output has the voice's sample rate and the input's length. It appears only when it is complete. If it would
-        exceed full scale, it is turned down as a whole; the summary says by how much. Its tags say that it is a
-        conversion, and with `options.mark` its sound too (see `audio.marking`).
+        The output has the input's length and the voice's sample rate or, if its format stores only some rates, the one
+        that loses least. It appears only when it is complete. If it would exceed full scale, it is turned down as a
+        whole; the summary says by how much. Its tags say that it is a conversion, and with `options.mark` its sound too
+        (see `audio.marking`).
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
@@ -210,11 +211,13 @@ class Converter:
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source, again = self._recording(input_path)
+        rate = io.storable_rate(output_path, self.sample_rate)
         tags = conversion_tags(self._voice_name(options), input_path)
-        with io.Writer(output_path, self.sample_rate, tags=tags, ceiling=CONVERSION_CEILING) as writer:
+        with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING) as writer:
             plan = self._plan(source, again, options)
             sung = self._render(again, plan, progress, input_path.name)
-            for block in marked(sung, self.sample_rate) if options.mark else sung:
+            sent = marked(sung, self.sample_rate) if options.mark else sung
+            for block in resample_pieces(sent, self.sample_rate, rate):
                 writer.write(block)
         return self._summary(plan, writer.gain)
 
