@@ -212,7 +212,7 @@ class Converter:
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source, again = self._recording(input_path)
         rate = io.storable_rate(output_path, self.sample_rate)
-        tags = conversion_tags(self._voice_name(options), input_path)
+        tags = conversion_tags(self.voice_name(options), input_path)
         with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING) as writer:
             plan = self._plan(source, again, options)
             sung = self._render(again, plan, progress, input_path.name)
@@ -226,7 +226,8 @@ class Converter:
     ) -> Samples:
         """Return the samples between two times, in seconds, of the conversion of a recording.
 
-        They equal those of `convert_file`, apart from its attenuation and the mark. Only the slices that determine them are sung.
+        They equal those of `convert_file`, apart from its attenuation and the mark. Only the slices that determine them
+        are sung.
 
         Raises:
             AudioError, ConfigError: for the same reasons as in `convert_file`.
@@ -287,7 +288,7 @@ class Converter:
 
         return kept, kept
 
-    def _voice_name(self, options: ConversionOptions) -> str:
+    def voice_name(self, options: ConversionOptions) -> str:
         """Return the speaker and the file of the voice, for the tags of a conversion."""
         speakers = self.voice.config.speakers
         speaker = Path(options.speaker_mix).name if options.speaker_mix else options.speaker

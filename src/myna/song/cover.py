@@ -23,7 +23,7 @@ from myna.errors import AudioError
 from myna.options import ConversionOptions, CoverOptions
 from myna.progress import Progress, silent, titled
 from myna.song.cover_files import CoverFiles
-from myna.song.mixdown import MixSources, MixSummary, fitted, mix_files, n_channels_of, stem_writer
+from myna.song.mixdown import MixHeaders, MixSources, MixSummary, fitted, mix_files, n_channels_of, stem_writer
 from myna.song.separation.interface import Separator
 from myna.song.separation.levels import StemLevels
 from myna.song.separation.separate import separate_file
@@ -128,7 +128,8 @@ class CoverMaker:
             stages = {"separation": separated, "conversion": sung, "transposition": moved}
             sources = MixSources(stems.vocals.path, sung.folder / _SUNG, music, rate, stems.n_samples)
             shown = titled(progress, files.song.name)
-            mix = mix_files(sources, self._options, files.output, files.song, files.stem_files, shown)
+            headers = MixHeaders.of(files.song, self._converter.voice_name(self._conversion))
+            mix = mix_files(sources, self._options, files.output, headers, files.stem_files, shown)
             return CoverSummary(
                 seconds=stems.n_samples / rate,
                 sample_rate=rate,
