@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from myna.errors import AudioError, ConfigError, MynaError, understood
+from myna.apps.actions.batch import Batch, run_batch
+from myna.errors import AudioError, ConfigError, MynaError
 from myna.options import ConversionOptions, parse_options, with_voice_defaults
 from myna.progress import Progress, silent
 
@@ -23,15 +23,6 @@ class Conversion:
 
     source: Path
     output: Path
-
-
-@dataclass(frozen=True)
-class ConvertedBatch:
-    """Outcome of a batch; each conversion is either in `done` or in `failed`."""
-
-    done: dict[Conversion, ConversionSummary]
-    failed: dict[Conversion, MynaError]
-    seconds: float  # run time of the batch
 
 
 def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool) -> list[Conversion]:
@@ -86,34 +77,22 @@ def convert(
     options: ConversionOptions,
     progress: Progress = silent,
     on_failure: Callable[[MynaError], None] = lambda error: None,
-) -> ConvertedBatch:
+) -> Batch[Conversion, ConversionSummary]:
     """Convert recordings one after the other.
 
     Args:
         on_failure: in a batch, called with the error of each recording that fails, as soon as it fails.
 
     Raises:
-        ConfigError: the voice does not support an option in `options`.
+        ConfigError: the voice does not support an option in `options`, or there are pitch edits and several recordings.
         MynaError: the conversion of a single recording failed; in a batch, a failure does not stop the others.
     """
+    if options.pitch is not None and len(conversions) > 1:
+        raise ConfigError(f"the pitch edits {options.pitch} belong to one recording; convert it alone")
     converter.check(options)
-    started = time.perf_counter()
-    done: dict[Conversion, ConversionSummary] = {}
-    failed: dict[Conversion, MynaError] = {}
-    for one in conversions:
-        try:
-            done[one] = converter.convert_file(one.source, one.output, options, progress)
-        except Exception as error:
-            failure = understood(error)
-            if failure is None:
-                raise
-            if failure is not error:
-                failure = type(failure)(f"{one.source}: {failure}")
-            if len(conversions) == 1:
-                raise failure from error
-            failed[one] = failure
-            on_failure(failure)
-    return ConvertedBatch(done, failed, time.perf_counter() - started)
+    return run_batch(
+        conversions, lambda one: converter.convert_file(one.source, one.output, options, progress), on_failure
+    )
 
 
 def options_for(
@@ -144,6 +123,22 @@ def options_for(
     chosen = with_voice_defaults(given, own)
     used = {name: value for name, value in chosen.items() if name not in given}
     return parse_options(ConversionOptions, chosen), used
+
+
+def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
+    """Return the default options that were stored on the page for a voice, to be passed to `options_for`.
+
+    The page stores them in its workspace, except for added voices, whose defaults are beside their weights.
+
+    Args:
+        weights: file of the voice.
+        places: files and folders of the work; the workspace is the one that contains one of them or the voice.
+    """
+    from myna.studio.job_list import workspace_of
+    from myna.studio.voices import Library
+
+    workspace = workspace_of(*places, weights)
+    return None if workspace is None else Library(workspace).defaults_of(weights)
 
 
 def _means_folder(output: str) -> bool:

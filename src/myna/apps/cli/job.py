@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from myna.apps.cli.report import echo
 from myna.apps.progress import bar
+from myna.errors import MynaError
 from myna.progress import seconds_left
 
 if TYPE_CHECKING:
@@ -57,6 +59,11 @@ class Job:
         """Add a line to the log of the job."""
         self._write(lambda row: row.line(text))
 
+    def failure(self, error: MynaError) -> None:
+        """Print the error of one file of a batch, and add it to the log."""
+        echo(f"svc: {error}", err=True)
+        self.note(str(error))
+
     def _write(self, change: Callable[[Row], None]) -> None:
         if self._row is not None:
             try:
@@ -81,7 +88,7 @@ def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) 
     from myna.studio.job_list import JobList, workspace_of
 
     places = [Path.cwd(), *(path.absolute() for path in paths)]
-    workspace = next((found for place in places if (found := workspace_of(place)) is not None), None)
+    workspace = workspace_of(*places)
     if workspace is None:
         yield Job(None)
         return

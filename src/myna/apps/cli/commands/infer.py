@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
-from myna.apps.actions.convert import convert, options_for, plan_conversions
+from myna.apps.actions.convert import convert, noted_defaults, options_for, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
-from myna.apps.cli.job import Job, listed_job
-from myna.apps.cli.report import counted, echo, remarks
+from myna.apps.cli.job import listed_job
+from myna.apps.cli.report import counted, echo, remarks, unfinished
 from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.flags import as_flags, collect, option_flags
-from myna.errors import MynaError, merged
 from myna.options import ConversionOptions, Engine
 
 if TYPE_CHECKING:
-    from myna.apps.actions.convert import ConvertedBatch
+    from myna.apps.actions.batch import Batch
+    from myna.apps.actions.convert import Conversion
     from myna.conversion.converter import ConversionSummary
 
 
@@ -67,20 +67,18 @@ def command(
     resolved = choose_device(device)
     echo(f"device: {resolved}", err=True)
     converter = Converter.load(model_path, config_path or find_config(model_path), resolved.name, engine)
-    options, used = options_for(converter.voice, {name: chosen[name] for name in _given(chosen)})
+    outputs = [one.output for one in planned]
+    noted = noted_defaults(converter.voice.path, [Path.cwd(), *outputs])
+    options, used = options_for(converter.voice, {name: chosen[name] for name in _given(chosen)}, noted)
     if used:
         flags = shlex.join(as_flags(ConversionOptions(**used)))
         echo(f"defaults of the voice: {flags} (flags that you give take precedence)", err=True)
     title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
-    outputs = [one.output for one in planned]
-    with listed_job("convert", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
-        converted = convert(converter, planned, options, job.progress, lambda error: _show_failure(error, job))
+    files = [str(path.absolute()) for path in outputs]
+    with listed_job("convert", title, outputs, voice=str(model_path), files=files) as job:
+        converted = convert(converter, planned, options, job.progress, job.failure)
 
-    error = None
-    if converted.failed:
-        names = ", ".join(str(one.source) for one in converted.failed)
-        line = f"{len(converted.failed)} of {len(planned)} recordings were not converted: {names}"
-        error = merged(converted.failed.values(), line)
+    error = unfinished(converted, "recordings were not converted")
     return Result({"defaults": used, **_plain(converted)}, _last_line(converted) if converted.done else "", error)
 
 
@@ -90,12 +88,7 @@ def _given(names: Iterable[str]) -> list[str]:
     return [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
 
 
-def _show_failure(error: MynaError, job: Job) -> None:
-    echo(f"svc: {error}", err=True)
-    job.note(str(error))
-
-
-def _last_line(converted: ConvertedBatch) -> str:
+def _last_line(converted: Batch[Conversion, ConversionSummary]) -> str:
     seconds = sum(summary.seconds for summary in converted.done.values())
     (first, summary), *more = converted.done.items()
     where = str(first.output) if not more else f"{first.output} and {len(more)} more"
@@ -125,7 +118,7 @@ def _advice(summary: ConversionSummary) -> str:
     return f"{medians}: they fit"
 
 
-def _plain(converted: ConvertedBatch) -> dict[str, Any]:
+def _plain(converted: Batch[Conversion, ConversionSummary]) -> dict[str, Any]:
     done = [
         {"input": str(one.source), "output": str(one.output), **plain(summary)}
         for one, summary in converted.done.items()
