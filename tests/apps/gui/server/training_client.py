@@ -86,7 +86,7 @@ def client(folder: Path) -> Iterator[Client]:
             yield Client(studio, http)
 
 
-def wait(condition: Callable[[], Found | None], seconds: float = 400) -> Found:
+def wait(condition: Callable[[], Found | None], seconds: float = 60) -> Found:
     """Return the first true value of a condition."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
