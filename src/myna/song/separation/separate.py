@@ -74,7 +74,7 @@ def separate_file(
     separator: Separator,
     progress: Progress = silent,
 ) -> SeparationSummary:
-    """Separate a song, a sound file of any format, and write its stems as sound files.
+    """Separate a song, an audio file of any format, and write its stems as audio files.
 
     The stems have the song's sample rate and length, and one channel if the song has one, else two. A file of float32
     (.wav) stores them exactly, even beyond full scale. Both files appear when both are complete.
