@@ -81,4 +81,6 @@ def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
 
 def _problem(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
+    if error["type"] == "extra_forbidden":
+        return f"{place}: there is no such field"
     return f"{place}: {error['msg']}" if place else str(error["msg"])

@@ -31,10 +31,14 @@ SING, LOOK, LEARN, KEEP = "sing", "look", "learn", "keep"
 LANES = (SING, LOOK, LEARN, KEEP)
 
 
-class Request(BaseModel):
-    """Parameters of a job; an unknown one is refused."""
+class Body(BaseModel):
+    """Body of a request; an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Request(Body):
+    """Parameters of a job."""
 
 
 @dataclass(frozen=True)
