@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import platform
 import shutil
 import sys
 import tempfile
@@ -30,7 +31,14 @@ from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage, open_server  #
 RECORDINGS = find_recordings(ROOT / "examples" / "recordings" / "ljspeech")
 PLACES = {"sing": "sing", "train": "train/Linda", "voices": "voices", "jobs": "jobs", "doctor": "doctor"}
 DARK = ("sing",)  # places that are also shown in the dark theme
-_SETTLED_SECONDS = 5.0
+_SETTLED_SECONDS = 5.0  # of no work, after which a page is taken
+# Replaces texts of a page, given as pairs.
+_REPLACE = """
+    const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    while (walker.nextNode())
+        for (const [from, to] of arguments[0])
+            walker.currentNode.data = walker.currentNode.data.replaceAll(from, to);
+"""
 
 
 def main() -> None:
@@ -83,15 +91,31 @@ def take(server: Server) -> None:
             page.open(place, size)
             if name == "sing" and size == DESKTOP:
                 page.send(SONG)
-            time.sleep(_SETTLED_SECONDS)
+            settle(driver)
+            driver.execute_script(_REPLACE, own_names(server))
             save(driver, ROOT / "docs" / "images" / f"studio-{name}{suffix}.png")
     scheme = {"name": "prefers-color-scheme", "value": "dark"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
     for name in DARK:
         page.open(PLACES[name])
-        time.sleep(_SETTLED_SECONDS)
+        settle(driver)
         save(driver, ROOT / "docs" / "images" / f"studio-{name}-dark.png")
     driver.quit()
+
+
+def settle(driver: webdriver.Chrome) -> None:
+    """Wait until nothing has turned on the page for a while."""
+    quiet_since = time.monotonic()
+    while time.monotonic() - quiet_since < _SETTLED_SECONDS:
+        if driver.execute_script("return document.querySelector('.spinner') !== null"):
+            quiet_since = time.monotonic()
+        time.sleep(0.2)
+
+
+def own_names(server: Server) -> list[tuple[str, str]]:
+    """Return names of this computer, each with the one that a picture shows in its place."""
+    kernel = platform.release()
+    return [(str(ROOT), "~/myna"), (str(server.folder), "~/singing"), (kernel, kernel.partition("-")[0])]
 
 
 def save(driver: webdriver.Chrome, path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator, model_validator
 
-from myna.errors import ConfigError
+from myna.errors import ConfigError, reason_of
 from myna.keys import Key, key, keys_of
 from myna.storage.atomic import write_text
 from myna.storage.json_file import JsonError, read_json
@@ -47,7 +47,10 @@ VOICE_BOUNDS = PitchBounds(50.0, 1100.0)
 class _Section(BaseModel):
     """A frozen section of the file. Unknown keys are kept, so that reading and writing a file preserves them."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, protected_namespaces=())
+    # Python's JSON reader accepts NaN and Infinity, and reads 1e999 as infinity.
+    model_config = ConfigDict(
+        frozen=True, extra="allow", populate_by_name=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
     @property
     def unknown_keys(self) -> list[str]:
@@ -121,7 +124,7 @@ class TrainConfig(_Section):
     # The keys below are ours; the predecessors ignore them.
     base_weights: str | None = key(None, "name of the base weights that training starts from")
     discriminators: DiscriminatorKind = key("waveform", "representation of the audio that the discriminators score")
-    adversarial_start: int = key(0, "number of steps before the discriminators join the training", ge=0)
+    adversarial_start: int = key(0, "number of steps before the discriminators are trained and used", ge=0)
     discriminator_share: float = key(
         1.0, "share of the clips of each batch that the discriminators score", alias="judged_share", gt=0, le=1
     )
@@ -167,7 +170,9 @@ class DataConfig(_Section):
         None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
     )
     # so-vits-svc 4.1 has written this key since June 2023; `Config.content_expansion` explains what its absence means.
-    unit_interpolate_mode: Expansion | None = key(None, "method of interpolating content features to the frames of f0")
+    unit_interpolate_mode: Expansion | None = key(
+        None, "method of repeating content features to match the frames of f0"
+    )
     # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
@@ -283,7 +288,7 @@ class PitchRange(_Section):
 class Config(_Section):
     """Configuration of a voice; conversion and training need it in addition to the weights."""
 
-    train: TrainConfig = key(TrainConfig(), "settings of the training")
+    train: TrainConfig = key(TrainConfig(), "training settings")
     data: DataConfig = key(DataConfig(), "settings of the training audio and its features")
     model: ModelConfig = key(ModelConfig(), "architecture of the voice")
     speakers: dict[str, int] = key({}, "index of each speaker, by name", alias="spk")
@@ -318,7 +323,7 @@ class Config(_Section):
         try:
             return cls.parse(read_json(path))
         except OSError as error:
-            raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+            raise ConfigError(f"cannot read the configuration {path}: {reason_of(error)}") from error
         except JsonError as error:
             raise ConfigError(f"{path} {error}") from error
         except ConfigError as error:
@@ -474,4 +479,5 @@ def _refuse_long_integers(values: dict[str, Any]) -> None:
 
 def _describe(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
-    return f"{place}: {error['msg'].lower()}, got {reprlib.repr(error['input'])}"
+    message = "input should be an object" if error["type"] == "model_type" else error["msg"].lower()
+    return f"{place}: {message}, got {reprlib.repr(error['input'])}"

@@ -157,7 +157,7 @@ def test_a_name_is_a_file_and_no_protocol(name: str) -> None:
 def test_a_sound_file_names_no_other_file() -> None:
     record("secret.wav")
     Path("list.m4a").write_text("ffconcat version 1.0\nfile secret.wav\n\x01")
-    with pytest.raises(AudioError, match="is not sound in a known format"):
+    with pytest.raises(AudioError, match="is not audio in a known format"):
         io.read("list.m4a")
 
 
@@ -211,7 +211,7 @@ def test_each_bad_recording_is_an_error_of_its_file_and_all_are_listed(capsys: p
     assert len(refused) == 17
     assert [line for line in refused if "decoder.wav is in a format that cannot be decoded here" in line]
     assert [line for line in refused if "rate.wav states no valid sample rate" in line]
-    assert refused[-1] == "dataset_raw/anna/cover.jpg is not sound"
+    assert refused[-1] == "dataset_raw/anna/cover.jpg is not audio"
 
     # The lists themselves are no clips, and vanish with the errors.
     assert "0 left out" in run(capsys, "pre-config", "-t", "myna-lite")[1]
@@ -295,7 +295,7 @@ def test_a_place_that_cannot_be_written_to_is_one_line(capsys: pytest.CaptureFix
         code, _, said = run(capsys, *arguments)
         errors = [line for line in said if line.startswith("svc: ")]
         assert code in (4, 5) and len(errors) == 1, (arguments, said)
-        assert "cannot write" in errors[0] or arguments[0] == "export", errors
+        assert "cannot write" in errors[0] and "Errno" not in errors[0], errors
         assert not any("Traceback" in line for line in said)
     left = sorted(path for path in Path().rglob("*"))
     assert left == before

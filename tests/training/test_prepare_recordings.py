@@ -111,7 +111,7 @@ def test_bad_recordings_are_reported_and_the_others_are_processed(raw: Path) -> 
     summary = resample(raw)
     assert clip_names(Path("dataset/44k")) == ["anna/good.wav"]
     reasons = {
-        "text.wav": "text, not sound",
+        "text.wav": "text, not audio",
         "empty.mp3": "empty",
         "silent.wav": "silent",
         "hum.wav": "silent",
@@ -133,6 +133,13 @@ def test_without_recordings_the_error_explains_the_layout(raw: Path, files: tupl
         resample(raw)
     with pytest.raises(AudioError, match="there are no recordings in nowhere; put"):
         resample_recordings(Path("nowhere"), Path("dataset/44k"))
+
+
+def test_without_recordings_the_error_names_what_is_there(raw: Path) -> None:
+    (raw / "anna").mkdir(parents=True)
+    (raw / "anna" / "notes.txt").touch()
+    with pytest.raises(AudioError, match=r"there are no recordings in .* \(.*notes\.txt is not sound\); put"):
+        resample(raw)
 
 
 def test_recordings_of_one_name_have_different_and_stable_clip_names(raw: Path) -> None:

@@ -1,4 +1,4 @@
-"""Record of the last run of long work in a folder, from which a killed run can be recognized later.
+"""Record of the last preparation or training run in a folder, from which a killed run can be recognized later.
 
 with recorded(folder / "last_run.json"):
     prepare()
@@ -20,7 +20,7 @@ from typing import Any
 from myna.errors import explain
 from myna.storage.atomic import write_text
 
-LAST_RUN = "last_run.json"  # name of the record of a training, in the folder of the checkpoints
+LAST_RUN = "last_run.json"  # name of the record of a training run, in the folder of the checkpoints
 
 
 class Outcome(StrEnum):
@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """The last run: its outcome, and the time of its end, or of its beginning while it runs."""
+    """Outcome of the last run, and the time at which it ended or, if it is running, began."""
 
     outcome: Outcome
     at: float = field(default_factory=time.time)  # in seconds since the epoch

@@ -35,13 +35,13 @@ def evaluate_conversions(
         The evaluation, whose failures include the conversions without a source.
 
     Raises:
-        AudioError: a path does not exist or contains no sound, or no conversion has a source.
+        AudioError: a path does not exist or contains no audio files, or no conversion has a source.
     """
     from myna.evaluation.evaluate import evaluate
     from myna.evaluation.pairing import pair_by_name, sound_files
 
     pairs, unpaired = pair_by_name(sound_files(converted), sound_files(sources))
     if not pairs:
-        raise AudioError(f"no conversion has a source: {'; '.join(unpaired)}")
+        raise AudioError(f"no conversion has a source: {'; '.join(unpaired) or 'all files are among the sources'}")
     evaluation = evaluate(pairs, sound_files(targets), sound_files(held_out), options, progress)
     return replace(evaluation, failures=(*unpaired, *evaluation.failures))

@@ -63,7 +63,7 @@ class _Selection:
     options: type[Any]
     main: tuple[str, ...]
     more: tuple[str, ...]
-    # Files of this computer, what the page asks elsewhere, and what would only be wrong on it.
+    # Options that name files or devices of this computer, or that the page asks for elsewhere.
     hidden: tuple[str, ...] = ()
 
 
@@ -71,8 +71,11 @@ _SELECTIONS = {
     "conversion": _Selection(
         ConversionOptions,
         main=("speaker", "transpose", "cluster_infer_ratio"),
-        more=("speaker_mix", "auto_transpose", "transpose_step", "auto_predict_f0", "noise_scale", "soften_pauses_db"),
-        hidden=("cluster_model_path",),
+        more=(
+            *("speaker_mix", "auto_transpose", "transpose_step", "auto_predict_f0"),
+            *("autotune", "vibrato", "formant_shift", "loudness_mix", "noise_scale", "soften_pauses_db"),
+        ),
+        hidden=("cluster_model_path", "pitch"),
     ),
     "evaluation": _Selection(
         EvaluateOptions, main=("similarity", "quality", "words"), more=("f0_method", "language"), hidden=("whisper",)
@@ -99,7 +102,7 @@ def form(
     """Return a form in a language.
 
     Args:
-        voice: the chosen voice; None leaves open which fields do nothing.
+        voice: the chosen voice; None marks no field as inert.
         config: configuration whose values are the defaults of "training_keys"; None leaves them empty.
         defaults: default options of the chosen voice.
     """
@@ -132,6 +135,8 @@ def _inert(voice: VoiceFacts) -> dict[str, str]:
         found |= dict.fromkeys(("cluster_infer_ratio", "cluster_everywhere"), "no_retrieval")
     if not voice.has_latent:
         found["noise_scale"] = "no_latent"
+    if not voice.follows_pitch:
+        found |= dict.fromkeys(("autotune", "vibrato", "formant_shift"), "no_f0")
     if not voice.predicts_pitch:
         found["auto_predict_f0"] = "no_predictor"
     if not voice.follows_loudness:

@@ -218,7 +218,7 @@ def test_wrong_passwords_cost_a_growing_time_at_a_public_address(
         ("GET", "forms/conversion?voice=nobody", 400, "config", "no voice 'nobody' here"),
         ("GET", "texts/xx", 404, "not_found", "no language xx"),
         ("PUT", "jobs", 405, "method", ""),
-        ("GET", "uploads/0123/audio", 404, "not_found", "send it again"),
+        ("GET", "uploads/0123/audio", 404, "not_found", "has expired"),
         ("GET", "uploads/..%2f..%2fjobs/audio", 404, "not_found", ""),
         ("POST", "uploads", 400, "request", "name: Field required"),
         ("PATCH", "voice?name=joe", 400, "request", "tag: there is no such field"),

@@ -46,7 +46,7 @@ _UNENCRYPTED = (
 @click.option(
     "--without-auth",
     is_flag=True,
-    help="Let visitors in without a password when --host or --public-url lets other computers open the page.",
+    help="Require no password when --host or --public-url lets other computers open the page.",
 )
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
 def command(
@@ -60,7 +60,7 @@ def command(
 ) -> None:
     """Open the studio in the browser: sing songs, record and train voices, manage voices.
 
-    Ctrl-C ends it; a voice in training is saved as a checkpoint first.
+    Ctrl-C ends it; training saves a checkpoint first.
     """
     try:
         from myna.apps.gui.server.app import open_studio, serve
@@ -93,6 +93,6 @@ def command(
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            echo("\nclosing; a voice in training is saved as a checkpoint", err=True)
+            echo("\nclosing; training saves a checkpoint first", err=True)
         finally:
             server.close()

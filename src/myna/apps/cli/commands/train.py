@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train", cls=ResultCommand)
-@config_flag("Configuration of the voice, its clips and the training.")
+@config_flag("Configuration of the voice, its clips and its training.")
 @click.option(
     "-m",
     "--model-path",
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--tensorboard/--no-tensorboard",
     default=False,
     show_default=True,
-    help="Show curves, pictures and sounds at http://127.0.0.1:6006 while training.",
+    help="Run TensorBoard at http://127.0.0.1:6006: losses, spectrograms and validation samples.",
 )
 @option_flags(TrainOptions)
 def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: Any) -> Result | None:
@@ -65,7 +65,7 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 class _Terminal:
     """A `Listener` that reports the progress of training on the terminal."""
 
-    # Only the first process of a training has a result and a job in the list.
+    # Only the first process of a training run has a result and a job in the list.
     result: Result | None = None
     _job: Job
 
@@ -118,7 +118,7 @@ class _Terminal:
         return done, total, seconds
 
     def _estimate(self, step: int) -> None:
-        """Note the time that the training takes, once it can be estimated."""
+        """Print and log the time left, once it can be estimated."""
         plan = self._plan
         done, total, seconds = self._spent(step)
         left = seconds_left(done, total, seconds)

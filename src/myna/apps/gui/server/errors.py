@@ -20,14 +20,14 @@ _log = logging.getLogger(__name__)
 
 
 class NotFound(ConfigError):
-    """There is no such thing."""
+    """The item that a request names does not exist."""
 
     code = "not_found"
 
 
 @contextmanager
 def not_found() -> Iterator[None]:
-    """Answer 404 if what a request names is refused in the `with` block, because there is no such thing."""
+    """Convert a `ConfigError` in the `with` block to `NotFound`, which is answered with 404."""
     try:
         yield
     except ConfigError as error:
@@ -50,7 +50,7 @@ def error_response(status: int, message: str, code: str | None = None) -> JSONRe
 
 
 def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
-    """Answer every error in the same form; only a defect of our own is a 500, and is logged.
+    """Answer every error in the same form; only a bug is answered with 500 and logged.
 
     Args:
         shown: returns a message as visitors may see it.
@@ -74,7 +74,7 @@ def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
         status = 404 if isinstance(found, NotFound) else 409 if isinstance(found, BusyError) else 400
         return error_response(status, shown(str(found)), found.code)
 
-    # Starlette logs and raises again what a handler for `Exception` answers, but not what one of a subclass does.
+    # Starlette logs and raises an error again after a handler for `Exception`, but not after one for a subclass.
     for kind in (MynaError, OSError, MemoryError):
         app.add_exception_handler(kind, other)
 

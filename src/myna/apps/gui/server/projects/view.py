@@ -1,4 +1,4 @@
-"""Assembly of what the page shows of a voice in training."""
+"""Assembly of the response models that describe a voice in training."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from myna.studio.steps import Checks, Step, StepState, StepStatus, step_states
 from myna.studio.voices import checkpoint_name
 
 _AUTO_BATCH = 8  # batch size that `batch_size: auto` results in without a GPU
-_MOST_SAMPLES = 8  # number of validation clips that a checkpoint sings
+_MOST_SAMPLES = 8  # number of validation clips that are converted with each checkpoint
 # Space that prepared recordings take: clips, and their features for the augmented versions of each clip.
 _PREPARED_BYTES_PER_SECOND = 1_500_000
 
@@ -81,7 +81,7 @@ class Scene:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration of the voice, or the one that it would get."""
+        """The configuration of the voice or, before preparation, the template that the page proposes."""
         return self.status.config or Config.template(default_template(self.studio))
 
     @cached_property
@@ -89,7 +89,7 @@ class Scene:
         return training_needs(self.config, trained=bool(self.status.checkpoints))
 
     def url(self, place: str, **values: Any) -> str:
-        """Return the address of a sound file of the project."""
+        """Return the address of an audio file of the project."""
         return f"/api/v1/project/{place}?{urlencode({'name': self.project.name, **values})}"
 
 
@@ -105,7 +105,7 @@ def project_row(scene: Scene) -> models.ProjectRow:
 
 
 def project_view(scene: Scene) -> models.ProjectView:
-    """Return all that the page of a voice in training shows; start what is missing of it in the background."""
+    """Return everything that the page of a voice in training shows; compute missing parts in the background."""
     status, project, studio = scene.status, scene.project, scene.studio
     scene.studio.watch.check(project, status)
     best = best_checkpoint(status, scene.curves, project.comparison)
@@ -139,7 +139,7 @@ def project_view(scene: Scene) -> models.ProjectView:
 
 
 def advice(say: Wording) -> list[str]:
-    """Return what someone who begins needs to know: what to record, how long it takes, and how much disk it needs."""
+    """Return advice for a first voice: what to record, how long training takes, and how much disk space it needs."""
     run = LENGTHS[Length.HALF_HOUR]
     recordings = 10 * 60 * _PREPARED_BYTES_PER_SECOND
     megabytes = (recordings + run.checkpoints * (checkpoint_bytes(Config.template(ON_CPU)) or 0)) / 1e6
@@ -244,7 +244,7 @@ def _prepared(scene: Scene) -> models.PreparedView | None:
             left_out=known["left_out"],
             notes=known["notes"],
         )
-    except (LookupError, ValueError):  # it was prepared in a terminal, which leaves no record
+    except (LookupError, ValueError):  # it was prepared in a terminal, which writes no record
         n_validation = len(scene.project.validation_clips())
         text = scene.say("prepared_clips", count=scene.status.n_listed)
         return models.PreparedView(
@@ -322,7 +322,7 @@ def _schedule(scene: Scene) -> models.ScheduleView | None:
 
 
 def schedule_of(status: ProjectStatus, config: Config, seconds_per_step: float | None) -> Schedule | None:
-    """Compute the schedule of a training that its configuration limits; None without recordings.
+    """Compute the schedule of a training run that only its configuration limits; None without recordings.
 
     Until clips exist, each recording counts as one clip.
     """
@@ -388,12 +388,12 @@ def _training(scene: Scene) -> models.TrainingView | None:
 
 
 def _resume(scene: Scene) -> str | None:
-    saves, run = scene.status.checkpoints, scene.status.last_training
-    if not saves or active_job(scene.project, scene.jobs, Step.TRAIN) is not None:
+    checkpoints, run = scene.status.checkpoints, scene.status.last_training
+    if not checkpoints or active_job(scene.project, scene.jobs, Step.TRAIN) is not None:
         return None
     interrupted = run is not None and run.outcome is Outcome.RUNNING
     key = f"resume_interrupted_{scene.status.unit}" if interrupted else f"resume_{scene.status.unit}"
-    return scene.say(key, number=saves[-1].number)
+    return scene.say(key, number=checkpoints[-1].number)
 
 
 def _clips(scene: Scene) -> list[models.ClipView]:
@@ -409,24 +409,24 @@ def _checkpoints(scene: Scene, best: int | None) -> list[models.CheckpointView]:
     distances = validation_distances(status, curves)
     scores = compared_scores(status, scene.project.comparison)
     found = []
-    for save in reversed(status.checkpoints):
-        measures = {say("validation"): f"{distances[save.number]:.3f}"} if save.number in distances else {}
-        known = scores.get(save.number, {})
+    for checkpoint in reversed(status.checkpoints):
+        measures = {say("validation"): f"{distances[checkpoint.number]:.3f}"} if checkpoint.number in distances else {}
+        known = scores.get(checkpoint.number, {})
         measures |= {one.title: one.text(known[key]) for key, one in MEASURES.items() if key in known}
-        sung = curves.step_of(save.number, status.unit) in curves.sample_steps
+        sung = curves.step_of(checkpoint.number, status.unit) in curves.sample_steps
         found.append(
             models.CheckpointView(
-                number=save.number,
-                title=checkpoint_title(say, status, save.number),
-                made_at=_iso(save.path.stat().st_mtime),
-                bytes=save.bytes,
-                best=save.number == best,
+                number=checkpoint.number,
+                title=checkpoint_title(say, status, checkpoint.number),
+                made_at=_iso(checkpoint.path.stat().st_mtime),
+                bytes=checkpoint.bytes,
+                best=checkpoint.number == best,
                 measures=measures,
                 sample_urls=[
-                    scene.url("sample", clip=index, number=save.number) if sung else None
+                    scene.url("sample", clip=index, number=checkpoint.number) if sung else None
                     for index in range(curves.samples)
                 ],
-                voice=checkpoint_name(scene.project.name, save.number),
+                voice=checkpoint_name(scene.project.name, checkpoint.number),
             )
         )
     return found
@@ -473,7 +473,6 @@ def comparison_view(scene: Scene) -> models.ComparisonView:
     return models.ComparisonView(
         comparison={**found["comparison"], "tracks": tracks},
         numbers=list(compared.numbers),
-        saves=found["saves"],
         rows=rows,
         notes=[*(f"{what}: {why}" for what, why in found["not_measured"].items()), *found["failures"]],
         outdated=compared.outdated,
@@ -494,7 +493,7 @@ def track_path(scene: Scene, index: int) -> Path:
 
 
 def _made(track: Mapping[str, Any]) -> str:
-    """Return a part of a track's address that differs between comparisons, so that browsers show no older one."""
+    """Return a part of a track's address that differs between comparisons, so that browsers use no cached one."""
     return Path(track["path"]).parent.name
 
 
@@ -508,7 +507,7 @@ def _packed(scene: Scene) -> models.PackedView | None:
 
 
 def curves_view(scene: Scene, found: Curves) -> models.CurvesView:
-    """Return the logged curves, the most telling first."""
+    """Return the logged curves, the most informative first."""
     main = [tag for tag in MAIN_CURVES if found.scalars.get(tag)]
     others = [tag for tag, points in found.scalars.items() if tag not in (*MAIN_CURVES, "epoch") and points]
     titles = {tag: scene.say(f"curve_{tag}") for tag in main}

@@ -22,7 +22,7 @@ def jobs(studio: StudioOf) -> list[JobView]:
 
 @router.delete("/jobs", status_code=204)
 def clear(studio: StudioOf) -> None:
-    """Take all jobs that have ended off the list. What they made stays."""
+    """Remove all jobs that have ended from the list; their results are kept."""
     for job in studio.all_jobs():
         if job.state.over:
             studio.list.remove(job.id)
@@ -45,19 +45,19 @@ def log(number: int, studio: StudioOf) -> PlainTextResponse:
 
 @router.post("/jobs/{number}/cancel")
 def cancel(number: int, studio: StudioOf) -> JobView:
-    """Ask a job to stop; a training saves a checkpoint first. A second call ends its process."""
+    """Ask a job to stop; training saves a checkpoint first. A second call ends its process."""
     return studio.cancel(number)
 
 
 @router.post("/jobs/{number}/retry")
 def retry(number: int, studio: StudioOf) -> JobView:
-    """Start a job that failed or was interrupted again, and return the new one."""
+    """Restart a job that failed, was stopped or was interrupted, and return the new job."""
     return studio.retry(number)
 
 
 @router.delete("/jobs/{number}", status_code=204)
 def remove(number: int, studio: StudioOf) -> None:
-    """Take a job that has ended off the list. What it made stays."""
+    """Remove a job that has ended from the list; its results are kept."""
     studio.remove(number)
 
 

@@ -115,7 +115,7 @@ class Drawing {
 
 /** Colours of the page, for the canvas. */
 function colours() {
-  // The value of a property is an expression of both themes; the colour of an element is that of the theme in use.
+  // The property contains the colours of both themes; the computed colour of an element is that of the current theme.
   const probe = document.createElement("span");
   document.body.append(probe);
   const colour = (/** @type {string} */ name) => {

@@ -1,4 +1,4 @@
-// Playback of a comparison: which track is heard, and where. Its state is in signals, which the player draws.
+// Playback of a comparison: its audible track and its position. The state is in signals, which the player shows.
 
 import {signal} from "../vendor/preact.js";
 import {release, takeOver} from "./playing.js";
@@ -14,7 +14,7 @@ export class Playback {
     this.sound = soundOf(tracks, seconds);
     /** Position in seconds. */
     this.place = signal(0);
-    /** Index of the track that is heard; at first the result, not the source. */
+    /** Index of the audible track; at first the result, not the source. */
     this.chosen = signal(Math.min(1, tracks.length - 1));
     this.equal = signal(true);
     /** @type {import("../vendor/preact.js").Signal<"paused" | "loading" | "playing">} */

@@ -77,7 +77,7 @@ function summary(song) {
 function SongBody({song}) {
   const facts = song.facts.value;
   const upload = song.upload.value;
-  // While the facts are loaded, the place of the waveform stays free, so that nothing moves.
+  // While the facts are loaded, space is reserved for the waveform, so that nothing moves.
   if (!facts || !upload) return html`<div class="song-body waiting" aria-hidden="true"></div>`;
   const outside = song.keyFacts.value?.choices.find(({transpose}) => transpose === song.shift.value)?.out_of_range;
   const warnings = [...facts.warnings, ...(outside ? [outside] : [])];
@@ -119,7 +119,7 @@ function Times({song, warning: {spans}}) {
   >${clock(from)}</button> `)}${spans.length > MOST_TIMES && t("sing.more_times", {n: spans.length - MOST_TIMES})}`;
 }
 
-/** The key in notes, with the fitting choice. @param {{song: Song}} props */
+/** Pitch of the song and of the voice as notes, and the choice of a key. @param {{song: Song}} props */
 function Key({song}) {
   const facts = song.keyFacts.value;
   const id = useId();
@@ -127,8 +127,8 @@ function Key({song}) {
   const names = {voice: voice.value?.title, voice_note: facts?.voice_note, song_note: facts?.source_note};
   const said = !voice.value ? "" : !facts ? t("sing.key_reading")
     : t(!facts.source_note ? "sing.key_no_notes" : !facts.voice_note ? "sing.key_unknown_voice" : "sing.key_notes", names);
-  const choices = (facts?.choices ?? []).map(({transpose, kind, title}) => ({
-    value: transpose, title: html`${title}${kind === "octave" ? html` <span class="semitones">${shift(transpose)}</span>` : null}`,
+  const choices = (facts?.choices ?? []).map(({transpose, title}) => ({
+    value: transpose, title: html`${title}${transpose ? html` <span class="semitones">${shift(transpose)}</span>` : null}`,
   }));
   return html`<div class="key">
     <p class="key-text" aria-live="polite">${said}</p>
