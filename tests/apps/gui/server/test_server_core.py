@@ -233,6 +233,29 @@ def test_an_error_is_one_line_of_json(
     assert error["code"] == code and part in error["message"] and "\n" not in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "voice?name=joe", '{"notes": "\\ud83c"}'),
+        ("PUT", "preset?name=soft", '{"values": {"\\udfa4": "low"}}'),
+        ("POST", "login", '{"name": "anna", "password": "\\ud83c"}'),
+        ("POST", "voices/review", '{"uploads": ["a", "\\ud83c\\ud83c"]}'),
+    ],
+)
+def test_half_of_a_character_is_refused(client: TestClient, method: str, path: str, body: str) -> None:
+    """JavaScript sends one where it cuts an emoji. A voice with such a note would make the list of voices fail."""
+    answer = client.request(method, path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "a text ends or begins in the middle of a character"
+
+
+def test_a_template_is_no_file_of_this_computer(client: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"secret": 1}')
+    client.post("projects", json={"name": "anna"})
+    answer = client.post("project/prepare?name=anna", json={"template": str(tmp_path / "config.json")})
+    assert answer.status_code == 400 and answer.json()["error"]["message"].startswith("template: Input should be")
+
+
 def test_every_operation_is_described(client: TestClient) -> None:
     described = client.get("openapi.json").json()
     paths, schemas = described["paths"], described["components"]["schemas"]

@@ -47,7 +47,7 @@ class ProjectRequest(Request):
 
 
 class PrepareOptions(Body):
-    template: str | None = Field(
+    template: TemplateName | None = Field(
         None, description="kind of voice; null keeps that of the voice, and for a new one takes that of GET /project"
     )
     settings: dict[str, Any] = Field({}, description="values of keys of `train` in the configuration")
