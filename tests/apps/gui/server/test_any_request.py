@@ -21,6 +21,7 @@ from schemathesis.generation import GenerationMode
 from schemathesis.schemas import APIOperation, BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    negative_data_rejection,
     response_schema_conformance,
     status_code_conformance,
 )
@@ -44,7 +45,13 @@ _SETTINGS = settings(
     suppress_health_check=list(HealthCheck),
 )
 _HOST = "testserver"  # as schemathesis calls it
-_CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+_CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
 _OPERATIONS = [
     (method, f"{API}{route.path}")
     for router in routers()

@@ -221,13 +221,13 @@ def test_wrong_passwords_cost_a_growing_time_at_a_public_address(
         ("GET", "uploads/0123/audio", 404, "not_found", "has expired"),
         ("GET", "uploads/..%2f..%2fjobs/audio", 404, "not_found", ""),
         ("POST", "uploads", 400, "request", "name: Field required"),
-        ("PATCH", "voice?name=joe", 400, "request", "tag: there is no such field"),
+        ("PATCH", "voice?name=joe", 400, "request", "ta\\ng: there is no such field"),
     ],
 )
 def test_an_error_is_one_line_of_json(
     client: TestClient, method: str, path: str, status: int, code: str, part: str
 ) -> None:
-    answer = client.request(method, path, json={"tag": ["low"]} if method == "PATCH" else None)
+    answer = client.request(method, path, json={"ta\ng": ["low"]} if method == "PATCH" else None)
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
     assert error["code"] == code and part in error["message"] and "\n" not in error["message"]
