@@ -157,7 +157,8 @@ class JobList:
 
     def get(self, number: int) -> ListedJob | None:
         """Return a job, or None if there is none with that number."""
-        return next(iter(self._select("WHERE id = ?", number)), None)
+        # A larger number comes from a request, and SQLite cannot represent it.
+        return next(iter(self._select("WHERE id = ?", number)), None) if abs(number) < 1 << 63 else None
 
     def all(self) -> list[ListedJob]:
         """Return all jobs, newest first."""

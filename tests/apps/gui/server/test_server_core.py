@@ -170,6 +170,7 @@ def test_a_name_and_a_password_open_a_session(opened: Studio) -> None:
     [
         ("GET", "nothing", 404, "not_found", ""),
         ("GET", "jobs/77", 404, "not_found", "there is no job 77"),
+        ("GET", f"jobs/{10**20}", 404, "not_found", "there is no job 100000000000000000000"),
         ("GET", "jobs/many", 400, "request", "number"),
         ("GET", "forms/nothing", 400, "request", "'conversion'"),
         ("GET", "forms/conversion?voice=nobody", 400, "config", "no voice 'nobody' here"),
