@@ -213,6 +213,7 @@ def test_wrong_passwords_cost_a_growing_time_at_a_public_address(
     [
         ("GET", "nothing", 404, "not_found", ""),
         ("GET", "jobs/77", 404, "not_found", "there is no job 77"),
+        ("GET", f"jobs/{10**20}", 404, "not_found", "there is no job 100000000000000000000"),
         ("GET", "jobs/many", 400, "request", "number"),
         ("GET", "forms/nothing", 400, "request", "'conversion'"),
         ("GET", "forms/conversion?voice=nobody", 400, "config", "no voice 'nobody' here"),
