@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,8 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from myna import assets
-from myna.errors import CheckpointError, ConfigError
+from myna.errors import CheckpointError, ConfigError, MissingExtraError
 from myna.song.separation.loading import load_separator
 from myna.song.separation.pymss import ChunkSettings, PymssSeparator, load_pymss
 from myna.song.separation.separate import separate
@@ -143,7 +143,8 @@ TRAINING = "training: {instruments: [vocals, other]}\n"
         ("a: !!python/object/apply:os.system [ls]", "cannot read the configuration"),
         (AUDIO, "it lacks the key 'training'"),
         ("audio: {chunk_size: much}\n" + TRAINING, "invalid literal"),
-        ("audio: {chunk_size: 44100, num_channels: 1}\n" + TRAINING, "no network for stereo"),
+        ("audio: {chunk_size: 44100, num_channels: 1}\n" + TRAINING, "a network for 1 channels"),
+        ("audio: {chunk_size: 0}\n" + TRAINING, "too low"),
         (AUDIO + "training: {instruments: [drums, bass]}", "without vocals among its stems: drums, bass"),
         (AUDIO + "training: {instruments: [vocals, drums], target_instrument: drums}", "without vocals"),
     ],
@@ -155,17 +156,8 @@ def test_a_configuration_that_cannot_be_used_is_an_error(text: str, reason: str,
 
 
 def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pymss_core", None)
+    monkeypatch.setitem(sys.modules, "pymss_core", None)
     (tmp_path / "a.yaml").write_text(CONFIGS["bs_roformer"])
     (tmp_path / "a.ckpt").touch()
-    with pytest.raises(Exception, match=r"separator a\.ckpt needs the extra 'separation'"):
+    with pytest.raises(MissingExtraError, match=r"separator a\.ckpt needs the extra 'separation'"):
         load_separator(str(tmp_path / "a.ckpt"))
-
-
-def test_a_separator_is_found_by_name_in_the_folders_of_assets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path))
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
-    names = [Path(source.filename).name for source in assets.SEPARATORS["scnet"]]
-    for name in names:
-        (tmp_path / name).write_text(CONFIGS["scnet"])
-    assert assets.find_separator("scnet") == tuple(tmp_path / name for name in names)

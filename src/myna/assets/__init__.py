@@ -217,8 +217,8 @@ BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
 
 
 def _separator(weights: str, size: int) -> tuple[Source, Source]:
-    path = Path(weights)
-    return Source("baicai1145/pymss", weights, size=size), Source("baicai1145/pymss", f"{path.with_suffix('.yaml')}")
+    repo, config = "baicai1145/pymss", f"{weights.rpartition('.')[0]}.yaml"
+    return Source(repo, weights, size=size), Source(repo, config)
 
 
 _VOCALS, _STEMS = "vocal/vocal_extraction", "music_stems/four_stem"

@@ -57,11 +57,15 @@ class ChunkSettings:
                 int(audio.get("sample_rate", 44100)), int(audio["chunk_size"]), max(overlaps, _LEAST_OVERLAP), stems
             )
             n_channels = int(audio.get("num_channels", 2))
+            if found.chunk_samples < found.n_overlaps or found.sample_rate <= 0:
+                raise ValueError("chunk_size or sample_rate is too low")
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             reason = f"it lacks the key {error}" if isinstance(error, KeyError) else str(error)
             raise ConfigError(f"{path} is not the configuration of a separator: {reason}") from error
-        if n_channels != 2 or found.chunk_samples < found.n_overlaps or found.sample_rate <= 0:
-            raise ConfigError(f"{path} describes no network for stereo; only such networks can be used")
+        if n_channels != 2:
+            raise ConfigError(
+                f"{path} describes a network for {n_channels} channels; only those for stereo can be used"
+            )
         if not (_VOCALS & {*stems} or (len(stems) == 1 and stems[0] in _MUSIC)):
             raise ConfigError(f"{path} describes a network without vocals among its stems: {', '.join(stems)}")
         return found
