@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -46,6 +47,7 @@ class Writer:
         sample_format: SampleFormat | None = None,
         tags: Tags | None = None,
         ceiling: float = 1.0,
+        finish: Callable[[Path], None] | None = None,
     ) -> None:
         """Open temporary files beside `path`.
 
@@ -56,6 +58,7 @@ class Writer:
             sample_format: by default int16 for .wav and .flac. The lossy formats .mp3 and .ogg have no sample format.
             tags: text for the header.
             ceiling: highest peak of the file, at most 1, full scale.
+            finish: called with the path of the complete file before the file gets its name; it may change the file.
 
         Raises:
             AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example
@@ -82,7 +85,7 @@ class Writer:
         file_format = "WAVEX" if suffix == ".wav" and channels > 2 else container.name
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         self._coding, self._file_format = container.codings[self._sample_format], file_format
-        self._tags = tags or Tags()
+        self._tags, self._change = tags or Tags(), finish
         self._replacing = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -153,6 +156,8 @@ class Writer:
             self.gain *= min(fitting_gain(peak, self._ceiling), _LEAST_STEP)
             self._file = self._opened()
             self._encode()
+        if self._change is not None:
+            self._change(self._temporary)
 
     def _encode(self) -> None:
         """Write all samples to the open file, and close it."""

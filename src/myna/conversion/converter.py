@@ -16,6 +16,7 @@ from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
 from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
 from myna.audio.marking.embedding import marked
+from myna.audio.marking.manifest import add_manifest
 from myna.audio.marking.tags import conversion_tags
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
@@ -181,7 +182,8 @@ class Converter:
         source = partial(prepared, input_path, self.sample_rate, _BLOCK_SAMPLES)
         again = partial(source, warn=False)  # the first pass already logs the warnings
         tags = conversion_tags(self._voice_name(options), input_path)
-        with io.Writer(output_path, self.sample_rate, tags=tags, ceiling=CONVERSION_CEILING) as writer:
+        sign = partial(add_manifest, description=tags.comment, source=input_path)
+        with io.Writer(output_path, self.sample_rate, tags=tags, ceiling=CONVERSION_CEILING, finish=sign) as writer:
             plan = self._plan(source, again, options)
             sung = self._render(again, plan, progress, input_path.name)
             for block in marked(sung, self.sample_rate) if options.mark else sung:

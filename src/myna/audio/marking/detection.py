@@ -2,10 +2,10 @@
 
 The detector measures how the level of each band follows the sine of a chip, subtracts what neighbouring bands have in
 common, and correlates the rest with the signs of the pattern. The score is the correlation divided by its standard
-deviation. If the sound has no mark, the signs are independent of it, and whatever the sound is, the score exceeds t with a
-probability of at most 3.18 times that of a normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound for
-weighted sums of Rademacher random variables", Bernoulli, 2015). The threshold follows from this bound and the number of
-scores that are compared with it.
+deviation. If the sound has no mark, the signs are independent of it. Whatever the sound is, the chance that the score
+exceeds t is then at most 3.18 times that of a normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound for
+weighted sums of Rademacher random variables", 2015). The threshold follows from this bound and the number of scores
+that are compared with it.
 
 Correlations are computed for segments of 5 s, at all places of the pattern. Sums of 2, 4, 8, ... segments find weaker
 marks. They need a more exact speed, which is found by shifting the second half of a sum against the first (the fast
