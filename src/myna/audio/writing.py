@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +55,7 @@ class Writer:
         tags: Tags | None = None,
         picture: Picture | None = None,
         ceiling: float = 1.0,
+        finish: Callable[[Path], None] | None = None,
     ) -> None:
         """Open temporary files beside `path`.
 
@@ -67,6 +68,7 @@ class Writer:
             tags: text for the header.
             picture: cover art; .wav and .ogg files are written without it.
             ceiling: highest peak of the file: at most 1, full scale, or infinity for float32, which stores any peak.
+            finish: called with the path of the complete file before the file gets its name; it may change the file.
 
         Raises:
             AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example
@@ -99,7 +101,7 @@ class Writer:
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         self._coding, self._file_format = container.codings[self._sample_format], file_format
         self._compression = container.compression
-        self._tags, self._picture = tags or Tags(), picture
+        self._tags, self._picture, self._finish = tags or Tags(), picture, finish
         self._replacing = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,6 +190,8 @@ class Writer:
         suffix = self.path.suffix.lower()
         if self._picture is not None and suffix in ADDERS:
             self._add_picture(self._picture, suffix)
+        if self._finish is not None:
+            self._finish(self._temporary)
 
     def _add_picture(self, picture: Picture, suffix: str) -> None:
         copy = self._temporary.with_name("with picture")

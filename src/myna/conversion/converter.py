@@ -17,6 +17,7 @@ from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
 from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
 from myna.audio.marking.embedding import marked
+from myna.audio.marking.manifest import add_manifest
 from myna.audio.marking.tags import conversion_tags
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
@@ -213,7 +214,8 @@ class Converter:
         source, again = self._recording(input_path)
         rate = io.storable_rate(output_path, self.sample_rate)
         tags = conversion_tags(self.voice_name(options), input_path)
-        with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING) as writer:
+        sign = partial(add_manifest, description=tags.comment, source=input_path)
+        with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING, finish=sign) as writer:
             plan = self._plan(source, again, options)
             sung = self._render(again, plan, progress, input_path.name)
             sent = marked(sung, self.sample_rate) if options.mark else sung
