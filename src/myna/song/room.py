@@ -38,7 +38,7 @@ _FEWEST_DECAYS, _LEAST_SHARE = 3, 0.4
 
 # A shorter decay is that of a singer, not of a room.
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.35, 4.0
-_LEAST_WET_DB, _MOST_WET_DB = -30.0, -5.0
+_LEAST_WET_DB, _MOST_WET_DB = -30.0, -8.0
 
 _FIRST_REFLECTION_SECONDS = 0.015
 # Reverberation time in each octave from this one on: air and walls absorb high frequencies.
