@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from myna.audio.formats import WRITABLE_SUFFIXES, SampleFormat, Tags, storable_rate
 from myna.audio.pictures import Picture, read_picture
-from myna.audio.reading import AudioInfo, Samples, blocks, info, read, rebuffer
+from myna.audio.reading import LARGEST_SAMPLE, AudioInfo, Samples, blocks, info, read, rebuffer
 from myna.audio.writing import Writer
 
 __all__ = [
+    "LARGEST_SAMPLE",
     "WRITABLE_SUFFIXES",
     "AudioInfo",
     "Picture",

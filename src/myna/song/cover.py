@@ -7,6 +7,7 @@ The first three are slow, so a cache keeps their results. Each is replaced by fi
 from __future__ import annotations
 
 import math
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -278,5 +279,5 @@ def _plain_options(options: ConversionOptions) -> dict[str, Any]:
     """Return the options as JSON has them, with a digest of each file that they name."""
     found = {spec.name: getattr(options, spec.name) for spec in fields(options)}
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
-    named = {name: value for name, value in plain.items() if isinstance(value, str) and Path(value).is_file()}
+    named = {name: value for name, value in plain.items() if isinstance(value, str) and os.path.isfile(value)}
     return plain | {name: digest_of(Path(value)) for name, value in named.items()}

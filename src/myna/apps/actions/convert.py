@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -91,9 +91,11 @@ def convert(
         on_failure: in a batch, called with the error of each recording that fails, as soon as it fails.
 
     Raises:
-        ConfigError: the voice does not support an option in `options`.
+        ConfigError: the voice does not support an option in `options`, or there are pitch edits and several recordings.
         MynaError: the conversion of a single recording failed; in a batch, a failure does not stop the others.
     """
+    if options.pitch is not None and len(conversions) > 1:
+        raise ConfigError(f"the pitch edits {options.pitch} belong to one recording; convert it alone")
     converter.check(options)
     return run_batch(
         conversions, lambda one: converter.convert_file(one.source, one.output, options, progress), on_failure
@@ -128,6 +130,22 @@ def options_for(
     chosen = with_voice_defaults(given, own)
     used = {name: value for name, value in chosen.items() if name not in given}
     return parse_options(ConversionOptions, chosen), used
+
+
+def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
+    """Return the default options that were stored on the page for a voice, to be passed to `options_for`.
+
+    The page stores them in its workspace, except for added voices, whose defaults are beside their weights.
+
+    Args:
+        weights: file of the voice.
+        places: files and folders of the work; the workspace is the one that contains one of them or the voice.
+    """
+    from myna.studio.job_list import workspace_of
+    from myna.studio.voices import Library
+
+    workspace = workspace_of(*places, weights)
+    return None if workspace is None else Library(workspace).defaults_of(weights)
 
 
 def _means_folder(output: str) -> bool:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from click.core import ParameterSource
 
-from myna.apps.actions.convert import options_for
+from myna.apps.actions.convert import noted_defaults, options_for
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import find_config
 from myna.apps.cli.report import echo
@@ -38,12 +38,15 @@ def load_converter(model: Path, config: Path | None, device: str, engine: Engine
     return Converter.load(model, config or find_config(model), resolved.name, engine)
 
 
-def with_defaults(voice: Voice, chosen: Mapping[str, Any]) -> tuple[ConversionOptions, dict[str, Any]]:
+def with_defaults(
+    voice: Voice, chosen: Mapping[str, Any], outputs: Iterable[Path]
+) -> tuple[ConversionOptions, dict[str, Any]]:
     """Complete the conversion options that the user gave with the defaults of the voice, and print these.
 
     Args:
         voice: the voice.
         chosen: the values of all parameters of `ConversionOptions`; those that the user did not give do not count.
+        outputs: the results; the studio to which one of them belongs may have other defaults for the voice.
 
     Returns:
         The options, and the defaults of the voice that were used.
@@ -54,7 +57,7 @@ def with_defaults(voice: Voice, chosen: Mapping[str, Any]) -> tuple[ConversionOp
         for name, value in chosen.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    options, used = options_for(voice, given)
+    options, used = options_for(voice, given, noted_defaults(voice.path, [Path.cwd(), *outputs]))
     if used:
         flags = shlex.join(as_flags(ConversionOptions(**used)))
         echo(f"defaults of the voice: {flags} (flags that you give take precedence)", err=True)

@@ -11,6 +11,7 @@ import click
 
 from myna.config import VOICE_BOUNDS
 from myna.errors import MynaError, merged
+from myna.scales import CHROMATIC
 from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -71,8 +72,11 @@ def unfinished(batch: Batch[Any, Any], what: str) -> MynaError | None:
 
 
 def remarks(summary: ConversionSummary) -> str:
-    """Return sentences on what a conversion changed to stay within full scale and the voice's pitch, or no text."""
+    """Return sentences on the key, and on changes to stay within full scale and the voice's pitch, or no text."""
     found = []
+    if summary.key is not None:
+        key = "chromatic scale" if summary.key == CHROMATIC else f"key {summary.key}"
+        found.append(f"Its notes are moved to the {key}.")
     if summary.turned_down_db >= 0.05:
         found.append(f"It is turned down by {summary.turned_down_db:.1f} dB to stay below full scale.")
     for seconds, side, hz, octave in (

@@ -55,10 +55,11 @@ def command(
     planned = plan_conversions(inputs, output_path, recursive)
 
     converter = load_converter(model_path, config_path, device, engine)
-    options, used = with_defaults(converter.voice, chosen)
-    title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
     outputs = [one.output for one in planned]
-    with listed_job("convert", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
+    options, used = with_defaults(converter.voice, chosen, outputs)
+    title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
+    files = [str(path.absolute()) for path in outputs]
+    with listed_job("convert", title, outputs, voice=str(model_path), files=files) as job:
         converted = convert(converter, planned, options, job.progress, job.failure)
 
     error = unfinished(converted, "recordings were not converted")
