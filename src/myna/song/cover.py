@@ -7,6 +7,7 @@ The first three are slow, so a cache keeps their results. Each is replaced by fi
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -27,7 +28,7 @@ from myna.song.separation.interface import Separator
 from myna.song.separation.levels import StemLevels
 from myna.song.separation.separate import separate_file
 from myna.song.transposition import check_transposition, shift_of_music, transposed
-from myna.storage.atomic import temporary_folder
+from myna.storage.atomic import hidden_folder
 from myna.storage.stage_cache import Entry, StageCache, digest_of, digest_of_values
 
 _DEFAULTS = ConversionOptions()
@@ -148,8 +149,8 @@ class CoverMaker:
                 yield cache
             return
         files.output.parent.mkdir(parents=True, exist_ok=True)
-        with temporary_folder(files.output.parent) as folder:
-            yield StageCache(folder, math.inf)
+        with hidden_folder(files.output.parent) as folder, StageCache(folder, math.inf) as cache:
+            yield cache
 
     def _stems(
         self, files: CoverFiles, rate: int, cache: StageCache, progress: Progress
@@ -278,5 +279,5 @@ def _plain_options(options: ConversionOptions) -> dict[str, Any]:
     """Return the options as JSON has them, with a digest of each file that they name."""
     found = {spec.name: getattr(options, spec.name) for spec in fields(options)}
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
-    named = {name: value for name, value in plain.items() if isinstance(value, str) and Path(value).is_file()}
+    named = {name: value for name, value in plain.items() if isinstance(value, str) and os.path.isfile(value)}
     return plain | {name: digest_of(Path(value)) for name, value in named.items()}

@@ -38,7 +38,7 @@ _FEWEST_DECAYS, _LEAST_SHARE = 3, 0.4
 
 # A shorter decay is that of a singer, not of a room.
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.35, 4.0
-_LEAST_WET_DB, _MOST_WET_DB = -30.0, -5.0
+_LEAST_WET_DB, _MOST_WET_DB = -30.0, -8.0
 
 _FIRST_REFLECTION_SECONDS = 0.015
 # Reverberation time in each octave from this one on: air and walls absorb high frequencies.
@@ -137,6 +137,8 @@ def impulse_response(seconds: float, sample_rate: int, n_channels: int) -> NDArr
     response = np.zeros((n_channels, n_samples))
     for number, share in enumerate(_TIMES):
         band = np.maximum(1 - np.abs(octave - number), 0.0)  # the bands overlap, and their sum is 1
+        if not band.any():  # beyond half the sample rate
+            continue
         decaying = np.fft.irfft(noise * band, n_samples) * 10 ** (-3 * time / (seconds * share))
         # All octaves get the same power per Hz, although the high ones decay faster.
         response += decaying / math.sqrt(max(float(np.square(decaying).sum()), 1e-12) / float(np.square(band).sum()))

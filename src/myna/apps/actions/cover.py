@@ -71,7 +71,7 @@ def make_covers(
     """Make covers one after the other; see `run_batch` for failures.
 
     Raises:
-        ConfigError: the voice does not support an option, or there is no such separator.
+        ConfigError: the voice does not support an option, or there are pitch edits and several songs.
         MissingExtraError: an option needs a library that is not installed.
     """
     from myna.song.cover import CoverMaker
@@ -80,5 +80,7 @@ def make_covers(
     def load() -> Separator:
         return load_separator(options.separator, converter.device)
 
+    if conversion.pitch is not None and len(planned) > 1:
+        raise ConfigError(f"the pitch edits {conversion.pitch} belong to one song; make its cover alone")
     maker = CoverMaker(converter, load, options, conversion, cache_folder)
     return run_batch(planned, lambda one: maker.make(one, progress), on_failure)

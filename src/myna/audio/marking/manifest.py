@@ -135,6 +135,7 @@ def _certificate(public_key: Any, authority: Any) -> Any:
     """Return a certificate for a key; it is that of the authority itself if the key is the authority's."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import ExtendedKeyUsageOID
 
     is_authority = public_key == authority.public_key()
     now = datetime.now(UTC)
@@ -170,6 +171,6 @@ def _certificate(public_key: Any, authority: Any) -> Any:
         .add_extension(x509.KeyUsage(**usage), critical=True)
     )
     if not is_authority:
-        purposes = [x509.ExtendedKeyUsageOID.EMAIL_PROTECTION]  # one of those that C2PA accepts
+        purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION]  # one of those that C2PA accepts
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     return builder.sign(authority, hashes.SHA256())

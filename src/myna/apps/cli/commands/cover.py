@@ -74,11 +74,12 @@ def command(
     planned = plan_covers(songs, output_path, stems, vocals, accompaniment)
     converter = load_converter(model_path, config_path, device, engine)
     outputs = [path for one in planned for path in (one.output, *one.stem_files.values())]
-    given = {spec.name: chosen[spec.name] for spec in fields(ConversionOptions)}
-    conversion, used = with_defaults(converter.voice, given, outputs)
+    singing = {spec.name: chosen[spec.name] for spec in fields(ConversionOptions)}
+    conversion, used = with_defaults(converter.voice, singing, outputs)
     title = f"svc cover {counted(len(planned), 'song') if len(planned) > 1 else planned[0].song.name}"
+    files = [str(path.absolute()) for path in outputs]
     folder = default_cache_folder() if cache else None
-    with listed_job("cover", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
+    with listed_job("cover", title, outputs, voice=str(model_path), files=files) as job:
         made = make_covers(converter, planned, options, conversion, folder, job.progress, job.failure)
     error = unfinished(made, "covers were not made")
     return Result({"defaults": used, **_plain(made)}, _text(made) if made.done else "", error)
