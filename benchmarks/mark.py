@@ -21,6 +21,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from statistics import NormalDist
 
@@ -150,7 +151,12 @@ class Cuts:
     def _next(self) -> Samples:
         if not self._order:
             self._order = [self._paths[number] for number in self.rng.permutation(len(self._paths))]
-        return read(self._order.pop(), RATE)[0]
+        return recording(self._order.pop())
+
+
+@lru_cache(maxsize=32)
+def recording(path: Path) -> Samples:
+    return read(path, RATE)[0]
 
 
 def all_changes(music: Cuts) -> dict[str, Callable[[Samples], Samples]]:

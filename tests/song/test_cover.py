@@ -12,6 +12,8 @@ import pytest
 import soundfile
 
 from myna.audio import io
+from myna.audio.marking.manifest import can_sign, validation_state
+from myna.audio.marking.tags import manifest_types
 from myna.errors import AudioError, MissingExtraError
 from myna.options import ConversionOptions, CoverOptions
 from myna.progress import silent
@@ -127,6 +129,15 @@ def test_tags_and_picture_are_those_of_the_original(suffix: str, studio: Studio)
     assert (found.title, found.artist, found.album) == (expected.title, expected.artist, expected.album)
     kept = io.read_picture(source)
     assert kept is not None and io.read_picture(studio.folder / f"cover{suffix}") == kept
+
+
+@pytest.mark.skipif(not can_sign(), reason="needs the extra 'provenance'")
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3"])
+def test_a_cover_and_its_converted_stems_are_signed(suffix: str, studio: Studio) -> None:
+    studio.cover(studio.record(song(2)), output=f"cover{suffix}", stems=studio.folder)
+    assert validation_state(studio.folder / f"cover{suffix}") == "own"
+    signed = {name for name in STEMS if manifest_types(studio.folder / f"song.{name}.wav")}
+    assert signed == {"converted", "reverb", "mix"}
 
 
 def test_results_of_the_stages_are_used_again(studio: Studio) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio import io
+from myna.audio.marking.manifest import add_manifest
 from myna.audio.marking.tags import conversion_tags
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import windows
@@ -73,16 +75,20 @@ class MixHeaders:
     mix: io.Tags
     converted: io.Tags  # of the stems that contain the converted voice
     picture: io.Picture | None
+    sign: Callable[[Path], None]  # adds Content Credentials to a complete file with the converted voice
 
     @classmethod
     def of(cls, song: Path, voice: str) -> Self:
         """Return the tags and the picture of a song, with a comment that says that its voice is synthetic."""
         tags, converted = io.info(song).tags, conversion_tags(voice, song)
         comment = " | ".join(filter(None, (converted.comment, tags.comment)))
-        return cls(replace(tags, comment=comment), converted, io.read_picture(song))
+        sign = partial(add_manifest, description=converted.comment, source=song)
+        return cls(replace(tags, comment=comment), converted, io.read_picture(song), sign)
 
-    def stem(self, name: str) -> io.Tags | None:
-        return None if name in SEPARATED_STEMS else self.converted
+    def stem_writer(self, name: str, path: Path, sample_rate: int, n_channels: int) -> io.Writer:
+        if name in SEPARATED_STEMS:
+            return stem_writer(path, sample_rate, n_channels)
+        return stem_writer(path, sample_rate, n_channels, self.converted, self.sign)
 
 
 def mix_files(
@@ -122,11 +128,11 @@ def mix_files(
             tags=headers.mix,
             picture=headers.picture,
             ceiling=_CEILING,
+            finish=headers.sign,
         )
         stack.enter_context(cover)
         writers = {
-            name: stack.enter_context(stem_writer(path, rate, n_channels, headers.stem(name)))
-            for name, path in stems.items()
+            name: stack.enter_context(headers.stem_writer(name, path, rate, n_channels)) for name, path in stems.items()
         }
         voice = in_place(_mono(sources), settings, rate, n_channels)
         shown = progress(
@@ -154,9 +160,23 @@ def n_channels_of(path: Path) -> int:
     return min(io.info(path).n_channels, 2)
 
 
-def stem_writer(path: Path, sample_rate: int, n_channels: int, tags: io.Tags | None = None) -> io.Writer:
+def stem_writer(
+    path: Path,
+    sample_rate: int,
+    n_channels: int,
+    tags: io.Tags | None = None,
+    finish: Callable[[Path], None] | None = None,
+) -> io.Writer:
     """Return a writer of a .wav file of float32, which stores the samples exactly, even beyond full scale."""
-    return io.Writer(path, sample_rate, channels=n_channels, sample_format="float32", tags=tags, ceiling=math.inf)
+    return io.Writer(
+        path,
+        sample_rate,
+        channels=n_channels,
+        sample_format="float32",
+        tags=tags,
+        ceiling=math.inf,
+        finish=finish,
+    )
 
 
 def _measured(sources: MixSources, path: Path, progress: Progress) -> VoiceFacts:
