@@ -19,7 +19,7 @@ from myna.options import ConversionOptions, CoverOptions
 from myna.progress import silent
 from myna.song.cover import CoverMaker, CoverSummary
 from myna.song.cover_files import STEMS, CoverFiles
-from myna.song.mixdown import MixSources, mix_files
+from myna.song.mixdown import MixHeaders, MixSources, mix_files
 from song.fakes import RATE, Middle, Parrot, song
 
 DRY = CoverOptions(reverb=0.0)
@@ -265,8 +265,9 @@ def test_memory_does_not_grow_with_the_song(studio: Studio) -> None:
         noise = np.random.default_rng(0).normal(0, 0.1, (2, seconds * 8000))
         stereo, mono = studio.record(noise, rate=8000), studio.record(noise[:1], "sung.wav", 8000)
         sources = MixSources(stereo, mono, stereo, 8000, seconds * 8000)
+        headers = MixHeaders(io.Tags(), io.Tags(), None)
         tracemalloc.start()
-        mix_files(sources, CoverOptions(reverb=0.2), studio.folder / "cover.wav", stereo, {}, silent)
+        mix_files(sources, CoverOptions(reverb=0.2), studio.folder / "cover.wav", headers, {}, silent)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

@@ -22,7 +22,7 @@ def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parrot:
     parrot = Parrot(tmp_path / "voice.pth")
     monkeypatch.setattr(Parrot, "load", lambda *_arguments: parrot, raising=False)
     monkeypatch.setattr(myna.conversion.converter, "Converter", Parrot)
-    monkeypatch.setattr(loading, "SEPARATORS", {"spleeter": lambda device: Middle()})
+    monkeypatch.setattr(loading, "load_spleeter", lambda device: Middle())
     monkeypatch.setenv("MYNA_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return parrot
