@@ -2,7 +2,7 @@
 
     python benchmarks/mark.py unmarked FOLDER...
     python benchmarks/mark.py false-alarms FOLDER... [--seconds 10] [--patterns 40] [--minutes 30]
-    python benchmarks/mark.py detection CONVERTED --music MUSIC [--cuts 12]
+    python benchmarks/mark.py detection CONVERTED --music MUSIC [--cuts 12] [--seconds 3,5,10,30,60]
     python benchmarks/mark.py quality CONVERTED
     python benchmarks/mark.py cost SONG
 
@@ -40,7 +40,6 @@ from myna.audio.marking.pattern import signs
 Samples = NDArray[np.float32]
 
 RATE = 44100
-LENGTHS = (3, 5, 10, 30, 60)
 
 
 def main() -> None:
@@ -57,6 +56,9 @@ def main() -> None:
     detection.add_argument("folder", type=Path)
     detection.add_argument("--music", type=Path, required=True)
     detection.add_argument("--cuts", type=int, default=12)
+    detection.add_argument(
+        "--seconds", type=lambda text: list(map(int, text.split(","))), default="3,5,10,30,60", help="lengths of cuts"
+    )
     quality = commands.add_parser("quality")
     quality.add_argument("folder", type=Path)
     cost = commands.add_parser("cost")
@@ -70,7 +72,7 @@ def main() -> None:
                 arguments.folders, arguments.seconds, arguments.patterns, math.ceil(60 * arguments.minutes)
             )
         case "detection":
-            measure_detection(arguments.folder, arguments.music, arguments.cuts)
+            measure_detection(arguments.folder, arguments.music, arguments.cuts, arguments.seconds)
         case "quality":
             measure_quality(arguments.folder)
         case "cost":
@@ -110,14 +112,14 @@ def measure_false_alarms(folders: list[Path], seconds: float, n_patterns: int, t
             )
 
 
-def measure_detection(folder: Path, music_folder: Path, n_cuts: int) -> None:
+def measure_detection(folder: Path, music_folder: Path, n_cuts: int, lengths: list[int]) -> None:
     """Print, for each change and length, how many of the cuts are detected, and their mean score."""
     changes = all_changes(Cuts(find_recordings(music_folder), np.random.default_rng(1)))
-    print("| change | " + " | ".join(f"{seconds} s" for seconds in LENGTHS) + " |")
-    print("|---" * (len(LENGTHS) + 1) + "|")
+    print("| change | " + " | ".join(f"{seconds} s" for seconds in lengths) + " |")
+    print("|---" * (len(lengths) + 1) + "|")
     for name, change in changes.items():
         cells = []
-        for seconds in LENGTHS:
+        for seconds in lengths:
             cuts = Cuts(find_recordings(folder), np.random.default_rng(seconds))
             found = [search_changed(cuts, seconds, change) for _ in range(n_cuts)]
             score = np.mean([one.score for one in found])

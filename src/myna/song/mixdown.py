@@ -75,7 +75,7 @@ class MixHeaders:
     mix: io.Tags
     converted: io.Tags  # of the stems that contain the converted voice
     picture: io.Picture | None
-    sign: Callable[[Path], None]  # adds Content Credentials to a complete file with the converted voice
+    sign: Callable[[Path], None] | None = None  # adds Content Credentials to a complete file with the converted voice
 
     @classmethod
     def of(cls, song: Path, voice: str) -> Self:
