@@ -2,7 +2,7 @@
 
     python benchmarks/mark.py unmarked FOLDER...
     python benchmarks/mark.py false-alarms FOLDER... [--seconds 10] [--patterns 40] [--minutes 30]
-    python benchmarks/mark.py detection CONVERTED --music MUSIC [--cuts 12] [--seconds 3,5,10,30,60]
+    python benchmarks/mark.py detection CONVERTED --music MUSIC [--cuts 12] [--seconds 5,10,30] [--changes NAME;NAME]
     python benchmarks/mark.py quality CONVERTED
     python benchmarks/mark.py cost SONG
 
@@ -59,6 +59,7 @@ def main() -> None:
     detection.add_argument(
         "--seconds", type=lambda text: list(map(int, text.split(","))), default="3,5,10,30,60", help="lengths of cuts"
     )
+    detection.add_argument("--changes", type=lambda text: text.split(";"), help="names of changes, separated by ;")
     quality = commands.add_parser("quality")
     quality.add_argument("folder", type=Path)
     cost = commands.add_parser("cost")
@@ -72,7 +73,9 @@ def main() -> None:
                 arguments.folders, arguments.seconds, arguments.patterns, math.ceil(60 * arguments.minutes)
             )
         case "detection":
-            measure_detection(arguments.folder, arguments.music, arguments.cuts, arguments.seconds)
+            changes = all_changes(Cuts(find_recordings(arguments.music), np.random.default_rng(1)))
+            chosen = {name: changes[name] for name in arguments.changes or changes}
+            measure_detection(arguments.folder, chosen, arguments.cuts, arguments.seconds)
         case "quality":
             measure_quality(arguments.folder)
         case "cost":
@@ -112,9 +115,10 @@ def measure_false_alarms(folders: list[Path], seconds: float, n_patterns: int, t
             )
 
 
-def measure_detection(folder: Path, music_folder: Path, n_cuts: int, lengths: list[int]) -> None:
+def measure_detection(
+    folder: Path, changes: dict[str, Callable[[Samples], Samples]], n_cuts: int, lengths: list[int]
+) -> None:
     """Print, for each change and length, how many of the cuts are detected, and their mean score."""
-    changes = all_changes(Cuts(find_recordings(music_folder), np.random.default_rng(1)))
     print("| change | " + " | ".join(f"{seconds} s" for seconds in lengths) + " |")
     print("|---" * (len(lengths) + 1) + "|")
     for name, change in changes.items():

@@ -25,8 +25,8 @@ from myna.text import printable
 _log = logging.getLogger(__name__)
 
 SUFFIXES = (".wav", ".flac", ".mp3")  # formats of ours in which the library can store a manifest
-# The library keeps a file in memory twice. This is half an hour of a .wav with two channels.
-_MOST_BYTES = 300_000_000
+# The library keeps a file in memory twice. This is 20 minutes of a .wav with two channels.
+_MOST_BYTES = 200_000_000
 _OFFLINE = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     # From this size on, its buffers are temporary files; the default of 512 MB would double its memory use.

@@ -108,7 +108,7 @@ def _mark_text(mark: Detection) -> str:
 
 
 def _manifest_text(manifest: ManifestFacts) -> str:
-    types = f" of the type {', '.join(manifest.types)}" if manifest.types else ", of a sound that is not synthetic"
+    types = f" of the type {', '.join(manifest.types)}" if manifest.types else ", which name no synthetic origin"
     return f"Content Credentials (C2PA){types}: {_STATES[manifest.state]}"
 
 
