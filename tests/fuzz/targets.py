@@ -182,8 +182,10 @@ def open_sound(path: Path) -> None:
 def marked_seeds(folder: Path) -> list[Path]:
     """Write sounds in the formats of covers; those that can be signed are signed twice if the extra is installed."""
     from myna.audio.io import WRITABLE_SUFFIXES, Picture, Tags, Writer
+    from myna.audio.marking import detection
     from myna.audio.marking.manifest import add_manifest
 
+    detection._SPEEDS = [1.0]  # the search at other speeds depends on no header, and takes most of the time
     os.environ["APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME"] = str(folder / "settings")
     tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE // 4) / RATE)).astype(np.float32)
     tags = Tags(title="노래", artist="Ánna", date="2026-08-02", comment="converted with myna; voice: joe")
