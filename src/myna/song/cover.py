@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from myna.audio import io
 from myna.config import PitchRange
 from myna.conversion.converter import ConversionSummary, Converter
-from myna.errors import AudioError
+from myna.errors import AudioError, FileError, understood
 from myna.options import ConversionOptions, CoverOptions
 from myna.progress import Progress, silent, titled
 from myna.song.cover_files import CoverFiles
@@ -44,6 +44,7 @@ class CoverSummary:
 
     seconds: float
     sample_rate: int
+    song_channels: int
     levels: StemLevels | None  # of the separated stems; None if nothing was separated
     is_voice_alone: bool  # the song has no accompaniment, so that it was converted as it is
     conversion: ConversionSummary
@@ -119,7 +120,8 @@ class CoverMaker:
                 is silent or seems to have no vocals.
         """
         files.check()
-        rate = io.info(files.song).sample_rate
+        about = io.info(files.song)
+        rate = about.sample_rate
         with self._cache(files) as cache:
             stems, separated = self._stems(files, rate, cache, progress)
             sung = self._sung(files.song, stems.vocals, cache, progress)
@@ -134,6 +136,7 @@ class CoverMaker:
             return CoverSummary(
                 seconds=stems.n_samples / rate,
                 sample_rate=rate,
+                song_channels=about.n_channels,
                 levels=stems.levels,
                 is_voice_alone=stems.music is None,
                 conversion=summary,
@@ -145,8 +148,14 @@ class CoverMaker:
     @contextmanager
     def _cache(self, files: CoverFiles) -> Iterator[StageCache]:
         if self._cache_folder is not None:
-            with StageCache(self._cache_folder) as cache:
-                yield cache
+            try:
+                with StageCache(self._cache_folder) as cache:
+                    yield cache
+            except (OSError, FileError) as error:
+                if str(self._cache_folder) not in str(error):
+                    raise
+                reason = understood(error) or error
+                raise FileError(f"{reason}; MYNA_CACHE can name a folder on another disk for the cache") from error
             return
         files.output.parent.mkdir(parents=True, exist_ok=True)
         with hidden_folder(files.output.parent) as folder, StageCache(folder, math.inf) as cache:
