@@ -29,7 +29,7 @@ from myna.audio.io import Writer, read
 from myna.units import power_to_db
 
 SHORT_SECONDS = 20
-MEASURES = ("similarity", "f0_correlation", "f0_rmse_cents", "f0_within_50", "voicing_error", "dnsmos_overall")
+MARKS = ("speaker_similarity", "f0_correlation", "f0_rmse_cents", "f0_close", "voicing_error", "dnsmos_ovr")
 
 
 def songs(voices: list[Path], folder: Path) -> Iterator[Mix]:
@@ -83,14 +83,15 @@ def quality(voices: list[Path], music: Path) -> None:
         myna(folder, f"from_dry/{last}", "infer", "dry", "-o", "from_dry", "-m", "joe")
         for name, mix in found.items():
             report_stems(folder / "stems", name, mix)
+        (folder / "from_song").mkdir()
         for name in found:
-            (folder / "from_song").mkdir(exist_ok=True)
             (folder / "stems" / f"{name}.converted.wav").rename(folder / "from_song" / f"{name}.wav")
+        print(f"\n| conversion | {' | '.join(MARKS)} |\n|---|{'---|' * len(MARKS)}")
         for name in ("from_dry", "from_song"):
-            options = ("--source", "dry", "--target", "from_dry", "--no-words", "--json", f"{name}.json")
+            options = ("--source", "dry", "--target", "from_dry", "--no-words", "--json", "marks.json")
             myna(folder, f"{name}/{last}", "evaluate", name, *options)
-            marks = json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
-            print(name, json.dumps(marks.get("summary", marks)), flush=True)
+            summary = json.loads((folder / "marks.json").read_text(encoding="utf-8"))["summary"]
+            print(f"| {name} | {' | '.join(format(summary[mark]['converted'], '.4g') for mark in MARKS)} |", flush=True)
 
 
 def report_stems(stems: Path, name: str, mix: Mix) -> None:

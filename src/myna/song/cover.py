@@ -1,7 +1,7 @@
 """Covers: songs sung by another voice, from file to file. Memory use does not depend on the length of a song.
 
 The stages are: separate the song, convert its vocals, transpose the music, match the new vocals to the old ones, mix.
-The first three are slow, so a cache keeps their results. Each is replaced by files that a person has.
+The first three are slow, so a cache keeps their results. Stems that a person has replace the separated ones.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ _DEFAULTS = ConversionOptions()
 _LENGTH_TOLERANCE_SECONDS = 0.1
 # Part of the keys of the cache: a new number for a new algorithm.
 _SEPARATION_VERSION = _TRANSPOSITION_VERSION = 1
+_VOCALS, _ACCOMPANIMENT, _SUNG, _MUSIC = "vocals.wav", "accompaniment.wav", "sung.wav", "music.wav"
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,6 @@ class CoverSummary:
     music_shift: float  # semitones
     mix: MixSummary
     reused: tuple[str, ...]  # stages whose results were in the cache
-
-
-_VOCALS, _ACCOMPANIMENT, _SUNG, _MUSIC = "vocals.wav", "accompaniment.wav", "sung.wav", "music.wav"
 
 
 class _Sound(NamedTuple):
@@ -183,11 +181,8 @@ class CoverMaker:
         for path in given.values():
             _check_length(path, files.song, n_samples, rate)
         if levels is not None and "vocals" not in given:
-            if not levels.has_vocals and not self._options.force:
-                raise AudioError(
-                    f"{files.song} has hardly any vocals ({-levels.vocals_db:.0f} dB below the song): it seems to be "
-                    "an instrumental; --force makes the cover anyway"
-                )
+            if not self._options.force:
+                _check_vocals(levels, files.song)
             if not levels.has_accompaniment and "accompaniment" not in given:
                 return _Stems(_Sound(files.song, digest_of(files.song)), None, n_samples, levels), entry
         return _Stems(sounds["vocals"], sounds["accompaniment"], n_samples, levels), entry
@@ -257,6 +252,14 @@ class CoverMaker:
         inputs = {"music": music.key, "semitones": shift, "version": _TRANSPOSITION_VERSION}
         entry = cache.get("transposed", inputs, compute)
         return entry.folder / _MUSIC, entry
+
+
+def _check_vocals(levels: StemLevels, song: Path) -> None:
+    if not levels.has_vocals:
+        raise AudioError(
+            f"{song} has hardly any vocals ({-levels.vocals_db:.0f} dB below the song): it seems to be an "
+            "instrumental; --force makes the cover anyway"
+        )
 
 
 def _check_length(path: Path, song: Path, n_samples: int, sample_rate: int) -> None:
