@@ -18,6 +18,7 @@ from myna.audio.marking.tags import manifest_types
 from myna.errors import AudioError, FileError, MissingExtraError
 from myna.options import ConversionOptions, CoverOptions
 from myna.progress import silent
+from myna.song import cover
 from myna.song.cover import CoverMaker, CoverSummary
 from myna.song.cover_files import STEMS, CoverFiles
 from myna.song.mixdown import MixHeaders, MixSources, mix_files
@@ -181,20 +182,22 @@ def test_a_cache_that_cannot_be_written_is_an_error_with_the_way_out(studio: Stu
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("finished", [(), ("separation",), ("separation", "conversion")])
 def test_after_a_failure_finished_stages_stay_and_the_cover_does_not(
-    error: BaseException, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[str, ...], error: BaseException, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    failing = ("separate_file", "convert_file", "mix_files")[len(finished)]
     path = studio.record(song(2))
 
     def fail(*_arguments: Any) -> None:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(studio.converter, "convert_file", fail)
+        patch.setattr(studio.converter if failing == "convert_file" else cover, failing, fail)
         with pytest.raises(type(error)):
             studio.cover(path, stems=studio.folder / "stems")
     assert {one.name for one in studio.folder.iterdir()} == {"song.wav", "voice.pth", "cache"}
-    assert studio.cover(path).reused == ("separation",)
+    assert studio.cover(path).reused == finished
 
 
 def test_given_stems_replace_separated_ones(studio: Studio) -> None:
