@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -72,18 +71,21 @@ class MixSummary:
 class MixHeaders:
     """What the headers of a cover and its stems say."""
 
+    song: Path  # the original
     mix: io.Tags
     converted: io.Tags  # of the stems that contain the converted voice
     picture: io.Picture | None
-    sign: Callable[[Path], None] | None = None  # adds Content Credentials to a complete file with the converted voice
 
     @classmethod
     def of(cls, song: Path, voice: str) -> Self:
         """Return the tags and the picture of a song, with a comment that says that its voice is synthetic."""
         tags, converted = io.info(song).tags, conversion_tags(voice, song)
         comment = " | ".join(filter(None, (converted.comment, tags.comment)))
-        sign = partial(add_manifest, description=converted.comment, source=song)
-        return cls(replace(tags, comment=comment), converted, io.read_picture(song), sign)
+        return cls(song, replace(tags, comment=comment), converted, io.read_picture(song))
+
+    def sign(self, path: Path) -> None:
+        """Add Content Credentials to a complete file with the converted voice, if this installation has the extra."""
+        add_manifest(path, self.converted.comment, self.song)
 
     def stem_writer(self, name: str, path: Path, sample_rate: int, n_channels: int) -> io.Writer:
         if name in SEPARATED_STEMS:
@@ -117,7 +119,7 @@ def mix_files(
     n_channels = max(map(n_channels_of, paths))
     original, sung = (_measured(sources, path, progress) for path in (sources.vocals, sources.sung))
     if original.is_silent:
-        raise AudioError(f"{sources.vocals} is silent: there is nothing to sing")
+        raise AudioError(f"the vocals of {headers.song} are silent: there is nothing to sing")
     settings = match(original, sung, over_time=options.match, reverb=options.reverb)
     limiter = Limiter(rate, _CEILING, _MOST_LIMITED_DB)
     with ExitStack() as stack:
