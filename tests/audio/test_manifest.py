@@ -30,7 +30,7 @@ needs_extra = pytest.mark.skipif(not can_sign(), reason="needs the extra 'proven
 @pytest.fixture(autouse=True)
 def _home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    manifest._has_identity.cache_clear()
+    manifest._warn_without_key.cache_clear()
 
 
 def write(path: Path, seconds: float = 1.0, picture: Picture | None = None) -> Path:
@@ -120,6 +120,15 @@ def test_a_file_of_another_installation_is_valid_but_not_own(tmp_path: Path, mon
     assert validation_state(path) == "valid"
     make_identity()
     assert validation_state(path) == "valid"
+
+
+@needs_extra
+def test_a_removed_key_is_replaced_by_a_new_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "sung.wav")
+    for _ in range(2):
+        add_manifest(path, "converted", path)
+        assert validation_state(path) == "own"
+        identity_path().unlink()
 
 
 @needs_extra

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -58,9 +57,7 @@ class Studio:
 
 
 @pytest.fixture
-def studio(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    settings = tmp_path_factory.mktemp("settings")
-    monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(settings))
+def studio(tmp_path: Path) -> Studio:
     return Studio(tmp_path)
 
 

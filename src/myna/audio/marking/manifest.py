@@ -98,15 +98,19 @@ def _warn(path: Path, reason: str) -> None:
     _log.warning("%s has no Content Credentials, because signing failed: %s", path.name, printable(reason))
 
 
-@cache  # one warning, not one for every file
 def _has_identity() -> bool:
     """Make the identity of this installation if needed; return false if it cannot be stored."""
     try:
         make_identity()
     except OSError as error:
-        _log.warning("files get no Content Credentials, because there is no key: %s", error)
+        _warn_without_key(str(error))
         return False
     return True
+
+
+@cache  # one warning, not one for every file
+def _warn_without_key(reason: str) -> None:
+    _log.warning("files get no Content Credentials, because there is no key: %s", reason)
 
 
 def _context() -> Any:
