@@ -2,7 +2,7 @@
 
     python benchmarks/mark.py unmarked FOLDER...
     python benchmarks/mark.py false-alarms FOLDER... [--seconds 10] [--patterns 40] [--minutes 30]
-    python benchmarks/mark.py detection CONVERTED --music MUSIC [--cuts 12]
+    python benchmarks/mark.py detection CONVERTED --music MUSIC [--cuts 12] [--seconds 5,10,30] [--changes NAME;NAME]
     python benchmarks/mark.py quality CONVERTED
     python benchmarks/mark.py cost SONG
 
@@ -21,6 +21,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from statistics import NormalDist
 
@@ -39,7 +40,6 @@ from myna.audio.marking.pattern import signs
 Samples = NDArray[np.float32]
 
 RATE = 44100
-LENGTHS = (3, 5, 10, 30, 60)
 
 
 def main() -> None:
@@ -56,6 +56,10 @@ def main() -> None:
     detection.add_argument("folder", type=Path)
     detection.add_argument("--music", type=Path, required=True)
     detection.add_argument("--cuts", type=int, default=12)
+    detection.add_argument(
+        "--seconds", type=lambda text: list(map(int, text.split(","))), default="3,5,10,30,60", help="lengths of cuts"
+    )
+    detection.add_argument("--changes", type=lambda text: text.split(";"), help="names of changes, separated by ;")
     quality = commands.add_parser("quality")
     quality.add_argument("folder", type=Path)
     cost = commands.add_parser("cost")
@@ -69,7 +73,9 @@ def main() -> None:
                 arguments.folders, arguments.seconds, arguments.patterns, math.ceil(60 * arguments.minutes)
             )
         case "detection":
-            measure_detection(arguments.folder, arguments.music, arguments.cuts)
+            changes = all_changes(Cuts(find_recordings(arguments.music), np.random.default_rng(1)))
+            chosen = {name: changes[name] for name in arguments.changes or changes}
+            measure_detection(arguments.folder, chosen, arguments.cuts, arguments.seconds)
         case "quality":
             measure_quality(arguments.folder)
         case "cost":
@@ -109,14 +115,15 @@ def measure_false_alarms(folders: list[Path], seconds: float, n_patterns: int, t
             )
 
 
-def measure_detection(folder: Path, music_folder: Path, n_cuts: int) -> None:
+def measure_detection(
+    folder: Path, changes: dict[str, Callable[[Samples], Samples]], n_cuts: int, lengths: list[int]
+) -> None:
     """Print, for each change and length, how many of the cuts are detected, and their mean score."""
-    changes = all_changes(Cuts(find_recordings(music_folder), np.random.default_rng(1)))
-    print("| change | " + " | ".join(f"{seconds} s" for seconds in LENGTHS) + " |")
-    print("|---" * (len(LENGTHS) + 1) + "|")
+    print("| change | " + " | ".join(f"{seconds} s" for seconds in lengths) + " |")
+    print("|---" * (len(lengths) + 1) + "|")
     for name, change in changes.items():
         cells = []
-        for seconds in LENGTHS:
+        for seconds in lengths:
             cuts = Cuts(find_recordings(folder), np.random.default_rng(seconds))
             found = [search_changed(cuts, seconds, change) for _ in range(n_cuts)]
             score = np.mean([one.score for one in found])
@@ -150,7 +157,12 @@ class Cuts:
     def _next(self) -> Samples:
         if not self._order:
             self._order = [self._paths[number] for number in self.rng.permutation(len(self._paths))]
-        return read(self._order.pop(), RATE)[0]
+        return recording(self._order.pop())
+
+
+@lru_cache(maxsize=32)
+def recording(path: Path) -> Samples:
+    return read(path, RATE)[0]
 
 
 def all_changes(music: Cuts) -> dict[str, Callable[[Samples], Samples]]:

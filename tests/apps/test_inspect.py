@@ -15,6 +15,7 @@ from myna.apps.cli import svc
 from myna.assets import BUNDLED_SONG
 from myna.audio.io import Tags, Writer, read
 from myna.audio.marking.embedding import marked
+from myna.audio.marking.manifest import add_manifest, can_sign
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "fork" / "quickvc-istft"
 
@@ -88,6 +89,22 @@ def test_the_result_for_people(song: tuple[np.ndarray, int], tmp_path: Path) -> 
     assert f"{BUNDLED_SONG}: a sound of 9.1 s, not marked as synthetic" in lines
     assert any(line.startswith("  mark         none in the sound (score ") for line in lines)
     assert any("a voice of" in line for line in lines)
+
+
+@pytest.mark.skipif(not can_sign(), reason="needs the extra 'provenance'")
+def test_content_credentials_are_verified(tmp_path: Path) -> None:
+    path = write(tmp_path / "sung.wav", np.zeros(8000, np.float32), 16000)
+    add_manifest(path, "converted", path)
+    line = "  manifest     Content Credentials (C2PA) of the type trainedAlgorithmicMedia: "
+    assert line + "valid, signed by this installation of myna" in run("inspect", path).output.splitlines()
+    content = bytearray(path.read_bytes())
+    content[1000] ^= 1
+    path.write_bytes(content)
+    assert (
+        line + "invalid, because the file was changed after it was signed" in run("inspect", path).output.splitlines()
+    )
+    (sound,) = sounds(path)
+    assert sound["synthetic"] and sound["manifest"] == {"types": ["trainedAlgorithmicMedia"], "state": "invalid"}
 
 
 def test_a_file_that_is_no_sound_fails_and_the_others_are_shown(tmp_path: Path) -> None:

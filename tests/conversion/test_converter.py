@@ -20,6 +20,7 @@ import myna.conversion.converter
 from myna.assets import BUNDLED_SONG
 from myna.audio.io import blocks, read
 from myna.audio.marking.detection import DETECTION_RATE, detect
+from myna.audio.marking.manifest import SUFFIXES, can_sign, validation_state
 from myna.audio.marking.tags import statements
 from myna.audio.preparation import without_rumble
 from myna.config import Config, PitchRange
@@ -386,6 +387,16 @@ def test_a_file_is_marked_as_a_conversion(suffix: str, tmp_path: Path) -> None:
     assert "converted with myna" in said and "nger (G_1.pth)" in said
     assert f"source SHA-256: {hashlib.sha256(source.read_bytes()).hexdigest()}" in said
     assert detect(blocks(path, DETECTION_RATE, RATE)).found
+
+
+@pytest.mark.skipif(not can_sign(), reason="needs the extra 'provenance'")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_conversion_is_signed_and_keeps_the_manifest_of_its_source(suffix: str, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", song(1), RATE)
+    echo().convert_file(tmp_path / "song.wav", tmp_path / "first.flac", ConversionOptions(speaker="alto"))
+    echo().convert_file(tmp_path / "first.flac", tmp_path / f"second{suffix}", ConversionOptions(mark=False))
+    assert validation_state(tmp_path / f"second{suffix}") == "own"
+    assert (tmp_path / f"second{suffix}").read_bytes().count(b"voice: alto") >= 2  # in the tags and in the manifest
 
 
 def test_without_the_mark_only_the_tags_say_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import shutil
 import struct
@@ -105,7 +106,7 @@ def packed_damage(seed: Path, target: Path, dice: random.Random) -> str:
     return "revalued"
 
 
-def inspect_card(path: Path) -> None:
+def inspect(path: Path) -> None:
     """Run `svc inspect` in this process; check that it prints no characters that control a terminal."""
     from myna.apps.cli import svc
 
@@ -117,7 +118,7 @@ def inspect_card(path: Path) -> None:
                 failed = None
             except MynaError as error:
                 failed = error
-        printed = out.getvalue() + err.getvalue()
+        printed = out.getvalue() + err.getvalue().replace("\r", "")  # progress bars return to the start of the line
         steering = [
             one
             for one in printed
@@ -173,6 +174,39 @@ def open_sound(path: Path) -> None:
         audio, rate = sound.read(path, strict=strict)
         assert audio.dtype == np.float32 and np.isfinite(audio).all() and rate > 0
     sound.read(path, 16000)
+
+
+# Sound with tags, a picture and Content Credentials
+
+
+def marked_seeds(folder: Path) -> list[Path]:
+    """Write sounds in the formats of covers; those that can be signed are signed twice if the extra is installed."""
+    from myna.audio.io import WRITABLE_SUFFIXES, Picture, Tags, Writer
+    from myna.audio.marking import detection
+    from myna.audio.marking.manifest import add_manifest
+
+    detection._SPEEDS = [1.0]  # the search at other speeds depends on no header, and takes most of the time
+    os.environ["APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME"] = str(folder / "settings")
+    tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE // 4) / RATE)).astype(np.float32)
+    tags = Tags(title="노래", artist="Ánna", date="2026-08-02", comment="converted with myna; voice: joe")
+    picture = Picture(b"\xff\xd8\xff\xe0" + bytes(500) + b"\xff\xd9", "mjpeg", 30, 20)
+    paths = [folder / f"sung{suffix}" for suffix in WRITABLE_SUFFIXES]
+    for path in paths:
+        with Writer(path, RATE, tags=tags, picture=picture) as writer:
+            writer.write(tone)
+        for _ in range(2):
+            add_manifest(path, "converted", path)
+    return paths
+
+
+def open_marked(path: Path) -> None:
+    from myna.audio.io import read_picture
+    from myna.audio.marking.tags import conversion_tags
+
+    inspect(path)
+    read_picture(path)
+    tags = conversion_tags("joe", path)
+    assert tags.comment.isprintable() and len(tags.comment) < 6000
 
 
 # config.json
@@ -334,8 +368,9 @@ def _copied(source: Path, folder: Path) -> Path:
 
 TARGETS: dict[str, Target] = {
     "model": Target(model_seeds, model_damage, open_model, frozenset(NEVER_OPENED)),
-    "card": Target(packed_seeds, packed_damage, inspect_card),
+    "card": Target(packed_seeds, packed_damage, inspect),
     "sound": Target(sound_seeds, byte_damage, open_sound),
+    "marked": Target(marked_seeds, byte_damage, open_marked),
     "config": Target(config_seeds, json_damage, open_config),
     "edits": Target(edit_seeds, json_damage, apply_edits),
     "graph": Target(graph_seeds, graph_damage, sing_graph),

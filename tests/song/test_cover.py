@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 import soundfile
 
 from myna.audio import io
-from myna.audio.marking.manifest import SUFFIXES, validation_state
+from myna.audio.marking.manifest import SUFFIXES, can_sign, validation_state
 from myna.audio.marking.tags import manifest_types
 from myna.errors import AudioError, FileError, MissingExtraError
 from myna.options import ConversionOptions, CoverOptions
@@ -58,9 +57,7 @@ class Studio:
 
 
 @pytest.fixture
-def studio(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Studio:
-    settings = tmp_path_factory.mktemp("settings")
-    monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(settings))
+def studio(tmp_path: Path) -> Studio:
     return Studio(tmp_path)
 
 
@@ -135,18 +132,25 @@ def test_tags_and_picture_are_those_of_the_original(suffix: str, studio: Studio)
     assert kept is not None and io.read_picture(studio.folder / f"cover{suffix}") == kept
 
 
+@pytest.mark.skipif(not can_sign(), reason="needs the extra 'provenance'")
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_a_signed_cover_keeps_tags_and_picture(suffix: str, studio: Studio) -> None:
-    pytest.importorskip("c2pa")
     source = studio.folder / f"song{suffix}"
     picture = None if suffix == ".wav" else io.Picture(b"\xff\xd8\xff\xe0" + bytes(1000) + b"\xff\xd9", "mjpeg", 30, 20)
     with io.Writer(source, RATE, channels=2, tags=io.Tags(title="노래"), picture=picture) as writer:
         writer.write(song(2))
     studio.cover(source, output=f"cover{suffix}", stems=studio.folder)
     cover = studio.folder / f"cover{suffix}"
-    assert validation_state(cover) == "Valid" and manifest_types(cover) == ["trainedAlgorithmicMedia"]
+    assert validation_state(cover) == "own" and manifest_types(cover) == ["trainedAlgorithmicMedia"]
     assert io.info(cover).tags.title == "노래" and io.read_picture(cover) == io.read_picture(source)
     np.testing.assert_allclose(studio.read(cover.name), studio.read("song.mix.wav"), atol=0.02)
+
+
+@pytest.mark.skipif(not can_sign(), reason="needs the extra 'provenance'")
+def test_converted_stems_are_signed(studio: Studio) -> None:
+    studio.cover(studio.record(song(2)), stems=studio.folder)
+    signed = {name for name in STEMS if manifest_types(studio.folder / f"song.{name}.wav")}
+    assert signed == {"converted", "reverb", "mix"}
 
 
 def test_results_of_the_stages_are_used_again(studio: Studio) -> None:

@@ -45,11 +45,10 @@ def read_picture(path: Path | str) -> Picture | None:
                 codec = stream.codec_context
                 if codec is None or codec.name not in _MEDIA_TYPES or not is_picture(stream):
                     continue
-                if (
-                    packet := next(container.demux(stream), None)
-                ) is not None and 0 < packet.size <= MOST_PICTURE_BYTES:
+                packet = next(container.demux(stream), None)
+                if packet is not None and 0 < packet.size <= MOST_PICTURE_BYTES:
                     return Picture(bytes(packet), codec.name, codec.width, codec.height)
-    except (AudioError, av.FFmpegError):
+    except (AudioError, av.FFmpegError, OSError):  # OSError: damage makes FFmpeg seek to a negative position
         return None
     return None
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -75,20 +76,20 @@ class MixHeaders:
     mix: io.Tags
     converted: io.Tags  # of the stems that contain the converted voice
     picture: io.Picture | None
+    sign: Callable[[Path], None] | None = None  # adds Content Credentials to a complete file with the converted voice
 
     @classmethod
     def of(cls, song: Path, voice: str) -> Self:
         """Return the tags and the picture of a song, with a comment that says that its voice is synthetic."""
         tags, converted = io.info(song).tags, conversion_tags(voice, song)
         comment = " | ".join(filter(None, (converted.comment, tags.comment)))
-        return cls(song, replace(tags, comment=comment), converted, io.read_picture(song))
+        sign = partial(add_manifest, description=converted.comment, source=song)
+        return cls(song, replace(tags, comment=comment), converted, io.read_picture(song), sign)
 
-    def sign(self, mix: Path) -> None:
-        """Add Content Credentials to the complete file of the mix, if this installation has the extra for them."""
-        add_manifest(mix, self.converted.comment, self.song)
-
-    def stem(self, name: str) -> io.Tags | None:
-        return None if name in SEPARATED_STEMS else self.converted
+    def stem_writer(self, name: str, path: Path, sample_rate: int, n_channels: int) -> io.Writer:
+        if name in SEPARATED_STEMS:
+            return stem_writer(path, sample_rate, n_channels)
+        return stem_writer(path, sample_rate, n_channels, self.converted, self.sign)
 
 
 def mix_files(
@@ -132,8 +133,7 @@ def mix_files(
         )
         stack.enter_context(cover)
         writers = {
-            name: stack.enter_context(stem_writer(path, rate, n_channels, headers.stem(name)))
-            for name, path in stems.items()
+            name: stack.enter_context(headers.stem_writer(name, path, rate, n_channels)) for name, path in stems.items()
         }
         voice = in_place(_mono(sources), settings, rate, n_channels)
         shown = progress(
@@ -161,9 +161,23 @@ def n_channels_of(path: Path) -> int:
     return min(io.info(path).n_channels, 2)
 
 
-def stem_writer(path: Path, sample_rate: int, n_channels: int, tags: io.Tags | None = None) -> io.Writer:
+def stem_writer(
+    path: Path,
+    sample_rate: int,
+    n_channels: int,
+    tags: io.Tags | None = None,
+    finish: Callable[[Path], None] | None = None,
+) -> io.Writer:
     """Return a writer of a .wav file of float32, which stores the samples exactly, even beyond full scale."""
-    return io.Writer(path, sample_rate, channels=n_channels, sample_format="float32", tags=tags, ceiling=math.inf)
+    return io.Writer(
+        path,
+        sample_rate,
+        channels=n_channels,
+        sample_format="float32",
+        tags=tags,
+        ceiling=math.inf,
+        finish=finish,
+    )
 
 
 def _measured(sources: MixSources, path: Path, progress: Progress) -> VoiceFacts:

@@ -13,6 +13,7 @@ from myna.progress import Progress, silent
 
 if TYPE_CHECKING:
     from myna.audio.marking.detection import Detection
+    from myna.audio.marking.manifest import State
     from myna.zoo.inspection import Inspection
 
 
@@ -21,7 +22,7 @@ class ManifestFacts:
     """Facts about the C2PA manifests ("Content Credentials") of a file."""
 
     types: list[str]  # types of synthetic sound that they name
-    state: str | None  # Trusted, Valid or Invalid; None if not verified
+    state: State
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,10 @@ _SYNTHETIC = re.compile(
     r"|\bgenerated (by|with) (ai|artificial intelligence)\b|\bsynthetic (voice|singing|speech|media|audio)\b",
     re.IGNORECASE,
 )
-_SOURCE_TYPE_BYTES = re.compile(rb"digitalsourcetype/(\w*algorithmicmedia)", re.IGNORECASE)
+# The terms of synthetic media. Without IGNORECASE, which makes the search of a large file 20 times slower.
+_SOURCE_TYPE_BYTES = re.compile(
+    rb"digitalsourcetype/((?:compositeWithTrained|trained)AlgorithmicMedia|algorithmicMedia|compositeSynthetic)"
+)
 # Type of the box that contains the manifests (C2PA specification 2.1, section 11.1.4.2).
 _MANIFEST_BYTES = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 _LONGEST = 500  # characters of a statement

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,14 +18,17 @@ from myna.text import printable, printable_lines
 if TYPE_CHECKING:
     from myna.apps.actions.inspect import ManifestFacts, SoundInspection
     from myna.audio.marking.detection import Detection
+    from myna.audio.marking.manifest import State
     from myna.zoo.inspection import Inspection
 
 
-_STATES = {
-    "Trusted": "valid, signed by a known signer",
-    "Valid": "valid, signed by an unknown signer",
-    "Invalid": "invalid, the file was changed after it was signed",
-    None: "not verified, which needs the extra 'provenance'",
+_STATES: Mapping[State, str] = {
+    "own": "valid, signed by this installation of myna",
+    "valid": "valid, signed by an unknown signer",
+    "invalid": "invalid, because the file was changed after it was signed",
+    "unreadable": "not verified, because they are damaged or in a format that cannot be verified here",
+    "too large": "not verified, because the file is too large",
+    "no library": "not verified, which needs the extra 'provenance'",
 }
 
 
@@ -104,7 +108,7 @@ def _mark_text(mark: Detection) -> str:
 
 
 def _manifest_text(manifest: ManifestFacts) -> str:
-    types = f" of the type {', '.join(manifest.types)}" if manifest.types else ", of a sound that is not synthetic"
+    types = f" of the type {', '.join(manifest.types)}" if manifest.types else ", which name no synthetic origin"
     return f"Content Credentials (C2PA){types}: {_STATES[manifest.state]}"
 
 
