@@ -21,7 +21,7 @@ from myna.apps.gui.server.views import note_name
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.singing import RewriteSound
 from myna.config import VOICE_BOUNDS
-from myna.studio import results
+from myna.studio import results, stems
 from myna.studio.results import Result, Stretch
 from myna.text import printable
 
@@ -46,6 +46,7 @@ class ResultView(BaseModel):
     options: dict[str, Any] = Field(description="values of ConversionOptions that differ from the usual ones")
     defaults: dict[str, Any] = Field(description="those of them that are defaults of the voice")
     remarks: list[str]
+    has_tracks: bool = Field(description="whether it is a mix of stems; see GET /results/{number}/tracks")
     job: int | None
 
 
@@ -66,7 +67,7 @@ def archive(
     if numbers is None:
         found = [one for one in results.listed(studio.workspace) if one.preview is None]
     else:
-        found = [_find(studio, int(number)) for number in numbers.split(",") if number.strip().isdigit()]
+        found = [find_result(studio, int(number)) for number in numbers.split(",") if number.strip().isdigit()]
     if not found:
         raise NotFound("there are no results to download")
     files = [(one.path.with_suffix(f".{format}").name, _in_format(studio, one, format)) for one in found]
@@ -77,14 +78,14 @@ def archive(
 @router.get("/results/{number}")
 def result(number: int, language: Language, studio: StudioOf) -> ResultView:
     """Return a result."""
-    found = _find(studio, number)
+    found = find_result(studio, number)
     return _view(studio, found, _wording(language), _jobs(studio).get(number))
 
 
 @router.get("/results/{number}/comparison")
 def comparison(number: int, request: Request, language: Language, studio: StudioOf) -> dict[str, Any]:
     """Return what a page needs to show and play a result beside its song; the tracks have the key `url`."""
-    _find(studio, number)
+    find_result(studio, number)
     found = results.comparison(studio.workspace, number)
     if found is None:
         raise NotFound(_wording(language)("not_drawn", number=number))
@@ -105,7 +106,7 @@ def audio(
     download: bool = False,
 ) -> FileResponse:
     """Return the sound of a result."""
-    found = _find(studio, number)
+    found = find_result(studio, number)
     path = found.path if format is None else _in_format(studio, found, format)
     return _sound(path, found.path.with_suffix(path.suffix).name, download)
 
@@ -116,7 +117,7 @@ def source(number: int, studio: StudioOf, playable: bool = False, download: bool
 
     With `playable`, in a format that all browsers can play.
     """
-    path = results.source(studio.workspace, _find(studio, number))
+    path = results.source(studio.workspace, find_result(studio, number))
     drawn = results.comparison(studio.workspace, number)
     if playable and drawn is not None:
         copy = path.parent / Path(drawn["tracks"][0]["path"]).name
@@ -131,7 +132,7 @@ def reuse(
     source: Annotated[bool, Query(description="take the song of the result instead of the result")] = False,
 ) -> UploadView:
     """Make a result, or its song, a new upload, to be sung again."""
-    found = _find(studio, number)
+    found = find_result(studio, number)
     path = results.source(studio.workspace, found) if source else found.path
     upload = studio.uploads.reserve(found.song if source else found.path.name)
     try:
@@ -144,10 +145,15 @@ def reuse(
 @router.delete("/results/{number}")
 def delete(number: int, studio: StudioOf) -> TrashedView:
     """Move a result to the trash."""
-    return trashed(studio, results.throw(studio.workspace, _find(studio, number)))
+    return trashed(studio, results.throw(studio.workspace, find_result(studio, number)))
 
 
-def _find(studio: Studio, number: int) -> Result:
+def find_result(studio: Studio, number: int) -> Result:
+    """Find a result.
+
+    Raises:
+        NotFound: there is none with that number.
+    """
     found = results.find(studio.workspace, number)
     if found is None:
         raise NotFound(f"there is no result {number}")
@@ -180,6 +186,7 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
         options=found.options,
         defaults=found.defaults,
         remarks=list(_remarks(found, say)),
+        has_tracks=stems.find_stems(studio.workspace, found.number) is not None,
         job=job,
     )
 

@@ -21,6 +21,7 @@ const PAGES = /** @type {Record<string, () => Promise<any>>} */ ({
   sing: () => import("../pages/sing.js"),
   train: () => import("../pages/train.js"),
   voices: () => import("../pages/voices.js"),
+  pitch: () => import("../pages/pitch.js"),
   jobs: () => import("../pages/jobs.js"),
   doctor: () => import("../pages/doctor.js"),
 });

@@ -35,11 +35,21 @@
  *   choices: KeyChoice[], best: number}} KeyFacts
  *
  * @typedef {{number: number, song: string, voice: string, seconds: number, transpose: number, made_at: string,
- *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], job: number | null}} Result
+ *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], has_tracks: boolean, job: number | null}} Result
  *
  * @typedef {{text: string, place: number}} Label
  * @typedef {{url: string, name: string, seconds: number, gain: number, spectrogram: string, curve: string}} Track
  * @typedef {{seconds: number, tracks: Track[], notes: Label[], frequencies: Label[], times: Label[]}} Comparison
+ *
+ * @typedef {{gain_db: number, muted: boolean, solo: boolean}} Level
+ * @typedef {{name: string, title: string, main: boolean, in_original: boolean, channels: number, samples: string, outline: string,
+ *   level: Level}} StemTrack main: the sung voice; in_original: part of the song as it was
+ * @typedef {{sample_rate: number, n_samples: number, tracks: StemTrack[]}} StemSet
+ *
+ * @typedef {{sample_rate: number, n_samples: number, tracks: {name: string, channels: number, samples: string}[],
+ *   frame_seconds: number, before: number[], after: number[], notes: {start: number, end: number, pitch: number}[],
+ *   edits: import("../components/pitch-editor/edits.js").Edit[], key: string | null, keys: import("../components/pitch-editor/edits.js").Key[],
+ *   spectrum: string, changed: [number, number][]}} PitchView
  *
  * @typedef {{name: string, state: string, steps: any, updated_at: string, bytes: number}} ProjectRow
  */

@@ -13,6 +13,7 @@ import {JobCard, isActive} from "../../components/job-card.js";
 import {Menu} from "../../components/menu.js";
 import {Player} from "../../components/player.js";
 import {failed, toast} from "../../components/toast.js";
+import {ResultTracks} from "./result-tracks.js";
 import {FORMATS, chooseVoice, format, values} from "./settings.js";
 import {addUpload} from "./song.js";
 
@@ -101,14 +102,20 @@ function ResultRow({result}) {
 
 /** @param {{result: Result}} props */
 function ResultBody({result}) {
-  const {data, error, reload} = useResource(`results/${result.number}/comparison`);
   return html`
     ${result.remarks.length > 0 && html`<ul class="warnings">${result.remarks.map((text) => html`<li><${Icon} name="info" size=${16} /><span>${text}</span></li>`)}</ul>`}
-    ${error ? html`<${Problem} error=${error} retry=${reload} />` : data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`}
+    ${result.has_tracks ? html`<${ResultTracks} result=${result} />` : html`<${ResultPlayer} result=${result} />`}
     <div class="command">
       <code dir="ltr">${result.command}</code>
       <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copyText(result.command)} />
     </div>`;
+}
+
+/** @param {{result: Result}} props */
+function ResultPlayer({result}) {
+  const {data, error, reload} = useResource(`results/${result.number}/comparison`);
+  if (error) return html`<${Problem} error=${error} retry=${reload} />`;
+  return data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`;
 }
 
 /** Load the song and the settings of a result into the page. @param {Result} result */

@@ -1,0 +1,129 @@
+"""The stems of a result as tracks: their samples, their outlines, and their levels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from myna.apps.gui.server.context import Language, Studio, StudioOf
+from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.routes.results import find_result
+from myna.apps.gui.server.wording import Wording
+from myna.errors import ConfigError
+from myna.studio import stems
+from myna.studio.stems import Level, Stem, Stems
+
+router = APIRouter(tags=["results"])
+_MOST_SAMPLES = 1 << 20  # in one answer
+_BYTES = "application/octet-stream"
+
+
+class TrackView(BaseModel):
+    """A stem."""
+
+    name: str
+    title: str
+    main: bool = Field(description="the sung voice")
+    in_original: bool = Field(description="a part of the song as it was")
+    channels: int
+    samples: str = Field(description="address of its samples")
+    outline: str = Field(description="address of its outline")
+    level: Level
+
+
+class TracksView(BaseModel):
+    """The stems of a result, which have one length and one start."""
+
+    sample_rate: int
+    n_samples: int
+    tracks: list[TrackView]
+
+
+class Mix(BaseModel):
+    """Levels of stems by name; those that are left out stay as they are."""
+
+    levels: dict[str, Level]
+
+
+@router.get("/results/{number}/tracks")
+def tracks(number: int, request: Request, language: Language, studio: StudioOf) -> TracksView:
+    """Return the stems of a result and their levels in the mix."""
+    found = _find(studio, number)
+    levels = stems.levels_of(studio.workspace, number, found)
+    say, voice = Wording(language, "server.stem."), find_result(studio, number).voice
+    views = []
+    for stem in found.stems:
+        # The time of the file in the address keeps a page from using samples that it loaded before an edit.
+        changed = (stems.folder(studio.workspace, number) / stem.file).stat().st_mtime_ns
+        base = f"{request.url.path}/{stem.name}"
+        views.append(
+            TrackView(
+                name=stem.name,
+                title=say(stem.name, voice=voice),
+                main=stem.name == "voice",
+                in_original=stem.in_original,
+                channels=stem.channels,
+                samples=f"{base}/samples?version={changed}",
+                outline=f"{base}/outline?version={changed}",
+                level=levels[stem.name],
+            )
+        )
+    return TracksView(sample_rate=found.sample_rate, n_samples=found.n_samples, tracks=views)
+
+
+@router.get("/results/{number}/tracks/{name}/samples", response_class=Response)
+def samples(
+    number: int,
+    name: str,
+    studio: StudioOf,
+    first: Annotated[int, Query(ge=0, description="first sample")],
+    count: Annotated[int, Query(ge=1, le=_MOST_SAMPLES, description="number of samples of each channel")],
+    version: str | None = None,
+) -> Response:
+    """Return samples of a stem: interleaved signed 16-bit integers, little-endian, of which 16384 is full scale.
+
+    There are fewer at the end of the stem.
+    """
+    from myna.apps.gui.server.sounds import pcm
+
+    return Response(pcm(_path(studio, number, name), first, count), media_type=_BYTES)
+
+
+@router.get("/results/{number}/tracks/{name}/outline", response_class=Response)
+def outline(number: int, name: str, studio: StudioOf, version: str | None = None) -> Response:
+    """Return the peaks of each hundredth of a second of a stem: one byte each, of which 255 is full scale."""
+    from myna.apps.gui.server.sounds import outline_of
+
+    return Response(outline_of(_path(studio, number, name)), media_type=_BYTES)
+
+
+@router.put("/results/{number}/mix", status_code=204)
+def mix(number: int, sent: Mix, studio: StudioOf) -> None:
+    """Choose the levels of the stems. Downloads of the result have them from now on; nothing is sung again."""
+    found = _find(studio, number)
+    known = {stem.name for stem in found.stems}
+    if unknown := sorted(sent.levels.keys() - known):
+        raise ConfigError(f"there is no track {unknown[0]}; this result has: {', '.join(sorted(known))}")
+    stems.keep_levels(studio.workspace, number, stems.levels_of(studio.workspace, number, found) | dict(sent.levels))
+
+
+def _find(studio: Studio, number: int) -> Stems:
+    find_result(studio, number)
+    found = stems.find_stems(studio.workspace, number)
+    if found is None:
+        raise NotFound(f"result {number} has no tracks: it was sung from a voice alone")
+    return found
+
+
+def _stem(found: Stems, name: str) -> Stem:
+    for stem in found.stems:
+        if stem.name == name:
+            return stem
+    raise NotFound(f"there is no track {name}")
+
+
+def _path(studio: Studio, number: int, name: str) -> Path:
+    return stems.folder(studio.workspace, number) / _stem(_find(studio, number), name).file

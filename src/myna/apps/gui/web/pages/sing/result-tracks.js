@@ -1,0 +1,37 @@
+// The tracks of a result: what the person changes in the mix is what is downloaded.
+
+import {html} from "../../vendor/preact.js";
+import {put} from "../../lib/api.js";
+import {useResource} from "../../lib/store.js";
+import {t} from "../../lib/texts.js";
+import {Problem} from "../../components/basics.js";
+import {failed} from "../../components/toast.js";
+import {Tracks} from "../../components/tracks.js";
+
+/** @typedef {import("../../lib/mixer.js").Levels} Levels */
+
+/** Levels that are on their way to the server, by the number of their result. @type {Map<number, Promise<any>>} */
+const sending = new Map();
+
+/**
+ * Wait until the server knows the levels of a result, so that a download has them.
+ * @param {number} number
+ */
+export async function levelsSent(number) {
+  await sending.get(number);
+}
+
+/** @param {number} number @param {Levels} levels */
+function send(number, levels) {
+  // One after the other, so that the last ones stay.
+  const sent = (sending.get(number) ?? Promise.resolve()).then(() => put(`results/${number}/mix`, {levels})).catch(failed);
+  sending.set(number, sent);
+}
+
+/** @param {{result: import("../../lib/types.js").Result}} props */
+export function ResultTracks({result: {number}}) {
+  const {data, error, reload} = useResource(`results/${number}/tracks`);
+  if (error) return html`<${Problem} error=${error} retry=${reload} />`;
+  if (!data) return html`<div class="tracks-waiting" role="status" aria-label=${t("player.loading")}></div>`;
+  return html`<${Tracks} set=${data} onLevels=${(/** @type {Levels} */ levels) => send(number, levels)} />`;
+}
