@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
 from myna.config import find_key
 from myna.errors import ConfigError
+from myna.scales import Autotune
 
 F0Method = Literal["swift", "dio", "harvest", "parselmouth", "crepe", "crepe-tiny", "fcpe", "rmvpe", "median"]
 
@@ -162,6 +163,28 @@ class ConversionOptions:
         False, "let the voice predict the pitch: for speech, not for singing", flags=("-a/-na",)
     )
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "pitch estimator for the source", flags=("-fm",))
+    autotune: str | None = option(
+        None,
+        "key to which the notes are moved, and how far, e.g. Am, F#, chromatic or Bb:0.8; auto finds the song's key; a "
+        "note is moved as a whole and keeps its vibrato and its glides",
+    )
+    vibrato: float = option(
+        1.0, "depth of the vibrato relative to the source's: 0 removes it, 1 keeps it, 2 doubles it", low=0, high=4
+    )
+    pitch: Path | None = option(None, "file of pitch edits (.json): notes that are moved, drawn or silenced")
+    formant_shift: float = option(
+        0.0,
+        "shift of the formants in semitones: a smaller person above 0, a larger one below; the pitch stays",
+        low=-6,
+        high=6,
+    )
+    loudness_mix: float = option(
+        0.0,
+        "share of the source's loudness envelope in the result, 0 to 1: at 0 the voice determines its loudness, at 1 "
+        "it is as loud as the source at each moment",
+        low=0,
+        high=1,
+    )
     cluster_model_path: Path | None = option(
         None,
         "retrieval file, used only if the retrieval ratio (-r) is above 0: index.safetensors, kmeans.pt, RVC's "
@@ -231,12 +254,25 @@ class ConversionOptions:
         check_options(self)
         if self.speaker is not None and self.speaker_mix is not None:
             raise ConfigError("speaker and speaker_mix exclude each other: choose one of them")
+        if self.autotune is not None:
+            Autotune.parse(self.autotune)
+        if self.auto_predict_f0 and (chosen := self.of_pitch):
+            raise ConfigError(f"auto_predict_f0 excludes {' and '.join(chosen)}: the voice would choose another pitch")
         if 0 < self.max_chunk_seconds < 1:
             raise ConfigError(f"max_chunk_seconds must be 0 or at least 1; got {self.max_chunk_seconds:g}")
 
+    @property
+    def of_pitch(self) -> list[str]:
+        """Names of the given options that need a voice which sings the pitch of the source."""
+        return [name for name in _OF_PITCH if getattr(self, name) != getattr(type(self), name)]
 
+
+_OF_PITCH = ("autotune", "vibrato", "pitch", "formant_shift")
+_SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
+# Options, and those that they exclude.
+_EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
 # Options that name files of a computer, or that change only the use of its memory.
-_NOT_OF_A_VOICE = ("cluster_model_path", "max_chunk_seconds", "seed")
+_NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed")
 # Options that a voice may bring along with default values of its own.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 
@@ -276,16 +312,16 @@ def usable_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_voice_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
     """Return the given options with the defaults of a voice for those that were not given."""
-    singers = ("speaker", "speaker_mix")  # they exclude each other
-    chosen_singer = any(given.get(name) for name in singers)
-    kept = {name: value for name, value in defaults.items() if not (chosen_singer and name in singers)}
-    return {**kept, **given}
+    usual = {spec.name: spec.default for spec in fields(ConversionOptions)}
+    chosen = {name for name, value in given.items() if value not in (None, "", usual.get(name))}
+    excluded = {other for group, others in _EXCLUDING for other in others if chosen.intersection(group)}
+    return {**{name: value for name, value in defaults.items() if name not in excluded}, **given}
 
 
 def names_a_file(options: ConversionOptions) -> bool:
     """Return whether the options name a file of this computer."""
     mix_file = Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json")
-    return options.cluster_model_path is not None or mix_file
+    return options.cluster_model_path is not None or options.pitch is not None or mix_file
 
 
 @dataclass(frozen=True, kw_only=True)

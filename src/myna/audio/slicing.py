@@ -6,7 +6,7 @@ whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -125,6 +125,20 @@ def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Ite
         before = max(min(position, end) - start, 0)
         inside = held[max(start - position, 0) : max(end - position, 0)]
         yield np.pad(inside, (before, end - start - before - len(inside)))
+
+
+def slices_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]:
+    """Return the slices that determine the samples [start, end) of the joined recording.
+
+    A slice that overlaps the one before it is aligned with it, so the slices back to the last silence belong to it.
+    """
+    found = [number for number, piece in enumerate(slices) if piece.start < end and piece.end > start]
+    if not found:
+        return []
+    first = found[0]
+    while slices[first].overlap:
+        first -= 1
+    return list(slices[first : found[-1] + 1])
 
 
 def _silence_power(smooth: NDArray[np.float64], silence_db: float, absolute: bool) -> float:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -17,20 +18,26 @@ from myna.audio.crossfade import ALIGNMENT_SECONDS, join
 from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
-from myna.audio.slicing import Slice, measure_levels, plan_slices, windows
+from myna.audio.slicing import Slice, measure_levels, plan_slices, slices_between, windows
 from myna.config import PitchRange
-from myna.conversion.renderer import Renderer, SourceFacts
+from myna.conversion.renderer import Extractor, Rendered, Renderer, SourceFacts
 from myna.conversion.settings import ConversionSettings
+from myna.conversion.slice_cache import CachedExtractor, SliceCache, digest
 from myna.conversion.transposition import shift_between
 from myna.errors import AudioError
-from myna.features.contour import pitch_range
+from myna.features.contour import pitch_range, transpose
 from myna.features.extractor import FeatureExtractor
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level
+from myna.features.notes import find_notes, find_scale
+from myna.features.pitch_edits import PitchEdits
 from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine
 from myna.progress import Progress, silent
+from myna.scales import Scale
 from myna.units import power_to_db
 from myna.voice import Voice
+
+_log = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 # Each call yields the whole prepared recording from its beginning, in mono blocks at the voice's sample rate.
@@ -57,6 +64,7 @@ class ConversionSummary:
     lowered_seconds: float = 0.0  # notes above the voice's bounds of pitch, which are sung an octave lower
     raised_seconds: float = 0.0  # notes below them, which are sung an octave higher
     turned_down_db: float = 0.0  # attenuation of the whole result, which would exceed full scale; 0 if it does not
+    key: str | None = None  # key to which --autotune moved the notes, for example "F#m"
 
 
 class Converted(NamedTuple):
@@ -64,6 +72,18 @@ class Converted(NamedTuple):
 
     audio: Samples  # (N,), at the voice's sample rate
     summary: ConversionSummary
+
+
+@dataclass(frozen=True)
+class SongPitch:
+    """Pitch of a recording as it is sung."""
+
+    seconds: float  # length of the recording
+    frame_seconds: float  # frame t has its middle at (t + 0.5) * frame_seconds
+    f0: Samples  # (T,) Hz, 0 where unvoiced or silent
+    unedited_f0: Samples  # (T,) the same without the pitch edits
+    transpose: float  # semitones, including the shift of --auto-transpose
+    key: str | None  # key to which --autotune moved the notes
 
 
 @dataclass
@@ -86,11 +106,18 @@ class Converter:
     converter.convert_file("vocals.wav", "vocals.out.wav", ConversionOptions(transpose=12))
     """
 
-    def __init__(self, voice: Voice, device: str = "cpu") -> None:
+    def __init__(self, voice: Voice, device: str = "cpu", cache: SliceCache | None = None) -> None:
+        """
+        Args:
+            cache: memory of this converter only. With it, a conversion reuses the prepared recording, the features and
+                the slices of earlier ones, and gives the same samples.
+        """
         self.voice = voice
         self.device = device
         self.sample_rate = voice.config.data.sample_rate
-        self._extractor = FeatureExtractor(voice.config, device=device)
+        self.cache = cache
+        self._features = FeatureExtractor(voice.config, device=device)
+        self._extractor: Extractor = CachedExtractor(self._features, cache) if cache is not None else self._features
         # Settings of the last conversion, kept to reuse its retrieval data.
         self._settings: ConversionSettings | None = None
 
@@ -125,7 +152,7 @@ class Converter:
         """
         loaded = self._settings.retrieval if self._settings is not None else None
         self._settings = ConversionSettings.resolve(self.voice.config, self.voice.path, options, self.device, loaded)
-        _ = self._extractor.encoder
+        _ = self._features.encoder
         return self._settings
 
     def convert(
@@ -175,13 +202,78 @@ class Converter:
         input_path, output_path = Path(input_path), Path(output_path)
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
-        source = partial(prepared, input_path, self.sample_rate, _BLOCK_SAMPLES)
-        again = partial(source, warn=False)  # the first pass already logs the warnings
+        source, again = self._recording(input_path)
         with io.Writer(output_path, self.sample_rate, ceiling=CONVERSION_CEILING) as writer:
             plan = self._plan(source, again, options)
             for block in self._render(again, plan, progress, input_path.name):
                 writer.write(block)
         return self._summary(plan, writer.gain)
+
+    def convert_stretch(
+        self, input_path: Path | str, start: float, end: float, options: ConversionOptions = _DEFAULTS
+    ) -> Samples:
+        """Return the samples between two times, in seconds, of the conversion of a recording.
+
+        They equal those of `convert_file`, apart from its attenuation. Only the slices that determine them are sung.
+
+        Raises:
+            AudioError, ConfigError: for the same reasons as in `convert_file`.
+        """
+        source, again = self._recording(Path(input_path))
+        plan = self._plan(source, again, options)
+        first, last = (min(max(round(time * self.sample_rate), 0), plan.n_samples) for time in (start, end))
+        plan.slices = slices_between(plan.slices, first, last)
+        audio = np.zeros(max(last - first, 0), np.float32)
+        position = 0
+        for block in self._render(again, plan, silent, ""):
+            if position >= last:
+                break
+            inside = block[max(first - position, 0) : max(last - position, 0)]
+            begin = max(position - first, 0)
+            audio[begin : begin + len(inside)] = inside
+            position += len(block)
+        return audio
+
+    def pitch(
+        self, input_path: Path | str, options: ConversionOptions = _DEFAULTS, progress: Progress = silent
+    ) -> SongPitch:
+        """Return the pitch with which a recording is sung, and the pitch without the pitch edits.
+
+        Raises:
+            AudioError, ConfigError: for the same reasons as in `convert_file`.
+        """
+        input_path = Path(input_path)
+        source, again = self._recording(input_path)
+        plan = self._plan(source, again, options)
+        hop = self.voice.config.data.hop_length
+        edited, unedited = np.zeros((2, -(-plan.n_samples // hop)), np.float32)
+        renderer = self._renderer(plan.settings)
+        plain = self._renderer(replace(plan.settings, edits=PitchEdits()))
+        chunks = self._chunks(again, plan)
+        for piece, start, chunk in progress(chunks, title=f"pitch of {input_path.name}", total=len(plan.slices)):
+            features = renderer.features(chunk, plan.source)
+            frames = slice(piece.start // hop, -(-piece.end // hop))
+            inside = slice(frames.start - start // hop, frames.stop - start // hop)
+            edited[frames] = renderer.pitch(features, start, plan.source).f0[inside]
+            unedited[frames] = plain.pitch(features, start, plan.source).f0[inside]
+        key = plan.source.scale.name if plan.source.scale is not None else None
+        seconds, step = plan.n_samples / self.sample_rate, hop / self.sample_rate
+        return SongPitch(seconds, step, edited, unedited, plan.source.transpose, key)
+
+    def _recording(self, path: Path) -> tuple[Source, Source]:
+        """Return a recording twice, because only the first pass logs warnings; a short one is kept in the cache."""
+        source = partial(prepared, path, self.sample_rate, _BLOCK_SAMPLES)
+        again = partial(source, warn=False)
+        if self.cache is None or io.info(path).seconds * self.sample_rate * 4 > self.cache.max_bytes / 4:
+            return source, again
+        status = path.stat()
+        key = "recording", path.absolute(), status.st_size, status.st_mtime_ns
+        audio = self.cache.get(key, lambda: np.concatenate([np.empty(0, np.float32), *source()]))
+
+        def kept() -> Iterator[Samples]:
+            return (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))
+
+        return kept, kept
 
     def _plan(self, source: Source, again: Source, options: ConversionOptions) -> _Plan:
         settings = self.check(options)
@@ -194,22 +286,26 @@ class Converter:
             min_silence_seconds=options.min_silence_seconds,
             max_seconds=options.max_chunk_seconds,
         )
-        transpose = options.transpose + self._shift_into_range(again, slices, settings)
-        pause_db = pause_level(power_to_db(levels.smooth + 1e-12)) if settings.softening_db else None
-        return _Plan(settings, SourceFacts(transpose, pause_db), slices, levels.n_samples)
+        contours = self._contours(again, slices, settings)
+        shift = options.transpose + self._shift_into_range(contours, settings)
+        facts = SourceFacts(
+            shift,
+            pause_level(power_to_db(levels.smooth + 1e-12)) if settings.softening_db else None,
+            scale=self._scale(contours, shift, settings),
+        )
+        seconds = levels.n_samples / self.sample_rate
+        if outside := sum(edit.start >= seconds for edit in settings.edits.edits):
+            _log.warning("pitch edits after the end of the recording (%.1f s) are ignored: %d", seconds, outside)
+        return _Plan(settings, facts, slices, levels.n_samples)
 
     def _render(self, source: Source, plan: _Plan, progress: Progress, title: str) -> Iterator[Samples]:
         """Convert the planned recording, and yield it in blocks of one second."""
-        renderer = Renderer(self.voice, plan.settings, self._extractor, self.device)
-        ranges = [self._with_context(piece, plan.settings.options.pad_seconds) for piece in plan.slices]
-        chunks = windows(source(), ranges)
-
+        renderer = self._renderer(plan.settings)
         hop = self.voice.config.data.hop_length
 
         def sounds() -> Iterator[tuple[Samples, int]]:
-            for piece, (start, _), chunk in zip(plan.slices, ranges, chunks, strict=True):
-                noise = plan.settings.noise_at(piece.start, self.device)
-                rendered = renderer.render(chunk, start, noise, plan.source)
+            for piece, start, chunk in self._chunks(source, plan):
+                rendered = self._rendered(renderer, plan, piece, start, chunk)
                 plan.contours.append(rendered.source_f0)
                 first = (piece.start - start + piece.overlap) // hop
                 moved = rendered.moved[first : (piece.end - start) // hop]  # without the context
@@ -221,6 +317,27 @@ class Converter:
         seconds = io.rebuffer(joined, self.sample_rate)
         total = math.ceil(plan.n_samples / self.sample_rate)
         return progress(seconds, title=title, total=total, unit=" s sung")
+
+    def _renderer(self, settings: ConversionSettings) -> Renderer:
+        return Renderer(self.voice, settings, self._extractor, self.device)
+
+    def _chunks(self, source: Source, plan: _Plan) -> Iterator[tuple[Slice, int, Samples]]:
+        """Yield each planned slice with its chunk, and the first sample of the chunk in the recording."""
+        ranges = [self._with_context(piece, plan.settings.options.pad_seconds) for piece in plan.slices]
+        for piece, (start, _), chunk in zip(plan.slices, ranges, windows(source(), ranges), strict=True):
+            yield piece, start, chunk
+
+    def _rendered(self, renderer: Renderer, plan: _Plan, piece: Slice, start: int, chunk: Samples) -> Rendered:
+        """Convert the chunk of a slice, or take it from the cache."""
+        settings = plan.settings
+
+        def render() -> Rendered:
+            return renderer.render(chunk, start, settings.noise_at(piece.start, self.device), plan.source)
+
+        if self.cache is None:
+            return render()
+        edits = settings.edits.within(start / self.sample_rate, (start + len(chunk)) / self.sample_rate)
+        return self.cache.get(("sound", digest(chunk), start, piece.start, settings.key, plan.source, edits), render)
 
     def _with_context(self, piece: Slice, pad_seconds: float) -> tuple[int, int]:
         """Return the (start, end) of the chunk that is rendered for a slice, in samples.
@@ -237,21 +354,35 @@ class Converter:
         step = max(1 << (n_frames.bit_length() - 3), 1)
         return first * hop, (first + -(-n_frames // step) * step) * hop
 
-    def _shift_into_range(self, source: Source, slices: list[Slice], settings: ConversionSettings) -> float:
-        """Return the shift in semitones from the recording's median pitch to the voice's, in the steps of the options.
-
-        It is 0 without `auto_transpose`, or if one of the two is unknown.
-        """
-        voice_pitch, options = settings.voice_pitch, settings.options
-        if not options.auto_transpose or voice_pitch is None:
-            return 0.0
+    def _contours(self, source: Source, slices: list[Slice], settings: ConversionSettings) -> list[Samples]:
+        """Return the f0 (T,) in Hz of slices with a total of two minutes, or nothing if no option needs it."""
+        finds_key = settings.autotune is not None and settings.autotune.scale is None
+        if not finds_key and (not settings.options.auto_transpose or settings.voice_pitch is None):
+            return []
         total = sum(piece.n_samples for piece in slices) / self.sample_rate
         ranges = [self._with_context(piece, 0) for piece in slices[:: math.ceil(total / _PITCH_SECONDS) or 1]]
         estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
         hop = self.voice.config.data.hop_length
-        contours = [estimate(chunk, self.sample_rate, hop, self.device) for chunk in windows(source(), ranges)]
-        source_pitch = _range_of(contours)
-        return 0.0 if source_pitch is None else shift_between(source_pitch, voice_pitch, options.transpose_step)
+        return [estimate(chunk, self.sample_rate, hop, self.device) for chunk in windows(source(), ranges)]
+
+    def _shift_into_range(self, contours: list[Samples], settings: ConversionSettings) -> float:
+        """Return the shift in semitones from the recording's median pitch to the voice's, in the steps of the options.
+
+        It is 0 without `auto_transpose`, or if one of the two is unknown.
+        """
+        voice_pitch, options, source_pitch = settings.voice_pitch, settings.options, _range_of(contours)
+        if not options.auto_transpose or voice_pitch is None or source_pitch is None:
+            return 0.0
+        return shift_between(source_pitch, voice_pitch, options.transpose_step)
+
+    def _scale(self, contours: list[Samples], shift: float, settings: ConversionSettings) -> Scale | None:
+        """Return the key to which notes are moved: the given one, or that of the transposed contours."""
+        if settings.autotune is None:
+            return None
+        if settings.autotune.scale is not None:
+            return settings.autotune.scale
+        step = self.voice.config.data.hop_length / self.sample_rate
+        return find_scale(note for contour in contours for note in find_notes(transpose(contour, shift), step))
 
     def _summary(self, plan: _Plan, gain: float) -> ConversionSummary:
         return ConversionSummary(
@@ -264,6 +395,7 @@ class Converter:
             lowered_seconds=plan.lowered * self.voice.config.data.hop_length / self.sample_rate,
             raised_seconds=plan.raised * self.voice.config.data.hop_length / self.sample_rate,
             turned_down_db=attenuation_db(gain),
+            key=plan.source.scale.name if plan.source.scale is not None else None,
         )
 
 

@@ -5,7 +5,7 @@ File conversion and live streaming share this module; they differ only in how th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,18 +13,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from myna.config import VOICE_BOUNDS
+from myna.audio.envelope import with_envelope_of
+from myna.conversion.formant_shift import FormantShifted
 from myna.conversion.settings import ConversionSettings
+from myna.conversion.slice_cache import CachedExtractor
+from myna.conversion.sung_pitch import SungPitch, sung_pitch
 from myna.errors import CheckpointError, TooLittleMemoryError
 from myna.features.contour import fill_unvoiced
 from myna.features.extractor import FeatureExtractor, Features
 from myna.features.f0.framing import SUNG_BOUNDS
 from myna.features.loudness import soften_pauses
-from myna.models.interface import Conditions, NoiseSource, Sampling
+from myna.models.interface import Conditions, NoiseSource, Sampling, Synthesizer
 from myna.retrieval.search import Retrieval, blend
+from myna.scales import Scale
 from myna.voice import Voice
 
 Samples = NDArray[np.float32]
+Extractor = FeatureExtractor | CachedExtractor
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,7 @@ class SourceFacts:
     transpose: float = 0.0  # semitones
     pause_db: float | None = None  # level of the source's pauses, which are softened; None softens nothing
     peak: float | None = None  # level that the f0 estimator treats as loudest; None uses each chunk's own peak
+    scale: Scale | None = None  # key to which --autotune moves the notes; None moves none
 
 
 class Rendered(NamedTuple):
@@ -43,6 +49,10 @@ class Rendered(NamedTuple):
     source_f0: Samples  # f0 in Hz of the chunk's voiced frames, before transposition
     moved: NDArray[np.int_]  # for each frame, the octaves by which it was moved into the voice's bounds of pitch
 
+    @property
+    def nbytes(self) -> int:
+        return self.audio.nbytes + self.source_f0.nbytes + self.moved.nbytes
+
 
 class Renderer:
     """Converter of the chunks of one recording.
@@ -51,12 +61,12 @@ class Renderer:
     audio = renderer.render(chunk, start, settings.noise_at(start)).audio
     """
 
-    def __init__(
-        self, voice: Voice, settings: ConversionSettings, extractor: FeatureExtractor, device: str = "cpu"
-    ) -> None:
+    def __init__(self, voice: Voice, settings: ConversionSettings, extractor: Extractor, device: str = "cpu") -> None:
         self.voice, self.settings, self.extractor, self.device = voice, settings, extractor, device
         self.sample_rate = voice.config.data.sample_rate
         self.hop_length = voice.config.data.hop_length
+        shift = settings.options.formant_shift
+        self.synthesizer: Synthesizer = FormantShifted(voice.synthesizer, shift) if shift else voice.synthesizer
 
     @torch.inference_mode()
     def render(self, chunk: Samples, start: int, noise: NoiseSource, source: SourceFacts = SourceFacts()) -> Rendered:
@@ -64,23 +74,21 @@ class Renderer:
 
         Args:
             chunk: (N,) at the voice's sample rate, with context on both sides; at least one frame.
-            start: position of the chunk in the recording, in samples. It matters only for speaker mixes that change
-                over time.
+            start: position of the chunk in the recording, in samples. It matters only for pitch edits, and for speaker
+                mixes that change over time.
 
         Raises:
             TooLittleMemoryError: the device has too little memory for a chunk of this length.
             CheckpointError: the output contains NaN or infinity.
         """
         options = self.settings.options
-        features = self.extractor(chunk, f0_method=options.f0_method, peak=source.peak, bounds=SUNG_BOUNDS)
+        features = self.features(chunk, source)
         source_f0 = features.f0[features.voiced].cpu().numpy()
-        shifted = features.transposed(source.transpose)
-        sung = shifted.within(VOICE_BOUNDS)
-        octaves = torch.where(features.voiced, sung.f0 / shifted.f0, 1.0).log2().round().int().cpu().numpy()
+        f0, octaves = self.pitch(features, start, source)
         moved = 0 * octaves if options.auto_predict_f0 else octaves
-        conditions = self.conditions(sung, start, source)
+        conditions = self.conditions(replace(features, f0=torch.from_numpy(f0)), start, source)
         try:
-            generated = self.voice.synthesizer.generate(
+            generated = self.synthesizer.generate(
                 conditions, Sampling(noise, self.settings.noise_scale, options.auto_predict_f0)
             )
         except torch.OutOfMemoryError as error:
@@ -91,15 +99,28 @@ class Renderer:
         audio = generated.audio[0, 0].float().cpu().numpy()
         if not np.isfinite(audio).all():
             raise CheckpointError(f"{self.voice.path} generates NaN: its weights are damaged")
+        if options.loudness_mix:
+            audio = with_envelope_of(audio, chunk[: len(audio)], options.loudness_mix, self.sample_rate)
+        if self.settings.edits:
+            audio = self.settings.edits.silenced(audio, start / self.sample_rate, self.sample_rate)
         return Rendered(audio, source_f0, moved)
+
+    def features(self, chunk: Samples, source: SourceFacts) -> Features:
+        """Return the features of a chunk (N,) of the source."""
+        method = self.settings.options.f0_method
+        return self.extractor(chunk, f0_method=method, peak=source.peak, bounds=SUNG_BOUNDS)
+
+    def pitch(self, features: Features, start: int, source: SourceFacts) -> SungPitch:
+        """Return the pitch that is sung for the features of a chunk that begins at sample `start`."""
+        times = self._times(start, features.n_frames)
+        return sung_pitch(features.f0.numpy(), times, source.transpose, source.scale, self.settings)
 
     def conditions(self, features: Features, start: int, source: SourceFacts) -> Conditions:
         """Return the synthesizer's conditions for a chunk that begins at sample `start`; its f0 is already shifted."""
         loudness = features.loudness
         if source.pause_db is not None:
             loudness = soften_pauses(loudness, source.pause_db, self.settings.softening_db)
-        middles = start + (np.arange(features.n_frames) + 0.5) * self.hop_length
-        speaker = self.settings.speaker_at(middles / self.sample_rate).to(self.device)
+        speaker = self.settings.speaker_at(self._times(start, features.n_frames)).to(self.device)
         content, voiced = features.content.to(self.device), features.voiced.to(self.device)
         return Conditions(
             content=self._retrieved(content, voiced, speaker)[None],
@@ -108,6 +129,10 @@ class Renderer:
             speaker=speaker,
             loudness=loudness[None].to(self.device),
         )
+
+    def _times(self, start: int, n_frames: int) -> NDArray[np.float64]:
+        """Return the middles of the frames (T,) of a chunk that begins at sample `start`, in seconds."""
+        return (start + (np.arange(n_frames) + 0.5) * self.hop_length) / self.sample_rate
 
     def _retrieved(self, content: Tensor, voiced: Tensor, speaker: Tensor) -> Tensor:
         """Blend content (C, T) with each speaker's retrieval data, and average the results by the speakers' shares."""

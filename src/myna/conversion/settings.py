@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -14,10 +15,12 @@ from torch import Tensor
 from myna.config import Config, PitchRange
 from myna.conversion.speaker_mix import SpeakerMix
 from myna.errors import ConfigError
+from myna.features.pitch_edits import PitchEdits, read_pitch_edits
 from myna.models.families import SYNTHESIZERS
 from myna.models.noise import SeededNoise
 from myna.options import ConversionOptions
 from myna.retrieval.speakers import SpeakerRetrieval, require_retrieval
+from myna.scales import Autotune
 
 # Default attenuation of the noise in the source's pauses. It is for voices that were trained only on clean recordings:
 # they turn this noise into breath.
@@ -35,6 +38,8 @@ class ConversionSettings:
     # Pitch of the recordings of the speaker with the largest share; None if the configuration lacks it.
     voice_pitch: PitchRange | None
     retrieval: SpeakerRetrieval | None  # None if content is not blended with retrieval data
+    autotune: Autotune | None  # None if notes are not moved to a key
+    edits: PitchEdits
 
     @classmethod
     def resolve(
@@ -70,6 +75,8 @@ class ConversionSettings:
                 "config.json does not store the pitch of this voice's recordings ('svc pre-hubert' adds it); "
                 "choose the shift with --transpose"
             )
+        if not config.model.follows_pitch and (chosen := options.of_pitch):
+            raise ConfigError(f"this voice is not conditioned on pitch; leave {' and '.join(map(_flag, chosen))} out")
         retrieval = None
         if options.cluster_infer_ratio:
             file = options.cluster_model_path or require_retrieval(path)
@@ -86,6 +93,8 @@ class ConversionSettings:
             softening_db=_softening_db(config, options),
             voice_pitch=voice_pitch,
             retrieval=retrieval,
+            autotune=None if options.autotune is None else Autotune.parse(options.autotune),
+            edits=PitchEdits() if options.pitch is None else read_pitch_edits(options.pitch),
         )
 
     def speaker_at(self, seconds: NDArray[np.float64]) -> Tensor:
@@ -94,10 +103,21 @@ class ConversionSettings:
             return torch.tensor([self.speaker])
         return torch.from_numpy(self.speaker.at(seconds))[None]
 
+    @property
+    def key(self) -> Hashable:
+        """What the sound of a slice depends on, apart from the voice, the recording and the pitch edits."""
+        speaker = self.speaker
+        mix = speaker if isinstance(speaker, int) else (speaker.seconds.tobytes(), speaker.shares.tobytes())
+        return replace(self.options, pitch=None), mix
+
     def noise_at(self, start: int, device: str = "cpu") -> SeededNoise:
         """Return the noise for a slice that begins at sample `start`; it depends only on the seed and on `start`."""
         state = np.random.SeedSequence([self.options.seed, start]).generate_state(1, np.uint64)
         return SeededNoise.of(int(state[0]), device)
+
+
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
 
 
 def _softening_db(config: Config, options: ConversionOptions) -> float:

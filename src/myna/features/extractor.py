@@ -15,7 +15,7 @@ from myna.config import VOICE_BOUNDS, Config, PitchBounds
 from myna.errors import AudioError, ConfigError
 from myna.features.content import SAMPLE_RATE as CONTENT_SAMPLE_RATE
 from myna.features.content import ContentEncoder, load_encoder
-from myna.features.contour import into_bounds, transpose
+from myna.features.contour import transpose
 from myna.features.expansion import expand
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import loudness
@@ -47,12 +47,12 @@ class Features:
     def voiced(self) -> Tensor:
         return self.f0 > 0
 
+    @property
+    def nbytes(self) -> int:
+        return self.content.nbytes + self.f0.nbytes + self.loudness.nbytes
+
     def transposed(self, semitones: float) -> Features:
         return replace(self, f0=transpose(self.f0, semitones))
-
-    def within(self, bounds: PitchBounds) -> Features:
-        """Move notes outside the bounds by whole octaves into them; see `contour.into_bounds`."""
-        return replace(self, f0=torch.from_numpy(into_bounds(self.f0.numpy(), bounds)))
 
 
 class FeatureExtractor:
