@@ -202,7 +202,7 @@ def test_stems_play_in_step_across_their_pieces(opened: StudioPage) -> None:
         const done = arguments[0];
         (async () => {
           const {Stems} = await import(new URL("static/lib/stems.js", document.baseURI));
-          const rate = 22050, samples = 7 * rate;
+          const rate = 22050;
           // Samples of noise that depend on their number only.
           const value = (n) => Math.round(8000 * (((n * 1103515245 + 12345) % 65536) / 32768 - 1));
           const real = window.fetch;
@@ -212,7 +212,8 @@ def test_stems_play_in_step_across_their_pieces(opened: StudioPage) -> None:
             const sign = url.pathname.endsWith("minus") ? -1 : 1;
             return new Response(Int16Array.from({length: count}, (_, i) => sign * value(first + i)).buffer);
           };
-          const stems = new Stems({rate, samples, tracks: [{url: "/plus", channels: 1}, {url: "/minus", channels: 1}]});
+          const tracks = ["/plus", "/minus"].map((url) => ({url, channels: 1, rate}));
+          const stems = new Stems({rate, seconds: 7, tracks});
           await stems.load();
           const loudest = async (volumes, seconds) => {
             stems.start(0.7, volumes);

@@ -38,7 +38,7 @@ class TracksView(BaseModel):
     """The stems of a result, which have one length and one start."""
 
     sample_rate: int
-    n_samples: int
+    seconds: float
     tracks: list[TrackView]
 
 
@@ -71,7 +71,7 @@ def tracks(number: int, request: Request, language: Language, studio: StudioOf) 
                 level=levels[stem.name],
             )
         )
-    return TracksView(sample_rate=found.sample_rate, n_samples=found.n_samples, tracks=views)
+    return TracksView(sample_rate=found.sample_rate, seconds=found.n_samples / found.sample_rate, tracks=views)
 
 
 @router.get("/results/{number}/tracks/{name}/samples", response_class=Response)

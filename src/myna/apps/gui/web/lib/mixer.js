@@ -31,8 +31,8 @@ export function amplitude(db) {
 /** @extends {Transport<Stems>} */
 export class Mixer extends Transport {
   /** @param {StemSet} set */
-  constructor({sample_rate: rate, n_samples: samples, tracks}) {
-    super(new Stems({rate, samples, tracks: tracks.map(({samples: url, channels}) => ({url, channels}))}), samples / rate);
+  constructor({sample_rate: rate, seconds, tracks}) {
+    super(new Stems({rate, seconds, tracks: tracks.map(({samples: url, channels}) => ({url, channels, rate}))}), seconds);
     this.tracks = tracks;
     /** @type {import("../vendor/preact.js").Signal<Levels>} */
     this.levels = signal(Object.fromEntries(tracks.map(({name, level}) => [name, level])));

@@ -2,10 +2,10 @@
 //
 // Whole stems do not fit into memory: ten minutes of one in stereo are 212 MB of 32-bit floats. Media elements use little
 // memory, but start tens of milliseconds apart and drift. So the samples are fetched in pieces of two seconds, and the
-// clock of one audio context starts each piece at its sample. The context has the sample rate of the stems; otherwise
-// each piece would be resampled by itself and click where it meets the next one.
+// clock of one audio context starts each piece at its sample. The context has the sample rate of the song. A track of
+// another rate is resampled piece by piece, each with one sample of the next one, so that no piece ends before its time.
 
-/** @typedef {{url: string, channels: number}} StemSource samples of a track: GET url?first=…&count=…; see `fetched` */
+/** @typedef {{url: string, channels: number, rate: number}} StemSource samples of a track: GET url?first=…&count=… */
 
 const PIECE_SECONDS = 2;
 const AHEAD_SECONDS = 5; // scheduled before it is heard; timers of pages in the background run once a second
@@ -26,12 +26,12 @@ function contextAt(rate) {
 }
 
 export class Stems {
-  /** @param {{rate: number, samples: number, tracks: StemSource[]}} stems samples: length of each track */
-  constructor({rate, samples, tracks}) {
+  /** @param {{rate: number, seconds: number, tracks: StemSource[]}} stems rate: of the song */
+  constructor({rate, seconds, tracks}) {
     this.rate = rate;
-    this.samples = samples;
     this.tracks = tracks;
-    this.size = Math.round(PIECE_SECONDS * rate);
+    this.size = PIECE_SECONDS * rate;
+    this.count = Math.ceil(seconds / PIECE_SECONDS);
     /** Pieces by track and number, the last used one last. @type {Map<string, Promise<AudioBuffer>>} */
     this.pieces = new Map();
     /** @type {Run | null} */
@@ -75,12 +75,14 @@ export class Stems {
    * Replace a track of which some stretches have changed. What plays goes on.
    * @param {number} track
    * @param {string} url
-   * @param {[number, number][]} stretches in samples, (first, end)
+   * @param {[number, number][]} stretches in seconds, (start, end)
    */
   replace(track, url, stretches) {
     this.tracks[track] = {...this.tracks[track], url};
-    for (const [first, end] of stretches) {
-      for (let number = Math.floor(first / this.size); number * this.size < end; number++) this.pieces.delete(`${track}:${number}`);
+    for (const [start, end] of stretches) {
+      // A piece contains the first sample of the next one.
+      const first = Math.max(0, Math.ceil(start / PIECE_SECONDS) - 1);
+      for (let number = first; number * PIECE_SECONDS < end; number++) this.pieces.delete(`${track}:${number}`);
     }
     if (this.run) this.start(this.time, this.volumes);
   }
@@ -105,15 +107,14 @@ export class Stems {
 
   /** @param {number} track @param {number} number */
   async fetch(track, number) {
-    const {url, channels} = this.tracks[track];
-    const first = number * this.size;
-    const count = Math.min(this.size, this.samples - first);
+    const {url, channels, rate} = this.tracks[track];
+    const count = PIECE_SECONDS * rate + 1;
     const address = new URL(url, document.baseURI);
-    address.searchParams.set("first", String(first));
+    address.searchParams.set("first", String(number * PIECE_SECONDS * rate));
     address.searchParams.set("count", String(count));
     const response = await fetch(address);
     if (!response.ok) throw new Error(response.statusText);
-    return decoded(contextAt(this.rate), new Int16Array(await response.arrayBuffer()), channels, count, this.rate);
+    return decoded(contextAt(this.rate), new Int16Array(await response.arrayBuffer()), channels, count, rate);
   }
 
   close() {
@@ -167,8 +168,8 @@ class Run {
   async fill() {
     if (this.filling) return;
     this.filling = true;
-    const {size, rate, samples} = this.stems;
-    while (!this.ended && this.next * size < Math.min(samples, (this.time + AHEAD_SECONDS) * rate)) {
+    const {count: pieces} = this.stems;
+    while (!this.ended && this.next < pieces && this.next * PIECE_SECONDS < this.time + AHEAD_SECONDS) {
       const number = this.next++;
       const loaded = await this.load(number);
       if (!this.ended) this.schedule(number, loaded);
@@ -190,10 +191,10 @@ class Run {
     // A piece that has come late begins in its middle, so that the tracks stay in step.
     const skipped = Math.max(this.first - begin, now - at - begin + this.first, 0);
     loaded.forEach((buffer, track) => {
-      if (!buffer || skipped >= buffer.length) return;
+      if (!buffer || skipped >= size) return;
       const node = new AudioBufferSourceNode(this.context, {buffer});
       node.connect(this.gains[track]);
-      node.start((at + begin + skipped - this.first) / rate, skipped / rate);
+      node.start((at + begin + skipped - this.first) / rate, skipped / rate, (size - skipped) / rate);
       this.nodes.add(node);
       node.onended = () => {
         node.disconnect();

@@ -29,6 +29,7 @@
  * @typedef {{seconds: number, channels: number, sample_rate: number, median_hz: number | null, low_hz: number | null,
  *   high_hz: number | null, peaks: number[], loudest: {start: number, seconds: number} | null,
  *   warnings: Warning[]}} SongFacts
+ * @typedef {{content: "song" | "voice" | null, text: string}} SongContent null: it is not clear
  * @typedef {{transpose: number, kind: "same" | "octave" | "closest", title: string,
  *   out_of_range: Warning | null}} KeyChoice
  * @typedef {{source_hz: number | null, voice_hz: number | null, source_note: string | null, voice_note: string | null,
@@ -44,9 +45,9 @@
  * @typedef {{gain_db: number, muted: boolean, solo: boolean}} Level
  * @typedef {{name: string, title: string, main: boolean, in_original: boolean, channels: number, samples: string, outline: string,
  *   level: Level}} StemTrack main: the sung voice; in_original: part of the song as it was
- * @typedef {{sample_rate: number, n_samples: number, tracks: StemTrack[]}} StemSet
+ * @typedef {{sample_rate: number, seconds: number, tracks: StemTrack[]}} StemSet
  *
- * @typedef {{sample_rate: number, n_samples: number, tracks: {name: string, channels: number, samples: string}[],
+ * @typedef {{sample_rate: number, seconds: number, tracks: {name: string, channels: number, sample_rate: number, samples: string}[],
  *   frame_seconds: number, before: number[], after: number[], notes: {start: number, end: number, pitch: number}[],
  *   edits: import("../components/pitch-editor/edits.js").Edit[], key: string | null, keys: import("../components/pitch-editor/edits.js").Key[],
  *   spectrum: string, changed: [number, number][]}} PitchView

@@ -160,16 +160,15 @@ export class Editor {
   /** Show and play what has been sung. @param {PitchView} data */
   show(data) {
     if (this.closed) return;
-    const {sample_rate: rate, changed: stretches} = data;
-    const seconds = stretches.map(([first, end]) => /** @type {[number, number]} */ ([first / rate, end / rate]));
+    const {changed: stretches} = data;
     this.data.value = data;
     this.by.value = 0;
     this.line.value = [];
     this.sound.renew(data);
-    this.spectrum.renew(data.spectrum, seconds);
-    if (!this.plays.value || !seconds.length || this.sound.state.value !== "paused") return;
+    this.spectrum.renew(data.spectrum, stretches);
+    if (!this.plays.value || !stretches.length || this.sound.state.value !== "paused") return;
     this.sound.hear("edited");
-    this.play(this.selected.value ?? {start: seconds[0][0], end: seconds[0][1]});
+    this.play(this.selected.value ?? {start: stretches[0][0], end: stretches[0][1]});
   }
 
   playChosen() {

@@ -9,8 +9,8 @@ import {Transport} from "../../lib/transport.js";
 /** @extends {Transport<Stems>} */
 export class EditorSound extends Transport {
   /** @param {PitchView} data */
-  constructor({sample_rate: rate, n_samples: samples, tracks}) {
-    super(new Stems({rate, samples, tracks: tracks.map(({samples: url, channels}) => ({url, channels}))}), samples / rate);
+  constructor({sample_rate: rate, seconds, tracks}) {
+    super(new Stems({rate, seconds, tracks: tracks.map(({samples: url, channels, sample_rate}) => ({url, channels, rate: sample_rate}))}), seconds);
     this.names = tracks.map(({name}) => name);
     /** @type {import("../../vendor/preact.js").Signal<"edited" | "unedited">} */
     this.heard = signal("edited");
