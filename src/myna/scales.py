@@ -17,7 +17,8 @@ _ACCIDENTALS = {"": 0, "#": 1, "♯": 1, "b": -1, "♭": -1}
 _MAJOR, _NATURAL_MINOR = (0, 2, 4, 5, 7, 9, 11), (0, 2, 3, 5, 7, 8, 10)
 _KEY = re.compile(r"([A-Ga-g])([#♯b♭]?) ?(?:(m|min|minor)|M|maj|major)?")
 
-AUTO = "auto"
+_AUTO = "auto"
+CHROMATIC = "chromatic"
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Scale:
         Raises:
             ConfigError: it is not a key.
         """
-        if text.strip().lower() == "chromatic":
-            return cls("chromatic", tuple(range(12)))
+        if text.strip().lower() == CHROMATIC:
+            return cls(CHROMATIC, tuple(range(12)))
         match = _KEY.fullmatch(text.strip())
         if match is None:
             raise ConfigError(f"{text!r} is not a key; use for example C, Am, F#m, Bb or chromatic")
@@ -75,4 +76,4 @@ class Autotune:
             strength = -1.0
         if not 0 <= strength <= 1:
             raise ConfigError(f"the strength of autotune is {given!r}; it must be a number from 0 to 1, as in Am:0.8")
-        return cls(None if key.strip().lower() == AUTO else Scale.parse(key), strength)
+        return cls(None if key.strip().lower() == _AUTO else Scale.parse(key), strength)

@@ -18,7 +18,7 @@ from myna.audio.crossfade import ALIGNMENT_SECONDS, join
 from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
-from myna.audio.slicing import Slice, measure_levels, plan_slices, slices_between, windows
+from myna.audio.slicing import Slice, measure_levels, phrases_between, plan_slices, slices_between, windows
 from myna.config import PitchRange
 from myna.conversion.renderer import Extractor, Rendered, Renderer, SourceFacts
 from myna.conversion.settings import ConversionSettings
@@ -223,16 +223,28 @@ class Converter:
         plan = self._plan(source, again, options)
         first, last = (min(max(round(time * self.sample_rate), 0), plan.n_samples) for time in (start, end))
         plan.slices = slices_between(plan.slices, first, last)
-        audio = np.zeros(max(last - first, 0), np.float32)
-        position = 0
-        for block in self._render(again, plan, silent, ""):
-            if position >= last:
-                break
-            inside = block[max(first - position, 0) : max(last - position, 0)]
-            begin = max(position - first, 0)
-            audio[begin : begin + len(inside)] = inside
-            position += len(block)
-        return audio
+        return self._samples(again, plan, first, last)
+
+    def convert_phrases(
+        self, input_path: Path | str, start: float, end: float, options: ConversionOptions = _DEFAULTS
+    ) -> tuple[int, Samples]:
+        """Return the phrases around a stretch, given in seconds, of the conversion of a recording.
+
+        They begin and end in silence, so a pitch edit within the stretch changes nothing beyond them.
+
+        Returns:
+            The first sample of the phrases, and their samples (N,); these equal those of `convert_file`, apart from its
+            attenuation. N is 0 if the stretch is silent.
+
+        Raises:
+            AudioError, ConfigError: for the same reasons as in `convert_file`.
+        """
+        source, again = self._recording(Path(input_path))
+        plan = self._plan(source, again, options)
+        plan.slices = phrases_between(plan.slices, round(start * self.sample_rate), round(end * self.sample_rate))
+        if not plan.slices:
+            return 0, np.empty(0, np.float32)
+        return plan.slices[0].start, self._samples(again, plan, plan.slices[0].start, plan.slices[-1].end)
 
     def pitch(
         self, input_path: Path | str, options: ConversionOptions = _DEFAULTS, progress: Progress = silent
@@ -317,6 +329,19 @@ class Converter:
         seconds = io.rebuffer(joined, self.sample_rate)
         total = math.ceil(plan.n_samples / self.sample_rate)
         return progress(seconds, title=title, total=total, unit=" s sung")
+
+    def _samples(self, source: Source, plan: _Plan, first: int, last: int) -> Samples:
+        """Render the planned slices, and return the samples [first, last) of the recording."""
+        audio = np.zeros(max(last - first, 0), np.float32)
+        position = 0
+        for block in self._render(source, plan, silent, ""):
+            if position >= last:
+                break
+            inside = block[max(first - position, 0) : max(last - position, 0)]
+            begin = max(position - first, 0)
+            audio[begin : begin + len(inside)] = inside
+            position += len(block)
+        return audio
 
     def _renderer(self, settings: ConversionSettings) -> Renderer:
         return Renderer(self.voice, settings, self._extractor, self.device)

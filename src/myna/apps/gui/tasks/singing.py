@@ -182,6 +182,8 @@ def command_line(song: str, voice: LibraryVoice, options: ConversionOptions, als
 def load_converter(report: Report, task: VoiceTask) -> Converter:
     """Return the converter of a voice; reuse the last one if it belongs to the same voice and unchanged weights."""
     from myna.conversion.converter import Converter
+    from myna.conversion.slice_cache import SliceCache
+    from myna.voice import Voice
 
     weights = task.files.find_weights()
     key = (weights, weights.stat().st_mtime_ns, task.files.config)
@@ -189,7 +191,8 @@ def load_converter(report: Report, task: VoiceTask) -> Converter:
         _loaded.clear()
         device = choose_device()
         report.note(f"device: {device}")
-        _loaded[key] = Converter.load(weights, task.files.config, device.name)
+        # With the cache, the pitch editor sings only what changes, also right after the conversion.
+        _loaded[key] = Converter(Voice.load(weights, task.files.config, device.name), device.name, SliceCache())
     return _loaded[key]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -43,6 +43,16 @@ class SongView(BaseModel):
     peaks: list[float] = Field(description="at most 1,000 peaks, 0 to 1, of equal stretches")
     loudest: StretchView | None = Field(description="the loudest sung 15 s; null if nothing is sung")
     warnings: list[WarningView]
+
+
+Content = Literal["song", "voice"]
+
+
+class ContentView(BaseModel):
+    """Whether there is music in a song."""
+
+    content: Content | None = Field(description="null if it is not clear")
+    text: str
 
 
 class KeyChoice(BaseModel):
@@ -86,6 +96,14 @@ def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
         loudest=_stretch(found.loudest) if pitch else None,
         warnings=[_warning(problem, say) for problem in problems(found)],
     )
+
+
+@router.get("/songs/{upload}/content")
+def content(upload: str, language: Language, studio: StudioOf) -> ContentView:
+    """Find out whether an uploaded song has music, or is a voice alone."""
+    found, say = facts_of(studio, upload), Wording(language, _TEXTS)
+    heard: Content = "song" if found.music else "voice"
+    return ContentView(content=heard, text=say(f"heard_{heard}"))
 
 
 @router.get("/songs/{upload}/key")

@@ -17,7 +17,7 @@ from myna.studio import stems
 from myna.studio.stems import Level, Stem, Stems
 
 router = APIRouter(tags=["results"])
-_MOST_SAMPLES = 1 << 20  # in one answer
+MOST_SAMPLES = 1 << 20  # in one answer
 _BYTES = "application/octet-stream"
 
 
@@ -80,7 +80,7 @@ def samples(
     name: str,
     studio: StudioOf,
     first: Annotated[int, Query(ge=0, description="first sample")],
-    count: Annotated[int, Query(ge=1, le=_MOST_SAMPLES, description="number of samples of each channel")],
+    count: Annotated[int, Query(ge=1, le=MOST_SAMPLES, description="number of samples of each channel")],
     version: str | None = None,
 ) -> Response:
     """Return samples of a stem: interleaved signed 16-bit integers, little-endian, of which 16384 is full scale.

@@ -4,7 +4,7 @@ import {computed, html, signal, useEffect, useRef} from "../../vendor/preact.js"
 import {address, del, post} from "../../lib/api.js";
 import {duration, shift, when} from "../../lib/format.js";
 import {playing} from "../../lib/playing.js";
-import {jobs, results, useResource} from "../../lib/store.js";
+import {href, jobs, results, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ButtonLink, Chip, Empty, IconButton, Problem, Select} from "../../components/basics.js";
 import {copyText} from "../../components/copy.js";
@@ -105,6 +105,7 @@ function ResultBody({result}) {
   return html`
     ${result.remarks.length > 0 && html`<ul class="warnings">${result.remarks.map((text) => html`<li><${Icon} name="info" size=${16} /><span>${text}</span></li>`)}</ul>`}
     ${result.has_tracks ? html`<${ResultTracks} result=${result} />` : html`<${ResultPlayer} result=${result} />`}
+    <div class="result-actions"><${ButtonLink} icon="edit" href=${href("pitch", String(result.number))}>${t("sing.edit_pitch")}</${ButtonLink}></div>
     <div class="command">
       <code dir="ltr">${result.command}</code>
       <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copyText(result.command)} />

@@ -1,0 +1,97 @@
+"""Files of the pitch edits of a result, and the stretches that change from one list of edits to another.
+
+A result has the edits in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`, and beside them its
+conversion as it was before the first edit.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from myna.storage.atomic import write_text
+from myna.studio import results
+from myna.studio.results import Result
+from myna.studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from myna.features.pitch_edits import PitchEdits
+
+_FOLDER, _EDITS, _NEXT, _UNEDITED = "pitch", "edits.json", "next.json", "unedited.wav"
+
+
+@dataclass(frozen=True)
+class PitchFiles:
+    """Files of a result whose pitch is edited."""
+
+    vocal: Path  # the recording that was converted
+    sung: Path  # its conversion, with the edits
+    folder: Path
+
+    @property
+    def unedited(self) -> Path:
+        """The conversion without edits."""
+        kept = self.folder / _UNEDITED
+        return kept if kept.is_file() else self.sung
+
+    @property
+    def edits(self) -> Path:
+        return self.folder / _EDITS
+
+    def keep_unedited(self) -> None:
+        """Copy the conversion before it is edited for the first time."""
+        self.folder.mkdir(exist_ok=True)
+        kept = self.folder / _UNEDITED
+        if not kept.is_file():
+            shutil.copyfile(self.sung, kept)
+
+    def read(self) -> PitchEdits:
+        """Read the edits; there are none if there is no file.
+
+        Raises:
+            ConfigError: the file is malformed.
+        """
+        from myna.features.pitch_edits import PitchEdits, read_pitch_edits
+
+        return read_pitch_edits(self.edits) if self.edits.is_file() else PitchEdits()
+
+    def write_next(self, edits: PitchEdits) -> Path:
+        """Write edits that are not sung yet into a file of their own, and return its path."""
+        path = self.folder / _NEXT
+        write_text(path, edits.text())
+        return path
+
+    def write(self, edits: PitchEdits) -> None:
+        """Store edits that are sung."""
+        write_text(self.edits, edits.text())
+
+
+def pitch_files(workspace: Workspace, result: Result) -> PitchFiles:
+    """Return the files of a result.
+
+    Raises:
+        AudioError: the recording that was converted is missing.
+    """
+    return PitchFiles(results.source(workspace, result), result.path, workspace.shown / str(result.number) / _FOLDER)
+
+
+def changed_stretches(before: PitchEdits, after: PitchEdits) -> list[tuple[float, float]]:
+    """Return the stretches in seconds in which two lists of edits differ, ascending and disjoint.
+
+    Edits after a difference in the lists are applied to another contour, so the stretches of those that overlap it
+    belong to it.
+    """
+    shared = 0
+    for one, other in zip(before.edits, after.edits, strict=False):
+        if one != other:
+            break
+        shared += 1
+    found: list[tuple[float, float]] = []
+    for edit in sorted((*before.edits[shared:], *after.edits[shared:]), key=lambda edit: edit.start):
+        if found and edit.start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], edit.end))
+        else:
+            found.append((edit.start, edit.end))
+    return found
