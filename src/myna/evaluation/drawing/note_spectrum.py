@@ -13,7 +13,7 @@ ROWS_PER_NOTE = 4
 N_ROWS = (HIGH_NOTE - LOW_NOTE) * ROWS_PER_NOTE + 1
 COLUMNS_PER_SECOND = 50
 _WINDOW_SECONDS = 0.06  # five periods of 83 Hz
-_LOUD_DB, _RANGE_DB = -18.0, 60.0  # level of a harmonic, relative to a full-scale sine, that is drawn brightest
+_LOUD_DB, _RANGE_DB = -24.0, 54.0  # level of a harmonic, relative to a full-scale sine, that is drawn brightest
 _BLUR = (0.25, 0.5, 0.25)  # over neighbouring rows, between which a harmonic would flicker
 
 

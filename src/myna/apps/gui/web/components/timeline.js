@@ -12,6 +12,7 @@ import {IconButton} from "./basics.js";
 
 const STEP_SECONDS = 2;
 const ZOOM = 2;
+const LABEL_PIXELS = 36; // of a tick at the right end
 const WHEEL_ZOOM = 1.0015; // for a pixel of the wheel
 
 /**
@@ -104,7 +105,7 @@ export function Ruler({transport, view}) {
   }, []);
   const seek = useMemo(() => seeking(transport, view, ref), [transport, view]);
   return html`<div class="ruler" ref=${ref} ...${seek}>
-    ${ticks(view.value, width).map(({text, place}) => html`<span class="tick" key=${text} style=${{left: `${100 * place}%`}}>${text}</span>`)}
+    ${ticks(view.value, width).map(({text, place}) => html`<span class="tick" key=${text} style=${{left: `${100 * place}%`}}>${(1 - place) * width > LABEL_PIXELS && text}</span>`)}
     <${Position} transport=${transport} />
   </div>`;
 }

@@ -13,6 +13,7 @@ const FEWEST_NOTES = 6;
 const MOST_NOTES = HIGHEST - LOWEST;
 const MARGIN_NOTES = 4; // above and below what is sung
 const LEAST_RANGE = 16;
+const OUTLYING_SHARE = 0.03;
 const LEAST_BOX_PIXELS = 8;
 const NEAR_PIXELS = 6; // of a note that is still hit
 
@@ -42,13 +43,21 @@ export function rangeOf(top, notes) {
   return {top: Math.max(LOWEST + count, Math.min(top, HIGHEST)), notes: count};
 }
 
-/** The range that shows what is sung. @param {Note[]} notes */
+/** The range that shows what is sung, but for short notes far away: most of them are errors of an octave. @param {Note[]} notes */
 export function rangeAround(notes) {
   if (!notes.length) return rangeOf(72, 24);
-  const pitches = notes.map(({pitch}) => pitch);
-  const [low, high] = [Math.min(...pitches), Math.max(...pitches)];
+  const rising = [...notes].sort((one, other) => one.pitch - other.pitch);
+  const [low, high] = [pitchAfter(rising), pitchAfter(rising.reverse())];
   const margin = Math.max(MARGIN_NOTES, (LEAST_RANGE - (high - low)) / 2);
   return rangeOf(high + margin, high - low + 2 * margin);
+}
+
+/** Pitch of the first note after the first few hundredths of all sung time. @param {Note[]} notes */
+function pitchAfter(notes) {
+  const seconds = notes.map(({start, end}) => end - start);
+  let left = OUTLYING_SHARE * seconds.reduce((sum, one) => sum + one, 0);
+  const first = seconds.findIndex((one) => (left -= one) < 0);
+  return notes[Math.max(0, first)].pitch;
 }
 
 /** Show fewer notes by `factor`; `note` keeps its place. @param {Range} range @param {number} factor @param {number} note */
