@@ -128,6 +128,7 @@ class Converter:
         config: Path | str | None = None,
         device: str = "cpu",
         engine: Engine | None = None,
+        cache: SliceCache | None = None,
     ) -> Self:
         """Load a voice.
 
@@ -136,11 +137,12 @@ class Converter:
             config: the voice's `config.json`; None uses the file beside the model.
             device: torch device, for example "cuda:0".
             engine: PyTorch or ONNX Runtime; see `Voice.load`.
+            cache: memory of this converter; see `Converter`.
 
         Raises:
             CheckpointError, ConfigError: a file is absent or malformed, or the two do not fit each other.
         """
-        return cls(Voice.load(model, config, device, engine), device)
+        return cls(Voice.load(model, config, device, engine), device, cache)
 
     def check(self, options: ConversionOptions) -> ConversionSettings:
         """Resolve `options` and load what they need, so that a batch of files can fail before its first file.

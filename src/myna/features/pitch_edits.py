@@ -7,7 +7,7 @@ Edits change the pitch that is sung: the contour of the source after its transpo
 `--vibrato`. A drawn note of 69 is thus sung as A4, whatever the transposition, and a shift by 2 semitones moves what is
 sung without the edit. Times are in seconds of the source, and pitches are MIDI note numbers, which may be fractional.
 Edits are applied in their order, and a later one changes what the earlier ones made. An edit covers the frames whose
-middles are in its stretch. It changes nothing farther than 20 ms from it, so that only the slices that an edit touches
+middles are in its stretch. It changes nothing farther than 40 ms from it, so that only the slices that an edit touches
 have to be sung again.
 
 The file is JSON: {"format": 1, "edits": [{"kind": "shift", "start": 1.5, "end": 2.25, "semitones": 2}, ...]}, with the

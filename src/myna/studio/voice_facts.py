@@ -35,7 +35,7 @@ class VoiceFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = 1  # another number makes facts that an older version stored be read again
+    format: Literal[2] = 2  # another number makes facts that an older version stored be read again
     problem: str | None = None  # why it cannot sing
     kind: str = ""  # for display, for example "RVC v2"
     family: str = ""
@@ -46,6 +46,7 @@ class VoiceFacts(BaseModel):
     sample_rate: int | None = None  # Hz
     pitch: dict[str, PitchRange] = {}  # of each speaker's recordings
     follows_loudness: bool = False  # whether it is conditioned on loudness
+    follows_pitch: bool = True  # whether it is conditioned on pitch
     predicts_pitch: bool = False
     has_latent: bool = False  # whether the synthesizer samples a latent variable
     step: int | None = None
@@ -143,6 +144,7 @@ def _facts(opened: OpenedVoice, found: Inspection, has_retrieval: bool) -> Voice
         sample_rate=found.sample_rate,
         pitch=dict(config.pitch),
         follows_loudness=bool(config.model.loudness_embedding),
+        follows_pitch=config.model.follows_pitch,
         predicts_pitch=bool(config.model.predict_f0),
         has_latent=config.model.synthesizer != "direct",
         step=found.step,

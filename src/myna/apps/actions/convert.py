@@ -93,9 +93,11 @@ def convert(
         on_failure: in a batch, called with the error of each recording that fails, as soon as it fails.
 
     Raises:
-        ConfigError: the voice does not support an option in `options`.
+        ConfigError: the voice does not support an option in `options`, or there are pitch edits and several recordings.
         MynaError: the conversion of a single recording failed; in a batch, a failure does not stop the others.
     """
+    if options.pitch is not None and len(conversions) > 1:
+        raise ConfigError(f"the pitch edits {options.pitch} belong to one recording; convert it alone")
     converter.check(options)
     started = time.perf_counter()
     done: dict[Conversion, ConversionSummary] = {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from myna.config import VOICE_BOUNDS
+from myna.scales import CHROMATIC
 from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
@@ -60,8 +61,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def remarks(summary: ConversionSummary) -> str:
-    """Return sentences on what a conversion changed to stay within full scale and the voice's pitch, or no text."""
+    """Return sentences on the key, and on changes to stay within full scale and the voice's pitch, or no text."""
     found = []
+    if summary.key is not None:
+        key = "chromatic scale" if summary.key == CHROMATIC else f"key {summary.key}"
+        found.append(f"Its notes are moved to the {key}.")
     if summary.turned_down_db >= 0.05:
         found.append(f"It is turned down by {summary.turned_down_db:.1f} dB to stay below full scale.")
     for seconds, side, hz, octave in (

@@ -71,8 +71,11 @@ _SELECTIONS = {
     "conversion": _Selection(
         ConversionOptions,
         main=("speaker", "transpose", "cluster_infer_ratio"),
-        more=("speaker_mix", "auto_transpose", "transpose_step", "auto_predict_f0", "noise_scale", "soften_pauses_db"),
-        hidden=("cluster_model_path",),
+        more=(
+            *("speaker_mix", "auto_transpose", "transpose_step", "auto_predict_f0"),
+            *("autotune", "vibrato", "formant_shift", "loudness_mix", "noise_scale", "soften_pauses_db"),
+        ),
+        hidden=("cluster_model_path", "pitch"),
     ),
     "evaluation": _Selection(
         EvaluateOptions, main=("similarity", "quality", "words"), more=("f0_method", "language"), hidden=("whisper",)
@@ -132,6 +135,8 @@ def _inert(voice: VoiceFacts) -> dict[str, str]:
         found |= dict.fromkeys(("cluster_infer_ratio", "cluster_everywhere"), "no_retrieval")
     if not voice.has_latent:
         found["noise_scale"] = "no_latent"
+    if not voice.follows_pitch:
+        found |= dict.fromkeys(("autotune", "vibrato", "formant_shift"), "no_f0")
     if not voice.predicts_pitch:
         found["auto_predict_f0"] = "no_predictor"
     if not voice.follows_loudness:
