@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 
 from myna.apps.cli import svc
 from myna.config import Config
-from myna.features.content.embedded import CHANNELS, CODE_CHANNELS, N_BLOCKS, ContentNetwork, unpacked
+from myna.features.content.embedded import CHANNELS, CODE_CHANNELS, N_BLOCKS, ContentNetwork
 from myna.features.content.whisper import WhisperDimensions, WhisperEncoder
 from myna.storage import checkpoint
+from myna.storage.quantization import unpacked
 from myna.voice import Voice
 from recipes.base_voice import export as export_voice
 from recipes.base_voice import gather

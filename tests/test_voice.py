@@ -115,9 +115,9 @@ def light_voice(folder: Path, config: bytes | None) -> Path:
         (None, "a light voice needs its config.json"),
         (b"", "config.json is empty"),
         (b"<html>404</html>", "config.json is not JSON: line 1, column 1"),
-        (b'{"spk": {"joe": 0},}', "config.json is not JSON: line 1, column [0-9]+: there is a comma too many"),
+        (b'{"spk": {"joe": 0},}', "config.json is not JSON: line 1, column [0-9]+: there is an extra comma"),
         (b'{"model": {"n_speakers": "one"}}', r"config.json: model.n_speakers: .*integer.*, got 'one'"),
-        (b"[" * 9999, "config.json is nested too deep"),
+        (b"[" * 9999, "config.json is nested too deeply"),
     ],
     ids=lambda value: repr(value)[:20],
 )

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 import myna
-from myna.features.content.embedded import WEIGHTS, ContentNetwork, packed
+from myna.features.content.embedded import WEIGHTS, ContentNetwork
+from myna.storage.quantization import packed
 
 PACKAGED = Path(myna.__file__).parent / "weights" / WEIGHTS
 
@@ -37,6 +39,11 @@ def export(checkpoint: Path, folder: Path, path: Path = PACKAGED, every: int = 1
     weights["codes.bias"] = (weights["codes.bias"] - mean) / std
     path.parent.mkdir(exist_ok=True)
     about = {"steps": str(state["step"]), "teacher": "openai/whisper-base (MIT)", "recipe": "recipes/content_encoder"}
-    save_file({name: one.contiguous() for name, one in packed(weights).items()}, path, metadata=about)
+    save_file({name: one.contiguous() for name, one in packed(weights, n_axes).items()}, path, metadata=about)
     path.chmod(0o644)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, {state['step']} steps")
+
+
+def n_axes(name: str, tensor: Tensor) -> int:
+    """Quantise matrices, with a scale per row."""
+    return 0 if tensor.dim() < 2 or name.endswith("distances") else 1

@@ -121,7 +121,7 @@ class TrainConfig(_Section):
     # The keys below are ours; the predecessors ignore them.
     base_weights: str | None = key(None, "name of the base weights that training starts from")
     discriminators: DiscriminatorKind = key("waveform", "representation of the audio that the discriminators score")
-    adversarial_start: int = key(0, "number of steps before the discriminators join the training", ge=0)
+    adversarial_start: int = key(0, "number of steps before the discriminators are trained and used", ge=0)
     discriminator_share: float = key(
         1.0, "share of the clips of each batch that the discriminators score", alias="judged_share", gt=0, le=1
     )
@@ -167,7 +167,9 @@ class DataConfig(_Section):
         None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
     )
     # so-vits-svc 4.1 has written this key since June 2023; `Config.content_expansion` explains what its absence means.
-    unit_interpolate_mode: Expansion | None = key(None, "method of interpolating content features to the frames of f0")
+    unit_interpolate_mode: Expansion | None = key(
+        None, "method of repeating content features to match the frames of f0"
+    )
     # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
@@ -283,7 +285,7 @@ class PitchRange(_Section):
 class Config(_Section):
     """Configuration of a voice; conversion and training need it in addition to the weights."""
 
-    train: TrainConfig = key(TrainConfig(), "settings of the training")
+    train: TrainConfig = key(TrainConfig(), "training settings")
     data: DataConfig = key(DataConfig(), "settings of the training audio and its features")
     model: ModelConfig = key(ModelConfig(), "architecture of the voice")
     speakers: dict[str, int] = key({}, "index of each speaker, by name", alias="spk")

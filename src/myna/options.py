@@ -273,7 +273,7 @@ _SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
 _EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
 # Options that name files of a computer, or that change only the use of its memory.
 _NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed")
-# Options that a voice may bring along with default values of its own.
+# Options for which a voice may have default values of its own.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 
 
@@ -290,7 +290,9 @@ def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
         )
     found = parse_options(ConversionOptions, values)
     if names_a_file(found):
-        raise ConfigError("speaker_mix names a file; a voice can only bring along shares, e.g. alto:0.7,tenor:0.3")
+        raise ConfigError(
+            "speaker_mix names a file; the defaults of a voice can only contain shares, e.g. alto:0.7,tenor:0.3"
+        )
     chosen = {name: getattr(found, name) for name in values}
     usual = ConversionOptions()
     return {name: value for name, value in chosen.items() if value != getattr(usual, name)}
@@ -299,7 +301,7 @@ def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 def usable_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return those default options in a voice's file that can be used here.
 
-    The file may come from a stranger, or from a newer version with more options.
+    The file may be malicious, or from a newer version with more options.
     """
     found: dict[str, Any] = {}
     for name, value in values.items():
@@ -322,6 +324,16 @@ def names_a_file(options: ConversionOptions) -> bool:
     """Return whether the options name a file of this computer."""
     mix_file = Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json")
     return options.cluster_model_path is not None or options.pitch is not None or mix_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeparationOptions:
+    """Options of `svc separate`."""
+
+    separator: str = option("spleeter", "network that finds the vocals: spleeter, which is bundled")
+
+    def __post_init__(self) -> None:
+        check_options(self)
 
 
 @dataclass(frozen=True, kw_only=True)

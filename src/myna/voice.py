@@ -100,7 +100,7 @@ def find_weights(model: Path | str) -> Path:
 
 
 def _voices_in(folder: Path) -> list[Path]:
-    """Return the files of the voices in a folder: only the newest one if they are checkpoints of one training."""
+    """Return the files of the voices in a folder: only the newest one if they are checkpoints of one training run."""
     files = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     names = [name for name in files if is_generator(name)]
     graphs = [name for name in files if name.endswith(_GRAPH) and not name.endswith(_CONTENT_GRAPH)]

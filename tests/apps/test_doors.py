@@ -157,7 +157,7 @@ def test_a_name_is_a_file_and_no_protocol(name: str) -> None:
 def test_a_sound_file_names_no_other_file() -> None:
     record("secret.wav")
     Path("list.m4a").write_text("ffconcat version 1.0\nfile secret.wav\n\x01")
-    with pytest.raises(AudioError, match="is not sound in a known format"):
+    with pytest.raises(AudioError, match="is not audio in a known format"):
         io.read("list.m4a")
 
 
@@ -211,7 +211,7 @@ def test_each_bad_recording_is_an_error_of_its_file_and_all_are_listed(capsys: p
     assert len(refused) == 17
     assert [line for line in refused if "decoder.wav is in a format that cannot be decoded here" in line]
     assert [line for line in refused if "rate.wav states no valid sample rate" in line]
-    assert refused[-1] == "dataset_raw/anna/cover.jpg is not sound"
+    assert refused[-1] == "dataset_raw/anna/cover.jpg is not audio"
 
     # The lists themselves are no clips, and vanish with the errors.
     assert "0 left out" in run(capsys, "pre-config", "-t", "myna-lite")[1]

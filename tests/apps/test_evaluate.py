@@ -65,14 +65,14 @@ def test_a_batch_continues_after_bad_files_and_names_them(folders: Path, capsys:
     assert "high.out.wav" in captured.out
     last = captured.err.strip().splitlines()[-1]
     assert last.startswith("svc: 2 not evaluated: ")
-    assert "stray.out.wav: no source is named stray" in last and "text.wav is text, not sound" in last
+    assert "stray.out.wav: no source is named stray" in last and "text.wav is text, not audio" in last
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["empty", "--source", "songs"], "no sound files in empty"),
-        (["out", "--source", "empty"], "no sound files in empty"),
+        (["empty", "--source", "songs"], "no audio files in empty"),
+        (["out", "--source", "empty"], "no audio files in empty"),
         (["out", "--source", "songs", "--target", "absent"], "no file or folder absent"),
         (["out/low.out.wav", "out/high.out.wav", "--source", "other.wav"], "no conversion has a source"),
         (["out/low.out.wav", "--source", "songs", "--report", "songs/low.flac/x.html"], "cannot write"),

@@ -164,7 +164,7 @@ def test_a_batch_continues_after_a_bad_file_and_ends_with_its_name_and_the_statu
         (["song.wav", "-s", "berta"], 5, "'berta'; this voice has: anna"),
         (["song.wav", "-o", "song.xyz"], 4, ".wav, .flac, .mp3, .ogg"),
         (["song.wav", "-d", "warp9"], 8, "no device 'warp9'"),
-        (["empty"], 4, "no sound files in empty"),
+        (["empty"], 4, "no audio files in empty"),
         (["song.wav", "empty", "-o", "song.wav"], 5, "a folder"),
     ],
 )

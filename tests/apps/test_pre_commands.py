@@ -52,7 +52,7 @@ def test_a_batch_continues_after_a_bad_file_and_ends_with_the_status_of_a_file(
     assert svc("pre-resample") == 4
     said = capsys.readouterr()
     assert "1 clip, 0.0 minutes, of 1 speaker" in said.out
-    assert "bad.wav is text, not sound" in said.err
+    assert "bad.wav is text, not audio" in said.err
     assert "Thumbs.db lies beside the speakers' folders" in said.err
     assert (
         said.err.splitlines()[-1] == "svc: 1 of 2 recordings cannot be used; see dataset/44k/pre-resample.refused.txt"

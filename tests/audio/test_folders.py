@@ -1,4 +1,4 @@
-"""All code that searches a folder for sound files finds the same ones."""
+"""All code that searches a folder for audio files finds the same ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OTHERS = (".hidden.wav", "._a.wav", "__MACOSX/a.wav", ".trash/e.wav", "notes.txt
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """dataset_raw/anna: sound files at several depths among hidden and other files."""
+    """dataset_raw/anna: audio files at several depths among hidden and other files."""
     monkeypatch.chdir(tmp_path)
     folder = Path("dataset_raw") / "anna"
     tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(2 * RATE) / RATE).astype(np.float32)
@@ -44,7 +44,7 @@ def prepared(folder: Path) -> list[Path]:
     summary = resample_recordings(folder.parent, Path("clips"), ResampleOptions(), n_jobs=1)
     assert not summary.failed
     # Line for each file that is not a recording; the others became clips.
-    ignored = {Path(line.removesuffix(" is not sound")) for line in summary.ignored}
+    ignored = {Path(line.removesuffix(" is not audio")) for line in summary.ignored}
     found = sorted(path for path in folder.rglob("*") if path.is_file() and path not in ignored)
     assert summary.n_recordings == len(found)
     return found

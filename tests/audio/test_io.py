@@ -1,4 +1,4 @@
-"""Reading and writing of sound files: formats, damaged files, channels, sample formats, tags, atomic writes."""
+"""Reading and writing of audio files: formats, damaged files, channels, sample formats, tags, atomic writes."""
 
 from __future__ import annotations
 
@@ -292,13 +292,13 @@ def bad_file(kind: str, folder: Path) -> Path:
         ("folder", "not a file"),
         ("text", "text"),
         ("page", "text"),
-        ("noise", "not sound"),
+        ("noise", "not audio"),
         ("pointer", "Git LFS"),
         ("no bytes", "empty"),
         ("no samples", "no samples"),
         ("nan", "NaN.* at 0.100 s"),
         ("inf", "NaN.* at 0.100 s"),
-        ("start of a FLAC", "not sound"),
+        ("start of a FLAC", "not audio"),
     ],
 )
 def test_files_without_audio_give_a_one_line_error(kind: str, reason: str, tmp_path: Path) -> None:

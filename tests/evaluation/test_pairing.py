@@ -55,7 +55,7 @@ def test_a_single_conversion_and_source_pair_regardless_of_names(tmp_path: Path)
 
 def test_an_empty_or_missing_folder_is_an_error(tmp_path: Path) -> None:
     touch(tmp_path, "notes.txt")
-    with pytest.raises(AudioError, match="no sound files in"):
+    with pytest.raises(AudioError, match="no audio files in"):
         sound_files([tmp_path])
     with pytest.raises(AudioError, match="no file or folder"):
         sound_files([tmp_path / "absent"])

@@ -97,7 +97,7 @@ def test_files_that_are_not_clips_are_reported_and_ignored() -> None:
     assert "short.wav is too short: 0.29 s" in ignored
     assert "empty contains no .wav file" in ignored
     assert "stray.txt lies beside" in ignored
-    assert [line for line in summary.failed if "text.wav is text, not sound" in line]
+    assert [line for line in summary.failed if "text.wav is text, not audio" in line]
     assert list(Config.read(CONFIG).speakers) == ["anna"]
 
 

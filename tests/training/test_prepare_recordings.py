@@ -111,7 +111,7 @@ def test_bad_recordings_are_reported_and_the_others_are_processed(raw: Path) -> 
     summary = resample(raw)
     assert clip_names(Path("dataset/44k")) == ["anna/good.wav"]
     reasons = {
-        "text.wav": "text, not sound",
+        "text.wav": "text, not audio",
         "empty.mp3": "empty",
         "silent.wav": "silent",
         "hum.wav": "silent",

@@ -1,4 +1,4 @@
-"""Which pretrained files are on this machine, and where; without the network and without computing hashes."""
+"""Search for the pretrained files on this machine, without the network and without computing hashes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search for sound files in folders, with one set of suffixes and one rule for hidden files everywhere."""
+"""Search for audio files in folders, with one set of suffixes and one rule for hidden files everywhere."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ AUDIO_SUFFIXES = frozenset(
 
 
 def find_recordings(folder: Path, *, recursive: bool = True, suffixes: Collection[str] = AUDIO_SUFFIXES) -> list[Path]:
-    """Return the sound files in `folder`, sorted by path; the list is empty if the folder does not exist.
+    """Return the audio files in `folder`, sorted by path; the list is empty if the folder does not exist.
 
     Args:
         folder: folder to search. Hidden files, and files in hidden folders below it, are left out.
         recursive: also search all folders below it.
-        suffixes: suffixes of sound files, in lower case; files may have them in any case.
+        suffixes: suffixes of audio files, in lower case; files may have them in any case.
     """
     return [path for path in visible_files(folder, recursive=recursive) if path.suffix.lower() in suffixes]
 

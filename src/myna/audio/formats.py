@@ -1,4 +1,4 @@
-"""Formats of sound files: containers that can be written, sample formats, tags and channel orders."""
+"""Formats of audio files: containers that can be written, sample formats, tags and channel orders."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tags:
-    """Text in the header of a sound file; absent tags are empty.
+    """Text in the header of an audio file; absent tags are empty.
 
     An mp3 file stores only the year of `date`, and no copyright.
     """

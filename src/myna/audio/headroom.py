@@ -1,4 +1,4 @@
-"""Full scale: sound beyond it is turned down as a whole, because a player would cut it off."""
+"""Gain that keeps a whole result within full scale, beyond which a player would clip it."""
 
 from __future__ import annotations
 

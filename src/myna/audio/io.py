@@ -1,4 +1,4 @@
-"""Functions to read and write sound files, collected from `reading`, `writing` and `formats`.
+"""Functions to read and write audio files, collected from `reading`, `writing` and `formats`.
 
 audio, rate = io.read("song.mp3")                  # (N,) float32, the mean of the channels
 stereo, rate = io.read("song.mp3", mono=False)     # (C, N)

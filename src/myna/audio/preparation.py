@@ -2,7 +2,7 @@
 
 for block in prepared("song.mp3", 44100, 1 << 16): ...
 
-The level is kept, because voices sing as loud as the recording.
+The level is kept, because a conversion is as loud as its source.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class RumbleFilter:
         return self._filtered()
 
     def _filtered(self) -> Samples:
-        """Return the held samples that have `look_ahead` samples on both sides, filtered, and forget them."""
+        """Return the held samples that have `look_ahead` samples on both sides, filtered, and drop them."""
         held, end = self._held, len(self._held) - self.look_ahead
         if end <= self.look_ahead:
             return np.empty(0, np.float32)
@@ -79,7 +79,7 @@ def without_rumble(pieces: Iterable[Samples], sample_rate: int) -> Iterator[Samp
 def prepared(
     path: Path | str, sample_rate: int, block_samples: int, *, warn: bool = True, strict: bool = False
 ) -> Iterator[Samples]:
-    """Yield a sound file as one channel without offset and rumble, in blocks of `block_samples` at `sample_rate`.
+    """Yield an audio file as one channel without offset and rumble, in blocks of `block_samples` at `sample_rate`.
 
     Args:
         warn, strict: what to do if the file is damaged; see `io.blocks`.
@@ -92,7 +92,7 @@ def prepared(
 
 
 def read_prepared(path: Path | str, sample_rate: int) -> Samples:
-    """Return a whole sound file (N,) as one channel without offset and rumble.
+    """Return a whole audio file (N,) as one channel without offset and rumble.
 
     Raises:
         AudioError: for the same reasons as in `io.read`.

@@ -1,4 +1,4 @@
-"""Reading sound files, whole or in blocks.
+"""Reading audio files, whole or in blocks.
 
 libsndfile reads wav, flac, ogg and the like; FFmpeg (PyAV) reads the others: mp3, m4a, webm, video. Files are decoded
 in pieces, so that memory use does not grow with the length of the file.
@@ -46,7 +46,7 @@ _ALONE = {"protocol_whitelist": "none"}
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Header of a sound file.
+    """Header of an audio file.
 
     `n_samples` is the number of samples per channel. It is 0 if the header lacks it, or an estimate if the format is
     compressed.
@@ -63,10 +63,10 @@ class AudioInfo:
 
 
 def info(path: Path | str) -> AudioInfo:
-    """Read only the header of a sound file.
+    """Read only the header of an audio file.
 
     Raises:
-        AudioError: the file does not exist or is not a sound file.
+        AudioError: the file does not exist or is not an audio file.
     """
     with _opened(Path(path)) as sound:
         return sound.info
@@ -78,7 +78,7 @@ def read(
     """Read a whole file and return its samples and sample rate; samples of integer formats are in -1..1.
 
     Args:
-        path: the sound file.
+        path: the audio file.
         sample_rate: sample rate of the result in Hz; by default that of the file.
         mono: return one channel, (N,): the mean of the channels that are used, in the same polarity (see
             `audio.mixing`). Otherwise return all channels, (C, N), in WAVE order; for 5.1 this is left, right, centre,
@@ -86,7 +86,7 @@ def read(
         strict: raise an error if the file is damaged. Otherwise return the part that can be decoded, with a warning.
 
     Raises:
-        AudioError: the file does not exist, is not a sound file, has no samples, or contains NaN or infinity.
+        AudioError: the file does not exist, is not an audio file, has no samples, or contains NaN or infinity.
     """
     rate = sample_rate or info(path).sample_rate
     pieces = list(_pieces(Path(path), rate, mono=mono, warn=True, strict=strict))
@@ -105,7 +105,7 @@ def blocks(
     """Yield the samples of `read(path, sample_rate)` in blocks of `block_samples`; the last block may be shorter.
 
     Args:
-        path: the sound file.
+        path: the audio file.
         sample_rate: sample rate of the blocks in Hz; the file may have a different one.
         block_samples: length of a block.
         warn: log a warning if the file is damaged. Pass false when the same file is read again.
@@ -240,7 +240,7 @@ def _opened(path: Path) -> Iterator[_Sound]:
     except OSError as error:
         raise AudioError(f"cannot read {path}: {error.strerror}") from error
     if start.startswith(b"version https://git-lfs"):
-        raise AudioError(f"{path} is a Git LFS pointer, not the sound itself; run 'git lfs pull' in its repository")
+        raise AudioError(f"{path} is a Git LFS pointer, not the audio itself; run 'git lfs pull' in its repository")
     with ExitStack() as stack:
         file = None if _is_mp3(start) else _open_soundfile(path, stack)
         if file is not None and file.frames and not _ends_early(path, file):
@@ -250,7 +250,7 @@ def _opened(path: Path) -> Iterator[_Sound]:
             sound = _Sound(header, _soundfile_pieces(file, n_samples), order)
         else:
             if start.isascii() and start.decode().replace("\n", "").replace("\r", "").isprintable():
-                raise AudioError(f"{path} is text, not sound")
+                raise AudioError(f"{path} is text, not audio")
             try:
                 sound = stack.enter_context(_opened_by_ffmpeg(path))
             except AudioError:
@@ -332,7 +332,7 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
             file = stack.enter_context(path.open("rb"))
             container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=_ALONE))
         except (av.FFmpegError, ValueError) as error:
-            raise AudioError(f"{path} is not sound in a known format, or it is incomplete") from error
+            raise AudioError(f"{path} is not audio in a known format, or it is incomplete") from error
         stream: Any = next(iter(container.streams.audio), None)
         if stream is None:
             raise AudioError(f"{path} contains no audio stream")
@@ -469,5 +469,5 @@ def _mp3_seconds(path: Path, sample_rate: int) -> float:
 
 
 def _is_tag(packet: bytes) -> bool:
-    """Return true if a packet is not sound but a tag or padding, for example between joined files."""
+    """Return true if a packet is not audio but a tag or padding, for example between joined files."""
     return packet.startswith((b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", bytes(16)))

@@ -114,17 +114,20 @@ def plan_slices(
 def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Iterator[Samples]:
     """Yield the samples of each range [start, end) of a recording given in pieces; beyond its ends they are 0.
 
-    Ranges may overlap, but their starts must not decrease. Only one range and one piece are in memory at a time.
+    Pieces and results are (n,) or (C, n). Ranges may overlap, but their starts must not decrease. Only one range and
+    one piece are in memory at a time.
     """
     source = iter(pieces)
     held, position = np.empty(0, np.float32), 0
     for start, end in ranges:
-        while position + len(held) < end and (piece := next(source, None)) is not None:
-            drop = min(max(start - position, 0), len(held))
-            held, position = np.concatenate([held[drop:], piece]), position + drop
+        while position + held.shape[-1] < end and (piece := next(source, None)) is not None:
+            drop = min(max(start - position, 0), held.shape[-1])
+            kept = held[..., drop:] if held.shape[-1] else piece[..., :0]
+            held, position = np.concatenate([kept, piece], axis=-1), position + drop
         before = max(min(position, end) - start, 0)
-        inside = held[max(start - position, 0) : max(end - position, 0)]
-        yield np.pad(inside, (before, end - start - before - len(inside)))
+        inside = held[..., max(start - position, 0) : max(end - position, 0)]
+        after = end - start - before - inside.shape[-1]
+        yield np.pad(inside, [(0, 0)] * (inside.ndim - 1) + [(before, after)])
 
 
 def slices_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]:

@@ -1,4 +1,4 @@
-"""Writing sound files in blocks, atomically."""
+"""Writing audio files in blocks, atomically."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LEAST_STEP = 0.99  # by which a lossy format is turned down again; a smaller st
 
 
 class _DiscardedError(Exception):
-    """Marks the temporary file as useless."""
+    """Raised to discard the temporary file."""
 
 
 class Writer:
-    """Write a sound file block by block. The file appears under its name only if it is completed without an error.
+    """Write an audio file block by block. The file appears under its name only if it is completed without an error.
 
         with Writer("song.flac", sample_rate) as writer:
             writer.write(block)

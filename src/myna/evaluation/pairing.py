@@ -20,10 +20,10 @@ class Pair:
 
 
 def sound_files(paths: Iterable[Path]) -> list[Path]:
-    """Replace each folder in `paths` with the sound files in it, sorted by path; remove duplicates.
+    """Replace each folder in `paths` with the audio files in it, sorted by path; remove duplicates.
 
     Raises:
-        AudioError: a path does not exist, or a folder contains no sound files.
+        AudioError: a path does not exist, or a folder contains no audio files.
     """
     files: list[Path] = []
     for path in paths:
@@ -34,7 +34,7 @@ def sound_files(paths: Iterable[Path]) -> list[Path]:
             continue
         found = find_recordings(path)
         if not found:
-            raise AudioError(f"there are no sound files in {path}")
+            raise AudioError(f"there are no audio files in {path}")
         files += found
     return list(dict.fromkeys(files))
 

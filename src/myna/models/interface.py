@@ -147,7 +147,7 @@ class TrainableSynthesizer(SynthesizerModule):
 class DecoderConditions:
     """Inputs of a decoder in addition to the latent; a decoder ignores those that it does not use."""
 
-    f0: Tensor  # (B, T) Hz; unvoiced frames are interpolated or 0, as in the training of the family
+    f0: Tensor  # (B, T) Hz; unvoiced frames are interpolated or 0, as in the family's training data
     speaker: Tensor | None = None  # (B, speaker_channels, 1 or T), T if it changes with time; None for a vocoder
     voiced: Tensor | None = None  # (B, T) bool; None if voicing is not given separately
     bandwidth_hz: Tensor | None = None  # (B,) highest frequency of the output; None for no limit

@@ -27,7 +27,7 @@ def read_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         raise JsonError(f"is not JSON: line {error.lineno}, column {error.colno}: {_reason(error)}") from error
     except RecursionError as error:
-        raise JsonError("is nested too deep") from error
+        raise JsonError("is nested too deeply") from error
     except ValueError as error:  # Python refuses numbers of more than 4,300 digits
         raise JsonError("contains a number of thousands of digits") from error
 
@@ -49,7 +49,7 @@ def _reason(error: json.JSONDecodeError) -> str:
     """Describe a syntax error; the two mistakes that are common in files edited by hand have their own messages."""
     before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip(", \t\r\n")
     if error.doc[error.pos :].startswith(("//", "/*", "#")):
-        return "comments are not allowed in JSON; delete it"
+        return "comments are not allowed in JSON; delete the comment"
     if after[:1] in ("}", "]") and (before.endswith(",") or error.doc[error.pos : error.pos + 1] == ","):
-        return "there is a comma too many before it"
+        return "there is an extra comma before it"
     return error.msg[:1].lower() + error.msg[1:]

@@ -292,7 +292,7 @@ class _Machine:
 
     def _put(self, index: int) -> None:
         if index > MOST_STEPS:
-            raise ValueError("it numbers more values than it can have")
+            raise ValueError("it stores a value under a number that is too large")
         self._memory[index] = self.stack[-1]
 
     def _tuple(self, size: int) -> None:
@@ -301,13 +301,13 @@ class _Machine:
     def _extend(self, values: list[Any]) -> None:
         target = self.stack[-1]
         if type(target) is not list:
-            raise ValueError("it appends to something else than a list")
+            raise ValueError("it appends to something other than a list")
         target.extend(values)
 
     def _set_items(self, flat: list[Any]) -> None:
         target = self.stack[-1]
         if not isinstance(target, dict) or len(flat) % 2:
-            raise ValueError("it sets items of something else than a dictionary")
+            raise ValueError("it sets items of something other than a dictionary")
         for key, value in zip(flat[::2], flat[1::2], strict=True):
             target[_checked_key(key)] = value
 
@@ -356,7 +356,7 @@ def finish(built: Built, n_bytes: int, convert: Converter) -> Any:
 
     Raises:
         RefusedError: the content is far larger than the file.
-        ValueError: containers are nested too deep, or contain far too many values.
+        ValueError: containers are nested too deeply, or contain far too many values.
     """
     return _Finisher(built.n_steps, n_bytes, convert).finished(built.content, 0)
 
@@ -371,7 +371,7 @@ class _Finisher:
     def finished(self, one: Any, depth: int) -> Any:
         self._parts_left -= 1
         if depth > _DEEPEST or self._parts_left < 0:
-            raise ValueError("its parts are nested too deep")
+            raise ValueError("its parts are nested too deeply")
         if isinstance(one, dict):
             return {key: self.finished(value, depth + 1) for key, value in one.items()}
         if isinstance(one, list | tuple):

@@ -175,7 +175,7 @@ def _parameter(data: Any, *_: Any) -> _Tensor:
 
 def _set(values: Any = ()) -> frozenset[Any]:
     if type(values) is not list or not all(type(value) in (str, int) for value in values):
-        raise ValueError("a set contains something else than names and numbers")
+        raise ValueError("a set contains something other than names and numbers")
     return frozenset(values)
 
 

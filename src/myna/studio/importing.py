@@ -1,7 +1,7 @@
 """Import of voices by content: archives are unpacked, and weights, configurations and indexes are sorted into voices.
 
 A file is recognised by its content, not by its name. Files belong together if they fit each other (the widths of their
-content features are equal), and if their names or folders say so. Where only the width fits, the proposal has a
+content features are equal), and if their names or folders match. If only the widths are equal, the proposal has a
 question for the user.
 """
 
@@ -23,11 +23,21 @@ from myna.studio.workspace import safe_name
 Question = Literal["other_name", "several_configs", "several_indexes", "config_for_many"]
 Part = Literal["weights", "config", "retrieval"]  # of a voice
 
-# A voice with its training data of the optimizer has 1.2 GB; an archive may hold several.
+# The files of a voice that can be trained further take 1.2 GB; an archive may hold several voices.
 MOST_BYTES = 16 * 1024**3
 MOST_FILES = 200
 _COPIED_BYTES = 1 << 20
-_GENERIC = ("g", "d", "model", "voice", "weights", "config", "checkpoint", "final", "best")  # names that say nothing
+_GENERIC = (
+    "g",
+    "d",
+    "model",
+    "voice",
+    "weights",
+    "config",
+    "checkpoint",
+    "final",
+    "best",
+)  # names that many voices have
 
 
 class SentFile(NamedTuple):
@@ -94,7 +104,7 @@ class Review:
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is a zip archive, but not a checkpoint of PyTorch, which is one, too."""
+    """Return whether a file is a zip archive other than a PyTorch checkpoint."""
     if not zipfile.is_zipfile(path):
         return False
     try:
@@ -149,7 +159,7 @@ def _safe_entry(archive: Path, entry: zipfile.ZipInfo) -> str:
     name = entry.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or (parts and ":" in parts[0]):
-        raise ConfigError(f"{archive.name} has a file outside of it ({name}); it is not unpacked")
+        raise ConfigError(f"{archive.name} has a file whose path leads outside ({name}); it is not unpacked")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise ConfigError(f"{archive.name} has a link ({name}); it is not unpacked")
     return name
@@ -251,7 +261,7 @@ def _recognise(file: SentFile) -> _Weights | _Config | _Retrieval | str:
         found = retrieval_file.read(file.path)
         return _Retrieval(file, next(iter(found.vectors.values())).shape[1])
     except MynaError:
-        pass  # it is none
+        pass  # not a retrieval file
     try:
         opened = open_voice(file.path, None)
     except NotAVoiceError as error:
@@ -280,7 +290,7 @@ def _needing_config(file: SentFile) -> _Weights | str:
 
 
 def _without_older(weights: Sequence[_Weights]) -> tuple[list[_Weights], list[_Weights]]:
-    """Separate the newest checkpoint of each training from the older ones."""
+    """Separate the newest checkpoint of each training run from the older ones."""
     kept: list[_Weights] = []
     older: list[_Weights] = []
     groups: dict[tuple[str, str], list[_Weights]] = {}
@@ -350,7 +360,7 @@ def _known_names(one: _Weights, name: str) -> set[str]:
 
 
 def _name(file: SentFile) -> str:
-    """Return a name for a voice: that of its file or, if that says nothing, of its folder."""
+    """Return a name for a voice: that of its file or, if that is in `_GENERIC`, of its folder."""
     path = PurePosixPath(file.name)
     stem = voice_name(path.stem)
     if _is_generic(stem) and path.parent.name not in ("", "44k", "logs", "weights"):

@@ -25,7 +25,7 @@ _CONFIG = "config.json"
 _VOICE_PLACES = (".", "weights", "assets/weights", "models", "*", "models/*", "logs/*", "logs/weights")
 _INDEX_PLACES = ("logs/*", "assets/indices", "assets/indexes", "indices")
 _CONFIG_PLACES = ("configs/{name}/config.json", "configs/config.json")
-_INITIAL = re.compile(r"[GD]_?0*\.pth", re.IGNORECASE)  # weights from which a training began
+_INITIAL = re.compile(r"[GD]_?0*\.pth", re.IGNORECASE)  # initial weights of a training run
 _CHECKPOINT = re.compile(r"G_?\d+\.pth", re.IGNORECASE)
 _INDEX = re.compile(r"(?:added|trained)_IVF\d+_Flat_nprobe_\d+_(.+?)(?:_v\d)?\.index", re.IGNORECASE)
 _TRAINING_NUMBERS = re.compile(r"_\d+e(_\d+s)?$|_e\d+(_s\d+)?$", re.IGNORECASE)
@@ -71,7 +71,7 @@ def add_folder(workspace: Workspace, folder: Path) -> list[InstalledVoice]:
 
 
 def remove_folder(workspace: Workspace, folder: Path) -> None:
-    """Take a folder off the list; its files stay.
+    """Remove a folder from the list; its files are kept.
 
     Raises:
         ConfigError: it is not in the list.
@@ -83,7 +83,7 @@ def remove_folder(workspace: Workspace, folder: Path) -> None:
 
 
 def find_voices(folder: Path) -> list[InstalledVoice]:
-    """Find the voices in a folder by the names of files; of the checkpoints of one training, only the newest."""
+    """Find the voices in a folder by the names of files; of the checkpoints of one training run, only the newest."""
     indexes = [path for place in _INDEX_PLACES for path in _files(folder, place) if SIDE_FILES.fullmatch(path.name)]
     found: dict[Path, InstalledVoice] = {}
     for place in _VOICE_PLACES:
@@ -95,7 +95,7 @@ def find_voices(folder: Path) -> list[InstalledVoice]:
 
 
 def _voices_in(folder: Path) -> Iterator[Path]:
-    """Yield the voices of a folder: those that are ready to use, or else the newest checkpoint of a training."""
+    """Yield the voices of a folder: those that are ready to use, or else the newest checkpoint of a training run."""
     names = [path.name for path in _direct(folder) if is_generator(path.name) or path.name.endswith(".onnx")]
     names = [name for name in names if not _INITIAL.fullmatch(name)]
     ready = [name for name in names if not _CHECKPOINT.fullmatch(name)]

@@ -1,12 +1,12 @@
-"""List of the long work in a workspace, of the page and of the terminal, in an SQLite file that outlives both.
+"""List of the long-running jobs in a workspace, started on the page or in a terminal, in an SQLite file.
 
     jobs = JobList(workspace)
     with jobs.listed("train", "anna: train", Place.TERMINAL, about={"project": "anna"}) as row:
         row.progress("training", 0.5, 600.0)
         row.line("step 100 saved")
 
-A process holds a lock file for as long as it lives. A row that has not ended and whose process has gone is therefore
-found out, also after a crash or a power cut.
+A process holds a lock file until it ends. An unfinished row whose lock is free therefore belongs to a process that has
+ended, for example in a crash or a power cut.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class JobState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     INTERRUPTED = "interrupted"  # the studio ended before the job did
-    GONE = "gone"  # the terminal's process ended without a word
+    GONE = "gone"  # the terminal's process ended without recording an outcome
 
     @property
     def over(self) -> bool:
@@ -97,11 +97,11 @@ class JobList:
         self._writing = threading.Lock()
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._connected() as connection:
-            connection.execute("PRAGMA journal_mode = WAL")  # the file remembers it
+            connection.execute("PRAGMA journal_mode = WAL")  # stored in the file
             connection.executescript(_SCHEMA)
 
     def others(self) -> dict[int, ListedJob]:
-        """Return the jobs of other processes by their numbers."""
+        """Return the jobs of other processes, by number."""
         return {job.id: job for job in self._select("WHERE owner != ?", self._owner)}
 
     def add(
@@ -186,7 +186,7 @@ class JobList:
         row.end(JobState.DONE)
 
     def close(self) -> None:
-        """Release the lock of this process; rows of it that have not ended count as interrupted from now on."""
+        """Release the lock of this process; its unfinished rows count as interrupted from now on."""
         if self._lock_file is not None:
             release(self._lock_file)
             self._lock_file = None
@@ -195,7 +195,7 @@ class JobList:
     def _hold_lock(self) -> None:
         with self._writing:
             if self._lock_file is None:
-                with suppress(OSError):  # a drive without locks: its rows are believed
+                with suppress(OSError):  # on a drive without locks, unfinished rows count as running
                     self._lock_file = acquire(self._lock_path(self._owner))
 
     def _lock_path(self, owner: str) -> Path:
@@ -208,7 +208,7 @@ class JobList:
         return [self._checked(_job(row)) for row in rows]
 
     def _checked(self, job: ListedJob) -> ListedJob:
-        """Return a job whose process may have gone in its true state, which is also written."""
+        """Return a job; if its process has ended without recording that, first record it as interrupted or gone."""
         if job.state.over or job.owner == self._owner or self._alive(job.owner):
             return job
         state = JobState.INTERRUPTED if job.place is Place.PAGE else JobState.GONE

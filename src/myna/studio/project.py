@@ -82,7 +82,7 @@ class MadeAt:
 
 
 class RecordName(StrEnum):
-    """Facts about past work on a project, each in a JSON file of its folder."""
+    """Names of the JSON files in a project's folder that record past work on it."""
 
     PREPARED = "prepared.json"  # outcome of the last preparation
     PACKED = "packed.json"  # the file packed last
@@ -224,12 +224,12 @@ class Project:
 
     @property
     def last_preparation_path(self) -> Path:
-        """Record of the last preparation; see `runs`."""
+        """Path of the record of the last preparation; see `runs`."""
         return self.folder / _LAST_PREPARATION
 
     @property
     def last_training_path(self) -> Path:
-        """Record of the last training; see `runs`."""
+        """Path of the record of the last training run; see `runs`."""
         return self.logs / LAST_RUN
 
     def validation_clips(self) -> list[Path]:

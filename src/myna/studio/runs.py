@@ -1,4 +1,4 @@
-"""Record of the last run of long work in a folder, from which a killed run can be recognized later.
+"""Record of the last preparation or training run in a folder, from which a killed run can be recognized later.
 
 with recorded(folder / "last_run.json"):
     prepare()
@@ -20,7 +20,7 @@ from typing import Any
 from myna.errors import explain
 from myna.storage.atomic import write_text
 
-LAST_RUN = "last_run.json"  # name of the record of a training, in the folder of the checkpoints
+LAST_RUN = "last_run.json"  # name of the record of a training run, in the folder of the checkpoints
 
 
 class Outcome(StrEnum):

@@ -38,14 +38,14 @@ class Length(StrEnum):
 
 @dataclass(frozen=True)
 class TimedRun:
-    """A training run of a given duration, and the checkpoints that it leaves to compare."""
+    """Duration of a training run, and the number of checkpoints that it writes."""
 
     minutes: float
     checkpoints: int
 
     @classmethod
     def of(cls, minutes: float) -> TimedRun:
-        """Plan a run of any duration: a checkpoint every six minutes or less, but not more than eight."""
+        """Plan a run of any duration: a checkpoint every six minutes, but at least three and at most eight in all."""
         return cls(minutes, min(max(ceil(minutes / 6), 3), 8))
 
     @property

@@ -1,4 +1,4 @@
-"""Measurement of a song: its pitch, its loudest sung stretch, and what spoils its conversion, with the times."""
+"""Measurement of a song: its pitch, its loudest sung stretch, and the times of defects that impair its conversion."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _MAX_PITCH_BLOCKS = 20
 _RATE, _HOP = 16000, 160  # of the pitch; SwiftF0's own
 _STEP = round(CONTOUR_SECONDS * _RATE)
 _HOPS_PER_STEP = _STEP // _HOP
-_LEAST_CLIPPED = 2  # clipped samples in a step; single full-scale samples are no distortion
+_LEAST_CLIPPED = 2  # clipped samples in a step; single full-scale samples are not distortion
 _PAUSE_DB = 35.0  # parts that are quieter than the loudest ones by more than this are pauses
 
 # --- music -----------------------------------------------------------------------------------------------------------
-# A voice alone has no energy below its fundamental; in a mix, the bass and the drums do. The measure is the energy
-# below 0.7 f0 relative to the total, in the voiced frames, without stationary hum and rumble. Of 357 recordings of solo
-# singing none exceeds the threshold, of 543 of speech 13; of 288 mixes of singing with an accompaniment from 12 dB
-# below it to 6 dB above it, 276 do.
+# A voice alone has no energy below its fundamental; bass and drums have. The measure is the energy below 0.7 f0
+# relative to the total, in the voiced frames, without stationary hum and rumble. None of 357 recordings of solo singing
+# exceeds the threshold; 13 of 543 recordings of speech do, and 276 of 288 mixes of singing with accompaniments that are
+# 12 dB softer to 6 dB louder.
 _MUSIC_DB = -22.0
 _BELOW = 0.7
 _N_FFT = 2048
@@ -109,7 +109,7 @@ class _Form:
         self._clipped.append(np.add.reduceat(clipped.astype(np.int64), self._starts(len(peaks), CONTOUR_SECONDS)))
 
     def _starts(self, n_samples: int, seconds: float) -> NDArray[np.int64]:
-        """Return where the parts of a block begin that have this length; it need not be a whole number of samples."""
+        """Return the first sample of each part of a block, whose length need not be a whole number of samples."""
         n_parts = math.ceil(n_samples / self._rate / seconds - 1e-6)
         return (np.arange(n_parts) * seconds * self._rate).astype(np.int64)
 
@@ -207,7 +207,7 @@ class _Sound:
     def loudest(self, seconds: float) -> Span:
         """Return the stretch of `PREVIEW_SECONDS` with the most sung sound; of equal ones, the first."""
         length = min(PREVIEW_SECONDS, seconds)
-        sung = np.sqrt(np.concatenate(self._sung))  # the root, so that one loud note does not decide
+        sung = np.sqrt(np.concatenate(self._sung))  # the root, so that one loud note does not dominate
         width = min(round(length / CONTOUR_SECONDS), len(sung))
         total = np.cumsum(np.pad(sung, (1, 0)))
         start = int(np.argmax(total[width:] - total[:-width])) * CONTOUR_SECONDS if width else 0.0

@@ -23,8 +23,8 @@ CONTOUR_SECONDS = 0.1  # step of `SongFacts.contour`
 _MERGED_SECONDS = 0.5  # spans that are closer than this are shown as one
 # A recording is called silent if more than this share of it is.
 _SILENT_SHARE = 2 / 3
-# Singers reach far beyond the notes that they sing most. A voice whose recordings are speech sings well to an octave
-# above the 95th percentile of their pitch; notes farther out are unlike anything that the voice has learned.
+# Voices also convert notes outside the pitch range of their recordings. A voice whose recordings are speech sounds good
+# up to an octave above the 95th percentile of their pitch; notes farther out are unlike all training data.
 _REACH_SEMITONES = 12.0
 
 ProblemKind = Literal["silent", "clipped", "music", "noise"]
@@ -43,7 +43,7 @@ class SongFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = 1  # another number makes facts that an older version stored be measured again
+    format: Literal[1] = 1  # with a new number, facts stored by older versions are measured again
     seconds: float
     channels: int
     sample_rate: int
@@ -60,7 +60,7 @@ class SongFacts(BaseModel):
 
 @dataclass(frozen=True)
 class SongProblem:
-    """Something in a song that spoils its conversion, with the stretches that have it."""
+    """A defect of a song that impairs its conversion, with the stretches that have it."""
 
     kind: ProblemKind
     spans: list[Span] = field(default_factory=list)
@@ -129,7 +129,7 @@ def keys_of(song: PitchRange | None, voice: PitchRange | None) -> Keys:
 
 
 def out_of_range(facts: SongFacts, voice: PitchRange | None, transpose: float) -> list[OutOfRange]:
-    """Return the notes of a transposed song that leave the bounds of every voice, or the reach of this one."""
+    """Return the notes of a transposed song that are outside the bounds of every voice, or the range of this one."""
     high, low = VOICE_BOUNDS.high_hz, VOICE_BOUNDS.low_hz
     limits: list[tuple[Literal["above", "below"], float, float, bool]] = [
         ("above", high, math.inf, True),

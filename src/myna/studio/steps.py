@@ -20,7 +20,7 @@ _CLOCK_SECONDS = 2.0  # a run that is recorded this soon after its job was queue
 
 
 class Step(StrEnum):
-    """Steps in the order in which a person takes them."""
+    """Steps from recordings to a packed voice, in order."""
 
     RECORDINGS = "recordings"
     PREPARE = "prepare"
@@ -126,7 +126,7 @@ def step_states(
 
 
 def _after(run: Run | None, settled: StepStatus, interrupted: Reason) -> StepStatus:
-    """Return the state after the last recorded run, whoever started it, if no process is at work now."""
+    """Return the state after the last recorded run of the page or a terminal; no process is running now."""
     if run is None or settled.state is StepState.BLOCKED:
         return settled
     if run.outcome is Outcome.FAILED:

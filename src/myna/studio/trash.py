@@ -1,7 +1,7 @@
-"""Deleted things of a workspace, which can be restored for 30 days.
+"""Trash of a workspace, whose items can be restored for 30 days.
 
-Each is a folder of the trash: a record, and the deleted files and folders under their own names. A deletion moves them,
-so that it is instant and needs no space on the disk.
+Each item is a folder that contains a record and the deleted files and folders, under their own names. A deletion moves
+them, so that it is instant and needs no disk space.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ _RECORD = "item.json"
 
 
 class Trashed(BaseModel):
-    """Something that was deleted."""
+    """A deleted item."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     kind: str  # result, voice, project or preset
-    name: str  # by which it was known: the number of a result, else a name
+    name: str  # the number of a result, else the name of the item
     title: str  # name for display
     deleted_at: float  # seconds since 1970
     bytes: int
@@ -65,7 +65,7 @@ def throw(workspace: Workspace, kind: str, name: str, title: str, paths: Sequenc
 
 
 def contents(workspace: Workspace) -> list[Trashed]:
-    """List what can be restored, the latest first."""
+    """List the items, the latest first."""
     found = [item for item in _items(workspace) if not _is_old(item)]
     return sorted(found, key=lambda item: item.deleted_at, reverse=True)
 

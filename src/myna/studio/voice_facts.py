@@ -35,8 +35,8 @@ class VoiceFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[2] = 2  # another number makes facts that an older version stored be read again
-    problem: str | None = None  # why it cannot sing
+    format: Literal[2] = 2  # with a new number, facts stored by older versions are read again
+    problem: str | None = None  # reason why it cannot be used
     kind: str = ""  # for display, for example "RVC v2"
     family: str = ""
     version: str | None = None
@@ -67,7 +67,7 @@ class VoiceFacts(BaseModel):
 def files_of(voice: LibraryVoice) -> list[Path]:
     """List the files of a voice: weights, configuration and retrieval data, but not the user's notes."""
     if voice.origin is Origin.TRAINING:
-        # Only the newest checkpoint counts; the others would make the facts outdated with each new one.
+        # Only the newest checkpoint is used; the older ones do not affect the facts.
         found = [path for path in _beside(voice.path) if is_generator(path.name)][-1:]
         return [*found, *(path for path in _beside(voice.path) if not is_generator(path.name))]
     folder = voice.path if voice.path.is_dir() else voice.path.parent
@@ -105,7 +105,7 @@ def inspect(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts:
 
 
 def test_clip(workspace: Workspace, voice: LibraryVoice, defaults: dict[str, Any]) -> Path:
-    """Return the path of the test clip that a voice sings with these default options; it need not exist."""
+    """Return the path of a voice's test clip, converted with these default options; it need not exist."""
     name = hashlib.sha256(json.dumps([fingerprint(voice), defaults], sort_keys=True).encode()).hexdigest()[:32]
     return workspace.cache / "tests" / f"{name}.flac"
 
@@ -126,7 +126,7 @@ def _read(voice: LibraryVoice) -> VoiceFacts:
         reason = explain(error)
         if reason is None:
             raise
-        # The person knows a voice by its name, not by the paths of its files.
+        # The user knows a voice by its name, not by the paths of its files.
         return VoiceFacts(problem=reason.replace(f"{voice.path}", voice.path.name))
     return _facts(opened, found, has_retrieval)
 

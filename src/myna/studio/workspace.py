@@ -22,7 +22,7 @@ class Workspace:
     folder/sung/               conversion results
     folder/sung/shown/NUMBER/  source, record and display data of each result
     folder/presets/NAME.json   saved options
-    folder/trash/ID/           deleted things, which can be restored
+    folder/trash/ID/           deleted items, which can be restored
     folder/cache/              facts that can be computed again: about songs and voices
     folder/made/ID/            packed and exported voices, for download
     """

@@ -92,7 +92,7 @@ class Card(BaseModel):
         try:
             return cls.model_validate_json(metadata[CARD_KEY])
         except (KeyError, ValidationError) as error:
-            raise CheckpointError(f"{path} has no card of a voice; export it with svc export") from error
+            raise CheckpointError(f"{path} contains no voice card; export the voice again with svc export") from error
 
     def text(self) -> str:
         """Return the card as JSON."""

@@ -26,7 +26,6 @@ class CheckpointComparison:
     """Conversions of one phrase by several checkpoints, with their measures."""
 
     comparison: Comparison  # display data for the player
-    saves: list[str]  # display titles of the checkpoints
     # Each row: the title of a measure, its value for each checkpoint, and its value for the target's recordings.
     rows: list[list[str]] = field(default_factory=list)
     not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure, by measure
@@ -79,7 +78,7 @@ def compare_checkpoints(
             converter = Converter.load(project.checkpoint(number).path, device=device.name)
             summary = converter.convert_file(source, output, ConversionOptions(auto_transpose=True), progress)
             tracks.append(Track(output, title, summary.transpose))
-        found = CheckpointComparison(compare(tracks, new, progress), list(names[1:]), numbers=list(numbers))
+        found = CheckpointComparison(compare(tracks, new, progress), numbers=list(numbers))
         if measure is not None:
             pairs = [Pair(track.path, source) for track in tracks[1:]]
             clips = project.training_clips()
@@ -87,7 +86,6 @@ def compare_checkpoints(
             evaluation = evaluate(pairs, targets, project.validation_clips(), measure, progress)
             found = CheckpointComparison(
                 found.comparison,
-                found.saves,
                 _table(evaluation),
                 evaluation.not_measured,
                 list(evaluation.failures),

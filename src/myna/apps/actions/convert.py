@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from myna.errors import AudioError, ConfigError, MynaError, understood
+from myna.apps.actions.batch import Batch, run_batch
+from myna.errors import AudioError, ConfigError, MynaError
 from myna.options import ConversionOptions, parse_options, with_voice_defaults
 from myna.progress import Progress, silent
 
@@ -25,20 +25,11 @@ class Conversion:
     output: Path
 
 
-@dataclass(frozen=True)
-class ConvertedBatch:
-    """Outcome of a batch; each conversion is either in `done` or in `failed`."""
-
-    done: dict[Conversion, ConversionSummary]
-    failed: dict[Conversion, MynaError]
-    seconds: float  # run time of the batch
-
-
 def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool) -> list[Conversion]:
     """Choose an output file for each recording in `inputs`; all output files are different.
 
     Args:
-        inputs: sound files, and folders of sound files.
+        inputs: audio files, and folders of audio files.
         output: folder for the output files or, for a single recording, the output file; a path is a folder if it ends
             with a slash, exists as a folder, or has no suffix. None puts NAME.out.SUFFIX beside each recording.
         recursive: whether to search subfolders too.
@@ -86,7 +77,7 @@ def convert(
     options: ConversionOptions,
     progress: Progress = silent,
     on_failure: Callable[[MynaError], None] = lambda error: None,
-) -> ConvertedBatch:
+) -> Batch[Conversion, ConversionSummary]:
     """Convert recordings one after the other.
 
     Args:
@@ -99,23 +90,9 @@ def convert(
     if options.pitch is not None and len(conversions) > 1:
         raise ConfigError(f"the pitch edits {options.pitch} belong to one recording; convert it alone")
     converter.check(options)
-    started = time.perf_counter()
-    done: dict[Conversion, ConversionSummary] = {}
-    failed: dict[Conversion, MynaError] = {}
-    for one in conversions:
-        try:
-            done[one] = converter.convert_file(one.source, one.output, options, progress)
-        except Exception as error:
-            failure = understood(error)
-            if failure is None:
-                raise
-            if failure is not error:
-                failure = type(failure)(f"{one.source}: {failure}")
-            if len(conversions) == 1:
-                raise failure from error
-            failed[one] = failure
-            on_failure(failure)
-    return ConvertedBatch(done, failed, time.perf_counter() - started)
+    return run_batch(
+        conversions, lambda one: converter.convert_file(one.source, one.output, options, progress), on_failure
+    )
 
 
 def options_for(
@@ -153,12 +130,12 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the sound files of a folder, except hidden files, earlier conversions (*.out.*), and all files in `results`.
+    """List the audio files of a folder, except hidden files, earlier conversions (*.out.*), and all files in `results`.
 
     If `results` is `folder` itself, its files are listed.
 
     Raises:
-        AudioError: there are no sound files.
+        AudioError: there are no audio files.
     """
     from myna.audio.folders import find_recordings
 
@@ -171,7 +148,7 @@ def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Pat
     ]
     if not found:
         hint = "" if recursive else "; -re searches subfolders too"
-        raise AudioError(f"there are no sound files in {folder}{hint}")
+        raise AudioError(f"there are no audio files in {folder}{hint}")
     return found
 
 

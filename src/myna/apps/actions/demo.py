@@ -72,4 +72,4 @@ def _copy(recording: Path, target: Path) -> None:
     same = rate == sample_rate and len(there) == len(audio)
     written = audio * fitting_gain(float(np.abs(audio).max()))
     if not same or not np.allclose(there, written, rtol=0, atol=_ROUNDING):
-        raise ConfigError(f"{target} contains another recording than {recording}; choose another folder with -o")
+        raise ConfigError(f"{target} contains a different recording from {recording}; choose another folder with -o")

@@ -1,4 +1,4 @@
-"""Checks of this machine and this installation: what myna can use, what hinders it, and what to do about it."""
+"""Checks of this machine and this installation: components that myna can use, problems, and a remedy for each."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from myna.errors import (
     merged,
 )
 
-# good: it works; absent: optional, and not installed; note: worth knowing; bad: it hinders myna
+# good: it works; absent: optional, and not installed; note: worth knowing; bad: a problem to solve
 State = Literal["good", "absent", "note", "bad"]
 
 Shown = Callable[[Path | str], str]  # spelling of a path in a report
@@ -70,12 +70,12 @@ class Diagnosis:
 
     @property
     def findings(self) -> list[Check]:
-        """Return the checks that a person should act on or know, the hindering ones first."""
+        """Return the checks that are problems, then those that are worth knowing."""
         return [check for state in ("bad", "note") for check in self.checks if check.state == state]
 
     @property
     def error(self) -> MynaError | None:
-        """Return an error if something hinders myna; its kind is that of the checks if they share it."""
+        """Return an error if there is a problem; its kind is that of the checks if they share it."""
         bad = [check for check in self.checks if check.state == "bad"]
         lines = "; ".join(f"{check.title}: {check.text}" for check in bad)
         return merged((check.kind(check.text) for check in bad), lines) if bad else None
@@ -187,7 +187,7 @@ def _check_sound(found: _Probed) -> Iterable[Check]:
     if found.facts is None:
         yield Check(
             "sound",
-            "sound files",
+            "audio files",
             "bad",
             found.problem,
             "pip install --force-reinstall av soundfile",
@@ -196,7 +196,7 @@ def _check_sound(found: _Probed) -> Iterable[Check]:
         return
     facts = found.facts
     text = f"FFmpeg in PyAV {facts['pyav']}, libsndfile {facts['libsndfile']}; reads {', '.join(facts['decoders'])}"
-    yield Check("sound", "sound files", "good", text, facts=facts)
+    yield Check("sound", "audio files", "good", text, facts=facts)
 
 
 def _check_microphone(found: _Probed) -> Iterable[Check]:
@@ -370,7 +370,7 @@ def _check_environment(shown: Shown) -> Iterable[Check]:
 
     for folder in local_folders():
         if not folder.is_dir():
-            text = f"MYNA_ASSETS names {shown(folder)}, which is no folder"
+            text = f"MYNA_ASSETS names {shown(folder)}, which is not a folder"
             yield Check("assets_folder", "MYNA_ASSETS", "bad", text, f'mkdir "{folder}"', kind=ConfigError)
     if HF_HUB_OFFLINE:
         yield Check(

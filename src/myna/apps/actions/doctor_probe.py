@@ -55,7 +55,7 @@ def torch_facts() -> Facts:
 
 
 def sound_facts() -> Facts:
-    """Return the versions of the libraries that read and write sound files, and the formats that FFmpeg decodes."""
+    """Return the versions of the libraries that read and write audio files, and the formats that FFmpeg decodes."""
     import av
     import soundfile
     from av import library_versions

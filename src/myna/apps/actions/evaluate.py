@@ -35,7 +35,7 @@ def evaluate_conversions(
         The evaluation, whose failures include the conversions without a source.
 
     Raises:
-        AudioError: a path does not exist or contains no sound, or no conversion has a source.
+        AudioError: a path does not exist or contains no audio files, or no conversion has a source.
     """
     from myna.evaluation.evaluate import evaluate
     from myna.evaluation.pairing import pair_by_name, sound_files

@@ -10,7 +10,7 @@ from myna.assets import ASSETS, BASE_WEIGHTS
 from myna.assets.presence import FilesHere, asset_here, base_weights_here
 from myna.config import Config
 
-# Assets of the content encoders whose names differ from those of their assets.
+# Asset of each content encoder whose name differs from that of its asset.
 _ENCODER_ASSETS: Mapping[str, str] = MappingProxyType(
     {
         "vec768l12": "contentvec",
@@ -23,7 +23,7 @@ _ENCODER_ASSETS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class TrainingNeeds:
-    """Files that are missing for each step; training needs those for preparing, too."""
+    """Missing files of each step; training also needs those of preparing."""
 
     prepare: tuple[FilesHere, ...]
     train: tuple[FilesHere, ...]
@@ -36,7 +36,7 @@ def encoder_asset(encoder: str) -> str | None:
 
 
 def training_needs(config: Config, *, trained: bool) -> TrainingNeeds:
-    """Return the files that are missing to train a voice, as far as they can be downloaded.
+    """Return the files that preparing and training a voice need and that must be downloaded.
 
     Args:
         config: configuration of the voice.

@@ -78,7 +78,7 @@ def _prepare(
         features = compute_features(CLIPS, CONFIG, device=device.name, progress=progress)
     failed = (*written.failed, *features.failed)
     if failed:
-        raise ConfigError(f"{len(failed)} clips cannot be used; take their recordings out: {'; '.join(failed)}")
+        raise ConfigError(f"{len(failed)} clips cannot be used; remove their recordings: {'; '.join(failed)}")
     return Prepared(
         n_recordings=clips.n_recordings,
         n_training=written.n_training,
@@ -99,6 +99,6 @@ def _wanted(template: str | None, settings: Mapping[str, Any], trained: bool) ->
 
     own = Config.read(CONFIG) if CONFIG.is_file() and (template is None or trained) else None
     if own is not None and template is not None and own.kind != template:
-        raise ConfigError(f"this voice was trained as {own.kind}; for {template}, begin another voice")
+        raise ConfigError(f"this voice was trained as {own.kind}; for {template}, create another voice")
     base = own or Config.template(template or "")
     return base.with_values(train=dict(settings))

@@ -31,7 +31,7 @@ def train(
     Args:
         config_path: the voice's `config.json`.
         folder: folder of the checkpoints and the log.
-        listen: function that takes the device of the training, and returns a listener to its progress.
+        listen: function that takes the device to train on, and returns a listener for the progress.
         settings: values for keys of the configuration's section `train`, written to `config.json` before training.
 
     Raises:

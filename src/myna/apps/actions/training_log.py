@@ -1,4 +1,4 @@
-"""Reading of the curves and audio that a training logged for TensorBoard."""
+"""Reading of the curves and audio in the TensorBoard log of a training run."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Curves:
             return self.steps[number]
         if unit == "step":
             return number if number in self.sample_steps else None
-        # A log written before the numbers were logged has the epoch of many steps.
+        # Older logs lack the curve of checkpoint numbers, but have the epoch of many steps.
         epochs = dict(self.scalars.get(_EPOCH, ()))
         return max((step for step in self.sample_steps if epochs.get(step) == number), default=None)
 
@@ -85,7 +85,7 @@ def read_sample(folder: Path, index: int, step: int | None) -> bytes:
 
 
 def compare_sample(folder: Path, index: int, into: Path, names: tuple[str, str]) -> Comparison:
-    """Write a validation clip and its latest rendering as sound files, and return the player's data for both.
+    """Write a validation clip and its latest rendering as audio files, and return the player's data for both.
 
     Args:
         folder: project folder.
@@ -149,7 +149,7 @@ class _Log:
             self.read[path] = place.offset + place.n_bytes + _FOOTER_BYTES
 
     def _forget_from(self, step: int) -> None:
-        """Forget what an interrupted training logged after the checkpoint from which it was resumed."""
+        """Discard what an interrupted run logged after the checkpoint from which it was resumed."""
         every: list[dict[int, Any]] = [*self.scalars.values(), *self.sounds.values()]
         for logged in every:
             for late in [one for one in logged if one >= step]:
@@ -166,7 +166,7 @@ def _read_log(folder: Path) -> _Log:
         _logs.clear()
         _logs[folder] = _Log()
     log = _logs[folder]
-    for path in paths:  # their names begin with the time, so that resumed trainings come later
+    for path in paths:  # their names begin with the time, so that resumed runs come later
         log.add(path)
     return log
 

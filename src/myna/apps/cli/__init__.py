@@ -30,6 +30,7 @@ COMMANDS = {
     "train": "train the voice",
     "train-index": "build a retrieval index of each speaker's content features, for svc infer -r",
     "train-cluster": "compute k-means centroids of the content features: smaller and coarser than an index",
+    "separate": "separate songs into vocals, which a voice can sing, and accompaniment",
     "infer": "convert recordings to the voice",
     "evaluate": "measure the quality of conversions",
     "inspect": "show what a weight file contains",

@@ -9,7 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from myna.apps.cli.report import echo
 from myna.apps.progress import bar
+from myna.errors import MynaError
 from myna.progress import seconds_left
 
 if TYPE_CHECKING:
@@ -56,6 +58,11 @@ class Job:
     def note(self, text: str) -> None:
         """Add a line to the log of the job."""
         self._write(lambda row: row.line(text))
+
+    def failure(self, error: MynaError) -> None:
+        """Print the error of one file of a batch, and add it to the log."""
+        echo(f"svc: {error}", err=True)
+        self.note(str(error))
 
     def _write(self, change: Callable[[Row], None]) -> None:
         if self._row is not None:
@@ -113,7 +120,7 @@ def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) 
 def _end(
     entry: AbstractContextManager[Row], ending: BaseException | None, failures: tuple[type[Exception], ...]
 ) -> None:
-    """Leave `entry` with the exception that ended the work; a list that cannot be written does not replace it."""
+    """Exit the context `entry` with the exception that ended the work; failures of the list do not replace it."""
     try:
         entry.__exit__(type(ending) if ending else None, ending, ending.__traceback__ if ending else None)
     except failures as error:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from myna.config import VOICE_BOUNDS
+from myna.errors import MynaError, merged
 from myna.scales import CHROMATIC
 from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
+    from myna.apps.actions.batch import Batch
     from myna.conversion.converter import ConversionSummary
 
 _SHOWN = 10
@@ -22,7 +24,7 @@ _SHOWN = 10
 def echo(text: object, *, err: bool = False) -> None:
     """Print text that may contain names from files; commands print only with this function.
 
-    Control characters are escaped, because a terminal obeys them; the card of a stranger's voice, for example, may
+    Control characters are escaped, because a terminal interprets them; the card of a downloaded voice, for example, may
     contain some. Line breaks are kept; `printable` and `listed` also escape line breaks in a name.
     """
     click.echo(printable_lines(str(text)), err=err)
@@ -58,6 +60,15 @@ def listed(items: Sequence[str], separator: str = ", ") -> str:
 def counted(number: int, noun: str) -> str:
     """Format a number with its noun in the singular or plural: "1 clip", "2 clips"."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def unfinished(batch: Batch[Any, Any], what: str) -> MynaError | None:
+    """Return the error that names the failed files of a batch, as in "1 of 2 recordings were not converted: a.wav"."""
+    if not batch.failed:
+        return None
+    names = ", ".join(str(one.source) for one in batch.failed)
+    n_all = len(batch.done) + len(batch.failed)
+    return merged(batch.failed.values(), f"{len(batch.failed)} of {n_all} {what}: {names}")
 
 
 def remarks(summary: ConversionSummary) -> str:

@@ -63,7 +63,7 @@ class _Selection:
     options: type[Any]
     main: tuple[str, ...]
     more: tuple[str, ...]
-    # Files of this computer, what the page asks elsewhere, and what would only be wrong on it.
+    # Options that name files or devices of this computer, or that the page asks for elsewhere.
     hidden: tuple[str, ...] = ()
 
 
@@ -102,7 +102,7 @@ def form(
     """Return a form in a language.
 
     Args:
-        voice: the chosen voice; None leaves open which fields do nothing.
+        voice: the chosen voice; None marks no field as inert.
         config: configuration whose values are the defaults of "training_keys"; None leaves them empty.
         defaults: default options of the chosen voice.
     """

@@ -108,7 +108,7 @@ class Addresses:
         """Return why a request or a socket is refused, or None if it is allowed.
 
         A web page can make a browser send requests here under a name of its own that resolves to this computer (DNS
-        rebinding; Host has that name), or from its own origin (Origin or Sec-Fetch-Site tell). Programs send no Origin.
+        rebinding; Host has that name), or from its own origin (see Origin or Sec-Fetch-Site). Programs send no Origin.
         """
         hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
         own = self._netlocs_of(scope)
@@ -260,14 +260,14 @@ class UploadQuota:
 
 
 class PasswordDelay:
-    """Make wrong passwords cost time: 1, 2, 4, ... seconds for one client, and up to 4 seconds for every other one.
+    """Delay attempts after wrong passwords: by 1, 2, 4, ... seconds for one client, by up to 4 seconds for the others.
 
     A client's attempts wait for one another, even if they are sent at once; other clients and requests do not wait for
     them. An attempt that would wait for more than a minute is refused unread.
     """
 
     MOST_SECONDS = 120.0  # between two attempts of a client
-    MOST_SECONDS_OVERALL = 4.0  # short enough that many attackers keep nobody out
+    MOST_SECONDS_OVERALL = 4.0  # short enough that many attackers cannot lock out anyone else
     LONGEST_WAIT_SECONDS = 60.0
     FORGOTTEN_AFTER_SECONDS = 15 * 60.0
     MOST_CLIENTS = 10_000
@@ -301,7 +301,7 @@ class PasswordDelay:
             await _refuse(receive, send, HTTPStatus.TOO_MANY_REQUESTS, text, retry_after=wait)
             return
         overall = min(self.MOST_SECONDS_OVERALL, self._all.doubled_seconds)
-        # It counts as wrong until it was right, so that attempts sent at once count too.
+        # An attempt counts as wrong until its password has been checked, so that attempts sent at once count too.
         for attempts in (mine, self._all):
             attempts.add(now)
         mine.next_at = now + wait + min(self.MOST_SECONDS, mine.doubled_seconds)
@@ -329,7 +329,7 @@ class PasswordDelay:
 
 
 class _RefusedError(ConnectionError):
-    """The rest of a request body is not read."""
+    """Raised to stop reading a request body."""
 
 
 @dataclass
@@ -341,7 +341,7 @@ class _Budget:
 
 @dataclass
 class _Attempts:
-    """Passwords that were wrong, or are not checked yet."""
+    """Number of wrong and unchecked passwords."""
 
     count: int = 0
     last_at: float = 0.0

@@ -380,7 +380,7 @@ def _receive(
 ) -> None:
     """Queue the messages of the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
 
-    On SIGINT, a training saves a checkpoint and stops; every other task ends with KeyboardInterrupt.
+    On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt.
     """
     while True:
         try:

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from myna.audio.real_stft import RealStft
 from myna.audio.spectrogram import mel_filterbank
 from myna.errors import CheckpointError
+from myna.storage.quantization import unpacked
 
 SAMPLE_RATE = 16000
 FRAME_SAMPLES = 320
@@ -279,32 +280,6 @@ class EmbeddedEncoder:
     def stream(self) -> ContentStream:
         """Return a new stream that encodes one recording."""
         return ContentStream(self.network)
-
-
-def packed(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Quantise matrices to 8 bits, with a scale per row that is stored as `name.scale`; convert the rest to float16."""
-    found = {}
-    for name, tensor in weights.items():
-        if tensor.dim() < 2 or name.endswith("distances"):
-            found[name] = tensor.half()
-            continue
-        rows = tensor.flatten(1)
-        scale = (rows.abs().amax(1) / 127).clamp_min(1e-8).half()
-        found[name] = (rows / scale.float()[:, None]).round().clamp(-127, 127).to(torch.int8).reshape(tensor.shape)
-        found[f"{name}.scale"] = scale
-    return found
-
-
-def unpacked(weights: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Invert `packed`; the result is in single precision."""
-    found = {}
-    for name, tensor in weights.items():
-        scale = weights.get(f"{name}.scale")
-        if scale is not None:
-            found[name] = tensor.float() * scale.float().reshape(-1, *[1] * (tensor.dim() - 1))
-        elif not name.endswith(".scale"):
-            found[name] = tensor.float()
-    return found
 
 
 def load_embedded(device: str = "cpu") -> EmbeddedEncoder:

@@ -56,8 +56,8 @@ _SILENT_PEAK = 2e-4
 # more than 43 dB below. This removes the pitches that Harvest and CREPE find in room noise.
 _SILENT_DB = -55.0
 _LEVEL_SECONDS = 0.03
-# Shorter pitches beyond the bounds of voices are whistling consonants and errors. In seven recordings, SwiftF0 finds up
-# to 0.08 s of them at a time.
+# Shorter notes that leave the bounds of voices are whistling consonants or errors. In seven recordings, SwiftF0 finds
+# such notes of up to 0.08 s.
 _SHORTEST_NOTE_SECONDS = 0.1
 _USUAL_POWER = 1 / 16  # mean square of loud singing with a peak of 1
 
@@ -93,9 +93,9 @@ def on_frames(measure: Measure) -> Estimator:
 
 
 def widened(measure: Measure) -> Measure:
-    """Make a method whose pitch depends on the bounds find the usual pitch in the usual bounds.
+    """Wrap a method whose result depends on the bounds, so that they do not change its pitch within `VOICE_BOUNDS`.
 
-    Pitch beyond the usual bounds comes from a second measurement.
+    Only pitch outside `VOICE_BOUNDS` is taken from a second measurement, with the requested bounds.
     """
 
     def measure_twice(audio: Samples, sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds) -> Contour:

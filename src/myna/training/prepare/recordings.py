@@ -168,7 +168,7 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str],
             continue
         found[folder.name] = find_recordings(folder)
         others = {path for path in folder.rglob("*") if path.is_file()}.difference(found[folder.name])
-        ignored += [f"{path} is not sound" for path in sorted(others)]
+        ignored += [f"{path} is not audio" for path in sorted(others)]
         if not found[folder.name]:
             ignored.append(f"{folder} contains no recordings")
             del found[folder.name]

@@ -186,7 +186,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize(
-    ("file", "folder", "said"), [(100_000, 1_000_000, "at most 100 kB are possible"), (1_000_000, 300_000, "no room")]
+    ("file", "folder", "said"), [(100_000, 1_000_000, "the limit is 100 kB"), (1_000_000, 300_000, "no room")]
 )
 def test_the_page_shows_that_an_upload_is_too_large(
     chromium: Chromium, tmp_path: Path, file: int, folder: int, said: str

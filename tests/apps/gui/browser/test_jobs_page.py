@@ -1,4 +1,4 @@
-"""Jobs in a real browser: what is at work, how it ended and why, and what a person can do about it."""
+"""Jobs in a real browser: what is running, how it ended and why, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def test_the_top_bar_shows_what_is_at_work(page: StudioPage, server: Server) -> 
         with jobs.listed("train", "choir: training") as row:
             row.progress("step 10", 0.25, 90.0)
             page.wait(lambda: page.text(".jobs-menu .count") == "1")
-            page.press("Jobs: 1 at work or waiting")
+            page.press("Jobs: 1 running or waiting")
             page.wait(lambda: "choir: training" in page.text(".jobs-list"))
             page.press("All jobs")
             page.wait(lambda: page.text("h1") == "Jobs")

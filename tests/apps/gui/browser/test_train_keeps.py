@@ -92,7 +92,7 @@ def test_a_reload_and_a_restart_lose_nothing(page: StudioPage, tmp_path: Path) -
         train(own, "60")
         own.wait(lambda: " of 1 h" in bar(own), 120)
         own.driver.refresh()
-        own.wait(lambda: " of 1 h" in bar(own) and state(own, "train") == "At work")
+        own.wait(lambda: " of 1 h" in bar(own) and state(own, "train") == "Running")
         body = unfold(own, "train")
         assert "Stop and save" in body.text
         server.close()
@@ -105,7 +105,7 @@ def test_a_reload_and_a_restart_lose_nothing(page: StudioPage, tmp_path: Path) -
         # The page finds the studio by itself. The training has ended with the studio, and goes on from its checkpoint.
         own.wait(lambda: not own.text(".connection"), 60)
         own.wait(lambda: own.main_button().text == "Continue training" and own.main_button().is_enabled())
-        assert "The studio was closed during the training" in unfold(own, "train").text
+        assert "The studio was closed during training" in unfold(own, "train").text
         assert project_of(again, "Kept").checkpoints()
     finally:
         again.close()
@@ -123,7 +123,7 @@ def test_a_training_in_a_terminal_is_shown_and_left_alone(page: StudioPage, serv
     try:
         page.wait(lambda: (folder / "logs" / "44k" / ".lock").stat().st_size, 120)
         page.driver.refresh()
-        page.wait(lambda: state(page, "train") == "At work" and f"process {process.pid}" in bar(page), 60)
+        page.wait(lambda: state(page, "train") == "Running" and f"process {process.pid}" in bar(page), 60)
         assert not page.main_button().is_enabled()
     finally:
         process.kill()

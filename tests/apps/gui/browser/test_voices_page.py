@@ -59,7 +59,7 @@ def add(page: StudioPage, *paths: Path) -> None:
     page.main_button().click()
     page.wait(lambda: page.driver.find_element(By.CSS_SELECTOR, "dialog .drop-zone input"))
     page.driver.find_element(By.CSS_SELECTOR, "dialog .drop-zone input").send_keys("\n".join(map(str, paths)))
-    page.wait(lambda: "Looking at the files" not in page.text("dialog") and page.find(".proposal, .left-files"), 120)
+    page.wait(lambda: "Reading the files" not in page.text("dialog") and page.find(".proposal, .left-files"), 120)
 
 
 def with_copy(server: Server, name: str = "Jo") -> None:

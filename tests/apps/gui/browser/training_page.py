@@ -108,7 +108,7 @@ def train(page: StudioPage, minutes: str = "0.5") -> None:
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys(minutes, Keys.TAB)
     page.main_button().click()
-    page.wait(lambda: state(page, "train") == "At work")
+    page.wait(lambda: state(page, "train") == "Running")
 
 
 def checkpoints(page: StudioPage) -> list[str]:

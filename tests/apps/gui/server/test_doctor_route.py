@@ -28,6 +28,6 @@ def test_the_route_answers_the_diagnosis(tmp_path: Path, monkeypatch: pytest.Mon
     assert answer.status_code == 200
     found = answer.json()
     assert found["findings"][0]["name"] == "sound" and found["findings"][0]["code"] == "missing_extra"
-    assert found["error"]["message"].startswith("sound files: loading it crashes")
+    assert found["error"]["message"].startswith("audio files: loading it crashes")
     workspace = next(check for check in found["checks"] if check["name"] == "workspace")
     assert ("/" in workspace["facts"]["path"]) is local and workspace["state"] == "good"

@@ -148,7 +148,7 @@ def test_a_training_of_another_process_is_shown_where_it_runs(api: Client) -> No
     step, number = api.step("train"), api.project.checkpoint(None).number
     assert (step["state"], step["reason"]) == (
         "failed",
-        f"The training was interrupted. Continue from step {number:,}.",
+        f"Training was interrupted. Continue from step {number:,}.",
     )
     assert api.get("project")["resume"] == step["reason"]
     job = api.done(api.post("project/train", {"settings": {"epochs": 1}}))
@@ -228,7 +228,7 @@ def test_an_interrupted_training_continues_after_a_restart(tmp_path: Path) -> No
         step = api.step("train")
         assert (step["state"], step["reason"]) == (
             "failed",
-            f"The training was interrupted. Continue from step {number:,}.",
+            f"Training was interrupted. Continue from step {number:,}.",
         )
         (job,) = [job for job in api.get("jobs") if job["kind"] == "train"]
         assert job["state"] == "interrupted" and "retry" in job["can"]

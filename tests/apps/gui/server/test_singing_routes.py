@@ -33,7 +33,7 @@ def tones(path: Path, *parts: tuple[float, float]) -> Path:
 
 
 def median_hz(content: bytes, folder: Path) -> tuple[float, float]:
-    """Return the length and the median pitch of a sound file."""
+    """Return the length and the median pitch of an audio file."""
     (folder / "answer").write_bytes(content)
     audio, rate = io.read(folder / "answer")
     f0 = F0_ESTIMATORS["swift"](audio, rate, rate // 100, "cpu")
@@ -160,8 +160,8 @@ def _check_trash(client: TestClient, number: int, opened: Studio) -> None:
     ("change", "message"),
     [
         ({"voice": "nobody"}, "no voice 'nobody' here"),
-        ({"upload": "0" * 32}, "no longer here"),
-        ({"upload": "../../etc"}, "no longer here"),
+        ({"upload": "0" * 32}, "has expired"),
+        ({"upload": "../../etc"}, "has expired"),
         ({"options": {"transpose": 40}}, "between -36 and 36"),
         ({"options": {"transpose": "up"}}, "not a number"),
         ({"options": {"cluster_model_path": "/etc/passwd"}}, "reads no files of this computer"),

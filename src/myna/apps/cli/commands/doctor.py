@@ -29,7 +29,7 @@ def command(ctx: click.Context, folder: Path, verbose: bool) -> Result:
     """Check this machine: device, memory, disk, sound libraries, packages, pretrained files.
 
     Problems come first, each with one command that solves it. Nothing is downloaded or changed. The exit code is 0 if
-    nothing hinders myna, else that of the kind of error.
+    there is no problem, else that of the kind of error.
     """
     diagnosis = diagnose(folder)
     findings, checks = diagnosis.findings, diagnosis.checks

@@ -46,7 +46,7 @@ _UNENCRYPTED = (
 @click.option(
     "--without-auth",
     is_flag=True,
-    help="Let visitors in without a password when --host or --public-url lets other computers open the page.",
+    help="Require no password when --host or --public-url lets other computers open the page.",
 )
 @click.option("--browser/--no-browser", default=True, show_default=True, help="Open the page in the browser.")
 def command(

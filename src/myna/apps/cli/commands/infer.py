@@ -13,15 +13,15 @@ from click.core import ParameterSource
 from myna.apps.actions.convert import convert, options_for, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
-from myna.apps.cli.job import Job, listed_job
-from myna.apps.cli.report import counted, echo, remarks
+from myna.apps.cli.job import listed_job
+from myna.apps.cli.report import counted, echo, remarks, unfinished
 from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.apps.flags import as_flags, collect, option_flags
-from myna.errors import MynaError, merged
 from myna.options import ConversionOptions, Engine
 
 if TYPE_CHECKING:
-    from myna.apps.actions.convert import ConvertedBatch
+    from myna.apps.actions.batch import Batch
+    from myna.apps.actions.convert import Conversion
     from myna.conversion.converter import ConversionSummary
 
 
@@ -54,7 +54,7 @@ def command(
     engine: Engine | None,
     **chosen: Any,
 ) -> Result:
-    """Convert each INPUT, a sound file of any format or a folder of them, to a voice.
+    """Convert each INPUT, an audio file of any format or a folder of them, to a voice.
 
     The result is as long as INPUT and has the sample rate of the voice. The suffix of the output file selects the
     format: wav, flac, mp3 or ogg. A voice may have default values for the options below; they are printed.
@@ -74,13 +74,9 @@ def command(
     title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
     outputs = [one.output for one in planned]
     with listed_job("convert", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
-        converted = convert(converter, planned, options, job.progress, lambda error: _show_failure(error, job))
+        converted = convert(converter, planned, options, job.progress, job.failure)
 
-    error = None
-    if converted.failed:
-        names = ", ".join(str(one.source) for one in converted.failed)
-        line = f"{len(converted.failed)} of {len(planned)} recordings were not converted: {names}"
-        error = merged(converted.failed.values(), line)
+    error = unfinished(converted, "recordings were not converted")
     return Result({"defaults": used, **_plain(converted)}, _last_line(converted) if converted.done else "", error)
 
 
@@ -90,12 +86,7 @@ def _given(names: Iterable[str]) -> list[str]:
     return [name for name in names if context.get_parameter_source(name) is not ParameterSource.DEFAULT]
 
 
-def _show_failure(error: MynaError, job: Job) -> None:
-    echo(f"svc: {error}", err=True)
-    job.note(str(error))
-
-
-def _last_line(converted: ConvertedBatch) -> str:
+def _last_line(converted: Batch[Conversion, ConversionSummary]) -> str:
     seconds = sum(summary.seconds for summary in converted.done.values())
     (first, summary), *more = converted.done.items()
     where = str(first.output) if not more else f"{first.output} and {len(more)} more"
@@ -125,7 +116,7 @@ def _advice(summary: ConversionSummary) -> str:
     return f"{medians}: they fit"
 
 
-def _plain(converted: ConvertedBatch) -> dict[str, Any]:
+def _plain(converted: Batch[Conversion, ConversionSummary]) -> dict[str, Any]:
     done = [
         {"input": str(one.source), "output": str(one.output), **plain(summary)}
         for one, summary in converted.done.items()

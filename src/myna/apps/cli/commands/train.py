@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command("train", cls=ResultCommand)
-@config_flag("Configuration of the voice, its clips and the training.")
+@config_flag("Configuration of the voice, its clips and its training.")
 @click.option(
     "-m",
     "--model-path",
@@ -65,7 +65,7 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 class _Terminal:
     """A `Listener` that reports the progress of training on the terminal."""
 
-    # Only the first process of a training has a result and a job in the list.
+    # Only the first process of a training run has a result and a job in the list.
     result: Result | None = None
     _job: Job
 

@@ -50,7 +50,7 @@ _HEADERS = {
 
 @contextmanager
 def open_studio(folder: Path, *, local: bool = True) -> Iterator[Studio]:
-    """Open a studio in `folder`. When it closes, a running training saves a checkpoint and stops.
+    """Open a studio in `folder`. When it closes, training saves a checkpoint and stops.
 
     Raises:
         ConfigError: the folder cannot be written to.
@@ -72,7 +72,7 @@ def create_app(
     """Create the application, with the guard in front of it.
 
     Args:
-        addresses: addresses at which the application may be asked.
+        addresses: addresses at which the application answers.
         login: name and password that visitors must enter; None lets everyone in.
         limits: limits of uploads.
     """
@@ -81,7 +81,7 @@ def create_app(
         title="myna",
         summary="The studio of myna: singing voice conversion.",
         openapi_url=f"{API}/openapi.json",
-        docs_url=None,  # it loads its scripts from elsewhere
+        docs_url=None,  # its page loads scripts from another server
         redoc_url=None,
         responses=ERRORS,
     )
@@ -112,10 +112,10 @@ class Server:
         self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
 
     def start(self) -> None:
-        """Start to listen.
+        """Start listening.
 
         Raises:
-            BusyError: the port was taken meanwhile.
+            BusyError: another process has taken the port in the meantime.
         """
         self._thread.start()
         while not self._server.started:
@@ -124,7 +124,7 @@ class Server:
             self._thread.join(0.01)
 
     def close(self) -> None:
-        """Stop to listen, and close all connections."""
+        """Stop listening, and close all connections."""
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(5)
 
@@ -148,7 +148,7 @@ def serve(
 
     Raises:
         BusyError: the port is in use.
-        ConfigError: the host is not an address of this computer, or `public_url` is no address.
+        ConfigError: the host is not an address of this computer, or `public_url` is not an address.
     """
     port = find_port(host, port)
     addresses = Addresses.of(host, port, public_url)
@@ -198,7 +198,7 @@ class _Files(StaticFiles):
 
 
 class _Headers:
-    """Add security headers to every answer; what has no policy of its own may load and run nothing."""
+    """Add security headers to every answer; by default, they forbid loading and running anything."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Zip files that are sent while they are written, so that they need no space on the disk."""
+"""Zip files that are sent while they are being written, so that they need no disk space."""
 
 from __future__ import annotations
 

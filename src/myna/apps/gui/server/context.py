@@ -40,7 +40,7 @@ _OTHERS_SECONDS = 1.0  # how often the list is checked for changes by other proc
 
 
 class JobView(BaseModel):
-    """A job, as the interface answers it."""
+    """Response model of a job."""
 
     id: int
     kind: str
@@ -86,7 +86,7 @@ class Studio:
         """Plan, list and queue a job.
 
         Raises:
-            MynaError: the request does not fit what is there.
+            MynaError: the request names something that does not exist, or a value that is not allowed.
         """
         planned = KINDS[kind].plan(self, request)
         number = self.list.add(
@@ -138,7 +138,7 @@ class Studio:
         """Start a job again with the same request.
 
         Raises:
-            ConfigError: it cannot be started from here, or its request does not fit any more.
+            ConfigError: it cannot be started from here, or its request is no longer valid.
             BusyError: it has not ended.
         """
         row = self._listed(number)
@@ -151,7 +151,7 @@ class Studio:
         return started
 
     def remove(self, number: int) -> None:
-        """Take a job that has ended off the list.
+        """Remove a job that has ended from the list.
 
         Raises:
             BusyError: it has not ended.
@@ -163,18 +163,18 @@ class Studio:
         self.changed("jobs")
 
     def changed(self, what: Topic, name: str | None = None) -> None:
-        """Tell the open pages that a list has changed."""
+        """Notify the open pages that a list has changed."""
         self.events.changed(what, name)
 
     def used_uploads(self) -> frozenset[str]:
-        """Return the ids of the uploads that listed jobs need, also to be started again."""
+        """Return the ids of the uploads that listed jobs need, including ended jobs, which may be started again."""
         requests = (job.request or {} for job in self.list.all())
         return frozenset(value for request in requests for value in _texts_in(request))
 
     def prepare_lanes(self) -> None:
-        """Find the device, and load PyTorch where songs are sung, once the first page is open; return at once.
+        """Find the device and load PyTorch in the lane for songs, in the background.
 
-        Before, that would make the page wait.
+        This is called when the first page is open, because it would delay the loading of the page.
         """
         if not self._prepared:
             self._prepared = True
@@ -242,7 +242,7 @@ class Studio:
             self.list.line(job.id, note)
         project = running.planned.about.get("project")
         if project is not None and (note is not None or job.state is not running.state):
-            self.changed("projects", project)  # a note tells of a saved checkpoint, for example
+            self.changed("projects", project)  # a note may report a new checkpoint, for example
         if job.state.over:
             self._end(job, self._running.pop(job.id))
         elif running.due(job.state):
@@ -263,7 +263,7 @@ class Studio:
         about = dict(planned.about)
         if job.state is JobState.DONE and planned.finish is not None:
             about |= planned.finish(job.result)
-        # A job that the end of the studio cut short, or kept from its turn, has not been ended by a person.
+        # A job that was running or waiting when the studio closed counts as interrupted, not as stopped by a person.
         cut = job.state is JobState.DONE and planned.complete is not None and not planned.complete(job.result)
         closing = self._closed.is_set() and (cut or job.state is JobState.CANCELLED)
         state = JobState.INTERRUPTED if closing else job.state
@@ -274,7 +274,7 @@ class Studio:
             self.changed(topic)
 
     def _watch_others(self) -> None:
-        """Tell the pages when jobs of other processes have changed or ended."""
+        """Notify the pages when jobs of other processes have changed or ended."""
         seen = self.list.others()
         while not self._closed.wait(_OTHERS_SECONDS):
             now = self.list.others()

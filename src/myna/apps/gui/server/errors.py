@@ -20,14 +20,14 @@ _CODES = {401: "login", 404: "not_found", 405: "method", 409: "busy", 413: "too_
 
 
 class NotFound(ConfigError):
-    """There is no such thing."""
+    """The item that a request names does not exist."""
 
     code = "not_found"
 
 
 @contextmanager
 def not_found() -> Iterator[None]:
-    """Answer 404 if what a request names is refused in the `with` block, because there is no such thing."""
+    """Convert a `ConfigError` in the `with` block to `NotFound`, which is answered with 404."""
     try:
         yield
     except ConfigError as error:
@@ -47,9 +47,9 @@ class ErrorBody(BaseModel):
 
 # For the documentation of the interface.
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "The request does not fit; the message says why and what to do."},
+    400: {"model": ErrorBody, "description": "The request is not valid; the message says why and what to do."},
     401: {"model": ErrorBody, "description": "A name and a password are needed: POST /login."},
-    404: {"model": ErrorBody, "description": "There is no such thing."},
+    404: {"model": ErrorBody, "description": "The item does not exist."},
     409: {"model": ErrorBody, "description": "It is in use."},
 }
 
@@ -59,7 +59,7 @@ def error_response(status: int, message: str, code: str | None = None) -> JSONRe
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Answer every error in the same form; only a defect of our own is a 500, and is logged."""
+    """Answer every error in the same form; only a bug is answered with 500 and logged."""
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -78,7 +78,7 @@ def add_error_handlers(app: FastAPI) -> None:
         status = 404 if isinstance(found, NotFound) else 409 if isinstance(found, BusyError) else 400
         return error_response(status, str(found), found.code)
 
-    # Starlette logs and raises again what a handler for `Exception` answers, but not what one of a subclass does.
+    # Starlette logs and raises an error again after a handler for `Exception`, but not after one for a subclass.
     for kind in (MynaError, OSError, MemoryError):
         app.add_exception_handler(kind, other)
 

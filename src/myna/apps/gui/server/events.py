@@ -1,6 +1,6 @@
 """Events for the open pages: jobs that have changed, and lists that should be loaded again.
 
-A page that was away loads everything again, so events need no history.
+A page that was disconnected loads everything again, so events need no history.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 Topic = Literal["jobs", "results", "voices", "projects", "presets", "trash", "assets", "session"]
 
-_SECONDS = 0.2  # minimum time between two sendings to one page
+_SECONDS = 0.2  # minimum time between two transmissions to one page
 
 
 class Events:
@@ -25,14 +25,14 @@ class Events:
         self._listeners: set[_Listener] = set()
 
     def send(self, key: str, event: dict[str, Any]) -> None:
-        """Send an event to all pages; it replaces one of the same key that has not been sent yet. From any thread."""
+        """Send an event to all pages; it replaces an unsent one of the same key. Any thread may call this."""
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
             listener.put(key, event)
 
     def changed(self, what: Topic, name: str | None = None) -> None:
-        """Tell the pages to load a list again."""
+        """Notify the pages that a list should be loaded again."""
         self.send(f"changed {what} {name}", {"type": "changed", "what": what, "name": name})
 
     async def listen(self) -> AsyncIterator[str]:

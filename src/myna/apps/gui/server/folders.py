@@ -30,5 +30,5 @@ def show_folder(folder: Path) -> None:
     opened = subprocess.Popen(
         [path, str(folder)], stdin=nothing, stdout=nothing, stderr=nothing, start_new_session=True
     )
-    # An ended process stays listed until somebody has waited for it.
+    # A process that has ended stays in the system's list until its parent waits for it.
     threading.Thread(target=opened.wait, name="file manager", daemon=True).start()

@@ -1,4 +1,4 @@
-"""Name and password of visitors. A right pair opens a session, which a cookie names until the studio closes."""
+"""Name and password of visitors. A correct pair opens a session, which a cookie identifies until the studio closes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretrained files that a voice or a training needs, as the page offers them for download."""
+"""Pretrained files that a voice or its training needs, as the page offers them for download."""
 
 from __future__ import annotations
 

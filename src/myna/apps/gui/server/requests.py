@@ -47,7 +47,7 @@ class Planned:
     about: Mapping[str, Any] = field(default_factory=dict)  # what it works on; see the answer of GET /jobs
     first: bool = False  # whether it goes before all waiting jobs
     finish: Callable[[Any], Mapping[str, Any]] | None = None  # turns the task's result into more of `about`
-    complete: Callable[[Any], bool] | None = None  # whether a result is that of the whole job, not of one cut short
+    complete: Callable[[Any], bool] | None = None  # whether a job with this result did all of its work
 
 
 @dataclass(frozen=True)

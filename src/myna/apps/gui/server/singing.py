@@ -1,4 +1,4 @@
-"""Jobs that sing: the conversion of a song, and previews of a stretch."""
+"""Conversion jobs: whole songs, and previews of a stretch."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CONVERT, PREVIEW = "convert", "preview"  # kinds of jobs
 
 
 class ConvertRequest(Request):
-    """A song to sing."""
+    """A song to convert."""
 
     upload: str = Field(description="id of the song")
     voice: str = Field(description="name of the voice")
     options: dict[str, Any] = Field({}, description="values of ConversionOptions; the voice's defaults fill gaps")
-    preview: Stretch | None = Field(None, description="a stretch to sing instead of the whole song")
+    preview: Stretch | None = Field(None, description="a stretch to convert instead of the whole song")
 
 
 @plans(CONVERT, changes=("results",))

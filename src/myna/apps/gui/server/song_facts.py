@@ -15,7 +15,7 @@ _measuring = threading.Lock()  # songs are measured one after the other anyway, 
 
 
 def facts_of(studio: Studio, upload: str) -> SongFacts:
-    """Return the facts about an uploaded song, after measuring it if needed: some 60 s of song take a second.
+    """Return the facts about an uploaded song, after measuring it if needed: about a second per minute of song.
 
     Raises:
         NoSuchUpload: there is no such upload.

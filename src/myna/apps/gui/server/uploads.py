@@ -65,7 +65,7 @@ class Uploads:
         folder = self.folder / id if _ID.fullmatch(id) else None
         files = [path for path in folder.iterdir() if path.is_file()] if folder is not None and folder.is_dir() else []
         if folder is None or len(files) != 1:
-            raise NoSuchUpload("this file is no longer here: send it again")
+            raise NoSuchUpload("this upload has expired: send the file again")
         folder.touch()
         return Upload(id, files[0])
 
@@ -75,7 +75,7 @@ class Uploads:
             shutil.rmtree(self.folder / id, ignore_errors=True)
 
     def clean(self, used: frozenset[str]) -> None:
-        """Delete the uploads that were last used more than a day ago, but for those in `used`."""
+        """Delete the uploads that were last used more than a day ago, except those in `used`."""
         old = time.time() - _KEPT_SECONDS
         for folder in self.folder.iterdir() if self.folder.is_dir() else ():
             if folder.name not in used and folder.stat().st_mtime < old:

@@ -17,7 +17,7 @@ def clock(seconds: float) -> str:
 
 
 def times(spans: Sequence[Span], say: Wording) -> str:
-    """Return the times of stretches as a list; of many, the first ones and their number."""
+    """Return a list of the times of stretches; a long list is cut and ends with the number of the others."""
     shown = [_span(span) for span in spans[:_MOST_SPANS]]
     text = ", ".join(shown)
     return text if len(spans) <= _MOST_SPANS else say("and_more", times=text, count=len(spans) - _MOST_SPANS)

@@ -23,7 +23,7 @@ def review_uploads(studio: Studio, ids: list[str]) -> Review:
     """Sort uploads, and the files in uploaded archives, into voices.
 
     Raises:
-        NoSuchUpload: a file is no longer here.
+        NoSuchUpload: an upload has expired.
         MynaError: an archive cannot be unpacked.
     """
     files: list[SentFile] = []
@@ -39,7 +39,7 @@ def review_uploads(studio: Studio, ids: list[str]) -> Review:
 
 
 def _inside(studio: Studio, id: str, path: Path) -> list[tuple[str, str]] | None:
-    """Return the uploads made of the files in an archive, with their names in it; None if it is no archive."""
+    """Return the uploads made of the files in an archive, with their names in it; None if it is not an archive."""
     with _unpacking:
         known = _unpacked.setdefault(studio, {})
         if id in known and all(_is_there(studio, one) for one, _ in known[id]):

@@ -78,7 +78,7 @@ def plan_add(studio: Studio, request: AddRequest) -> Planned:
     """Plan to add voices to the library.
 
     Raises:
-        NoSuchUpload: a file is no longer here.
+        NoSuchUpload: an upload has expired.
         ConfigError: a name cannot be used as a file name.
     """
     voices, used = [], []
@@ -89,7 +89,7 @@ def plan_add(studio: Studio, request: AddRequest) -> Planned:
     names = ", ".join(voice.name for voice in voices)
 
     def finish(added: list[str]) -> dict[str, Any]:
-        for id in used:  # they are in the library now
+        for id in used:  # their content is in the library now
             studio.uploads.delete(id)
         return {"voices": added, "voice": added[0]}
 
@@ -109,7 +109,7 @@ def plan_download(studio: Studio, request: DownloadRequest) -> Planned:
 
 @plans(TEST, changes=("voices",))
 def plan_test(studio: Studio, request: VoiceRequest) -> Planned:
-    """Plan to have a voice sing its test clip, before all waiting songs.
+    """Plan the conversion of a voice's test clip, before all waiting songs.
 
     Raises:
         ConfigError: there is no such voice.

@@ -1,4 +1,4 @@
-"""Facts about the voices of a studio: what is stored is shown at once, and the rest is read in the background."""
+"""Facts about the voices of a studio: stored facts are returned at once, and others are read in the background."""
 
 from __future__ import annotations
 
@@ -32,11 +32,13 @@ class VoiceReader:
         self._changed = changed
         self._lock = threading.Lock()
         self._waiting: deque[LibraryVoice] = deque()
-        self._asked: set[str] = set()  # fingerprints of voices that were or are being read, also in vain
+        self._asked: set[str] = (
+            set()
+        )  # fingerprints of voices that have been queued, including those that could not be read
         self._is_running = False
 
     def known(self, voice: LibraryVoice) -> VoiceFacts | None:
-        """Return the facts about a voice if they are stored; otherwise have them read, and return None at once."""
+        """Return the facts about a voice if they are stored; otherwise read them in the background, and return None."""
         facts = read_facts(self._workspace, voice)
         if facts is None:
             self._enqueue(voice)

@@ -1,4 +1,4 @@
-"""Tasks of the tab "Train a voice": check recordings, prepare, train, read curves, compare checkpoints, and pack."""
+"""Tasks of the page "Train": check recordings, prepare, train, read curves, compare checkpoints, and pack."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from myna.apps.actions.compare import CheckpointComparison, compare_checkpoints
 from myna.apps.actions.device import Device, choose_device
@@ -38,7 +38,6 @@ _FACT_SECONDS = 0.5  # minimum time between two reports of the losses
 class ProjectTask(Generic[Result]):
     """A task that works on the project of a voice in training."""
 
-    key: ClassVar[str]  # part of the keys of the task's texts: voice.job_<key> and voice.busy_<key>
     folder: Path  # folder of the project
 
     def run(self, report: Report) -> Result:
@@ -78,7 +77,6 @@ class CheckTake:
 class Prepare(ProjectTask[Prepared]):
     """Create the clips, the configuration and the features from the recordings."""
 
-    key = "prepare"
     template: str | None  # None keeps the voice's own configuration
     settings: Mapping[str, Any]  # keys of `train` in the configuration
 
@@ -104,7 +102,6 @@ class TrainingResult:
 class Train(ProjectTask[TrainingResult]):
     """Train the voice, from its last checkpoint if there is one. On SIGINT, save a checkpoint and stop."""
 
-    key = "train"
     settings: Mapping[str, Any]  # keys of `train` in the configuration
     options: TrainOptions
 
@@ -162,7 +159,7 @@ class ReadSample:
 
     folder: Path
     index: int  # index of the clip
-    step: int | None  # step at which it was sung; None for the recording
+    step: int | None  # step at which it was converted; None for the recording
 
     def run(self, report: Report) -> bytes:
         return read_sample(self.folder, self.index, self.step)
@@ -174,7 +171,7 @@ class CompareSample:
 
     folder: Path
     index: int  # index of the clip
-    into: Path  # folder for the two sound files
+    into: Path  # folder for the two audio files
     names: tuple[str, str]  # titles of the recording and of the conversion
 
     def run(self, report: Report) -> Comparison:
@@ -185,7 +182,6 @@ class CompareSample:
 class CompareCheckpoints(ProjectTask[CheckpointComparison]):
     """Convert one phrase with several checkpoints, and measure the results."""
 
-    key = "compare_saves"
     numbers: tuple[int, ...]  # numbers of the checkpoints
     phrase: Path
     names: tuple[str, ...]  # title of the phrase, then the title of each checkpoint
@@ -200,7 +196,6 @@ class CompareCheckpoints(ProjectTask[CheckpointComparison]):
 class PackCheckpoint(ProjectTask[str]):
     """Pack a checkpoint into a new folder of the library; the result is the path of the file."""
 
-    key = "pack"
     number: int | None  # number of the checkpoint; None for the newest
     into: Path
     half: bool
@@ -214,7 +209,7 @@ class PackCheckpoint(ProjectTask[str]):
             pack(checkpoint, self.into, half=self.half, release=self.release, card=self.card)
         except UnusableIndexError as error:
             self._remove_folder()
-            raise ConfigError(f"{error}; take it out of {self.folder / LOGS}") from error
+            raise ConfigError(f"{error}; remove it from {self.folder / LOGS}") from error
         except BaseException:  # KeyboardInterrupt too
             self._remove_folder()
             raise

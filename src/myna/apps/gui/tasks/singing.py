@@ -130,7 +130,7 @@ class ConvertUpload(VoiceTask):
 
 @dataclass(frozen=True)
 class RewriteSound:
-    """Convert a sound file to the format given by the suffix of `target`."""
+    """Convert an audio file to the format given by the suffix of `target`."""
 
     source: Path
     target: Path

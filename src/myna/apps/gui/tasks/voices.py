@@ -44,7 +44,7 @@ class InspectVoice:
 class UnpackArchive:
     """Unpack a zip archive into `folder`.
 
-    The result lists the names of its files and their paths; it is None if the file is no archive.
+    The result lists the names of its files and their paths; it is None if the file is not an archive.
     """
 
     path: Path
@@ -102,7 +102,7 @@ class AddVoices:
             report.note(f"added {found.name}")
             inspect(self.workspace, found)
         if failed:
-            # A job has one outcome. What was added stays, and is named.
+            # A job has one outcome. Voices that were added are kept, and the message names them.
             rest = f" (added: {', '.join(added)})" if added else ""
             raise MynaError("; ".join(failed) + rest)
         return added

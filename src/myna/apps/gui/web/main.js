@@ -5,7 +5,7 @@ import {Frame} from "./components/frame.js";
 import {start} from "./lib/store.js";
 import {language, setLanguage} from "./lib/texts.js";
 
-const texts = setLanguage(language.value, {keep: false}).catch(() => {}); // without texts, the frame says that the server is away
+const texts = setLanguage(language.value, {keep: false}).catch(() => {}); // without texts, the frame shows that the server is unavailable
 const session = start();
 await texts;
 render(html`<${Frame} />`, /** @type {HTMLElement} */ (document.getElementById("app")));

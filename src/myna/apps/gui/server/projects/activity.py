@@ -30,7 +30,7 @@ _COURSES = {
 
 
 def activities(project: Project, jobs: Sequence[JobView]) -> dict[Step, Activity]:
-    """Return what is or was done last for each step of a project.
+    """Return the latest activity of each step of a project.
 
     Args:
         project: the voice in training.
@@ -63,7 +63,7 @@ def active_job(project: Project, jobs: Sequence[JobView], step: Step) -> JobView
 
 
 def work_elsewhere(project: Project) -> dict[Step, str]:
-    """Return which other process prepares or trains a project, as a phrase, found by the locks of its folders."""
+    """Return a phrase that names the process that prepares or trains a project, from the locks on its folders."""
     training = owner(project.logs)
     if training is not None:
         return {Step.TRAIN: _phrase(training)}

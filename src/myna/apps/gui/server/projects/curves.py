@@ -1,4 +1,4 @@
-"""Choice of the best checkpoint, from the log of the training or from the last comparison."""
+"""Choice of the best checkpoint, from the training log or from the last comparison."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from myna.studio.project import ProjectStatus
 
 VALIDATION = "validation/mel"  # tag of the curve of the distance between conversions and recordings
 MAIN_CURVES = (VALIDATION, "loss/mel")
-_FEWEST = 2  # of one checkpoint nobody can say that it is the best
+_FEWEST = 2  # number of checkpoints from which a best one can be chosen
 # Measures by which a comparison can name the best checkpoint, most important first.
 _DECIDING = ("speaker_similarity", "f0_rmse_cents")
 

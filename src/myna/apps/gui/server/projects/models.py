@@ -16,7 +16,7 @@ class StepView(BaseModel):
 
     state: StepState
     reason: str | None = Field(None, description="why it is in this state, in the language of the request")
-    job: int | None = Field(None, description="number of the job that works on it, or that worked on it last")
+    job: int | None = Field(None, description="number of its running job, or of its last one")
 
 
 class StepsView(BaseModel):
@@ -109,7 +109,7 @@ class PlanView(BaseModel):
 
 
 class ScheduleView(BaseModel):
-    """Arithmetic of a training that is not limited by time; for experts."""
+    """Steps and epochs of a training run that is not limited by time; for experts."""
 
     clips: int
     batch_size: int
@@ -122,7 +122,7 @@ class ScheduleView(BaseModel):
 
 
 class TrainingView(BaseModel):
-    """A training of this studio that runs or waits."""
+    """A training run of this studio that is running or waiting."""
 
     job: int
     waits: bool
@@ -136,7 +136,7 @@ class TrainingView(BaseModel):
 
 
 class ClipView(BaseModel):
-    """A validation clip, which each checkpoint sings."""
+    """A validation clip, which is converted with each checkpoint."""
 
     index: int
     title: str
@@ -165,7 +165,7 @@ class BestView(BaseModel):
 
 
 class PhraseView(BaseModel):
-    """A recording that checkpoints can sing to be compared; an upload's id can be given instead."""
+    """A recording that can be converted to compare checkpoints; an upload's id can be given instead."""
 
     id: str
     title: str
@@ -180,7 +180,7 @@ class PackedView(BaseModel):
 
 
 class ProjectView(BaseModel):
-    """A voice in training, with all that its page shows."""
+    """A voice in training, with everything that its page shows."""
 
     name: str
     folder: str | None = Field(description="only for a visitor on this computer")
@@ -227,7 +227,7 @@ class Curve(BaseModel):
 
 
 class CurvesView(BaseModel):
-    """Curves of a training."""
+    """Curves of a training run."""
 
     curves: list[Curve]
     help: str
@@ -244,18 +244,17 @@ class MeasureRow(BaseModel):
 
 
 class ComparisonView(BaseModel):
-    """Checkpoints that sang the same recording."""
+    """Comparison of conversions of one recording with several checkpoints."""
 
     comparison: dict[str, Any] = Field(description="as in /results/{n}/comparison")
     numbers: list[int]
-    saves: list[str]
     rows: list[MeasureRow]
     notes: list[str] = Field(description="measures and files that are missing, with the reasons")
     outdated: bool
 
 
 class Thrown(BaseModel):
-    """Something that was moved to the trash."""
+    """An item that was moved to the trash."""
 
     trash_id: str
     bytes: int

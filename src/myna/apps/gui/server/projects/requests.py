@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 TEXTS = "server.train."  # prefix of the texts about voices in training
 BUNDLED, CLIP = "bundled", "clip:"  # ids of phrases; any other id is that of an upload
 _ENDLESS_EPOCHS = 10_000  # more than a run that is limited by time has
-# Options that name files or devices of the computer of the studio.
+# Options that name files or devices of the studio's computer.
 _NOT_FOR_VISITORS = ("pretrained_dir", "devices", "num_nodes")
 
 
@@ -132,7 +132,7 @@ def plan_train(studio: Studio, request: TrainRequest) -> Planned:
 
 
 def timed_settings(config: Config, run: TimedRun) -> dict[str, Any]:
-    """Return the settings of a run that only time ends, and that keeps all of its checkpoints."""
+    """Return the settings of a run that is limited only by time and keeps all of its checkpoints."""
     found: dict[str, Any] = {"epochs": max(config.train.epochs, _ENDLESS_EPOCHS)}
     if config.train.keep_ckpts:
         found["keep_ckpts"] = max(config.train.keep_ckpts, run.checkpoints)
@@ -141,7 +141,7 @@ def timed_settings(config: Config, run: TimedRun) -> dict[str, Any]:
 
 @plans(KINDS[Step.COMPARE], changes=("projects",))
 def plan_compare(studio: Studio, request: CompareRequest) -> Planned:
-    """Plan that several checkpoints sing the same recording.
+    """Plan the conversion of one recording with several checkpoints.
 
     Raises:
         ConfigError: there is no such voice, checkpoint or recording, or the number of checkpoints is not allowed.
@@ -208,7 +208,7 @@ def _planned(task: Any, project: Project, **about: str) -> Planned:
 
 
 def _check_idle(studio: Studio, project: Project, say: Wording, *steps: Step) -> None:
-    """Raise `BusyError` if one of the steps of a project is at work or waits, here or in another process."""
+    """Raise `BusyError` if one of the steps of a project is running or waiting, here or in another process."""
     jobs = studio.all_jobs()
     for step in steps:
         job = active_job(project, jobs, step)
@@ -228,7 +228,7 @@ def _checked_settings(config: Config, settings: dict[str, Any]) -> None:
 
 
 def _phrase(studio: Studio, project: Project, request: CompareRequest) -> tuple[Path, str]:
-    """Return the path of the recording to sing, and its title.
+    """Return the path of the recording to convert, and its title.
 
     Raises:
         ConfigError: there is no such recording.

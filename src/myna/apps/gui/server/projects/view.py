@@ -1,4 +1,4 @@
-"""Assembly of what the page shows of a voice in training."""
+"""Assembly of the response models that describe a voice in training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from myna.studio.voices import checkpoint_name
 
 ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
 _AUTO_BATCH = 8  # batch size that `batch_size: auto` results in without a GPU
-_MOST_SAMPLES = 8  # number of validation clips that a checkpoint sings
+_MOST_SAMPLES = 8  # number of validation clips that are converted with each checkpoint
 # Space that prepared recordings take: clips, and their features for the augmented versions of each clip.
 _PREPARED_BYTES_PER_SECOND = 1_500_000
 
@@ -90,7 +90,7 @@ class Scene:
         return training_needs(self.config, trained=bool(self.status.checkpoints))
 
     def url(self, place: str, **values: Any) -> str:
-        """Return the address of a sound file of the project."""
+        """Return the address of an audio file of the project."""
         return f"/api/v1/project/{place}?{urlencode({'name': self.project.name, **values})}"
 
 
@@ -112,7 +112,7 @@ def project_row(scene: Scene) -> models.ProjectRow:
 
 
 def project_view(scene: Scene) -> models.ProjectView:
-    """Return all that the page of a voice in training shows; start what is missing of it in the background."""
+    """Return everything that the page of a voice in training shows; compute missing parts in the background."""
     status, project, studio = scene.status, scene.project, scene.studio
     scene.studio.watch.check(project, status)
     best = best_checkpoint(status, scene.curves, project.comparison)
@@ -146,7 +146,7 @@ def project_view(scene: Scene) -> models.ProjectView:
 
 
 def advice(say: Wording) -> list[str]:
-    """Return what someone who begins needs to know: what to record, how long it takes, and how much disk it needs."""
+    """Return advice for a first voice: what to record, how long training takes, and how much disk space it needs."""
     run = LENGTHS[Length.HALF_HOUR]
     recordings = 10 * 60 * _PREPARED_BYTES_PER_SECOND
     megabytes = (recordings + run.checkpoints * (checkpoint_bytes(Config.template(ON_CPU)) or 0)) / 1e6
@@ -251,7 +251,7 @@ def _prepared(scene: Scene) -> models.PreparedView | None:
             left_out=known["left_out"],
             notes=known["notes"],
         )
-    except (LookupError, ValueError):  # it was prepared in a terminal, which leaves no record
+    except (LookupError, ValueError):  # it was prepared in a terminal, which writes no record
         n_validation = len(scene.project.validation_clips())
         text = scene.say("prepared_clips", count=scene.status.n_listed)
         return models.PreparedView(
@@ -329,7 +329,7 @@ def _schedule(scene: Scene) -> models.ScheduleView | None:
 
 
 def schedule_of(status: ProjectStatus, config: Config, seconds_per_step: float | None) -> Schedule | None:
-    """Compute the schedule of a training that its configuration limits; None without recordings.
+    """Compute the schedule of a training run that only its configuration limits; None without recordings.
 
     Until clips exist, each recording counts as one clip.
     """
@@ -480,7 +480,6 @@ def comparison_view(scene: Scene) -> models.ComparisonView:
     return models.ComparisonView(
         comparison={**found["comparison"], "tracks": tracks},
         numbers=list(compared.numbers),
-        saves=found["saves"],
         rows=rows,
         notes=[*(f"{what}: {why}" for what, why in found["not_measured"].items()), *found["failures"]],
         outdated=compared.outdated,
@@ -501,7 +500,7 @@ def track_path(scene: Scene, index: int) -> Path:
 
 
 def _made(track: Mapping[str, Any]) -> str:
-    """Return a part of a track's address that differs between comparisons, so that browsers show no older one."""
+    """Return a part of a track's address that differs between comparisons, so that browsers use no cached one."""
     return Path(track["path"]).parent.name
 
 
@@ -515,7 +514,7 @@ def _packed(scene: Scene) -> models.PackedView | None:
 
 
 def curves_view(scene: Scene, found: Curves) -> models.CurvesView:
-    """Return the logged curves, the most telling first."""
+    """Return the logged curves, the most informative first."""
     main = [tag for tag in MAIN_CURVES if found.scalars.get(tag)]
     others = [tag for tag, points in found.scalars.items() if tag not in (*MAIN_CURVES, "epoch") and points]
     titles = {tag: scene.say(f"curve_{tag}") for tag in main}

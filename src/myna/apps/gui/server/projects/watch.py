@@ -1,7 +1,7 @@
-"""Background reading of voices in training: checks of recordings, and the log of the training.
+"""Background reading of voices in training: checks of recordings, and reading of the training log.
 
-Both run in a worker process and take seconds. What they found last is at hand at once, and the pages are told when
-there is more.
+Both run in a worker process and take seconds. The latest results are returned at once, and pages are notified of new
+results.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class _Log:
 
 
 class Watch:
-    """Readings of all voices in training of a studio."""
+    """Checks and logs of all voices in training of a studio."""
 
     def __init__(self, call: Callable[[Task[Any]], Any], on_change: Callable[[str], None]) -> None:
         """
         Args:
             call: function that runs a short task in a worker process and returns its result.
-            on_change: called with the name of a voice of which there is something new.
+            on_change: called with the name of a voice that has new results.
         """
         self._call, self._on_change = call, on_change
         self._lock = threading.Lock()
@@ -47,7 +47,7 @@ class Watch:
             self._begin("check", project, self._check)
 
     def curves(self, project: Project, status: ProjectStatus) -> Curves:
-        """Return what is known of the log, and read what is new in it in the background."""
+        """Return the log as it was last read; read new entries in the background."""
         known = self._logs.get(project.folder)
         if known is None and not status.log_bytes:
             return Curves()

@@ -21,10 +21,10 @@ router = APIRouter(tags=["assets"])
 def assets(
     language: Language,
     studio: StudioOf,
-    voice: Annotated[str | None, Query(description="only the files that this voice needs to sing")] = None,
+    voice: Annotated[str | None, Query(description="only the files that conversion with this voice needs")] = None,
     project: Annotated[str | None, Query(description="only the files that this voice in training needs")] = None,
 ) -> list[AssetView]:
-    """List pretrained files that can be downloaded: all, or those that a voice or a training needs."""
+    """List pretrained files that can be downloaded: all, or those that a voice or its training needs."""
     if voice is not None:
         return needs_of(studio.reader.read(studio.voices.find(voice)).content_encoder, language)
     if project is not None:
@@ -47,7 +47,7 @@ def fetch(sent: FetchRequest, studio: StudioOf) -> JobView:
 
 
 def needs_of(encoder: str | None, language: str) -> list[AssetView]:
-    """Return the files that a voice with a content encoder needs to sing and that are not bundled."""
+    """Return the files that conversion with this content encoder needs and that are not bundled."""
     name = encoder_asset(encoder) if encoder is not None else None
     return _views([asset_here(name)] if name is not None else [], language, "voice")
 

@@ -25,7 +25,7 @@ _DEFAULT_RANGE: VoiceName = "alto"
 
 
 class Take(BaseModel):
-    """A take that was uploaded."""
+    """An uploaded take."""
 
     upload: str = Field(description="id of the upload")
     number: int = Field(description="number of its prompt")
@@ -84,7 +84,7 @@ def take(sent: Take, studio: StudioOf, language: Language) -> TakeView:
     path = studio.uploads.find(sent.upload).path
     try:
         report: TakeReport = studio.call(CheckTake(path, sent.kind))
-    except MynaError as error:  # nothing can be read from it, so it should be made again
+    except MynaError as error:  # it cannot be read, so it should be recorded again
         return TakeView(good=False, seconds=0.0, lines=[ReportLine(text=str(error), serious=True)])
     say = Wording(language, "problem.")
     lines = [ReportLine(text=say(one.key, **one.numbers), serious=one.serious) for one in report.problems]

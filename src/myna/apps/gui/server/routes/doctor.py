@@ -27,7 +27,7 @@ class CheckView(BaseModel):
 
 
 class DoctorView(BaseModel):
-    """The findings are those checks that a person should act on or know, the hindering ones first."""
+    """All checks. The findings are the problems, then the checks that are worth knowing."""
 
     findings: list[CheckView]
     checks: list[CheckView]

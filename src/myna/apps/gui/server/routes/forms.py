@@ -24,7 +24,7 @@ def get_form(
     """Return the fields of a form.
 
     With `voice`, they have its default options, and say why a field does nothing for it. With `project` or `template`,
-    the defaults of "training_keys" are the values that a training of the project, or of that template, would have.
+    the defaults of "training_keys" are the values in the configuration of that project, or in that template.
     """
     config = _config(studio, project, template)
     if not voice:

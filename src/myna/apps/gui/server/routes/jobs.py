@@ -22,7 +22,7 @@ def jobs(studio: StudioOf) -> list[JobView]:
 
 @router.delete("/jobs", status_code=204)
 def clear(studio: StudioOf) -> None:
-    """Take all jobs that have ended off the list. What they made stays."""
+    """Remove all jobs that have ended from the list; their results are kept."""
     for job in studio.all_jobs():
         if job.state.over:
             studio.list.remove(job.id)
@@ -45,7 +45,7 @@ def log(number: int, studio: StudioOf) -> str:
 
 @router.post("/jobs/{number}/cancel")
 def cancel(number: int, studio: StudioOf) -> JobView:
-    """Ask a job to stop; a training saves a checkpoint first. A second call ends its process."""
+    """Ask a job to stop; training saves a checkpoint first. A second call ends its process."""
     return studio.cancel(number)
 
 
@@ -57,7 +57,7 @@ def retry(number: int, studio: StudioOf) -> JobView:
 
 @router.delete("/jobs/{number}", status_code=204)
 def remove(number: int, studio: StudioOf) -> None:
-    """Take a job that has ended off the list. What it made stays."""
+    """Remove a job that has ended from the list; its results are kept."""
     studio.remove(number)
 
 

@@ -76,13 +76,13 @@ def list_projects(studio: StudioOf, language: Language) -> list[models.ProjectRo
 
 @router.get("/projects/advice")
 def advice(language: Language) -> list[str]:
-    """Return what someone who begins needs to know: what to record, how long it takes, how much disk it needs."""
+    """Return advice for a first voice: what to record, how long training takes, and how much disk space it needs."""
     return view.advice(Wording(language, TEXTS))
 
 
 @router.post("/projects")
 def create(sent: NewProject, studio: StudioOf, language: Language) -> models.ProjectRow:
-    """Begin a voice; its recordings come next."""
+    """Create a voice in training, without recordings."""
     made = projects.create(studio.workspace, sent.name)
     studio.changed("projects", made.name)
     return view.project_row(Scene(studio, made, language))
@@ -90,9 +90,9 @@ def create(sent: NewProject, studio: StudioOf, language: Language) -> models.Pro
 
 @router.get("/project")
 def project(scene: SceneOf) -> models.ProjectView:
-    """Return all that the page of a voice in training shows.
+    """Return everything that the page of a voice in training shows.
 
-    Recordings are checked, and the log of the training is read, in the background: an event says when there is more.
+    Recordings are checked and the training log is read in the background; an event announces new results.
     """
     return view.project_view(scene)
 
@@ -169,7 +169,7 @@ def train(sent: TrainChoices, scene: SceneOf) -> JobView:
 
 @router.post("/project/compare")
 def compare(sent: CompareOptions, scene: SceneOf) -> JobView:
-    """Let two to eight checkpoints sing the same recording, and measure the results if asked to."""
+    """Convert one recording with two to eight checkpoints, and measure the results if asked to."""
     return _submit(scene, Step.COMPARE, CompareRequest, sent)
 
 
@@ -184,13 +184,13 @@ def pack(sent: PackOptions, scene: SceneOf) -> JobView:
 
 @router.get("/project/curves")
 def curves(scene: SceneOf) -> models.CurvesView:
-    """Return the curves of the training; wait until its log has been read."""
+    """Return the training curves; wait until the log has been read."""
     return view.curves_view(scene, scene.studio.watch.fresh_curves(scene.project, scene.status))
 
 
 @router.get("/project/sample", response_class=Response)
 def sample(scene: SceneOf, clip: int, number: int | None = None) -> Response:
-    """Return a validation clip as WAV: sung by the checkpoint `number`, or the recording without a number."""
+    """Return a validation clip as WAV: converted with the checkpoint `number`, or the recording without a number."""
     step = None
     if number is not None:
         found = scene.studio.watch.fresh_curves(scene.project, scene.status)

@@ -41,7 +41,7 @@ class ResultView(BaseModel):
     transpose: float = Field(description="total shift in semitones")
     made_at: str
     preview: bool
-    stretch: Stretch | None = Field(description="the stretch of the song that a preview sings")
+    stretch: Stretch | None = Field(description="the stretch of the song that a preview converts")
     command: str = Field(description="the command line that makes the same conversion")
     options: dict[str, Any] = Field(description="values of ConversionOptions that differ from the usual ones")
     defaults: dict[str, Any] = Field(description="those of them that are defaults of the voice")
@@ -84,7 +84,7 @@ def result(number: int, language: Language, studio: StudioOf) -> ResultView:
 
 @router.get("/results/{number}/comparison")
 def comparison(number: int, request: Request, language: Language, studio: StudioOf) -> dict[str, Any]:
-    """Return what a page needs to show and play a result beside its song; the tracks have the key `url`."""
+    """Return the data that a page needs to show and play a result beside its song; the tracks have the key `url`."""
     find_result(studio, number)
     found = results.comparison(studio.workspace, number)
     if found is None:
@@ -131,12 +131,12 @@ def reuse(
     studio: StudioOf,
     source: Annotated[bool, Query(description="take the song of the result instead of the result")] = False,
 ) -> UploadView:
-    """Make a result, or its song, a new upload, to be sung again."""
+    """Make a new upload of a result, or of its song, to convert it again."""
     found = find_result(studio, number)
     path = results.source(studio.workspace, found) if source else found.path
     upload = studio.uploads.reserve(found.song if source else found.path.name)
     try:
-        os.link(path, upload.path)  # both stay as they are, so they can share their content
+        os.link(path, upload.path)  # neither file changes later, so they can share their content
     except OSError:  # another disk, or a file system without links
         shutil.copyfile(path, upload.path)
     return UploadView(id=upload.id, name=upload.name, bytes=upload.path.stat().st_size)

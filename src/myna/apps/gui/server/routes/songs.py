@@ -19,7 +19,7 @@ _TEXTS = "server.song."
 
 
 class WarningView(BaseModel):
-    """Something that a person should know about a song before it is converted."""
+    """A warning about a song, shown before it is converted."""
 
     kind: str = Field(description="silent, music, clipped, noise or range")
     text: str
@@ -78,7 +78,7 @@ class KeyView(BaseModel):
 
 @router.get("/songs/{upload}/facts")
 def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
-    """Measure an uploaded song: its pitch, waveform and loudest stretch, and what may spoil its conversion.
+    """Measure an uploaded song: its pitch, waveform and loudest stretch, and defects that may impair its conversion.
 
     The first request takes a second for each minute of the song, but not more than ten for its pitch; the answer is
     kept.
@@ -140,7 +140,7 @@ def key(
 
 @router.post("/convert", status_code=202)
 def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
-    """Sing an uploaded song in a voice. With `preview`, only a stretch of it, and before all waiting songs.
+    """Convert an uploaded song to a voice. With `preview`, convert only a stretch of it, before all waiting songs.
 
     The result is listed in GET /results when the job is done; its number is in the job's `about`.
     """

@@ -1,4 +1,4 @@
-"""Deleted things, which can be restored for 30 days."""
+"""Deleted items, which can be restored for 30 days."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from myna.studio.trash import Trashed
 from myna.text import printable
 
 router = APIRouter(tags=["trash"])
-# List of a kind of thing.
+# The list that contains items of each kind.
 _TOPICS: dict[str, Topic] = {"result": "results", "voice": "voices", "project": "projects", "preset": "presets"}
 
 
@@ -26,7 +26,7 @@ class TrashedView(BaseModel):
 
 
 class TrashItem(BaseModel):
-    """Something that was deleted."""
+    """A deleted item."""
 
     id: str
     kind: str
@@ -39,13 +39,13 @@ class TrashItem(BaseModel):
 
 @router.get("/trash")
 def items(studio: StudioOf) -> list[TrashItem]:
-    """List what can be restored, the latest first."""
+    """List the items that can be restored, the latest first."""
     return [_view(item) for item in trash.contents(studio.workspace)]
 
 
 @router.post("/trash/{id}/restore")
 def restore(id: str, studio: StudioOf) -> TrashItem:
-    """Restore something. If its place is taken by something else, that has to be renamed or deleted first."""
+    """Restore an item. If its place is taken, rename or delete the other item first."""
     item = _find(studio, id)
     if item.kind == results.TRASHED:
         results.restore(studio.workspace, item.id)
@@ -57,14 +57,14 @@ def restore(id: str, studio: StudioOf) -> TrashItem:
 
 @router.delete("/trash/{id}", status_code=204)
 def delete(id: str, studio: StudioOf) -> None:
-    """Delete something for good."""
+    """Delete an item for good."""
     item = _find(studio, id)
     trash.delete(studio.workspace, item.id)
     studio.changed("trash")
 
 
 def trashed(studio: Studio, item: Trashed) -> TrashedView:
-    """Tell the pages that something was moved to the trash, and return the answer to its deletion."""
+    """Notify the pages that an item was moved to the trash, and return the answer to its deletion."""
     _changed(studio, item)
     return TrashedView(trash_id=item.id)
 

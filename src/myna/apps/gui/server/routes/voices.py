@@ -38,12 +38,12 @@ from myna.text import printable
 
 router = APIRouter(tags=["voices"])
 Name = Annotated[str, Query(min_length=1, description="name of the voice")]
-# A page saves tags and notes in two requests, which may come at the same time; neither may undo the other.
+# A page saves tags and notes in two requests, which may arrive at the same time; neither may undo the other.
 _changing = threading.Lock()
 
 
 class VoiceView(BaseModel):
-    """A voice. Until it is `inspected`, only its name and origin are known; an event says when there is more."""
+    """A voice. Until it is `inspected`, only its name and origin are known; an event announces the rest."""
 
     name: str
     origin: Origin
@@ -62,7 +62,7 @@ class VoiceView(BaseModel):
     pitch: dict[str, float] = Field(description="median pitch of each speaker's recordings, in Hz")
     retrieval: bool = Field(description="whether it has an index or centroids")
     inspected: bool
-    problem: str | None = Field(description="why it cannot sing")
+    problem: str | None = Field(description="why it cannot be used")
     defaults: dict[str, Any] = Field(description="its default values of ConversionOptions")
     has_test: bool
     deletable: bool
@@ -73,7 +73,7 @@ class VoiceView(BaseModel):
 
 
 class VoiceChanges(BaseModel):
-    """Changes of a voice; what is left out stays. `defaults` replaces all of them."""
+    """Changes to a voice; omitted fields stay the same. `defaults` replaces all default options."""
 
     name: str | None = None
     tags: list[str] | None = None
@@ -89,7 +89,7 @@ class ProposalView(BaseModel):
     retrieval: str | None
     name: str
     sure: bool
-    question: str | None = Field(description="what to check, if it is not sure that the files belong together")
+    question: str | None = Field(description="what to check, if it is not certain that the files belong together")
     about: Part | None = Field(description="part of the voice that the question is about")
     what: str
 
@@ -147,7 +147,7 @@ def voice(name: Name, language: Language, studio: StudioOf) -> VoiceView:
 def change(name: Name, sent: VoiceChanges, language: Language, studio: StudioOf) -> VoiceView:
     """Rename a voice, or change its tags, notes or default options.
 
-    Default options travel in the packed voice. They are used wherever no value is chosen, also by svc infer.
+    Default options are stored in the packed voice. They are used wherever no value is chosen, also by svc infer.
     """
     given = sent.model_dump(include={"tags", "notes", "defaults"}, exclude_none=True)
     with _changing:
@@ -168,7 +168,7 @@ def delete(name: Name, studio: StudioOf) -> TrashedView:
 
 @router.post("/voice/test", status_code=202)
 def sing_test(name: Name, studio: StudioOf) -> JobView:
-    """Have a voice sing a short song, to hear it. The clip is kept until the voice or its defaults change."""
+    """Convert a short song to a voice as its test clip, which is kept until the voice or its defaults change."""
     return studio.submit(voice_jobs.TEST, VoiceRequest(voice=_find(studio, name).name))
 
 
@@ -183,7 +183,7 @@ def test_audio(name: Name, studio: StudioOf) -> FileResponse:
 
 @router.post("/voice/pack", status_code=202)
 def pack(name: Name, sent: PackOptions, studio: StudioOf) -> JobView:
-    """Pack a voice with all that belongs to it into one file, for download from the job."""
+    """Pack a voice with everything that belongs to it into one file, for download from the job."""
     return studio.submit(voice_jobs.PACK, PackRequest(voice=_find(studio, name).name, **sent.model_dump()))
 
 
@@ -257,7 +257,7 @@ def add_folder(sent: FolderPath, studio: StudioOf) -> FolderView:
 
 @router.delete("/voices/folder", status_code=204)
 def remove_folder(path: str, studio: StudioOf) -> None:
-    """Take a folder off the list; its files stay."""
+    """Remove a folder from the list; its files are kept."""
     _check_local(studio)
     installs.remove_folder(studio.workspace, Path(path))
     studio.changed("voices")

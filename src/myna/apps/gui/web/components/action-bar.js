@@ -1,4 +1,4 @@
-// The bar at the bottom of a page that stays in sight: what one can do now, why not, and what is being done.
+// Bar that stays visible at the bottom of a page: the next action, the reason if it is disabled, and the running job.
 
 import {t} from "../lib/texts.js";
 import {html} from "../vendor/preact.js";

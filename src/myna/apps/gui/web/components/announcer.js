@@ -1,4 +1,4 @@
-// Says aloud that a job has ended. The progress of jobs is not announced, because it changes several times a second.
+// Announcement for screen readers that a job has ended. The progress of jobs is not announced, because it changes several times a second.
 
 import {effect, html, signal} from "../vendor/preact.js";
 import {jobs} from "../lib/store.js";
@@ -15,7 +15,7 @@ effect(() => {
   if (!jobs.value) return;
   const before = known;
   known = new Map(jobs.value.map(({id, state}) => [id, state]));
-  // Jobs that had ended before the page was opened are no news.
+  // Jobs that had ended before the page was opened are not announced.
   const ended = jobs.value.filter(({id, state}) => before && ENDS.has(state) && before.get(id) !== state);
   if (ended.length) said.value = ended.map(({title, state, error}) => `${title}: ${error ?? t(`jobs.${state}`)}`).join(". ");
 });

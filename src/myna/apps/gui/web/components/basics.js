@@ -10,7 +10,7 @@ import {Icon} from "./icons.js";
 
 let lastId = 0;
 
-/** Return an id that no other element of the page has, the same at each drawing of a component. */
+/** Return an id that no other element of the page has, the same at each render of a component. */
 export function useId() {
   return useMemo(() => `id-${++lastId}`, []);
 }
@@ -42,7 +42,7 @@ export function ButtonLink({children, href, icon, download, kind = "plain"}) {
 }
 
 /**
- * A button with an icon only; its label is read aloud and shown as a tooltip.
+ * A button with an icon only; screen readers read its label, which is also its tooltip.
  * @param {{icon: IconName, label: string, act?: (event: MouseEvent) => void, disabled?: boolean, kind?: string,
  *   size?: number, class?: string, [other: string]: any}} props
  */
@@ -170,13 +170,13 @@ export function Progress({fraction, label}) {
   ><div class="progress-bar" style=${{transform: value === undefined ? undefined : `scaleX(${value})`}}></div></div>`;
 }
 
-/** A sign that something is being loaded. @param {{label?: string}} props */
+/** A spinner, shown while something is being loaded. @param {{label?: string}} props */
 export function Spinner({label}) {
   return html`<span class="spinner" role=${label ? "status" : undefined} aria-label=${label}></span>`;
 }
 
 /**
- * Content of a part while there is nothing in it: a line, and the way to fill it.
+ * Content of an empty part: a line, and a way to fill it.
  * @param {{icon?: IconName, title: Children, children?: Children, action?: Children}} props
  */
 export function Empty({icon, title, children, action}) {
@@ -215,7 +215,7 @@ export function TextInput({value, onChange, label, describedBy, rows = 1, type =
   return rows > 1 ? html`<textarea ...${control} rows=${rows}></textarea>` : html`<input ...${control} type=${type} />`;
 }
 
-/** Return a function that is the same at each drawing and calls the newest `act`. @param {(...values: any[]) => any} act */
+/** Return a function that is the same at each render and calls the newest `act`. @param {(...values: any[]) => any} act */
 export function useLatest(act) {
   const latest = useRef(act);
   latest.current = act;

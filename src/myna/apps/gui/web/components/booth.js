@@ -66,7 +66,7 @@ class Session {
     this.audio = null;
     this.turn = 0; // number of the attempt; late callbacks of an abandoned attempt compare it and do nothing
     this.peakAt = 0; // ms
-    // Set at each drawing of the booth.
+    // Set at each render of the booth.
     this.mostSeconds = Infinity;
     this.visible = () => true;
     this.check = /** @type {(upload: Upload) => Promise<Report>} */ (async () => ({good: true, lines: []}));
@@ -78,7 +78,7 @@ class Session {
     this.status.value = {text, kind};
   }
 
-  /** Start a take, end it, or give it up. @param {boolean} sung */
+  /** Start a take, end it, or cancel it. @param {boolean} sung */
   toggle(sung) {
     const state = this.state.peek();
     if (state === "idle") this.record(sung);
@@ -88,7 +88,7 @@ class Session {
 
   /** @param {boolean} sung */
   async record(sung) {
-    takeOver(this); // what plays would be recorded
+    takeOver(this); // playback would be recorded
     const mine = ++this.turn;
     const givenUp = () => mine !== this.turn;
     this.state.value = "opening";
@@ -190,7 +190,7 @@ class Session {
     this.state.value = "idle";
   }
 
-  /** Give up the current attempt, but not an earlier take. */
+  /** Cancel the current attempt, but keep an earlier take. */
   abandon() {
     this.turn++;
     this.microphone?.release();
@@ -201,7 +201,7 @@ class Session {
     this.tell("");
   }
 
-  /** Give up what was recorded for the last prompt. */
+  /** Discard what was recorded for the last prompt. */
   clear() {
     this.abandon();
     this.forget();
@@ -316,7 +316,7 @@ const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * se
 /**
  * @param {{prompt: Prompt, check: (upload: Upload, prompt: Prompt) => Promise<Report>, keep: (upload: Upload, prompt: Prompt) => Promise<void>,
  *   turn: (step: 1 | -1) => void}} props
- *   check: measures a take; keep: takes it over and shows the next prompt; turn: shows the next or the last prompt
+ *   check: measures a take; keep: stores it as a recording and shows the next prompt; turn: shows the next or the previous prompt
  */
 export function Booth({prompt, check, keep, turn}) {
   const session = useMemo(() => new Session(), []);
@@ -327,7 +327,7 @@ export function Booth({prompt, check, keep, turn}) {
   session.kept = (upload) => keep(upload, prompt);
   const sung = prompt.kind === "sung";
 
-  // A new prompt gives up the take of the one before; the same one, loaded again, does not.
+  // A new prompt discards the take of the previous one; loading the same prompt again does not.
   useEffect(() => session.clear(), [prompt.kind, prompt.number, prompt.text]);
   useEffect(() => () => session.clear(), []);
   useEffect(() => {
@@ -391,7 +391,7 @@ function recordKey(state, take) {
 }
 
 /**
- * Space starts and ends a take, Enter keeps it, and Escape gives it up, while the booth can be seen.
+ * Space starts and ends a take, Enter keeps it, and Escape cancels it, while the booth is visible.
  * @param {KeyboardEvent} event
  * @param {Session} session
  * @param {HTMLElement | null} root

@@ -1,4 +1,4 @@
-// Dialogs above the page. They use the browser's own <dialog>, which holds the focus and closes on Escape.
+// Dialogs above the page. They use the browser's own <dialog>, which keeps the focus inside and closes on Escape.
 
 import {html, signal, useEffect, useRef} from "../vendor/preact.js";
 import {t} from "../lib/texts.js";
@@ -40,7 +40,7 @@ export function Questions() {
 }
 
 /**
- * An open dialog; draw it only while it should be open.
+ * An open dialog; render it only while it should be open.
  * @param {{title: Children, onClose: () => void, actions?: Children, children?: Children, wide?: boolean}} props
  *   onClose: Escape, the cross or the backdrop was pressed
  */

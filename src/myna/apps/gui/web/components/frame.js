@@ -79,13 +79,13 @@ function Mark() {
   return html`<svg class="mark" viewBox="0 0 24 24" width="24" height="24" aria-hidden="true"><path d="M4 13.500v-3M8 16V8M12 19V5M16 16V8M20 13.500v-3" /></svg>`;
 }
 
-/** Says that the connection is lost, until it is back. */
+/** Message that the connection is lost, shown until it is back. */
 function Connection() {
   const lost = connection.value === "lost";
   return html`<div role="status">${lost && html`<p class="connection"><${Spinner} />${t("frame.lost")}</p>`}</div>`;
 }
 
-/** All pages that have been visited. They stay as they were left: what plays goes on, what was typed is kept. */
+/** All pages that have been visited. They stay mounted, so that playback continues and typed text is kept. */
 function Pages() {
   const {page, rest} = route.value;
   const [visited, setVisited] = useState(/** @type {string[]} */ ([]));

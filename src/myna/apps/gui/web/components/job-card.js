@@ -1,4 +1,4 @@
-// A job: its state, how far it is, and what can be done about it.
+// A job: its state, its progress and its actions.
 
 import {html} from "../vendor/preact.js";
 import {address, del, post} from "../lib/api.js";
@@ -39,7 +39,7 @@ const act = {
   ),
 };
 
-/** The buttons of what a job says it can do. @param {{job: Job}} props */
+/** Buttons for the actions that a job allows. @param {{job: Job}} props */
 export function JobButtons({job}) {
   return html`<span class="job-buttons">
     ${job.can.includes("cancel") && html`<${IconButton} icon="stop" label=${t("frame.stop")} disabled=${job.state === "stopping"} act=${() => act.cancel(job)} />`}
@@ -64,7 +64,7 @@ export function jobKind({kind}) {
   return text === key ? "" : text; // of a newer program in the terminal
 }
 
-/** Why a job has ended before its time, in one sentence; null if it has not. @param {Job} job */
+/** One sentence with the reason why a job ended early; null if it did not. @param {Job} job */
 export function jobReason({state, kind, error, where}) {
   if (error) return error;
   if (state === "gone") return t("jobs.why_gone");

@@ -1,4 +1,4 @@
-// The log of a job, which follows the job while it works.
+// The log of a job, updated while the job runs.
 
 import {html, useEffect, useLayoutEffect, useRef, useState} from "../vendor/preact.js";
 import {get} from "../lib/api.js";
@@ -8,7 +8,7 @@ import {copyText} from "./copy.js";
 import {Icon} from "./icons.js";
 
 const EVERY_MS = 1500;
-const NEAR_END = 24; // pixels; who has scrolled further up is reading
+const NEAR_END = 24; // pixels; further up, a person is reading, so the log does not scroll
 
 /** @param {{job: import("../lib/types.js").Job}} props */
 export function JobLog({job}) {

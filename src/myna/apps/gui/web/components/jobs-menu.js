@@ -1,4 +1,4 @@
-// The jobs in the top bar: how many are at work, and on request which, how far they are, and how the last ones ended.
+// The jobs in the top bar: the number of active jobs and, on request, their progress and the outcomes of the latest ones.
 
 import {html, useEffect, useRef, useState} from "../vendor/preact.js";
 import {activeJobs, href, jobs, route} from "../lib/store.js";

@@ -1,4 +1,4 @@
-// The frame of one page: its heading, its content, and the bar that stays in sight.
+// The frame of one page: its heading, its content, and the bar that stays visible.
 
 import {html, useEffect, useRef, useState} from "../vendor/preact.js";
 import {Icon} from "./icons.js";

@@ -13,7 +13,7 @@ import {Icon} from "./icons.js";
 const STEP_SECONDS = 2;
 
 /**
- * @param {{comparison: Comparison}} props a comparison with the same tracks is the same player: it plays on
+ * @param {{comparison: Comparison}} props if a comparison with the same tracks is loaded again, playback continues
  */
 export function Player({comparison}) {
   const playback = useMemo(() => new Playback(comparison), [comparison.tracks.map(({url}) => url).join("\n")]);
@@ -72,7 +72,7 @@ function Plots({comparison, playback}) {
   const {tracks, seconds, notes, frequencies} = comparison;
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const drag = useMemo(() => dragging(playback, root), [playback]);
-  // The position is drawn by a custom property, so that nothing else is drawn sixty times a second.
+  // The position is a CSS custom property, so that no component is rendered sixty times a second.
   useSignalEffect(() => {
     root.current?.style.setProperty("--place", String(Math.min(1, playback.place.value / seconds)));
   });

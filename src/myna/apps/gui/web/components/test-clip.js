@@ -1,4 +1,4 @@
-// A short song sung by a voice, which is made when it is first wanted.
+// Test clip: a short song, converted to a voice on the first request.
 
 import {html, useEffect, useState} from "../vendor/preact.js";
 import {address, post} from "../lib/api.js";
@@ -10,7 +10,7 @@ import {isActive} from "./job-card.js";
 import {PlayButton} from "./play-button.js";
 import {failed} from "./toast.js";
 
-/** Reason why a voice cannot sing now, null if it can. @param {import("../lib/types.js").Voice} voice */
+/** Reason why a voice cannot be used now; null if it can. @param {import("../lib/types.js").Voice} voice */
 export function silentReason({problem, needs}) {
   if (problem) return problem;
   const missing = needs.find(({here}) => !here);
@@ -18,7 +18,7 @@ export function silentReason({problem, needs}) {
 }
 
 /**
- * A button that plays the test clip of a voice, and makes it before if there is none.
+ * A button that plays the test clip of a voice, and first makes it if there is none.
  * @param {{voice: import("../lib/types.js").Voice, again?: boolean}} props again: with a text, and the offer to make the clip again
  */
 export function TestClip({voice, again = false}) {

@@ -1,4 +1,4 @@
-// Short messages at the bottom of the page, which go away by themselves.
+// Short messages at the bottom of the page, which disappear by themselves.
 
 import {html, signal} from "../vendor/preact.js";
 import {t} from "../lib/texts.js";
@@ -17,7 +17,7 @@ let last = 0;
 /**
  * Show a message.
  * @param {string} text
- * @param {{undo?: () => void, kind?: "" | "bad"}} [options] undo: offers to take back what was done
+ * @param {{undo?: () => void, kind?: "" | "bad"}} [options] undo: function that undoes the action, offered as a button
  */
 export function toast(text, {undo, kind = ""} = {}) {
   const id = ++last;

@@ -25,7 +25,7 @@ export function voiceFacts({kind, speakers, pitch, problem}) {
 /**
  * A button that shows the chosen voice and opens the list of all.
  * @param {{value: string | null, onChange: (name: string) => void, unlisted?: Voice | null}} props
- *   value: name of a voice; unlisted: a voice that can be chosen, too, for example one checkpoint of a training
+ *   value: name of a voice; unlisted: a voice that can be chosen, too, for example a checkpoint of a voice in training
  */
 export function VoicePicker({value, onChange, unlisted = null}) {
   const {open, setOpen, root, close} = usePopup((list) => list.querySelector("input[type=search]")

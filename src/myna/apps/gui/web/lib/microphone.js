@@ -27,8 +27,8 @@ export class Microphone {
   }
 
   /**
-   * Ask for the microphone and start to listen.
-   * @param {string} [deviceId] the wished device
+   * Request the microphone and start measuring.
+   * @param {string} [deviceId] the preferred device
    * @throws {Error} `problemOf` says why
    */
   async open(deviceId) {

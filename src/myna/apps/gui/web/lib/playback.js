@@ -1,4 +1,4 @@
-// Playback of a comparison: several tracks on one timeline, of which one is heard.
+// Playback of a comparison: its audible track and its position. The state is in signals, which the player shows.
 
 import {signal} from "../vendor/preact.js";
 import {soundOf} from "./sound.js";
@@ -12,7 +12,7 @@ export class Playback extends Transport {
   constructor({tracks, seconds}) {
     super(soundOf(tracks, seconds), seconds);
     this.tracks = tracks;
-    /** Index of the track that is heard; at first the result, not the source. */
+    /** Index of the audible track; at first the result, not the source. */
     this.chosen = signal(Math.min(1, tracks.length - 1));
     this.equal = signal(true);
     /** One flag per track, null before loading. @type {import("../vendor/preact.js").Signal<boolean[] | null>} */

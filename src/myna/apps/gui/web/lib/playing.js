@@ -7,13 +7,13 @@ import {signal} from "../vendor/preact.js";
 /** @type {import("../vendor/preact.js").Signal<Playable | null>} */
 export const playing = signal(null);
 
-/** Pause what plays and put `next` in its place. @param {Playable} next */
+/** Pause the current playback and make `next` the current one. @param {Playable} next */
 export function takeOver(next) {
   if (playing.peek() !== next) playing.peek()?.pause();
   playing.value = next;
 }
 
-/** Say that something no longer plays. @param {Playable} one */
+/** Report that a playback has ended. @param {Playable} one */
 export function release(one) {
   if (playing.peek() === one) playing.value = null;
 }

@@ -1,4 +1,4 @@
-// Sound of a comparison: several tracks on one timeline, of which one is heard.
+// Sound of a comparison: several tracks on one timeline, one of which is audible.
 // Both classes have `load`, `start` (at a time), `stop`, and `mix` (with one volume per track).
 
 /** @typedef {import("./types.js").Track} Track */

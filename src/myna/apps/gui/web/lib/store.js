@@ -1,4 +1,4 @@
-// State of the page: what the server has, kept current by its socket, and the place that the address shows.
+// State of the page: the lists of the server, updated through its socket, and the page that the address names.
 
 import {computed, signal, useEffect, useRef, useState} from "../vendor/preact.js";
 import {ApiError, get} from "./api.js";

@@ -1,4 +1,4 @@
-// Texts of the page in the chosen language. A component that calls `t` is drawn again when the language changes.
+// Texts of the page in the chosen language. A component that calls `t` is rendered again when the language changes.
 
 import {computed, signal} from "../vendor/preact.js";
 import {get, settings} from "./api.js";

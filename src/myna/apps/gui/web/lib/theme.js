@@ -1,4 +1,4 @@
-// Light or dark, as the system says or as the person has chosen; theme.js applies the choice before the first drawing.
+// Light or dark, as in the system's settings or as the person has chosen; theme.js applies the choice before the first paint.
 
 import {signal} from "../vendor/preact.js";
 

@@ -1,4 +1,4 @@
-// Check-up: findings that hinder myna on this computer and what to do about it, then all that is known about it.
+// Check-up: findings on this computer, each with a remedy, then all facts about it.
 
 import {html, useEffect, useRef, useState} from "../vendor/preact.js";
 import {get, post} from "../lib/api.js";
@@ -59,7 +59,7 @@ export default function Doctor() {
   const assets = /** @type {Asset[]} */ (data ?? []);
   const microphone = useMicrophone();
   const here = assets.filter((asset) => asset.here).map(({name}) => name).join();
-  useEffect(() => void examine(), [here]); // again when a file has arrived
+  useEffect(() => void examine(), [here]); // repeated when a file has been downloaded
   return html`<${Page}
     class="doctor" title=${t("frame.doctor")} lead=${t("doctor.lead")}
     aside=${html`<${Button} kind="quiet" icon="retry" busy=${busy && found !== null} act=${examine}>${t("doctor.again")}</${Button}>`}
@@ -84,7 +84,7 @@ function partOf(check) {
   return PARTS.find(([, fits]) => fits(check))?.[0];
 }
 
-/** Findings that hinder or are worth knowing, each with the one thing to do. @param {{findings: Check[], assets: Asset[]}} props */
+/** Problems, then findings that are worth knowing, each with its remedy. @param {{findings: Check[], assets: Asset[]}} props */
 function Findings({findings, assets}) {
   if (!findings.length) return html`<p class="all-well" role="status"><${Icon} name="check" size=${24} /><span>${t("doctor.all_well")}</span></p>`;
   return html`<section class="findings" aria-labelledby="findings-title">
@@ -147,7 +147,7 @@ function Part({part, checks, assets, children}) {
   </${Card}>`;
 }
 
-/** A fact. What to do about a finding is said above. @param {{check: Check, assets: Asset[]}} props */
+/** A fact; the remedy of a finding is shown above. @param {{check: Check, assets: Asset[]}} props */
 function CheckRow({check, assets}) {
   const {title, state, text} = check;
   return html`<li class="check-row">
@@ -178,7 +178,7 @@ function useMicrophone() {
   return {name: "browser_microphone", title: t("doctor.browser_microphone"), remedy: "", facts: {}, ...text};
 }
 
-/** The diagnosis as text, in the manner of `svc doctor`. @param {Diagnosis} found @param {Check} microphone */
+/** The diagnosis as text, in the format of `svc doctor`. @param {Diagnosis} found @param {Check} microphone */
 function report(found, microphone) {
   const lines = [...found.checks, microphone].map(({state, title, text, remedy}) => `${state.padEnd(6)} ${title}: ${text}${remedy && state !== "good" ? `\n       -> ${remedy}` : ""}`);
   const studio = session.value ? `myna ${session.value.version}` : "myna";

@@ -1,4 +1,4 @@
-// Jobs: everything long that was started on the page or in a terminal.
+// Jobs: all long-running work that was started on the page or in a terminal.
 
 import {computed, html, signal} from "../vendor/preact.js";
 import {del} from "../lib/api.js";
@@ -43,7 +43,7 @@ export default function Jobs() {
   </${Page}>`;
 }
 
-/** Take the jobs that have ended off the list. */
+/** Remove the jobs that have ended from the list. */
 async function clear() {
   try {
     await del("jobs");
@@ -75,7 +75,7 @@ function Row({job}) {
   </${JobCard}>`;
 }
 
-/** Ways to what a job is about, if it is still there. @param {{job: Job}} props */
+/** Links to the items that a job is about, if they still exist. @param {{job: Job}} props */
 function Links({job}) {
   const {result, voice, project} = job.about;
   const known = {

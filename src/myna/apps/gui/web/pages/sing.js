@@ -1,4 +1,4 @@
-// Sing: songs, a voice and a key; below them, what is being sung and what was sung.
+// Sing: songs, a voice and a key; below them, running conversions and results.
 
 import {html, signal, useState} from "../vendor/preact.js";
 import {post} from "../lib/api.js";
@@ -105,7 +105,7 @@ function Bar() {
   />`;
 }
 
-/** Why nothing can be sung now; null if it can. */
+/** Reason why nothing can be converted now; null if something can. */
 function reasonNot() {
   const all = songs.value;
   const chosen = voice.value;

@@ -1,4 +1,4 @@
-// Queue and results as one list: jobs that are waiting, running or failed, and what was sung.
+// Queue and results as one list: jobs that are waiting, running or failed, and results.
 
 import {computed, html, signal, useEffect, useRef} from "../../vendor/preact.js";
 import {address, del, post} from "../../lib/api.js";
@@ -22,19 +22,19 @@ import {addUpload} from "./song.js";
 
 const KINDS = ["convert", "preview"];
 
-/** Jobs of this page that sing, newest first. */
+/** Conversion jobs of this page, newest first. */
 export const singingJobs = computed(() => (jobs.value ?? []).filter(({kind, where}) => where === "page" && KINDS.includes(kind)));
 
 /** Number of the result whose player is open. @type {import("../../vendor/preact.js").Signal<number | null>} */
 export const openResult = signal(null);
 
-/** Results that are deleted but may come back, so that they vanish at once. @type {import("../../vendor/preact.js").Signal<number[]>} */
+/** Results whose deletion can still be undone; the list hides them at once. @type {import("../../vendor/preact.js").Signal<number[]>} */
 const deleted = signal([]);
 
 export function ResultList() {
   const shown = useShown();
   const pending = singingJobs.value.filter(({state}) => state !== "done");
-  // Jobs at work come first, in the order of the queue; the rest is sorted by time.
+  // Active jobs come first, in the order of the queue; the rest is sorted by time.
   const active = pending.filter(isActive).reverse();
   const ended = [...pending.filter((job) => !isActive(job)).map((job) => ({job, at: job.created_at})), ...shown.map((result) => ({result, at: result.made_at}))]
     .sort((one, other) => Date.parse(other.at) - Date.parse(one.at));
@@ -55,7 +55,7 @@ export function ResultList() {
 }
 
 /**
- * The results to show. A new preview replaces the one before; the open one stays until it is closed, because it may play.
+ * The results to show. A new preview replaces the one before; the open one stays until it is closed, because it may be playing.
  * @returns {Result[]}
  */
 function useShown() {

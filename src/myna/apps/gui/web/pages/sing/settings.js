@@ -14,7 +14,7 @@ const stored = JSON.parse(localStorage.getItem(STORED) ?? "{}");
 /** Name of the chosen voice; null for the first one. @type {Signal<string | null>} */
 export const voiceName = signal(stored.voice ?? null);
 
-/** A voice that is not in the list, but can be chosen: one checkpoint of a training. @type {Signal<Voice | null>} */
+/** A voice that is not in the list, but can be chosen: a checkpoint of a voice in training. @type {Signal<Voice | null>} */
 export const unlisted = signal(stored.unlisted ?? null);
 
 /** The chosen voice, null if there is none yet. @type {import("../../vendor/preact.js").ReadonlySignal<Voice | null>} */

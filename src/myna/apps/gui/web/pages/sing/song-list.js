@@ -77,7 +77,7 @@ function summary(song) {
 function SongBody({song}) {
   const facts = song.facts.value;
   const upload = song.upload.value;
-  // While the facts are loaded, the place of the waveform stays free, so that nothing moves.
+  // While the facts are loaded, space is reserved for the waveform, so that nothing moves.
   if (!facts || !upload) return html`<div class="song-body waiting" aria-hidden="true"></div>`;
   const outside = song.keyFacts.value?.choices.find(({transpose}) => transpose === song.shift.value)?.out_of_range;
   // Music is no problem of a song whose voice is separated.
@@ -135,7 +135,7 @@ function Times({song, warning: {spans}}) {
   >${clock(from)}</button> `)}${spans.length > MOST_TIMES && t("sing.more_times", {n: spans.length - MOST_TIMES})}`;
 }
 
-/** The key in notes, with the fitting choice. @param {{song: Song}} props */
+/** Pitch of the song and of the voice as notes, and the choice of a key. @param {{song: Song}} props */
 function Key({song}) {
   const facts = song.keyFacts.value;
   const id = useId();

@@ -48,12 +48,12 @@ function singer({steps, checkpoints, best, packed}) {
   return (checkpoints.find(({number}) => number === best?.number) ?? checkpoints[0])?.voice ?? null;
 }
 
-/** Why nothing can be done now: the server does not answer. */
+/** Reason why nothing can be done now, if the server does not answer. */
 function lostReason() {
   return connection.value === "lost" ? t("frame.lost") : null;
 }
 
-/** A training at work. @param {{project: Project, job: Job}} props */
+/** The training run in progress. @param {{project: Project, job: Job}} props */
 function TrainingBar({project: {steps}, job}) {
   const reason = lostReason() ?? (canStop(job) ? null : (steps.train.reason ?? t("train.at_work")));
   return html`<${ActionBar}
@@ -62,7 +62,7 @@ function TrainingBar({project: {steps}, job}) {
   />`;
 }
 
-/** A step to take, or one that is at work. @param {{project: Project, draft: DraftSignal, step: StepName, job: Job | null}} props */
+/** The next step, or one that is running. @param {{project: Project, draft: DraftSignal, step: StepName, job: Job | null}} props */
 function StepBar({project, draft, step, job}) {
   const [busy, setBusy] = useState(false);
   const {steps, needs} = project;

@@ -1,4 +1,4 @@
-// Step 4: let several checkpoints sing the same recording, and choose by ear and by measures.
+// Step 4: convert one recording with several checkpoints, and compare them by ear and by measures.
 
 import {html, useEffect, useState} from "../../vendor/preact.js";
 import {ApiError, post, upload} from "../../lib/api.js";
@@ -40,7 +40,7 @@ function phraseOf({phrases}, {phrase}) {
   return phrase === OWN || phrases.some(({id}) => id === phrase) ? phrase : (phrases[0]?.id ?? OWN);
 }
 
-/** Why nothing can be compared now; null if it can. @param {Project} project @param {Draft} draft */
+/** Reason why nothing can be compared now; null if something can. @param {Project} project @param {Draft} draft */
 export function compareReason(project, draft) {
   const {state, reason} = project.steps.compare;
   if (state === "blocked") return reason;
@@ -121,7 +121,7 @@ function OwnPhrase({draft}) {
     <${IconButton} icon="close" label=${t("frame.remove")} act=${() => change(draft, {upload: null})} /></p>`;
 }
 
-/** The last comparison. A new one takes its place at once, unless something plays. @param {{name: string}} props */
+/** The last comparison. A new one replaces it at once, unless something is playing. @param {{name: string}} props */
 function Comparison({name}) {
   const {data, error, reload} = useResource("project/comparison", {name}, ["projects"]);
   const [shown, setShown] = useState(/** @type {Compared | null} */ (null));
@@ -143,11 +143,11 @@ function Comparison({name}) {
 const addresses = ({comparison}) => comparison.tracks.map(({url}) => url).join("\n");
 
 /** The measures, one row each; the best value of a row is marked. @param {{compared: Compared}} props */
-function Measures({compared: {rows, saves}}) {
+function Measures({compared: {rows, comparison: {tracks: [, ...converted]}}}) {
   if (!rows.length) return null;
   return html`<div class="table" tabindex="0" role="region" aria-label=${t("train.measures")}>
     <table>
-      <thead><tr><th scope="col">${t("train.measure_name")}</th>${saves.map((title) => html`<th scope="col">${title}</th>`)}<th scope="col">${t("train.recorded")}</th></tr></thead>
+      <thead><tr><th scope="col">${t("train.measure_name")}</th>${converted.map(({name}) => html`<th scope="col">${name}</th>`)}<th scope="col">${t("train.recorded")}</th></tr></thead>
       <tbody>${rows.map(({title, values, best, target}) => html`<tr>
         <th scope="row">${title}</th>
         ${values.map((value, index) => html`<td class=${best[index] ? "best" : ""}>${best[index] && html`<${Icon} name="star" size=${14} /><span class="unseen">${t("train.best_value")} </span>`}${value}</td>`)}

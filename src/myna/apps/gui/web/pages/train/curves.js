@@ -1,4 +1,4 @@
-// Curves of a training as small drawings in the colours of the page.
+// Small plots of the training curves in the colours of the page.
 
 import {html} from "../../vendor/preact.js";
 import {number} from "../../lib/format.js";

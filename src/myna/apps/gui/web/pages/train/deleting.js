@@ -1,4 +1,4 @@
-// Deletion of a voice in training, with a question before and a way back after.
+// Deletion of a voice in training, with a confirmation and an undo.
 
 import {del, post} from "../../lib/api.js";
 import {bytes} from "../../lib/format.js";

@@ -14,8 +14,8 @@ import {effect, signal} from "../../vendor/preact.js";
  *   number: number | null, title: string | null, licence: string, author: string, cover: string, half: boolean, release: boolean,
  * }} Draft
  *   open: steps that are unfolded; opened: the step that was unfolded last without being asked; template: kind of voice;
- *   settings: keys of the configuration; options: options of the training; numbers: checkpoints to compare;
- *   phrase: what they sing; upload: the recording, if it is one's own; measures: options of the measures;
+ *   settings: keys of the configuration; options: options of `svc train`; numbers: checkpoints to compare;
+ *   phrase: recording to convert with them; upload: the recording, if it is one's own; measures: options of the measures;
  *   number, title: checkpoint to pack, and the name of the packed voice. Null: not chosen.
  */
 
@@ -48,7 +48,7 @@ export function change(draft, to) {
   draft.value = {...draft.peek(), ...to};
 }
 
-/** Forget the draft of a deleted voice. @param {string} name */
+/** Delete the draft of a deleted voice. @param {string} name */
 export function forgetDraft(name) {
   const draft = drafts.get(name);
   if (draft) draft.value = {...EMPTY};

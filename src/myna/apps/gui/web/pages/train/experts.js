@@ -28,7 +28,7 @@ export function Experts({project, draft}) {
   </details>`;
 }
 
-/** Device, step and losses of the training. @param {{project: Project}} props */
+/** Device, step and losses of the training run. @param {{project: Project}} props */
 function Progress({project}) {
   const {plan, step} = jobOf(project.steps.train.job)?.facts ?? {};
   const losses = Object.entries(/** @type {Record<string, number>} */ (step?.losses ?? {}));
@@ -65,7 +65,7 @@ function unfolded(form) {
   return form && {fields: form.fields.map((field) => ({...field, group: /** @type {const} */ ("main")}))};
 }
 
-/** The keys of the configuration and the options of the training. @param {{project: Project, draft: DraftSignal}} props */
+/** The keys of the configuration and the options of `svc train`. @param {{project: Project, draft: DraftSignal}} props */
 function Settings({project, draft}) {
   const {template, settings, options} = draft.value;
   const {data: keys} = useResource("forms/training_keys", {project: project.name, template}, ["projects"]);

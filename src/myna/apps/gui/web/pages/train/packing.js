@@ -25,7 +25,7 @@ function numberOf({checkpoints, best}, {number}) {
 /** The name of the packed voice. @param {Project} project @param {Draft} draft */
 const titleOf = ({name}, {title}) => title ?? name;
 
-/** Why nothing can be packed now; null if it can. @param {Project} project @param {Draft} draft */
+/** Reason why nothing can be packed now; null if something can. @param {Project} project @param {Draft} draft */
 export function packReason(project, draft) {
   const {state, reason} = project.steps.pack;
   if (state === "blocked") return reason;

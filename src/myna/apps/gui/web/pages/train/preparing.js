@@ -1,4 +1,4 @@
-// Step 2: cut the recordings into clips and compute what training needs of them.
+// Step 2: cut the recordings into clips and compute the features of the clips.
 
 import {html} from "../../vendor/preact.js";
 import {post} from "../../lib/api.js";

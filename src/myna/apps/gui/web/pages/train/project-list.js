@@ -1,4 +1,4 @@
-// The list of voices in training, and the way to a new one.
+// The list of voices in training, and the form for a new one.
 
 import {html, signal, useRef, useState} from "../../vendor/preact.js";
 import {post} from "../../lib/api.js";
@@ -61,7 +61,7 @@ export function ProjectList() {
 
 const WAY = /** @type {const} */ ([["record", "sing"], ["train", "train"], ["disk", "folder"]]);
 
-/** The way to a voice: what to record, how long it takes, and how much disk it needs. */
+/** Advice for a first voice: what to record, how long it takes, and how much disk it needs. */
 function Way() {
   const {data} = /** @type {{data: string[] | null}} */ (useResource("projects/advice"));
   return html`<ol class="way">${WAY.map(([part, icon], index) => html`<li>

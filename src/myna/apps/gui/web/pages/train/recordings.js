@@ -1,4 +1,4 @@
-// Step 1: the recordings, from files or from the booth; what is wrong with them, and what is still missing.
+// Step 1: the recordings, from files or from the booth; their problems, and the amounts that are still missing.
 
 import {html, useState} from "../../vendor/preact.js";
 import {del, post} from "../../lib/api.js";

@@ -1,4 +1,4 @@
-// Recordings on their way to a voice in training. They go on while another page is shown.
+// Upload of recordings to a voice in training, which continues while another page is shown.
 
 import {batch, computed, signal} from "../../vendor/preact.js";
 import {post, upload} from "../../lib/api.js";
@@ -60,7 +60,7 @@ class Sending {
         this.done.value++;
       });
     }
-    await this.keep(sent); // of a sending that was stopped
+    await this.keep(sent); // of an upload that was cancelled
     this.done.value = this.total.value;
   }
 

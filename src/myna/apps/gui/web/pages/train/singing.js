@@ -1,4 +1,4 @@
-// The way from a voice in training to the page Sing.
+// Link from a voice in training to the page Sing.
 
 import {get} from "../../lib/api.js";
 import {go} from "../../lib/store.js";

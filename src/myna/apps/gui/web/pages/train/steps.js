@@ -1,4 +1,4 @@
-// The steps from recordings to a packed voice: their order, their states, and how one is drawn.
+// The steps from recordings to a packed voice: their order, their states, and the component of a step.
 
 import {html, useRef} from "../../vendor/preact.js";
 import {jobOf, jobs} from "../../lib/store.js";
@@ -32,7 +32,7 @@ export function nextStep({name, steps}) {
   return wasInterrupted(name) && !before && steps.train.state !== "blocked" ? "train" : first;
 }
 
-/** True if the last training of a voice ended because the studio did. It has saved a checkpoint, so its files look done. @param {string} name */
+/** True if the last training run of a voice ended because the studio was closed. It has saved a checkpoint, so its files look done. @param {string} name */
 export function wasInterrupted(name) {
   const last = jobs.value?.find(({kind, about}) => kind === "train" && about.project === name);
   return last?.state === "interrupted";
@@ -54,7 +54,7 @@ export function showStep(draft, step) {
 }
 
 /**
- * A step that can be folded away. Its content is drawn when it is first unfolded, and stays, so that what plays goes on.
+ * A step that can be folded away. Its content is rendered when it is first unfolded, and then stays mounted, so that playback continues.
  * @param {{step: StepName, project: Project, draft: DraftSignal, facts?: Children, children?: Children}} props
  *   facts: what there is to say about a step that is done
  */
@@ -84,7 +84,7 @@ export function Step({step, project, draft, facts, children}) {
   </section>`;
 }
 
-/** The number of a step, or a sign of its state. @param {{step: StepName, state: import("./types.js").StepState}} props */
+/** The number of a step, or an icon for its state. @param {{step: StepName, state: import("./types.js").StepState}} props */
 function Mark({step, state}) {
   if (state === "running") return html`<span class="step-mark"><${Spinner} /></span>`;
   /** @type {Record<string, import("../../components/icons.js").IconName>} */

@@ -33,12 +33,12 @@ export async function train(project, draft) {
   }
 }
 
-/** Stop a training after it has saved a checkpoint, or take it out of the queue. @param {Job} job */
+/** Stop a training run after it has saved a checkpoint, or remove it from the queue. @param {Job} job */
 export function stopTraining(job) {
   return post(`jobs/${job.id}/cancel`).then(keep, failed);
 }
 
-/** True if this page can stop a training; one in a terminal is stopped there. @param {Job} job */
+/** True if this page can stop a training run; one in a terminal is stopped there. @param {Job} job */
 export function canStop({can, state}) {
   return can.includes("cancel") || state === "stopping";
 }
@@ -49,7 +49,7 @@ export function trainLabel({checkpoints}) {
 }
 
 /**
- * The length that is chosen: by the person now, or for the last training.
+ * The chosen length: the person's current choice, or that of the last training run.
  * @param {Project} project
  * @param {import("./draft.js").Draft} draft
  * @returns {{kind: Length, minutes: number | null, disk: number | null, checkpoints: number | null}}
@@ -83,7 +83,7 @@ export function TrainStep({project, draft}) {
   </${Step}>`;
 }
 
-/** Choice of the length of a training. @param {{project: Project, draft: DraftSignal}} props */
+/** Choice of the length of a training run. @param {{project: Project, draft: DraftSignal}} props */
 function Question({project, draft}) {
   const {plan} = project;
   const {kind, minutes, disk, checkpoints} = lengthOf(project, draft.value);
@@ -109,7 +109,7 @@ function Question({project, draft}) {
 }
 
 /**
- * A training at work, in minutes; what remains is said once it can be estimated.
+ * The training run in progress, in minutes; the time left is shown once it can be estimated.
  * @param {{job: Job, step: import("./types.js").StepView}} props
  */
 export function TrainingLine({job, step}) {
@@ -127,7 +127,7 @@ export function TrainingLine({job, step}) {
   </div>`;
 }
 
-/** The checkpoints with what they sing, newest first. @param {{project: Project, draft: DraftSignal}} props */
+/** The checkpoints with their samples, newest first. @param {{project: Project, draft: DraftSignal}} props */
 function Checkpoints({project, draft}) {
   const {checkpoints, clips, best} = project;
   return html`<div class="checkpoints">

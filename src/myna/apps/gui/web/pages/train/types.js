@@ -36,7 +36,7 @@
  * @typedef {{tag: string, title: string, main: boolean, points: [number, number][]}} Curve points: step and value
  * @typedef {{curves: Curve[], help: string, seconds_per_step: number | null}} Curves
  * @typedef {{title: string, values: string[], best: boolean[], target: string}} MeasureRow
- * @typedef {{comparison: import("../../lib/types.js").Comparison, numbers: number[], saves: string[], rows: MeasureRow[],
+ * @typedef {{comparison: import("../../lib/types.js").Comparison, numbers: number[], rows: MeasureRow[],
  *   notes: string[], outdated: boolean}} Compared
  */
 

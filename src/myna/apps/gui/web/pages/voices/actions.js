@@ -12,7 +12,7 @@ import {chooseVoice} from "../sing/settings.js";
 /** @typedef {import("../../lib/types.js").Voice} Voice */
 /** @template T @typedef {import("../../vendor/preact.js").Signal<T>} Signal */
 
-// Kinds of jobs that bring a new voice.
+// Kinds of jobs that add a voice.
 const ADDING = ["add", "download", "blend"];
 
 /** Names of the voices that this page has added since it was opened. @type {Signal<string[]>} */
@@ -21,12 +21,12 @@ export const added = signal([]);
 /** Names of deleted voices, until the list of the server no longer has them. @type {Signal<string[]>} */
 export const deleted = signal([]);
 
-/** Jobs that bring a new voice and have not done so yet, newest first. */
+/** Unfinished jobs that add a voice, newest first. */
 export const addingJobs = computed(
   () => (jobs.value ?? []).filter(({kind, where, state}) => where === "page" && ADDING.includes(kind) && state !== "done"),
 );
 
-/** The job of this page that is at work on a voice, if any. @param {string} name @returns {Job | undefined} */
+/** The active job that works on a voice, if any. @param {string} name @returns {Job | undefined} */
 export function jobOfVoice(name) {
   return (jobs.value ?? []).find((job) => job.about.voice === name && isActive(job));
 }
@@ -34,7 +34,7 @@ export function jobOfVoice(name) {
 /** Numbers of the jobs whose new voice is awaited. @type {Set<number>} */
 const awaited = new Set();
 
-/** List a job that will bring a voice, and say when it has. @param {Job} job */
+/** List a job that adds a voice, and show a message when it is done. @param {Job} job */
 export function awaitVoice(job) {
   awaited.add(job.id);
   keep(job);
@@ -48,7 +48,7 @@ effect(() => {
   }
 });
 
-/** Mark voices as new, and say that they are there. @param {string[]} names */
+/** Mark voices as new, and show a message that they were added. @param {string[]} names */
 export function welcome(names) {
   added.value = [...added.peek(), ...names];
   if (names.length) toast(t("voices.added", {names: names.join(", ")}));
@@ -63,7 +63,7 @@ export function singWith({name}) {
 /** @param {Voice} voice */
 export const showFolder = ({name}) => post("voice/show", {}, {name}).catch(failed);
 
-/** Move a voice to the trash, with a way back. @param {Voice} voice */
+/** Move a voice to the trash, and offer to undo it. @param {Voice} voice */
 export async function remove({name, title}) {
   deleted.value = [...deleted.value, name];
   const back = () => (deleted.value = deleted.value.filter((one) => one !== name));
@@ -77,7 +77,7 @@ export async function remove({name, title}) {
   }
 }
 
-// A voice that comes back under a deleted name is shown: from the trash, or added again.
+// A voice that was restored or added again under a deleted name is shown.
 effect(() => {
   const names = (voices.value ?? []).map(({name}) => name);
   const gone = deleted.peek().filter((name) => names.includes(name));

@@ -1,4 +1,4 @@
-// Adding voices: files, archives, a folder of this computer or an address on the hub; then a look at what was found.
+// Adding voices: files, archives, a folder of this computer or an address on the hub; then a review of the voices that were found.
 
 import {html, useEffect, useRef, useState} from "../../vendor/preact.js";
 import {ApiError, del, post, upload} from "../../lib/api.js";

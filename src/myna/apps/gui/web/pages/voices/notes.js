@@ -11,7 +11,7 @@ import {SavedNote, useSaved} from "./saved.js";
 /** @typedef {import("../../lib/types.js").Voice} Voice */
 /** @typedef {import("../../lib/types.js").Form} Form */
 
-// The key belongs to each song, and the rest to a computer or to one try.
+// Options that are not defaults of a voice: the key depends on the song, the others on the computer or the conversion.
 const NOT_OF_A_VOICE = ["transpose", "auto_transpose", "transpose_step", "cluster_model_path", "max_chunk_seconds", "seed"];
 
 /** @param {{voice: Voice}} props */
@@ -59,7 +59,7 @@ function Tags({tags, onChange}) {
 /** @param {{voice: Voice}} props */
 export function Defaults({voice}) {
   const {name} = voice;
-  const {data: fitting} = useResource("forms/conversion", {voice: name}); // says what does nothing with this voice
+  const {data: fitting} = useResource("forms/conversion", {voice: name}); // marks the fields that do nothing for this voice
   const {data: usual} = useResource("forms/conversion");
   const [values, setValues, state] = useSaved(voice.defaults, (value) => patch("voice", {defaults: value}, {name}));
   const form = useMemo(() => fitting && usual && withDefaults(fitting, usual), [fitting, usual]);
@@ -71,7 +71,7 @@ export function Defaults({voice}) {
 }
 
 /**
- * Return the form for a voice with the usual defaults, in place of those that the voice itself brings.
+ * Return the form for a voice with the usual defaults, instead of the voice's own defaults.
  * @param {Form} fitting
  * @param {Form} usual
  * @returns {Form}

@@ -9,7 +9,7 @@ const PAUSE_MS = 600; // after the last change
 /** @typedef {"" | "saving" | "saved" | Error} SavedState */
 
 /**
- * A value of the server that is changed here: shown at once, saved after a short pause, and when the component goes.
+ * A value of the server that is changed here: shown at once, saved after a short pause, and when the component is unmounted.
  * @template T
  * @param {T} value
  * @param {(value: T) => Promise<any>} save

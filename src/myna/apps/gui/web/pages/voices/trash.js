@@ -1,4 +1,4 @@
-// Deleted things that can still be restored.
+// Deleted items that can still be restored.
 
 import {html} from "../../vendor/preact.js";
 import {del, post} from "../../lib/api.js";

@@ -1,4 +1,4 @@
-// One voice: what it is, what the person notes about it, and what can be done with it.
+// One voice: its properties, the person's notes about it, and actions.
 
 import {html, useEffect, useState} from "../../vendor/preact.js";
 import {post} from "../../lib/api.js";
@@ -109,7 +109,7 @@ function Making({voice}) {
 }
 
 /**
- * A thing that can be done, with its explanation.
+ * An action with its explanation.
  * @param {import("../../components/icons.js").IconName} icon
  * @param {string} key part of the key of its texts
  * @param {() => void} act

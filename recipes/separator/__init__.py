@@ -1,0 +1,1 @@
+"""Conversion of Spleeter's two stems model for the package."""

@@ -1,0 +1,92 @@
+"""`svc separate`: separate songs into vocals and accompaniment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from myna.apps.actions.device import choose_device
+from myna.apps.actions.separate import Separation, plan_separations, separate
+from myna.apps.cli.flags import device_flag
+from myna.apps.cli.job import listed_job
+from myna.apps.cli.report import counted, echo, unfinished
+from myna.apps.cli.result import Result, ResultCommand, plain
+from myna.apps.flags import collect, option_flags
+from myna.options import SeparationOptions
+
+if TYPE_CHECKING:
+    from myna.apps.actions.batch import Batch
+    from myna.song.separation.separate import SeparationSummary
+
+
+@click.command("separate", cls=ResultCommand)
+@click.argument("songs", metavar="SONG...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output-path",
+    type=click.Path(path_type=Path),
+    help="Folder of the stems.  [default: the folder of each SONG]",
+)
+@device_flag
+@option_flags(SeparationOptions)
+def command(songs: tuple[Path, ...], output_path: Path | None, device: str, **chosen: Any) -> Result:
+    """Separate each SONG, a sound or video file of any format, into vocals and accompaniment.
+
+    song.mp3 becomes song.vocals.wav and song.accompaniment.wav, with the song's sample rate and length. They are stored
+    as 32-bit floats, which may exceed full scale, because their sum is exactly the song. Songs with more than two
+    channels are mixed to stereo. No existing file is replaced.
+    """
+    options = collect(SeparationOptions, chosen)
+    planned = plan_separations(songs, output_path)
+
+    from myna.song.separation.loading import load_separator
+
+    resolved = choose_device(device)
+    echo(f"device: {resolved}", err=True)
+    separator = load_separator(options.separator, resolved.name)
+    title = f"svc separate {counted(len(planned), 'song') if len(planned) > 1 else planned[0].source.name}"
+    files = [path for one in planned for path in (one.vocals, one.accompaniment)]
+    with listed_job("separate", title, files, files=[str(path) for path in files]) as job:
+        separated = separate(separator, planned, job.progress, job.failure)
+    text = _text(separated) if separated.done else ""
+    return Result(_plain(separated), text, unfinished(separated, "songs were not separated"))
+
+
+def _text(separated: Batch[Separation, SeparationSummary]) -> str:
+    seconds = sum(summary.seconds for summary in separated.done.values())
+    first, *more = separated.done
+    where = f"{first.vocals}, {first.accompaniment}" + (f" and {counted(2 * len(more), 'file')} more" if more else "")
+    lines = [f"{one.source}: {remark}" for one, summary in separated.done.items() for remark in remarks(summary)]
+    lines.append(f"{seconds:.1f} s of music in {separated.seconds:.1f} s: {where}")
+    return "\n".join([*lines, f"Sing it in another voice: svc infer {first.vocals} -m VOICE"])
+
+
+def remarks(summary: SeparationSummary) -> list[str]:
+    """Return sentences on a song that has no vocals, no accompaniment, or more than two channels."""
+    found = []
+    levels = summary.levels
+    if summary.song_channels > summary.n_channels:
+        found.append(f"its {summary.song_channels} channels are mixed to stereo.")
+    if not levels.has_vocals:
+        found.append(f"hardly any vocals ({levels.vocals_db:.0f} dB of the song): is it an instrumental?")
+    if not levels.has_accompaniment:
+        found.append(
+            f"hardly any accompaniment ({levels.accompaniment_db:.0f} dB of the song): it can be converted as it is."
+        )
+    return found
+
+
+def _plain(separated: Batch[Separation, SeparationSummary]) -> dict[str, Any]:
+    done = [
+        {
+            "input": one.source,
+            "vocals": one.vocals,
+            "accompaniment": one.accompaniment,
+            **plain(summary),
+        }
+        for one, summary in separated.done.items()
+    ]
+    failed = [{"input": one.source, "error": str(error)} for one, error in separated.failed.items()]
+    return {"seconds": round(separated.seconds, 3), "separated": done, "failed": failed}

@@ -1,0 +1,1 @@
+"""Networks that estimate the stems of a song."""

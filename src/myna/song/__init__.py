@@ -1,0 +1,1 @@
+"""Work on whole songs: voice and accompaniment."""

@@ -1,0 +1,52 @@
+"""Interface of separators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+# Root mean square of the songs that separators receive, in dB of full scale: that of mastered music, on which they were
+# trained (docs/separation.md).
+SONG_DBFS = -16.0
+
+
+@dataclass(frozen=True)
+class Stems:
+    """Vocals and accompaniment of a song, or of consecutive samples of it; their sum is the song. Both are (C, N)."""
+
+    vocals: Samples
+    accompaniment: Samples
+
+
+class Separator(Protocol):
+    """Network that finds the vocals in a song.
+
+    Attributes:
+        name: name for messages.
+        identity: text that differs between separators with different results, for caches.
+        sample_rate: sample rate in Hz of the songs that it takes.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def identity(self) -> str: ...
+
+    @property
+    def sample_rate(self) -> int: ...
+
+    def vocals(self, song: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
+        """Yield the vocals of a song in consecutive blocks of any length, `n_samples` in total.
+
+        Args:
+            song: consecutive blocks of the song, (2, n), at about `SONG_DBFS`.
+            n_samples: length of the song.
+        """
+        ...
