@@ -114,10 +114,11 @@ def in_the_fork(folder: Path) -> None:
     total.backward()
     optimizers["D"].zero_grad()
     real_scores, fake_scores, _, _ = discriminators(recording, generated.detach())
-    critic = losses.discriminator_loss(real_scores, fake_scores)[0]
-    critic.backward()
+    discriminator_loss = losses.discriminator_loss(real_scores, fake_scores)[0]
+    discriminator_loss.backward()
     out["losses"] = {
-        name: float(value) for name, value in {"discriminator": critic, "synthesizer": total, **found}.items()
+        name: float(value)
+        for name, value in {"discriminator": discriminator_loss, "synthesizer": total, **found}.items()
     }
     for optimizer in optimizers.values():
         optimizer.step()

@@ -92,7 +92,7 @@ def test_invalid_value_is_reported_with_the_valid_ones(values: object, message: 
         (b'{"spk": \n{"\xb0\xa1": 0}}', r"is not text in UTF-8 \(line 2\); save it in UTF-8"),
         (b'{"a":' * 5000 + b"1" + b"}" * 5000, "is nested too deeply"),
         (b"[" * 100_000, "is nested too deeply"),
-        (b'{"train":{"seed":' + b"9" * 5000 + b"}}", "contains a number of thousands of digits"),
+        (b'{"train":{"seed":' + b"9" * 5000 + b"}}", "contains a number with thousands of digits"),
         (b'{"train":{"epochs":' + b"9" * 4000 + b"}}", "epochs: an integer of more than 64 bits"),
         (b'{"train":{"epochs":' + b"[" * 300 + b"]" * 300 + b"}}", "train.epochs: "),
         (b'{"spk": 3}', "spk: .*dictionary, got 3"),

@@ -88,7 +88,7 @@ def test_content_encoder(data: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
         return capsys.readouterr().out
 
     step("prepare", "--data", str(data))
-    step("listen")
+    step("targets")
     step("train", "--steps", "1", "--batch-size", "2")
     step("train", "--steps", "2", "--batch-size", "2")  # resumes
     table = step("probe")

@@ -53,14 +53,14 @@ def export_voice(logs: Path, folder: Path, speaker: str) -> None:
 def newest(logs: Path, kind: checkpoint.Kind) -> Path:
     path = checkpoint.latest(logs, kind)
     if path is None:
-        raise SystemExit(f"no {kind}_*.pth in {logs}; train first, or name the folder of the training")
+        raise SystemExit(f"no {kind}_*.pth in {logs}; train first, or name the folder of the training run")
     return path
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["base", "voice"])
-    parser.add_argument("logs", type=Path, help="logs/44k of the training")
+    parser.add_argument("logs", type=Path, help="logs/44k of the training run")
     parser.add_argument("folder", type=Path, help="src/myna/weights/myna-lite, or src/myna/voices/NAME")
     parser.add_argument("--speaker", help="speaker of the voice")
     a = parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Train the bundled content encoder by distillation: prepare, listen, train, probe, export; see docs/experiments.md.
+"""Train the bundled content encoder by distillation: prepare, targets, train, probe, export; see docs/experiments.md.
 
 Each step keeps existing results, so it can be interrupted and run again.
 """
@@ -13,7 +13,7 @@ import torch
 
 STEPS = {
     "prepare": "write clips and their WORLD-modified versions",
-    "listen": "compute the teacher's features and fit components and clusters to them",
+    "targets": "compute the teacher's features and fit components and clusters to them",
     "train": "train the student; resumes",
     "probe": "print linear probes of student and teacher",
     "layers": "print linear probes of each layer of the teacher",
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> None:
 
         part, parts = map(int, a.part.split("/"))
         prepare(a.data, a.joe, clips, part, parts)
-    elif a.step == "listen":
+    elif a.step == "targets":
         from recipes.content_encoder.teacher import fit, write_teacher_features
 
         write_teacher_features(clips, a.teacher)

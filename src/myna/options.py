@@ -431,7 +431,7 @@ class TrainOptions:
     )
     max_minutes: float | None = option(None, "save a checkpoint and stop after this many minutes", low=0.1)
     save_minutes: float | None = option(
-        None, "time between checkpoints, in minutes; default: as many steps as train.eval_interval says", low=0.1
+        None, "time between checkpoints, in minutes; default: a checkpoint every train.eval_interval steps", low=0.1
     )
     epochs: int | None = instead_of("train.epochs")
     batch_size: int | None = instead_of("train.batch_size")

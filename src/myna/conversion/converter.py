@@ -61,8 +61,8 @@ class ConversionSummary:
     transpose: float  # semitones, including the shift of --auto-transpose
     source_pitch: PitchRange | None  # pitch of the recording before the shift; None if nothing is voiced
     voice_pitch: PitchRange | None  # pitch of the voice's own recordings; None if the configuration lacks it
-    lowered_seconds: float = 0.0  # notes above the voice's bounds of pitch, which are sung an octave lower
-    raised_seconds: float = 0.0  # notes below them, which are sung an octave higher
+    lowered_seconds: float = 0.0  # notes above the voice's bounds of pitch, which are moved an octave down
+    raised_seconds: float = 0.0  # notes below them, which are moved an octave up
     turned_down_db: float = 0.0  # attenuation of the whole result, which would exceed full scale; 0 if it does not
     key: str | None = None  # key to which --autotune moved the notes, for example "F#m"
 

@@ -25,19 +25,19 @@ Shares = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class SpeakerMix:
-    """Shares of speakers at given moments; between the moments, they are interpolated linearly.
+    """Shares of speakers at given times; between these times, they are interpolated linearly.
 
     mix = SpeakerMix.parse("alto:0.7,tenor:0.3", config)
     """
 
-    seconds: NDArray[np.float64]  # (P,) times of the moments, ascending
+    seconds: NDArray[np.float64]  # (P,) ascending
     shares: Shares  # (P, n_speakers), columns by speaker index; each row sums to 1
 
     @classmethod
     def parse(cls, text: str, config: Config) -> Self:
         """Parse constant shares, "alto:0.7,tenor:0.3" (or "alto,tenor" for equal shares), or read a timeline file.
 
-        A timeline is a .csv or .json file with one row per moment: its `seconds` and the share of each speaker. The
+        A timeline is a .csv or .json file with one row per time: its `seconds` and the share of each speaker. The
         first row also applies to earlier times, the last row to later times. A JSON timeline is a list of objects. A
         speaker that a row does not name has no share.
 
@@ -56,18 +56,18 @@ class SpeakerMix:
 
     @classmethod
     def _timeline(cls, path: Path, config: Config) -> Self:
-        moments = _read_moments(path)
-        if not moments:
-            raise ConfigError(f"{path} contains no moment: a row needs {_SECONDS} and the share of each speaker")
+        timeline = _read_timeline(path)
+        if not timeline:
+            raise ConfigError(f"{path} contains no rows; a row has {_SECONDS} and the share of each speaker")
         seconds, rows = [], []
-        for number, moment in enumerate(moments, start=1):
+        for number, row in enumerate(timeline, start=1):
             try:
-                seconds.append(_number(moment.get(_SECONDS), _SECONDS))
-                rows.append(_shares({name: share for name, share in moment.items() if name != _SECONDS}, config))
+                seconds.append(_number(row.get(_SECONDS), _SECONDS))
+                rows.append(_shares({name: share for name, share in row.items() if name != _SECONDS}, config))
             except ConfigError as error:
-                raise ConfigError(f"{path}, moment {number}: {error}") from error
+                raise ConfigError(f"{path}, row {number}: {error}") from error
         if any(later <= earlier for earlier, later in pairwise(seconds)):
-            raise ConfigError(f"{path}: the moments must be in order; {_SECONDS} must increase")
+            raise ConfigError(f"{path}: {_SECONDS} must increase from row to row")
         return cls(np.array(seconds), np.stack(rows))
 
     @property
@@ -84,19 +84,19 @@ class SpeakerMix:
         return np.stack(interpolated).astype(np.float32)
 
 
-def _read_moments(path: Path) -> Sequence[Mapping[str, Any]]:
+def _read_timeline(path: Path) -> Sequence[Mapping[str, Any]]:
     try:
         if path.suffix.lower() == ".json":
-            moments = read_json(path)
+            rows = read_json(path)
         else:
-            moments = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, ValueError, csv.Error) as error:
         raise ConfigError(f"cannot read the timeline {path}: {error}") from error
-    if not isinstance(moments, list) or not all(isinstance(moment, dict) for moment in moments):
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigError(
             f'{path} is not a timeline: [{{"{_SECONDS}": 0, "alto": 1}}, {{"{_SECONDS}": 9, "tenor": 1}}]'
         )
-    return moments
+    return rows
 
 
 def _shares(given: Mapping[Any, Any], config: Config) -> Shares:

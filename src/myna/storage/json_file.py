@@ -29,7 +29,7 @@ def read_json(path: Path) -> Any:
     except RecursionError as error:
         raise JsonError("is nested too deeply") from error
     except ValueError as error:  # Python refuses numbers of more than 4,300 digits
-        raise JsonError("contains a number of thousands of digits") from error
+        raise JsonError("contains a number with thousands of digits") from error
 
 
 def _decoded(data: bytes) -> str:

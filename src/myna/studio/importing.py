@@ -143,7 +143,9 @@ def unpack(archive: Path, folder: Path, most_bytes: int = MOST_BYTES) -> Iterato
                 yield name, target
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         # zipfile raises RuntimeError for an encrypted file, and NotImplementedError for an unknown compression.
-        raise ConfigError(f"{archive.name} cannot be unpacked ({error}); unpack it, and send its files") from error
+        raise ConfigError(
+            f"{archive.name} cannot be unpacked ({error}); unpack it with another program, and send its files"
+        ) from error
 
 
 def _is_ignored(entry: zipfile.ZipInfo) -> bool:
@@ -159,7 +161,7 @@ def _safe_entry(archive: Path, entry: zipfile.ZipInfo) -> str:
     name = entry.filename.replace("\\", "/")
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or (parts and ":" in parts[0]):
-        raise ConfigError(f"{archive.name} has a file whose path leads outside ({name}); it is not unpacked")
+        raise ConfigError(f"{archive.name} contains a path outside its folder ({name}); it is not unpacked")
     if stat.S_ISLNK(entry.external_attr >> 16):
         raise ConfigError(f"{archive.name} has a link ({name}); it is not unpacked")
     return name

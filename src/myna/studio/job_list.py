@@ -173,7 +173,7 @@ class JobList:
     def listed(
         self, kind: str, title: str, place: Place = Place.TERMINAL, *, about: Mapping[str, Any] | None = None
     ) -> Iterator[Row]:
-        """List work of this process while the `with` block runs; the row ends as the block does."""
+        """Add a row for the work of the `with` block, and record whether it succeeded, failed or was interrupted."""
         row = Row(self, self.add(kind, title, place, about=about, state=JobState.RUNNING))
         try:
             yield row

@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """The last run: its outcome, and the time of its end, or of its beginning while it runs."""
+    """Outcome of the last run, and the time at which it ended or, if it is running, began."""
 
     outcome: Outcome
     at: float = field(default_factory=time.time)  # in seconds since the epoch

@@ -1,4 +1,4 @@
-"""Facts about a song that are shown before it is converted, and the keys in which a voice can sing it.
+"""Facts about a song that are shown before it is converted, and the keys in which a voice can convert it.
 
 This module has no numpy, so that the server can read and use measured facts at once; `song_meter` measures them.
 """
@@ -98,13 +98,13 @@ class OutOfRange:
 
     side: Literal["above", "below"]
     limit_hz: float
-    is_moved: bool  # whether they are sung an octave away, because no voice can reach them
+    is_moved: bool  # whether conversion moves them by an octave, because they are outside the bounds of every voice
     spans: list[Span]
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys in which a voice can sing a song; `best` is the index of the one to choose."""
+    """The keys in which a song can be converted to a voice; `best` is the index of the one to choose."""
 
     choices: list[Key]
     best: int

@@ -22,6 +22,8 @@ class Workspace:
     folder/sung/               conversion results
     folder/sung/shown/NUMBER/  source, record and display data of each result
     folder/presets/NAME.json   saved options
+    folder/uploads/ID/         files that the page has sent
+    folder/jobs/               the list of jobs
     folder/trash/ID/           deleted items, which can be restored
     folder/cache/              facts that can be computed again: about songs and voices
     folder/made/ID/            packed and exported voices, for download

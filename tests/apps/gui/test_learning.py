@@ -193,7 +193,7 @@ def test_a_voice_that_has_checkpoints_keeps_its_kind(voice: Project) -> None:
     prepare(voice)
     voice.logs.mkdir(parents=True)
     (voice.logs / "G_5.pth").touch()
-    with pytest.raises(ConfigError, match="begin another voice"):
+    with pytest.raises(ConfigError, match="create another voice"):
         prepare(voice, "quickvc")
     assert prepare(voice).n_training == 3
 

@@ -46,7 +46,7 @@ def is_local(host: str) -> bool:
 
 
 def bracketed(host: str) -> str:
-    """Return a host as addresses contain it: an IPv6 address in brackets."""
+    """Return a host in the form used in URLs: an IPv6 address is put in brackets."""
     return f"[{host}]" if ":" in host else host
 
 

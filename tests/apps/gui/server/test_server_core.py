@@ -175,7 +175,7 @@ def test_a_name_and_a_password_open_a_session(opened: Studio) -> None:
         ("GET", "forms/conversion?voice=nobody", 400, "config", "no voice 'nobody' here"),
         ("GET", "texts/xx", 404, "not_found", "no language xx"),
         ("PUT", "jobs", 405, "method", ""),
-        ("GET", "uploads/0123/audio", 404, "not_found", "send it again"),
+        ("GET", "uploads/0123/audio", 404, "not_found", "has expired"),
         ("GET", "uploads/..%2f..%2fjobs/audio", 404, "not_found", ""),
         ("POST", "uploads", 400, "request", "name: Field required"),
     ],

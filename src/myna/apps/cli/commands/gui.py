@@ -60,7 +60,7 @@ def command(
 ) -> None:
     """Open the studio in the browser: sing songs, record and train voices, manage voices.
 
-    Ctrl-C ends it; a voice in training is saved as a checkpoint first.
+    Ctrl-C ends it; training saves a checkpoint first.
     """
     try:
         from myna.apps.gui.server.app import open_studio, serve
@@ -93,6 +93,6 @@ def command(
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            echo("\nclosing; a voice in training is saved as a checkpoint", err=True)
+            echo("\nclosing; training saves a checkpoint first", err=True)
         finally:
             server.close()

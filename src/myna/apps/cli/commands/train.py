@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     "--tensorboard/--no-tensorboard",
     default=False,
     show_default=True,
-    help="Show curves, pictures and sounds at http://127.0.0.1:6006 while training.",
+    help="Run TensorBoard at http://127.0.0.1:6006: losses, spectrograms and validation samples.",
 )
 @option_flags(TrainOptions)
 def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: Any) -> Result | None:
@@ -118,7 +118,7 @@ class _Terminal:
         return done, total, seconds
 
     def _estimate(self, step: int) -> None:
-        """Note the time that the training takes, once it can be estimated."""
+        """Print and log the time left, once it can be estimated."""
         plan = self._plan
         done, total, seconds = self._spent(step)
         left = seconds_left(done, total, seconds)

@@ -135,7 +135,7 @@ class Studio:
         return self.job(number)
 
     def retry(self, number: int) -> JobView:
-        """Start a job again with the same request.
+        """Start a new job with the request of one that has ended, which it replaces in the list.
 
         Raises:
             ConfigError: it cannot be started from here, or its request is no longer valid.
@@ -174,7 +174,7 @@ class Studio:
     def prepare_lanes(self) -> None:
         """Find the device and load PyTorch in the lane for songs, in the background.
 
-        This is called when the first page is open, because it would delay the loading of the page.
+        Called when the first page has been requested; before, the imports would delay that page.
         """
         if not self._prepared:
             self._prepared = True

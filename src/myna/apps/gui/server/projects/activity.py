@@ -1,4 +1,4 @@
-"""Work on a voice in training: jobs in the list of the workspace, and what other processes do in its folder."""
+"""Work on a voice in training: jobs in the list of the workspace, and the work of other processes in its folder."""
 
 from __future__ import annotations
 

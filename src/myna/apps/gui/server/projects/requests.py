@@ -55,7 +55,7 @@ class PrepareRequest(ProjectRequest, PrepareOptions): ...
 
 
 class TrainChoices(BaseModel):
-    minutes: float | None = Field(None, gt=0, description="duration; null trains as the settings say")
+    minutes: float | None = Field(None, gt=0, description="duration; null is limited only by the settings")
     settings: dict[str, Any] = Field({}, description="values of keys of `train` in the configuration")
     options: dict[str, Any] = Field({}, description="options of `svc train`")
 

@@ -82,7 +82,7 @@ class Scene:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration of the voice, or the one that it would get."""
+        """The configuration of the voice or, before preparation, the template that the page proposes."""
         return self.status.config or Config.template(default_template(self.studio))
 
     @cached_property
@@ -395,12 +395,12 @@ def _training(scene: Scene) -> models.TrainingView | None:
 
 
 def _resume(scene: Scene) -> str | None:
-    saves, run = scene.status.checkpoints, scene.status.last_training
-    if not saves or active_job(scene.project, scene.jobs, Step.TRAIN) is not None:
+    checkpoints, run = scene.status.checkpoints, scene.status.last_training
+    if not checkpoints or active_job(scene.project, scene.jobs, Step.TRAIN) is not None:
         return None
     interrupted = run is not None and run.outcome is Outcome.RUNNING
     key = f"resume_interrupted_{scene.status.unit}" if interrupted else f"resume_{scene.status.unit}"
-    return scene.say(key, number=saves[-1].number)
+    return scene.say(key, number=checkpoints[-1].number)
 
 
 def _clips(scene: Scene) -> list[models.ClipView]:
@@ -416,24 +416,24 @@ def _checkpoints(scene: Scene, best: int | None) -> list[models.CheckpointView]:
     distances = validation_distances(status, curves)
     scores = compared_scores(status, scene.project.comparison)
     found = []
-    for save in reversed(status.checkpoints):
-        measures = {say("validation"): f"{distances[save.number]:.3f}"} if save.number in distances else {}
-        known = scores.get(save.number, {})
+    for checkpoint in reversed(status.checkpoints):
+        measures = {say("validation"): f"{distances[checkpoint.number]:.3f}"} if checkpoint.number in distances else {}
+        known = scores.get(checkpoint.number, {})
         measures |= {one.title: one.text(known[key]) for key, one in MEASURES.items() if key in known}
-        sung = curves.step_of(save.number, status.unit) in curves.sample_steps
+        sung = curves.step_of(checkpoint.number, status.unit) in curves.sample_steps
         found.append(
             models.CheckpointView(
-                number=save.number,
-                title=checkpoint_title(say, status, save.number),
-                made_at=_iso(save.path.stat().st_mtime),
-                bytes=save.bytes,
-                best=save.number == best,
+                number=checkpoint.number,
+                title=checkpoint_title(say, status, checkpoint.number),
+                made_at=_iso(checkpoint.path.stat().st_mtime),
+                bytes=checkpoint.bytes,
+                best=checkpoint.number == best,
                 measures=measures,
                 sample_urls=[
-                    scene.url("sample", clip=index, number=save.number) if sung else None
+                    scene.url("sample", clip=index, number=checkpoint.number) if sung else None
                     for index in range(curves.samples)
                 ],
-                voice=checkpoint_name(scene.project.name, save.number),
+                voice=checkpoint_name(scene.project.name, checkpoint.number),
             )
         )
     return found

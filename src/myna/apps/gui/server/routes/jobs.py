@@ -51,7 +51,7 @@ def cancel(number: int, studio: StudioOf) -> JobView:
 
 @router.post("/jobs/{number}/retry")
 def retry(number: int, studio: StudioOf) -> JobView:
-    """Start a job that failed or was interrupted again, and return the new one."""
+    """Restart a job that failed, was stopped or was interrupted, and return the new job."""
     return studio.retry(number)
 
 

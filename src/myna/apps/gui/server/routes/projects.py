@@ -141,7 +141,7 @@ def remove_recording(file: str, scene: SceneOf) -> models.Thrown:
 
 @router.get("/project/audio")
 def recording_audio(file: str, scene: SceneOf) -> FileResponse:
-    """Return a recording as browsers can play it."""
+    """Return a recording in a format that browsers can play."""
     path = _recording(scene, file)
     if path.suffix.lower() not in PLAYABLE_SUFFIXES:
         stat = path.stat()

@@ -65,7 +65,7 @@ class KeyChoice(BaseModel):
 
 
 class KeyView(BaseModel):
-    """Keys in which a voice can sing a song; `out_of_range` is that of the best choice."""
+    """Keys in which a song can be converted to a voice; `out_of_range` is that of the best choice."""
 
     source_hz: float | None
     voice_hz: float | None

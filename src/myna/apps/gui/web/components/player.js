@@ -144,7 +144,7 @@ function dragging(playback, root) {
       if (event.button !== 0 || !target.closest(".plot, .times")) return;
       dragged = {pointer: event.pointerId, before: playback.place.peek()};
       root.current?.setPointerCapture(event.pointerId);
-      // So that the keyboard works afterwards.
+      // Keys control the player afterwards.
       /** @type {HTMLElement} */ (root.current?.querySelector(".times")).focus({preventScroll: true});
       playback.drag(true);
       playback.seek(timeAt(event));

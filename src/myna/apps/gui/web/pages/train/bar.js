@@ -83,7 +83,7 @@ function StepBar({project, draft, step, job}) {
 }
 
 /**
- * Return what the button of a step says and does.
+ * Return the label and the action of a step's button.
  * @param {Project} project
  * @param {DraftSignal} draft
  * @param {StepName} step

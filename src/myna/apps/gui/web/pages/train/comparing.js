@@ -25,7 +25,7 @@ import {Step, activeJob} from "./steps.js";
 const FEWEST = 2;
 const MOST = 8; // the player has nine tracks, one for the recording
 const OWN = "upload"; // the choice of an own recording
-const ELSEWHERE = ["transpose"]; // the conversions say how far they are shifted
+const ELSEWHERE = ["transpose"]; // each conversion shows its shift
 
 /** The chosen checkpoints that still exist: at first the best and the newest. @param {Project} project @param {Draft} draft */
 function numbersOf({checkpoints, best}, {numbers}) {

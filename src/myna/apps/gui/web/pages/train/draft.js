@@ -13,7 +13,7 @@ import {effect, signal} from "../../vendor/preact.js";
  *   numbers: number[] | null, phrase: string | null, upload: import("../../lib/types.js").Upload | null, measure: boolean, measures: Values,
  *   number: number | null, title: string | null, licence: string, author: string, cover: string, half: boolean, release: boolean,
  * }} Draft
- *   open: steps that are unfolded; opened: the step that was unfolded last without being asked; template: kind of voice;
+ *   open: steps that are unfolded; opened: the step that was unfolded last automatically; template: kind of voice;
  *   settings: keys of the configuration; options: options of `svc train`; numbers: checkpoints to compare;
  *   phrase: recording to convert with them; upload: the recording, if it is one's own; measures: options of the measures;
  *   number, title: checkpoint to pack, and the name of the packed voice. Null: not chosen.

@@ -29,7 +29,7 @@ export function ProjectPage({name}) {
   const project = /** @type {Project | null} */ (data);
   const draft = draftOf(name);
 
-  // A step changes when one of its jobs begins or ends; the list of jobs says so before the voice is loaded again.
+  // A step changes when one of its jobs begins or ends; the list of jobs shows this before the voice is loaded again.
   const courses = useMemo(() => computed(() => coursesOf(name)), [name]);
   useEffect(() => {
     if (project) reload();

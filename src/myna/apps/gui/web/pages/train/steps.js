@@ -56,7 +56,7 @@ export function showStep(draft, step) {
 /**
  * A step that can be folded away. Its content is rendered when it is first unfolded, and then stays mounted, so that playback continues.
  * @param {{step: StepName, project: Project, draft: DraftSignal, facts?: Children, children?: Children}} props
- *   facts: what there is to say about a step that is done
+ *   facts: summary of a step that is done
  */
 export function Step({step, project, draft, facts, children}) {
   const {state, reason} = project.steps[step];

@@ -53,7 +53,7 @@ export function trainLabel({checkpoints}) {
  * @param {Project} project
  * @param {import("./draft.js").Draft} draft
  * @returns {{kind: Length, minutes: number | null, disk: number | null, checkpoints: number | null}}
- *   minutes: null trains until the settings end it
+ *   minutes: null trains until the limits in the settings are reached
  */
 function lengthOf({plan}, {length, minutes}) {
   const kind = length ?? plan.kind;
