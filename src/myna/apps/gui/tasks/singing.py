@@ -18,6 +18,7 @@ from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
 from myna.errors import MynaError
 from myna.options import ConversionOptions
+from myna.storage.atomic import write_text
 from myna.studio.results import (
     Result,
     ResultFolder,
@@ -28,7 +29,8 @@ from myna.studio.results import (
     record_comparison,
     reserve,
 )
-from myna.studio.songs import SongFacts, write_facts
+from myna.studio.song_content import SongContent, measure_content
+from myna.studio.songs import SongFacts, Span, write_facts
 from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import Workspace, unused
 
@@ -56,6 +58,21 @@ class MeasureSong:
             raise MynaError(str(error).replace(str(self.song), self.song.name)) from error
         write_facts(self.into, facts)
         return facts
+
+
+@dataclass(frozen=True)
+class MeasureContent:
+    """Find out whether a song has music, and store the measures in the file `into`."""
+
+    song: Path
+    loudest: Span
+    into: Path
+
+    def run(self, report: Report) -> SongContent:
+        measured = measure_content(self.song, self.loudest, report)
+        self.into.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.into, measured.model_dump_json())
+        return measured
 
 
 @dataclass(frozen=True, kw_only=True)

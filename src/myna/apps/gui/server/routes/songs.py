@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import JobView, Language, StudioOf
 from myna.apps.gui.server.singing import CONVERT, PREVIEW, ConvertRequest
-from myna.apps.gui.server.song_facts import facts_of
+from myna.apps.gui.server.song_facts import content_of, facts_of
 from myna.apps.gui.server.views import note_name, times
 from myna.apps.gui.server.wording import Wording
+from myna.studio.song_content import Content, decide
 from myna.studio.songs import Key, OutOfRange, SongProblem, Span, keys_of, out_of_range, problems
 
 router = APIRouter(tags=["songs"])
@@ -43,9 +44,6 @@ class SongView(BaseModel):
     peaks: list[float] = Field(description="at most 1,000 peaks, 0 to 1, of equal stretches")
     loudest: StretchView | None = Field(description="the loudest sung 15 s; null if nothing is sung")
     warnings: list[WarningView]
-
-
-Content = Literal["song", "voice"]
 
 
 class ContentView(BaseModel):
@@ -100,10 +98,14 @@ def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
 
 @router.get("/songs/{upload}/content")
 def content(upload: str, language: Language, studio: StudioOf) -> ContentView:
-    """Find out whether an uploaded song has music, or is a voice alone."""
-    found, say = facts_of(studio, upload), Wording(language, _TEXTS)
-    heard: Content = "song" if found.music else "voice"
-    return ContentView(content=heard, text=say(f"heard_{heard}"))
+    """Find out whether an uploaded song has music, or is a voice alone.
+
+    The first request separates ten seconds of the song, which takes two; the answer is kept.
+    """
+    facts, measured, say = facts_of(studio, upload), content_of(studio, upload), Wording(language, _TEXTS)
+    found = decide(facts, measured)
+    key = "has_no_voice" if not measured.has_voice else f"has_{found or 'unclear'}"
+    return ContentView(content=found, text=say(key))
 
 
 @router.get("/songs/{upload}/key")
