@@ -13,7 +13,7 @@ from myna.studio.songs import SongFacts, Span
 Content = Literal["song", "voice"]
 
 STRETCH_SECONDS = 10.0  # separated in 2 s
-# Level of the accompaniment, relative to the song, that the separator finds in 10 s. For 48 recordings of voices alone it
+# Level of the accompaniment, relative to the song, in the stems of 10 s. For 48 recordings of voices alone, it
 # is at most -22 dB (a held vowel), and below -38 dB for 44 of them. For 7 mixes with music 12 dB below the voice it is
 # -13 to -12 dB; 18 dB below the voice, -20 to -17 dB. Between the two limits, a person is asked.
 _MUSIC_DB, _NO_MUSIC_DB = -15.0, -25.0
