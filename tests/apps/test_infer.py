@@ -166,6 +166,7 @@ def test_a_batch_continues_after_a_bad_file_and_ends_with_its_name_and_the_statu
         (["song.wav", "-d", "warp9"], 8, "no device 'warp9'"),
         (["empty"], 4, "no audio files in empty"),
         (["song.wav", "empty", "-o", "song.wav"], 5, "a folder"),
+        (["song.wav", "song.wav", "other.wav", "--pitch", "edits.json"], 5, "belong to one recording"),
     ],
 )
 def test_errors_are_one_line(
@@ -196,7 +197,10 @@ def test_flags_of_the_predecessors_are_accepted() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["-t", "99"], ["-r", "2"], ["-s", "a", "--speaker-mix", "a:1"], ["-mc", "0.5"], ["-fm", "guess"], ["-n", "much"]],
+    [
+        *(["-t", "99"], ["-r", "2"], ["-s", "a", "--speaker-mix", "a:1"], ["-mc", "0.5"], ["-fm", "guess"]),
+        *(["-n", "much"], ["--autotune", "H"], ["-a", "--vibrato", "0"]),
+    ],
 )
 def test_a_value_out_of_range_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     record("vocals.wav")

@@ -2,7 +2,7 @@
 
 The synthesizer sings the features stretched in time by a ratio r, at f0 / r. Played r times as fast, the sound has the
 original length and pitch, and its spectral envelope is r times as high. Compared with a warp of the envelope of the
-finished sound (CheapTrick: Morise 2015), DNSMOS is 0.13 to 0.27 higher (docs/experiments.md).
+finished sound (CheapTrick: Morise 2015), DNSMOS is 0.12 to 0.27 higher (docs/experiments.md).
 """
 
 from __future__ import annotations

@@ -22,10 +22,10 @@ def roll_levels(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.uint
 
     Returns:
         Levels (rows, columns). Row r is the note `LOWEST_NOTE + r / ROWS_PER_SEMITONE`. The columns divide the audio
-        into at most `MAX_COLUMNS` equal parts of at least 20 ms.
+        into at most `MAX_COLUMNS` equal parts of 20 ms or more.
     """
     n_fft = round(_WINDOW_SECONDS * sample_rate)
-    n_columns = int(min(max(len(audio) / sample_rate // _LEAST_COLUMN_SECONDS, 1), MAX_COLUMNS))
+    n_columns = min(max(round(len(audio) / sample_rate / _LEAST_COLUMN_SECONDS), 1), MAX_COLUMNS)
     middles = ((np.arange(n_columns) + 0.5) * len(audio) / n_columns).astype(int)
     frames = sliding_window_view(np.pad(audio, n_fft // 2), n_fft)
     window, filters = np.hanning(n_fft), _filters(sample_rate, n_fft)
