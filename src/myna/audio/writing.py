@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +21,8 @@ from myna.storage.atomic import replacing
 
 _BLOCK_SAMPLES = 1 << 16
 _INT24_SCALE = 1 << 23
+_SAMPLE_BYTES: Mapping[SampleFormat | None, int] = {"int16": 2, "int24": 3, "float32": 4}
+_LARGEST_WAV = 2**32 - 2**16  # bytes of samples; a WAV header states its size in 32 bits
 _LEAST_STEP = 0.99  # by which a lossy format is turned down again; a smaller step may change nothing
 
 
@@ -55,7 +58,7 @@ class Writer:
             channels: number of channels. Several are in WAVE order (left, right, centre, LFE, back left, back right).
             sample_format: by default int16 for .wav and .flac. The lossy formats .mp3 and .ogg have no sample format.
             tags: text for the header.
-            ceiling: highest peak of the file, at most 1, full scale.
+            ceiling: highest peak of the file: at most 1, full scale, or infinity for float32, which stores any peak.
 
         Raises:
             AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example
@@ -145,6 +148,11 @@ class Writer:
 
     def _finish(self) -> None:
         self.gain = fitting_gain(self._peak, self._ceiling)
+        n_bytes = self.n_samples * self.channels * _SAMPLE_BYTES.get(self._sample_format, 0)
+        if self._file_format in ("WAV", "WAVEX") and n_bytes > _LARGEST_WAV:
+            self._file.close()
+            self._file_format = "RF64"  # WAV with sizes in 64 bits (EBU Tech 3306)
+            self._file = self._opened()
         self._encode()
         # Lossy formats change the peak.
         while self._sample_format is None and (peak := self._decoded_peak()) > self._ceiling:

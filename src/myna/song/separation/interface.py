@@ -23,6 +23,10 @@ class Stems:
     vocals: Samples
     accompaniment: Samples
 
+    @property
+    def song(self) -> Samples:
+        return self.vocals + self.accompaniment
+
 
 class Separator(Protocol):
     """Network that finds the vocals in a song.

@@ -46,7 +46,7 @@ class Spleeter:
             piece_frames: length of the longest piece, a multiple of `STRIDE`. Longer pieces are faster and need more
                 memory.
         """
-        self._network = network.to(device).eval()
+        self.network = network.to(device).eval()
         self._window = torch.hann_window(N_FFT, device=device)
         self._piece_frames = piece_frames
 
@@ -74,7 +74,7 @@ class Spleeter:
         """Return what the middle frames of `samples` (2, n) contribute to the vocals, without the context."""
         spectrum = torch.stft(samples, N_FFT, HOP_LENGTH, window=self._window, center=False, return_complex=True)
         spectrum = spectrum.transpose(1, 2)  # (2, T, N_FFT / 2 + 1)
-        share = self._network(spectrum[None, ..., :N_BINS].abs())[0]
+        share = self.network(spectrum[None, ..., :N_BINS].abs())[0]
         inside = slice(REACH_FRAMES, -REACH_FRAMES)
         return self._added(_extended(share[:, inside]) * spectrum[:, inside])
 
