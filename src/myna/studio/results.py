@@ -66,6 +66,11 @@ class ResultFolder:
     folder: Path
     source: Path
 
+    @classmethod
+    def of(cls, workspace: Workspace, number: int, source: Path) -> ResultFolder:
+        """Return the folder of a finished conversion."""
+        return cls(workspace.shown / str(number), source)
+
     @property
     def number(self) -> int:
         return int(self.folder.name)
@@ -115,6 +120,12 @@ def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_drawn(workspace: Workspace, result: Result) -> bool:
+    """Return whether the comparison of a result shows its audio as it is now, after its last pitch edit."""
+    drawn = workspace.shown / str(result.number) / _COMPARISON
+    return drawn.is_file() and drawn.stat().st_mtime_ns >= result.path.stat().st_mtime_ns
 
 
 def discard(reserved: ResultFolder) -> None:

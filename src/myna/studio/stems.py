@@ -45,6 +45,7 @@ class Stems(BaseModel):
     sample_rate: int
     n_samples: int
     stems: list[Stem]
+    made: str = ""  # `mix_id` of the mix as it was made
 
 
 def folder(workspace: Workspace, number: int) -> Path:
@@ -53,8 +54,9 @@ def folder(workspace: Workspace, number: int) -> Path:
 
 
 def record_stems(workspace: Workspace, number: int, stems: Stems) -> None:
-    """Write the record of stems whose files are in their folder."""
-    write_text(folder(workspace, number) / _STEMS, stems.model_dump_json())
+    """Write the record of stems whose files are in their folder, and whose mix has just been made."""
+    made = mix_id(workspace, number, stems, {stem.name: stem.level for stem in stems.stems})
+    write_text(folder(workspace, number) / _STEMS, stems.model_copy(update={"made": made}).model_dump_json())
 
 
 def find_stems(workspace: Workspace, number: int) -> Stems | None:

@@ -28,6 +28,7 @@ from myna.studio.results import (
     record,
     record_comparison,
     reserve,
+    source,
 )
 from myna.studio.song_content import SongContent, measure_content
 from myna.studio.songs import SongFacts, Span, write_facts
@@ -75,6 +76,22 @@ class MeasureContent:
         return measured
 
 
+@dataclass(frozen=True)
+class DrawComparison:
+    """Draw a result and its source for the player."""
+
+    workspace: Workspace
+    result: Result
+
+    def run(self, report: Report) -> None:
+        from myna.evaluation.report.comparison import Track, compare
+
+        place = ResultFolder.of(self.workspace, self.result.number, source(self.workspace, self.result))
+        tracks = [Track(place.source, self.result.song)]
+        tracks.append(Track(self.result.path, self.result.voice, self.result.transpose))
+        record_comparison(place, compare(tracks, place.folder, report))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ConvertUpload(VoiceTask):
     """Convert a song, or a stretch of it; the result is the number of the result.
@@ -89,8 +106,6 @@ class ConvertUpload(VoiceTask):
     preview: Stretch | None
 
     def run(self, report: Report) -> int:
-        from myna.evaluation.report.comparison import Track, compare
-
         name = self.song.name
         place = self._reserve()
         try:
@@ -127,8 +142,7 @@ class ConvertUpload(VoiceTask):
             defaults=used,
         )
         record(place, result)  # before drawing, so that the result is listed even if drawing fails
-        tracks = [Track(place.source, name), Track(output, self.voice.name, summary.transpose)]
-        record_comparison(place, compare(tracks, place.folder, report))
+        DrawComparison(self.workspace, result).run(report)
         if self.preview is not None:
             drop_previews(self.workspace, name)
         return place.number
@@ -143,22 +157,6 @@ class ConvertUpload(VoiceTask):
             discard(place)
             raise
         return place
-
-
-@dataclass(frozen=True)
-class RewriteSound:
-    """Convert an audio file to the format given by the suffix of `target`."""
-
-    source: Path
-    target: Path
-
-    def run(self, report: Report) -> None:
-        from myna.audio import io
-
-        audio, sample_rate = io.read(self.source)
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        with io.Writer(self.target, sample_rate) as writer:
-            writer.write(audio)
 
 
 def cut(song: Path, stretch: Stretch, target: Path) -> None:

@@ -14,12 +14,13 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.archives import zipped
 from myna.apps.gui.server.context import Language, Studio, StudioOf
+from myna.apps.gui.server.downloads import file_of
 from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.apps.gui.server.routes.uploads import UploadView
 from myna.apps.gui.server.views import note_name
 from myna.apps.gui.server.wording import Wording
-from myna.apps.gui.tasks.singing import RewriteSound
+from myna.apps.gui.tasks.singing import DrawComparison
 from myna.config import VOICE_BOUNDS
 from myna.studio import results, stems
 from myna.studio.results import Result, Stretch
@@ -70,7 +71,7 @@ def archive(
         found = [find_result(studio, int(number)) for number in numbers.split(",") if number.strip().isdigit()]
     if not found:
         raise NotFound("there are no results to download")
-    files = [(one.path.with_suffix(f".{format}").name, _in_format(studio, one, format)) for one in found]
+    files = [(one.path.with_suffix(f".{format}").name, file_of(studio, one, format)) for one in found]
     headers = {"content-disposition": 'attachment; filename="myna.zip"'}
     return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
 
@@ -85,8 +86,11 @@ def result(number: int, language: Language, studio: StudioOf) -> ResultView:
 @router.get("/results/{number}/comparison")
 def comparison(number: int, request: Request, language: Language, studio: StudioOf) -> dict[str, Any]:
     """Return the data that a page needs to show and play a result beside its song; the tracks have the key `url`."""
-    find_result(studio, number)
+    one = find_result(studio, number)
     found = results.comparison(studio.workspace, number)
+    if found is not None and not results.is_drawn(studio.workspace, one):
+        studio.call(DrawComparison(studio.workspace, one))
+        found = results.comparison(studio.workspace, number)
     if found is None:
         raise NotFound(_wording(language)("not_drawn", number=number))
     base = str(request.url.path).removesuffix("comparison")
@@ -107,7 +111,7 @@ def audio(
 ) -> FileResponse:
     """Return the sound of a result."""
     found = find_result(studio, number)
-    path = found.path if format is None else _in_format(studio, found, format)
+    path = file_of(studio, found, format or found.path.suffix.removeprefix("."))
     return _sound(path, found.path.with_suffix(path.suffix).name, download)
 
 
@@ -214,17 +218,6 @@ def _pitch_remark(found: Result, say: Wording) -> str:
     sung_hz = found.source_hz * semitones_to_ratio(found.transpose)
     around = say("around", note=note_name(sung_hz), voice=printable(found.voice), voice_note=note_name(found.voice_hz))
     return f"{text} {around}"
-
-
-def _in_format(studio: Studio, found: Result, form: str) -> Path:
-    """Return the path of a result in a format; a converted copy is kept with the result."""
-    suffix = f".{form}"
-    if found.path.suffix == suffix:
-        return found.path
-    path = results.copy_path(studio.workspace, found, suffix)
-    if not path.is_file():
-        studio.call(RewriteSound(found.path, path))
-    return path
 
 
 def _sound(path: Path, name: str, download: bool) -> FileResponse:

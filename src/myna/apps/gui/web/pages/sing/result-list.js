@@ -13,7 +13,7 @@ import {JobCard, isActive} from "../../components/job-card.js";
 import {Menu} from "../../components/menu.js";
 import {Player} from "../../components/player.js";
 import {failed, toast} from "../../components/toast.js";
-import {ResultTracks} from "./result-tracks.js";
+import {ResultTracks, downloadWithLevels} from "./result-tracks.js";
 import {FORMATS, chooseVoice, format, values} from "./settings.js";
 import {addUpload} from "./song.js";
 
@@ -84,7 +84,7 @@ function ResultRow({result}) {
         </span>
         ${preview && html`<${Chip}>${t("sing.preview_chip")}</${Chip}>`}
       </button>
-      <a class="icon-button" href=${address(`results/${number}/audio`, {format: format.value, download: 1})} download title=${t("sing.download_as", {format: format.value.toUpperCase()})} aria-label=${t("sing.download_as", {format: format.value.toUpperCase()})}><${Icon} name="download" /></a>
+      <a class="icon-button" href=${address(`results/${number}/audio`, {format: format.value, download: 1})} download onClick=${(/** @type {MouseEvent} */ event) => downloadWithLevels(event, number)} title=${t("sing.download_as", {format: format.value.toUpperCase()})} aria-label=${t("sing.download_as", {format: format.value.toUpperCase()})}><${Icon} name="download" /></a>
       <${Menu} label=${t("sing.more_with", {name: song})} items=${[
         {title: t("sing.again"), icon: "reset", act: () => again(result)},
         {title: t("sing.as_input"), icon: "input", act: () => asInput(result)},

@@ -14,11 +14,16 @@ import {Tracks} from "../../components/tracks.js";
 const sending = new Map();
 
 /**
- * Wait until the server knows the levels of a result, so that a download has them.
- * @param {number} number
+ * Let a download wait until the server knows the levels of its result.
+ * @param {MouseEvent} event click on the link
+ * @param {number} number of the result
  */
-export async function levelsSent(number) {
-  await sending.get(number);
+export function downloadWithLevels(event, number) {
+  const sent = sending.get(number);
+  if (!sent) return;
+  event.preventDefault();
+  const link = /** @type {HTMLElement} */ (event.currentTarget);
+  sent.then(() => link.click());
 }
 
 /** @param {number} number @param {Levels} levels */
@@ -26,6 +31,7 @@ function send(number, levels) {
   // One after the other, so that the last ones stay.
   const sent = (sending.get(number) ?? Promise.resolve()).then(() => put(`results/${number}/mix`, {levels})).catch(failed);
   sending.set(number, sent);
+  sent.then(() => sending.get(number) === sent && sending.delete(number));
 }
 
 /** @param {{result: import("../../lib/types.js").Result}} props */
