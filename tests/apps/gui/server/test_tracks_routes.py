@@ -3,61 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from starlette.testclient import TestClient
+from stems_result import AMPLITUDE, LEAST_DB, RATE, SECONDS, TONES_HZ, make_result, tones_db
 
 from myna.apps.gui.server.context import Studio
 from myna.audio import io
-from myna.studio import results, stems
-from myna.studio.results import Result
-from myna.studio.stems import Level, Stem, Stems
+from myna.studio import stems
 
 HOST = "http://127.0.0.1:7860"
-RATE, SECONDS = 8000, 3
-TONES_HZ = {"voice": 400.0, "original": 700.0, "music": 1000.0}
 
 
 @pytest.fixture
 def number(opened: Studio) -> int:
-    """A result whose stems are tones in stereo."""
-    place = results.reserve(opened.workspace, None, "song.wav")
-    folder = stems.folder(opened.workspace, place.number)
-    time = np.arange(SECONDS * RATE) / RATE
-    sounds = {name: np.tile(0.2 * np.sin(2 * np.pi * hz * time), (2, 1)) for name, hz in TONES_HZ.items()}
-    for name, sound in sounds.items():
-        write(folder / f"{name}.wav", sound)
-    write(place.source, sounds["original"] + sounds["music"])
-    write(opened.workspace.sung / "song (joe).wav", sounds["voice"] + sounds["music"])
-    record = [
-        Stem(name="voice", file="voice.wav", channels=2, in_original=False),
-        Stem(name="original", file="original.wav", channels=2, in_original=True, level=Level(muted=True)),
-        Stem(name="music", file="music.wav", channels=2, in_original=True),
-    ]
-    made = Stems(sample_rate=RATE, n_samples=SECONDS * RATE, stems=record)
-    stems.record_stems(opened.workspace, place.number, made)
-    about: dict[str, Any] = {"song": "song.wav", "voice": "joe", "command": "", "transpose": 0, "seconds": SECONDS}
-    path = opened.workspace.sung / "song (joe).wav"
-    results.record(place, Result(number=place.number, path=path, source_hz=None, voice_hz=None, **about))
-    return place.number
-
-
-def write(path: Path, audio: NDArray[np.floating]) -> None:
-    with io.Writer(path, RATE, channels=2) as writer:
-        writer.write(audio.astype(np.float32))
-
-
-def tones_db(content: bytes, folder: Path) -> dict[str, float]:
-    """Return the level of each tone in a sound file, relative to that of its stem; -80 if it is not there."""
-    (folder / "answer").write_bytes(content)
-    audio, rate = io.read(folder / "answer", mono=False)
-    assert audio.shape == (2, SECONDS * RATE) and rate == RATE
-    spectrum = np.abs(np.fft.rfft(audio[0])) / (0.2 * audio.shape[1] / 2)
-    found = {name: spectrum[round(hz * SECONDS)] for name, hz in TONES_HZ.items()}
-    return {name: round(20 * float(np.log10(max(level, 1e-4))), 1) for name, level in found.items()}
+    return make_result(opened.workspace)
 
 
 def test_stems_are_described_and_their_samples_are_those_of_the_files(
@@ -80,7 +41,7 @@ def test_stems_are_described_and_their_samples_are_those_of_the_files(
     at_end = client.get(f"{HOST}{found['tracks'][2]['samples']}&first={SECONDS * RATE - 10}&count=50")
     assert len(at_end.content) == 10 * 2 * 2
     outline = client.get(f"{HOST}{found['tracks'][0]['outline']}").content
-    assert len(outline) == 100 * SECONDS and abs(max(outline) - 0.2 * 255) <= 1
+    assert len(outline) == 100 * SECONDS and abs(max(outline) - AMPLITUDE * 255) <= 1
     assert client.get(f"results/{number}/tracks/drums/samples?first=0&count=9").status_code == 404
 
 
@@ -88,15 +49,15 @@ def test_the_download_has_the_chosen_levels(client: TestClient, number: int, tmp
     def download(form: str) -> dict[str, float]:
         return tones_db(client.get(f"results/{number}/audio", params={"format": form}).content, tmp_path)
 
-    assert download("wav") == {"voice": 0.0, "original": -80.0, "music": 0.0}
-    assert download("flac") == {"voice": 0.0, "original": -80.0, "music": 0.0}
+    assert download("wav") == {"voice": 0.0, "original": LEAST_DB, "music": 0.0}
+    assert download("flac") == {"voice": 0.0, "original": LEAST_DB, "music": 0.0}
     quiet = {"gain_db": -3.0, "muted": False, "solo": False}
     assert client.put(f"results/{number}/mix", json={"levels": {"voice": quiet}}).status_code == 204
-    assert download("wav") == {"voice": -3.0, "original": -80.0, "music": 0.0}
-    assert download("flac") == {"voice": -3.0, "original": -80.0, "music": 0.0}
+    assert download("wav") == {"voice": -3.0, "original": LEAST_DB, "music": 0.0}
+    assert download("flac") == {"voice": -3.0, "original": LEAST_DB, "music": 0.0}
     solo = {"gain_db": 6.0, "muted": True, "solo": True}
     client.put(f"results/{number}/mix", json={"levels": {"original": solo}})
-    assert download("wav") == {"voice": -80.0, "original": 6.0, "music": -80.0}
+    assert download("wav") == {"voice": LEAST_DB, "original": 6.0, "music": LEAST_DB}
     levels = {track["name"]: track["level"] for track in client.get(f"results/{number}/tracks").json()["tracks"]}
     assert levels["original"] == solo and levels["voice"] == quiet
     for wrong in ({"drums": quiet}, {"voice": {**quiet, "gain_db": 99}}, {"voice": {**quiet, "pan": 1}}):
