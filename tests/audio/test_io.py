@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -275,7 +276,7 @@ def bad_file(kind: str, folder: Path) -> Path:
         soundfile.write(path, np.zeros(0), RATE)
     elif kind == "folder":
         path.mkdir()
-    elif kind in ("nan", "inf"):
+    elif kind in ("nan", "inf", "1e30"):
         audio = np.zeros((9000, 2))
         audio[4410, 1] = float(kind)
         soundfile.write(path, audio, RATE, "FLOAT")
@@ -298,6 +299,7 @@ def bad_file(kind: str, folder: Path) -> Path:
         ("no samples", "no samples"),
         ("nan", "NaN.* at 0.100 s"),
         ("inf", "NaN.* at 0.100 s"),
+        ("1e30", "far beyond full scale at 0.100 s"),
         ("start of a FLAC", "not audio"),
     ],
 )
@@ -447,7 +449,7 @@ def test_a_wav_of_unknown_length_is_read_to_its_end(
     np.testing.assert_allclose(decoded, audio[:, 0], atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["AIFF", "AU", "W64", "RF64"])
+@pytest.mark.parametrize("kind", ["AIFF", "AU", "W64", "RF64", "CAF"])
 def test_truncation_is_recognised_in_every_format_with_a_length(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     soundfile.write(path, song(), RATE, format=kind)
@@ -456,6 +458,37 @@ def test_truncation_is_recognised_in_every_format_with_a_length(kind: str, tmp_p
     assert len(read(path)[0]) == pytest.approx(len(song()) - 10000, abs=100)
     with pytest.raises(AudioError, match="truncated"):
         read(path, strict=True)
+
+
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+@pytest.mark.parametrize("joined", [False, True])
+def test_an_ogg_file_that_ends_within_a_page_is_truncated(subtype: str, joined: bool, tmp_path: Path) -> None:
+    """Between two pages, it may be a recording of a stream, which nothing ended."""
+    path = tmp_path / "song.ogg"
+    soundfile.write(path, song(3 * 48000, 48000), 48000, subtype)
+    encoded = path.read_bytes() * (2 if joined else 1)
+    last_page = encoded.rindex(b"OggS")
+    for end in (last_page, last_page + 20, last_page + 50, len(encoded) - 1):
+        path.write_bytes(encoded[:end])
+        if end == last_page:
+            read(path, strict=True)
+            continue
+        with pytest.raises(AudioError, match=r"it is truncated after \d"):
+            read(path, strict=True)
+
+
+def test_a_file_that_leads_ffmpeg_before_its_start_is_an_error_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "song.nut"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libopus", rate=48000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4800), np.int16), format="s16", layout="mono")
+        frame.sample_rate = 48000
+        container.mux([packet for part in (frame, None) for packet in stream.encode(part)])
+    encoded = path.read_bytes()
+    for end in range(100, len(encoded), 20):
+        path.write_bytes(encoded[:end])
+        with suppress(AudioError):
+            read(path)
 
 
 PICTURES = {".flv": "flv", ".webm": "libvpx"}

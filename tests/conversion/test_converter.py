@@ -299,6 +299,7 @@ def test_unsupported_options_are_refused_before_the_conversion(
         np.zeros((2, 100), np.float32),
         np.zeros(100, np.int16),
         np.array([0.0, np.nan], np.float32),
+        np.array([0.0, 1e300]),
     ],
 )
 def test_an_array_that_is_not_audio_is_refused(audio: np.ndarray) -> None:

@@ -154,6 +154,7 @@ LINE = {"kind": "draw", "points": [[0, 60], [1, 61]]}
         ({**SHIFT, "semitones": "2"}, "semitones is '2'; it must be a number from -36 to 36"),
         ({**SHIFT, "semitones": True}, "semitones is True; it must be a number"),
         ({**SHIFT, "semitones": float("nan")}, "semitones is nan; it must be a number"),
+        ({**SHIFT, "semitones": 10**400}, f"semitones is 1{39 * '0'}; it must be a number"),
         ({**SHIFT, "semitones": 99}, "semitones is 99; it must be a number from -36 to 36"),
         ({**SHIFT, "end": 0}, "it must end after its start, 0 s"),
         ({**SHIFT, "start": -1}, "start is -1; it must be a number from 0 to 86400"),

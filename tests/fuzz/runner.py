@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import queue
 import shutil
 import subprocess
@@ -28,8 +29,10 @@ from fuzz.targets import TARGETS
 
 TESTS = Path(__file__).parents[1]
 MOST_SECONDS = 10.0  # limit on the processor time for one file
-SILENCE_SECONDS = 60.0  # limit on the time without a line from a worker; long, because the machine may be busy
-START_SECONDS = 300.0  # limit on the time for a worker's imports and seeds
+# Limits on the time without a line from a worker: the processor time that it uses, and the time that passes, which is
+# longer because other programs may keep the machine busy.
+SILENCE_SECONDS = 60.0
+WAITING_SECONDS = 900.0
 # Bytes beyond twice the file's size, for a network's modules, the buffers of decoders and the allocator's reserve.
 ALLOWANCE = 100_000_000
 
@@ -80,7 +83,7 @@ class Session:
             try:
                 while not self._over():
                     started = time.monotonic()
-                    line = lines.get(timeout=SILENCE_SECONDS if ready else START_SECONDS)
+                    line = _next_line(lines, worker.pid)
                     if line is None:
                         errors.seek(0)
                         self._ended(begun, f"ends the process with {worker.wait()}: {errors.read()[-2000:]}")
@@ -125,6 +128,28 @@ class Session:
         self.findings.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, kept)
         self.problems.append(f"{kept}: {begun['damage']}: {problem}")
+
+
+def _next_line(lines: queue.Queue[str | None], pid: int) -> str | None:
+    """Return the next line of a worker, or None at its end; raise `queue.Empty` if it exceeds the limits."""
+    started, used = time.monotonic(), _processor_seconds(pid)
+    while True:
+        try:
+            return lines.get(timeout=1.0)
+        except queue.Empty:
+            waited = time.monotonic() - started
+            if waited > WAITING_SECONDS or _processor_seconds(pid) - used > SILENCE_SECONDS:
+                raise
+
+
+def _processor_seconds(pid: int) -> float:
+    """Return the processor time of a process and its threads; 0 if it ended."""
+    try:
+        # The name of the program, in parentheses, may contain spaces.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _forward(worker: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:

@@ -196,6 +196,26 @@ def open_config(path: Path) -> None:
     Config.read(path)
 
 
+# Pitch edits
+
+
+def edit_seeds(folder: Path) -> list[Path]:
+    from myna.features.pitch_edits import Draw, PitchEdits, Shift, Silent, Snap, Unvoiced, Vibrato
+
+    edits = Shift(0.5, 1.0, 2.0), Snap(0.0, 3.0, "Am", 0.8), Vibrato(1.0, 2.0, 0.0), Unvoiced(2.5, 2.7)
+    path = folder / "edits.json"
+    path.write_text(PitchEdits((*edits, Draw(((3.0, 60.0), (4.0, 62.0)), voiced=True), Silent(4.0, 4.5))).text())
+    return [path]
+
+
+def apply_edits(path: Path) -> None:
+    from myna.features.pitch_edits import read_pitch_edits
+
+    times = (np.arange(500) + 0.5) / 100
+    edited = read_pitch_edits(path).applied(np.where(times % 1 < 0.8, 220.0, 0.0), times)
+    assert edited.shape == times.shape and np.isfinite(edited).all() and (edited >= 0).all()
+
+
 # ONNX graphs
 
 
@@ -317,6 +337,7 @@ TARGETS: dict[str, Target] = {
     "card": Target(packed_seeds, packed_damage, inspect_card),
     "sound": Target(sound_seeds, byte_damage, open_sound),
     "config": Target(config_seeds, json_damage, open_config),
+    "edits": Target(edit_seeds, json_damage, apply_edits),
     "graph": Target(graph_seeds, graph_damage, sing_graph),
     "index": Target(index_seeds, byte_damage, open_index),
 }

@@ -149,7 +149,9 @@ def test_errors_name_missing_and_unsuitable_clips(tmp_path: Path) -> None:
     (clip.parent / f"{clip.name}.features.safetensors").write_bytes(b"half")
     with pytest.raises(MynaError, match="svc pre-hubert"):
         clips.beginning(0)
-    with pytest.raises(ConfigError, match="is not in the folder of a speaker; this voice has: boris"):
+    with pytest.raises(
+        ConfigError, match=r"is not in the folder of a speaker \(this voice has: boris\); run svc pre-config again"
+    ):
         list_clips(tmp_path / "train.txt", config.model_copy(update={"speakers": {"boris": 0}}))
 
 

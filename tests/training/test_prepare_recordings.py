@@ -135,6 +135,13 @@ def test_without_recordings_the_error_explains_the_layout(raw: Path, files: tupl
         resample_recordings(Path("nowhere"), Path("dataset/44k"))
 
 
+def test_without_recordings_the_error_names_what_is_there(raw: Path) -> None:
+    (raw / "anna").mkdir(parents=True)
+    (raw / "anna" / "notes.txt").touch()
+    with pytest.raises(AudioError, match=r"there are no recordings in .* \(.*notes\.txt is not sound\); put"):
+        resample(raw)
+
+
 def test_recordings_of_one_name_have_different_and_stable_clip_names(raw: Path) -> None:
     pitches = {"a/take.wav": 110, "b/take.wav": 150, "b/take.flac": 200, "take_000.wav": 260, "Take.ogg": 330}
     for name, f0_hz in pitches.items():

@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read by huggingface_hub when it is imported
 
 BUNDLED_WEIGHTS, BUNDLED_VOICES = (Path(str(files("myna"))) / name for name in ("weights", "voices"))
+BUNDLED_SEPARATOR = BUNDLED_WEIGHTS / "spleeter-2stems.safetensors"
 BUNDLED_SONG = BUNDLED_VOICES / "song.flac"  # a sung phrase, for examples and tests of voices
 
 

@@ -12,6 +12,7 @@ AUDIO_SUFFIXES = frozenset(
     (
         *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"),
         *(".m4a", ".aac", ".mp4", ".webm", ".mka", ".mkv", ".mov", ".wma", ".ac3", ".amr", ".3gp", ".wv", ".ape"),
+        *(".m4b", ".m4v", ".avi", ".flv", ".wmv", ".mpg", ".mpeg", ".ogv", ".mp2", ".tta"),
     )
 )
 

@@ -9,10 +9,11 @@ with io.Writer("song.flac", rate, channels=2, sample_format="int24", tags=io.Tag
 from __future__ import annotations
 
 from myna.audio.formats import WRITABLE_SUFFIXES, SampleFormat, Tags
-from myna.audio.reading import AudioInfo, Samples, blocks, info, read, rebuffer
+from myna.audio.reading import LARGEST_SAMPLE, AudioInfo, Samples, blocks, info, read, rebuffer
 from myna.audio.writing import Writer
 
 __all__ = [
+    "LARGEST_SAMPLE",
     "WRITABLE_SUFFIXES",
     "AudioInfo",
     "SampleFormat",

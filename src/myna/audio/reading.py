@@ -38,6 +38,8 @@ _DECODED_SAMPLES = 1 << 12  # samples per piece; a decoding error loses at most 
 _UNKNOWN_LENGTH = 1 << 62  # libsndfile reports a larger length if it is unknown
 # Telephones use 8 kHz, and DSD at most 2.8 MHz. A rate beyond these is an error in the file: 16 kB at 1 Hz are 2 hours.
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
+# Samples of 32 bits that nobody scaled to -1..1. The squares of much larger numbers exceed the range of float32.
+LARGEST_SAMPLE = 2.0**32
 # A difference of this many seconds is no damage: containers round the length and include the encoder's padding.
 _LENGTH_TOLERANCE = 0.1
 # Options of FFmpeg. Given a path, it would take "a:b.m4a" for the address of a protocol, and a file could name others.
@@ -86,7 +88,8 @@ def read(
         strict: raise an error if the file is damaged. Otherwise return the part that can be decoded, with a warning.
 
     Raises:
-        AudioError: the file does not exist, is not an audio file, has no samples, or contains NaN or infinity.
+        AudioError: the file does not exist, is not an audio file, has no samples, or contains NaN, infinity or a sample
+            beyond `LARGEST_SAMPLE`.
     """
     rate = sample_rate or info(path).sample_rate
     pieces = list(_pieces(Path(path), rate, mono=mono, warn=True, strict=strict))
@@ -171,10 +174,11 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
     rate, n_read = sound.info.sample_rate, 0
     try:
         for piece in sound.pieces:
-            finite = np.isfinite(piece).all(axis=1)
-            if not finite.all():
-                seconds = (n_read + int(np.argmin(finite))) / rate
-                raise AudioError(f"{path} contains NaN or infinity at {seconds:.3f} s; export it again")
+            valid = (np.abs(piece) <= LARGEST_SAMPLE).all(axis=1)  # false for NaN
+            if not valid.all():
+                seconds = (n_read + int(np.argmin(valid))) / rate
+                what = "a sample far beyond full scale" if np.isfinite(piece).all() else "NaN or infinity"
+                raise AudioError(f"{path} contains {what} at {seconds:.3f} s; export it again")
             n_read += len(piece)
             yield piece
     except _DecodingError as error:
@@ -257,6 +261,8 @@ def _opened(path: Path) -> Iterator[_Sound]:
                 if file is None:
                     raise
                 raise AudioError(f"{path} contains no samples") from None
+        if start.startswith(b"OggS"):
+            sound = sound._replace(pieces=_with_whole_pages(path, sound.pieces))
         if not _LOWEST_RATE <= sound.info.sample_rate <= _HIGHEST_RATE:
             raise AudioError(f"{path} states no valid sample rate ({sound.info.sample_rate} Hz); export it again")
         if not sound.info.n_channels:
@@ -289,6 +295,20 @@ def _ends_early(path: Path, file: soundfile.SoundFile) -> bool:
     with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as pages:
         later = re.search(rb"OggS\0[\0\1\4\5]", pages)  # a page that does not begin a stream
         return later is not None and re.compile(rb"OggS\0[\2\6]").search(pages, later.end()) is not None
+
+
+def _with_whole_pages(path: Path, pieces: Iterator[Samples]) -> Iterator[Samples]:
+    """Yield the pieces of an ogg file; raise an error after them if the file ends within a page.
+
+    Decoders leave out such a page, which may contain a second of sound. A file that ends between two pages may be a
+    recording of a stream, and is therefore no error.
+    """
+    yield from pieces
+    with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        begin = pages.rfind(b"OggS\0")
+        sizes = pages[begin + 27 : begin + 27 + pages[begin + 26]] if begin + 27 <= len(pages) else b""
+        if begin + 27 + len(sizes) + sum(sizes) > len(pages):
+            raise _DecodingError("it is truncated")
 
 
 def _soundfile_pieces(file: soundfile.SoundFile, n_samples: int) -> Iterator[Samples]:
@@ -331,7 +351,7 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
         try:
             file = stack.enter_context(path.open("rb"))
             container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=_ALONE))
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, OSError) as error:  # OSError: it makes FFmpeg seek to a negative position
             raise AudioError(f"{path} is not audio in a known format, or it is incomplete") from error
         stream: Any = next(iter(container.streams.audio), None)
         if stream is None:
@@ -374,7 +394,7 @@ def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[Samples]
         for piece in to_float([None]):
             n_read += len(piece)
             yield piece
-    except av.FFmpegError as error:
+    except (av.FFmpegError, OSError) as error:
         raise _DecodingError(f"it is damaged ({error.strerror})") from error
     if damage is not None:
         raise damage
@@ -425,6 +445,8 @@ def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, flo
         return _mp3_seconds(path, stream.sample_rate), math.inf
     if "mp4" in container.format.name:  # states it for each stream, often at the end of the file
         return _seconds(container, stream), math.inf
+    if container.format.name == "caf":  # states a number of samples, or none if it was written to a pipe
+        return stream.frames / stream.sample_rate, math.inf
     if container.format.name == "asf":  # includes the time of buffering
         return 0.0, 0.0
     try:
@@ -433,7 +455,7 @@ def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, flo
             av.open(_OfUnknownSize(file), metadata_errors="replace", options=_ALONE) as header,
         ):
             return _seconds(header, header.streams[stream.index]), _seconds(header)
-    except (av.FFmpegError, ValueError, IndexError):
+    except (av.FFmpegError, ValueError, IndexError, OSError):
         return 0.0, 0.0
 
 

@@ -173,8 +173,10 @@ class Converter:
         audio = np.asarray(audio)
         if audio.ndim != 1 or audio.dtype.kind != "f":
             raise AudioError(f"audio must be floats of shape (N,) in -1..1; got {audio.dtype} of shape {audio.shape}")
-        if not len(audio) or not np.isfinite(audio).all():
-            raise AudioError("the audio contains NaN or infinity" if len(audio) else "the audio contains no samples")
+        if not len(audio):
+            raise AudioError("the audio contains no samples")
+        if not (np.abs(audio) <= io.LARGEST_SAMPLE).all():  # false for NaN
+            raise AudioError("the audio contains NaN, infinity or samples far beyond full scale")
 
         def source() -> Iterator[Samples]:
             parts = (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))

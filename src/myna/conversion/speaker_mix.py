@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.config import Config
-from myna.errors import ConfigError
+from myna.errors import ConfigError, reason_of
 from myna.storage.json_file import read_json
 
 TIMELINE_SUFFIXES = (".csv", ".json")
@@ -91,7 +91,7 @@ def _read_timeline(path: Path) -> Sequence[Mapping[str, Any]]:
         else:
             rows = list(csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines()))
     except (OSError, ValueError, csv.Error) as error:
-        raise ConfigError(f"cannot read the timeline {path}: {error}") from error
+        raise ConfigError(f"cannot read the timeline {path}: {reason_of(error)}") from error
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ConfigError(
             f'{path} is not a timeline: [{{"{_SECONDS}": 0, "alto": 1}}, {{"{_SECONDS}": 9, "tenor": 1}}]'

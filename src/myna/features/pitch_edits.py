@@ -246,7 +246,9 @@ def parse_pitch_edits(values: Any) -> PitchEdits:
     if not isinstance(values, dict) or not isinstance(values.get("edits"), list):
         raise ConfigError('pitch edits have the form {"format": 1, "edits": [...]}')
     if values.get("format") != FORMAT:
-        raise ConfigError(f"the format of the pitch edits is {values.get('format')!r}; this version reads {FORMAT}")
+        raise ConfigError(
+            f"the format of the pitch edits is {_short(values.get('format'))}; this version reads {FORMAT}"
+        )
     if unknown := values.keys() - {"format", "edits"}:
         raise ConfigError(f"pitch edits have no field {_listed(unknown)}; there are: format, edits")
     if len(values["edits"]) > _MAX_EDITS:
@@ -283,7 +285,7 @@ def _value(name: str, value: Any) -> Any:
     if name in _LIMITS:
         return _number(name, value)
     if not isinstance(value, bool if name == "voiced" else str):
-        raise ConfigError(f"{name} is {value!r}; it must be {'true or false' if name == 'voiced' else 'text'}")
+        raise ConfigError(f"{name} is {_short(value)}; it must be {'true or false' if name == 'voiced' else 'text'}")
     return value
 
 
@@ -302,14 +304,18 @@ def _points(value: Any) -> Iterator[tuple[float, float]]:
 
 def _number(name: str, value: Any) -> float:
     low, high = _LIMITS[name]
-    number = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
-    if not low <= number <= high:
-        raise ConfigError(f"{name} is {value!r}; it must be a number from {low:g} to {high:g}")
-    return number
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ConfigError(f"{name} is {_short(value)}; it must be a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _short(value: Any) -> str:
+    """Return a value from a file as text for an error, without its end if it is long."""
+    return f"{value!r:.40}"
 
 
 def _listed(names: Any) -> str:
-    return ", ".join(sorted(map(str, names)))
+    return f"{', '.join(sorted(map(str, names))):.200}"
 
 
 def _step(times: FloatArray) -> float:

@@ -10,7 +10,7 @@ import contextlib
 import copy
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from myna.config import Config
-from myna.errors import CheckpointError, MissingExtraError
+from myna.errors import CheckpointError, MissingExtraError, reason_of
 from myna.features.content.embedded import SAMPLE_RATE, ContentNetwork, load_embedded
 from myna.models.interface import Conditions, Sampling, Synthesizer, SynthesizerModule
 from myna.models.noise import GivenNoise, RecordedNoise, SeededNoise
@@ -33,7 +33,7 @@ from myna.onnx.runtime import (
     SUFFIX,
     OnnxSynthesizer,
 )
-from myna.storage.atomic import replacing
+from myna.storage.atomic import replacing_together
 from myna.zoo.opening import OpenedVoice
 from myna.zoo.packing import Card, digest
 
@@ -101,7 +101,7 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
 
     Args:
         opened: voice to export.
-        path: output file, NAME.onnx.
+        path: output file, NAME.onnx; its folder is created.
         words: `licence`, `author` and `cover`; missing or empty ones are taken from the voice's own file.
 
     Raises:
@@ -109,6 +109,24 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
         CheckpointError: the voice is incomplete or cannot be exported, the audio of the graph differs from that of
             PyTorch, or a file cannot be written.
     """
+    paths = [path]
+    if opened.config.content_encoder == _EMBEDDED:
+        paths.append(path.with_name(path.stem + CONTENT_SUFFIX))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Entered first, so that a place that cannot be written to is reported before a minute of work.
+        with replacing_together(*paths) as temporaries:
+            graph, difference = _checked_graph(opened, words)
+            graphs = [graph] if len(paths) == 1 else [graph, content_graph(load_embedded().network)]
+            for temporary, written in zip(temporaries, graphs, strict=True):
+                temporary.write_bytes(written)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {reason_of(error)}") from error
+    return Exported(paths, difference)
+
+
+def _checked_graph(opened: OpenedVoice, words: Mapping[str, str]) -> tuple[bytes, float]:
+    """Return a voice as a graph with a card, and the largest difference of its audio from that of PyTorch."""
     synthesizer = opened.build_module()
     synthesizer.eval()
     synthesizer.fuse()
@@ -121,16 +139,7 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
         raise CheckpointError(
             f"the graph of {opened.path} differs from PyTorch by {difference:.2g} of full scale; nothing was written"
         )
-    files = {path: graph}
-    if opened.config.content_encoder == _EMBEDDED:
-        files[path.with_name(path.stem + CONTENT_SUFFIX)] = content_graph(load_embedded().network)
-    for name, written in files.items():
-        try:
-            with replacing(name) as temporary:
-                temporary.write_bytes(written)
-        except OSError as error:
-            raise CheckpointError(f"cannot write {name}: {error}") from error
-    return Exported(list(files), difference)
+    return graph, difference
 
 
 def as_graph(synthesizer: SynthesizerModule, config: Config) -> OnnxSynthesizer:

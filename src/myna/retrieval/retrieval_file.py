@@ -23,7 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from myna.errors import CheckpointError
+from myna.errors import CheckpointError, reason_of
 from myna.retrieval import faiss_file
 from myna.storage import pickles, torch_file
 from myna.storage.atomic import replacing
@@ -131,7 +131,7 @@ def _write(path: Path, write: Callable[[Path], None]) -> None:
         with replacing(path) as temporary:
             write(temporary)
     except (OSError, RuntimeError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"cannot write {path}: {error}") from error
+        raise CheckpointError(f"cannot write {path}: {reason_of(error)}") from error
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from myna.errors import CheckpointError
+from myna.errors import CheckpointError, reason_of
 from myna.storage import torch_file
 from myna.storage.atomic import replacing_together
 
@@ -92,9 +92,7 @@ def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
                 _write(temporary, checkpoint)
     except OSError as error:
         names = " and ".join(str(path) for path in checkpoints)
-        raise CheckpointError(
-            f"cannot write {names}: {error.strerror or error}; earlier checkpoints are unchanged"
-        ) from error
+        raise CheckpointError(f"cannot write {names}: {reason_of(error)}; earlier checkpoints are unchanged") from error
 
 
 def latest(folder: Path | str, kind: Kind = "G") -> Path | None:

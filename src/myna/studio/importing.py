@@ -121,7 +121,7 @@ def unpack(archive: Path, folder: Path, most_bytes: int = MOST_BYTES) -> Iterato
     The names in the archive do not decide where files are written: each gets a folder of its own, and a safe name.
 
     Raises:
-        ConfigError: the archive is damaged or encrypted, has a link or a name outside of it, or is too large.
+        ConfigError: the archive is damaged or encrypted, contains a link or a path outside its folder, or is too large.
         OSError: a file cannot be written.
     """
     left = most_bytes

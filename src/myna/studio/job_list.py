@@ -38,6 +38,7 @@ CREATE INDEX IF NOT EXISTS lines_of_a_job ON lines (job);
 """
 _WAIT_SECONDS = 10.0  # for another process that writes
 _PROGRESS_SECONDS = 1.0  # minimum time between two writes of a job's progress
+_MOST_NUMBER = 2**63 - 1  # that SQLite can compare
 _KEPT = 500  # ended jobs; older ones are removed from the list
 _KEPT_LINES = 2000  # of one job
 _COLUMNS = ("state", "stage", "fraction", "seconds_left", "seconds", "error", "about", "facts")
@@ -157,7 +158,7 @@ class JobList:
 
     def get(self, number: int) -> ListedJob | None:
         """Return a job, or None if there is none with that number."""
-        return next(iter(self._select("WHERE id = ?", number)), None)
+        return next(iter(self._select("WHERE id = ?", number)), None) if 0 < number <= _MOST_NUMBER else None
 
     def all(self) -> list[ListedJob]:
         """Return all jobs, newest first."""
@@ -270,11 +271,12 @@ class Row:
         self._jobs.update(self.number, state=state, error=error, seconds=seconds, seconds_left=None)
 
 
-def workspace_of(path: Path) -> Workspace | None:
-    """Return the workspace that contains a file or folder and has a list of jobs, or None."""
-    for folder in (path, *path.parents):
-        if (folder / "jobs" / "jobs.sqlite").is_file():
-            return Workspace(folder)
+def workspace_of(*places: Path) -> Workspace | None:
+    """Return the first workspace with a list of jobs that contains one of these files and folders, or None."""
+    for place in places:
+        for folder in (place.absolute(), *place.absolute().parents):
+            if (folder / "jobs" / "jobs.sqlite").is_file():
+                return Workspace(folder)
     return None
 
 

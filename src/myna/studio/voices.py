@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from myna.assets import BUNDLED_VOICES
 from myna.assets.hub import Address, cache_folders, cached_voices, forget, parse_address
@@ -23,6 +23,7 @@ from myna.assets.voice_names import is_generator
 from myna.audio.folders import visible_folders
 from myna.errors import CheckpointError, ConfigError, MynaError
 from myna.layout import LOGS
+from myna.options import usable_voice_defaults
 from myna.storage.atomic import write_text
 from myna.studio import installs, trash
 from myna.studio.workspace import Workspace, safe_name
@@ -179,6 +180,20 @@ class Library:
         found = {**self._other_notes(), voice.name: notes}
         plain = {name: one.model_dump(mode="json", exclude_defaults=True) for name, one in found.items()}
         write_text(self.workspace.folder / _OTHER_NOTES, json.dumps({name: one for name, one in plain.items() if one}))
+
+    def defaults_of(self, weights: Path) -> dict[str, Any] | None:
+        """Return the default options in the notes about the voice with these weights; None if there are none.
+
+        Those of an added voice are beside its weights, where whoever opens it finds them.
+        """
+        notes, path = self._other_notes(), weights.resolve()
+        known = {voice.name: voice for voice in self.all()} if notes else {}
+        for place in (path, path.parent):  # notes about one checkpoint come before those about all of a folder
+            for name, noted in notes.items():
+                voice = known.get(name) or self._checkpoint(name)
+                if voice is not None and voice.path.resolve() == place and noted.defaults is not None:
+                    return usable_voice_defaults(noted.defaults)
+        return None
 
     def throw(self, name: str) -> trash.Trashed:
         """Move an added voice, or the repository of a downloaded voice from the hub's cache, to the trash.

@@ -74,7 +74,8 @@ def _speaker_folder(path: Path, config: Config) -> Path:
     for folder in path.parents:
         if speaker_name(folder) in config.speakers:
             return folder
-    raise ConfigError(f"{path} is not in the folder of a speaker; this voice has: {', '.join(config.speakers)}")
+    known = ", ".join(config.speakers) or "none"
+    raise ConfigError(f"{path} is not in the folder of a speaker (this voice has: {known}); run svc pre-config again")
 
 
 def _count_frames(path: Path, config: Config) -> int:

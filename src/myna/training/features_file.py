@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from myna.config import Config
-from myna.errors import FileError
+from myna.errors import FileError, reason_of
 from myna.features.extractor import Features
 from myna.options import F0Method
 from myna.storage.atomic import replacing
@@ -78,7 +78,7 @@ def write_features(path: Path, clip_features: ClipFeatures, made_from: Fingerpri
         with replacing(path) as temporary:
             save_file(tensors, temporary, made_from)
     except (OSError, safetensors.SafetensorError) as error:
-        raise FileError(f"cannot write {path}: {error}") from error
+        raise FileError(f"cannot write {path}: {reason_of(error)}") from error
 
 
 def read_features(path: Path) -> ClipFeatures:

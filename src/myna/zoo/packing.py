@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from myna.config import Config
-from myna.errors import CheckpointError, ConfigError
+from myna.errors import CheckpointError, ConfigError, reason_of
 from myna.onnx.runtime import CARD_KEY
 from myna.options import usable_voice_defaults
 from myna.retrieval import retrieval_file
@@ -150,10 +150,11 @@ def pack(
     text = filled.text()
     metadata = {"format": "pt", _KEY: text, _CARD_HASH: _sha256(text)}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             save_file(kept, temporary, metadata)
     except (OSError, safetensors.SafetensorError) as error:
-        raise CheckpointError(f"cannot write {path}: {error}") from error
+        raise CheckpointError(f"cannot write {path}: {reason_of(error)}") from error
 
 
 def read_packed(path: Path) -> Packed:

@@ -117,6 +117,29 @@ def test_pages_of_other_origins_are_refused(client: TestClient, origin: str, met
     assert "only the page itself" in one_line(answer)
 
 
+@pytest.mark.parametrize(
+    ("path", "accept", "is_json"),
+    [
+        ("/api/v1/session", "text/html", True),
+        ("/", "text/html,*/*;q=0.8", False),
+        ("/", "application/json", True),
+        ("/apiary", "*/*", False),
+    ],
+)
+def test_a_refusal_is_json_for_programs_and_a_line_for_people(
+    client: TestClient, path: str, accept: str, is_json: bool
+) -> None:
+    for headers, status, code in (({"Host": "evil.test"}, 421, "host"), ({"Origin": "null"}, 403, "origin")):
+        answer = client.get(path, headers={"Accept": accept, **headers})
+        assert answer.status_code == status and "open http://127.0.0.1:7860/" in one_line(answer)
+        assert answer.headers["content-type"] == ("application/json" if is_json else "text/plain; charset=utf-8")
+        if is_json:
+            assert answer.json()["error"]["code"] == code
+    answer = client.post(path, content=b"x" * 501, headers={"Accept": accept})
+    assert answer.status_code == 413 and one_line(answer).startswith("{" if is_json else "a request may have")
+    assert not is_json or answer.json()["error"]["code"] == "too_large"
+
+
 def test_two_headers_do_not_help(tmp_path: Path) -> None:
     scope = {"type": "http", "server": ("127.0.0.1", 7860)}
     good, evil = (b"host", b"localhost:7860"), (b"host", b"evil.test:7860")
@@ -308,7 +331,8 @@ def test_a_wrong_password_costs_a_growing_time() -> None:
             await attempt("wrong")
         assert clock.slept[5:] == [1, 2, 4, 8, 16, 32]
         status, text = await attempt("secret")
-        assert status == 429 and text == "too many wrong passwords: try again in 64 seconds\n"
+        error = {"code": "wait", "message": "too many wrong passwords: try again in 64 seconds"}
+        assert status == 429 and json.loads(text) == {"error": error}
         clock.now += 3600
         assert await attempt("secret") == (200, "in")
 

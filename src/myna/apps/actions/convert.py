@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,6 +123,22 @@ def options_for(
     chosen = with_voice_defaults(given, own)
     used = {name: value for name, value in chosen.items() if name not in given}
     return parse_options(ConversionOptions, chosen), used
+
+
+def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
+    """Return the default options that were stored on the page for a voice, to be passed to `options_for`.
+
+    The page stores them in its workspace, except for added voices, whose defaults are beside their weights.
+
+    Args:
+        weights: file of the voice.
+        places: files and folders of the work; the workspace is the one that contains one of them or the voice.
+    """
+    from myna.studio.job_list import workspace_of
+    from myna.studio.voices import Library
+
+    workspace = workspace_of(*places, weights)
+    return None if workspace is None else Library(workspace).defaults_of(weights)
 
 
 def _means_folder(output: str) -> bool:

@@ -366,7 +366,7 @@ def _writable(folder: Path) -> bool:
 def _check_environment(shown: Shown) -> Iterable[Check]:
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
-    from myna.assets import BUNDLED_SONG, BUNDLED_VOICES, BUNDLED_WEIGHTS, local_folders
+    from myna.assets import BUNDLED_SEPARATOR, BUNDLED_SONG, BUNDLED_VOICES, BUNDLED_WEIGHTS, local_folders
 
     for folder in local_folders():
         if not folder.is_dir():
@@ -377,13 +377,13 @@ def _check_environment(shown: Shown) -> Iterable[Check]:
             "offline", "network", "note", "HF_HUB_OFFLINE is set: nothing is downloaded", "unset HF_HUB_OFFLINE"
         )
     bundled = [BUNDLED_SONG, BUNDLED_VOICES / "joe", BUNDLED_WEIGHTS / "myna-lite" / "G_0.pth"]
-    bundled.append(BUNDLED_WEIGHTS / "myna-content-1.safetensors")
+    bundled += [BUNDLED_WEIGHTS / "myna-content-1.safetensors", BUNDLED_SEPARATOR]
     missing = [path.name for path in bundled if not path.exists()]
     text, remedy = f"missing: {', '.join(missing)}", "pip install --force-reinstall --no-deps myna"
     if missing:
         yield Check("bundled", "files of the package", "bad", text, remedy, kind=AssetError)
     else:
-        yield Check("bundled", "files of the package", "good", "content encoder, base weights, voice joe")
+        yield Check("bundled", "files of the package", "good", "content encoder, base weights, separator, voice joe")
 
 
 def _check_files(shown: Shown) -> Iterable[Check]:

@@ -42,6 +42,6 @@ def evaluate_conversions(
 
     pairs, unpaired = pair_by_name(sound_files(converted), sound_files(sources))
     if not pairs:
-        raise AudioError(f"no conversion has a source: {'; '.join(unpaired)}")
+        raise AudioError(f"no conversion has a source: {'; '.join(unpaired) or 'all files are among the sources'}")
     evaluation = evaluate(pairs, sound_files(targets), sound_files(held_out), options, progress)
     return replace(evaluation, failures=(*unpaired, *evaluation.failures))

@@ -39,7 +39,7 @@ def prepare(
     During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Args:
-        template: name of a configuration template; None keeps the voice's own configuration.
+        template: name of a configuration template; None keeps the voice's own configuration, or takes the default one.
         settings: values for keys of the configuration's section `train`.
 
     Raises:
@@ -95,10 +95,10 @@ def _prepare(
 
 
 def _wanted(template: str | None, settings: Mapping[str, Any], trained: bool) -> Config:
-    from myna.config import Config
+    from myna.config import DEFAULT_TEMPLATE, Config
 
     own = Config.read(CONFIG) if CONFIG.is_file() and (template is None or trained) else None
     if own is not None and template is not None and own.kind != template:
         raise ConfigError(f"this voice was trained as {own.kind}; for {template}, create another voice")
-    base = own or Config.template(template or "")
+    base = own or Config.template(template or DEFAULT_TEMPLATE)
     return base.with_values(train=dict(settings))

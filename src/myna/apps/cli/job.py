@@ -88,7 +88,7 @@ def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) 
     from myna.studio.job_list import JobList, workspace_of
 
     places = [Path.cwd(), *(path.absolute() for path in paths)]
-    workspace = next((found for place in places if (found := workspace_of(place)) is not None), None)
+    workspace = workspace_of(*places)
     if workspace is None:
         yield Job(None)
         return

@@ -2,13 +2,15 @@
 
     app = guard(app, Addresses.of("127.0.0.1", 7860), uploads=folder)
 
-It is independent of the application behind it. A refusal is one line of plain text with status 413, 421, 403 or 429.
+It is independent of the application behind it. A refusal has the status 413, 421, 403 or 429. It is JSON below `/api`
+and for whoever accepts JSON, else one line of plain text, which a browser shows.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import os
 import shutil
 import socket
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from myna.apps.gui.error_json import error_json
 from myna.errors import ConfigError
 
 Scope = MutableMapping[str, Any]
@@ -31,6 +34,7 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PORTS = {"http": 80, "https": 443}  # ports that browsers leave out of Host and Origin
+_API, _JSON = "/api/", "application/json"
 _NO_BODY = ("GET", "HEAD", "OPTIONS")
 # With these headers, no other site can show the page in a frame or load its files.
 _KEPT_APART = [(b"x-frame-options", b"SAMEORIGIN"), (b"cross-origin-resource-policy", b"same-origin")]
@@ -177,7 +181,7 @@ class AddressCheck:
         if problem is None:
             await self._app(scope, receive, _with_headers(send))
         elif scope["type"] == "http":
-            await _refuse(receive, send, *problem)
+            await _refuse(scope, receive, send, *problem)
         else:
             await send({"type": "websocket.close", "code": 1008})  # before it was accepted: the browser gets a 403
 
@@ -229,7 +233,7 @@ class UploadQuota:
     async def _limited(self, scope: Scope, receive: Receive, send: Send, budget: _Budget, reason: str) -> None:
         declared = next(iter(_values(scope, b"content-length")), "")
         if declared.isdigit() and int(declared) > budget.left:
-            await _refuse(receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+            await _refuse(scope, receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
             return
         refused = answered = complete = False
 
@@ -256,7 +260,7 @@ class UploadQuota:
             if not refused:
                 raise
         if refused and not answered:
-            await _refuse(receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+            await _refuse(scope, receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
 
 
 class PasswordDelay:
@@ -298,7 +302,7 @@ class PasswordDelay:
         wait = max(0.0, mine.next_at - now)
         if wait > self.LONGEST_WAIT_SECONDS:
             text = f"too many wrong passwords: try again in {wait:.0f} seconds"
-            await _refuse(receive, send, HTTPStatus.TOO_MANY_REQUESTS, text, retry_after=wait)
+            await _refuse(scope, receive, send, HTTPStatus.TOO_MANY_REQUESTS, text, retry_after=wait)
             return
         overall = min(self.MOST_SECONDS_OVERALL, self._all.doubled_seconds)
         # An attempt counts as wrong until its password has been checked, so that attempts sent at once count too.
@@ -418,12 +422,13 @@ def _with_headers(send: Send) -> Send:
 
 
 async def _refuse(
-    receive: Receive, send: Send, status: HTTPStatus, text: str, *, retry_after: float | None = None
+    scope: Scope, receive: Receive, send: Send, status: HTTPStatus, text: str, *, retry_after: float | None = None
 ) -> None:
     """Answer with one line, and discard what the client still sends, so that it reads the answer."""
-    body = f"{text}\n".encode()
+    wants_json = scope["path"].startswith(_API) or any(_JSON in value for value in _values(scope, b"accept"))
+    body = (json.dumps(error_json(status, text)) if wants_json else f"{text}\n").encode()
     headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-type", (_JSON if wants_json else "text/plain; charset=utf-8").encode()),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
         *_KEPT_APART,

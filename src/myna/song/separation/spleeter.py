@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from myna.assets import BUNDLED_WEIGHTS
+from myna.assets import BUNDLED_SEPARATOR
 from myna.audio.slicing import windows
 from myna.errors import CheckpointError
 from myna.models.separators.unet import N_BINS, N_CHANNELS, REACH_FRAMES, STRIDE, TwoStems
@@ -24,9 +24,9 @@ from myna.storage.quantization import unpacked
 SAMPLE_RATE = 44100
 N_FFT = 4096
 HOP_LENGTH = 1024
-WEIGHTS = "spleeter-2stems.safetensors"
-# The mask of higher frequencies is the mean of the highest ones that the network covers, 10.3 to 11 kHz.
-_TOP_BINS = 64
+# The network covers frequencies up to 11 kHz. The mask above is the mean of the mask at its highest frequencies, except
+# the very highest, which are affected by the zeros beyond them.
+_TOP_BINS, _EDGE_BINS = 64, 8
 # Frames of the longest piece, without those before and after it: 24 s.
 _PIECE_FRAMES = 1024
 _OVERLAP = N_FFT // HOP_LENGTH - 1  # earlier frames that also contain the first samples of a frame
@@ -88,8 +88,9 @@ class Spleeter:
 
 def _extended(share: Tensor) -> Tensor:
     """Extend a mask from N_BINS frequencies to all, (2, T, N_FFT / 2 + 1)."""
-    top = share[..., -_TOP_BINS:].mean(-1, keepdim=True)
-    return torch.cat([share, top.expand(-1, -1, N_FFT // 2 + 1 - N_BINS)], dim=-1)
+    inside = share[..., :-_EDGE_BINS]
+    top = inside[..., -_TOP_BINS:].mean(-1, keepdim=True)
+    return torch.cat([inside, top.expand(-1, -1, N_FFT // 2 + 1 - inside.shape[-1])], dim=-1)
 
 
 def load_spleeter(device: str = "cpu") -> Spleeter:
@@ -103,7 +104,7 @@ def load_spleeter(device: str = "cpu") -> Spleeter:
 
     network = TwoStems()
     try:
-        network.load_state_dict(unpacked(load_file(BUNDLED_WEIGHTS / WEIGHTS)))
+        network.load_state_dict(unpacked(load_file(BUNDLED_SEPARATOR)))
     except (OSError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"the bundled separator is missing or damaged; reinstall myna ({error})") from error
     return Spleeter(network, device)

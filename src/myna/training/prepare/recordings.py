@@ -179,7 +179,8 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str],
             raise AudioError(failed[0])
         if any(map(is_recording, beside)):
             raise AudioError(f"the recordings lie directly in {input_dir}; {layout}")
-        raise AudioError(f"there are no recordings in {input_dir}; {layout}")
+        reason = f" ({ignored[0]})" if ignored else ""
+        raise AudioError(f"there are no recordings in {input_dir}{reason}; {layout}")
     old_layout = input_dir / "44k"
     if list(found) == ["44k"] and not any(path.parent == old_layout for path in found["44k"]):
         raise AudioError(f"{old_layout} is an old layout; move its speakers' folders up into {input_dir}")

@@ -10,10 +10,11 @@ import pytest
 from training_client import RECORDINGS, SETTINGS, Client, client, shrink, wait
 
 from myna import assets
+from myna.apps.actions.device import Device
 from myna.apps.actions.needs import encoder_asset, training_needs
 from myna.apps.actions.training_log import Curves
 from myna.apps.gui.server.projects.curves import best_checkpoint, best_values
-from myna.apps.gui.server.projects.requests import timed_settings
+from myna.apps.gui.server.projects.requests import PrepareRequest, plan_prepare, timed_settings
 from myna.apps.gui.server.wording import Wording
 from myna.config import Config, TemplateName
 from myna.errors import AssetError
@@ -125,6 +126,18 @@ def test_a_missing_file_is_the_reason_why_a_voice_cannot_be_trained(
     assert [one["name"] for one in found["needs"]] == ["contentvec", "so-vits-svc-4.0v1"]
     assert found["needs"][0]["title"] == "ContentVec" and not found["needs"][0]["here"]
     assert found["steps"]["prepare"] == {"state": "todo", "reason": "Needs ContentVec.", "job": None}
+
+
+def test_a_new_voice_is_prepared_as_the_kind_that_its_page_names(api: Client) -> None:
+    api.post("project/recordings", {"uploads": [api.upload(RECORDINGS[0])]})
+    for device, kind in (None, "myna-lite"), (Device("cuda:0", "a GPU"), "so-vits-svc-4.0v1"):
+        api.studio.device = device
+        task = plan_prepare(api.studio, PrepareRequest(project=api.name)).task
+        assert task.template == kind == api.get("project")["template"]
+    Config.template("myna-lite").write(api.project.config)
+    assert plan_prepare(api.studio, PrepareRequest(project=api.name)).task.template is None  # it keeps its own
+    api.project.config.write_text("{")
+    assert "JSON" in api.post("project/prepare", {}, 400)["error"]["message"]
 
 
 def test_names_of_files_stay_text_and_are_found_again(api: Client) -> None:

@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 import processes
-from myna.apps.gui.guard import Addresses, Limits
+from myna.apps.gui.guard import Addresses, Limits, PasswordDelay
 from myna.apps.gui.server import requests
 from myna.apps.gui.server.app import create_app, open_studio
 from myna.apps.gui.server.context import Studio
@@ -123,6 +123,8 @@ def test_every_answer_has_a_strict_content_security_policy(client: TestClient) -
         headers = client.get(path).headers
         assert headers["content-security-policy"].startswith("default-src 'none'")
         assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    refused = client.get("session", headers={"host": "evil.example"})
+    assert refused.headers["content-security-policy"].startswith("default-src 'none'")
 
 
 def test_a_file_of_the_page_is_sent_again_only_if_it_has_changed(client: TestClient) -> None:
@@ -162,6 +164,47 @@ def test_a_name_and_a_password_open_a_session(opened: Studio) -> None:
     assert client.get("jobs").status_code == 401
 
 
+def test_wrong_passwords_cost_a_growing_time_at_a_public_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, slept = 1000.0, []
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        slept.append(seconds)
+        now += seconds
+
+    options = PasswordDelay.__init__.__kwdefaults__
+    assert options is not None
+    monkeypatch.setitem(options, "clock", lambda: now)
+    monkeypatch.setitem(options, "sleep", sleep)
+    base, right = "http://192.168.1.5:7860/api/v1/", {"name": "anna", "password": "secret"}
+    with open_studio(tmp_path / "studio", local=False) as studio:
+        app = create_app(studio, Addresses.of("0.0.0.0", 7860), login=Login("anna", "secret"))
+        guest, anna = (TestClient(app, base_url=base, client=(host, 5)) for host in ("192.168.1.8", "192.168.1.9"))
+
+        def guess(client: TestClient, password: str = "guess") -> int:
+            return client.post("login", json={"name": "anna", "password": password}).status_code
+
+        assert [guess(guest) for _ in range(5)] == [401] * 5 and slept == [1, 2, 4, 8]
+        assert guess(guest, "secret") == 204 and slept[4:] == [16]  # the right one waits as long, then all is forgiven
+        assert guest.get("session").json()["local"] is False and guest.get("session").json()["folder"] is None
+        guest.post("logout")
+        slept.clear()
+        assert [guess(guest) for _ in range(7)] == [401] * 7 and slept == [1, 2, 4, 8, 16, 32]
+        refused = guest.post("login", json=right)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "wait")
+        assert refused.headers["retry-after"] == "64" and "64 seconds" in refused.json()["error"]["message"]
+        assert guest.get("jobs").status_code == 401
+        # Others wait for at most four seconds, and only to log in.
+        slept.clear()
+        assert guess(anna, "secret") == 204 and slept == [4]
+        assert anna.get("jobs").status_code == 200 and slept == [4]
+        assert guess(TestClient(app, base_url="http://evil.test:7860/api/v1/"), "secret") == 421 and slept == [4]
+        now += 64
+        assert guess(guest, "secret") == 204 and guest.get("jobs").status_code == 200
+
+
 # How it answers
 
 
@@ -195,6 +238,12 @@ def test_every_operation_is_described(client: TestClient) -> None:
     assert len(operations) > 12
     for one in operations:
         assert one["summary"] and one["description"], one
+        assert {"400", "401", "403", "404", "409", "421"} <= one["responses"].keys() and "422" not in one["responses"]
+    assert "429" in paths["/api/v1/login"]["post"]["responses"]
+    assert (
+        "413" in paths["/api/v1/uploads"]["post"]["responses"]
+        and "413" not in paths["/api/v1/jobs"]["get"]["responses"]
+    )
 
 
 @pytest.mark.parametrize(
@@ -307,6 +356,42 @@ def test_two_studios_in_one_folder_and_the_terminal_share_a_list(tmp_path: Path)
         assert refused.status_code == 400 and "another studio: stop it there" in refused.json()["error"]["message"]
         one.cancel(number)
         until(lambda: client.get(f"jobs/{number}").json()["state"] == "cancelled")
+
+
+def test_visitors_from_elsewhere_get_names_of_files_and_only_files_of_the_studio(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command may write anywhere; who may use the page over a network must not learn where, nor read it."""
+    folder = tmp_path / "studio"
+    inside, outside = folder / "made" / "1" / "anna.onnx", tmp_path / "private.wav"
+    for path in (inside, outside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"sound")
+    (folder / "made" / "link.wav").symlink_to(outside)
+    files = [str(path) for path in (outside, folder / "made" / "link.wav", inside)]
+    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path / "assets"))
+    answers = {}
+    for local in (True, False):
+        with open_studio(folder, local=local) as studio:
+            if local:
+                about = {"voice": str(folder / "voices" / "anna"), "files": files}
+                number = studio.list.add("export", "anna", Place.TERMINAL, about=about, state=JobState.DONE)
+                studio.list.update(number, error=f"cannot read {folder}/voices/anna")
+                studio.list.line(number, f"wrote {outside}")
+            client = TestClient(create_app(studio, LOCAL), base_url="http://127.0.0.1:7860/api/v1/")
+            (job,) = client.get("jobs").json()
+            sent = [client.get(f"jobs/{number}/files/{index}").status_code for index in range(3)]
+            answers[local] = job["about"], job["error"], sent, client.get("assets").json()[0]["folder"]
+            every = [client.get(path).text for path in ("session", "jobs", f"jobs/{number}", "voices", "results")]
+            every.append(client.get(f"jobs/{number}/log").text)
+            assert any(str(folder) in text for text in every) is local
+    assert answers[True][0]["files"] == files and answers[True][2:] == ([200, 200, 200], str(tmp_path / "assets"))
+    assert answers[False][:3] == (
+        {"voice": "anna", "files": ["anna.onnx"]},
+        "cannot read studio/voices/anna",
+        [200, 404, 404],
+    )
+    assert "MYNA_ASSETS" in answers[False][3]
 
 
 _TERMINAL = """

@@ -51,7 +51,7 @@ def test_facts_and_keys_speak_in_notes(client: TestClient, tmp_path: Path) -> No
     assert shifts == [
         (0, "same", "Same key"),
         (-12, "octave", "One octave lower"),
-        (-16, "closest", "Closest: -16 semitones"),
+        (-16, "closest", "Closest"),
     ]
     assert key["choices"][key["best"]]["transpose"] == -12 and key["out_of_range"] is None
 

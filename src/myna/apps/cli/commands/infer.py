@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 from click.core import ParameterSource
 
-from myna.apps.actions.convert import convert, options_for, plan_conversions
+from myna.apps.actions.convert import convert, noted_defaults, options_for, plan_conversions
 from myna.apps.actions.device import choose_device
 from myna.apps.cli.flags import device_flag, find_config, model_flag, voice_config_flag
 from myna.apps.cli.job import listed_job
@@ -67,13 +67,15 @@ def command(
     resolved = choose_device(device)
     echo(f"device: {resolved}", err=True)
     converter = Converter.load(model_path, config_path or find_config(model_path), resolved.name, engine)
-    options, used = options_for(converter.voice, {name: chosen[name] for name in _given(chosen)})
+    outputs = [one.output for one in planned]
+    noted = noted_defaults(converter.voice.path, [Path.cwd(), *outputs])
+    options, used = options_for(converter.voice, {name: chosen[name] for name in _given(chosen)}, noted)
     if used:
         flags = shlex.join(as_flags(ConversionOptions(**used)))
         echo(f"defaults of the voice: {flags} (flags that you give take precedence)", err=True)
     title = f"svc infer {counted(len(planned), 'recording') if len(planned) > 1 else planned[0].source.name}"
-    outputs = [one.output for one in planned]
-    with listed_job("convert", title, outputs, voice=str(model_path), files=[str(path) for path in outputs]) as job:
+    files = [str(path.absolute()) for path in outputs]
+    with listed_job("convert", title, outputs, voice=str(model_path), files=files) as job:
         converted = convert(converter, planned, options, job.progress, job.failure)
 
     error = unfinished(converted, "recordings were not converted")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,35 +58,39 @@ def command(songs: tuple[Path, ...], output_path: Path | None, device: str, **ch
 def _text(separated: Batch[Separation, SeparationSummary]) -> str:
     seconds = sum(summary.seconds for summary in separated.done.values())
     first, *more = separated.done
-    where = f"{first.vocals}, {first.accompaniment}" + (f" and {counted(2 * len(more), 'file')} more" if more else "")
-    lines = [f"{one.source}: {remark}" for one, summary in separated.done.items() for remark in remarks(summary)]
-    lines.append(f"{seconds:.1f} s of music in {separated.seconds:.1f} s: {where}")
-    return "\n".join([*lines, f"Sing it in another voice: svc infer {first.vocals} -m VOICE"])
+    line = f"{seconds:.1f} s of music in {separated.seconds:.1f} s: {first.vocals}, {first.accompaniment}"
+    if more:
+        line += f" and {counted(2 * len(more), 'file')} more"
+    remarks = (f"{one.source}: {text}" for one, its in separated.done.items() for text in _remarks(its))
+    return "\n".join([*remarks, line + _next_step(separated)])
 
 
-def remarks(summary: SeparationSummary) -> list[str]:
+def _remarks(summary: SeparationSummary) -> list[str]:
     """Return sentences on a song that has no vocals, no accompaniment, or more than two channels."""
-    found = []
-    levels = summary.levels
+    found, levels = [], summary.levels
     if summary.song_channels > summary.n_channels:
-        found.append(f"its {summary.song_channels} channels are mixed to stereo.")
+        found.append(f"Its {summary.song_channels} channels are mixed to stereo.")
     if not levels.has_vocals:
-        found.append(f"hardly any vocals ({levels.vocals_db:.0f} dB of the song): is it an instrumental?")
+        found.append(f"Hardly any vocals, {-levels.vocals_db:.0f} dB below the song: is it an instrumental?")
     if not levels.has_accompaniment:
         found.append(
-            f"hardly any accompaniment ({levels.accompaniment_db:.0f} dB of the song): it can be converted as it is."
+            f"Hardly any accompaniment, {-levels.accompaniment_db:.0f} dB below the song: it needs no separation."
         )
     return found
 
 
+def _next_step(separated: Batch[Separation, SeparationSummary]) -> str:
+    """Return a sentence with the command that converts the first song with vocals; no text if there is none."""
+    for one, summary in separated.done.items():
+        if summary.levels.has_vocals:
+            sung = one.vocals if summary.levels.has_accompaniment else one.source
+            return f". Sing it in another voice: {shlex.join(['svc', 'infer', str(sung), '-m', 'VOICE'])}"
+    return ""
+
+
 def _plain(separated: Batch[Separation, SeparationSummary]) -> dict[str, Any]:
     done = [
-        {
-            "input": one.source,
-            "vocals": one.vocals,
-            "accompaniment": one.accompaniment,
-            **plain(summary),
-        }
+        {"input": one.source, "vocals": one.vocals, "accompaniment": one.accompaniment, **plain(summary)}
         for one, summary in separated.done.items()
     ]
     failed = [{"input": one.source, "error": str(error)} for one, error in separated.failed.items()]

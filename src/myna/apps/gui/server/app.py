@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
@@ -22,7 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from myna.apps.gui.guard import Addresses, Limits, guard
 from myna.apps.gui.server.context import Studio
-from myna.apps.gui.server.errors import ERRORS, add_error_handlers, error_response
+from myna.apps.gui.server.description import DescribedApp
+from myna.apps.gui.server.errors import add_error_handlers, error_response
 from myna.apps.gui.server.login import Login
 from myna.apps.gui.server.routes import routers
 from myna.errors import BusyError, ConfigError
@@ -77,16 +77,15 @@ def create_app(
         limits: limits of uploads.
     """
     limits = limits or Limits()
-    app = FastAPI(
+    app = DescribedApp(
         title="myna",
         summary="The studio of myna: singing voice conversion.",
         openapi_url=f"{API}/openapi.json",
         docs_url=None,  # its page loads scripts from another server
         redoc_url=None,
-        responses=ERRORS,
     )
     app.state.studio, app.state.login, app.state.limits = studio, login, limits
-    add_error_handlers(app)
+    add_error_handlers(app, studio.shown)
     for router in routers():
         app.include_router(router, prefix=API)
     app.mount("/static", _Files(directory=str(_WEB)))
@@ -97,8 +96,8 @@ def create_app(
         text = (_WEB / "index.html").read_text("utf-8").replace("{{nonce}}", nonce)
         return HTMLResponse(text, headers={"content-security-policy": _CSP.format(nonce=nonce)})
 
-    inner: Any = _Headers(app if login is None else _Locked(app, login))
-    return guard(inner, addresses, uploads=studio.uploads.folder, limits=limits)
+    inner: Any = app if login is None else _Locked(app, login)
+    return _Headers(guard(inner, addresses, uploads=studio.uploads.folder, limits=limits))
 
 
 class Server:

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from fastapi import Request as HttpRequest
 from pydantic import BaseModel
 from starlette.requests import HTTPConnection
@@ -112,6 +113,14 @@ class Studio:
         """
         return self._view(self._listed(number))
 
+    def files(self, number: int) -> list[Path]:
+        """Return the files that a job has made; for visitors from elsewhere, only those in the workspace.
+
+        Raises:
+            NotFound: there is no job with that number.
+        """
+        return self._files(self._listed(number).about)
+
     def all_jobs(self) -> list[JobView]:
         """Return the jobs of this studio and of the terminal, newest first."""
         return [self._view(row) for row in self.list.all()]
@@ -180,6 +189,14 @@ class Studio:
             self._prepared = True
             threading.Thread(target=self._prepare_lanes, name="preparing", daemon=True).start()
 
+    def shown(self, text: str) -> str:
+        """Return a text as visitors may see it: for those from elsewhere, without the folders above the workspace."""
+        if self.local:
+            return text
+        folder, home = self.workspace.folder, Path.home()
+        text = text.replace(str(folder), folder.name)
+        return text.replace(str(home), "~") if home.name else text
+
     def close(self) -> None:
         """Stop all jobs and wait until they have saved their work. Waiting jobs stay listed as interrupted."""
         self._closed.set()
@@ -202,8 +219,20 @@ class Studio:
             raise NotFound(f"there is no job {number}")
         return row
 
+    def _files(self, about: Mapping[str, Any]) -> list[Path]:
+        made = [Path(path) for path in about.get("files") or ()]
+        return [path for path in made if self.local or path.resolve().is_relative_to(self.workspace.folder)]
+
+    def _about(self, row: ListedJob) -> dict[str, Any]:
+        """Return what a job works on; visitors from elsewhere get names in place of paths."""
+        if self.local:
+            return dict(row.about)
+        names = {name: _name(value) if isinstance(value, str) else value for name, value in row.about.items()}
+        return names | ({"files": [path.name for path in self._files(row.about)]} if "files" in names else {})
+
     def _view(self, row: ListedJob) -> JobView:
-        found = {**vars(row), "about": dict(row.about), "facts": dict(row.facts)}
+        error = None if row.error is None else self.shown(row.error)
+        found = {**vars(row), "about": self._about(row), "facts": dict(row.facts), "error": error}
         job = self._jobs.get(row.id)
         if job is not None and not job.state.over and not row.state.over:  # newer than what has been written
             names = ("state", "stage", "fraction", "seconds_left", "seconds")
@@ -311,9 +340,12 @@ def studio_of(request: HTTPConnection) -> Studio:
     return found
 
 
-def language_of(request: HttpRequest) -> str:
+def language_of(
+    request: HttpRequest,
+    lang: Annotated[str, Query(description="language of the answer; without one, Accept-Language decides")] = "",
+) -> str:
     """Return the language for messages: of `?lang=`, or the first of Accept-Language that there is, or English."""
-    wanted = [request.query_params.get("lang", ""), *request.headers.get("accept-language", "").lower().split(",")]
+    wanted = [lang, *request.headers.get("accept-language", "").lower().split(",")]
     for part in wanted:
         if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
             return language
@@ -323,6 +355,11 @@ def language_of(request: HttpRequest) -> str:
 # Parameters of handlers.
 StudioOf = Annotated[Studio, Depends(studio_of)]
 Language = Annotated[str, Depends(language_of)]
+
+
+def _name(text: str) -> str:
+    """Return the name of a file if a text is its path, else the text."""
+    return Path(text).name if Path(text).is_absolute() else text
 
 
 def _texts_in(value: Any) -> list[str]:

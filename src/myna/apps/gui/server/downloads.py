@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from myna.apps.gui.server.context import Studio
 
 
-def file_of(studio: Studio, found: Result, form: str) -> Path:
+def downloadable(studio: Studio, found: Result, form: str) -> Path:
     """Return the sound of a result as a file of a format; it is written if needed, and kept until the sound changes.
 
     Raises:

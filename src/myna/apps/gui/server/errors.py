@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,10 +13,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from myna.apps.gui.error_json import error_json
 from myna.errors import BusyError, ConfigError, MynaError, understood
 
 _log = logging.getLogger(__name__)
-_CODES = {401: "login", 404: "not_found", 405: "method", 409: "busy", 413: "too_large"}
 
 
 class NotFound(ConfigError):
@@ -45,21 +45,16 @@ class ErrorBody(BaseModel):
     error: ErrorText
 
 
-# For the documentation of the interface.
-ERRORS: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorBody, "description": "The request is not valid; the message says why and what to do."},
-    401: {"model": ErrorBody, "description": "A name and a password are needed: POST /login."},
-    404: {"model": ErrorBody, "description": "The item does not exist."},
-    409: {"model": ErrorBody, "description": "It is in use."},
-}
-
-
 def error_response(status: int, message: str, code: str | None = None) -> JSONResponse:
-    return JSONResponse({"error": {"code": code or _CODES.get(status, "request"), "message": message}}, status)
+    return JSONResponse(error_json(status, message, code), status)
 
 
-def add_error_handlers(app: FastAPI) -> None:
-    """Answer every error in the same form; only a bug is answered with 500 and logged."""
+def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
+    """Answer every error in the same form; only a bug is answered with 500 and logged.
+
+    Args:
+        shown: returns a message as visitors may see it.
+    """
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
@@ -74,9 +69,10 @@ def add_error_handlers(app: FastAPI) -> None:
         found = understood(error)
         if found is None:
             _log.error("%s %s", request.method, request.url.path, exc_info=error)
-            return error_response(500, f"{type(error).__name__}: {error} (a defect: please report it)", "defect")
+            text = f"{type(error).__name__}: {error} (a defect: please report it)"
+            return error_response(500, shown(text), "defect")
         status = 404 if isinstance(found, NotFound) else 409 if isinstance(found, BusyError) else 400
-        return error_response(status, str(found), found.code)
+        return error_response(status, shown(str(found)), found.code)
 
     # Starlette logs and raises an error again after a handler for `Exception`, but not after one for a subclass.
     for kind in (MynaError, OSError, MemoryError):

@@ -30,22 +30,26 @@ class AssetView(BaseModel):
     why: str
 
 
-def asset_view(found: FilesHere, language: str, why: str) -> AssetView:
+def asset_title(found: FilesHere, language: str) -> str:
+    """Return the name of a pretrained file for people."""
+    if found.group == "base":
+        return complete_texts(language)["server.needs.base"].format(name=found.name)
+    return _TITLES.get(found.name, found.name.replace("-", " ").capitalize())
+
+
+def asset_view(found: FilesHere, language: str, why: str, *, local: bool) -> AssetView:
     """Describe a pretrained file in a language.
 
     Args:
         why: key of the text that says what needs it, after "server.needs.".
+        local: whether the visitor is on this computer and may know its folders.
     """
     known = complete_texts(language)
-    if found.group == "base":
-        title = known["server.needs.base"].format(name=found.name)
-    else:
-        title = _TITLES.get(found.name, found.name.replace("-", " ").capitalize())
-    folders = [str(folder) for folder in local_folders()]
+    folders = [str(folder) for folder in local_folders()] if local else []
     folder = folders[0] if folders else known["server.needs.folder"]
     return AssetView(
         name=found.name,
-        title=title,
+        title=asset_title(found, language),
         bytes=found.size or 0,
         here=found.here,
         folder=folder,

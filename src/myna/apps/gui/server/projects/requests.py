@@ -13,11 +13,10 @@ from myna.apps.gui.server.requests import LEARN, Planned, Request, plans
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import CompareCheckpoints, PackCheckpoint, Prepare, Train
 from myna.assets import BUNDLED_SONG
-from myna.config import Config
+from myna.config import DEFAULT_TEMPLATE, Config, TemplateName
 from myna.errors import BusyError, ConfigError
 from myna.options import EvaluateOptions, TrainOptions, parse_options
 from myna.studio import project as projects
-from myna.studio.job_list import Place
 from myna.studio.project import Project, ProjectStatus, RecordName
 from myna.studio.schedule import TimedRun
 from myna.studio.steps import FEWEST_COMPARED, MOST_COMPARED, Step
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 TEXTS = "server.train."  # prefix of the texts about voices in training
 BUNDLED, CLIP = "bundled", "clip:"  # ids of phrases; any other id is that of an upload
+ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
 _ENDLESS_EPOCHS = 10_000  # more than a run that is limited by time has
 # Options that name files or devices of the studio's computer.
 _NOT_FOR_VISITORS = ("pretrained_dir", "devices", "num_nodes")
@@ -47,7 +47,9 @@ class ProjectRequest(Request):
 
 
 class PrepareOptions(BaseModel):
-    template: str | None = Field(None, description="kind of voice; null keeps that of the voice")
+    template: str | None = Field(
+        None, description="kind of voice; null keeps that of the voice, and for a new one takes that of GET /project"
+    )
     settings: dict[str, Any] = Field({}, description="values of keys of `train` in the configuration")
 
 
@@ -98,9 +100,14 @@ def plan_prepare(studio: Studio, request: PrepareRequest) -> Planned:
     if not status.recordings:
         raise ConfigError(request.say("record_first"))
     _check_idle(studio, project, request.say, Step.PREPARE, Step.TRAIN)
-    base = Config.template(request.template) if request.template else status.config or Config.template("")
+    template = request.template
+    if template is None and not project.config.exists():
+        template = default_template(studio)
+    base = status.config if template is None else Config.template(template)
+    if base is None:
+        raise ConfigError(status.problem or f"{project.config} cannot be read")
     _checked_settings(base, request.settings)
-    task = Prepare(folder=project.folder, template=request.template, settings=request.settings)
+    task = Prepare(folder=project.folder, template=template, settings=request.settings)
     return _planned(task, project)
 
 
@@ -129,6 +136,12 @@ def plan_train(studio: Studio, request: TrainRequest) -> Planned:
     task = Train(folder=project.folder, settings=settings, options=parse_options(TrainOptions, options))
     project.remember(RecordName.PLAN, {"minutes": request.minutes})
     return replace(_planned(task, project), complete=lambda result: result.complete)
+
+
+def default_template(studio: Studio) -> TemplateName:
+    """Return the kind of voice for the device of the studio; until that is known, the one for CPUs."""
+    device = studio.device
+    return DEFAULT_TEMPLATE if device is not None and device.name != "cpu" else ON_CPU
 
 
 def timed_settings(config: Config, run: TimedRun) -> dict[str, Any]:
@@ -213,8 +226,8 @@ def _check_idle(studio: Studio, project: Project, say: Wording, *steps: Step) ->
     for step in steps:
         job = active_job(project, jobs, step)
         if job is not None:
-            if job.where is Place.TERMINAL:
-                check_free(project)  # its message names the process
+            if "cancel" not in job.can:  # of another process, which the message names if the job has begun
+                check_free(project)
             raise BusyError(f"{project.name}: {say(f'busy_{step}')}")
     if Step.TRAIN in steps:
         check_free(project)

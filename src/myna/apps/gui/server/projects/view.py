@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from myna.apps.actions.needs import TrainingNeeds, training_needs
 from myna.apps.actions.training_log import Curves
 from myna.apps.gui.server.context import JobView, Studio
-from myna.apps.gui.server.needs import AssetView, asset_view
+from myna.apps.gui.server.needs import AssetView, asset_title, asset_view
 from myna.apps.gui.server.projects import models
 from myna.apps.gui.server.projects.activity import active_job, activities
 from myna.apps.gui.server.projects.curves import (
@@ -24,9 +24,9 @@ from myna.apps.gui.server.projects.curves import (
     compared_scores,
     validation_distances,
 )
-from myna.apps.gui.server.projects.requests import BUNDLED, CLIP, TEXTS, checkpoint_title
+from myna.apps.gui.server.projects.requests import BUNDLED, CLIP, ON_CPU, TEXTS, checkpoint_title, default_template
 from myna.apps.gui.server.wording import Wording
-from myna.config import DEFAULT_TEMPLATE, Config, TemplateName, TrainConfig
+from myna.config import Config, TemplateName, TrainConfig
 from myna.errors import ConfigError
 from myna.evaluation.scores import MEASURES
 from myna.keys import page_keys
@@ -38,7 +38,6 @@ from myna.studio.schedule import LENGTHS, Length, Schedule, TimedRun, checkpoint
 from myna.studio.steps import Checks, Step, StepState, StepStatus, step_states
 from myna.studio.voices import checkpoint_name
 
-ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
 _AUTO_BATCH = 8  # batch size that `batch_size: auto` results in without a GPU
 _MOST_SAMPLES = 8  # number of validation clips that are converted with each checkpoint
 # Space that prepared recordings take: clips, and their features for the augmented versions of each clip.
@@ -92,12 +91,6 @@ class Scene:
     def url(self, place: str, **values: Any) -> str:
         """Return the address of an audio file of the project."""
         return f"/api/v1/project/{place}?{urlencode({'name': self.project.name, **values})}"
-
-
-def default_template(studio: Studio) -> TemplateName:
-    """Return the kind of voice for the device of the studio; until that is known, the one for CPUs."""
-    device = studio.device
-    return DEFAULT_TEMPLATE if device is not None and device.name != "cpu" else ON_CPU
 
 
 def project_row(scene: Scene) -> models.ProjectRow:
@@ -160,7 +153,7 @@ def steps_view(scene: Scene) -> models.StepsView:
     for step, files in missing.items():
         view = views[step]
         if files and view.state not in (StepState.RUNNING, StepState.BLOCKED):
-            names = ", ".join(asset_view(one, scene.language, "train").title for one in files)
+            names = ", ".join(asset_title(one, scene.language) for one in files)
             views[step] = view.model_copy(update={"reason": scene.say("needs", names=names)})
     return models.StepsView(**views)
 
@@ -179,7 +172,7 @@ def _step(scene: Scene, status: StepStatus) -> models.StepView:
 def needs_view(scene: Scene) -> list[AssetView]:
     """Return the files that preparing and training the voice need, and that are not on this machine."""
     found = [*scene.needs.prepare, *scene.needs.train]
-    return [asset_view(one, scene.language, "train") for one in found]
+    return [asset_view(one, scene.language, "train", local=scene.studio.local) for one in found]
 
 
 # --- recordings -------------------------------------------------------------------------------------------------------

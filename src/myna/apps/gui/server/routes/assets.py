@@ -26,15 +26,15 @@ def assets(
 ) -> list[AssetView]:
     """List pretrained files that can be downloaded: all, or those that a voice or its training needs."""
     if voice is not None:
-        return needs_of(studio.reader.read(studio.voices.find(voice)).content_encoder, language)
+        return needs_of(studio.reader.read(studio.voices.find(voice)).content_encoder, language, local=studio.local)
     if project is not None:
         found = projects.find(studio.workspace, project)
         status = found.status()
         if status.config is None:
             return []
         needs = training_needs(status.config, trained=bool(status.checkpoints))
-        return _views((*needs.prepare, *needs.train), language, "train")
-    return _views((one for one in files_here() if one.url), language, "any")
+        return _views((*needs.prepare, *needs.train), language, "train", local=studio.local)
+    return _views((one for one in files_here() if one.url), language, "any", local=studio.local)
 
 
 @router.post("/assets/fetch", status_code=202)
@@ -46,11 +46,11 @@ def fetch(sent: FetchRequest, studio: StudioOf) -> JobView:
     return studio.submit(FETCH, sent)
 
 
-def needs_of(encoder: str | None, language: str) -> list[AssetView]:
+def needs_of(encoder: str | None, language: str, *, local: bool) -> list[AssetView]:
     """Return the files that conversion with this content encoder needs and that are not bundled."""
     name = encoder_asset(encoder) if encoder is not None else None
-    return _views([asset_here(name)] if name is not None else [], language, "voice")
+    return _views([asset_here(name)] if name is not None else [], language, "voice", local=local)
 
 
-def _views(found: Iterable[FilesHere], language: str, why: str) -> list[AssetView]:
-    return [asset_view(one, language, why) for one in found]
+def _views(found: Iterable[FilesHere], language: str, why: str, *, local: bool) -> list[AssetView]:
+    return [asset_view(one, language, why, local=local) for one in found]

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import Language, StudioOf
+from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.prompting import Prompt, guide_wav, next_number, prompt_of, take_name
 from myna.apps.gui.server.routes.projects import project_of
 from myna.apps.gui.server.wording import Wording
@@ -72,7 +73,7 @@ def prompt(
     return prompt_of(kind, wanted, range, recordings, language)
 
 
-@router.get("/booth/guide", response_class=Response)
+@router.get("/booth/guide", response_class=Response, responses=file_of("audio/wav"))
 def guide(number: int, range: Range = _DEFAULT_RANGE) -> Response:
     """Return the guide tone of a melody as WAV."""
     return Response(guide_wav(number, range), media_type="audio/wav", headers={"cache-control": "max-age=86400"})

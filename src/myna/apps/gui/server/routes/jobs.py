@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 from fastapi import APIRouter
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse, PlainTextResponse, Response
 
 from myna.apps.gui.server.context import JobView, StudioOf
+from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound
 
 router = APIRouter(tags=["jobs"])
@@ -35,12 +35,12 @@ def job(number: int, studio: StudioOf) -> JobView:
     return studio.job(number)
 
 
-@router.get("/jobs/{number}/log", response_class=PlainTextResponse)
-def log(number: int, studio: StudioOf) -> str:
+@router.get("/jobs/{number}/log", response_class=Response, responses=file_of("text/plain"))
+def log(number: int, studio: StudioOf) -> PlainTextResponse:
     """Return the lines that a job has noted, with their times."""
     studio.job(number)
     lines = (f"{datetime.fromtimestamp(at):%H:%M:%S}  {text}\n" for at, text in studio.list.log(number))
-    return "".join(lines)
+    return PlainTextResponse(studio.shown("".join(lines)))
 
 
 @router.post("/jobs/{number}/cancel")
@@ -61,10 +61,10 @@ def remove(number: int, studio: StudioOf) -> None:
     studio.remove(number)
 
 
-@router.get("/jobs/{number}/files/{index}")
+@router.get("/jobs/{number}/files/{index}", response_class=FileResponse, responses=file_of("*/*"))
 def file(number: int, index: int, studio: StudioOf) -> FileResponse:
     """Return a file that a job has made."""
-    made = studio.job(number).about.get("files") or []
-    if not 0 <= index < len(made) or not Path(made[index]).is_file():
+    made = studio.files(number)
+    if not 0 <= index < len(made) or not made[index].is_file():
         raise NotFound(f"job {number} has no file {index}")
-    return FileResponse(made[index], filename=Path(made[index]).name)
+    return FileResponse(made[index], filename=made[index].name)

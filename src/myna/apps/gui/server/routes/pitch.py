@@ -9,17 +9,18 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import Language, Studio, StudioOf
+from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.requests import SING
 from myna.apps.gui.server.routes.results import find_result
-from myna.apps.gui.server.routes.tracks import MOST_SAMPLES
+from myna.apps.gui.server.routes.tracks import BYTES, MOST_SAMPLES
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.pitch import EditedPitch, OpenPitch, SingEdits
 from myna.scales import CHROMATIC, NAMES, Scale
 from myna.studio.pitch_editing import PitchFiles, pitch_files
 
 router = APIRouter(tags=["results"])
-_BYTES = "application/octet-stream"
 _MOST_SECONDS = 60.0  # of a spectrogram in one answer
+_LONGEST_SECONDS = 86400.0  # of a song
 
 
 class SoundView(BaseModel):
@@ -91,7 +92,7 @@ def edit(number: int, sent: PitchEditsBody, request: Request, language: Language
     return _view(studio, number, view, str(request.url.path), language)
 
 
-@router.get("/results/{number}/pitch/{which}/samples", response_class=Response)
+@router.get("/results/{number}/pitch/{which}/samples", response_class=Response, responses=file_of(BYTES))
 def samples(
     number: int,
     which: Literal["edited", "unedited"],
@@ -103,14 +104,14 @@ def samples(
     """Return samples of the conversion with or without the edits, as GET /results/{number}/tracks/{name}/samples."""
     from myna.apps.gui.server.sounds import pcm
 
-    return Response(pcm(_path(_files(studio, number), which), first, count), media_type=_BYTES)
+    return Response(pcm(_path(_files(studio, number), which), first, count), media_type=BYTES)
 
 
-@router.get("/results/{number}/pitch/spectrum", response_class=Response)
+@router.get("/results/{number}/pitch/spectrum", response_class=Response, responses=file_of(BYTES))
 def spectrum(
     number: int,
     studio: StudioOf,
-    start: Annotated[float, Query(ge=0)],
+    start: Annotated[float, Query(ge=0, le=_LONGEST_SECONDS)],
     seconds: Annotated[float, Query(gt=0, le=_MOST_SECONDS)],
     version: str | None = None,
 ) -> Response:
@@ -123,7 +124,7 @@ def spectrum(
     from myna.evaluation.drawing.note_spectrum import N_ROWS
 
     levels = note_spectrum(_files(studio, number).sung, start, seconds)
-    return Response(levels, media_type=_BYTES, headers={"x-rows": str(N_ROWS)})
+    return Response(levels, media_type=BYTES, headers={"x-rows": str(N_ROWS)})
 
 
 def _files(studio: Studio, number: int) -> PitchFiles:

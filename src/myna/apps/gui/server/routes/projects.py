@@ -10,6 +10,7 @@ from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import JobView, Language, StudioOf
+from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound, not_found
 from myna.apps.gui.server.projects import models, view
 from myna.apps.gui.server.projects.activity import KINDS, check_free
@@ -139,7 +140,7 @@ def remove_recording(file: str, scene: SceneOf) -> models.Thrown:
     return models.Thrown(trash_id=thrown.id, bytes=thrown.bytes)
 
 
-@router.get("/project/audio")
+@router.get("/project/audio", response_class=FileResponse, responses=file_of("audio/*"))
 def recording_audio(file: str, scene: SceneOf) -> FileResponse:
     """Return a recording in a format that browsers can play."""
     path = _recording(scene, file)
@@ -188,7 +189,7 @@ def curves(scene: SceneOf) -> models.CurvesView:
     return view.curves_view(scene, scene.studio.watch.fresh_curves(scene.project, scene.status))
 
 
-@router.get("/project/sample", response_class=Response)
+@router.get("/project/sample", response_class=Response, responses=file_of("audio/wav"))
 def sample(scene: SceneOf, clip: int, number: int | None = None) -> Response:
     """Return a validation clip as WAV: converted with the checkpoint `number`, or the recording without a number."""
     step = None
@@ -209,7 +210,7 @@ def comparison(scene: SceneOf) -> models.ComparisonView:
     return view.comparison_view(scene)
 
 
-@router.get("/project/track")
+@router.get("/project/track", response_class=FileResponse, responses=file_of("audio/*"))
 def track(scene: SceneOf, index: int) -> FileResponse:
     """Return a track of the last comparison."""
     path = view.track_path(scene, index)

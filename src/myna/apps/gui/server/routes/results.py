@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.archives import zipped
 from myna.apps.gui.server.context import Language, Studio, StudioOf
-from myna.apps.gui.server.downloads import file_of
+from myna.apps.gui.server.description import file_of
+from myna.apps.gui.server.downloads import downloadable
 from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.apps.gui.server.routes.uploads import UploadView
@@ -58,7 +59,7 @@ def all_results(language: Language, studio: StudioOf) -> list[ResultView]:
     return [_view(studio, found, say, jobs.get(found.number)) for found in results.listed(studio.workspace)]
 
 
-@router.get("/results/archive")
+@router.get("/results/archive", response_class=StreamingResponse, responses=file_of("application/zip"))
 def archive(
     studio: StudioOf,
     numbers: Annotated[str | None, Query(description="comma-separated; all results if not given")] = None,
@@ -71,7 +72,7 @@ def archive(
         found = [find_result(studio, int(number)) for number in numbers.split(",") if number.strip().isdigit()]
     if not found:
         raise NotFound("there are no results to download")
-    files = [(one.path.with_suffix(f".{format}").name, file_of(studio, one, format)) for one in found]
+    files = [(one.path.with_suffix(f".{format}").name, downloadable(studio, one, format)) for one in found]
     headers = {"content-disposition": 'attachment; filename="myna.zip"'}
     return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
 
@@ -102,7 +103,7 @@ def comparison(number: int, request: Request, language: Language, studio: Studio
     return {**found, "tracks": tracks}
 
 
-@router.get("/results/{number}/audio", response_class=FileResponse)
+@router.get("/results/{number}/audio", response_class=FileResponse, responses=file_of("audio/*"))
 def audio(
     number: int,
     studio: StudioOf,
@@ -111,11 +112,11 @@ def audio(
 ) -> FileResponse:
     """Return the sound of a result."""
     found = find_result(studio, number)
-    path = file_of(studio, found, format or found.path.suffix.removeprefix("."))
+    path = downloadable(studio, found, format or found.path.suffix.removeprefix("."))
     return _sound(path, found.path.with_suffix(path.suffix).name, download)
 
 
-@router.get("/results/{number}/source", response_class=FileResponse)
+@router.get("/results/{number}/source", response_class=FileResponse, responses=file_of("*/*"))
 def source(number: int, studio: StudioOf, playable: bool = False, download: bool = False) -> FileResponse:
     """Return the song of a result, or the stretch of it for a preview.
 
@@ -186,7 +187,7 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
         made_at=datetime.fromtimestamp(made_at, UTC).isoformat(),
         preview=found.preview is not None,
         stretch=found.preview,
-        command=printable(found.command),
+        command=printable(studio.shown(found.command)),
         options=found.options,
         defaults=found.defaults,
         remarks=list(_remarks(found, say)),

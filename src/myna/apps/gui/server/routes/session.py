@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from myna.apps.gui import texts as page_texts
 from myna.apps.gui.server.context import StudioOf
+from myna.apps.gui.server.description import errors
 from myna.apps.gui.server.login import COOKIE, Login
 
 router = APIRouter(tags=["session"])
@@ -56,7 +57,7 @@ def session(request: Request, studio: StudioOf) -> SessionView:
     )
 
 
-@router.post("/login", status_code=204)
+@router.post("/login", status_code=204, responses=errors(429))
 def login(sent: LoginRequest, request: Request, response: Response) -> None:
     """Open a session with the name and the password of this studio; the answer sets a cookie."""
     known: Login | None = request.app.state.login

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import Language, Studio, StudioOf
+from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.routes.results import find_result
 from myna.apps.gui.server.wording import Wording
@@ -18,7 +19,7 @@ from myna.studio.stems import Level, Stem, Stems
 
 router = APIRouter(tags=["results"])
 MOST_SAMPLES = 1 << 20  # in one answer
-_BYTES = "application/octet-stream"
+BYTES = "application/octet-stream"
 
 
 class TrackView(BaseModel):
@@ -74,7 +75,7 @@ def tracks(number: int, request: Request, language: Language, studio: StudioOf) 
     return TracksView(sample_rate=found.sample_rate, seconds=found.n_samples / found.sample_rate, tracks=views)
 
 
-@router.get("/results/{number}/tracks/{name}/samples", response_class=Response)
+@router.get("/results/{number}/tracks/{name}/samples", response_class=Response, responses=file_of(BYTES))
 def samples(
     number: int,
     name: str,
@@ -89,15 +90,15 @@ def samples(
     """
     from myna.apps.gui.server.sounds import pcm
 
-    return Response(pcm(_path(studio, number, name), first, count), media_type=_BYTES)
+    return Response(pcm(_path(studio, number, name), first, count), media_type=BYTES)
 
 
-@router.get("/results/{number}/tracks/{name}/outline", response_class=Response)
+@router.get("/results/{number}/tracks/{name}/outline", response_class=Response, responses=file_of(BYTES))
 def outline(number: int, name: str, studio: StudioOf, version: str | None = None) -> Response:
     """Return the peaks of each hundredth of a second of a stem: one byte each, of which 255 is full scale."""
     from myna.apps.gui.server.sounds import outline_of
 
-    return Response(outline_of(_path(studio, number, name)), media_type=_BYTES)
+    return Response(outline_of(_path(studio, number, name)), media_type=BYTES)
 
 
 @router.put("/results/{number}/mix", status_code=204)

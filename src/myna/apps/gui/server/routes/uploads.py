@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from myna.apps.gui.guard import size_text
 from myna.apps.gui.server.context import StudioOf
+from myna.apps.gui.server.description import FILE_BODY, file_of
 
 router = APIRouter(tags=["uploads"])
 
@@ -21,7 +22,7 @@ class UploadView(BaseModel):
     bytes: int
 
 
-@router.post("/uploads")
+@router.post("/uploads", openapi_extra=FILE_BODY)
 async def upload(
     name: Annotated[str, Query(min_length=1, max_length=255)], request: Request, studio: StudioOf
 ) -> UploadView:
@@ -42,7 +43,7 @@ async def upload(
     return UploadView(id=reserved.id, name=reserved.name, bytes=size)
 
 
-@router.get("/uploads/{id}/audio")
+@router.get("/uploads/{id}/audio", response_class=FileResponse, responses=file_of("*/*"))
 def audio(id: str, studio: StudioOf) -> FileResponse:
     """Return an uploaded file."""
     found = studio.uploads.find(id)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server import voice_jobs
 from myna.apps.gui.server.context import JobView, Language, Studio, StudioOf
+from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound, not_found
 from myna.apps.gui.server.folders import show_folder
 from myna.apps.gui.server.needs import AssetView
@@ -172,7 +173,7 @@ def sing_test(name: Name, studio: StudioOf) -> JobView:
     return studio.submit(voice_jobs.TEST, VoiceRequest(voice=_find(studio, name).name))
 
 
-@router.get("/voice/test", response_class=FileResponse)
+@router.get("/voice/test", response_class=FileResponse, responses=file_of("audio/flac"))
 def test_audio(name: Name, studio: StudioOf) -> FileResponse:
     """Return the test clip of a voice."""
     path = clip_of(studio, _find(studio, name))
@@ -313,7 +314,7 @@ def _view(studio: Studio, voice: LibraryVoice, known: VoiceFacts | None, languag
         deletable=voice.origin in (Origin.ADDED, Origin.HUB),
         renamable=voice.origin is Origin.ADDED,
         folder=printable(str(_folder(voice))) if studio.local else None,
-        needs=[one for one in needs_of(facts.content_encoder, language) if not one.here],
+        needs=[one for one in needs_of(facts.content_encoder, language, local=studio.local) if not one.here],
         remarks=[printable(text) for text in facts.suspicious],
     )
 

@@ -109,8 +109,7 @@ function answer(status, text) {
     body = text; // a log is plain text
   }
   if (status >= 200 && status < 300) return body;
-  // The guard in front of the server refuses in plain text.
-  const plain = typeof body === "string" && body.length < 500 ? body : `${settings.offline} (${status})`;
-  const {message, code} = body?.error ?? {message: plain, code: "http"};
+  // A proxy in front of the studio does not answer in JSON.
+  const {message, code} = body?.error ?? {message: `${settings.offline} (${status})`, code: "http"};
   throw new ApiError(message, code, status);
 }

@@ -1,0 +1,25 @@
+"""Errors of the interface as JSON: `{"error": {"code": "config", "message": "one line with the way out"}}`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+# Codes by HTTP status. An error of a command has a code of its own.
+CODES: Mapping[int, str] = MappingProxyType(
+    {
+        401: "login",
+        403: "origin",
+        404: "not_found",
+        405: "method",
+        409: "busy",
+        413: "too_large",
+        421: "host",
+        429: "wait",
+    }
+)
+
+
+def error_json(status: int, message: str, code: str | None = None) -> dict[str, dict[str, str]]:
+    """Return the JSON value of an error; without a `code`, the status decides it."""
+    return {"error": {"code": code or CODES.get(status, "request"), "message": message}}
