@@ -337,6 +337,36 @@ class SeparationOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CoverOptions(SeparationOptions):
+    """Options of `svc cover` in addition to those of the conversion."""
+
+    transpose_all: float = option(
+        0.0,
+        "pitch shift of vocals and music in semitones, in addition to that of the vocals (-t); the music takes the "
+        "shortest way to the new key, so octaves leave it as it is (needs the extra 'cover')",
+        low=-36,
+        high=36,
+    )
+    vocals_db: float = option(
+        0.0, "level of the vocals in dB, relative to that of the original's vocals", low=-60, high=24
+    )
+    accompaniment_db: float = option(
+        0.0, "level of the music in dB, relative to that in the original", low=-60, high=24
+    )
+    reverb: float | None = option(
+        None,
+        "level of the reverberation relative to the vocals, from 0 for none to 1; default: like that of the original's "
+        "vocals",
+        low=0,
+        high=1,
+    )
+    match: bool = option(
+        True, "give the vocals the tone of the original's and their level at each time; otherwise only the mean level"
+    )
+    force: bool = option(False, "make a cover even if the song seems to have no vocals")
+
+
+@dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
     """Options of `svc evaluate`."""
 

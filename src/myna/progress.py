@@ -43,3 +43,12 @@ def seconds_left(done: float, total: float | None, seconds: float) -> float | No
 def silent(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
     """`Progress` that displays nothing."""
     yield from items
+
+
+def titled(progress: Progress, name: str) -> Progress:
+    """Return a `Progress` that shows one title, whatever the parts of the work are called."""
+
+    def shown(items: Iterable[T], *, title: str = "", total: int | None = None, unit: str = "it") -> Iterator[T]:
+        return progress(items, title=name, total=total, unit=unit)
+
+    return shown

@@ -183,6 +183,16 @@ def test_a_file_and_an_array_with_the_same_samples_give_the_same_result(
     assert summary.source_pitch is not None and summary.source_pitch.median_hz == pytest.approx(220)
 
 
+def test_a_format_without_the_rate_of_the_voice_stores_another_one(tmp_path: Path) -> None:
+    converter = echo()
+    converter.sample_rate = 15000
+    soundfile.write(tmp_path / "song.wav", song(2, 15000), 15000)
+    for name, rate in (("a.wav", 15000), ("a.mp3", 16000), ("a.m4a", 16000)):
+        converter.convert_file(tmp_path / "song.wav", tmp_path / name)
+        sung, stored = read(tmp_path / name)
+        assert (stored, len(sung)) == (rate, 2 * rate)
+
+
 def test_the_seed_determines_the_result() -> None:
     audio, converter = song(2.2), tiny()
     first, again, other = (

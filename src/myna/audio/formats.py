@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Literal, Self
 
 # Suffixes of the formats that all current browsers play.
@@ -14,25 +15,48 @@ SampleFormat = Literal["int16", "int24", "float32"]
 
 @dataclass(frozen=True)
 class Container:
-    """A file format under libsndfile's name, with the sample formats and channels that it can store.
+    """A file format, with the sample formats, channels and sample rates that it can store.
 
-    `codings` maps sample formats to libsndfile's subtypes; its first entry is the default. A lossy codec has no sample
-    format, so its only key is None.
+    Attributes:
+        name: libsndfile's name of the format; "" if FFmpeg writes it.
+        codings: libsndfile's subtype of each sample format; the first one is the default. A lossy codec has no sample
+            format, so its only key is None.
+        max_channels: largest number of channels.
+        rates: sample rates in Hz; empty if the format stores all.
+        compression: libsndfile's compression level of a lossy codec, from 0 for the best sound to 1.
     """
 
     name: str
     codings: Mapping[SampleFormat | None, str]
     max_channels: int
+    rates: tuple[int, ...] = ()
+    compression: float | None = None
+
+    def storable_rate(self, sample_rate: int) -> int:
+        """Return the stored sample rate that loses least of a sound with this rate."""
+        if not self.rates or sample_rate in self.rates:
+            return sample_rate
+        return min((rate for rate in self.rates if rate > sample_rate), default=max(self.rates))
 
 
-# 16 bits are enough by default: their quantisation noise is below the noise of a voice model.
+_MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+# 16 bits are enough by default: their quantisation noise is below the noise of a voice model. The compression levels
+# give about 220 kbit/s for music in stereo.
 CONTAINERS: Mapping[str, Container] = {
     ".wav": Container("WAV", {"int16": "PCM_16", "int24": "PCM_24", "float32": "FLOAT"}, 1024),
     ".flac": Container("FLAC", {"int16": "PCM_16", "int24": "PCM_24"}, 8),
-    ".mp3": Container("MP3", {None: "MPEG_LAYER_III"}, 2),
-    ".ogg": Container("OGG", {None: "VORBIS"}, 255),
+    ".mp3": Container("MP3", {None: "MPEG_LAYER_III"}, 2, _MPEG_RATES, compression=0.0),
+    ".ogg": Container("OGG", {None: "VORBIS"}, 255, compression=0.2),
+    ".m4a": Container("", {None: "AAC"}, 2, (7350, *_MPEG_RATES, 64000, 88200, 96000)),
 }
 WRITABLE_SUFFIXES = tuple(CONTAINERS)
+
+
+def storable_rate(path: Path, sample_rate: int) -> int:
+    """Return the sample rate, of those that the format of `path` stores, that loses least of a sound with this rate."""
+    container = CONTAINERS.get(path.suffix.lower())
+    return sample_rate if container is None else container.storable_rate(sample_rate)
+
 
 # For each number of channels, the WAVE index of each stored channel (Vorbis I specification, section 4.3.9). Opus has
 # the same order (RFC 7845, section 5.1.1.2). libsndfile returns the channels as stored. Other numbers of channels need
@@ -72,5 +96,11 @@ class Tags:
 
     def by_soundfile_name(self) -> dict[str, str]:
         """Return the tags that are not empty, under soundfile's names."""
-        values = ((field.name.replace("_", ""), getattr(self, field.name)) for field in fields(self))
-        return {name: value for name, value in values if value}
+        return {name.replace("_", ""): value for name, value in self._filled().items()}
+
+    def by_ffmpeg_name(self) -> dict[str, str]:
+        """Return the tags that are not empty, under FFmpeg's names."""
+        return {"track" if name == "track_number" else name: value for name, value in self._filled().items()}
+
+    def _filled(self) -> dict[str, str]:
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}

@@ -1,4 +1,4 @@
-"""Functions to read and write audio files, collected from `reading`, `writing` and `formats`.
+"""Functions to read and write audio files, collected from `reading`, `writing`, `formats` and `pictures`.
 
 audio, rate = io.read("song.mp3")                  # (N,) float32, the mean of the channels
 stereo, rate = io.read("song.mp3", mono=False)     # (C, N)
@@ -8,7 +8,8 @@ with io.Writer("song.flac", rate, channels=2, sample_format="int24", tags=io.Tag
 
 from __future__ import annotations
 
-from myna.audio.formats import WRITABLE_SUFFIXES, SampleFormat, Tags
+from myna.audio.formats import WRITABLE_SUFFIXES, SampleFormat, Tags, storable_rate
+from myna.audio.pictures import Picture, read_picture
 from myna.audio.reading import LARGEST_SAMPLE, AudioInfo, Samples, blocks, info, read, rebuffer
 from myna.audio.writing import Writer
 
@@ -16,6 +17,7 @@ __all__ = [
     "LARGEST_SAMPLE",
     "WRITABLE_SUFFIXES",
     "AudioInfo",
+    "Picture",
     "SampleFormat",
     "Samples",
     "Tags",
@@ -23,5 +25,7 @@ __all__ = [
     "blocks",
     "info",
     "read",
+    "read_picture",
     "rebuffer",
+    "storable_rate",
 ]

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -344,7 +345,12 @@ def _is_placeholder(n_bytes: int) -> bool:
 
 
 @contextmanager
-def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
+def opened_container(path: Path) -> Iterator[Any]:
+    """Open a file with FFmpeg for reading, as a PyAV container.
+
+    Raises:
+        AudioError: FFmpeg does not know the format.
+    """
     import av
 
     with ExitStack() as stack:
@@ -353,18 +359,88 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
             container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=_ALONE))
         except (av.FFmpegError, ValueError, OSError) as error:  # OSError: it makes FFmpeg seek to a negative position
             raise AudioError(f"{path} is not audio in a known format, or it is incomplete") from error
+        yield container
+
+
+@contextmanager
+def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
+    import av
+
+    with opened_container(path) as container:
         stream: Any = next(iter(container.streams.audio), None)
         if stream is None:
             raise AudioError(f"{path} contains no audio stream")
         if stream.codec_context is None:
             raise AudioError(f"{path} is in a format that cannot be decoded here; convert it to wav or flac")
         duration = stream.duration * stream.time_base if stream.duration else (container.duration or 0) / av.time_base
-        tags = Tags.of({**container.metadata, **stream.metadata})
-        header = AudioInfo(stream.sample_rate, round(duration * stream.sample_rate), stream.channels, tags)
-        yield _Sound(header, _ffmpeg_pieces(path, container, stream))
+        n_before = round(_seconds_before(container, stream) * stream.sample_rate)
+        n_samples = n_before + round(duration * stream.sample_rate)
+        header = AudioInfo(
+            stream.sample_rate, n_samples, stream.channels, Tags.of({**container.metadata, **stream.metadata})
+        )
+        silence = _silence(n_before, stream.channels)
+        yield _Sound(header, chain(silence, _without_padding(_ffmpeg_pieces(path, container, stream))))
 
 
-def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[Samples]:
+def _seconds_before(container: Any, stream: Any) -> float:
+    """Return the time between the beginnings of a video and of its sound; 0 for other files.
+
+    The first frames of a plain audio file may be marked with the time of the encoder's delay, which is no silence.
+    """
+    import av
+
+    if all(map(is_picture, container.streams.video)) or stream.start_time is None or container.start_time is None:
+        return 0.0
+    seconds = float(stream.start_time * stream.time_base) - container.start_time / av.time_base
+    # A start beyond the end is an error in the file.
+    return seconds if 0 < seconds < (container.duration or 0) / av.time_base else 0.0
+
+
+def is_picture(stream: Any) -> bool:
+    """Return whether a video stream of PyAV is a picture in the tags of an audio file, and not a film."""
+    return bool(stream.disposition & stream.disposition.attached_pic)
+
+
+def _silence(n_samples: int, n_channels: int) -> Iterator[Samples]:
+    for start in range(0, n_samples, _DECODED_SAMPLES):
+        yield np.zeros((min(_DECODED_SAMPLES, n_samples - start), n_channels), np.float32)
+
+
+class _Piece(NamedTuple):
+    """Decoded samples (n, C), the last `padding` of which are only there because encoders fill their last frame."""
+
+    samples: Samples
+    padding: int = 0
+
+
+def _without_padding(pieces: Iterator[_Piece]) -> Iterator[Samples]:
+    """Yield pieces (n, C), the last one without its padding."""
+    last: _Piece | None = None
+    try:
+        for piece in pieces:
+            if last is not None:
+                yield last.samples
+            last = piece
+    except _DecodingError:
+        if last is not None:
+            yield last.samples
+        raise
+    if last is not None:
+        yield last.samples[: len(last.samples) - last.padding]
+
+
+def _padding(frame: Any) -> int:
+    """Return the samples of a frame beyond its stated duration.
+
+    Only an exact duration counts: some containers round durations to milliseconds.
+    """
+    if not frame.duration or frame.time_base * frame.sample_rate != 1:
+        return 0
+    padding: int = frame.samples - frame.duration
+    return max(padding, 0)
+
+
+def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[_Piece]:
     import av
 
     n_read = 0
@@ -389,10 +465,10 @@ def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[Samples]
                     damage = _DecodingError(f"it is damaged ({error.strerror})", n_read)
                 continue
             for piece in to_float(frames):
-                n_read += len(piece)
+                n_read += len(piece.samples)
                 yield piece
         for piece in to_float([None]):
-            n_read += len(piece)
+            n_read += len(piece.samples)
             yield piece
     except (av.FFmpegError, OSError) as error:
         raise _DecodingError(f"it is damaged ({error.strerror})") from error
@@ -413,7 +489,7 @@ class _FrameConverter:
         self._resampler: Any = None
         self._source: tuple[Any, ...] = ()
 
-    def __call__(self, frames: Iterable[Any]) -> Iterator[Samples]:
+    def __call__(self, frames: Iterable[Any]) -> Iterator[_Piece]:
         """Convert frames; None yields the rest that the resampler holds."""
         import av
 
@@ -421,12 +497,13 @@ class _FrameConverter:
             source = (frame.format.name, frame.layout.name, frame.sample_rate) if frame is not None else ()
             if source != self._source:
                 if self._resampler is not None:
-                    yield from self._resample(None)
+                    yield from map(_Piece, self._resample(None))
                 # The format is interleaved, because PyAV 18 crashes on frames of eight planes.
                 self._resampler = av.AudioResampler(format="flt", **self._target) if source else None
                 self._source = source
             if frame is not None:
-                yield from self._resample(frame)
+                for samples in self._resample(frame):
+                    yield _Piece(samples, _padding(frame) if len(samples) == frame.samples else 0)
 
     def _resample(self, frame: Any) -> Iterator[Samples]:
         for part in self._resampler.resample(frame):

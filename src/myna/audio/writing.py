@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
@@ -13,11 +14,15 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from myna.audio.aac import AacFile
 from myna.audio.formats import CONTAINERS, VORBIS_ORDER, WRITABLE_SUFFIXES, SampleFormat, Tags
 from myna.audio.headroom import attenuation_db, fitting_gain
-from myna.audio.reading import soundfile_path
+from myna.audio.pictures import ADDERS, Picture, copy_with_picture
+from myna.audio.reading import blocks, info, soundfile_path
 from myna.errors import AudioError
 from myna.storage.atomic import replacing
+
+_log = logging.getLogger(__name__)
 
 _BLOCK_SAMPLES = 1 << 16
 _INT24_SCALE = 1 << 23
@@ -36,8 +41,8 @@ class Writer:
         with Writer("song.flac", sample_rate) as writer:
             writer.write(block)
 
-    The suffix chooses the format: .wav, .flac, .mp3 or .ogg. If the sound, as a player decodes it, would exceed the
-    ceiling, it is turned down as a whole. Until the end, it is therefore stored in a second temporary file.
+    The suffix chooses the format: .wav, .flac, .mp3, .ogg or .m4a. If the sound, as a player decodes it, would exceed
+    the ceiling, it is turned down as a whole. Until the end, it is therefore stored in a second temporary file.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Writer:
         channels: int = 1,
         sample_format: SampleFormat | None = None,
         tags: Tags | None = None,
+        picture: Picture | None = None,
         ceiling: float = 1.0,
     ) -> None:
         """Open temporary files beside `path`.
@@ -56,8 +62,10 @@ class Writer:
             path: file to write; its folder is created.
             sample_rate: in Hz.
             channels: number of channels. Several are in WAVE order (left, right, centre, LFE, back left, back right).
-            sample_format: by default int16 for .wav and .flac. The lossy formats .mp3 and .ogg have no sample format.
+            sample_format: by default int16 for .wav and .flac. The lossy formats .mp3, .ogg and .m4a have no sample
+                format.
             tags: text for the header.
+            picture: cover art; .wav and .ogg files are written without it.
             ceiling: highest peak of the file: at most 1, full scale, or infinity for float32, which stores any peak.
 
         Raises:
@@ -81,11 +89,17 @@ class Writer:
         if self._sample_format not in container.codings:
             known = ", ".join(filter(None, container.codings)) or "its own compressed format only"
             raise AudioError(f"cannot write {self.path} as {sample_format}: {suffix} stores {known}")
+        if container.rates and sample_rate not in container.rates:
+            known = ", ".join(map(str, container.rates))
+            raise AudioError(
+                f"cannot write {self.path} at {sample_rate} Hz: {suffix} stores sample rates of {known} Hz"
+            )
         # A plain WAV header does not state the loudspeaker of a third channel.
         file_format = "WAVEX" if suffix == ".wav" and channels > 2 else container.name
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         self._coding, self._file_format = container.codings[self._sample_format], file_format
-        self._tags = tags or Tags()
+        self._compression = container.compression
+        self._tags, self._picture = tags or Tags(), picture
         self._replacing = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,9 +136,19 @@ class Writer:
             raise self._error(error) from error
         self.n_samples += len(frames)
 
-    def _opened(self) -> soundfile.SoundFile:
-        place = soundfile_path(self._temporary)
-        file = soundfile.SoundFile(place, "w", self.sample_rate, self.channels, self._coding, format=self._file_format)
+    def _opened(self) -> soundfile.SoundFile | AacFile:
+        if not self._file_format:
+            return AacFile(self._temporary, self.sample_rate, self.channels, self._tags, self._picture)
+        file = soundfile.SoundFile(
+            soundfile_path(self._temporary),
+            "w",
+            self.sample_rate,
+            self.channels,
+            self._coding,
+            format=self._file_format,
+            compression_level=self._compression,
+            bitrate_mode="VARIABLE" if self._file_format == "MP3" else None,
+        )
         for name, text in self._tags.by_soundfile_name().items():
             setattr(file, name, text)
         return file
@@ -159,6 +183,17 @@ class Writer:
             self.gain *= min(fitting_gain(peak, self._ceiling), _LEAST_STEP)
             self._file = self._opened()
             self._encode()
+        suffix = self.path.suffix.lower()
+        if self._picture is not None and suffix in ADDERS:
+            self._add_picture(self._picture, suffix)
+
+    def _add_picture(self, picture: Picture, suffix: str) -> None:
+        copy = self._temporary.with_name("with picture")
+        try:
+            copy_with_picture(self._temporary, copy, suffix, picture)
+            copy.replace(self._temporary)
+        except ValueError as error:
+            _log.warning("%s is written without its picture: %s", self.path, error)
 
     def _encode(self) -> None:
         """Write all samples to the open file, and close it."""
@@ -181,8 +216,10 @@ class Writer:
         return steps.astype(np.int32) << 8
 
     def _decoded_peak(self) -> float:
-        blocks = soundfile.blocks(soundfile_path(self._temporary), _BLOCK_SAMPLES, dtype="float32")
-        return max((float(np.abs(block).max()) for block in blocks), default=0.0)
+        if not self.n_samples:
+            return 0.0
+        decoded = blocks(self._temporary, self.sample_rate, _BLOCK_SAMPLES, mono=False)
+        return max(float(np.abs(block).max()) for block in decoded)
 
     def _discard(self) -> None:
         """Remove the temporary file, unless it has taken its place."""
@@ -191,7 +228,10 @@ class Writer:
 
     def _check_length(self) -> None:
         # libsndfile does not report buffered samples that could not be written, but the file is then too short.
-        written = soundfile.info(soundfile_path(self._temporary)).frames
+        if self._file_format:
+            written = soundfile.info(soundfile_path(self._temporary)).frames
+        else:
+            written = info(self._temporary).n_samples if self.n_samples else 0
         if written != self.n_samples:
             raise OSError(f"only {written} of {self.n_samples} samples could be written; the disk may be full")
 

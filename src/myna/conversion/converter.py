@@ -194,10 +194,11 @@ class Converter:
         options: ConversionOptions = _DEFAULTS,
         progress: Progress = silent,
     ) -> ConversionSummary:
-        """Convert the recording `input_path`, in any format, and write it to `output_path` as wav, flac, mp3 or ogg.
+        """Convert the recording `input_path`, in any format, to `output_path`, in a format of `io.WRITABLE_SUFFIXES`.
 
-        The output has the voice's sample rate and the input's length. It appears only when it is complete. If it would
-        exceed full scale, it is turned down as a whole; the summary says by how much.
+        The output has the input's length and the voice's sample rate or, if its format stores only some rates, the one
+        that loses least. It appears only when it is complete. If it would exceed full scale, it is turned down as a
+        whole; the summary says by how much.
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
@@ -207,9 +208,11 @@ class Converter:
         if output_path.exists() and input_path.exists() and output_path.samefile(input_path):
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source, again = self._recording(input_path)
-        with io.Writer(output_path, self.sample_rate, ceiling=CONVERSION_CEILING) as writer:
+        rate = io.storable_rate(output_path, self.sample_rate)
+        with io.Writer(output_path, rate, ceiling=CONVERSION_CEILING) as writer:
             plan = self._plan(source, again, options)
-            for block in self._render(again, plan, progress, input_path.name):
+            sung = self._render(again, plan, progress, input_path.name)
+            for block in resample_pieces(sung, self.sample_rate, rate):
                 writer.write(block)
         return self._summary(plan, writer.gain)
 

@@ -68,6 +68,28 @@ def replacing_together(*paths: Path) -> Iterator[list[Path]]:
 
 
 @contextmanager
+def making_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder; it becomes `path` after the block, or is removed if the block raises an error.
+
+    If another process has made `path` meanwhile, that folder stays.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    with _hidden_folder(path.parent) as hidden:
+        temporary = hidden / path.name
+        temporary.mkdir()
+        yield temporary
+        for file in temporary.rglob("*"):
+            _sync(file)
+        try:
+            temporary.replace(path)
+        except OSError:
+            if not path.is_dir():
+                raise
+
+
+@contextmanager
 def _hidden_folder(parent: Path) -> Iterator[Path]:
     """Create a hidden folder in `parent`, hold its lock, and remove it at the end."""
     _remove_left_overs_once(parent)

@@ -25,7 +25,13 @@ class Conversion:
     output: Path
 
 
-def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool) -> list[Conversion]:
+# Words before the suffix of results beside their recordings.
+_RESULTS = (".out", ".cover")
+
+
+def plan_conversions(
+    inputs: Sequence[Path], output: str | None, recursive: bool, result: str = ".out"
+) -> list[Conversion]:
     """Choose an output file for each recording in `inputs`; all output files are different.
 
     Args:
@@ -33,6 +39,7 @@ def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool
         output: folder for the output files or, for a single recording, the output file; a path is a folder if it ends
             with a slash, exists as a folder, or has no suffix. None puts NAME.out.SUFFIX beside each recording.
         recursive: whether to search subfolders too.
+        result: one of `_RESULTS`, instead of ".out".
 
     Raises:
         AudioError: a folder contains no recording.
@@ -54,9 +61,9 @@ def plan_conversions(inputs: Sequence[Path], output: str | None, recursive: bool
     for path in inputs:
         if path.is_dir():
             found = _recordings(path, folder, recursive)
-            planned += [Conversion(item, _output(item, folder, item.relative_to(path))) for item in found]
+            planned += [Conversion(item, _output(item, folder, item.relative_to(path), result)) for item in found]
         else:
-            planned.append(Conversion(path, _output(path, folder, Path(path.name))))
+            planned.append(Conversion(path, _output(path, folder, Path(path.name), result)))
     taken: dict[Path, Path] = {}
     for one in planned:
         if (other := taken.setdefault(one.output.resolve(), one.source)) != one.source:
@@ -146,7 +153,7 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the audio files of a folder, except hidden files, earlier conversions (*.out.*), and all files in `results`.
+    """List the audio files of a folder, except hidden files, earlier results (*.out.*), and all files in `results`.
 
     If `results` is `folder` itself, its files are listed.
 
@@ -159,7 +166,7 @@ def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Pat
     found = [
         path
         for path in find_recordings(folder, recursive=recursive)
-        if not path.stem.endswith(".out")
+        if not path.stem.endswith(_RESULTS)
         and not (inside and results is not None and path.resolve().is_relative_to(results.resolve()))
     ]
     if not found:
@@ -168,7 +175,7 @@ def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Pat
     return found
 
 
-def _output(recording: Path, folder: Path | None, relative: Path) -> Path:
+def _output(recording: Path, folder: Path | None, relative: Path, result: str) -> Path:
     from myna.audio.io import WRITABLE_SUFFIXES
 
     suffix = recording.suffix if recording.suffix.lower() in WRITABLE_SUFFIXES else ".wav"
@@ -176,4 +183,4 @@ def _output(recording: Path, folder: Path | None, relative: Path) -> Path:
         output = (folder / relative).with_suffix(suffix)
         if output.resolve() != recording.resolve():
             return output
-    return recording.with_name(f"{recording.stem}.out{suffix}")
+    return recording.with_name(f"{recording.stem}{result}{suffix}")

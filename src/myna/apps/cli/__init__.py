@@ -32,6 +32,7 @@ COMMANDS = {
     "train-cluster": "compute k-means centroids of the content features: smaller and coarser than an index",
     "separate": "separate songs into vocals, which a voice can sing, and accompaniment",
     "infer": "convert recordings to the voice",
+    "cover": "sing songs in the voice, with their music: separate, convert, mix",
     "evaluate": "measure the quality of conversions",
     "inspect": "show what a weight file contains",
     "pack": "put a voice into one file that can be shared",

@@ -1,0 +1,122 @@
+"""`svc cover`: sing songs in another voice, with their music."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from myna.apps.actions.cover import make_covers, plan_covers
+from myna.apps.cli.conversion import advice, engine_flag, load_converter, with_defaults
+from myna.apps.cli.flags import device_flag, model_flag, voice_config_flag
+from myna.apps.cli.job import listed_job
+from myna.apps.cli.report import counted, remarks, unfinished
+from myna.apps.cli.result import Result, ResultCommand, plain
+from myna.apps.flags import collect, option_flags
+from myna.options import ConversionOptions, CoverOptions, Engine
+from myna.storage.stage_cache import default_cache_folder
+
+if TYPE_CHECKING:
+    from myna.apps.actions.batch import Batch
+    from myna.song.cover import CoverSummary
+    from myna.song.cover_files import CoverFiles
+
+_file = click.Path(path_type=Path)
+
+
+@click.command("cover", cls=ResultCommand)
+@click.argument("songs", metavar="SONG...", nargs=-1, required=True, type=_file)
+@click.option(
+    "-o",
+    "--output-path",
+    type=str,
+    help="Output file for a single SONG, or output folder.  [default: song.mp3 becomes song.cover.mp3 beside it]",
+)
+@model_flag
+@voice_config_flag
+@click.option("--stems", type=_file, help="Folder for the stems: vocals, converted vocals, reverb, music and mix.")
+@click.option("--vocals", type=_file, help="Vocals of the SONG, instead of separated ones.")
+@click.option("--accompaniment", type=_file, help="Music of the SONG, instead of separated music.")
+@click.option(
+    "--cache/--no-cache",
+    default=True,
+    show_default=True,
+    help="Keep separated and converted stems for the next try, in the folder MYNA_CACHE or the system's folder for "
+    "caches.",
+)
+@device_flag
+@engine_flag
+@option_flags(CoverOptions)
+@option_flags(ConversionOptions)
+def command(
+    songs: tuple[Path, ...],
+    output_path: str | None,
+    model_path: Path,
+    config_path: Path | None,
+    stems: Path | None,
+    vocals: Path | None,
+    accompaniment: Path | None,
+    cache: bool,
+    device: str,
+    engine: Engine | None,
+    **chosen: Any,
+) -> Result:
+    """Sing each SONG, an audio or video file of any format, in another voice.
+
+    The vocals are separated from the music, converted, and mixed with it again, with the level, tone, place and room of
+    the original. The cover has the song's length, sample rate, tags and picture. The suffix of the output file selects
+    the format: wav, flac, mp3, ogg or m4a.
+    """
+    options = collect(CoverOptions, chosen)
+    collect(ConversionOptions, dict(chosen))  # so that a wrong flag is reported before the voice is loaded
+    planned = plan_covers(songs, output_path, stems, vocals, accompaniment)
+    converter = load_converter(model_path, config_path, device, engine)
+    outputs = [path for one in planned for path in (one.output, *one.stem_files.values())]
+    singing = {spec.name: chosen[spec.name] for spec in fields(ConversionOptions)}
+    conversion, used = with_defaults(converter.voice, singing, outputs)
+    title = f"svc cover {counted(len(planned), 'song') if len(planned) > 1 else planned[0].song.name}"
+    files = [str(path.absolute()) for path in outputs]
+    folder = default_cache_folder() if cache else None
+    with listed_job("cover", title, outputs, voice=str(model_path), files=files) as job:
+        made = make_covers(converter, planned, options, conversion, folder, job.progress, job.failure)
+    error = unfinished(made, "covers were not made")
+    return Result({"defaults": used, **_plain(made)}, _text(made) if made.done else "", error)
+
+
+def _text(made: Batch[CoverFiles, CoverSummary]) -> str:
+    seconds = sum(summary.seconds for summary in made.done.values())
+    (first, summary), *more = made.done.items()
+    where = str(first.output) if not more else f"{first.output} and {len(more)} more"
+    line = f"{seconds:.1f} s of music in {made.seconds:.1f} s: {where}. {advice(summary.conversion)}"
+    if not more:
+        return ". ".join([line, *_remarks(summary)])
+    each = (f"{one.output}: {'. '.join(found)}" for one, its in made.done.items() if (found := _remarks(its)))
+    return "\n".join([*each, line])
+
+
+def _remarks(summary: CoverSummary) -> list[str]:
+    """Return sentences on what is unusual about a cover, without their full stops."""
+    found = []
+    if summary.is_voice_alone:
+        found.append("It is a voice without music, so nothing was separated")
+    if summary.reused:
+        found.append(f"Already in the cache: {', '.join(summary.reused)}")
+    if summary.music_shift:
+        found.append(f"The music is transposed by {summary.music_shift:+g} semitones")
+    if summary.mix.turned_down_db >= 0.05:
+        found.append(f"The mix is turned down by {summary.mix.turned_down_db:.1f} dB to stay below full scale")
+    # The level of the converted vocals does not matter, because they are matched to the original's.
+    if remark := remarks(replace(summary.conversion, turned_down_db=0.0)):
+        found.append(remark)
+    return found
+
+
+def _plain(made: Batch[CoverFiles, CoverSummary]) -> dict[str, Any]:
+    done = [
+        {"input": one.song, "output": one.output, "stems": one.stem_files, **plain(summary)}
+        for one, summary in made.done.items()
+    ]
+    failed = [{"input": one.song, "error": str(error)} for one, error in made.failed.items()]
+    return {"seconds": round(made.seconds, 3), "covers": done, "failed": failed}

@@ -1,0 +1,49 @@
+"""Convolution of a signal of any length with an impulse response, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.audio import io
+
+Samples = NDArray[np.float32]
+
+_SHORTEST_FFT = 1 << 15
+_FFT_PER_RESPONSE = 4  # least length of a transform, in lengths of the response
+
+
+def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: int = 0) -> Iterator[Samples]:
+    """Convolve consecutive blocks (C, n) with impulse responses (D, L), and yield as many samples.
+
+    C or D may be 1: then the signal or the response is used for each channel of the other.
+
+    Args:
+        lead: index of the response's sample for time 0; the middle of a symmetrical response.
+    """
+    n_response = response.shape[1]
+    n_fft = max(1 << (_FFT_PER_RESPONSE * n_response - 1).bit_length(), _SHORTEST_FFT)
+    transform = np.fft.rfft(response, n_fft)
+    before: NDArray[np.floating] | None = None
+    n_dropped = 0
+    for block in io.rebuffer(_with_tail(blocks, lead), n_fft - n_response + 1):
+        if before is None:
+            before = np.zeros((len(block), n_response - 1), np.float32)
+        joined = np.concatenate([before, block], axis=1)
+        cyclic = np.fft.irfft(np.fft.rfft(joined, n_fft) * transform, n_fft)
+        found = cyclic[:, n_response - 1 : joined.shape[1]].astype(np.float32)
+        before = joined[:, joined.shape[1] - n_response + 1 :]
+        skipped = min(lead - n_dropped, found.shape[1])
+        n_dropped += skipped
+        yield found[:, skipped:]
+
+
+def _with_tail(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
+    """Append silence to a signal."""
+    iterator = iter(blocks)
+    first = next(iterator, None)
+    if first is not None:
+        yield from chain([first], iterator, [np.zeros((len(first), n_samples), np.float32)])

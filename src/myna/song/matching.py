@@ -1,0 +1,204 @@
+"""Level and tone of a sung voice, matched to those of the original: third octaves of both, compared over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.song.convolution import convolved
+from myna.units import db_to_amplitude, db_to_power, power_to_db
+
+Samples = NDArray[np.float32]
+FloatArray = NDArray[np.float64]
+
+HOP_SECONDS = 0.05
+# Middle frequencies of the third octaves, 50 Hz to 20 kHz, the range of hearing that loudspeakers have (IEC 61260).
+BANDS_HZ: FloatArray = 1000 * 2 ** (np.arange(-13, 14) / 3)
+_HALF_BAND = 2 ** (1 / 6)
+
+# Momentary loudness is the power in 400 ms, and loudness counts moments at most 10 dB softer than the mean of those
+# above -70 LUFS (ITU-R BS.1770-5, annex 1).
+_MOMENT_FRAMES = round(0.4 / HOP_SECONDS)
+_OFFSET_LUFS, _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_DB = -0.691, -70.0, -10.0
+
+# Moments this much softer than the loudness are compared, too: soft lines, but no pauses with remains of the music.
+_COMPARED_DB = -20.0
+_SMOOTH_SECONDS = 0.6
+_MOST_OVERALL_DB, _MOST_OVER_TIME_DB = 40.0, 6.0
+
+# The tone of a recording varies slowly with frequency, the formants of a singer do not. The comparison is smoothed
+# over an octave, so that the formants of the voice stay.
+_TONE_SMOOTHING_BANDS = 1.5  # standard deviation, in third octaves
+_MOST_TONE_DB = 4.0
+_PRESENT_DB = -40.0  # bands this much softer than the loudest one hold noise
+_EQUALIZER_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class Bands:
+    """Power of a recording in third octaves, for frames of 100 ms around multiples of `HOP_SECONDS`.
+
+    Attributes:
+        power: (F, B), the sum of all channels.
+    """
+
+    power: FloatArray
+
+    def loudness(self, tone_db: FloatArray | None = None) -> FloatArray:
+        """Return the K-weighted power of each frame, (F,), with the tone changed by `tone_db`, (B,)."""
+        weights = _k_weights()
+        return self.power @ (weights if tone_db is None else weights * db_to_power(tone_db))
+
+
+class BandMeter:
+    """Meter of the third octaves of a recording that is given in consecutive blocks (C, n)."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self._hop = round(HOP_SECONDS * sample_rate)
+        self._window = np.hanning(2 * self._hop + 1)[:-1].astype(np.float32)
+        self._bands = _bands_of_bins(sample_rate, 2 * self._hop)
+        self._rest: Samples | None = None
+        self._power: list[FloatArray] = []
+
+    def add(self, block: Samples) -> None:
+        if self._rest is None:
+            self._rest = np.zeros((len(block), self._hop), np.float32)
+        joined = np.concatenate([self._rest, block], axis=1)
+        n_frames = max(joined.shape[1] // self._hop - 1, 0)
+        if n_frames:
+            frames = np.lib.stride_tricks.sliding_window_view(joined, 2 * self._hop, axis=1)[:, :: self._hop]
+            spectrum = np.fft.rfft(frames[:, :n_frames] * self._window)
+            power = np.square(spectrum.real, dtype=np.float64) + np.square(spectrum.imag, dtype=np.float64)
+            self._power.append(power.sum(axis=0) @ self._bands)
+        self._rest = joined[:, n_frames * self._hop :]
+
+    def bands(self) -> Bands:
+        """Return the measured bands; the recording ends with the last block."""
+        if self._rest is None:
+            return Bands(np.zeros((0, len(BANDS_HZ))))
+        n_missing = -self._rest.shape[1] % self._hop + self._hop
+        self.add(np.zeros((len(self._rest), n_missing), np.float32))
+        scale = 2 / (len(self._window) * float(np.square(self._window, dtype=np.float64).sum()))
+        return Bands(np.concatenate(self._power) * scale)
+
+
+def loudness_lufs(power: FloatArray) -> float:
+    """Return the gated loudness of K-weighted powers (F,), in LUFS; minus infinity if nothing is above the gate."""
+    moments = _moments(power)
+    audible = moments[_lufs(moments) > _ABSOLUTE_GATE_LUFS]
+    if not len(audible):
+        return -np.inf
+    loud = audible[audible > audible.mean() * db_to_power(_RELATIVE_GATE_DB)]
+    return float(_lufs(loud.mean()))
+
+
+def active_frames(power: FloatArray) -> NDArray[np.bool_]:
+    """Return the frames of K-weighted powers (F,) in which a voice sings, even softly."""
+    floor = max(loudness_lufs(power) + _COMPARED_DB, _ABSOLUTE_GATE_LUFS)
+    active: NDArray[np.bool_] = _lufs(_moments(power)) > floor
+    return active
+
+
+def match_level(original: FloatArray, sung: FloatArray, *, over_time: bool = True) -> FloatArray:
+    """Return the gain in dB for each frame (F,) with which a sung voice is as loud as the original.
+
+    Args:
+        original: K-weighted powers of the original voice, (F,).
+        sung: the same of the sung voice.
+        over_time: follow the level smoothly over time, up to 6 dB from the gain of the whole, interpolated in pauses;
+            otherwise return the gain of the whole.
+    """
+    compared = active_frames(original) & active_frames(sung)
+    if not compared.any():
+        return np.zeros(len(sung))
+    wanted, found = _moments(original), _moments(sung)
+    overall = power_to_db(float(wanted[compared].sum() / found[compared].sum()))
+    gain_db = np.full(len(sung), np.clip(overall, -_MOST_OVERALL_DB, _MOST_OVERALL_DB))
+    if over_time:
+        difference = power_to_db(wanted[compared]) - power_to_db(found[compared]) - overall
+        bounded = difference.clip(-_MOST_OVER_TIME_DB, _MOST_OVER_TIME_DB)
+        gain_db += _smooth_between(np.flatnonzero(compared), bounded, len(sung))
+    return gain_db
+
+
+def _smooth_between(places: NDArray[np.intp], values: FloatArray, n_frames: int) -> FloatArray:
+    """Return a smooth curve (n_frames,) through values at some frames, interpolated between them."""
+    window = np.hanning(round(_SMOOTH_SECONDS / HOP_SECONDS) + 2)[1:-1]
+    curve = np.zeros((2, n_frames + len(window)))
+    curve[:, places] = values, np.ones(len(values))
+    total, weight = (np.convolve(row, window, "same")[places] for row in curve)
+    return np.interp(np.arange(n_frames), places, total / weight)
+
+
+def with_gain(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) -> Iterator[Samples]:
+    """Apply a gain that is given for multiples of `HOP_SECONDS`, (F,), to consecutive blocks (C, n)."""
+    amplitude, hop, position = db_to_amplitude(gain_db), round(HOP_SECONDS * sample_rate), 0
+    for block in blocks:
+        places = (position + np.arange(block.shape[1])) / hop
+        position += block.shape[1]
+        yield block * np.interp(places, np.arange(len(amplitude)), amplitude).astype(np.float32)
+
+
+def match_tone(original: Bands, sung: Bands) -> FloatArray:
+    """Return the gain in dB for each third octave (B,) that brings the tone of a sung voice close to the original's.
+
+    The gain is smooth over frequency and at most 4 dB up or down. It changes the mean level of the bands by 0 dB.
+    """
+    compared = active_frames(original.loudness()) & active_frames(sung.loudness())
+    wanted, found = (bands.power[compared].sum(axis=0) for bands in (original, sung))
+    if not compared.any() or not wanted.any() or not found.any():
+        return np.zeros(len(BANDS_HZ))
+    least = db_to_power(_PRESENT_DB)
+    present = (wanted > wanted.max() * least) & (found > found.max() * least)
+    difference = np.zeros(len(BANDS_HZ))
+    difference[present] = power_to_db(wanted[present]) - power_to_db(found[present])
+    difference[present] -= difference[present].mean()
+    kernel = np.exp(-0.5 * (np.arange(-8, 9) / _TONE_SMOOTHING_BANDS) ** 2)
+    weight = np.convolve(present, kernel, "same")
+    smooth = np.convolve(difference, kernel, "same") / np.maximum(weight, kernel.min())
+    return np.asarray(smooth.clip(-_MOST_TONE_DB, _MOST_TONE_DB))
+
+
+def equalized(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) -> Iterator[Samples]:
+    """Filter consecutive blocks (C, n) with a gain for each third octave, (B,), without a shift of phase."""
+    half = round(_EQUALIZER_SECONDS / 2 * sample_rate)
+    n_fft = 1 << (4 * half).bit_length()
+    frequency = np.maximum(np.fft.rfftfreq(n_fft, 1 / sample_rate), 1.0)
+    curve = db_to_amplitude(np.interp(np.log(frequency), np.log(BANDS_HZ), gain_db))
+    response = np.roll(np.fft.irfft(curve, n_fft), half)[: 2 * half + 1] * np.hanning(2 * half + 3)[1:-1]
+    return convolved(blocks, response[None], lead=half)
+
+
+def _moments(power: FloatArray) -> FloatArray:
+    """Return the mean power of the 400 ms around each frame, (F,); there is silence before and after."""
+    padded = np.pad(power, (_MOMENT_FRAMES // 2, _MOMENT_FRAMES - _MOMENT_FRAMES // 2 - 1))
+    total = np.cumsum(np.concatenate([[0.0], padded]))
+    return np.asarray(np.maximum(total[_MOMENT_FRAMES:] - total[:-_MOMENT_FRAMES], 0) / _MOMENT_FRAMES)
+
+
+def _lufs(power: FloatArray | float) -> FloatArray:
+    return np.asarray(_OFFSET_LUFS + power_to_db(np.maximum(power, 1e-20)))
+
+
+def _bands_of_bins(sample_rate: int, n_fft: int) -> FloatArray:
+    """Return the share of each bin of a real transform in each third octave, (n_fft // 2 + 1, B)."""
+    middle = np.fft.rfftfreq(n_fft, 1 / sample_rate)
+    half_bin = sample_rate / n_fft / 2
+    low, high = BANDS_HZ / _HALF_BAND, BANDS_HZ * _HALF_BAND
+    covered = np.minimum(middle[:, None] + half_bin, high) - np.maximum(middle[:, None] - half_bin, low)
+    return np.asarray(covered.clip(0) / (2 * half_bin))
+
+
+@lru_cache(maxsize=1)
+def _k_weights() -> FloatArray:
+    """Return the gain of K-weighting as a power for each third octave, (B,): the filters of BS.1770 for 48 kHz."""
+    z = np.exp(-2j * np.pi * BANDS_HZ / 48000)
+    shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
+        1 - 1.69065929318241 * z + 0.73248077421585 * z**2
+    )
+    high_pass = (1 - 2 * z + z**2) / (1 - 1.99004745483398 * z + 0.99007225036621 * z**2)
+    return np.asarray(np.abs(shelf * high_pass) ** 2)
