@@ -249,6 +249,11 @@ class ConversionOptions:
         high=600,
     )
     seed: int = option(0, "seed of the random numbers: the same seed gives the same result", low=0)
+    mark: bool = option(
+        True,
+        "mark the sound of the file inaudibly as synthetic, so that 'svc inspect' recognises it even after compression "
+        "and editing; without the mark, only tags in the file's header say it, which many programs remove",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
@@ -271,8 +276,8 @@ _OF_PITCH = ("autotune", "vibrato", "pitch", "formant_shift")
 _SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
 # Options, and those that they exclude.
 _EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
-# Options that name files of a computer, or that change only the use of its memory.
-_NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed")
+# Options that name files of a computer, that change only the use of its memory, or on which only the user decides.
+_NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed", "mark")
 # Options for which a voice may have default values of its own.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 

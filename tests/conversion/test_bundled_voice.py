@@ -81,7 +81,7 @@ def test_a_voice_on_one_side_or_inverted_is_sung_as_in_the_middle(
 ) -> None:
     mono = np.concatenate([REST, note(220), REST])
     soundfile.write(tmp_path / "stereo.wav", mono[:, None] * np.array(side), RATE, "FLOAT")
-    joe.convert_file(tmp_path / "stereo.wav", tmp_path / "sung.flac")
+    joe.convert_file(tmp_path / "stereo.wav", tmp_path / "sung.flac", ConversionOptions(mark=False))
     assert np.abs(read(tmp_path / "sung.flac")[0] - sing(joe, mono).audio).max() < 2e-4
 
 

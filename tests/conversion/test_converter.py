@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import tracemalloc
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,10 @@ import torch
 from torch import Tensor
 
 import myna.conversion.converter
-from myna.audio.io import read
+from myna.assets import BUNDLED_SONG
+from myna.audio.io import blocks, read
+from myna.audio.marking.detection import DETECTION_RATE, detect
+from myna.audio.marking.tags import statements
 from myna.audio.preparation import without_rumble
 from myna.config import Config, PitchRange
 from myna.conversion.converter import Converter
@@ -173,7 +177,7 @@ def test_a_file_and_an_array_with_the_same_samples_give_the_same_result(
     path = tmp_path / f"für {name}"
     left, right = song(2.5, rate), 0.5 * song(2.5, rate)
     soundfile.write(path, np.stack([left, right], axis=1), rate, subtype)
-    converter, options = tiny(), ConversionOptions(max_chunk_seconds=1.0)
+    converter, options = tiny(), ConversionOptions(max_chunk_seconds=1.0, mark=False)
     summary = converter.convert_file(path, tmp_path / "out" / "sung.wav", options)
     from_file, sung_rate = read(tmp_path / "out" / "sung.wav")
     from_array = converter.convert(read(path)[0], rate, options).audio
@@ -373,6 +377,32 @@ def test_a_truncated_recording_is_converted_up_to_its_end_with_one_warning(
     assert len([record for record in caplog.records if "truncated" in record.message]) == 1
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".mp3", ".ogg"])
+def test_a_file_is_marked_as_a_conversion(suffix: str, tmp_path: Path) -> None:
+    source, path = tmp_path / "song.wav", tmp_path / f"sung{suffix}"
+    soundfile.write(source, read(BUNDLED_SONG, RATE)[0], RATE)
+    echo().convert_file(source, path, ConversionOptions(speaker="Sänger"))
+    (said,) = statements(path)
+    assert "converted with myna" in said and "nger (G_1.pth)" in said
+    assert f"source SHA-256: {hashlib.sha256(source.read_bytes()).hexdigest()}" in said
+    assert detect(blocks(path, DETECTION_RATE, RATE)).found
+
+
+def test_without_the_mark_only_the_tags_say_it(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", read(BUNDLED_SONG, RATE)[0], RATE)
+    echo().convert_file(tmp_path / "song.wav", tmp_path / "sung.wav", ConversionOptions(mark=False))
+    assert statements(tmp_path / "sung.wav")
+    assert not detect(blocks(tmp_path / "sung.wav", DETECTION_RATE, RATE)).found
+
+
+def test_a_conversion_repeats_what_its_source_says_about_itself(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", song(1), RATE)
+    echo().convert_file(tmp_path / "song.wav", tmp_path / "first.flac", ConversionOptions(speaker="alto"))
+    echo().convert_file(tmp_path / "first.flac", tmp_path / "second.mp3", ConversionOptions(speaker="nobody"))
+    (said,) = statements(tmp_path / "second.mp3")
+    assert said.index("nobody") < said.index("the source says: converted with myna") < said.index("alto")
+
+
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path) -> None:
     peaks = []
     for minutes in (0.5, 2):
@@ -525,7 +555,7 @@ def test_a_result_beyond_full_scale_is_turned_down_as_a_whole(suffix: str, tmp_p
     assert 0.98 < np.abs(sung).max() < 1
     np.testing.assert_allclose(sung * 10 ** (summary.turned_down_db / 20), prepared(source), atol=1e-5)
     assert summary.turned_down_db == pytest.approx(20 * np.log10(np.abs(prepared(source)).max()) + 0.1, abs=1e-3)
-    in_file = echo().convert_file(tmp_path / "song.wav", path)
+    in_file = echo().convert_file(tmp_path / "song.wav", path, ConversionOptions(mark=False))
     assert in_file.turned_down_db == pytest.approx(
         summary.turned_down_db, abs=0.5 if suffix in (".mp3", ".ogg") else 1e-3
     )

@@ -74,7 +74,7 @@ VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
 class Tags:
     """Text in the header of an audio file; absent tags are empty.
 
-    An mp3 file stores only the year of `date`, and no copyright.
+    An mp3 file stores only the year of `date`, a comment in ASCII with escapes for other characters, and no copyright.
     """
 
     title: str = ""

@@ -150,7 +150,9 @@ class Writer:
             bitrate_mode="VARIABLE" if self._file_format == "MP3" else None,
         )
         for name, text in self._tags.by_soundfile_name().items():
-            setattr(file, name, text)
+            # libsndfile stores a comment of an mp3 as UTF-8 but declares it as Latin-1.
+            escaped = name == "comment" and self._file_format == "MP3"
+            setattr(file, name, text.encode("ascii", "backslashreplace").decode() if escaped else text)
         return file
 
     def __enter__(self) -> Self:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
 from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
+from myna.audio.marking.embedding import marked
+from myna.audio.marking.tags import conversion_tags
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import Slice, measure_levels, phrases_between, plan_slices, slices_between, windows
@@ -198,7 +200,8 @@ class Converter:
 
         The output has the input's length and the voice's sample rate or, if its format stores only some rates, the one
         that loses least. It appears only when it is complete. If it would exceed full scale, it is turned down as a
-        whole; the summary says by how much.
+        whole; the summary says by how much. Its tags say that it is a conversion, and with `options.mark` its sound too
+        (see `audio.marking`).
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
@@ -209,10 +212,11 @@ class Converter:
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source, again = self._recording(input_path)
         rate = io.storable_rate(output_path, self.sample_rate)
-        with io.Writer(output_path, rate, ceiling=CONVERSION_CEILING) as writer:
+        tags = conversion_tags(self._voice_name(options), input_path)
+        with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING) as writer:
             plan = self._plan(source, again, options)
-            sung = self._render(again, plan, progress, input_path.name)
-            for block in resample_pieces(sung, self.sample_rate, rate):
+            sung = resample_pieces(self._render(again, plan, progress, input_path.name), self.sample_rate, rate)
+            for block in marked(sung, rate) if options.mark else sung:
                 writer.write(block)
         return self._summary(plan, writer.gain)
 
@@ -293,6 +297,13 @@ class Converter:
             return (audio[i : i + _BLOCK_SAMPLES] for i in range(0, len(audio), _BLOCK_SAMPLES))
 
         return kept, kept
+
+    def _voice_name(self, options: ConversionOptions) -> str:
+        """Return the speaker and the file of the voice, for the tags of a conversion."""
+        speakers = self.voice.config.speakers
+        speaker = Path(options.speaker_mix).name if options.speaker_mix else options.speaker
+        speaker = speaker or min(speakers, key=lambda name: speakers[name], default="")
+        return f"{speaker} ({self.voice.path.name})" if speaker else self.voice.path.name
 
     def _plan(self, source: Source, again: Source, options: ConversionOptions) -> _Plan:
         settings = self.check(options)

@@ -1,17 +1,30 @@
-"""Inspection of voice files, and the list of the voices on this machine."""
+"""Inspection of voice files and of sounds, and the list of the voices on this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.actions.voice_files import VoiceFiles
-from myna.errors import CheckpointError, ConfigError, MynaError
+from myna.errors import AudioError, CheckpointError, ConfigError, MynaError
+from myna.progress import Progress, silent
 
 if TYPE_CHECKING:
+    from myna.audio.marking.detection import Detection
     from myna.zoo.inspection import Inspection
+
+
+@dataclass(frozen=True)
+class SoundInspection:
+    """Signs that a sound is synthetic. A sound without any may be synthetic nevertheless."""
+
+    path: str
+    synthetic: bool  # whether there is any sign
+    tags: list[str]  # texts in the header of the file that say it
+    mark: Detection  # search for the mark in the sound itself
+    manifest: bool  # whether the file contains a C2PA manifest
 
 
 @dataclass(frozen=True)
@@ -20,6 +33,7 @@ class Inspected:
 
     found: list[tuple[str, Inspection]]
     failed: list[MynaError]
+    sounds: list[SoundInspection] = field(default_factory=list)
 
 
 def inspect_voice(voice: VoiceFiles) -> Inspection:
@@ -33,18 +47,36 @@ def inspect_voice(voice: VoiceFiles) -> Inspection:
     return inspect(voice.find_weights(), voice.config)
 
 
-def inspect_files(files: Sequence[Path], config: Path | None = None) -> Inspected:
-    """Inspect files, which need not be voices. If `config` is None, a configuration beside each file is used."""
+def inspect_files(files: Sequence[Path], config: Path | None = None, progress: Progress = silent) -> Inspected:
+    """Inspect files: sounds, voices and others. If `config` is None, a configuration beside each file is used."""
+    from myna.audio.folders import is_recording
     from myna.zoo.inspection import inspect
 
-    found: list[tuple[str, Inspection]] = []
-    failed: list[MynaError] = []
+    result = Inspected([], [])
     for path in files:
         try:
-            found.append((str(path), inspect(path, config)))
-        except (CheckpointError, ConfigError) as error:
-            failed.append(error)
-    return Inspected(found, failed)
+            if is_recording(path):
+                result.sounds.append(inspect_sound(path, progress))
+            else:
+                result.found.append((str(path), inspect(path, config)))
+        except (AudioError, CheckpointError, ConfigError) as error:
+            result.failed.append(error)
+    return result
+
+
+def inspect_sound(path: Path, progress: Progress = silent) -> SoundInspection:
+    """Search a sound file for signs that its sound is synthetic.
+
+    Raises:
+        AudioError: the file cannot be read.
+    """
+    from myna.audio.io import blocks
+    from myna.audio.marking.detection import DETECTION_RATE, detect
+    from myna.audio.marking.tags import has_manifest, statements
+
+    tags, manifest = statements(path), has_manifest(path)
+    mark = detect(blocks(path, DETECTION_RATE, DETECTION_RATE), progress, path.name)
+    return SoundInspection(str(path), bool(tags) or manifest or mark.found, tags, mark, manifest)
 
 
 def list_voices(folder: Path) -> Inspected:

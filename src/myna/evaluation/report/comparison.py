@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio.formats import PLAYABLE_SUFFIXES
-from myna.audio.io import Writer, read
+from myna.audio.io import Writer, info, read
 from myna.audio.preparation import read_prepared
 from myna.evaluation.drawing.axes import frequency_position, time_ticks
 from myna.evaluation.drawing.curve import MAX_POINTS, PitchScale
@@ -168,6 +168,6 @@ def _playable(path: Path, number: int, copies: Path | None) -> Path:
     if copies is None or path.suffix.lower() in PLAYABLE_SUFFIXES:
         return path.absolute()
     copy = copies.absolute() / f"{path.stem}-{number + 1}.flac"
-    with Writer(copy, _SAMPLE_RATE) as writer:
+    with Writer(copy, _SAMPLE_RATE, tags=info(path).tags) as writer:
         writer.write(read(path, _SAMPLE_RATE)[0])
     return copy

@@ -10,10 +10,13 @@ import click
 from myna.apps.actions.inspect import inspect_files
 from myna.apps.cli.report import counted, echo, listed
 from myna.apps.cli.result import Result, ResultCommand
+from myna.apps.progress import bar
 from myna.errors import merged
 from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
+    from myna.apps.actions.inspect import SoundInspection
+    from myna.audio.marking.detection import Detection
     from myna.zoo.inspection import Inspection
 
 
@@ -26,18 +29,21 @@ if TYPE_CHECKING:
     help="config.json of the voice.  [default: the one beside the file]",
 )
 def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
-    """Show what FILE contains: the kind of voice, its version, its content encoder, and anything suspicious.
+    """Show what FILE contains.
 
-    Nothing in the file is executed.
+    For a voice: its kind, its version, its content encoder, and anything suspicious. Nothing in the file is executed.
+
+    For a sound or a video: whether it is marked as synthetic, by tags in the file, by the mark that 'svc infer' puts
+    into the sound, or by Content Credentials (C2PA).
     """
-    inspected = inspect_files(files, config_path)
+    inspected = inspect_files(files, config_path, bar)
     for error in inspected.failed:
         echo(f"svc: {error}", err=True)
     found = [one for _, one in inspected.found]
     failed = merged(inspected.failed, f"{len(inspected.failed)} of {len(files)} files cannot be read")
     return Result(
-        {"files": found, "failed": list(map(str, inspected.failed))},
-        "\n".join(line for one in found for line in _lines(one)),
+        {"files": found, "sounds": inspected.sounds, "failed": list(map(str, inspected.failed))},
+        "\n".join([*(line for one in found for line in _lines(one)), *map(_sound_text, inspected.sounds)]),
         failed if inspected.failed else None,
     )
 
@@ -68,3 +74,26 @@ def _lines(one: Inspection) -> list[str]:
 def _trained(one: Inspection) -> str | None:
     parts = [("step", one.step), ("epoch", one.iteration)]
     return ", ".join(f"{name} {number:,}" for name, number in parts if number) or None
+
+
+def _sound_text(one: SoundInspection) -> str:
+    verdict = "marked as synthetic" if one.synthetic else "not marked as synthetic"
+    lines = [("tags", printable(text)) for text in one.tags]
+    lines.append(("mark", _mark_text(one.mark)))
+    if one.manifest:
+        lines.append(("manifest", "Content Credentials (C2PA), not verified"))
+    title = printable(f"{one.path}: a sound of {one.mark.seconds:.1f} s, {verdict}")
+    return "\n".join([title, *(f"  {name:<12} {text}" for name, text in lines)])
+
+
+def _mark_text(mark: Detection) -> str:
+    score = f"score {mark.score:.1f}, threshold {mark.threshold:.1f}"
+    if not mark.found:
+        return f"none in the sound ({score})"
+    place = f"from {mark.start_seconds:.0f} to {mark.end_seconds:.0f} s"
+    speed = f", at {mark.speed:.3f} of the original speed" if abs(mark.speed - 1) > 0.002 else ""
+    return f"in the sound {place}{speed} ({score}: {_odds(mark.chance)} for a sound without a mark)"
+
+
+def _odds(chance: float) -> str:
+    return "chance below 1 in a billion" if chance < 1e-9 else f"chance below 1 in {1 / chance:,.0f}"

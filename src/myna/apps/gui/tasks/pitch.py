@@ -92,6 +92,7 @@ class SingEdits(OpenPitch):
     ) -> list[tuple[int, NDArray[np.float32]]]:
         """Sing the phrases around the stretches, and turn them down as the result is."""
         from myna.audio.headroom import CONVERSION_CEILING, fitting_gain
+        from myna.audio.marking.embedding import marked_part
         from myna.units import db_to_amplitude
 
         options, found = replace(self._options(), pitch=files.write_next(edits)), []
@@ -99,8 +100,9 @@ class SingEdits(OpenPitch):
         for start, end in stretches:
             first, audio = converter.convert_phrases(files.vocal, start, end, options)
             if len(audio):
-                peak = float(abs(audio).max()) * turned_down
-                found.append((first, audio * (turned_down * fitting_gain(peak, CONVERSION_CEILING))))
+                sung = marked_part(audio, first, converter.sample_rate) if options.mark else audio
+                peak = float(abs(sung).max()) * turned_down
+                found.append((first, sung * (turned_down * fitting_gain(peak, CONVERSION_CEILING))))
         return found
 
 

@@ -1,0 +1,261 @@
+"""Detection of the mark in a sound, at any place of it and at any speed up to a semitone faster or slower.
+
+The detector measures how the level of each band follows the sine of a chip, subtracts what neighbouring bands have in
+common, and correlates the rest with the signs of the pattern. If the sound has no mark, the signs are independent of
+it. The sum of products is then about normal, whatever the sound is (Hoeffding, "Probability inequalities for sums of
+bounded random variables", 1963). The score is the sum divided by its standard deviation.
+
+Correlations are computed for segments of 5 s, at all places of the pattern. Sums of 2, 4, 8, ... segments find weaker
+marks. They need a more exact speed, which is found by shifting the second half of a sum against the first (the fast
+folding algorithm: Staelin, "Fast folding algorithm for detection of periodic pulse trains", 1969).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from myna.audio.marking.pattern import CHIP_SECONDS, EDGES_HZ, PERIOD, signs
+from myna.audio.reading import rebuffer
+from myna.progress import Progress, silent
+
+Samples = NDArray[np.float32]
+
+DETECTION_RATE = 16000  # sample rate of the detector's input, in Hz
+FALSE_ALARMS = 1e-4  # largest share of sounds without a mark in which one is found
+# Tries per second of sound, if they were independent: as many would reach a high score as often as all places, speeds
+# and sums do. Measured by benchmarks/mark.py.
+_TRIES_PER_SECOND = 4000.0
+
+_FRAMES = 10  # per chip
+_HOP = round(CHIP_SECONDS * DETECTION_RATE / _FRAMES)
+_SIZE = 400  # samples of an analysis window
+_FLOOR = 1e-8  # power that is added to each band, relative to that of the louder parts of the sound
+_NEIGHBOURS = 3  # bands on each side of a band that show what changes in common
+_LEAST_DB = 0.3  # changes of level are divided by their size nearby; this keeps those of a steady sound small
+# The noise of a band is this percentile of its levels. Up to so many dB above it, a level counts as noise.
+_NOISE_PERCENT, _NOISE_DB = 5, np.float32(3)
+
+_PLACES = PERIOD * _FRAMES  # places of the pattern that are tried
+_SEGMENT_CHIPS = 64
+_SEGMENT_FRAMES = _SEGMENT_CHIPS * _FRAMES
+_SEGMENT_SECONDS = _SEGMENT_CHIPS * CHIP_SECONDS
+_PIECE_SEGMENTS = 64  # segments that are in memory together and can be added
+# With half a step, the ends of a segment are 10 ms from their places: an eighth of a chip.
+_SPEED_STEP = 0.004
+_SPEEDS = [math.exp(_SPEED_STEP * step) for step in sorted(range(-15, 16), key=abs)]
+# The search ends if a score is above every threshold, and this many speeds farther from the original are no better.
+_CERTAIN, _FARTHER = 10.0, 6
+_DRIFT = _SEGMENT_FRAMES * _SPEED_STEP / 2  # frames by which half a step moves the next segment
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Result of a search for the mark: the place and the speed at which a sound is most like the pattern."""
+
+    found: bool
+    score: float  # correlation in standard deviations
+    threshold: float  # least score of a mark; it grows slowly with the length of the sound, as there are more places
+    chance: float  # upper bound of the share of sounds of this length without a mark that reach the score
+    speed: float  # relative to that of the sound when it was marked
+    start_seconds: float
+    end_seconds: float
+    seconds: float  # length of the whole sound
+
+
+class _Match(NamedTuple):
+    score: float = 0.0
+    speed: float = 1.0
+    start_seconds: float = 0.0
+    end_seconds: float = 0.0
+
+
+def detect(
+    blocks: Iterable[Samples], progress: Progress = silent, title: str = "sound", pattern: Samples | None = None
+) -> Detection:
+    """Search a sound for the mark. Memory use does not depend on the length of the sound.
+
+    Args:
+        blocks: samples (n,) at `DETECTION_RATE`.
+        pattern: signs to search for, by default those of the mark. Others serve to measure how often a sound without a
+            mark reaches a score.
+    """
+    pattern = signs() if pattern is None else pattern
+    best, seconds = _Match(), 0.0
+    for piece in rebuffer(iter(blocks), _PIECE_SEGMENTS * _SEGMENT_FRAMES * _HOP):
+        power = _power(piece)
+        found = _search_all(power, pattern, progress, title)
+        if found.score > best.score:
+            best = found._replace(start_seconds=seconds + found.start_seconds, end_seconds=seconds + found.end_seconds)
+        seconds += len(piece) / DETECTION_RATE
+    return Detection(
+        found=best.score >= threshold(seconds),
+        score=best.score,
+        threshold=threshold(seconds),
+        chance=min(_n_tries(seconds) * math.erfc(best.score / math.sqrt(2)) / 2, 1.0),
+        speed=best.speed,
+        start_seconds=best.start_seconds,
+        end_seconds=min(best.end_seconds, seconds),
+        seconds=seconds,
+    )
+
+
+def threshold(seconds: float) -> float:
+    """Return the score that the share `FALSE_ALARMS` of sounds of this length reach without a mark."""
+    return -NormalDist().inv_cdf(FALSE_ALARMS / _n_tries(seconds))
+
+
+def _n_tries(seconds: float) -> float:
+    return _TRIES_PER_SECOND * max(seconds, _SEGMENT_SECONDS)
+
+
+def _power(audio: Samples) -> Samples:
+    """Return the power spectra of overlapping windows, (frames, frequencies)."""
+    audio = np.pad(audio, (0, max(_SIZE - len(audio), 0)))
+    window = np.hanning(_SIZE + 1)[:-1].astype(np.float32)
+    return np.square(np.abs(np.fft.rfft(sliding_window_view(audio, _SIZE)[::_HOP] * window))).astype(np.float32)
+
+
+def _search_all(power: Samples, pattern: Samples, progress: Progress, title: str) -> _Match:
+    """Return the best match at all speeds."""
+    best, since_best = _Match(), 0
+    for speed in progress(_SPEEDS, title=title, unit=" speeds"):
+        found, since_best = _search(power, speed, pattern), since_best + 1
+        if found.score > best.score:
+            best, since_best = found, 0
+        if best.score >= _CERTAIN and since_best >= _FARTHER:
+            break
+    return best
+
+
+def _search(power: Samples, speed: float, pattern: Samples) -> _Match:
+    """Return the best match near a speed, at all places and for all sums of segments."""
+    best = _Match()
+    for n_segments, sums, variances in _added(*_correlate(_level_changes(power, speed), pattern)):
+        scores = _scores(sums, variances)
+        n, drift = np.unravel_index(int(np.argmax(scores)), scores.shape)
+        if scores[n, drift] > best.score:
+            seconds = n_segments * _SEGMENT_SECONDS / speed
+            exact = speed * (1 + (int(drift) - scores.shape[1] // 2) / (n_segments * _SEGMENT_FRAMES))
+            best = _Match(float(scores[n, drift]), exact, int(n) * seconds, (int(n) + 1) * seconds)
+    return best
+
+
+def _level_changes(power: Samples, speed: float) -> Samples:
+    """Return how the level of each band follows the sine of a chip that begins in each frame, (frames, bands).
+
+    The frames are those of the sound at its original speed. The values are of the order of one for every sound.
+    """
+    frames = np.rint(np.arange(0, len(power) - 0.5, 1 / speed)).astype(int)
+    bands = power[frames] @ _pooling(speed)
+    floor = _FLOOR * np.percentile(bands.mean(axis=1), 95) + 1e-30
+    levels = 10 * np.log10(bands + np.float32(floor))
+    changes = _filtered(levels, np.sin(2 * np.pi * (np.arange(_FRAMES) + 0.5) / _FRAMES) * 2 / _FRAMES)
+    changes -= _mean_over_bands(changes, _NEIGHBOURS)
+    # A large change, for example at a consonant, must not outweigh many small ones.
+    changes /= _mean_over_bands(np.abs(changes), 1) + np.float32(_LEAST_DB)
+    mean_levels = _filtered(levels, np.full(_FRAMES, 1 / _FRAMES))
+    return changes * _audible_share(mean_levels) if len(changes) else changes
+
+
+def _filtered(levels: Samples, weights: NDArray[np.float64]) -> Samples:
+    """Return the sums of weighted consecutive frames, (frames, bands), from each frame on."""
+    n_frames = max(len(levels) - len(weights) + 1, 0)
+    sums = np.zeros((n_frames, levels.shape[1]), np.float32)
+    for frame, weight in enumerate(weights.astype(np.float32)):
+        sums += weight * levels[frame : frame + n_frames]
+    return sums
+
+
+def _audible_share(levels: Samples) -> Samples:
+    """Return weights from 0 to 1, (frames, bands): 0 for the noise of each band, which has no mark."""
+    noise = np.percentile(levels, _NOISE_PERCENT, axis=0)
+    shares: Samples = np.clip((levels - noise.astype(np.float32) - _NOISE_DB) / (2 * _NOISE_DB), 0, 1)
+    return shares
+
+
+def _pooling(speed: float) -> Samples:
+    """Return the share of each frequency's power in each band, (frequencies, bands), for a sound at a speed."""
+    frequencies = np.fft.rfftfreq(_SIZE, 1 / DETECTION_RATE)
+    edges, half = EDGES_HZ * speed, frequencies[1] / 2
+    upper = np.minimum(frequencies[:, None] + half, edges[1:])
+    lower = np.maximum(frequencies[:, None] - half, edges[:-1])
+    shares: Samples = (np.maximum(upper - lower, 0) / (2 * half)).astype(np.float32)
+    return shares
+
+
+def _mean_over_bands(values: Samples, reach: int) -> Samples:
+    """Return the mean of each value and its neighbours up to `reach` bands away, (frames, bands)."""
+    padded = np.pad(values, ((0, 0), (reach + 1, reach)), mode="reflect")
+    padded[:, 0] = 0
+    sums = np.cumsum(padded, axis=1)
+    return (sums[:, 2 * reach + 1 :] - sums[:, : -2 * reach - 1]) / np.float32(2 * reach + 1)
+
+
+def _correlate(changes: Samples, pattern: Samples) -> tuple[Samples, Samples]:
+    """Correlate each segment with the pattern at all places.
+
+    Returns:
+        Correlations (segments, places), where the place is that of the beginning of the sound in the pattern, in
+        frames; and upper bounds of their variances (segments,), if the signs are independent of the sound.
+    """
+    n_segments = max(-(-len(changes) // _SEGMENT_FRAMES), 1)
+    padded = np.pad(changes, ((0, n_segments * _SEGMENT_FRAMES - len(changes)), (0, 0)))
+    # (segments, frames in a chip, chips, bands)
+    chips = padded.reshape(n_segments, _SEGMENT_CHIPS, _FRAMES, -1).swapaxes(1, 2)
+    spectra = np.einsum("sfcb,cb->sfc", np.fft.rfft(chips, PERIOD, axis=2).conj(), np.fft.rfft(pattern, axis=0))
+    by_chip = np.fft.irfft(spectra, PERIOD, axis=2).astype(np.float32)
+    # A chip that begins in frame f is chip c of the pattern if the segment begins at the place 10 c - f.
+    segment, frame, chip = np.ogrid[:n_segments, :_FRAMES, :PERIOD]
+    place = (chip * _FRAMES - frame - segment * _SEGMENT_FRAMES) % _PLACES
+    correlations = np.empty((n_segments, _PLACES), np.float32)
+    np.put_along_axis(correlations, place.reshape(n_segments, -1), by_chip.reshape(n_segments, -1), axis=1)
+    return correlations, np.square(chips).sum(axis=(2, 3)).max(axis=1)
+
+
+def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Samples, Samples]]:
+    """Yield the numbers of segments 1, 2, 4, ..., the sums of as many consecutive segments, and their variances.
+
+    Sums are (sums, drifts, places). A drift is the distance in frames by which the place has moved at the end of the
+    sum, because the speed is not exact; the drift in the middle is zero.
+    """
+    missing = (1 << (len(correlations) - 1).bit_length()) - len(correlations)
+    sums, variances = np.pad(correlations, ((0, missing), (0, 0)))[:, None], np.pad(variances, (0, missing))
+    n_segments, most = 1, 0
+    yield n_segments, sums, variances
+    while len(sums) > 1:
+        n_segments, most_before = 2 * n_segments, most
+        most = int(np.ceil(_DRIFT * n_segments))
+        drifts = np.arange(-most, most + 1)
+        halves = np.clip(drifts // 2, -most_before, most_before)
+        first, second = sums[0::2], sums[1::2]
+        sums = np.stack(
+            [
+                first[:, half + most_before] + np.roll(second[:, half + most_before], half - drift, axis=-1)
+                for half, drift in zip(halves, drifts, strict=True)
+            ],
+            axis=1,
+        )
+        variances = variances[0::2] + variances[1::2]
+        yield n_segments, sums, variances
+
+
+def _scores(sums: Samples, variances: Samples) -> Samples:
+    """Return the highest quotient of each sum over all places by its standard deviation, (sums, drifts).
+
+    The variance is at least that of the sum over the places. It is higher than expected if the sound repeats itself in
+    the time of the pattern, like music.
+    """
+    best = sums.argmax(axis=-1, keepdims=True)
+    near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # the mark itself does not count
+    far = np.square(sums).sum(axis=-1) - np.square(np.take_along_axis(sums, near, axis=-1)).sum(axis=-1)
+    variance = np.maximum(far / (_PLACES - near.shape[-1]), variances[:, None])
+    scores: Samples = sums.max(axis=-1) / np.sqrt(np.maximum(variance, 1e-20))
+    return scores

@@ -1,0 +1,80 @@
+"""Text in the header of a sound file that says that the sound is synthetic."""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import astuple
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+
+from myna.audio.formats import Tags
+from myna.audio.reading import info
+from myna.text import printable
+
+# IPTC NewsCodes, "Digital Source Type": the term that C2PA manifests and other metadata use for the output of a model.
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+
+_SYNTHETIC = re.compile(
+    r"converted with myna|algorithmic_?media|\b(ai|artificial intelligence)[- ]generated\b"
+    r"|\bgenerated (by|with) (ai|artificial intelligence)\b|\bsynthetic (voice|singing|speech|media|audio)\b",
+    re.IGNORECASE,
+)
+_SOURCE_TYPE_BYTES = re.compile(rb"digitalsourcetype/(\w*algorithmicmedia)", re.IGNORECASE)
+# Type of the box that contains the manifests (C2PA specification 2.1, section 11.1.4.2).
+_MANIFEST_BYTES = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
+_LONGEST = 500  # characters of a statement
+
+
+def conversion_tags(voice: str, source: Path) -> Tags:
+    """Return the tags of a conversion; they repeat what the header of the source says about it being synthetic.
+
+    Args:
+        voice: name of the voice.
+        source: the recording that was converted.
+
+    Raises:
+        AudioError: the source is not a sound file.
+    """
+    earlier = [*statements(source), *(["it has Content Credentials (C2PA)"] if has_manifest(source) else [])]
+    with source.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    facts = [
+        f"converted with myna {version('myna')}",
+        f"voice: {voice}",
+        f"date: {date.today().isoformat()}",
+        f"source SHA-256: {digest}",
+        f"digital source type: {SOURCE_TYPE}",
+        *(f"the source says: {one}" for one in earlier),
+    ]
+    return Tags(comment=printable("; ".join(facts)))
+
+
+def statements(path: Path) -> list[str]:
+    """Return the texts in the header of a sound file that say that the sound is synthetic.
+
+    Raises:
+        AudioError: the file is not a sound file.
+    """
+    found = [text[:_LONGEST] for text in astuple(info(path).tags) if _SYNTHETIC.search(text)]
+    if not found and not has_manifest(path):  # a manifest also names the type
+        with _content(path) as content:
+            named = _SOURCE_TYPE_BYTES.search(content)
+            found = [f"digital source type: {named[1].decode()}"] if named else []
+    return found
+
+
+def has_manifest(path: Path) -> bool:
+    """Return whether a file contains a C2PA manifest ("Content Credentials"), which is not verified."""
+    with _content(path) as content:
+        return content.find(_MANIFEST_BYTES) >= 0
+
+
+@contextmanager
+def _content(path: Path) -> Iterator[mmap.mmap]:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
