@@ -2,44 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from myna.audio import io
-from myna.audio.headroom import CONVERSION_CEILING
 from myna.errors import AudioError
+from myna.song.limiter import Limiter
+from myna.song.mixdown import MIX_CEILING, MOST_LIMITED_DB
 from myna.units import db_to_amplitude
+
+Samples = NDArray[np.float32]
 
 
 class Part(NamedTuple):
     """A stem of a mix."""
 
     path: Path
-    gain_db: float
+    gain_db: float = 0.0
 
 
-def remix(parts: Sequence[Part], target: Path, tags: io.Tags | None = None) -> None:
-    """Write the sum of stems, which have one sample rate and one length, as wav, flac, mp3, m4a or ogg.
+def remix(parts: Sequence[Part], target: Path, tagged: Path) -> None:
+    """Write the sum of stems in a format of `io.WRITABLE_SUFFIXES`, limited as the mix of a cover is.
 
-    It has as many channels as the stem with most; a stem of one channel is in the middle. A sum that would exceed full
-    scale is turned down as a whole.
+    Args:
+        parts: stems of one sample rate and one length.
+        target: file to write.
+        tagged: audio file with the tags and the picture for the mix.
 
     Raises:
         AudioError: there are no stems, a stem cannot be read, or the target cannot be written.
     """
     if not parts:
         raise AudioError("all tracks are muted; there is nothing to write")
-    headers = [io.info(part.path) for part in parts]
-    rate = headers[0].sample_rate
-    channels = max(header.n_channels for header in headers)
+    rate = io.info(parts[0].path).sample_rate
+    limiter = Limiter(rate, MIX_CEILING, MOST_LIMITED_DB)
+    with io.Writer(
+        target,
+        rate,
+        channels=_n_channels(parts),
+        tags=io.info(tagged).tags,
+        picture=io.read_picture(tagged),
+        ceiling=MIX_CEILING,
+    ) as writer:
+        for block in _summed(parts):
+            writer.write(limiter.push(block))
+        writer.write(limiter.finish())
+
+
+def pack_stem(parts: Sequence[Part], target: Path) -> float:
+    """Write the sum of stems as a flac file of 24 bits, and return the gain with which it is to be played.
+
+    A sum that exceeds full scale is turned down in the file; the gain makes up for it.
+
+    Raises:
+        AudioError: a stem cannot be read, or the target cannot be written.
+    """
+    rate = io.info(parts[0].path).sample_rate
+    with io.Writer(target, rate, channels=_n_channels(parts), sample_format="int24") as writer:
+        for block in _summed(parts):
+            writer.write(block)
+    return 1 / writer.gain
+
+
+def _n_channels(parts: Sequence[Part]) -> int:
+    return max(io.info(part.path).n_channels for part in parts)
+
+
+def _summed(parts: Sequence[Part]) -> Iterator[Samples]:
+    """Yield the sum in blocks of one second, (C, n); a stem of one channel is in the middle."""
+    rate, n_channels = io.info(parts[0].path).sample_rate, _n_channels(parts)
     gains = [np.float32(db_to_amplitude(part.gain_db)) for part in parts]
     blocks = [io.blocks(part.path, rate, rate, mono=False) for part in parts]
-    with io.Writer(target, rate, channels=channels, tags=tags, ceiling=CONVERSION_CEILING) as writer:
-        for pieces in zip(*blocks, strict=True):
-            mixed = np.zeros((channels, pieces[0].shape[1]), np.float32)
-            for gain, piece in zip(gains, pieces, strict=True):
-                mixed += gain * piece
-            writer.write(mixed)
+    for pieces in zip(*blocks, strict=True):
+        mixed = np.zeros((n_channels, pieces[0].shape[1]), np.float32)
+        for gain, piece in zip(gains, pieces, strict=True):
+            mixed += gain * piece
+        yield mixed

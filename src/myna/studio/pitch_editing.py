@@ -1,7 +1,7 @@
 """Files of the pitch edits of a result, and the stretches that change from one list of edits to another.
 
 A result has the edits in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`, and beside them its
-conversion as it was before the first edit.
+conversion as it was before the first edit. A cover has the conversion with the edits there, too, until it is mixed.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.storage.atomic import write_text
-from myna.studio import results
+from myna.studio import results, stems
 from myna.studio.results import Result
 from myna.studio.workspace import Workspace
 
 if TYPE_CHECKING:
     from myna.features.pitch_edits import PitchEdits
 
-_FOLDER, _EDITS, _NEXT, _UNEDITED = "pitch", "edits.json", "next.json", "unedited.wav"
+_FOLDER, _EDITS, _NEXT, _UNEDITED, _SUNG = "pitch", "edits.json", "next.json", "unedited.wav", "sung.wav"
 
 
 @dataclass(frozen=True)
 class PitchFiles:
     """Files of a result whose pitch is edited."""
 
-    vocal: Path  # the recording that was converted
+    vocal: Path  # the recording that is converted
     sung: Path  # its conversion, with the edits
     folder: Path
+    in_mix: bool  # whether the conversion is a part of a mix, and not the result itself
 
     @property
     def unedited(self) -> Path:
@@ -69,12 +70,22 @@ class PitchFiles:
 
 
 def pitch_files(workspace: Workspace, result: Result) -> PitchFiles:
-    """Return the files of a result.
+    """Return the files of a result. The conversion of a cover is made when its pitch is first opened.
 
     Raises:
-        AudioError: the recording that was converted is missing.
+        AudioError: the recording that is converted is missing.
     """
-    return PitchFiles(results.source(workspace, result), result.path, workspace.shown / str(result.number) / _FOLDER)
+    folder = workspace.shown / str(result.number) / _FOLDER
+    original = stems.original_voice(workspace, result.number)
+    if original is not None:
+        return PitchFiles(original, folder / _SUNG, folder, in_mix=True)
+    return PitchFiles(results.source(workspace, result), result.path, folder, in_mix=False)
+
+
+def needs_mix(workspace: Workspace, result: Result) -> bool:
+    """Return whether the pitch edits of a cover are newer than its mix."""
+    edits = workspace.shown / str(result.number) / _FOLDER / _EDITS
+    return edits.is_file() and edits.stat().st_mtime_ns > result.path.stat().st_mtime_ns
 
 
 def changed_stretches(before: PitchEdits, after: PitchEdits) -> list[tuple[float, float]]:

@@ -57,6 +57,7 @@ class Result(BaseModel):
     preview: Stretch | None = None  # the stretch of the song that was converted; None if it is the whole song
     options: dict[str, Any] = {}  # values of `ConversionOptions` that differ from the defaults
     defaults: dict[str, Any] = {}  # those of them that are the voice's own defaults
+    transpose_all: float = 0.0  # shift of voice and music of a cover, in addition to that of the voice
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from myna.storage.atomic import write_text
 from myna.storage.records import read_record
 from myna.studio.workspace import Workspace
 
+VOICE, ORIGINAL, MUSIC = "voice", "original", "music"  # names of stems
 _FOLDER, _STEMS, _LEVELS = "stems", "stems.json", "levels.json"
 
 
@@ -34,6 +35,7 @@ class Stem(BaseModel):
     file: str
     channels: int
     in_original: bool  # whether it is a part of the song as it was
+    gain: float = 1.0  # with which the samples of the file are to be played
     level: Level = Level()  # in the mix as it was made
 
 
@@ -64,6 +66,13 @@ def find_stems(workspace: Workspace, number: int) -> Stems | None:
     place = folder(workspace, number)
     found = read_record(Stems, place / _STEMS)
     return found if found is not None and all((place / stem.file).is_file() for stem in found.stems) else None
+
+
+def original_voice(workspace: Workspace, number: int) -> Path | None:
+    """Return the file of the voice that a cover replaces; None if the result has no such stem."""
+    found = find_stems(workspace, number)
+    files = [stem.file for stem in found.stems if stem.name == ORIGINAL] if found is not None else []
+    return folder(workspace, number) / files[0] if files else None
 
 
 def levels_of(workspace: Workspace, number: int, stems: Stems) -> dict[str, Level]:

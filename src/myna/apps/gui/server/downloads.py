@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,4 +50,8 @@ def _parts(studio: Studio, found: Result) -> list[tuple[Path, float]]:
         return []
     gains = stems.gains_db(stems.levels_of(studio.workspace, found.number, record))
     folder = stems.folder(studio.workspace, found.number)
-    return [(folder / stem.file, gains[stem.name]) for stem in record.stems if stem.name in gains]
+    return [
+        (folder / stem.file, gains[stem.name] + 20 * math.log10(stem.gain))
+        for stem in record.stems
+        if stem.name in gains
+    ]

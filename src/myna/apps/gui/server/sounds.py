@@ -16,26 +16,26 @@ _OUTLINE_RATE = 100  # peaks per second
 _BLOCK_SECONDS = 10
 
 
-def pcm(path: Path, first: int, n_samples: int) -> bytes:
+def pcm(path: Path, first: int, n_samples: int, gain: float = 1.0) -> bytes:
     """Return samples of a sound, interleaved, as little-endian 16-bit integers of which 16384 is full scale."""
-    scaled = np.round(excerpt(path, first, n_samples) * _FULL_SCALE).clip(-(1 << 15), (1 << 15) - 1)
+    scaled = np.round(excerpt(path, first, n_samples) * (gain * _FULL_SCALE)).clip(-(1 << 15), (1 << 15) - 1)
     return scaled.T.astype("<i2").tobytes()
 
 
-def outline_of(path: Path) -> bytes:
+def outline_of(path: Path, gain: float = 1.0) -> bytes:
     """Return the peaks of each hundredth of a second of a sound, one byte each."""
-    return _outline(path, path.stat().st_mtime_ns)
+    return _outline(path, path.stat().st_mtime_ns, gain)
 
 
 @lru_cache(maxsize=16)  # 60 kB for ten minutes
-def _outline(path: Path, modified_ns: int) -> bytes:
+def _outline(path: Path, modified_ns: int, gain: float) -> bytes:
     rate = io.info(path).sample_rate
     edges = np.arange(_BLOCK_SECONDS * _OUTLINE_RATE) * rate // _OUTLINE_RATE
     peaks = []
     for block in io.blocks(path, rate, _BLOCK_SECONDS * rate, mono=False):
         starts = edges[edges < block.shape[-1]]
         peaks.append(np.maximum.reduceat(np.abs(block).max(axis=0), starts))
-    return bytes(np.round(255 * np.concatenate(peaks)).clip(0, 255).astype(np.uint8))
+    return bytes(np.round(255 * gain * np.concatenate(peaks)).clip(0, 255).astype(np.uint8))
 
 
 def note_spectrum(path: Path, start: float, seconds: float) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
-from myna.apps.gui.tasks.singing import load_converter
+from myna.apps.gui.tasks.singing import EDITING_CHUNK_SECONDS, load_converter
 from myna.options import ConversionOptions, parse_options
 from myna.studio.pitch_editing import PitchFiles, changed_stretches, pitch_files
 from myna.studio.results import Result
@@ -39,30 +39,46 @@ class EditedPitch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpenPitch(VoiceTask):
-    """Return the pitch of a result."""
+class ResultTask(VoiceTask):
+    """Common parts of tasks that sing a result again."""
 
     workspace: Workspace
     result: Result
+
+    def options_of_result(self) -> ConversionOptions:
+        """Return the options with which the result was sung."""
+        given = {"max_chunk_seconds": EDITING_CHUNK_SECONDS, **self.result.options}
+        options = parse_options(ConversionOptions, given)
+        if options.cluster_infer_ratio and self.voice.retrieval is not None:
+            return replace(options, cluster_model_path=self.voice.retrieval)
+        return options
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenPitch(ResultTask):
+    """Return the pitch of a result."""
 
     def run(self, report: Report) -> EditedPitch:
         files = pitch_files(self.workspace, self.result)
         converter = load_converter(report, self)
         return _view(converter, self._song(converter, files, report), files.read(), [])
 
+    def _sung_options(self, files: PitchFiles) -> ConversionOptions:
+        """Return the options of the conversion. In a mix, only the mix has the mark."""
+        options = self.options_of_result()
+        shift = options.transpose + self.result.transpose_all
+        return replace(options, transpose=shift, mark=options.mark and not files.in_mix)
+
     def _song(self, converter: Converter, files: PitchFiles, report: Report) -> SongPitch:
-        """Return the pitch without edits."""
+        """Return the pitch without edits, after singing the voice of a cover if that has not been done."""
+        if not files.sung.is_file():
+            files.folder.mkdir(exist_ok=True)
+            converter.convert_file(files.vocal, files.sung, self._sung_options(files), report)
         key = self.result.number, self.result.made_at
         if key not in _songs:
             _songs.clear()
-            _songs[key] = converter.pitch(files.vocal, self._options(), report)
+            _songs[key] = converter.pitch(files.vocal, self._sung_options(files), report)
         return _songs[key]
-
-    def _options(self) -> ConversionOptions:
-        options = parse_options(ConversionOptions, self.result.options)
-        if options.cluster_infer_ratio and self.voice.retrieval is not None:
-            return replace(options, cluster_model_path=self.voice.retrieval)
-        return options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +111,7 @@ class SingEdits(OpenPitch):
         from myna.audio.marking.embedding import marked_part
         from myna.units import db_to_amplitude
 
-        options, found = replace(self._options(), pitch=files.write_next(edits)), []
+        options, found = replace(self._sung_options(files), pitch=files.write_next(edits)), []
         turned_down = db_to_amplitude(-self.result.turned_down_db)
         for start, end in stretches:
             first, audio = converter.convert_phrases(files.vocal, start, end, options)

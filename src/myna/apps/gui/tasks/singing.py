@@ -6,7 +6,7 @@ import math
 import shlex
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,11 @@ from myna.studio.workspace import Workspace, unused
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from myna.conversion.converter import Converter
+    from myna.conversion.converter import ConversionSummary, Converter
+
+# Longest slice that is converted at once, unless a person chooses another length. An edit in the pitch editor sings the
+# slices again that it touches; 8 s take a light voice less than a second.
+EDITING_CHUNK_SECONDS = 8.0
 
 _loaded: dict[tuple[Any, ...], Converter] = {}  # holds only the voice used last
 
@@ -93,8 +97,8 @@ class DrawComparison:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvertUpload(VoiceTask):
-    """Convert a song, or a stretch of it; the result is the number of the result.
+class SingUpload(VoiceTask):
+    """Sing a song, or a stretch of it; the result is the number of the result.
 
     The audio of a whole song is written into the folder `sung` of the workspace, that of a preview beside its record.
     """
@@ -104,6 +108,7 @@ class ConvertUpload(VoiceTask):
     options: Mapping[str, Any]  # values that were given; the voice's defaults complete them
     noted: Mapping[str, Any] | None  # default options in the user's notes, which replace those in the voice's file
     preview: Stretch | None
+    transpose_all: float = 0.0  # shift of the voice and the music of a cover, in addition to that of the voice
 
     def run(self, report: Report) -> int:
         name = self.song.name
@@ -113,10 +118,11 @@ class ConvertUpload(VoiceTask):
             options, used = options_for(converter.voice, self.options, self.noted)
             if options.cluster_infer_ratio and self.voice.retrieval is not None:
                 options = replace(options, cluster_model_path=self.voice.retrieval)
+            if "max_chunk_seconds" not in self.options:
+                options = replace(options, max_chunk_seconds=EDITING_CHUNK_SECONDS)
             folder = self.workspace.sung if self.preview is None else place.folder
             output = unused(folder / f"{self.song.stem} ({Path(self.voice.name).stem}).wav")
-            conversion = Conversion(place.source, output)
-            summary = convert(converter, [conversion], options, report).done[conversion]
+            summary = self._sing(converter, options, place, output, report)
         except MynaError as error:
             discard(place)
             raise MynaError(str(error).replace(str(place.source), name)) from error
@@ -128,7 +134,7 @@ class ConvertUpload(VoiceTask):
             song=name,
             voice=self.voice.name,
             path=output,
-            command=command_line(name, self.voice, options, {*converter.voice.defaults, *(self.noted or ())}),
+            command=self._command(options, {*converter.voice.defaults, *(self.noted or ())}),
             transpose=summary.transpose,
             seconds=summary.seconds,
             source_hz=summary.source_pitch.median_hz if summary.source_pitch else None,
@@ -138,14 +144,36 @@ class ConvertUpload(VoiceTask):
             raised_seconds=summary.raised_seconds,
             made_at=time.time(),
             preview=self.preview,
-            options=_plain(replace(options, cluster_model_path=None)),
+            options=self._stored(options),
             defaults=used,
+            transpose_all=self.transpose_all,
         )
         record(place, result)  # before drawing, so that the result is listed even if drawing fails
-        DrawComparison(self.workspace, result).run(report)
+        self._draw(result, report)
         if self.preview is not None:
             drop_previews(self.workspace, name)
         return place.number
+
+    def _sing(
+        self, converter: Converter, options: ConversionOptions, place: ResultFolder, output: Path, report: Report
+    ) -> ConversionSummary:
+        """Sing the source in `place`, and write the result to `output`."""
+        raise NotImplementedError
+
+    def _command(self, options: ConversionOptions, also: Collection[str]) -> str:
+        """Return the command line that sings the same."""
+        raise NotImplementedError
+
+    def _draw(self, result: Result, report: Report) -> None:
+        """Draw what the page shows of the result."""
+
+    def _stored(self, options: ConversionOptions) -> dict[str, Any]:
+        """Return the values that differ from the usual ones, apart from the length of slices if nobody chose it."""
+        chosen = replace(options, cluster_model_path=None)
+        if "max_chunk_seconds" not in self.options:
+            chosen = replace(chosen, max_chunk_seconds=ConversionOptions().max_chunk_seconds)
+        values = {spec.name: getattr(chosen, spec.name) for spec in fields(chosen)}
+        return {name: value for name, value in values.items() if value != getattr(ConversionOptions(), name)}
 
     def _reserve(self) -> ResultFolder:
         if self.preview is None:
@@ -157,6 +185,23 @@ class ConvertUpload(VoiceTask):
             discard(place)
             raise
         return place
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertUpload(SingUpload):
+    """Convert a recording of a voice alone."""
+
+    def _sing(
+        self, converter: Converter, options: ConversionOptions, place: ResultFolder, output: Path, report: Report
+    ) -> ConversionSummary:
+        conversion = Conversion(place.source, output)
+        return convert(converter, [conversion], options, report).done[conversion]
+
+    def _command(self, options: ConversionOptions, also: Collection[str]) -> str:
+        return command_line("infer", self.song.name, self.voice, as_flags(options, also))
+
+    def _draw(self, result: Result, report: Report) -> None:
+        DrawComparison(self.workspace, result).run(report)
 
 
 def cut(song: Path, stretch: Stretch, target: Path) -> None:
@@ -185,13 +230,10 @@ def cut(song: Path, stretch: Stretch, target: Path) -> None:
         writer.write(audio[:, first : first + wanted] if len(audio) > 1 else audio[0, first : first + wanted])
 
 
-def command_line(song: str, voice: LibraryVoice, options: ConversionOptions, also: Collection[str]) -> str:
-    """Return the `svc` command line that makes the same conversion.
-
-    Options in `also`, for which the voice has a default, are stated even if they have the usual value.
-    """
+def command_line(command: str, song: str, voice: LibraryVoice, flags: Sequence[str]) -> str:
+    """Return the `svc` command line that sings a song in a voice."""
     config = ["-c", str(voice.config)] if voice.config else []
-    return shlex.join(["svc", "infer", song, "-m", voice.model, *config, *as_flags(options, also)])
+    return shlex.join(["svc", command, song, "-m", voice.model, *config, *flags])
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
@@ -209,9 +251,3 @@ def load_converter(report: Report, task: VoiceTask) -> Converter:
         # With the cache, the pitch editor sings only what changes, also right after the conversion.
         _loaded[key] = Converter(Voice.load(weights, task.files.config, device.name), device.name, SliceCache())
     return _loaded[key]
-
-
-def _plain(options: ConversionOptions) -> dict[str, Any]:
-    """Return the values that differ from the usual ones."""
-    values = {spec.name: getattr(options, spec.name) for spec in fields(options)}
-    return {name: value for name, value in values.items() if value != getattr(ConversionOptions(), name)}

@@ -28,14 +28,13 @@ class RewriteSound:
 
 @dataclass(frozen=True)
 class Remix:
-    """Write the mix of stems, given as (path, gain in dB), with the tags of `tagged`."""
+    """Write the mix of stems, given as (path, gain in dB), with the tags and the picture of `tagged`."""
 
     parts: Sequence[tuple[Path, float]]
     target: Path
     tagged: Path
 
     def run(self, report: Report) -> None:
-        from myna.audio import io
         from myna.song.remix import Part, remix
 
-        remix([Part(*part) for part in self.parts], self.target, io.info(self.tagged).tags)
+        remix([Part(*part) for part in self.parts], self.target, self.tagged)

@@ -24,6 +24,7 @@ from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.singing import DrawComparison
 from myna.config import VOICE_BOUNDS
 from myna.studio import results, stems
+from myna.studio.pitch_editing import needs_mix
 from myna.studio.results import Result, Stretch
 from myna.text import printable
 
@@ -49,6 +50,7 @@ class ResultView(BaseModel):
     defaults: dict[str, Any] = Field(description="those of them that are defaults of the voice")
     remarks: list[str]
     has_tracks: bool = Field(description="whether it is a mix of stems; see GET /results/{number}/tracks")
+    needs_mix: bool = Field(description="whether it is a cover whose pitch edits are newer than its mix")
     job: int | None
 
 
@@ -191,6 +193,7 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
         options=found.options,
         defaults=found.defaults,
         remarks=list(_remarks(found, say)),
+        needs_mix=needs_mix(studio.workspace, found),
         has_tracks=stems.find_stems(studio.workspace, found.number) is not None,
         job=job,
     )

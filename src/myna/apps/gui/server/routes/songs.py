@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import JobView, Language, StudioOf
-from myna.apps.gui.server.singing import CONVERT, PREVIEW, ConvertRequest
+from myna.apps.gui.server.singing import CONVERT, COVER, COVER_PREVIEW, PREVIEW, ConvertRequest, CoverRequest
 from myna.apps.gui.server.song_facts import content_of, facts_of
 from myna.apps.gui.server.views import note_name, times
 from myna.apps.gui.server.wording import Wording
@@ -147,6 +147,16 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
     The result is listed in GET /results when the job is done; its number is in the job's `about`.
     """
     return studio.submit(CONVERT if sent.preview is None else PREVIEW, sent)
+
+
+@router.post("/cover", status_code=202)
+def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
+    """Replace the voice of an uploaded song: separate it, sing it, and mix it with the music.
+
+    With `preview`, only a stretch of the song, and before all waiting songs. The job's `facts` have the `step`: its
+    name (separate, sing or mix), its number, and how many there are. The result has tracks.
+    """
+    return studio.submit(COVER if sent.preview is None else COVER_PREVIEW, sent)
 
 
 def _stretch(span: Span) -> StretchView:

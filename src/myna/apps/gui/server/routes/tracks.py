@@ -8,14 +8,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from myna.apps.gui.server.context import Language, Studio, StudioOf
+from myna.apps.gui.server.context import JobView, Language, Studio, StudioOf
 from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.routes.results import find_result
+from myna.apps.gui.server.singing import REMAKE, RemakeRequest
 from myna.apps.gui.server.wording import Wording
 from myna.errors import ConfigError
 from myna.studio import stems
-from myna.studio.stems import Level, Stem, Stems
+from myna.studio.stems import Level, Stems
 
 router = APIRouter(tags=["results"])
 MOST_SAMPLES = 1 << 20  # in one answer
@@ -64,7 +65,7 @@ def tracks(number: int, request: Request, language: Language, studio: StudioOf) 
             TrackView(
                 name=stem.name,
                 title=say(stem.name, voice=voice),
-                main=stem.name == "voice",
+                main=stem.name == stems.VOICE,
                 in_original=stem.in_original,
                 channels=stem.channels,
                 samples=f"{base}/samples?version={changed}",
@@ -90,7 +91,8 @@ def samples(
     """
     from myna.apps.gui.server.sounds import pcm
 
-    return Response(pcm(_path(studio, number, name), first, count), media_type=BYTES)
+    path, gain = _sound(studio, number, name)
+    return Response(pcm(path, first, count, gain), media_type=BYTES)
 
 
 @router.get("/results/{number}/tracks/{name}/outline", response_class=Response, responses=file_of(BYTES))
@@ -98,7 +100,7 @@ def outline(number: int, name: str, studio: StudioOf, version: str | None = None
     """Return the peaks of each hundredth of a second of a stem: one byte each, of which 255 is full scale."""
     from myna.apps.gui.server.sounds import outline_of
 
-    return Response(outline_of(_path(studio, number, name)), media_type=BYTES)
+    return Response(outline_of(*_sound(studio, number, name)), media_type=BYTES)
 
 
 @router.put("/results/{number}/mix", status_code=204)
@@ -111,6 +113,12 @@ def mix(number: int, sent: Mix, studio: StudioOf) -> None:
     stems.keep_levels(studio.workspace, number, stems.levels_of(studio.workspace, number, found) | dict(sent.levels))
 
 
+@router.post("/results/{number}/remake", status_code=202)
+def remake(number: int, studio: StudioOf) -> JobView:
+    """Mix a cover again, with its pitch edits. What has not changed since the last time is not computed again."""
+    return studio.submit(REMAKE, RemakeRequest(result=number))
+
+
 def _find(studio: Studio, number: int) -> Stems:
     find_result(studio, number)
     found = stems.find_stems(studio.workspace, number)
@@ -119,12 +127,9 @@ def _find(studio: Studio, number: int) -> Stems:
     return found
 
 
-def _stem(found: Stems, name: str) -> Stem:
-    for stem in found.stems:
+def _sound(studio: Studio, number: int, name: str) -> tuple[Path, float]:
+    """Return the file of a stem, and the gain with which it is to be played."""
+    for stem in _find(studio, number).stems:
         if stem.name == name:
-            return stem
+            return stems.folder(studio.workspace, number) / stem.file, stem.gain
     raise NotFound(f"there is no track {name}")
-
-
-def _path(studio: Studio, number: int, name: str) -> Path:
-    return stems.folder(studio.workspace, number) / _stem(_find(studio, number), name).file
