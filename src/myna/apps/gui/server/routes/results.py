@@ -177,7 +177,7 @@ def _wording(language: str) -> Wording:
 
 
 def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> ResultView:
-    made_at = found.made_at
+    made_at, has_tracks = found.made_at, stems.find_stems(studio.workspace, found.number) is not None
     if made_at is None:  # an older record
         made_at = found.path.stat().st_mtime
     return ResultView(
@@ -192,17 +192,17 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
         command=printable(studio.shown(found.command)),
         options=found.options,
         defaults=found.defaults,
-        remarks=list(_remarks(found, say)),
+        remarks=list(_remarks(found, say, has_tracks)),
         needs_mix=needs_mix(studio.workspace, found),
-        has_tracks=stems.find_stems(studio.workspace, found.number) is not None,
+        has_tracks=has_tracks,
         job=job,
     )
 
 
-def _remarks(found: Result, say: Wording) -> list[str]:
+def _remarks(found: Result, say: Wording, in_mix: bool) -> list[str]:
     """Describe the pitch of a result, and what was changed to stay within full scale and the voice's pitch."""
     remarks = [_pitch_remark(found, say)]
-    if found.turned_down_db >= _HEARD_DB:
+    if found.turned_down_db >= _HEARD_DB and not in_mix:  # in a mix, the voice has the level of the original
         remarks.append(say("turned_down", db=found.turned_down_db))
     if found.lowered_seconds:
         remarks.append(say("lowered", seconds=found.lowered_seconds, note=note_name(VOICE_BOUNDS.high_hz)))
