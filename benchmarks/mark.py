@@ -1,6 +1,7 @@
 """Measure the mark: false alarms, detection after changes, audibility and processor time.
 
-    python benchmarks/mark.py false-alarms FOLDER... [--seconds 10] [--patterns 40] [--minutes 60]
+    python benchmarks/mark.py unmarked FOLDER...
+    python benchmarks/mark.py false-alarms FOLDER... [--seconds 10] [--patterns 40] [--minutes 30]
     python benchmarks/mark.py detection CONVERTED --music MUSIC [--cuts 12]
     python benchmarks/mark.py quality CONVERTED
     python benchmarks/mark.py cost SONG
@@ -8,8 +9,9 @@
 The folders contain recordings without a mark: of any kind (FOLDER), conversions (CONVERTED, made with --no-mark), and
 accompaniments (MUSIC).
 
-False alarms: with the signs of the mark, and with other random signs. A recording is independent of both, so that each
-pattern is one more try, and a few hours of sound measure chances of one in ten thousand.
+"unmarked" searches whole recordings. "false-alarms" searches cuts of them also for other patterns of random signs, of
+which a recording is as independent as of those of the mark. Each pattern is one more try, so that an hour of sound is
+enough to measure chances of one in a thousand and less.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from numpy.typing import NDArray
 
 from myna.audio.folders import find_recordings
 from myna.audio.io import Writer, read
+from myna.audio.io import blocks as read_blocks
 from myna.audio.marking.detection import DETECTION_RATE, Detection, detect
 from myna.audio.marking.embedding import Marker, marked
 from myna.audio.marking.pattern import signs
@@ -42,11 +45,13 @@ LENGTHS = (3, 5, 10, 30, 60)
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
+    unmarked = commands.add_parser("unmarked")
+    unmarked.add_argument("folders", type=Path, nargs="+")
     alarms = commands.add_parser("false-alarms")
     alarms.add_argument("folders", type=Path, nargs="+")
     alarms.add_argument("--seconds", type=float, default=10.0)
     alarms.add_argument("--patterns", type=int, default=40, help="other patterns per cut")
-    alarms.add_argument("--minutes", type=float, default=60.0, help="total length of the cuts")
+    alarms.add_argument("--minutes", type=float, default=30.0, help="total length of the cuts")
     detection = commands.add_parser("detection")
     detection.add_argument("folder", type=Path)
     detection.add_argument("--music", type=Path, required=True)
@@ -57,6 +62,8 @@ def main() -> None:
     cost.add_argument("song", type=Path)
     arguments = parser.parse_args()
     match arguments.command:
+        case "unmarked":
+            measure_unmarked(arguments.folders)
         case "false-alarms":
             measure_false_alarms(
                 arguments.folders, arguments.seconds, arguments.patterns, math.ceil(60 * arguments.minutes)
@@ -67,6 +74,18 @@ def main() -> None:
             measure_quality(arguments.folder)
         case "cost":
             measure_cost(arguments.song)
+
+
+def measure_unmarked(folders: list[Path]) -> None:
+    """Print the highest score of the recordings in each folder, and its distance from the threshold."""
+    for folder in folders:
+        found = [detect(read_blocks(path, DETECTION_RATE, DETECTION_RATE)) for path in find_recordings(folder)]
+        nearest = max(found, key=lambda one: one.score - one.threshold)
+        print(
+            f"{folder}: {len(found)} recordings, {sum(one.seconds for one in found) / 60:.1f} min; the nearest to its "
+            f"threshold {nearest.threshold:.2f} scores {nearest.score:.2f}; {sum(one.found for one in found)} found",
+            flush=True,
+        )
 
 
 def measure_false_alarms(folders: list[Path], seconds: float, n_patterns: int, total_seconds: float) -> None:

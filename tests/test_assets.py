@@ -22,6 +22,7 @@ from myna import assets
 from myna.assets import ASSETS, BASE_WEIGHTS, Asset, Source, find, find_base_weights, find_in_package, find_voice
 from myna.config import Config
 from myna.errors import AssetError, MissingExtraError
+from myna.options import SeparationOptions
 
 WEIGHTS = save({"weight": torch.arange(5000.0)})
 SHA256 = hashlib.sha256(WEIGHTS).hexdigest()
@@ -341,6 +342,37 @@ def test_without_base_weights_the_error_names_from_scratch(monkeypatch: pytest.M
         AssetError, match=r"put G_0\.pth and D_0\.pth into .*so-vits-svc-4\.0v1.*, or train with --from-scratch"
     ):
         find_base_weights("so-vits-svc-4.0v1")
+
+
+def test_a_separator_is_downloaded_with_its_configuration_and_must_stay_the_same(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights, config = (Source("someone/nets", f"vocal/a.{suffix}") for suffix in ("ckpt", "yaml"))
+    monkeypatch.setitem(assets.SEPARATORS, "small", (weights, config))
+    names = [source.filename for source in (weights, config)]
+    hub.files |= {on_hub("someone/nets", name, one): b"data" for name in names for one in ("main", REVISION)}
+    found = assets.find_separator("small")
+    assert [path.name for path in found] == ["a.ckpt", "a.yaml"] and found[0].parent == found[1].parent
+    (memory,) = (tmp_path / "cache").glob("models--*/myna-first-use.json")
+    assert json.loads(memory.read_text("utf-8")).keys() == {*names}
+    own = [put(tmp_path / "mine", path.name, b"mine") for path in found]
+    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path / "mine"))
+    assert assets.find_separator("small") == tuple(own)
+
+
+def test_offline_the_error_names_both_files_of_a_separator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(AssetError, match=r"put SCNet-large_starrytong_fixed\.ckpt and SCNet.*\.yaml into a folder"):
+        assets.find_separator("scnet")
+
+
+def test_every_separator_is_documented_and_has_weights_of_known_size_with_a_configuration_beside_them() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "separation.md").read_text("utf-8")
+    for name, (weights, config) in assets.SEPARATORS.items():
+        assert f"`{name}` | `{Path(weights.filename).name}`" in page
+        assert re.search(rf"\b{name}\b", SeparationOptions.__dataclass_fields__["separator"].metadata["help"]), name
+        assert weights.size and config.repo == weights.repo, name
+        assert Path(config.filename) == Path(weights.filename).with_suffix(".yaml"), name
 
 
 def test_every_template_has_a_row_of_base_weights() -> None:

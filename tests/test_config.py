@@ -54,6 +54,8 @@ def test_unknown_template_lists_the_known_ones() -> None:
     ("values", "message"),
     [
         ({"train": {"epochs": 0}}, r"train\.epochs: .*greater than 0, got 0"),
+        ({"data": {"sampling_rate": 1}}, r"data\.sampling_rate: .*greater than or equal to 8000, got 1"),
+        ({"model": {"n_layers": 10**6}}, r"model\.n_layers: .*less than or equal to 1000, got 1000000"),
         ({"train": {"batch_size": 0}}, r"train\.batch_size.*greater than 0, got 0"),
         ({"model": {"type_": "vocos"}}, r"'hifi-gan', 'istft', 'ms-istft', 'mb-istft' or 'source-filter', got 'vocos'"),
         ({"spk": {"anna": "first"}}, r"spk\.anna: .*integer"),

@@ -40,6 +40,7 @@ class PitchBounds(NamedTuple):
     high_hz: float
 
 
+_MOST_LAYERS = 1000  # more would take minutes to construct, before anything else is checked
 # Pitch that voices learn: so-vits-svc estimates f0 in these bounds for training, and quantises it in them.
 VOICE_BOUNDS = PitchBounds(50.0, 1100.0)
 
@@ -156,7 +157,9 @@ class DataConfig(_Section):
 
     training_files: str = key("filelists/44k/train.txt", "list of the training clips")
     validation_files: str = key("filelists/44k/val.txt", "list of the validation clips")
-    sample_rate: int = key(44100, "sample rate of clips and voice", unit="Hz", alias="sampling_rate", gt=0)
+    sample_rate: int = key(
+        44100, "sample rate of clips and voice", unit="Hz", alias="sampling_rate", ge=8000, le=192_000
+    )
     n_fft: int = key(2048, "FFT size of the spectrograms", unit="samples", alias="filter_length", gt=0)
     hop_length: int = key(512, "distance between frames", unit="samples", gt=0)
     win_length: int = key(2048, "window length of the spectrograms", unit="samples", gt=0)
@@ -199,6 +202,7 @@ class ModelConfig(_Section):
         6,
         "number of transformer layers in prior and f0 predictor or, in light voices, of decoder blocks at frame rate",
         gt=0,
+        le=_MOST_LAYERS,
     )
     kernel_size: int = key(3, "kernel size of the transformers' feed-forward layers", unit="frames", gt=0)
     dropout: float = key(0.1, "dropout probability of the transformers", alias="p_dropout", ge=0, lt=1)
@@ -222,12 +226,13 @@ class ModelConfig(_Section):
     speaker_channels: int = key(256, "channels of the speaker embedding", alias="gin_channels", gt=0)
     content_channels: int = key(256, "channels of the content features", alias="ssl_dim", gt=0)
     n_speakers: int = key(200, "number of rows in the speaker embedding", gt=0)
-    n_flow_layers: int = key(4, "number of coupling layers in the flow", alias="n_flow_layer", gt=0)
+    n_flow_layers: int = key(4, "number of coupling layers in the flow", alias="n_flow_layer", gt=0, le=_MOST_LAYERS)
     n_transformer_flow_layers: int = key(
         3,
         "number of transformer layers in each coupling layer of the flow, if use_transformer_flow is true",
         alias="n_layers_trans_flow",
         gt=0,
+        le=_MOST_LAYERS,
     )
     use_transformer_flow: bool = key(False, "use transformers instead of WaveNets in the coupling layers of the flow")
     share_flow_parameters: bool = key(
@@ -257,7 +262,9 @@ class ModelConfig(_Section):
         "architecture: vits as in so-vits-svc 4, rvc, sovits3 as in so-vits-svc 3, or direct for light voices, which "
         "have no latent variable",
     )
-    n_fine_layers: int = key(3, "light voices: number of decoder blocks at the rate of the spectra", ge=0)
+    n_fine_layers: int = key(
+        3, "light voices: number of decoder blocks at the rate of the spectra", ge=0, le=_MOST_LAYERS
+    )
     follows_pitch: bool = key(True, "RVC: false if the voice is conditioned on content only and not on f0", alias="f0")
 
     @model_validator(mode="after")

@@ -335,7 +335,12 @@ def names_a_file(options: ConversionOptions) -> bool:
 class SeparationOptions:
     """Options of `svc separate`."""
 
-    separator: str = option("spleeter", "network that finds the vocals: spleeter, which is bundled")
+    separator: str = option(
+        "spleeter",
+        "network that finds the vocals: spleeter, which is bundled; bs-roformer, mel-band-roformer, mdx23c, scnet or "
+        "htdemucs, which are slow without a GPU and need the extra 'separation'; or a file of weights for one of these "
+        "kinds of network, with its .yaml beside it",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -60,8 +60,8 @@ def test_the_bundled_phrase_is_converted_drawn_and_measured(capsys: pytest.Captu
 
 
 def test_the_phrase_is_short_and_its_file_small() -> None:
-    song = soundfile.info(demo.SONG)
-    assert 5 < song.duration < 15 and song.channels == 1 and demo.SONG.stat().st_size < 1e6
+    song = soundfile.info(demo.BUNDLED_SONG)
+    assert 5 < song.duration < 15 and song.channels == 1 and demo.BUNDLED_SONG.stat().st_size < 1e6
 
 
 def test_a_recording_is_transposed_to_the_octave_of_the_voice(capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,7 +123,7 @@ def test_another_recording_of_the_same_name_is_not_overwritten(capsys: pytest.Ca
 def test_a_missing_file_is_a_one_line_error_with_advice(
     arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "SONG", Path("gone/song.flac"))
+    monkeypatch.setattr(demo, "BUNDLED_SONG", Path("gone/song.flac"))
     monkeypatch.setattr(demo, "BUNDLED_VOICES", Path("gone"))
     record("song.wav")
     Path("lyrics.wav").write_text("la la")

@@ -59,7 +59,7 @@ def test_a_sound_is_marked_by_its_tags_or_by_the_sound_itself(song: tuple[np.nda
         write(tmp_path / "tagged.mp3", audio, rate, tags),
         write(tmp_path / "marked.ogg", with_mark, rate),
     )
-    assert not plain["synthetic"] and not plain["tags"] and not plain["mark"]["found"] and not plain["manifest"]
+    assert not plain["synthetic"] and not plain["tags"] and not plain["mark"]["found"] and plain["manifest"] is None
     assert tagged["synthetic"] and tagged["tags"] == ["AI-generated"] and not tagged["mark"]["found"]
     assert heard["synthetic"] and not heard["tags"] and heard["mark"]["found"]
     assert heard["mark"]["score"] > heard["mark"]["threshold"] > plain["mark"]["score"]

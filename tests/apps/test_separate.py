@@ -38,7 +38,7 @@ class Left:
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in an empty folder, with `Left` as the separator."""
-    monkeypatch.setattr(loading, "SEPARATORS", {"left": Left, "spleeter": Left})
+    monkeypatch.setattr(loading, "load_spleeter", Left)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -73,7 +73,7 @@ def test_the_stems_are_beside_the_song_and_the_last_line_names_the_next_command(
 def test_several_songs_are_separated_into_one_folder(capsys: pytest.CaptureFixture[str]) -> None:
     record("a.flac")
     record("b/c.ogg")
-    assert svc("a.flac", "b/c.ogg", "-o", "new/stems", "--separator", "left") == 0
+    assert svc("a.flac", "b/c.ogg", "-o", "new/stems", "--separator", "spleeter") == 0
     stems = {f"new/stems/{name}.{stem}.wav" for name in "ac" for stem in ("vocals", "accompaniment")}
     assert files() == {"a.flac", "b/c.ogg"} | stems
     assert "a.accompaniment.wav and 2 files more. " in capsys.readouterr().out
@@ -128,7 +128,7 @@ def test_a_batch_continues_after_a_bad_file(capsys: pytest.CaptureFixture[str]) 
         (["song.wav", "other/song.mp3", "-o", "stems"], 5, "song.wav and other/song.mp3 would both become"),
         (["song.wav", "-o", "song.wav"], 5, "-o song.wav is a file"),
         (["silent.wav", "done.wav"], 5, "done.accompaniment.wav exists already; delete it"),
-        (["song.wav", "--separator", "umx"], 5, "no separator 'umx'; there are: left, spleeter"),
+        (["song.wav", "--separator", "umx"], 5, "no separator 'umx'; there are: spleeter, bs-roformer, "),
     ],
 )
 def test_errors_are_one_line_before_any_work(

@@ -274,17 +274,21 @@ def test_a_picture_is_stored_beside_the_tags_and_does_not_change_the_sound(
     assert sorted(tmp_path.iterdir()) == sorted(paths)
 
 
-def test_a_picture_that_a_format_cannot_store_is_left_out_with_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    picture = drawn("PNG")
-    huge = Picture(picture.data + bytes(1 << 24), "png", 30, 20)  # FLAC stores the size of a block in 24 bits
-    with Writer(tmp_path / "song.flac", RATE, tags=TAGS, picture=huge) as writer:
-        writer.write(song())
-    assert "song.flac is written without its picture" in caplog.text
-    assert (info(tmp_path / "song.flac").tags, len(read(tmp_path / "song.flac")[0])) == (TAGS, len(song()))
+def test_a_picture_of_over_16_mb_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="17 MB"):
+        Picture(bytes(1 << 24), "png", 30, 20)
     (tmp_path / "text.mp3").write_text("words")
     assert read_picture(tmp_path / "text.mp3") is None
+
+
+@pytest.mark.parametrize("suffix", [".mp3", ".flac", ".m4a"])
+def test_odd_tags_are_stored(suffix: str, tmp_path: Path) -> None:
+    odd = Tags(title="노래\n☃", artist="Ánna", album="A" * 3000, date="2024-02-29", genre="½", copyright="© 𝄞")
+    with Writer(
+        tmp_path / f"song{suffix}", RATE, tags=odd, picture=Picture(b"\xff\xd8" + bytes(99), "mjpeg", 0, 0)
+    ) as writer:
+        writer.write(song())
+    assert info(tmp_path / f"song{suffix}").tags == odd
 
 
 @pytest.mark.parametrize("n_samples", [1, 1024, 44100])

@@ -14,7 +14,7 @@ from myna.assets import BUNDLED_SONG
 from myna.audio.io import Writer, blocks, read
 from myna.audio.marking.detection import DETECTION_RATE, FALSE_ALARMS, Detection, detect, threshold
 from myna.audio.marking.embedding import Marker, marked, marked_part
-from myna.audio.marking.pattern import EDGES_HZ, depths_db, signs
+from myna.audio.marking.pattern import CHIP_SECONDS, EDGES_HZ, PERIOD, depths_db, signs
 
 RATE = 44100
 
@@ -164,7 +164,16 @@ def test_silence_and_very_short_sounds_have_no_mark() -> None:
 
 
 def test_the_threshold_grows_slowly_with_the_length() -> None:
-    assert 5 < threshold(5) < threshold(60) < threshold(600) < threshold(5) + 1
+    assert 6 < threshold(5) < threshold(10) < threshold(60) < threshold(600) < threshold(36000) < 8
+
+
+def test_sound_that_repeats_with_the_pattern_is_not_taken_for_the_mark() -> None:
+    """Equal signs then meet equal sounds, whose sum grows faster than that of different sounds."""
+    n_samples = round(PERIOD * CHIP_SECONDS * DETECTION_RATE)
+    rng = np.random.default_rng(0)
+    beats = np.interp(np.arange(n_samples), np.linspace(0, n_samples, 100), 10 ** rng.normal(0, 0.5, 100))
+    phrase = (rng.standard_normal(n_samples) * beats).astype(np.float32)
+    assert not detect([np.tile(phrase, 12)]).found
 
 
 def test_a_part_has_the_mark_that_it_has_within_the_whole() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from myna.audio.io import WRITABLE_SUFFIXES, Tags, Writer, info
-from myna.audio.marking.tags import conversion_tags, has_manifest, statements
+from myna.audio.marking.tags import conversion_tags, manifest_types, statements
 from myna.errors import AudioError
 
 RATE = 16000
@@ -55,16 +55,20 @@ def test_a_type_in_other_metadata_is_found(tmp_path: Path) -> None:
     chunk += b" " * (len(chunk) % 2)
     path.write_bytes(path.read_bytes() + b"_PMX" + len(chunk).to_bytes(4, "little") + chunk)
     assert statements(path) == ["digital source type: compositeWithTrainedAlgorithmicMedia"]
-    assert not has_manifest(path)
+    assert manifest_types(path) is None
     assert "compositeWithTrainedAlgorithmicMedia" in conversion_tags("joe", path).comment
 
 
 def test_a_manifest_is_found(tmp_path: Path) -> None:
-    path = write(tmp_path / "song.wav")
+    """A manifest alone says nothing: recorders write one, too."""
     box = b"\0\0\0\x1ejumb\0\0\0\x1ejumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71\x03c2pa\0"
-    path.write_bytes(path.read_bytes() + b"C2PA" + len(box).to_bytes(4, "little") + box)
-    assert has_manifest(path)
-    assert "Content Credentials" in conversion_tags("joe", path).comment
+    for kind, types in ((b"digitalCapture", []), (b"trainedAlgorithmicMedia", ["trainedAlgorithmicMedia"])):
+        path = write(tmp_path / "song.wav")
+        content = box + b"http://cv.iptc.org/newscodes/digitalsourcetype/" + kind
+        path.write_bytes(path.read_bytes() + b"C2PA" + len(content).to_bytes(4, "little") + content)
+        assert manifest_types(path) == types
+        assert statements(path) == []
+        assert ("the source says: Content Credentials" in conversion_tags("joe", path).comment) == bool(types)
 
 
 def test_a_long_or_hostile_statement_is_kept_in_one_short_line(tmp_path: Path) -> None:

@@ -29,10 +29,11 @@ from fuzz.targets import TARGETS
 
 TESTS = Path(__file__).parents[1]
 MOST_SECONDS = 10.0  # limit on the processor time for one file
-# Limits on the time without a line from a worker: the processor time that it uses, and the time that passes, which is
-# longer because other programs may keep the machine busy.
+# Limits on the time without a line from a worker. Processor time at its start, for its imports and seeds, and later;
+# and time that passes, which is longer because other programs may keep the machine busy.
+START_SECONDS = 300.0
 SILENCE_SECONDS = 60.0
-WAITING_SECONDS = 900.0
+WAITING_SECONDS = 1800.0
 # Bytes beyond twice the file's size, for a network's modules, the buffers of decoders and the allocator's reserve.
 ALLOWANCE = 100_000_000
 
@@ -83,7 +84,7 @@ class Session:
             try:
                 while not self._over():
                     started = time.monotonic()
-                    line = _next_line(lines, worker.pid)
+                    line = _next_line(lines, worker.pid, SILENCE_SECONDS if ready else START_SECONDS)
                     if line is None:
                         errors.seek(0)
                         self._ended(begun, f"ends the process with {worker.wait()}: {errors.read()[-2000:]}")
@@ -130,15 +131,19 @@ class Session:
         self.problems.append(f"{kept}: {begun['damage']}: {problem}")
 
 
-def _next_line(lines: queue.Queue[str | None], pid: int) -> str | None:
-    """Return the next line of a worker, or None at its end; raise `queue.Empty` if it exceeds the limits."""
+def _next_line(lines: queue.Queue[str | None], pid: int, most_seconds: float) -> str | None:
+    """Return the next line of a worker, or None at its end; raise `queue.Empty` if it exceeds the limits.
+
+    Args:
+        most_seconds: limit on its processor time.
+    """
     started, used = time.monotonic(), _processor_seconds(pid)
     while True:
         try:
             return lines.get(timeout=1.0)
         except queue.Empty:
             waited = time.monotonic() - started
-            if waited > WAITING_SECONDS or _processor_seconds(pid) - used > SILENCE_SECONDS:
+            if waited > WAITING_SECONDS or _processor_seconds(pid) - used > most_seconds:
                 raise
 
 

@@ -58,6 +58,12 @@ def test_only_the_missing_reverberation_is_added() -> None:
     assert USUAL.beyond(DRY) == USUAL
 
 
+@pytest.mark.parametrize("rate", [1000, 8000, 192000])
+def test_an_impulse_response_has_any_sample_rate(rate: int) -> None:
+    response = impulse_response(0.5, rate, 1)
+    assert response.shape == (1, round(0.5 * 1.1 * rate) + round(0.015 * rate)) and np.isfinite(response).all()
+
+
 @pytest.mark.parametrize("seconds", [0.5, 2.0])
 def test_an_impulse_response_decays_by_60_db_in_its_time(seconds: float) -> None:
     response = impulse_response(seconds, 44100, 2)

@@ -138,7 +138,7 @@ def test_without_recordings_the_error_explains_the_layout(raw: Path, files: tupl
 def test_without_recordings_the_error_names_what_is_there(raw: Path) -> None:
     (raw / "anna").mkdir(parents=True)
     (raw / "anna" / "notes.txt").touch()
-    with pytest.raises(AudioError, match=r"there are no recordings in .* \(.*notes\.txt is not sound\); put"):
+    with pytest.raises(AudioError, match=r"there are no recordings in .* \(.*notes\.txt is not audio\); put"):
         resample(raw)
 
 

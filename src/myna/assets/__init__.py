@@ -216,6 +216,24 @@ BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
 }
 
 
+def _separator(weights: str, size: int) -> tuple[Source, Source]:
+    repo, config = "baicai1145/pymss", f"{weights.rpartition('.')[0]}.yaml"
+    return Source(repo, weights, size=size), Source(repo, config)
+
+
+_VOCALS, _STEMS = "vocal/vocal_extraction", "music_stems/four_stem"
+# Networks that separate songs (weights, configuration), by architecture. Their authors differ; the authors of pymss
+# collected them, and its version 2.1.12 lists the files and their sizes. Neither hashes nor licences are published, so
+# the first use fixes the hashes, as for base weights.
+SEPARATORS: dict[str, tuple[Source, Source]] = {
+    "bs-roformer": _separator(f"{_VOCALS}/model_bs_roformer_ep_317_sdr_12.9755.ckpt", 639_331_213),
+    "mel-band-roformer": _separator(f"{_VOCALS}/Kim_MelBandRoformer.ckpt", 913_106_900),
+    "mdx23c": _separator("vocal/vocal_instrumental_dual/MDX23C-8KFFT-InstVoc_HQ.ckpt", 448_101_203),
+    "scnet": _separator(f"{_STEMS}/SCNet-large_starrytong_fixed.ckpt", 168_852_258),
+    "htdemucs": _separator(f"{_VOCALS}/HTDemucs4_FT_vocals_official.th", 84_141_271),
+}
+
+
 @dataclass(frozen=True)
 class Packaged:
     """Weights in a Python package: the distribution with its version, and the SHA-256 of each file by its path."""
@@ -324,6 +342,28 @@ def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path
         except AssetError as error:
             reasons.append(str(error))
     raise AssetError(f"base weights {name}: {'; '.join(reasons)}; {way_out}")
+
+
+def find_separator(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
+    """Return the paths of a separator's weights and configuration; download them if they are not on this machine.
+
+    Args:
+        name: a key of `SEPARATORS`.
+        folder: folder to search before the folders of `MYNA_ASSETS`. The files have their names on the hub.
+
+    Raises:
+        AssetError: a file is unavailable or damaged; the message says which files to put where.
+    """
+    sources = SEPARATORS[name]
+    names = [Path(source.filename).name for source in sources]
+    try:
+        weights, config = (
+            _find_local([local], folder) or _fetch(source) for local, source in zip(names, sources, strict=True)
+        )
+    except AssetError as error:
+        way_out = f"put {' and '.join(names)} into {_folders_for_people()} (from {sources[0].url})"
+        raise AssetError(f"separator {name}: {error}; {way_out}") from error
+    return weights, config
 
 
 def find_voice(name: Path | str) -> Path:

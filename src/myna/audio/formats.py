@@ -72,10 +72,7 @@ VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tags:
-    """Text in the header of an audio file; absent tags are empty.
-
-    An mp3 file stores only the year of `date`, a comment in ASCII with escapes for other characters, and no copyright.
-    """
+    """Text in the header of an audio file; absent tags are empty."""
 
     title: str = ""
     artist: str = ""
@@ -96,11 +93,12 @@ class Tags:
 
     def by_soundfile_name(self) -> dict[str, str]:
         """Return the tags that are not empty, under soundfile's names."""
-        return {name.replace("_", ""): value for name, value in self._filled().items()}
+        return {name.replace("_", ""): value for name, value in self.filled().items()}
 
     def by_ffmpeg_name(self) -> dict[str, str]:
         """Return the tags that are not empty, under FFmpeg's names."""
-        return {"track" if name == "track_number" else name: value for name, value in self._filled().items()}
+        return {"track" if name == "track_number" else name: value for name, value in self.filled().items()}
 
-    def _filled(self) -> dict[str, str]:
+    def filled(self) -> dict[str, str]:
+        """Return the tags that are not empty."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}

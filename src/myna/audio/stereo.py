@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.errors import AudioError
-
 Samples = NDArray[np.float32]
 
 # Share of each channel in the left and the right one (ITU-R BS.775): centre and surrounds are 3 dB softer, and the LFE
@@ -23,16 +21,17 @@ _SHARES = {
     7: (*_FRONT, _LFE, _BACK_CENTRE, *_BACK),
     8: (*_FRONT, _LFE, *_BACK, *_BACK),
 }
+MOST_CHANNELS = max(_SHARES)  # more channels are not those of loudspeakers
 
 
 def at_most_stereo(piece: Samples) -> Samples:
     """Mix samples (C, n) in WAVE order to stereo, (2, n); one or two channels are returned unchanged.
 
     Raises:
-        AudioError: there are more channels than a loudspeaker layout has.
+        ValueError: there are more than `MOST_CHANNELS` channels.
     """
     if len(piece) <= 2:
         return piece
-    if len(piece) not in _SHARES:
-        raise AudioError(f"a recording of {len(piece)} channels cannot be mixed to stereo; mix it in another program")
+    if len(piece) > MOST_CHANNELS:
+        raise ValueError(f"{len(piece)} channels are not of a loudspeaker layout")
     return np.asarray(np.array(_SHARES[len(piece)], np.float32).T @ piece)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from myna.audio.aac import AacFile
 from myna.audio.formats import CONTAINERS, VORBIS_ORDER, WRITABLE_SUFFIXES, SampleFormat, Tags
 from myna.audio.headroom import attenuation_db, fitting_gain
-from myna.audio.pictures import ADDERS, Picture, copy_with_picture
+from myna.audio.id3 import id3_tag
+from myna.audio.pictures import Picture, begin_flac
 from myna.audio.reading import blocks, info, soundfile_path
 from myna.errors import AudioError
 from myna.storage.atomic import replacing
-
-_log = logging.getLogger(__name__)
 
 _BLOCK_SAMPLES = 1 << 16
 _INT24_SCALE = 1 << 23
@@ -55,6 +54,7 @@ class Writer:
         tags: Tags | None = None,
         picture: Picture | None = None,
         ceiling: float = 1.0,
+        finish: Callable[[Path], None] | None = None,
     ) -> None:
         """Open temporary files beside `path`.
 
@@ -67,6 +67,7 @@ class Writer:
             tags: text for the header.
             picture: cover art; .wav and .ogg files are written without it.
             ceiling: highest peak of the file: at most 1, full scale, or infinity for float32, which stores any peak.
+            finish: called with the path of the complete file before the file gets its name; it may change the file.
 
         Raises:
             AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example
@@ -99,7 +100,7 @@ class Writer:
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         self._coding, self._file_format = container.codings[self._sample_format], file_format
         self._compression = container.compression
-        self._tags, self._picture = tags or Tags(), picture
+        self._tags, self._picture, self._change = tags or Tags(), picture, finish
         self._replacing = ExitStack()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,10 +150,8 @@ class Writer:
             compression_level=self._compression,
             bitrate_mode="VARIABLE" if self._file_format == "MP3" else None,
         )
-        for name, text in self._tags.by_soundfile_name().items():
-            # libsndfile stores a comment of an mp3 as UTF-8 but declares it as Latin-1.
-            escaped = name == "comment" and self._file_format == "MP3"
-            setattr(file, name, text.encode("ascii", "backslashreplace").decode() if escaped else text)
+        for name, text in self._tags.by_soundfile_name().items() if self._file_format != "MP3" else ():
+            setattr(file, name, text)
         return file
 
     def __enter__(self) -> Self:
@@ -185,17 +184,21 @@ class Writer:
             self.gain *= min(fitting_gain(peak, self._ceiling), _LEAST_STEP)
             self._file = self._opened()
             self._encode()
-        suffix = self.path.suffix.lower()
-        if self._picture is not None and suffix in ADDERS:
-            self._add_picture(self._picture, suffix)
+        if self._file_format == "MP3" or (self._file_format == "FLAC" and self._picture is not None):
+            self._add_header(self._file_format)
+        if self._change is not None:
+            self._change(self._temporary)
 
-    def _add_picture(self, picture: Picture, suffix: str) -> None:
-        copy = self._temporary.with_name("with picture")
-        try:
-            copy_with_picture(self._temporary, copy, suffix, picture)
-            copy.replace(self._temporary)
-        except ValueError as error:
-            _log.warning("%s is written without its picture: %s", self.path, error)
+    def _add_header(self, file_format: str) -> None:
+        """Add what libsndfile cannot write: the tags of an mp3, and a picture."""
+        copy = self._temporary.with_name("with header")
+        with self._temporary.open("rb") as old, copy.open("wb") as new:
+            if file_format == "MP3":
+                new.write(id3_tag(self._tags, self._picture))
+            elif self._picture is not None:
+                begin_flac(old, new, self._picture)
+            shutil.copyfileobj(old, new)
+        copy.replace(self._temporary)
 
     def _encode(self) -> None:
         """Write all samples to the open file, and close it."""

@@ -17,6 +17,7 @@ from myna.audio import io
 from myna.audio.crossfade import ALIGNMENT_SECONDS, join
 from myna.audio.headroom import CONVERSION_CEILING, attenuation_db, fitting_gain
 from myna.audio.marking.embedding import marked
+from myna.audio.marking.manifest import add_manifest
 from myna.audio.marking.tags import conversion_tags
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
@@ -212,8 +213,9 @@ class Converter:
             raise AudioError(f"the result would overwrite the recording {input_path}; give it another name")
         source, again = self._recording(input_path)
         rate = io.storable_rate(output_path, self.sample_rate)
-        tags = conversion_tags(self._voice_name(options), input_path)
-        with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING) as writer:
+        tags = conversion_tags(self.voice_name(options), input_path)
+        sign = partial(add_manifest, description=tags.comment, source=input_path)
+        with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING, finish=sign) as writer:
             plan = self._plan(source, again, options)
             sung = resample_pieces(self._render(again, plan, progress, input_path.name), self.sample_rate, rate)
             for block in marked(sung, rate) if options.mark else sung:
@@ -225,7 +227,8 @@ class Converter:
     ) -> Samples:
         """Return the samples between two times, in seconds, of the conversion of a recording.
 
-        They equal those of `convert_file`, apart from its attenuation. Only the slices that determine them are sung.
+        They equal those of `convert_file`, apart from its attenuation and the mark. Only the slices that determine them
+        are sung.
 
         Raises:
             AudioError, ConfigError: for the same reasons as in `convert_file`.
@@ -298,7 +301,7 @@ class Converter:
 
         return kept, kept
 
-    def _voice_name(self, options: ConversionOptions) -> str:
+    def voice_name(self, options: ConversionOptions) -> str:
         """Return the speaker and the file of the voice, for the tags of a conversion."""
         speakers = self.voice.config.speakers
         speaker = Path(options.speaker_mix).name if options.speaker_mix else options.speaker

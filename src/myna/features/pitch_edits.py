@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from myna.errors import ConfigError
+from myna.errors import ConfigError, reason_of
 from myna.features.contour import FloatArray
 from myna.features.notes import snapped
 from myna.features.vibrato import with_vibrato
@@ -230,7 +230,7 @@ def read_pitch_edits(path: Path) -> PitchEdits:
     except JsonError as error:
         raise ConfigError(f"{path} {error}") from error
     except OSError as error:
-        raise ConfigError(f"cannot read the pitch edits {path}: {error.strerror or error}") from error
+        raise ConfigError(f"cannot read the pitch edits {path}: {reason_of(error)}") from error
     try:
         return parse_pitch_edits(found)
     except ConfigError as error:

@@ -1,7 +1,8 @@
-"""Convolution of a signal of any length with an impulse response, block by block."""
+"""Convolution of a signal of any length with an impulse response, block by block, and two uses of one signal."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -39,6 +40,27 @@ def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: i
         skipped = min(lead - n_dropped, found.shape[1])
         n_dropped += skipped
         yield found[:, skipped:]
+
+
+def used_twice(blocks: Iterable[Samples]) -> tuple[Iterator[Samples], Iterator[Samples]]:
+    """Return two iterators over the same blocks; in memory are those that only one of them has yielded.
+
+    `itertools.tee` also keeps the last 57 blocks.
+    """
+    source = iter(blocks)
+    waiting: tuple[deque[Samples], deque[Samples]] = (deque(), deque())
+
+    def one_of(mine: deque[Samples], other: deque[Samples]) -> Iterator[Samples]:
+        while True:
+            if not mine:
+                block = next(source, None)
+                if block is None:
+                    return
+                mine.append(block)
+                other.append(block)
+            yield mine.popleft()
+
+    return one_of(*waiting), one_of(*reversed(waiting))
 
 
 def _with_tail(blocks: Iterable[Samples], n_samples: int) -> Iterator[Samples]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
@@ -24,11 +23,12 @@ from myna.errors import AudioError
 from myna.options import ConversionOptions, CoverOptions
 from myna.progress import Progress, silent, titled
 from myna.song.cover_files import CoverFiles
-from myna.song.mixdown import MixSources, MixSummary, fitted, mix_files, n_channels_of, stem_writer
+from myna.song.mixdown import MixHeaders, MixSources, MixSummary, fitted, mix_files, n_channels_of, stem_writer
 from myna.song.separation.interface import Separator
 from myna.song.separation.levels import StemLevels
 from myna.song.separation.separate import separate_file
 from myna.song.transposition import check_transposition, shift_of_music, transposed
+from myna.storage.atomic import hidden_folder
 from myna.storage.stage_cache import Entry, StageCache, digest_of, digest_of_values
 
 _DEFAULTS = ConversionOptions()
@@ -129,7 +129,8 @@ class CoverMaker:
             stages = {"separation": separated, "conversion": sung, "transposition": moved}
             sources = MixSources(stems.vocals.path, sung.folder / _SUNG, music, rate, stems.n_samples)
             shown = titled(progress, files.song.name)
-            mix = mix_files(sources, self._options, files.output, files.song, files.stem_files, shown)
+            headers = MixHeaders.of(files.song, self._converter.voice_name(self._conversion))
+            mix = mix_files(sources, self._options, files.output, headers, files.stem_files, shown)
             return CoverSummary(
                 seconds=stems.n_samples / rate,
                 sample_rate=rate,
@@ -147,10 +148,9 @@ class CoverMaker:
             with StageCache(self._cache_folder) as cache:
                 yield cache
             return
-        # Its name is one of a partly written file, so that it is removed some time after the process is killed.
         files.output.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(".part", ".myna-", files.output.parent) as folder:
-            yield StageCache(Path(folder), math.inf)
+        with hidden_folder(files.output.parent) as folder, StageCache(folder, math.inf) as cache:
+            yield cache
 
     def _stems(
         self, files: CoverFiles, rate: int, cache: StageCache, progress: Progress

@@ -9,6 +9,7 @@ from myna.errors import AudioError
 
 # Names of the stems. The mix is the sum of `converted`, `reverb` and `accompaniment`, limited.
 STEMS = ("vocals", "converted", "reverb", "accompaniment", "mix")
+SEPARATED_STEMS = ("vocals", "accompaniment")  # those without the converted voice
 
 
 @dataclass(frozen=True)

@@ -43,15 +43,17 @@ class Bands:
     """Power of a recording in third octaves, for frames of 100 ms around multiples of `HOP_SECONDS`.
 
     Attributes:
-        power: (F, B), the sum of all channels.
+        power: (F, B), the sum of all channels; 2 kB for a second.
     """
 
-    power: FloatArray
+    power: Samples
 
     def loudness(self, tone_db: FloatArray | None = None) -> FloatArray:
         """Return the K-weighted power of each frame, (F,), with the tone changed by `tone_db`, (B,)."""
         weights = _k_weights()
-        return self.power @ (weights if tone_db is None else weights * db_to_power(tone_db))
+        if tone_db is not None:
+            weights = weights * db_to_power(tone_db)
+        return (self.power @ weights.astype(np.float32)).astype(np.float64)
 
 
 class BandMeter:
@@ -60,9 +62,11 @@ class BandMeter:
     def __init__(self, sample_rate: int) -> None:
         self._hop = round(HOP_SECONDS * sample_rate)
         self._window = np.hanning(2 * self._hop + 1)[:-1].astype(np.float32)
-        self._bands = _bands_of_bins(sample_rate, 2 * self._hop)
+        # Scaled so that the bands of a frame add up to its mean square.
+        scale = 2 / (len(self._window) * float(np.square(self._window, dtype=np.float64).sum()))
+        self._bands = _bands_of_bins(sample_rate, 2 * self._hop) * scale
         self._rest: Samples | None = None
-        self._power: list[FloatArray] = []
+        self._power: list[Samples] = []
 
     def add(self, block: Samples) -> None:
         if self._rest is None:
@@ -72,18 +76,17 @@ class BandMeter:
         if n_frames:
             frames = np.lib.stride_tricks.sliding_window_view(joined, 2 * self._hop, axis=1)[:, :: self._hop]
             spectrum = np.fft.rfft(frames[:, :n_frames] * self._window)
-            power = np.square(spectrum.real, dtype=np.float64) + np.square(spectrum.imag, dtype=np.float64)
-            self._power.append(power.sum(axis=0) @ self._bands)
+            power = (np.square(spectrum.real) + np.square(spectrum.imag)).sum(axis=0)
+            self._power.append((power @ self._bands).astype(np.float32))
         self._rest = joined[:, n_frames * self._hop :]
 
     def bands(self) -> Bands:
         """Return the measured bands; the recording ends with the last block."""
         if self._rest is None:
-            return Bands(np.zeros((0, len(BANDS_HZ))))
+            return Bands(np.zeros((0, len(BANDS_HZ)), np.float32))
         n_missing = -self._rest.shape[1] % self._hop + self._hop
         self.add(np.zeros((len(self._rest), n_missing), np.float32))
-        scale = 2 / (len(self._window) * float(np.square(self._window, dtype=np.float64).sum()))
-        return Bands(np.concatenate(self._power) * scale)
+        return Bands(np.concatenate(self._power))
 
 
 def loudness_lufs(power: FloatArray) -> float:
@@ -149,7 +152,7 @@ def match_tone(original: Bands, sung: Bands) -> FloatArray:
     The gain is smooth over frequency and at most 4 dB up or down. It changes the mean level of the bands by 0 dB.
     """
     compared = active_frames(original.loudness()) & active_frames(sung.loudness())
-    wanted, found = (bands.power[compared].sum(axis=0) for bands in (original, sung))
+    wanted, found = (compared.astype(np.float32) @ bands.power for bands in (original, sung))
     if not compared.any() or not wanted.any() or not found.any():
         return np.zeros(len(BANDS_HZ))
     least = db_to_power(_PRESENT_DB)

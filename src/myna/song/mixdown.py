@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio import io
+from myna.audio.marking.tags import conversion_tags
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import windows
 from myna.audio.stereo import at_most_stereo
 from myna.errors import AudioError
 from myna.options import CoverOptions
 from myna.progress import Progress
+from myna.song.cover_files import SEPARATED_STEMS
 from myna.song.limiter import Limiter
 from myna.song.mixing import InPlace, VoiceFacts, in_place, match, measure_voice
 from myna.song.placement import Placement
@@ -63,11 +66,30 @@ class MixSummary:
     turned_down_db: float  # attenuation of the whole
 
 
+@dataclass(frozen=True)
+class MixHeaders:
+    """What the headers of a cover and its stems say."""
+
+    mix: io.Tags
+    converted: io.Tags  # of the stems that contain the converted voice
+    picture: io.Picture | None
+
+    @classmethod
+    def of(cls, song: Path, voice: str) -> Self:
+        """Return the tags and the picture of a song, with a comment that says that its voice is synthetic."""
+        tags, converted = io.info(song).tags, conversion_tags(voice, song)
+        comment = " | ".join(filter(None, (converted.comment, tags.comment)))
+        return cls(replace(tags, comment=comment), converted, io.read_picture(song))
+
+    def stem(self, name: str) -> io.Tags | None:
+        return None if name in SEPARATED_STEMS else self.converted
+
+
 def mix_files(
     sources: MixSources,
     options: CoverOptions,
     output: Path,
-    tagged: Path,
+    headers: MixHeaders,
     stems: Mapping[str, Path],
     progress: Progress,
 ) -> MixSummary:
@@ -77,7 +99,7 @@ def mix_files(
         sources: the sounds.
         options: levels, and what is matched.
         output: the mix; its suffix chooses the format.
-        tagged: audio file with the tags and the picture for the mix.
+        headers: tags and picture of the files.
         stems: file of each stem by its name (`cover_files.STEMS`); empty to write none.
         progress: progress whose title is set.
 
@@ -97,12 +119,15 @@ def mix_files(
             output,
             io.storable_rate(output, rate),
             channels=n_channels,
-            tags=io.info(tagged).tags,
-            picture=io.read_picture(tagged),
+            tags=headers.mix,
+            picture=headers.picture,
             ceiling=MIX_CEILING,
         )
         stack.enter_context(cover)
-        writers = {name: stack.enter_context(stem_writer(path, rate, n_channels)) for name, path in stems.items()}
+        writers = {
+            name: stack.enter_context(stem_writer(path, rate, n_channels, headers.stem(name)))
+            for name, path in stems.items()
+        }
         voice = in_place(_mono(sources), settings, rate, n_channels)
         shown = progress(
             _parts(sources, voice, options, n_channels), title="", total=_seconds(sources), unit=" s mixed"
@@ -129,9 +154,9 @@ def n_channels_of(path: Path) -> int:
     return min(io.info(path).n_channels, 2)
 
 
-def stem_writer(path: Path, sample_rate: int, n_channels: int) -> io.Writer:
+def stem_writer(path: Path, sample_rate: int, n_channels: int, tags: io.Tags | None = None) -> io.Writer:
     """Return a writer of a .wav file of float32, which stores the samples exactly, even beyond full scale."""
-    return io.Writer(path, sample_rate, channels=n_channels, sample_format="float32", ceiling=math.inf)
+    return io.Writer(path, sample_rate, channels=n_channels, sample_format="float32", tags=tags, ceiling=math.inf)
 
 
 def _measured(sources: MixSources, path: Path, progress: Progress) -> VoiceFacts:

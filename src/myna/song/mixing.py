@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import tee
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio import io
+from myna.song.convolution import used_twice
 from myna.song.matching import (
     BANDS_HZ,
     BandMeter,
@@ -109,7 +109,7 @@ def in_place(
 ) -> Iterator[InPlace]:
     """Change a voice in consecutive blocks (1, n), and yield it in blocks of one second, (C, n)."""
     toned = equalized(blocks, settings.tone_db, sample_rate)
-    dry, source = tee(with_gain(toned, settings.gain_db, sample_rate))
+    dry, source = used_twice(with_gain(toned, settings.gain_db, sample_rate))
     voice = placed(dry, settings.placement, sample_rate) if n_channels > 1 else dry
     wet = reverberation(source, settings.room, sample_rate, n_channels)
     for pair in zip(io.rebuffer(iter(voice), sample_rate), io.rebuffer(wet, sample_rate), strict=True):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import tee
 
 import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio import io
-from myna.song.convolution import convolved
+from myna.song.convolution import convolved, used_twice
 
 Samples = NDArray[np.float32]
 
@@ -77,7 +76,7 @@ def placed(blocks: Iterable[Samples], placement: Placement, sample_rate: int) ->
         for block in blocks:
             yield axis * block
         return
-    direct, copied = tee(blocks)
+    direct, copied = used_twice(blocks)
     decorrelated = convolved(copied, _velvet_noise(sample_rate))
     for one, other in zip(io.rebuffer(direct, sample_rate), io.rebuffer(decorrelated, sample_rate), strict=True):
         yield axis * (one * np.float32(math.sqrt(1 - width))) + beside * (other * np.float32(math.sqrt(width)))

@@ -137,6 +137,8 @@ def impulse_response(seconds: float, sample_rate: int, n_channels: int) -> NDArr
     response = np.zeros((n_channels, n_samples))
     for number, share in enumerate(_TIMES):
         band = np.maximum(1 - np.abs(octave - number), 0.0)  # the bands overlap, and their sum is 1
+        if not band.any():  # beyond half the sample rate
+            continue
         decaying = np.fft.irfft(noise * band, n_samples) * 10 ** (-3 * time / (seconds * share))
         # All octaves get the same power per Hz, although the high ones decay faster.
         response += decaying / math.sqrt(max(float(np.square(decaying).sum()), 1e-12) / float(np.square(band).sum()))

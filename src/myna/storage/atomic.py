@@ -51,7 +51,7 @@ def write_text(path: Path, text: str) -> None:
 def replacing_together(*paths: Path) -> Iterator[list[Path]]:
     """Yield a temporary path for each of `paths`, like `replacing`; replace no file until all new ones are synced."""
     with ExitStack() as stack:
-        folders = [stack.enter_context(_hidden_folder(path.parent)) for path in paths]
+        folders = [stack.enter_context(hidden_folder(path.parent)) for path in paths]
         temporaries = [folder / path.name for folder, path in zip(folders, paths, strict=True)]
         for temporary in temporaries:
             temporary.touch()
@@ -76,7 +76,7 @@ def making_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the folder cannot be written.
     """
-    with _hidden_folder(path.parent) as hidden:
+    with hidden_folder(path.parent) as hidden:
         temporary = hidden / path.name
         temporary.mkdir()
         yield temporary
@@ -90,8 +90,8 @@ def making_folder(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _hidden_folder(parent: Path) -> Iterator[Path]:
-    """Create a hidden folder in `parent`, hold its lock, and remove it at the end."""
+def hidden_folder(parent: Path) -> Iterator[Path]:
+    """Yield a hidden folder in `parent`, which is removed after the block, or later if the process is killed."""
     _remove_left_overs_once(parent)
     folder, descriptor = Path(tempfile.mkdtemp(_SUFFIX, _PREFIX, parent)), None
     try:

@@ -65,7 +65,10 @@ def _speaker(path: Path, config: Config) -> int:
     name = speaker_name(_speaker_folder(path, config))
     speaker = config.speakers[name]
     if speaker >= config.model.n_speakers:
-        raise ConfigError(f"speaker {name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}")
+        raise ConfigError(
+            f"speaker {name} has index {speaker}, but model.n_speakers is {config.model.n_speakers}; run svc "
+            "pre-config again"
+        )
     return speaker
 
 

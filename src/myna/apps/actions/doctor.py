@@ -40,6 +40,7 @@ _EXTRAS = {
     "gui": "the studio",
     "onnx": "voices in ONNX",
     "parselmouth": "the f0 method parselmouth",
+    "provenance": "Content Credentials (C2PA) in converted files",
 }
 _GIB = 2**30
 _LITTLE_DISK, _NO_DISK = 5 * _GIB, _GIB // 4  # free bytes

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class ManifestFacts:
+    """Facts about the C2PA manifests ("Content Credentials") of a file."""
+
+    types: list[str]  # types of synthetic sound that they name
+    state: str | None  # Trusted, Valid or Invalid; None if not verified
+
+
+@dataclass(frozen=True)
 class SoundInspection:
     """Signs that a sound is synthetic. A sound without any may be synthetic nevertheless."""
 
@@ -24,7 +32,7 @@ class SoundInspection:
     synthetic: bool  # whether there is any sign
     tags: list[str]  # texts in the header of the file that say it
     mark: Detection  # search for the mark in the sound itself
-    manifest: bool  # whether the file contains a C2PA manifest
+    manifest: ManifestFacts | None  # None if the file contains no C2PA manifest
 
 
 @dataclass(frozen=True)
@@ -72,11 +80,13 @@ def inspect_sound(path: Path, progress: Progress = silent) -> SoundInspection:
     """
     from myna.audio.io import blocks
     from myna.audio.marking.detection import DETECTION_RATE, detect
-    from myna.audio.marking.tags import has_manifest, statements
+    from myna.audio.marking.manifest import validation_state
+    from myna.audio.marking.tags import manifest_types, statements
 
-    tags, manifest = statements(path), has_manifest(path)
+    tags, types = statements(path), manifest_types(path)
     mark = detect(blocks(path, DETECTION_RATE, DETECTION_RATE), progress, path.name)
-    return SoundInspection(str(path), bool(tags) or manifest or mark.found, tags, mark, manifest)
+    manifest = None if types is None else ManifestFacts(types, validation_state(path))
+    return SoundInspection(str(path), bool(tags or types or mark.found), tags, mark, manifest)
 
 
 def list_voices(folder: Path) -> Inspected:

@@ -29,7 +29,7 @@ def plan_separations(songs: Sequence[Path], folder: Path | None = None) -> list[
     """Choose the files of the stems: NAME.vocals.wav and NAME.accompaniment.wav for NAME.mp3.
 
     Args:
-        songs: sound files.
+        songs: audio files.
         folder: folder of the stems; None puts them beside each song.
 
     Raises:

@@ -45,6 +45,7 @@ def with_defaults(
 
     Args:
         voice: the voice.
+        outputs: files to write. The studio in whose folder they or the working folder are may have defaults, too.
         chosen: the values of all parameters of `ConversionOptions`; those that the user did not give do not count.
         outputs: the results; the studio to which one of them belongs may have other defaults for the voice.
 

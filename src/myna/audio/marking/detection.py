@@ -1,9 +1,11 @@
 """Detection of the mark in a sound, at any place of it and at any speed up to a semitone faster or slower.
 
 The detector measures how the level of each band follows the sine of a chip, subtracts what neighbouring bands have in
-common, and correlates the rest with the signs of the pattern. If the sound has no mark, the signs are independent of
-it. The sum of products is then about normal, whatever the sound is (Hoeffding, "Probability inequalities for sums of
-bounded random variables", 1963). The score is the sum divided by its standard deviation.
+common, and correlates the rest with the signs of the pattern. The score is the correlation divided by its standard
+deviation. If the sound has no mark, the signs are independent of it. Whatever the sound is, the chance that the score
+exceeds t is then at most 3.18 times that of a normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound for
+weighted sums of Rademacher random variables", 2015). The threshold follows from this bound and the number of scores
+that are compared with it.
 
 Correlations are computed for segments of 5 s, at all places of the pattern. Sums of 2, 4, 8, ... segments find weaker
 marks. They need a more exact speed, which is found by shifting the second half of a sum against the first (the fast
@@ -30,9 +32,7 @@ Samples = NDArray[np.float32]
 
 DETECTION_RATE = 16000  # sample rate of the detector's input, in Hz
 FALSE_ALARMS = 1e-4  # largest share of sounds without a mark in which one is found
-# Tries per second of sound, if they were independent: as many would reach a high score as often as all places, speeds
-# and sums do. Measured by benchmarks/mark.py.
-_TRIES_PER_SECOND = 4000.0
+_NORMAL_BOUND = 3.18  # by Bentkus and Dzindzalieta
 
 _FRAMES = 10  # per chip
 _HOP = round(CHIP_SECONDS * DETECTION_RATE / _FRAMES)
@@ -63,7 +63,7 @@ class Detection:
     found: bool
     score: float  # correlation in standard deviations
     threshold: float  # least score of a mark; it grows slowly with the length of the sound, as there are more places
-    chance: float  # upper bound of the share of sounds of this length without a mark that reach the score
+    chance: float  # bound of the share of sounds of this length without a mark that reach the score
     speed: float  # relative to that of the sound when it was marked
     start_seconds: float
     end_seconds: float
@@ -99,7 +99,7 @@ def detect(
         found=best.score >= threshold(seconds),
         score=best.score,
         threshold=threshold(seconds),
-        chance=min(_n_tries(seconds) * math.erfc(best.score / math.sqrt(2)) / 2, 1.0),
+        chance=min(_n_tries(seconds) * _NORMAL_BOUND * math.erfc(best.score / math.sqrt(2)) / 2, 1.0),
         speed=best.speed,
         start_seconds=best.start_seconds,
         end_seconds=min(best.end_seconds, seconds),
@@ -108,12 +108,30 @@ def detect(
 
 
 def threshold(seconds: float) -> float:
-    """Return the score that the share `FALSE_ALARMS` of sounds of this length reach without a mark."""
-    return -NormalDist().inv_cdf(FALSE_ALARMS / _n_tries(seconds))
+    """Return a score that at most the share `FALSE_ALARMS` of sounds of this length reach without a mark."""
+    return -NormalDist().inv_cdf(FALSE_ALARMS / _NORMAL_BOUND / _n_tries(seconds))
 
 
-def _n_tries(seconds: float) -> float:
-    return _TRIES_PER_SECOND * max(seconds, _SEGMENT_SECONDS)
+def _n_tries(seconds: float) -> int:
+    """Return the number of scores that are computed for a sound."""
+    n_segments = max(math.ceil(seconds / _SEGMENT_SECONDS), 1)
+    n_pieces, rest = divmod(n_segments, _PIECE_SEGMENTS)
+    n_sums = n_pieces * _n_sums(_PIECE_SEGMENTS) + _n_sums(rest)
+    return len(_SPEEDS) * _PLACES * n_sums
+
+
+def _n_sums(n_segments: int) -> int:
+    """Return the number of sums of segments and drifts that `_added` yields."""
+    total, size = n_segments, 1
+    while size < n_segments:
+        size *= 2
+        total += math.ceil(n_segments / size) * (2 * _most_drift(size) + 1)
+    return total
+
+
+def _most_drift(n_segments: int) -> int:
+    """Return the largest drift of a sum of segments, in frames."""
+    return math.ceil(_DRIFT * n_segments)
 
 
 def _power(audio: Samples) -> Samples:
@@ -232,7 +250,7 @@ def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Sam
     yield n_segments, sums, variances
     while len(sums) > 1:
         n_segments, most_before = 2 * n_segments, most
-        most = int(np.ceil(_DRIFT * n_segments))
+        most = _most_drift(n_segments)
         drifts = np.arange(-most, most + 1)
         halves = np.clip(drifts // 2, -most_before, most_before)
         first, second = sums[0::2], sums[1::2]
@@ -250,8 +268,8 @@ def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Sam
 def _scores(sums: Samples, variances: Samples) -> Samples:
     """Return the highest quotient of each sum over all places by its standard deviation, (sums, drifts).
 
-    The variance is at least that of the sum over the places. It is higher than expected if the sound repeats itself in
-    the time of the pattern, like music.
+    The variance is at least the one measured over all places. That one is larger than expected if the sound repeats
+    itself when the pattern does, like music: equal signs then multiply equal sounds.
     """
     best = sums.argmax(axis=-1, keepdims=True)
     near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # the mark itself does not count

@@ -40,7 +40,9 @@ def conversion_tags(voice: str, source: Path) -> Tags:
     Raises:
         AudioError: the source is not a sound file.
     """
-    earlier = [*statements(source), *(["it has Content Credentials (C2PA)"] if has_manifest(source) else [])]
+    earlier = statements(source)
+    if types := manifest_types(source):
+        earlier.append(f"Content Credentials (C2PA) of the type {', '.join(types)}")
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     facts = [
@@ -61,17 +63,25 @@ def statements(path: Path) -> list[str]:
         AudioError: the file is not a sound file.
     """
     found = [text[:_LONGEST] for text in astuple(info(path).tags) if _SYNTHETIC.search(text)]
-    if not found and not has_manifest(path):  # a manifest also names the type
-        with _content(path) as content:
-            named = _SOURCE_TYPE_BYTES.search(content)
-            found = [f"digital source type: {named[1].decode()}"] if named else []
+    if not found and manifest_types(path) is None:  # a manifest contains such types, too
+        found = [f"digital source type: {one}" for one in _source_types(path)]
     return found
 
 
-def has_manifest(path: Path) -> bool:
-    """Return whether a file contains a C2PA manifest ("Content Credentials"), which is not verified."""
+def manifest_types(path: Path) -> list[str] | None:
+    """Return the types of synthetic sound that a file's C2PA manifests ("Content Credentials") name.
+
+    The manifests are not verified. None if the file has no manifest; an empty list if it has one that names no such
+    type, for example that of a recorder.
+    """
     with _content(path) as content:
-        return content.find(_MANIFEST_BYTES) >= 0
+        found = content.find(_MANIFEST_BYTES) >= 0
+    return _source_types(path) if found else None
+
+
+def _source_types(path: Path) -> list[str]:
+    with _content(path) as content:
+        return sorted({found[1].decode() for found in _SOURCE_TYPE_BYTES.finditer(content)})
 
 
 @contextmanager

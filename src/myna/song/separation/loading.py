@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from pathlib import Path
 
+from myna import assets
 from myna.errors import ConfigError
 from myna.song.separation.interface import Separator
-from myna.song.separation.spleeter import load_spleeter
-
-SEPARATORS: Mapping[str, Callable[[str], Separator]] = MappingProxyType({"spleeter": load_spleeter})
+from myna.song.separation.spleeter import Spleeter, load_spleeter
 
 
-def load_separator(name: str = "spleeter", device: str = "cpu") -> Separator:
+def load_separator(name: str = Spleeter.name, device: str = "cpu") -> Separator:
     """Load a separator to a torch device.
 
+    Args:
+        name: "spleeter", which is bundled; a key of `assets.SEPARATORS`, which is downloaded if it is not on this
+            machine; or the path of the weights of a network of pymss-core, with its configuration beside it.
+        device: torch device.
+
     Raises:
-        ConfigError: there is no separator of this name.
+        ConfigError: there is no separator of this name, or its configuration is malformed.
+        AssetError, CheckpointError: the weights are unavailable, damaged or do not fit.
+        MissingExtraError: the extra 'separation' is not installed.
     """
-    if name not in SEPARATORS:
-        raise ConfigError(f"no separator {name!r}; there are: {', '.join(SEPARATORS)}")
-    return SEPARATORS[name](device)
+    from myna.song.separation.pymss import load_pymss
+
+    if name == Spleeter.name:
+        return load_spleeter(device)
+    if name in assets.SEPARATORS:
+        return load_pymss(*assets.find_separator(name), name, device)
+    if Path(name).is_file():
+        return load_pymss(Path(name), device=device)
+    known = ", ".join([Spleeter.name, *assets.SEPARATORS])
+    raise ConfigError(f"no separator {name!r}; there are: {known}, or name a file of weights with its .yaml beside it")

@@ -13,7 +13,7 @@ import numpy as np
 from myna.audio import io
 from myna.audio.resample import resample_pieces, resampled_length
 from myna.audio.slicing import windows
-from myna.audio.stereo import at_most_stereo
+from myna.audio.stereo import MOST_CHANNELS, at_most_stereo
 from myna.errors import AudioError, ConfigError
 from myna.progress import Progress, silent
 from myna.song.separation.interface import SONG_DBFS, Samples, Separator, Stems
@@ -53,7 +53,8 @@ def separate(audio: Samples, sample_rate: int, separator: Separator, progress: P
     """Separate a song in memory, (N,) or (C, N), into stems of its sample rate and length, with at most two channels.
 
     Raises:
-        AudioError: the song is silent, or cannot be mixed to stereo.
+        AudioError: the song is silent.
+        ValueError: the song has more than `MOST_CHANNELS` channels.
     """
     song = at_most_stereo(np.atleast_2d(audio))
 
@@ -74,13 +75,14 @@ def separate_file(
     separator: Separator,
     progress: Progress = silent,
 ) -> SeparationSummary:
-    """Separate a song, a sound file of any format, and write its stems as sound files.
+    """Separate a song, an audio file of any format, and write its stems as audio files.
 
     The stems have the song's sample rate and length, and one channel if the song has one, else two. A file of float32
-    (.wav) stores them exactly, even beyond full scale. Both files appear when both are complete.
+    (.wav) stores them exactly, even beyond full scale. If one cannot be completed, neither remains.
 
     Raises:
-        AudioError: the song cannot be read, is silent or cannot be mixed to stereo; or a stem cannot be written.
+        AudioError: the song cannot be read, is silent or has more than `MOST_CHANNELS` channels, or a stem cannot be
+            written.
         ConfigError: the file of a stem exists already.
     """
     song, places = Path(song), (Path(vocals), Path(accompaniment))
@@ -88,6 +90,8 @@ def separate_file(
         if place.exists():
             raise ConfigError(f"{place} exists already; delete it, or choose another folder with -o")
     about = io.info(song)
+    if about.n_channels > MOST_CHANNELS:
+        raise AudioError(f"{song} has {about.n_channels} channels; mix it to stereo in another program")
     rate, seconds = about.sample_rate, math.ceil(about.seconds) or None
     blocks = progress(_blocks(song, rate, warn=True), title=f"{song.name}: level", total=seconds, unit=" s")
     measured = _measure(blocks, rate, str(song))

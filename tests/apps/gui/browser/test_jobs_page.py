@@ -129,7 +129,7 @@ def test_a_job_whose_process_is_gone_is_shown_as_gone(page: StudioPage, server: 
     process.wait(60)
     page.open("jobs")
     page.wait(lambda: "Gone" in card(page, "left alone").text)
-    assert "ended without reporting how" in card(page, "left alone").text
+    assert "ended without reporting a result" in card(page, "left alone").text
 
 
 def test_what_a_killed_studio_did_is_interrupted_and_goes_on(

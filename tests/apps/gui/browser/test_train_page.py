@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from asking import ask
+from selenium import webdriver
 from selenium.webdriver.common.by import By
-from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage
+from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage, open_server
 from training_page import (
     RECORDINGS,
     add_recordings,
@@ -23,6 +27,8 @@ from training_page import (
     train,
     unfold,
 )
+
+from myna.config import Config
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -101,3 +107,31 @@ def test_from_recordings_to_a_voice_that_sings(page: StudioPage, server: Server)
     page.main_button().click()
     page.wait(lambda: "song.flac Linda" in page.text(".result-title"), 120)
     assert page.errors() == []
+
+
+def test_a_file_that_cannot_be_downloaded_is_named_with_its_place(
+    driver: webdriver.Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has no network: the page offers the file, says why it has not come, and where to put it by hand."""
+    monkeypatch.setenv("MYNA_ASSETS", str(tmp_path / "assets"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    server = open_server(tmp_path / "studio")
+    try:
+        page = StudioPage(driver, server.url)
+        ask(server, "POST", "projects", {"name": "Linda"})
+        project_of(server, "Linda").add(RECORDINGS[:1])
+        Config.template("so-vits-svc-4.0v1").write(project_of(server, "Linda").config)
+        page.open("train/Linda")
+        page.wait(lambda: "Needs ContentVec (378 MB)" in page.text(".action-bar"))
+        assert "Needs Base weights of so-vits-svc-4.0v1\n" in page.text(".action-bar")  # their size is not known
+        page.press("Download")
+        page.wait(lambda: "cannot be downloaded" in page.text(".action-bar [role=alert]"), 300)
+        said = page.text(".action-bar [role=alert]")
+        assert f"put it into {tmp_path / 'assets'}" in said and "https://huggingface.co/" in said
+        page.button("Try again")
+        page.open("jobs")
+        page.wait(
+            lambda: "cannot be downloaded" in page.text(".jobs") and str(tmp_path / "assets") in page.text(".jobs")
+        )
+    finally:
+        server.close()

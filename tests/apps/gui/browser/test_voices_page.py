@@ -81,7 +81,7 @@ def test_a_voice_is_added_from_an_archive(page: StudioPage, tmp_path: Path, size
     page.press("Add the voice")
     page.wait(lambda: "Josephine" in titles(page), 120)
     assert "New" in tile(page, "Josephine").text
-    assert "Added: Josephine" in page.text(".toasts")
+    page.wait(lambda: "Added: Josephine" in page.text(".toasts"))
     page.wait(lambda: "around" in tile(page, "Josephine").text, 120)  # inspected
     assert page.driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 

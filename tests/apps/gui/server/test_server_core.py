@@ -213,6 +213,7 @@ def test_wrong_passwords_cost_a_growing_time_at_a_public_address(
     [
         ("GET", "nothing", 404, "not_found", ""),
         ("GET", "jobs/77", 404, "not_found", "there is no job 77"),
+        ("GET", f"jobs/{10**20}", 404, "not_found", "there is no job 100000000000000000000"),
         ("GET", "jobs/many", 400, "request", "number"),
         ("GET", "forms/nothing", 400, "request", "'conversion'"),
         ("GET", "forms/conversion?voice=nobody", 400, "config", "no voice 'nobody' here"),
@@ -221,24 +222,51 @@ def test_wrong_passwords_cost_a_growing_time_at_a_public_address(
         ("GET", "uploads/0123/audio", 404, "not_found", "has expired"),
         ("GET", "uploads/..%2f..%2fjobs/audio", 404, "not_found", ""),
         ("POST", "uploads", 400, "request", "name: Field required"),
+        ("PATCH", "voice?name=joe", 400, "request", "ta\\ng: there is no such field"),
     ],
 )
 def test_an_error_is_one_line_of_json(
     client: TestClient, method: str, path: str, status: int, code: str, part: str
 ) -> None:
-    answer = client.request(method, path)
+    answer = client.request(method, path, json={"ta\ng": ["low"]} if method == "PATCH" else None)
     assert answer.status_code == status, answer.text
     error = answer.json()["error"]
     assert error["code"] == code and part in error["message"] and "\n" not in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", "voice?name=joe", '{"notes": "\\ud83c"}'),
+        ("PUT", "preset?name=soft", '{"values": {"\\udfa4": "low"}}'),
+        ("POST", "login", '{"name": "anna", "password": "\\ud83c"}'),
+        ("POST", "voices/review", '{"uploads": ["a", "\\ud83c\\ud83c"]}'),
+    ],
+)
+def test_half_of_a_character_is_refused(client: TestClient, method: str, path: str, body: str) -> None:
+    """JavaScript sends one where it cuts an emoji. A voice with such a note would make the list of voices fail."""
+    answer = client.request(method, path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["message"] == "a text ends or begins in the middle of a character"
+
+
+def test_a_template_is_no_file_of_this_computer(client: TestClient, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"secret": 1}')
+    client.post("projects", json={"name": "anna"})
+    answer = client.post("project/prepare?name=anna", json={"template": str(tmp_path / "config.json")})
+    assert answer.status_code == 400 and answer.json()["error"]["message"].startswith("template: Input should be")
+
+
 def test_every_operation_is_described(client: TestClient) -> None:
-    paths = client.get("openapi.json").json()["paths"]
+    described = client.get("openapi.json").json()
+    paths, schemas = described["paths"], described["components"]["schemas"]
     operations = [one for methods in paths.values() for one in methods.values()]
     assert len(operations) > 12
     for one in operations:
         assert one["summary"] and one["description"], one
         assert {"400", "401", "403", "404", "409", "421"} <= one["responses"].keys() and "422" not in one["responses"]
+        body = one.get("requestBody", {}).get("content", {}).get("application/json")
+        assert body is None or schemas[body["schema"]["$ref"].split("/")[-1]]["additionalProperties"] is False, one
     assert "429" in paths["/api/v1/login"]["post"]["responses"]
     assert (
         "413" in paths["/api/v1/uploads"]["post"]["responses"]
@@ -382,7 +410,7 @@ def test_visitors_from_elsewhere_get_names_of_files_and_only_files_of_the_studio
             (job,) = client.get("jobs").json()
             sent = [client.get(f"jobs/{number}/files/{index}").status_code for index in range(3)]
             answers[local] = job["about"], job["error"], sent, client.get("assets").json()[0]["folder"]
-            every = [client.get(path).text for path in ("session", "jobs", f"jobs/{number}", "voices", "results")]
+            every = [client.get(path).text for path in ("session", "jobs", f"jobs/{number}", "results")]
             every.append(client.get(f"jobs/{number}/log").text)
             assert any(str(folder) in text for text in every) is local
     assert answers[True][0]["files"] == files and answers[True][2:] == ([200, 200, 200], str(tmp_path / "assets"))

@@ -15,9 +15,17 @@ from myna.errors import merged
 from myna.text import printable, printable_lines
 
 if TYPE_CHECKING:
-    from myna.apps.actions.inspect import SoundInspection
+    from myna.apps.actions.inspect import ManifestFacts, SoundInspection
     from myna.audio.marking.detection import Detection
     from myna.zoo.inspection import Inspection
+
+
+_STATES = {
+    "Trusted": "valid, signed by a known signer",
+    "Valid": "valid, signed by an unknown signer",
+    "Invalid": "invalid, the file was changed after it was signed",
+    None: "not verified, which needs the extra 'provenance'",
+}
 
 
 @click.command("inspect", cls=ResultCommand)
@@ -80,8 +88,8 @@ def _sound_text(one: SoundInspection) -> str:
     verdict = "marked as synthetic" if one.synthetic else "not marked as synthetic"
     lines = [("tags", printable(text)) for text in one.tags]
     lines.append(("mark", _mark_text(one.mark)))
-    if one.manifest:
-        lines.append(("manifest", "Content Credentials (C2PA), not verified"))
+    if one.manifest is not None:
+        lines.append(("manifest", _manifest_text(one.manifest)))
     title = printable(f"{one.path}: a sound of {one.mark.seconds:.1f} s, {verdict}")
     return "\n".join([title, *(f"  {name:<12} {text}" for name, text in lines)])
 
@@ -93,6 +101,11 @@ def _mark_text(mark: Detection) -> str:
     place = f"from {mark.start_seconds:.0f} to {mark.end_seconds:.0f} s"
     speed = f", at {mark.speed:.3f} of the original speed" if abs(mark.speed - 1) > 0.002 else ""
     return f"in the sound {place}{speed} ({score}: {_odds(mark.chance)} for a sound without a mark)"
+
+
+def _manifest_text(manifest: ManifestFacts) -> str:
+    types = f" of the type {', '.join(manifest.types)}" if manifest.types else ", of a sound that is not synthetic"
+    return f"Content Credentials (C2PA){types}: {_STATES[manifest.state]}"
 
 
 def _odds(chance: float) -> str:

@@ -23,7 +23,7 @@ from myna.apps.gui.jobs import Job, Jobs, Task
 from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.events import Events, Topic
 from myna.apps.gui.server.projects.watch import Watch
-from myna.apps.gui.server.requests import KINDS, LANES, LOOK, SING, Planned, Request
+from myna.apps.gui.server.requests import KINDS, LANES, LOOK, SING, Planned, Request, texts_in
 from myna.apps.gui.server.uploads import Uploads
 from myna.apps.gui.server.voice_reader import VoiceReader
 from myna.apps.gui.tasks.learning import NameDevice
@@ -178,7 +178,7 @@ class Studio:
     def used_uploads(self) -> frozenset[str]:
         """Return the ids of the uploads that listed jobs need, including ended jobs, which may be started again."""
         requests = (job.request or {} for job in self.list.all())
-        return frozenset(value for request in requests for value in _texts_in(request))
+        return frozenset(value for request in requests for value in texts_in(request))
 
     def prepare_lanes(self) -> None:
         """Find the device and load PyTorch in the lane for songs, in the background.
@@ -360,10 +360,3 @@ Language = Annotated[str, Depends(language_of)]
 def _name(text: str) -> str:
     """Return the name of a file if a text is its path, else the text."""
     return Path(text).name if Path(text).is_absolute() else text
-
-
-def _texts_in(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    items: Any = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
-    return [text for item in items for text in _texts_in(item)]

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 
 from myna.apps.gui.error_json import error_json
 from myna.errors import BusyError, ConfigError, MynaError, understood
+from myna.text import printable
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ class ErrorBody(BaseModel):
 
 
 def error_response(status: int, message: str, code: str | None = None) -> JSONResponse:
-    return JSONResponse(error_json(status, message, code), status)
+    """Answer an error in one line; names that are sent may contain line breaks."""
+    return JSONResponse(error_json(status, printable(message), code), status)
 
 
 def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
@@ -81,4 +83,6 @@ def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
 
 def _problem(error: Any) -> str:
     place = ".".join(str(part) for part in error["loc"] if part not in ("body", "query", "path"))
+    if error["type"] == "extra_forbidden":
+        return f"{place}: there is no such field"
     return f"{place}: {error['msg']}" if place else str(error["msg"])

@@ -13,11 +13,12 @@ job = studio.submit("convert", request)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic_core import PydanticCustomError
 
 from myna.apps.gui.jobs import Task
 from myna.apps.gui.server.events import Topic
@@ -31,10 +32,24 @@ SING, LOOK, LEARN, KEEP = "sing", "look", "learn", "keep"
 LANES = (SING, LOOK, LEARN, KEEP)
 
 
-class Request(BaseModel):
-    """Parameters of a job; an unknown one is refused."""
+class Body(BaseModel):
+    """Body of a request; an unknown field is refused."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_halves(cls, sent: Any) -> Any:
+        """Refuse half of a surrogate pair, as of an emoji that was cut: JSON can write it, but UTF-8 cannot."""
+        try:
+            "".join(texts_in(sent)).encode()
+        except UnicodeEncodeError as error:
+            raise PydanticCustomError("half", "a text ends or begins in the middle of a character") from error
+        return sent
+
+
+class Request(Body):
+    """Parameters of a job."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +72,18 @@ class Kind:
     request: type[Request]
     plan: Callable[[Studio, Any], Planned]
     changes: tuple[Topic, ...]  # lists that the end of such a job changes
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield all texts in a JSON value, also the keys of objects."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in (*value, *value.values()):
+            yield from texts_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_in(item)
 
 
 KINDS: dict[str, Kind] = {}

@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from myna.apps.actions.pack import SUFFIX, CardText
-from myna.apps.gui.server.requests import KEEP, SING, Planned, Request, plans
+from myna.apps.gui.server.requests import KEEP, SING, Body, Planned, Request, plans
 from myna.apps.gui.tasks.keeping import DownloadVoice, ExportVoice, PackVoice
 from myna.apps.gui.tasks.voices import AddVoices, BlendVoices, FetchAsset, NewVoice, SingTest
 from myna.assets import ASSETS, BASE_WEIGHTS
@@ -55,7 +55,7 @@ class BlendRequest(Request):
     name: str = Field(min_length=1)
 
 
-class PackOptions(BaseModel):
+class PackOptions(Body):
     """Options of packing a voice. An empty text keeps the one that the voice has."""
 
     half: bool = Field(False, description="store float16: half the size, no audible difference")

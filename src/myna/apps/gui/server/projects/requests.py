@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from myna.apps.actions.pack import CardText
 from myna.apps.gui.server.projects.activity import KINDS, active_job, check_free
-from myna.apps.gui.server.requests import LEARN, Planned, Request, plans
+from myna.apps.gui.server.requests import LEARN, Body, Planned, Request, plans
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import CompareCheckpoints, PackCheckpoint, Prepare, Train
 from myna.assets import BUNDLED_SONG
@@ -46,8 +46,8 @@ class ProjectRequest(Request):
         return Wording(self.language, TEXTS)
 
 
-class PrepareOptions(BaseModel):
-    template: str | None = Field(
+class PrepareOptions(Body):
+    template: TemplateName | None = Field(
         None, description="kind of voice; null keeps that of the voice, and for a new one takes that of GET /project"
     )
     settings: dict[str, Any] = Field({}, description="values of keys of `train` in the configuration")
@@ -56,7 +56,7 @@ class PrepareOptions(BaseModel):
 class PrepareRequest(ProjectRequest, PrepareOptions): ...
 
 
-class TrainChoices(BaseModel):
+class TrainChoices(Body):
     minutes: float | None = Field(None, gt=0, description="duration; null is limited only by the settings")
     settings: dict[str, Any] = Field({}, description="values of keys of `train` in the configuration")
     options: dict[str, Any] = Field({}, description="options of `svc train`")
@@ -65,7 +65,7 @@ class TrainChoices(BaseModel):
 class TrainRequest(ProjectRequest, TrainChoices): ...
 
 
-class CompareOptions(BaseModel):
+class CompareOptions(Body):
     numbers: list[int]
     phrase: str = Field(BUNDLED, description='"bundled", the id of a phrase of the project, or the id of an upload')
     measure: bool | dict[str, Any] = Field(False, description="true, or options of `svc evaluate`")
@@ -74,7 +74,7 @@ class CompareOptions(BaseModel):
 class CompareRequest(ProjectRequest, CompareOptions): ...
 
 
-class PackOptions(BaseModel):
+class PackOptions(Body):
     number: int | None = Field(None, description="checkpoint; null for the newest")
     name: str | None = Field(None, description="name of the new voice; null takes that of the project")
     half: bool = False

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from myna.apps.gui.server.context import Language, StudioOf
 from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.prompting import Prompt, guide_wav, next_number, prompt_of, take_name
+from myna.apps.gui.server.requests import Body
 from myna.apps.gui.server.routes.projects import project_of
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import CheckTake
@@ -25,7 +26,7 @@ Range = Annotated[VoiceName, Query(description="range of notes that the singer f
 _DEFAULT_RANGE: VoiceName = "alto"
 
 
-class Take(BaseModel):
+class Take(Body):
     """An uploaded take."""
 
     upload: str = Field(description="id of the upload")

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from myna.apps.gui.server.context import StudioOf
 from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.requests import Body
 from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.studio import presets
 
@@ -20,7 +21,7 @@ class PresetName(BaseModel):
     name: str
 
 
-class PresetValues(BaseModel):
+class PresetValues(Body):
     """Values of ConversionOptions; those that are left out have their usual values."""
 
     values: dict[str, Any]

@@ -27,6 +27,7 @@ from myna.apps.gui.server.projects.requests import (
     TrainRequest,
 )
 from myna.apps.gui.server.projects.view import Scene
+from myna.apps.gui.server.requests import Body
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import ReadSample
 from myna.apps.gui.tasks.sounds import RewriteSound
@@ -43,11 +44,11 @@ Name = Annotated[str, Query(description="name of the voice in training")]
 _HEARD = Path(".heard")  # copies of recordings for browsers, in the folder of the project
 
 
-class NewProject(BaseModel):
+class NewProject(Body):
     name: str
 
 
-class NewRecordings(BaseModel):
+class NewRecordings(Body):
     uploads: list[str] = Field(description="ids of uploads")
 
 

@@ -13,6 +13,7 @@ from myna.apps.gui import texts as page_texts
 from myna.apps.gui.server.context import StudioOf
 from myna.apps.gui.server.description import errors
 from myna.apps.gui.server.login import COOKIE, Login
+from myna.apps.gui.server.requests import Body
 
 router = APIRouter(tags=["session"])
 
@@ -37,7 +38,7 @@ class SessionView(BaseModel):
     server_id: str
 
 
-class LoginRequest(BaseModel):
+class LoginRequest(Body):
     name: str
     password: str
 

@@ -16,6 +16,7 @@ from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound, not_found
 from myna.apps.gui.server.folders import show_folder
 from myna.apps.gui.server.needs import AssetView
+from myna.apps.gui.server.requests import Body
 from myna.apps.gui.server.routes.assets import needs_of
 from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.apps.gui.server.voice_import import review_uploads
@@ -73,7 +74,7 @@ class VoiceView(BaseModel):
     remarks: list[str] = Field(description="corrections and assumptions that were necessary to read it")
 
 
-class VoiceChanges(BaseModel):
+class VoiceChanges(Body):
     """Changes to a voice; omitted fields stay the same. `defaults` replaces all default options."""
 
     name: str | None = None
@@ -116,11 +117,11 @@ class ReviewView(BaseModel):
     left: list[LeftView] = Field(description="files that belong to no voice")
 
 
-class SentFiles(BaseModel):
+class SentFiles(Body):
     uploads: list[str] = Field(min_length=1, max_length=200)
 
 
-class FolderPath(BaseModel):
+class FolderPath(Body):
     path: str
 
 

@@ -4,7 +4,7 @@ import {html, useRef, useState} from "../vendor/preact.js";
 import {useId} from "./basics.js";
 import {Icon} from "./icons.js";
 
-/** Suffixes of sound files, for the `accept` of a DropZone. */
+/** Suffixes of audio files, for the `accept` of a DropZone. */
 export const SOUND = "audio/*,.wav,.flac,.mp3,.ogg,.oga,.opus,.m4a,.aac,.aif,.aiff,.wma,.mp4,.webm";
 
 /**

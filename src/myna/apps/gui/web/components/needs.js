@@ -19,11 +19,12 @@ export function Needs({assets}) {
 /** @param {{asset: import("../lib/types.js").Asset}} props */
 function Need({asset}) {
   const job = (jobs.value ?? []).find((one) => one.kind === "fetch" && one.about.asset === asset.name);
-  const title = t("frame.needs", {name: asset.title, size: bytes(asset.bytes)});
+  const title = asset.bytes ? t("frame.needs", {name: asset.title, size: bytes(asset.bytes)}) : t("frame.needs_unsized", {name: asset.title});
   if (job && isActive(job)) {
-    const {bytes: got = 0, total = asset.bytes, speed} = job.facts;
+    const {bytes: got = 0, speed} = job.facts;
+    const total = job.facts.total ?? asset.bytes;
     const progress = [
-      t("frame.bytes_of", {got: bytes(got), total: bytes(total)}), speed && `${bytes(speed)}/s`,
+      total ? t("frame.bytes_of", {got: bytes(got), total: bytes(total)}) : bytes(got), speed && `${bytes(speed)}/s`,
       job.seconds_left !== null && t("frame.left", {time: duration(job.seconds_left)}),
     ];
     return html`<li>

@@ -79,8 +79,11 @@ def test_every_layout_is_symmetrical(n_channels: int) -> None:
     assert (shares.sum(0) == 0).sum() == (n_channels > 5)  # the LFE
 
 
-def test_more_channels_than_loudspeakers_are_an_error() -> None:
-    with pytest.raises(AudioError, match="9 channels"):
+def test_more_channels_than_loudspeakers_are_an_error(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", music(1, 8000, 9), 8000)
+    with pytest.raises(AudioError, match=r"song\.wav has 9 channels"):
+        stems(tmp_path, tmp_path / "song.wav")
+    with pytest.raises(ValueError, match="9 channels"):
         at_most_stereo(np.zeros((9, 10), np.float32))
 
 
