@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio import io
+from myna.audio.resample import resample_pieces
 from myna.errors import AudioError
 from myna.song.limiter import Limiter
 from myna.song.mixdown import MIX_CEILING, MOST_LIMITED_DB
@@ -25,13 +26,14 @@ class Part(NamedTuple):
     gain_db: float = 0.0
 
 
-def remix(parts: Sequence[Part], target: Path, tagged: Path) -> None:
+def remix(parts: Sequence[Part], target: Path, tags: io.Tags, picture: io.Picture | None = None) -> None:
     """Write the sum of stems in a format of `io.WRITABLE_SUFFIXES`, limited as the mix of a cover is.
 
     Args:
         parts: stems of one sample rate and one length.
         target: file to write.
-        tagged: audio file with the tags and the picture for the mix.
+        tags: text for the header.
+        picture: cover art.
 
     Raises:
         AudioError: there are no stems, a stem cannot be read, or the target cannot be written.
@@ -39,18 +41,16 @@ def remix(parts: Sequence[Part], target: Path, tagged: Path) -> None:
     if not parts:
         raise AudioError("all tracks are muted; there is nothing to write")
     rate = io.info(parts[0].path).sample_rate
-    limiter = Limiter(rate, MIX_CEILING, MOST_LIMITED_DB)
     with io.Writer(
         target,
-        rate,
+        io.storable_rate(target, rate),
         channels=_n_channels(parts),
-        tags=io.info(tagged).tags,
-        picture=io.read_picture(tagged),
+        tags=tags,
+        picture=picture,
         ceiling=MIX_CEILING,
     ) as writer:
-        for block in _summed(parts):
-            writer.write(limiter.push(block))
-        writer.write(limiter.finish())
+        for block in resample_pieces(_limited(parts, rate), rate, writer.sample_rate):
+            writer.write(block)
 
 
 def pack_stem(parts: Sequence[Part], target: Path) -> float:
@@ -66,6 +66,13 @@ def pack_stem(parts: Sequence[Part], target: Path) -> float:
         for block in _summed(parts):
             writer.write(block)
     return 1 / writer.gain
+
+
+def _limited(parts: Sequence[Part], sample_rate: int) -> Iterator[Samples]:
+    limiter = Limiter(sample_rate, MIX_CEILING, MOST_LIMITED_DB)
+    for block in _summed(parts):
+        yield limiter.push(block)
+    yield limiter.finish()
 
 
 def _n_channels(parts: Sequence[Part]) -> int:

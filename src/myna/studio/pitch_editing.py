@@ -1,7 +1,8 @@
 """Files of the pitch edits of a result, and the stretches that change from one list of edits to another.
 
 A result has the edits in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`, and beside them its
-conversion as it was before the first edit. A cover has the conversion with the edits there, too, until it is mixed.
+conversion as it was before the first edit. A cover also has its conversion with the edits there, and in `mixed.json`
+the edits that its mix has.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from myna.studio.workspace import Workspace
 if TYPE_CHECKING:
     from myna.features.pitch_edits import PitchEdits
 
-_FOLDER, _EDITS, _NEXT, _UNEDITED, _SUNG = "pitch", "edits.json", "next.json", "unedited.wav", "sung.wav"
+_FOLDER, _EDITS, _NEXT, _MIXED = "pitch", "edits.json", "next.json", "mixed.json"
+_UNEDITED, _SUNG = "unedited.wav", "sung.wav"
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,17 @@ class PitchFiles:
 
     def write(self, edits: PitchEdits) -> None:
         """Store edits that are sung."""
-        write_text(self.edits, edits.text())
+        if edits:
+            write_text(self.edits, edits.text())
+        else:
+            self.edits.unlink(missing_ok=True)
+
+    def keep_mixed(self) -> None:
+        """Store that the mix of the cover has the edits."""
+        if (text := _text(self.edits)) is not None:
+            write_text(self.folder / _MIXED, text)
+        else:
+            (self.folder / _MIXED).unlink(missing_ok=True)
 
 
 def pitch_files(workspace: Workspace, result: Result) -> PitchFiles:
@@ -83,9 +95,9 @@ def pitch_files(workspace: Workspace, result: Result) -> PitchFiles:
 
 
 def needs_mix(workspace: Workspace, result: Result) -> bool:
-    """Return whether the pitch edits of a cover are newer than its mix."""
-    edits = workspace.shown / str(result.number) / _FOLDER / _EDITS
-    return edits.is_file() and edits.stat().st_mtime_ns > result.path.stat().st_mtime_ns
+    """Return whether the mix of a cover lacks its last pitch edits."""
+    folder = workspace.shown / str(result.number) / _FOLDER
+    return _text(folder / _EDITS) != _text(folder / _MIXED)
 
 
 def changed_stretches(before: PitchEdits, after: PitchEdits) -> list[tuple[float, float]]:
@@ -106,3 +118,7 @@ def changed_stretches(before: PitchEdits, after: PitchEdits) -> list[tuple[float
         else:
             found.append((edit.start, edit.end))
     return found
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.is_file() else None

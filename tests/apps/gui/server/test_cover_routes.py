@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from songs import write_song
 from starlette.testclient import TestClient
 from waiting import done, upload
 
 from myna.audio import io
+from song.songs import write_song
 
 HOST = "http://127.0.0.1:7860"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from myna.apps.gui.tasks.sounds import Remix, RewriteSound
 from myna.studio import results, stems
 from myna.studio.results import Result
+from myna.studio.stems import Level, Stems
 
 if TYPE_CHECKING:
     from myna.apps.gui.server.context import Studio
@@ -20,36 +22,41 @@ def downloadable(studio: Studio, found: Result, form: str) -> Path:
     Raises:
         MynaError: it cannot be written, for example because all tracks are muted.
     """
-    suffix, mix = f".{form}", _changed_mix(studio, found)
-    if mix is None and found.path.suffix == suffix:
-        return found.path
-    version = mix or str(found.path.stat().st_mtime_ns)
-    path = results.copy_path(studio.workspace, found, f"-{version}{suffix}")
+    record = stems.find_stems(studio.workspace, found.number)
+    if record is None:
+        return _kept(studio, found, form)
+    levels = stems.levels_of(studio.workspace, found.number, record)
+    mix = stems.mix_id(studio.workspace, found.number, record, levels)
+    if mix == record.made:
+        return _kept(studio, found, form, picture_of=results.source(studio.workspace, found))
+    path = results.copy_path(studio.workspace, found, f"-{mix}.{form}")
     if not path.is_file():
-        for old in path.parent.glob(f"*{suffix}"):
-            old.unlink(missing_ok=True)
-        parts = _parts(studio, found)
-        studio.call(RewriteSound(found.path, path) if mix is None else Remix(parts, path, found.path))
+        _make_room(path)
+        parts = _parts(stems.folder(studio.workspace, found.number), record, levels)
+        studio.call(Remix(parts, path, tags_of=found.path, picture_of=results.source(studio.workspace, found)))
     return path
 
 
-def _changed_mix(studio: Studio, found: Result) -> str | None:
-    """Return the id of the mix of a result's stems; None if it has none, or if it is the mix as it was made."""
-    record = stems.find_stems(studio.workspace, found.number)
-    if record is None:
-        return None
-    levels = stems.levels_of(studio.workspace, found.number, record)
-    mix = stems.mix_id(studio.workspace, found.number, record, levels)
-    return mix if mix != record.made else None
+def _kept(studio: Studio, found: Result, form: str, picture_of: Path | None = None) -> Path:
+    """Return the sound of a result as it was made, in a format."""
+    if found.path.suffix == f".{form}":
+        return found.path
+    path = results.copy_path(studio.workspace, found, f"-{found.path.stat().st_mtime_ns}.{form}")
+    if not path.is_file():
+        _make_room(path)
+        studio.call(RewriteSound(found.path, path, picture_of))
+    return path
 
 
-def _parts(studio: Studio, found: Result) -> list[tuple[Path, float]]:
+def _make_room(path: Path) -> None:
+    """Delete earlier versions of a file."""
+    for old in path.parent.glob(f"*{path.suffix}"):
+        old.unlink(missing_ok=True)
+
+
+def _parts(folder: Path, record: Stems, levels: Mapping[str, Level]) -> list[tuple[Path, float]]:
     """Return the stems that are in the mix, with their gains in dB."""
-    record = stems.find_stems(studio.workspace, found.number)
-    if record is None:
-        return []
-    gains = stems.gains_db(stems.levels_of(studio.workspace, found.number, record))
-    folder = stems.folder(studio.workspace, found.number)
+    gains = stems.gains_db(levels)
     return [
         (folder / stem.file, gains[stem.name] + 20 * math.log10(stem.gain))
         for stem in record.stems

@@ -38,6 +38,12 @@ def _outline(path: Path, modified_ns: int, gain: float) -> bytes:
     return bytes(np.round(255 * gain * np.concatenate(peaks)).clip(0, 255).astype(np.uint8))
 
 
+def relative_level(path: Path, reference: Path) -> float:
+    """Return the level of a sound relative to that of another one, from the peaks of both."""
+    peaks, others = (np.frombuffer(outline_of(one), np.uint8).astype(np.float64) for one in (path, reference))
+    return float(np.sqrt(np.square(peaks).sum() / max(np.square(others).sum(), 1.0)))
+
+
 def note_spectrum(path: Path, start: float, seconds: float) -> bytes:
     """Return the levels of a stretch of a sound as `drawing.note_spectrum` computes them, row after row."""
     rate = io.info(path).sample_rate

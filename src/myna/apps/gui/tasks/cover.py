@@ -85,6 +85,7 @@ class RemakeCover(ResultTask):
             make_cover(converter, options, cover, self.workspace, place, self.result.path, report)
         except MynaError as error:
             raise MynaError(str(error).replace(str(place.source), self.result.song)) from error
+        files.keep_mixed()
         return place.number
 
 

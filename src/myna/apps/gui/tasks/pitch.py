@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from myna.apps.gui.jobs import Report
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from myna.audio.patching import Part
     from myna.conversion.converter import Converter, SongPitch
     from myna.features.pitch_edits import PitchEdits
 
@@ -88,6 +90,8 @@ class SingEdits(OpenPitch):
     edits: Any  # content of a file of pitch edits
 
     def run(self, report: Report) -> EditedPitch:
+        from myna.audio import io
+        from myna.audio.marking.manifest import add_manifest
         from myna.audio.patching import patch
         from myna.features.pitch_edits import parse_pitch_edits
 
@@ -98,14 +102,15 @@ class SingEdits(OpenPitch):
         stretches = changed_stretches(files.read(), edits)
         files.keep_unedited()
         parts = self._phrases(converter, files, edits, stretches)
-        patch(files.sung, parts, files.sung if edits else files.unedited)
+        sign = partial(add_manifest, description=io.info(files.unedited).tags.comment, source=files.vocal)
+        patch(files.sung, parts, files.sung if edits else files.unedited, None if files.in_mix else sign)
         files.write(edits)
         rate = converter.sample_rate
         return _view(converter, song, edits, [(first / rate, (first + len(audio)) / rate) for first, audio in parts])
 
     def _phrases(
         self, converter: Converter, files: PitchFiles, edits: PitchEdits, stretches: list[tuple[float, float]]
-    ) -> list[tuple[int, NDArray[np.float32]]]:
+    ) -> list[Part]:
         """Sing the phrases around the stretches, and turn them down as the result is."""
         from myna.audio.headroom import CONVERSION_CEILING, fitting_gain
         from myna.audio.marking.embedding import marked_part

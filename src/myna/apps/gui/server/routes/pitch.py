@@ -12,10 +12,11 @@ from myna.apps.gui.server.context import Language, Studio, StudioOf
 from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.requests import SING
 from myna.apps.gui.server.routes.results import find_result
-from myna.apps.gui.server.routes.tracks import BYTES, MOST_SAMPLES
+from myna.apps.gui.server.routes.tracks import BYTES, MOST_SAMPLES, samples_address
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.pitch import EditedPitch, OpenPitch, SingEdits
 from myna.scales import CHROMATIC, NAMES, Scale
+from myna.studio import stems
 from myna.studio.pitch_editing import PitchFiles, pitch_files
 
 router = APIRouter(tags=["results"])
@@ -26,10 +27,11 @@ _LONGEST_SECONDS = 86400.0  # of a song
 class SoundView(BaseModel):
     """A sound of the editor."""
 
-    name: str = Field(description="edited or unedited")
+    name: str = Field(description="edited or unedited; of a cover, also the tracks that are mixed with the voice")
     channels: int
     sample_rate: int
     samples: str = Field(description="address of its samples, as of GET /results/{number}/tracks")
+    volume: float = Field(1.0, description="with which it is as loud beside the voice as in the mix")
 
 
 class NoteView(BaseModel):
@@ -89,6 +91,7 @@ def edit(number: int, sent: PitchEditsBody, request: Request, language: Language
     voice = studio.voices.find(found.voice)
     edits = sent.model_dump()
     view = studio.call(SingEdits(voice=voice, workspace=studio.workspace, result=found, edits=edits), SING)
+    studio.changed("results")  # the list states which mixes lack their last edits
     return _view(studio, number, view, str(request.url.path), language)
 
 
@@ -147,6 +150,7 @@ def _view(studio: Studio, number: int, found: EditedPitch, base: str, language: 
         )
         for name in ("edited", "unedited")
     ]
+    tracks += _other_sounds(studio, number, base.removesuffix("pitch"))
     return PitchView(
         seconds=found.seconds,
         sample_rate=found.sample_rate,
@@ -161,6 +165,28 @@ def _view(studio: Studio, number: int, found: EditedPitch, base: str, language: 
         spectrum=f"{base}/spectrum?version={version}",
         changed=found.changed,
     )
+
+
+def _other_sounds(studio: Studio, number: int, base: str) -> list[SoundView]:
+    """Return what is mixed with the voice of a cover; nothing for a result that is a voice alone."""
+    from myna.apps.gui.server.sounds import relative_level
+
+    record, place = stems.find_stems(studio.workspace, number), stems.folder(studio.workspace, number)
+    if record is None:
+        return []
+    voice = next(stem for stem in record.stems if stem.name == stems.VOICE)
+    volume = relative_level(_files(studio, number).unedited, place / voice.file) / voice.gain
+    return [
+        SoundView(
+            name=stem.name,
+            channels=stem.channels,
+            sample_rate=record.sample_rate,
+            samples=samples_address(f"{base}tracks", place, stem),
+            volume=volume,
+        )
+        for stem in record.stems
+        if stem.name not in (stems.VOICE, stems.ORIGINAL)
+    ]
 
 
 def _keys(say: Wording) -> list[KeyView]:

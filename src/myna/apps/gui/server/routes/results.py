@@ -49,8 +49,9 @@ class ResultView(BaseModel):
     options: dict[str, Any] = Field(description="values of ConversionOptions that differ from the usual ones")
     defaults: dict[str, Any] = Field(description="those of them that are defaults of the voice")
     remarks: list[str]
+    transpose_all: float = Field(description="shift of voice and music of a cover, in addition to that of the voice")
     has_tracks: bool = Field(description="whether it is a mix of stems; see GET /results/{number}/tracks")
-    needs_mix: bool = Field(description="whether it is a cover whose pitch edits are newer than its mix")
+    needs_mix: bool = Field(description="whether it is a cover whose mix lacks its last pitch edits")
     job: int | None
 
 
@@ -192,8 +193,9 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
         command=printable(studio.shown(found.command)),
         options=found.options,
         defaults=found.defaults,
+        transpose_all=found.transpose_all,
         remarks=list(_remarks(found, say, has_tracks)),
-        needs_mix=needs_mix(studio.workspace, found),
+        needs_mix=has_tracks and needs_mix(studio.workspace, found),
         has_tracks=has_tracks,
         job=job,
     )

@@ -16,7 +16,7 @@ from myna.apps.gui.server.singing import REMAKE, RemakeRequest
 from myna.apps.gui.server.wording import Wording
 from myna.errors import ConfigError
 from myna.studio import stems
-from myna.studio.stems import Level, Stems
+from myna.studio.stems import Level, Stem, Stems
 
 router = APIRouter(tags=["results"])
 MOST_SAMPLES = 1 << 20  # in one answer
@@ -56,23 +56,20 @@ def tracks(number: int, request: Request, language: Language, studio: StudioOf) 
     found = _find(studio, number)
     levels = stems.levels_of(studio.workspace, number, found)
     say, voice = Wording(language, "server.stem."), find_result(studio, number).voice
-    views = []
-    for stem in found.stems:
-        # The time of the file in the address keeps a page from using samples that it loaded before an edit.
-        changed = (stems.folder(studio.workspace, number) / stem.file).stat().st_mtime_ns
-        base = f"{request.url.path}/{stem.name}"
-        views.append(
-            TrackView(
-                name=stem.name,
-                title=say(stem.name, voice=voice),
-                main=stem.name == stems.VOICE,
-                in_original=stem.in_original,
-                channels=stem.channels,
-                samples=f"{base}/samples?version={changed}",
-                outline=f"{base}/outline?version={changed}",
-                level=levels[stem.name],
-            )
+    base, folder = str(request.url.path), stems.folder(studio.workspace, number)
+    views = [
+        TrackView(
+            name=stem.name,
+            title=say(stem.name, voice=voice),
+            main=stem.name == stems.VOICE,
+            in_original=stem.in_original,
+            channels=stem.channels,
+            samples=samples_address(base, folder, stem),
+            outline=_address(base, folder, stem, "outline"),
+            level=levels[stem.name],
         )
+        for stem in found.stems
+    ]
     return TracksView(sample_rate=found.sample_rate, seconds=found.n_samples / found.sample_rate, tracks=views)
 
 
@@ -117,6 +114,22 @@ def mix(number: int, sent: Mix, studio: StudioOf) -> None:
 def remake(number: int, studio: StudioOf) -> JobView:
     """Mix a cover again, with its pitch edits. What has not changed since the last time is not computed again."""
     return studio.submit(REMAKE, RemakeRequest(result=number))
+
+
+def samples_address(tracks: str, folder: Path, stem: Stem) -> str:
+    """Return the address of the samples of a stem.
+
+    Args:
+        tracks: address of the tracks of the result.
+        folder: folder of the stems of the result.
+        stem: the stem.
+    """
+    return _address(tracks, folder, stem, "samples")
+
+
+def _address(tracks: str, folder: Path, stem: Stem, what: str) -> str:
+    # The time of the file keeps a page from using samples that it loaded before an edit.
+    return f"{tracks}/{stem.name}/{what}?version={(folder / stem.file).stat().st_mtime_ns}"
 
 
 def _find(studio: Studio, number: int) -> Stems:

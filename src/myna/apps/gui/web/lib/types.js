@@ -36,7 +36,8 @@
  *   choices: KeyChoice[], best: number}} KeyFacts
  *
  * @typedef {{number: number, song: string, voice: string, seconds: number, transpose: number, made_at: string,
- *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], has_tracks: boolean, job: number | null}} Result
+ *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], transpose_all: number, has_tracks: boolean,
+ *   needs_mix: boolean, job: number | null}} Result
  *
  * @typedef {{text: string, place: number}} Label
  * @typedef {{url: string, name: string, seconds: number, gain: number, spectrogram: string, curve: string}} Track
@@ -47,7 +48,7 @@
  *   level: Level}} StemTrack main: the sung voice; in_original: part of the song as it was
  * @typedef {{sample_rate: number, seconds: number, tracks: StemTrack[]}} StemSet
  *
- * @typedef {{sample_rate: number, seconds: number, tracks: {name: string, channels: number, sample_rate: number, samples: string}[],
+ * @typedef {{sample_rate: number, seconds: number, tracks: {name: string, channels: number, sample_rate: number, samples: string, volume: number}[],
  *   frame_seconds: number, before: number[], after: number[], notes: {start: number, end: number, pitch: number}[],
  *   edits: import("../components/pitch-editor/edits.js").Edit[], key: string | null, keys: import("../components/pitch-editor/edits.js").Key[],
  *   spectrum: string, changed: [number, number][]}} PitchView

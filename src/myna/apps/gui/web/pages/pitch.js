@@ -2,6 +2,7 @@
 
 import {html, useEffect, useState} from "../vendor/preact.js";
 import {Problem} from "../components/basics.js";
+import {MixNote} from "../components/mix-note.js";
 import {Page} from "../components/page.js";
 import {PitchEditor} from "../components/pitch-editor/editor.js";
 import {openEditor} from "../components/pitch-editor/model.js";
@@ -14,6 +15,7 @@ export default function Pitch({rest: [given]}) {
   const result = results.value?.find((one) => one.number === number);
   const title = result ? html`${result.song} <span class="result-voice">${result.voice}</span>` : t("frame.pitch");
   return html`<${Page} title=${title} class="pitch" back=${{href: href("sing"), title: t("frame.sing")}}>
+    ${result?.has_tracks && html`<${MixNote} result=${result} />`}
     <${Opened} key=${number} number=${number} />
   </${Page}>`;
 }

@@ -122,11 +122,14 @@ function reasonNot() {
 /** @param {Song} song @param {boolean} preview */
 async function submit(song, preview) {
   await song.readKey(); // so that the key is the one that the page will show
-  const job = await post(song.content.value === "song" ? "cover" : "convert", {
+  const hasMusic = song.content.value === "song";
+  const withMusic = song.leavesKey.value && song.movesMusic.value ? song.shift.value : 0;
+  const job = await post(hasMusic ? "cover" : "convert", {
     upload: song.upload.value?.id,
     voice: voice.value?.name,
-    options: {...values.value, transpose: song.shift.value},
+    options: {...values.value, transpose: song.shift.value - withMusic},
     preview: preview ? song.stretch.value : null,
+    ...(hasMusic && {transpose_all: withMusic}),
   });
   started.value = [job.id, ...started.value];
   keep(job);

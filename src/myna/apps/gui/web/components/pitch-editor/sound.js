@@ -12,6 +12,8 @@ export class EditorSound extends Transport {
   constructor({sample_rate: rate, seconds, tracks}) {
     super(new Stems({rate, seconds, tracks: tracks.map(({samples: url, channels, sample_rate}) => ({url, channels, rate: sample_rate}))}), seconds);
     this.names = tracks.map(({name}) => name);
+    /** Volumes with which the tracks are as loud beside the voice as in the mix. */
+    this.balance = tracks.map(({volume}) => volume);
     /** @type {import("../../vendor/preact.js").Signal<"edited" | "unedited">} */
     this.heard = signal("edited");
     /** Whether the rest of the song is heard, too. */
@@ -21,7 +23,7 @@ export class EditorSound extends Transport {
 
   volumes() {
     const voices = ["edited", "unedited"];
-    return this.names.map((name) => Number(voices.includes(name) ? name === this.heard.peek() : this.music.peek()));
+    return this.names.map((name, index) => (voices.includes(name) ? Number(name === this.heard.peek()) : this.music.peek() ? this.balance[index] : 0));
   }
 
   /** @param {"edited" | "unedited"} heard */

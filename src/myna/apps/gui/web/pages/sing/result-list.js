@@ -20,7 +20,7 @@ import {addUpload} from "./song.js";
 /** @typedef {import("../../lib/types.js").Job} Job */
 /** @typedef {import("../../lib/types.js").Result} Result */
 
-const KINDS = ["convert", "preview"];
+const KINDS = ["convert", "preview", "cover", "cover_preview"];
 
 /** Conversion jobs of this page, newest first. */
 export const singingJobs = computed(() => (jobs.value ?? []).filter(({kind, where}) => where === "page" && KINDS.includes(kind)));
@@ -127,7 +127,8 @@ async function again(result) {
     const {transpose, ...options} = result.options;
     // Defaults of the voice are the defaults of the panel, too.
     values.value = Object.fromEntries(Object.entries(options).filter(([name, value]) => result.defaults[name] !== value));
-    addUpload(upload, transpose ?? 0);
+    const song = addUpload(upload, (transpose ?? 0) + result.transpose_all);
+    song.movesMusic.value = !transpose;
     scrollTo({top: 0});
     toast(t("sing.again_ready"));
   } catch (error) {

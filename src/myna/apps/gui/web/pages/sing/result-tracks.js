@@ -5,6 +5,7 @@ import {put} from "../../lib/api.js";
 import {useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {Problem} from "../../components/basics.js";
+import {MixNote} from "../../components/mix-note.js";
 import {failed} from "../../components/toast.js";
 import {Tracks} from "../../components/tracks.js";
 
@@ -35,9 +36,11 @@ function send(number, levels) {
 }
 
 /** @param {{result: import("../../lib/types.js").Result}} props */
-export function ResultTracks({result: {number}}) {
-  const {data, error, reload} = useResource(`results/${number}/tracks`);
+export function ResultTracks({result}) {
+  const {number} = result;
+  const {data, error, reload} = useResource(`results/${number}/tracks`, {}, ["results"]);
   if (error) return html`<${Problem} error=${error} retry=${reload} />`;
   if (!data) return html`<div class="tracks-waiting" role="status" aria-label=${t("player.loading")}></div>`;
-  return html`<${Tracks} set=${data} onLevels=${(/** @type {Levels} */ levels) => send(number, levels)} />`;
+  return html`<${MixNote} result=${result} />
+    <${Tracks} set=${data} onLevels=${(/** @type {Levels} */ levels) => send(number, levels)} />`;
 }

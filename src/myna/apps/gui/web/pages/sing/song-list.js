@@ -4,7 +4,7 @@ import {html, signal} from "../../vendor/preact.js";
 import {address} from "../../lib/api.js";
 import {clock, duration, noteName, percent, shift} from "../../lib/format.js";
 import {t} from "../../lib/texts.js";
-import {Card, IconButton, Progress, Segmented, Spinner, useId} from "../../components/basics.js";
+import {Card, IconButton, Progress, Segmented, Spinner, Switch, useId} from "../../components/basics.js";
 import {DropZone, SOUND} from "../../components/drop-zone.js";
 import {Icon} from "../../components/icons.js";
 import {Waveform} from "../../components/waveform.js";
@@ -155,5 +155,6 @@ function Key({song}) {
         onChange=${(/** @type {any} */ event) => song.setShift(Math.max(-36, Math.min(36, Number(event.currentTarget.value) || 0)))}
       />
     </div>
+    ${song.leavesKey.value && html`<div class="move-music"><${Switch} value=${song.movesMusic.value} onChange=${(/** @type {boolean} */ on) => (song.movesMusic.value = on)}>${t("sing.move_music")}</${Switch}></div>`}
   </div>`;
 }

@@ -14,9 +14,11 @@ import {speaker, voice} from "./settings.js";
 /** @template T @typedef {import("../../vendor/preact.js").Signal<T>} Signal */
 /** @typedef {{start: number, seconds: number}} Stretch */
 /** @typedef {"song" | "voice"} Content a song with music, or a voice alone */
-/** @typedef {{id: string, name: string, bytes: number, mark: Stretch | null, shifts: Record<string, number>, chosen?: Content | null}} Stored */
+/** @typedef {{id: string, name: string, bytes: number, mark: Stretch | null, shifts: Record<string, number>, chosen?: Content | null,
+ *   movesMusic?: boolean}} Stored */
 
 const STORED = "myna-songs";
+const OCTAVE = 12;
 let last = 0;
 
 /** A song of the page. */
@@ -45,6 +47,8 @@ export class Song {
     this.heard = signal(null);
     /** The same as the person chose it, null to follow what was heard. @type {Signal<Content | null>} */
     this.chosen = signal(null);
+    /** Whether a shift that changes the key of the voice moves the music, too. */
+    this.movesMusic = signal(true);
     /** @type {Map<string, Promise<void>>} */
     this.asked = new Map();
     this.aborted = new AbortController();
@@ -57,6 +61,8 @@ export class Song {
       const facts = this.keyFacts.value;
       return this.shifts.value[singer.value] ?? facts?.choices[facts.best]?.transpose ?? 0;
     });
+    /** Whether the voice would be in another key than the music if the music stayed as it is. */
+    this.leavesKey = computed(() => this.content.value === "song" && this.shift.value % OCTAVE !== 0);
   }
 
   /** @param {File} file */
@@ -171,12 +177,13 @@ effect(() => {
 
 /** @type {Stored[]} */
 const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
-songs.value = stored.map(({mark, shifts, chosen = null, ...upload}) => {
+songs.value = stored.map(({mark, shifts, chosen = null, movesMusic = true, ...upload}) => {
   const song = new Song(upload.name);
   song.upload.value = upload;
   song.mark.value = mark;
   song.shifts.value = shifts;
   song.chosen.value = chosen;
+  song.movesMusic.value = movesMusic;
   song.read().then(() => {
     const {error} = song;
     if (error.value instanceof ApiError && error.value.status === 404) removeSong(song); // it was too old
@@ -185,8 +192,10 @@ songs.value = stored.map(({mark, shifts, chosen = null, ...upload}) => {
 });
 
 effect(() => {
-  const kept = songs.value.flatMap(({upload, mark, shifts, chosen, error}) => (
-    upload.value && !error.value ? [{...upload.value, mark: mark.value, shifts: shifts.value, chosen: chosen.value}] : []
+  const kept = songs.value.flatMap(({upload, mark, shifts, chosen, movesMusic, error}) => (
+    upload.value && !error.value
+      ? [{...upload.value, mark: mark.value, shifts: shifts.value, chosen: chosen.value, movesMusic: movesMusic.value}]
+      : []
   ));
   sessionStorage.setItem(STORED, JSON.stringify(kept));
 });

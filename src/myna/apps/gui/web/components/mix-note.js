@@ -1,0 +1,20 @@
+// A note that the mix of a cover lacks the last pitch edits, with the way to mix it again.
+
+import {html} from "../vendor/preact.js";
+import {post} from "../lib/api.js";
+import {jobs, keep} from "../lib/store.js";
+import {t} from "../lib/texts.js";
+import {Button} from "./basics.js";
+import {JobLine, isActive} from "./job-card.js";
+import {failed} from "./toast.js";
+
+/** @param {{result: import("../lib/types.js").Result}} props */
+export function MixNote({result: {number, needs_mix: needed}}) {
+  const job = jobs.value?.find(({kind, about}) => kind === "remake" && about.result === number);
+  const running = job && isActive(job) ? job : null;
+  return html`<div class="mix-note" role="status">
+    ${running ? html`<${JobLine} job=${running} />` : needed && html`
+      <span>${job?.error ?? t("tracks.mix_lacks")}</span>
+      <${Button} icon="reset" act=${() => post(`results/${number}/remake`).then(keep, failed)}>${t("tracks.mix_again")}</${Button}>`}
+  </div>`;
+}
