@@ -36,7 +36,7 @@ export function Frame() {
     <a class="skip" href="#content" onClick=${skip}>${t("frame.skip")}</a>
     <header class="top-bar"><${TopBar} /></header>
     <nav class="rail" aria-label=${t("frame.places")}>
-      ${PLACES.map((place) => html`<a key=${place} href=${href(place)} aria-current=${place === page ? "page" : undefined}>
+      ${PLACES.map((place) => html`<a key=${place} href=${href(place)} aria-current=${place === (page === "pitch" ? "sing" : page) ? "page" : undefined}>
         <${Icon} name=${place} size=${22} /><span>${t(`frame.${place}`)}</span>
       </a>`)}
     </nav>

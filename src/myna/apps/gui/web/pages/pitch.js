@@ -15,7 +15,7 @@ export default function Pitch({rest: [given]}) {
   const result = results.value?.find((one) => one.number === number);
   const title = result ? html`${result.song} <span class="result-voice">${result.voice}</span>` : t("frame.pitch");
   return html`<${Page} title=${title} class="pitch" back=${{href: href("sing"), title: t("frame.sing")}}>
-    ${result?.has_tracks && html`<${MixNote} result=${result} />`}
+    ${result?.has_tracks && html`<${MixNote} result=${result} always />`}
     <${Opened} key=${number} number=${number} />
   </${Page}>`;
 }

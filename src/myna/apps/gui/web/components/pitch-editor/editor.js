@@ -109,6 +109,7 @@ function description(editor) {
   const {notes} = editor.data.value;
   const stretch = editor.selected.value;
   const note = notes[editor.note.value];
+  if (!stretch && !notes.length) return t("pitch.no_notes");
   if (!stretch) return t(`pitch.hint_${editor.tool.value}`);
   const when = {time: clock(stretch.start, {tenths: true}), seconds: number(stretch.end - stretch.start, 2)};
   if (!note) return t("pitch.stretch_said", when);

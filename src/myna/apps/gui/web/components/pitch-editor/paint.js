@@ -16,6 +16,7 @@ import {stretchOf} from "./edits.js";
  *   being drawn
  */
 
+const LABEL_PIXELS = 36; // width of a name, for example A♯3, with its margins
 const LEAST_LABEL_PIXELS = 13; // height of a row that has a name
 const JUMP_CENTS = 300; // between frames that are not joined: no voice glides so fast
 const BLACK = [1, 3, 6, 8, 10];
@@ -174,7 +175,7 @@ export function paintKeys(context, roll, key) {
     const y = yOf(roll, note);
     if (BLACK.includes(kind)) {
       context.fillStyle = colours.control;
-      context.fillRect(0, y - row / 2 + 0.5, width * 0.4, row - 1);
+      context.fillRect(0, y - row / 2 + 0.5, width - LABEL_PIXELS, row - 1);
     } else if (kind === 0 || kind === 5) {
       context.fillStyle = colours.line;
       context.fillRect(0, Math.round(y + row / 2), width, 1);

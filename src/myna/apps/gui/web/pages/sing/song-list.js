@@ -65,7 +65,8 @@ function SongRow({song, open, several}) {
 /** @param {Song} song */
 function summary(song) {
   const facts = /** @type {import("../../lib/types.js").SongFacts} */ (song.facts.value);
-  const {seconds, low_hz: low, high_hz: high, warnings} = facts;
+  const {seconds, low_hz: low, high_hz: high} = facts;
+  const warnings = song.warnings.value;
   const range = low && high ? `${noteName(low)} – ${noteName(high)}` : null;
   const semitones = song.shift.value;
   return [
@@ -80,8 +81,7 @@ function SongBody({song}) {
   // While the facts are loaded, space is reserved for the waveform, so that nothing moves.
   if (!facts || !upload) return html`<div class="song-body waiting" aria-hidden="true"></div>`;
   const outside = song.keyFacts.value?.choices.find(({transpose}) => transpose === song.shift.value)?.out_of_range;
-  // Music is no problem of a song whose voice is separated.
-  const warnings = [...facts.warnings.filter(({kind}) => kind !== "music" || song.content.value === "voice"), ...(outside ? [outside] : [])];
+  const warnings = [...song.warnings.value, ...(outside ? [outside] : [])];
   return html`<div class="song-body">
     <${Waveform}
       url=${address(`uploads/${upload.id}/audio`)} peaks=${facts.peaks} seconds=${facts.seconds} label=${song.name} mark=${song.stretch.value}

@@ -61,6 +61,10 @@ export class Song {
       const facts = this.keyFacts.value;
       return this.shifts.value[singer.value] ?? facts?.choices[facts.best]?.transpose ?? 0;
     });
+    /** Warnings about the song; music is no problem of a song whose voice is separated. */
+    this.warnings = computed(() => (
+      (this.facts.value?.warnings ?? []).filter(({kind}) => kind !== "music" || this.content.value === "voice")
+    ));
     /** Whether the voice would be in another key than the music if the music stayed as it is. */
     this.leavesKey = computed(() => this.content.value === "song" && this.shift.value % OCTAVE !== 0);
   }
