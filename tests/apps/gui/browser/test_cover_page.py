@@ -48,7 +48,7 @@ def test_a_song_is_covered_corrected_and_mixed_again(page: StudioPage, server: S
     page.wait(lambda: "There is music in it" in page.text(".content-choice"))
     page.wait(lambda: page.main_button().is_enabled())
     page.main_button().click()
-    page.wait(lambda: "(step" in page.text(".action-bar"))
+    page.wait(lambda: "of 3)" in page.text(".action-bar"))
     page.wait(lambda: titles(page) == ["joe", "Original voice", "Music"], 180)
     mix = samples(downloaded(page), tmp_path)
     assert mix.shape == song.shape
