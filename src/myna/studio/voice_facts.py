@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from myna.assets.voice_names import SIDE_FILES, is_generator
 from myna.config import PitchRange
+from myna.errors import BusyError, explain
 from myna.layout import CONFIG
 from myna.options import usable_voice_defaults
 from myna.storage.atomic import write_text
@@ -95,9 +96,15 @@ def read_facts(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts | None:
 
 
 def inspect(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts:
-    """Read the files of a voice, and store the facts. This loads PyTorch."""
+    """Read the files of a voice, and store the facts. This loads PyTorch.
+
+    Raises:
+        BusyError: the voice was moved or changed while its files were read; nothing is stored.
+    """
     mark = fingerprint(voice)
     facts = _read(voice)
+    if fingerprint(voice) != mark:
+        raise BusyError(f"the voice {voice.name} was changed while its files were read; try again")
     path = _path(workspace, mark)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, facts.model_dump_json())
@@ -111,7 +118,6 @@ def test_clip(workspace: Workspace, voice: LibraryVoice, defaults: dict[str, Any
 
 
 def _read(voice: LibraryVoice) -> VoiceFacts:
-    from myna.errors import explain
     from myna.retrieval.speakers import find_retrieval
     from myna.voice import find_weights
     from myna.zoo.inspection import inspect_opened

@@ -340,7 +340,7 @@ def test_a_job_is_stopped_and_is_not_removed_before(client: TestClient, opened: 
     until((tmp_path / "begun").exists)
     busy = client.delete(f"jobs/{number}")
     assert (busy.status_code, busy.json()["error"]["code"]) == (409, "busy")
-    assert client.post(f"jobs/{number}/cancel").json()["state"] == "stopping"
+    assert client.post(f"jobs/{number}/cancel").json()["state"] in {"stopping", "cancelled"}  # it ends by itself
     assert ended(client, number)["state"] == "cancelled" and (tmp_path / "saved").exists()
 
 

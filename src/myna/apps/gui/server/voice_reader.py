@@ -10,7 +10,7 @@ from typing import Any
 
 from myna.apps.gui.jobs import Task
 from myna.apps.gui.tasks.voices import InspectVoice
-from myna.errors import MynaError
+from myna.errors import BusyError, MynaError
 from myna.studio.voice_facts import VoiceFacts, fingerprint, read_facts
 from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import Workspace
@@ -32,9 +32,8 @@ class VoiceReader:
         self._changed = changed
         self._lock = threading.Lock()
         self._waiting: deque[LibraryVoice] = deque()
-        self._asked: set[str] = (
-            set()
-        )  # fingerprints of voices that have been queued, including those that could not be read
+        # Fingerprints of voices that have been queued, including those that could not be read.
+        self._asked: set[str] = set()
         self._is_running = False
 
     def known(self, voice: LibraryVoice) -> VoiceFacts | None:
@@ -76,6 +75,8 @@ class VoiceReader:
                 voice = self._waiting.popleft()
             try:
                 self._call(InspectVoice(self._workspace, voice))
+            except BusyError:  # its files moved, for example to a new name: the page asks for it again
+                self._asked.clear()
             except MynaError as error:  # for example because the studio is closing
                 _log.info("%s was not read: %s", voice.name, error)
                 continue
