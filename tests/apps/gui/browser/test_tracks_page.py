@@ -62,6 +62,7 @@ def drawn_share(page: StudioPage, index: int) -> float:
     )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
 def test_what_is_mixed_is_downloaded(page: StudioPage, size: tuple[int, int], tmp_path: Path) -> None:
     open_tracks(page, size)
