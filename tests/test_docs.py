@@ -65,7 +65,7 @@ def python_blocks() -> list[object]:
 def test_python_runs(block: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     time = np.arange(22050) / 22050
     tone = 0.1 * sum(np.sin(2 * np.pi * 220 * k * time) / k for k in range(1, 9))
-    for name in ("vocals.wav", "vocals.out.wav"):
+    for name in ("vocals.wav", "vocals.out.wav", "song.wav"):
         soundfile.write(tmp_path / name, tone, 22050)
     Config.template("myna-lite").write(tmp_path / "config.json")
     if "onnx" in block:

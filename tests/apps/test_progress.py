@@ -6,7 +6,9 @@ import io
 
 import pytest
 
-from myna.apps.progress import Bar
+from myna.apps.cli.report import echo_error
+from myna.apps.progress import Bar, bar
+from myna.errors import AudioError
 
 
 @pytest.mark.parametrize(
@@ -23,3 +25,13 @@ def test_a_bar_estimates_after_ten_seconds_and_three_percent(
     bar.close()
     assert (f"<{left}" in text) if left else ("<" not in text.partition("[")[2])
     assert f"{n}/100 [0" in text
+
+
+def test_an_error_is_the_last_line_although_the_bar_of_the_failed_work_is_closed_later(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    items = bar(range(3), title="song.mp3")
+    next(items)
+    echo_error(AudioError("the disk is full"))
+    items.close()
+    assert capsys.readouterr().err.splitlines()[-1] == "svc: the disk is full"

@@ -44,6 +44,9 @@ class Parrot:
     def check(self, options: ConversionOptions) -> Any:
         return SimpleNamespace(retrieval=None)
 
+    def voice_name(self, options: ConversionOptions) -> str:
+        return self.voice.path.name
+
     def convert_file(
         self, source: Path, target: Path, options: ConversionOptions, progress: Progress
     ) -> ConversionSummary:

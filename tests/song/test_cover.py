@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -12,12 +13,15 @@ import pytest
 import soundfile
 
 from myna.audio import io
-from myna.errors import AudioError, MissingExtraError
+from myna.audio.marking.manifest import SUFFIXES, validation_state
+from myna.audio.marking.tags import manifest_types
+from myna.errors import AudioError, FileError, MissingExtraError
 from myna.options import ConversionOptions, CoverOptions
 from myna.progress import silent
+from myna.song import cover
 from myna.song.cover import CoverMaker, CoverSummary
 from myna.song.cover_files import STEMS, CoverFiles
-from myna.song.mixdown import MixSources, mix_files
+from myna.song.mixdown import MixHeaders, MixSources, mix_files
 from song.fakes import RATE, Middle, Parrot, song
 
 DRY = CoverOptions(reverb=0.0)
@@ -54,7 +58,9 @@ class Studio:
 
 
 @pytest.fixture
-def studio(tmp_path: Path) -> Studio:
+def studio(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Studio:
+    settings = tmp_path_factory.mktemp("settings")
+    monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(settings))
     return Studio(tmp_path)
 
 
@@ -129,6 +135,20 @@ def test_tags_and_picture_are_those_of_the_original(suffix: str, studio: Studio)
     assert kept is not None and io.read_picture(studio.folder / f"cover{suffix}") == kept
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_signed_cover_keeps_tags_and_picture(suffix: str, studio: Studio) -> None:
+    pytest.importorskip("c2pa")
+    source = studio.folder / f"song{suffix}"
+    picture = None if suffix == ".wav" else io.Picture(b"\xff\xd8\xff\xe0" + bytes(1000) + b"\xff\xd9", "mjpeg", 30, 20)
+    with io.Writer(source, RATE, channels=2, tags=io.Tags(title="노래"), picture=picture) as writer:
+        writer.write(song(2))
+    studio.cover(source, output=f"cover{suffix}", stems=studio.folder)
+    cover = studio.folder / f"cover{suffix}"
+    assert validation_state(cover) == "Valid" and manifest_types(cover) == ["trainedAlgorithmicMedia"]
+    assert io.info(cover).tags.title == "노래" and io.read_picture(cover) == io.read_picture(source)
+    np.testing.assert_allclose(studio.read(cover.name), studio.read("song.mix.wav"), atol=0.02)
+
+
 def test_results_of_the_stages_are_used_again(studio: Studio) -> None:
     path = studio.record(song())
     studio.cover(path)
@@ -151,21 +171,33 @@ def test_without_a_cache_nothing_stays(studio: Studio) -> None:
     assert {one.name for one in studio.folder.iterdir()} == {"song.wav", "voice.pth", "cover.wav"}
 
 
+def test_a_cache_that_cannot_be_written_is_an_error_with_the_way_out(studio: Studio) -> None:
+    path = studio.record(song(2))
+    studio.cache = studio.folder / "full"
+    studio.cache.write_text("")
+    with pytest.raises(FileError, match=r"cannot write .*full.* MYNA_CACHE can name a folder on another disk"):
+        studio.cover(path)
+    studio.cache = None
+    assert studio.cover(path).seconds == 2
+
+
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("finished", [(), ("separation",), ("separation", "conversion")])
 def test_after_a_failure_finished_stages_stay_and_the_cover_does_not(
-    error: BaseException, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    finished: tuple[str, ...], error: BaseException, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    failing = ("separate_file", "convert_file", "mix_files")[len(finished)]
     path = studio.record(song(2))
 
     def fail(*_arguments: Any) -> None:
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(studio.converter, "convert_file", fail)
+        patch.setattr(studio.converter if failing == "convert_file" else cover, failing, fail)
         with pytest.raises(type(error)):
             studio.cover(path, stems=studio.folder / "stems")
     assert {one.name for one in studio.folder.iterdir()} == {"song.wav", "voice.pth", "cache"}
-    assert studio.cover(path).reused == ("separation",)
+    assert studio.cover(path).reused == finished
 
 
 def test_given_stems_replace_separated_ones(studio: Studio) -> None:
@@ -184,7 +216,7 @@ def test_given_stems_replace_separated_ones(studio: Studio) -> None:
     ("audio", "reason"),
     [
         (lambda: song()[:, : 3 * RATE], r"stem.wav does not fit .*song.wav: it has 3.00 s, the song 6.00 s"),
-        (lambda: np.zeros((2, 6 * RATE)), "is silent"),
+        (lambda: np.zeros((2, 6 * RATE)), r"the vocals of .*song.wav are silent"),
     ],
 )
 def test_a_stem_that_does_not_fit_is_refused(audio: Callable[[], np.ndarray], reason: str, studio: Studio) -> None:
@@ -254,8 +286,9 @@ def test_memory_does_not_grow_with_the_song(studio: Studio) -> None:
         noise = np.random.default_rng(0).normal(0, 0.1, (2, seconds * 8000))
         stereo, mono = studio.record(noise, rate=8000), studio.record(noise[:1], "sung.wav", 8000)
         sources = MixSources(stereo, mono, stereo, 8000, seconds * 8000)
+        headers = MixHeaders(stereo, io.Tags(), io.Tags(), None)
         tracemalloc.start()
-        mix_files(sources, CoverOptions(reverb=0.2), studio.folder / "cover.wav", stereo, {}, silent)
+        mix_files(sources, CoverOptions(reverb=0.2), studio.folder / "cover.wav", headers, {}, silent)
         found = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return found

@@ -14,6 +14,8 @@ T = TypeVar("T")
 
 _WITHOUT_ESTIMATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 
+_open: list[Bar] = []
+
 
 class Bar(tqdm):  # type: ignore[misc]
     """`tqdm` that shows no time left before it can be estimated; see `seconds_left`."""
@@ -29,4 +31,18 @@ class Bar(tqdm):  # type: ignore[misc]
 
 def bar(items: Iterable[T], *, title: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
     """Draw a progress bar with the speed and the time left on the terminal; implements `myna.progress.Progress`."""
-    yield from Bar(items, desc=printable(title), total=total, unit=unit, dynamic_ncols=True)
+    shown = Bar(items, desc=printable(title), total=total, unit=unit, dynamic_ncols=True)
+    _open.append(shown)
+    try:
+        yield from shown
+    finally:
+        _open.remove(shown)
+
+
+def close_bars() -> None:
+    """End the lines of all bars, so that an error is printed on a line of its own.
+
+    The bar of work that failed is otherwise closed only after the error has been printed.
+    """
+    for shown in _open:
+        shown.close()

@@ -1,7 +1,7 @@
 """Covers: songs sung by another voice, from file to file. Memory use does not depend on the length of a song.
 
 The stages are: separate the song, convert its vocals, transpose the music, match the new vocals to the old ones, mix.
-The first three are slow, so a cache keeps their results. Each is replaced by files that a person has.
+The first three are slow, so a cache keeps their results. Stems that a person has replace the separated ones.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from myna.audio import io
 from myna.config import PitchRange
 from myna.conversion.converter import ConversionSummary, Converter
-from myna.errors import AudioError
+from myna.errors import AudioError, FileError, understood
 from myna.options import ConversionOptions, CoverOptions
 from myna.progress import Progress, silent, titled
 from myna.song.cover_files import CoverFiles
@@ -36,6 +36,7 @@ _DEFAULTS = ConversionOptions()
 _LENGTH_TOLERANCE_SECONDS = 0.1
 # Part of the keys of the cache: a new number for a new algorithm.
 _SEPARATION_VERSION = _TRANSPOSITION_VERSION = 1
+_VOCALS, _ACCOMPANIMENT, _SUNG, _MUSIC = "vocals.wav", "accompaniment.wav", "sung.wav", "music.wav"
 
 
 @dataclass(frozen=True)
@@ -44,15 +45,13 @@ class CoverSummary:
 
     seconds: float
     sample_rate: int
+    song_channels: int
     levels: StemLevels | None  # of the separated stems; None if nothing was separated
     is_voice_alone: bool  # the song has no accompaniment, so that it was converted as it is
     conversion: ConversionSummary
     music_shift: float  # semitones
     mix: MixSummary
     reused: tuple[str, ...]  # stages whose results were in the cache
-
-
-_VOCALS, _ACCOMPANIMENT, _SUNG, _MUSIC = "vocals.wav", "accompaniment.wav", "sung.wav", "music.wav"
 
 
 class _Sound(NamedTuple):
@@ -119,7 +118,8 @@ class CoverMaker:
                 is silent or seems to have no vocals.
         """
         files.check()
-        rate = io.info(files.song).sample_rate
+        about = io.info(files.song)
+        rate = about.sample_rate
         with self._cache(files) as cache:
             stems, separated = self._stems(files, rate, cache, progress)
             sung = self._sung(files.song, stems.vocals, cache, progress)
@@ -134,6 +134,7 @@ class CoverMaker:
             return CoverSummary(
                 seconds=stems.n_samples / rate,
                 sample_rate=rate,
+                song_channels=about.n_channels,
                 levels=stems.levels,
                 is_voice_alone=stems.music is None,
                 conversion=summary,
@@ -145,8 +146,14 @@ class CoverMaker:
     @contextmanager
     def _cache(self, files: CoverFiles) -> Iterator[StageCache]:
         if self._cache_folder is not None:
-            with StageCache(self._cache_folder) as cache:
-                yield cache
+            try:
+                with StageCache(self._cache_folder) as cache:
+                    yield cache
+            except (OSError, FileError) as error:
+                if str(self._cache_folder) not in str(error):
+                    raise
+                reason = understood(error) or error
+                raise FileError(f"{reason}; MYNA_CACHE can name a folder on another disk for the cache") from error
             return
         files.output.parent.mkdir(parents=True, exist_ok=True)
         with hidden_folder(files.output.parent) as folder, StageCache(folder, math.inf) as cache:
@@ -174,11 +181,8 @@ class CoverMaker:
         for path in given.values():
             _check_length(path, files.song, n_samples, rate)
         if levels is not None and "vocals" not in given:
-            if not levels.has_vocals and not self._options.force:
-                raise AudioError(
-                    f"{files.song} has hardly any vocals ({-levels.vocals_db:.0f} dB below the song): it seems to be "
-                    "an instrumental; --force makes the cover anyway"
-                )
+            if not self._options.force:
+                _check_vocals(levels, files.song)
             if not levels.has_accompaniment and "accompaniment" not in given:
                 return _Stems(_Sound(files.song, digest_of(files.song)), None, n_samples, levels), entry
         return _Stems(sounds["vocals"], sounds["accompaniment"], n_samples, levels), entry
@@ -248,6 +252,14 @@ class CoverMaker:
         inputs = {"music": music.key, "semitones": shift, "version": _TRANSPOSITION_VERSION}
         entry = cache.get("transposed", inputs, compute)
         return entry.folder / _MUSIC, entry
+
+
+def _check_vocals(levels: StemLevels, song: Path) -> None:
+    if not levels.has_vocals:
+        raise AudioError(
+            f"{song} has hardly any vocals ({-levels.vocals_db:.0f} dB below the song): it seems to be an "
+            "instrumental; --force makes the cover anyway"
+        )
 
 
 def _check_length(path: Path, song: Path, n_samples: int, sample_rate: int) -> None:

@@ -35,6 +35,10 @@ class CoverFiles:
         return self.song
 
     @property
+    def needs_separation(self) -> bool:
+        return self.vocals is None or self.accompaniment is None
+
+    @property
     def stem_files(self) -> dict[str, Path]:
         """Return the files of the stems by name; none without a folder."""
         if self.stems is None:

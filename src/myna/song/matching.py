@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.song.convolution import convolved
+from myna.song.frames import PowerFrames
 from myna.units import db_to_amplitude, db_to_power, power_to_db
 
 Samples = NDArray[np.float32]
@@ -60,33 +61,20 @@ class BandMeter:
     """Meter of the third octaves of a recording that is given in consecutive blocks (C, n)."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._hop = round(HOP_SECONDS * sample_rate)
-        self._window = np.hanning(2 * self._hop + 1)[:-1].astype(np.float32)
+        hop_length = round(HOP_SECONDS * sample_rate)
+        self._frames = PowerFrames(hop_length, centered=True)
         # Scaled so that the bands of a frame add up to its mean square.
-        scale = 2 / (len(self._window) * float(np.square(self._window, dtype=np.float64).sum()))
-        self._bands = _bands_of_bins(sample_rate, 2 * self._hop) * scale
-        self._rest: Samples | None = None
+        scale = 2 / (2 * hop_length * float(np.square(self._frames.window, dtype=np.float64).sum()))
+        self._bands = _bands_of_bins(sample_rate, 2 * hop_length) * scale
         self._power: list[Samples] = []
 
     def add(self, block: Samples) -> None:
-        if self._rest is None:
-            self._rest = np.zeros((len(block), self._hop), np.float32)
-        joined = np.concatenate([self._rest, block], axis=1)
-        n_frames = max(joined.shape[1] // self._hop - 1, 0)
-        if n_frames:
-            frames = np.lib.stride_tricks.sliding_window_view(joined, 2 * self._hop, axis=1)[:, :: self._hop]
-            spectrum = np.fft.rfft(frames[:, :n_frames] * self._window)
-            power = (np.square(spectrum.real) + np.square(spectrum.imag)).sum(axis=0)
-            self._power.append((power @ self._bands).astype(np.float32))
-        self._rest = joined[:, n_frames * self._hop :]
+        self._power.append((self._frames.push(block) @ self._bands).astype(np.float32))
 
     def bands(self) -> Bands:
         """Return the measured bands; the recording ends with the last block."""
-        if self._rest is None:
-            return Bands(np.zeros((0, len(BANDS_HZ)), np.float32))
-        n_missing = -self._rest.shape[1] % self._hop + self._hop
-        self.add(np.zeros((len(self._rest), n_missing), np.float32))
-        return Bands(np.concatenate(self._power))
+        last = (self._frames.finish() @ self._bands).astype(np.float32)
+        return Bands(np.concatenate([*self._power, last]))
 
 
 def loudness_lufs(power: FloatArray) -> float:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.audio import io
+from myna.audio.marking.manifest import add_manifest
 from myna.audio.marking.tags import conversion_tags
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import windows
@@ -70,6 +71,7 @@ class MixSummary:
 class MixHeaders:
     """What the headers of a cover and its stems say."""
 
+    song: Path  # the original
     mix: io.Tags
     converted: io.Tags  # of the stems that contain the converted voice
     picture: io.Picture | None
@@ -79,7 +81,11 @@ class MixHeaders:
         """Return the tags and the picture of a song, with a comment that says that its voice is synthetic."""
         tags, converted = io.info(song).tags, conversion_tags(voice, song)
         comment = " | ".join(filter(None, (converted.comment, tags.comment)))
-        return cls(replace(tags, comment=comment), converted, io.read_picture(song))
+        return cls(song, replace(tags, comment=comment), converted, io.read_picture(song))
+
+    def sign(self, mix: Path) -> None:
+        """Add Content Credentials to the complete file of the mix, if this installation has the extra for them."""
+        add_manifest(mix, self.converted.comment, self.song)
 
     def stem(self, name: str) -> io.Tags | None:
         return None if name in SEPARATED_STEMS else self.converted
@@ -111,7 +117,7 @@ def mix_files(
     n_channels = max(map(n_channels_of, paths))
     original, sung = (_measured(sources, path, progress) for path in (sources.vocals, sources.sung))
     if original.is_silent:
-        raise AudioError(f"{sources.vocals} is silent: there is nothing to sing")
+        raise AudioError(f"the vocals of {headers.song} are silent: there is nothing to sing")
     settings = match(original, sung, over_time=options.match, reverb=options.reverb)
     limiter = Limiter(rate, MIX_CEILING, MOST_LIMITED_DB)
     with ExitStack() as stack:
@@ -122,6 +128,7 @@ def mix_files(
             tags=headers.mix,
             picture=headers.picture,
             ceiling=MIX_CEILING,
+            finish=headers.sign,
         )
         stack.enter_context(cover)
         writers = {

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from myna.song.convolution import convolved
+from myna.song.frames import PowerFrames
 from myna.units import db_to_power, power_to_db
 
 Samples = NDArray[np.float32]
@@ -73,22 +74,14 @@ class DecayMeter:
     """Meter of the level of a voice over time, for a recording that is given in consecutive blocks (C, n)."""
 
     def __init__(self, sample_rate: int) -> None:
-        self._hop = round(_HOP_SECONDS * sample_rate)
-        self._window = np.hanning(2 * self._hop + 1)[:-1].astype(np.float32)
-        bins = np.fft.rfftfreq(2 * self._hop, 1 / sample_rate)
+        hop_length = round(_HOP_SECONDS * sample_rate)
+        self._frames = PowerFrames(hop_length, centered=False)
+        bins = np.fft.rfftfreq(2 * hop_length, 1 / sample_rate)
         self._inside = slice(*np.searchsorted(bins, (_LOW_HZ, _HIGH_HZ)))
-        self._rest: Samples | None = None
         self._power: list[FloatArray] = []
 
     def add(self, block: Samples) -> None:
-        joined = block if self._rest is None else np.concatenate([self._rest, block], axis=1)
-        n_frames = max(joined.shape[1] // self._hop - 1, 0)
-        if n_frames:
-            frames = np.lib.stride_tricks.sliding_window_view(joined, 2 * self._hop, axis=1)[:, :: self._hop]
-            spectrum = np.fft.rfft(frames[:, :n_frames] * self._window)[..., self._inside]
-            power = np.square(spectrum.real) + np.square(spectrum.imag)
-            self._power.append(power.sum(axis=(0, 2), dtype=np.float64))
-        self._rest = joined[:, n_frames * self._hop :]
+        self._power.append(self._frames.push(block)[:, self._inside].sum(axis=1, dtype=np.float64))
 
     def levels_db(self) -> FloatArray:
         """Return the level of each 20 ms, (T,), every 10 ms, relative to some constant."""

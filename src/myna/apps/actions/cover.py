@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,15 +73,19 @@ def make_covers(
 
     Raises:
         ConfigError: the voice does not support an option, or there are pitch edits and several songs.
+        AssetError, CheckpointError: the weights of the separator are unavailable or damaged.
         MissingExtraError: an option needs a library that is not installed.
     """
     from myna.song.cover import CoverMaker
     from myna.song.separation.loading import load_separator
 
+    @cache
     def load() -> Separator:
         return load_separator(options.separator, converter.device)
 
     if conversion.pitch is not None and len(planned) > 1:
         raise ConfigError(f"the pitch edits {conversion.pitch} belong to one song; make its cover alone")
     maker = CoverMaker(converter, load, options, conversion, cache_folder)
+    if any(one.needs_separation for one in planned):
+        load()  # a missing separator is reported once, before any work
     return run_batch(planned, lambda one: maker.make(one, progress), on_failure)

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from myna.apps.cli.report import echo
+from myna.apps.cli.report import echo, echo_error
 from myna.errors import understood
 from myna.signals import raise_when_ended
 from myna.text import printable, printable_lines
@@ -115,6 +115,7 @@ def svc(verbose: bool) -> None:
 
     \b
     An example to hear:   svc demo
+    A cover of a song:    svc cover song.mp3 -m joe
     A voice of your own:  put recordings in dataset_raw/NAME/, then
                           svc pre-resample, pre-config, pre-hubert, train
     Sing in a voice:      svc infer song.wav -m G_1000.pth -c config.json
@@ -150,7 +151,7 @@ def main(arguments: list[str] | None = None) -> Any:
             raise
         if logging.getLogger().isEnabledFor(logging.DEBUG):
             logging.getLogger(__name__).debug("traceback", exc_info=True)
-        echo(f"svc: {known}", err=True)
+        echo_error(known)
         sys.exit(known.exit_code)
 
 

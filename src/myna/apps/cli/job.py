@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from myna.apps.cli.report import echo
+from myna.apps.cli.report import echo_error
 from myna.apps.progress import bar
 from myna.errors import MynaError
 from myna.progress import seconds_left
@@ -61,7 +61,7 @@ class Job:
 
     def failure(self, error: MynaError) -> None:
         """Print the error of one file of a batch, and add it to the log."""
-        echo(f"svc: {error}", err=True)
+        echo_error(error)
         self.note(str(error))
 
     def _write(self, change: Callable[[Row], None]) -> None:

@@ -30,6 +30,14 @@ def echo(text: object, *, err: bool = False) -> None:
     click.echo(printable_lines(str(text)), err=err)
 
 
+def echo_error(error: MynaError) -> None:
+    """Print an error in one line to standard error."""
+    from myna.apps.progress import close_bars
+
+    close_bars()
+    echo(f"svc: {error}", err=True)
+
+
 def echo_lines(title: str, lines: Sequence[str]) -> None:
     """Print the first of `lines` to standard error, each after `title`, and the number of those left out."""
     for line in lines[:_SHOWN]:

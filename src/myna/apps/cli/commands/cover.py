@@ -99,6 +99,8 @@ def _text(made: Batch[CoverFiles, CoverSummary]) -> str:
 def _remarks(summary: CoverSummary) -> list[str]:
     """Return sentences on what is unusual about a cover, without their full stops."""
     found = []
+    if summary.song_channels > summary.mix.n_channels:
+        found.append(f"Its {summary.song_channels} channels are mixed to stereo")
     if summary.is_voice_alone:
         found.append("It is a voice without music, so nothing was separated")
     if summary.reused:

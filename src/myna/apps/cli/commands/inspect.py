@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from myna.apps.actions.inspect import inspect_files
-from myna.apps.cli.report import counted, echo, listed
+from myna.apps.cli.report import counted, echo_error, listed
 from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.progress import bar
 from myna.errors import merged
@@ -46,7 +46,7 @@ def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
     """
     inspected = inspect_files(files, config_path, bar)
     for error in inspected.failed:
-        echo(f"svc: {error}", err=True)
+        echo_error(error)
     found = [one for _, one in inspected.found]
     failed = merged(inspected.failed, f"{len(inspected.failed)} of {len(files)} files cannot be read")
     return Result(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from myna.apps.actions.inspect import list_voices
-from myna.apps.cli.report import echo, listed
+from myna.apps.cli.report import echo, echo_error, listed
 from myna.apps.cli.result import Result, ResultCommand
 from myna.text import printable
 
@@ -25,7 +25,7 @@ def command(folder: Path) -> Result:
     """
     inspected = list_voices(folder)
     for error in inspected.failed:
-        echo(f"svc: {error}", err=True)
+        echo_error(error)
     found = dict(inspected.found)
     echo(f"{len(found)} voices. Sing with one: svc infer song.wav -m NAME", err=True)
     return Result(found, "\n".join(_lines(name, voice) for name, voice in found.items()))

@@ -28,23 +28,23 @@ def downloadable(studio: Studio, found: Result, form: str) -> Path:
     levels = stems.levels_of(studio.workspace, found.number, record)
     mix = stems.mix_id(studio.workspace, found.number, record, levels)
     if mix == record.made:
-        return _kept(studio, found, form, picture_of=results.source(studio.workspace, found))
+        return _kept(studio, found, form, song=results.source(studio.workspace, found))
     path = results.copy_path(studio.workspace, found, f"-{mix}.{form}")
     if not path.is_file():
         _make_room(path)
         parts = _parts(stems.folder(studio.workspace, found.number), record, levels)
-        studio.call(Remix(parts, path, tags_of=found.path, picture_of=results.source(studio.workspace, found)))
+        studio.call(Remix(parts, path, tags_of=found.path, song=results.source(studio.workspace, found)))
     return path
 
 
-def _kept(studio: Studio, found: Result, form: str, picture_of: Path | None = None) -> Path:
+def _kept(studio: Studio, found: Result, form: str, song: Path | None = None) -> Path:
     """Return the sound of a result as it was made, in a format."""
     if found.path.suffix == f".{form}":
         return found.path
     path = results.copy_path(studio.workspace, found, f"-{found.path.stat().st_mtime_ns}.{form}")
     if not path.is_file():
         _make_room(path)
-        studio.call(RewriteSound(found.path, path, picture_of))
+        studio.call(RewriteSound(found.path, path, song))
     return path
 
 

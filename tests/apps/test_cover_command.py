@@ -12,6 +12,7 @@ import soundfile
 import myna.conversion.converter
 from myna.apps.cli import main
 from myna.audio import io
+from myna.errors import AssetError
 from myna.song.separation import loading
 from song.fakes import RATE, Middle, Parrot, song
 
@@ -22,7 +23,7 @@ def converter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Parrot:
     parrot = Parrot(tmp_path / "voice.pth")
     monkeypatch.setattr(Parrot, "load", lambda *_arguments: parrot, raising=False)
     monkeypatch.setattr(myna.conversion.converter, "Converter", Parrot)
-    monkeypatch.setattr(loading, "SEPARATORS", {"spleeter": lambda device: Middle()})
+    monkeypatch.setattr(loading, "load_spleeter", lambda device: Middle())
     monkeypatch.setenv("MYNA_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return parrot
@@ -82,6 +83,28 @@ def test_options_of_the_conversion_reach_it(converter: Parrot) -> None:
     assert svc("song.wav", "-t", "-5", "--transpose-all", "12", "--no-cache") == 0
     assert converter.asked[-1].transpose == 7
     assert not Path("cache").exists()
+
+
+def test_surround_sound_is_remarked(capsys: pytest.CaptureFixture[str]) -> None:
+    soundfile.write("song.wav", np.pad(song(2), ((0, 4), (0, 0))).T, RATE)
+    assert svc("song.wav") == 0
+    assert "Its 6 channels are mixed to stereo" in capsys.readouterr().out
+    assert io.info("song.cover.wav").n_channels == 2
+
+
+def test_a_missing_separator_is_reported_once_before_any_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(name: str, device: str) -> Middle:
+        raise AssetError(f"{name} cannot be downloaded")
+
+    monkeypatch.setattr(loading, "load_separator", absent)
+    for name in ("a.wav", "b.wav"):
+        record(name)
+    assert svc("a.wav", "b.wav", "--separator", "scnet") == 6
+    assert capsys.readouterr().err.splitlines()[1:] == ["svc: scnet cannot be downloaded"]
+    assert svc("a.wav", "--vocals", "a.wav", "--accompaniment", "b.wav", "--separator", "scnet") == 0
+    assert files() == {"a.wav", "b.wav", "a.cover.wav"}
 
 
 def test_songs_after_a_failed_one_are_made(capsys: pytest.CaptureFixture[str]) -> None:
