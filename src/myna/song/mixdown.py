@@ -33,8 +33,8 @@ Samples = NDArray[np.float32]
 
 # Streaming services and EBU R 128 ask for true peaks of at most -1 dB. The limiter lowers single peaks by up to 3 dB;
 # a mix with higher ones is turned down as a whole.
-_CEILING = db_to_amplitude(-1.0)
-_MOST_LIMITED_DB = 3.0
+MIX_CEILING = db_to_amplitude(-1.0)
+MOST_LIMITED_DB = 3.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def mix_files(
     if original.is_silent:
         raise AudioError(f"the vocals of {headers.song} are silent: there is nothing to sing")
     settings = match(original, sung, over_time=options.match, reverb=options.reverb)
-    limiter = Limiter(rate, _CEILING, _MOST_LIMITED_DB)
+    limiter = Limiter(rate, MIX_CEILING, MOST_LIMITED_DB)
     with ExitStack() as stack:
         cover = io.Writer(
             output,
@@ -128,7 +128,7 @@ def mix_files(
             channels=n_channels,
             tags=headers.mix,
             picture=headers.picture,
-            ceiling=_CEILING,
+            ceiling=MIX_CEILING,
             finish=headers.sign,
         )
         stack.enter_context(cover)
