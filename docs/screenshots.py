@@ -20,6 +20,7 @@ from typing import Any
 import httpx2 as httpx
 from PIL import Image
 from selenium import webdriver
+from selenium.webdriver import Keys
 
 from myna.audio.folders import find_recordings
 
@@ -27,6 +28,8 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "apps" / "gui" / "browser")]
 
 from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage, open_server  # noqa: E402
+
+from song.songs import write_song  # noqa: E402
 
 RECORDINGS = find_recordings(ROOT / "examples" / "recordings" / "ljspeech")
 PLACES = {"sing": "sing", "train": "train/Linda", "voices": "voices", "jobs": "jobs", "doctor": "doctor"}
@@ -45,8 +48,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = open_server(Path(folder))
         try:
+            driver = browser()
             work(server)
-            take(server)
+            take(server, driver)
+            take_cover(server, driver)
+            driver.quit()
         finally:
             server.close()
 
@@ -72,19 +78,24 @@ def upload(client: httpx.Client, path: Path) -> str:
     return str(client.post("uploads", params={"name": path.name}, content=path.read_bytes()).json()["id"])
 
 
-def finish(client: httpx.Client, job: dict[str, Any]) -> None:
+def finish(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
+    """Wait for a job to succeed, and return it."""
     assert "state" in job, job
     while job["state"] in ("waiting", "running", "stopping"):
         time.sleep(0.5)
         job = client.get(f"jobs/{job['id']}").json()
     assert job["state"] == "done", job
+    return job
 
 
-def take(server: Server) -> None:
+def browser() -> webdriver.Chrome:
     options = webdriver.ChromeOptions()
     for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+    return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
+
+
+def take(server: Server, driver: webdriver.Chrome) -> None:
     page = StudioPage(driver, server.url)
     for name, place in PLACES.items():
         for size, suffix in ((DESKTOP, ""), (PHONE, "-narrow")):
@@ -100,7 +111,32 @@ def take(server: Server) -> None:
         page.open(PLACES[name])
         settle(driver)
         save(driver, ROOT / "docs" / "images" / f"studio-{name}-dark.png")
-    driver.quit()
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def take_cover(server: Server, driver: webdriver.Chrome) -> None:
+    """Make a cover and move one of its notes; take its tracks and its notes."""
+    with httpx.Client(base_url=f"{server.url}api/v1/", timeout=300) as client, tempfile.TemporaryDirectory() as folder:
+        song = upload(client, write_song(Path(folder) / "song with music.flac"))
+        sent = {"upload": song, "voice": "joe", "options": {}}
+        number = finish(client, client.post("cover", json=sent).json())["about"]["result"]
+        notes = client.get(f"results/{number}/pitch").json()["notes"]
+        moved = max(notes, key=lambda note: note["end"] - note["start"])
+        shift = {"kind": "shift", "start": moved["start"], "end": moved["end"], "semitones": 2}
+        client.put(f"results/{number}/pitch", json={"edits": [shift]})
+        finish(client, client.post(f"results/{number}/remake").json())
+    page = StudioPage(driver, server.url)
+    page.open("sing")
+    page.wait(lambda: page.find(".result-open")).click()
+    page.wait(lambda: page.find(".stem-wave canvas"))
+    driver.execute_script("document.querySelector('.results').scrollIntoView()")
+    settle(driver)
+    save(driver, ROOT / "docs" / "images" / "studio-tracks.png")
+    page.open(f"pitch/{number}")
+    page.wait(lambda: page.find(".roll")).send_keys(*[Keys.ARROW_RIGHT] * (notes.index(moved) + 1))
+    settle(driver)
+    driver.execute_script("scrollTo(0, 0)")
+    save(driver, ROOT / "docs" / "images" / "studio-editor.png")
 
 
 def settle(driver: webdriver.Chrome) -> None:

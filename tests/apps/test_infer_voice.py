@@ -47,10 +47,12 @@ def test_a_folder_of_checkpoints_converts_to_the_pitch_of_the_speaker(capsys: py
     assert (rate, len(sung)) == (RATE, 3 * RATE) and np.abs(sung).max() > 0
 
 
-def test_the_same_seed_gives_the_same_file() -> None:
+def test_the_same_seed_gives_the_same_sound() -> None:
+    sung = {}
     for name, seed in (("a.wav", "3"), ("b.wav", "3"), ("c.wav", "4")):
         assert svc("song.flac", "-o", name, "-m", "voice/G_9.pth", "--seed", seed, "-d", "cpu") == 0
-    assert Path("a.wav").read_bytes() == Path("b.wav").read_bytes() != Path("c.wav").read_bytes()
+        sung[name], _ = soundfile.read(name, dtype="int16")  # a signature differs each time
+    assert (sung["a.wav"] == sung["b.wav"]).all() and (sung["a.wav"] != sung["c.wav"]).any()
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import soxr
 from myna.assets import BUNDLED_SONG
 from myna.audio.io import Writer, blocks, read
 from myna.audio.marking.detection import DETECTION_RATE, FALSE_ALARMS, Detection, detect, threshold
-from myna.audio.marking.embedding import Marker, marked
+from myna.audio.marking.embedding import Marker, marked, marked_part
 from myna.audio.marking.pattern import CHIP_SECONDS, EDGES_HZ, PERIOD, depths_db, signs
 
 RATE = 44100
@@ -174,3 +174,11 @@ def test_sound_that_repeats_with_the_pattern_is_not_taken_for_the_mark() -> None
     beats = np.interp(np.arange(n_samples), np.linspace(0, n_samples, 100), 10 ** rng.normal(0, 0.5, 100))
     phrase = (rng.standard_normal(n_samples) * beats).astype(np.float32)
     assert not detect([np.tile(phrase, 12)]).found
+
+
+def test_a_part_has_the_mark_that_it_has_within_the_whole() -> None:
+    rate, first, end = 44100, 61234, 123456
+    audio = np.zeros(3 * rate, np.float32)
+    audio[first + 2000 : end - 2000] = np.random.default_rng(0).normal(0, 0.1, end - first - 4000)
+    whole = np.concatenate(list(marked([audio], rate)))
+    assert np.allclose(marked_part(audio[first:end], first, rate), whole[first:end], atol=1e-6)

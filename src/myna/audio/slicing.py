@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,16 @@ def slices_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]
     while slices[first].overlap:
         first -= 1
     return list(slices[first : found[-1] + 1])
+
+
+def phrases_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]:
+    """Return the slices of `slices_between`, and those after them up to the next silence.
+
+    A change of the samples [start, end) changes these slices only.
+    """
+    found = slices_between(slices, start, end)
+    following = slices[slices.index(found[-1]) + 1 :] if found else []
+    return found + list(takewhile(lambda piece: piece.overlap, following))
 
 
 def _silence_power(smooth: NDArray[np.float64], silence_db: float, absolute: bool) -> float:

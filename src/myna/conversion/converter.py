@@ -21,7 +21,7 @@ from myna.audio.marking.manifest import add_manifest
 from myna.audio.marking.tags import conversion_tags
 from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
-from myna.audio.slicing import Slice, measure_levels, plan_slices, slices_between, windows
+from myna.audio.slicing import Slice, measure_levels, phrases_between, plan_slices, slices_between, windows
 from myna.config import PitchRange
 from myna.conversion.renderer import Extractor, Rendered, Renderer, SourceFacts
 from myna.conversion.settings import ConversionSettings
@@ -217,9 +217,8 @@ class Converter:
         sign = partial(add_manifest, description=tags.comment, source=input_path)
         with io.Writer(output_path, rate, tags=tags, ceiling=CONVERSION_CEILING, finish=sign) as writer:
             plan = self._plan(source, again, options)
-            sung = self._render(again, plan, progress, input_path.name)
-            sent = marked(sung, self.sample_rate) if options.mark else sung
-            for block in resample_pieces(sent, self.sample_rate, rate):
+            sung = resample_pieces(self._render(again, plan, progress, input_path.name), self.sample_rate, rate)
+            for block in marked(sung, rate) if options.mark else sung:
                 writer.write(block)
         return self._summary(plan, writer.gain)
 
@@ -238,16 +237,28 @@ class Converter:
         plan = self._plan(source, again, options)
         first, last = (min(max(round(time * self.sample_rate), 0), plan.n_samples) for time in (start, end))
         plan.slices = slices_between(plan.slices, first, last)
-        audio = np.zeros(max(last - first, 0), np.float32)
-        position = 0
-        for block in self._render(again, plan, silent, ""):
-            if position >= last:
-                break
-            inside = block[max(first - position, 0) : max(last - position, 0)]
-            begin = max(position - first, 0)
-            audio[begin : begin + len(inside)] = inside
-            position += len(block)
-        return audio
+        return self._samples(again, plan, first, last)
+
+    def convert_phrases(
+        self, input_path: Path | str, start: float, end: float, options: ConversionOptions = _DEFAULTS
+    ) -> tuple[int, Samples]:
+        """Return the phrases around a stretch, given in seconds, of the conversion of a recording.
+
+        They begin and end in silence, so a pitch edit within the stretch changes nothing beyond them.
+
+        Returns:
+            The first sample of the phrases, and their samples (N,); these equal those of `convert_file`, apart from its
+            attenuation. N is 0 if the stretch is silent.
+
+        Raises:
+            AudioError, ConfigError: for the same reasons as in `convert_file`.
+        """
+        source, again = self._recording(Path(input_path))
+        plan = self._plan(source, again, options)
+        plan.slices = phrases_between(plan.slices, round(start * self.sample_rate), round(end * self.sample_rate))
+        if not plan.slices:
+            return 0, np.empty(0, np.float32)
+        return plan.slices[0].start, self._samples(again, plan, plan.slices[0].start, plan.slices[-1].end)
 
     def pitch(
         self, input_path: Path | str, options: ConversionOptions = _DEFAULTS, progress: Progress = silent
@@ -339,6 +350,19 @@ class Converter:
         seconds = io.rebuffer(joined, self.sample_rate)
         total = math.ceil(plan.n_samples / self.sample_rate)
         return progress(seconds, title=title, total=total, unit=" s sung")
+
+    def _samples(self, source: Source, plan: _Plan, first: int, last: int) -> Samples:
+        """Render the planned slices, and return the samples [first, last) of the recording."""
+        audio = np.zeros(max(last - first, 0), np.float32)
+        position = 0
+        for block in self._render(source, plan, silent, ""):
+            if position >= last:
+                break
+            inside = block[max(first - position, 0) : max(last - position, 0)]
+            begin = max(position - first, 0)
+            audio[begin : begin + len(inside)] = inside
+            position += len(block)
+        return audio
 
     def _renderer(self, settings: ConversionSettings) -> Renderer:
         return Renderer(self.voice, settings, self._extractor, self.device)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -32,8 +33,8 @@ Samples = NDArray[np.float32]
 
 # Streaming services and EBU R 128 ask for true peaks of at most -1 dB. The limiter lowers single peaks by up to 3 dB;
 # a mix with higher ones is turned down as a whole.
-_CEILING = db_to_amplitude(-1.0)
-_MOST_LIMITED_DB = 3.0
+MIX_CEILING = db_to_amplitude(-1.0)
+MOST_LIMITED_DB = 3.0
 
 
 @dataclass(frozen=True)
@@ -75,17 +76,15 @@ class MixHeaders:
     mix: io.Tags
     converted: io.Tags  # of the stems that contain the converted voice
     picture: io.Picture | None
+    sign: Callable[[Path], None] | None = None  # adds Content Credentials to a complete file with the converted voice
 
     @classmethod
     def of(cls, song: Path, voice: str) -> Self:
         """Return the tags and the picture of a song, with a comment that says that its voice is synthetic."""
         tags, converted = io.info(song).tags, conversion_tags(voice, song)
         comment = " | ".join(filter(None, (converted.comment, tags.comment)))
-        return cls(song, replace(tags, comment=comment), converted, io.read_picture(song))
-
-    def sign(self, path: Path) -> None:
-        """Add Content Credentials to a complete file with the converted voice, if this installation has the extra."""
-        add_manifest(path, self.converted.comment, self.song)
+        sign = partial(add_manifest, description=converted.comment, source=song)
+        return cls(song, replace(tags, comment=comment), converted, io.read_picture(song), sign)
 
     def stem_writer(self, name: str, path: Path, sample_rate: int, n_channels: int) -> io.Writer:
         if name in SEPARATED_STEMS:
@@ -121,7 +120,7 @@ def mix_files(
     if original.is_silent:
         raise AudioError(f"the vocals of {headers.song} are silent: there is nothing to sing")
     settings = match(original, sung, over_time=options.match, reverb=options.reverb)
-    limiter = Limiter(rate, _CEILING, _MOST_LIMITED_DB)
+    limiter = Limiter(rate, MIX_CEILING, MOST_LIMITED_DB)
     with ExitStack() as stack:
         cover = io.Writer(
             output,
@@ -129,7 +128,7 @@ def mix_files(
             channels=n_channels,
             tags=headers.mix,
             picture=headers.picture,
-            ceiling=_CEILING,
+            ceiling=MIX_CEILING,
             finish=headers.sign,
         )
         stack.enter_context(cover)

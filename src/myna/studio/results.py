@@ -57,6 +57,7 @@ class Result(BaseModel):
     preview: Stretch | None = None  # the stretch of the song that was converted; None if it is the whole song
     options: dict[str, Any] = {}  # values of `ConversionOptions` that differ from the defaults
     defaults: dict[str, Any] = {}  # those of them that are the voice's own defaults
+    transpose_all: float = 0.0  # shift of voice and music of a cover, in addition to that of the voice
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ class ResultFolder:
 
     folder: Path
     source: Path
+
+    @classmethod
+    def of(cls, workspace: Workspace, number: int, source: Path) -> ResultFolder:
+        """Return the folder of a finished conversion."""
+        return cls(workspace.shown / str(number), source)
 
     @property
     def number(self) -> int:
@@ -115,6 +121,12 @@ def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def is_drawn(workspace: Workspace, result: Result) -> bool:
+    """Return whether the comparison of a result shows its audio as it is now, after its last pitch edit."""
+    drawn = workspace.shown / str(result.number) / _COMPARISON
+    return drawn.is_file() and drawn.stat().st_mtime_ns >= result.path.stat().st_mtime_ns
 
 
 def discard(reserved: ResultFolder) -> None:

@@ -36,11 +36,14 @@ State = Literal["good", "absent", "note", "bad"]
 Shown = Callable[[Path | str], str]  # spelling of a path in a report
 
 _EXTRAS = {
+    "cover": "moving the music of a cover to another key",
+    "detection": "quicker detection of music in songs on the page",
     "eval": "speech intelligibility and quality in svc evaluate",
     "gui": "the studio",
     "onnx": "voices in ONNX",
     "parselmouth": "the f0 method parselmouth",
     "provenance": "Content Credentials (C2PA) in converted files",
+    "separation": "further separators of svc separate",
 }
 _GIB = 2**30
 _LITTLE_DISK, _NO_DISK = 5 * _GIB, _GIB // 4  # free bytes

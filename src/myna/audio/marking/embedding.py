@@ -24,6 +24,20 @@ def marked(blocks: Iterable[Samples], sample_rate: int) -> Iterator[Samples]:
     yield marker.finish()
 
 
+def marked_part(part: Samples, first: int, sample_rate: int) -> Samples:
+    """Return a part of a recording, (n,), with the mark that it has within the marked recording.
+
+    Args:
+        part: samples that begin and end in silence.
+        first: number of the first of them in the recording.
+    """
+    marker = Marker(sample_rate)
+    before = first % marker.hop
+    marker.skip(first // marker.hop)
+    padded = np.concatenate([np.zeros(before, np.float32), part])
+    return np.concatenate([marker.add(padded), marker.finish()])[before:]
+
+
 class Marker:
     """Multiply the short-time spectrum of a stream by the gains of the mark.
 
@@ -33,27 +47,32 @@ class Marker:
 
     def __init__(self, sample_rate: int) -> None:
         self.delay = 2 ** round(np.log2(_WINDOW_SECONDS * sample_rate))
-        self._hop = self.delay // 2
-        self._hops_per_chip = CHIP_SECONDS * sample_rate / self._hop
+        self.hop = self.delay // 2
+        self._hops_per_chip = CHIP_SECONDS * sample_rate / self.hop
         # Square root of a Hann window, for analysis and synthesis: the squares of overlapping windows sum to one.
         self._window = np.sin(np.pi * np.arange(self.delay) / self.delay).astype(np.float32)
         self._shapes = _band_shapes(np.fft.rfftfreq(self.delay, 1 / sample_rate))
-        self._input = np.zeros(self._hop, np.float32)  # the first window begins one hop before the stream
-        self._tail = np.zeros(self._hop, np.float32)  # second half of the last window after synthesis
+        self._input = np.zeros(self.hop, np.float32)  # the first window begins one hop before the stream
+        self._tail = np.zeros(self.hop, np.float32)  # second half of the last window after synthesis
         self._n_windows = 0
+        self._n_skipped = 0  # windows
         self._n_owed = 0  # samples that were added but not returned
+
+    def skip(self, n_windows: int) -> None:
+        """Begin the mark at a later window; to be called before the first samples."""
+        self._n_skipped = n_windows
 
     def add(self, block: Samples) -> Samples:
         """Take the next samples, (n,), and return those that are complete; their number varies."""
         self._n_owed += len(block)
         samples = np.concatenate([self._input, block])
-        n_windows = len(samples) // self._hop - 1
-        self._input = samples[n_windows * self._hop :]
+        n_windows = len(samples) // self.hop - 1
+        self._input = samples[n_windows * self.hop :]
         if not n_windows:
             return np.empty(0, np.float32)
-        windows = sliding_window_view(samples, self.delay)[:: self._hop] * self._window
+        windows = sliding_window_view(samples, self.delay)[:: self.hop] * self._window
         spectra = np.fft.rfft(windows) * self._gains(n_windows)
-        halves = (np.fft.irfft(spectra, self.delay).astype(np.float32) * self._window).reshape(-1, 2, self._hop)
+        halves = (np.fft.irfft(spectra, self.delay).astype(np.float32) * self._window).reshape(-1, 2, self.hop)
         complete = halves[:, 0] + np.concatenate([self._tail[None], halves[:-1, 1]])
         complete = complete[1:] if self._n_windows == 0 else complete
         self._tail = halves[-1, 1]
@@ -69,7 +88,8 @@ class Marker:
 
     def _gains(self, n_windows: int) -> NDArray[np.float32]:
         """Return the gains of the next windows, (windows, frequencies)."""
-        centres = np.arange(self._n_windows, self._n_windows + n_windows) / self._hops_per_chip
+        first = self._n_skipped + self._n_windows
+        centres = np.arange(first, first + n_windows) / self._hops_per_chip
         chips = centres.astype(int)
         sines = np.sin(2 * np.pi * (centres - chips))[:, None]
         levels_db = (signs()[chips % PERIOD] * depths_db() * sines).astype(np.float32)

@@ -72,7 +72,7 @@ def open_server(folder: Path, *arguments: str) -> Server:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | nowhere,
+        env=os.environ | nowhere | {"MYNA_CACHE": str(folder / "stages")},
     )
     assert process.stdout is not None
     lines = []

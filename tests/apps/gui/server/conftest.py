@@ -14,8 +14,9 @@ from myna.apps.gui.server.context import Studio
 
 
 @pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Studio]:
-    """An open studio in a new folder."""
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
+    """An open studio in a new folder, with a cache of its own."""
+    monkeypatch.setenv("MYNA_CACHE", str(tmp_path / "cache"))
     with open_studio(tmp_path / "studio") as studio:
         yield studio
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.requests import SING, Planned, Request, plans
-from myna.apps.gui.tasks.singing import ConvertUpload
+from myna.apps.gui.tasks.cover import CoverUpload, RemakeCover
+from myna.apps.gui.tasks.singing import ConvertUpload, SingUpload
 from myna.errors import ConfigError
 from myna.options import ConversionOptions, names_a_file, parse_options, with_voice_defaults
+from myna.studio import results, stems
 from myna.studio.results import Stretch
 
 if TYPE_CHECKING:
     from myna.apps.gui.server.context import Studio
 
-CONVERT, PREVIEW = "convert", "preview"  # kinds of jobs
+# Kinds of jobs.
+CONVERT, PREVIEW = "convert", "preview"
+COVER, COVER_PREVIEW, REMAKE = "cover", "cover_preview", "remake"
 
 
 class ConvertRequest(Request):
@@ -27,6 +34,20 @@ class ConvertRequest(Request):
     preview: Stretch | None = Field(None, description="a stretch to convert instead of the whole song")
 
 
+class CoverRequest(ConvertRequest):
+    """A song with music, whose voice is to be replaced."""
+
+    transpose_all: float = Field(
+        0.0, ge=-36, le=36, description="shift of voice and music in semitones, in addition to that of the voice"
+    )
+
+
+class RemakeRequest(Request):
+    """A cover that is to be mixed again with its pitch edits."""
+
+    result: int = Field(description="number of the result")
+
+
 @plans(CONVERT, changes=("results",))
 def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
     """Plan the conversion of a whole song, or of a stretch before all waiting songs.
@@ -34,6 +55,44 @@ def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
     Raises:
         ConfigError: there is no such voice or upload, or an option has no such value, or names a file.
     """
+    return _planned(studio, request, ConvertUpload)
+
+
+@plans(COVER, changes=("results",))
+def plan_cover(studio: Studio, request: CoverRequest) -> Planned:
+    """Plan the cover of a whole song, or of a stretch before all waiting songs.
+
+    Raises:
+        ConfigError: for the same reasons as in `plan_convert`.
+    """
+    return _planned(studio, request, partial(CoverUpload, transpose_all=request.transpose_all))
+
+
+plans(PREVIEW, changes=("results",))(plan_convert)
+plans(COVER_PREVIEW, changes=("results",))(plan_cover)
+
+
+@plans(REMAKE, changes=("results",))
+def plan_remake(studio: Studio, request: RemakeRequest) -> Planned:
+    """Plan another mix of a cover, with its pitch edits.
+
+    Raises:
+        NotFound: there is no such result, or it is not a cover.
+    """
+    found = results.find(studio.workspace, request.result)
+    if found is None or stems.original_voice(studio.workspace, request.result) is None:
+        raise NotFound(f"there is no cover {request.result}")
+    voice = studio.voices.find(found.voice)
+    return Planned(
+        SING,
+        RemakeCover(voice=voice, workspace=studio.workspace, result=found),
+        title=f"{found.song} → {found.voice}",
+        about={"voice": voice.name, "song": found.song, "result": found.number},
+        first=True,
+    )
+
+
+def _planned(studio: Studio, request: ConvertRequest, task: Callable[..., SingUpload]) -> Planned:
     song, voice = studio.uploads.find(request.upload), studio.voices.find(request.voice)
     noted = studio.voices.notes(voice).defaults
     chosen = parse_options(ConversionOptions, with_voice_defaults(request.options, noted or {}))
@@ -42,7 +101,7 @@ def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
     given = {name: getattr(chosen, name) for name, value in request.options.items() if value not in (None, "")}
     return Planned(
         SING,
-        ConvertUpload(
+        task(
             workspace=studio.workspace,
             voice=voice,
             song=song.path,
@@ -55,6 +114,3 @@ def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
         first=request.preview is not None,
         finish=lambda number: {"result": number},
     )
-
-
-plans(PREVIEW, changes=("results",))(plan_convert)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from myna.apps.gui.tasks.singing import MeasureSong
+from myna.apps.gui.tasks.singing import MeasureContent, MeasureSong
+from myna.storage.records import read_record
+from myna.studio.song_content import SongContent
 from myna.studio.songs import SongFacts, facts_path, read_facts
 
 if TYPE_CHECKING:
@@ -31,4 +33,21 @@ def facts_of(studio: Studio, upload: str) -> SongFacts:
         if found is None:
             found = studio.call(MeasureSong(song, path))
             assert isinstance(found, SongFacts)
+        return found
+
+
+def content_of(studio: Studio, upload: str) -> SongContent:
+    """Return what an uploaded song contains, after separating 10 s of it if needed, which takes 2 s.
+
+    Raises:
+        NoSuchUpload: there is no such upload.
+        MynaError: the song cannot be read, or is silent.
+    """
+    facts, song = facts_of(studio, upload), studio.uploads.find(upload).path
+    path = facts_path(song, studio.workspace.cache).with_suffix(".content.json")
+    with _measuring:
+        found = read_record(SongContent, path)
+        if found is None:
+            found = studio.call(MeasureContent(song, facts.loudest, path))
+            assert isinstance(found, SongContent)
         return found

@@ -6,7 +6,7 @@ import math
 import shlex
 import time
 from collections import deque
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from myna.apps.gui.jobs import Report
 from myna.apps.gui.tasks import VoiceTask
 from myna.errors import MynaError
 from myna.options import ConversionOptions
+from myna.storage.atomic import write_text
 from myna.studio.results import (
     Result,
     ResultFolder,
@@ -27,15 +28,21 @@ from myna.studio.results import (
     record,
     record_comparison,
     reserve,
+    source,
 )
-from myna.studio.songs import SongFacts, write_facts
+from myna.studio.song_content import SongContent, measure_content
+from myna.studio.songs import SongFacts, Span, write_facts
 from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import Workspace, unused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from myna.conversion.converter import Converter
+    from myna.conversion.converter import ConversionSummary, Converter
+
+# Longest slice that is converted at once, unless a person chooses another length. An edit in the pitch editor sings the
+# slices again that it touches; 8 s take a light voice less than a second.
+EDITING_CHUNK_SECONDS = 8.0
 
 _loaded: dict[tuple[Any, ...], Converter] = {}  # holds only the voice used last
 
@@ -58,9 +65,40 @@ class MeasureSong:
         return facts
 
 
+@dataclass(frozen=True)
+class MeasureContent:
+    """Find out whether a song has music, and store the measures in the file `into`."""
+
+    song: Path
+    loudest: Span
+    into: Path
+
+    def run(self, report: Report) -> SongContent:
+        measured = measure_content(self.song, self.loudest, report)
+        self.into.parent.mkdir(parents=True, exist_ok=True)
+        write_text(self.into, measured.model_dump_json())
+        return measured
+
+
+@dataclass(frozen=True)
+class DrawComparison:
+    """Draw a result and its source for the player."""
+
+    workspace: Workspace
+    result: Result
+
+    def run(self, report: Report) -> None:
+        from myna.evaluation.report.comparison import Track, compare
+
+        place = ResultFolder.of(self.workspace, self.result.number, source(self.workspace, self.result))
+        tracks = [Track(place.source, self.result.song)]
+        tracks.append(Track(self.result.path, self.result.voice, self.result.transpose))
+        record_comparison(place, compare(tracks, place.folder, report))
+
+
 @dataclass(frozen=True, kw_only=True)
-class ConvertUpload(VoiceTask):
-    """Convert a song, or a stretch of it; the result is the number of the result.
+class SingUpload(VoiceTask):
+    """Sing a song, or a stretch of it; the result is the number of the result.
 
     The audio of a whole song is written into the folder `sung` of the workspace, that of a preview beside its record.
     """
@@ -70,10 +108,9 @@ class ConvertUpload(VoiceTask):
     options: Mapping[str, Any]  # values that were given; the voice's defaults complete them
     noted: Mapping[str, Any] | None  # default options in the user's notes, which replace those in the voice's file
     preview: Stretch | None
+    transpose_all: float = 0.0  # shift of the voice and the music of a cover, in addition to that of the voice
 
     def run(self, report: Report) -> int:
-        from myna.evaluation.report.comparison import Track, compare
-
         name = self.song.name
         place = self._reserve()
         try:
@@ -81,10 +118,11 @@ class ConvertUpload(VoiceTask):
             options, used = options_for(converter.voice, self.options, self.noted)
             if options.cluster_infer_ratio and self.voice.retrieval is not None:
                 options = replace(options, cluster_model_path=self.voice.retrieval)
+            if "max_chunk_seconds" not in self.options:
+                options = replace(options, max_chunk_seconds=EDITING_CHUNK_SECONDS)
             folder = self.workspace.sung if self.preview is None else place.folder
             output = unused(folder / f"{self.song.stem} ({Path(self.voice.name).stem}).wav")
-            conversion = Conversion(place.source, output)
-            summary = convert(converter, [conversion], options, report).done[conversion]
+            summary = self._sing(converter, options, place, output, report)
         except MynaError as error:
             discard(place)
             raise MynaError(str(error).replace(str(place.source), name)) from error
@@ -96,7 +134,7 @@ class ConvertUpload(VoiceTask):
             song=name,
             voice=self.voice.name,
             path=output,
-            command=command_line(name, self.voice, options, {*converter.voice.defaults, *(self.noted or ())}),
+            command=self._command(options, {*converter.voice.defaults, *(self.noted or ())}),
             transpose=summary.transpose,
             seconds=summary.seconds,
             source_hz=summary.source_pitch.median_hz if summary.source_pitch else None,
@@ -106,15 +144,36 @@ class ConvertUpload(VoiceTask):
             raised_seconds=summary.raised_seconds,
             made_at=time.time(),
             preview=self.preview,
-            options=_plain(replace(options, cluster_model_path=None)),
+            options=self._stored(options),
             defaults=used,
+            transpose_all=self.transpose_all,
         )
         record(place, result)  # before drawing, so that the result is listed even if drawing fails
-        tracks = [Track(place.source, name), Track(output, self.voice.name, summary.transpose)]
-        record_comparison(place, compare(tracks, place.folder, report))
+        self._draw(result, report)
         if self.preview is not None:
             drop_previews(self.workspace, name)
         return place.number
+
+    def _sing(
+        self, converter: Converter, options: ConversionOptions, place: ResultFolder, output: Path, report: Report
+    ) -> ConversionSummary:
+        """Sing the source in `place`, and write the result to `output`."""
+        raise NotImplementedError
+
+    def _command(self, options: ConversionOptions, also: Collection[str]) -> str:
+        """Return the command line that sings the same."""
+        raise NotImplementedError
+
+    def _draw(self, result: Result, report: Report) -> None:
+        """Draw what the page shows of the result."""
+
+    def _stored(self, options: ConversionOptions) -> dict[str, Any]:
+        """Return the values that differ from the usual ones, apart from the length of slices if nobody chose it."""
+        chosen = replace(options, cluster_model_path=None)
+        if "max_chunk_seconds" not in self.options:
+            chosen = replace(chosen, max_chunk_seconds=ConversionOptions().max_chunk_seconds)
+        values = {spec.name: getattr(chosen, spec.name) for spec in fields(chosen)}
+        return {name: value for name, value in values.items() if value != getattr(ConversionOptions(), name)}
 
     def _reserve(self) -> ResultFolder:
         if self.preview is None:
@@ -128,20 +187,21 @@ class ConvertUpload(VoiceTask):
         return place
 
 
-@dataclass(frozen=True)
-class RewriteSound:
-    """Convert an audio file to the format given by the suffix of `target`."""
+@dataclass(frozen=True, kw_only=True)
+class ConvertUpload(SingUpload):
+    """Convert a recording of a voice alone."""
 
-    source: Path
-    target: Path
+    def _sing(
+        self, converter: Converter, options: ConversionOptions, place: ResultFolder, output: Path, report: Report
+    ) -> ConversionSummary:
+        conversion = Conversion(place.source, output)
+        return convert(converter, [conversion], options, report).done[conversion]
 
-    def run(self, report: Report) -> None:
-        from myna.audio import io
+    def _command(self, options: ConversionOptions, also: Collection[str]) -> str:
+        return command_line("infer", self.song.name, self.voice, as_flags(options, also))
 
-        audio, sample_rate = io.read(self.source)
-        self.target.parent.mkdir(parents=True, exist_ok=True)
-        with io.Writer(self.target, sample_rate, tags=io.info(self.source).tags) as writer:
-            writer.write(audio)
+    def _draw(self, result: Result, report: Report) -> None:
+        DrawComparison(self.workspace, result).run(report)
 
 
 def cut(song: Path, stretch: Stretch, target: Path) -> None:
@@ -170,18 +230,17 @@ def cut(song: Path, stretch: Stretch, target: Path) -> None:
         writer.write(audio[:, first : first + wanted] if len(audio) > 1 else audio[0, first : first + wanted])
 
 
-def command_line(song: str, voice: LibraryVoice, options: ConversionOptions, also: Collection[str]) -> str:
-    """Return the `svc` command line that makes the same conversion.
-
-    Options in `also`, for which the voice has a default, are stated even if they have the usual value.
-    """
+def command_line(command: str, song: str, voice: LibraryVoice, flags: Sequence[str]) -> str:
+    """Return the `svc` command line that sings a song in a voice."""
     config = ["-c", str(voice.config)] if voice.config else []
-    return shlex.join(["svc", "infer", song, "-m", voice.model, *config, *as_flags(options, also)])
+    return shlex.join(["svc", command, song, "-m", voice.model, *config, *flags])
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
     """Return the converter of a voice; reuse the last one if it belongs to the same voice and unchanged weights."""
     from myna.conversion.converter import Converter
+    from myna.conversion.slice_cache import SliceCache
+    from myna.voice import Voice
 
     weights = task.files.find_weights()
     key = (weights, weights.stat().st_mtime_ns, task.files.config)
@@ -189,11 +248,6 @@ def load_converter(report: Report, task: VoiceTask) -> Converter:
         _loaded.clear()
         device = choose_device()
         report.note(f"device: {device}")
-        _loaded[key] = Converter.load(weights, task.files.config, device.name)
+        # With the cache, the pitch editor sings only what changes, also right after the conversion.
+        _loaded[key] = Converter(Voice.load(weights, task.files.config, device.name), device.name, SliceCache())
     return _loaded[key]
-
-
-def _plain(options: ConversionOptions) -> dict[str, Any]:
-    """Return the values that differ from the usual ones."""
-    values = {spec.name: getattr(options, spec.name) for spec in fields(options)}
-    return {name: value for name, value in values.items() if value != getattr(ConversionOptions(), name)}

@@ -30,7 +30,7 @@ from myna.apps.gui.server.projects.view import Scene
 from myna.apps.gui.server.requests import Body
 from myna.apps.gui.server.wording import Wording
 from myna.apps.gui.tasks.learning import ReadSample
-from myna.apps.gui.tasks.singing import RewriteSound
+from myna.apps.gui.tasks.sounds import RewriteSound
 from myna.audio.formats import PLAYABLE_SUFFIXES
 from myna.errors import BusyError
 from myna.studio import project as projects

@@ -15,14 +15,16 @@ from pydantic import BaseModel, Field
 from myna.apps.gui.server.archives import zipped
 from myna.apps.gui.server.context import Language, Studio, StudioOf
 from myna.apps.gui.server.description import file_of
+from myna.apps.gui.server.downloads import downloadable
 from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.routes.trash import TrashedView, trashed
 from myna.apps.gui.server.routes.uploads import UploadView
 from myna.apps.gui.server.views import note_name
 from myna.apps.gui.server.wording import Wording
-from myna.apps.gui.tasks.singing import RewriteSound
+from myna.apps.gui.tasks.singing import DrawComparison
 from myna.config import VOICE_BOUNDS
-from myna.studio import results
+from myna.studio import results, stems
+from myna.studio.pitch_editing import needs_mix
 from myna.studio.results import Result, Stretch
 from myna.text import printable
 
@@ -47,6 +49,9 @@ class ResultView(BaseModel):
     options: dict[str, Any] = Field(description="values of ConversionOptions that differ from the usual ones")
     defaults: dict[str, Any] = Field(description="those of them that are defaults of the voice")
     remarks: list[str]
+    transpose_all: float = Field(description="shift of voice and music of a cover, in addition to that of the voice")
+    has_tracks: bool = Field(description="whether it is a mix of stems; see GET /results/{number}/tracks")
+    needs_mix: bool = Field(description="whether it is a cover whose mix lacks its last pitch edits")
     job: int | None
 
 
@@ -67,10 +72,10 @@ def archive(
     if numbers is None:
         found = [one for one in results.listed(studio.workspace) if one.preview is None]
     else:
-        found = [_find(studio, int(number)) for number in numbers.split(",") if number.strip().isdigit()]
+        found = [find_result(studio, int(number)) for number in numbers.split(",") if number.strip().isdigit()]
     if not found:
         raise NotFound("there are no results to download")
-    files = [(one.path.with_suffix(f".{format}").name, _in_format(studio, one, format)) for one in found]
+    files = [(one.path.with_suffix(f".{format}").name, downloadable(studio, one, format)) for one in found]
     headers = {"content-disposition": 'attachment; filename="myna.zip"'}
     return StreamingResponse(zipped(files), media_type="application/zip", headers=headers)
 
@@ -78,15 +83,18 @@ def archive(
 @router.get("/results/{number}")
 def result(number: int, language: Language, studio: StudioOf) -> ResultView:
     """Return a result."""
-    found = _find(studio, number)
+    found = find_result(studio, number)
     return _view(studio, found, _wording(language), _jobs(studio).get(number))
 
 
 @router.get("/results/{number}/comparison")
 def comparison(number: int, request: Request, language: Language, studio: StudioOf) -> dict[str, Any]:
     """Return the data that a page needs to show and play a result beside its song; the tracks have the key `url`."""
-    _find(studio, number)
+    one = find_result(studio, number)
     found = results.comparison(studio.workspace, number)
+    if found is not None and not results.is_drawn(studio.workspace, one):
+        studio.call(DrawComparison(studio.workspace, one))
+        found = results.comparison(studio.workspace, number)
     if found is None:
         raise NotFound(_wording(language)("not_drawn", number=number))
     base = str(request.url.path).removesuffix("comparison")
@@ -106,8 +114,8 @@ def audio(
     download: bool = False,
 ) -> FileResponse:
     """Return the sound of a result."""
-    found = _find(studio, number)
-    path = found.path if format is None else _in_format(studio, found, format)
+    found = find_result(studio, number)
+    path = downloadable(studio, found, format or found.path.suffix.removeprefix("."))
     return _sound(path, found.path.with_suffix(path.suffix).name, download)
 
 
@@ -117,7 +125,7 @@ def source(number: int, studio: StudioOf, playable: bool = False, download: bool
 
     With `playable`, in a format that all browsers can play.
     """
-    path = results.source(studio.workspace, _find(studio, number))
+    path = results.source(studio.workspace, find_result(studio, number))
     drawn = results.comparison(studio.workspace, number)
     if playable and drawn is not None:
         copy = path.parent / Path(drawn["tracks"][0]["path"]).name
@@ -132,7 +140,7 @@ def reuse(
     source: Annotated[bool, Query(description="take the song of the result instead of the result")] = False,
 ) -> UploadView:
     """Make a new upload of a result, or of its song, to convert it again."""
-    found = _find(studio, number)
+    found = find_result(studio, number)
     path = results.source(studio.workspace, found) if source else found.path
     upload = studio.uploads.reserve(found.song if source else found.path.name)
     try:
@@ -145,10 +153,15 @@ def reuse(
 @router.delete("/results/{number}")
 def delete(number: int, studio: StudioOf) -> TrashedView:
     """Move a result to the trash."""
-    return trashed(studio, results.throw(studio.workspace, _find(studio, number)))
+    return trashed(studio, results.throw(studio.workspace, find_result(studio, number)))
 
 
-def _find(studio: Studio, number: int) -> Result:
+def find_result(studio: Studio, number: int) -> Result:
+    """Find a result.
+
+    Raises:
+        NotFound: there is none with that number.
+    """
     found = results.find(studio.workspace, number)
     if found is None:
         raise NotFound(f"there is no result {number}")
@@ -165,7 +178,7 @@ def _wording(language: str) -> Wording:
 
 
 def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> ResultView:
-    made_at = found.made_at
+    made_at, has_tracks = found.made_at, stems.find_stems(studio.workspace, found.number) is not None
     if made_at is None:  # an older record
         made_at = found.path.stat().st_mtime
     return ResultView(
@@ -180,15 +193,18 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
         command=printable(studio.shown(found.command)),
         options=found.options,
         defaults=found.defaults,
-        remarks=list(_remarks(found, say)),
+        transpose_all=found.transpose_all,
+        remarks=list(_remarks(found, say, has_tracks)),
+        needs_mix=has_tracks and needs_mix(studio.workspace, found),
+        has_tracks=has_tracks,
         job=job,
     )
 
 
-def _remarks(found: Result, say: Wording) -> list[str]:
+def _remarks(found: Result, say: Wording, in_mix: bool) -> list[str]:
     """Describe the pitch of a result, and what was changed to stay within full scale and the voice's pitch."""
     remarks = [_pitch_remark(found, say)]
-    if found.turned_down_db >= _HEARD_DB:
+    if found.turned_down_db >= _HEARD_DB and not in_mix:  # in a mix, the voice has the level of the original
         remarks.append(say("turned_down", db=found.turned_down_db))
     if found.lowered_seconds:
         remarks.append(say("lowered", seconds=found.lowered_seconds, note=note_name(VOICE_BOUNDS.high_hz)))
@@ -208,17 +224,6 @@ def _pitch_remark(found: Result, say: Wording) -> str:
     sung_hz = found.source_hz * semitones_to_ratio(found.transpose)
     around = say("around", note=note_name(sung_hz), voice=printable(found.voice), voice_note=note_name(found.voice_hz))
     return f"{text} {around}"
-
-
-def _in_format(studio: Studio, found: Result, form: str) -> Path:
-    """Return the path of a result in a format; a converted copy is kept with the result."""
-    suffix = f".{form}"
-    if found.path.suffix == suffix:
-        return found.path
-    path = results.copy_path(studio.workspace, found, suffix)
-    if not path.is_file():
-        studio.call(RewriteSound(found.path, path))
-    return path
 
 
 def _sound(path: Path, name: str, download: bool) -> FileResponse:

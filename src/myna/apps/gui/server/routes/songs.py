@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import JobView, Language, StudioOf
-from myna.apps.gui.server.singing import CONVERT, PREVIEW, ConvertRequest
-from myna.apps.gui.server.song_facts import facts_of
+from myna.apps.gui.server.singing import CONVERT, COVER, COVER_PREVIEW, PREVIEW, ConvertRequest, CoverRequest
+from myna.apps.gui.server.song_facts import content_of, facts_of
 from myna.apps.gui.server.views import note_name, times
 from myna.apps.gui.server.wording import Wording
+from myna.studio.song_content import Content, decide
 from myna.studio.songs import Key, OutOfRange, SongProblem, Span, keys_of, out_of_range, problems
 
 router = APIRouter(tags=["songs"])
@@ -43,6 +44,13 @@ class SongView(BaseModel):
     peaks: list[float] = Field(description="at most 1,000 peaks, 0 to 1, of equal stretches")
     loudest: StretchView | None = Field(description="the loudest sung 15 s; null if nothing is sung")
     warnings: list[WarningView]
+
+
+class ContentView(BaseModel):
+    """Whether there is music in a song."""
+
+    content: Content | None = Field(description="null if it is not clear")
+    text: str
 
 
 class KeyChoice(BaseModel):
@@ -88,6 +96,18 @@ def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
     )
 
 
+@router.get("/songs/{upload}/content")
+def content(upload: str, language: Language, studio: StudioOf) -> ContentView:
+    """Find out whether an uploaded song has music, or is a voice alone.
+
+    The first request separates ten seconds of the song, which takes two; the answer is kept.
+    """
+    facts, measured, say = facts_of(studio, upload), content_of(studio, upload), Wording(language, _TEXTS)
+    found = decide(facts, measured)
+    key = "has_no_voice" if not measured.has_voice else f"has_{found or 'unclear'}"
+    return ContentView(content=found, text=say(key))
+
+
 @router.get("/songs/{upload}/key")
 def key(
     upload: str,
@@ -127,6 +147,16 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
     The result is listed in GET /results when the job is done; its number is in the job's `about`.
     """
     return studio.submit(CONVERT if sent.preview is None else PREVIEW, sent)
+
+
+@router.post("/cover", status_code=202)
+def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
+    """Replace the voice of an uploaded song: separate it, sing it, and mix it with the music.
+
+    With `preview`, only a stretch of the song, and before all waiting songs. The job's `facts` have the `step`: its
+    name (separate, sing or mix), its number, and how many there are. The result has tracks.
+    """
+    return studio.submit(COVER if sent.preview is None else COVER_PREVIEW, sent)
 
 
 def _stretch(span: Span) -> StretchView:

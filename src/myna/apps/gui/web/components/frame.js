@@ -21,6 +21,7 @@ const PAGES = /** @type {Record<string, () => Promise<any>>} */ ({
   sing: () => import("../pages/sing.js"),
   train: () => import("../pages/train.js"),
   voices: () => import("../pages/voices.js"),
+  pitch: () => import("../pages/pitch.js"),
   jobs: () => import("../pages/jobs.js"),
   doctor: () => import("../pages/doctor.js"),
 });
@@ -35,7 +36,7 @@ export function Frame() {
     <a class="skip" href="#content" onClick=${skip}>${t("frame.skip")}</a>
     <header class="top-bar"><${TopBar} /></header>
     <nav class="rail" aria-label=${t("frame.places")}>
-      ${PLACES.map((place) => html`<a key=${place} href=${href(place)} aria-current=${place === page ? "page" : undefined}>
+      ${PLACES.map((place) => html`<a key=${place} href=${href(place)} aria-current=${place === (page === "pitch" ? "sing" : page) ? "page" : undefined}>
         <${Icon} name=${place} size=${22} /><span>${t(`frame.${place}`)}</span>
       </a>`)}
     </nav>

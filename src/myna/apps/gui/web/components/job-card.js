@@ -20,10 +20,11 @@ export function isActive({state}) {
 
 /** The state of a job in words, for example "Singing · 40 % · 2 min left". @param {Job} job */
 export function jobStatus(job) {
-  const {state, stage, fraction, seconds_left: left, seconds} = job;
+  const {state, stage, fraction, seconds_left: left, seconds, facts} = job;
   if (state === "running") {
+    const step = facts.step?.name && t(`jobs.step_${facts.step.name}`, {n: facts.step.number, of: facts.step.of});
     return [
-      stage || t("jobs.running"), fraction !== null && percent(fraction), left !== null && t("frame.left", {time: duration(left)}),
+      step || stage || t("jobs.running"), fraction !== null && percent(fraction), left !== null && t("frame.left", {time: duration(left)}),
     ].filter(Boolean).join(" · ");
   }
   if (state === "done" && seconds !== null) return t("frame.done_in", {time: duration(seconds)});

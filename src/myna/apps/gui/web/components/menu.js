@@ -12,10 +12,10 @@ import {Icon} from "./icons.js";
  * @typedef {{title: Children, icon?: IconName, act?: () => void, href?: string, download?: boolean, danger?: boolean,
  *   disabled?: boolean, checked?: boolean}} Item an action, a link, or (with `checked`) one of several choices
  *
- * @param {{label: string, icon?: IconName, items: (Item | null | false | undefined)[], children?: Children}} props
- *   children: content of the button, in place of the icon
+ * @param {{label: string, icon?: IconName, items: (Item | null | false | undefined)[], children?: Children,
+ *   disabled?: boolean}} props children: content of the button, in place of the icon
  */
-export function Menu({label, icon = "more", items, children}) {
+export function Menu({label, icon = "more", items, children, disabled = false}) {
   const buttons = () => /** @type {HTMLElement[]} */ (
     [.../** @type {HTMLElement} */ (root.current).querySelectorAll("[role^=menuitem]:not(:disabled)")]
   );
@@ -39,8 +39,8 @@ export function Menu({label, icon = "more", items, children}) {
   const toggle = {act: () => setOpen(!open), "aria-haspopup": "menu", "aria-expanded": String(open)};
   return html`<span class="menu" ref=${root} onKeyDown=${onKeyDown}>
     ${children
-      ? html`<button type="button" class="button quiet" aria-label=${label} title=${label} aria-haspopup="menu" aria-expanded=${String(open)} onClick=${toggle.act}>${children}</button>`
-      : html`<${IconButton} icon=${icon} label=${label} ...${toggle} />`}
+      ? html`<button type="button" class="button quiet" disabled=${disabled} aria-label=${label} title=${label} aria-haspopup="menu" aria-expanded=${String(open)} onClick=${toggle.act}>${children}</button>`
+      : html`<${IconButton} icon=${icon} label=${label} disabled=${disabled} ...${toggle} />`}
     ${open && html`<div class="menu-list" role="menu" aria-label=${label}>${items.map((item) => item && entry(item, close))}</div>`}
   </span>`;
 }

@@ -4,7 +4,7 @@ import {html, signal, useEffect, useMemo, useRef, useSignalEffect} from "../vend
 import {clock} from "../lib/format.js";
 import {release, takeOver} from "../lib/playing.js";
 import {t} from "../lib/texts.js";
-import {theme} from "../lib/theme.js";
+import {colour, theme} from "../lib/theme.js";
 import {IconButton} from "./basics.js";
 
 /** @typedef {{start: number, seconds: number}} Stretch */
@@ -115,18 +115,9 @@ class Drawing {
 
 /** Colours of the page, for the canvas. */
 function colours() {
-  // The property contains the colours of both themes; the computed colour of an element is that of the current theme.
-  const probe = document.createElement("span");
-  document.body.append(probe);
-  const colour = (/** @type {string} */ name) => {
-    probe.style.color = `var(${name})`;
-    return getComputedStyle(probe).color;
-  };
-  const found = {
+  return {
     waveColor: colour("--wave"), progressColor: colour("--accent"), cursorColor: colour("--text"), markColor: colour("--mark"),
   };
-  probe.remove();
-  return found;
 }
 
 /** @param {{start: number, end: number}} region @param {number} seconds length of the song @returns {Stretch} */

@@ -159,7 +159,7 @@ export function useResource(path, params = {}, topics = []) {
 
 // ---- Place
 
-export const PAGES = ["sing", "train", "voices", "jobs", "doctor"];
+export const PAGES = ["sing", "train", "voices", "pitch", "jobs", "doctor"];
 
 /** Page that the address names, with the rest of the address. */
 export const route = signal(parse(location.hash));

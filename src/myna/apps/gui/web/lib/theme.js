@@ -18,3 +18,18 @@ export function setTheme(chosen) {
     document.documentElement.dataset.theme = chosen;
   }
 }
+
+/**
+ * A colour of app.css as it is in the theme in use, for a canvas.
+ * @param {string} name for example "--accent"
+ */
+export function colour(name) {
+  // The value of a property is an expression of both themes; the colour of an element is that of the theme in use.
+  const probe = document.createElement("span");
+  probe.style.forcedColorAdjust = "none";
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}

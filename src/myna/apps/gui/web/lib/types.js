@@ -29,17 +29,29 @@
  * @typedef {{seconds: number, channels: number, sample_rate: number, median_hz: number | null, low_hz: number | null,
  *   high_hz: number | null, peaks: number[], loudest: {start: number, seconds: number} | null,
  *   warnings: Warning[]}} SongFacts
+ * @typedef {{content: "song" | "voice" | null, text: string}} SongContent null: it is not clear
  * @typedef {{transpose: number, kind: "same" | "octave" | "closest", title: string,
  *   out_of_range: Warning | null}} KeyChoice
  * @typedef {{source_hz: number | null, voice_hz: number | null, source_note: string | null, voice_note: string | null,
  *   choices: KeyChoice[], best: number}} KeyFacts
  *
  * @typedef {{number: number, song: string, voice: string, seconds: number, transpose: number, made_at: string,
- *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], job: number | null}} Result
+ *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], transpose_all: number, has_tracks: boolean,
+ *   needs_mix: boolean, job: number | null}} Result
  *
  * @typedef {{text: string, place: number}} Label
  * @typedef {{url: string, name: string, seconds: number, gain: number, spectrogram: string, curve: string}} Track
  * @typedef {{seconds: number, tracks: Track[], notes: Label[], frequencies: Label[], times: Label[]}} Comparison
+ *
+ * @typedef {{gain_db: number, muted: boolean, solo: boolean}} Level
+ * @typedef {{name: string, title: string, main: boolean, in_original: boolean, channels: number, samples: string, outline: string,
+ *   level: Level}} StemTrack main: the sung voice; in_original: part of the song as it was
+ * @typedef {{sample_rate: number, seconds: number, tracks: StemTrack[]}} StemSet
+ *
+ * @typedef {{sample_rate: number, seconds: number, tracks: {name: string, channels: number, sample_rate: number, samples: string, volume: number}[],
+ *   frame_seconds: number, before: number[], after: number[], notes: {start: number, end: number, pitch: number}[],
+ *   edits: import("../components/pitch-editor/edits.js").Edit[], key: string | null, keys: import("../components/pitch-editor/edits.js").Key[],
+ *   spectrum: string, changed: [number, number][]}} PitchView
  *
  * @typedef {{name: string, state: string, steps: any, updated_at: string, bytes: number}} ProjectRow
  */

@@ -113,17 +113,23 @@ function reasonNot() {
   if (all.some(({upload, error}) => !upload.value && !error.value)) return t("sing.wait_upload");
   if (all.every(({error}) => error.value)) return t("sing.no_readable");
   if (!chosen) return t("sing.no_voice");
+  const unclear = all.filter(({content, error}) => !content.value && !error.value);
+  if (unclear.some(({heard}) => !heard.value)) return t("sing.content_listening");
+  if (unclear.length) return t("sing.content_first", {name: unclear[0].name});
   return chosen.problem;
 }
 
 /** @param {Song} song @param {boolean} preview */
 async function submit(song, preview) {
   await song.readKey(); // so that the key is the one that the page will show
-  const job = await post("convert", {
+  const hasMusic = song.content.value === "song";
+  const withMusic = song.leavesKey.value && song.movesMusic.value ? song.shift.value : 0;
+  const job = await post(hasMusic ? "cover" : "convert", {
     upload: song.upload.value?.id,
     voice: voice.value?.name,
-    options: {...values.value, transpose: song.shift.value},
+    options: {...values.value, transpose: song.shift.value - withMusic},
     preview: preview ? song.stretch.value : null,
+    ...(hasMusic && {transpose_all: withMusic}),
   });
   started.value = [job.id, ...started.value];
   keep(job);

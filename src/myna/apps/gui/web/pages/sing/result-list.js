@@ -4,7 +4,7 @@ import {computed, html, signal, useEffect, useRef} from "../../vendor/preact.js"
 import {address, del, post} from "../../lib/api.js";
 import {duration, shift, when} from "../../lib/format.js";
 import {playing} from "../../lib/playing.js";
-import {jobs, results, useResource} from "../../lib/store.js";
+import {href, jobs, results, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {ButtonLink, Chip, Empty, IconButton, Problem, Select} from "../../components/basics.js";
 import {copyText} from "../../components/copy.js";
@@ -13,13 +13,14 @@ import {JobCard, isActive} from "../../components/job-card.js";
 import {Menu} from "../../components/menu.js";
 import {Player} from "../../components/player.js";
 import {failed, toast} from "../../components/toast.js";
+import {ResultTracks, downloadWithLevels} from "./result-tracks.js";
 import {FORMATS, chooseVoice, format, values} from "./settings.js";
 import {addUpload} from "./song.js";
 
 /** @typedef {import("../../lib/types.js").Job} Job */
 /** @typedef {import("../../lib/types.js").Result} Result */
 
-const KINDS = ["convert", "preview"];
+const KINDS = ["convert", "preview", "cover", "cover_preview"];
 
 /** Conversion jobs of this page, newest first. */
 export const singingJobs = computed(() => (jobs.value ?? []).filter(({kind, where}) => where === "page" && KINDS.includes(kind)));
@@ -83,7 +84,7 @@ function ResultRow({result}) {
         </span>
         ${preview && html`<${Chip}>${t("sing.preview_chip")}</${Chip}>`}
       </button>
-      <a class="icon-button" href=${address(`results/${number}/audio`, {format: format.value, download: 1})} download title=${t("sing.download_as", {format: format.value.toUpperCase()})} aria-label=${t("sing.download_as", {format: format.value.toUpperCase()})}><${Icon} name="download" /></a>
+      <a class="icon-button" href=${address(`results/${number}/audio`, {format: format.value, download: 1})} download onClick=${(/** @type {MouseEvent} */ event) => downloadWithLevels(event, number)} title=${t("sing.download_as", {format: format.value.toUpperCase()})} aria-label=${t("sing.download_as", {format: format.value.toUpperCase()})}><${Icon} name="download" /></a>
       <${Menu} label=${t("sing.more_with", {name: song})} items=${[
         {title: t("sing.again"), icon: "reset", act: () => again(result)},
         {title: t("sing.as_input"), icon: "input", act: () => asInput(result)},
@@ -101,14 +102,21 @@ function ResultRow({result}) {
 
 /** @param {{result: Result}} props */
 function ResultBody({result}) {
-  const {data, error, reload} = useResource(`results/${result.number}/comparison`);
   return html`
     ${result.remarks.length > 0 && html`<ul class="warnings">${result.remarks.map((text) => html`<li><${Icon} name="info" size=${16} /><span>${text}</span></li>`)}</ul>`}
-    ${error ? html`<${Problem} error=${error} retry=${reload} />` : data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`}
+    ${result.has_tracks ? html`<${ResultTracks} result=${result} />` : html`<${ResultPlayer} result=${result} />`}
+    <div class="result-actions"><${ButtonLink} icon="edit" href=${href("pitch", String(result.number))}>${t("sing.edit_pitch")}</${ButtonLink}></div>
     <div class="command">
       <code dir="ltr">${result.command}</code>
       <${IconButton} icon="copy" label=${t("sing.copy_command")} act=${() => copyText(result.command)} />
     </div>`;
+}
+
+/** @param {{result: Result}} props */
+function ResultPlayer({result}) {
+  const {data, error, reload} = useResource(`results/${result.number}/comparison`);
+  if (error) return html`<${Problem} error=${error} retry=${reload} />`;
+  return data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`;
 }
 
 /** Load the song and the settings of a result into the page. @param {Result} result */
@@ -119,7 +127,8 @@ async function again(result) {
     const {transpose, ...options} = result.options;
     // Defaults of the voice are the defaults of the panel, too.
     values.value = Object.fromEntries(Object.entries(options).filter(([name, value]) => result.defaults[name] !== value));
-    addUpload(upload, transpose ?? 0);
+    const song = addUpload(upload, (transpose ?? 0) + result.transpose_all);
+    song.movesMusic.value = !transpose;
     scrollTo({top: 0});
     toast(t("sing.again_ready"));
   } catch (error) {

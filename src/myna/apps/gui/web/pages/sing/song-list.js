@@ -4,7 +4,7 @@ import {html, signal} from "../../vendor/preact.js";
 import {address} from "../../lib/api.js";
 import {clock, duration, noteName, percent, shift} from "../../lib/format.js";
 import {t} from "../../lib/texts.js";
-import {Card, IconButton, Progress, Segmented, Spinner, useId} from "../../components/basics.js";
+import {Card, IconButton, Progress, Segmented, Spinner, Switch, useId} from "../../components/basics.js";
 import {DropZone, SOUND} from "../../components/drop-zone.js";
 import {Icon} from "../../components/icons.js";
 import {Waveform} from "../../components/waveform.js";
@@ -65,7 +65,8 @@ function SongRow({song, open, several}) {
 /** @param {Song} song */
 function summary(song) {
   const facts = /** @type {import("../../lib/types.js").SongFacts} */ (song.facts.value);
-  const {seconds, low_hz: low, high_hz: high, warnings} = facts;
+  const {seconds, low_hz: low, high_hz: high} = facts;
+  const warnings = song.warnings.value;
   const range = low && high ? `${noteName(low)} – ${noteName(high)}` : null;
   const semitones = song.shift.value;
   return [
@@ -80,7 +81,7 @@ function SongBody({song}) {
   // While the facts are loaded, space is reserved for the waveform, so that nothing moves.
   if (!facts || !upload) return html`<div class="song-body waiting" aria-hidden="true"></div>`;
   const outside = song.keyFacts.value?.choices.find(({transpose}) => transpose === song.shift.value)?.out_of_range;
-  const warnings = [...facts.warnings, ...(outside ? [outside] : [])];
+  const warnings = [...song.warnings.value, ...(outside ? [outside] : [])];
   return html`<div class="song-body">
     <${Waveform}
       url=${address(`uploads/${upload.id}/audio`)} peaks=${facts.peaks} seconds=${facts.seconds} label=${song.name} mark=${song.stretch.value}
@@ -88,6 +89,7 @@ function SongBody({song}) {
       seek=${sought.value?.song === song ? sought.value : null}
     />
     <${Mark} song=${song} />
+    <${ContentChoice} song=${song} />
     ${warnings.length > 0 && html`<ul class="warnings">${warnings.map((warning) => html`<li>
       <${Icon} name="warning" size=${16} /><span>${warning.text} <${Times} song=${song} warning=${warning} /></span>
     </li>`)}</ul>`}
@@ -110,6 +112,20 @@ function Mark({song}) {
       ? html`<button type="button" class="link" onClick=${() => (song.mark.value = null)}>${t("sing.loudest")}</button>`
       : place <= 0 && html`<span class="mark-help">${t("sing.mark_help")}</span>`}
   </p>`;
+}
+
+/** Whether there is music in the song, as it was heard or as the person says. @param {{song: Song}} props */
+function ContentChoice({song}) {
+  const heard = song.heard.value;
+  const content = song.content.value;
+  const said = !heard ? t("sing.content_listening") : song.chosen.value === null ? heard.text : t(content === "song" ? "sing.content_song_help" : "sing.content_voice_help");
+  return html`<div class="content-choice">
+    <${Segmented}
+      label=${t("sing.content")} value=${content} choices=${["song", "voice"].map((value) => ({value, title: t(`sing.content_${value}`)}))}
+      onChange=${(/** @type {import("./song.js").Content} */ to) => (song.chosen.value = to === heard?.content ? null : to)}
+    />
+    <p class="help" aria-live="polite">${said}</p>
+  </div>`;
 }
 
 /** The times of a warning; pressing one moves the position there. @param {{song: Song, warning: Warning}} props */
@@ -139,5 +155,6 @@ function Key({song}) {
         onChange=${(/** @type {any} */ event) => song.setShift(Math.max(-36, Math.min(36, Number(event.currentTarget.value) || 0)))}
       />
     </div>
+    ${song.leavesKey.value && html`<div class="move-music"><${Switch} value=${song.movesMusic.value} onChange=${(/** @type {boolean} */ on) => (song.movesMusic.value = on)}>${t("sing.move_music")}</${Switch}></div>`}
   </div>`;
 }

@@ -10,11 +10,15 @@ import {speaker, voice} from "./settings.js";
 /** @typedef {import("../../lib/types.js").Upload} Upload */
 /** @typedef {import("../../lib/types.js").SongFacts} SongFacts */
 /** @typedef {import("../../lib/types.js").KeyFacts} KeyFacts */
+/** @typedef {import("../../lib/types.js").SongContent} SongContent */
 /** @template T @typedef {import("../../vendor/preact.js").Signal<T>} Signal */
 /** @typedef {{start: number, seconds: number}} Stretch */
-/** @typedef {{id: string, name: string, bytes: number, mark: Stretch | null, shifts: Record<string, number>}} Stored */
+/** @typedef {"song" | "voice"} Content a song with music, or a voice alone */
+/** @typedef {{id: string, name: string, bytes: number, mark: Stretch | null, shifts: Record<string, number>, chosen?: Content | null,
+ *   movesMusic?: boolean}} Stored */
 
 const STORED = "myna-songs";
+const OCTAVE = 12;
 let last = 0;
 
 /** A song of the page. */
@@ -39,16 +43,30 @@ export class Song {
     this.keys = signal({});
     /** Shifts in semitones that the person chose, by voice and speaker. @type {Signal<Record<string, number>>} */
     this.shifts = signal({});
+    /** Whether there is music in it, as it was heard; null until then. @type {Signal<SongContent | null>} */
+    this.heard = signal(null);
+    /** The same as the person chose it, null to follow what was heard. @type {Signal<Content | null>} */
+    this.chosen = signal(null);
+    /** Whether a shift that changes the key of the voice moves the music, too. */
+    this.movesMusic = signal(true);
     /** @type {Map<string, Promise<void>>} */
     this.asked = new Map();
     this.aborted = new AbortController();
 
     this.stretch = computed(() => this.mark.value ?? this.facts.value?.loudest ?? null);
+    /** What it is sung as; null while nobody knows. @type {import("../../vendor/preact.js").ReadonlySignal<Content | null>} */
+    this.content = computed(() => this.chosen.value ?? this.heard.value?.content ?? null);
     this.keyFacts = computed(() => this.keys.value[singer.value] ?? null);
     this.shift = computed(() => {
       const facts = this.keyFacts.value;
       return this.shifts.value[singer.value] ?? facts?.choices[facts.best]?.transpose ?? 0;
     });
+    /** Warnings about the song; music is no problem of a song whose voice is separated. */
+    this.warnings = computed(() => (
+      (this.facts.value?.warnings ?? []).filter(({kind}) => kind !== "music" || this.content.value === "voice")
+    ));
+    /** Whether the voice would be in another key than the music if the music stayed as it is. */
+    this.leavesKey = computed(() => this.content.value === "song" && this.shift.value % OCTAVE !== 0);
   }
 
   /** @param {File} file */
@@ -72,9 +90,16 @@ export class Song {
     try {
       this.facts.value = await get(`songs/${this.upload.value?.id}/facts`);
       this.error.value = null;
+      this.listen();
     } catch (error) {
       this.error.value = /** @type {Error} */ (error);
     }
+  }
+
+  /** Find out whether there is music in the song; if that fails, the person is asked. */
+  async listen() {
+    const unknown = {content: null, text: t("sing.content_unknown")};
+    this.heard.value = await get(`songs/${this.upload.value?.id}/content`).catch(() => unknown);
   }
 
   /** Load the facts about the key for the chosen voice; errors leave the song as it is. */
@@ -156,11 +181,13 @@ effect(() => {
 
 /** @type {Stored[]} */
 const stored = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
-songs.value = stored.map(({mark, shifts, ...upload}) => {
+songs.value = stored.map(({mark, shifts, chosen = null, movesMusic = true, ...upload}) => {
   const song = new Song(upload.name);
   song.upload.value = upload;
   song.mark.value = mark;
   song.shifts.value = shifts;
+  song.chosen.value = chosen;
+  song.movesMusic.value = movesMusic;
   song.read().then(() => {
     const {error} = song;
     if (error.value instanceof ApiError && error.value.status === 404) removeSong(song); // it was too old
@@ -169,8 +196,10 @@ songs.value = stored.map(({mark, shifts, ...upload}) => {
 });
 
 effect(() => {
-  const kept = songs.value.flatMap(({upload, mark, shifts, error}) => (
-    upload.value && !error.value ? [{...upload.value, mark: mark.value, shifts: shifts.value}] : []
+  const kept = songs.value.flatMap(({upload, mark, shifts, chosen, movesMusic, error}) => (
+    upload.value && !error.value
+      ? [{...upload.value, mark: mark.value, shifts: shifts.value, chosen: chosen.value, movesMusic: movesMusic.value}]
+      : []
   ));
   sessionStorage.setItem(STORED, JSON.stringify(kept));
 });

@@ -1,0 +1,55 @@
+"""Replacement of parts of a wav file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from myna.audio.reading import info, soundfile_path
+from myna.errors import AudioError
+from myna.storage.atomic import replacing
+
+Part = tuple[int, NDArray[np.float32]]  # first sample, and samples (N,)
+_BLOCK_SAMPLES = 1 << 16
+
+
+def patch(
+    path: Path, parts: Iterable[Part], base: Path | None = None, finish: Callable[[Path], None] | None = None
+) -> None:
+    """Replace parts of a wav file with one channel of PCM, atomically. All other samples, and the tags, stay.
+
+    Args:
+        path: file to write.
+        parts: the new samples.
+        base: file that supplies the rest; by default `path` itself.
+        finish: called with the path of the complete file before the file gets its name; it may change the file.
+
+    Raises:
+        AudioError: a file cannot be read or written.
+    """
+    source = base or path
+    try:
+        with replacing(path) as temporary:
+            with soundfile.SoundFile(soundfile_path(source)) as old, _like(old, source, temporary) as new:
+                # As integers, because floats are scaled differently when they are read and when they are written.
+                while len(block := old.read(_BLOCK_SAMPLES, dtype="int32")):
+                    new.write(block)
+                for first, samples in parts:
+                    new.seek(first)
+                    new.write(samples)
+            if finish is not None:
+                finish(temporary)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise AudioError(f"cannot write {path}: {error}") from error
+
+
+def _like(old: soundfile.SoundFile, source: Path, target: Path) -> soundfile.SoundFile:
+    """Create a file of the same format and with the same tags. libsndfile cannot change one that has tags."""
+    new = soundfile.SoundFile(soundfile_path(target), "w", old.samplerate, old.channels, old.subtype, format=old.format)
+    for name, text in info(source).tags.by_soundfile_name().items():
+        setattr(new, name, text)
+    return new

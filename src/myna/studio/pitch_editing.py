@@ -1,0 +1,124 @@
+"""Files of the pitch edits of a result, and the stretches that change from one list of edits to another.
+
+A result has the edits in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`, and beside them its
+conversion as it was before the first edit. A cover also has its conversion with the edits there, and in `mixed.json`
+the edits that its mix has.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from myna.storage.atomic import write_text
+from myna.studio import results, stems
+from myna.studio.results import Result
+from myna.studio.workspace import Workspace
+
+if TYPE_CHECKING:
+    from myna.features.pitch_edits import PitchEdits
+
+_FOLDER, _EDITS, _NEXT, _MIXED = "pitch", "edits.json", "next.json", "mixed.json"
+_UNEDITED, _SUNG = "unedited.wav", "sung.wav"
+
+
+@dataclass(frozen=True)
+class PitchFiles:
+    """Files of a result whose pitch is edited."""
+
+    vocal: Path  # the recording that is converted
+    sung: Path  # its conversion, with the edits
+    folder: Path
+    in_mix: bool  # whether the conversion is a part of a mix, and not the result itself
+
+    @property
+    def unedited(self) -> Path:
+        """The conversion without edits."""
+        kept = self.folder / _UNEDITED
+        return kept if kept.is_file() else self.sung
+
+    @property
+    def edits(self) -> Path:
+        return self.folder / _EDITS
+
+    def keep_unedited(self) -> None:
+        """Copy the conversion before it is edited for the first time."""
+        self.folder.mkdir(exist_ok=True)
+        kept = self.folder / _UNEDITED
+        if not kept.is_file():
+            shutil.copyfile(self.sung, kept)
+
+    def read(self) -> PitchEdits:
+        """Read the edits; there are none if there is no file.
+
+        Raises:
+            ConfigError: the file is malformed.
+        """
+        from myna.features.pitch_edits import PitchEdits, read_pitch_edits
+
+        return read_pitch_edits(self.edits) if self.edits.is_file() else PitchEdits()
+
+    def write_next(self, edits: PitchEdits) -> Path:
+        """Write edits that are not sung yet into a file of their own, and return its path."""
+        path = self.folder / _NEXT
+        write_text(path, edits.text())
+        return path
+
+    def write(self, edits: PitchEdits) -> None:
+        """Store edits that are sung."""
+        if edits:
+            write_text(self.edits, edits.text())
+        else:
+            self.edits.unlink(missing_ok=True)
+
+    def keep_mixed(self) -> None:
+        """Store that the mix of the cover has the edits."""
+        if (text := _text(self.edits)) is not None:
+            write_text(self.folder / _MIXED, text)
+        else:
+            (self.folder / _MIXED).unlink(missing_ok=True)
+
+
+def pitch_files(workspace: Workspace, result: Result) -> PitchFiles:
+    """Return the files of a result. The conversion of a cover is made when its pitch is first opened.
+
+    Raises:
+        AudioError: the recording that is converted is missing.
+    """
+    folder = workspace.shown / str(result.number) / _FOLDER
+    original = stems.original_voice(workspace, result.number)
+    if original is not None:
+        return PitchFiles(original, folder / _SUNG, folder, in_mix=True)
+    return PitchFiles(results.source(workspace, result), result.path, folder, in_mix=False)
+
+
+def needs_mix(workspace: Workspace, result: Result) -> bool:
+    """Return whether the mix of a cover lacks its last pitch edits."""
+    folder = workspace.shown / str(result.number) / _FOLDER
+    return _text(folder / _EDITS) != _text(folder / _MIXED)
+
+
+def changed_stretches(before: PitchEdits, after: PitchEdits) -> list[tuple[float, float]]:
+    """Return the stretches in seconds in which two lists of edits differ, ascending and disjoint.
+
+    Edits after a difference in the lists are applied to another contour, so the stretches of those that overlap it
+    belong to it.
+    """
+    shared = 0
+    for one, other in zip(before.edits, after.edits, strict=False):
+        if one != other:
+            break
+        shared += 1
+    found: list[tuple[float, float]] = []
+    for edit in sorted((*before.edits[shared:], *after.edits[shared:]), key=lambda edit: edit.start):
+        if found and edit.start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], edit.end))
+        else:
+            found.append((edit.start, edit.end))
+    return found
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.is_file() else None
