@@ -252,7 +252,7 @@ class ConversionOptions:
     mark: bool = option(
         True,
         "mark the sound of the file inaudibly as synthetic, so that 'svc inspect' recognises it even after compression "
-        "and editing; without the mark, only tags in the file's header say it, which many programs remove",
+        "and editing; without the mark, only the file's header says it, which many programs remove",
     )
 
     def __post_init__(self) -> None:
