@@ -23,7 +23,7 @@ class Level(BaseModel):
 
     gain_db: float = Field(0.0, ge=-60, le=24)
     muted: bool = False
-    solo: bool = Field(False, description="heard, while all stems without solo are not")
+    solo: bool = Field(False, description="if any stem has solo, only stems with solo are heard")
 
 
 class Stem(BaseModel):
