@@ -24,7 +24,7 @@ def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: i
 
     Args:
         lead: index of the response's sample at time 0, by which the output is advanced; for a symmetrical response, its
-                middle.
+            middle.
     """
     n_response = response.shape[1]
     n_fft = max(1 << (_FFT_PER_RESPONSE * n_response - 1).bit_length(), _SHORTEST_FFT)

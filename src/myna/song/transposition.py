@@ -15,8 +15,8 @@ from myna.errors import MissingExtraError
 Samples = NDArray[np.float32]
 
 _OCTAVE = 12
-# The library transposes whole arrays, so music is cut into pieces. Each is computed with context on both
-# sides, and crossfaded into the next one.
+# The library transposes whole arrays, so music is cut into pieces. Each is computed with context on both sides, and
+# crossfaded into the next one.
 _PIECE_SECONDS, _CONTEXT_SECONDS, _FADE_SECONDS = 60.0, 1.0, 0.1
 
 
