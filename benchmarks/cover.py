@@ -4,10 +4,10 @@
     python benchmarks/cover.py quality --voices FILE_OR_FOLDER... --music FOLDER
 
 The songs are mixes of benchmarks/separation.py at equal level. Cost is measured in a process of its own, on a mix that
-is repeated until it has the given length. Without start-up is the difference to a mix of 20 seconds.
+is repeated until it has the given length. "Without start-up" is the difference from a mix of 20 seconds.
 
-For quality, each mix is covered, and its dry vocals are converted without the detour. `svc evaluate` compares both with
-the dry vocals; the target of the speaker similarity are the conversions of the dry vocals.
+For quality, a cover of each mix is made, and its dry vocals are converted directly. `svc evaluate` compares both with
+the dry vocals; the target of the speaker similarity is the conversions of the dry vocals.
 """
 
 from __future__ import annotations

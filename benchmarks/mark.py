@@ -9,9 +9,9 @@
 The folders contain recordings without a mark: of any kind (FOLDER), conversions (CONVERTED, made with --no-mark), and
 accompaniments (MUSIC).
 
-"unmarked" searches whole recordings. "false-alarms" searches cuts of them also for other patterns of random signs, of
-which a recording is as independent as of those of the mark. Each pattern is one more try, so that an hour of sound is
-enough to measure chances of one in a thousand and less.
+"unmarked" searches whole recordings. "false-alarms" searches cuts of them, also for other patterns of random signs. A
+recording is as independent of these as of the signs of the mark. Each pattern is one more try, so that an hour of
+sound is enough to measure chances of one in a thousand and less.
 """
 
 from __future__ import annotations

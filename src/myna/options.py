@@ -276,7 +276,7 @@ _OF_PITCH = ("autotune", "vibrato", "pitch", "formant_shift")
 _SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
 # Options, and those that they exclude.
 _EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
-# Options that name files of a computer, that change only the use of its memory, or on which only the user decides.
+# Options that name files of a computer, that change only the use of its memory, or that only the user may decide.
 _NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed", "mark")
 # Options for which a voice may have default values of its own.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
@@ -352,8 +352,8 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones, in addition to that of the vocals (-t); the music takes the "
-        "shortest way to the new key, so octaves leave it as it is (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music "
+        "takes the shortest way to the new key, so octaves leave it as it is (needs the extra 'cover')",
         low=-36,
         high=36,
     )
@@ -371,7 +371,8 @@ class CoverOptions(SeparationOptions):
         high=1,
     )
     match: bool = option(
-        True, "give the vocals the tone of the original's and their level at each time; otherwise only the mean level"
+        True,
+        "match the tone of the vocals, and their level at each time, to the original's; if off, only the mean level",
     )
     force: bool = option(False, "make a cover even if the song seems to have no vocals")
 

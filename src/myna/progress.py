@@ -46,7 +46,7 @@ def silent(items: Iterable[T], *, title: str, total: int | None = None, unit: st
 
 
 def titled(progress: Progress, name: str) -> Progress:
-    """Return a `Progress` that shows one title, whatever the parts of the work are called."""
+    """Return a `Progress` that shows `name` in place of the titles of the parts of the work."""
 
     def shown(items: Iterable[T], *, title: str = "", total: int | None = None, unit: str = "it") -> Iterator[T]:
         return progress(items, title=name, total=total, unit=unit)

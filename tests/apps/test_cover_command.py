@@ -1,4 +1,4 @@
-"""`svc cover`: where covers go, what is printed, and what wrong requests get."""
+"""`svc cover`: names of the output files, printed text, and errors for wrong requests."""
 
 from __future__ import annotations
 

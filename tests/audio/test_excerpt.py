@@ -1,4 +1,4 @@
-"""A part of a file is the same part of what reading the whole file returns."""
+"""An excerpt of a file equals the same samples of the whole file."""
 
 from __future__ import annotations
 

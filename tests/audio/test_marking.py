@@ -1,4 +1,4 @@
-"""The mark changes nothing that is heard, and is found again in whatever remains of a sound."""
+"""The mark is inaudible, and is detected in parts and changed copies of a sound."""
 
 from __future__ import annotations
 

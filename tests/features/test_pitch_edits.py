@@ -206,5 +206,5 @@ def test_a_missing_or_huge_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the pitch edits .*none\.json: No such file"):
         read_pitch_edits(tmp_path / "none.json")
     (tmp_path / "huge.json").write_bytes(b" " * ((8 << 20) + 1))
-    with pytest.raises(ConfigError, match="is no file of pitch edits: it has more than 8 MB"):
+    with pytest.raises(ConfigError, match="is not a file of pitch edits: it has more than 8 MB"):
         read_pitch_edits(tmp_path / "huge.json")

@@ -1,4 +1,4 @@
-"""Where a voice stands: measured in known mixes, and the same after a voice is placed there."""
+"""Place of a voice in stereo: it is measured correctly in known mixes, and again after a voice is placed."""
 
 from __future__ import annotations
 

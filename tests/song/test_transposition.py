@@ -1,4 +1,4 @@
-"""Transposition of music: the key, the pitch of what comes out, its length and its joints."""
+"""Transposition of music: the key, and the pitch, the length and the joins of the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cache of slow steps: what is found again, what failures and killed processes leave, and what is removed."""
+"""The cache of slow steps: entries that are reused or removed, and the state after failures and killed processes."""
 
 from __future__ import annotations
 

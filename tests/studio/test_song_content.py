@@ -1,4 +1,4 @@
-"""A song with music is told from a voice alone by separating a stretch of it."""
+"""A song with music is distinguished from a voice alone by separating a stretch of it."""
 
 from __future__ import annotations
 

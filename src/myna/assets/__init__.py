@@ -223,8 +223,8 @@ def _separator(weights: str, size: int) -> tuple[Source, Source]:
 
 _VOCALS, _STEMS = "vocal/vocal_extraction", "music_stems/four_stem"
 # Networks that separate songs (weights, configuration), by architecture. Their authors differ; the authors of pymss
-# collected them, and its version 2.1.12 lists the files and their sizes. Neither hashes nor licences are published, so
-# the first use fixes the hashes, as for base weights.
+# collected them, and version 2.1.12 of pymss lists the files and their sizes. Neither hashes nor licences are
+# published, so the hashes are recorded at the first download, as for base weights.
 SEPARATORS: dict[str, tuple[Source, Source]] = {
     "bs-roformer": _separator(f"{_VOCALS}/model_bs_roformer_ep_317_sdr_12.9755.ckpt", 639_331_213),
     "mel-band-roformer": _separator(f"{_VOCALS}/Kim_MelBandRoformer.ckpt", 913_106_900),

@@ -13,10 +13,10 @@ from myna.errors import AudioError
 
 
 def excerpt(path: Path, first: int, n_samples: int) -> NDArray[np.float32]:
-    """Return samples `first` to `first + n_samples` of a wav or flac file, (C, n); fewer at its end.
+    """Return samples `first` to `first + n_samples` of a wav or flac file, (C, n); fewer at the end of the file.
 
     Raises:
-        AudioError: the file is missing, or is in a format in which no sample can be found directly.
+        AudioError: the file is missing, or its format does not allow exact seeking.
     """
     try:
         with soundfile.SoundFile(soundfile_path(path)) as file:

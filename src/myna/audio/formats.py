@@ -53,7 +53,7 @@ WRITABLE_SUFFIXES = tuple(CONTAINERS)
 
 
 def storable_rate(path: Path, sample_rate: int) -> int:
-    """Return the sample rate, of those that the format of `path` stores, that loses least of a sound with this rate."""
+    """Return the sample rate at which the format of `path` stores a sound of this sample rate with the least loss."""
     container = CONTAINERS.get(path.suffix.lower())
     return sample_rate if container is None else container.storable_rate(sample_rate)
 

@@ -1,6 +1,7 @@
 """Tags of mp3 files (ID3v2.3.0).
 
-LAME stores some texts in the wrong encoding, only the year of a date, no copyright and no picture.
+The tags of LAME are not used: it stores some texts in the wrong encoding, only the year of a date, no copyright and no
+picture.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d)-(\d\d))?")
 
 
 def id3_tag(tags: Tags, picture: Picture | None = None) -> bytes:
-    """Return a tag, with which an mp3 begins; it is empty if there is nothing to store."""
+    """Return the tag for the beginning of an mp3 file; it is empty if there is nothing to store."""
     frames = [_frame(_FRAMES[name], _UTF_16 + _text(text)) for name, text in tags.filled().items() if name in _FRAMES]
     if tags.comment:
         frames.append(_frame("COMM", _UTF_16 + _NO_LANGUAGE + _text("") + bytes(2) + _text(tags.comment)))

@@ -26,7 +26,7 @@ def patch(
         path: file to write.
         parts: the new samples.
         base: file that supplies the rest; by default `path` itself.
-        finish: called with the path of the complete file before the file gets its name; it may change the file.
+        finish: function that gets the path of the complete file before the file gets its name, and may change the file.
 
     Raises:
         AudioError: a file cannot be read or written.
@@ -48,7 +48,7 @@ def patch(
 
 
 def _like(old: soundfile.SoundFile, source: Path, target: Path) -> soundfile.SoundFile:
-    """Create a file of the same format and with the same tags. libsndfile cannot change one that has tags."""
+    """Create a file with the same format and tags, because libsndfile cannot change a file that has tags."""
     new = soundfile.SoundFile(soundfile_path(target), "w", old.samplerate, old.channels, old.subtype, format=old.format)
     for name, text in info(source).tags.by_soundfile_name().items():
         setattr(new, name, text)

@@ -385,7 +385,7 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
 def _seconds_before(container: Any, stream: Any) -> float:
     """Return the time between the beginnings of a video and of its sound; 0 for other files.
 
-    The first frames of a plain audio file may be marked with the time of the encoder's delay, which is no silence.
+    In an audio file without video, the start time may state the encoder's delay, which is not silence.
     """
     import av
 
@@ -407,7 +407,7 @@ def _silence(n_samples: int, n_channels: int) -> Iterator[Samples]:
 
 
 class _Piece(NamedTuple):
-    """Decoded samples (n, C), the last `padding` of which are only there because encoders fill their last frame."""
+    """Decoded samples (n, C). The last `padding` of them fill the encoder's last frame and are no part of the sound."""
 
     samples: Samples
     padding: int = 0
@@ -430,9 +430,9 @@ def _without_padding(pieces: Iterator[_Piece]) -> Iterator[Samples]:
 
 
 def _padding(frame: Any) -> int:
-    """Return the samples of a frame beyond its stated duration.
+    """Return the number of samples in a frame beyond its stated duration.
 
-    Only an exact duration counts: some containers round durations to milliseconds.
+    The duration counts only if it is stated in samples: some containers round it to milliseconds.
     """
     if not frame.duration or frame.time_base * frame.sample_rate != 1:
         return 0

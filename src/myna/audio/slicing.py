@@ -147,7 +147,7 @@ def slices_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]
 def phrases_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]:
     """Return the slices of `slices_between`, and those after them up to the next silence.
 
-    A change of the samples [start, end) changes these slices only.
+    A change of the samples [start, end) of the recording changes only these slices.
     """
     found = slices_between(slices, start, end)
     following = slices[slices.index(found[-1]) + 1 :] if found else []

@@ -66,8 +66,9 @@ class Writer:
                 format.
             tags: text for the header.
             picture: cover art; .wav and .ogg files are written without it.
-            ceiling: highest peak of the file: at most 1, full scale, or infinity for float32, which stores any peak.
-            finish: called with the path of the complete file before the file gets its name; it may change the file.
+            ceiling: highest peak of the file: at most 1 (full scale), or infinity for float32, which stores any peak.
+            finish: function that gets the path of the complete file before the file gets its name; the function may
+                change the file.
 
         Raises:
             AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example

@@ -112,8 +112,8 @@ class Converter:
     def __init__(self, voice: Voice, device: str = "cpu", cache: SliceCache | None = None) -> None:
         """
         Args:
-            cache: memory of this converter only. With it, a conversion reuses the prepared recording, the features and
-                the slices of earlier ones, and gives the same samples.
+            cache: cache in memory, of this converter only. With it, a conversion reuses the prepared recording, the
+                features and the slices of earlier conversions, and gives the same samples as without it.
         """
         self.voice = voice
         self.device = device
@@ -201,8 +201,8 @@ class Converter:
 
         The output has the input's length and the voice's sample rate or, if its format stores only some rates, the one
         that loses least. It appears only when it is complete. If it would exceed full scale, it is turned down as a
-        whole; the summary says by how much. Its tags say that it is a conversion, and with `options.mark` its sound too
-        (see `audio.marking`).
+        whole; the summary states by how much. Its tags state that it is a conversion. With `options.mark`, its sound
+        also has the mark (see `audio.marking`).
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
@@ -287,7 +287,7 @@ class Converter:
         return SongPitch(seconds, step, edited, unedited, plan.source.transpose, key)
 
     def _recording(self, path: Path) -> tuple[Source, Source]:
-        """Return a recording twice, because only the first pass logs warnings; a short one is kept in the cache."""
+        """Return two sources of a recording, of which only the first logs warnings; a short recording is cached."""
         source = partial(prepared, path, self.sample_rate, _BLOCK_SAMPLES)
         again = partial(source, warn=False)
         if self.cache is None or io.info(path).seconds * self.sample_rate * 4 > self.cache.max_bytes / 4:

@@ -20,7 +20,7 @@ from myna.units import hz_to_note, semitones_to_ratio
 # The segmentation is the piecewise constant function g that minimises the sum over the frames of |pitch - g| plus a
 # penalty for each step (L1 Potts functional: Storath, Weinmann, Unser 2014), on a grid of pitches. The deviation is
 # limited, so that errors of an octave are not notes. A step by two semitones or more that lasts 2 PENALTY / LIMIT,
-# 0.1 s, is a note; a vibrato is none, because half a period of +-1 semitone gains less than a step costs.
+# 0.1 s, is a note. A vibrato of +-1 semitone causes no steps: to follow half a period saves less than a step costs.
 _PENALTY = 0.1  # semitones times seconds
 _LIMIT = 2.0  # semitones
 _GRID = 0.25  # semitones
@@ -51,7 +51,7 @@ def find_notes(f0: FloatArray, frame_seconds: float) -> list[Note]:
 
 
 def note_spans(f0: FloatArray, frame_seconds: float) -> list[slice]:
-    """Return the frames of each note of a contour (T,); the notes of one sound are adjacent."""
+    """Return the frames of each note of a contour (T,); the notes of one voiced stretch are adjacent."""
     spans = []
     for start, end in _sounds(f0 > 0, frame_seconds):
         edges = [start, *(start + _steps(f0[start:end], frame_seconds)), end]
@@ -101,7 +101,7 @@ def _median_note(f0: FloatArray) -> float:
 
 
 def _sounds(voiced: NDArray[np.bool_], frame_seconds: float) -> list[tuple[int, int]]:
-    """Return the first and the last + 1 frame of each voiced stretch; short gaps do not end it."""
+    """Return the first frame of each voiced stretch, and the frame after its last; short gaps do not end a stretch."""
     edges = np.flatnonzero(np.diff(voiced, prepend=False, append=False)).reshape(-1, 2)
     gaps = edges[1:, 0] - edges[:-1, 1]
     ends = np.append(gaps * frame_seconds > _BRIDGED_SECONDS, True)[: len(edges)]

@@ -87,7 +87,7 @@ class Shift:
 
 @dataclass(frozen=True)
 class Draw:
-    """Replace the pitch by a line through points; what is unvoiced stays so, unless `voiced`."""
+    """Replace the pitch by a line through points; unvoiced frames stay unvoiced, unless `voiced`."""
 
     kind: ClassVar = "draw"
     points: tuple[tuple[float, float], ...]  # (seconds, note), with ascending times
@@ -225,7 +225,7 @@ def read_pitch_edits(path: Path) -> PitchEdits:
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise ConfigError(f"{path} is no file of pitch edits: it has more than {_MAX_BYTES >> 20} MB")
+            raise ConfigError(f"{path} is not a file of pitch edits: it has more than {_MAX_BYTES >> 20} MB")
         found = read_json(path)
     except JsonError as error:
         raise ConfigError(f"{path} {error}") from error
@@ -319,7 +319,7 @@ def _listed(names: Any) -> str:
 
 
 def _step(times: FloatArray) -> float:
-    """Return the distance between frames in seconds; a single frame has none, and any value serves."""
+    """Return the distance between frames in seconds; a single frame has none, and 1 is returned."""
     return float(times[1] - times[0]) if len(times) > 1 else 1.0
 
 

@@ -1,4 +1,4 @@
-"""Convolution of a signal of any length with an impulse response, block by block, and two uses of one signal."""
+"""Block-wise convolution of a signal with an impulse response, and two iterators over the blocks of one signal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: i
     C or D may be 1: then the signal or the response is used for each channel of the other.
 
     Args:
-        lead: index of the response's sample for time 0; the middle of a symmetrical response.
+        lead: index of the response's sample at time 0, by which the output is advanced; for a symmetrical response, its
+            middle.
     """
     n_response = response.shape[1]
     n_fft = max(1 << (_FFT_PER_RESPONSE * n_response - 1).bit_length(), _SHORTEST_FFT)
@@ -43,9 +44,9 @@ def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: i
 
 
 def used_twice(blocks: Iterable[Samples]) -> tuple[Iterator[Samples], Iterator[Samples]]:
-    """Return two iterators over the same blocks; in memory are those that only one of them has yielded.
+    """Return two iterators over the same blocks. Memory holds only blocks that one has yielded and the other has not.
 
-    `itertools.tee` also keeps the last 57 blocks.
+    `itertools.tee` would free blocks only in groups of 57.
     """
     source = iter(blocks)
     waiting: tuple[deque[Samples], deque[Samples]] = (deque(), deque())

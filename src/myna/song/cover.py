@@ -1,7 +1,7 @@
 """Covers: songs sung by another voice, from file to file. Memory use does not depend on the length of a song.
 
 The stages are: separate the song, convert its vocals, transpose the music, match the new vocals to the old ones, mix.
-The first three are slow, so a cache keeps their results. Stems that a person has replace the separated ones.
+The first three are slow, so a cache keeps their results. Stems that the user provides replace the separated ones.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from myna.storage.atomic import hidden_folder
 from myna.storage.stage_cache import Entry, StageCache, digest_of, digest_of_values
 
 _DEFAULTS = ConversionOptions()
-# Formats pad a song by some ms. A larger difference is another cut or another song.
+# Encoders pad a song by some ms. A larger difference means another version of the song, or another song.
 _LENGTH_TOLERANCE_SECONDS = 0.1
-# Part of the keys of the cache: a new number for a new algorithm.
+# Versions of the algorithms, which are part of the keys of the cache: to be raised when an algorithm changes.
 _SEPARATION_VERSION = _TRANSPOSITION_VERSION = 1
 _VOCALS, _ACCOMPANIMENT, _SUNG, _MUSIC = "vocals.wav", "accompaniment.wav", "sung.wav", "music.wav"
 
@@ -47,7 +47,7 @@ class CoverSummary:
     sample_rate: int
     song_channels: int
     levels: StemLevels | None  # of the separated stems; None if nothing was separated
-    is_voice_alone: bool  # the song has no accompaniment, so that it was converted as it is
+    is_voice_alone: bool  # the song has no accompaniment, so the song itself was converted
     conversion: ConversionSummary
     music_shift: float  # semitones
     mix: MixSummary
@@ -55,7 +55,7 @@ class CoverSummary:
 
 
 class _Sound(NamedTuple):
-    """An audio file, and a digest that stands for its content."""
+    """An audio file, and a key of the cache that identifies its content."""
 
     path: Path
     key: str
@@ -164,8 +164,7 @@ class CoverMaker:
     ) -> tuple[_Stems, Entry | None]:
         """Return the stems that the cover uses, separated or given, and the entry of the separation, if there is one.
 
-        Between separation and conversion is the place of further stages on the vocals: lead from backing vocals,
-        removal of reverberation.
+        Further stages on the vocals, for example removal of backing vocals or of reverberation, belong here.
         """
         given = {name: path for name in ("vocals", "accompaniment") if (path := getattr(files, name)) is not None}
         sounds = {name: _Sound(path, digest_of(path)) for name, path in given.items()}
@@ -202,7 +201,7 @@ class CoverMaker:
         return self._load_separator()
 
     def _sung(self, song: Path, vocals: _Sound, cache: StageCache, progress: Progress) -> Entry:
-        """Return the converted vocals. This is the only place where sound leaves the converter."""
+        """Return the entry of the converted vocals. No other sound of a cover comes from the converter."""
 
         def compute(folder: Path) -> dict[str, Any]:
             shown = titled(progress, song.name)
@@ -225,7 +224,7 @@ class CoverMaker:
         )
 
     def _music_shift(self, summary: ConversionSummary) -> float:
-        """Return the shift of the music: that for all, and a shift of the vocals to the range of the voice."""
+        """Return the shift of the music in semitones, from `transpose_all` and the automatic shift of the vocals."""
         automatic = summary.transpose - self._conversion.transpose
         return shift_of_music(self._options.transpose_all + automatic)
 
@@ -272,12 +271,12 @@ def _check_length(path: Path, song: Path, n_samples: int, sample_rate: int) -> N
 
 
 def _n_samples(path: Path, sample_rate: int) -> int:
-    """Return the length of a recording, which the header of a compressed one states only roughly."""
+    """Decode a recording to count its samples at a sample rate; headers of compressed files state only an estimate."""
     return sum(block.shape[1] for block in io.blocks(path, sample_rate, sample_rate, warn=False, mono=False))
 
 
 def _plain_conversion(summary: ConversionSummary) -> dict[str, Any]:
-    """Return the facts about a conversion as JSON has them."""
+    """Return the facts about a conversion as values that JSON can store."""
     facts = {spec.name: getattr(summary, spec.name) for spec in fields(summary)}
     return {name: value.model_dump() if isinstance(value, PitchRange) else value for name, value in facts.items()}
 
@@ -288,7 +287,7 @@ def _read_conversion(facts: dict[str, Any]) -> ConversionSummary:
 
 
 def _plain_options(options: ConversionOptions) -> dict[str, Any]:
-    """Return the options as JSON has them, with a digest of each file that they name."""
+    """Return the options as values that JSON can store; the path of a file is replaced by the digest of its content."""
     found = {spec.name: getattr(options, spec.name) for spec in fields(options)}
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
     named = {name: value for name, value in plain.items() if isinstance(value, str) and os.path.isfile(value)}

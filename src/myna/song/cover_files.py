@@ -1,4 +1,4 @@
-"""Files of a cover. This module loads no heavy library, because a command checks its files before its work."""
+"""Files of a cover. This module imports no heavy library, so that a command can check its files before it loads any."""
 
 from __future__ import annotations
 

@@ -16,11 +16,11 @@ FloatArray = NDArray[np.float64]
 _ATTACK_SECONDS = 0.005
 _RELEASE_DB_PER_SECOND = 40.0
 # A true peak is the peak of the sound at four times its sample rate (ITU-R BS.1770-5, annex 2).
-_OVERSAMPLING, _REACH = 4, 8  # and samples on each side that the interpolation uses
+_OVERSAMPLING, _REACH = 4, 8  # _REACH: samples on each side that the interpolation uses
 
 
 def true_peaks(audio: Samples) -> FloatArray:
-    """Return for each sample the largest magnitude of any channel (C, N) until the next sample, (N,)."""
+    """Return the true peak of each sample, (N,): the largest magnitude in `audio`, (C, N), up to the next sample."""
     padded = np.pad(audio, ((0, 0), (_REACH - 1, _REACH)))
     peaks: FloatArray = np.abs(audio).max(axis=0).astype(np.float64)
     for response in _interpolators():
@@ -71,17 +71,18 @@ class Limiter:
         return self.push(np.zeros((len(self._held), _REACH + self._attack), np.float32))
 
     def _gain_db(self, peaks: FloatArray) -> FloatArray:
-        """Return the gain of the samples (N,) for the peaks of these and of those within the attack, (N + attack,)."""
+        """Return the gain of N samples in dB, (N,), given the peaks of these and of the next samples, (N + attack,)."""
         excess_db = power_to_db(np.maximum(peaks / self._ceiling, 1e-10) ** 2)
         needed = -excess_db.clip(0.0, self._most_db)
         lowest = _sliding_minimum(needed, self._attack + 1)
         # r[n] = min(m[n], r[n - 1] + step) is the minimum of m[k] + (n - k) step over all k up to n.
         ramp = self._release_db * np.arange(len(lowest) + 1)
-        if not len(self._released):  # before its beginning, the sound has the gain of its first samples
+        if not len(self._released):  # the time before the sound gets the gain of its beginning
             self._released = np.full(self._attack, lowest[0])
         past = np.concatenate([self._released[-1:], lowest])
         released = (np.minimum.accumulate(past - ramp) + ramp)[1:]
-        # At a peak, all gains in the mean are at most the needed one, because they looked ahead.
+        # A moving average makes the attack gradual. At a peak, each averaged gain is at most the needed one, because it
+        # is a minimum that includes the peak.
         recent = np.concatenate([self._released, released])
         total = np.cumsum(np.concatenate([[0.0], recent]))
         width = self._attack + 1
@@ -103,7 +104,7 @@ def _sliding_minimum(values: FloatArray, width: int) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _interpolators() -> tuple[FloatArray, ...]:
-    """Return responses, to convolve with, of the points a quarter, half and three quarters after a sample."""
+    """Return the filters that interpolate the points a quarter, half and three quarters of a sample after a sample."""
     places = np.arange(-_REACH + 1, _REACH + 1)
     fractions = np.arange(1, _OVERSAMPLING) / _OVERSAMPLING
     windowed = (

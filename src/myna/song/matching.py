@@ -17,7 +17,7 @@ Samples = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
 HOP_SECONDS = 0.05
-# Middle frequencies of the third octaves, 50 Hz to 20 kHz, the range of hearing that loudspeakers have (IEC 61260).
+# Mid-band frequencies of the third octaves (IEC 61260) from 50 Hz to 20 kHz, the audible range of most loudspeakers.
 BANDS_HZ: FloatArray = 1000 * 2 ** (np.arange(-13, 14) / 3)
 _HALF_BAND = 2 ** (1 / 6)
 
@@ -26,16 +26,16 @@ _HALF_BAND = 2 ** (1 / 6)
 _MOMENT_FRAMES = round(0.4 / HOP_SECONDS)
 _OFFSET_LUFS, _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_DB = -0.691, -70.0, -10.0
 
-# Moments this much softer than the loudness are compared, too: soft lines, but no pauses with remains of the music.
+# Moments down to this level, relative to the loudness, are compared: soft lines, but no pauses with remains of music.
 _COMPARED_DB = -20.0
 _SMOOTH_SECONDS = 0.6
 _MOST_OVERALL_DB, _MOST_OVER_TIME_DB = 40.0, 6.0
 
-# The tone of a recording varies slowly with frequency, the formants of a singer do not. The comparison is smoothed
-# over an octave, so that the formants of the voice stay.
+# The frequency response of a recording is smooth, the formants of a singer are narrow. The difference of the spectra is
+# smoothed over about an octave, so that the formants of the voice stay.
 _TONE_SMOOTHING_BANDS = 1.5  # standard deviation, in third octaves
 _MOST_TONE_DB = 4.0
-_PRESENT_DB = -40.0  # bands this much softer than the loudest one hold noise
+_PRESENT_DB = -40.0  # bands this much softer than the loudest one contain only noise
 _EQUALIZER_SECONDS = 0.02
 
 
@@ -50,7 +50,7 @@ class Bands:
     power: Samples
 
     def loudness(self, tone_db: FloatArray | None = None) -> FloatArray:
-        """Return the K-weighted power of each frame, (F,), with the tone changed by `tone_db`, (B,)."""
+        """Return the K-weighted power of each frame, (F,), after an equalizer with the gains `tone_db`, (B,)."""
         weights = _k_weights()
         if tone_db is not None:
             weights = weights * db_to_power(tone_db)
@@ -100,8 +100,8 @@ def match_level(original: FloatArray, sung: FloatArray, *, over_time: bool = Tru
     Args:
         original: K-weighted powers of the original voice, (F,).
         sung: the same of the sung voice.
-        over_time: follow the level smoothly over time, up to 6 dB from the gain of the whole, interpolated in pauses;
-            otherwise return the gain of the whole.
+        over_time: vary the gain smoothly over time, by up to 6 dB from the gain for the whole, and interpolate it in
+            pauses; otherwise return the gain for the whole in every frame.
     """
     compared = active_frames(original) & active_frames(sung)
     if not compared.any():
@@ -117,7 +117,7 @@ def match_level(original: FloatArray, sung: FloatArray, *, over_time: bool = Tru
 
 
 def _smooth_between(places: NDArray[np.intp], values: FloatArray, n_frames: int) -> FloatArray:
-    """Return a smooth curve (n_frames,) through values at some frames, interpolated between them."""
+    """Smooth values that are known at some frames, and interpolate between these frames, (n_frames,)."""
     window = np.hanning(round(_SMOOTH_SECONDS / HOP_SECONDS) + 2)[1:-1]
     curve = np.zeros((2, n_frames + len(window)))
     curve[:, places] = values, np.ones(len(values))
@@ -126,7 +126,7 @@ def _smooth_between(places: NDArray[np.intp], values: FloatArray, n_frames: int)
 
 
 def with_gain(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) -> Iterator[Samples]:
-    """Apply a gain that is given for multiples of `HOP_SECONDS`, (F,), to consecutive blocks (C, n)."""
+    """Apply a gain in dB, given at multiples of `HOP_SECONDS`, (F,), to consecutive blocks (C, n)."""
     amplitude, hop, position = db_to_amplitude(gain_db), round(HOP_SECONDS * sample_rate), 0
     for block in blocks:
         places = (position + np.arange(block.shape[1])) / hop
@@ -137,7 +137,7 @@ def with_gain(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) 
 def match_tone(original: Bands, sung: Bands) -> FloatArray:
     """Return the gain in dB for each third octave (B,) that brings the tone of a sung voice close to the original's.
 
-    The gain is smooth over frequency and at most 4 dB up or down. It changes the mean level of the bands by 0 dB.
+    The gain is smooth over frequency and at most 4 dB up or down. A difference of the overall level is not part of it.
     """
     compared = active_frames(original.loudness()) & active_frames(sung.loudness())
     wanted, found = (compared.astype(np.float32) @ bands.power for bands in (original, sung))
@@ -155,7 +155,7 @@ def match_tone(original: Bands, sung: Bands) -> FloatArray:
 
 
 def equalized(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) -> Iterator[Samples]:
-    """Filter consecutive blocks (C, n) with a gain for each third octave, (B,), without a shift of phase."""
+    """Apply a gain in dB for each third octave, (B,), to consecutive blocks (C, n), with zero phase."""
     half = round(_EQUALIZER_SECONDS / 2 * sample_rate)
     n_fft = 1 << (4 * half).bit_length()
     frequency = np.maximum(np.fft.rfftfreq(n_fft, 1 / sample_rate), 1.0)
@@ -165,7 +165,7 @@ def equalized(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) 
 
 
 def _moments(power: FloatArray) -> FloatArray:
-    """Return the mean power of the 400 ms around each frame, (F,); there is silence before and after."""
+    """Return the mean power of the 400 ms around each frame, (F,), with silence before and after the recording."""
     padded = np.pad(power, (_MOMENT_FRAMES // 2, _MOMENT_FRAMES - _MOMENT_FRAMES // 2 - 1))
     total = np.cumsum(np.concatenate([[0.0], padded]))
     return np.asarray(np.maximum(total[_MOMENT_FRAMES:] - total[:-_MOMENT_FRAMES], 0) / _MOMENT_FRAMES)
@@ -176,7 +176,7 @@ def _lufs(power: FloatArray | float) -> FloatArray:
 
 
 def _bands_of_bins(sample_rate: int, n_fft: int) -> FloatArray:
-    """Return the share of each bin of a real transform in each third octave, (n_fft // 2 + 1, B)."""
+    """Return the share of each FFT bin that lies in each third octave, (n_fft // 2 + 1, B)."""
     middle = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     half_bin = sample_rate / n_fft / 2
     low, high = BANDS_HZ / _HALF_BAND, BANDS_HZ * _HALF_BAND
@@ -186,7 +186,7 @@ def _bands_of_bins(sample_rate: int, n_fft: int) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _k_weights() -> FloatArray:
-    """Return the gain of K-weighting as a power for each third octave, (B,): the filters of BS.1770 for 48 kHz."""
+    """Return the power gain of K-weighting in each third octave, (B,), from the 48 kHz filters of ITU-R BS.1770-5."""
     z = np.exp(-2j * np.pi * BANDS_HZ / 48000)
     shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
         1 - 1.69065929318241 * z + 0.73248077421585 * z**2

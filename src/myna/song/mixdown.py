@@ -31,8 +31,8 @@ from myna.units import db_to_amplitude
 
 Samples = NDArray[np.float32]
 
-# Streaming services and EBU R 128 ask for true peaks of at most -1 dB. The limiter lowers single peaks by up to 3 dB;
-# a mix with higher ones is turned down as a whole.
+# Streaming services and EBU R 128 ask for true peaks of at most -1 dBTP. The limiter lowers single peaks by up to 3 dB;
+# a mix whose peaks need more is turned down as a whole.
 MIX_CEILING = db_to_amplitude(-1.0)
 MOST_LIMITED_DB = 3.0
 
@@ -65,12 +65,12 @@ class MixSummary:
     original_room: Room | None  # None if it cannot be estimated
     added_room: Room
     limited_db: float  # largest reduction of a peak
-    turned_down_db: float  # attenuation of the whole
+    turned_down_db: float  # attenuation of the whole mix
 
 
 @dataclass(frozen=True)
 class MixHeaders:
-    """What the headers of a cover and its stems say."""
+    """Tags, picture and signature of a cover and its stems."""
 
     song: Path  # the original
     mix: io.Tags
@@ -80,7 +80,7 @@ class MixHeaders:
 
     @classmethod
     def of(cls, song: Path, voice: str) -> Self:
-        """Return the tags and the picture of a song, with a comment that says that its voice is synthetic."""
+        """Return the tags and the picture of a song, and a comment which states that the voice is synthetic."""
         tags, converted = io.info(song).tags, conversion_tags(voice, song)
         comment = " | ".join(filter(None, (converted.comment, tags.comment)))
         sign = partial(add_manifest, description=converted.comment, source=song)
@@ -104,11 +104,11 @@ def mix_files(
 
     Args:
         sources: the sounds.
-        options: levels, and what is matched.
+        options: levels, and whether tone and level are matched over time.
         output: the mix; its suffix chooses the format.
         headers: tags and picture of the files.
         stems: file of each stem by its name (`cover_files.STEMS`); empty to write none.
-        progress: progress whose title is set.
+        progress: progress with a title of its own; see `titled`.
 
     Raises:
         AudioError: a file cannot be read or written, or the vocals are silent.
@@ -149,7 +149,7 @@ def mix_files(
 def fitted(path: Path, sample_rate: int, n_samples: int) -> Iterator[Samples]:
     """Yield a recording with this sample rate and length, in blocks of one second, (1, n) or (2, n).
 
-    It is cut at its end, or silence is added.
+    A longer recording is cut at its end; a shorter one is padded with silence.
     """
     blocks = map(at_most_stereo, io.blocks(path, sample_rate, sample_rate, warn=False, mono=False))
     starts = range(0, n_samples, sample_rate)
@@ -197,7 +197,7 @@ def _mono(sources: MixSources) -> Iterator[Samples]:
 def _parts(
     sources: MixSources, voice: Iterator[InPlace], options: CoverOptions, n_channels: int
 ) -> Iterator[dict[str, Samples]]:
-    """Yield the stems but the mix, by name, in blocks of one second, (n_channels, n)."""
+    """Yield all stems except the mix, by name, in blocks of one second, (n_channels, n)."""
     rate, n_samples = sources.sample_rate, sources.n_samples
     vocals = fitted(sources.vocals, rate, n_samples)
     music = fitted(sources.music or sources.vocals, rate, n_samples)
@@ -217,7 +217,7 @@ def _parts(
 def _limited(
     parts: Iterator[dict[str, Samples]], limiter: Limiter, stems: Mapping[str, io.Writer]
 ) -> Iterator[Samples]:
-    """Yield the mix of parts, and write them and the mix to their files."""
+    """Yield the limited sum of the parts, and write the parts and this mix to the files of the stems."""
 
     def written(mix: Samples) -> Samples:
         if "mix" in stems:

@@ -1,4 +1,4 @@
-"""A sung voice in place of the original voice of a song: with its level, tone, place in the stereo image and room."""
+"""Matching of a sung voice to the original voice of a song: level, tone, place in the stereo image, and room."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from myna.units import power_to_db
 Samples = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
-# Loudness of the softest voice that counts as one.
+# A voice that is no louder than this is silent.
 _SILENT_LUFS = -70.0
 
 
@@ -64,7 +64,7 @@ class VoiceSettings:
 
 
 class InPlace(NamedTuple):
-    """A voice in its place, and its reverberation; both are (C, n)."""
+    """A matched voice without added reverberation, and the added reverberation; both are (C, n)."""
 
     voice: Samples
     reverberation: Samples
@@ -89,25 +89,25 @@ def match(
     Args:
         original: the voice of the song.
         sung: the voice that replaces it.
-        over_time: match the level at each time and the tone; otherwise only the mean level.
+        over_time: match the tone, and the level at each time; otherwise only the mean level.
         reverb: level of the reverberation relative to the voice, as an amplitude; None matches that of the original.
     """
     room = _room(original, sung) if reverb is None else Room((original.room or USUAL).seconds, reverb**2)
     tone_db = match_tone(original.bands, sung.bands) if over_time else np.zeros(len(BANDS_HZ))
     gain_db = match_level(original.bands.loudness(), sung.bands.loudness(tone_db), over_time=over_time)
-    # The level of the original includes its reverberation.
+    # The level of the original includes its reverberation, so the voice without reverberation is softer.
     return VoiceSettings(tone_db, gain_db - power_to_db(1 + room.wet_power), original.placement, room)
 
 
 def _room(original: VoiceFacts, sung: VoiceFacts) -> Room:
-    # A sung voice repeats decays of the original in part.
+    # The converter reproduces a part of the original's reverberation, so only the rest is added.
     return (original.room or USUAL).beyond(sung.room or DRY)
 
 
 def in_place(
     blocks: Iterable[Samples], settings: VoiceSettings, sample_rate: int, n_channels: int
 ) -> Iterator[InPlace]:
-    """Change a voice in consecutive blocks (1, n), and yield it in blocks of one second, (C, n)."""
+    """Apply settings to a voice in consecutive blocks (1, n), and yield it in blocks of one second, (C, n)."""
     toned = equalized(blocks, settings.tone_db, sample_rate)
     dry, source = used_twice(with_gain(toned, settings.gain_db, sample_rate))
     voice = placed(dry, settings.placement, sample_rate) if n_channels > 1 else dry

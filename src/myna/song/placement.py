@@ -1,4 +1,4 @@
-"""Place of a voice in the stereo image: measured in one recording, and given to another."""
+"""Place of a voice in the stereo image: measured in one recording, and applied to another."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from myna.song.convolution import convolved, used_twice
 Samples = NDArray[np.float32]
 
 _MID_DEGREES = 45.0
-# Two voices at the sides have half of their power off the axis. One voice cannot: it would lose its place.
+# Two equal voices at the two sides have half of their power beside the axis. One voice with as much would have no
+# definite place.
 _MOST_WIDTH = 0.3
-_NO_WIDTH = 1e-4  # 40 dB below the voice
+_NO_WIDTH = 1e-4  # less power beside the axis, 40 dB below the voice, is ignored
 # Velvet noise: pulses of random sign and place (Alary, Politis and Välimäki 2017, "Velvet-noise decorrelator").
 _DECORRELATOR_SECONDS, _PULSES, _DECAY_DB = 0.03, 30, 15.0
 
@@ -53,22 +54,22 @@ class PlacementMeter:
         self._covariance += pair @ pair.T
 
     def placement(self) -> Placement:
-        """Return the axis of greatest power, which has the least squares beside it; silence is in the middle."""
+        """Return the axis of greatest power, the principal axis of the two channels; silence is in the middle."""
         (left, both), (_, right) = self._covariance
         if left + right <= 0:
             return Placement()
         degrees = math.degrees(math.atan2(2 * both, left - right)) / 2
         least = float(np.linalg.eigvalsh(self._covariance)[0])
         pan = degrees - _MID_DEGREES
-        # Both directions of an axis are the same place.
+        # An axis has two directions, which are the same place.
         return Placement(pan + 180 if pan <= -90 else pan, max(least, 0.0) / (left + right))
 
 
 def placed(blocks: Iterable[Samples], placement: Placement, sample_rate: int) -> Iterator[Samples]:
     """Place a voice (1, n) in the stereo image, (2, n), with the same power.
 
-    The width comes from a decorrelated copy beside the axis, so that the sum of both channels of a voice in the middle
-    is the voice itself.
+    The width comes from a decorrelated copy at right angles to the axis. If the voice is in the middle, this copy
+    cancels in the sum of the two channels.
     """
     width = min(placement.width, _MOST_WIDTH)
     axis, beside = (row[:, None].astype(np.float32) for row in placement.axes)

@@ -54,7 +54,7 @@ def remix(parts: Sequence[Part], target: Path, tags: io.Tags, picture: io.Pictur
 
 
 def pack_stem(parts: Sequence[Part], target: Path) -> float:
-    """Write the sum of stems as a flac file of 24 bits, and return the gain with which it is to be played.
+    """Write the sum of stems as a flac file of 24 bits, and return the gain to apply when the file is played.
 
     A sum that exceeds full scale is turned down in the file; the gain makes up for it.
 
@@ -80,7 +80,7 @@ def _n_channels(parts: Sequence[Part]) -> int:
 
 
 def _summed(parts: Sequence[Part]) -> Iterator[Samples]:
-    """Yield the sum in blocks of one second, (C, n); a stem of one channel is in the middle."""
+    """Yield the sum in blocks of one second, (C, n); a stem of one channel is placed in the middle."""
     rate, n_channels = io.info(parts[0].path).sample_rate, _n_channels(parts)
     gains = [np.float32(db_to_amplitude(part.gain_db)) for part in parts]
     blocks = [io.blocks(part.path, rate, rate, mono=False) for part in parts]

@@ -1,9 +1,9 @@
 """Reverberation of a voice: estimated in one recording, and added to another.
 
 The estimate is blind: after the end of a phrase, the level of a voice in a room decays at a constant rate (Ratnam et
-al. 2003, "Blind estimation of reverberation time"). The line of this decay, continued to the end of the phrase, is the
-level of the reverberation during the phrase. Without a room, the level falls so fast that its line begins above the
-level of the voice.
+al. 2003, "Blind estimation of reverberation time"). A line is fitted to this decay. Its value at the end of the phrase
+is the level of the reverberation during the phrase. Without a room, the level falls so fast that this value is above
+the level of the voice.
 """
 
 from __future__ import annotations
@@ -23,26 +23,28 @@ Samples = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
 _HOP_SECONDS = 0.01
-# The range in which a voice is louder than the remains of the music.
+# The frequencies at which a voice is louder than the remains of the music.
 _LOW_HZ, _HIGH_HZ = 300.0, 6000.0
 
-# A phrase is at most _ACTIVE_DB softer than the loud moments and ends before a pause.
+# A phrase is at most 18 dB softer than the loud moments and lasts at least 0.15 s. A pause of more than 0.3 s follows,
+# of which at most 3 s are used.
 _LOUD_PERCENTILE, _ACTIVE_DB = 95, -18.0
 _PHRASE_FRAMES, _PAUSE_FRAMES, _DECAY_FRAMES = 15, 30, 300
-# Its level is that of the loud moments in the 0.5 s before its end, and it ends where it was near this level last.
+# The level of a phrase is that of the loud moments in its last 0.5 s. The decay begins where the level was last within
+# 3 dB of that level.
 _BEFORE_FRAMES, _LEVEL_PERCENTILE, _NEAR_DB = 50, 80, 3.0
-# The decay is fitted in this range below that level: later than the end of the note, above what is left of the music.
+# The decay is fitted in this range below that level: after the release of the note, and above the remains of the music.
 _FIT_FROM_DB, _FIT_TO_DB, _ABOVE_PAUSE_DB = -12.0, -40.0, 6.0
 _FEWEST_FRAMES, _LEAST_FALL_DB, _MOST_RISE_DB = 3, 8.0, 4.0
-_MOST_ERROR_DB, _SLOWEST_DB_PER_SECOND = 2.5, 10.0  # distance of a decay from a line, root mean square
+_MOST_ERROR_DB, _SLOWEST_DB_PER_SECOND = 2.5, 10.0  # RMS error of the fitted line, and its least slope
 _FEWEST_DECAYS, _LEAST_SHARE = 3, 0.4
 
-# A shorter decay is that of a singer, not of a room.
+# A shorter decay is the release of a note, not a room.
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 0.35, 4.0
 _LEAST_WET_DB, _MOST_WET_DB = -30.0, -8.0
 
 _FIRST_REFLECTION_SECONDS = 0.015
-# Reverberation time in each octave from this one on: air and walls absorb high frequencies.
+# Relative reverberation time in each octave from 250 Hz up: air and walls absorb high frequencies.
 _LOWEST_OCTAVE_HZ = 250.0
 _TIMES: FloatArray = np.array([1.1, 1.05, 1.0, 0.9, 0.75, 0.55, 0.4])
 
@@ -60,13 +62,13 @@ class Room:
     wet_power: float
 
     def beyond(self, other: Room) -> Room:
-        """Return the reverberation that a voice with that of `other` lacks."""
+        """Return the part of this reverberation that must be added to a voice that has the reverberation `other`."""
         missing = self.wet_power - other.wet_power
         return Room(self.seconds, missing if missing > db_to_power(_LEAST_WET_DB) else 0.0)
 
 
 DRY = Room(0.8, 0.0)
-# For a voice whose room is unknown. It is hardly heard as a room, but without it the voice stands apart from the music.
+# For a voice whose room is unknown: hardly audible as a room, but without it the voice does not blend with the music.
 USUAL = Room(0.8, db_to_power(-18.0))
 
 
@@ -84,13 +86,13 @@ class DecayMeter:
         self._power.append(self._frames.push(block)[:, self._inside].sum(axis=1, dtype=np.float64))
 
     def levels_db(self) -> FloatArray:
-        """Return the level of each 20 ms, (T,), every 10 ms, relative to some constant."""
+        """Return the levels of frames of 20 ms, 10 ms apart, (T,), in dB relative to a fixed power."""
         power: FloatArray = np.concatenate([np.zeros(0), *self._power])
         return np.asarray(power_to_db(power + 1e-12))
 
 
 def estimate_room(levels_db: FloatArray) -> Room | None:
-    """Estimate the reverberation of a voice from its levels (T,); None if too few of its phrases end freely."""
+    """Estimate the reverberation of a voice from its levels (T,); None if too few phrases are followed by a decay."""
     if len(levels_db) < _PAUSE_FRAMES:
         return None
     smooth = np.convolve(np.pad(levels_db, 1, "edge"), np.full(3, 1 / 3), "valid")
@@ -106,7 +108,10 @@ def estimate_room(levels_db: FloatArray) -> Room | None:
 
 
 def reverberation(blocks: Iterable[Samples], room: Room, sample_rate: int, n_channels: int) -> Iterator[Samples]:
-    """Yield the reverberation alone, (C, n), of a voice (1, n) whose power is 1 in all channels together."""
+    """Yield only the reverberation, (C, n), of a voice (1, n).
+
+    Its power, summed over the channels, is `room.wet_power` times the power of the voice.
+    """
     if room.wet_power <= 0:
         return (np.zeros((n_channels, block.shape[1]), np.float32) for block in blocks)
     response = impulse_response(room.seconds, sample_rate, n_channels)
@@ -152,7 +157,7 @@ def _phrase_ends(levels: FloatArray) -> Iterator[tuple[int, int]]:
 
 
 def _decay(levels: FloatArray, end: int, next_start: int) -> Room | None:
-    """Return the decay after a phrase as a room, whether or not it is that of one; None if it is not free."""
+    """Fit the decay after a phrase as that of a room, even if it is only a release; None if it is not a decay."""
     first = max(end - _BEFORE_FRAMES, 0)
     level = float(np.percentile(levels[first : end + 1], _LEVEL_PERCENTILE))
     stop = first + int(np.flatnonzero(levels[first : end + 1] > level - _NEAR_DB)[-1])
@@ -161,7 +166,7 @@ def _decay(levels: FloatArray, end: int, next_start: int) -> Room | None:
     is_over = (tail < floor) | (tail > np.minimum.accumulate(tail) + _MOST_RISE_DB)
     last = int(np.argmax(is_over)) if is_over.any() else len(tail)
     begin = int(np.argmax(tail < _FIT_FROM_DB))
-    begin, last = max(begin - 1, 0), last + 1  # a dry voice may end within a frame
+    begin, last = max(begin - 1, 0), last + 1  # one more frame at both ends: a dry voice may end within a frame
     part = tail[begin:last]
     if len(part) < _FEWEST_FRAMES or part[0] - part[-1] < _LEAST_FALL_DB:
         return None

@@ -15,15 +15,15 @@ from myna.errors import MissingExtraError
 Samples = NDArray[np.float32]
 
 _OCTAVE = 12
-# The library transposes whole arrays, so music is cut into pieces. Each is computed with some music around it, and
-# fades into the next one.
+# The library transposes whole arrays, so music is cut into pieces. Each is computed with context on both sides, and
+# crossfaded into the next one.
 _PIECE_SECONDS, _CONTEXT_SECONDS, _FADE_SECONDS = 60.0, 1.0, 0.1
 
 
 def shift_of_music(semitones: float) -> float:
-    """Return the smallest shift that brings music into the key that `semitones` lead to, -6 to 6.
+    """Return the smallest shift, -6 to 6 semitones, that leads to the same key as a shift by `semitones`.
 
-    Whole octaves therefore leave it as it is, and a fifth up becomes a fourth down.
+    Whole octaves therefore become 0, and a fifth up becomes a fourth down.
     """
     return semitones - _OCTAVE * round(semitones / _OCTAVE)
 

@@ -1,8 +1,7 @@
-"""Results of slow steps on disk, found again by what they were computed from.
+"""Cache on disk for the results of slow steps, keyed by the inputs of the steps.
 
-An entry is a folder of files and facts. Its name is a digest of the step and its inputs, so a result is never that of
-other inputs, and needs no check. When the entries together exceed a size, those not used for the longest time are
-removed.
+An entry is a folder of files and facts. Its name is a digest of the step and its inputs, so an entry that is found
+always belongs to these inputs. When the entries together exceed a size, the least recently used ones are removed.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Entry:
     Attributes:
         key: digest of the step and its inputs.
         folder: folder of its files.
-        facts: facts about it, as JSON has them.
+        facts: facts about the result, as values that JSON can store.
         is_new: whether it was computed for this request.
     """
 
@@ -45,7 +44,7 @@ class Entry:
 
 
 class StageCache:
-    """Folder of results. While a `with` block of it runs, no entry that the block has used is removed.
+    """Cache in a folder. Entries that a `with` block has used are not removed while the block runs.
 
     with StageCache(default_cache_folder()) as cache:
         entry = cache.get("separated", {"song": digest_of(path)}, separate_into)
@@ -74,7 +73,7 @@ class StageCache:
 
         Args:
             step: name of the step.
-            inputs: everything on which the result depends, as JSON has it.
+            inputs: everything on which the result depends, as values that JSON can store.
             compute: function that writes the files into an empty folder and returns facts about the result.
         """
         key = digest_of_values({"step": step, **inputs})[:_DIGITS]
@@ -82,7 +81,7 @@ class StageCache:
         if (facts := self._hold(folder)) is not None:
             return Entry(key, folder, facts, is_new=False)
         self._folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)  # if it exists, its process was killed while it removed the entry
+        shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed while it removed the entry
         with making_folder(folder) as temporary:
             facts = dict(compute(temporary))
             (temporary / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
@@ -104,7 +103,7 @@ class StageCache:
         return facts
 
     def _remove_old(self) -> None:
-        """Remove entries that nobody uses, the oldest first, until the rest is small enough."""
+        """Remove entries that are not in use, the least recently used first, until the rest is small enough."""
         entries = sorted(self._folder.glob(f"*/{_FACTS}"), key=lambda facts: facts.stat().st_mtime)
         sizes = {facts.parent: sum(file.stat().st_size for file in facts.parent.iterdir()) for facts in entries}
         total = sum(sizes.values())
@@ -138,7 +137,7 @@ def digest_of(path: Path) -> str:
 
 
 def digest_of_values(values: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of values that JSON has, whatever their order."""
+    """Return the SHA-256 of values that JSON can store; their order does not matter."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

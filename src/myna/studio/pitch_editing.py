@@ -1,8 +1,8 @@
 """Files of the pitch edits of a result, and the stretches that change from one list of edits to another.
 
 A result has the edits in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`, and beside them its
-conversion as it was before the first edit. A cover also has its conversion with the edits there, and in `mixed.json`
-the edits that its mix has.
+conversion as it was before the first edit. A cover also has its conversion with the edits there; its `mixed.json`
+contains the edits that are in the mix.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class PitchFiles:
             self.edits.unlink(missing_ok=True)
 
     def keep_mixed(self) -> None:
-        """Store that the mix of the cover has the edits."""
+        """Record that the mix of the cover contains the edits."""
         if (text := _text(self.edits)) is not None:
             write_text(self.folder / _MIXED, text)
         else:
@@ -103,8 +103,7 @@ def needs_mix(workspace: Workspace, result: Result) -> bool:
 def changed_stretches(before: PitchEdits, after: PitchEdits) -> list[tuple[float, float]]:
     """Return the stretches in seconds in which two lists of edits differ, ascending and disjoint.
 
-    Edits after a difference in the lists are applied to another contour, so the stretches of those that overlap it
-    belong to it.
+    All edits after the first difference of the lists count, because they are applied to another contour.
     """
     shared = 0
     for one, other in zip(before.edits, after.edits, strict=False):

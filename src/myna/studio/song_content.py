@@ -22,10 +22,10 @@ STRETCH_SECONDS = 10.0  # separated in 2 s
 # -13 to -12 dB; 18 dB below the voice, -20 to -17 dB. Between the two limits, a person is asked.
 _MUSIC_DB, _NO_MUSIC_DB = -15.0, -25.0
 _NO_VOICE_DB = -25.0  # of the vocals
-# Probabilities of the event model, which decides first if it is installed: for 21 of 24 recordings of voices alone, for
-# 22 of 48 mixes with music 12 dB below to 6 dB above the voice, and for none wrongly. The probability of music is at
-# most 0.33 for voices alone, apart from 0.72 for a held vowel. It is at least 0.66 for the mixes, and at least 0.28 for
-# 12 with music 18 dB below the voice.
+# Limits on the probabilities of the event model, which is used first if it is installed. With these limits it decides
+# for 21 of 24 recordings of voices alone and for 22 of 48 mixes with music 12 dB below to 6 dB above the voice, never
+# wrongly. The probability of music is at most 0.33 for voices alone, apart from 0.72 for a held vowel. It is at least
+# 0.66 for the mixes, and at least 0.28 for 12 other mixes with music 18 dB below the voice.
 _MUSIC, _NO_MUSIC, _VOICE = 0.85, 0.2, 0.5
 
 
@@ -40,12 +40,12 @@ class SongContent(BaseModel):
 
 
 def decide(facts: SongFacts, measured: SongContent) -> Content | None:
-    """Return the content of a song; None if it is not clear."""
+    """Return the content of a song, from its facts and its measured content; None if it is not clear."""
     return "song" if facts.music else measured.content
 
 
 def measure_content(song: Path, loudest: Span, progress: Progress = silent) -> SongContent:
-    """Find out what the middle of the loudest sung stretch of a song contains.
+    """Decide whether the middle of the loudest sung stretch of a song has music and a voice.
 
     Raises:
         AudioError: the song cannot be read, or the stretch is silent.

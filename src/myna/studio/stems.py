@@ -1,4 +1,4 @@
-"""Stems of a result: sounds of one length and start, and the levels at which they are mixed to the result."""
+"""Stems of a result: sounds with the same start and length, and the levels at which they are mixed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Level(BaseModel):
 
     gain_db: float = Field(0.0, ge=-60, le=24)
     muted: bool = False
-    solo: bool = Field(False, description="heard, while all stems without solo are not")
+    solo: bool = Field(False, description="if any stem has solo, only stems with solo are heard")
 
 
 class Stem(BaseModel):
@@ -34,8 +34,8 @@ class Stem(BaseModel):
     name: str
     file: str
     channels: int
-    in_original: bool  # whether it is a part of the song as it was
-    gain: float = 1.0  # with which the samples of the file are to be played
+    in_original: bool  # whether it is a part of the original song
+    gain: float = 1.0  # factor to apply to the samples of the file when they are played
     level: Level = Level()  # in the mix as it was made
 
 
@@ -93,7 +93,7 @@ def gains_db(levels: Mapping[str, Level]) -> dict[str, float]:
 
 
 def mix_id(workspace: Workspace, number: int, stems: Stems, levels: Mapping[str, Level]) -> str:
-    """Return a name for a mix, which differs if the levels or the files of the stems differ."""
+    """Return an id of a mix; it differs if the levels or the files of the stems differ."""
     place = folder(workspace, number)
     parts = [
         f"{stem.file}|{(place / stem.file).stat().st_mtime_ns}|{gain_db}"

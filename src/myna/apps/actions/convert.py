@@ -25,7 +25,7 @@ class Conversion:
     output: Path
 
 
-# Words before the suffix of results beside their recordings.
+# Ends of the names, without suffix, of results that are written beside their recordings.
 _RESULTS = (".out", ".cover")
 
 
@@ -153,7 +153,7 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the audio files of a folder, except hidden files, earlier results (*.out.*), and all files in `results`.
+    """List the audio files of a folder, except hidden files, results (*.out.*, *.cover.*), and all files in `results`.
 
     If `results` is `folder` itself, its files are listed.
 

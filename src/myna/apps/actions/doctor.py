@@ -43,7 +43,7 @@ _EXTRAS = {
     "onnx": "voices in ONNX",
     "parselmouth": "the f0 method parselmouth",
     "provenance": "Content Credentials (C2PA) in converted files",
-    "separation": "further separators of svc separate",
+    "separation": "more separators for svc separate and svc cover",
 }
 _GIB = 2**30
 _LITTLE_DISK, _NO_DISK = 5 * _GIB, _GIB // 4  # free bytes

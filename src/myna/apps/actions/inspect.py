@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class ManifestFacts:
     """Facts about the C2PA manifests ("Content Credentials") of a file."""
 
-    types: list[str]  # types of synthetic sound that they name
+    types: list[str]  # types of synthetic sound that the manifests name
     state: State
 
 
@@ -31,7 +31,7 @@ class SoundInspection:
 
     path: str
     synthetic: bool  # whether there is any sign
-    tags: list[str]  # texts in the header of the file that say it
+    tags: list[str]  # texts in the header of the file which state that it is synthetic
     mark: Detection  # search for the mark in the sound itself
     manifest: ManifestFacts | None  # None if the file contains no C2PA manifest
 

@@ -34,7 +34,7 @@ COMMANDS = {
     "infer": "convert recordings to the voice",
     "cover": "sing songs in the voice, with their music: separate, convert, mix",
     "evaluate": "measure the quality of conversions",
-    "inspect": "show what a weight file contains",
+    "inspect": "show what a voice or sound file contains",
     "pack": "put a voice into one file that can be shared",
     "unpack": "split a packed voice into G_*.pth and config.json",
     "export": "export a voice to ONNX, for programs without PyTorch",

@@ -1,4 +1,4 @@
-"""Parts that the commands which convert share: flags, the loading of the voice, advice on its pitch."""
+"""Shared parts of the commands that convert: flags, loading of the voice, advice on the pitch."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def load_converter(model: Path, config: Path | None, device: str, engine: Engine
 def with_defaults(
     voice: Voice, chosen: Mapping[str, Any], outputs: Iterable[Path]
 ) -> tuple[ConversionOptions, dict[str, Any]]:
-    """Complete the conversion options that the user gave with the defaults of the voice, and print these.
+    """Complete the conversion options that the user gave with the defaults of the voice, and print those used.
 
     Args:
         voice: the voice.
-        outputs: files to write. The studio in whose folder they or the working folder are may have defaults, too.
         chosen: the values of all parameters of `ConversionOptions`; those that the user did not give do not count.
-        outputs: the results; the studio to which one of them belongs may have other defaults for the voice.
+        outputs: files to write. If they, the working folder or the voice are in the folder of a studio, the defaults
+            that this studio stores for the voice are used.
 
     Returns:
         The options, and the defaults of the voice that were used.

@@ -1,15 +1,15 @@
-"""Detection of the mark in a sound, at any place of it and at any speed up to a semitone faster or slower.
+"""Detection of the mark in any part of a sound, at speeds up to a semitone faster or slower than the original.
 
-The detector measures how the level of each band follows the sine of a chip, subtracts what neighbouring bands have in
-common, and correlates the rest with the signs of the pattern. The score is the correlation divided by its standard
-deviation. If the sound has no mark, the signs are independent of it. Whatever the sound is, the chance that the score
-exceeds t is then at most 3.18 times that of a normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound for
+The detector correlates the level of each band with the sine of a chip, subtracts the mean over neighbouring bands, and
+correlates the rest with the signs of the pattern. The score is this correlation divided by its standard deviation. If
+the sound has no mark, the signs are independent of it. Whatever the sound is, the chance that the score exceeds t is
+then at most 3.18 times that of a standard normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound for
 weighted sums of Rademacher random variables", 2015). The threshold follows from this bound and the number of scores
 that are compared with it.
 
-Correlations are computed for segments of 5 s, at all places of the pattern. Sums of 2, 4, 8, ... segments find weaker
-marks. They need a more exact speed, which is found by shifting the second half of a sum against the first (the fast
-folding algorithm: Staelin, "Fast folding algorithm for detection of periodic pulse trains", 1969).
+Correlations are computed for segments of 5 s, at all positions in the pattern. Sums of 2, 4, 8, ... segments find
+weaker marks. They need a more exact speed, which is found by shifting the second half of a sum against the first (the
+fast folding algorithm: Staelin, "Fast folding algorithm for detection of periodic pulse trains", 1969).
 """
 
 from __future__ import annotations
@@ -38,32 +38,32 @@ _FRAMES = 10  # per chip
 _HOP = round(CHIP_SECONDS * DETECTION_RATE / _FRAMES)
 _SIZE = 400  # samples of an analysis window
 _FLOOR = 1e-8  # power that is added to each band, relative to that of the louder parts of the sound
-_NEIGHBOURS = 3  # bands on each side of a band that show what changes in common
-_LEAST_DB = 0.3  # changes of level are divided by their size nearby; this keeps those of a steady sound small
-# The noise of a band is this percentile of its levels. Up to so many dB above it, a level counts as noise.
+_NEIGHBOURS = 3  # bands on each side of a band; the mean of all is subtracted from it
+_LEAST_DB = 0.3  # is added to the size by which changes are divided, so that those of a steady sound stay small
+# The noise floor of a band is this percentile of its levels. Levels up to _NOISE_DB above the floor count as noise.
 _NOISE_PERCENT, _NOISE_DB = 5, np.float32(3)
 
-_PLACES = PERIOD * _FRAMES  # places of the pattern that are tried
+_PLACES = PERIOD * _FRAMES  # positions in the pattern that are tried, one per frame
 _SEGMENT_CHIPS = 64
 _SEGMENT_FRAMES = _SEGMENT_CHIPS * _FRAMES
 _SEGMENT_SECONDS = _SEGMENT_CHIPS * CHIP_SECONDS
-_PIECE_SEGMENTS = 64  # segments that are in memory together and can be added
-# With half a step, the ends of a segment are 10 ms from their places: an eighth of a chip.
+_PIECE_SEGMENTS = 64  # segments that are in memory together; only these are added to each other
+# An error of half a step changes the length of a segment by 10 ms, an eighth of a chip.
 _SPEED_STEP = 0.004
 _SPEEDS = [math.exp(_SPEED_STEP * step) for step in sorted(range(-15, 16), key=abs)]
-# The search ends if a score is above every threshold, and this many speeds farther from the original are no better.
+# The search ends early if a score is above every threshold and the next _FARTHER speeds give no higher one.
 _CERTAIN, _FARTHER = 10.0, 6
 _DRIFT = _SEGMENT_FRAMES * _SPEED_STEP / 2  # frames by which half a step moves the next segment
 
 
 @dataclass(frozen=True)
 class Detection:
-    """Result of a search for the mark: the place and the speed at which a sound is most like the pattern."""
+    """Result of a search for the mark: the place and the speed at which a sound correlates best with the pattern."""
 
     found: bool
     score: float  # correlation in standard deviations
-    threshold: float  # least score of a mark; it grows slowly with the length of the sound, as there are more places
-    chance: float  # bound of the share of sounds of this length without a mark that reach the score
+    threshold: float  # least score of a mark; a longer sound has more scores, and a slightly higher threshold
+    chance: float  # upper bound on the share of unmarked sounds of this length that reach the score
     speed: float  # relative to that of the sound when it was marked
     start_seconds: float
     end_seconds: float
@@ -108,7 +108,7 @@ def detect(
 
 
 def threshold(seconds: float) -> float:
-    """Return a score that at most the share `FALSE_ALARMS` of sounds of this length reach without a mark."""
+    """Return the score that at most the share `FALSE_ALARMS` of unmarked sounds of this length reach."""
     return -NormalDist().inv_cdf(FALSE_ALARMS / _NORMAL_BOUND / _n_tries(seconds))
 
 
@@ -167,9 +167,10 @@ def _search(power: Samples, speed: float, pattern: Samples) -> _Match:
 
 
 def _level_changes(power: Samples, speed: float) -> Samples:
-    """Return how the level of each band follows the sine of a chip that begins in each frame, (frames, bands).
+    """Return the correlation of the level of each band with a sine that begins in each frame, (frames, bands).
 
-    The frames are those of the sound at its original speed. The values are of the order of one for every sound.
+    The frames are those of the sound at its original speed. The correlations are normalised, so that they are of the
+    order of one for every sound.
     """
     frames = np.rint(np.arange(0, len(power) - 0.5, 1 / speed)).astype(int)
     bands = power[frames] @ _pooling(speed)
@@ -184,7 +185,7 @@ def _level_changes(power: Samples, speed: float) -> Samples:
 
 
 def _filtered(levels: Samples, weights: NDArray[np.float64]) -> Samples:
-    """Return the sums of weighted consecutive frames, (frames, bands), from each frame on."""
+    """Return the weighted sum of consecutive frames that begin with each frame, (frames, bands)."""
     n_frames = max(len(levels) - len(weights) + 1, 0)
     sums = np.zeros((n_frames, levels.shape[1]), np.float32)
     for frame, weight in enumerate(weights.astype(np.float32)):
@@ -200,7 +201,7 @@ def _audible_share(levels: Samples) -> Samples:
 
 
 def _pooling(speed: float) -> Samples:
-    """Return the share of each frequency's power in each band, (frequencies, bands), for a sound at a speed."""
+    """Return the share of each frequency's power in each band, (frequencies, bands), for a sound played at `speed`."""
     frequencies = np.fft.rfftfreq(_SIZE, 1 / DETECTION_RATE)
     edges, half = EDGES_HZ * speed, frequencies[1] / 2
     upper = np.minimum(frequencies[:, None] + half, edges[1:])
@@ -221,8 +222,8 @@ def _correlate(changes: Samples, pattern: Samples) -> tuple[Samples, Samples]:
     """Correlate each segment with the pattern at all places.
 
     Returns:
-        Correlations (segments, places), where the place is that of the beginning of the sound in the pattern, in
-        frames; and upper bounds of their variances (segments,), if the signs are independent of the sound.
+        Correlations (segments, places); a place is the position in the pattern, in frames, at which the sound begins.
+        Upper bounds of their variances (segments,), valid if the signs are independent of the sound.
     """
     n_segments = max(-(-len(changes) // _SEGMENT_FRAMES), 1)
     padded = np.pad(changes, ((0, n_segments * _SEGMENT_FRAMES - len(changes)), (0, 0)))
@@ -242,7 +243,7 @@ def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Sam
     """Yield the numbers of segments 1, 2, 4, ..., the sums of as many consecutive segments, and their variances.
 
     Sums are (sums, drifts, places). A drift is the distance in frames by which the place has moved at the end of the
-    sum, because the speed is not exact; the drift in the middle is zero.
+    sum, because the speed is not exact; the middle element of the axis is a drift of 0.
     """
     missing = (1 << (len(correlations) - 1).bit_length()) - len(correlations)
     sums, variances = np.pad(correlations, ((0, missing), (0, 0)))[:, None], np.pad(variances, (0, missing))
@@ -266,13 +267,13 @@ def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Sam
 
 
 def _scores(sums: Samples, variances: Samples) -> Samples:
-    """Return the highest quotient of each sum over all places by its standard deviation, (sums, drifts).
+    """Return the highest score of each sum over all places, (sums, drifts): the sum divided by its standard deviation.
 
-    The variance is at least the one measured over all places. That one is larger than expected if the sound repeats
-    itself when the pattern does, like music: equal signs then multiply equal sounds.
+    The variance is the given bound or, if it is larger, the variance measured over all places. That one is larger if
+    the sound repeats with the period of the pattern, as music may: equal signs then multiply equal sounds.
     """
     best = sums.argmax(axis=-1, keepdims=True)
-    near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # the mark itself does not count
+    near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # a mark would be here, and does not count
     far = np.square(sums).sum(axis=-1) - np.square(np.take_along_axis(sums, near, axis=-1)).sum(axis=-1)
     variance = np.maximum(far / (_PLACES - near.shape[-1]), variances[:, None])
     scores: Samples = sums.max(axis=-1) / np.sqrt(np.maximum(variance, 1e-20))

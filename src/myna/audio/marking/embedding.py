@@ -25,11 +25,11 @@ def marked(blocks: Iterable[Samples], sample_rate: int) -> Iterator[Samples]:
 
 
 def marked_part(part: Samples, first: int, sample_rate: int) -> Samples:
-    """Return a part of a recording, (n,), with the mark that it has within the marked recording.
+    """Return a part of a recording, (n,), with the mark that it gets if the whole recording is marked.
 
     Args:
         part: samples that begin and end in silence.
-        first: number of the first of them in the recording.
+        first: index of the first sample of the part in the recording.
     """
     marker = Marker(sample_rate)
     before = first % marker.hop
@@ -41,7 +41,7 @@ def marked_part(part: Samples, first: int, sample_rate: int) -> Samples:
 class Marker:
     """Multiply the short-time spectrum of a stream by the gains of the mark.
 
-    The result depends only on the samples, not on their division into blocks. It lags behind the input by at most
+    The output depends only on the samples, not on their division into blocks. It lags behind the input by at most
     `delay` samples.
     """
 
@@ -63,7 +63,7 @@ class Marker:
         self._n_skipped = n_windows
 
     def add(self, block: Samples) -> Samples:
-        """Take the next samples, (n,), and return those that are complete; their number varies."""
+        """Append samples, (n,), and return the marked samples that are complete; their number varies."""
         self._n_owed += len(block)
         samples = np.concatenate([self._input, block])
         n_windows = len(samples) // self.hop - 1

@@ -21,7 +21,7 @@ _PEM_BLOCK = re.compile(rb"-----BEGIN [A-Z ]+-----[^-]+-----END [A-Z ]+-----\n")
 
 @dataclass(frozen=True)
 class Identity:
-    """A private key and certificates in PEM; the authority has certified the key."""
+    """A private key, its certificate, and the certificate of the authority that signed it, in PEM."""
 
     key: bytes
     certificate: bytes
@@ -38,7 +38,7 @@ def read_identity() -> Identity:
     """Return the identity of this installation.
 
     Raises:
-        OSError: there is none, or it cannot be read.
+        OSError: there is no identity, or it cannot be read.
         ValueError: the file is damaged.
     """
     path = identity_path()
@@ -52,20 +52,20 @@ def make_identity() -> None:
     """Make the identity of this installation, if there is none.
 
     Raises:
-        OSError: it cannot be stored.
+        OSError: the identity cannot be stored.
     """
     path = identity_path()
     if path.is_file():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)  # before the key exists, so that nobody else can open it in the meantime
+    path.parent.chmod(0o700)  # before the key exists, so that nobody else can open the key in the meantime
     with replacing(path) as temporary:
         temporary.write_bytes(_new_identity())
     path.chmod(0o600)
 
 
 def _new_identity() -> bytes:
-    """Make a key, and a certificate for it from an authority whose own key is thrown away.
+    """Make a key, and a certificate for it from an authority whose own key is discarded.
 
     C2PA accepts no certificate that is signed with its own key.
     """

@@ -1,7 +1,7 @@
 """C2PA manifests ("Content Credentials"): signed statements in a file about its origin.
 
-They need the extra 'provenance'. A signature proves only that a file is as the signer has left it. The key is that of
-this installation and certified by nobody, so other programs call the signer unknown.
+They need the extra 'provenance'. A signature proves only that a file has not changed since it was signed. The key
+belongs to this installation and is certified by no known authority, so other programs report an unknown signer.
 
 The library of C2PA opens no connection: it asks no authority for a time stamp, and does not fetch the manifests and
 certificates that a file names by their address.
@@ -24,7 +24,7 @@ from myna.text import printable
 
 _log = logging.getLogger(__name__)
 
-SUFFIXES = (".wav", ".flac", ".mp3")  # formats of ours in which the library can store a manifest
+SUFFIXES = (".wav", ".flac", ".mp3")  # those of our formats in which the library can store a manifest
 # The library keeps a file in memory twice. This is 20 minutes of a .wav with two channels.
 _MOST_BYTES = 200_000_000
 _OFFLINE = {
@@ -62,8 +62,9 @@ def add_manifest(path: Path, description: str, source: Path) -> None:
 
     signed = path.with_name("signed")
     try:
-        # Python runs the handler of Ctrl-C in the main thread. There, it could be within the library's calls for
-        # bytes, where ctypes discards the exception. The pool waits for its thread before it passes on the exception.
+        # Ctrl-C raises an exception in the main thread. If the library ran there, this could happen while it calls a
+        # Python function to read bytes, and ctypes would discard the exception. So the library runs in another thread,
+        # for whose end the pool waits before the exception continues.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(_sign, path, signed, description, source).result()
         signed.replace(path)
@@ -99,7 +100,7 @@ def _warn(path: Path, reason: str) -> None:
 
 
 def _has_identity() -> bool:
-    """Make the identity of this installation if needed; return false if it cannot be stored."""
+    """Make the identity of this installation if needed; return false if the identity cannot be stored."""
     try:
         make_identity()
     except OSError as error:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 CHIP_SECONDS = 0.08
 PERIOD = 128  # chips after which the signs repeat
-# Bands of equal width. Most singing, and all that survives a telephone or an mp3 of a low bit rate, is between these.
+# Bands of equal width. Between these edges is most of the power of singing, and most of what a telephone or an mp3 of a
+# low bit rate keeps.
 EDGES_HZ = np.linspace(400.0, 8000.0, 65)
 CENTRES_HZ = (EDGES_HZ[1:] + EDGES_HZ[:-1]) / 2
 

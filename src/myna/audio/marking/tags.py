@@ -1,4 +1,4 @@
-"""Text in the header of a sound file that says that the sound is synthetic."""
+"""Tags in the header of a sound file which state that the sound is synthetic."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LONGEST = 500  # characters of a statement
 
 
 def conversion_tags(voice: str, source: Path) -> Tags:
-    """Return the tags of a conversion; they repeat what the header of the source says about it being synthetic.
+    """Return the tags of a conversion; they repeat statements in the header of the source that the source is synthetic.
 
     Args:
         voice: name of the voice.
@@ -66,7 +66,7 @@ def statements(path: Path) -> list[str]:
         AudioError: the file is not a sound file.
     """
     found = [text[:_LONGEST] for text in astuple(info(path).tags) if _SYNTHETIC.search(text)]
-    if not found and manifest_types(path) is None:  # a manifest contains such types, too
+    if not found and manifest_types(path) is None:  # in a file with a manifest, the types belong to the manifest
         found = [f"digital source type: {one}" for one in _source_types(path)]
     return found
 

@@ -13,27 +13,27 @@ ROWS_PER_NOTE = 4
 N_ROWS = (HIGH_NOTE - LOW_NOTE) * ROWS_PER_NOTE + 1
 COLUMNS_PER_SECOND = 50
 _WINDOW_SECONDS = 0.06  # five periods of 83 Hz
-_LOUD_DB, _RANGE_DB = -24.0, 54.0  # level of a harmonic, relative to a full-scale sine, that is drawn brightest
+_LOUD_DB, _RANGE_DB = -24.0, 54.0  # drawn brightest, relative to a full-scale sine; and the range below it
 _BLUR = (0.25, 0.5, 0.25)  # over neighbouring rows, between which a harmonic would flicker
 
 
 def context_samples(sample_rate: int) -> int:
-    """Return how many samples before and after a stretch its columns depend on."""
+    """Return the number of samples before and after a stretch on which its columns depend."""
     return round(_WINDOW_SECONDS * sample_rate / 2)
 
 
 def note_levels(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.uint8]:
     """Return levels of a stretch of sound, 0 to 255.
 
-    The window resolves no semitones of a low voice. Therefore the power of each bin is assigned to the instantaneous
-    frequency in it (the method of reassignment: Auger and Flandrin 1995), in the direction of frequency only.
+    The window does not resolve the semitones of a low voice. Therefore the power of each bin is assigned to the
+    instantaneous frequency in the bin (reassignment, along frequency only: Auger and Flandrin 1995).
 
     Args:
         audio: (N,), with `context_samples` before and after the stretch.
 
     Returns:
-        Levels (`N_ROWS`, columns), from `HIGH_NOTE` down to `LOW_NOTE`. Column t is centred on the middle of the t-th
-        part of a second, of which there are `COLUMNS_PER_SECOND`.
+        Levels (`N_ROWS`, columns), from `HIGH_NOTE` down to `LOW_NOTE`. Column t is centred on the time
+        (t + 0.5) / `COLUMNS_PER_SECOND` of the stretch.
     """
     half = context_samples(sample_rate)
     n_columns = max(int((len(audio) - 2 * half) * COLUMNS_PER_SECOND / sample_rate), 0)

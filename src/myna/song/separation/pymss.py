@@ -26,10 +26,10 @@ from myna.storage import torch_file
 _CONFIG_SUFFIXES = (".yaml", ".yml")
 _VOCALS = frozenset(("vocals", "vocal"))
 _MUSIC = frozenset(("instrumental", "accompaniment", "other", "no_vocals", "no vocals"))
-_WEIGHT_KEYS = ("state", "state_dict", "model_state_dict")  # that contain the weights in files with more than weights
+_WEIGHT_KEYS = ("state", "state_dict", "model_state_dict")  # keys of the weights, in files that contain more
 # Classes in the files of Demucs; their instances are not needed.
 _IGNORED = frozenset(("demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs", "fractions.Fraction"))
-_LEAST_OVERLAP = 2  # with fewer chunks over each sample, there would be seams
+_LEAST_OVERLAP = 2  # with only one chunk over each sample, the joins would be audible
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,10 @@ class PymssSeparator:
     def _chunk(self, samples: Tensor) -> Tensor:
         """Return the vocals of one chunk, (2, chunk_samples)."""
         with warnings.catch_warnings():
-            # The transform of SCNet has no window, as in its training; PyTorch warns of that.
+            # The STFT of SCNet has no window, as in its training; PyTorch warns of that.
             warnings.filterwarnings("ignore", "A window was not provided", UserWarning)
             found: Tensor = self.network(samples[None])[0]
-        # Networks for one stem may leave its axis out; some return a few samples less.
+        # Networks for one stem may omit the axis of the stems; some return a few samples fewer than they get.
         stems = F.pad(found.reshape(-1, 2, found.shape[-1]), (0, samples.shape[-1] - found.shape[-1]))
         return samples - stems[0] if self._settings.vocals is None else stems[self._settings.vocals]
 

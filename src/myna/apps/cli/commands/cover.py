@@ -43,8 +43,8 @@ _file = click.Path(path_type=Path)
     "--cache/--no-cache",
     default=True,
     show_default=True,
-    help="Keep separated and converted stems for the next try, in the folder MYNA_CACHE or the system's folder for "
-    "caches.",
+    help="Keep separated and converted stems for the next run, in the folder MYNA_CACHE, else in the system's folder "
+    "for caches.",
 )
 @device_flag
 @engine_flag
@@ -65,9 +65,9 @@ def command(
 ) -> Result:
     """Sing each SONG, an audio or video file of any format, in another voice.
 
-    The vocals are separated from the music, converted, and mixed with it again, with the level, tone, place and room of
-    the original. The cover has the song's length, sample rate, tags and picture. The suffix of the output file selects
-    the format: wav, flac, mp3, ogg or m4a.
+    The vocals are separated from the music, converted, and mixed with it again. Their level, tone, place in stereo and
+    reverberation are matched to the original's. The cover has the song's length, sample rate, tags and picture. The
+    suffix of the output file selects the format: wav, flac, mp3, ogg or m4a.
     """
     options = collect(CoverOptions, chosen)
     collect(ConversionOptions, dict(chosen))  # so that a wrong flag is reported before the voice is loaded

@@ -47,7 +47,7 @@ class ErrorBody(BaseModel):
 
 
 def error_response(status: int, message: str, code: str | None = None) -> JSONResponse:
-    """Answer an error in one line; names that are sent may contain line breaks."""
+    """Return an error whose message is one line; names in a request may contain line breaks."""
     return JSONResponse(error_json(status, printable(message), code), status)
 
 

@@ -40,7 +40,7 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_halves(cls, sent: Any) -> Any:
-        """Refuse half of a surrogate pair, as of an emoji that was cut: JSON can write it, but UTF-8 cannot."""
+        """Refuse half of a surrogate pair, for example of an emoji that was cut: JSON can store it, UTF-8 cannot."""
         try:
             "".join(texts_in(sent)).encode()
         except UnicodeEncodeError as error:
@@ -75,7 +75,7 @@ class Kind:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Yield all texts in a JSON value, also the keys of objects."""
+    """Yield all texts in a JSON value, including the keys of objects."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):

@@ -53,7 +53,7 @@ def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
     """Plan the conversion of a whole song, or of a stretch before all waiting songs.
 
     Raises:
-        ConfigError: there is no such voice or upload, or an option has no such value, or names a file.
+        ConfigError: there is no such voice or upload, or an option has a wrong value or names a file.
     """
     return _planned(studio, request, ConvertUpload)
 

@@ -37,7 +37,7 @@ def facts_of(studio: Studio, upload: str) -> SongFacts:
 
 
 def content_of(studio: Studio, upload: str) -> SongContent:
-    """Return what an uploaded song contains, after separating 10 s of it if needed, which takes 2 s.
+    """Return the content of an uploaded song, after separating 10 s of it if needed, which takes 2 s.
 
     Raises:
         NoSuchUpload: there is no such upload.

@@ -1,4 +1,4 @@
-"""Sound as bytes that a page plays and draws. Imports numpy, so handlers import it when it is asked for."""
+"""Sound as bytes that a page plays and draws. This module imports numpy, so handlers import it only when needed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pcm(path: Path, first: int, n_samples: int, gain: float = 1.0) -> bytes:
 
 
 def outline_of(path: Path, gain: float = 1.0) -> bytes:
-    """Return the peaks of each hundredth of a second of a sound, one byte each."""
+    """Return the peak of each hundredth of a second of a sound, one byte each."""
     return _outline(path, path.stat().st_mtime_ns, gain)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Step of a cover for each unit in which its parts report their progress.
+# Step of a cover by the unit of progress that each part of the work reports.
 _STEPS = {
     " s": "separate",
     " s separated": "separate",
@@ -71,7 +71,7 @@ class CoverUpload(SingUpload):
 
 @dataclass(frozen=True, kw_only=True)
 class RemakeCover(ResultTask):
-    """Mix a cover with its pitch edits; the result is its number."""
+    """Make a cover again with its pitch edits, and return the number of the result."""
 
     def run(self, report: Report) -> int:
         place = ResultFolder.of(self.workspace, self.result.number, source(self.workspace, self.result))

@@ -1,4 +1,4 @@
-"""Tasks of the pitch editor: they run where songs are sung, because the voice and its features are in memory there."""
+"""Tasks of the pitch editor. They run in the process that converts songs, which holds the voice and its features."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from myna.conversion.converter import Converter, SongPitch
     from myna.features.pitch_edits import PitchEdits
 
-_songs: dict[tuple[int, float | None], SongPitch] = {}  # without edits, of the result that was used last
+_songs: dict[tuple[int, float | None], SongPitch] = {}  # of the result that was edited last, without edits
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class OpenPitch(ResultTask):
         return _view(converter, self._song(converter, files, report), files.read(), [])
 
     def _sung_options(self, files: PitchFiles) -> ConversionOptions:
-        """Return the options of the conversion. In a mix, only the mix has the mark."""
+        """Return the options of the conversion. That of a cover has no mark: its mix contains another, marked one."""
         options = self.options_of_result()
         shift = options.transpose + self.result.transpose_all
         return replace(options, transpose=shift, mark=options.mark and not files.in_mix)
@@ -111,7 +111,7 @@ class SingEdits(OpenPitch):
     def _phrases(
         self, converter: Converter, files: PitchFiles, edits: PitchEdits, stretches: list[tuple[float, float]]
     ) -> list[Part]:
-        """Sing the phrases around the stretches, and turn them down as the result is."""
+        """Sing the phrases around the stretches, and attenuate them as the result was attenuated."""
         from myna.audio.headroom import CONVERSION_CEILING, fitting_gain
         from myna.audio.marking.embedding import marked_part
         from myna.units import db_to_amplitude

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from myna.conversion.converter import ConversionSummary, Converter
 
-# Longest slice that is converted at once, unless a person chooses another length. An edit in the pitch editor sings the
-# slices again that it touches; 8 s take a light voice less than a second.
+# Longest slice that is converted at once, unless a person chooses another length. A pitch edit causes a new conversion
+# of the slices that it touches; a light voice converts 8 s in less than a second.
 EDITING_CHUNK_SECONDS = 8.0
 
 _loaded: dict[tuple[Any, ...], Converter] = {}  # holds only the voice used last
@@ -67,7 +67,7 @@ class MeasureSong:
 
 @dataclass(frozen=True)
 class MeasureContent:
-    """Find out whether a song has music, and store the measures in the file `into`."""
+    """Measure whether a song has music, and store the answer in the file `into`."""
 
     song: Path
     loudest: Span
@@ -98,7 +98,7 @@ class DrawComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class SingUpload(VoiceTask):
-    """Sing a song, or a stretch of it; the result is the number of the result.
+    """Sing a song, or a stretch of it, and return the number of the result.
 
     The audio of a whole song is written into the folder `sung` of the workspace, that of a preview beside its record.
     """
@@ -161,7 +161,7 @@ class SingUpload(VoiceTask):
         raise NotImplementedError
 
     def _command(self, options: ConversionOptions, also: Collection[str]) -> str:
-        """Return the command line that sings the same."""
+        """Return the command line that gives the same result."""
         raise NotImplementedError
 
     def _draw(self, result: Result, report: Report) -> None:
@@ -205,7 +205,7 @@ class ConvertUpload(SingUpload):
 
 
 def cut(song: Path, stretch: Stretch, target: Path) -> None:
-    """Write a stretch of a song with all its channels; it moves to the left if it would end after the song.
+    """Write a stretch of a song with all its channels; the stretch begins earlier if it would end after the song.
 
     Raises:
         AudioError: the song cannot be read.
@@ -248,6 +248,6 @@ def load_converter(report: Report, task: VoiceTask) -> Converter:
         _loaded.clear()
         device = choose_device()
         report.note(f"device: {device}")
-        # With the cache, the pitch editor sings only what changes, also right after the conversion.
+        # With the cache, the pitch editor converts only changed slices, even right after the conversion of the song.
         _loaded[key] = Converter(Voice.load(weights, task.files.config, device.name), device.name, SliceCache())
     return _loaded[key]

@@ -31,7 +31,7 @@ class SoundView(BaseModel):
     channels: int
     sample_rate: int
     samples: str = Field(description="address of its samples, as of GET /results/{number}/tracks")
-    volume: float = Field(1.0, description="with which it is as loud beside the voice as in the mix")
+    volume: float = Field(1.0, description="at which it is as loud relative to the voice as in the mix")
 
 
 class NoteView(BaseModel):
@@ -76,7 +76,7 @@ class PitchEditsBody(BaseModel):
 def pitch(number: int, request: Request, language: Language, studio: StudioOf) -> PitchView:
     """Return the pitch of a result for the pitch editor.
 
-    If the song was not sung last, its pitch is measured again: that takes some seconds for each minute of it.
+    If another result was edited since, the pitch is measured again, which takes some seconds per minute of the song.
     """
     found = find_result(studio, number)
     voice = studio.voices.find(found.voice)
@@ -168,7 +168,7 @@ def _view(studio: Studio, number: int, found: EditedPitch, base: str, language: 
 
 
 def _other_sounds(studio: Studio, number: int, base: str) -> list[SoundView]:
-    """Return what is mixed with the voice of a cover; nothing for a result that is a voice alone."""
+    """Return the sounds that are mixed with the voice of a cover; none for a result that is a voice alone."""
     from myna.apps.gui.server.sounds import relative_level
 
     record, place = stems.find_stems(studio.workspace, number), stems.folder(studio.workspace, number)

@@ -47,7 +47,7 @@ class SongView(BaseModel):
 
 
 class ContentView(BaseModel):
-    """Whether there is music in a song."""
+    """Content of a song: with music, or a voice alone."""
 
     content: Content | None = Field(description="null if it is not clear")
     text: str
@@ -100,7 +100,7 @@ def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
 def content(upload: str, language: Language, studio: StudioOf) -> ContentView:
     """Find out whether an uploaded song has music, or is a voice alone.
 
-    The first request separates ten seconds of the song, which takes two; the answer is kept.
+    The first request separates ten seconds of the song, which takes two seconds. The answer is stored.
     """
     facts, measured, say = facts_of(studio, upload), content_of(studio, upload), Wording(language, _TEXTS)
     found = decide(facts, measured)
@@ -153,8 +153,8 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
 def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
     """Replace the voice of an uploaded song: separate it, sing it, and mix it with the music.
 
-    With `preview`, only a stretch of the song, and before all waiting songs. The job's `facts` have the `step`: its
-    name (separate, sing or mix), its number, and how many there are. The result has tracks.
+    With `preview`, only a stretch of the song is sung, before all waiting songs. The job's `facts` contain the `step`:
+    its name (separate, sing or mix), its number, and the number of steps. The result has tracks.
     """
     return studio.submit(COVER if sent.preview is None else COVER_PREVIEW, sent)
 

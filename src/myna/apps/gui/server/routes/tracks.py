@@ -84,7 +84,7 @@ def samples(
 ) -> Response:
     """Return samples of a stem: interleaved signed 16-bit integers, little-endian, of which 16384 is full scale.
 
-    There are fewer at the end of the stem.
+    Fewer than `count` are returned at the end of the stem.
     """
     from myna.apps.gui.server.sounds import pcm
 
@@ -94,7 +94,7 @@ def samples(
 
 @router.get("/results/{number}/tracks/{name}/outline", response_class=Response, responses=file_of(BYTES))
 def outline(number: int, name: str, studio: StudioOf, version: str | None = None) -> Response:
-    """Return the peaks of each hundredth of a second of a stem: one byte each, of which 255 is full scale."""
+    """Return the peak of each hundredth of a second of a stem as one byte; 255 is full scale."""
     from myna.apps.gui.server.sounds import outline_of
 
     return Response(outline_of(*_sound(studio, number, name)), media_type=BYTES)
@@ -112,7 +112,7 @@ def mix(number: int, sent: Mix, studio: StudioOf) -> None:
 
 @router.post("/results/{number}/remake", status_code=202)
 def remake(number: int, studio: StudioOf) -> JobView:
-    """Mix a cover again, with its pitch edits. What has not changed since the last time is not computed again."""
+    """Mix a cover again, with its pitch edits. Stages whose input has not changed are not computed again."""
     return studio.submit(REMAKE, RemakeRequest(result=number))
 
 
@@ -141,7 +141,7 @@ def _find(studio: Studio, number: int) -> Stems:
 
 
 def _sound(studio: Studio, number: int, name: str) -> tuple[Path, float]:
-    """Return the file of a stem, and the gain with which it is to be played."""
+    """Return the file of a stem, and the gain to apply to it."""
     for stem in _find(studio, number).stems:
         if stem.name == name:
             return stems.folder(studio.workspace, number) / stem.file, stem.gain

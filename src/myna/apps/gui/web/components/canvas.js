@@ -1,4 +1,4 @@
-// A canvas in the size of its element. It is drawn again when its size, the theme, or what it shows changes.
+// A canvas of the size of its element. It is drawn again when its size, the theme or the drawn values change.
 
 import {useEffect, useMemo, useRef} from "../vendor/preact.js";
 import {theme} from "../lib/theme.js";
@@ -7,7 +7,7 @@ import {theme} from "../lib/theme.js";
 
 const SCHEMES = ["(prefers-color-scheme: dark)", "(prefers-contrast: more)"];
 
-/** Draws into a canvas, at most once for each picture of the screen. */
+/** Draws into a canvas, at most once per frame of the screen. */
 class Painter {
   constructor() {
     /** @type {HTMLCanvasElement | null} */

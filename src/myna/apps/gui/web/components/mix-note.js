@@ -1,4 +1,4 @@
-// Whether the mix of a cover has the last pitch edits, with the way to mix it again.
+// A note that states if the mix of a cover has the last pitch edits, with a button that mixes it again.
 
 import {html} from "../vendor/preact.js";
 import {post} from "../lib/api.js";
@@ -10,7 +10,7 @@ import {failed} from "./toast.js";
 
 /**
  * @param {{result: import("../lib/types.js").Result, always?: boolean}} props
- *   always: also if the mix has all edits, so that nothing moves after an edit
+ *   always: show the note even if the mix has all edits, so that the layout does not change after an edit
  */
 export function MixNote({result: {number, needs_mix: needed}, always = false}) {
   const job = jobs.value?.find(({kind, about}) => kind === "remake" && about.result === number);

@@ -23,7 +23,7 @@ const STEP_DB = 0.5;
 
 /**
  * @param {{set: StemSet, onLevels: (levels: Levels) => void, children?: import("../vendor/preact.js").ComponentChildren}} props
- *   onLevels: the person has changed a level, and has let go of it; children: at the end of the bar above the tracks
+ *   onLevels: called after the person has changed a level and released its control; children: at the end of the bar above the tracks
  */
 export function Tracks({set, onLevels, children}) {
   const mixer = useMemo(() => new Mixer(set), [set.tracks.map(({samples}) => samples).join("\n")]);
@@ -87,7 +87,7 @@ function Heard({mixer}) {
 
 /**
  * @param {{mixer: Mixer, track: StemTrack, index: number, view: ViewSignal, peaks: Uint8Array | null, scale: number,
- *   onLevels: (levels: Levels) => void}} props scale: of the peaks, so that the highest of all tracks is 1
+ *   onLevels: (levels: Levels) => void}} props scale: factor for the peaks, with which the highest peak of all tracks is 1
  */
 function Track({mixer, track, index, view, peaks, scale, onLevels}) {
   const {name, title, main} = track;

@@ -14,7 +14,7 @@ export const HIGHEST_DB = 12;
 /** Levels by the name of their track. @typedef {Record<string, Level>} Levels */
 
 /**
- * Whether a track is heard in the mix: solo outweighs mute.
+ * Return true if a track is heard in the mix; solo takes precedence over mute.
  * @param {Levels} levels
  * @param {string} name
  */
@@ -38,7 +38,7 @@ export class Mixer extends Transport {
     this.levels = signal(Object.fromEntries(tracks.map(({name, level}) => [name, level])));
     /** @type {import("../vendor/preact.js").Signal<"mix" | "original">} */
     this.heard = signal("mix");
-    /** Whether each track is heard in the mix. */
+    /** For each track, true if it is heard in the mix. */
     this.audible = computed(() => this.tracks.map(({name}) => isHeard(this.levels.value, name)));
   }
 

@@ -3,7 +3,7 @@
 // Whole stems do not fit into memory: ten minutes of one in stereo are 212 MB of 32-bit floats. Media elements use little
 // memory, but start tens of milliseconds apart and drift. So the samples are fetched in pieces of two seconds, and the
 // clock of one audio context starts each piece at its sample. The context has the sample rate of the song. A track of
-// another rate is resampled piece by piece, each with one sample of the next one, so that no piece ends before its time.
+// another rate is resampled piece by piece; each piece contains one sample of the next one, so that no gap is left.
 
 /** @typedef {{url: string, channels: number, rate: number}} StemSource samples of a track: GET url?first=…&count=… */
 
@@ -40,7 +40,7 @@ export class Stems {
     this.volumes = tracks.map(() => 0);
   }
 
-  /** Wake the audio context; to be called during a click, because browsers require it. */
+  /** Resume the audio context. Browsers allow this only during a click. */
   load() {
     return contextAt(this.rate).resume();
   }

@@ -21,7 +21,7 @@ export class Transport {
     this.place = signal(0);
     /** @type {import("../vendor/preact.js").Signal<"paused" | "loading" | "playing">} */
     this.state = signal("paused");
-    /** Where to pause, null for the end. @type {number | null} */
+    /** Time at which to pause, null for the end. @type {number | null} */
     this.until = null;
     this.dragged = false;
     this.frame = 0;

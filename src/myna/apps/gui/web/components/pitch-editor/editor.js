@@ -1,4 +1,4 @@
-// The pitch editor: the piano roll with its tools above and what can be done with the chosen notes below.
+// The pitch editor: the piano roll, with its tools above it and the actions for the chosen notes below it.
 
 import {html, useEffect, useRef} from "../../vendor/preact.js";
 import {clock, noteName, number, shift} from "../../lib/format.js";
@@ -31,7 +31,7 @@ export function PitchEditor({editor}) {
 function onKey(event, editor) {
   const typing = ["INPUT", "SELECT", "TEXTAREA"].includes(/** @type {HTMLElement} */ (event.target).tagName);
   if ((event.ctrlKey || event.metaKey) && !event.altKey && !typing) {
-    // Z of the Latin layout: with another one, the key has another letter.
+    // The physical key: with a layout that is not Latin, it types another letter than Z.
     const letter = /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
     if (letter === "y" || (letter === "z" && event.shiftKey)) editor.redo();
     else if (letter === "z") editor.undo();
@@ -74,7 +74,7 @@ function Bar({editor}) {
   </div>`;
 }
 
-/** Whether the changes have been sung. @param {{editor: Editor}} props */
+/** State of the changes: sung, being sung or failed. @param {{editor: Editor}} props */
 function State({editor}) {
   const state = editor.state.value;
   return html`<div class="pitch-state" role="status">
@@ -84,7 +84,7 @@ function State({editor}) {
   </div>`;
 }
 
-/** What is chosen in words, and what can be done with it. @param {{editor: Editor, id: string}} props */
+/** Description of the selection, and the actions for it. @param {{editor: Editor, id: string}} props */
 function Chosen({editor, id}) {
   const off = !editor.selected.value;
   const rest = [

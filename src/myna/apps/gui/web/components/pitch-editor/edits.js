@@ -1,4 +1,4 @@
-// Pitch edits as data: the same JSON that `svc infer --pitch` reads. The server applies them; here, they are only made.
+// Pitch edits as data: the same JSON that `svc infer --pitch` reads. The server applies them; this module only creates them.
 
 /**
  * @typedef {{start: number, end: number}} Stretch in seconds
@@ -12,7 +12,7 @@
  */
 
 const DEAD_SEMITONES = 0.3; // a note that is moved by less stays where it is
-const LEAST_SECONDS = 0.02; // of what remains of an edit that is cut
+const LEAST_SECONDS = 0.02; // a part of an edit that is shorter is dropped
 const FINEST_SECONDS = 0.005; // between drawn points
 
 /** The stretch that an edit changes. @param {Edit} edit @returns {Stretch} */
@@ -90,7 +90,7 @@ export function marked(edits, {start, end}, kind) {
 }
 
 /**
- * Take the edits of a stretch away. What an edit does beside the stretch stays.
+ * Remove the edits within a stretch. The parts of edits outside the stretch stay.
  * @param {Edit[]} edits
  * @param {Stretch} stretch
  * @returns {Edit[]}

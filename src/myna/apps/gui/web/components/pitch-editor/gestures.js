@@ -1,4 +1,4 @@
-// What the pointers do on the piano roll: move a note, draw a line, choose a stretch, scroll, and zoom with two fingers.
+// Pointer gestures on the piano roll: move a note, draw a line, choose a stretch, scroll, and zoom with two fingers.
 
 import {panned, shown, timeAt, zoomed} from "../../lib/timeline.js";
 import {drawn} from "./edits.js";
@@ -123,7 +123,7 @@ export class Gestures {
     this.abandon();
   }
 
-  /** Undo what the running gesture shows. */
+  /** End the gesture without a change, and remove what it has drawn. */
   abandon() {
     this.gesture = null;
     this.moving = false;

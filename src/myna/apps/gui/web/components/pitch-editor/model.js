@@ -49,7 +49,7 @@ export class Editor {
     this.state = signal("sung");
     /** @type {Signal<Error | null>} */
     this.error = signal(null);
-    /** Whether a change is played once it has been sung. */
+    /** True if a change is played as soon as it has been sung. */
     this.plays = signal(true);
     this.closed = false;
   }
@@ -71,7 +71,7 @@ export class Editor {
     this.selected.value = stretch;
   }
 
-  /** Choose the next note, or from a position the one that follows it. @param {1 | -1} step */
+  /** Choose the next or the previous note; if none is chosen, the one after or before the position. @param {1 | -1} step */
   step(step) {
     const {notes} = this.data.value;
     const from = this.note.value;
@@ -140,7 +140,7 @@ export class Editor {
 
   // ---- Singing
 
-  /** Have the changes sung; what is edited meanwhile is sung next. */
+  /** Request that the changes are sung; changes that are made meanwhile follow in the next request. */
   async save() {
     if (this.state.value === "singing") return;
     this.state.value = "singing";

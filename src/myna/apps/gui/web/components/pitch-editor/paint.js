@@ -9,11 +9,11 @@ import {stretchOf} from "./edits.js";
 /** @typedef {import("./roll.js").Note} Note */
 /** @typedef {{start: number, end: number}} Stretch */
 /**
- * @typedef {{cents: number[], frame: number}} Curve pitch in hundredths of a MIDI note, 0 where unvoiced; frame: its seconds
+ * @typedef {{cents: number[], frame: number}} Curve pitch in hundredths of a MIDI note, 0 where unvoiced; frame: seconds per value
  * @typedef {{notes: Note[], before: Curve, after: Curve, spectrum: import("./spectrum.js").Spectrum, key: import("./edits.js").Key,
  *   edits: import("./edits.js").Edit[], selected: Stretch | null, note: number, by: number, line: [number, number][]}} Shown
- *   selected: the chosen stretch; note: index of the chosen note, -1 if there is none; by: semitones by which it is dragged; line: that is
- *   being drawn
+ *   selected: the chosen stretch; note: index of the chosen note, -1 if there is none; by: semitones by which it is dragged; line: the one that
+ *   is being drawn
  */
 
 const LABEL_PIXELS = 36; // width of a name, for example A♯3, with its margins

@@ -1,4 +1,4 @@
-// The piano roll of the pitch editor, with its keys, its ruler, and what the keyboard does in it.
+// The piano roll of the pitch editor, with its piano keys and its ruler, and its control by the keyboard.
 
 import {html, useEffect, useMemo, useRef} from "../../vendor/preact.js";
 import {t} from "../../lib/texts.js";

@@ -15,7 +15,7 @@ const MARGIN_NOTES = 4; // above and below what is sung
 const LEAST_RANGE = 16;
 const OUTLYING_SHARE = 0.03;
 const LEAST_BOX_PIXELS = 8;
-const NEAR_PIXELS = 6; // of a note that is still hit
+const NEAR_PIXELS = 6; // a press this close to a note hits it
 
 /** @param {Roll} roll @param {number} time */
 export function xOf({view, width}, time) {
@@ -43,7 +43,7 @@ export function rangeOf(top, notes) {
   return {top: Math.max(LOWEST + count, Math.min(top, HIGHEST)), notes: count};
 }
 
-/** The range that shows what is sung, but for short notes far away: most of them are errors of an octave. @param {Note[]} notes */
+/** The range that shows all notes except short ones that lie far away, most of which are octave errors. @param {Note[]} notes */
 export function rangeAround(notes) {
   if (!notes.length) return rangeOf(72, 24);
   const rising = [...notes].sort((one, other) => one.pitch - other.pitch);
@@ -52,7 +52,7 @@ export function rangeAround(notes) {
   return rangeOf(high + margin, high - low + 2 * margin);
 }
 
-/** Pitch of the first note after the first few hundredths of all sung time. @param {Note[]} notes */
+/** Pitch of the first note, after leaving out notes with a small share of the total duration. @param {Note[]} notes */
 function pitchAfter(notes) {
   const seconds = notes.map(({start, end}) => end - start);
   let left = OUTLYING_SHARE * seconds.reduce((sum, one) => sum + one, 0);
@@ -67,7 +67,7 @@ export function rangeZoomed(range, factor, note) {
 }
 
 /**
- * The rectangle of a note: one semitone high, and no thinner than a finger can see.
+ * The rectangle of a note: one semitone high, and high enough to be seen and pressed.
  * @param {Roll} roll
  * @param {Note} note
  */

@@ -12,11 +12,11 @@ export class EditorSound extends Transport {
   constructor({sample_rate: rate, seconds, tracks}) {
     super(new Stems({rate, seconds, tracks: tracks.map(({samples: url, channels, sample_rate}) => ({url, channels, rate: sample_rate}))}), seconds);
     this.names = tracks.map(({name}) => name);
-    /** Volumes with which the tracks are as loud beside the voice as in the mix. */
+    /** Volumes at which the tracks are as loud relative to the voice as in the mix. */
     this.balance = tracks.map(({volume}) => volume);
     /** @type {import("../../vendor/preact.js").Signal<"edited" | "unedited">} */
     this.heard = signal("edited");
-    /** Whether the rest of the song is heard, too. */
+    /** True if the rest of the song is played with the voice. */
     this.music = signal(false);
     this.hasMusic = this.names.length > 2;
   }

@@ -1,4 +1,4 @@
-// The tracks of a result: what the person changes in the mix is what is downloaded.
+// The tracks of a result. A download has the levels that the person has set here.
 
 import {html} from "../../vendor/preact.js";
 import {put} from "../../lib/api.js";
@@ -29,7 +29,7 @@ export function downloadWithLevels(event, number) {
 
 /** @param {number} number @param {Levels} levels */
 function send(number, levels) {
-  // One after the other, so that the last ones stay.
+  // Requests are sent one after the other, so that the last levels are the ones that stay.
   const sent = (sending.get(number) ?? Promise.resolve()).then(() => put(`results/${number}/mix`, {levels})).catch(failed);
   sending.set(number, sent);
   sent.then(() => sending.get(number) === sent && sending.delete(number));

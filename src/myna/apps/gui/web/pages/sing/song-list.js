@@ -114,7 +114,7 @@ function Mark({song}) {
   </p>`;
 }
 
-/** Whether there is music in the song, as it was heard or as the person says. @param {{song: Song}} props */
+/** Choice between a song with music and a voice alone; the measured answer is the default. @param {{song: Song}} props */
 function ContentChoice({song}) {
   const heard = song.heard.value;
   const content = song.content.value;

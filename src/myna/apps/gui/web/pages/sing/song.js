@@ -43,29 +43,29 @@ export class Song {
     this.keys = signal({});
     /** Shifts in semitones that the person chose, by voice and speaker. @type {Signal<Record<string, number>>} */
     this.shifts = signal({});
-    /** Whether there is music in it, as it was heard; null until then. @type {Signal<SongContent | null>} */
+    /** Measured content of the song; null until it is measured. @type {Signal<SongContent | null>} */
     this.heard = signal(null);
-    /** The same as the person chose it, null to follow what was heard. @type {Signal<Content | null>} */
+    /** Content that the person chose; null to use the measured one. @type {Signal<Content | null>} */
     this.chosen = signal(null);
-    /** Whether a shift that changes the key of the voice moves the music, too. */
+    /** True if a shift that changes the key of the voice also moves the music. */
     this.movesMusic = signal(true);
     /** @type {Map<string, Promise<void>>} */
     this.asked = new Map();
     this.aborted = new AbortController();
 
     this.stretch = computed(() => this.mark.value ?? this.facts.value?.loudest ?? null);
-    /** What it is sung as; null while nobody knows. @type {import("../../vendor/preact.js").ReadonlySignal<Content | null>} */
+    /** Content as which the song is sung; null while it is unknown. @type {import("../../vendor/preact.js").ReadonlySignal<Content | null>} */
     this.content = computed(() => this.chosen.value ?? this.heard.value?.content ?? null);
     this.keyFacts = computed(() => this.keys.value[singer.value] ?? null);
     this.shift = computed(() => {
       const facts = this.keyFacts.value;
       return this.shifts.value[singer.value] ?? facts?.choices[facts.best]?.transpose ?? 0;
     });
-    /** Warnings about the song; music is no problem of a song whose voice is separated. */
+    /** Warnings about the song; the one about music is shown only if the song is converted as a voice alone. */
     this.warnings = computed(() => (
       (this.facts.value?.warnings ?? []).filter(({kind}) => kind !== "music" || this.content.value === "voice")
     ));
-    /** Whether the voice would be in another key than the music if the music stayed as it is. */
+    /** True if the voice would be in another key than the music unless the music is moved. */
     this.leavesKey = computed(() => this.content.value === "song" && this.shift.value % OCTAVE !== 0);
   }
 
@@ -96,7 +96,7 @@ export class Song {
     }
   }
 
-  /** Find out whether there is music in the song; if that fails, the person is asked. */
+  /** Request the measured content of the song; if this fails, the person is asked. */
   async listen() {
     const unknown = {content: null, text: t("sing.content_unknown")};
     this.heard.value = await get(`songs/${this.upload.value?.id}/content`).catch(() => unknown);
