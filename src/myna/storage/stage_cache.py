@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from myna.storage.atomic import making_folder
 _FACTS, _LOCK = "facts.json", "lock"
 _DIGITS = 32  # of a digest, 128 bits
 _DEFAULT_GB = 10.0
+_IN_USE_SECONDS = 24 * 3600.0  # where there are no locks, an entry that was used since then may be in use
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,10 @@ class StageCache:
         if not folder.is_dir():
             return None
         with suppress(OSError):  # of a file system without locks
-            if (descriptor := lock.acquire(folder / _LOCK, shared=True)) is not None:
-                self._in_use.callback(lock.release, descriptor)
+            descriptor = lock.acquire(folder / _LOCK, shared=True)
+            if descriptor is None:  # another process is removing the entry
+                return None
+            self._in_use.callback(lock.release, descriptor)
         try:
             facts: dict[str, Any] = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
             os.utime(folder / _FACTS)
@@ -110,12 +114,26 @@ class StageCache:
         for folder, n_bytes in sizes.items():
             if total <= self._most_bytes:
                 return
-            descriptor = lock.acquire(folder / _LOCK)
-            if descriptor is not None:
-                (folder / _FACTS).unlink()  # without it, the rest is no entry
-                lock.release(descriptor)
-                shutil.rmtree(folder, ignore_errors=True)
+            if _remove_unused(folder):
                 total -= n_bytes
+
+
+def _remove_unused(folder: Path) -> bool:
+    """Remove an entry unless it is in use; return whether it was removed."""
+    facts = folder / _FACTS
+    try:
+        descriptor = lock.acquire(folder / _LOCK)
+        if descriptor is None:
+            return False
+    except OSError:  # of a file system without locks
+        if time.time() - facts.stat().st_mtime < _IN_USE_SECONDS:
+            return False
+        descriptor = None
+    facts.unlink()  # without it, the rest is no entry
+    if descriptor is not None:
+        lock.release(descriptor)
+    shutil.rmtree(folder, ignore_errors=True)
+    return True
 
 
 def default_cache_folder() -> Path:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from myna.apps.gui.server.context import Language, Studio, StudioOf
 from myna.apps.gui.server.description import file_of
-from myna.apps.gui.server.requests import SING
+from myna.apps.gui.server.requests import SING, Body
 from myna.apps.gui.server.routes.results import find_result
 from myna.apps.gui.server.routes.tracks import BYTES, MOST_SAMPLES, samples_address
 from myna.apps.gui.server.wording import Wording
@@ -65,7 +65,7 @@ class PitchView(BaseModel):
     changed: list[tuple[float, float]] = Field(description="stretches that have been sung again, in seconds")
 
 
-class PitchEditsBody(BaseModel):
+class PitchEditsBody(Body):
     """A file of pitch edits."""
 
     format: int = 1

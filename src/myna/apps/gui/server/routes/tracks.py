@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from myna.apps.gui.server.context import JobView, Language, Studio, StudioOf
 from myna.apps.gui.server.description import file_of
 from myna.apps.gui.server.errors import NotFound
+from myna.apps.gui.server.requests import Body
 from myna.apps.gui.server.routes.results import find_result
 from myna.apps.gui.server.singing import REMAKE, RemakeRequest
 from myna.apps.gui.server.wording import Wording
@@ -44,7 +45,7 @@ class TracksView(BaseModel):
     tracks: list[TrackView]
 
 
-class Mix(BaseModel):
+class Mix(Body):
     """Levels of stems by name; those that are left out stay as they are."""
 
     levels: dict[str, Level]
