@@ -226,7 +226,7 @@ class _Lane:
         with self._wake:
             if job.state is JobState.WAITING:
                 self._end(job, JobState.CANCELLED)
-            elif job is self._current:
+            elif job is self._current and not job.state.over:
                 if job.state is JobState.STOPPING:
                     self._process.terminate()
                 else:
@@ -328,7 +328,7 @@ class _Lane:
             self._end(job, JobState.FAILED, error=f"its process ended with code {code} (a defect: please report it)")
 
     def _end(self, job: Job[Any], state: JobState, *, result: Any = None, error: str | None = None) -> None:
-        with self._jobs_lock:
+        with self._wake, self._jobs_lock:  # a job that has ended is no longer stopped
             job.result, job.error, job.seconds_left = result, error, None
             job.state = state
         self._on_change(job, None)
@@ -352,15 +352,15 @@ def _work(connection: Connection) -> None:
             connection.send((kind, value))
 
     while True:
-        with arrived:
-            arrived.wait_for(lambda: tasks)
-            pickled = tasks.popleft()
-        if pickled is None:
-            return
         try:
+            with arrived:
+                arrived.wait_for(lambda: tasks)
+                pickled = tasks.popleft()
+                if pickled is None:
+                    return
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                busy.set()  # still within the lock, so that no request to stop is lost
             task: Task[Any] = pickle.loads(pickled)  # safe: it comes only from our own parent process
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            busy.set()
             kind, value = "done", task.run(Report(send))
         except KeyboardInterrupt:
             kind, value = "cancelled", None

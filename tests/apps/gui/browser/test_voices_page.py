@@ -248,7 +248,7 @@ def test_a_voice_is_renamed_packed_and_blended(page: StudioPage, server: Server)
     Select(page.find("dialog select")).select_by_visible_text("Other")
     write(labelled(page, "Name"), "Both")
     page.find("dialog .main").click()
-    (job,) = (one for one in wait_until(lambda: ask(server, "GET", "jobs")) if one["kind"] == "blend")
+    (job,) = wait_until(lambda: [one for one in ask(server, "GET", "jobs") if one["kind"] == "blend"])
     assert ended(server, job["id"])["about"]["voice"] == "Both"
     page.press("Voices")
     page.wait(lambda: "Both" in titles(page))

@@ -335,6 +335,25 @@ def test_a_failed_job_says_why_and_can_be_tried_again(client: TestClient, opened
     assert client.delete("jobs").status_code == 204 and client.get("jobs").json() == []
 
 
+def test_a_slow_write_of_a_state_does_not_replace_the_last_one(
+    client: TestClient, opened: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    update = opened.list.update
+
+    def slow(number: int, **values: Any) -> None:
+        if values["state"] is JobState.STOPPING:
+            time.sleep(0.5)
+        update(number, **values)
+
+    monkeypatch.setattr(opened.list, "update", slow)
+    number = opened.submit("wait", WaitRequest(folder=str(tmp_path))).id
+    until((tmp_path / "begun").exists)
+    client.post(f"jobs/{number}/cancel")
+    assert ended(client, number)["state"] == "cancelled"
+    time.sleep(0.6)
+    assert client.get(f"jobs/{number}").json()["state"] == "cancelled"
+
+
 def test_a_job_is_stopped_and_is_not_removed_before(client: TestClient, opened: Studio, tmp_path: Path) -> None:
     number = opened.submit("wait", WaitRequest(folder=str(tmp_path))).id
     until((tmp_path / "begun").exists)

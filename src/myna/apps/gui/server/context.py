@@ -77,6 +77,7 @@ class Studio:
         self.watch = Watch(self.call, lambda name: self.changed("projects", name))
         self.reader = VoiceReader(workspace, self.call, lambda name: self.changed("voices", name))
         self._running: dict[int, _Running] = {}
+        self._listing = threading.Lock()
         self._jobs = Jobs(LANES, self._on_change)
         self.device: Device | None = None
         self._prepared = False
@@ -257,9 +258,13 @@ class Studio:
         return view
 
     def _on_change(self, job: Job[Any], note: str | None) -> None:
-        """Write and announce a change of a job; a list that cannot be written must not stop the lane."""
+        """Write and announce a change of a job; a list that cannot be written must not stop the lane.
+
+        Several threads report changes of one job. The lock keeps an earlier state from being written over the last one.
+        """
         try:
-            self._list_change(job, note)
+            with self._listing:
+                self._list_change(job, note)
         except Exception:
             _log.exception("the list of jobs cannot be written")
 
