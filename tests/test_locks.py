@@ -11,7 +11,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # A package for WebAssembly only, which no supported system installs.
 NEVER_INSTALLED = {"httpx2-jsfetch"}
-UNTESTED_EXTRAS = {"detection"}  # of which the tests use an imitation
 
 
 def name_of(requirement: str) -> str:
@@ -51,7 +50,7 @@ def test_every_dependency_is_locked_but_torch() -> None:
     core = {name_of(one) for one in PROJECT["project"]["dependencies"]}
     assert core - versions(ROOT / "locks" / "core.txt").keys() == {"torch"}
     extras = PROJECT["project"]["optional-dependencies"]
-    needed = {name_of(one) for name, extra in extras.items() if name not in UNTESTED_EXTRAS for one in extra}
+    needed = {name_of(one) for extra in extras.values() for one in extra}
     assert needed <= versions(ROOT / "locks" / "tested.txt").keys()
     group = {name_of(one) for one in PROJECT["dependency-groups"]["docs"]}
     assert group <= versions(ROOT / "locks" / "docs.txt").keys()
