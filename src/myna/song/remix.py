@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,7 +26,13 @@ class Part(NamedTuple):
     gain_db: float = 0.0
 
 
-def remix(parts: Sequence[Part], target: Path, tags: io.Tags, picture: io.Picture | None = None) -> None:
+def remix(
+    parts: Sequence[Part],
+    target: Path,
+    tags: io.Tags,
+    picture: io.Picture | None = None,
+    finish: Callable[[Path], None] | None = None,
+) -> None:
     """Write the sum of stems in a format of `io.WRITABLE_SUFFIXES`, limited as the mix of a cover is.
 
     Args:
@@ -34,6 +40,7 @@ def remix(parts: Sequence[Part], target: Path, tags: io.Tags, picture: io.Pictur
         target: file to write.
         tags: text for the header.
         picture: cover art.
+        finish: see `io.Writer`.
 
     Raises:
         AudioError: there are no stems, a stem cannot be read, or the target cannot be written.
@@ -48,6 +55,7 @@ def remix(parts: Sequence[Part], target: Path, tags: io.Tags, picture: io.Pictur
         tags=tags,
         picture=picture,
         ceiling=MIX_CEILING,
+        finish=finish,
     ) as writer:
         for block in resample_pieces(_limited(parts, rate), rate, writer.sample_rate):
             writer.write(block)

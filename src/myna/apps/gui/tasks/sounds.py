@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from myna.apps.gui.jobs import Report
@@ -22,12 +23,14 @@ class RewriteSound:
 
         header = io.info(self.source)
         rate = io.storable_rate(self.target, header.sample_rate)
-        picture = io.read_picture(self.song) if self.song is not None else None
-        with io.Writer(self.target, rate, channels=header.n_channels, tags=header.tags, picture=picture) as writer:
+        picture, finish = None, None
+        if self.song is not None:
+            picture, finish = io.read_picture(self.song), _signing(header.tags.comment, self.song)
+        with io.Writer(
+            self.target, rate, channels=header.n_channels, tags=header.tags, picture=picture, finish=finish
+        ) as writer:
             for block in io.blocks(self.source, rate, rate, mono=False):
                 writer.write(block)
-        if self.song is not None:
-            _sign(self.target, header.tags.comment, self.song)
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,13 @@ class Remix:
         from myna.audio import io
         from myna.song.remix import Part, remix
 
-        tags = io.info(self.tags_of).tags
-        remix([Part(*part) for part in self.parts], self.target, tags, io.read_picture(self.song))
-        _sign(self.target, tags.comment, self.song)
+        tags, picture = io.info(self.tags_of).tags, io.read_picture(self.song)
+        parts = [Part(*part) for part in self.parts]
+        remix(parts, self.target, tags, picture, _signing(tags.comment, self.song))
 
 
-def _sign(cover: Path, description: str, song: Path) -> None:
+def _signing(description: str, song: Path) -> Callable[[Path], None]:
+    """Return a function that signs a file as a cover of `song`."""
     from myna.audio.marking.manifest import add_manifest
 
-    add_manifest(cover, description, song)
+    return partial(add_manifest, description=description, source=song)
