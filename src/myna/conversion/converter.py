@@ -353,16 +353,7 @@ class Converter:
 
     def _samples(self, source: Source, plan: _Plan, first: int, last: int) -> Samples:
         """Render the planned slices, and return the samples [first, last) of the recording."""
-        audio = np.zeros(max(last - first, 0), np.float32)
-        position = 0
-        for block in self._render(source, plan, silent, ""):
-            if position >= last:
-                break
-            inside = block[max(first - position, 0) : max(last - position, 0)]
-            begin = max(position - first, 0)
-            audio[begin : begin + len(inside)] = inside
-            position += len(block)
-        return audio
+        return next(windows(self._render(source, plan, silent, ""), [(first, max(last, first))]))
 
     def _renderer(self, settings: ConversionSettings) -> Renderer:
         return Renderer(self.voice, settings, self._extractor, self.device)

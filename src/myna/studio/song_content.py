@@ -56,20 +56,14 @@ def measure_content(song: Path, loudest: Span, progress: Progress = silent) -> S
 
 def _middle(song: Path, loudest: Span) -> tuple[NDArray[np.float32], int]:
     """Read at most `STRETCH_SECONDS` of a stretch, (C, n); return also their sample rate."""
-    import numpy as np
-
     from myna.audio import io
+    from myna.audio.slicing import windows
 
     rate = io.info(song).sample_rate
     seconds = min(STRETCH_SECONDS, loudest.end - loudest.start)
     first = round(((loudest.start + loudest.end) - seconds) / 2 * rate)
-    held, position = [], 0
-    for block in io.blocks(song, rate, rate, False, mono=False):
-        held.append(block[:, max(first - position, 0) :])
-        position += block.shape[1]
-        if position >= first + round(seconds * rate):
-            break
-    return np.concatenate(held, axis=1)[:, : round(seconds * rate)], rate
+    blocks = io.blocks(song, rate, rate, warn=False, mono=False)
+    return next(windows(blocks, [(first, first + round(seconds * rate))])), rate
 
 
 def _from_events(audio: NDArray[np.float32], rate: int) -> SongContent | None:

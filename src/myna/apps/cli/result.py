@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from myna.apps.actions.batch import Batch, Outcome, Work
 from myna.apps.cli.report import echo, echo_json
 from myna.errors import EXIT_CODES, MynaError, understood
 
@@ -86,6 +87,21 @@ def _json_flag() -> click.Option:
 def print_json(ctx: click.Context) -> None:
     """Make a `ResultCommand` print its result as JSON; for a command that declares its own flag --json."""
     ctx.meta[_AS_JSON] = True
+
+
+def batch_values(
+    batch: Batch[Work, Outcome], name: str, outputs: Callable[[Work], Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Return the values of a batch for programs.
+
+    Args:
+        batch: the batch.
+        name: key of the list of what was done.
+        outputs: function that returns the files that a piece of work has written.
+    """
+    done = [{"input": one.source, **outputs(one), **plain(outcome)} for one, outcome in batch.done.items()]
+    failed = [{"input": one.source, "error": str(error)} for one, error in batch.failed.items()]
+    return {"seconds": round(batch.seconds, 3), name: done, "failed": failed}
 
 
 def plain(value: Any) -> Any:

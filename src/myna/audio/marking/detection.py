@@ -5,7 +5,7 @@ correlates the rest with the signs of the pattern. The score is this correlation
 the sound has no mark, the signs are independent of it. Whatever the sound is, the chance that the score exceeds t is
 then at most 3.18 times that of a standard normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound for
 weighted sums of Rademacher random variables", 2015). The threshold follows from this bound and the number of scores
-that are compared with it. The bound is exact for stretches up to one period of the pattern. In longer ones, each sign
+that are compared with it. The bound holds for stretches up to one period of the pattern. In longer ones, each sign
 occurs several times, so the standard deviation is also measured over all positions.
 
 Correlations are computed for segments of 5 s, at all positions in the pattern. Sums of 2, 4, 8, ... segments find

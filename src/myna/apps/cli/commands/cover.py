@@ -13,7 +13,7 @@ from myna.apps.cli.conversion import advice, engine_flag, load_converter, with_d
 from myna.apps.cli.flags import device_flag, model_flag, voice_config_flag
 from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, remarks, unfinished
-from myna.apps.cli.result import Result, ResultCommand, plain
+from myna.apps.cli.result import Result, ResultCommand, batch_values
 from myna.apps.flags import collect, option_flags
 from myna.options import ConversionOptions, CoverOptions, Engine
 from myna.storage.stage_cache import default_cache_folder
@@ -82,7 +82,8 @@ def command(
     with listed_job("cover", title, outputs, voice=str(model_path), files=files) as job:
         made = make_covers(converter, planned, options, conversion, folder, job.progress, job.failure)
     error = unfinished(made, "covers were not made")
-    return Result({"defaults": used, **_plain(made)}, _text(made) if made.done else "", error)
+    values = batch_values(made, "covers", lambda one: {"output": one.output, "stems": one.stem_files})
+    return Result({"defaults": used, **values}, _text(made) if made.done else "", error)
 
 
 def _text(made: Batch[CoverFiles, CoverSummary]) -> str:
@@ -113,12 +114,3 @@ def _remarks(summary: CoverSummary) -> list[str]:
     if remark := remarks(replace(summary.conversion, turned_down_db=0.0)):
         found.append(remark)
     return found
-
-
-def _plain(made: Batch[CoverFiles, CoverSummary]) -> dict[str, Any]:
-    done = [
-        {"input": one.song, "output": one.output, "stems": one.stem_files, **plain(summary)}
-        for one, summary in made.done.items()
-    ]
-    failed = [{"input": one.song, "error": str(error)} for one, error in made.failed.items()]
-    return {"seconds": round(made.seconds, 3), "covers": done, "failed": failed}

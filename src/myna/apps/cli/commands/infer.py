@@ -12,7 +12,7 @@ from myna.apps.cli.conversion import advice, engine_flag, load_converter, with_d
 from myna.apps.cli.flags import device_flag, model_flag, voice_config_flag
 from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, remarks, unfinished
-from myna.apps.cli.result import Result, ResultCommand, plain
+from myna.apps.cli.result import Result, ResultCommand, batch_values
 from myna.apps.flags import collect, option_flags
 from myna.options import ConversionOptions, Engine
 
@@ -63,7 +63,8 @@ def command(
         converted = convert(converter, planned, options, job.progress, job.failure)
 
     error = unfinished(converted, "recordings were not converted")
-    return Result({"defaults": used, **_plain(converted)}, _last_line(converted) if converted.done else "", error)
+    values = batch_values(converted, "converted", lambda one: {"output": one.output})
+    return Result({"defaults": used, **values}, _last_line(converted) if converted.done else "", error)
 
 
 def _last_line(converted: Batch[Conversion, ConversionSummary]) -> str:
@@ -75,12 +76,3 @@ def _last_line(converted: Batch[Conversion, ConversionSummary]) -> str:
         return ". ".join(filter(None, (line, remarks(summary))))
     each = (f"{one.output}: {remark}" for one, its in converted.done.items() if (remark := remarks(its)))
     return "\n".join([*each, line])
-
-
-def _plain(converted: Batch[Conversion, ConversionSummary]) -> dict[str, Any]:
-    done = [
-        {"input": str(one.source), "output": str(one.output), **plain(summary)}
-        for one, summary in converted.done.items()
-    ]
-    failed = [{"input": str(one.source), "error": str(error)} for one, error in converted.failed.items()]
-    return {"seconds": round(converted.seconds, 3), "converted": done, "failed": failed}

@@ -13,7 +13,7 @@ from myna.apps.actions.separate import Separation, plan_separations, separate
 from myna.apps.cli.flags import device_flag
 from myna.apps.cli.job import listed_job
 from myna.apps.cli.report import counted, echo, unfinished
-from myna.apps.cli.result import Result, ResultCommand, plain
+from myna.apps.cli.result import Result, ResultCommand, batch_values
 from myna.apps.flags import collect, option_flags
 from myna.options import SeparationOptions
 
@@ -52,7 +52,10 @@ def command(songs: tuple[Path, ...], output_path: Path | None, device: str, **ch
     with listed_job("separate", title, files, files=[str(path) for path in files]) as job:
         separated = separate(separator, planned, job.progress, job.failure)
     text = _text(separated) if separated.done else ""
-    return Result(_plain(separated), text, unfinished(separated, "songs were not separated"))
+    values = batch_values(
+        separated, "separated", lambda one: {"vocals": one.vocals, "accompaniment": one.accompaniment}
+    )
+    return Result(values, text, unfinished(separated, "songs were not separated"))
 
 
 def _text(separated: Batch[Separation, SeparationSummary]) -> str:
@@ -86,12 +89,3 @@ def _next_step(separated: Batch[Separation, SeparationSummary]) -> str:
             sung = one.vocals if summary.levels.has_accompaniment else one.source
             return f". Sing it in another voice: {shlex.join(['svc', 'infer', str(sung), '-m', 'VOICE'])}"
     return ""
-
-
-def _plain(separated: Batch[Separation, SeparationSummary]) -> dict[str, Any]:
-    done = [
-        {"input": one.source, "vocals": one.vocals, "accompaniment": one.accompaniment, **plain(summary)}
-        for one, summary in separated.done.items()
-    ]
-    failed = [{"input": one.source, "error": str(error)} for one, error in separated.failed.items()]
-    return {"seconds": round(separated.seconds, 3), "separated": done, "failed": failed}
