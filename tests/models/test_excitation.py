@@ -50,6 +50,15 @@ def test_every_source_has_unit_variance_at_every_pitch(hz: float) -> None:
     torch.testing.assert_close(power, torch.ones(3), atol=0.05, rtol=0)
 
 
+def test_pitch_in_a_pause_does_not_move_the_pulses_after_it() -> None:
+    """An error of 0.001 Hz in each frame of a long pause would add up to a new phase."""
+    voiced = torch.tensor([True] * 20 + [False] * 80 + [True] * 20)
+    f0 = torch.where(voiced, 220.0, 219.0)
+    inner = torch.zeros(120, dtype=torch.bool)
+    inner[22:98] = True
+    torch.testing.assert_close(sources(f0 - 3 * inner, voiced), sources(f0, voiced))
+
+
 def test_noise_is_white() -> None:
     """Pulse modulation moves energy by a few harmonics only."""
     signals = sources(steady(220.0, 4.0))[[BEATING, BREATH]]

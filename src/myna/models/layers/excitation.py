@@ -49,7 +49,14 @@ class Excitation:
             voiced: true in frames that have pulses and modulated noise, (B, T); None means all frames.
             interpolate: `between_frames` or `between_frames_explicitly`.
         """
-        hz = interpolate(f0.detach().float().clamp(min=LOWEST_HZ), hop_length)
+        f0 = f0.detach().float().clamp(min=LOWEST_HZ)
+        if voiced is not None:
+            # In a pause, f0 has no meaning. If it advanced the phase there, its errors would add up: two conversions of
+            # nearly equal sounds would differ. The frames beside a note stay, because f0 is interpolated.
+            padded = F.pad(voiced.float(), (1, 1))
+            beside_note = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:] > 0
+            f0 = torch.where(beside_note, f0, LOWEST_HZ)
+        hz = interpolate(f0, hop_length)
         cycles = torch.remainder(cumulative_sum(hz, 1) / sample_rate, 1).float()
         normal = noise.normal("source_noise", (2, *cycles.shape), cycles)
         weight = None if voiced is None else interpolate(voiced.float(), hop_length)
