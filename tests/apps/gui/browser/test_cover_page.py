@@ -78,4 +78,9 @@ def test_a_song_is_covered_corrected_and_mixed_again(page: StudioPage, server: S
     moved = heard_note(voice, note["start"], note["end"], tmp_path)
     assert 1 < shift["semitones"] < 3
     assert moved == pytest.approx(note["pitch"] + shift["semitones"], abs=0.4)
+
+    for track in ("Only joe", "Mute joe", "Mute Music"):
+        page.press(track)
+    page.find(".result-head a[download]").click()
+    page.wait(lambda: "All tracks are muted" in page.text(".toasts"))
     assert page.errors() == []
