@@ -380,7 +380,7 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 
 
 def _from_another_site(scope: Scope) -> bool:
-    """Return True if a browser reports that another site caused the request, other than by a link that a person opened."""
+    """Return True if a browser reports a request from another site, except for a link that a person followed."""
     site, mode, dest = ("".join(_values(scope, b"sec-fetch-" + part)) for part in (b"site", b"mode", b"dest"))
     followed = scope.get("method") in ("GET", "HEAD") and mode == "navigate" and dest == "document"
     return site in ("cross-site", "same-site") and not followed
