@@ -15,7 +15,7 @@ from myna.units import ratio_to_cents
 Contour = NDArray[np.floating]
 
 CLOSE_CENTS = 50.0  # a quarter tone, mir_eval's tolerance for a correct pitch
-# Level relative to the loudest frame. Quieter frames are raised to it, so the noise floor does not affect the score.
+# Level relative to the loudest frame. Quieter frames get this level, so that the noise floor does not affect the score.
 _SILENCE_DB = -60.0
 
 
