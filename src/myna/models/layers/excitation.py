@@ -1,6 +1,6 @@
 """The three sources of a source-filter voice: pulses at f0, noise modulated at f0, and plain noise.
 
-All have a flat spectrum and a variance of 1 at every f0, so that a filter learned at one f0 also suits others.
+All three have a flat spectrum and a variance of 1 at every f0, so that a filter learned at one f0 also fits others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from myna.models.layers.cumulative_sum import cumulative_sum
 Interpolation = Callable[[Tensor, int], Tensor]  # (B, T), hop_length -> (B, T * hop_length)
 
 N_SOURCES = 3
-LOWEST_HZ = 40.0  # lower values of f0 are raised to this, because contours without voiced frames are 0
+LOWEST_HZ = 40.0  # lower values of f0 are raised to this, because f0 is 0 if no frame is voiced
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,14 @@ class Excitation:
         """
         Args:
             f0: in Hz, interpolated over unvoiced frames, (B, T).
-            voiced: true in frames that have pulses and modulated noise, (B, T); None means all frames.
+            voiced: True in frames with pulses and modulated noise, (B, T); None means all frames.
             interpolate: `between_frames` or `between_frames_explicitly`.
         """
         f0 = f0.detach().float().clamp(min=LOWEST_HZ)
         if voiced is not None:
-            # In a pause, f0 has no meaning. If it advanced the phase there, its errors would add up: two conversions of
-            # nearly equal sounds would differ. The frames beside a note stay, because f0 is interpolated.
+            # In a pause, f0 has no meaning. If it advanced the phase there, errors would accumulate: the pulses after
+            # the pause would differ between conversions of nearly equal sounds. Keep the frames beside a note, because
+            # f0 is interpolated.
             padded = F.pad(voiced.float(), (1, 1))
             beside_note = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:] > 0
             f0 = torch.where(beside_note, f0, LOWEST_HZ)
@@ -87,18 +88,18 @@ def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
 
 
 def between_frames(contour: Tensor, hop_length: int) -> Tensor:
-    """Interpolate a contour linearly between the middles of its frames: (B, T) to (B, T * hop_length)."""
+    """Interpolate a contour linearly between the centres of its frames: (B, T) to (B, T * hop_length)."""
     return F.interpolate(contour.unsqueeze(1), scale_factor=float(hop_length), mode="linear").squeeze(1)
 
 
 def between_frames_explicitly(contour: Tensor, hop_length: int) -> Tensor:
-    """Return exactly the result of `between_frames`, with operations that ONNX rounds like PyTorch; much slower.
+    """Compute exactly the result of `between_frames`, much slower, with operations that ONNX rounds like PyTorch.
 
-    PyTorch's interpolation weights two frames; it adds the unrounded product of the earlier frame to the rounded
-    product of the later one. The last bit matters: it can add or remove a harmonic of the pulses.
+    PyTorch's interpolation weights two frames, and adds the unrounded product of the earlier frame to the rounded
+    product of the later frame. The last bit matters: it may add or remove a harmonic of the pulses.
     """
     place = (torch.arange(hop_length) + 0.5) / hop_length - 0.5
-    before = place < 0  # the sample is before the middle of its frame
+    before = place < 0  # the sample is before the centre of its frame
     weight = place + before.float()
     around = F.pad(contour.unsqueeze(1), (1, 1), mode="replicate").squeeze(1).unsqueeze(2)
     earlier = torch.where(before, around[:, :-2], around[:, 1:-1])
