@@ -70,6 +70,18 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
     return np.interp(np.arange(len(f0)), voiced, f0[voiced]).astype(f0.dtype)
 
 
+def hold_unvoiced(f0: FloatArray, before: float) -> FloatArray:
+    """Fill the unvoiced frames of a contour (T,) with the last voiced f0: `fill_unvoiced` without what follows.
+
+    Args:
+        before: f0 in Hz before the first frame.
+    """
+    voiced = np.concatenate([[True], f0 > 0])
+    last = np.maximum.accumulate(np.where(voiced, np.arange(len(voiced)), 0))
+    held: FloatArray = np.concatenate([[before], f0])[last][1:].astype(f0.dtype)
+    return held
+
+
 def transpose(f0: Numeric, semitones: float) -> Numeric:
     """Shift f0 up by `semitones`; unvoiced frames stay unvoiced."""
     return f0 * semitones_to_ratio(semitones)
