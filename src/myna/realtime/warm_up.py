@@ -69,8 +69,8 @@ def warm_up(open_stream: OpenStream, block_seconds: float | None, clock: Clock =
         way_out = f"it can hold --block-seconds {found.block_seconds:g}; for less delay, {way_out}"
     slow = given if block_seconds is not None else _measured(open_stream, BLOCKS_SECONDS[-1], clock)
     raise DeviceError(
-        f"this computer is too slow for this voice: a block of {slow.block_seconds:g} s takes {slow.compute.p95:.2g} "
-        f"s; {way_out}"
+        f"this computer is too slow for this voice: a block of {1e3 * slow.block_seconds:.0f} ms takes "
+        f"{1e3 * slow.compute.p95:.0f} ms; {way_out}"
     )
 
 
