@@ -147,7 +147,7 @@ def test_what_a_killed_studio_did_is_interrupted_and_goes_on(
         last = ask(second, "GET", f"jobs/{numbers[-1]}")
         assert last["state"] == "interrupted"
         page.wait(lambda: "Interrupted" in page.text(".jobs"))
-        assert "The studio was closed before this was done." in page.text(".jobs")
+        assert "The studio was closed before this job was done." in page.text(".jobs")
         within(card(page, "Interrupted"), "Try again").click()
         page.wait(lambda: "Done in" in page.text(".jobs"), 120)
     finally:

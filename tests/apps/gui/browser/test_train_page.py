@@ -72,7 +72,7 @@ def test_from_recordings_to_a_voice_that_sings(page: StudioPage, server: Server)
 
     # Two comparisons; each appears without a reload.
     page.wait(lambda: page.main_button().text == "Compare")
-    press_in(page, "compare", "Measure them too")
+    press_in(page, "compare", "Measure the checkpoints too")
     page.main_button().click()
     page.wait(lambda: len(tracks(page)) == 3, 240)
     body = unfold(page, "compare")
