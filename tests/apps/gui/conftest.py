@@ -1,4 +1,4 @@
-"""Fixtures: browsers that can reach this computer only."""
+"""Fixtures: browsers that can reach this computer only, and worker processes that start at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from selenium import webdriver
+from warm_workers import warm_workers
 
 # The browser resolves no other host than this computer.
 _CUT_OFF = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", _CUT_OFF)
 _CHROMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_workers() -> Iterator[None]:
+    with warm_workers():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 OnChange = Callable[["Job[Any]", str | None], None]
 
+# Spawn, not fork: the page's process has threads, and a forked child may inherit locks that are never released.
+_CONTEXT = multiprocessing.get_context("spawn")
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
 _KEPT_JOBS = 100  # finished jobs listed per lane; older ones are dropped from the list, but their files stay
 _KEPT_NOTES = 200
@@ -287,10 +289,8 @@ class _Lane:
     def _start_process(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        # Spawn, not fork: this process has threads, and a forked child may inherit locks that are never released.
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
+        self._connection, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
         self._process.start()
         theirs.close()
 
