@@ -26,9 +26,7 @@ def render() -> str:
 def _section(declared: Any) -> str:
     hints = get_type_hints(declared)
     rows = "\n".join(_row(spec, hints[spec.name]) for spec in fields(declared))
-    return (
-        f"## {declared.__name__}\n\n{declared.__doc__}\n\n| field | values | default | meaning |\n|---|---|---|---|\n{rows}\n"
-    )
+    return f"## {declared.__name__}\n\n{declared.__doc__}\n\n| field | values | default | meaning |\n|---|---|---|---|\n{rows}\n"
 
 
 def _row(spec: Any, hint: Any) -> str:
