@@ -150,8 +150,8 @@ class ConversionOptions:
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
         False,
-        "shift the whole song by one interval that brings its median pitch close to the median of the voice's "
-        "recordings; the transposition is added to it",
+        "shift the whole song to the pitch of the voice, by one interval computed from the median pitch of the song "
+        "and of the voice's recordings; the transposition is added",
     )
     # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave above or below
     # their median.
@@ -171,7 +171,10 @@ class ConversionOptions:
         "detects the song's key; each note keeps its vibrato and its glides",
     )
     vibrato: float = option(
-        1.0, "depth of the vibrato relative to the source's: 0 removes it, 1 keeps it, 2 doubles it", low=0, high=4
+        1.0,
+        "depth of the vibrato relative to the source: 0 removes the vibrato, 1 keeps it, 2 doubles it",
+        low=0,
+        high=4,
     )
     pitch: Path | None = option(None, "JSON file of pitch edits, which move, draw or silence notes")
     formant_shift: float = option(
@@ -246,7 +249,7 @@ class ConversionOptions:
     )
     max_chunk_seconds: float = option(
         40.0,
-        "longest slice converted at once, in seconds; lower it if memory runs out; at least 1, or 0 for no limit",
+        "maximum length of a slice, in seconds; use less if memory runs out; at least 1, or 0 for no limit",
         flags=("-mc",),
         low=0,
         high=600,
@@ -254,9 +257,8 @@ class ConversionOptions:
     seed: int = option(0, "seed of the random numbers: the same seed gives the same result", low=0)
     mark: bool = option(
         True,
-        "add an inaudible mark to the sound, by which 'svc inspect' recognises it as synthetic even after compression "
-        "and editing; without the mark, only the metadata of the file contain this information, and many programs "
-        "remove metadata",
+        "mark the sound inaudibly as synthetic; 'svc inspect' detects the mark even after compression and editing; if "
+        "off, only the metadata of the file identify the sound as synthetic, and many programs remove metadata",
     )
 
     def __post_init__(self) -> None:
