@@ -32,6 +32,9 @@ COMMANDS = {
     "train-cluster": "compute k-means centroids of the content features: smaller but less exact than an index",
     "separate": "separate songs into vocals and accompaniment",
     "infer": "convert recordings to the voice",
+    "live": "sing in another voice while you sing, from the microphone to the headphones",
+    "vc": "the same as svc live, with the name and the flags of so-vits-svc-fork",
+    "devices": "list the sound devices",
     "cover": "convert the vocals of songs to the voice, and mix them with the music again",
     "evaluate": "measure the quality of conversions",
     "inspect": "show what a voice or sound file contains",
@@ -75,7 +78,8 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # The program that reads our output ended, like `head`. Python would write the rest of it at its end.
+            # The reader of our output ended, like `head`. Otherwise, Python would write the rest of the output at its
+            # end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_BROKEN_PIPE)
 
@@ -89,7 +93,7 @@ def show_log_messages(verbose: bool) -> None:
     shown = logging.StreamHandler()
     shown.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[shown])
-    # The debug messages of these libraries do not help to diagnose myna.
+    # The debug messages of these libraries are irrelevant to problems of myna.
     for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -7,7 +7,7 @@ from click.shell_completion import get_completion_class
 
 from myna.apps.cli.report import echo
 
-# File that the shell reads at its start, and the line that it needs.
+# File that the shell reads at its start, and the line to add to it.
 INSTALLATION = {
     "bash": ("~/.bashrc", 'eval "$(svc completion bash)"'),
     "zsh": ("~/.zshrc", 'eval "$(svc completion zsh)"'),

@@ -70,7 +70,7 @@ def command(
     The suffix of the output file selects the format: wav, flac, mp3, ogg or m4a.
     """
     options = collect(CoverOptions, chosen)
-    collect(ConversionOptions, dict(chosen))  # so that a wrong flag is reported before the voice is loaded
+    collect(ConversionOptions, dict(chosen))  # reports a wrong flag before the voice is loaded
     planned = plan_covers(songs, output_path, stems, vocals, accompaniment)
     converter = load_converter(model_path, config_path, device, engine)
     outputs = [path for one in planned for path in (one.output, *one.stem_files.values())]
@@ -98,7 +98,7 @@ def _text(made: Batch[CoverFiles, CoverSummary]) -> str:
 
 
 def _remarks(summary: CoverSummary) -> list[str]:
-    """Return sentences on what is unusual about a cover, without their full stops."""
+    """Return sentences on unusual properties of a cover, each without its full stop."""
     found = []
     if summary.song_channels > summary.mix.n_channels:
         found.append(f"Its {summary.song_channels} channels are mixed to stereo")

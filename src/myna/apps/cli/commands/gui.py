@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from pathlib import Path
 
 import click
@@ -91,7 +91,8 @@ def command(
         raise_when_ended(lambda number: KeyboardInterrupt())
         echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
-            threading.Event().wait()
+            while True:  # the system may give a signal to another thread, which does not end a longer wait of this one
+                time.sleep(1)
         except KeyboardInterrupt:
             echo("\nclosing; training saves a checkpoint first", err=True)
         finally:

@@ -52,7 +52,7 @@ def command(
     format: wav, flac, mp3, ogg or m4a. If a voice has its own defaults for the options below, these are used and
     printed.
     """
-    collect(ConversionOptions, dict(chosen))  # so that a wrong flag is reported before the voice is loaded
+    collect(ConversionOptions, dict(chosen))  # reports a wrong flag before the voice is loaded
     planned = plan_conversions(inputs, output_path, recursive)
 
     converter = load_converter(model_path, config_path, device, engine)

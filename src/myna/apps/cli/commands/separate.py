@@ -83,7 +83,7 @@ def _remarks(summary: SeparationSummary) -> list[str]:
 
 
 def _next_step(separated: Batch[Separation, SeparationSummary]) -> str:
-    """Return a sentence with the command that converts the first song with vocals; no text if there is none."""
+    """Return a sentence with the command that converts the first song with vocals, or "" if no song has vocals."""
     for one, summary in separated.done.items():
         if summary.levels.has_vocals:
             sung = one.vocals if summary.levels.has_accompaniment else one.source
