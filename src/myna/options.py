@@ -490,39 +490,45 @@ class LiveOptions:
     """Options of `svc live` in addition to those of the conversion."""
 
     input_device: str | None = option(
-        None, "number or a part of the name of the microphone, from svc devices; default: the system's", flags=("-i",)
+        None,
+        "number of the microphone in svc devices, or a part of its name; default: the system's default input",
+        flags=("-i",),
     )
     output_device: str | None = option(
-        None, "number or a part of the name of the output, from svc devices; default: the system's", flags=("-o",)
+        None,
+        "number of the output in svc devices, or a part of its name; default: the system's default output",
+        flags=("-o",),
     )
     block_seconds: float | None = option(
         None,
-        "length of the blocks that are converted, in seconds: shorter ones have less delay but need a faster computer; "
-        "default: the shortest that this computer converts in time",
+        "length of the blocks that are converted, in seconds: shorter blocks have less delay but need a faster "
+        "computer; default: the shortest length that this computer converts in time",
         flags=("-b",),
         low=0.01,
         high=5,
     )
     reserve_seconds: float | None = option(
         None,
-        "sound that waits for the output when a block begins, in seconds: more of it prevents gaps while the computer "
-        "is busy, and delays the voice; default: from the measured speed",
+        "reserve of converted sound when a block begins, in seconds: a larger reserve prevents gaps while the computer "
+        "is busy, but increases the delay; default: computed from the measured speed",
         low=0,
         high=5,
     )
     device_seconds: float = option(
-        0.05, "delay that is wanted of each sound device, in seconds; a low one causes gaps", low=0.001, high=1
+        0.05, "requested delay of each sound device, in seconds; a short delay may cause gaps", low=0.001, high=1
     )
-    dry_wet: float = option(1.0, "share of the voice in the output, 0 to 1; the rest is your own voice", low=0, high=1)
+    dry_wet: float = option(
+        1.0, "share of the converted voice in the output, 0 to 1; the rest is your own voice", low=0, high=1
+    )
     gate_db: float = option(
         -50.0,
-        "level of your voice in dBFS below which the output is silent",
+        "threshold for your voice, in dBFS; if your voice is softer, the output is silent",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
     )
     passthrough_original: bool = option(
-        False, "play your own voice with the delay of the conversion, to try the devices", flags=("-po",)
+        False, "play your own voice with the delay of the conversion, to test the devices", flags=("-po",)
     )
 
     def __post_init__(self) -> None:
