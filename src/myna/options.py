@@ -150,8 +150,8 @@ class ConversionOptions:
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
         False,
-        "shift the whole song by one interval that brings its median pitch close to the median of the voice's "
-        "recordings; the transposition is added to it",
+        "shift the whole song to the pitch of the voice, by one interval computed from the median pitch of the song "
+        "and of the voice's recordings; the transposition is added",
     )
     # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave above or below
     # their median.
@@ -171,7 +171,10 @@ class ConversionOptions:
         "detects the song's key; each note keeps its vibrato and its glides",
     )
     vibrato: float = option(
-        1.0, "depth of the vibrato relative to the source's: 0 removes it, 1 keeps it, 2 doubles it", low=0, high=4
+        1.0,
+        "depth of the vibrato relative to the source: 0 removes the vibrato, 1 keeps it, 2 doubles it",
+        low=0,
+        high=4,
     )
     pitch: Path | None = option(None, "JSON file of pitch edits, which move, draw or silence notes")
     formant_shift: float = option(
@@ -246,7 +249,7 @@ class ConversionOptions:
     )
     max_chunk_seconds: float = option(
         40.0,
-        "longest slice converted at once, in seconds; lower it if memory runs out; at least 1, or 0 for no limit",
+        "maximum length of a slice, in seconds; use less if memory runs out; at least 1, or 0 for no limit",
         flags=("-mc",),
         low=0,
         high=600,
@@ -254,9 +257,8 @@ class ConversionOptions:
     seed: int = option(0, "seed of the random numbers: the same seed gives the same result", low=0)
     mark: bool = option(
         True,
-        "add an inaudible mark to the sound, by which 'svc inspect' recognises it as synthetic even after compression "
-        "and editing; without the mark, only the metadata of the file contain this information, and many programs "
-        "remove metadata",
+        "mark the sound inaudibly as synthetic; 'svc inspect' detects the mark even after compression and editing; if "
+        "off, only the metadata of the file identify the sound as synthetic, and many programs remove metadata",
     )
 
     def __post_init__(self) -> None:
@@ -488,39 +490,45 @@ class LiveOptions:
     """Options of `svc live` in addition to those of the conversion."""
 
     input_device: str | None = option(
-        None, "number or a part of the name of the microphone, from svc devices; default: the system's", flags=("-i",)
+        None,
+        "number of the microphone in svc devices, or a part of its name; default: the system's default input",
+        flags=("-i",),
     )
     output_device: str | None = option(
-        None, "number or a part of the name of the output, from svc devices; default: the system's", flags=("-o",)
+        None,
+        "number of the output in svc devices, or a part of its name; default: the system's default output",
+        flags=("-o",),
     )
     block_seconds: float | None = option(
         None,
-        "length of the blocks that are converted, in seconds: shorter ones have less delay but need a faster computer; "
-        "default: the shortest that this computer converts in time",
+        "length of the blocks that are converted, in seconds: shorter blocks have less delay but need a faster "
+        "computer; default: the shortest length that this computer converts in time",
         flags=("-b",),
         low=0.01,
         high=5,
     )
     reserve_seconds: float | None = option(
         None,
-        "sound that waits for the output when a block begins, in seconds: more of it prevents gaps while the computer "
-        "is busy, and delays the voice; default: from the measured speed",
+        "reserve of converted sound when a block begins, in seconds: a larger reserve prevents gaps while the computer "
+        "is busy, but increases the delay; default: computed from the measured speed",
         low=0,
         high=5,
     )
     device_seconds: float = option(
-        0.05, "delay that is wanted of each sound device, in seconds; a low one causes gaps", low=0.001, high=1
+        0.05, "requested delay of each sound device, in seconds; a short delay may cause gaps", low=0.001, high=1
     )
-    dry_wet: float = option(1.0, "share of the voice in the output, 0 to 1; the rest is your own voice", low=0, high=1)
+    dry_wet: float = option(
+        1.0, "share of the converted voice in the output, 0 to 1; the rest is your own voice", low=0, high=1
+    )
     gate_db: float = option(
         -50.0,
-        "level of your voice in dBFS below which the output is silent",
+        "threshold for your voice, in dBFS; if your voice is softer, the output is silent",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
     )
     passthrough_original: bool = option(
-        False, "play your own voice with the delay of the conversion, to try the devices", flags=("-po",)
+        False, "play your own voice with the delay of the conversion, to test the devices", flags=("-po",)
     )
 
     def __post_init__(self) -> None:

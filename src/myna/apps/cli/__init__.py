@@ -32,7 +32,7 @@ COMMANDS = {
     "train-cluster": "compute k-means centroids of the content features: smaller but less exact than an index",
     "separate": "separate songs into vocals and accompaniment",
     "infer": "convert recordings to the voice",
-    "live": "sing in another voice while you sing, from the microphone to the headphones",
+    "live": "convert your voice while you sing, from the microphone to the headphones",
     "vc": "the same as svc live, with the name and the flags of so-vits-svc-fork",
     "devices": "list the sound devices",
     "cover": "convert the vocals of songs to the voice, and mix them with the music again",
