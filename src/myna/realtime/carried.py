@@ -24,6 +24,7 @@ from myna.models.synthesizers.light_stream import LightStream
 from myna.realtime.interface import Samples
 from myna.voice import Voice
 
+BLOCK_SECONDS = 0.04
 _SPEAKER_FRAMES = 2  # a change of speakers takes this many frames
 _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
@@ -50,9 +51,17 @@ class CarriedConversion:
     - Pauses are not softened, the rumble is not removed, and the result is not turned down.
     """
 
-    def __init__(self, voice: Voice, settings: ConversionSettings, peak: float = FIRST_PEAK) -> None:
+    def __init__(
+        self,
+        voice: Voice,
+        settings: ConversionSettings,
+        block_seconds: float = BLOCK_SECONDS,
+        peak: float = FIRST_PEAK,
+    ) -> None:
         """
         Args:
+            block_seconds: length of the source that is converted at once. In a longer block, the weights are read from
+                memory less often, and the delay is longer.
             peak: level that the f0 estimator treats as loudest, until there is a louder sample.
         """
         data = voice.config.data
@@ -61,6 +70,8 @@ class CarriedConversion:
         assert isinstance(encoder, EmbeddedEncoder)
         self._path, self._network = voice.path, encoder.network
         self.sample_rate, self._hop_length = data.sample_rate, data.hop_length
+        self._block = max(round(block_seconds * self.sample_rate), 1)
+        self._source = np.empty(0, np.float32)  # less than a block
         self._resampler = ResampledStream(self.sample_rate, SAMPLE_RATE)
         self._encoder = ContentStream(encoder.network)
         self._pitch = PitchStream(self.sample_rate, self._hop_length, peak)
@@ -76,6 +87,15 @@ class CarriedConversion:
 
     def push(self, audio: Samples, settings: ConversionSettings) -> Samples:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
+        self._source = np.concatenate([self._source, audio])
+        parts = [np.empty(0, np.float32)]
+        while len(self._source) >= self._block:
+            parts.append(self._converted(self._source[: self._block], settings))
+            self._source = self._source[self._block :]
+        return np.concatenate(parts)
+
+    def _converted(self, audio: Samples, settings: ConversionSettings) -> Samples:
+        """Append a block of the source, and return the samples (m,) of the voice that are now complete."""
         content = self._encoder.push(torch.from_numpy(self._resampler.push(audio)))
         self._content = torch.cat([self._content, content], dim=1)
         self._f0s = np.concatenate([self._f0s, self._pitch.push(audio)])
@@ -125,19 +145,22 @@ class CarriedConversion:
         return -(-n_content * FRAME_SAMPLES * self.sample_rate // (self._hop_length * SAMPLE_RATE))
 
     def _ready(self, n_samples: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of samples that `push` has returned after `n_samples` samples."""
+        """Return the number of samples of the voice after `n_samples` samples of the source, in whole blocks."""
         rate, hop = self.sample_rate, self._hop_length
         n_content = ContentStream.ready(self._network, ResampledStream.ready(rate, SAMPLE_RATE, n_samples))
         n_frames = np.minimum(self._with_content(n_content), PitchStream.ready(rate, hop, n_samples))
         return self._synthesizer.ready(np.minimum(n_frames, LoudnessStream.ready(hop, n_samples)))
 
     def _delay(self) -> int:
-        """Return the largest number of samples by which the output is behind the input."""
+        """Return the largest number of samples by which the output is behind the input: just before a block is full."""
         # A cycle has whole numbers of SwiftF0's frames of 256 samples, content frames of 320, and the voice's frames.
         at_once = 1280 * self.sample_rate // math.gcd(1280 * self.sample_rate, SAMPLE_RATE)
         cycle = math.lcm(at_once, self._hop_length)
-        n_samples = np.arange(round(_SETTLED_SECONDS * self.sample_rate) + cycle)
-        return int((n_samples - self._ready(n_samples)).max())
+        n_blocks = (
+            round(_SETTLED_SECONDS * self.sample_rate) // self._block + math.lcm(cycle, self._block) // self._block
+        )
+        n_samples = self._block * np.arange(n_blocks + 1)
+        return int((n_samples + self._block - 1 - self._ready(n_samples)).max())
 
 
 class _SpeakerRamp:
@@ -164,6 +187,5 @@ class _SpeakerRamp:
 def _shares(settings: ConversionSettings, n_speakers: int) -> Samples:
     """Return the share of each speaker (n_speakers,)."""
     speaker = settings.speaker
-    if isinstance(speaker, int):
-        return np.eye(n_speakers, dtype=np.float32)[speaker]
-    return speaker.at(np.zeros(1))[:, 0]
+    shares: Samples = np.eye(n_speakers, dtype=np.float32)[speaker] if isinstance(speaker, int) else speaker.shares[0]
+    return shares

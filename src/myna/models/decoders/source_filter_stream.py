@@ -134,7 +134,8 @@ class _FilterStream:
         self._sources = torch.zeros(N_SOURCES, half)  # zeros before the beginning, as in `SpectralFilter`
         self._gains = torch.empty(N_SOURCES, half + 1, 0)
         self._phase_gains = torch.empty(half + 1, 0)
-        self._sound, self._weight = torch.zeros(2, layer.n_fft - layer.hop_length)  # overlap of later windows
+        # Sums of windowed frames and of squared windows, beyond the samples that are complete.
+        self._sound = self._weight = torch.zeros(layer.n_fft - layer.hop_length)
         self._surplus = half  # samples before the beginning, still to be dropped
 
     def append(self, sources: Tensor) -> None:
