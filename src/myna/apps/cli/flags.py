@@ -52,8 +52,8 @@ voice_config_flag = click.option(
     "-c",
     "--config-path",
     type=click.Path(path_type=Path),
-    help="config.json of the voice.  [default: the one beside the model or from svc pre-config; if there is none, the "
-    "configuration is inferred from the weights]",
+    help="config.json of the voice.  [default: config.json beside the model, else the file from svc pre-config, else "
+    "inferred from the weights]",
 )
 
 

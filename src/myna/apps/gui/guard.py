@@ -245,10 +245,10 @@ class UploadQuota:
             message = await receive()
             budget.left -= len(message.get("body", b""))
             gone = message["type"] == "http.disconnect" and not complete
+            complete = not message.get("more_body", False)
             if budget.left < 0 or gone:
                 refused = True
                 raise _RefusedError(reason)  # the application deletes the received part
-            complete = not message.get("more_body", False)
             return message
 
         async def unless_refused(message: Message) -> None:
@@ -263,7 +263,8 @@ class UploadQuota:
             if not refused:
                 raise
         if refused and not answered:
-            await _refuse(scope, receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+            rest = None if complete else receive
+            await _refuse(scope, rest, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
 
 
 class PasswordDelay:
@@ -426,9 +427,14 @@ def _with_headers(send: Send) -> Send:
 
 
 async def _refuse(
-    scope: Scope, receive: Receive, send: Send, status: HTTPStatus, text: str, *, retry_after: float | None = None
+    scope: Scope, rest: Receive | None, send: Send, status: HTTPStatus, text: str, *, retry_after: float | None = None
 ) -> None:
-    """Answer with one line, and discard the rest of the request; the client reads the answer only after sending it."""
+    """Answer with one line, and discard the rest of the request; the client reads the answer only after sending it.
+
+    Args:
+        rest: the rest of the request; None if the last part has been received, since waiting for more would end only
+            after `_DRAIN_SECONDS`.
+    """
     wants_json = scope["path"].startswith(_API) or any(_JSON in value for value in _values(scope, b"accept"))
     body = (json.dumps(error_json(status, text)) if wants_json else f"{text}\n").encode()
     headers = [
@@ -441,8 +447,9 @@ async def _refuse(
         headers.append((b"retry-after", str(round(retry_after)).encode()))
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
-                pass
+    if rest is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while (message := await rest())["type"] == "http.request" and message.get("more_body", False):
+                    pass
     await send({"type": "http.response.body", "body": b""})

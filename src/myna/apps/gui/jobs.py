@@ -34,6 +34,8 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 OnChange = Callable[["Job[Any]", str | None], None]
 
+# Spawn, not fork: the page's process has threads, and a forked child may inherit locks that are never released.
+_CONTEXT = multiprocessing.get_context("spawn")
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
 _KEPT_JOBS = 100  # limit on finished jobs listed per lane; older ones leave the list, and their files stay
 _KEPT_NOTES = 200
@@ -287,10 +289,8 @@ class _Lane:
     def _start_process(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        # Spawn, not fork: this process has threads, and a forked child may inherit locks that are never released.
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
+        self._connection, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
         self._process.start()
         theirs.close()
 
@@ -341,11 +341,12 @@ def _work(connection: Connection) -> None:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     tasks: deque[bytes | None] = deque()
     arrived = threading.Condition()
-    busy = threading.Event()
-    threading.Thread(target=_receive, args=(connection, tasks, arrived, busy), daemon=True).start()
+    loaded, busy = threading.Event(), threading.Event()
+    threading.Thread(target=_receive, args=(connection, tasks, arrived, loaded, busy), daemon=True).start()
     from myna.apps.gui.tasks import warm_up
 
     warm_up()
+    loaded.set()
 
     def send(kind: str, value: Any) -> None:
         with suppress(OSError):  # the parent process is gone; there is nobody to send the result to
@@ -376,11 +377,16 @@ def _work(connection: Connection) -> None:
 
 
 def _receive(
-    connection: Connection, tasks: deque[bytes | None], arrived: threading.Condition, busy: threading.Event
+    connection: Connection,
+    tasks: deque[bytes | None],
+    arrived: threading.Condition,
+    loaded: threading.Event,
+    busy: threading.Event,
 ) -> None:
     """Queue the tasks from the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
 
-    On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt.
+    On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt. While the
+    libraries are being loaded, which takes seconds and has nothing to save, "close" ends the process.
     """
     while True:
         try:
@@ -395,6 +401,8 @@ def _receive(
                     tasks.clear()
                     with suppress(OSError):
                         connection.send(("cancelled", None))
+            if message == "close" and not loaded.is_set():
+                os._exit(0)
             if message != "stop":
                 tasks.append(None if message == "close" else message)
                 arrived.notify()

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 def command(songs: tuple[Path, ...], output_path: Path | None, device: str, **chosen: Any) -> Result:
     """Separate each SONG, a sound or video file of any format, into vocals and accompaniment.
 
-    song.mp3 becomes song.vocals.wav and song.accompaniment.wav, with the song's sample rate and length. They are stored
-    as 32-bit floats, which may exceed full scale, because their sum is exactly the song. Songs with more than two
-    channels are mixed to stereo. No existing file is replaced.
+    song.mp3 becomes song.vocals.wav and song.accompaniment.wav, with the song's sample rate and length. Both are 32-bit
+    floats that may exceed full scale; their sum is exactly the song. Songs with more than two channels are mixed to
+    stereo. Existing files are not replaced.
     """
     options = collect(SeparationOptions, chosen)
     planned = plan_separations(songs, output_path)

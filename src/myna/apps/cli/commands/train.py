@@ -48,8 +48,8 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     """Train the voice on the prepared clips.
 
     \b
-    Ctrl-C saves a checkpoint and stops, as does closing the terminal; the same
-    command resumes from it.
+    Ctrl-C, or closing the terminal, saves a checkpoint and stops the training;
+    the same command resumes it.
     A new voice starts from base weights: G_0.pth and D_0.pth in the model
     folder, else in --pretrained-dir or MYNA_ASSETS, else those in the package
     or on the hub.
