@@ -487,7 +487,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveOptions:
-    """Options of `svc live` in addition to those of the conversion."""
+    """Options of `svc live`, apart from those of the conversion."""
 
     input_device: str | None = option(
         None,
@@ -535,7 +535,7 @@ class LiveOptions:
         check_options(self)
 
 
-# Options of a conversion that live conversion has, too; the others need the whole recording.
+# Options of a conversion that live conversion has too; the others need the whole recording.
 LIVE_CONVERSION = (
     "speaker",
     "speaker_mix",

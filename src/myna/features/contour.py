@@ -71,7 +71,7 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
 
 
 def hold_unvoiced(f0: FloatArray, before: float) -> FloatArray:
-    """Fill the unvoiced frames of a contour (T,) with the last voiced f0: `fill_unvoiced` without what follows.
+    """Fill the unvoiced frames of a contour (T,) with the last voiced f0: `fill_unvoiced` for streams.
 
     Args:
         before: f0 in Hz before the first frame.
@@ -116,14 +116,14 @@ def into_bounds(f0: FloatArray, bounds: PitchBounds) -> FloatArray:
 
 
 class NoteAtBound:
-    """The note near a bound that a stream is in: `notes_beyond` and `into_bounds` without the rest of the note.
+    """The current note of a stream, if it is near a bound: `notes_beyond` and `into_bounds` for streams.
 
-    `into_bounds` moves a note as a whole. Here, it is moved from the first frame on that leaves the bounds.
+    `into_bounds` moves a whole note. Here, a note is moved from its first frame outside the bounds on.
     """
 
     def __init__(self, bounds: PitchBounds) -> None:
         self.n_frames = 0  # length of the note so far; 0 if the stream is not near a bound
-        self.octaves = 0  # by which the note is moved
+        self.octaves = 0  # number of octaves by which the note is moved
         self._bounds = bounds
         self._side = 0
 

@@ -40,12 +40,12 @@ def _level_db(power: NDArray[np.float64]) -> NDArray[np.float32]:
 
 
 class LoudnessStream:
-    """Loudness of a stream, equal to that of the whole recording; frame t needs half a frame after its start."""
+    """Loudness of a stream, equal to that of the whole recording; a frame is complete half a frame after its start."""
 
     def __init__(self, hop_length: int) -> None:
         self._hop_length = hop_length
         self._held: NDArray[np.float32] | None = None  # begins half a frame before the next frame; None at the start
-        self._rest = np.empty(0, np.float32)  # the first samples, until the mirror image of half a frame is known
+        self._rest = np.empty(0, np.float32)  # the first samples, until there are enough to mirror half a frame
 
     @staticmethod
     def ready(hop_length: int, n_samples: NDArray[np.int64]) -> NDArray[np.int64]:

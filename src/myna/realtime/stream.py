@@ -1,4 +1,4 @@
-"""A stream in blocks of any size: gate, share of the voice, bypass, and a constant delay."""
+"""A stream in blocks of any size: gate, share of the voice, bypass and constant delay."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from myna.realtime.interface import LiveSettings, Samples
 from myna.realtime.windows import WindowedConversion
 from myna.voice import Voice
 
-_RAMP_SECONDS = 0.015  # duration of a change of the share of the voice, or of the bypass
+_RAMP_SECONDS = 0.015  # duration of a change of the voice's share or of the bypass
 _DEFAULTS, _LIVE_DEFAULTS = ConversionOptions(), LiveSettings()
 # Options that need the whole recording.
 _OF_RECORDINGS = ("auto_transpose", "autotune", "vibrato", "pitch")
 
 
 class Conversion(Protocol):
-    """Converter of a stream that returns samples as soon as it can, `CarriedConversion` or `WindowedConversion`."""
+    """Converter of a stream that returns samples as early as possible: `CarriedConversion` or `WindowedConversion`."""
 
     sample_rate: int
-    delay_samples: int  # after n samples, it has returned at least n - delay_samples
+    delay_samples: int  # after n samples, at least n - delay_samples were returned
 
     def push(self, audio: Samples, settings: ConversionSettings) -> Samples:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
@@ -36,14 +36,14 @@ class Conversion(Protocol):
 
 
 class Stream:
-    """`VoiceStream` that gives each output sample after a constant delay."""
+    """`VoiceStream` that returns each output sample after a constant delay."""
 
     def __init__(
         self, voice: Voice, conversion: Conversion, resolved: ConversionSettings, settings: LiveSettings
     ) -> None:
         """
         Args:
-            resolved: `settings`, and the options that do not change, resolved for the voice.
+            resolved: `settings` and the constant options, resolved for the voice.
         """
         self.sample_rate, self.delay_samples = conversion.sample_rate, conversion.delay_samples
         self._voice, self._conversion = voice, conversion
@@ -51,28 +51,28 @@ class Stream:
         early = round((OPENING_SECONDS + FRAME_SECONDS) * self.sample_rate)
         self._gate = Gate(self.sample_rate)
         self._wet, self._dry = (_Queue(self.delay_samples) for _ in range(2))
-        # The gate opens before the sound, since the gains are known before the delayed sound is.
+        # The gate opens before the sound begins, because the gains are known before the delayed sound.
         self._gains = _Queue(max(self.delay_samples - early, 0) + round(FRAME_SECONDS * self.sample_rate))
         slope = 1 / (_RAMP_SECONDS * self.sample_rate)
         self._wet_share, self._bypass = _Ramp(settings.dry_wet, slope), _Ramp(float(settings.bypass), slope)
 
     def change(self, settings: LiveSettings) -> None:
-        """Apply other settings from the next block on, without a click. Any thread may call this.
+        """Apply new settings from the next block on, without a click. Any thread may call this.
 
         Raises:
-            ConfigError: the voice does not support the settings; the earlier ones stay in use.
+            ConfigError: the voice does not support the settings; the current ones stay in use.
         """
         resolved = _resolve(self._voice, self._settings[1].options, settings, self._settings[1])
         self._settings = settings, resolved
 
     def push(self, block: Samples) -> Samples:
-        """Append samples (n,) of the source, and return as many samples of the output; n may be any number.
+        """Append samples (n,) of the source, and return the same number of output samples; n may be any number.
 
         NaN and infinity are replaced by silence. The result may exceed full scale.
         """
         settings, resolved = self._settings
         n_samples = len(block)
-        # A value that is not finite would stay in the state of the networks.
+        # A value that is not finite would stay in the networks' state.
         block = np.nan_to_num(block, posinf=0, neginf=0).clip(-LARGEST_SAMPLE, LARGEST_SAMPLE).astype(np.float32)
         self._dry.push(block)
         self._gains.push(self._gate.push(block, settings.gate_db))
@@ -93,12 +93,12 @@ def open_stream(
     block_seconds: float | None = None,
     device: str = "cpu",
 ) -> Stream:
-    """Open a stream that converts to a voice, with carried state if the voice allows it, else in windows.
+    """Open a stream that converts to a voice: with carried state if the voice supports it, else in windows.
 
     Args:
-        options: options that stay the same; `settings` has the transposition and the speakers.
-        block_seconds: length of the windows' new part; None proposes one for the voice. It has no effect on a light
-            voice.
+        options: options that do not change; the transposition and the speakers are in `settings`.
+        block_seconds: length of a window's new part; None measures the shortest one that is possible. It has no effect
+            on light voices.
         device: torch device of the voice.
 
     Raises:
@@ -128,7 +128,7 @@ def _resolve(
 
 
 class _Queue:
-    """Samples that wait, at first silence of a given length."""
+    """Queue of samples, which at first contains silence of a given length."""
 
     def __init__(self, n_samples: int) -> None:
         self._samples = np.zeros(n_samples, np.float32)
@@ -142,7 +142,7 @@ class _Queue:
 
 
 class _Ramp:
-    """A value that follows its target with a limited slope."""
+    """A value that follows its target with limited slope."""
 
     def __init__(self, value: float, slope: float) -> None:
         self._value, self._slope = value, slope

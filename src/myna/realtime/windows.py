@@ -1,4 +1,4 @@
-"""Conversion of a stream to a voice of any family, in windows that overlap."""
+"""Conversion of a stream to a voice of any family, in overlapping windows."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from myna.features.f0.stream import FIRST_PEAK
 from myna.realtime.interface import Samples
 from myna.voice import Voice
 
-CONTEXT_SECONDS = 0.5  # before the new part
-LOOK_AHEAD_SECONDS = 0.05  # after it, in addition to the cross-fade
+CONTEXT_SECONDS = 0.5  # context before the new part
+LOOK_AHEAD_SECONDS = 0.05  # context after the new part, in addition to the cross-fade
 FADE_SECONDS = 0.02
-# Block lengths to choose from, and the largest share of a block's length that its computation may take: other programs
-# need time too, and the time varies.
+# Block lengths to choose from, and the largest conversion time relative to the block's length. It leaves time for other
+# programs and for variation.
 _BLOCKS_SECONDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6)
 _LARGEST_LOAD = 0.6
-_MEASUREMENTS = 3  # the first one is slower, since memory is allocated
+_MEASUREMENTS = 3  # the first one is slower, because memory is allocated
 
 
 class WindowedConversion:
     """Converter of a stream by `Renderer`: each window has context on both sides of its new part.
 
-    The new part is aligned in phase with the end of the one before, and cross-faded with it.
+    The new part is aligned in phase with the end of the previous one, and cross-faded with it.
     """
 
     def __init__(
@@ -35,8 +35,8 @@ class WindowedConversion:
     ) -> None:
         """
         Args:
-            block_seconds: length of the new parts; None measures the shortest one for which this computer is fast
-                enough, which takes some seconds.
+            block_seconds: length of the new parts. None uses the shortest one for which this computer is fast enough;
+                the measurement takes some seconds.
         """
         self.sample_rate = voice.config.data.sample_rate
         self._device, self._hop_length = device, voice.config.data.hop_length
@@ -45,8 +45,8 @@ class WindowedConversion:
         self._before = self._whole_frames(CONTEXT_SECONDS)
         self._after = self._whole_frames(LOOK_AHEAD_SECONDS + FADE_SECONDS + ALIGNMENT_SECONDS)
         self._peak = FIRST_PEAK
-        self._held = np.zeros(self._fade, np.float32)  # end of the last new part, which fades out
-        self._source = np.zeros(self._before, np.float32)  # from the beginning of the next window on
+        self._held = np.zeros(self._fade, np.float32)  # end of the last new part, to fade out
+        self._source = np.zeros(self._before, np.float32)  # source from the beginning of the next window on
         self._n_out = 0
         self._block = self._whole_frames(self._fast_block() if block_seconds is None else block_seconds)
         self.delay_samples = self._after + self._block - 1
@@ -68,7 +68,7 @@ class WindowedConversion:
         return np.concatenate(parts)
 
     def _next(self, window: Samples) -> Samples:
-        """Return the new part (block,) of a window, joined with the last one."""
+        """Return the new part (block,) of a window, joined with the previous part."""
         self._peak = max(self._peak, float(np.abs(window).max()))
         sound = self._rendered(window)
         begin = self._before + best_shift(self._held, sound, self._before, self._reach)
@@ -89,7 +89,7 @@ class WindowedConversion:
         return -(-round(seconds * self.sample_rate) // self._hop_length) * self._hop_length
 
     def _fast_block(self) -> float:
-        """Return the shortest of the block lengths that this computer renders fast enough, else the longest."""
+        """Return the shortest block length that this computer renders fast enough, or else the longest one."""
         for seconds in _BLOCKS_SECONDS:
             n_samples = self._before + self._whole_frames(seconds) + self._after
             noise = 0.1 * np.random.default_rng(0).standard_normal(n_samples).astype(np.float32)
@@ -98,7 +98,7 @@ class WindowedConversion:
         return _BLOCKS_SECONDS[-1]
 
     def _seconds(self, window: Samples) -> float:
-        """Return the time in seconds for rendering a window."""
+        """Return the time in seconds that the rendering of a window takes."""
         begin = time.perf_counter()
         self._rendered(window)
         return time.perf_counter() - begin

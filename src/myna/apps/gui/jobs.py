@@ -386,7 +386,7 @@ def _receive(
     """Queue the tasks from the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
 
     On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt. While the
-    libraries are being loaded, which takes seconds and has nothing to save, "close" ends the process.
+    libraries are being loaded, which takes seconds, there is nothing to save, and "close" ends the process.
     """
     while True:
         try:

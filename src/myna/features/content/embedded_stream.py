@@ -1,6 +1,6 @@
-"""Encoding of a stream with myna's own content encoder: the content equals that of the whole recording.
+"""Encoding of a stream with myna's own content encoder; the content equals that of the whole recording.
 
-Each step carries the end of its input, or the keys and values of its attention, so that nothing is computed twice.
+Each stage keeps the end of its input, or the keys and values of its attention, so that nothing is computed twice.
 Hidden frames are (T, C) here.
 """
 
@@ -28,11 +28,11 @@ from myna.features.content.embedded import (
     Stage,
 )
 
-_KEPT_BIASES = 8  # tensors of attention biases that are kept, one per number of new frames
+_KEPT_BIASES = 8  # number of cached attention biases, one per number of new frames
 
 
 class _Windowed:
-    """A stage that is computed from windows of its input."""
+    """A stage that is computed in windows of its input."""
 
     def __init__(self, stage: Stage, channels: int, compute: Callable[[Tensor], Tensor], held: Tensor) -> None:
         self.stage, self.channels, self.compute, self.held = stage, channels, compute, held
@@ -52,7 +52,7 @@ def _convolution(stage: Convolution) -> _Windowed:
     convolution = stage.convolution
 
     def compute(hidden: Tensor) -> Tensor:
-        # A matrix product: for a few frames, PyTorch's convolution spends most of the time on rearranging its weights.
+        # Use a matrix product: for a few frames, PyTorch's convolution spends most of its time on rearranging weights.
         windows = hidden.unfold(0, stage.size, stage.stride).flatten(1)
         return F.gelu(F.linear(windows, convolution.weight.flatten(1), convolution.bias)) + stage.offset
 
@@ -60,14 +60,14 @@ def _convolution(stage: Convolution) -> _Windowed:
 
 
 class _Attending:
-    """A transformer layer that keeps the keys and values of the frames behind."""
+    """A transformer layer that keeps the keys and values of earlier frames."""
 
     def __init__(self, stage: Block) -> None:
         self.stage = stage
         before = stage.attention_norm.weight.new_zeros(stage.left, stage.attention_norm.normalized_shape[0])
         normed = stage.attention_norm(before)
         self.keys, self.values = stage.key(normed), stage.value(normed)
-        self.waiting = before[:0]  # frames that still lack their look-ahead
+        self.waiting = before[:0]  # frames without their complete look-ahead
         self.queries = before[:0]
         self.bias = lru_cache(_KEPT_BIASES)(stage.preferences)
 

@@ -70,15 +70,15 @@ class Excitation:
 
 
 class ExcitationStream:
-    """The sources of a stream: joined, the results of `push` equal `Excitation.samples` of the whole recording."""
+    """The sources of a stream. The results of `push`, joined, equal `Excitation.samples` of the whole recording."""
 
-    # f0 is interpolated between the middles of frames, and depends on the voicing of the next frame.
+    # f0 is interpolated between the centres of frames, and depends on the voicing of the next frame.
     look_ahead_frames = 2
 
     def __init__(self, hop_length: int, sample_rate: int, noise: NoiseSource) -> None:
         self._hop_length, self._sample_rate, self._noise = hop_length, sample_rate, noise
-        self._unsettled = torch.zeros(2, 1)  # f0 and voicing of the last frames, of which the last has no successor yet
-        self._frames: Tensor | None = None  # (2, T) f0 and voicing: the last frame that is complete, and the next one
+        self._unsettled = torch.zeros(2, 1)  # f0 and voicing of the last frames; the last one has no successor yet
+        self._frames: Tensor | None = None  # (2, T) f0 and voicing of the last complete frame and of the next frame
         self._turned = torch.zeros((), dtype=torch.float64)  # sum of f0 over the samples so far
 
     def push(self, f0: Tensor, voiced: Tensor) -> Tensor:
@@ -106,11 +106,12 @@ class ExcitationStream:
 def _lowest_in_pauses(f0: Tensor, voiced: Tensor) -> Tensor:
     """Replace f0 (..., T) by `LOWEST_HZ` in frames that are not voiced and not beside a voiced frame.
 
-    In a pause, f0 has no meaning. If it advanced the phase there, its errors would add up: two conversions of nearly
-    equal sounds would differ. The frames beside a note stay, because f0 is interpolated.
+    In a pause, f0 has no meaning. If it advanced the phase there, errors would accumulate: the pulses after the pause
+    would differ between conversions of nearly equal sounds. Frames beside a note keep their f0, because f0 is
+    interpolated.
 
     Args:
-        voiced: 1 in voiced frames, 0 in others, (..., T + 2): with one more frame at each end.
+        voiced: 1 in voiced frames and 0 in others, with one more frame at each end, (..., T + 2).
     """
     near = voiced[..., :-2] + voiced[..., 1:-1] + voiced[..., 2:] > 0
     return torch.where(near, f0, LOWEST_HZ)
@@ -119,8 +120,8 @@ def _lowest_in_pauses(f0: Tensor, voiced: Tensor) -> Tensor:
 def _source_noise(f0: Tensor, hop_length: int, noise: NoiseSource) -> Tensor:
     """Return the normal numbers (2, B, N) for the frames of f0 (B, T).
 
-    They are drawn frame by frame, so that a stream draws the same numbers. (PyTorch's generator continues exactly if
-    the numbers of each request are a multiple of 16.)
+    The numbers are drawn frame by frame, so that a stream draws the same numbers. (Requests to PyTorch's generator can
+    be split without changing the numbers if each request is for a multiple of 16.)
     """
     n_items, n_frames = f0.shape
     numbers = noise.normal("source_noise", (n_items, n_frames * 2 * hop_length), f0.float())
