@@ -33,7 +33,7 @@ def raise_when_ended(exception: Callable[[int], BaseException] = lambda number: 
 
 
 def leave_terminal_to_parent() -> None:
-    """Ignore the signals that a terminal sends to all its processes; the parent process ends this process in order."""
+    """Ignore the signals that a terminal sends to all its processes; the parent process stops this process."""
     for name in ("SIGINT", "SIGHUP", "SIGBREAK"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)

@@ -83,7 +83,7 @@ def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
 
 
 def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
-    """Return the flags of a boolean option; joined as the "--on/--off" pair that Click expects."""
+    """Return the flags of a boolean option; the long flags form the "--on/--off" pair that Click expects."""
     return [*flags, f"--{name}/--no-{name}"]
 
 

@@ -199,10 +199,10 @@ class Converter:
     ) -> ConversionSummary:
         """Convert the recording `input_path`, in any format, to `output_path`, in a format of `io.WRITABLE_SUFFIXES`.
 
-        The output has the input's length and the voice's sample rate. If its format stores only some rates, it has the
-        one that loses least. The file appears when it is complete. If it would exceed full scale, it is attenuated as a
-        whole; the summary contains the attenuation. Its tags state that it is a conversion. With `options.mark`, its
-        sound has the mark too (see `audio.marking`).
+        The output has the input's length and the voice's sample rate or, if its format does not store this rate, the
+        nearest suitable rate. The file appears when it is complete. A sound that would exceed full scale is attenuated
+        as a whole; the summary contains the attenuation. The file's tags state that it is a conversion. With
+        `options.mark`, the sound has the mark too (see `audio.marking`).
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.

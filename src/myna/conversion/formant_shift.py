@@ -22,7 +22,7 @@ _RATE = 1 << 20  # the resampler takes integer rates; with this one, their ratio
 
 @dataclass(frozen=True)
 class FormantShifted:
-    """Wrapper of a synthesizer that shifts its formants."""
+    """Wrapper that shifts the formants of a synthesizer's output."""
 
     synthesizer: Synthesizer
     semitones: float

@@ -30,7 +30,7 @@ _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
 
 def can_carry(voice: Voice, settings: ConversionSettings) -> bool:
-    """Return True if `CarriedConversion` supports the voice and settings; `WindowedConversion` supports all of them."""
+    """Return True if `CarriedConversion` supports the voice and settings; `WindowedConversion` supports all."""
     options = settings.options
     is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio)
     light = isinstance(voice.synthesizer, LightSynthesizer) and voice.config.content_encoder == "myna-content-1"

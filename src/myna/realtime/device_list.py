@@ -1,4 +1,4 @@
-"""Sound devices of this computer, and the choice of one by name or number."""
+"""Sound devices of this computer, and the choice of a device by its name or number."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class PacedFile:
         return None
 
     def close(self) -> None:
-        """Stop to call the callbacks."""
+        """Stop calling the callbacks."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join()

@@ -90,7 +90,7 @@ class Recorder:
         self._thread.start()
 
     def add(self, recorded: Samples, converted: Samples) -> None:
-        """Add the input and the converted sound of a block; returns at once."""
+        """Add the input and the converted sound of a block, without waiting."""
         self._input.ring.write(recorded)
         self._converted.ring.write(converted)
 

@@ -41,7 +41,7 @@ class Resampler:
 
     @property
     def lookahead(self) -> int:
-        """Number of input samples after a point in time that its output sample needs."""
+        """Number of input samples after the time of an output sample on which this sample depends."""
         return self._half
 
     def push(self, block: Samples) -> Samples:

@@ -121,7 +121,7 @@ def nearest(frames: Tensor, vectors: Tensor) -> Tensor:
 
 
 def _distances(frames: Tensor, vectors: Tensor, squares: Tensor) -> Tensor:
-    """Return squared distances (T, N) minus the squared norms of the frames, which do not change the order in a row."""
+    """Return squared distances (T, N) without the frames' squared norms, which are constant in each row."""
     return torch.addmm(squares.unsqueeze(0), frames, vectors.T, alpha=-2)
 
 

@@ -158,7 +158,7 @@ def _phrase_ends(levels: FloatArray) -> Iterator[tuple[int, int]]:
 
 
 def _decay(levels: FloatArray, end: int, next_start: int) -> Room | None:
-    """Fit the decay after a phrase as a room, even if it is only the release of a note; return None without a decay."""
+    """Fit the decay after a phrase as a room, even if it is only the release of a note; None if there is no decay."""
     first = max(end - _BEFORE_FRAMES, 0)
     level = float(np.percentile(levels[first : end + 1], _LEVEL_PERCENTILE))
     stop = first + int(np.flatnonzero(levels[first : end + 1] > level - _NEAR_DB)[-1])

@@ -76,7 +76,7 @@ class DatasetReport:
 
     @property
     def with_problems(self) -> tuple[CheckedRecording, ...]:
-        """Recordings with a serious problem, which should be made again."""
+        """Recordings with a serious problem, which should be recorded again."""
         return tuple(one for one in self.recordings if one.report is not None and not one.report.good)
 
     def clips(self, kind: Kind | None = None) -> int:

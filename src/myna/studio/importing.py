@@ -57,7 +57,7 @@ class Proposal:
     name: str
     what: str  # kind of voice, for display
     question: Question | None = None  # reason why the user should check the proposal; None if the files belong together
-    file: str = ""  # name of the file in question
+    file: str = ""  # name of the file to which the question refers
 
     @property
     def sure(self) -> bool:
@@ -65,7 +65,7 @@ class Proposal:
 
     @property
     def about(self) -> Part | None:
-        """Part of the voice in question."""
+        """Part of the voice to which the question refers."""
         if self.question is None:
             return None
         return "config" if self.question in ("several_configs", "config_for_many") else "retrieval"
@@ -249,7 +249,7 @@ def review(files: Sequence[SentFile]) -> Review:
 
 
 def _recognise(file: SentFile) -> _Weights | _Config | _Retrieval | str:
-    """Read a file, and return the recognised part of a voice, or a description of another file."""
+    """Read a file, and return it as a part of a voice, or return a description of any other file."""
     from myna.config import Config
     from myna.retrieval import retrieval_file
     from myna.zoo.opening import open_voice

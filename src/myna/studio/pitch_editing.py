@@ -26,7 +26,7 @@ _UNEDITED, _SUNG = "unedited.wav", "sung.wav"
 
 @dataclass(frozen=True)
 class PitchFiles:
-    """Files of a result whose pitch is edited."""
+    """Files for editing the pitch of a result."""
 
     vocal: Path  # the recording to convert
     sung: Path  # the conversion with the edits

@@ -109,7 +109,7 @@ class _Form:
         self._clipped.append(np.add.reduceat(clipped.astype(np.int64), self._starts(len(peaks), CONTOUR_SECONDS)))
 
     def _starts(self, n_samples: int, seconds: float) -> NDArray[np.int64]:
-        """Return the first sample of each part of a block; the length of a part may be a fraction of samples."""
+        """Return the first sample of each part of a block; the length of a part in samples may be fractional."""
         n_parts = math.ceil(n_samples / self._rate / seconds - 1e-6)
         return (np.arange(n_parts) * seconds * self._rate).astype(np.int64)
 

@@ -84,7 +84,7 @@ class Library:
         return list(found.values())
 
     def installed(self) -> list[LibraryVoice]:
-        """List the voices in the folders of other programs that the user added."""
+        """List the voices in folders of other programs, which the user added to the studio."""
         return [
             LibraryVoice(voice.name, Origin.FOUND, voice.weights, voice.config, voice.retrieval)
             for folder in installs.folders(self.workspace)

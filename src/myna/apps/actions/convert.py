@@ -133,7 +133,7 @@ def options_for(
 
 
 def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
-    """Return the voice's default options in the workspace, as `defaults` of `options_for`; None if there are none.
+    """Return the default options in the workspace's notes about a voice, for `options_for`; None if there are none.
 
     Defaults of voices added on the page are beside their weights instead.
 

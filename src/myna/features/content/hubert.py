@@ -1,7 +1,7 @@
 """Networks with HuBERT's architecture: convolutions with a frame every 20 ms, position embeddings, and a transformer.
 
 Hsu et al., HuBERT, 2021, based on Baevski et al., wav2vec 2.0, 2020. Most networks are models of the library
-transformers, and the tensors of the weight files are renamed for them. The encoders differ in the used layer, and in
+transformers, and the tensors of the weights files are renamed for them. The encoders differ in the used layer, and in
 the steps before and after the network.
 """
 

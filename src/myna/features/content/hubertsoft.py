@@ -48,7 +48,7 @@ def load_hubertsoft(device: str = "cpu") -> Hubert:
 
 
 def read_hubertsoft(path: Path, device: str = "cpu") -> Hubert:
-    """Read HuBERT-Soft from a weight file."""
+    """Read HuBERT-Soft from a weights file."""
     weights = renamed(read_tensors(path), _NAMES)
     for key in [key for key in weights if ".in_proj_" in key]:
         # PyTorch's attention stores the projections of queries, keys and values in one matrix.

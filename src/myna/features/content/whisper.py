@@ -66,7 +66,7 @@ class Layer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Encoder network. Its parameters have the names in the files on the Hugging Face hub."""
+    """Encoder network. Its parameters have the same names as in the files on the Hugging Face hub."""
 
     def __init__(self, dimensions: WhisperDimensions) -> None:
         super().__init__()

@@ -237,7 +237,7 @@ def command_line(command: str, song: str, voice: LibraryVoice, flags: Sequence[s
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
-    """Return the converter of a voice; reuse the last one if the voice and its weights are the same."""
+    """Return the converter of a voice; reuse the last one if the voice is the same and its weights are unchanged."""
     from myna.conversion.converter import Converter
     from myna.conversion.slice_cache import SliceCache
     from myna.voice import Voice
