@@ -405,7 +405,7 @@ class Converter:
     def _shift_into_range(self, contours: list[Samples], settings: ConversionSettings) -> float:
         """Return the shift in semitones from the recording's median pitch to the voice's, in steps of `transpose_step`.
 
-        It is 0 without `auto_transpose`, or if one of both pitches is unknown.
+        It is 0 without `auto_transpose`, or if either pitch is unknown.
         """
         voice_pitch, options, source_pitch = settings.voice_pitch, settings.options, _range_of(contours)
         if not options.auto_transpose or voice_pitch is None or source_pitch is None:

@@ -70,8 +70,8 @@ def correlation(one: Contour, other: Contour) -> float | None:
         return None
     one, other = one - np.mean(one), other - np.mean(other)
     scale = math.sqrt(float(one @ one) * float(other @ other))
-    # A steady tone varies only by rounding errors, which must not be correlated. 1e-6 exceeds those of 100 Hz over one
-    # second.
+    # A steady tone varies only by rounding errors, which must not be correlated. The limit exceeds the rounding errors
+    # of a tone of 100 Hz over one second.
     return float(one @ other) / scale if scale > 1e-6 else None
 
 

@@ -19,8 +19,8 @@ from myna.evaluation.recording import SAMPLE_RATE
 
 _WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # input length of the network
 
-# Coefficients (highest power first) of the parabolas that map the network's outputs to ratings. They are the authors',
-# fitted to listening tests.
+# Coefficients (highest power first) of the parabolas that map the network's outputs to ratings. The authors fitted the
+# coefficients to their listening tests.
 _RATINGS = {
     "dnsmos_sig": (-0.08397278, 1.22083953, 0.0052439),
     "dnsmos_bak": (-0.13166888, 1.60915514, -0.39604546),

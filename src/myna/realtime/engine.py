@@ -4,8 +4,9 @@
                                                            ▲ ratio
                                                     drift correction
 
-The delay between both callbacks is one block and a reserve, and is kept constant: after a gap in the output, old input
-is skipped; a delay that has grown without a gap is cut; and the drift between the clocks of two cards is corrected.
+The delay between the two callbacks is one block and a reserve, and is kept constant: after a gap in the output, old
+input is skipped; a delay that has grown without a gap is cut; and the drift between the clocks of two cards is
+corrected.
 """
 
 from __future__ import annotations
@@ -53,13 +54,13 @@ class LiveReport:
         input_db: level of the last input block.
         block: length of a block.
         compute: percentiles of the conversion time of a block.
-        buffer: delay between both callbacks: a block and the reserve.
+        buffer: delay between the two callbacks: a block and the reserve.
         stream: delay of the stream, mostly its look-ahead.
         input: delay of the input device, as stated by the driver.
         output: delay of the output device, as stated by the driver.
         recent_gaps: gaps of input or output in the last ten seconds.
         n_gaps: gaps since the start.
-        drift_ppm: difference of the clocks of both devices, in parts per million.
+        drift_ppm: difference between the clocks of the two devices, in parts per million.
     """
 
     seconds: float = 0.0

@@ -17,8 +17,8 @@ from myna.voice import Voice
 CONTEXT_SECONDS = 0.5  # context before the new part
 LOOK_AHEAD_SECONDS = 0.05  # context after the new part, in addition to the cross-fade
 FADE_SECONDS = 0.02
-# Block lengths to choose from, and the largest conversion time relative to the block's length. It leaves time for other
-# programs and for variation.
+# Block lengths to choose from, and the largest conversion time relative to the block's length. The rest is for other
+# programs, and a reserve because the time varies.
 _BLOCKS_SECONDS = (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6)
 _LARGEST_LOAD = 0.6
 _MEASUREMENTS = 3  # the first one is slower, because memory is allocated

@@ -25,7 +25,7 @@ _DECORRELATOR_SECONDS, _PULSES, _DECAY_DB = 0.03, 30, 15.0
 
 @dataclass(frozen=True)
 class Placement:
-    """Place of a voice: its axis in the plane of both channels, and the power beside this axis.
+    """Place of a voice: its axis in the plane of the two channels, and the power beside this axis.
 
     Attributes:
         pan_degrees: angle of the axis: -45 is the left channel, 0 the middle, 45 the right channel.
@@ -54,7 +54,7 @@ class PlacementMeter:
         self._covariance += pair @ pair.T
 
     def placement(self) -> Placement:
-        """Return the axis of greatest power, the principal axis of both channels; for silence, return the middle."""
+        """Return the axis of greatest power, the principal axis of the two channels; for silence, return the middle."""
         (left, both), (_, right) = self._covariance
         if left + right <= 0:
             return Placement()
@@ -69,7 +69,7 @@ def placed(blocks: Iterable[Samples], placement: Placement, sample_rate: int) ->
     """Place a voice (1, n) in the stereo image (2, n), with the same power.
 
     The width comes from a decorrelated copy at right angles to the axis. For a voice in the middle, this copy cancels
-    in the sum of both channels.
+    in the sum of the two channels.
     """
     width = min(placement.width, _MOST_WIDTH)
     axis, beside = (row[:, None].astype(np.float32) for row in placement.axes)

@@ -117,7 +117,7 @@ def step_states(
         else:
             found[step] = _with_activity(recorded, activity, interrupted)
     preparing, training = found[Step.PREPARE], found[Step.TRAIN]
-    # Training reads the clips that preparation writes, so each of both waits for the other.
+    # Training reads the clips that preparation writes, so preparation and training wait for each other.
     if preparing.state is StepState.RUNNING and training.state is not StepState.RUNNING:
         found[Step.TRAIN] = StepStatus(StepState.BLOCKED, Reason("preparing"))
     elif training.state is StepState.RUNNING and preparing.state is not StepState.RUNNING:

@@ -56,7 +56,7 @@ class TrainState:
     epoch: int = 0  # number of complete epochs
     position: int = 0  # number of updates in the current epoch
     skipped_in_a_row: int = 0  # number of skipped steps since the last finite step
-    # `position` is valid only for these two values; if one of both changes, the current epoch starts over.
+    # `position` is valid only for these two values; if either changes, the current epoch starts over.
     batch_size: int = 0
     steps_per_epoch: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)  # state of the gradient scaler in fp16

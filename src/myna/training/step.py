@@ -75,8 +75,8 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
     """Update the synthesizer and the discriminators once, with the mean gradients of all `batches`.
 
     Until step `adversarial_start`, only the synthesizer is updated. All gradients are computed before the first update,
-    as in so-vits-svc-fork. If a loss or a gradient norm is not finite, neither of both is updated. In fp16, each of
-    both is updated if its own gradients are finite.
+    as in so-vits-svc-fork. If a loss or a gradient norm is not finite, neither network is updated. In fp16, each
+    network is updated if its own gradients are finite.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
     modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "discriminator": state.discriminators}

@@ -92,7 +92,7 @@ def convert(
 
     Raises:
         ConfigError: the voice does not support an option in `options`, or there are pitch edits and several recordings.
-        MynaError: the conversion of the only recording failed; of several, the others are converted.
+        MynaError: the conversion of a single recording failed; for several recordings, see `run_batch`.
     """
     if options.pitch is not None and len(conversions) > 1:
         raise ConfigError(f"the pitch edits {options.pitch} belong to one recording; convert it alone")

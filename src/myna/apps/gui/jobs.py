@@ -195,7 +195,7 @@ class Jobs:
 
 
 class _Lane:
-    """Queue of jobs, the process that runs them, and the thread that passes messages between both."""
+    """Queue of jobs, the process that runs them, and the thread that passes messages between the two."""
 
     def __init__(self, name: str, lock: threading.Lock, on_change: OnChange) -> None:
         self._name = name

@@ -57,9 +57,9 @@ class PitchPlot:
 
 
 def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floating], transpose: float) -> PitchPlot:
-    """Plot the pitch of the conversion, and that of the source transposed by `transpose` semitones.
+    """Plot the pitch of the conversion, and the source's pitch transposed by `transpose` semitones.
 
-    A strip below the plot marks frames in which both are more than 50 cents apart, or only one of both is voiced.
+    A strip below the plot marks frames in which the contours differ by more than 50 cents, or only one is voiced.
     """
     n_frames = min(len(source_f0), len(converted_f0))
     expected, converted = source_f0[:n_frames] * semitones_to_ratio(transpose), converted_f0[:n_frames]

@@ -34,8 +34,8 @@ _HOP_LENGTH = 128
 _HIGH_HZ = 8000.0
 _FREQUENCIES_HZ = {200: "200 Hz", 1000: "1 kHz", 2000: "2 kHz", 4000: "4 kHz", 8000: "8 kHz"}
 
-# Sizes are in pixels of the finished picture. It is drawn larger and then scaled down, because Pillow draws lines
-# without anti-aliasing.
+# Sizes are in pixels of the finished picture. The picture is drawn larger and then scaled down, because Pillow draws
+# lines without anti-aliasing.
 SIZE = (1400, 1000)
 _OVERSAMPLING = 3
 _LEFT, _RIGHT = 86, 1344

@@ -151,7 +151,7 @@ def _power(audio: Array) -> float:
 
 
 def _at_world_frames(f0: NDArray[np.float32], frames: Array, n_samples: int) -> Array:
-    """Return the f0 at WORLD's frames (T,): that of the clip's frame at the same time.
+    """Return the f0 at WORLD's frames (T,), taken from the clip's frame at the same time.
 
     Args:
         f0: f0 of the clip's frames.

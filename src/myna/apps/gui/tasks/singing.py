@@ -100,7 +100,8 @@ class DrawComparison:
 class SingUpload(VoiceTask):
     """Convert a song, or a stretch of it, and return the number of the result.
 
-    The audio of a whole song is written into the folder `sung` of the workspace, that of a preview beside its record.
+    The audio of a whole song is written into the workspace's folder `sung`, and the audio of a preview beside its
+    record.
     """
 
     workspace: Workspace
