@@ -114,7 +114,7 @@ def blocks(
         path: the audio file.
         sample_rate: sample rate of the blocks in Hz; the file may have a different one.
         block_samples: length of a block.
-        warn: log a warning if the file is damaged. Pass False to read the same file again.
+        warn: log a warning if the file is damaged. Pass False when reading the same file again.
         strict: raise an error if the file is damaged. Otherwise yield the part that can be decoded.
         mono: yield one channel (n,), mixed as in `read`. Otherwise yield all channels, (C, n).
 
