@@ -142,9 +142,10 @@ def key(
 
 @router.post("/convert", status_code=202)
 def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
-    """Convert an uploaded song to a voice. With `preview`, convert only a stretch, which runs before all waiting songs.
+    """Convert an uploaded song to a voice.
 
-    The result is listed in GET /results when the job is done; its number is in the job's `about`.
+    With `preview`, only a stretch is converted, and the job runs before all waiting songs. The result is listed in GET
+    /results when the job is done; the number of the result is in the job's `about`.
     """
     return studio.submit(CONVERT if sent.preview is None else PREVIEW, sent)
 
@@ -153,7 +154,7 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
 def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
     """Replace the voice of an uploaded song: separate the voice from the music, convert it, and mix both.
 
-    With `preview`, use only a stretch of the song, which runs before all waiting songs. The job's `facts` contain the
+    With `preview`, use only a stretch of the song; the job runs before all waiting songs. The job's `facts` contain the
     `step`: its name (separate, sing or mix), its number, and the number of steps. The result has tracks.
     """
     return studio.submit(COVER if sent.preview is None else COVER_PREVIEW, sent)
