@@ -15,7 +15,6 @@ from myna.errors import CheckpointError
 from myna.features.content.embedded import FRAME_SAMPLES, SAMPLE_RATE, EmbeddedEncoder
 from myna.features.content.embedded_stream import ContentStream
 from myna.features.contour import NoteAtBound, hold_unvoiced, transpose
-from myna.features.extractor import FeatureExtractor
 from myna.features.f0.stream import FIRST_PEAK, PitchStream
 from myna.features.loudness import LoudnessStream
 from myna.models.interface import Conditions
@@ -24,7 +23,6 @@ from myna.models.synthesizers.light_stream import LightStream
 from myna.realtime.interface import Samples
 from myna.voice import Voice
 
-BLOCK_SECONDS = 0.04
 _SPEAKER_FRAMES = 2  # a change of speakers takes this many frames
 _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
@@ -55,7 +53,8 @@ class CarriedConversion:
         self,
         voice: Voice,
         settings: ConversionSettings,
-        block_seconds: float = BLOCK_SECONDS,
+        encoder: EmbeddedEncoder,
+        block_seconds: float,
         peak: float = FIRST_PEAK,
     ) -> None:
         """
@@ -65,9 +64,8 @@ class CarriedConversion:
             peak: level that the f0 estimator treats as loudest, until there is a louder sample.
         """
         data = voice.config.data
-        synthesizer, encoder = voice.synthesizer, FeatureExtractor(voice.config).encoder
+        synthesizer = voice.synthesizer
         assert isinstance(synthesizer, LightSynthesizer)
-        assert isinstance(encoder, EmbeddedEncoder)
         self._path, self._network = voice.path, encoder.network
         self.sample_rate, self._hop_length = data.sample_rate, data.hop_length
         self._block = max(round(block_seconds * self.sample_rate), 1)
