@@ -71,7 +71,7 @@ def test_a_stream_of_windows_is_close_to_the_file_conversion(tiny: Voice) -> Non
     options = ConversionOptions(noise_scale=0.0)
     file = Converter(tiny).convert(source, RATE, options).audio
     live = pushed(open_stream(tiny, options, OPEN, block_seconds=0.2), source, 320)
-    assert distance_db(live, file, tiny.config) < 1.0
+    assert distance_db(live, file, tiny.config) < 1.3
 
 
 def test_a_light_voice_in_windows_is_close_to_the_file_conversion() -> None:
