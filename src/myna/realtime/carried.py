@@ -68,7 +68,7 @@ class CarriedConversion:
         assert isinstance(synthesizer, LightSynthesizer)
         self._path, self._network = voice.path, encoder.network
         self.sample_rate, self._hop_length = data.sample_rate, data.hop_length
-        self._block = max(round(block_seconds * self.sample_rate), 1)
+        self.block_samples = max(round(block_seconds * self.sample_rate), 1)
         self._source = np.empty(0, np.float32)  # less than a block
         self._resampler = ResampledStream(self.sample_rate, SAMPLE_RATE)
         self._encoder = ContentStream(encoder.network)
@@ -87,9 +87,9 @@ class CarriedConversion:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
         self._source = np.concatenate([self._source, audio])
         parts = [np.empty(0, np.float32)]
-        while len(self._source) >= self._block:
-            parts.append(self._converted(self._source[: self._block], settings))
-            self._source = self._source[self._block :]
+        while len(self._source) >= self.block_samples:
+            parts.append(self._converted(self._source[: self.block_samples], settings))
+            self._source = self._source[self.block_samples :]
         return np.concatenate(parts)
 
     def _converted(self, audio: Samples, settings: ConversionSettings) -> Samples:
@@ -153,12 +153,10 @@ class CarriedConversion:
         """Return the largest number of samples by which the output is behind the input: just before a block is full."""
         # A cycle has whole numbers of SwiftF0's frames of 256 samples, content frames of 320, and the voice's frames.
         at_once = 1280 * self.sample_rate // math.gcd(1280 * self.sample_rate, SAMPLE_RATE)
-        cycle = math.lcm(at_once, self._hop_length)
-        n_blocks = (
-            round(_SETTLED_SECONDS * self.sample_rate) // self._block + math.lcm(cycle, self._block) // self._block
-        )
-        n_samples = self._block * np.arange(n_blocks + 1)
-        return int((n_samples + self._block - 1 - self._ready(n_samples)).max())
+        cycle = math.lcm(at_once, self._hop_length, self.block_samples)
+        longest = round(_SETTLED_SECONDS * self.sample_rate) + cycle
+        n_samples = self.block_samples * np.arange(longest // self.block_samples + 1)
+        return int((n_samples + self.block_samples - 1 - self._ready(n_samples)).max())
 
 
 class _SpeakerRamp:

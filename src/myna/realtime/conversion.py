@@ -20,6 +20,7 @@ class Conversion(Protocol):
     """Converter of a stream that returns samples as soon as it can."""
 
     sample_rate: int
+    block_samples: int  # length of the source that is converted at once
     delay_samples: int  # after n samples, it has returned at least n - delay_samples
 
     def push(self, audio: Samples, settings: ConversionSettings) -> Samples:

@@ -46,6 +46,7 @@ class Stream:
             resolved: `settings`, and the options that do not change, resolved for the voice.
         """
         self.sample_rate, self.delay_samples = conversion.sample_rate, conversion.delay_samples
+        self.block_seconds = conversion.block_samples / conversion.sample_rate  # converted at once
         self._voice, self._conversion = voice, conversion
         self._settings = settings, resolved  # one attribute, so that `change` replaces both at once
         early = round((OPENING_SECONDS + FRAME_SECONDS) * self.sample_rate)

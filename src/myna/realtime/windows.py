@@ -35,18 +35,18 @@ class WindowedConversion:
         self._held = np.zeros(self._fade, np.float32)  # end of the last new part, which fades out
         self._source = np.zeros(self._before, np.float32)  # from the beginning of the next window on
         self._n_out = 0
-        self._block = self._whole_frames(block_seconds)
-        self.delay_samples = self._after + self._block - 1
+        self.block_samples = self._whole_frames(block_seconds)
+        self.delay_samples = self._after + self.block_samples - 1
 
     def push(self, audio: Samples, settings: ConversionSettings) -> Samples:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
         self._renderer.settings = settings
         self._source = np.concatenate([self._source, audio])
-        n_window = self._before + self._block + self._after
+        n_window = self._before + self.block_samples + self._after
         parts = [np.empty(0, np.float32)]
         while len(self._source) >= n_window:
             parts.append(self._next(self._source[:n_window]))
-            self._source = self._source[self._block :]
+            self._source = self._source[self.block_samples :]
         return np.concatenate(parts)
 
     def _next(self, window: Samples) -> Samples:
@@ -54,11 +54,11 @@ class WindowedConversion:
         self._peak = max(self._peak, float(np.abs(window).max()))
         sound = self._rendered(window)
         begin = self._before + best_shift(self._held, sound, self._before, self._reach)
-        new = sound[begin : begin + self._block + self._fade]
+        new = sound[begin : begin + self.block_samples + self._fade]
         joined = np.concatenate([crossfade(self._held, new[: self._fade]), new[self._fade :]])
-        self._held = joined[self._block :]
-        self._n_out += self._block
-        return joined[: self._block]
+        self._held = joined[self.block_samples :]
+        self._n_out += self.block_samples
+        return joined[: self.block_samples]
 
     def _rendered(self, window: Samples) -> Samples:
         settings = self._renderer.settings
