@@ -1,4 +1,4 @@
-"""Conversion of a stream to a light voice. Every stage carries its state, so nothing is computed twice."""
+"""Conversion of a stream to a light voice. Every stage keeps its state, so that nothing is computed twice."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
 
 def can_carry(voice: Voice, settings: ConversionSettings) -> bool:
-    """Return whether `CarriedConversion` supports the voice with these settings; `WindowedConversion` supports all."""
+    """Return True if `CarriedConversion` supports the voice and settings; `WindowedConversion` supports all."""
     options = settings.options
     is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio)
     light = isinstance(voice.synthesizer, LightSynthesizer) and voice.config.content_encoder == "myna-content-1"
@@ -37,16 +37,16 @@ def can_carry(voice: Voice, settings: ConversionSettings) -> bool:
 
 
 class CarriedConversion:
-    """Converter of a stream with the samples that `Renderer` gives for the whole recording, given the same facts.
+    """Converter of a stream. Its samples equal those of `Renderer` for the whole recording, given the same facts.
 
-    These facts differ from those of a recording, because the rest of the song is unknown:
+    In a stream, these facts differ because the rest of the song is unknown:
 
-    - The differences of `PitchStream`: reference levels, notes beyond the bounds of voices.
-    - Notes beyond the bounds after transposition are moved by octaves from their first frame beyond on, see
+    - Pitch differs as described in `PitchStream`: reference levels, and notes outside the bounds of voices.
+    - After transposition, a note outside the bounds is moved by octaves from its first frame outside on, see
       `NoteAtBound`.
     - An unvoiced frame has the f0 of the last voiced frame, see `hold_unvoiced`.
-    - Content frames are repeated according to their exact times, not to the length of the recording.
-    - Pauses are not softened, the rumble is not removed, and the result is not turned down.
+    - Content frames are repeated according to their exact times instead of the recording's length.
+    - Pauses are not softened, rumble is not removed, and the result is not attenuated.
     """
 
     def __init__(
@@ -59,9 +59,9 @@ class CarriedConversion:
     ) -> None:
         """
         Args:
-            block_seconds: length of the source that is converted at once. In a longer block, the weights are read from
-                memory less often, and the delay is longer.
-            peak: level that the f0 estimator treats as loudest, until there is a louder sample.
+            block_seconds: length of the parts of the source that are converted. With longer blocks, the weights are
+                read from memory less often, but the delay is longer.
+            peak: reference level of the f0 estimator, until there is a louder sample.
         """
         data = voice.config.data
         synthesizer = voice.synthesizer
@@ -75,9 +75,9 @@ class CarriedConversion:
         self._pitch = PitchStream(self.sample_rate, self._hop_length, peak)
         self._loudness = LoudnessStream(self._hop_length)
         self._synthesizer = LightStream(synthesizer, settings.noise_at(0))
-        self._content = torch.empty(encoder.channels, 0)  # from the content frame of the next frame on
+        self._content = torch.empty(encoder.channels, 0)  # from the content of the next frame on
         self._f0s, self._levels = np.empty(0, np.float32), np.empty(0, np.float32)
-        self._n_frames = self._n_dropped = 0  # frames that were synthesized, content frames that were dropped
+        self._n_frames = self._n_dropped = 0  # numbers of synthesized frames and of dropped content frames
         self._note, self._held_hz = NoteAtBound(VOICE_BOUNDS), MIDDLE_HZ
         self._shares = _SpeakerRamp(_shares(settings, voice.config.model.n_speakers))
         self._n_speakers = voice.config.model.n_speakers
@@ -127,7 +127,7 @@ class CarriedConversion:
         )
 
     def _sung(self, f0: Samples, semitones: float) -> Samples:
-        """Transpose f0 (T,), and move notes beyond the bounds of voices by octaves into them."""
+        """Transpose f0 (T,), and move notes outside the bounds of voices into them by octaves."""
         sung = transpose(f0, semitones).astype(np.float32)
         for index, hz in enumerate(sung.tolist()):
             self._note.push(hz)
@@ -135,11 +135,11 @@ class CarriedConversion:
         return sung
 
     def _content_frames(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the content frame that each frame begins in."""
+        """Return the content frame in which each frame begins."""
         return frames * self._hop_length * SAMPLE_RATE // (FRAME_SAMPLES * self.sample_rate)
 
     def _with_content(self, n_content: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of frames whose content is known if that of `n_content` content frames is."""
+        """Return the number of frames with known content, given the number of known content frames."""
         return -(-n_content * FRAME_SAMPLES * self.sample_rate // (self._hop_length * SAMPLE_RATE))
 
     def _ready(self, n_samples: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -150,8 +150,9 @@ class CarriedConversion:
         return self._synthesizer.ready(np.minimum(n_frames, LoudnessStream.ready(hop, n_samples)))
 
     def _delay(self) -> int:
-        """Return the largest number of samples by which the output is behind the input: just before a block is full."""
-        # A cycle has whole numbers of SwiftF0's frames of 256 samples, content frames of 320, and the voice's frames.
+        """Return the largest delay of the output in samples, which occurs just before a block is full."""
+        # A cycle has whole numbers of SwiftF0's frames (256 samples), content frames (320 samples) and the voice's
+        # frames.
         at_once = 1280 * self.sample_rate // math.gcd(1280 * self.sample_rate, SAMPLE_RATE)
         cycle = math.lcm(at_once, self._hop_length, self.block_samples)
         longest = round(_SETTLED_SECONDS * self.sample_rate) + cycle
@@ -164,10 +165,10 @@ class _SpeakerRamp:
 
     def __init__(self, shares: Samples) -> None:
         self._from = self._to = shares
-        self._n_frames = _SPEAKER_FRAMES  # since the last change
+        self._n_frames = _SPEAKER_FRAMES  # number of frames since the last change
 
     def towards(self, shares: Samples, n_frames: int) -> Samples:
-        """Return the shares (n_speakers, n_frames) of the next frames; their target is `shares` (n_speakers,)."""
+        """Return the shares (n_speakers, n_frames) of the next frames, which change towards `shares` (n_speakers,)."""
         if not np.array_equal(shares, self._to):
             self._from, self._to, self._n_frames = self._at(np.array([self._n_frames]))[:, 0], shares, 0
         passed = self._n_frames + np.arange(1, n_frames + 1)

@@ -1,4 +1,4 @@
-"""A stream in blocks of any size: gate, share of the voice, bypass, and a constant delay."""
+"""A stream in blocks of any size: gate, share of the voice, bypass and constant delay."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ _OF_RECORDINGS = ("auto_transpose", "autotune", "vibrato", "pitch")
 
 
 class Stream:
-    """`VoiceStream` that gives each output sample after a constant delay."""
+    """`VoiceStream` that returns each output sample after a constant delay."""
 
     def __init__(
         self, voice: Voice, conversion: Conversion, resolved: ConversionSettings, settings: LiveSettings
     ) -> None:
         """
         Args:
-            resolved: `settings`, and the options that do not change, resolved for the voice.
+            resolved: `settings` and the constant options, resolved for the voice.
         """
         self.sample_rate, self.delay_samples = conversion.sample_rate, conversion.delay_samples
         self.block_seconds = conversion.block_samples / conversion.sample_rate  # converted at once
@@ -52,28 +52,28 @@ class Stream:
         early = round((OPENING_SECONDS + FRAME_SECONDS) * self.sample_rate)
         self._gate = Gate(self.sample_rate)
         self._wet, self._dry = (_Queue(self.delay_samples) for _ in range(2))
-        # The gate opens before the sound, since the gains are known before the delayed sound is.
+        # The gate opens before the sound begins, because the gains are known before the delayed sound.
         self._gains = _Queue(max(self.delay_samples - early, 0) + round(FRAME_SECONDS * self.sample_rate))
         slope = 1 / (_RAMP_SECONDS * self.sample_rate)
         self._wet_share, self._bypass = _Ramp(settings.dry_wet, slope), _Ramp(float(settings.bypass), slope)
 
     def change(self, settings: LiveSettings) -> None:
-        """Apply other settings from the next block on, without a click. Any thread may call this.
+        """Apply new settings from the next block on, without a click. Any thread may call this.
 
         Raises:
-            ConfigError: the voice does not support the settings; the earlier ones stay in use.
+            ConfigError: the voice does not support the settings; the current ones stay in use.
         """
         resolved = _resolve(self._voice, self._settings[1].options, settings, self._settings[1])
         self._settings = settings, resolved
 
     def push(self, block: Samples) -> Samples:
-        """Append samples (n,) of the source, and return as many samples of the output; n may be any number.
+        """Append samples (n,) of the source, and return the same number of output samples; n may be any number.
 
         NaN and infinity are replaced by silence. The result may exceed full scale.
         """
         settings, resolved = self._settings
         n_samples = len(block)
-        # A value that is not finite would stay in the state of the networks.
+        # A value that is not finite would stay in the networks' state.
         block = np.nan_to_num(block, posinf=0, neginf=0).clip(-LARGEST_SAMPLE, LARGEST_SAMPLE).astype(np.float32)
         self._dry.push(block)
         self._gains.push(self._gate.push(block, settings.gate_db))
@@ -146,7 +146,7 @@ def _resolve(
 
 
 class _Queue:
-    """Samples that wait, at first silence of a given length."""
+    """Queue of samples, which at first contains silence of a given length."""
 
     def __init__(self, n_samples: int) -> None:
         self._samples = np.zeros(n_samples, np.float32)
@@ -160,7 +160,7 @@ class _Queue:
 
 
 class _Ramp:
-    """A value that follows its target with a limited slope."""
+    """A value that follows its target with limited slope."""
 
     def __init__(self, value: float, slope: float) -> None:
         self._value, self._slope = value, slope

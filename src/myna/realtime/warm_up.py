@@ -1,4 +1,4 @@
-"""Times of the real path before a device opens, and the block that this computer can hold."""
+"""Measurement of a stream's speed before devices open, and choice of the length of its blocks."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Samples = NDArray[np.float32]
 Clock = Callable[[], float]
 OpenStream = Callable[[float], VoiceStream]
 
-BLOCKS_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # that are tried, in this order
-_LARGEST_LOAD = 0.6  # of a block that is chosen
-_HIGHEST_LOAD = 0.9  # of a block that a person has chosen
-_FIRST_BLOCKS = 3  # they load and compile code, and are not counted
+BLOCKS_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # lengths to try, in this order
+_LARGEST_LOAD = 0.6  # largest conversion time of a block of chosen length, relative to its length
+_HIGHEST_LOAD = 0.9  # largest conversion time of a block whose length the user gave, relative to its length
+_FIRST_BLOCKS = 3  # they load and compile code, and are not measured
 _LEAST_BLOCKS, _MEASURED_SECONDS = 8, 1.5
-_CALLBACK_SECONDS = 0.03  # for the irregularity of callbacks
+_CALLBACK_SECONDS = 0.03  # reserve for the irregularity of the callbacks
 _SILENCE_SECONDS = 0.3
 
 
@@ -31,9 +31,9 @@ class WarmUp:
     """A stream that is ready to run.
 
     Attributes:
-        block_seconds: length of its blocks.
-        reserve_seconds: length of the sound that must wait for the output when a block begins.
-        compute: percentiles of the time that a block takes, in seconds.
+        block_seconds: length of the blocks.
+    reserve_seconds: length of the converted sound that must wait for the output when the conversion of a block begins.
+    compute: percentiles of the conversion time of a block, in seconds.
     """
 
     stream: VoiceStream
@@ -43,15 +43,15 @@ class WarmUp:
 
 
 def warm_up(open_stream: OpenStream, block_seconds: float | None, clock: Clock = time.perf_counter) -> WarmUp:
-    """Measure a stream with the given block, or with the shortest of `BLOCKS_SECONDS` that is converted in time.
+    """Measure a stream with the given block length, or the shortest one of `BLOCKS_SECONDS` that is fast enough.
 
     Args:
-        open_stream: function that opens the stream for a length of blocks.
+        open_stream: function that opens the stream, given the length of the blocks.
         block_seconds: length of the blocks in seconds; None chooses it.
         clock: function that returns the time in seconds.
 
     Raises:
-        DeviceError: this computer is too slow.
+        DeviceError: this computer is too slow for the voice.
     """
     if block_seconds is not None:
         given = _measured(open_stream, block_seconds, clock)
@@ -75,7 +75,7 @@ def warm_up(open_stream: OpenStream, block_seconds: float | None, clock: Clock =
 
 
 def _measured(open_stream: OpenStream, block_seconds: float, clock: Clock) -> WarmUp:
-    """Convert a sung sound, and then silence, so that the stream begins with silence."""
+    """Convert a vowel and then silence, so that the stream starts with silence; measure the conversion time."""
     stream = open_stream(block_seconds)
     n = round(block_seconds * stream.sample_rate)
     times: list[float] = []
@@ -97,7 +97,7 @@ def _measured(open_stream: OpenStream, block_seconds: float, clock: Clock) -> Wa
 
 
 def _sung(first: int, n: int, sample_rate: int) -> Samples:
-    """Return a part of a vowel whose pitch goes up and down between 200 and 400 Hz, at -20 dBFS."""
+    """Return a part of a vowel at -20 dBFS, with a pitch that rises and falls between 200 and 400 Hz."""
     seconds = np.arange(first, first + n) / sample_rate
     phase = 2 * np.pi * (300 * seconds - 100 / (2 * np.pi * 0.5) * np.cos(2 * np.pi * 0.5 * seconds))
     harmonics = np.sin(np.outer(np.arange(1, 9), phase)) / np.arange(1, 9)[:, None]

@@ -1,4 +1,4 @@
-"""Conversion of a stream to a voice of any family, in windows that overlap."""
+"""Conversion of a stream to a voice of any family, in overlapping windows."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from myna.conversion.settings import ConversionSettings
 from myna.features.f0.stream import FIRST_PEAK
 from myna.realtime.interface import Samples
 
-CONTEXT_SECONDS = 0.5  # before the new part
-LOOK_AHEAD_SECONDS = 0.05  # after it, in addition to the cross-fade
+CONTEXT_SECONDS = 0.5  # context before the new part
+LOOK_AHEAD_SECONDS = 0.05  # context after the new part, in addition to the cross-fade
 FADE_SECONDS = 0.02
 
 
 class WindowedConversion:
     """Converter of a stream by `Renderer`: each window has context on both sides of its new part.
 
-    The new part is aligned in phase with the end of the one before, and cross-faded with it.
+    The new part is aligned in phase with the end of the previous one, and cross-faded with it.
     """
 
     def __init__(self, renderer: Renderer, block_seconds: float) -> None:
@@ -32,8 +32,8 @@ class WindowedConversion:
         self._before = self._whole_frames(CONTEXT_SECONDS)
         self._after = self._whole_frames(LOOK_AHEAD_SECONDS + FADE_SECONDS + ALIGNMENT_SECONDS)
         self._peak = FIRST_PEAK
-        self._held = np.zeros(self._fade, np.float32)  # end of the last new part, which fades out
-        self._source = np.zeros(self._before, np.float32)  # from the beginning of the next window on
+        self._held = np.zeros(self._fade, np.float32)  # end of the last new part, to fade out
+        self._source = np.zeros(self._before, np.float32)  # source from the beginning of the next window on
         self._n_out = 0
         self.block_samples = self._whole_frames(block_seconds)
         self.delay_samples = self._after + self.block_samples - 1
@@ -50,7 +50,7 @@ class WindowedConversion:
         return np.concatenate(parts)
 
     def _next(self, window: Samples) -> Samples:
-        """Return the new part (block,) of a window, joined with the last one."""
+        """Return the new part (block,) of a window, joined with the previous part."""
         self._peak = max(self._peak, float(np.abs(window).max()))
         sound = self._rendered(window)
         begin = self._before + best_shift(self._held, sound, self._before, self._reach)

@@ -1,4 +1,4 @@
-"""The line in the terminal that shows the state of live conversion."""
+"""Status line of live conversion in the terminal."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from myna.apps.cli.report import echo
 if TYPE_CHECKING:
     from myna.realtime.engine import LiveReport
 
-_SHOWN_SECONDS = 0.4  # between two states, on a terminal
-_LINE_SECONDS = 5.0  # between two lines in a file or a pipe
+_SHOWN_SECONDS = 0.4  # minimum time between two states on a terminal
+_LINE_SECONDS = 5.0  # minimum time between two lines in a file or a pipe
 _METER_DB, _METER_WIDTH = 60, 12
 _CLEAR = "\r\x1b[K"
 
@@ -33,7 +33,7 @@ class LiveLine:
         self._is_open = False
 
     def is_due(self) -> bool:
-        """Return whether enough time has passed to show a state again."""
+        """Return True if enough time has passed to show the state again."""
         return time.monotonic() >= self._next
 
     def show(self, report: LiveReport, pitch_hz: float | None) -> None:
@@ -49,7 +49,7 @@ class LiveLine:
         self._is_open = True
 
     def message(self, text: str) -> None:
-        """Print a message on a line of its own."""
+        """Print a message on its own line."""
         self.end()
         echo(text, err=True)
 
@@ -82,9 +82,9 @@ def _gaps(report: LiveReport) -> str:
 
 @contextmanager
 def quiet_drivers() -> Iterator[None]:
-    """Keep what drivers write to standard error out of the line; our own messages and warnings still appear.
+    """Discard messages of drivers on standard error, which would break the line; show our own messages and warnings.
 
-    ALSA and PortAudio write there from their own threads. With -v, they may.
+    ALSA and PortAudio write to standard error from their own threads. With -v, nothing is discarded.
     """
     old = sys.stderr
     if not _is_standard_error() or logging.getLogger().isEnabledFor(logging.DEBUG):
@@ -118,5 +118,5 @@ def _write_to(stream: TextIO, handlers: list[logging.StreamHandler[TextIO]]) -> 
 def _is_standard_error() -> bool:
     try:
         return sys.stderr.fileno() == 2
-    except (OSError, ValueError, AttributeError):  # it is no file, or None
+    except (OSError, ValueError, AttributeError):  # standard error is not a file, or is None
         return False

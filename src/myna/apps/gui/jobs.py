@@ -195,7 +195,7 @@ class Jobs:
 
 
 class _Lane:
-    """Queue of jobs, the process that runs them, and the thread that passes messages between both."""
+    """Queue of jobs, the process that runs them, and the thread that passes messages between the two."""
 
     def __init__(self, name: str, lock: threading.Lock, on_change: OnChange) -> None:
         self._name = name
@@ -386,7 +386,7 @@ def _receive(
     """Queue the tasks from the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
 
     On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt. While the
-    libraries are being loaded, which takes seconds and has nothing to save, "close" ends the process.
+    libraries are being loaded, which takes seconds, there is nothing to save, and "close" ends the process.
     """
     while True:
         try:

@@ -1,4 +1,4 @@
-"""f0 of a stream, by SwiftF0."""
+"""f0 estimation for a stream, by SwiftF0."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _BEND_FRAMES = 1  # frames after a frame that `with_its_bends` needs
 
 
 class PitchStream:
-    """Estimator of f0 at the middles of frames, as `F0_ESTIMATORS["swift"]`, for a stream.
+    """Estimator of f0 at the centres of frames for a stream, like `F0_ESTIMATORS["swift"]`.
 
-    The result equals that of the whole recording, with a peak given, with these differences:
+    The result equals that of the whole recording with a given `peak`, with these differences:
 
     - Levels are relative to the highest peak so far, which decays, and silence to the loudest frame so far.
     - A note beyond the bounds of voices is unvoiced until it has lasted `SHORTEST_NOTE_SECONDS`. In a recording, it is
@@ -42,8 +42,8 @@ class PitchStream:
         self._peak = self._first_peak = peak
         self._resampler = ResampledStream(sample_rate, SAMPLE_RATE)
         self._swift = swift_stream(SUNG_BOUNDS)
-        self._times, self._f0 = np.empty((2, 0))  # SwiftF0's last frames
-        self._n_in = self._n_out = 0  # samples, frames
+        self._times, self._f0 = np.empty((2, 0))  # the last frames of SwiftF0
+        self._n_in = self._n_out = 0  # numbers of received samples and of returned frames
         self._level = _LevelStream(sample_rate, hop_length)
         self._note = NoteAtBound(VOICE_BOUNDS)
         self._shortest_frames = SHORTEST_NOTE_SECONDS * sample_rate / hop_length
@@ -84,20 +84,20 @@ class PitchStream:
         return peaks.astype(np.float32)
 
     def _measure(self, audio: Samples) -> None:
-        """Append samples at SwiftF0's rate to its contour."""
+        """Append samples at SwiftF0's rate, and add the measured pitch to its contour."""
         result = self._swift.push(audio, SAMPLE_RATE)
         f0 = np.where(result.confidence >= VOICED_CONFIDENCE, result.pitch_hz, 0.0)
         self._times = np.concatenate([self._times, result.timestamps])
         self._f0 = np.concatenate([self._f0, f0])
 
     def _forget(self, n_frames: int) -> None:
-        """Drop SwiftF0's frames that the frames from `n_frames` on do not need."""
+        """Drop SwiftF0's frames that are not needed for the frames from `n_frames` on."""
         middle = (n_frames + 0.5) * self._hop_length / self._sample_rate
         first = max(int(np.searchsorted(self._times, middle)) - 1 - _BEND_FRAMES, 0)
         self._times, self._f0 = self._times[first:], self._f0[first:]
 
     def _long(self, hz: float) -> float:
-        """Return the f0 of the next frame, or 0 if it is part of a note beyond the bounds that has just begun."""
+        """Return the f0 of the next frame, or 0 if the frame is at the beginning of a note outside the bounds."""
         self._note.push(hz)
         is_beyond = not VOICE_BOUNDS.low_hz <= hz <= VOICE_BOUNDS.high_hz
         return 0.0 if is_beyond and self._note.n_frames < self._shortest_frames else hz
@@ -115,14 +115,14 @@ class _LevelStream:
 
     @staticmethod
     def ready(sample_rate: int, hop_length: int, n_samples: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of frames whose level is known after `n_samples` samples."""
+        """Return the number of frames with known levels after `n_samples` samples."""
         return np.maximum((n_samples - _half_window(sample_rate) - hop_length // 2) // hop_length + 1, 0)
 
     def push(self, audio: Samples) -> None:
         self._squares = np.concatenate([self._squares, np.square(audio, dtype=np.float64)])
 
     def sounding(self, n_frames: int) -> NDArray[np.bool_]:
-        """Return a mask (n_frames,) of the next frames, which is true where the audio is not silent."""
+        """Return a mask (n_frames,) of the next frames in which the audio is not silent."""
         result = np.zeros(n_frames, np.bool_)
         for index in range(n_frames):
             middle = round((self._n_out + 0.5) * self._hop_length) - self._begin

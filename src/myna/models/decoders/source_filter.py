@@ -1,10 +1,10 @@
 """Source-filter decoder of the light voice: a network predicts the gains of each source twice per frame.
 
-The pitch is correct by construction, since the pulses are generated at f0 (DDSP: Engel et al. 2020; for voice
+The pitch is correct by construction, because the pulses are generated at f0 (DDSP: Engel et al. 2020; for voice
 conversion: DDSP-SVC). The sources are filtered by multiplying their STFTs by the gains. The filter of the pulses is
-minimum-phase, like a vocal tract: it rings after a pulse and not before it. With a zero-phase filter, noise would have
-to fill the gaps between pulses. A rapidly changing phase shifts frequencies and thus bends the pitch, most of all a low
-pitch. Therefore the phase is computed from gains that are averaged over time (docs/experiments.md).
+minimum-phase, like a vocal tract: its response is after the pulse. With a zero-phase filter, noise would have to fill
+the gaps between pulses. A rapidly changing phase shifts frequencies, especially of a low pitch. Therefore the phase is
+computed from gains that are averaged over time (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from myna.models.sizes import SourceFilterSizes
 
 INITIAL_LOG_GAIN = -4.0
 HIGHEST_LOG_GAIN = 3.0
-LOWEST_LOG_GAIN = math.log(1e-5)  # floor for computing the phase, which inaudible gains must not affect
+LOWEST_LOG_GAIN = math.log(1e-5)  # floor of the log gains for the phase, which inaudible gains must not affect
 # The pulse phase is computed from a moving average of the log gains. `PHASE_REACH` is the half-width of the average in
 # hops of 5.8 ms if f0 is at most `PHASE_HZ`; above that, the half-width is proportional to 1 / f0^2.
 PHASE_REACH, PHASE_HZ = 16, 65.0

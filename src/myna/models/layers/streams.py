@@ -1,7 +1,7 @@
-"""Layers over time in a stream: each carries the end of its input, so that no frame is computed twice.
+"""Layers over time for streams. Each layer keeps the end of its input, so that no frame is computed twice.
 
-Frames are (T, C). The joined results of `push` equal those of the layer on the whole signal with zero padding, without
-the last `right` frames.
+Frames are (T, C). The results of `push`, joined, equal the layer's result for the whole signal with zero padding,
+without the last `right` frames.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ class UpsamplingStream:
 
     def __init__(self, layer: nn.ConvTranspose1d) -> None:
         self._rate, self._channels = layer.stride[0], layer.out_channels
-        self.right = int(layer.padding[0])  # in frames of the output
+        self.right = int(layer.padding[0])  # in output frames
         earlier, later = layer.weight[..., self._rate :], layer.weight[..., : self._rate]
         assert layer.bias is not None
         # A row for each output frame and channel, a column for each channel of the two input frames.
         weight = torch.cat([earlier, later]).permute(2, 1, 0).flatten(0, 1)
         self._linear = FewRows(weight, layer.bias.repeat(self._rate))
         self._held = layer.weight.new_zeros(1, layer.in_channels)
-        self._surplus = self.right  # frames before the beginning, still to be dropped
+        self._surplus = self.right  # number of frames before the beginning that are still to be dropped
 
     def push(self, x: Tensor) -> Tensor:
         x = torch.cat([self._held, x])
@@ -79,7 +79,7 @@ class UpsamplingStream:
 
 
 class SpeakerBlockStream:
-    """A `SpeakerBlock`."""
+    """A `SpeakerBlock` for a stream."""
 
     def __init__(self, block: SpeakerBlock) -> None:
         self._block = block

@@ -1,4 +1,4 @@
-"""The light voice in a stream, with the samples of `LightSynthesizer.synthesize` for the whole recording."""
+"""The light voice for a stream; the samples equal `LightSynthesizer.synthesize` for the whole recording."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class LightStream:
     def push(self, conditions: Conditions) -> Tensor:
         """Append T frames in a batch of 1, and return the samples (n,) that are now complete.
 
-        The speaker of the conditions is one weight per speaker and frame. The bandwidth of the output is the lowest of
-        the speakers that have a weight in these frames.
+        The speaker of the conditions is one weight per speaker and frame. The bandwidth of the output is the lowest
+        among the speakers with a weight in these frames.
         """
         synthesizer = self._synthesizer
         f0, voiced, speaker = conditions.f0, conditions.voiced, conditions.speaker

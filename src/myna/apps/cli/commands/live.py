@@ -128,7 +128,7 @@ def _card(live: LiveOptions, source: Path | None) -> tuple[Card, PacedFile | Non
 
 
 def _sing(session: LiveSession, seconds: float | None, paced: PacedFile | None) -> LiveReport:
-    """Show the state until the time is over, the file ends, or a person ends it."""
+    """Show the state until the time or the file ends, or the user stops the conversion."""
     line = LiveLine()
     last = session.report()
     try:
@@ -143,7 +143,7 @@ def _sing(session: LiveSession, seconds: float | None, paced: PacedFile | None) 
                 if last.seconds >= (seconds or math.inf) or (paced is not None and paced.is_done):
                     break
     except KeyboardInterrupt:
-        pass  # this is how live conversion ends
+        pass  # the normal end of live conversion
     finally:
         line.end()
     return last

@@ -78,7 +78,7 @@ class KeyView(BaseModel):
 def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
     """Measure an uploaded song: its pitch, waveform and loudest stretch, and defects that may impair its conversion.
 
-    The first request takes about a second per minute of the song, of which the pitch takes ten seconds at most. The
+    The first request takes about a second per minute of the song, with ten seconds at most for the pitch. The
     answer is stored.
     """
     found, say = facts_of(studio, upload), Wording(language, _TEXTS)
@@ -116,7 +116,7 @@ def key(
     studio: StudioOf,
     speaker: Annotated[str | None, Query(description="a speaker of the voice; the first one if not given")] = None,
 ) -> KeyView:
-    """Compare the pitch of a song with that of a voice, and propose keys. The best one does not transpose the music."""
+    """Compare the pitch of a song with that of a voice, and propose keys. The best key does not transpose the music."""
     song, say = facts_of(studio, upload), Wording(language, _TEXTS)
     found = studio.voices.find(voice)
     pitch = studio.reader.read(found).pitch_of(speaker)
