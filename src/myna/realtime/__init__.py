@@ -1,0 +1,1 @@
+"""Conversion of a stream: blocks of singing in, blocks of the voice out, with a constant delay."""
