@@ -1,0 +1,319 @@
+"""Worker between the callbacks of a sound card and a stream that converts.
+
+ input callback ──► ring ──► [resampler] ──► stream ──► resampler ──► ring ──► output callback
+                                                           ▲ ratio
+                                                    drift correction
+
+The delay between the two callbacks is one block and a reserve. It is kept: after a gap in the output, old input is
+skipped until the delay is what it was; a slow growth is cut; the drift between the clocks of two cards is corrected.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+import numpy as np
+from numpy.typing import NDArray
+
+from myna.realtime.callbacks import Clock, InputCallback, OutputCallback
+from myna.realtime.drift import DriftCorrection
+from myna.realtime.interface import SoundStream
+from myna.realtime.resampling import Resampler
+from myna.realtime.statistics import ComputeTimes, Statistics
+from myna.units import power_to_db
+
+Samples = NDArray[np.float32]
+# Function that gets the input and the converted sound of a block at the stream's rate, for a recording.
+Listener = Callable[[Samples, Samples], None]
+
+_log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.002  # the worker polls, because a callback that wakes it would take a lock
+# Devices start irregularly; sound of this first time is not converted.
+_SETTLING_SECONDS = 0.3
+_FADE_SECONDS = 0.01
+_SWAP_FADE_SECONDS = 0.05
+_LONG_BLOCKS = 3  # number of blocks after which a delay that is too long is cut
+_LEAST_CUT_SECONDS = 0.02
+_SILENCE_DB = -120.0
+
+
+@dataclass(frozen=True)
+class LiveReport:
+    """State of the engine at one moment; times are in seconds, gaps are interruptions of the output.
+
+    Attributes:
+        seconds: time since the first sound was converted.
+        input_db: level of the last input block.
+        block: length of a block.
+        compute: percentiles of the time that a block takes.
+        buffer: delay between the two callbacks: a block and the reserve.
+        stream: delay of the stream, mostly its look-ahead.
+        input: delay of the input device, as it states it.
+        output: delay of the output device, as it states it.
+        recent_gaps: gaps in the last ten seconds.
+        n_gaps: gaps since the start.
+        drift_ppm: difference of the clocks of the two devices, in parts per million.
+    """
+
+    seconds: float = 0.0
+    input_db: float = _SILENCE_DB
+    block: float = 0.0
+    compute: ComputeTimes = field(default_factory=ComputeTimes)
+    buffer: float = 0.0
+    stream: float = 0.0
+    input: float = 0.0
+    output: float = 0.0
+    recent_gaps: int = 0
+    n_gaps: int = 0
+    drift_ppm: float = 0.0
+
+    @property
+    def latency(self) -> float:
+        """Delay from the microphone to the headphones, the sum of its parts."""
+        return self.input + self.buffer + self.stream + self.output
+
+
+class _Path:
+    """A stream between two resamplers, from the rate of the input device to that of the output device."""
+
+    def __init__(self, stream: SoundStream, input_rate: int, output_rate: int) -> None:
+        self.stream = stream
+        rate = stream.sample_rate
+        self._before = None if input_rate == rate else Resampler(rate / input_rate)
+        self._after = Resampler(output_rate / rate)
+        self._ratio = output_rate / rate
+        self.delay_seconds = stream.delay_samples / rate + self._after.lookahead / rate
+        if self._before is not None:
+            self.delay_seconds += self._before.lookahead / input_rate
+        self.heard: Samples = np.empty(0, np.float32)
+        self.converted: Samples = np.empty(0, np.float32)
+
+    def push(self, block: Samples, correction: float = 0.0) -> Samples:
+        self.heard = block if self._before is None else self._before.push(block)
+        self.converted = self.stream.push(self.heard)
+        self._after.ratio = self._ratio * (1 + correction)
+        return self._after.push(self.converted)
+
+
+class _Successor:
+    """A stream that converts the same input beside the current one until its output is complete."""
+
+    def __init__(self, path: _Path) -> None:
+        self.path = path
+        self.blocks: SimpleQueue[Samples] = SimpleQueue()
+        self.ready = threading.Event()
+
+
+class Engine:
+    """Convert between the callbacks `input` and `output`, in a thread or step by step."""
+
+    def __init__(
+        self,
+        stream: SoundStream,
+        input_rate: int,
+        output_rate: int,
+        *,
+        block_seconds: float,
+        reserve_seconds: float,
+        clock: Clock = time.perf_counter,
+    ) -> None:
+        """
+        Args:
+            stream: the converter.
+            input_rate: sample rate of the input device in Hz.
+            output_rate: sample rate of the output device in Hz.
+            block_seconds: length of the blocks that are converted.
+            reserve_seconds: length of the sound that waits for the output when a block begins to be converted; the
+                output has no gap as long as a block takes less time.
+            clock: function that returns the time in seconds.
+        """
+        self.input = InputCallback(input_rate, clock)
+        self.output = OutputCallback(output_rate, clock)
+        self.failure: BaseException | None = None
+        self.listener: Listener | None = None
+        self.statistics = Statistics()
+        self._path = _Path(stream, input_rate, output_rate)
+        self._block = np.zeros(round(block_seconds * input_rate), np.float32)
+        self._block_seconds = len(self._block) / input_rate
+        self._wanted = self._block_seconds + reserve_seconds
+        self._clock = clock
+        self._drift = DriftCorrection()
+        self._first_call: float | None = None
+        self._begin = 0.0
+        self._updated = 0.0
+        self._n_long = 0
+        self._skipped = np.empty(0, np.float32)  # beginning of the input that was skipped before the next block
+        self._input_db = _SILENCE_DB
+        self._successor: _Successor | None = None
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="conversion", daemon=True)
+
+    def start(self) -> None:
+        """Start the worker thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the worker thread after the block that it converts."""
+        self._ending.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def replace(self, stream: SoundStream, timeout_seconds: float = 60.0) -> bool:
+        """Continue with another stream, cross-faded; call this from another thread than the worker.
+
+        The new stream first converts the same input beside the old one, until its output is complete.
+
+        Returns:
+            Whether it happened; not if the engine ended or no input came.
+        """
+        successor = _Successor(_Path(stream, self.input.rate, self.output.rate))
+        needed = successor.path.delay_seconds + 2 * self._block_seconds
+        end = time.monotonic() + needed + timeout_seconds
+        self._successor = successor
+        try:
+            while not successor.ready.is_set() and not self._ending.is_set() and time.monotonic() < end:
+                with suppress(Empty):
+                    successor.path.push(successor.blocks.get(timeout=0.1))
+                    needed -= self._block_seconds
+                if needed <= 0 and successor.blocks.empty():
+                    successor.ready.set()
+            while self._successor is successor and not self._ending.is_set() and time.monotonic() < end:
+                time.sleep(_POLL_SECONDS)
+        finally:
+            if self._successor is successor:
+                self._successor = None
+        return self._path is successor.path
+
+    def report(self) -> LiveReport:
+        """Return the present state, without the delays of the devices."""
+        return LiveReport(
+            seconds=self._clock() - self._begin if self._begin else 0.0,
+            input_db=self._input_db,
+            block=self._block_seconds,
+            compute=self.statistics.compute_times(),
+            buffer=self._drift.smooth_seconds if self._drift.smooth_seconds is not None else self._wanted,
+            stream=self._path.delay_seconds,
+            recent_gaps=self.statistics.recent_gaps,
+            n_gaps=self.statistics.n_gaps,
+            drift_ppm=1e6 * self._drift.correction,
+        )
+
+    def step(self) -> bool:
+        """Convert one block if it is complete, and return whether it was."""
+        if not self._is_settled():
+            return False
+        now = self._clock()
+        self.statistics.update_gaps(self.output.n_gaps, now)
+        if self.input.ring.fill < len(self._block):
+            return False
+        self.input.ring.read(self._block)
+        n_fade = min(len(self._skipped), len(self._block))
+        self._block[:n_fade] = _faded(self._skipped, self._block[:n_fade], n_fade)
+        self._skipped = self._skipped[:0]
+        sound = self._convert(self._block)
+        self.statistics.add_block(self._clock() - now)
+        if self.listener is not None:
+            self.listener(self._path.heard, self._path.converted)
+        self._send(sound)
+        self._input_db = max(power_to_db(float(np.mean(np.square(self._block))) + 1e-12), _SILENCE_DB)
+        return True
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.is_set():
+                if not self.step():
+                    time.sleep(_POLL_SECONDS)
+        except BaseException as error:  # the thread that shows the report raises it
+            self.failure = error
+
+    def _is_settled(self) -> bool:
+        """Return whether both devices have run for a while; until then, discard the input."""
+        if self._begin:
+            return True
+        if not (self.input.started and self.output.started):
+            return False
+        now = self._clock()
+        if self._first_call is None:
+            self._first_call = now
+        if now - self._first_call < _SETTLING_SECONDS:
+            self.input.ring.skip(self.input.ring.fill)
+            return False
+        self._begin = self._updated = now
+        return True
+
+    def _convert(self, block: Samples) -> Samples:
+        correction = self._drift.correction
+        successor = self._successor
+        if successor is None:
+            return self._path.push(block, correction)
+        if not successor.ready.is_set():
+            successor.blocks.put(block.copy())
+            return self._path.push(block, correction)
+        while not successor.blocks.empty():  # one more block came before it was ready
+            successor.path.push(successor.blocks.get())
+        old = self._path.push(block, correction)
+        new = successor.path.push(block, correction)
+        self._path, self._successor = successor.path, None
+        return _faded(old, new, round(_SWAP_FADE_SECONDS * self.output.rate))
+
+    def _delay(self) -> float:
+        """Return the time between the newest recorded and the newest played sample, in seconds."""
+        return self.input.n_waiting / self.input.rate + self.output.n_waiting / self.output.rate
+
+    def _send(self, sound: Samples) -> None:
+        """Pass converted sound to the output, such that the delay stays the same."""
+        now = self._clock()
+        seconds = len(sound) / self.output.rate
+        if not self.output.flowing:
+            sound = self._realigned(sound, self._delay() + seconds - self._wanted)
+            self._drift.restart()
+        else:
+            self._drift.update(self._delay() + seconds, now - self._updated)
+            sound = self._cut(sound)
+        self._updated = now
+        self.output.ring.write(sound)
+        self.output.flowing = True
+
+    def _realigned(self, sound: Samples, excess: float) -> Samples:
+        """Return the first sound after a gap. A longer delay than wanted is shortened by skipping the oldest input."""
+        sound = sound.copy()
+        n_fade = min(round(_FADE_SECONDS * self.output.rate), len(sound))
+        sound[:n_fade] *= np.linspace(0, 1, n_fade, dtype=np.float32)
+        if excess >= 0:
+            self._skip(round(excess * self.input.rate))
+            return sound
+        return np.concatenate([np.zeros(round(-excess * self.output.rate), np.float32), sound])
+
+    def _skip(self, n: int) -> None:
+        """Discard the next `n` samples of the input; their beginning fades into what follows."""
+        self._skipped = np.zeros(min(n, self.input.ring.fill, round(_FADE_SECONDS * self.input.rate)), np.float32)
+        self.input.ring.read(self._skipped)
+        self.input.ring.skip(n - len(self._skipped))
+
+    def _cut(self, sound: Samples) -> Samples:
+        """Shorten the sound if the delay has been too long for some blocks, although there was no gap."""
+        kept, present = self._drift.kept_seconds, self._delay() + len(sound) / self.output.rate
+        reserve = self._wanted - self._block_seconds
+        excess = present - kept if kept is not None else 0.0
+        limit = max(reserve / 2, _LEAST_CUT_SECONDS) if self._n_long < _LONG_BLOCKS else _FADE_SECONDS
+        self._n_long = self._n_long + 1 if excess > limit else 0
+        if self._n_long < _LONG_BLOCKS:
+            return sound
+        n_fade = min(round(_FADE_SECONDS * self.output.rate), len(sound))
+        n = min(round(excess * self.output.rate), len(sound) - n_fade)  # the next blocks are cut, too, if needed
+        self._drift.shift(-n / self.output.rate)
+        return _faded(sound[:n_fade], sound[n:], n_fade)
+
+
+def _faded(old: Samples, new: Samples, n_fade: int) -> Samples:
+    """Cross-fade from the beginning of `old` to `new`."""
+    n_fade = min(n_fade, len(old), len(new))
+    weight = np.linspace(0, 1, n_fade, dtype=np.float32)
+    return np.concatenate([old[:n_fade] * (1 - weight) + new[:n_fade] * weight, new[n_fade:]])
