@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import multiprocessing
 import os
 import pickle
 import signal
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from myna.apps.gui.processes import start_process
 from myna.errors import MynaError, explain
 from myna.progress import seconds_left
 from myna.signals import leave_terminal_to_parent
@@ -287,12 +287,7 @@ class _Lane:
     def _start_process(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        # Spawn, not fork: this process has threads, and a forked child may inherit locks that are never released.
-        context = multiprocessing.get_context("spawn")
-        self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
-        self._process.start()
-        theirs.close()
+        self._process, self._connection = start_process(_work, f"svcg {self._name}")
 
     def _listen(self, job: Job[Any], started: float) -> None:
         assert self._connection is not None

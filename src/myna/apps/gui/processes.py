@@ -1,0 +1,22 @@
+"""Processes of the page's server, each connected to it by a pipe."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+
+def start_process(target: Callable[[Connection], None], name: str) -> tuple[BaseProcess, Connection]:
+    """Start a process that runs `target` with its end of a pipe, and return it with our end.
+
+    If the process ends, our end raises EOFError.
+    """
+    # Spawn, not fork: this process has threads, and a forked child may inherit locks that are never released.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=target, args=(theirs,), name=name)
+    process.start()
+    theirs.close()
+    return process, ours
