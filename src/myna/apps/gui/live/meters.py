@@ -29,18 +29,20 @@ class Level:
     """Level of a signal since it was read last."""
 
     def __init__(self) -> None:
-        self._power = 0.0
+        self._powers: list[float] = []
+        self._db = SILENCE_DB
 
     def add(self, block: Samples) -> None:
         """Take samples, (n,)."""
         if len(block):
-            self._power = max(self._power, float(np.mean(np.square(block), dtype=np.float64)))
+            self._powers.append(float(np.mean(np.square(block), dtype=np.float64)))
 
     def read_db(self) -> float:
-        """Return the highest mean square of a block in dB relative to full scale."""
-        db = max(power_to_db(self._power + 1e-12), SILENCE_DB)
-        self._power = 0.0
-        return db
+        """Return the highest mean square of a block in dB relative to full scale; the last one if no block came."""
+        if self._powers:
+            self._db = max(power_to_db(max(self._powers) + 1e-12), SILENCE_DB)
+            self._powers.clear()
+        return self._db
 
 
 class PitchTrace:
