@@ -479,3 +479,64 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LiveOptions:
+    """Options of `svc live` in addition to those of the conversion."""
+
+    input_device: str | None = option(
+        None, "number or a part of the name of the microphone, from svc devices; default: the system's", flags=("-i",)
+    )
+    output_device: str | None = option(
+        None, "number or a part of the name of the output, from svc devices; default: the system's", flags=("-o",)
+    )
+    block_seconds: float | None = option(
+        None,
+        "length of the blocks that are converted, in seconds: shorter ones have less delay but need a faster computer; "
+        "default: the shortest that this computer converts in time",
+        flags=("-b",),
+        low=0.01,
+        high=5,
+    )
+    reserve_seconds: float | None = option(
+        None,
+        "sound that waits for the output when a block begins, in seconds: more of it prevents gaps while the computer "
+        "is busy, and delays the voice; default: from the measured speed",
+        low=0,
+        high=5,
+    )
+    device_seconds: float = option(
+        0.05, "delay that is wanted of each sound device, in seconds; a low one causes gaps", low=0.001, high=1
+    )
+    dry_wet: float = option(1.0, "share of the voice in the output, 0 to 1; the rest is your own voice", low=0, high=1)
+    gate_db: float = option(
+        -50.0,
+        "level of your voice in dBFS below which the output is silent",
+        flags=("-db", "--db-thresh"),
+        low=-120,
+        high=0,
+    )
+    passthrough_original: bool = option(
+        False, "play your own voice with the delay of the conversion, to try the devices", flags=("-po",)
+    )
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+# Options of a conversion that live conversion has, too; the others need the whole recording.
+LIVE_CONVERSION = (
+    "speaker",
+    "speaker_mix",
+    "transpose",
+    "auto_predict_f0",
+    "f0_method",
+    "formant_shift",
+    "cluster_model_path",
+    "cluster_infer_ratio",
+    "cluster_everywhere",
+    "noise_scale",
+    "seed",
+    "mark",
+)

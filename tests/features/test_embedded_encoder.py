@@ -16,9 +16,9 @@ from myna.features.content.embedded import (
     LOOK_AHEAD_SAMPLES,
     WEIGHTS,
     ContentNetwork,
-    ContentStream,
     EmbeddedEncoder,
 )
+from myna.features.content.embedded_stream import ContentStream
 from myna.storage.quantization import packed, unpacked
 from recipes.content_encoder.export import n_axes
 
@@ -46,11 +46,13 @@ def streamed(stream: ContentStream, audio: Tensor, block_samples: int) -> Tensor
 @pytest.mark.parametrize("n_samples", [320, 1000, 16000, 20011])
 def test_a_stream_equals_the_whole_recording(encoder: EmbeddedEncoder, n_samples: int, block_samples: int) -> None:
     audio = noise(n_samples)
-    torch.testing.assert_close(streamed(encoder.stream(), audio, block_samples), encoder(audio), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        streamed(ContentStream(encoder.network), audio, block_samples), encoder(audio), atol=1e-5, rtol=1e-5
+    )
 
 
 def test_a_frame_is_available_as_soon_as_its_look_ahead_is(encoder: EmbeddedEncoder) -> None:
-    stream, n_given, n_heard = encoder.stream(), 0, 0
+    stream, n_given, n_heard = ContentStream(encoder.network), 0, 0
     for block in noise(16000).split(FRAME_SAMPLES):
         n_heard += len(block)
         n_given += stream.push(block).shape[1]

@@ -15,11 +15,16 @@ from myna.options import capitalized
 Options = TypeVar("Options")
 
 
-def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return a decorator that adds one flag per field of the dataclass `options` to a Click command."""
+def option_flags(
+    options: type[Any], names: Collection[str] | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds one flag per field of the dataclass `options` to a Click command.
+
+    With `names`, only these fields have flags.
+    """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        for parameter in reversed(_parameters(options)):
+        for parameter in reversed(_parameters(options, names)):
             command = parameter(command)
         return command
 
@@ -29,10 +34,13 @@ def option_flags(options: type[Any]) -> Callable[[Callable[..., Any]], Callable[
 def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
     """Remove the values of the fields of the dataclass `options` from `chosen`, and create an instance from them.
 
+    Fields that are missing in `chosen` have their default.
+
     Raises:
         click.UsageError: a value is out of range, or two values exclude each other.
     """
-    values = {spec.name: chosen.pop(spec.name) for spec in fields(options)}  # type: ignore[arg-type]
+    names = [spec.name for spec in fields(options)]  # type: ignore[arg-type]
+    values = {name: chosen.pop(name) for name in names if name in chosen}
     try:
         return options(**values)
     except ConfigError as error:
@@ -57,9 +65,9 @@ def as_flags(options: Any, also: Collection[str] = ()) -> list[str]:
     return words
 
 
-def _parameters(options: type[Any]) -> list[Callable[..., Any]]:
+def _parameters(options: type[Any], names: Collection[str] | None) -> list[Callable[..., Any]]:
     hints = get_type_hints(options)
-    return [_parameter(spec, hints[spec.name]) for spec in fields(options)]
+    return [_parameter(spec, hints[spec.name]) for spec in fields(options) if names is None or spec.name in names]
 
 
 def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:

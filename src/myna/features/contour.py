@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, TypeVar, overload
 
 import numpy as np
@@ -69,6 +70,18 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
     return np.interp(np.arange(len(f0)), voiced, f0[voiced]).astype(f0.dtype)
 
 
+def hold_unvoiced(f0: FloatArray, before: float) -> FloatArray:
+    """Fill the unvoiced frames of a contour (T,) with the last voiced f0: `fill_unvoiced` without what follows.
+
+    Args:
+        before: f0 in Hz before the first frame.
+    """
+    voiced = np.concatenate([[True], f0 > 0])
+    last = np.maximum.accumulate(np.where(voiced, np.arange(len(voiced)), 0))
+    held: FloatArray = np.concatenate([[before], f0])[last][1:].astype(f0.dtype)
+    return held
+
+
 def transpose(f0: Numeric, semitones: float) -> Numeric:
     """Shift f0 up by `semitones`; unvoiced frames stay unvoiced."""
     return f0 * semitones_to_ratio(semitones)
@@ -100,6 +113,33 @@ def into_bounds(f0: FloatArray, bounds: PitchBounds) -> FloatArray:
         octaves = -np.ceil(np.log2(highest / bounds.high_hz)) if highest > bounds.high_hz else 0
         moved[note] *= 2.0 ** (octaves or np.ceil(np.log2(bounds.low_hz / lowest)))
     return moved
+
+
+class NoteAtBound:
+    """The note near a bound that a stream is in: `notes_beyond` and `into_bounds` without the rest of the note.
+
+    `into_bounds` moves a note as a whole. Here, it is moved from the first frame on that leaves the bounds.
+    """
+
+    def __init__(self, bounds: PitchBounds) -> None:
+        self.n_frames = 0  # length of the note so far; 0 if the stream is not near a bound
+        self.octaves = 0  # by which the note is moved
+        self._bounds = bounds
+        self._side = 0
+
+    def push(self, hz: float) -> None:
+        """Append a frame; 0 Hz is unvoiced."""
+        low, high = self._bounds.low_hz, self._bounds.high_hz
+        margin = semitones_to_ratio(_NOTE_SEMITONES)
+        side = 1 if hz > high / margin else -1 if 0 < hz < low * margin else 0
+        if side != self._side or not side:
+            self.n_frames = self.octaves = 0
+        self._side = side
+        self.n_frames += abs(side)
+        if hz > high:
+            self.octaves = min(self.octaves, -math.ceil(math.log2(hz / high)))
+        elif 0 < hz < low:
+            self.octaves = max(self.octaves, math.ceil(math.log2(low / hz)))
 
 
 def pitch_range(f0: FloatArray) -> PitchRange | None:

@@ -28,9 +28,43 @@ def loudness(audio: NDArray[np.float32], hop_length: int) -> NDArray[np.float32]
         return np.empty(0, np.float32)
     power = np.square(audio, dtype=np.float64)
     padded = np.pad(power, (hop_length // 2, (hop_length + 1) // 2), mode="reflect")
-    mean: NDArray[np.float64] = padded[: n_frames * hop_length].reshape(n_frames, hop_length).mean(axis=1)
+    return _level_db(padded[: n_frames * hop_length].reshape(n_frames, hop_length))
+
+
+def _level_db(power: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the level (T,) in dB of frames of squared samples (T, N)."""
+    mean: NDArray[np.float64] = power.mean(axis=1)
     level_db = power_to_db(np.maximum(mean, db_to_power(FLOOR_DB)))
     return level_db.astype(np.float32, copy=False)
+
+
+class LoudnessStream:
+    """Loudness of a stream, equal to that of the whole recording; frame t needs half a frame after its start."""
+
+    def __init__(self, hop_length: int) -> None:
+        self._hop_length = hop_length
+        self._held: NDArray[np.float32] | None = None  # begins half a frame before the next frame; None at the start
+        self._rest = np.empty(0, np.float32)  # the first samples, until the mirror image of half a frame is known
+
+    @staticmethod
+    def ready(hop_length: int, n_samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the number of frames that `push` has returned after `n_samples` samples."""
+        begun = n_samples > hop_length // 2
+        return np.where(begun, (n_samples + hop_length // 2) // hop_length, 0)
+
+    def push(self, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Append samples (n,), and return the loudness (t,) in dB of the frames that are now complete."""
+        half = self._hop_length // 2
+        if self._held is None:
+            self._rest = np.concatenate([self._rest, audio])
+            if len(self._rest) <= half:
+                return np.empty(0, np.float32)
+            self._held, audio = self._rest[1 : half + 1][::-1], self._rest
+        joined = np.concatenate([self._held, audio])
+        n_frames = len(joined) // self._hop_length
+        self._held = joined[n_frames * self._hop_length :]
+        frames = joined[: n_frames * self._hop_length].reshape(n_frames, self._hop_length)
+        return _level_db(np.square(frames, dtype=np.float64))
 
 
 def pause_level(level_db: NDArray[np.floating]) -> float | None:

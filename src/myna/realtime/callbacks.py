@@ -41,11 +41,16 @@ class _Counter:
 
 
 class InputCallback:
-    """Copy recorded sound, mixed to mono, into a ring."""
+    """Copy recorded sound, mixed to mono, into a ring.
+
+    Attributes:
+        n_gaps: number of times at which the sound card had to discard sound.
+    """
 
     def __init__(self, rate: int, clock: Clock = time.perf_counter) -> None:
         self.rate = rate
         self.ring = Ring(_RING_SECONDS * rate)
+        self.n_gaps = 0
         self._counter = _Counter(rate, clock)
         self._mono = np.zeros(_LARGEST_CALLBACK, np.float32)
 
@@ -79,7 +84,7 @@ class OutputCallback:
 
     Attributes:
         flowing: the ring has had enough samples since the worker set this to true.
-        n_gaps: number of times at which `flowing` became false.
+        n_gaps: number of times at which `flowing` became false, or the sound card ran out of sound.
         played: ring that gets a copy of what is played, for a recording.
     """
 

@@ -29,7 +29,7 @@ from myna.realtime.statistics import ComputeTimes, Statistics
 from myna.units import power_to_db
 
 Samples = NDArray[np.float32]
-# Function that gets the input and the converted sound of a block at the stream's rate, for a recording.
+# Function that gets the input and the converted sound of a block, at the rates of the devices, for a recording.
 Listener = Callable[[Samples, Samples], None]
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ _SILENCE_DB = -120.0
 
 @dataclass(frozen=True)
 class LiveReport:
-    """State of the engine at one moment; times are in seconds, gaps are interruptions of the output.
+    """State of the engine at one moment; times are in seconds.
 
     Attributes:
         seconds: time since the first sound was converted.
@@ -57,7 +57,7 @@ class LiveReport:
         stream: delay of the stream, mostly its look-ahead.
         input: delay of the input device, as it states it.
         output: delay of the output device, as it states it.
-        recent_gaps: gaps in the last ten seconds.
+        recent_gaps: gaps of input or output in the last ten seconds.
         n_gaps: gaps since the start.
         drift_ppm: difference of the clocks of the two devices, in parts per million.
     """
@@ -92,14 +92,11 @@ class _Path:
         self.delay_seconds = stream.delay_samples / rate + self._after.lookahead / rate
         if self._before is not None:
             self.delay_seconds += self._before.lookahead / input_rate
-        self.heard: Samples = np.empty(0, np.float32)
-        self.converted: Samples = np.empty(0, np.float32)
 
     def push(self, block: Samples, correction: float = 0.0) -> Samples:
-        self.heard = block if self._before is None else self._before.push(block)
-        self.converted = self.stream.push(self.heard)
+        heard = block if self._before is None else self._before.push(block)
         self._after.ratio = self._ratio * (1 + correction)
-        return self._after.push(self.converted)
+        return self._after.push(self.stream.push(heard))
 
 
 class _Successor:
@@ -145,7 +142,9 @@ class Engine:
         self._wanted = self._block_seconds + reserve_seconds
         self._clock = clock
         self._drift = DriftCorrection()
+        self._settled = False
         self._first_call: float | None = None
+        self._n_early_gaps = 0
         self._begin = 0.0
         self._updated = 0.0
         self._n_long = 0
@@ -164,6 +163,11 @@ class Engine:
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join()
+
+    def settle(self) -> None:
+        """Wait again until the devices run, because they were opened again."""
+        self._first_call = None
+        self._settled = False
 
     def replace(self, stream: SoundStream, timeout_seconds: float = 60.0) -> bool:
         """Continue with another stream, cross-faded; call this from another thread than the worker.
@@ -210,7 +214,7 @@ class Engine:
         if not self._is_settled():
             return False
         now = self._clock()
-        self.statistics.update_gaps(self.output.n_gaps, now)
+        self.statistics.update_gaps(self.input.n_gaps + self.output.n_gaps - self._n_early_gaps, now)
         if self.input.ring.fill < len(self._block):
             return False
         self.input.ring.read(self._block)
@@ -220,7 +224,7 @@ class Engine:
         sound = self._convert(self._block)
         self.statistics.add_block(self._clock() - now)
         if self.listener is not None:
-            self.listener(self._path.heard, self._path.converted)
+            self.listener(self._block, sound)
         self._send(sound)
         self._input_db = max(power_to_db(float(np.mean(np.square(self._block))) + 1e-12), _SILENCE_DB)
         return True
@@ -235,7 +239,7 @@ class Engine:
 
     def _is_settled(self) -> bool:
         """Return whether both devices have run for a while; until then, discard the input."""
-        if self._begin:
+        if self._settled:
             return True
         if not (self.input.started and self.output.started):
             return False
@@ -245,7 +249,11 @@ class Engine:
         if now - self._first_call < _SETTLING_SECONDS:
             self.input.ring.skip(self.input.ring.fill)
             return False
-        self._begin = self._updated = now
+        if not self._begin:
+            self._begin = now
+            self._n_early_gaps = self.input.n_gaps + self.output.n_gaps
+        self._updated = now
+        self._settled = True
         return True
 
     def _convert(self, block: Samples) -> Samples:

@@ -52,4 +52,4 @@ class Gate:
         slope = self._opening if self._frames_left else -self._closing
         gains = np.clip(self._gain + slope * np.arange(1, self._frame + 1), 0, 1)
         self._gain = float(gains[-1])
-        return gains.astype(np.float32)
+        return np.asarray(gains, np.float32)

@@ -42,7 +42,7 @@ def can_sign() -> bool:
     return find_spec("c2pa") is not None
 
 
-def add_manifest(path: Path, description: str, source: Path) -> None:
+def add_manifest(path: Path, description: str, source: Path | None = None) -> None:
     """Sign a converted file, without any change of its sound. The manifest of the source is kept as an ingredient.
 
     Nothing happens if the extra is not installed, or the format stores no manifest. If signing fails, a warning is
@@ -51,7 +51,7 @@ def add_manifest(path: Path, description: str, source: Path) -> None:
     Args:
         path: the file.
         description: what was done, for people.
-        source: recording that was converted.
+        source: recording that was converted; None for live conversion.
     """
     if path.suffix.lower() not in SUFFIXES or not can_sign() or not _has_identity():
         return
@@ -125,7 +125,7 @@ def _context() -> Any:
     return c2pa.Context.from_dict({**_OFFLINE, "trust": trust})
 
 
-def _sign(path: Path, signed: Path, description: str, source: Path) -> None:
+def _sign(path: Path, signed: Path, description: str, source: Path | None) -> None:
     import c2pa
 
     own = read_identity()
@@ -135,7 +135,7 @@ def _sign(path: Path, signed: Path, description: str, source: Path) -> None:
         c2pa.Signer.from_info(info) as signer,
         c2pa.Builder(_manifest(description), context) as builder,
     ):
-        if manifest_types(source) is not None:
+        if source is not None and manifest_types(source) is not None:
             _add_ingredient(builder, source)
         with path.open("rb") as file, signed.open("w+b") as target:
             builder.sign(signer, path.suffix[1:].lower(), file, target)

@@ -33,30 +33,36 @@ _MANIFEST_BYTES = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
 _LONGEST = 500  # characters of a statement
 
 
-def conversion_tags(voice: str, source: Path) -> Tags:
+def conversion_tags(voice: str, source: Path | None = None) -> Tags:
     """Return the tags of a conversion; they repeat statements in the header of the source that the source is synthetic.
 
     Args:
         voice: name of the voice.
-        source: the recording that was converted.
+        source: the recording that was converted; None for live conversion.
 
     Raises:
         AudioError: the source is not a sound file.
     """
+    origin = ["live conversion"] if source is None else _origin(source)
+    facts = [
+        f"converted with myna {version('myna')}",
+        f"voice: {voice}",
+        f"date: {date.today().isoformat()}",
+        *origin[:1],
+        f"digital source type: {SOURCE_TYPE}",
+        *origin[1:],
+    ]
+    return Tags(comment=printable("; ".join(facts)))
+
+
+def _origin(source: Path) -> list[str]:
+    """Return the digest of a recording, and what its header states of synthetic sound."""
     earlier = statements(source)
     if types := manifest_types(source):
         earlier.append(f"Content Credentials (C2PA) of the type {', '.join(types)}")
     with source.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    facts = [
-        f"converted with myna {version('myna')}",
-        f"voice: {voice}",
-        f"date: {date.today().isoformat()}",
-        f"source SHA-256: {digest}",
-        f"digital source type: {SOURCE_TYPE}",
-        *(f"the source says: {one}" for one in earlier),
-    ]
-    return Tags(comment=printable("; ".join(facts)))
+    return [f"source SHA-256: {digest}", *(f"the source says: {one}" for one in earlier)]
 
 
 def statements(path: Path) -> list[str]:

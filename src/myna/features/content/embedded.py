@@ -150,9 +150,12 @@ class Block(Stage):
     def forward(self, hidden: Tensor) -> Tensor:
         hidden = hidden.transpose(1, 2)
         here = hidden[:, self.left : hidden.shape[1] - self.right]
-        here = here + self.output(self.attend(self.attention_norm(hidden)))
-        here = here + self.narrow(F.gelu(self.widen(self.norm(here))))
-        result: Tensor = here.transpose(1, 2)
+        here = self.with_feed_forward(here + self.output(self.attend(self.attention_norm(hidden))))
+        return here.transpose(1, 2)
+
+    def with_feed_forward(self, hidden: Tensor) -> Tensor:
+        """Add the output of the feed-forward network to hidden frames (..., C)."""
+        result: Tensor = hidden + self.narrow(F.gelu(self.widen(self.norm(hidden))))
         return result
 
     def attend(self, hidden: Tensor) -> Tensor:
@@ -168,16 +171,17 @@ class Block(Stage):
             one(hidden).unfold(1, span, QUERY_FRAMES).unflatten(2, (N_HEADS, -1)).transpose(3, 4)
             for one in (self.key, self.value)
         )
-        heard = self.attention(query, key, value, self._preferences(span).to(query.dtype))
+        heard = self.attention(query, key, value, self.preferences(QUERY_FRAMES).to(query.dtype))
         return heard.transpose(2, 3).flatten(3).flatten(1, 2)[:, :n_frames]
 
-    def _preferences(self, span: int) -> Tensor:
-        """Return the attention bias of each head, query and key, (N_HEADS, QUERY_FRAMES, span).
+    def preferences(self, n_queries: int) -> Tensor:
+        """Return the attention bias of each head, query and key, (N_HEADS, n_queries, n_queries + size - 1).
 
         It depends on the distance between query and key, and is -inf outside the query's context.
         """
         device = self.distances.device
-        distance = torch.arange(span, device=device) - torch.arange(QUERY_FRAMES, device=device)[:, None]
+        keys = torch.arange(n_queries + self.size - 1, device=device)
+        distance = keys - torch.arange(n_queries, device=device)[:, None]
         unseen = (distance < 0) | (distance >= self.size)
         return self.distances[:, distance.clamp(0, self.size - 1)].masked_fill(unseen, -torch.inf)
 
@@ -225,43 +229,6 @@ class ContentNetwork(nn.Module):
         return content
 
 
-class ContentStream:
-    """Encoder of a stream: the joined results of `push` and `finish` equal the content of the whole recording."""
-
-    def __init__(self, network: ContentNetwork) -> None:
-        self.network = network
-        self.stages = network.stages
-        self.held: list[Tensor | None] = [None] * len(self.stages)  # end of each stage's input, for later windows
-        self.device = next(network.parameters()).device
-        self.rest = torch.zeros(1, 0, device=self.device)  # samples of an incomplete frame
-
-    @torch.inference_mode()
-    def push(self, audio: Tensor) -> Tensor:
-        """Append samples (N,), and return the content frames (CODE_CHANNELS, T) that are now complete; T may be 0."""
-        audio = torch.cat([self.rest, audio[None].to(self.device)], dim=-1)
-        whole = audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES
-        self.rest = audio[:, whole:]
-        return self._advance(audio[:, :whole], last=False)
-
-    @torch.inference_mode()
-    def finish(self) -> Tensor:
-        """Return the remaining content frames (CODE_CHANNELS, T), computed with zeros in place of the look-ahead."""
-        return self._advance(self.rest[:, :0], last=True)
-
-    def _advance(self, x: Tensor, *, last: bool) -> Tensor:
-        for index, stage in enumerate(self.stages):
-            held = self.held[index]
-            x = F.pad(x, (stage.left, 0)) if held is None else torch.cat([held, x], dim=-1)
-            if last:
-                x = F.pad(x, (0, stage.right))
-            n_windows = max((x.shape[-1] - stage.size) // stage.stride + 1, 0)
-            self.held[index] = x[..., n_windows * stage.stride :]
-            if not n_windows:
-                return x.new_zeros(CODE_CHANNELS, 0)
-            x = stage(x)
-        return self.network.mixture(self.network.logits(x))[0].T
-
-
 class EmbeddedEncoder:
     """Encoder of 16 kHz audio: `encoder(audio (N,)) -> (CODE_CHANNELS, N // 320)`, at least one frame."""
 
@@ -276,10 +243,6 @@ class EmbeddedEncoder:
         audio = F.pad(audio.to(self.device), (0, max(FRAME_SAMPLES - len(audio), 0)))
         content: Tensor = self.network(audio[None])[0]
         return content
-
-    def stream(self) -> ContentStream:
-        """Return a new stream that encodes one recording."""
-        return ContentStream(self.network)
 
 
 def load_embedded(device: str = "cpu") -> EmbeddedEncoder:

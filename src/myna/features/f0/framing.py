@@ -54,12 +54,12 @@ _SHORTEST_SECONDS = 0.25
 _SILENT_PEAK = 2e-4
 # A frame is silent if its level is this far below that of the loudest frame. In seven recordings, no voiced frame was
 # more than 43 dB below. This removes the pitches that Harvest and CREPE find in room noise.
-_SILENT_DB = -55.0
-_LEVEL_SECONDS = 0.03
+SILENT_DB = -55.0
+LEVEL_SECONDS = 0.03
 # Shorter notes that leave the bounds of voices are whistling consonants or errors. In seven recordings, SwiftF0 finds
 # such notes of up to 0.08 s.
-_SHORTEST_NOTE_SECONDS = 0.1
-_USUAL_POWER = 1 / 16  # mean square of loud singing with a peak of 1
+SHORTEST_NOTE_SECONDS = 0.1
+USUAL_POWER = 1 / 16  # mean square of loud singing with a peak of 1
 
 
 def on_frames(measure: Measure) -> Estimator:
@@ -84,8 +84,8 @@ def on_frames(measure: Measure) -> Estimator:
         # swift and FCPE need typical levels: if audio is 40 dB softer, they miss a tenth or more of the voiced frames.
         audio = np.pad(audio / np.float32(loudest), (0, max(0, round(_SHORTEST_SECONDS * sample_rate) - len(audio))))
         f0 = resample_contour(*measure(audio, sample_rate, times, device, bounds), times)
-        least_power = 0.0 if peak is None else _USUAL_POWER
-        voiced = _sounding(audio, sample_rate, times, least_power) & _within(f0, bounds)
+        least_power = 0.0 if peak is None else USUAL_POWER
+        voiced = _sounding(audio, sample_rate, times, least_power) & within(f0, bounds)
         unvoiced = np.zeros(len(f0))
         return _with_long_notes(unvoiced, np.where(voiced, f0, 0), hop_length / sample_rate).astype(np.float32)
 
@@ -103,7 +103,7 @@ def widened(measure: Measure) -> Measure:
         if bounds == VOICE_BOUNDS:
             return usual
         f0 = resample_contour(*measure(audio, sample_rate, times, device, bounds), usual.times)
-        f0 = np.where((f0 == 0) | _within(f0, VOICE_BOUNDS), usual.f0, f0)
+        f0 = np.where((f0 == 0) | within(f0, VOICE_BOUNDS), usual.f0, f0)
         return Contour(usual.times, _with_long_notes(usual.f0, f0, float(np.median(np.diff(usual.times)))))
 
     return measure_twice
@@ -113,12 +113,12 @@ def _with_long_notes(usual: FloatArray, f0: FloatArray, frame_seconds: float) ->
     """Return a contour (T,), with the pitch of `usual` in short notes that leave the bounds of voices."""
     f0 = f0.copy()
     for note in notes_beyond(f0, VOICE_BOUNDS):
-        if (note.stop - note.start) * frame_seconds < _SHORTEST_NOTE_SECONDS:
-            f0[note] = np.where(_within(f0[note], VOICE_BOUNDS), f0[note], usual[note])
+        if (note.stop - note.start) * frame_seconds < SHORTEST_NOTE_SECONDS:
+            f0[note] = np.where(within(f0[note], VOICE_BOUNDS), f0[note], usual[note])
     return f0
 
 
-def _within(f0: FloatArray, bounds: PitchBounds) -> NDArray[np.bool_]:
+def within(f0: FloatArray, bounds: PitchBounds) -> NDArray[np.bool_]:
     within: NDArray[np.bool_] = (f0 >= bounds.low_hz) & (f0 <= bounds.high_hz)
     return within
 
@@ -129,9 +129,9 @@ def _sounding(audio: Samples, sample_rate: int, times: FloatArray, least_power: 
     The power of the loudest moment counts as at least `least_power`.
     """
     energy = np.concatenate([[0.0], np.cumsum(np.square(audio, dtype=np.float64))])
-    half = round(_LEVEL_SECONDS / 2 * sample_rate)
+    half = round(LEVEL_SECONDS / 2 * sample_rate)
     middle = np.rint(times * sample_rate).astype(np.int64)
     power = energy[(middle + half).clip(max=len(audio))] - energy[(middle - half).clip(min=0)]
     loudest = max(float(power.max()), least_power * 2 * half)
-    sounding: NDArray[np.bool_] = power > loudest * db_to_power(_SILENT_DB)
+    sounding: NDArray[np.bool_] = power > loudest * db_to_power(SILENT_DB)
     return sounding

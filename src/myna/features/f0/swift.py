@@ -13,12 +13,12 @@ from myna.config import PitchBounds
 from myna.features.contour import Contour, FloatArray
 
 SAMPLE_RATE = 16000
-_HOP_SAMPLES = 256
+HOP_SAMPLES = 256
 _BLOCK_SAMPLES = 8 * SAMPLE_RATE  # blocks give the same pitch as the whole recording, in a quarter of the memory
 # With the package's own threshold of 0.5, 2.5 % of the voiced frames of seven recordings are missed, and 0.5 % of the
 # unvoiced frames get a pitch. With this threshold the shares are 1.6 % and 1.0 %. A gap in a note is more audible than
 # a pitch in a breath.
-_VOICED_CONFIDENCE = 0.3
+VOICED_CONFIDENCE = 0.3
 # The window and the frame step smooth the contour; this share of its second difference is lost. Without a correction, a
 # vibrato of 5.5 Hz is 4 to 10 % too shallow, and a vibrato of 12 Hz 22 %. With it, the depth is within 7 % of the true
 # depth up to 12 Hz.
@@ -29,17 +29,24 @@ _SHARPEST_BEND = 0.25  # octaves; larger second differences are jumps or errors
 def measure_swift(
     audio: NDArray[np.float32], sample_rate: int, times: FloatArray, device: str, bounds: PitchBounds
 ) -> Contour:
-    from swift_f0 import FMAX, FMIN, concat
+    from swift_f0 import concat
 
-    audio = np.pad(resample(audio, sample_rate, SAMPLE_RATE), (0, _HOP_SAMPLES))
-    stream = _detector().stream(max(bounds.low_hz, FMIN), min(bounds.high_hz, FMAX))
+    audio = np.pad(resample(audio, sample_rate, SAMPLE_RATE), (0, HOP_SAMPLES))
+    stream = swift_stream(bounds)
     blocks = [audio[start : start + _BLOCK_SAMPLES] for start in range(0, len(audio), _BLOCK_SAMPLES)]
     result = concat([*(stream.push(block, SAMPLE_RATE) for block in blocks), stream.flush()])
-    f0 = np.where(result.confidence >= _VOICED_CONFIDENCE, result.pitch_hz, 0.0)
-    return Contour(result.timestamps, _with_its_bends(f0))
+    f0 = np.where(result.confidence >= VOICED_CONFIDENCE, result.pitch_hz, 0.0)
+    return Contour(result.timestamps, with_its_bends(f0))
 
 
-def _with_its_bends(f0: FloatArray) -> FloatArray:
+def swift_stream(bounds: PitchBounds) -> Any:
+    """Return a new stream of SwiftF0 that looks for pitch within the bounds, as far as SwiftF0 supports them."""
+    from swift_f0 import FMAX, FMIN
+
+    return _detector().stream(max(bounds.low_hz, FMIN), min(bounds.high_hz, FMAX))
+
+
+def with_its_bends(f0: FloatArray) -> FloatArray:
     """Correct the window's smoothing of a contour (M,), to first order in the second difference."""
     pitch = np.log2(np.where(f0 > 0, f0, np.nan))
     bend = np.diff(pitch, n=2, prepend=np.nan, append=np.nan)  # NaN beside a gap

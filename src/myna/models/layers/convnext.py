@@ -14,6 +14,8 @@ INITIAL_SCALE = 0.2  # initial scale of the residual branch
 class SpeakerBlock(nn.Module):
     """Residual block that maps (B, C, T) to (B, C, T), with a receptive field of 3 frames to either side."""
 
+    left = right = KERNEL_SIZE // 2
+
     def __init__(self, channels: int, speaker_channels: int) -> None:
         super().__init__()
         self.depthwise = nn.Conv1d(channels, channels, KERNEL_SIZE, padding=KERNEL_SIZE // 2, groups=channels)
@@ -29,9 +31,16 @@ class SpeakerBlock(nn.Module):
         Args:
             speaker: speaker embedding, (B, speaker_channels, 1), or (B, speaker_channels, T) if it changes with time.
         """
-        change = self.depthwise(x).transpose(1, 2)
-        gain, offset = self.speaker_projection(speaker.transpose(1, 2)).chunk(2, dim=2)
-        change = F.layer_norm(change, change.shape[-1:]) * (1 + gain) + offset
-        change = self.narrow(F.gelu(self.widen(change))) * self.scale
-        changed: Tensor = x + change.transpose(1, 2)
-        return changed
+        change = self.change(self.depthwise(x).transpose(1, 2), speaker.transpose(1, 2))
+        return x + change.transpose(1, 2)
+
+    def change(self, mixed: Tensor, speaker: Tensor) -> Tensor:
+        """Return the residual (..., T, C) from the output of the depthwise convolution, (..., T, C).
+
+        Args:
+            speaker: speaker embedding, (..., 1 or T, speaker_channels).
+        """
+        gain, offset = self.speaker_projection(speaker).chunk(2, dim=-1)
+        normed = F.layer_norm(mixed, mixed.shape[-1:]) * (1 + gain) + offset
+        change: Tensor = self.narrow(F.gelu(self.widen(normed))) * self.scale
+        return change

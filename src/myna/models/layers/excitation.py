@@ -58,7 +58,7 @@ class Excitation:
             f0 = torch.where(beside_note, f0, LOWEST_HZ)
         hz = interpolate(f0, hop_length)
         cycles = torch.remainder(cumulative_sum(hz, 1) / sample_rate, 1).float()
-        normal = noise.normal("source_noise", (2, *cycles.shape), cycles)
+        normal = _source_noise(f0, hop_length, noise)
         weight = None if voiced is None else interpolate(voiced.float(), hop_length)
         return cls(hz, cycles, normal, weight, sample_rate)
 
@@ -71,6 +71,46 @@ class Excitation:
         if self.voiced is not None:
             periodic = periodic * self.voiced[:, None, piece]
         return torch.cat([periodic, noise[0].unsqueeze(1)], dim=1)
+
+
+class ExcitationStream:
+    """The sources of a stream: joined, the results of `push` equal `Excitation.samples` of the whole recording."""
+
+    look_ahead_frames = 1  # f0 is interpolated between the middles of frames
+
+    def __init__(self, hop_length: int, sample_rate: int, noise: NoiseSource) -> None:
+        self._hop_length, self._sample_rate, self._noise = hop_length, sample_rate, noise
+        self._frames: Tensor | None = None  # (2, T) f0 and voicing: the last frame that is complete, and the next one
+        self._turned = torch.zeros((), dtype=torch.float64)  # sum of f0 over the samples so far
+
+    def push(self, f0: Tensor, voiced: Tensor) -> Tensor:
+        """Append f0 in Hz and voicing of frames, (T,) each, and return the sources of complete frames, (3, n)."""
+        frames = torch.stack([f0.float().clamp(min=LOWEST_HZ), voiced.float()])
+        if not frames.shape[1]:
+            return f0.new_zeros(N_SOURCES, 0)
+        frames = torch.cat([frames[:, :1] if self._frames is None else self._frames, frames], dim=1)
+        self._frames = frames[:, -2:]
+        n_frames = frames.shape[1] - 2
+        if not n_frames:
+            return f0.new_zeros(N_SOURCES, 0)
+        inside = slice(self._hop_length, -self._hop_length)
+        hz, weight = (between_frames(one[None], self._hop_length)[:, inside] for one in frames)
+        turned = self._turned + cumulative_sum(hz, 1)
+        self._turned = turned[0, -1]
+        cycles = torch.remainder(turned / self._sample_rate, 1).float()
+        noise = _source_noise(frames[:1, 1:-1], self._hop_length, self._noise)
+        return Excitation(hz, cycles, noise, weight, self._sample_rate).samples()[0]
+
+
+def _source_noise(f0: Tensor, hop_length: int, noise: NoiseSource) -> Tensor:
+    """Return the normal numbers (2, B, N) for the frames of f0 (B, T).
+
+    They are drawn frame by frame, so that a stream draws the same numbers. (PyTorch's generator continues exactly if
+    the numbers of each request are a multiple of 16.)
+    """
+    n_items, n_frames = f0.shape
+    numbers = noise.normal("source_noise", (n_items, n_frames * 2 * hop_length), f0.float())
+    return numbers.reshape(n_items, n_frames, 2, hop_length).permute(2, 0, 1, 3).flatten(2)
 
 
 def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:

@@ -86,13 +86,18 @@ class LightSynthesizer(TrainableSynthesizer):
 
     def _latent(self, content: Tensor, f0: Tensor, voiced: Tensor, loudness: Tensor) -> Tensor:
         """Project content, f0, voicing and loudness to latent frames, (B, latent_channels, T)."""
-        controls = torch.stack(
-            [
-                torch.log2(f0.clamp(min=LOWEST_HZ) / MIDDLE_HZ),
-                voiced.to(f0.dtype),
-                (loudness.clamp(min=LOWEST_DB) - MIDDLE_DB) / DB_SPAN,
-            ],
-            dim=1,
-        )
+        controls = control_values(f0, voiced, loudness)
         latent: Tensor = self.content_projection(content) + self.control_projection(controls)
         return latent
+
+
+def control_values(f0: Tensor, voiced: Tensor, loudness: Tensor) -> Tensor:
+    """Scale f0 in Hz, voicing and loudness in dB, each (B, T), and join them: (B, N_CONTROLS, T)."""
+    return torch.stack(
+        [
+            torch.log2(f0.clamp(min=LOWEST_HZ) / MIDDLE_HZ),
+            voiced.to(f0.dtype),
+            (loudness.clamp(min=LOWEST_DB) - MIDDLE_DB) / DB_SPAN,
+        ],
+        dim=1,
+    )

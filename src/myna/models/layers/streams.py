@@ -1,0 +1,107 @@
+"""Layers over time in a stream: each carries the end of its input, so that no frame is computed twice.
+
+Frames are (T, C). The joined results of `push` equal those of the layer on the whole signal with zero padding, without
+the last `right` frames.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from myna.models.layers.convnext import SpeakerBlock
+
+
+class Frames:
+    """Queue of frames that keep their positions in the stream."""
+
+    def __init__(self) -> None:
+        self.start = 0  # position of the first frame in the queue
+        self._frames: Tensor | None = None
+
+    def push(self, frames: Tensor) -> None:
+        self._frames = frames if self._frames is None else torch.cat([self._frames, frames])
+
+    def at(self, positions: Tensor) -> Tensor:
+        """Return the frames (T, ...) at these positions (T,)."""
+        assert self._frames is not None
+        return self._frames[positions - self.start]
+
+    def drop_before(self, position: int) -> None:
+        if self._frames is not None and position > self.start:
+            self._frames = self._frames[position - self.start :]
+            self.start = position
+
+
+class ConvolutionStream:
+    """A convolution with stride 1 that keeps the number of frames."""
+
+    def __init__(self, layer: nn.Conv1d) -> None:
+        self._layer, self._size = layer, layer.kernel_size[0]
+        left = int(layer.padding[0])
+        self.right = self._size - 1 - left
+        self._held = layer.weight.new_zeros(left, layer.in_channels)
+
+    def push(self, x: Tensor) -> Tensor:
+        x = torch.cat([self._held, x])
+        n_out = max(len(x) - self._size + 1, 0)
+        self._held = x[n_out:]
+        if not n_out:
+            return x.new_zeros(0, self._layer.out_channels)
+        windows = x.unfold(0, self._size, 1).flatten(1)
+        return F.linear(windows, self._layer.weight.flatten(1), self._layer.bias)
+
+
+class UpsamplingStream:
+    """A transposed convolution whose kernel spans two frames: each frame becomes `rate` frames."""
+
+    def __init__(self, layer: nn.ConvTranspose1d) -> None:
+        self._rate, self._channels = layer.stride[0], layer.out_channels
+        self.right = int(layer.padding[0])  # in frames of the output
+        earlier, later = layer.weight[..., self._rate :], layer.weight[..., : self._rate]
+        # A row for each output frame and channel, a column for each channel of the two input frames.
+        self._weight = torch.cat([earlier, later]).permute(2, 1, 0).flatten(0, 1).contiguous()
+        assert layer.bias is not None
+        self._bias = layer.bias.repeat(self._rate)
+        self._held = layer.weight.new_zeros(1, layer.in_channels)
+        self._surplus = self.right  # frames before the beginning, still to be dropped
+
+    def push(self, x: Tensor) -> Tensor:
+        x = torch.cat([self._held, x])
+        self._held = x[-1:]
+        pairs = torch.cat([x[:-1], x[1:]], dim=1)
+        y = F.linear(pairs, self._weight, self._bias).reshape(len(pairs) * self._rate, self._channels)
+        dropped = min(self._surplus, len(y))
+        self._surplus -= dropped
+        return y[dropped:]
+
+
+class SpeakerBlockStream:
+    """A `SpeakerBlock`."""
+
+    def __init__(self, block: SpeakerBlock) -> None:
+        self._block = block
+        self.right, self._size = block.right, block.left + 1 + block.right
+        self._kernel = block.depthwise.weight[:, 0].T.unsqueeze(1)  # (size, 1, C)
+        self._held = block.scale.new_zeros(block.left, len(block.scale))
+
+    def push(self, x: Tensor, speaker: Frames, n_before: int, rate: int) -> Tensor:
+        """
+        Args:
+            x: new frames (T, C).
+            speaker: speaker embeddings at the frame rate.
+            n_before: number of frames that this block has returned so far.
+            rate: number of frames of `x` per frame of `speaker`.
+        """
+        block = self._block
+        x = torch.cat([self._held, x])
+        n_out = max(len(x) - self._size + 1, 0)
+        self._held = x[n_out:]
+        if not n_out:
+            return x[:0]
+        assert block.depthwise.bias is not None
+        windows = torch.stack([x[offset : offset + n_out] for offset in range(self._size)])
+        mixed = (windows * self._kernel).sum(0) + block.depthwise.bias
+        present = speaker.at(torch.arange(n_before, n_before + n_out) // rate)
+        return x[block.left : block.left + n_out] + block.change(mixed, present)

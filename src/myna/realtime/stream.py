@@ -1,0 +1,157 @@
+"""A stream in blocks of any size: gate, share of the voice, bypass, and a constant delay."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from myna.audio.io import LARGEST_SAMPLE
+from myna.conversion.settings import ConversionSettings
+from myna.conversion.speaker_mix import TIMELINE_SUFFIXES
+from myna.errors import ConfigError
+from myna.options import ConversionOptions
+from myna.realtime.carried import CarriedConversion, can_carry
+from myna.realtime.gate import FRAME_SECONDS, OPENING_SECONDS, Gate
+from myna.realtime.interface import LiveSettings, Samples
+from myna.realtime.windows import WindowedConversion
+from myna.voice import Voice
+
+_RAMP_SECONDS = 0.015  # duration of a change of the share of the voice, or of the bypass
+_DEFAULTS, _LIVE_DEFAULTS = ConversionOptions(), LiveSettings()
+# Options that need the whole recording.
+_OF_RECORDINGS = ("auto_transpose", "autotune", "vibrato", "pitch")
+
+
+class Conversion(Protocol):
+    """Converter of a stream that returns samples as soon as it can, `CarriedConversion` or `WindowedConversion`."""
+
+    sample_rate: int
+    delay_samples: int  # after n samples, it has returned at least n - delay_samples
+
+    def push(self, audio: Samples, settings: ConversionSettings) -> Samples:
+        """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
+        ...
+
+
+class Stream:
+    """`VoiceStream` that gives each output sample after a constant delay."""
+
+    def __init__(
+        self, voice: Voice, conversion: Conversion, resolved: ConversionSettings, settings: LiveSettings
+    ) -> None:
+        """
+        Args:
+            resolved: `settings`, and the options that do not change, resolved for the voice.
+        """
+        self.sample_rate, self.delay_samples = conversion.sample_rate, conversion.delay_samples
+        self._voice, self._conversion = voice, conversion
+        self._settings = settings, resolved  # one attribute, so that `change` replaces both at once
+        early = round((OPENING_SECONDS + FRAME_SECONDS) * self.sample_rate)
+        self._gate = Gate(self.sample_rate)
+        self._wet, self._dry = (_Queue(self.delay_samples) for _ in range(2))
+        # The gate opens before the sound, since the gains are known before the delayed sound is.
+        self._gains = _Queue(max(self.delay_samples - early, 0) + round(FRAME_SECONDS * self.sample_rate))
+        slope = 1 / (_RAMP_SECONDS * self.sample_rate)
+        self._wet_share, self._bypass = _Ramp(settings.dry_wet, slope), _Ramp(float(settings.bypass), slope)
+
+    def change(self, settings: LiveSettings) -> None:
+        """Apply other settings from the next block on, without a click. Any thread may call this.
+
+        Raises:
+            ConfigError: the voice does not support the settings; the earlier ones stay in use.
+        """
+        resolved = _resolve(self._voice, self._settings[1].options, settings, self._settings[1])
+        self._settings = settings, resolved
+
+    def push(self, block: Samples) -> Samples:
+        """Append samples (n,) of the source, and return as many samples of the output; n may be any number.
+
+        NaN and infinity are replaced by silence. The result may exceed full scale.
+        """
+        settings, resolved = self._settings
+        n_samples = len(block)
+        # A value that is not finite would stay in the state of the networks.
+        block = np.nan_to_num(block, posinf=0, neginf=0).clip(-LARGEST_SAMPLE, LARGEST_SAMPLE).astype(np.float32)
+        self._dry.push(block)
+        self._gains.push(self._gate.push(block, settings.gate_db))
+        self._wet.push(self._conversion.push(block, resolved))
+        dry, gains, wet = (queue.pop(n_samples) for queue in (self._dry, self._gains, self._wet))
+        share, bypass = (
+            self._wet_share.towards(settings.dry_wet, n_samples),
+            self._bypass.towards(float(settings.bypass), n_samples),
+        )
+        mixed = gains * (share * wet + (1 - share) * dry)
+        return np.asarray(bypass * dry + (1 - bypass) * mixed, np.float32)
+
+
+def open_stream(
+    voice: Voice,
+    options: ConversionOptions = _DEFAULTS,
+    settings: LiveSettings = _LIVE_DEFAULTS,
+    block_seconds: float | None = None,
+    device: str = "cpu",
+) -> Stream:
+    """Open a stream that converts to a voice, with carried state if the voice allows it, else in windows.
+
+    Args:
+        options: options that stay the same; `settings` has the transposition and the speakers.
+        block_seconds: length of the windows' new part; None proposes one for the voice. It has no effect on a light
+            voice.
+        device: torch device of the voice.
+
+    Raises:
+        ConfigError: the voice does not support the options or settings, or an option needs the whole recording.
+        AssetError, CheckpointError: the content encoder or the retrieval data cannot be loaded.
+    """
+    if unsupported := [name for name in _OF_RECORDINGS if getattr(options, name) != getattr(_DEFAULTS, name)]:
+        raise ConfigError(f"{' and '.join(unsupported)} need the whole recording; leave them out of a live conversion")
+    resolved = _resolve(voice, options, settings)
+    conversion: Conversion
+    if device == "cpu" and can_carry(voice, resolved):
+        conversion = CarriedConversion(voice, resolved)
+    else:
+        conversion = WindowedConversion(voice, resolved, block_seconds, device)
+    return Stream(voice, conversion, resolved, settings)
+
+
+def _resolve(
+    voice: Voice, options: ConversionOptions, settings: LiveSettings, earlier: ConversionSettings | None = None
+) -> ConversionSettings:
+    mix = settings.speaker_mix
+    if mix is not None and mix.lower().endswith(TIMELINE_SUFFIXES):
+        raise ConfigError("a mix of speakers that changes over time needs a recording; give constant shares")
+    options = replace(options, transpose=settings.transpose, speaker=settings.speaker, speaker_mix=mix)
+    loaded = earlier.retrieval if earlier is not None else None
+    return ConversionSettings.resolve(voice.config, voice.path, options, loaded=loaded)
+
+
+class _Queue:
+    """Samples that wait, at first silence of a given length."""
+
+    def __init__(self, n_samples: int) -> None:
+        self._samples = np.zeros(n_samples, np.float32)
+
+    def push(self, samples: Samples) -> None:
+        self._samples = np.concatenate([self._samples, samples])
+
+    def pop(self, n_samples: int) -> Samples:
+        first, self._samples = self._samples[:n_samples], self._samples[n_samples:]
+        return first
+
+
+class _Ramp:
+    """A value that follows its target with a limited slope."""
+
+    def __init__(self, value: float, slope: float) -> None:
+        self._value, self._slope = value, slope
+
+    def towards(self, target: float, n_samples: int) -> Samples:
+        """Return the values (n_samples,) of the next samples."""
+        way = self._slope * np.arange(1, n_samples + 1)
+        distance = target - self._value
+        values = self._value + np.sign(distance) * np.minimum(way, abs(distance))
+        if n_samples:
+            self._value = float(values[-1])
+        return np.asarray(values, np.float32)

@@ -1,0 +1,195 @@
+"""`svc live` with a sound server: the delay of a recording is the stated one, and every ending is a clean one."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+import processes
+from myna.apps.cli import main
+from myna.apps.cli.live_line import LiveLine
+from myna.realtime.engine import LiveReport
+from myna.realtime.statistics import ComputeTimes
+from realtime.sound_server import RATE, Recording, Server, needed, sound_server
+
+SVC = [sys.executable, "-m", "myna"]
+# A block and buffers that a busy machine holds, too.
+EASY = ["-m", "joe", "--block-seconds", "0.5", "--reserve-seconds", "0.5", "--device-seconds", "0.1"]
+
+
+class Singing:
+    """A running `svc live`, and what it has said so far."""
+
+    def __init__(self, arguments: list[str], server: Server, folder: Path) -> None:
+        self.process = processes.start(
+            [*SVC, "live", *EASY, *arguments],
+            env=server.environment,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said = ""
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        for line in self.process.stderr or ():
+            self.said += line
+
+    def wait_for(self, text: str, seconds: float = 60) -> None:
+        wait_until(lambda: text in self.said or self.process.poll() is not None, seconds)
+        assert text in self.said, self.said
+
+    def end(self) -> dict[str, Any]:
+        """Press Ctrl-C, and return the result."""
+        self.process.send_signal(signal.SIGINT)
+        printed, _ = self.process.communicate(timeout=30)
+        self._thread.join()
+        assert self.process.returncode == 0, self.said
+        found: dict[str, Any] = json.loads(printed)
+        return found
+
+
+def wait_until(happened: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not happened() and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def lag_of(said: NDArray[np.float32], heard: NDArray[np.float32]) -> float:
+    """Delay of `heard` relative to `said` in seconds."""
+    size = 1 << (len(said) + len(heard)).bit_length()
+    spectrum = np.fft.rfft(heard, size) * np.conj(np.fft.rfft(said, size))
+    found = int(np.argmax(np.fft.irfft(spectrum)))
+    return (found if found < size // 2 else found - size) / RATE
+
+
+@needed
+def test_a_song_in_the_microphone_comes_out_with_the_stated_delay(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal(60 * RATE)
+    soundfile.write(tmp_path / "song.wav", 0.1 * noise, RATE)
+    with sound_server(tmp_path) as server:
+        singing = Singing(["-po", "--record", "session", "--json"], server, tmp_path)
+        singing.wait_for("synthetic")
+        recordings = [Recording(server, "song.monitor"), Recording(server, "speaker.monitor")]
+        playing = server.play(tmp_path / "song.wav")
+        time.sleep(5)
+        said, heard = (one.stop() for one in recordings)
+        server.stop()  # as if the card were unplugged
+        singing.wait_for("lost the sound device")
+        server.start()
+        singing.wait_for("the sound device is back")
+        processes.end(playing)
+        result = singing.end()
+    # From the microphone to the speaker, in the clock of this process.
+    delay = lag_of(said, heard) + recordings[1].start - recordings[0].start
+    assert delay == pytest.approx(result["latency"], abs=0.1)
+    report = result["report"]
+    assert report["stream"] > 0.1 and report["buffer"] == pytest.approx(1.0, abs=0.1)
+    # Every drop-out in the sound was counted.
+    sound = heard[int(np.argmax(np.abs(heard) > 0.01)) :]
+    silent = np.abs(sound[: len(sound) // 480 * 480]).reshape(-1, 480).max(1) < 1e-4
+    assert int(np.sum(np.diff(silent.astype(int)) == 1)) <= report["n_gaps"]
+    for path in result["written"]:
+        assert soundfile.info(tmp_path / path).duration > 3
+
+
+@needed
+def test_the_delay_of_a_loop_is_measured_in_the_program(tmp_path: Path) -> None:
+    script = (
+        "from myna.apps.actions.live import measure_latency, open_card\n"
+        "from myna.options import LiveOptions\n"
+        "card, _ = open_card(LiveOptions(device_seconds=0.1))\n"
+        "found = measure_latency(card, 0.1, 0.2)\n"
+        "print(found.seconds, found.clarity_db, sum(card.latencies))\n"
+    )
+    with sound_server(tmp_path, loopback=True) as server:
+        done = processes.run([sys.executable, "-c", script], env=server.environment, check=True)
+    seconds, clarity_db, _ = map(float, done.stdout.split())
+    assert clarity_db > 20 and 0.3 < seconds < 0.8
+
+
+@needed
+def test_without_a_sound_server_the_error_is_one_line(tmp_path: Path) -> None:
+    environment = os.environ | {"PULSE_SERVER": f"unix:{tmp_path}/none", "HOME": str(tmp_path)}
+    listed = processes.run([*SVC, "devices", "--json"], env=environment)
+    if json.loads(listed.stdout)["devices"]:
+        pytest.skip("this machine has a sound card")
+    done = processes.run([*SVC, "live", "-m", "joe"], env=environment)
+    assert done.returncode == 8 and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("svc: there is no input device; connect one")
+
+
+def test_a_dry_run_needs_no_card_and_states_what_it_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    time_axis = np.arange(2 * RATE) / RATE
+    soundfile.write("sung.wav", 0.1 * np.sin(2 * np.pi * 220 * time_axis), RATE)
+    with pytest.raises(SystemExit) as left:
+        main(
+            [
+                "vc",
+                "-m",
+                "joe",
+                "-b",
+                "0.3",
+                "--reserve-seconds",
+                "0.2",
+                "--from",
+                "sung.wav",
+                "--to",
+                "out.wav",
+                "-p",
+                "0.1",
+            ]
+        )
+    printed = capsys.readouterr()
+    assert not left.value.code, printed.err
+    assert "without effect: --pad-seconds" in printed.err and "a load of" in printed.err
+    assert printed.out.rstrip().endswith("out.wav")
+    sound, rate = soundfile.read("out.wav")
+    assert rate == RATE and len(sound) > 3 * RATE
+    assert "converted with myna" in soundfile.SoundFile("out.wav").comment
+
+
+@pytest.mark.parametrize("arguments", [["--from", "a.wav"], ["--gate-db", "5"], ["--input-device"]])
+def test_wrong_flags_are_told_before_anything_opens(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["live", *arguments])
+    assert left.value.code == 2 and "Error" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_line_is_rewritten_and_shows_gaps_in_red(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "200")
+    line = LiveLine()
+    compute = ComputeTimes(0.02, 0.03, 0.05)
+    line.show(LiveReport(input_db=-30, block=0.1, compute=compute, buffer=0.15, stream=0.3), 220.0)
+    line.show(LiveReport(recent_gaps=4), None)
+    line.message("lost")
+    first, second = terminal.getvalue().split("\r\x1b[K")[1:]
+    assert first.startswith("in ######......  -30 dB   220 Hz  delay 450 ms") and "block 30 of 100 ms" in first
+    assert "  no gaps" in first and "\x1b[31m" not in first
+    assert "\x1b[31m4 gaps in the last 10 s\x1b[0m\nlost\n" in second

@@ -1,0 +1,112 @@
+"""A light voice in a stream: the samples equal those of the renderer for the whole recording, given the same facts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from myna.conversion.renderer import Renderer, SourceFacts
+from myna.conversion.settings import ConversionSettings
+from myna.errors import CheckpointError
+from myna.features.contour import hold_unvoiced
+from myna.features.extractor import FeatureExtractor
+from myna.models.synthesizers.light import MIDDLE_HZ
+from myna.options import ConversionOptions
+from myna.realtime.carried import CarriedConversion
+from myna.voice import Voice
+
+RATE, HOP = 44100, 512
+PEAK = 0.8
+# At this length, the content of a recording is repeated as in a stream, see `expand`.
+N_FRAMES = 441
+
+
+@pytest.fixture(scope="module")
+def voice() -> Voice:
+    return Voice.load("joe")
+
+
+@pytest.fixture(scope="module")
+def source() -> np.ndarray:
+    """Vowels with a glide, a vibrato and breath noise between them."""
+    time = np.arange(N_FRAMES * HOP) / RATE
+    hz = 150 * 2 ** (np.sin(2 * np.pi * 5.5 * time) / 24 + np.clip(time - 3, 0, 1))
+    phase = 2 * np.pi * np.cumsum(hz) / RATE
+    tone = sum(np.sin(k * phase) / k * np.exp(-((k * hz - 700) ** 2) / 2e6) for k in range(1, 30))
+    tone *= np.clip(np.abs(time - 1.6) * 20 - 4, 0, 1)
+    noise = np.random.default_rng(0).standard_normal(len(time)) * 0.01
+    audio = (0.5 * tone / np.abs(tone).max() + noise) * np.clip(time / 0.05, 0, 1)
+    return (audio - audio.mean()).astype(np.float32)
+
+
+def settings_of(voice: Voice, **options: float | str) -> ConversionSettings:
+    return ConversionSettings.resolve(voice.config, voice.path, ConversionOptions(**options))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def whole(voice: Voice, source: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """The whole recording by the renderer, which here fills unvoiced frames as a stream does, without what follows."""
+
+    def held(f0: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(hold_unvoiced(f0.numpy(), MIDDLE_HZ))
+
+    monkeypatch.setattr("myna.conversion.renderer.fill_unvoiced", held)
+    settings = settings_of(voice, transpose=3.0)
+    renderer = Renderer(voice, settings, FeatureExtractor(voice.config))
+    rendered = renderer.render(source, 0, settings.noise_at(0), SourceFacts(transpose=3.0, peak=PEAK))
+    assert 0.5 < len(rendered.source_f0) / N_FRAMES < 0.95
+    assert np.abs(rendered.audio).max() > 0.1
+    return rendered.audio
+
+
+def streamed(
+    conversion: CarriedConversion, source: np.ndarray, settings: ConversionSettings, block_seconds: float | str
+) -> np.ndarray:
+    random, parts, start, n_out = np.random.default_rng(1), [], 0, 0
+    while start < len(source):
+        size = int(random.integers(0, 9000)) if isinstance(block_seconds, str) else round(block_seconds * RATE)
+        parts.append(conversion.push(source[start : start + size], settings))
+        start, n_out = min(start + size, len(source)), n_out + len(parts[-1])
+        assert start - n_out <= conversion.delay_samples
+    return np.concatenate(parts)
+
+
+@pytest.mark.parametrize("block", [0.02, 0.1, 0.37, "random"])
+def test_a_stream_equals_the_whole_recording(
+    voice: Voice, source: np.ndarray, whole: np.ndarray, block: float | str
+) -> None:
+    settings = settings_of(voice, transpose=3.0)
+    conversion = CarriedConversion(voice, settings, 0.03 if isinstance(block, str) else block, PEAK)
+    result = streamed(conversion, source, settings, block)
+    assert len(result) > len(source) - conversion.delay_samples
+    np.testing.assert_allclose(result, whole[: len(result)], atol=1e-4)
+
+
+def test_the_delay_is_the_largest_distance_between_input_and_output(voice: Voice, source: np.ndarray) -> None:
+    settings = settings_of(voice)
+    conversion = CarriedConversion(voice, settings, block_seconds=0.02)
+    n_in = n_out = largest = 0
+    for start in range(0, 2 * RATE, 98):  # a ninth of a block
+        n_in, n_out = n_in + 98, n_out + len(conversion.push(source[start : start + 98], settings))
+        largest = max(largest, n_in - n_out)
+    assert conversion.delay_samples - 1500 < largest <= conversion.delay_samples
+    assert 0.58 < conversion.delay_samples / RATE < 0.61
+
+
+def test_a_voice_that_streams_stays_as_it_is(voice: Voice, source: np.ndarray) -> None:
+    before = {name: tensor.clone() for name, tensor in voice.synthesizer.state_dict().items()}  # type: ignore[attr-defined]
+    settings = settings_of(voice)
+    CarriedConversion(voice, settings).push(source[:RATE], settings)
+    after = voice.synthesizer.state_dict()  # type: ignore[attr-defined]
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_a_damaged_voice_is_an_error_and_not_noise(voice: Voice, source: np.ndarray) -> None:
+    damaged = Voice.load("joe")
+    with torch.no_grad():
+        next(damaged.synthesizer.parameters()).fill_(torch.nan)  # type: ignore[attr-defined]
+    settings = settings_of(damaged)
+    with pytest.raises(CheckpointError, match="generates NaN"):
+        CarriedConversion(damaged, settings).push(source[: 2 * RATE], settings)
