@@ -35,8 +35,9 @@ class Delay:
         self._settings = settings
 
 
-def open_delay(voice: LibraryVoice, settings: LiveSettings, block_seconds: float) -> OpenedVoice:
+def open_delay(voice: LibraryVoice, settings: LiveSettings, block_seconds: float | None) -> OpenedVoice:
     """Open a voice whose recordings are an octave above a singer of 220 Hz; the voice "broken" cannot be loaded."""
     if voice.name == "broken":
         raise CheckpointError("broken.pth is not a voice")
-    return OpenedVoice(Delay(settings), voice.name, PitchRange(median_hz=440, low_hz=400, high_hz=500))
+    block = block_seconds or 0.1
+    return OpenedVoice(Delay(settings), voice.name, PitchRange(median_hz=440, low_hz=400, high_hz=500), block, block)

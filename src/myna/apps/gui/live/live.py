@@ -19,6 +19,7 @@ from myna.apps.gui.live.messages import (
     BrowserSound,
     Change,
     ChangeVoice,
+    DeviceSound,
     FromProcess,
     OpenVoice,
     Problem,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from myna.realtime.interface import LiveSettings
 
 State = Literal["stopped", "loading", "running", "stopping"]
+Place = Literal["browser", "devices"]
 
 _STOPPING_SECONDS = 20.0  # time to write a recording; after it, the process is ended
 _UNATTACHED_SECONDS = 30.0  # a session whose page does not connect its microphone ends after this time
@@ -53,6 +55,7 @@ class LiveState:
     """State of live conversion, as the page shows it."""
 
     state: State = "stopped"
+    place: Place | None = None  # of microphone and speaker
     voice: str | None = None  # the voice that sings
     next_voice: str | None = None  # the voice that is being loaded
     settings: LiveSettings | None = None
@@ -92,8 +95,8 @@ class Live:
         voice: LibraryVoice,
         settings: LiveSettings,
         automatic: bool,
-        sound: BrowserSound,
-        block_seconds: float,
+        sound: BrowserSound | DeviceSound,
+        block_seconds: float | None,
     ) -> LiveState:
         """Start a session.
 
@@ -105,7 +108,8 @@ class Live:
                 raise BusyError("live conversion is running already: stop it first")
             message = Start(self._workspace, sound, voice, settings, automatic, block_seconds, self.open_voice)
             self._session = _Session(message, self._take, self._ended)
-            self._set(LiveState("loading", next_voice=voice.name, settings=settings, automatic=automatic))
+            place: Place = "browser" if isinstance(sound, BrowserSound) else "devices"
+            self._set(LiveState("loading", place, next_voice=voice.name, settings=settings, automatic=automatic))
             return self._state
 
     def change(self, automatic: bool | None = None, **values: Any) -> LiveState:
@@ -173,7 +177,7 @@ class Live:
             ConfigError: there is no session that waits for them.
         """
         with self._lock:
-            if self._session is None or self._session.link is not None:
+            if self._session is None or self._session.link is not None or self._state.place != "browser":
                 raise ConfigError("live conversion does not wait for a microphone: start it first")
             self._session.link = SoundLink(self._session)
             return self._session.link
@@ -262,7 +266,9 @@ class _Session:
         self._process, self._connection = start_process(_work, "svcg live")
         self.send(start)
         self._threads = [threading.Thread(target=one, name="live", daemon=True) for one in (self._write, self._read)]
-        self._timers = [threading.Timer(_UNATTACHED_SECONDS, self._stop_unattached)]
+        self._timers = []
+        if isinstance(start.sound, BrowserSound):
+            self._timers.append(threading.Timer(_UNATTACHED_SECONDS, self._stop_unattached))
         for thread in (*self._threads, *self._timers):
             thread.daemon = True
             thread.start()

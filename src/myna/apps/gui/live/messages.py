@@ -22,16 +22,26 @@ class BrowserSound:
 
 
 @dataclass(frozen=True)
+class DeviceSound:
+    """Sound devices of the studio's computer."""
+
+    input_device: str | None  # number or a part of the name; None is the system's default
+    output_device: str | None
+
+
+@dataclass(frozen=True)
 class OpenedVoice:
     """A voice that is ready to convert a stream."""
 
     stream: VoiceStream
     label: str  # speaker and file, for the tags of recordings
     pitch: PitchRange | None  # of the speaker's recordings
+    block_seconds: float
+    reserve_seconds: float  # sound that waits for the output when a block begins
 
 
-# Function that loads a voice; its last argument is the length of the blocks in seconds.
-OpenVoice = Callable[[LibraryVoice, "LiveSettings", float], OpenedVoice]
+# Function that loads a voice; its last argument is the length of the blocks in seconds, None to choose it.
+OpenVoice = Callable[[LibraryVoice, "LiveSettings", float | None], OpenedVoice]
 
 
 @dataclass(frozen=True)
@@ -39,11 +49,11 @@ class Start:
     """First message to the process: begin a session."""
 
     workspace: Workspace
-    sound: BrowserSound
+    sound: BrowserSound | DeviceSound
     voice: LibraryVoice
     settings: LiveSettings
     automatic: bool  # whether the transposition follows the pitch of the first seconds of singing
-    block_seconds: float
+    block_seconds: float | None
     open_voice: OpenVoice
 
 
@@ -101,9 +111,9 @@ class Settled:
 
 @dataclass(frozen=True)
 class Problem:
-    """From the process: one line about something that did not work; the session continues."""
+    """From the process: one line about something that did not work, or None if it works again."""
 
-    text: str
+    text: str | None
 
 
 @dataclass(frozen=True)

@@ -43,22 +43,27 @@ class Sung:
 class Recording:
     """A running recording. The source is converted with a delay, so the first samples of the output are left out."""
 
-    def __init__(self, workspace: Workspace, sample_rate: int, delay_samples: int) -> None:
+    def __init__(self, workspace: Workspace, input_rate: int, output_rate: int, delay_seconds: float) -> None:
         """
+        Args:
+            input_rate: sample rate of the source in Hz.
+            output_rate: sample rate of the output in Hz.
+            delay_seconds: delay between a block of the source and its conversion.
+
         Raises:
             AudioError: the files cannot be written.
         """
         self._workspace = workspace
-        self._rate = sample_rate
-        self._n_skipped = delay_samples
+        self._rate = output_rate
+        self._n_skipped = round(delay_seconds * output_rate)
         self._name = f"{datetime.now():%Y-%m-%d %H.%M.%S}"
         self._place = reserve(workspace, None, f"{self._name}.wav")
         self._converted = self._place.folder / _CONVERTED
         self._files = ExitStack()
         try:
-            source = io.Writer(self._place.source, sample_rate, sample_format="int24")
+            source = io.Writer(self._place.source, input_rate, sample_format="int24")
             self._source_writer = self._files.enter_context(source)
-            converted = io.Writer(self._converted, sample_rate, sample_format="float32", ceiling=np.inf)
+            converted = io.Writer(self._converted, output_rate, sample_format="float32", ceiling=np.inf)
             self._writer = self._files.enter_context(converted)
         except BaseException:
             self.discard()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 import traceback
 from collections import deque
 from contextlib import suppress
@@ -20,7 +19,9 @@ from queue import Empty, SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
+from myna.apps.actions.live import Card, LiveSession, open_card
 from myna.apps.gui.live.messages import (
+    BrowserSound,
     Change,
     ChangeVoice,
     FromProcess,
@@ -41,8 +42,9 @@ from myna.apps.gui.live.meters import Level, PitchTrace, SingerRange
 from myna.apps.gui.live.recording import Recording, Sung
 from myna.conversion.transposition import shift_between
 from myna.errors import MynaError, explain
-from myna.options import ConversionOptions
-from myna.realtime.engine import Engine, LiveReport
+from myna.options import ConversionOptions, LiveOptions
+from myna.realtime.callbacks import InputCallback, OutputCallback
+from myna.realtime.engine import LiveReport
 from myna.realtime.interface import LiveSettings
 from myna.signals import leave_terminal_to_parent
 from myna.studio.voices import LibraryVoice
@@ -51,7 +53,6 @@ Samples = NDArray[np.float32]
 
 _log = logging.getLogger(__name__)
 
-_REPORT_SECONDS = 0.1
 _KEPT_BLOCKS = 1000  # blocks that wait to be measured; more than a slow disk can delay
 
 
@@ -84,7 +85,7 @@ class Session:
         self._sending = threading.Lock()
         self._commands: SimpleQueue[ToProcess | _Singing] = SimpleQueue()
         self._blocks: deque[tuple[Samples, Samples]] = deque(maxlen=_KEPT_BLOCKS)
-        self._engine: Engine | None = None
+        self._browser: BrowserCard | None = None
         self._recording: Recording | None = None
         self._singer = SingerRange()
         self._levels = (Level(), Level())
@@ -96,28 +97,43 @@ class Session:
         start = self._start
         try:
             opened = start.open_voice(start.voice, start.settings, start.block_seconds)
-            self._begin(_Singing(start.voice, opened, start.settings, start.automatic))
-            while self._handle_commands():
-                self._measure()
-                self._report()
+            self._card = self._open_card()
+            self._live = LiveSession(
+                opened.stream,
+                self._card,
+                block_seconds=opened.block_seconds,
+                reserve_seconds=opened.reserve_seconds,
+            )
+            self._live.engine.listener = self._listen
+            self._use(_Singing(start.voice, opened, start.settings, start.automatic))
+            with self._live:
+                self._convert()
         except Exception as error:
             self._send(Problem(_line(error)))
         finally:
-            self._end()
+            self._end_recording()
+            self._connection.close()
 
-    def _begin(self, singing: _Singing) -> None:
-        rate, block = self._start.sound.sample_rate, self._start.block_seconds
-        self._engine = Engine(singing.opened.stream, rate, rate, block_seconds=block, reserve_seconds=block)
-        self._engine.listener = self._listen
-        self._use(singing)
-        self._engine.start()
+    def _open_card(self) -> Card:
+        sound = self._start.sound
+        if isinstance(sound, BrowserSound):
+            self._browser = BrowserCard(sound.sample_rate)
+            return self._browser
+        card, _ = open_card(LiveOptions(input_device=sound.input_device, output_device=sound.output_device))
+        return card
 
-    def _end(self) -> None:
-        if self._engine is not None:
-            self._engine.stop()
+    def _convert(self) -> None:
+        """Handle messages and report until the session is stopped."""
+        is_lost = False
+        for news in self._live.news():
+            if isinstance(news, str):  # a device is lost, or back
+                is_lost = not is_lost
+                self._send(Problem(news if is_lost else None))
+                continue
+            if not self._handle_commands():
+                return
             self._measure()
-        self._end_recording()
-        self._connection.close()
+            self._report(news)
 
     # ---- Messages
 
@@ -140,35 +156,26 @@ class Session:
                 return
 
     def _exchange(self, sound: Sound) -> None:
-        """Give samples of the browser to the engine, and return as many of the output, labelled with their position."""
-        if self._engine is None:
-            return
-        frames = np.frombuffer(sound.samples, np.float32)[:, None]
-        self._engine.input(frames)
-        output = np.empty_like(frames)
-        self._engine.output(output)
-        self._send(Sound(sound.position, output.tobytes()))
+        """Answer samples of the browser with as many of the output, labelled with the same position."""
+        if self._browser is not None:
+            output = self._browser.exchange(np.frombuffer(sound.samples, np.float32))
+            if output is not None:
+                self._send(Sound(sound.position, output.tobytes()))
 
     def _listen(self, source: Samples, converted: Samples) -> None:
         """Keep a block for the main thread; the engine's worker calls this."""
         self._blocks.append((source.copy(), converted))
 
     def _handle_commands(self) -> bool:
-        """Handle messages until the next report is due; return whether the session goes on."""
-        until = time.monotonic() + _REPORT_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            with suppress(Empty):
-                message = self._commands.get(timeout=left)
-                if isinstance(message, Stop):
-                    return False
+        """Handle the messages that have come; return whether the session goes on."""
+        with suppress(Empty):
+            while not isinstance(message := self._commands.get_nowait(), Stop):
                 try:
                     self._handle(message)
                 except Exception as error:
                     self._send(Problem(_line(error)))
                     self._settle()
-        assert self._engine is not None
-        if self._engine.failure is not None:
-            raise self._engine.failure
+            return False
         return True
 
     def _handle(self, message: ToProcess | _Singing) -> None:
@@ -210,14 +217,13 @@ class Session:
 
     def _replace(self, message: ChangeVoice, open_voice: OpenVoice) -> None:
         """Load a voice beside the one that sings, and continue with it."""
-        assert self._engine is not None
         try:
-            opened = open_voice(message.voice, message.settings, self._start.block_seconds)
+            opened = open_voice(message.voice, message.settings, self._singing.opened.block_seconds)
             settings = message.settings
             if message.automatic:
                 settings = replace(settings, transpose=self._fitting(opened, settings.transpose))
                 opened.stream.change(settings)
-            if self._engine.replace(opened.stream):
+            if self._live.engine.replace(opened.stream):
                 self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
         except Exception as error:
             self._send(Problem(f"{message.voice.name} cannot sing: {_line(error)}"))
@@ -228,8 +234,8 @@ class Session:
         was_recording = self._recording is not None
         self._end_recording()
         self._singing = singing
-        rate = singing.opened.stream.sample_rate
-        self._traces = (PitchTrace(rate, self._measured_seconds), PitchTrace(rate, self._measured_seconds))
+        start = self._measured_seconds
+        self._traces = PitchTrace(self._card.input_rate, start), PitchTrace(self._card.output_rate, start)
         if was_recording:
             self._begin_recording()
         self._send(Running(singing.voice.name))
@@ -239,8 +245,8 @@ class Session:
 
     def _begin_recording(self) -> None:
         if self._recording is None:
-            stream = self._singing.opened.stream
-            self._recording = Recording(self._start.workspace, stream.sample_rate, stream.delay_samples)
+            rates = self._card.input_rate, self._card.output_rate
+            self._recording = Recording(self._start.workspace, *rates, self._live.report().stream)
 
     def _end_recording(self) -> None:
         recording, self._recording = self._recording, None
@@ -265,7 +271,7 @@ class Session:
         if not blocks:
             return
         sources, outputs = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-        self._measured_seconds += len(sources) / self._singing.opened.stream.sample_rate
+        self._measured_seconds += len(sources) / self._card.input_rate
         source_f0 = self._traces[0].measure(sources)
         self._traces[1].measure(outputs)
         if self._singer.add(source_f0) and self._singing.automatic:
@@ -281,26 +287,54 @@ class Session:
             self._recording = None
             self._send(Problem(f"the recording is lost: {_line(error)}"))
 
-    def _report(self) -> None:
-        assert self._engine is not None
-        found: LiveReport = self._engine.report()
-        stream = self._singing.opened.stream
+    def _report(self, found: LiveReport) -> None:
         compute = found.compute
         self._send(
             Report(
                 seconds=found.seconds,
                 levels_db=(self._levels[0].read_db(), self._levels[1].read_db()),
                 source_pitch=self._traces[0].last(),
-                voice_pitch=self._traces[1].last(stream.delay_samples / stream.sample_rate),
+                voice_pitch=self._traces[1].last(found.stream),
                 heard_seconds=self._singer.seconds,
                 recorded_seconds=None if self._recording is None else self._recording.seconds,
                 block=found.block,
                 compute=(compute.median, compute.p95, compute.p99),
-                delays={"buffer": found.buffer, "look_ahead": found.stream},
+                delays={"device": found.input + found.output, "buffer": found.buffer, "look_ahead": found.stream},
                 recent_gaps=found.recent_gaps,
                 n_gaps=found.n_gaps,
             )
         )
+
+
+class BrowserCard:
+    """Microphone and speaker of a browser, in place of a sound card; both have one clock."""
+
+    def __init__(self, sample_rate: int) -> None:
+        self.input_rate = self.output_rate = sample_rate
+        self.latencies = (0.0, 0.0)  # the page adds its own
+        self._callbacks: tuple[InputCallback, OutputCallback] | None = None
+
+    def start(self, take: InputCallback, give: OutputCallback) -> None:
+        """Begin to call the callbacks."""
+        self._callbacks = take, give
+
+    def exchange(self, samples: Samples) -> Samples | None:
+        """Return as many samples of the output as are given, (n,), or None before the start."""
+        if self._callbacks is None:
+            return None
+        take, give = self._callbacks
+        take(samples[:, None])
+        output = np.empty((len(samples), 1), np.float32)
+        give(output)
+        return output
+
+    def check(self) -> str | None:
+        """Return None: a browser that is lost ends the session."""
+        return None
+
+    def close(self) -> None:
+        """End the calls."""
+        self._callbacks = None
 
 
 def _line(error: Exception) -> str:

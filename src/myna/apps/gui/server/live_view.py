@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pydantic import BaseModel, Field
 
-from myna.apps.gui.live.live import LiveState, State
+from myna.apps.gui.live.live import LiveState, Place, State
 
 Pitch = list[tuple[float, float | None]]
 
@@ -43,6 +43,9 @@ class LiveView(BaseModel):
     """State of live conversion."""
 
     state: State
+    place: Place | None = Field(
+        description="whose microphone and speaker: the page's or those of the studio's computer"
+    )
     voice: str | None = Field(description="the voice that sings")
     next_voice: str | None = Field(description="the voice that is being loaded")
     settings: LiveSettingsView
@@ -62,10 +65,25 @@ def live_view(state: LiveState, shown: Callable[[str], str]) -> LiveView:
     report = state.report
     measured = {name: getattr(report, name) for name in LiveReportView.model_fields if hasattr(report, name)}
     source_db, output_db = report.levels_db
-    names = ("state", "voice", "next_voice", "automatic", "recording", "result")
+    names = ("state", "place", "voice", "next_voice", "automatic", "recording", "result")
     return LiveView(
         **{name: getattr(state, name) for name in names},
         problem=None if state.problem is None else shown(state.problem),
         settings=LiveSettingsView() if state.settings is None else LiveSettingsView(**vars(state.settings)),
         report=LiveReportView(**measured, source_db=source_db, output_db=output_db),
     )
+
+
+class SoundDeviceView(BaseModel):
+    """A microphone or an output of the studio's computer."""
+
+    name: str
+    is_default: bool
+
+
+class LiveDevicesView(BaseModel):
+    """Sound devices of the studio's computer."""
+
+    inputs: list[SoundDeviceView]
+    outputs: list[SoundDeviceView]
+    problem: str | None = Field(description="why there are none, with the way out")

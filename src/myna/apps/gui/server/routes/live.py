@@ -9,16 +9,23 @@ from contextlib import suppress
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import Field
 
-from myna.apps.gui.live.live import SoundLink
-from myna.apps.gui.live.messages import BrowserSound, Sound
-from myna.apps.gui.server.context import StudioOf
-from myna.apps.gui.server.live_view import LiveSettingsView, LiveView, live_view
+from myna.apps.gui.live.live import Place, SoundLink
+from myna.apps.gui.live.messages import BrowserSound, DeviceSound, Sound
+from myna.apps.gui.server.context import Studio, StudioOf
+from myna.apps.gui.server.live_view import (
+    LiveDevicesView,
+    LiveSettingsView,
+    LiveView,
+    SoundDeviceView,
+    live_view,
+)
 from myna.apps.gui.server.requests import Body
-from myna.errors import ConfigError
+from myna.errors import ConfigError, MynaError
 
 router = APIRouter(tags=["live"])
 
 _HEADER = struct.Struct("<d")  # position of the first sample
+_NOT_FROM_ELSEWHERE = "the sound devices of the studio's computer can be used only there; use those of this browser"
 _LARGEST_MESSAGE = 1 << 16  # bytes; a page sends about 20 ms at once
 
 
@@ -32,8 +39,11 @@ class LiveStart(Body):
     voice: str = Field(description="name of the voice")
     settings: LiveSettingsBody = LiveSettingsBody()
     automatic: bool = Field(True, description="transpose by the pitch of the first ten seconds of singing")
+    place: Place = Field("browser", description="whose microphone and speaker: the page's or the studio's computer's")
     sample_rate: int = Field(48000, ge=8000, le=192000, description="rate of the browser's audio context in Hz")
-    block_seconds: float = Field(0.1, ge=0.02, le=2, description="length of the blocks that are converted")
+    input_device: str | None = Field(None, description="name of a device of the computer; null for the usual one")
+    output_device: str | None = None
+    block_seconds: float | None = Field(None, ge=0.02, le=2, description="length of a block; null chooses it")
 
 
 class LiveChange(Body):
@@ -66,14 +76,28 @@ def state(studio: StudioOf) -> LiveView:
     return live_view(studio.live.state, studio.shown)
 
 
+@router.get("/live/devices")
+def devices(studio: StudioOf) -> LiveDevicesView:
+    """Return the sound devices of the studio's computer."""
+    try:
+        inputs, outputs = _device_views(studio)
+    except MynaError as error:
+        return LiveDevicesView(inputs=[], outputs=[], problem=studio.shown(str(error)))
+    return LiveDevicesView(inputs=inputs, outputs=outputs, problem=None)
+
+
 @router.post("/live/start")
 def start(sent: LiveStart, studio: StudioOf) -> LiveView:
-    """Start a session with the microphone and the speaker of the page, which connects them to `/live/sound`."""
+    """Start a session. If its sound is the page's, the page connects its microphone to `/live/sound`."""
     from myna.realtime.interface import LiveSettings
 
     voice = studio.voices.find(sent.voice)
     settings = LiveSettings(**sent.settings.model_dump())
-    sound = BrowserSound(sent.sample_rate)
+    sound: BrowserSound | DeviceSound = BrowserSound(sent.sample_rate)
+    if sent.place == "devices":
+        if not studio.local:
+            raise ConfigError(_NOT_FROM_ELSEWHERE)
+        sound = DeviceSound(sent.input_device, sent.output_device)
     started = studio.live.start(voice, settings, sent.automatic, sound, sent.block_seconds)
     return live_view(started, studio.shown)
 
@@ -104,6 +128,22 @@ def recording(sent: LiveRecording, studio: StudioOf) -> LiveView:
 def stop(studio: StudioOf) -> LiveView:
     """Stop the session, if there is one."""
     return live_view(studio.live.stop(), studio.shown)
+
+
+def _device_views(studio: Studio) -> tuple[list[SoundDeviceView], list[SoundDeviceView]]:
+    """Return the inputs and the outputs. A card that several interfaces of the system list is listed once."""
+    from myna.realtime.device_list import Kind, choose_sound_device, list_devices
+
+    if not studio.local:
+        raise ConfigError(_NOT_FROM_ELSEWHERE)
+    found = list_devices()
+
+    def views(kind: Kind) -> list[SoundDeviceView]:
+        default = choose_sound_device(found, kind).name
+        names = dict.fromkeys(one.name for one in found if one.channels(kind))
+        return [SoundDeviceView(name=name, is_default=name == default) for name in names]
+
+    return views("input"), views("output")
 
 
 @router.websocket("/live/sound")
