@@ -46,7 +46,7 @@
  *   recorded_seconds: number | null, block: number, compute: [number, number, number], delays: Record<string, number>,
  *   recent_gaps: number, n_gaps: number}} LiveReport
  * @typedef {{state: "stopped" | "loading" | "running" | "stopping", voice: string | null, next_voice: string | null,
- *   settings: LiveSettings, automatic: boolean, recording: boolean, result: number | null, problem: string | null,
+ *   settings: LiveSettings, automatic: boolean, recording: boolean, place: "browser" | "devices" | null, result: number | null, problem: string | null,
  *   report: LiveReport}} Live
  *
  * @typedef {{text: string, place: number}} Label

@@ -3,9 +3,9 @@
 import {html, useEffect} from "../../vendor/preact.js";
 import {number} from "../../lib/format.js";
 import {canChooseSpeaker} from "../../lib/live-sound.js";
-import {live} from "../../lib/store.js";
+import {live, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
-import {Button, Card, Field, Fold, Segmented, Select, Switch} from "../../components/basics.js";
+import {Button, Card, Field, Fold, Problem, Segmented, Select, Spinner, Switch} from "../../components/basics.js";
 import {NumberInput} from "../../components/parameters.js";
 import {VoicePicker} from "../../components/voice-picker.js";
 import {
@@ -52,30 +52,56 @@ function listening(transpose) {
 }
 
 export function SoundCard() {
-  useEffect(() => void listDevices(), []);
-  const {microphone, speaker, monitor, block} = chosen.value;
-  const kinds = (/** @type {string} */ kind) => devices.value.filter((one) => one.kind === kind).map(({deviceId, label}) => ({value: deviceId, title: label}));
-  const usual = {value: "", title: t("live.usual_device")};
-  const own = use.value !== "";
+  const {place, block} = chosen.value;
+  const blocks = [{value: null, title: t("frame.automatic_short")}, ...BLOCKS.map((value) => ({value, title: String(1000 * value)}))];
   return html`<${Card} class="live-sound" title=${t("live.sound")}>
-    <${Device} which="microphone" label=${t("live.microphone")} value=${microphone} choices=${[usual, ...kinds("audioinput")]} />
-    ${canChooseSpeaker && html`<${Device} which="speaker" label=${t("live.speaker")} value=${speaker} choices=${[usual, ...kinds("audiooutput")]} />
-      <${Device} which="monitor" label=${t("live.monitor")} help=${t("live.monitor_help")} value=${monitor} choices=${[{value: "", title: t("live.no_monitor")}, ...kinds("audiooutput")]} />`}
+    <${Segmented} label=${t("live.place")} value=${place} disabled=${isActive.value} onChange=${(/** @type {"browser" | "devices"} */ value) => choose({place: value})}
+      choices=${[{value: "browser", title: t("live.place_browser")}, {value: "devices", title: t("live.place_devices")}]} />
+    ${place === "browser" ? html`<${BrowserDevices} />` : html`<${ComputerDevices} />`}
     <div class="field"><div class="field-head"><span class="live-label">${t("live.block")}</span></div>
-      <${Segmented} label=${t("live.block")} value=${block} disabled=${isActive.value} choices=${BLOCKS.map((value) => ({value, title: t("live.ms", {n: 1000 * value})}))} onChange=${(/** @type {number} */ value) => choose({block: value})} />
+      <${Segmented} label=${t("live.block")} value=${block} disabled=${isActive.value} choices=${blocks} onChange=${(/** @type {number | null} */ value) => choose({block: value})} />
       <p class="help">${t("live.block_help")}</p></div>
-    <div class="live-tests">
-      <${Button} icon=${use.value === "test" ? "stop" : "sing"} disabled=${isActive.value || (own && use.value !== "test")} act=${testMicrophone}>${t(use.value === "test" ? "live.test_end" : "live.test_microphone")}</${Button}>
-      <${Button} icon="play" disabled=${isActive.value} busy=${toneSounds.value} act=${testSpeaker}>${t("live.test_speaker")}</${Button}>
-    </div>
-    <p class="live-hint"><span>${t("live.headphones")}</span></p>
   </${Card}>`;
 }
 
-/** @param {{which: "microphone" | "speaker" | "monitor", label: string, help?: string, value: string, choices: {value: string, title: string}[]}} props */
-function Device({which, label, help, value, choices}) {
+/** Microphone and speakers of this browser, and their test. */
+function BrowserDevices() {
+  useEffect(() => void listDevices(), []);
+  const {microphone, speaker, monitor} = chosen.value;
+  const kinds = (/** @type {string} */ kind) => devices.value.filter((one) => one.kind === kind).map(({deviceId, label}) => ({value: deviceId, title: label}));
+  const usual = {value: "", title: t("live.usual_device")};
+  const set = (/** @type {"microphone" | "speaker" | "monitor"} */ which) => (/** @type {string} */ id) => void chooseDevice(which, id);
+  const testing = use.value === "test";
+  return html`
+    <${Device} label=${t("live.microphone")} value=${microphone} choices=${[usual, ...kinds("audioinput")]} set=${set("microphone")} />
+    ${canChooseSpeaker && html`
+      <${Device} label=${t("live.speaker")} value=${speaker} choices=${[usual, ...kinds("audiooutput")]} set=${set("speaker")} />
+      <${Device} label=${t("live.monitor")} help=${t("live.monitor_help")} value=${monitor} choices=${[{value: "", title: t("live.no_monitor")}, ...kinds("audiooutput")]} set=${set("monitor")} />`}
+    <div class="live-tests">
+      <${Button} icon=${testing ? "stop" : "sing"} disabled=${isActive.value || use.value === "opening"} act=${testMicrophone}>${t(testing ? "live.test_end" : "live.test_microphone")}</${Button}>
+      <${Button} icon="play" disabled=${isActive.value} busy=${toneSounds.value} act=${testSpeaker}>${t("live.test_speaker")}</${Button}>
+    </div>`;
+}
+
+/** Devices of the studio's computer, or the reason why there are none. */
+function ComputerDevices() {
+  const {data, loading, reload} = useResource("live/devices");
+  const {input, output} = chosen.value;
+  if (loading) return html`<p class="quiet live-looking"><${Spinner} />${t("live.looking")}</p>`;
+  if (!data || data.problem) return html`<div class="live-looking"><${Problem} error=${data?.problem ?? t("frame.offline")} retry=${reload} /></div>`;
+  const named = (/** @type {{name: string, is_default: boolean}[]} */ all) => [
+    {value: "", title: t("live.usual_is", {name: all.find((one) => one.is_default)?.name ?? ""})}, ...all.map(({name}) => ({value: name, title: name})),
+  ];
+  const off = isActive.value;
+  return html`
+    <${Device} label=${t("live.microphone")} value=${input} choices=${named(data.inputs)} disabled=${off} set=${(/** @type {string} */ name) => choose({input: name})} />
+    <${Device} label=${t("live.speaker")} value=${output} choices=${named(data.outputs)} disabled=${off} set=${(/** @type {string} */ name) => choose({output: name})} />`;
+}
+
+/** @param {{label: string, help?: string, value: string, choices: {value: string, title: string}[], disabled?: boolean, set: (id: string) => void}} props */
+function Device({label, help, value, choices, disabled = false, set}) {
   const known = choices.some((choice) => choice.value === value) ? choices : [...choices, {value, title: t("live.absent_device")}];
-  return html`<${Field} label=${label} help=${help}>${(/** @type {any} */ ids) => html`<${Select} ...${ids} value=${value} choices=${known} onChange=${(/** @type {string} */ id) => chooseDevice(which, id)} />`}</${Field}>`;
+  return html`<${Field} label=${label} help=${help}>${(/** @type {any} */ ids) => html`<${Select} ...${ids} value=${value} choices=${known} disabled=${disabled} onChange=${set} />`}</${Field}>`;
 }
 
 const SYSTEMS = ["windows", "mac", "linux"];

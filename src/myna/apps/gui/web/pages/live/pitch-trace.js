@@ -6,7 +6,7 @@ import {live, route} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
 import {colour, theme} from "../../lib/theme.js";
 import {useCanvas} from "../../components/canvas.js";
-import {isRunning} from "./session.js";
+import {isActive, isRunning} from "./session.js";
 
 /** @typedef {[number, number | null][]} Pitch */
 
@@ -15,6 +15,8 @@ const A4_HZ = 440;
 const A4_NUMBER = 69; // MIDI number
 const OCTAVE = 12;
 const LEAST_SEMITONES = 24;
+const MARGIN_SEMITONES = 3;
+const OUTLIERS = 0.03; // share of the frames that the scale need not show, at each end
 const AXIS_WIDTH = 40;
 const GAP_SECONDS = 0.06; // between two frames of one note
 const JUMP_SEMITONES = 3; // a line does not connect larger steps
@@ -58,11 +60,11 @@ const midi = (hz) => A4_NUMBER + OCTAVE * Math.log2(hz / A4_HZ);
 const range = {low: 48, high: 72};
 
 function follow() {
-  const sung = [...trace.source, ...trace.voice].flatMap(([, hz]) => (hz ? [midi(hz)] : []));
+  const sung = [...trace.source, ...trace.voice].flatMap(([, hz]) => (hz ? [midi(hz)] : [])).sort((one, other) => one - other);
   if (!sung.length) return;
-  const margin = 3;
-  let low = Math.min(...sung) - margin;
-  let high = Math.max(...sung) + margin;
+  const outliers = Math.floor(OUTLIERS * sung.length); // octave errors, and pitches of breath
+  let low = sung[outliers] - MARGIN_SEMITONES;
+  let high = sung[sung.length - 1 - outliers] + MARGIN_SEMITONES;
   const missing = Math.max(LEAST_SEMITONES - (high - low), 0) / 2;
   low -= missing;
   high += missing;
@@ -133,10 +135,9 @@ function draw(context, pitch, colour, width, x, y) {
   let last = null;
   for (const [time, hz] of pitch) {
     const note = hz ? midi(hz) : null;
-    if (note !== null) {
-      const connected = last && time - last[0] < GAP_SECONDS && Math.abs(note - last[1]) < JUMP_SEMITONES;
-      if (connected) context.lineTo(x(time), y(note));
-      else context.moveTo(x(time) - 0.5, y(note)), context.lineTo(x(time), y(note));
+    if (note !== null && last && time - last[0] < GAP_SECONDS && Math.abs(note - last[1]) < JUMP_SEMITONES) {
+      context.moveTo(x(last[0]), y(last[1]));
+      context.lineTo(x(time), y(note));
     }
     last = note === null ? null : [time, note];
   }
@@ -160,6 +161,7 @@ export function PitchTrace() {
   const note = (/** @type {number | null} */ hz) => (hz ? noteName(hz) : "–");
   return html`<div class="live-pitch">
     <canvas ref=${ref} role="img" aria-label=${t("live.trace")}></canvas>
+    ${!isActive.value && html`<p class="live-invitation">${t("live.invitation")}</p>`}
     <p class="live-legend">
       <span class="live-key source"><span>${t("live.you")}</span> <b class="live-note">${note(source)}</b></span>
       <span class="live-key voice"><span>${t("frame.voice")}</span> <b class="live-note">${note(voice)}</b></span>

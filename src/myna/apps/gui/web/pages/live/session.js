@@ -17,7 +17,10 @@ import {failed} from "../../components/toast.js";
  * @property {string | null} voice
  * @property {Partial<LiveSettings>} settings those that a person has changed
  * @property {boolean} automatic the transposition follows the singer
- * @property {number} block seconds
+ * @property {number | null} block seconds; null lets the server choose
+ * @property {"browser" | "devices"} place whose microphone and speaker: this browser's, or those of the studio's computer
+ * @property {string} input name of a device of the studio's computer, "" for the usual one
+ * @property {string} output
  * @property {string} microphone id of a device, "" for the usual one
  * @property {string} speaker
  * @property {string} monitor "" for none
@@ -32,7 +35,7 @@ const USUAL = {transpose: 0, speaker: null, speaker_mix: null, dry_wet: 1, gate_
 
 /** What is chosen on this page; a reloaded page remembers it. @type {Signal<Chosen>} */
 export const chosen = signal({
-  voice: null, settings: {}, automatic: true, block: 0.1, microphone: "", speaker: "", monitor: "",
+  voice: null, settings: {}, automatic: true, block: null, place: "browser", input: "", output: "", microphone: "", speaker: "", monitor: "",
   ...JSON.parse(localStorage.getItem(STORED) ?? "{}"),
 });
 effect(() => {
@@ -84,7 +87,7 @@ export const delays = computed(() => {
   const parts = {...report.delays};
   if (use.value === "sings") {
     if (delay === null) return null;
-    Object.assign(parts, {device: sound.value?.deviceSeconds ?? 0, way: delay});
+    Object.assign(parts, {device: sound.value?.deviceSeconds ?? 0, way: delay}); // the server does not know the browser's
   }
   return {parts, sum: Object.values(parts).reduce((sum, part) => sum + part, 0)};
 });
@@ -178,16 +181,20 @@ export async function chooseDevice(which, id) {
 
 export async function start() {
   if (use.value === "test") closeSound();
-  const {automatic, settings, block} = chosen.value;
-  const name = voice.value?.name;
+  const {automatic, settings, block, place, input, output} = chosen.value;
+  const asked = {voice: voice.value?.name, settings: {...USUAL, ...settings, bypass: false}, automatic, block_seconds: block, place};
   use.value = "opening";
   try {
-    const opened = await openSound();
-    live.value = await post("live/start", {
-      voice: name, settings: {...USUAL, ...settings, bypass: false}, automatic, sample_rate: opened.sampleRate, block_seconds: block,
-    });
-    use.value = "sings";
-    opened.connect();
+    if (place === "devices") {
+      playing.value?.pause();
+      live.value = await post("live/start", {...asked, input_device: input || null, output_device: output || null});
+      use.value = "";
+    } else {
+      const opened = await openSound();
+      live.value = await post("live/start", {...asked, sample_rate: opened.sampleRate});
+      use.value = "sings";
+      opened.connect();
+    }
   } catch (error) {
     closeSound();
     failed(/** @type {Error} */ (error));
