@@ -1,6 +1,6 @@
 // Live: singing into a microphone and hearing a voice.
 
-import {html, useEffect} from "../vendor/preact.js";
+import {computed, html, useEffect} from "../vendor/preact.js";
 import {live, results, route} from "../lib/store.js";
 import {t} from "../lib/texts.js";
 import {ActionBar} from "../components/action-bar.js";
@@ -11,6 +11,8 @@ import {change, isActive, isRunning, nextVoice, record, settings, start, stop, u
 import {Notice, Stage} from "./live/stage.js";
 import {ResultPlayer} from "./sing/result-list.js";
 
+const RECORDED = "live-recorded";
+
 export default function Live() {
   useEffect(() => {
     addEventListener("keydown", onKey);
@@ -18,8 +20,8 @@ export default function Live() {
   }, []);
   return html`<${Page} title=${t("frame.live")} lead=${t("live.lead")} class="live" bar=${html`<${Bar} />`}>
     <div class="live-grid">
-      <div class="live-main"><${Stage} /><${Recorded} /><${Help} /><${Notice} /></div>
-      <div class="live-side"><${VoiceCard} /><${SoundCard} /></div>
+      <div class="live-main"><${Stage} /><${SoundCard} /><${Recorded} /></div>
+      <div class="live-side"><${VoiceCard} /><${Help} /><${Notice} /></div>
     </div>
   </${Page}>`;
 }
@@ -35,12 +37,18 @@ function onKey(event) {
   event.preventDefault();
 }
 
+/** The last recording; null if there is none, or it is not kept yet. */
+const recorded = computed(() => results.value?.find(({number}) => number === live.value?.result) ?? null);
+
 /** The last recording, beside its source. */
 function Recorded() {
-  const number = live.value?.result;
-  const result = results.value?.find((one) => one.number === number);
+  const result = recorded.value;
   if (!result) return null;
-  return html`<${Card} class="live-recorded" title=${t("live.recorded")} aside=${html`<a href="#/sing">${t("live.all_results")}</a>`}><${ResultPlayer} key=${number} result=${result} /></${Card}>`;
+  return html`<${Card} id=${RECORDED} class="live-recorded" title=${t("live.recorded")} aside=${html`<a href="#/sing">${t("live.all_results")}</a>`}><${ResultPlayer} key=${result.number} result=${result} /></${Card}>`;
+}
+
+function listen() {
+  document.getElementById(RECORDED)?.scrollIntoView({block: "center"});
 }
 
 function Bar() {
@@ -51,7 +59,7 @@ function Bar() {
   const recording = live.value?.recording ?? false;
   return html`<${ActionBar}
     icon=${active ? "stop" : "live"} label=${t(active ? "frame.stop" : "live.start")} reason=${reason} busy=${use.value === "opening" || state === "stopping"} act=${active ? stop : start}
-    note=${html`<p class="quiet">${t(active ? "live.notice_short" : "live.headphones")}</p>`}
+    note=${html`<p class="quiet">${t(active ? "live.notice_short" : "live.headphones")}${recorded.value && html` <button type="button" class="link" onClick=${listen}>${t("live.listen")}</button>`}</p>`}
     secondary=${active && html`
       <${Button} icon=${recording ? "stop" : "record"} class=${recording ? "live-record on" : "live-record"} disabled=${!isRunning.value} aria-pressed=${String(recording)} act=${() => record(!recording)}>${t(recording ? "live.record_end" : "live.record")}</${Button}>`}
   />`;

@@ -1,7 +1,7 @@
 // The voice and its controls, and the devices.
 
 import {html, useEffect} from "../../vendor/preact.js";
-import {number} from "../../lib/format.js";
+import {shift} from "../../lib/format.js";
 import {canChooseSpeaker} from "../../lib/live-sound.js";
 import {live, useResource} from "../../lib/store.js";
 import {t} from "../../lib/texts.js";
@@ -47,40 +47,48 @@ function listening(transpose) {
   if (!Object.keys(voice.value?.pitch ?? {}).length) return t("live.auto_unknown");
   if (!isRunning.value) return t("live.auto_help");
   const heard = live.value?.report.heard_seconds ?? 0;
-  if (heard < ENOUGH_SECONDS) return t("live.auto_listening", {n: number(heard, 0), of: ENOUGH_SECONDS});
-  return t("live.auto_found", {n: `${transpose > 0 ? "+" : ""}${transpose}`});
+  if (heard < ENOUGH_SECONDS) return t("live.auto_listening", {n: Math.floor(heard), of: ENOUGH_SECONDS});
+  return t("live.auto_found", {n: shift(transpose)});
 }
 
 export function SoundCard() {
   const {place, block} = chosen.value;
   const blocks = [{value: null, title: t("frame.automatic_short")}, ...BLOCKS.map((value) => ({value, title: String(1000 * value)}))];
-  return html`<${Card} class="live-sound" title=${t("live.sound")}>
-    <${Segmented} label=${t("live.place")} value=${place} disabled=${isActive.value} onChange=${(/** @type {"browser" | "devices"} */ value) => choose({place: value})}
-      choices=${[{value: "browser", title: t("live.place_browser")}, {value: "devices", title: t("live.place_devices")}]} />
-    ${place === "browser" ? html`<${BrowserDevices} />` : html`<${ComputerDevices} />`}
-    <div class="field"><div class="field-head"><span class="live-label">${t("live.block")}</span></div>
-      <${Segmented} label=${t("live.block")} value=${block} disabled=${isActive.value} choices=${blocks} onChange=${(/** @type {number | null} */ value) => choose({block: value})} />
-      <p class="help">${t("live.block_help")}</p></div>
+  const places = [{value: "browser", title: t("live.place_browser")}, {value: "devices", title: t("live.place_devices")}];
+  return html`<${Card} class="live-sound" title=${t("live.sound")} aside=${html`<${Segmented}
+    label=${t("live.place")} value=${place} choices=${places} disabled=${isActive.value} onChange=${(/** @type {"browser" | "devices"} */ value) => choose({place: value})}
+  />`}>
+    <div class="live-fields">
+      ${place === "browser" ? html`<${BrowserDevices} />` : html`<${ComputerDevices} />`}
+      <div class="field"><div class="field-head"><span class="live-label">${t("live.block")}</span></div>
+        <${Segmented} label=${t("live.block")} value=${block} disabled=${isActive.value} choices=${blocks} onChange=${(/** @type {number | null} */ value) => choose({block: value})} />
+        <p class="help">${t("live.block_help")}</p></div>
+      ${place === "browser" && html`<${Tests} />`}
+    </div>
   </${Card}>`;
 }
 
-/** Microphone and speakers of this browser, and their test. */
+/** Microphone and speakers of this browser. */
 function BrowserDevices() {
   useEffect(() => void listDevices(), []);
   const {microphone, speaker, monitor} = chosen.value;
   const kinds = (/** @type {string} */ kind) => devices.value.filter((one) => one.kind === kind).map(({deviceId, label}) => ({value: deviceId, title: label}));
   const usual = {value: "", title: t("live.usual_device")};
   const set = (/** @type {"microphone" | "speaker" | "monitor"} */ which) => (/** @type {string} */ id) => void chooseDevice(which, id);
-  const testing = use.value === "test";
   return html`
     <${Device} label=${t("live.microphone")} value=${microphone} choices=${[usual, ...kinds("audioinput")]} set=${set("microphone")} />
     ${canChooseSpeaker && html`
       <${Device} label=${t("live.speaker")} value=${speaker} choices=${[usual, ...kinds("audiooutput")]} set=${set("speaker")} />
-      <${Device} label=${t("live.monitor")} help=${t("live.monitor_help")} value=${monitor} choices=${[{value: "", title: t("live.no_monitor")}, ...kinds("audiooutput")]} set=${set("monitor")} />`}
-    <div class="live-tests">
+      <${Device} label=${t("live.monitor")} help=${t("live.monitor_help")} value=${monitor} choices=${[{value: "", title: t("live.no_monitor")}, ...kinds("audiooutput")]} set=${set("monitor")} />`}`;
+}
+
+/** Measurement of the microphone, and a tone for the speaker, while no voice sings. */
+function Tests() {
+  const testing = use.value === "test";
+  return html`<div class="live-tests">
       <${Button} icon=${testing ? "stop" : "sing"} disabled=${isActive.value || use.value === "opening"} act=${testMicrophone}>${t(testing ? "live.test_end" : "live.test_microphone")}</${Button}>
       <${Button} icon="play" disabled=${isActive.value} busy=${toneSounds.value} act=${testSpeaker}>${t("live.test_speaker")}</${Button}>
-    </div>`;
+  </div>`;
 }
 
 /** Devices of the studio's computer, or the reason why there are none. */
