@@ -15,8 +15,8 @@ from myna.errors import EXIT_CODES, MynaError
 _INTRODUCTION = """\
 # Commands
 
-Generated from the code. `svc COMMAND --help` prints the same. Global flags stand before the command:
-`svc -v COMMAND` logs more and shows tracebacks, `svc --version` prints the version.
+Generated from the code. `svc COMMAND --help` prints the same text. Global flags stand before the command:
+`svc -v COMMAND` also prints debug messages and tracebacks; `svc --version` prints the version.
 
 With `--json`, a command prints its result as one JSON object on standard output, and everything else on standard error.
 An error is an object too: `{"error": {"code": "audio", "message": "..."}}`. If a part of the work failed, the object of
@@ -28,7 +28,7 @@ _DEFAULT = re.compile(r"\s*\[default: (.*)\]\s*$", re.S)
 def render() -> str:
     """Return the page as Markdown."""
     rows = "\n".join(f"| [`svc {name}`](#svc-{name}) | {_cell(summary)} |" for name, summary in COMMANDS.items())
-    overview = f"| command | |\n|---|---|\n{rows}\n"
+    overview = f"| command | effect |\n|---|---|\n{rows}\n"
     return "\n".join([_INTRODUCTION, overview, _exit_codes(), *(_section(name) for name in COMMANDS)])
 
 
@@ -42,7 +42,7 @@ def _exit_codes() -> str:
         f"| {number} | {', '.join(f'`{code}`' for code in codes.get(number, []))} | {text} |"
         for number, text in EXIT_CODES.items()
     ]
-    return "\n".join(["## Exit codes\n", "| exit code | `code` in JSON | |\n|---|---|---|", *rows, ""])
+    return "\n".join(["## Exit codes\n", "| exit code | `code` in JSON | meaning |\n|---|---|---|", *rows, ""])
 
 
 def _kinds(kind: type[MynaError]) -> Iterator[type[MynaError]]:
@@ -58,7 +58,7 @@ def _section(name: str) -> str:
     usage = " ".join(["svc", name, *command.collect_usage_pieces(context)])
     options = [one for one in command.params if isinstance(one, click.Option) and not one.hidden]
     rows = "\n".join(_row(option, context) for option in options)
-    table = f"| flag | default | |\n|---|---|---|\n{rows}\n" if options else ""
+    table = f"| flag | default | meaning |\n|---|---|---|\n{rows}\n" if options else ""
     return f"## svc {name}\n\n```text\n{usage}\n```\n\n{_help(command)}\n\n{table}"
 
 

@@ -11,9 +11,9 @@ from myna import options
 _INTRODUCTION = """\
 # Options
 
-Generated from the code. The dataclasses of `myna.options`: every field is a flag of a command, a widget of the studio
-page, and a keyword argument in Python, as in `ConversionOptions(transpose=12)`. A value out of range raises
-`myna.MynaError`.
+Generated from the code. This page lists the dataclasses of `myna.options`. Every field is a flag of a command, a widget
+of the studio page, and a keyword argument in Python, for example `ConversionOptions(transpose=12)`. A value out of
+range raises `myna.MynaError`.
 """
 
 
@@ -26,9 +26,8 @@ def render() -> str:
 def _section(declared: Any) -> str:
     hints = get_type_hints(declared)
     rows = "\n".join(_row(spec, hints[spec.name]) for spec in fields(declared))
-    return (
-        f"## {declared.__name__}\n\n{declared.__doc__}\n\n| field | values | default | |\n|---|---|---|---|\n{rows}\n"
-    )
+    header = "| field | values | default | meaning |\n|---|---|---|---|"
+    return f"## {declared.__name__}\n\n{declared.__doc__}\n\n{header}\n{rows}\n"
 
 
 def _row(spec: Any, hint: Any) -> str:

@@ -4,7 +4,7 @@
     converter = Converter.load("logs/44k", "configs/44k/config.json")
     converter.convert_file("vocals.wav", "vocals.out.wav")
 
-Importing this package loads no heavy library, since `Converter` and `Voice` are imported on first use.
+Importing this package loads no heavy library: `Converter` and `Voice` are imported on first use.
 """
 
 from __future__ import annotations

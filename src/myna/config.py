@@ -87,7 +87,7 @@ class TrainConfig(_Section):
     batch_size: PositiveInt | Literal["auto"] = key(
         16,
         "number of clips per batch and process",
-        note='"auto" chooses as many as fit in the memory of the GPU, or 8 without CUDA',
+        note='"auto": as many as fit in the memory of the GPU, or 8 without CUDA',
         page=1,
     )
     fp16_run: bool = key(False, "train in half precision, in the format set by half_type")
@@ -125,13 +125,13 @@ class TrainConfig(_Section):
     # The keys below are ours; the predecessors ignore them.
     base_weights: str | None = key(None, "name of the base weights that training starts from")
     discriminators: DiscriminatorKind = key("waveform", "representation of the audio that the discriminators score")
-    adversarial_start: int = key(0, "number of steps before the discriminators are trained and used", ge=0)
+    adversarial_start: int = key(0, "step at which training and use of the discriminators begin", ge=0)
     discriminator_share: float = key(
         1.0, "share of the clips of each batch that the discriminators score", alias="judged_share", gt=0, le=1
     )
     average_decay: float = key(
         0.0,
-        "light voices: decay per step of the moving average of the weights, which conversion uses; 0 for no average",
+        "light voices: decay per step of the moving average of the weights that conversion uses; 0 for no average",
         ge=0,
         lt=1,
     )
@@ -179,8 +179,8 @@ class DataConfig(_Section):
     # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
-        "light voices: number of augmented versions of each clip (other voices and rooms; half of them sung) to train "
-        "on in addition to the clip",
+        "light voices: number of augmented versions of each clip (other formants and rooms; half of them with a random "
+        "melody) to train on in addition to the clip",
         ge=0,
     )
 

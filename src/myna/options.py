@@ -150,8 +150,8 @@ class ConversionOptions:
     transpose: float = option(0.0, "pitch shift in semitones", flags=("-t",), low=-36, high=36)
     auto_transpose: bool = option(
         False,
-        "in addition to the transposition, shift the whole song by one interval that brings its median pitch close to "
-        "that of the voice's recordings",
+        "shift the whole song to the pitch of the voice, by one interval computed from the median pitch of the song "
+        "and of the voice's recordings; the transposition is added",
     )
     # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave above or below
     # their median.
@@ -160,52 +160,58 @@ class ConversionOptions:
         "step of --auto-transpose: octaves keep the key of the music, semitones come closer to the voice's pitch",
     )
     auto_predict_f0: bool = option(
-        False, "let the voice predict the pitch: for speech, not for singing", flags=("-a/-na",)
+        False,
+        "predict the pitch from the content instead of using the source's pitch: for speech, not for singing",
+        flags=("-a/-na",),
     )
     f0_method: F0Method = option(DEFAULT_F0_METHOD, "pitch estimator for the source", flags=("-fm",))
     autotune: str | None = option(
         None,
-        "key to which the notes are moved, and how far, e.g. Am, F#, chromatic or Bb:0.8; auto finds the song's key; a "
-        "note is moved as a whole and keeps its vibrato and its glides",
+        "key to move the notes to, e.g. Am, F# or chromatic, with an optional strength from 0 to 1, e.g. Bb:0.8; auto "
+        "detects the song's key; each note keeps its vibrato and its glides",
     )
     vibrato: float = option(
-        1.0, "depth of the vibrato relative to the source's: 0 removes it, 1 keeps it, 2 doubles it", low=0, high=4
+        1.0,
+        "depth of the vibrato relative to the source: 0 removes the vibrato, 1 keeps it, 2 doubles it",
+        low=0,
+        high=4,
     )
-    pitch: Path | None = option(None, "file of pitch edits (.json): notes that are moved, drawn or silenced")
+    pitch: Path | None = option(None, "JSON file of pitch edits, which move, draw or silence notes")
     formant_shift: float = option(
         0.0,
-        "shift of the formants in semitones: a smaller person above 0, a larger one below; the pitch stays",
+        "shift of the formants in semitones, without a change of pitch: a positive value sounds like a smaller person, "
+        "a negative value like a larger person",
         low=-6,
         high=6,
     )
     loudness_mix: float = option(
         0.0,
-        "share of the source's loudness envelope in the result, 0 to 1: at 0 the voice determines its loudness, at 1 "
-        "it is as loud as the source at each moment",
+        "share of the source's loudness envelope in the result, 0 to 1: 0 keeps the loudness that the voice "
+        "generates, 1 gives the loudness of the source at each moment",
         low=0,
         high=1,
     )
     cluster_model_path: Path | None = option(
         None,
         "retrieval file, used only if the retrieval ratio (-r) is above 0: index.safetensors, kmeans.pt, RVC's "
-        "added_*.index or so-vits-svc's feature_and_index.pkl; default: the one in or next to the voice",
+        "added_*.index or so-vits-svc's feature_and_index.pkl; default: the retrieval file in or beside the voice",
         flags=("-k",),
     )
     cluster_infer_ratio: float = option(
         0.0,
-        "share of the content that comes from the retrieval file, 0 to 1: at 1 the result is most like the speaker "
-        "but least clear; 0 turns retrieval off",
+        "share of the content that comes from the retrieval file, 0 to 1: a higher share makes the result more like "
+        "the speaker but less clear; 0 turns retrieval off",
         flags=("-r",),
         low=0,
         high=1,
     )
     cluster_everywhere: bool = option(
-        False, "apply retrieval to unvoiced frames too; if off, consonants stay as clear as in the source"
+        False, "apply retrieval to unvoiced frames too, which makes consonants less clear"
     )
     noise_scale: float | None = option(
         None,
-        "scale of the noise in the latent sample, 0 to 1; 0 uses the mean; default: the scale that the voice's "
-        "original tool uses",
+        "scale of the noise in the latent sample, 0 to 1; 0 uses the mean; default: the default of the voice's "
+        "original tool",
         flags=("-n",),
         low=0,
         high=1,
@@ -213,7 +219,7 @@ class ConversionOptions:
     soften_pauses_db: float | None = option(
         None,
         "noise reduction in the pauses of the source, in dB; affects only voices conditioned on loudness; default: 0 "
-        "for voices trained on augmented versions of the clips, else 15",
+        "for voices trained on augmented versions of their clips, 15 for all others",
         low=0,
         high=60,
     )
@@ -221,14 +227,14 @@ class ConversionOptions:
         # In recorded singing, breaths are 30 to 48 dB below the peak and fade out at 58 dB below it; what is quieter is
         # room noise.
         -60.0,
-        "level below which the source is replaced by silence, in dB relative to its loudest moment",
+        "silence threshold, in dB relative to the loudest moment of the source; quieter parts become silence",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
     )
     absolute_silence: bool = option(
         False,
-        "measure the silence level relative to full scale instead of the loudest moment",
+        "make the silence threshold (-db) relative to full scale instead of the loudest moment of the source",
         flags=("-ab/-nab", "--absolute-thresh/--no-absolute-thresh"),
     )
     min_silence_seconds: float = option(
@@ -243,7 +249,7 @@ class ConversionOptions:
     )
     max_chunk_seconds: float = option(
         40.0,
-        "longest slice converted at once, in seconds; lower it if memory runs out; at least 1, or 0 for no limit",
+        "maximum length of a slice, in seconds; use less if memory runs out; at least 1, or 0 for no limit",
         flags=("-mc",),
         low=0,
         high=600,
@@ -251,8 +257,8 @@ class ConversionOptions:
     seed: int = option(0, "seed of the random numbers: the same seed gives the same result", low=0)
     mark: bool = option(
         True,
-        "mark the sound of the file inaudibly as synthetic, so that 'svc inspect' recognises it even after compression "
-        "and editing; without the mark, only the file's header says it, which many programs remove",
+        "mark the sound inaudibly as synthetic; 'svc inspect' detects the mark even after compression and editing; if "
+        "off, only the metadata of the file identify the sound as synthetic, and many programs remove metadata",
     )
 
     def __post_init__(self) -> None:
@@ -337,9 +343,9 @@ class SeparationOptions:
 
     separator: str = option(
         "spleeter",
-        "network that finds the vocals: spleeter, which is bundled; bs-roformer, mel-band-roformer, mdx23c, scnet or "
-        "htdemucs, which are slow without a GPU and need the extra 'separation'; or a file of weights for one of these "
-        "kinds of network, with its .yaml beside it",
+        "network that extracts the vocals: spleeter (bundled); or bs-roformer, mel-band-roformer, mdx23c, scnet or "
+        "htdemucs (slow without a GPU; need the extra 'separation'); or a weights file for a network of one of these "
+        "kinds, with its .yaml file beside it",
     )
 
     def __post_init__(self) -> None:
@@ -352,27 +358,24 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music "
-        "takes the shortest way to the new key, so octaves leave it as it is (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music is "
+        "shifted by at most 6 semitones to the same key, so whole octaves do not change it (needs the extra 'cover')",
         low=-36,
         high=36,
     )
-    vocals_db: float = option(
-        0.0, "level of the vocals in dB, relative to that of the original's vocals", low=-60, high=24
-    )
-    accompaniment_db: float = option(
-        0.0, "level of the music in dB, relative to that in the original", low=-60, high=24
-    )
+    vocals_db: float = option(0.0, "level of the vocals in dB, relative to the original vocals", low=-60, high=24)
+    accompaniment_db: float = option(0.0, "level of the music in dB, relative to the original music", low=-60, high=24)
     reverb: float | None = option(
         None,
-        "level of the reverberation relative to the vocals, from 0 for none to 1; default: like that of the original's "
-        "vocals",
+        "level of the reverberation relative to the vocals: 0 for none, 1 for the level of the vocals; default: the "
+        "reverberation of the original vocals",
         low=0,
         high=1,
     )
     match: bool = option(
         True,
-        "match the tone of the vocals, and their level at each time, to the original's; if off, only the mean level",
+        "match the tone of the vocals and their level over time to the original vocals; if off, match only the mean "
+        "level",
     )
     force: bool = option(False, "make a cover even if the song seems to have no vocals")
 
@@ -395,7 +398,7 @@ class EvaluateOptions:
     )
     quality: bool = option(True, "measure sound quality with DNSMOS (needs the extra 'eval')")
     whisper: str | None = option(
-        None, "folder of the faster-whisper model that recognises the words; default: one installed on this machine"
+        None, "folder of the faster-whisper model that recognises the words; default: a model installed on this machine"
     )
     language: str | None = option(None, "language of the recordings, e.g. en; default: detected for each recording")
 
@@ -411,7 +414,10 @@ class ResampleOptions:
         44100, "sample rate of the clips in Hz", flags=("-s", "--sampling-rate"), low=8000, high=192000
     )
     top_db: float = option(
-        30.0, "threshold for trimming silence from the ends, in dB below the loudest moment", flags=("-d",), low=1
+        30.0,
+        "threshold for trimming silence from the ends, in dB below the loudest moment of the recording",
+        flags=("-d",),
+        low=1,
     )
     frame_seconds: float = option(
         1.0, "length of the windows in which trimming measures the level, in seconds", flags=("-f",), low=0.02, high=60
@@ -426,8 +432,8 @@ class ResampleOptions:
     max_clip_seconds: float = option(
         # A training step takes a random piece of at most 9 s from a clip, so most of a long clip would rarely be used.
         15.0,
-        "longest clip, in seconds: longer recordings are cut at their quietest moments into X_000.wav, X_001.wav, ...; "
-        "at least 1, or 0 to keep them whole",
+        "maximum length of a clip, in seconds; longer recordings are cut at quiet moments into X_000.wav, X_001.wav, "
+        "...; at least 1, or 0 to keep recordings whole",
         flags=("-mc",),
         low=0,
     )
@@ -467,9 +473,7 @@ class TrainOptions:
     num_nodes: int | None = option(
         None, "number of machines; default: the number set by torchrun or SLURM, else 1", low=1
     )
-    max_steps: int | None = option(
-        None, "stop at this step, counted from the beginning of training, not from a resume", low=1
-    )
+    max_steps: int | None = option(None, "stop at this step; steps before a resume are counted too", low=1)
     max_minutes: float | None = option(None, "save a checkpoint and stop after this many minutes", low=0.1)
     save_minutes: float | None = option(
         None, "time between checkpoints, in minutes; default: a checkpoint every train.eval_interval steps", low=0.1
@@ -486,39 +490,45 @@ class LiveOptions:
     """Options of `svc live` in addition to those of the conversion."""
 
     input_device: str | None = option(
-        None, "number or a part of the name of the microphone, from svc devices; default: the system's", flags=("-i",)
+        None,
+        "number of the microphone in svc devices, or a part of its name; default: the system's default input",
+        flags=("-i",),
     )
     output_device: str | None = option(
-        None, "number or a part of the name of the output, from svc devices; default: the system's", flags=("-o",)
+        None,
+        "number of the output in svc devices, or a part of its name; default: the system's default output",
+        flags=("-o",),
     )
     block_seconds: float | None = option(
         None,
-        "length of the blocks that are converted, in seconds: shorter ones have less delay but need a faster computer; "
-        "default: the shortest that this computer converts in time",
+        "length of the blocks that are converted, in seconds: shorter blocks have less delay but need a faster "
+        "computer; default: the shortest length that this computer converts in time",
         flags=("-b",),
         low=0.01,
         high=5,
     )
     reserve_seconds: float | None = option(
         None,
-        "sound that waits for the output when a block begins, in seconds: more of it prevents gaps while the computer "
-        "is busy, and delays the voice; default: from the measured speed",
+        "reserve of converted sound when a block begins, in seconds: a larger reserve prevents gaps while the computer "
+        "is busy, but increases the delay; default: computed from the measured speed",
         low=0,
         high=5,
     )
     device_seconds: float = option(
-        0.05, "delay that is wanted of each sound device, in seconds; a low one causes gaps", low=0.001, high=1
+        0.05, "requested delay of each sound device, in seconds; a short delay may cause gaps", low=0.001, high=1
     )
-    dry_wet: float = option(1.0, "share of the voice in the output, 0 to 1; the rest is your own voice", low=0, high=1)
+    dry_wet: float = option(
+        1.0, "share of the converted voice in the output, 0 to 1; the rest is your own voice", low=0, high=1
+    )
     gate_db: float = option(
         -50.0,
-        "level of your voice in dBFS below which the output is silent",
+        "threshold for your voice, in dBFS; if your voice is softer, the output is silent",
         flags=("-db", "--db-thresh"),
         low=-120,
         high=0,
     )
     passthrough_original: bool = option(
-        False, "play your own voice with the delay of the conversion, to try the devices", flags=("-po",)
+        False, "play your own voice with the delay of the conversion, to test the devices", flags=("-po",)
     )
 
     def __post_init__(self) -> None:

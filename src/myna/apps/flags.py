@@ -32,7 +32,7 @@ def option_flags(
 
 
 def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
-    """Remove the values of the fields of the dataclass `options` from `chosen`, and create an instance from them.
+    """Move the values of the fields of the dataclass `options` out of `chosen`, and create an instance from them.
 
     Fields that are missing in `chosen` have their default.
 
@@ -50,7 +50,7 @@ def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
 def as_flags(options: Any, also: Collection[str] = ()) -> list[str]:
     """Return the command-line arguments that reproduce `options`.
 
-    Fields that have their default value are omitted, unless `also` names them: a voice may have another default.
+    Fields with their default value are omitted, except those in `also`, for which the voice may have another default.
     """
     words: list[str] = []
     for spec in fields(options):
@@ -83,7 +83,7 @@ def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
 
 
 def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
-    """Return the flags of a boolean option; the long ones form the "--on/--off" pair that Click expects."""
+    """Return the flags of a boolean option; joined as the "--on/--off" pair that Click expects."""
     return [*flags, f"--{name}/--no-{name}"]
 
 

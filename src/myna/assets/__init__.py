@@ -1,6 +1,6 @@
 """Find pretrained files by name, and download them if needed. Only this package downloads files.
 
-A file is searched for, in this order,
+A file is searched for in this order:
 
 1. in the folder that the caller gives,
 2. in the folders that the environment variable `MYNA_ASSETS` lists (separated as in `PATH`),
@@ -8,10 +8,10 @@ A file is searched for, in this order,
 4. on the hub itself, unless `HF_HUB_OFFLINE` is set. An interrupted download is resumed, even after the process was
    killed.
 
-In the first two places, files have the names in `Asset.local` and may have any hash, since they may be your own
-models. Files from the hub are pinned to a revision and must have the published size and SHA-256. A file whose hash is
-not published must have the same hash as at its first use. Files that are evidently not complete weights (a Git LFS
-pointer, a web page, a truncated file) are refused, whatever their origin.
+In the first two places, files have the names in `Asset.local` and may have any hash, because users may put their own
+models there. Files from the hub are pinned to a revision and must have the published size and SHA-256. A file whose
+hash is not published must have the same hash as at its first use. In all places, files that are evidently not complete
+weights (a Git LFS pointer, a web page, a truncated file) are refused.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from myna.storage.wrong_downloads import served_instead
 
 logger = logging.getLogger(__name__)
 
-os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read by huggingface_hub when it is imported
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # huggingface_hub reads it when imported
 
 BUNDLED_WEIGHTS, BUNDLED_VOICES = (Path(str(files("myna"))) / name for name in ("weights", "voices"))
 BUNDLED_SEPARATOR = BUNDLED_WEIGHTS / "spleeter-2stems.safetensors"
@@ -43,7 +43,7 @@ BUNDLED_SONG = BUNDLED_VOICES / "song.flac"  # a sung phrase, for examples and t
 
 @dataclass(frozen=True)
 class Source:
-    """A file on the hub; its size in bytes and its SHA-256 are None if unknown."""
+    """A file on the hub. Its size in bytes and its SHA-256 are None if unknown."""
 
     repo: str
     filename: str
@@ -122,7 +122,7 @@ ASSETS: dict[str, Asset] = {
         3_087_130_976,
         "a8e94b85976e5864ba3e9525c7e6c83b2a1eca42d4b797a0c7c24d778e40fd95",
     ),
-    # The authors publish this file elsewhere; the copy on the hub has the same hash.
+    # The authors publish this file on another site; the copy on the hub has the same hash.
     "hubertsoft": Asset(
         "MIT",
         ("hubert-soft-0d54a1f4.pt",),
@@ -193,8 +193,8 @@ def _base(
 
 
 _LARGE_320K = "sovits_768l12_pre_large_320k/clean_{}_320000.pth"
-# Both pairs of base weights take content with 768 channels. The speaker embedding has 256 channels in the first pair,
-# which is so-vits-svc-fork's, and 768 in the second.
+# Both pairs of base weights take content with 768 channels. The speaker embedding has 256 channels in the first pair
+# (from so-vits-svc-fork) and 768 in the second.
 _BASE_768_FORK = (_base("ms903/sovits4.0-768vec-layer12", _LARGE_320K.format("G"), _LARGE_320K.format("D"), "dataset"),)
 _BASE_768 = (_base("Sucial/so-vits-svc4.1-pretrain_model", "vec768l12/G_0.pth", "vec768l12/D_0.pth"),)
 _BASE_256 = (
@@ -202,16 +202,16 @@ _BASE_256 = (
     _base("Himawari00/so-vits-svc4.0-pretrain-models", "G_0.pth", "D_0.pth"),
 )
 # Base weights (generator, discriminator) for each training template; the sources of a template are tried in this order.
-# Their authors publish no revision, size or hash. Therefore the first use fixes the revision and the hash (see
-# `first_use`), and checkpoints are read without running code.
+# Their authors publish no revision, size or hash, so the first use fixes the revision and the hash (see `first_use`).
+# Checkpoints are read without running code.
 BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "so-vits-svc-4.0v1": _BASE_768_FORK,
     "so-vits-svc-4.0v1-legacy": _BASE_256,
     "so-vits-svc-4.1": _BASE_768,
     "so-vits-svc-4.1-tiny": (),
-    # The same as in so-vits-svc-fork; all weights except the decoder's fit this template.
+    # The base weights of so-vits-svc-fork; all of them except the decoder's fit this template.
     "quickvc": _BASE_768_FORK,
-    # Bundled with the package, so there is no source.
+    # Bundled with the package, so there is no source on the hub.
     "myna-lite": (),
 }
 
@@ -222,9 +222,9 @@ def _separator(weights: str, size: int) -> tuple[Source, Source]:
 
 
 _VOCALS, _STEMS = "vocal/vocal_extraction", "music_stems/four_stem"
-# Networks that separate songs (weights, configuration), by architecture. Their authors differ; the authors of pymss
-# collected them, and version 2.1.12 of pymss lists the files and their sizes. Neither hashes nor licences are
-# published, so the hashes are recorded at the first download, as for base weights.
+# Networks that separate songs (weights, configuration), by architecture. They are by different authors. The authors of
+# pymss collected them; pymss 2.1.12 lists the files and their sizes. Neither hashes nor licences are published, so the
+# hashes are recorded at the first download, as for base weights.
 SEPARATORS: dict[str, tuple[Source, Source]] = {
     "bs-roformer": _separator(f"{_VOCALS}/model_bs_roformer_ep_317_sdr_12.9755.ckpt", 639_331_213),
     "mel-band-roformer": _separator(f"{_VOCALS}/Kim_MelBandRoformer.ckpt", 913_106_900),
@@ -298,8 +298,8 @@ def find(name: str, folder: Path | str | None = None) -> Path:
         folder: folder to search before the folders of `MYNA_ASSETS`.
 
     Raises:
-        AssetError: the name is unknown, a file is damaged or not the right one, or the asset is unavailable; in the
-            last case, the message says which file to put where.
+        AssetError: the name is unknown, a file is damaged or is a different file, or the asset is unavailable; in the
+            last case, the message names the missing file and the folders to put it in.
     """
     if name not in ASSETS:
         raise AssetError(f"no pretrained file {name!r}; there are: {', '.join(ASSETS)}")
@@ -318,11 +318,12 @@ def find(name: str, folder: Path | str | None = None) -> Path:
 def find_base_weights(name: str, folder: Path | str | None = None) -> tuple[Path, Path]:
     """Return the paths of the base weights (G_0.pth, D_0.pth) for training with the template `name`.
 
-    They are searched for in `folder`, in the subfolder `name` of each folder of `MYNA_ASSETS`, in the package (which
-    contains those of the light voice), and on the hub.
+    They are searched for in `folder`, in the subfolder `name` of each folder of `MYNA_ASSETS`, in the package, and on
+    the hub. The package contains the base weights of the light voice.
 
     Raises:
-        AssetError: the base weights are unavailable; the message says which files to put where.
+        AssetError: the base weights are unavailable; the message names the missing files and the folders to put them
+            in.
     """
     folders = [Path(folder)] if folder is not None else []
     for place in [*folders, *(parent / name for parent in [*local_folders(), BUNDLED_WEIGHTS])]:
@@ -349,10 +350,10 @@ def find_separator(name: str, folder: Path | str | None = None) -> tuple[Path, P
 
     Args:
         name: a key of `SEPARATORS`.
-        folder: folder to search before the folders of `MYNA_ASSETS`. The files have their names on the hub.
+        folder: folder to search before the folders of `MYNA_ASSETS`. The files must have the same names as on the hub.
 
     Raises:
-        AssetError: a file is unavailable or damaged; the message says which files to put where.
+        AssetError: a file is unavailable or damaged; the message names the missing file and the folders to put it in.
     """
     sources = SEPARATORS[name]
     names = [Path(source.filename).name for source in sources]
@@ -373,7 +374,7 @@ def find_voice(name: Path | str) -> Path:
         name: path of a file or folder, address on the hub (see `hub`), or name of a bundled voice.
 
     Raises:
-        AssetError: there is no voice at the address, there are several, or the voice cannot be downloaded.
+        AssetError: the address has no voice or several voices, or the voice cannot be downloaded.
     """
     from myna.assets import hub
 
@@ -387,7 +388,7 @@ def find_voice(name: Path | str) -> Path:
 def find_in_package(package: str, relative: str) -> Path:
     """Return the path of a file in an installed package, without importing the package.
 
-    Only the package's files are needed, and some packages cannot be imported in every installation.
+    Some packages cannot be imported in every installation, and only their files are needed.
 
     Raises:
         MissingExtraError: the package is not installed, or its version lacks the file.
@@ -484,9 +485,9 @@ def fetch_pinned(source: Source) -> Path:
                 return path
             except AssetError as error:
                 if revision != source.revision:
-                    continue  # a different version of the file, not a damaged file
+                    continue  # a different version of the file, not damaged
                 logger.warning("deleted: %s", error)
-                remove(path)  # otherwise, it would be found again
+                remove(path)  # a later search must not find this file
                 refused = f"{error}; it is deleted; "
     name = f"{source.repo}/{source.filename}"
     if constants.HF_HUB_OFFLINE:
@@ -496,13 +497,13 @@ def fetch_pinned(source: Source) -> Path:
         return download(source)
     except AssetError:
         raise
-    # The library raises its own errors, those of its HTTP client, and those of the disk; all mean the same here.
+    # The library raises its own errors, its HTTP client's and the disk's; all mean that the download failed.
     except Exception as error:
         raise AssetError(f"{name} cannot be downloaded: {fetch_reason(error)}") from error
 
 
 def fetch_reason(error: Exception) -> str:
-    """Return the reason for a failed download in one line."""
+    """Return the reason why a download failed, in one line."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
@@ -512,7 +513,7 @@ def check(path: Path, source: Source, sha256: str | None = None) -> None:
     Args:
         path: file to check.
         source: source of the file; an unknown size is not checked.
-        sha256: hash that the file must have if that of `source` is unknown; None accepts any hash.
+        sha256: required hash if the hash of `source` is unknown; None accepts any hash.
     """
     check_whole(path, source.filename)
     size = path.stat().st_size
@@ -541,11 +542,11 @@ def _sha256(path: Path, size: int, modified_ns: int) -> str:
 
 
 def check_whole(path: Path, name: str = "") -> None:
-    """Raise `AssetError` if a file is incomplete, or was delivered in place of weights (a web page or Git LFS pointer).
+    """Raise `AssetError` if a file is incomplete, or is a web page or a Git LFS pointer instead of weights.
 
     Args:
         path: file to check.
-        name: final name of the file, if it still has a temporary one, as during a download.
+        name: final name of the file, for a file that still has a temporary name during a download.
     """
     size = path.stat().st_size
     with path.open("rb") as file:

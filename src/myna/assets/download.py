@@ -1,8 +1,8 @@
 """Download of a file into the Hugging Face hub's cache.
 
-The hub's library restarts an interrupted download from the beginning, and does not check a file before it gives it its
-final name in the cache. Here, a partial download stays in the cache and is resumed, even after the process was killed.
-A file gets its final name only after its hash was checked.
+The hub's library restarts an interrupted download from the beginning, and does not check the hash of a file. This
+module resumes partial downloads, even after the process was killed, and gives a file its final name in the cache only
+after checking its hash.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 def download(source: Source) -> Path:
     """Download a file and return its path in the cache.
 
-    The file must have the hash of `source`. If that is None, it must have the hash that the hub states, which it does
-    only for large files.
+    The file must have the hash of `source`. If that is None, it must have the hash stated by the hub, which states
+    hashes only for large files.
 
     Raises:
-        AssetError: the file is incomplete, or has another size or hash; it is deleted.
+        AssetError: the file is incomplete, or has another size or hash. The file is deleted.
         Exception: errors of the hub's library, of its HTTP client and of the disk.
     """
     from huggingface_hub import constants, get_hf_file_metadata, hf_hub_download, hf_hub_url
@@ -37,7 +37,7 @@ def download(source: Source) -> Path:
         raise OSError(f"{url} has no ETag")
     sha256 = source.sha256 or (found.etag if _SHA256.fullmatch(found.etag) else None)
     folder = repository(source)
-    # These names and this lock are those of the hub's library, whose older versions can also resume such a file.
+    # The hub's library uses the same names and the same lock; its older versions can resume such a file too.
     blob, partial = (folder / "blobs" / f"{found.etag}{suffix}" for suffix in ("", ".incomplete"))
     lock = Path(constants.HF_HUB_CACHE) / ".locks" / folder.name / f"{found.etag}.lock"
     for directory in (blob.parent, lock.parent):
@@ -52,14 +52,14 @@ def download(source: Source) -> Path:
                     partial.unlink()
                     if not resumed:
                         raise
-                    _receive(url, partial, found.size)  # the earlier part may have been damaged
+                    _receive(url, partial, found.size)  # again as a whole: the earlier part may be damaged
                     check(partial, source, sha256)
             except AssetError:
                 partial.unlink(missing_ok=True)
                 raise
             partial.replace(blob)
     path = Path(hf_hub_download(source.repo, source.filename, revision=source.revision, repo_type=source.repo_type))
-    if not path.is_symlink():  # on a system without symbolic links, the library copies the file
+    if not path.is_symlink():  # on a system without symbolic links, the hub's library copies files
         blob.unlink(missing_ok=True)
     return path
 
@@ -73,10 +73,10 @@ def repository(source: Source) -> Path:
 
 
 def arrived(sources: Iterable[Source]) -> int:
-    """Return how many bytes of files are in the cache, including those of partial downloads.
+    """Return the number of bytes of files in the cache, including partial downloads.
 
-    A partial download has the name of the file's hash or, if that is unknown, a name that only the hub knows. In the
-    latter case, all partial downloads of the repository count.
+    A partial download is named after the file's hash. If that hash is unknown, all partial downloads of the repository
+    are counted.
     """
     total = 0
     for source in sources:
@@ -84,7 +84,7 @@ def arrived(sources: Iterable[Source]) -> int:
         pattern = f"{source.sha256 or '*'}.incomplete"
         paths = [*(folder / "blobs").glob(pattern), *folder.glob(f"snapshots/*/{source.filename}")]
         for path in paths:
-            with suppress(OSError):  # it was renamed in the meantime
+            with suppress(OSError):  # the file was renamed in the meantime
                 total += path.stat().st_size
     return total
 
@@ -102,7 +102,7 @@ def remove(path: Path) -> None:
 
 
 def _receive(url: str, partial: Path, size: int | None) -> bool:
-    """Download the missing rest of a partial file; return whether a part of it was already there."""
+    """Download the missing part of a partial file; return True if a part was already there."""
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
@@ -111,7 +111,7 @@ def _receive(url: str, partial: Path, size: int | None) -> bool:
             file.truncate(0)
             file.seek(0)
         start = file.tell()
-        # In compressed content, the positions of bytes would differ from those in the file.
+        # Request uncompressed content: in compressed content, byte positions differ from those in the file.
         headers = build_hf_headers() | {"Accept-Encoding": "identity"}
         http_get(url, file, resume_size=start, headers=headers, expected_size=size)
     return start > 0

@@ -1,4 +1,4 @@
-"""Record of the first use of files without a published hash: such a file must always have the hash of its first use."""
+"""Record of the first use of files without a published hash. Later, such a file must have the same hash."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Use:
 
 
 def recall(source: Source) -> Source:
-    """Return `source` with the revision and hash of its first use, or unchanged if it was not used before."""
+    """Return `source` with the revision and hash of its first use; unchanged if it was never used."""
     use = _read(source).get(source.filename)
     return source if use is None else replace(source, revision=use.revision, sha256=use.sha256)
 
@@ -37,12 +37,12 @@ def remember(source: Source, path: Path) -> None:
     uses = _read(source) | {source.filename: _Use(revision, sha256_of(path))}
     try:
         write_text(memory(source), json.dumps({name: asdict(use) for name, use in uses.items()}))
-    except OSError as error:  # a cache that is shared by several people may be read-only
+    except OSError as error:  # several people may share the cache, which may then be read-only
         logger.warning("a change of %s will not be noticed: cannot write %s: %s", path, memory(source), error.strerror)
 
 
 def memory(source: Source) -> Path:
-    """Return the path of the record, which lies in the folder of the repository in the hub's cache."""
+    """Return the path of the record, in the folder of the repository in the hub's cache."""
     return repository(source) / _NAME
 
 
@@ -52,6 +52,6 @@ def _read(source: Source) -> dict[str, _Use]:
         return {str(name): _Use(str(use["revision"]), str(use["sha256"])) for name, use in found.items()}
     except FileNotFoundError:
         return {}
-    # The record is written atomically, so it is malformed only if somebody changed it.
+    # The record is written atomically, so a malformed record was edited by somebody.
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise AssetError(f"cannot read {memory(source)}; delete it to accept the weights that are there") from error

@@ -1,8 +1,7 @@
-"""Voices in repositories of the Hugging Face hub; a voice that was downloaded once can be used without a network.
+"""Voices in repositories of the Hugging Face hub; downloaded voices can be used without a network.
 
-An address is `hf://owner/name`, optionally followed by `@revision` and `/path/to/file`. Downloads are pinned: a
-branch is resolved to a commit, and a file must have the SHA-256 that the hub states. A file with a different hash is
-deleted, so that it is not used later without a network.
+An address is `hf://owner/name`, optionally followed by `@revision` and `/path/to/file`. Downloads are pinned: a branch
+is resolved to a commit, and a file must have the SHA-256 that the hub states. A file with a different hash is deleted.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _WATCH_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Address:
-    """Address of a repository on the hub, with a revision and optionally a file or folder in the repository."""
+    """Address of a repository on the hub, with a revision and, optionally, a file or folder in the repository."""
 
     repo: str
     revision: str = "main"
@@ -42,7 +41,7 @@ class Address:
 
 @dataclass(frozen=True)
 class HubVoice:
-    """Downloaded files of a voice, and the commit that they belong to."""
+    """Downloaded files of a voice, and their commit."""
 
     weights: Path
     config: Path | None
@@ -51,7 +50,7 @@ class HubVoice:
 
 
 def parse_address(text: Path | str) -> Address | None:
-    """Parse an address; return None if `text` is not one. It may be a `Path`, in which `//` has become `/`."""
+    """Parse an address; return None if `text` is not one. `text` may be a `Path`, which turns `//` into `/`."""
     match = _ADDRESS.fullmatch(str(text))
     return Address(match[1], match[2] or "main", match[3]) if match else None
 
@@ -74,8 +73,8 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
 
     Args:
         address: address of a repository, or of a folder or weight file in it.
-        files: additional files of the repository to download.
-        progress: display of the number of downloaded megabytes.
+        files: additional files of the repository.
+        progress: receives the number of downloaded megabytes.
 
     Raises:
         AssetError: the repository or file does not exist, the repository contains several voices, there is no network,
@@ -127,7 +126,7 @@ def cache_folders(repo: str) -> list[Path]:
     Raises:
         AssetError: the repository is not in the cache.
     """
-    # The hub's library deletes by commit, so it would also delete this commit from duplicates of the repository.
+    # The hub's library deletes by commit, and would therefore also delete this commit from copies of the repository.
     folders = [Path(one.repo_path) for one in _cached_repos() if one.repo_id == repo]
     if not folders:
         raise AssetError(f"{repo} is not in the hub's cache on this machine")
@@ -139,7 +138,7 @@ class _Files:
     """Files of a repository at one commit."""
 
     commit: str
-    hashes: dict[str, str | None]  # SHA-256 by path; None for small and for cached files, whose hash is not stated
+    hashes: dict[str, str | None]  # SHA-256 by path; None for small files and cached files, whose hash is not stated
     sizes: dict[str, int | None] = field(default_factory=dict)  # size in bytes by path
 
 
@@ -192,7 +191,7 @@ def _names(revision: Any) -> dict[str, Path]:
 
 
 def _choose(address: Address, names: Sequence[str]) -> str:
-    """Return the path of the weight file in the repository: the one in the address, or else the newest generator."""
+    """Return the path of the weights file in the repository: the one in the address, or else the newest generator."""
     if address.file is not None:
         if address.file in names:
             return address.file
@@ -229,10 +228,10 @@ def _fetch(address: Address, name: str, known: _Files) -> Path:
 
 @contextmanager
 def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[None]:
-    """Report how many megabytes of a repository have arrived on the disk while the `with` block runs.
+    """Report the number of downloaded megabytes of a repository while the `with` block runs.
 
-    The hub's library draws progress bars only on terminals, and its other interfaces for progress change between
-    versions.
+    The downloaded files are measured, because the hub's library shows progress only on terminals, and its other
+    interfaces for progress change between versions.
     """
     from huggingface_hub import constants
 
@@ -263,7 +262,7 @@ def _watched(address: Address, n_bytes: int, progress: Progress) -> Iterator[Non
 
 
 def _folder_bytes(folder: Path, *, whole: bool = False) -> int:
-    """Return the total size of a folder's files in bytes; if `whole`, without partly downloaded files."""
+    """Return the total size of a folder's files in bytes; if `whole`, without partial downloads."""
     sizes = []
     for path in folder.glob("*"):
         with suppress(OSError):  # the file was renamed in the meantime

@@ -1,4 +1,4 @@
-"""Search for the pretrained files on this machine, without the network and without computing hashes."""
+"""Search for pretrained files on this machine, without the network and without computing hashes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ Group = Literal["asset", "base", "package"]
 
 @dataclass(frozen=True)
 class FilesHere:
-    """The files of one pretrained model, as far as they are on this machine."""
+    """The files of one pretrained model on this machine."""
 
     name: str
     group: Group  # a key of `ASSETS`, a template of `BASE_WEIGHTS`, or a package of `PACKAGED`
-    paths: tuple[Path, ...]  # the files, if all are here; else empty
+    paths: tuple[Path, ...]  # the files if all are on this machine; else empty
     size: int | None  # in bytes; None if unknown
     url: str = ""  # address of the first file on the hub
     local: tuple[str, ...] = ()  # possible paths in a folder of `MYNA_ASSETS`
-    distribution: str = ""  # requirement that installs the files, for pip
-    damaged: str | None = None  # reason why a file cannot be used, if one is evidently damaged
+    distribution: str = ""  # pip requirement that installs the files
+    damaged: str | None = None  # reason why a file is evidently damaged; None if none is
 
     @property
     def here(self) -> bool:
@@ -48,7 +48,7 @@ def files_here() -> list[FilesHere]:
 
 
 def asset_here(name: str) -> FilesHere:
-    """Look for the asset `name` in the places where `myna.assets.find` looks, except on the hub."""
+    """Search for the asset `name` in the places of `myna.assets.find`, except on the hub."""
     asset = ASSETS[name]
     local = ((folder / file,) for folder in local_folders() for file in asset.local)
     cached = ((path,) for path in _cached(asset.source))
@@ -56,7 +56,7 @@ def asset_here(name: str) -> FilesHere:
 
 
 def base_weights_here(template: str) -> FilesHere:
-    """Look for base weights in the places where `myna.assets.find_base_weights` looks, except on the hub."""
+    """Search for base weights in the places of `myna.assets.find_base_weights`, except on the hub."""
     names = ("G_0.pth", "D_0.pth")
     folders = [*(folder / template for folder in local_folders()), BUNDLED_WEIGHTS / template]
     pairs = [tuple(folder / name for name in names) for folder in folders]
@@ -97,10 +97,10 @@ def _found(
 
 
 def _cached(source: Source) -> list[Path]:
-    """Return the paths that a file may have in the hub's cache: that of its revision, then that of the branch main."""
+    """Return the possible paths of a file in the hub's cache: at its revision, then at the branch main."""
     from huggingface_hub.constants import HF_HUB_CACHE
 
-    # The library's own functions for this take half a second to import.
+    # Importing the hub library's own functions for this takes half a second.
     folder = Path(HF_HUB_CACHE) / "--".join([f"{source.repo_type}s", *source.repo.split("/")])
     found = []
     for revision in (source.revision, "main"):

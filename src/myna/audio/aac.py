@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from myna.audio.formats import Tags
 from myna.audio.pictures import Picture, add_stream
 
-# Bits per second and channel, as usual for music in this format; at low sample rates at most 4 bits per sample.
+# Bits per second and channel, as usual for music in AAC; at low sample rates, at most 4 bits per sample.
 _BIT_RATE, _BITS_PER_SAMPLE = 128_000, 4
 _LAYOUTS = {1: "mono", 2: "stereo"}
 
@@ -34,7 +34,7 @@ class AacFile:
         self._stack = ExitStack()
         try:
             file = self._stack.enter_context(path.open("wb"))
-            # With FFmpeg's default time scale the stated length would be rounded to milliseconds.
+            # With FFmpeg's default time scale the length in the header would be rounded to milliseconds.
             options = {"movie_timescale": str(sample_rate), "brand": "M4A "}
             # "mp4" is the same format as "ipod", for which PyAV does not accept pictures.
             self._container: Any = av.open(file, "w", format="mp4", options=options)
@@ -59,7 +59,7 @@ class AacFile:
         self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write the rest and the header; a second call does nothing."""
+        """Write the remaining samples and the header; a second call does nothing."""
         with self._stack:
             if not self._is_closed:
                 self._is_closed = True

@@ -1,4 +1,4 @@
-"""Bandwidth of a recording, which is low if a 44.1 kHz file was resampled from a lower rate or coded lossily."""
+"""Bandwidth of a recording: low if a 44.1 kHz file was resampled from a lower rate or encoded lossily."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from myna.units import power_to_db
 _N_FFT = 2048
 _LOWEST_HZ = 3000.0  # recordings with less bandwidth are useless for training
 _SMOOTHED_HZ = 300.0
-_STEP_HZ = 600.0  # the edge of a resampler or of an encoder is steeper than this
-_STEP_DB = 15.0  # spectra of real sound fall by a few dB over this step
+_STEP_HZ = 600.0  # the cutoff of a resampler or an encoder takes less than this
+_STEP_DB = 15.0  # spectra of real sound fall by only a few dB over this step
 
 
 def highest_frequency(audio: NDArray[np.float32], sample_rate: int) -> float:
     """Return the bandwidth of `audio` (N,) in Hz: the frequency of a cutoff, or half the sample rate without a cutoff.
 
-    A cutoff is a steep drop in the long-term spectrum such that all levels above it stay low.
+    A cutoff is a steep drop in the long-term spectrum, above which all levels stay low.
     """
     n_frames = len(audio) // _N_FFT
     if not n_frames:

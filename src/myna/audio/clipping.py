@@ -1,4 +1,4 @@
-"""Clipped samples of a recording: those at full scale, and flat tops below it."""
+"""Search for clipped samples of a recording: samples at full scale, and flat tops below full scale."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 
 _FULL_SCALE = 0.9995  # low enough to include the two highest codes of a 16-bit or 24-bit converter
-_TOP = 0.99  # flat tops are searched for above this share of the peak
-# Largest difference within a flat top, one step of 16-bit audio: clipped audio that was attenuated later is flat except
-# for its dither.
+_TOP = 0.99  # level, relative to the peak, above which flat tops are searched for
+# Largest difference between neighbouring samples of a flat top: one step of 16-bit audio, the size of the dither in a
+# clipped recording that was attenuated later.
 _FLAT_STEP = 1 / 32768 + 1e-6
-_MIN_FLAT = 3  # in samples
-# The peak of a sine at this frequency, near the lowest note of a bass, is as flat as a voice can produce.
+_MIN_FLAT = 3  # smallest length of a flat top in samples
+# Near the lowest note of a bass. No peak of a voice is flatter than that of a sine at this frequency.
 _ROUNDEST_HZ = 60.0
 
 
 def find_clipped(audio: Samples, sample_rate: int) -> NDArray[np.bool_]:
-    """Return which samples (N,) of `audio` (N,) are at full scale or on a flat top below it."""
+    """Return a mask (N,) of the samples of `audio` (N,) that are at full scale or on a flat top below it."""
     clipped: NDArray[np.bool_] = np.abs(audio) >= _FULL_SCALE
     for signed in (audio, -audio):
         peak = float(signed.max(initial=0.0))

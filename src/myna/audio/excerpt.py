@@ -1,4 +1,4 @@
-"""Reading a part of a long sound file, without decoding what is before it."""
+"""Reading of a part of a long sound file, without decoding the samples before it."""
 
 from __future__ import annotations
 

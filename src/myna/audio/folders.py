@@ -1,4 +1,4 @@
-"""Search for audio files in folders, with one set of suffixes and one rule for hidden files everywhere."""
+"""Search for audio files in folders: the suffixes of recordings, and the rule for hidden files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from myna.text import printable
 
-# Suffixes of the files that a folder search finds. A file that the user names directly may have any suffix.
+# Suffixes of the files that a search finds. A file that the user names may have any suffix.
 AUDIO_SUFFIXES = frozenset(
     (
         *(".wav", ".flac", ".mp3", ".ogg", ".opus", ".oga", ".aif", ".aiff", ".aifc", ".au", ".caf", ".w64", ".rf64"),
@@ -23,18 +23,18 @@ def find_recordings(folder: Path, *, recursive: bool = True, suffixes: Collectio
     Args:
         folder: folder to search. Hidden files, and files in hidden folders below it, are left out.
         recursive: also search all folders below it.
-        suffixes: suffixes of audio files, in lower case; files may have them in any case.
+        suffixes: suffixes of audio files in lower case, compared without regard to case.
     """
     return [path for path in visible_files(folder, recursive=recursive) if path.suffix.lower() in suffixes]
 
 
 def is_recording(path: Path) -> bool:
-    """Return true if `find_recordings` would return a file of this name; the file is not opened."""
+    """Return True if `find_recordings` would find a file with this name; the file is not opened."""
     return path.suffix.lower() in AUDIO_SUFFIXES and not is_hidden(path.name)
 
 
 def visible_files(folder: Path, *, recursive: bool = True) -> list[Path]:
-    """Return the files in `folder` that are not hidden or in a hidden folder, sorted; empty if it does not exist."""
+    """Return the files in `folder` that are not hidden or in a hidden folder, sorted; none if it does not exist."""
     if not folder.is_dir():
         return []
     return sorted(
@@ -60,5 +60,5 @@ def speaker_name(folder: Path) -> str:
 
 
 def is_hidden(name: str) -> bool:
-    """Return true for names that systems create, not people: .DS_Store, ._take.wav, __MACOSX, Thumbs.db."""
+    """Return True for names of files that systems create: .DS_Store, ._take.wav, __MACOSX, Thumbs.db."""
     return name.startswith((".", "__MACOSX")) or name.lower() in ("thumbs.db", "desktop.ini")

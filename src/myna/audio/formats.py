@@ -19,10 +19,10 @@ class Container:
 
     Attributes:
         name: libsndfile's name of the format; "" if FFmpeg writes it.
-        codings: libsndfile's subtype of each sample format; the first one is the default. A lossy codec has no sample
-            format, so its only key is None.
+        codings: libsndfile's subtype of each sample format; the first one is the default. The only key of a lossy codec
+            is None, because it has no sample format.
         max_channels: largest number of channels.
-        rates: sample rates in Hz; empty if the format stores all.
+        rates: possible sample rates in Hz; empty if there is no limit.
         compression: libsndfile's compression level of a lossy codec, from 0 for the best sound to 1.
     """
 
@@ -33,14 +33,14 @@ class Container:
     compression: float | None = None
 
     def storable_rate(self, sample_rate: int) -> int:
-        """Return the stored sample rate that loses least of a sound with this rate."""
+        """Return the sample rate at which the format stores a sound of `sample_rate` with the least loss."""
         if not self.rates or sample_rate in self.rates:
             return sample_rate
         return min((rate for rate in self.rates if rate > sample_rate), default=max(self.rates))
 
 
 _MPEG_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
-# 16 bits are enough by default: their quantisation noise is below the noise of a voice model. The compression levels
+# The default is 16 bits, because their quantisation noise is below the noise of a voice model. The compression levels
 # give about 220 kbit/s for music in stereo.
 CONTAINERS: Mapping[str, Container] = {
     ".wav": Container("WAV", {"int16": "PCM_16", "int24": "PCM_24", "float32": "FLOAT"}, 1024),
@@ -59,8 +59,8 @@ def storable_rate(path: Path, sample_rate: int) -> int:
 
 
 # For each number of channels, the WAVE index of each stored channel (Vorbis I specification, section 4.3.9). Opus has
-# the same order (RFC 7845, section 5.1.1.2). libsndfile returns the channels as stored. Other numbers of channels need
-# no reordering.
+# the same order (RFC 7845, section 5.1.1.2). libsndfile returns the channels as stored. Numbers of channels that are
+# not listed need no reordering.
 VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
     3: (0, 2, 1),
     5: (0, 2, 1, 3, 4),
@@ -72,7 +72,7 @@ VORBIS_ORDER: Mapping[int, tuple[int, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Tags:
-    """Text in the header of an audio file; absent tags are empty."""
+    """Text in the header of an audio file; absent tags are ""."""
 
     title: str = ""
     artist: str = ""
@@ -85,20 +85,20 @@ class Tags:
 
     @classmethod
     def of(cls, names: Mapping[str, str]) -> Self:
-        """Return the tags for a decoder's tag names, which may be in any case; unknown names are ignored."""
+        """Return the tags given under a decoder's tag names in any case; unknown names are ignored."""
         known = {name.lower().replace("_", ""): value for name, value in names.items()}
         if "track" in known:
             known.setdefault("tracknumber", known["track"])
         return cls(**{field.name: known.get(field.name.replace("_", ""), "") for field in fields(cls)})
 
     def by_soundfile_name(self) -> dict[str, str]:
-        """Return the tags that are not empty, under soundfile's names."""
+        """Return the non-empty tags under soundfile's names."""
         return {name.replace("_", ""): value for name, value in self.filled().items()}
 
     def by_ffmpeg_name(self) -> dict[str, str]:
-        """Return the tags that are not empty, under FFmpeg's names."""
+        """Return the non-empty tags under FFmpeg's names."""
         return {"track" if name == "track_number" else name: value for name, value in self.filled().items()}
 
     def filled(self) -> dict[str, str]:
-        """Return the tags that are not empty."""
+        """Return the non-empty tags."""
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name))}

@@ -1,19 +1,20 @@
-"""Gain that keeps a whole result within full scale, beyond which a player would clip it."""
+"""Gain that keeps a result within full scale, so that players do not clip it."""
 
 from __future__ import annotations
 
 from myna.units import db_to_amplitude, power_to_db
 
-# Peak of a conversion that would be louder. The margin keeps samples that are rounded to 16 bits below full scale.
+# Highest peak of a conversion; louder ones are attenuated. The margin keeps samples rounded to 16 bits below full
+# scale.
 CONVERSION_CEILING = db_to_amplitude(-0.1)
 
 
 def fitting_gain(peak: float, ceiling: float = 1.0) -> float:
-    """Return the gain, at most 1, that brings a sound with this peak down to at most `ceiling`."""
-    # The reduction by one step of float32 keeps rounding from raising the peak above the ceiling.
+    """Return the largest gain, at most 1, with which a sound with this peak stays within `ceiling`."""
+    # One step of float32 less, so that rounding cannot raise the peak above the ceiling.
     return 1.0 if peak <= ceiling else ceiling / peak * (1 - 2**-23)
 
 
 def attenuation_db(gain: float) -> float:
-    """Return by how many dB a gain turns a sound down."""
+    """Convert a gain of at most 1 to an attenuation in dB."""
     return max(-power_to_db(gain**2), 0.0)

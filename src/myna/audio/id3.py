@@ -1,7 +1,7 @@
 """Tags of mp3 files (ID3v2.3.0).
 
-The tags of LAME are not used: it stores some texts in the wrong encoding, only the year of a date, no copyright and no
-picture.
+LAME does not write the tags, because it stores some texts in the wrong encoding, only the year of a date, and neither
+copyright nor picture.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _DATE = re.compile(r"(\d{4})(?:-(\d\d)-(\d\d))?")
 
 
 def id3_tag(tags: Tags, picture: Picture | None = None) -> bytes:
-    """Return the tag for the beginning of an mp3 file; it is empty if there is nothing to store."""
+    """Return the bytes of the tag at the beginning of an mp3 file; empty if there is nothing to store."""
     frames = [_frame(_FRAMES[name], _UTF_16 + _text(text)) for name, text in tags.filled().items() if name in _FRAMES]
     if tags.comment:
         frames.append(_frame("COMM", _UTF_16 + _NO_LANGUAGE + _text("") + bytes(2) + _text(tags.comment)))
@@ -38,7 +38,7 @@ def id3_tag(tags: Tags, picture: Picture | None = None) -> bytes:
         kind = picture.media_type + bytes([0, FRONT_COVER, 0])
         frames.append(_frame("APIC", _LATIN_1 + kind + picture.data))
     body = b"".join(frames)
-    # The size in the header has 7 bits per byte.
+    # An ID3 size has 7 bits per byte.
     size = bytes(len(body) >> shift & 0x7F for shift in (21, 14, 7, 0))
     return b"ID3\3\0\0" + size + body if body else b""
 

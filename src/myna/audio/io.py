@@ -1,4 +1,4 @@
-"""Functions to read and write audio files, collected from `reading`, `writing`, `formats` and `pictures`.
+"""Interface for reading and writing audio files, collected from `reading`, `writing`, `formats` and `pictures`.
 
 audio, rate = io.read("song.mp3")                  # (N,) float32, the mean of the channels
 stereo, rate = io.read("song.mp3", mono=False)     # (C, N)

@@ -1,4 +1,4 @@
-"""Mixing of several channels to one that keeps the level of a voice, wherever it is in the stereo image."""
+"""Mixing of several channels to one. The mix keeps the level of a voice at any place in the stereo image."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from myna.units import db_to_power
 
 Samples = NDArray[np.float32]
 
-# Long enough for one period of a voice. Offset and rumble are removed with the mean of each block, because they would
-# make channels look alike.
+# Longer than a period of a voice. The mean of each block is subtracted to remove offset and rumble, which would
+# correlate the channels.
 _BLOCK_SECONDS = 0.02
-# A channel is used if it is at most this much softer than the loudest one, in blocks with at least this share of the
-# energy. Crosstalk and reverberation on the other side are softer, and clicks have less energy.
+# A channel is used if blocks with at least this share of the energy are at most this much softer in it than in the
+# loudest channel. Crosstalk and reverberation in the opposite channel are softer, and clicks have less energy.
 _NEAR_DB = -12.0
 _LEAST_SHARE = 0.01
 # At this correlation with the loudest channel, the difference of two equally loud channels is 3 dB louder than the sum.
 _INVERTED_CORRELATION = -1 / 3
-# Recordings with more channels are not from loudspeaker layouts, and the correlations would take long to compute.
+# Recordings with more channels have no loudspeaker layout, and computing their correlations would take long.
 _MOST_CHANNELS = 16
 
 
 class Mix(NamedTuple):
-    """The channels that are averaged to mono, and the polarity of each: 1, or -1 if it is inverted."""
+    """The channels that are averaged to mono, and the polarity of each: 1, or -1 if inverted."""
 
     channels: tuple[int, ...]
     polarity: tuple[int, ...]
 
     def __call__(self, piece: Samples) -> Samples:
-        """Mix a piece (n, C) to mono, (n,)."""
+        """Mix samples (n, C) to mono, (n,)."""
         if len(self.channels) == 1:
             return piece[:, self.channels[0]]
         used = piece if len(self.channels) == piece.shape[1] else piece[:, self.channels]
@@ -40,18 +40,18 @@ class Mix(NamedTuple):
 
 
 class MixMeter:
-    """Meter that finds the mix of a recording. A stream can ask for the mix at any time, a file after its end."""
+    """Measurement of the best mix of a recording; `mix` may be called before all samples were added."""
 
     def __init__(self, n_channels: int, sample_rate: int) -> None:
         self._n_channels = n_channels
         self._block_samples = max(round(_BLOCK_SECONDS * sample_rate), 2)
         self._rest = np.empty((0, n_channels), np.float32)
         self._covariance = np.zeros((n_channels, n_channels))
-        self._energy = 0.0  # energy of the loudest channel of each block
-        self._near_energy = np.zeros(n_channels)  # the same in those blocks in which a channel is nearly as loud
+        self._energy = 0.0  # total energy of the loudest channel of each block
+        self._near_energy = np.zeros(n_channels)  # the same, over the blocks in which each channel is nearly as loud
 
     def add(self, piece: Samples) -> None:
-        """Measure the next samples, (n, C)."""
+        """Measure the next samples (n, C)."""
         if self._n_channels > _MOST_CHANNELS:
             return
         joined = np.concatenate([self._rest, piece])
@@ -60,7 +60,7 @@ class MixMeter:
         self._add_blocks(joined[:whole].reshape(-1, self._block_samples, self._n_channels))
 
     def mix(self) -> Mix:
-        """Return the mix for the samples so far; it is the mean of all channels if they are silent."""
+        """Return the mix for the samples so far; the mean of all channels if they are silent."""
         if len(self._rest) > 1:
             self._add_blocks(self._rest[None])
             self._rest = self._rest[:0]
@@ -75,7 +75,7 @@ class MixMeter:
         return Mix(tuple(channels.tolist()), tuple(polarity.tolist()))
 
     def _add_blocks(self, blocks: Samples) -> None:
-        """Measure blocks, (B, n, C)."""
+        """Measure blocks (B, n, C)."""
         centred = blocks - blocks.mean(axis=1, keepdims=True, dtype=np.float64)
         self._covariance += np.einsum("bnc,bnd->cd", centred, centred)
         energy = np.square(centred).sum(axis=1)

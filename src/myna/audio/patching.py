@@ -20,13 +20,13 @@ _BLOCK_SAMPLES = 1 << 16
 def patch(
     path: Path, parts: Iterable[Part], base: Path | None = None, finish: Callable[[Path], None] | None = None
 ) -> None:
-    """Replace parts of a wav file with one channel of PCM, atomically. All other samples, and the tags, stay.
+    """Replace parts of a mono PCM wav file, atomically; keep all other samples and the tags.
 
     Args:
         path: file to write.
         parts: the new samples.
-        base: file that supplies the rest; by default `path` itself.
-        finish: function that gets the path of the complete file before the file gets its name, and may change the file.
+        base: file with the other samples and the tags; by default `path` itself.
+        finish: function called with the path of the complete temporary file, which it may change.
 
     Raises:
         AudioError: a file cannot be read or written.
@@ -35,7 +35,7 @@ def patch(
     try:
         with replacing(path) as temporary:
             with soundfile.SoundFile(soundfile_path(source)) as old, _like(old, source, temporary) as new:
-                # As integers, because floats are scaled differently when they are read and when they are written.
+                # Integers, because libsndfile scales floats differently when reading and when writing.
                 while len(block := old.read(_BLOCK_SAMPLES, dtype="int32")):
                     new.write(block)
                 for first, samples in parts:
@@ -48,7 +48,7 @@ def patch(
 
 
 def _like(old: soundfile.SoundFile, source: Path, target: Path) -> soundfile.SoundFile:
-    """Create a file with the same format and tags, because libsndfile cannot change a file that has tags."""
+    """Create a file with the same format and tags, because libsndfile cannot edit a file that has tags."""
     new = soundfile.SoundFile(soundfile_path(target), "w", old.samplerate, old.channels, old.subtype, format=old.format)
     for name, text in info(source).tags.by_soundfile_name().items():
         setattr(new, name, text)

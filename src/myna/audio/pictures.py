@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 from myna.audio.reading import is_picture, opened_container
 from myna.errors import AudioError
 
-# Kinds of pictures that mp3, flac and m4a store: FFmpeg's codec and the media type.
+# Formats of pictures that mp3, flac and m4a can store: FFmpeg's codec and the media type.
 _MEDIA_TYPES = {"mjpeg": "image/jpeg", "png": "image/png"}
-FRONT_COVER = 3  # a type of picture in ID3 and FLAC
-_FLAC_PICTURE = 6  # a type of metadata block
+FRONT_COVER = 3  # type of picture in ID3 and FLAC
+_FLAC_PICTURE = 6  # type of metadata block in FLAC
 MOST_PICTURE_BYTES = (1 << 24) - 100  # FLAC stores the size of a picture and its description in 24 bits
 
 
@@ -36,7 +36,7 @@ class Picture:
 
 
 def read_picture(path: Path | str) -> Picture | None:
-    """Return the first picture in the tags of an audio file; None if it has none in JPEG or PNG of at most 16 MB."""
+    """Return the first JPEG or PNG picture of at most 16 MB in the tags of an audio file; None if there is none."""
     import av
 
     try:
@@ -48,17 +48,17 @@ def read_picture(path: Path | str) -> Picture | None:
                 packet = next(container.demux(stream), None)
                 if packet is not None and 0 < packet.size <= MOST_PICTURE_BYTES:
                     return Picture(bytes(packet), codec.name, codec.width, codec.height)
-    except (AudioError, av.FFmpegError, OSError):  # OSError: damage makes FFmpeg seek to a negative position
+    except (AudioError, av.FFmpegError, OSError):  # OSError: in a damaged file, FFmpeg may seek to a negative position
         return None
     return None
 
 
 def add_stream(container: Any, picture: Picture) -> Any:
-    """Add a stream for a picture to a PyAV container, and return the packet with which the container begins."""
+    """Add a stream for a picture to a PyAV container, and return the packet to write first."""
     import av
     from av.stream import Disposition
 
-    # FFmpeg refuses a picture without a size, although the format stores none.
+    # FFmpeg requires the size of a picture, although the format does not store it.
     stream = container.add_mux_stream(picture.codec, width=picture.width or 1, height=picture.height or 1)
     stream.disposition = Disposition.attached_pic
     packet = av.Packet(picture.data)
@@ -73,7 +73,7 @@ def begin_flac(old: BinaryIO, new: BinaryIO, picture: Picture) -> None:
     block = struct.pack(">2I", FRONT_COVER, len(kind)) + kind + bytes(4) + size + picture.data
     magic, header = old.read(4), old.read(4)
     stream_info = old.read(int.from_bytes(header[1:]))
-    # The first bit of a header marks the last block.
+    # The first bit of a block header marks the last block.
     is_last = header[0] & 0x80
     new.write(magic + bytes([header[0] & 0x7F]) + header[1:] + stream_info)
     new.write(bytes([is_last | _FLAC_PICTURE]) + len(block).to_bytes(3) + block)

@@ -2,7 +2,7 @@
 
 for block in prepared("song.mp3", 44100, 1 << 16): ...
 
-The level is kept, because a conversion is as loud as its source.
+The level is not normalised, because a conversion gets the level of its source.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from myna.audio import io
 Samples = NDArray[np.float32]
 
 # The filter attenuates frequencies up to 25 Hz by more than 70 dB and keeps those from 50 Hz on, below the lowest sung
-# note. The impulse response therefore has a length of 0.1 s on each side.
+# note. For this, the impulse response is 0.1 s long on each side.
 LOOK_AHEAD_SECONDS = 0.1
 _CUTOFF_HZ = 37.5
 _KAISER_BETA = 7.86
@@ -29,18 +29,18 @@ _FFT_SAMPLES = 1 << 16
 class RumbleFilter:
     """Zero-phase high-pass filter for consecutive blocks of a signal.
 
-    Its output is aligned with its input, so until `finish` it is `look_ahead` samples shorter. The signal is mirrored
-    at its ends, so that a constant offset vanishes there too.
+    The output is aligned with the input. Until `finish`, it is therefore `look_ahead` samples shorter than the input.
+    The signal is mirrored at its ends, so that a constant offset is removed there too.
     """
 
     def __init__(self, sample_rate: int) -> None:
         self.look_ahead = round(LOOK_AHEAD_SECONDS * sample_rate)
         self._sample_rate = sample_rate
-        self._held = np.empty(0)  # the samples before and after the next output
+        self._held = np.empty(0)  # samples around the next output
         self._is_begun = False
 
     def push(self, block: Samples) -> Samples:
-        """Append samples (n,), and return those that have enough samples after them."""
+        """Append samples (n,), and return the filtered samples that are complete."""
         self._held = np.concatenate([self._held, block])
         if not self._is_begun:
             if len(self._held) < self.look_ahead:
@@ -50,26 +50,26 @@ class RumbleFilter:
         return self._filtered()
 
     def finish(self) -> Samples:
-        """Return the last samples: `look_ahead`, or fewer if the signal is shorter."""
+        """Return the last filtered samples: `look_ahead`, or fewer if the signal is shorter."""
         if not len(self._held):
             return np.empty(0, np.float32)
         self._held = np.pad(self._held, (0 if self._is_begun else self.look_ahead, self.look_ahead), "symmetric")
         return self._filtered()
 
     def _filtered(self) -> Samples:
-        """Return the held samples that have `look_ahead` samples on both sides, filtered, and drop them."""
+        """Return the filtered held samples that have `look_ahead` samples on both sides, and keep only the rest."""
         held, end = self._held, len(self._held) - self.look_ahead
         if end <= self.look_ahead:
             return np.empty(0, np.float32)
         n_fft = 1 << (len(held) - 1).bit_length()
         low = np.fft.irfft(np.fft.rfft(held, n_fft) * _low_pass(self._sample_rate, n_fft), n_fft)
         self._held = held[end - self.look_ahead :]
-        # The circular convolution wraps only into the part before these samples.
+        # Only the part before these samples contains the wrap of the circular convolution.
         return (held[self.look_ahead : end] - low[2 * self.look_ahead : len(held)]).astype(np.float32)
 
 
 def without_rumble(pieces: Iterable[Samples], sample_rate: int) -> Iterator[Samples]:
-    """Remove offset and rumble from a signal in consecutive pieces (n,), however long they are."""
+    """Remove offset and rumble from a signal, given as consecutive pieces (n,) of any length."""
     rumble = RumbleFilter(sample_rate)
     for block in io.rebuffer(iter(pieces), max(_FFT_SAMPLES - 2 * rumble.look_ahead, 1)):
         yield rumble.push(block)
@@ -79,10 +79,10 @@ def without_rumble(pieces: Iterable[Samples], sample_rate: int) -> Iterator[Samp
 def prepared(
     path: Path | str, sample_rate: int, block_samples: int, *, warn: bool = True, strict: bool = False
 ) -> Iterator[Samples]:
-    """Yield an audio file as one channel without offset and rumble, in blocks of `block_samples` at `sample_rate`.
+    """Yield an audio file mixed to mono, without offset and rumble, in blocks of `block_samples` at `sample_rate`.
 
     Args:
-        warn, strict: what to do if the file is damaged; see `io.blocks`.
+        warn, strict: see `io.blocks`.
 
     Raises:
         AudioError: for the same reasons as in `io.blocks`.
@@ -92,7 +92,7 @@ def prepared(
 
 
 def read_prepared(path: Path | str, sample_rate: int) -> Samples:
-    """Return a whole audio file (N,) as one channel without offset and rumble.
+    """Return a whole audio file, mixed to mono, without offset and rumble, (N,).
 
     Raises:
         AudioError: for the same reasons as in `io.read`.

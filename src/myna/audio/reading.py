@@ -1,10 +1,10 @@
-"""Reading audio files, whole or in blocks.
+"""Functions to read audio files, whole or in blocks.
 
-libsndfile reads wav, flac, ogg and the like; FFmpeg (PyAV) reads the others: mp3, m4a, webm, video. Files are decoded
-in pieces, so that memory use does not grow with the length of the file.
+libsndfile reads wav, flac, ogg and similar formats; FFmpeg (PyAV) reads the others: mp3, m4a, webm, video. Files are
+decoded in pieces, so that memory use does not grow with the length of the file.
 
-Every file is decoded up to its end. The length in a header only decides whether the file is truncated, and only if the
-header really states it: FFmpeg estimates a missing one, and programs that write to a pipe store a placeholder.
+Every file is decoded up to its end. The length in a header is used only to detect truncated files, and only if the
+header really states it: FFmpeg estimates a missing length, and programs that write to a pipe store a placeholder.
 """
 
 from __future__ import annotations
@@ -35,15 +35,17 @@ _log = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
 
-_DECODED_SAMPLES = 1 << 12  # samples per piece; a decoding error loses at most this many samples before it
+_DECODED_SAMPLES = 1 << 12  # samples per piece; a decoding error also loses up to this many samples before the error
 _UNKNOWN_LENGTH = 1 << 62  # libsndfile reports a larger length if it is unknown
-# Telephones use 8 kHz, and DSD at most 2.8 MHz. A rate beyond these is an error in the file: 16 kB at 1 Hz are 2 hours.
+# Lowest and highest plausible rates: telephones use 8 kHz, and DSD at most 2.8 MHz. A file with a wrong rate could
+# become very long: 16 kB at 1 Hz are 2 hours.
 _LOWEST_RATE, _HIGHEST_RATE = 1000, 3_000_000
-# Samples of 32 bits that nobody scaled to -1..1. The squares of much larger numbers exceed the range of float32.
+# Allows unscaled samples of 32 bits. The squares of much larger numbers would exceed the range of float32.
 LARGEST_SAMPLE = 2.0**32
-# A difference of this many seconds is no damage: containers round the length and include the encoder's padding.
+# Allowed difference from the stated length, in seconds: containers round lengths and include the encoder's padding.
 _LENGTH_TOLERANCE = 0.1
-# Options of FFmpeg. Given a path, it would take "a:b.m4a" for the address of a protocol, and a file could name others.
+# Options of FFmpeg. Without this one, FFmpeg would read the path "a:b.m4a" as an address, and open other files that a
+# file refers to.
 _ALONE = {"protocol_whitelist": "none"}
 
 
@@ -51,8 +53,8 @@ _ALONE = {"protocol_whitelist": "none"}
 class AudioInfo:
     """Header of an audio file.
 
-    `n_samples` is the number of samples per channel. It is 0 if the header lacks it, or an estimate if the format is
-    compressed.
+    `n_samples` is the number of samples per channel. It is 0 if the header does not contain it. For a compressed
+    format, it may be an estimate.
     """
 
     sample_rate: int
@@ -83,9 +85,9 @@ def read(
     Args:
         path: the audio file.
         sample_rate: sample rate of the result in Hz; by default that of the file.
-        mono: return one channel, (N,): the mean of the channels that are used, in the same polarity (see
-            `audio.mixing`). Otherwise return all channels, (C, N), in WAVE order; for 5.1 this is left, right, centre,
-            LFE, back left, back right.
+        mono: return one channel, (N,): the mean of the used channels, all in the same polarity (see `audio.mixing`).
+            Otherwise return all channels, (C, N), in WAVE order; for 5.1 this is left, right, centre, LFE, back left,
+            back right.
         strict: raise an error if the file is damaged. Otherwise return the part that can be decoded, with a warning.
 
     Raises:
@@ -112,12 +114,12 @@ def blocks(
         path: the audio file.
         sample_rate: sample rate of the blocks in Hz; the file may have a different one.
         block_samples: length of a block.
-        warn: log a warning if the file is damaged. Pass false when the same file is read again.
+        warn: log a warning if the file is damaged. Pass False to read the same file again.
         strict: raise an error if the file is damaged. Otherwise yield the part that can be decoded.
-        mono: yield one channel as `read` does, (n,). Otherwise yield all channels, (C, n).
+        mono: yield one channel (n,), mixed as in `read`. Otherwise yield all channels, (C, n).
 
     Raises:
-        AudioError: for the same reasons as in `read`, when reading reaches the damage.
+        AudioError: for the same reasons as in `read`, as soon as the invalid part is read.
     """
     return rebuffer(_pieces(Path(path), sample_rate, mono=mono, warn=warn, strict=strict), block_samples)
 
@@ -139,7 +141,7 @@ def rebuffer(pieces: Iterator[Samples], block_samples: int) -> Iterator[Samples]
 
 
 def _pieces(path: Path, sample_rate: int, *, mono: bool, warn: bool, strict: bool) -> Iterator[Samples]:
-    """Decode and check a file, mix it to mono if `mono`, and resample it."""
+    """Decode and check a file, mix it to mono if `mono` is true, and resample it."""
     with _opened(path) as sound:
         checked = _checked(path, sound, warn, strict)
         mix = _find_mix(path, sound.info) if mono else None
@@ -148,23 +150,23 @@ def _pieces(path: Path, sample_rate: int, *, mono: bool, warn: bool, strict: boo
 
 
 def _channels(piece: Samples, order: tuple[int, ...] | None) -> Samples:
-    """Transpose a piece (n, C) to (C, n) in WAVE order, given the file's channel order as in `_Sound`."""
+    """Transpose a piece (n, C) to (C, n) in WAVE order; `order` is the file's channel order as in `_Sound`."""
     return piece.T if order is None else piece.T[np.argsort(order)]
 
 
 def _find_mix(path: Path, header: AudioInfo) -> Mix:
-    """Return the mix of a file to mono; a file with several channels is decoded for it."""
+    """Return the mix of a file to mono; for this, a file with several channels is decoded."""
     if header.n_channels == 1:
         return Mix((0,), (1,))
     stat = path.stat()
     return _measured_mix(path, stat.st_size, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=16)  # a conversion reads its recording twice or more
+@lru_cache(maxsize=16)  # a conversion reads its recording at least twice
 def _measured_mix(path: Path, n_bytes: int, modified_ns: int) -> Mix:
     with _opened(path) as sound:
         meter = MixMeter(sound.info.n_channels, sound.info.sample_rate)
-        with suppress(_DecodingError):  # reported when the samples are used
+        with suppress(_DecodingError):  # raised again when the samples are read
             for piece in sound.pieces:
                 meter.add(np.nan_to_num(piece, posinf=0.0, neginf=0.0))
         return meter.mix()
@@ -175,7 +177,7 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
     rate, n_read = sound.info.sample_rate, 0
     try:
         for piece in sound.pieces:
-            valid = (np.abs(piece) <= LARGEST_SAMPLE).all(axis=1)  # false for NaN
+            valid = (np.abs(piece) <= LARGEST_SAMPLE).all(axis=1)  # False for NaN
             if not valid.all():
                 seconds = (n_read + int(np.argmin(valid))) / rate
                 what = "a sample far beyond full scale" if np.isfinite(piece).all() else "NaN or infinity"
@@ -196,15 +198,15 @@ def _checked(path: Path, sound: _Sound, warn: bool, strict: bool) -> Iterator[Sa
 
 
 def soundfile_path(path: Path) -> bytes:
-    """Return the path for soundfile, which cannot encode a name that is not UTF-8; "-" is its standard input."""
+    """Return a path as bytes: soundfile cannot encode names that are not UTF-8, and opens "-" as standard input."""
     return os.fsencode(path.absolute())
 
 
 class _SequentialFile(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is read from start to end without seeking.
+    """SoundFile that is read from start to end without seeking.
 
-    After each read of a seekable file, soundfile seeks to the current position. In an mp3 with variable bit rate this
-    seek is off by hundreds of samples, so that blocks do not join (soundfile 0.14, libsndfile 1.2.2).
+    After each read of a seekable file, soundfile seeks to the current position. In an mp3 with variable bit rate, this
+    seek is wrong by hundreds of samples, so that blocks do not join (soundfile 0.14, libsndfile 1.2.2).
     """
 
     def seekable(self) -> bool:
@@ -225,7 +227,7 @@ class _Sound(NamedTuple):
 class _DecodingError(Exception):
     """Raised after the last piece of a file that is damaged or truncated.
 
-    `at` is the number of samples before the damage, or None if the file ends there.
+    `at` is the number of samples before the damage, or None for a truncated file.
     """
 
     def __init__(self, what: str, at: int | None = None) -> None:
@@ -272,7 +274,7 @@ def _opened(path: Path) -> Iterator[_Sound]:
 
 
 def _is_mp3(start: bytes) -> bool:
-    """Return true if a file begins with the header of an MPEG frame or with a tag of an mp3."""
+    """Return True if a file begins with the header of an MPEG frame or with a tag of an mp3."""
     return start.startswith(b"ID3") or (start[0] == 0xFF and start[1:2] >= b"\xe0")
 
 
@@ -280,16 +282,16 @@ def _open_soundfile(path: Path, stack: ExitStack) -> soundfile.SoundFile | None:
     """Open a file with libsndfile; None if it does not know the format."""
     try:
         return stack.enter_context(_SequentialFile(soundfile_path(path)))
-    # TypeError: soundfile cannot open a .raw file, which has no header, without its format.
+    # TypeError: soundfile opens .raw files only with a stated format, because they have no header.
     except (soundfile.LibsndfileError, TypeError):
         return None
 
 
 def _ends_early(path: Path, file: soundfile.SoundFile) -> bool:
-    """Return true for files that libsndfile does not read to their end.
+    """Return True for files that libsndfile does not read to their end.
 
-    It ends an mp3 without a length where it estimates the end, and joined ogg files after the first one. In a voc file
-    it reads the end of a block as sound.
+    It stops at the estimated end of an mp3 without a stated length, and after the first of several joined ogg files. In
+    a voc file, it reads the end of a block as sound.
     """
     if file.format != "OGG":
         return file.format in ("MP3", "VOC")
@@ -301,8 +303,8 @@ def _ends_early(path: Path, file: soundfile.SoundFile) -> bool:
 def _with_whole_pages(path: Path, pieces: Iterator[Samples]) -> Iterator[Samples]:
     """Yield the pieces of an ogg file; raise an error after them if the file ends within a page.
 
-    Decoders leave out such a page, which may contain a second of sound. A file that ends between two pages may be a
-    recording of a stream, and is therefore no error.
+    Decoders omit such a page, which may contain a second of sound. A file may end between two pages, because it may be
+    a recorded stream.
     """
     yield from pieces
     with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as pages:
@@ -328,19 +330,19 @@ def _soundfile_pieces(file: soundfile.SoundFile, n_samples: int) -> Iterator[Sam
 
 
 def _is_cut_short(file: soundfile.SoundFile) -> bool:
-    """Return true if the header states more bytes than the file has.
+    """Return True if the header states more bytes than the file has.
 
     libsndfile shortens the sound to the bytes that exist, and reports the difference only in its log.
     """
     pattern = r"^ *(?:RIFF|riff|Riff size|FORM|data|SSND|Data Size) *: (\d+) \(should be (\d+)\)"
     sizes = [(int(stated), int(found)) for stated, found in re.findall(pattern, file.extra_info, re.MULTILINE)]
     longer = [stated for stated, found in sizes if stated > found + 1 and not _is_placeholder(stated)]
-    # A file of these formats states its own size and that of the sound. If one of them is right, nothing is missing.
+    # These formats store the sizes of the file and of the sound. If one of both is right, nothing is missing.
     return len(longer) >= (2 if file.format in ("WAV", "WAVEX", "AIFF") else 1)
 
 
 def _is_placeholder(n_bytes: int) -> bool:
-    """Return true for a size near 2 or 4 GiB, which programs store if they cannot go back to write the length."""
+    """Return True for sizes near 2 or 4 GiB: programs store them if they cannot go back to write the length."""
     return min(n_bytes % (1 << 31), -n_bytes % (1 << 31)) < 1 << 13
 
 
@@ -357,7 +359,7 @@ def opened_container(path: Path) -> Iterator[Any]:
         try:
             file = stack.enter_context(path.open("rb"))
             container: Any = stack.enter_context(av.open(file, metadata_errors="replace", options=_ALONE))
-        except (av.FFmpegError, ValueError, OSError) as error:  # OSError: it makes FFmpeg seek to a negative position
+        except (av.FFmpegError, ValueError, OSError) as error:  # OSError: FFmpeg may seek to a negative position
             raise AudioError(f"{path} is not audio in a known format, or it is incomplete") from error
         yield container
 
@@ -383,9 +385,9 @@ def _opened_by_ffmpeg(path: Path) -> Iterator[_Sound]:
 
 
 def _seconds_before(container: Any, stream: Any) -> float:
-    """Return the time between the beginnings of a video and of its sound; 0 for other files.
+    """Return the time in seconds from the beginning of a video to that of its sound; 0 for files without video.
 
-    In an audio file without video, the start time may state the encoder's delay, which is not silence.
+    In audio files, the start time may be the encoder's delay, which must not become silence.
     """
     import av
 
@@ -397,7 +399,7 @@ def _seconds_before(container: Any, stream: Any) -> float:
 
 
 def is_picture(stream: Any) -> bool:
-    """Return whether a video stream of PyAV is a picture in the tags of an audio file, and not a film."""
+    """Return True if a video stream of PyAV is a picture in the tags of an audio file."""
     return bool(stream.disposition & stream.disposition.attached_pic)
 
 
@@ -407,14 +409,14 @@ def _silence(n_samples: int, n_channels: int) -> Iterator[Samples]:
 
 
 class _Piece(NamedTuple):
-    """Decoded samples (n, C). The last `padding` of them fill the encoder's last frame and are no part of the sound."""
+    """Decoded samples (n, C). The last `padding` samples only fill the encoder's last frame."""
 
     samples: Samples
     padding: int = 0
 
 
 def _without_padding(pieces: Iterator[_Piece]) -> Iterator[Samples]:
-    """Yield pieces (n, C), the last one without its padding."""
+    """Yield pieces (n, C), and remove the padding of the last one."""
     last: _Piece | None = None
     try:
         for piece in pieces:
@@ -432,7 +434,7 @@ def _without_padding(pieces: Iterator[_Piece]) -> Iterator[Samples]:
 def _padding(frame: Any) -> int:
     """Return the number of samples in a frame beyond its stated duration.
 
-    The duration counts only if it is stated in samples: some containers round it to milliseconds.
+    A duration that is not stated in samples is ignored, because some containers round it to milliseconds.
     """
     if not frame.duration or frame.time_base * frame.sample_rate != 1:
         return 0
@@ -453,7 +455,7 @@ def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[_Piece]:
         for packet in container.demux():
             if packet.pts is not None:
                 start, index = float(packet.pts * packet.time_base), packet.stream.index
-                # Some containers store no durations; a picture is then shown about as long as the one before it.
+                # Some containers store no durations. Then assume that a video frame lasts as long as the one before it.
                 seconds = float((packet.duration or 0) * packet.time_base) or start - starts.get(index, start)
                 starts[index], end = start, max(end, start + seconds)
             if packet.stream.index != stream.index:
@@ -475,14 +477,14 @@ def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[_Piece]:
     if damage is not None:
         raise damage
     stated, longest = _stated_seconds(path, container, stream)
-    # Without a length of its own, a stream seems to have that of the container, which is that of the longest stream.
+    # For a stream without a stated length, `stated` is that of the container, which is that of the longest stream.
     missing_seconds = min(stated - n_read / stream.sample_rate, longest - end)
     if missing_seconds > _LENGTH_TOLERANCE:
         raise _DecodingError("it is truncated")
 
 
 class _FrameConverter:
-    """Converter of frames to pieces (n, C) of one layout and sample rate, even if a stream changes in the middle."""
+    """Converter of decoded frames to pieces (n, C) with one layout and sample rate, even if the stream changes."""
 
     def __init__(self, layout: Any, sample_rate: int) -> None:
         self._target = {"layout": layout, "rate": sample_rate}
@@ -490,7 +492,7 @@ class _FrameConverter:
         self._source: tuple[Any, ...] = ()
 
     def __call__(self, frames: Iterable[Any]) -> Iterator[_Piece]:
-        """Convert frames; None yields the rest that the resampler holds."""
+        """Convert frames; None in place of a frame yields the samples that are left in the resampler."""
         import av
 
         for frame in frames:
@@ -498,7 +500,7 @@ class _FrameConverter:
             if source != self._source:
                 if self._resampler is not None:
                     yield from map(_Piece, self._resample(None))
-                # The format is interleaved, because PyAV 18 crashes on frames of eight planes.
+                # Interleaved, because PyAV 18 crashes on planar frames with eight channels.
                 self._resampler = av.AudioResampler(format="flt", **self._target) if source else None
                 self._source = source
             if frame is not None:
@@ -511,20 +513,20 @@ class _FrameConverter:
 
 
 def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, float]:
-    """Return the lengths of the stream and of the longest stream that the header states, in seconds; 0 if it does not.
+    """Return the stated lengths of the stream and of the longest stream in seconds; 0 if the header does not state one.
 
-    FFmpeg estimates a missing length from the file's size and the bit rate, unless it does not know the size. If the
-    header certainly states the length of the stream itself, that of the longest stream is infinite.
+    FFmpeg estimates a missing length from the file's size and the bit rate. The size is therefore hidden from it. If
+    the format always states the length of the stream itself, the length of the longest stream is set to infinity.
     """
     import av
 
     if container.format.name == "mp3":
         return _mp3_seconds(path, stream.sample_rate), math.inf
-    if "mp4" in container.format.name:  # states it for each stream, often at the end of the file
+    if "mp4" in container.format.name:  # states a length for each stream, often at the end of the file
         return _seconds(container, stream), math.inf
-    if container.format.name == "caf":  # states a number of samples, or none if it was written to a pipe
+    if container.format.name == "caf":  # states the number of samples, or nothing if it was written to a pipe
         return stream.frames / stream.sample_rate, math.inf
-    if container.format.name == "asf":  # includes the time of buffering
+    if container.format.name == "asf":  # the stated length includes the time of buffering
         return 0.0, 0.0
     try:
         with (
@@ -546,7 +548,7 @@ def _seconds(container: Any, stream: Any = None) -> float:
 
 
 class _OfUnknownSize:
-    """A file that can only be read from start to end."""
+    """File that can only be read from start to end, so that FFmpeg does not know its size."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -556,10 +558,10 @@ class _OfUnknownSize:
 
 
 def _mp3_seconds(path: Path, sample_rate: int) -> float:
-    """Return the length that the first frame of an mp3 states (a Xing, Info or VBRI header); 0 if it does not."""
+    """Return the length in seconds that the first frame of an mp3 states (Xing, Info or VBRI header), or 0."""
     with path.open("rb") as file:
         tag = file.read(10)
-        # The size of an ID3 tag has 7 bits per byte.
+        # An ID3 size has 7 bits per byte.
         size = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(reversed(tag[6:])))
         file.seek(10 + size if tag.startswith(b"ID3") else 0)
         found = re.search(rb"(?:(?:Xing|Info)\0\0\0[\x01-\x0f]|VBRI.{10})(.{4})", file.read(1 << 12), re.DOTALL)
@@ -568,5 +570,5 @@ def _mp3_seconds(path: Path, sample_rate: int) -> float:
 
 
 def _is_tag(packet: bytes) -> bool:
-    """Return true if a packet is not audio but a tag or padding, for example between joined files."""
+    """Return True if a packet is a tag or padding instead of audio, for example between joined files."""
     return packet.startswith((b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN", bytes(16)))

@@ -1,4 +1,4 @@
-"""STFT and inverse STFT as convolutions of real numbers, for ONNX, which lacks complex numbers."""
+"""STFT and inverse STFT as real convolutions, for ONNX graphs, which lack complex numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 class RealStft(nn.Module):
     """`torch.stft` of a signal zero-padded by `padding` samples on both sides, and its inverse `torch.istft`."""
 
-    kernels: Tensor  # (2 * n_bins, 1, n_fft): windowed cosines and sines, one of each per bin
+    kernels: Tensor  # (2 * n_bins, 1, n_fft): windowed cosines and sines, one cosine and one sine per bin
     shares: Tensor  # (2 * n_bins, 1): weight of each bin in the inverse transform
     power: Tensor  # (1, 1, n_fft): squared window
 
@@ -20,7 +20,7 @@ class RealStft(nn.Module):
         super().__init__()
         n_fft = len(window)
         self.hop_length, self.padding = hop_length, padding
-        # Whole turns are removed, and precision is double: the sine of an angle of a thousand turns would lose digits.
+        # Remove whole turns, and compute in double precision, because the sine of a large angle is inexact.
         turns = torch.arange(n_fft // 2 + 1)[:, None] * torch.arange(n_fft) % n_fft
         angle = 2 * math.pi * turns.double() / n_fft
         kernels = torch.cat([torch.cos(angle), -torch.sin(angle)]) * window

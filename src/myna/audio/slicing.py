@@ -1,7 +1,7 @@
 """Cut a recording into slices at silences, and long phrases also at quiet moments.
 
-A first pass measures levels, from which the slices are planned. Thus a recording of any length is never in memory as a
-whole.
+A first pass over the recording measures the levels from which slices are planned, so the recording is never in memory
+as a whole.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ CROSSFADE_SECONDS = 0.05
 
 _HOP_SECONDS = 0.01
 _WINDOW_HOPS = 5  # 50 ms: two periods of a bass voice, but shorter than a consonant
-# Kept before and after sound, because onsets begin and decays end below the threshold.
+# Time kept before and after sound, because onsets begin and decays end below the threshold.
 _MARGIN_SECONDS = 0.1
-# This is above the dither of a 16-bit file (-98 dB) and below any singing.
+# Always silent: above the dither of a 16-bit file (-98 dB) and below any singing.
 _SILENT_DBFS = -90.0
 
 
 @dataclass(frozen=True)
 class Slice:
-    """Samples `start` up to `end` of a recording, which are converted in one piece.
+    """Samples [start, end) of a recording, which are converted in one piece.
 
-    The first `overlap` samples are also the end of the previous slice. If `overlap` is 0, silence separates the two.
+    The first `overlap` samples are also the end of the previous slice. If `overlap` is 0, there is silence between both
+    slices.
     """
 
     start: int
@@ -47,7 +48,7 @@ class Slice:
 class Levels:
     """Mean square of each 10 ms hop of a recording."""
 
-    power: NDArray[np.float64]  # (F,); the last hop may be shorter
+    power: NDArray[np.float64]  # (F,); the last hop may be incomplete
     hop_samples: int
     n_samples: int
 
@@ -87,7 +88,7 @@ def plan_slices(
     min_silence_seconds: float,
     max_seconds: float,
 ) -> list[Slice]:
-    """Plan cuts at every silence of at least `min_silence_seconds`, and in phrases over `max_seconds` at quiet moments.
+    """Plan cuts at all silences of at least `min_silence_seconds`, and at quiet moments in phrases over `max_seconds`.
 
     Args:
         levels: levels of the recording.
@@ -112,7 +113,7 @@ def plan_slices(
 
 
 def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Iterator[Samples]:
-    """Yield the samples of each range [start, end) of a recording given in pieces; beyond its ends they are 0.
+    """Yield the samples of each range [start, end) of a recording given in pieces; outside the recording they are 0.
 
     Pieces and results are (n,) or (C, n). Ranges may overlap, but their starts must not decrease. Only one range and
     one piece are in memory at a time.
@@ -133,7 +134,7 @@ def windows(pieces: Iterable[Samples], ranges: Iterable[tuple[int, int]]) -> Ite
 def slices_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]:
     """Return the slices that determine the samples [start, end) of the joined recording.
 
-    A slice that overlaps the one before it is aligned with it, so the slices back to the last silence belong to it.
+    Because a slice is aligned with an overlapping slice before it, all slices back to the last silence are included.
     """
     found = [number for number, piece in enumerate(slices) if piece.start < end and piece.end > start]
     if not found:
@@ -145,9 +146,9 @@ def slices_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]
 
 
 def phrases_between(slices: Sequence[Slice], start: int, end: int) -> list[Slice]:
-    """Return the slices of `slices_between`, and those after them up to the next silence.
+    """Return the slices of `slices_between`, and the following ones up to the next silence.
 
-    A change of the samples [start, end) of the recording changes only these slices.
+    A change in the samples [start, end) of the recording affects only these slices.
     """
     found = slices_between(slices, start, end)
     following = slices[slices.index(found[-1]) + 1 :] if found else []
@@ -162,7 +163,7 @@ def _silence_power(smooth: NDArray[np.float64], silence_db: float, absolute: boo
 def _sounding_regions(
     quiet: NDArray[np.bool_], levels: Levels, sample_rate: int, min_silence_seconds: float
 ) -> list[tuple[int, int]]:
-    """Return the ranges of samples between the long silences, widened by a margin."""
+    """Return the ranges of samples between long silences, extended by a margin on both sides."""
     starts, ends = _runs(quiet)
     long = (ends - starts) * levels.hop_samples >= min_silence_seconds * sample_rate
     silent = np.zeros(len(quiet), bool)

@@ -1,4 +1,4 @@
-"""Linear and mel spectrograms, numerically equal to the spectrograms in so-vits-svc's training."""
+"""Linear and mel spectrograms, numerically equal to those in so-vits-svc's training."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MelSettings:
     win_length: int
     n_mels: int
     mel_fmin: float = 0.0  # Hz
-    mel_fmax: float | None = None  # Hz; None is half the sample rate
+    mel_fmax: float | None = None  # Hz; None means half the sample rate
 
     @classmethod
     def of(cls, data: DataConfig) -> Self:
@@ -42,7 +42,7 @@ class MelSettings:
 
 
 def spectrogram(audio: Tensor, n_fft: int, hop_length: int, win_length: int) -> Tensor:
-    """Return the magnitude spectrogram of a signal; frame t is centred on the middle of its `hop_length` samples.
+    """Return the magnitude spectrogram of a signal; frame t is centred on the middle of hop t.
 
     Args:
         audio: (B, N) in -1..1.
@@ -80,7 +80,7 @@ def mel_filterbank(
     """Return triangular filters (n_mels, n_fft/2+1), evenly spaced on Slaney's mel scale and of unit area over Hz.
 
     The scale and the norm are from Slaney, Auditory Toolbox, Interval Research 1998-010. The filters equal librosa's
-    default. The result is cached: do not modify it.
+    defaults. The result is cached: do not modify it.
     """
     edges_mel = np.linspace(hz_to_mel(fmin_hz), hz_to_mel(fmax_hz or sample_rate / 2), n_mels + 2)
     return triangular_filterbank(torch.from_numpy(mel_to_hz(edges_mel)), sample_rate, n_fft)

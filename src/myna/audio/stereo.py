@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-# Share of each channel in the left and the right one (ITU-R BS.775): centre and surrounds are 3 dB softer, and the LFE
-# is left out.
+# Share of each channel in the left and in the right output (ITU-R BS.775): centre and surrounds are attenuated by 3 dB,
+# and the LFE is left out.
 _LEFT, _RIGHT, _CENTRE, _LFE = (1.0, 0.0), (0.0, 1.0), (0.5**0.5, 0.5**0.5), (0.0, 0.0)
 _BACK_LEFT, _BACK_RIGHT, _BACK_CENTRE = (0.5**0.5, 0.0), (0.0, 0.5**0.5), (0.5, 0.5)
 _FRONT, _BACK = (_LEFT, _RIGHT, _CENTRE), (_BACK_LEFT, _BACK_RIGHT)
-# By the number of channels, which are in WAVE order.
+# By the number of channels, given in WAVE order.
 _SHARES = {
     3: _FRONT,
     4: (_LEFT, _RIGHT, *_BACK),
@@ -21,7 +21,7 @@ _SHARES = {
     7: (*_FRONT, _LFE, _BACK_CENTRE, *_BACK),
     8: (*_FRONT, _LFE, *_BACK, *_BACK),
 }
-MOST_CHANNELS = max(_SHARES)  # more channels are not those of loudspeakers
+MOST_CHANNELS = max(_SHARES)  # more channels are not a loudspeaker layout
 
 
 def at_most_stereo(piece: Samples) -> Samples:

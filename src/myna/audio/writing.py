@@ -1,4 +1,4 @@
-"""Writing audio files in blocks, atomically."""
+"""Atomic writing of audio files in blocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCK_SAMPLES = 1 << 16
 _INT24_SCALE = 1 << 23
 _SAMPLE_BYTES: Mapping[SampleFormat | None, int] = {"int16": 2, "int24": 3, "float32": 4}
 _LARGEST_WAV = 2**32 - 2**16  # bytes of samples; a WAV header states its size in 32 bits
-_LEAST_STEP = 0.99  # by which a lossy format is turned down again; a smaller step may change nothing
+_LEAST_STEP = 0.99  # gain for encoding a lossy format again at a lower level; a gain nearer to 1 may change nothing
 
 
 class _DiscardedError(Exception):
@@ -35,13 +35,13 @@ class _DiscardedError(Exception):
 
 
 class Writer:
-    """Write an audio file block by block. The file appears under its name only if it is completed without an error.
+    """Write an audio file block by block. It appears under its name only after it was completed without an error.
 
         with Writer("song.flac", sample_rate) as writer:
             writer.write(block)
 
-    The suffix chooses the format: .wav, .flac, .mp3, .ogg or .m4a. If the sound, as a player decodes it, would exceed
-    the ceiling, it is turned down as a whole. Until the end, it is therefore stored in a second temporary file.
+    The suffix selects the format: .wav, .flac, .mp3, .ogg or .m4a. If the peak of the decoded file would exceed the
+    ceiling, the whole sound is attenuated. For this, all samples are kept in a second temporary file until the end.
     """
 
     def __init__(
@@ -67,8 +67,7 @@ class Writer:
             tags: text for the header.
             picture: cover art; .wav and .ogg files are written without it.
             ceiling: highest peak of the file: at most 1 (full scale), or infinity for float32, which stores any peak.
-            finish: function that gets the path of the complete file before the file gets its name; the function may
-                change the file.
+            finish: function called with the path of the complete temporary file, which it may change.
 
         Raises:
             AudioError: the format is unknown or cannot store such audio, or the file cannot be written, for example
@@ -78,7 +77,7 @@ class Writer:
         self.sample_rate = sample_rate
         self.channels = channels
         self.n_samples = 0
-        self.gain = 1.0  # known when the file is completed
+        self.gain = 1.0  # final value only after the file was completed
         self._ceiling = ceiling
         self._peak = 0.0
         suffix = self.path.suffix.lower()
@@ -96,7 +95,7 @@ class Writer:
             raise AudioError(
                 f"cannot write {self.path} at {sample_rate} Hz: {suffix} stores sample rates of {known} Hz"
             )
-        # A plain WAV header does not state the loudspeaker of a third channel.
+        # A plain WAV header does not assign loudspeakers to more than two channels.
         file_format = "WAVEX" if suffix == ".wav" and channels > 2 else container.name
         self._order = VORBIS_ORDER.get(channels) if suffix == ".ogg" else None
         self._coding, self._file_format = container.codings[self._sample_format], file_format
@@ -106,7 +105,7 @@ class Writer:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._temporary = self._replacing.enter_context(replacing(self.path))
-            # It has no name, so nothing remains of it even if the process is killed.
+            # A file without a name, so nothing remains of it even if the process is killed.
             spool = tempfile.TemporaryFile(dir=self._temporary.parent)  # noqa: SIM115
             self._spool = self._replacing.enter_context(spool)
             self._file = self._opened()
@@ -116,7 +115,7 @@ class Writer:
 
     @property
     def turned_down_db(self) -> float:
-        """Number of dB by which the completed file is softer than the samples that were written; 0 if it is not."""
+        """Attenuation of the completed file relative to the written samples, in dB; 0 if there is none."""
         return attenuation_db(self.gain)
 
     def write(self, block: NDArray[np.float32]) -> None:
@@ -163,13 +162,13 @@ class Writer:
             if kind is None:
                 self._finish()
                 self._replacing.close()
-        # AssertionError: soundfile asserts that all samples were written.
+        # AssertionError: soundfile asserts that it wrote all samples.
         except (OSError, AssertionError, soundfile.LibsndfileError) as error:
             raise self._error(error) from error
         finally:
             with suppress(OSError, soundfile.LibsndfileError):
                 self._file.close()
-            with suppress(OSError):  # of a disk that is full
+            with suppress(OSError):  # the disk may be full
                 self._discard()
 
     def _finish(self) -> None:
@@ -180,7 +179,7 @@ class Writer:
             self._file_format = "RF64"  # WAV with sizes in 64 bits (EBU Tech 3306)
             self._file = self._opened()
         self._encode()
-        # Lossy formats change the peak.
+        # Lossy encoding changes the peak.
         while self._sample_format is None and (peak := self._decoded_peak()) > self._ceiling:
             self.gain *= min(fitting_gain(peak, self._ceiling), _LEAST_STEP)
             self._file = self._opened()
@@ -191,7 +190,7 @@ class Writer:
             self._change(self._temporary)
 
     def _add_header(self, file_format: str) -> None:
-        """Add what libsndfile cannot write: the tags of an mp3, and a picture."""
+        """Add the parts that libsndfile cannot write: the tags of an mp3, and a picture."""
         copy = self._temporary.with_name("with header")
         with self._temporary.open("rb") as old, copy.open("wb") as new:
             if file_format == "MP3":
@@ -204,7 +203,7 @@ class Writer:
     def _encode(self) -> None:
         """Write all samples to the open file, and close it."""
         self._spool.seek(0)
-        # Blocks are short, because libsndfile's Vorbis encoder overflows its stack on a long block.
+        # Short blocks, because libsndfile's Vorbis encoder overflows its stack on a long one.
         step = 4 * self.channels * max(_BLOCK_SAMPLES // self.channels, 1)
         while block := self._spool.read(step):
             frames = np.frombuffer(block, np.float32).reshape(-1, self.channels)
@@ -216,8 +215,8 @@ class Writer:
         """Convert samples (n, C) in -1..1 to libsndfile's input."""
         if self._sample_format != "int24":
             return frames
-        # Scaled here, because libsndfile scales floats by 2^23 - 1 when writing but by 2^-23 when reading, which would
-        # change large samples by one step.
+        # Scale here, because libsndfile multiplies floats by 2^23 - 1 when writing and by 2^-23 when reading. This
+        # would change large samples by one step.
         steps = np.rint(frames.astype(np.float64) * _INT24_SCALE).clip(max=_INT24_SCALE - 1)
         return steps.astype(np.int32) << 8
 
@@ -228,12 +227,12 @@ class Writer:
         return max(float(np.abs(block).max()) for block in decoded)
 
     def _discard(self) -> None:
-        """Remove the temporary file, unless it has taken its place."""
+        """Remove the temporary file, unless it was already renamed to the final name."""
         with suppress(_DiscardedError), self._replacing:
             raise _DiscardedError
 
     def _check_length(self) -> None:
-        # libsndfile does not report buffered samples that could not be written, but the file is then too short.
+        # libsndfile does not report a failure to write buffered samples; in that case, the file is too short.
         if self._file_format:
             written = soundfile.info(soundfile_path(self._temporary)).frames
         else:
@@ -243,6 +242,6 @@ class Writer:
 
     def _error(self, error: Exception) -> AudioError:
         reason = str(getattr(error, "error_string", None) or getattr(error, "strerror", None) or error).strip(" .")
-        # libsndfile does not report the system's reason; once the file is open, it can only be this one.
+        # libsndfile does not report the system's reason; after the file was opened, there is only this one.
         reason = "the disk is full or not writable" if reason in ("", "System error") else reason
         return AudioError(f"cannot write {self.path}: {reason}")

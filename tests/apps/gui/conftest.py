@@ -1,4 +1,4 @@
-"""Fixtures: browsers that can reach this computer only."""
+"""Fixtures: browsers that can reach this computer only, and worker processes that start at once."""
 
 from __future__ import annotations
 
@@ -8,11 +8,25 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from selenium import webdriver
+from warm_workers import warm_workers
 
 # The browser resolves no other host than this computer.
 _CUT_OFF = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-_FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", _CUT_OFF)
+_FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--no-proxy-server",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    _CUT_OFF,
+)
 _CHROMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _warm_workers() -> Iterator[None]:
+    with warm_workers():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -25,12 +39,15 @@ def chromium() -> Iterator[Callable[..., webdriver.Chrome]]:
         pytest.skip("no Chromium with its driver on this machine")
     opened = []
 
-    def start(*arguments: str, language: str = "en", size: str = "1280,1000") -> webdriver.Chrome:
+    def start(
+        *arguments: str, language: str = "en", size: str = "1280,1000", network: bool = False
+    ) -> webdriver.Chrome:
         options = webdriver.ChromeOptions()
         options.binary_location = binary
         for argument in (*_FLAGS, f"--window-size={size}", f"--accept-lang={language}", *arguments):
             options.add_argument(argument)
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        # A log of all events of the network and the page would slow every test.
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"} | ({"performance": "ALL"} if network else {}))
         opened.append(webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)))
         return opened[-1]
 

@@ -5,10 +5,18 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 
+from myna.apps.gui import jobs, tasks
 from myna.apps.gui.jobs import Report
 from myna.errors import AudioError
+
+
+def load_long(connection: Connection) -> None:
+    """Work of a process whose libraries take minutes to load."""
+    tasks.warm_up = lambda: time.sleep(100)
+    jobs._work(connection)
 
 
 @dataclass(frozen=True)

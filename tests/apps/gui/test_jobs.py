@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from job_tasks import Die, Double, Err, FillDisk, Ignore, ProcessNumber, Refuse, Wait
+from job_tasks import Die, Double, Err, FillDisk, Ignore, ProcessNumber, Refuse, Wait, load_long
 
+from myna.apps.gui import jobs as jobs_module
 from myna.apps.gui.jobs import Job, Jobs, JobState, Task
 from myna.errors import MynaError
 
@@ -100,3 +101,14 @@ def test_closing_stops_a_job_and_lets_it_save(tmp_path: Path) -> None:
     jobs.close()
     assert job.state is JobState.CANCELLED and (tmp_path / "saved").exists()
     assert submit(jobs, Double(1)).state is JobState.CANCELLED
+
+
+def test_closing_does_not_wait_for_the_libraries_of_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "_work", load_long)
+    jobs = Jobs(["one", "two"])
+    jobs.warm("one")
+    job = submit(jobs, Double(1), lane="two")
+    until(lambda: job.state is JobState.RUNNING)
+    started = time.monotonic()
+    jobs.close()
+    assert time.monotonic() - started < 50 and job.state is JobState.CANCELLED

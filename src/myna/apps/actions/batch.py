@@ -1,4 +1,4 @@
-"""Work on several files, one after the other."""
+"""Processing of several files, one after the other."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from myna.errors import MynaError, understood
 
 
 class Planned(Protocol):
-    """Work on one file."""
+    """Planned work on one file."""
 
     @property
     def source(self) -> Path: ...
@@ -24,7 +24,7 @@ Outcome = TypeVar("Outcome")
 
 @dataclass(frozen=True)
 class Batch(Generic[Work, Outcome]):
-    """Outcome of a batch; each piece of work is either in `done` or in `failed`."""
+    """Outcome of a batch; each item of planned work is either in `done` or in `failed`."""
 
     done: dict[Work, Outcome]
     failed: dict[Work, MynaError]
@@ -36,13 +36,14 @@ def run_batch(
     work: Callable[[Work], Outcome],
     on_failure: Callable[[MynaError], None] = lambda error: None,
 ) -> Batch[Work, Outcome]:
-    """Do `work` for each of `planned`.
+    """Call `work` for each of `planned`, and return the results and the errors.
 
     Args:
-        on_failure: in a batch, called with the error of each file that fails, as soon as it fails.
+        on_failure: called with each error in `failed`, as soon as it occurs.
 
     Raises:
-        MynaError: the work on a single file failed; in a batch, a failure does not stop the others.
+        MynaError: the call for the only item failed. With several items, the error is stored in `failed` and the batch
+            goes on.
     """
     planned = list(planned)
     started = time.perf_counter()

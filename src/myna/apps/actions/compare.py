@@ -1,4 +1,4 @@
-"""Comparison of a voice's checkpoints: all convert the same phrase, and the results are measured side by side."""
+"""Comparison of a voice's checkpoints: all convert the same phrase, and the results are measured."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class CheckpointComparison:
     comparison: Comparison  # display data for the player
     # Each row: the title of a measure, its value for each checkpoint, and its value for the target's recordings.
     rows: list[list[str]] = field(default_factory=list)
-    not_measured: dict[str, str] = field(default_factory=dict)  # reason for each missing measure, by measure
+    not_measured: dict[str, str] = field(default_factory=dict)  # reason why a measure is missing, by measure
     failures: list[str] = field(default_factory=list)  # one line per file that could not be measured
-    numbers: list[int] = field(default_factory=list)  # of the checkpoints
-    scores: list[dict[str, float]] = field(default_factory=list)  # of each checkpoint, by key in `MEASURES`
+    numbers: list[int] = field(default_factory=list)  # step numbers of the checkpoints, or epochs
+    scores: list[dict[str, float]] = field(default_factory=list)  # values for each checkpoint, by key in `MEASURES`
 
 
 def compare_checkpoints(
@@ -45,7 +45,7 @@ def compare_checkpoints(
 ) -> CheckpointComparison:
     """Convert a phrase with several checkpoints of a project, measure the results, and store both in the project.
 
-    The new comparison replaces the one stored in the project, which is kept if the conversion or the measurement fails.
+    The new comparison replaces the stored one only if both the conversion and the measurement succeed.
 
     Args:
         folder: project folder.
@@ -67,7 +67,7 @@ def compare_checkpoints(
 
     project = Project(folder)
     place = project.comparison_path.parent
-    new = place / str(time.time_ns())  # a new name, so that browsers do not show cached files of an older comparison
+    new = place / str(time.time_ns())  # new for each comparison, so that browsers do not show cached files
     new.mkdir(parents=True)
     try:
         source = new / f"source{phrase.suffix.lower()}"
@@ -92,7 +92,7 @@ def compare_checkpoints(
                 list(numbers),
                 [dict(file.scores) for file in evaluation.files] if not evaluation.failures else [],
             )
-    except BaseException:  # KeyboardInterrupt too
+    except BaseException:  # also KeyboardInterrupt
         shutil.rmtree(new, ignore_errors=True)
         raise
     write_text(project.comparison_path, json.dumps(asdict(found)))

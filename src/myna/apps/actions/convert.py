@@ -25,14 +25,14 @@ class Conversion:
     output: Path
 
 
-# Ends of the names, without suffix, of results that are written beside their recordings.
+# Endings of the names, before the suffix, of results that are written beside their recordings.
 _RESULTS = (".out", ".cover")
 
 
 def plan_conversions(
     inputs: Sequence[Path], output: str | None, recursive: bool, result: str = ".out"
 ) -> list[Conversion]:
-    """Choose an output file for each recording in `inputs`; all output files are different.
+    """Choose a different output file for each recording in `inputs`.
 
     Args:
         inputs: audio files, and folders of audio files.
@@ -88,11 +88,11 @@ def convert(
     """Convert recordings one after the other.
 
     Args:
-        on_failure: in a batch, called with the error of each recording that fails, as soon as it fails.
+        on_failure: see `run_batch`.
 
     Raises:
         ConfigError: the voice does not support an option in `options`, or there are pitch edits and several recordings.
-        MynaError: the conversion of a single recording failed; in a batch, a failure does not stop the others.
+        MynaError: the conversion of the only recording failed; of several, the others are converted.
     """
     if options.pitch is not None and len(conversions) > 1:
         raise ConfigError(f"the pitch edits {options.pitch} belong to one recording; convert it alone")
@@ -105,10 +105,10 @@ def convert(
 def options_for(
     voice: Voice, given: Mapping[str, Any], defaults: Mapping[str, Any] | None = None
 ) -> tuple[ConversionOptions, dict[str, Any]]:
-    """Complete the options that a user gave with the defaults of the voice.
+    """Add the voice's default options to the options that a user gave.
 
-    Defaults that the voice cannot follow are left out: retrieval without an index, and transposition to its pitch if
-    its pitch is unknown.
+    Defaults that the voice does not support are left out: retrieval if it has no index, and transposition to its pitch
+    if its pitch is unknown.
 
     Args:
         given: values that the user gave, by the name of the option.
@@ -133,13 +133,14 @@ def options_for(
 
 
 def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
-    """Return the default options that were stored on the page for a voice, to be passed to `options_for`.
+    """Return the voice's default options in the workspace, as `defaults` of `options_for`; None if there are none.
 
-    The page stores them in its workspace, except for added voices, whose defaults are beside their weights.
+    Defaults of voices added on the page are beside their weights instead.
 
     Args:
-        weights: file of the voice.
-        places: files and folders of the work; the workspace is the one that contains one of them or the voice.
+        weights: weights file of the voice.
+        places: files and folders that the work reads or writes. The workspace is the one that contains any of them or
+            the voice.
     """
     from myna.studio.job_list import workspace_of
     from myna.studio.voices import Library
@@ -153,12 +154,12 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the audio files of a folder, except hidden files, results (*.out.*, *.cover.*), and all files in `results`.
+    """List the audio files of a folder, without hidden files, results (*.out.*, *.cover.*) and files in `results`.
 
-    If `results` is `folder` itself, its files are listed.
+    Files in `results` are listed if `results` is `folder` itself.
 
     Raises:
-        AudioError: there are no audio files.
+        AudioError: the list is empty.
     """
     from myna.audio.folders import find_recordings
 

@@ -27,18 +27,18 @@ def plan_covers(
     vocals: Path | None = None,
     accompaniment: Path | None = None,
 ) -> list[CoverFiles]:
-    """Choose the files of covers; all results are different.
+    """Choose a different output file for the cover of each song, and the files of the stems.
 
     Args:
         songs: audio files, and folders of audio files.
         output: see `plan_conversions`; None puts NAME.cover.SUFFIX beside each song.
         stems: folder for the stems of all songs; None writes none.
-        vocals: vocals of the only song.
-        accompaniment: music of the only song.
+        vocals: file of the song's vocals, allowed if there is only one song.
+        accompaniment: file of the song's music, allowed if there is only one song.
 
     Raises:
         AudioError: a folder contains no song, or a given file does not exist.
-        ConfigError: there are several songs for one file of vocals or music, or a result would replace another file.
+        ConfigError: vocals or music are given for several songs, or an output file would replace another file.
     """
     for path in (vocals, accompaniment):
         if path is not None and not path.is_file():

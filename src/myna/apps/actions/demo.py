@@ -1,4 +1,4 @@
-"""Demo that converts one recording, measures the result, and draws both recordings."""
+"""Demo that converts one recording, measures the result, and plots the pitch of both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from myna.conversion.converter import ConversionSummary, Converter
     from myna.evaluation.evaluate import Evaluation
 
-# Only the measures that need neither an optional dependency nor recordings of the target are enabled.
+# Measures that need an optional dependency or recordings of the target are off.
 _MEASURED = EvaluateOptions(similarity=False, words=False, quality=False)
 _ROUNDING = 1e-4  # tolerance when comparing samples; larger than the error of rounding to 16 bits
 
@@ -31,9 +31,9 @@ class Demo:
 
 
 def run_demo(converter: Converter, recording: Path, folder: Path, progress: Progress = silent) -> Demo:
-    """Convert `recording`, measure the result and draw both; write all files to `folder`.
+    """Convert `recording`, measure the result and plot both; write all files to `folder`.
 
-    The recording is transposed to the octave of the voice, if the voice's configuration states its pitch. A copy of the
+    If the voice's configuration contains its pitch, the recording is transposed by octaves to that pitch. A copy of the
     recording is written as a WAV file, which every player can open.
 
     Raises:
@@ -49,7 +49,8 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
     _copy(recording, source)
     has_pitch = converter.check(ConversionOptions()).voice_pitch is not None
     summary = converter.convert_file(source, converted, ConversionOptions(auto_transpose=has_pitch), progress)
-    # Pitch errors are relative to the requested shift; the best-fitting shift would hide an off-key result.
+    # Measure pitch errors relative to the requested shift; relative to the best-fitting shift, an off-key result would
+    # have no error.
     measured = replace(_MEASURED, transpose=summary.transpose)
     evaluation = evaluate([Pair(converted, source)], options=measured, progress=progress)
     write_picture(evaluation.files[0], picture)
@@ -57,7 +58,7 @@ def run_demo(converter: Converter, recording: Path, folder: Path, progress: Prog
 
 
 def _copy(recording: Path, target: Path) -> None:
-    """Write a recording as WAV. If `target` exists, keep the file, and raise `ConfigError` if its sound differs."""
+    """Write a recording as WAV. If `target` exists, keep it; raise `ConfigError` if its samples differ."""
     import numpy as np
 
     from myna.audio import io

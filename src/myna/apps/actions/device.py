@@ -11,7 +11,7 @@ CPU_ONLY = "PyTorch {} is built for the CPU only"
 
 @dataclass(frozen=True)
 class Device:
-    """PyTorch name of a device, and the reason why it was chosen."""
+    """PyTorch name of a device, and the reason for choosing it."""
 
     name: str
     reason: str

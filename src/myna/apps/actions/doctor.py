@@ -1,4 +1,4 @@
-"""Checks of this machine and this installation: components that myna can use, problems, and a remedy for each."""
+"""Checks of this machine and this installation: usable components, problems, and a remedy for each problem."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from myna.errors import (
     merged,
 )
 
-# good: it works; absent: optional, and not installed; note: worth knowing; bad: a problem to solve
+# good: works; absent: optional, and not installed; note: a remark; bad: a problem to solve
 State = Literal["good", "absent", "note", "bad"]
 
-Shown = Callable[[Path | str], str]  # spelling of a path in a report
+Shown = Callable[[Path | str], str]  # returns a path as the report shows it
 
 _EXTRAS = {
     "cover": "moving the music of a cover to another key",
@@ -56,13 +56,13 @@ _CHECK_SECONDS = 5.0
 class Check:
     """Outcome of one check."""
 
-    name: str  # for programs
+    name: str  # identifier for programs
     title: str
     state: State
     text: str  # one line
-    remedy: str = ""  # one command, or one step, if there is something to do
+    remedy: str = ""  # one command or one step; empty if none is needed
     facts: dict[str, Any] = field(default_factory=dict)
-    kind: type[MynaError] = FileError  # kind of the error if the state is "bad"
+    kind: type[MynaError] = FileError  # class of the error that a "bad" check causes
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,12 @@ class Diagnosis:
 
     @property
     def findings(self) -> list[Check]:
-        """Return the checks that are problems, then those that are worth knowing."""
+        """Return the checks with problems, then those with remarks."""
         return [check for state in ("bad", "note") for check in self.checks if check.state == state]
 
     @property
     def error(self) -> MynaError | None:
-        """Return an error if there is a problem; its kind is that of the checks if they share it."""
+        """Return an error that lists all problems, or None. Its class is that of the checks if they share one."""
         bad = [check for check in self.checks if check.state == "bad"]
         lines = "; ".join(f"{check.title}: {check.text}" for check in bad)
         return merged((check.kind(check.text) for check in bad), lines) if bad else None
@@ -98,8 +98,8 @@ def diagnose(folder: Path, *, paths: bool = True) -> Diagnosis:
 
     Args:
         folder: folder of the studio.
-        paths: whether to write the paths of files, with `~` for the home folder, so that a report can be published;
-            false writes only their names.
+        paths: true writes paths with `~` for the home folder, so that the report can be published; false writes only
+            the names of files.
     """
     shown = _with_tilde if paths else _name
     started = time.perf_counter()
@@ -116,7 +116,7 @@ def diagnose(folder: Path, *, paths: bool = True) -> Diagnosis:
     found: dict[str, list[Check]] = {}
     threads = []
     for name, _, task in tasks:
-        # A thread that hangs, for example on a network drive that is gone, must not keep the program from ending.
+        # Daemon threads: one that hangs, for example on a lost network drive, must not keep the program running.
         thread = threading.Thread(target=_run, args=(found, name, task), daemon=True)
         thread.start()
         threads.append(thread)
@@ -137,14 +137,14 @@ def _run(found: dict[str, list[Check]], name: str, task: Callable[[], Iterable[C
 
 @dataclass(frozen=True)
 class _Probed:
-    """Answer of a process that loads native libraries: its facts, or the reason why it has none."""
+    """Result of a process that loads native libraries: the facts, or the reason why they are missing."""
 
     facts: dict[str, Any] | None
     problem: str = ""
 
 
 def _probe(name: str) -> _Probed:
-    # -P: the modules beside the file have names of Python's own modules.
+    # -P: modules beside the file have the same names as modules of the standard library.
     command = [sys.executable, "-P", str(Path(__file__).with_name("doctor_probe.py")), name]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False)
@@ -253,7 +253,7 @@ def _check_packages(shown: Shown) -> Iterable[Check]:
 
 
 def _check_requirements(extra: str, requirements: dict[str, Any], versions: dict[str, str | None]) -> Check:
-    """Check the packages that myna (`extra` is empty) or one of its extras needs."""
+    """Check the packages that one of myna's extras requires, or myna itself if `extra` is empty."""
     name, title = ("extra_" + extra, f"extra '{extra}'") if extra else ("packages", "packages")
     missing = [one for one, version in versions.items() if version is None]
     others = [
@@ -344,7 +344,7 @@ def _check_places(folder: Path, shown: Shown) -> Iterable[Check]:
         facts = {"path": shown(place), "exists": place.exists(), "free_bytes": free, "writable": _writable(there)}
         text = f"{shown(place)}, {_size(free)} free"
         if not facts["writable"]:
-            # Files that are in the cache can be used without writing.
+            # A cache that cannot be written to is still readable.
             state: State = "bad" if name == "workspace" else "note"
             yield Check(name, title, state, f"cannot write to {shown(there)}", remedy, facts)
         elif free < _LITTLE_DISK:
@@ -429,7 +429,7 @@ def _plain(check: Check) -> dict[str, Any]:
 
 
 def _with_tilde(path: Path | str) -> str:
-    """Return a path in which `~` stands for the home folder, whose name may be private."""
+    """Return a path with `~` in place of the home folder, because that folder's name may be private."""
     path, home = Path(path), Path.home()
     return (Path("~") / path.relative_to(home)).as_posix() if path.is_relative_to(home) else str(path)
 

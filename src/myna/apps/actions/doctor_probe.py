@@ -1,7 +1,7 @@
 """Checks that load native libraries, which may crash or hang; `doctor` runs each in a process of its own.
 
-`python -P doctor_probe.py NAME` prints the facts as JSON. Run as a file, it does not import myna, which would take
-longer than most checks.
+`python -P doctor_probe.py NAME` prints the facts as JSON. It runs as a file, without importing myna, because that
+import takes longer than most checks.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from typing import Any
 
 Facts = dict[str, Any]
 
-_FORMATS = ("mp3", "aac", "flac", "opus", "vorbis", "alac")  # audio codecs that recordings often have
+_FORMATS = ("mp3", "aac", "flac", "opus", "vorbis", "alac")  # audio codecs that are common in recordings
 
 
 def torch_facts() -> Facts:
-    """Return PyTorch's version and the device that myna chooses; None if the build has no device but the CPU.
+    """Return PyTorch's version and the device that myna chooses; the device is None for a CPU-only build.
 
-    The libraries of such a build are loaded without the Python modules, because importing them takes seconds.
+    For a CPU-only build, only the native libraries are loaded: importing the Python modules takes seconds.
     """
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
@@ -69,7 +69,7 @@ def sound_facts() -> Facts:
 
 
 def microphone_facts() -> Facts:
-    """Return PortAudio's version and the names of the default input and output."""
+    """Return PortAudio's version and the names of the default input and output devices."""
     if find_spec("sounddevice") is None:
         return {"installed": False}
     import sounddevice
@@ -78,7 +78,7 @@ def microphone_facts() -> Facts:
     for kind in ("input", "output"):
         try:
             facts[kind] = str(sounddevice.query_devices(kind=kind)["name"])
-        except (sounddevice.PortAudioError, ValueError):  # there is none
+        except (sounddevice.PortAudioError, ValueError):  # there is no such device
             facts[kind] = None
     return facts
 

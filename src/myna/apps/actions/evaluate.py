@@ -26,13 +26,15 @@ def evaluate_conversions(
     """Pair conversions with their sources by file name, and measure the conversions.
 
     Args:
-        converted: the conversions; like the other arguments, a list of files and folders.
+        converted: files and folders of conversions; the next three arguments are files and folders too.
+        sources: recordings that were converted.
         targets: recordings of the target voice; without them, similarity to the target is not measured.
-        held_out: recordings of the target voice that are not in its training set; each measure's value for them is the
-            reference value of the target. Without them, each recording in `targets` is compared with the others.
+        held_out: recordings of the target voice that are not in its training set. Each measure's value for them is the
+            target's reference value. Without them, each recording in `targets` is compared with the others in
+            `targets`.
 
     Returns:
-        The evaluation, whose failures include the conversions without a source.
+        The evaluation. Its failures include the conversions without a source.
 
     Raises:
         AudioError: a path does not exist or contains no audio files, or no conversion has a source.

@@ -28,11 +28,12 @@ def fetch(address: Address, files: Sequence[str] = (), progress: Progress = sile
     A voice consists of its weights and, if the repository has them, `config.json` and retrieval data.
 
     Raises:
-        AssetError: the hub cannot be reached, or the repository has no such voice or file, or several voices.
+        AssetError: the hub cannot be reached, the repository has no such voice or file, or it has several voices and
+            the address names none.
     """
     from myna.assets.hub import Address, fetch_voice
 
-    # The hub may have a newer commit than the one that this process looked up before.
+    # Look up the commit again: the hub may have a newer one since the last download of this process.
     fetch_voice.cache_clear()
     voice = fetch_voice(address, tuple(files), cast(Hashable, progress))
     inside = voice.weights.parts[voice.weights.parts.index(voice.commit) + 1 :]

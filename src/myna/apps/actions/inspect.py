@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 class ManifestFacts:
     """Facts about the C2PA manifests ("Content Credentials") of a file."""
 
-    types: list[str]  # types of synthetic sound that the manifests name
+    types: list[str]  # types of synthetic sound stated by the manifests
     state: State
 
 
 @dataclass(frozen=True)
 class SoundInspection:
-    """Signs that a sound is synthetic. A sound without any may be synthetic nevertheless."""
+    """Signs that a sound is synthetic. A sound without these signs may still be synthetic."""
 
     path: str
-    synthetic: bool  # whether there is any sign
-    tags: list[str]  # texts in the header of the file which state that it is synthetic
-    mark: Detection  # search for the mark in the sound itself
+    synthetic: bool  # true if any sign was found
+    tags: list[str]  # texts in the file's header which state that the sound is synthetic
+    mark: Detection  # result of the search for myna's mark in the samples
     manifest: ManifestFacts | None  # None if the file contains no C2PA manifest
 
 
 @dataclass(frozen=True)
 class Inspected:
-    """Inspections with the names of the files or voices, and the errors of those that could not be read."""
+    """Inspections by file or voice name, and the errors of files that could not be read."""
 
     found: list[tuple[str, Inspection]]
     failed: list[MynaError]
@@ -57,7 +57,7 @@ def inspect_voice(voice: VoiceFiles) -> Inspection:
 
 
 def inspect_files(files: Sequence[Path], config: Path | None = None, progress: Progress = silent) -> Inspected:
-    """Inspect files: sounds, voices and others. If `config` is None, a configuration beside each file is used."""
+    """Inspect files of any kind. If `config` is None, the configuration beside each voice file is used."""
     from myna.audio.folders import is_recording
     from myna.zoo.inspection import inspect
 
@@ -74,7 +74,7 @@ def inspect_files(files: Sequence[Path], config: Path | None = None, progress: P
 
 
 def inspect_sound(path: Path, progress: Progress = silent) -> SoundInspection:
-    """Search a sound file for signs that its sound is synthetic.
+    """Search a sound file for signs that its sound is synthetic: tags, myna's mark and C2PA manifests.
 
     Raises:
         AudioError: the file cannot be read.
@@ -91,9 +91,9 @@ def inspect_sound(path: Path, progress: Progress = silent) -> SoundInspection:
 
 
 def list_voices(folder: Path) -> Inspected:
-    """Inspect the bundled voices, the voices downloaded from the hub, those of the web page, and those in `folder`.
+    """Inspect the bundled voices, the voices downloaded from the hub, the voices of the studio, and those in `folder`.
 
-    Files that are not voices are left out. `svc infer -m` accepts the returned names.
+    Other files are left out. `svc infer -m` accepts the returned names.
     """
     from myna.studio.voices import Library, bundled, from_hub, in_folder
     from myna.studio.workspace import Workspace, default_folder

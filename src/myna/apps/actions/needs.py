@@ -1,4 +1,4 @@
-"""Pretrained files that preparing and training a voice need, and those of them that are not on this machine."""
+"""Pretrained files for preparing and training a voice, and the missing ones on this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from myna.assets import ASSETS, BASE_WEIGHTS
 from myna.assets.presence import FilesHere, asset_here, base_weights_here
 from myna.config import Config
 
-# Asset of each content encoder whose name differs from that of its asset.
+# Name of a content encoder's asset, where it differs from the encoder's name.
 _ENCODER_ASSETS: Mapping[str, str] = MappingProxyType(
     {
         "vec768l12": "contentvec",
@@ -23,7 +23,7 @@ _ENCODER_ASSETS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True)
 class TrainingNeeds:
-    """Missing files of each step; training also needs those of preparing."""
+    """Missing files of each step; `train` does not repeat the files of `prepare`."""
 
     prepare: tuple[FilesHere, ...]
     train: tuple[FilesHere, ...]
@@ -36,7 +36,7 @@ def encoder_asset(encoder: str) -> str | None:
 
 
 def training_needs(config: Config, *, trained: bool) -> TrainingNeeds:
-    """Return the files that preparing and training a voice need and that must be downloaded.
+    """Return the pretrained files that must be downloaded before a voice can be prepared and trained.
 
     Args:
         config: configuration of the voice.

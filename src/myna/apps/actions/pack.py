@@ -15,7 +15,7 @@ SUFFIX = ".safetensors"
 
 @dataclass(frozen=True)
 class CardText:
-    """Text about a voice, stored in its file; an empty value keeps the text that the voice already has."""
+    """Description of a voice, stored in its file; an empty field keeps the text that the voice already has."""
 
     licence: str = ""
     author: str = ""
@@ -53,7 +53,7 @@ def pack(
     Args:
         output: path of the packed voice, NAME.safetensors.
         half: whether to store float16.
-        release: whether to leave out the data that only training needs.
+        release: whether to leave out the data that is needed only for training.
         defaults: default options to store; None stores those that the voice has.
         index: file of the retrieval data; True takes the data in or beside the voice, if any; False takes none.
 

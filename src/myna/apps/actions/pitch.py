@@ -1,4 +1,4 @@
-"""What a pitch editor shows of a song: the pitch that a voice sings, its notes, and the spectrogram behind them."""
+"""Display data of a pitch editor: the output pitch of a song, its notes, and the spectrogram behind them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from myna.progress import Progress, silent
 if TYPE_CHECKING:
     from myna.conversion.converter import Converter
 
-# Longest slice while a song is edited: after each edit, the slices that it touches are sung again.
+# Maximum length of a slice while a song is edited: each edit converts again the slices that it changes.
 EDITING_CHUNK_SECONDS = 5.0
 _SAMPLE_RATE = 16000  # of the spectrogram
 
@@ -30,7 +30,7 @@ class ViewedNote(BaseModel):
 
 
 class ViewedSpectrogram(BaseModel):
-    """Levels of the source at notes that are shifted as the voice's pitch is, so that the curve lies on a partial."""
+    """Levels of the source, shifted in pitch as the voice is, so that the pitch curve lies on a partial."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,25 +42,25 @@ class ViewedSpectrogram(BaseModel):
 
 
 class PitchView(BaseModel):
-    """The pitch that a voice sings; frame t of a contour has its middle at (t + 0.5) * frame_seconds."""
+    """The output pitch of a conversion; the center of frame t of a contour is at (t + 0.5) * frame_seconds."""
 
     model_config = ConfigDict(frozen=True)
 
     seconds: float  # length of the song
     frame_seconds: float
     f0: list[float]  # Hz, 0 where unvoiced or silent
-    unedited_f0: list[float]  # the same without the pitch edits
-    notes: list[ViewedNote]  # of `f0`
+    unedited_f0: list[float]  # `f0` without the pitch edits
+    notes: list[ViewedNote]  # notes found in `f0`
     transpose: float  # semitones, including the shift of --auto-transpose
-    key: str | None  # to which --autotune moved the notes; without it, the key that the melody seems to have
+    key: str | None  # key to which --autotune moved the notes; without --autotune, the estimated key of the melody
     spectrogram: ViewedSpectrogram
 
 
 def pitch_view(converter: Converter, song: Path, options: ConversionOptions, progress: Progress = silent) -> PitchView:
-    """Return what a pitch editor shows of a song, for a voice and options, which may name a file of pitch edits.
+    """Return the display data of a pitch editor for a song; `options` may name a file of pitch edits.
 
-    The size is bounded by the length of the song: 1 MB for the spectrogram, and 1 MB of contours for four minutes. If
-    the converter has a cache, the features are computed here, and the conversion that follows reuses them.
+    The spectrogram takes up to 1 MB, and the contours take 1 MB for a song of four minutes. If the converter has a
+    cache, the next conversion reuses the features that are computed here.
 
     Raises:
         AudioError: the song cannot be read.

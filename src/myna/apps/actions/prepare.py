@@ -27,7 +27,7 @@ class Prepared:
     n_validation: int  # number of validation clips
     minutes: float  # total duration of the clips
     left_out: list[str]  # one line per unused file, with the reason why it is not used
-    notes: list[str]  # one line each
+    notes: list[str]  # remarks, one line each
     pitch: dict[str, tuple[float, float]]  # lowest and highest pitch of each speaker, in Hz
 
 
@@ -39,7 +39,8 @@ def prepare(
     During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Args:
-        template: name of a configuration template; None keeps the voice's own configuration, or takes the default one.
+        template: name of a configuration template. None keeps the existing configuration, or takes the default template
+            if there is none.
         settings: values for keys of the configuration's section `train`.
 
     Raises:

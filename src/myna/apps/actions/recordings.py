@@ -17,10 +17,10 @@ def check_recordings(folder: Path, seconds: float) -> int:
 
     Args:
         folder: project folder.
-        seconds: time after which no further recording is checked; the next call continues.
+        seconds: time limit. Once it has passed, the check of no further recording is started; the next call continues.
 
     Returns:
-        The number of recordings that are still unchecked.
+        The number of unchecked recordings that are left.
     """
     from myna.layout import RECORDINGS
     from myna.storage.atomic import write_text
@@ -46,7 +46,7 @@ def check_recordings(folder: Path, seconds: float) -> int:
 
 
 def check_take(path: Path, kind: Kind) -> TakeReport:
-    """Check one take, which should be of the kind `kind`.
+    """Check one take, and that it is of the kind `kind`.
 
     Raises:
         AudioError: the take cannot be read.

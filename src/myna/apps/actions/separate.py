@@ -62,7 +62,7 @@ def separate(
     progress: Progress = silent,
     on_failure: Callable[[MynaError], None] = lambda error: None,
 ) -> Batch[Separation, SeparationSummary]:
-    """Separate songs one after the other; see `run_batch` for failures."""
+    """Separate songs one after the other; see `run_batch` for failures of single songs."""
     from myna.song.separation.separate import separate_file
 
     return run_batch(

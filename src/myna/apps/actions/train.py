@@ -31,7 +31,7 @@ def train(
     Args:
         config_path: the voice's `config.json`.
         folder: folder of the checkpoints and the log.
-        listen: function that takes the device to train on, and returns a listener for the progress.
+        listen: function that returns a listener to the progress, given the device.
         settings: values for keys of the configuration's section `train`, written to `config.json` before training.
 
     Raises:
@@ -56,7 +56,7 @@ def train(
 
 
 class _Recorder:
-    """A `Listener` that passes everything on, and records the run in the folder of the checkpoints."""
+    """A `Listener` that forwards all calls to another one, and records the run in the folder of the checkpoints."""
 
     def __init__(self, listener: Listener, config: Config, folder: Path) -> None:
         self._listener = listener
@@ -64,7 +64,7 @@ class _Recorder:
         self._facts = {"clips": fingerprint(Path(config.data.training_files))}
 
     def began(self, plan: Plan) -> None:
-        write_run(self._path, Run(Outcome.RUNNING, facts=self._facts))  # the folder is locked now
+        write_run(self._path, Run(Outcome.RUNNING, facts=self._facts))  # by now, the folder is locked
         self._listener.began(plan)
 
     def stepped(self, report: StepReport) -> None:
@@ -80,7 +80,7 @@ class _Recorder:
 
     @contextmanager
     def failures(self) -> Iterator[None]:
-        """Record the error that ends the `with` block, unless it says that another process trains in the folder."""
+        """Record the error that ends the `with` block, except `BusyError`, which concerns another process's run."""
         try:
             yield
         except BusyError:
@@ -99,7 +99,7 @@ def train_project(
     During the call, the folder is the working directory, because the paths in a configuration are relative to it.
 
     Returns:
-        The summary; the path of its checkpoint includes `project`.
+        The summary; `project` is prepended to the path of its checkpoint.
     """
     with chdir(project):
         summary = train(CONFIG, LOGS, options, listen, settings)

@@ -1,4 +1,4 @@
-"""Reading of the curves and audio in the TensorBoard log of a training run."""
+"""Reader of the curves and the audio in the TensorBoard log of a training run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _MOST_POINTS = 1000  # limit on the points of a curve; longer curves are subsampled
 _LENGTH = struct.Struct("<Q")
-# Around the data of a record are its length, a checksum of the length, and a checksum of the data.
+# A record is: length, checksum of the length, data, checksum of the data.
 _HEADER_BYTES, _FOOTER_BYTES = 12, 4
-_MOST_BYTES = 1 << 30  # limit on the length of a record; a greater length means that the file is damaged
+_MOST_BYTES = 1 << 30  # limit on the length of a record; a greater length means a damaged file
 _VALIDATION, _SUNG, _RECORDING = "validation_", "/sung", "/recording"
 _NUMBER = "checkpoint"  # tag of the curve whose values are the numbers of checkpoints
 _EPOCH = "epoch"
@@ -29,14 +29,14 @@ class Curves:
     """Logged curves of a project, and the validation clips rendered at its checkpoints."""
 
     scalars: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # (step, value) pairs by tag
-    seconds_per_step: float | None = None  # measured between the last two points of the curve `epoch`
+    seconds_per_step: float | None = None  # from the last two points of the curve `epoch`
     samples: int = 0  # number of validation clips
-    sample_step: int | None = None  # step at which they were last rendered
-    sample_steps: tuple[int, ...] = ()  # all steps at which they were rendered
-    steps: dict[int, int] = field(default_factory=dict)  # step by number of checkpoint, of those that were validated
+    sample_step: int | None = None  # latest step at which the validation clips were rendered
+    sample_steps: tuple[int, ...] = ()  # all steps at which the validation clips were rendered
+    steps: dict[int, int] = field(default_factory=dict)  # step of each validated checkpoint, by the checkpoint's number
 
     def step_of(self, number: int, unit: str) -> int | None:
-        """Return the step at which a checkpoint was validated; None if it was not.
+        """Return the step at which a checkpoint was validated; None if it was not validated.
 
         Args:
             number: number of the checkpoint.
@@ -46,13 +46,13 @@ class Curves:
             return self.steps[number]
         if unit == "step":
             return number if number in self.sample_steps else None
-        # Older logs lack the curve of checkpoint numbers, but have the epoch of many steps.
+        # Older logs lack the curve of checkpoint numbers; find the epoch's last rendered step instead.
         epochs = dict(self.scalars.get(_EPOCH, ()))
         return max((step for step in self.sample_steps if epochs.get(step) == number), default=None)
 
 
 def read_curves(folder: Path) -> Curves:
-    """Read the training log of a project, which either the page or `svc train` may have written."""
+    """Read the training log of a project, written by the page or by `svc train`."""
     log = _read_log(folder)
     rendered = {tag: sounds for tag, sounds in log.sounds.items() if tag.endswith(_SUNG) and sounds}
     steps = tuple(sorted({step for sounds in rendered.values() for step in sounds}))
@@ -67,7 +67,7 @@ def read_curves(folder: Path) -> Curves:
 
 
 def read_sample(folder: Path, index: int, step: int | None) -> bytes:
-    """Return a validation clip as a WAV file.
+    """Return a validation clip, rendered at a step or as recorded, as the bytes of a WAV file.
 
     Args:
         folder: project folder.
@@ -117,13 +117,13 @@ class _Place(NamedTuple):
     """Position of a record in an event file."""
 
     path: Path
-    offset: int  # of its data, in bytes
+    offset: int  # of the record's data, in bytes
     n_bytes: int
 
 
 @dataclass
 class _Log:
-    """Contents of a log. Audio stays in the files, because a long training logs gigabytes of it."""
+    """Contents of a log. Audio is not loaded from the files, because a long run logs gigabytes of it."""
 
     scalars: dict[str, dict[int, _Scalar]] = field(default_factory=dict)  # by tag and step
     sounds: dict[str, dict[int, _Place]] = field(default_factory=dict)
@@ -149,24 +149,24 @@ class _Log:
             self.read[path] = place.offset + place.n_bytes + _FOOTER_BYTES
 
     def _forget_from(self, step: int) -> None:
-        """Discard what an interrupted run logged after the checkpoint from which it was resumed."""
+        """Discard the entries that an interrupted run logged from `step` on, where the run was resumed."""
         every: list[dict[int, Any]] = [*self.scalars.values(), *self.sounds.values()]
         for logged in every:
             for late in [one for one in logged if one >= step]:
                 del logged[late]
 
 
-_logs: dict[Path, _Log] = {}  # only the log that was read last; a repeated read parses only new data
+_logs: dict[Path, _Log] = {}  # at most one log, the last one read, so that a repeated read parses only new data
 
 
 def _read_log(folder: Path) -> _Log:
-    """Read the log of a project; a repeated call for the same project reads only new data."""
+    """Read the log of a project; a repeated call for the same project parses only new data."""
     paths = sorted((folder / LOGS).glob("events.out.tfevents.*"))
     if folder not in _logs or not set(paths).issuperset(_logs[folder].read):
         _logs.clear()
         _logs[folder] = _Log()
     log = _logs[folder]
-    for path in paths:  # their names begin with the time, so that resumed runs come later
+    for path in paths:  # file names begin with the time, so resumed runs come later
         log.add(path)
     return log
 
@@ -182,7 +182,7 @@ def _records(path: Path, offset: int) -> Iterator[tuple[_Place, bytes]]:
             place = _Place(path, file.tell(), n_bytes)
             data = file.read(n_bytes)
             if len(data) < n_bytes or len(file.read(_FOOTER_BYTES)) < _FOOTER_BYTES:
-                return  # it is being written
+                return  # the record is still being written
             yield place, data
 
 

@@ -1,4 +1,4 @@
-"""Location of a voice's files, an argument of most actions."""
+"""Paths of a voice's files, an argument of most actions."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 class VoiceFiles(NamedTuple):
-    """Location of a voice's files."""
+    """Paths of a voice's files."""
 
     model: Path  # weights file, folder of weights, address on the hub, or name of a bundled voice
     config: Path | None = None  # path of `config.json`; None uses the one beside the weights
 
     def find_weights(self) -> Path:
-        """Return the path of the weight file, which is downloaded if it is on the hub.
+        """Return the path of the weights file; download it first if it is on the hub.
 
         Raises:
-            CheckpointError: there is no weight file.
+            CheckpointError: there is no weights file.
         """
         from myna.voice import find_weights
 

@@ -23,19 +23,19 @@ from myna.signals import raise_when_ended
 from myna.text import printable, printable_lines
 
 COMMANDS = {
-    "demo": "hear an example: convert a sung phrase to the bundled voice",
+    "demo": "convert a sung phrase to the bundled voice, as an example",
     "pre-resample": "cut recordings into clips of one sample rate and level: dataset_raw/ to dataset/44k/",
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
     "train": "train the voice",
     "train-index": "build a retrieval index of each speaker's content features, for svc infer -r",
-    "train-cluster": "compute k-means centroids of the content features: smaller and coarser than an index",
-    "separate": "separate songs into vocals, which a voice can sing, and accompaniment",
+    "train-cluster": "compute k-means centroids of the content features: smaller but less exact than an index",
+    "separate": "separate songs into vocals and accompaniment",
     "infer": "convert recordings to the voice",
-    "live": "sing in another voice while you sing, from the microphone to the headphones",
+    "live": "convert your voice while you sing, from the microphone to the headphones",
     "vc": "the same as svc live, with the name and the flags of so-vits-svc-fork",
     "devices": "list the sound devices",
-    "cover": "sing songs in the voice, with their music: separate, convert, mix",
+    "cover": "convert the vocals of songs to the voice, and mix them with the music again",
     "evaluate": "measure the quality of conversions",
     "inspect": "show what a voice or sound file contains",
     "pack": "put a voice into one file that can be shared",
@@ -78,7 +78,8 @@ class _LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # The program that reads our output ended, like `head`. Python would write the rest of it at its end.
+            # The reader of our output ended, like `head`. Otherwise, Python would write the rest of the output at its
+            # end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(_BROKEN_PIPE)
 
@@ -92,7 +93,7 @@ def show_log_messages(verbose: bool) -> None:
     shown = logging.StreamHandler()
     shown.setFormatter(_Printable("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, handlers=[shown])
-    # The debug messages of these libraries do not help to diagnose myna.
+    # The debug messages of these libraries are irrelevant to problems of myna.
     for noisy in ("numba", "matplotlib", "urllib3", "filelock"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
@@ -117,11 +118,11 @@ def svc(verbose: bool) -> None:
     """Clone a singing voice and sing any song in it.
 
     \b
-    An example to hear:   svc demo
+    An example:           svc demo
     A cover of a song:    svc cover song.mp3 -m joe
     A voice of your own:  put recordings in dataset_raw/NAME/, then
                           svc pre-resample, pre-config, pre-hubert, train
-    Sing in a voice:      svc infer song.wav -m G_1000.pth -c config.json
+    A conversion:         svc infer song.wav -m G_1000.pth -c config.json
     """
     show_log_messages(verbose)
 

@@ -41,16 +41,16 @@ def load_converter(model: Path, config: Path | None, device: str, engine: Engine
 def with_defaults(
     voice: Voice, chosen: Mapping[str, Any], outputs: Iterable[Path]
 ) -> tuple[ConversionOptions, dict[str, Any]]:
-    """Complete the conversion options that the user gave with the defaults of the voice, and print those used.
+    """Add the voice's default options to those that the user gave, and print the defaults that are used.
 
     Args:
         voice: the voice.
-        chosen: the values of all parameters of `ConversionOptions`; those that the user did not give do not count.
-        outputs: files to write. If they, the working folder or the voice are in the folder of a studio, the defaults
-            that this studio stores for the voice are used.
+        chosen: the values of all parameters of `ConversionOptions`; values that the user did not give are ignored.
+        outputs: files to write. If one of them, the working folder or the voice is in the folder of a studio, the
+            defaults that this studio stores for the voice are used.
 
     Returns:
-        The options, and the defaults of the voice that were used.
+        The options, and the defaults that are used.
     """
     context = click.get_current_context()
     given = {
@@ -66,7 +66,7 @@ def with_defaults(
 
 
 def advice(summary: ConversionSummary) -> str:
-    """Compare the pitch of the result with that of the voice's recordings, and suggest a shift if they differ much."""
+    """Compare the pitch of the result with that of the voice's recordings; suggest a shift if they differ much."""
     from myna.units import ratio_to_semitones, semitones_to_ratio
 
     if summary.source_pitch is None:

@@ -26,7 +26,7 @@ device_flag = click.option(
 
 
 class VoicePath(click.Path):
-    """Path or name of a voice; a shell completes the names of known voices, and files."""
+    """Path or name of a voice; shells complete it with the names of known voices and with files."""
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         from click.shell_completion import CompletionItem
@@ -52,20 +52,20 @@ voice_config_flag = click.option(
     "-c",
     "--config-path",
     type=click.Path(path_type=Path),
-    help="config.json of the voice.  [default: the one beside the model or from svc pre-config; if there is none, the "
-    "configuration is inferred from the weights]",
+    help="config.json of the voice.  [default: config.json beside the model, else the file from svc pre-config, else "
+    "inferred from the weights]",
 )
 
 
 def voice_files(model: Path, config: Path | None = None) -> VoiceFiles:
-    """Return the voice that the flags -m and -c name."""
+    """Return the files of the voice that the flags -m and -c select."""
     return VoiceFiles(model, config or find_config(model))
 
 
 def find_config(model: Path) -> Path | None:
-    """Return the configuration from `svc pre-config` if `model` is in training and has no `config.json` beside it.
+    """Return the configuration from `svc pre-config` if `model` is in a training folder without `config.json`.
 
-    Otherwise, return None, which leaves the choice to the function that opens the voice.
+    Otherwise, return None: the function that opens the voice finds the configuration.
     """
     in_training = LOGS in (model, model.parent)
     needed = in_training and not (LOGS / "config.json").exists() and CONFIG.is_file()

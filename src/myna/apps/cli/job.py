@@ -1,4 +1,4 @@
-"""Long work of the terminal in the list of jobs that the page of a workspace shows."""
+"""Commands of the terminal as jobs in the list of a workspace, which the page shows."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ _log = logging.getLogger(__name__)
 
 
 class Job:
-    """Work that a terminal shows, and that the page of a workspace lists if the work belongs to one.
+    """Job of a command: progress on the terminal and, if its files belong to a workspace, an entry in the list of jobs.
 
-    A list that cannot be written, for example on a full disk, is a warning; the work goes on without it.
+    If the list cannot be written, for example on a full disk, a warning is printed and the work goes on.
     """
 
     def __init__(self, row: Row | None, failures: tuple[type[Exception], ...] = ()) -> None:
         """
         Args:
             row: entry in the list; None if the work is not listed.
-            failures: exceptions of a list that cannot be written.
+            failures: exceptions raised if the list cannot be written.
         """
         self._row = row
         self._failures = failures
@@ -60,7 +60,7 @@ class Job:
         self._write(lambda row: row.line(text))
 
     def failure(self, error: MynaError) -> None:
-        """Print the error of one file of a batch, and add it to the log."""
+        """Print the error of one file of a batch, and add it to the job's log."""
         echo_error(error)
         self.note(str(error))
 
@@ -79,9 +79,9 @@ def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) 
 
     Args:
         kind: kind of the job, as on the page: convert, prepare, train, evaluate.
-        title: words for a person.
+        title: title of the job for people.
         paths: files and folders that the work reads or writes.
-        about: what the job works on; `project` is added if the work belongs to one.
+        about: names of the items that the job works on; `project` is added if the work belongs to one.
     """
     import sqlite3
 
@@ -108,7 +108,7 @@ def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) 
         return
     try:
         yield Job(row, failures)
-    except BaseException as error:  # KeyboardInterrupt and SystemExit too
+    except BaseException as error:  # also KeyboardInterrupt and SystemExit
         _end(entry, error, failures)
         raise
     else:
@@ -120,7 +120,7 @@ def listed_job(kind: str, title: str, paths: Iterable[Path] = (), **about: Any) 
 def _end(
     entry: AbstractContextManager[Row], ending: BaseException | None, failures: tuple[type[Exception], ...]
 ) -> None:
-    """Exit the context `entry` with the exception that ended the work; failures of the list do not replace it."""
+    """Exit the context `entry` with the exception that ended the work, and warn if the list cannot be written."""
     try:
         entry.__exit__(type(ending) if ending else None, ending, ending.__traceback__ if ending else None)
     except failures as error:

@@ -22,10 +22,10 @@ _SHOWN = 10
 
 
 def echo(text: object, *, err: bool = False) -> None:
-    """Print text that may contain names from files; commands print only with this function.
+    """Print text that may contain names from files. Commands use no other function to print.
 
-    Control characters are escaped, because a terminal interprets them; the card of a downloaded voice, for example, may
-    contain some. Line breaks are kept; `printable` and `listed` also escape line breaks in a name.
+    Control characters are escaped, because a terminal interprets them, and a downloaded voice's card may contain some.
+    Line breaks are kept; `printable` and `listed` also escape line breaks in a name.
     """
     click.echo(printable_lines(str(text)), err=err)
 
@@ -39,7 +39,7 @@ def echo_error(error: MynaError) -> None:
 
 
 def echo_lines(title: str, lines: Sequence[str]) -> None:
-    """Print the first of `lines` to standard error, each after `title`, and the number of those left out."""
+    """Print the first `lines` to standard error, each after `title`, and the number of lines left out."""
     for line in lines[:_SHOWN]:
         echo(f"{title}: {printable(line)}", err=True)
     if len(lines) > _SHOWN:
@@ -47,7 +47,7 @@ def echo_lines(title: str, lines: Sequence[str]) -> None:
 
 
 def echo_refused(failed: Sequence[str], ignored: Sequence[str], path: Path | None) -> None:
-    """Print why a preparation step refused files: the first reasons, and if needed the path of the complete list."""
+    """Print the first reasons why a preparation step left out files and, if there are more, the path of the list."""
     echo_lines("left out", ignored)
     echo_lines("svc", failed)
     if path is not None and not failed and len(ignored) > _SHOWN:
@@ -71,7 +71,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def unfinished(batch: Batch[Any, Any], what: str) -> MynaError | None:
-    """Return the error that names the failed files of a batch, as in "1 of 2 recordings were not converted: a.wav"."""
+    """Return an error that names the failed files of a batch, for example "1 of 2 recordings were not converted:
+    a.wav".
+    """
     if not batch.failed:
         return None
     names = ", ".join(str(one.source) for one in batch.failed)
@@ -80,7 +82,7 @@ def unfinished(batch: Batch[Any, Any], what: str) -> MynaError | None:
 
 
 def remarks(summary: ConversionSummary) -> str:
-    """Return sentences on the key, and on changes to stay within full scale and the voice's pitch, or no text."""
+    """Return sentences on the key, the lowered level and the octave shifts of a conversion; "" for none."""
     found = []
     if summary.key is not None:
         key = "chromatic scale" if summary.key == CHROMATIC else f"key {summary.key}"

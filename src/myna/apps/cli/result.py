@@ -1,4 +1,4 @@
-"""Commands that end with a result, printed for people or, with --json, as one JSON object."""
+"""Results of commands, printed for people or, with --json, as one JSON object."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Result:
     """Result of a command.
 
     Attributes:
-        values: the result for programs: a record or a mapping, whose values `plain` can convert.
+        values: the result for programs: a record or a mapping with values that `plain` can convert.
         text: the result for people, in lines.
-        error: error of those parts of the work that failed; the command prints its result and ends with this error.
+        error: error of the failed parts of the work. The command prints its result and then ends with this error.
     """
 
     values: Any
@@ -33,7 +33,7 @@ class Result:
 
 
 class ResultCommand(click.Command):
-    """Click command whose function returns a `Result` or nothing, and which has the flag --json.
+    """Click command with the flag --json, for a function that returns a `Result` or None.
 
     With --json, standard output receives exactly one JSON object, whether the command succeeds or fails. A failure has
     the key "error" with the values "code" and "message". Progress, remarks and the line of an error go to standard
@@ -46,7 +46,7 @@ class ResultCommand(click.Command):
             self.params.append(_json_flag())
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        wanted = "--json" in args  # parsing changes `args`
+        wanted = "--json" in args  # before parsing, which changes `args`
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
@@ -60,11 +60,11 @@ class ResultCommand(click.Command):
             result: Result | None = super().invoke(ctx)
         except click.exceptions.Exit:
             raise
-        except BaseException as error:  # KeyboardInterrupt and SystemExit too
+        except BaseException as error:  # also KeyboardInterrupt and SystemExit
             if as_json:
                 echo_json(_plain_error(error))
             raise
-        if result is None:  # another process of the same work prints the result
+        if result is None:  # another process of the same command prints the result
             return
         if as_json:
             echo_json(plain(result.values) | (_plain_error(result.error) if result.error is not None else {}))
@@ -85,7 +85,7 @@ def _json_flag() -> click.Option:
 
 
 def print_json(ctx: click.Context) -> None:
-    """Make a `ResultCommand` print its result as JSON; for a command that declares its own flag --json."""
+    """Make a `ResultCommand` print its result as JSON; for commands that declare their own flag --json."""
     ctx.meta[_AS_JSON] = True
 
 
@@ -96,8 +96,8 @@ def batch_values(
 
     Args:
         batch: the batch.
-        name: key of the list of what was done.
-        outputs: function that returns the files that a piece of work has written.
+        name: key of the list of finished items.
+        outputs: function that returns the files written for an item, by key.
     """
     done = [{"input": one.source, **outputs(one), **plain(outcome)} for one, outcome in batch.done.items()]
     failed = [{"input": one.source, "error": str(error)} for one, error in batch.failed.items()]
@@ -105,7 +105,7 @@ def batch_values(
 
 
 def plain(value: Any) -> Any:
-    """Convert records, models and paths to values that JSON has; a number that is not finite becomes null."""
+    """Convert records, models and paths to JSON values; a number that is not finite becomes null."""
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, float):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-# Codes by HTTP status. An error of a command has a code of its own.
+# Codes by HTTP status. Errors of actions have their own codes.
 CODES: Mapping[int, str] = MappingProxyType(
     {
         401: "login",
@@ -21,5 +21,5 @@ CODES: Mapping[int, str] = MappingProxyType(
 
 
 def error_json(status: int, message: str, code: str | None = None) -> dict[str, dict[str, str]]:
-    """Return the JSON value of an error; without a `code`, the status decides it."""
+    """Return the JSON value of an error; None as `code` takes the code of the status."""
     return {"error": {"code": code or CODES.get(status, "request"), "message": message}}

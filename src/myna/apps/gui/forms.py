@@ -1,7 +1,7 @@
 """Forms of the page, made from option dataclasses and from the keys of `config.json`.
 
-A form has one field for each option, with title, help, unit, range, choices, default, and the reason if the option does
-nothing for the chosen voice. Titles and help lines are texts, which languages translate.
+A form has one field for each option, with title, help, unit, range, choices, default, and, if the option has no effect
+with the chosen voice, the reason. Titles and help lines are translated.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class FormField(BaseModel):
     default: Any
     optional: bool  # whether the field may be empty
     group: Group
-    inert: str | None  # why the field does nothing for the chosen voice; None if it does something
+    inert: str | None  # reason why the field has no effect with the chosen voice; None if it has an effect
 
 
 class Form(BaseModel):
@@ -58,7 +58,7 @@ class Form(BaseModel):
 
 @dataclass(frozen=True)
 class _Selection:
-    """The fields of an option dataclass that the page shows; those in neither group are for experts."""
+    """Fields of an option dataclass that the page shows; fields in neither `main` nor `more` are for experts."""
 
     options: type[Any]
     main: tuple[str, ...]
@@ -127,7 +127,7 @@ def form(
 
 
 def _inert(voice: VoiceFacts) -> dict[str, str]:
-    """Return the options that do nothing for a voice, with the name of the text that says why."""
+    """Return the options without effect for a voice, each with the key of the text that states the reason."""
     found: dict[str, str] = {}
     if len(voice.speakers) < 2:
         found |= dict.fromkeys(("speaker", "speaker_mix"), "one_speaker")
@@ -183,7 +183,7 @@ def _key_field(key: Key, said: dict[str, str], section: TrainConfig | None) -> F
         low=low,
         high=high,
         step=1 if kind == "integer" else None,
-        default=value if isinstance(value, int | float) else None,  # empty for a word such as "auto"
+        default=value if isinstance(value, int | float) else None,  # empty for a word, for example "auto"
         optional=True,
         group="main",
         inert=None,
@@ -201,7 +201,7 @@ def _kind(name: str, hint: Any) -> tuple[FieldType, list[str]]:
 
 
 def _step(kind: FieldType, low: float | None, high: float | None) -> float | None:
-    """Return the step of a slider, fine enough to be useful and coarse enough to set by hand."""
+    """Return the step of a slider: small enough for a useful choice, large enough to set by mouse."""
     if kind == "integer":
         return 1
     if kind != "number" or low is None or high is None:

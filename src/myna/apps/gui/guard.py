@@ -2,8 +2,8 @@
 
     app = guard(app, Addresses.of("127.0.0.1", 7860), uploads=folder)
 
-It is independent of the application behind it. A refusal has the status 413, 421, 403 or 429. It is JSON below `/api`
-and for whoever accepts JSON, else one line of plain text, which a browser shows.
+The middleware is independent of the application behind it. A refusal has the status 413, 421, 403 or 429. Its body is
+JSON for paths below `/api` and for clients that accept JSON, and one line of plain text for others.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _API, _JSON = "/api/", "application/json"
 _NO_BODY = ("GET", "HEAD", "OPTIONS")
 # With these headers, no other site can show the page in a frame or load its files.
 _KEPT_APART = [(b"x-frame-options", b"SAMEORIGIN"), (b"cross-origin-resource-policy", b"same-origin")]
-_DRAIN_SECONDS = 20.0  # a browser shows a refusal only after it has sent its request
+_DRAIN_SECONDS = 20.0  # a browser reads a refusal only after it has sent its whole request
 
 
 def is_local(host: str) -> bool:
-    """Return true if a server on `host` can be reached only from this computer."""
+    """Return True if a server on `host` can be reached only from this computer."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -72,20 +72,21 @@ def read_url(url: str) -> tuple[str, str, int]:
 
 @dataclass(frozen=True)
 class Addresses:
-    """Addresses of the page: allowed values of the headers Host and Origin."""
+    """Allowed values of the headers Host and Origin, and the address of the page."""
 
-    url: str  # the address to open
+    url: str  # address to open in a browser
     port: int
     hosts: frozenset[str]
     origins: frozenset[str]
-    public: bool  # whether the address at which a connection arrived is allowed too
+    public: bool  # whether the IP address at which a connection arrived is allowed too
 
     @classmethod
     def of(cls, host: str, port: int, public_url: str | None = None) -> Addresses:
-        """Collect the addresses of a server.
+        """Collect the allowed addresses of a server.
 
         Args:
-            host: name or address that the server listens at. If it is public, this computer's names are allowed too.
+            host: name or address at which the server listens. If others can reach it, this computer's names are allowed
+                too.
             public_url: address of a reverse proxy or tunnel to the server.
 
         Raises:
@@ -109,10 +110,11 @@ class Addresses:
         return cls(url, port, frozenset(netlocs), frozenset(origins), public)
 
     def problem(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
-        """Return why a request or a socket is refused, or None if it is allowed.
+        """Return the status and the reason for refusing a request or a socket, or None if it is allowed.
 
-        A web page can make a browser send requests here under a name of its own that resolves to this computer (DNS
-        rebinding; Host has that name), or from its own origin (see Origin or Sec-Fetch-Site). Programs send no Origin.
+        A foreign web page can make a browser send requests to this server in two ways: under its own name, resolved to
+        this computer (DNS rebinding; Host has that name), or from its own origin (see Origin or Sec-Fetch-Site).
+        Programs send no Origin.
         """
         hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
         own = self._netlocs_of(scope)
@@ -127,7 +129,7 @@ class Addresses:
         return None
 
     def _netlocs_of(self, scope: Scope) -> set[str]:
-        """Return the address at which a connection arrived, if this server is public; it is never a name."""
+        """Return the IP address at which a connection arrived, as values of Host; none if the server is not public."""
         server = scope.get("server")
         if not self.public or not server:
             return set()
@@ -141,12 +143,12 @@ class Addresses:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of what visitors may send, in bytes."""
+    """Limits of the data that visitors send, in bytes."""
 
-    file: int = 4 << 30  # one file; a WAV file cannot be larger
-    uploads: int = 16 << 30  # the upload folder
+    file: int = 4 << 30  # size of one file; a WAV file cannot be larger
+    uploads: int = 16 << 30  # total size of the upload folder
     spare: int = 1 << 30  # disk space that uploads leave free
-    body: int = 16 << 20  # a request that is not an upload
+    body: int = 16 << 20  # body of a request that is not an upload
 
 
 def guard(
@@ -163,7 +165,8 @@ def guard(
     Args:
         uploads: folder in which the application stores uploads.
         upload_path: path of the requests that upload files.
-        login_path: path of the requests that send a password; the answer to a wrong one has a status from 400 on.
+        login_path: path of the requests that send a password; the status of the answer to a wrong password is 400 or
+            higher.
     """
     quota = UploadQuota(app, uploads, limits or Limits(), upload_path)
     return AddressCheck(PasswordDelay(quota, login_path), addresses)
@@ -183,13 +186,13 @@ class AddressCheck:
         elif scope["type"] == "http":
             await _refuse(scope, receive, send, *problem)
         else:
-            await send({"type": "websocket.close", "code": 1008})  # before it was accepted: the browser gets a 403
+            await send({"type": "websocket.close", "code": 1008})  # not yet accepted: the browser gets a 403
 
 
 class UploadQuota:
-    """Refuse request bodies that exceed `Limits`, as early as their size is known.
+    """Refuse request bodies that exceed `Limits`, as soon as their size is known.
 
-    The limit of a single file is left to the application, because only it separates the files of a request.
+    The application checks the limit of a single file, because only the application separates the files of a request.
     """
 
     def __init__(self, app: App, folder: Path, limits: Limits, path: str) -> None:
@@ -198,7 +201,7 @@ class UploadQuota:
         self._limits = limits
         self._path = path
         self._n_running = 0  # uploads that are being received
-        self._shared = _Budget(0)  # bytes that these may still send
+        self._shared = _Budget(0)  # bytes that the running uploads may still send
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in _NO_BODY:
@@ -213,9 +216,9 @@ class UploadQuota:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         if not self._n_running:
-            # Running uploads are in the folder and in the budget, so the folder is measured only while there are none.
+            # Measure the folder only while no upload runs: the budget already counts the bytes of a running upload.
             room = await asyncio.to_thread(_room, self._folder, self._limits)
-            if not self._n_running:  # none has begun meanwhile
+            if not self._n_running:  # no other upload has begun in the meantime
                 self._shared = _Budget(room)
         self._n_running += 1
         try:
@@ -242,10 +245,10 @@ class UploadQuota:
             message = await receive()
             budget.left -= len(message.get("body", b""))
             gone = message["type"] == "http.disconnect" and not complete
+            complete = not message.get("more_body", False)
             if budget.left < 0 or gone:
                 refused = True
-                raise _RefusedError(reason)  # the application deletes what it has written
-            complete = not message.get("more_body", False)
+                raise _RefusedError(reason)  # the application deletes the received part
             return message
 
         async def unless_refused(message: Message) -> None:
@@ -260,18 +263,20 @@ class UploadQuota:
             if not refused:
                 raise
         if refused and not answered:
-            await _refuse(scope, receive, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
+            rest = None if complete else receive
+            await _refuse(scope, rest, send, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reason)
 
 
 class PasswordDelay:
-    """Delay attempts after wrong passwords: by 1, 2, 4, ... seconds for one client, by up to 4 seconds for the others.
+    """Delay attempts after wrong passwords: by 1, 2, 4, ... seconds for the same client, by up to 4 seconds for others.
 
-    A client's attempts wait for one another, even if they are sent at once; other clients and requests do not wait for
-    them. An attempt that would wait for more than a minute is refused unread.
+    Attempts of one client are checked one after the other, even if they arrive at once. Attempts of other clients and
+    other requests are not queued behind them. An attempt that would wait for more than a minute is refused, and its
+    body is not read.
     """
 
-    MOST_SECONDS = 120.0  # between two attempts of a client
-    MOST_SECONDS_OVERALL = 4.0  # short enough that many attackers cannot lock out anyone else
+    MOST_SECONDS = 120.0  # limit on the delay between two attempts of a client
+    MOST_SECONDS_OVERALL = 4.0  # limit for all other clients; short, so that many attackers cannot lock them out
     LONGEST_WAIT_SECONDS = 60.0
     FORGOTTEN_AFTER_SECONDS = 15 * 60.0
     MOST_CLIENTS = 10_000
@@ -288,7 +293,7 @@ class PasswordDelay:
         self._path = path
         self._clock = clock
         self._sleep = sleep
-        self._clients: OrderedDict[str, _Attempts] = OrderedDict()  # the one that tried last is last
+        self._clients: OrderedDict[str, _Attempts] = OrderedDict()  # by client, the latest attempt last
         self._all = _Attempts()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -305,7 +310,7 @@ class PasswordDelay:
             await _refuse(scope, receive, send, HTTPStatus.TOO_MANY_REQUESTS, text, retry_after=wait)
             return
         overall = min(self.MOST_SECONDS_OVERALL, self._all.doubled_seconds)
-        # An attempt counts as wrong until its password has been checked, so that attempts sent at once count too.
+        # Count an attempt as wrong until its password has been checked, so that simultaneous attempts are counted.
         for attempts in (mine, self._all):
             attempts.add(now)
         mine.next_at = now + wait + min(self.MOST_SECONDS, mine.doubled_seconds)
@@ -345,7 +350,7 @@ class _Budget:
 
 @dataclass
 class _Attempts:
-    """Number of wrong and unchecked passwords."""
+    """Number of attempts whose password is wrong or unchecked."""
 
     count: int = 0
     last_at: float = 0.0
@@ -353,7 +358,7 @@ class _Attempts:
 
     @property
     def doubled_seconds(self) -> float:
-        """Seconds that the next attempt waits: 0 without a wrong one, then 1, 2, 4, ..."""
+        """Return the delay of the next attempt in seconds: 0 without a wrong attempt, then 1, 2, 4, ..."""
         return 2.0 ** min(self.count - 1, 30) if self.count else 0.0
 
     def add(self, now: float) -> None:
@@ -376,14 +381,14 @@ def _values(scope: Scope, name: bytes) -> list[str]:
 
 
 def _from_another_site(scope: Scope) -> bool:
-    """Return true if a browser reports that another site made the request, unless a person followed a link here."""
+    """Return True if a browser reports a request from another site, except for a link that a person followed."""
     site, mode, dest = ("".join(_values(scope, b"sec-fetch-" + part)) for part in (b"site", b"mode", b"dest"))
     followed = scope.get("method") in ("GET", "HEAD") and mode == "navigate" and dest == "document"
     return site in ("cross-site", "same-site") and not followed
 
 
 def _client(scope: Scope) -> str:
-    """Return the address of a client; an IPv6 client has 2**64 addresses, which count as one."""
+    """Return the address of a client; for IPv6, its network of 2**64 addresses, because a client can use them all."""
     client = scope.get("client")
     host = str(client[0]) if client else ""
     with suppress(ValueError):
@@ -394,11 +399,11 @@ def _client(scope: Scope) -> str:
 
 
 def _room(folder: Path, limits: Limits) -> int:
-    """Return how many bytes may still be uploaded."""
+    """Return the number of bytes that may still be uploaded."""
     used = 0
     for root, _, names in os.walk(folder):
         for name in names:
-            with suppress(OSError):  # it was deleted meanwhile
+            with suppress(OSError):  # the file was deleted in the meantime
                 used += os.lstat(os.path.join(root, name)).st_size
     free = shutil.disk_usage(folder).free if folder.is_dir() else limits.uploads + limits.spare
     return min(limits.uploads - used, free - limits.spare)
@@ -422,9 +427,14 @@ def _with_headers(send: Send) -> Send:
 
 
 async def _refuse(
-    scope: Scope, receive: Receive, send: Send, status: HTTPStatus, text: str, *, retry_after: float | None = None
+    scope: Scope, rest: Receive | None, send: Send, status: HTTPStatus, text: str, *, retry_after: float | None = None
 ) -> None:
-    """Answer with one line, and discard what the client still sends, so that it reads the answer."""
+    """Answer with one line, and discard the rest of the request; the client reads the answer only after sending it.
+
+    Args:
+        rest: the rest of the request; None if the last part has been received, since waiting for more would end only
+            after `_DRAIN_SECONDS`.
+    """
     wants_json = scope["path"].startswith(_API) or any(_JSON in value for value in _values(scope, b"accept"))
     body = (json.dumps(error_json(status, text)) if wants_json else f"{text}\n").encode()
     headers = [
@@ -437,8 +447,9 @@ async def _refuse(
         headers.append((b"retry-after", str(round(retry_after)).encode()))
     await send({"type": "http.response.start", "status": int(status), "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_DRAIN_SECONDS):
-            while (message := await receive())["type"] == "http.request" and message.get("more_body", False):
-                pass
+    if rest is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_DRAIN_SECONDS):
+                while (message := await rest())["type"] == "http.request" and message.get("more_body", False):
+                    pass
     await send({"type": "http.response.body", "body": b""})

@@ -35,19 +35,19 @@ Result_co = TypeVar("Result_co", covariant=True)
 OnChange = Callable[["Job[Any]", str | None], None]
 
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
-_KEPT_JOBS = 100  # finished jobs listed per lane; older ones are dropped from the list, but their files stay
+_KEPT_JOBS = 100  # limit on finished jobs listed per lane; older ones leave the list, and their files stay
 _KEPT_NOTES = 200
 
 
 class Task(Protocol[Result_co]):
     """Picklable unit of work that runs in a lane's process; its fields are the arguments.
 
-    Define tasks as frozen dataclasses. The modules that define a task and its result must not import PyTorch, because
-    the page's process imports both.
+    Define tasks as frozen dataclasses. The modules of a task and of its result must not import PyTorch, because the
+    page's process imports them.
     """
 
     def run(self, report: Report) -> Result_co:
-        """Do the work and return a picklable result; a `MynaError` becomes the job's error."""
+        """Run the task and return a picklable result; a `MynaError` becomes the job's error."""
 
 
 @dataclass
@@ -129,8 +129,8 @@ class Jobs:
     def __init__(self, lanes: Iterable[str], on_change: OnChange = lambda job, note: None) -> None:
         """
         Args:
-            on_change: called with a job that has changed, and with the line that it has noted, if any. The calls come
-                from several threads.
+            on_change: called from several threads, with each job that changed, and with its new line for the user or
+                None.
         """
         self._lock = threading.Lock()
         self._jobs: dict[int, Job[Any]] = {}
@@ -144,7 +144,7 @@ class Jobs:
 
         Args:
             number: the job's number in the list of jobs; None for a job that is not listed.
-            first: whether the job goes before all waiting ones.
+            first: whether the job runs before all waiting jobs.
         """
         with self._lock:
             job = Job(next(self._unlisted) if number is None else number, lane, task, title)
@@ -164,11 +164,11 @@ class Jobs:
         return self.submit(lane, task, type(task).__name__, first=True).wait()
 
     def get(self, number: int) -> Job[Any] | None:
-        """Return the job with that id, or None if there is none."""
+        """Return the job with this id, or None."""
         return self._jobs.get(number)
 
     def all(self, lane: str | None = None) -> list[Job[Any]]:
-        """Return the jobs of a lane, or of all lanes if it is None, oldest first."""
+        """Return the jobs of a lane, oldest first; those of all lanes if `lane` is None."""
         with self._lock:
             return [job for job in self._jobs.values() if lane in (None, job.lane)]
 
@@ -181,7 +181,7 @@ class Jobs:
         self._lanes[lane].submit(None)
 
     def close(self) -> None:
-        """Stop all jobs and wait until they have saved their work; Ctrl-C during the wait kills them."""
+        """Stop all jobs and wait until they have saved their work; Ctrl-C during this wait kills the processes."""
         for lane in self._lanes.values():
             lane.close()
         try:
@@ -193,13 +193,13 @@ class Jobs:
 
 
 class _Lane:
-    """Queue of jobs, the process that runs them, and the thread that passes messages between the two."""
+    """Queue of jobs, the process that runs them, and the thread that passes messages between both."""
 
     def __init__(self, name: str, lock: threading.Lock, on_change: OnChange) -> None:
         self._name = name
         self._on_change = on_change
         self._jobs_lock = lock
-        self._queue: deque[Job[Any] | None] = deque()  # None only starts the process
+        self._queue: deque[Job[Any] | None] = deque()  # None starts the process without a job
         self._wake = threading.Condition()
         self._closed = False
         self._current: Job[Any] | None = None
@@ -323,7 +323,7 @@ class _Lane:
             self._end(job, JobState.FAILED, error=f"its process ended with code {code} (a defect: please report it)")
 
     def _end(self, job: Job[Any], state: JobState, *, result: Any = None, error: str | None = None) -> None:
-        with self._wake, self._jobs_lock:  # a job that has ended is no longer stopped
+        with self._wake, self._jobs_lock:  # never stop a job that has already ended
             job.result, job.error, job.seconds_left = result, error, None
             job.state = state
         self._on_change(job, None)
@@ -336,14 +336,15 @@ def _work(connection: Connection) -> None:
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     tasks: deque[bytes | None] = deque()
     arrived = threading.Condition()
-    busy = threading.Event()
-    threading.Thread(target=_receive, args=(connection, tasks, arrived, busy), daemon=True).start()
+    loaded, busy = threading.Event(), threading.Event()
+    threading.Thread(target=_receive, args=(connection, tasks, arrived, loaded, busy), daemon=True).start()
     from myna.apps.gui.tasks import warm_up
 
     warm_up()
+    loaded.set()
 
     def send(kind: str, value: Any) -> None:
-        with suppress(OSError):  # the parent process is gone, but the task is finished anyway
+        with suppress(OSError):  # the parent process is gone; there is nobody to send the result to
             connection.send((kind, value))
 
     while True:
@@ -354,8 +355,8 @@ def _work(connection: Connection) -> None:
                 if pickled is None:
                     return
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-                busy.set()  # still within the lock, so that no request to stop is lost
-            task: Task[Any] = pickle.loads(pickled)  # safe: it comes only from our own parent process
+                busy.set()  # set within the lock, so that no request to stop is lost
+            task: Task[Any] = pickle.loads(pickled)  # safe: the data comes only from our own parent process
             kind, value = "done", task.run(Report(send))
         except KeyboardInterrupt:
             kind, value = "cancelled", None
@@ -371,11 +372,16 @@ def _work(connection: Connection) -> None:
 
 
 def _receive(
-    connection: Connection, tasks: deque[bytes | None], arrived: threading.Condition, busy: threading.Event
+    connection: Connection,
+    tasks: deque[bytes | None],
+    arrived: threading.Condition,
+    loaded: threading.Event,
+    busy: threading.Event,
 ) -> None:
-    """Queue the messages of the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
+    """Queue the tasks from the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
 
-    On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt.
+    On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt. While the
+    libraries are being loaded, which takes seconds and has nothing to save, "close" ends the process.
     """
     while True:
         try:
@@ -390,6 +396,8 @@ def _receive(
                     tasks.clear()
                     with suppress(OSError):
                         connection.send(("cancelled", None))
+            if message == "close" and not loaded.is_set():
+                os._exit(0)
             if message != "stop":
                 tasks.append(None if message == "close" else message)
                 arrived.notify()

@@ -2,15 +2,15 @@
 
 The detector correlates the level of each band with the sine of a chip, subtracts the mean over neighbouring bands, and
 correlates the rest with the signs of the pattern. The score is this correlation divided by its standard deviation. If
-the sound has no mark, the signs are independent of it. Whatever the sound is, the chance that the score exceeds t is
-then at most 3.18 times that of a standard normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound for
-weighted sums of Rademacher random variables", 2015). The threshold follows from this bound and the number of scores
-that are compared with it. The bound holds for stretches up to one period of the pattern. In longer ones, each sign
-occurs several times, so the standard deviation is also measured over all positions.
+the sound has no mark, the signs are independent of the sound. Then, for any sound, the probability that the score
+exceeds t is at most 3.18 times that of a standard normal variable (Bentkus and Dzindzalieta, "A tight Gaussian bound
+for weighted sums of Rademacher random variables", 2015). The threshold follows from this bound and the number of
+computed scores. The bound holds for stretches up to one period of the pattern. In longer stretches, each sign occurs
+several times, so the standard deviation is also measured over all positions.
 
 Correlations are computed for segments of 5 s, at all positions in the pattern. Sums of 2, 4, 8, ... segments find
-weaker marks. They need a more exact speed, which is found by shifting the second half of a sum against the first (the
-fast folding algorithm: Staelin, "Fast folding algorithm for detection of periodic pulse trains", 1969).
+weaker marks. Longer sums need a more exact speed, which is found by shifting the second half of a sum relative to the
+first (the fast folding algorithm: Staelin, "Fast folding algorithm for detection of periodic pulse trains", 1969).
 """
 
 from __future__ import annotations
@@ -32,40 +32,40 @@ from myna.progress import Progress, silent
 Samples = NDArray[np.float32]
 
 DETECTION_RATE = 16000  # sample rate of the detector's input, in Hz
-FALSE_ALARMS = 1e-4  # largest share of sounds without a mark in which one is found
-_NORMAL_BOUND = 3.18  # by Bentkus and Dzindzalieta
+FALSE_ALARMS = 1e-4  # largest share of false detections among sounds without a mark
+_NORMAL_BOUND = 3.18  # factor of the bound by Bentkus and Dzindzalieta
 
-_FRAMES = 10  # per chip
+_FRAMES = 10  # frames per chip
 _HOP = round(CHIP_SECONDS * DETECTION_RATE / _FRAMES)
 _SIZE = 400  # samples of an analysis window
-_FLOOR = 1e-8  # power that is added to each band, relative to that of the louder parts of the sound
-_NEIGHBOURS = 3  # bands on each side of a band; the mean of all is subtracted from it
-_LEAST_DB = 0.3  # is added to the size by which changes are divided, so that those of a steady sound stay small
+_FLOOR = 1e-8  # power added to each band, relative to the louder parts of the sound
+_NEIGHBOURS = 3  # bands on each side of a band; the mean of all these bands is subtracted from the band
+_LEAST_DB = 0.3  # added to the divisor of the changes, so that the changes of a steady sound stay small
 # The noise floor of a band is this percentile of its levels. Levels up to _NOISE_DB above the floor count as noise.
 _NOISE_PERCENT, _NOISE_DB = 5, np.float32(3)
 
-_PLACES = PERIOD * _FRAMES  # positions in the pattern that are tried, one per frame
+_PLACES = PERIOD * _FRAMES  # positions in the pattern to try, one per frame
 _SEGMENT_CHIPS = 64
 _SEGMENT_FRAMES = _SEGMENT_CHIPS * _FRAMES
 _SEGMENT_SECONDS = _SEGMENT_CHIPS * CHIP_SECONDS
-_PIECE_SEGMENTS = 64  # segments that are in memory together; only these are added to each other
-# An error of half a step changes the length of a segment by 10 ms, an eighth of a chip.
+_PIECE_SEGMENTS = 64  # number of segments in memory; sums contain segments of one such piece only
+# With an error of half a step, the length of a segment is wrong by 10 ms, an eighth of a chip.
 _SPEED_STEP = 0.004
 _SPEEDS = [math.exp(_SPEED_STEP * step) for step in sorted(range(-15, 16), key=abs)]
-# The search ends early if a score is above every threshold and the next _FARTHER speeds give no higher one.
+# The search ends early if a score reaches `_CERTAIN` and the next `_FARTHER` speeds give no higher score.
 _CERTAIN, _FARTHER = 10.0, 6
-_DRIFT = _SEGMENT_FRAMES * _SPEED_STEP / 2  # frames by which half a step moves the next segment
+_DRIFT = _SEGMENT_FRAMES * _SPEED_STEP / 2  # shift of the next segment in frames, if the speed is wrong by half a step
 
 
 @dataclass(frozen=True)
 class Detection:
-    """Result of a search for the mark: the place and the speed at which a sound correlates best with the pattern."""
+    """Result of a search for the mark: the best correlation with the pattern, its place and its speed."""
 
     found: bool
     score: float  # correlation in standard deviations
-    threshold: float  # least score of a mark; a longer sound has more scores, and a slightly higher threshold
-    chance: float  # upper bound on the share of unmarked sounds of this length that reach the score
-    speed: float  # relative to that of the sound when it was marked
+    threshold: float  # smallest score of a mark; a longer sound has more scores, and thus a slightly higher threshold
+    chance: float  # upper bound on the share of unmarked sounds of this length with such a score
+    speed: float  # speed relative to the sound when it was marked
     start_seconds: float
     end_seconds: float
     seconds: float  # length of the whole sound
@@ -85,8 +85,8 @@ def detect(
 
     Args:
         blocks: samples (n,) at `DETECTION_RATE`.
-        pattern: signs to search for, by default those of the mark. Others serve to measure how often a sound without a
-            mark reaches a score.
+        pattern: signs to search for; by default those of the mark. With other signs, scores of unmarked sounds can be
+            measured.
     """
     pattern = signs() if pattern is None else pattern
     best, seconds = _Match(), 0.0
@@ -109,12 +109,12 @@ def detect(
 
 
 def threshold(seconds: float) -> float:
-    """Return the score that at most the share `FALSE_ALARMS` of unmarked sounds of this length reach."""
+    """Return the score that unmarked sounds of this length reach with a probability of at most `FALSE_ALARMS`."""
     return -NormalDist().inv_cdf(FALSE_ALARMS / _NORMAL_BOUND / _n_tries(seconds))
 
 
 def _n_tries(seconds: float) -> int:
-    """Return the number of scores that are computed for a sound."""
+    """Return the number of scores computed for a sound."""
     n_segments = max(math.ceil(seconds / _SEGMENT_SECONDS), 1)
     n_pieces, rest = divmod(n_segments, _PIECE_SEGMENTS)
     n_sums = n_pieces * _n_sums(_PIECE_SEGMENTS) + _n_sums(rest)
@@ -155,7 +155,7 @@ def _search_all(power: Samples, pattern: Samples, progress: Progress, title: str
 
 
 def _search(power: Samples, speed: float, pattern: Samples) -> _Match:
-    """Return the best match near a speed, at all places and for all sums of segments."""
+    """Return the best match near one speed, over all places and all sums of segments."""
     best = _Match()
     for n_segments, sums, variances in _added(*_correlate(_level_changes(power, speed), pattern)):
         scores = _scores(sums, variances)
@@ -170,8 +170,7 @@ def _search(power: Samples, speed: float, pattern: Samples) -> _Match:
 def _level_changes(power: Samples, speed: float) -> Samples:
     """Return the correlation of the level of each band with a sine that begins in each frame, (frames, bands).
 
-    The frames are those of the sound at its original speed. The correlations are normalised, so that they are of the
-    order of one for every sound.
+    Frames count at the sound's original speed. Correlations are normalised to the order of one for every sound.
     """
     frames = np.rint(np.arange(0, len(power) - 0.5, 1 / speed)).astype(int)
     bands = power[frames] @ _pooling(speed)
@@ -179,14 +178,14 @@ def _level_changes(power: Samples, speed: float) -> Samples:
     levels = 10 * np.log10(bands + np.float32(floor))
     changes = _filtered(levels, np.sin(2 * np.pi * (np.arange(_FRAMES) + 0.5) / _FRAMES) * 2 / _FRAMES)
     changes -= _mean_over_bands(changes, _NEIGHBOURS)
-    # A large change, for example at a consonant, must not outweigh many small ones.
+    # A large change, for example at a consonant, must not dominate many small changes.
     changes /= _mean_over_bands(np.abs(changes), 1) + np.float32(_LEAST_DB)
     mean_levels = _filtered(levels, np.full(_FRAMES, 1 / _FRAMES))
     return changes * _audible_share(mean_levels) if len(changes) else changes
 
 
 def _filtered(levels: Samples, weights: NDArray[np.float64]) -> Samples:
-    """Return the weighted sum of consecutive frames that begin with each frame, (frames, bands)."""
+    """Return for each frame the weighted sum of this frame and the frames after it, (frames, bands)."""
     n_frames = max(len(levels) - len(weights) + 1, 0)
     sums = np.zeros((n_frames, levels.shape[1]), np.float32)
     for frame, weight in enumerate(weights.astype(np.float32)):
@@ -195,14 +194,14 @@ def _filtered(levels: Samples, weights: NDArray[np.float64]) -> Samples:
 
 
 def _audible_share(levels: Samples) -> Samples:
-    """Return weights from 0 to 1, (frames, bands): 0 for the noise of each band, which has no mark."""
+    """Return weights from 0 to 1, (frames, bands): 0 in the noise of a band, where the mark is lost."""
     noise = np.percentile(levels, _NOISE_PERCENT, axis=0)
     shares: Samples = np.clip((levels - noise.astype(np.float32) - _NOISE_DB) / (2 * _NOISE_DB), 0, 1)
     return shares
 
 
 def _pooling(speed: float) -> Samples:
-    """Return the share of each frequency's power in each band, (frequencies, bands), for a sound played at `speed`."""
+    """Return the share of each frequency's power in each band at a playback speed, (frequencies, bands)."""
     frequencies = np.fft.rfftfreq(_SIZE, 1 / DETECTION_RATE)
     edges, half = EDGES_HZ * speed, frequencies[1] / 2
     upper = np.minimum(frequencies[:, None] + half, edges[1:])
@@ -212,7 +211,7 @@ def _pooling(speed: float) -> Samples:
 
 
 def _mean_over_bands(values: Samples, reach: int) -> Samples:
-    """Return the mean of each value and its neighbours up to `reach` bands away, (frames, bands)."""
+    """Return for each value the mean over the bands up to `reach` bands away, (frames, bands)."""
     padded = np.pad(values, ((0, 0), (reach + 1, reach)), mode="reflect")
     padded[:, 0] = 0
     sums = np.cumsum(padded, axis=1)
@@ -223,7 +222,7 @@ def _correlate(changes: Samples, pattern: Samples) -> tuple[Samples, Samples]:
     """Correlate each segment with the pattern at all places.
 
     Returns:
-        Correlations (segments, places); a place is the position in the pattern, in frames, at which the sound begins.
+        Correlations (segments, places); a place is the position of the sound's beginning in the pattern, in frames.
         Upper bounds of their variances (segments,), valid if the signs are independent of the sound.
     """
     n_segments = max(-(-len(changes) // _SEGMENT_FRAMES), 1)
@@ -241,10 +240,10 @@ def _correlate(changes: Samples, pattern: Samples) -> tuple[Samples, Samples]:
 
 
 def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Samples, Samples]]:
-    """Yield the numbers of segments 1, 2, 4, ..., the sums of as many consecutive segments, and their variances.
+    """Yield for n = 1, 2, 4, ... the number n, the sums of n consecutive segments, and their variances.
 
-    Sums are (sums, drifts, places). A drift is the distance in frames by which the place has moved at the end of the
-    sum, because the speed is not exact; the middle element of the axis is a drift of 0.
+    Sums are (sums, drifts, places). A drift is the change of the place from the beginning to the end of the sum, in
+    frames, because the speed is not exact. The drift in the middle of the axis is 0.
     """
     missing = (1 << (len(correlations) - 1).bit_length()) - len(correlations)
     sums, variances = np.pad(correlations, ((0, missing), (0, 0)))[:, None], np.pad(variances, (0, missing))
@@ -270,11 +269,11 @@ def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Sam
 def _scores(sums: Samples, variances: Samples) -> Samples:
     """Return the highest score of each sum over all places, (sums, drifts): the sum divided by its standard deviation.
 
-    The variance is the given bound or, if it is larger, the variance measured over all places. That one is larger if
-    the sound repeats with the period of the pattern, as music may: equal signs then multiply equal sounds.
+    The variance is the given bound or, if it is larger, the variance measured over all places. The measured variance is
+    larger if the sound repeats with the period of the pattern, as music may: then equal signs multiply equal sounds.
     """
     best = sums.argmax(axis=-1, keepdims=True)
-    near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # a mark would be here, and does not count
+    near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # a mark would be here; exclude it from the variance
     far = np.square(sums).sum(axis=-1) - np.square(np.take_along_axis(sums, near, axis=-1)).sum(axis=-1)
     variance = np.maximum(far / (_PLACES - near.shape[-1]), variances[:, None])
     scores: Samples = sums.max(axis=-1) / np.sqrt(np.maximum(variance, 1e-20))

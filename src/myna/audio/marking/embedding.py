@@ -17,7 +17,7 @@ _WINDOW_SECONDS = 0.023  # much shorter than a chip, but long enough to separate
 
 
 def marked(blocks: Iterable[Samples], sample_rate: int) -> Iterator[Samples]:
-    """Yield the sound of `blocks`, (n,), with the mark; the total number of samples stays the same."""
+    """Yield the sound of `blocks` (n,) with the mark; the total number of samples stays the same."""
     marker = Marker(sample_rate)
     for block in blocks:
         yield marker.add(block)
@@ -25,7 +25,7 @@ def marked(blocks: Iterable[Samples], sample_rate: int) -> Iterator[Samples]:
 
 
 def marked_part(part: Samples, first: int, sample_rate: int) -> Samples:
-    """Return a part of a recording, (n,), with the mark that it gets if the whole recording is marked.
+    """Return a part of a recording (n,) with the same mark as if the whole recording were marked.
 
     Args:
         part: samples that begin and end in silence.
@@ -41,8 +41,7 @@ def marked_part(part: Samples, first: int, sample_rate: int) -> Samples:
 class Marker:
     """Multiply the short-time spectrum of a stream by the gains of the mark.
 
-    The output depends only on the samples, not on their division into blocks. It lags behind the input by at most
-    `delay` samples.
+    The output does not depend on the division into blocks. It lags behind the input by at most `delay` samples.
     """
 
     def __init__(self, sample_rate: int) -> None:
@@ -55,15 +54,15 @@ class Marker:
         self._input = np.zeros(self.hop, np.float32)  # the first window begins one hop before the stream
         self._tail = np.zeros(self.hop, np.float32)  # second half of the last window after synthesis
         self._n_windows = 0
-        self._n_skipped = 0  # windows
-        self._n_owed = 0  # samples that were added but not returned
+        self._n_skipped = 0  # number of skipped windows
+        self._n_owed = 0  # number of samples that were added but not yet returned
 
     def skip(self, n_windows: int) -> None:
-        """Begin the mark at a later window; to be called before the first samples."""
+        """Skip the first `n_windows` windows of the mark's pattern. Call this before the first `add`."""
         self._n_skipped = n_windows
 
     def add(self, block: Samples) -> Samples:
-        """Append samples, (n,), and return the marked samples that are complete; their number varies."""
+        """Append samples (n,), and return the marked samples that are complete; their number varies."""
         self._n_owed += len(block)
         samples = np.concatenate([self._input, block])
         n_windows = len(samples) // self.hop - 1

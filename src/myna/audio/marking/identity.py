@@ -1,7 +1,7 @@
 """Signing key of this installation, and its certificates.
 
-The key never leaves its file, which only its owner can read. The certificates, which are in every signed file, contain
-no name of a person or a computer.
+The key never leaves its file, which only its owner can read. Every signed file contains the certificates. They name
+neither a person nor a computer.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_identity() -> Identity:
     """Return the identity of this installation.
 
     Raises:
-        OSError: there is no identity, or it cannot be read.
+        OSError: the file of the identity is missing or cannot be read.
         ValueError: the file is damaged.
     """
     path = identity_path()
@@ -49,7 +49,7 @@ def read_identity() -> Identity:
 
 
 def make_identity() -> None:
-    """Make the identity of this installation, if there is none.
+    """Create the identity of this installation, if there is none.
 
     Raises:
         OSError: the identity cannot be stored.
@@ -58,16 +58,16 @@ def make_identity() -> None:
     if path.is_file():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.parent.chmod(0o700)  # before the key exists, so that nobody else can open the key in the meantime
+    path.parent.chmod(0o700)  # before the key exists, so that nobody else can open the key
     with replacing(path) as temporary:
         temporary.write_bytes(_new_identity())
     path.chmod(0o600)
 
 
 def _new_identity() -> bytes:
-    """Make a key, and a certificate for it from an authority whose own key is discarded.
+    """Create a key, and a certificate for it that is signed by a new authority; the authority's key is discarded.
 
-    C2PA accepts no certificate that is signed with its own key.
+    C2PA accepts no self-signed certificates.
     """
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -80,7 +80,7 @@ def _new_identity() -> bytes:
 
 
 def _certificate(public_key: Any, authority: Any) -> Any:
-    """Return a certificate that the authority signs, for its own key or for another one."""
+    """Return a certificate for `public_key`, signed by `authority`; both may be the same key."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -101,7 +101,7 @@ def _certificate(public_key: Any, authority: Any) -> Any:
         .add_extension(_usage(is_authority), critical=True)
     )
     if not is_authority:
-        purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION]  # one of those that C2PA accepts
+        purposes = [ExtendedKeyUsageOID.EMAIL_PROTECTION]  # one of the purposes that C2PA accepts
         builder = builder.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
     return builder.sign(authority, hashes.SHA256())
 

@@ -1,10 +1,10 @@
 """C2PA manifests ("Content Credentials"): signed statements in a file about its origin.
 
-They need the extra 'provenance'. A signature proves only that a file has not changed since it was signed. The key
-belongs to this installation and is certified by no known authority, so other programs report an unknown signer.
+Manifests need the extra 'provenance'. A signature proves only that a file has not changed since it was signed. No known
+authority certifies the key of this installation, so other programs report an unknown signer.
 
-The library of C2PA opens no connection: it asks no authority for a time stamp, and does not fetch the manifests and
-certificates that a file names by their address.
+The C2PA library opens no network connection: it requests no time stamp, and does not fetch manifests or certificates
+from addresses in a file.
 """
 
 from __future__ import annotations
@@ -24,33 +24,33 @@ from myna.text import printable
 
 _log = logging.getLogger(__name__)
 
-SUFFIXES = (".wav", ".flac", ".mp3")  # those of our formats in which the library can store a manifest
-# The library keeps a file in memory twice. This is 20 minutes of a .wav with two channels.
+SUFFIXES = (".wav", ".flac", ".mp3")  # those formats of ours in which the library can store a manifest
+# The library holds two copies of a file in memory. This limit is 20 minutes of a stereo .wav.
 _MOST_BYTES = 200_000_000
 _OFFLINE = {
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
-    # From this size on, its buffers are temporary files; the default of 512 MB would double its memory use.
+    # Size from which the library's buffers are temporary files; its default of 512 MB would double its memory use.
     "core": {"allowed_network_hosts": [], "backing_store_memory_threshold_in_mb": 4},
 }
 
-# "own" and "valid": the file is as this installation, or an unknown signer, has signed it.
+# "own" and "valid": the file is unchanged since this installation ("own") or an unknown signer ("valid") signed it.
 State = Literal["own", "valid", "invalid", "unreadable", "too large", "no library"]
 
 
 def can_sign() -> bool:
-    """Return whether the extra is installed; nothing is imported."""
+    """Return True if the extra is installed, without importing it."""
     return find_spec("c2pa") is not None
 
 
 def add_manifest(path: Path, description: str, source: Path | None = None) -> None:
-    """Sign a converted file, without any change of its sound. The manifest of the source is kept as an ingredient.
+    """Sign a converted file without changing its sound, and keep the manifest of its source as an ingredient.
 
     Nothing happens if the extra is not installed, or the format stores no manifest. If signing fails, a warning is
     logged and the file stays as it was.
 
     Args:
         path: the file.
-        description: what was done, for people.
+        description: description of the conversion, for people.
         source: recording that was converted; None for live conversion.
     """
     if path.suffix.lower() not in SUFFIXES or not can_sign() or not _has_identity():
@@ -62,9 +62,9 @@ def add_manifest(path: Path, description: str, source: Path | None = None) -> No
 
     signed = path.with_name("signed")
     try:
-        # Ctrl-C raises an exception in the main thread. If the library ran there, this could happen while it calls a
-        # Python function to read bytes, and ctypes would discard the exception. So the library runs in another thread,
-        # for whose end the pool waits before the exception continues.
+        # Run the library in another thread. In the main thread, Ctrl-C could raise its exception while the library
+        # calls a Python function to read bytes, and ctypes would discard the exception. The pool waits for the other
+        # thread before the exception continues.
         with ThreadPoolExecutor(1) as pool:
             pool.submit(_sign, path, signed, description, source).result()
         signed.replace(path)
@@ -75,7 +75,7 @@ def add_manifest(path: Path, description: str, source: Path | None = None) -> No
 
 
 def validation_state(path: Path) -> State:
-    """Verify the manifest of a file that contains one."""
+    """Verify the manifest of a file, and return its state."""
     if not can_sign():
         return "no library"
     if path.stat().st_size > _MOST_BYTES:
@@ -100,7 +100,7 @@ def _warn(path: Path, reason: str) -> None:
 
 
 def _has_identity() -> bool:
-    """Make the identity of this installation if needed; return false if the identity cannot be stored."""
+    """Create the identity of this installation if needed; return False if it cannot be stored."""
     try:
         make_identity()
     except OSError as error:
@@ -109,13 +109,13 @@ def _has_identity() -> bool:
     return True
 
 
-@cache  # one warning, not one for every file
+@cache  # one warning for all files
 def _warn_without_key(reason: str) -> None:
     _log.warning("files get no Content Credentials, because there is no key: %s", reason)
 
 
 def _context() -> Any:
-    """Return settings of the library; the identity of this installation, if there is one, is the only known signer."""
+    """Return settings of the library, whose only known signer is this installation, if it has an identity."""
     import c2pa
 
     try:
@@ -142,7 +142,7 @@ def _sign(path: Path, signed: Path, description: str, source: Path | None) -> No
 
 
 def _add_ingredient(builder: Any, source: Path) -> None:
-    """Copy the manifests of a recording, whether they are valid or not; what the library cannot read is left out."""
+    """Copy the manifests of a recording, valid or not; those that the library cannot read are left out."""
     import c2pa
 
     if source.stat().st_size > _MOST_BYTES:

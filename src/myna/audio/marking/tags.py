@@ -24,17 +24,17 @@ _SYNTHETIC = re.compile(
     r"|\bgenerated (by|with) (ai|artificial intelligence)\b|\bsynthetic (voice|singing|speech|media|audio)\b",
     re.IGNORECASE,
 )
-# The terms of synthetic media. Without IGNORECASE, which makes the search of a large file 20 times slower.
+# Terms of synthetic media. IGNORECASE would make the search of a large file 20 times slower.
 _SOURCE_TYPE_BYTES = re.compile(
     rb"digitalsourcetype/((?:compositeWithTrained|trained)AlgorithmicMedia|algorithmicMedia|compositeSynthetic)"
 )
 # Type of the box that contains the manifests (C2PA specification 2.1, section 11.1.4.2).
 _MANIFEST_BYTES = b"jumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71"
-_LONGEST = 500  # characters of a statement
+_LONGEST = 500  # largest length of a statement in characters
 
 
 def conversion_tags(voice: str, source: Path | None = None) -> Tags:
-    """Return the tags of a conversion; they repeat statements in the header of the source that the source is synthetic.
+    """Return the tags of a conversion, with the statements in the source's header that the source is synthetic.
 
     Args:
         voice: name of the voice.
@@ -66,22 +66,22 @@ def _origin(source: Path) -> list[str]:
 
 
 def statements(path: Path) -> list[str]:
-    """Return the texts in the header of a sound file that say that the sound is synthetic.
+    """Return the texts in the header of a sound file which state that the sound is synthetic.
 
     Raises:
         AudioError: the file is not a sound file.
     """
     found = [text[:_LONGEST] for text in astuple(info(path).tags) if _SYNTHETIC.search(text)]
-    if not found and manifest_types(path) is None:  # in a file with a manifest, the types belong to the manifest
+    if not found and manifest_types(path) is None:  # in a file with a manifest, the types are part of the manifest
         found = [f"digital source type: {one}" for one in _source_types(path)]
     return found
 
 
 def manifest_types(path: Path) -> list[str] | None:
-    """Return the types of synthetic sound that a file's C2PA manifests ("Content Credentials") name.
+    """Return the types of synthetic sound in a file's C2PA manifests ("Content Credentials").
 
-    The manifests are not verified. None if the file has no manifest; an empty list if it has one that names no such
-    type, for example that of a recorder.
+    The manifests are not verified. None means no manifest. An empty list means no such type, for example in the
+    manifest of a recorder.
     """
     with _content(path) as content:
         found = content.find(_MANIFEST_BYTES) >= 0

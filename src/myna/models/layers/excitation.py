@@ -51,11 +51,7 @@ class Excitation:
         """
         f0 = f0.detach().float().clamp(min=LOWEST_HZ)
         if voiced is not None:
-            # In a pause, f0 has no meaning. If it advanced the phase there, its errors would add up: two conversions of
-            # nearly equal sounds would differ. The frames beside a note stay, because f0 is interpolated.
-            padded = F.pad(voiced.float(), (1, 1))
-            beside_note = padded[:, :-2] + padded[:, 1:-1] + padded[:, 2:] > 0
-            f0 = torch.where(beside_note, f0, LOWEST_HZ)
+            f0 = _lowest_in_pauses(f0, F.pad(voiced.float(), (1, 1)))
         hz = interpolate(f0, hop_length)
         cycles = torch.remainder(cumulative_sum(hz, 1) / sample_rate, 1).float()
         normal = _source_noise(f0, hop_length, noise)
@@ -76,18 +72,23 @@ class Excitation:
 class ExcitationStream:
     """The sources of a stream: joined, the results of `push` equal `Excitation.samples` of the whole recording."""
 
-    look_ahead_frames = 1  # f0 is interpolated between the middles of frames
+    # f0 is interpolated between the middles of frames, and depends on the voicing of the next frame.
+    look_ahead_frames = 2
 
     def __init__(self, hop_length: int, sample_rate: int, noise: NoiseSource) -> None:
         self._hop_length, self._sample_rate, self._noise = hop_length, sample_rate, noise
+        self._unsettled = torch.zeros(2, 1)  # f0 and voicing of the last frames, of which the last has no successor yet
         self._frames: Tensor | None = None  # (2, T) f0 and voicing: the last frame that is complete, and the next one
         self._turned = torch.zeros((), dtype=torch.float64)  # sum of f0 over the samples so far
 
     def push(self, f0: Tensor, voiced: Tensor) -> Tensor:
         """Append f0 in Hz and voicing of frames, (T,) each, and return the sources of complete frames, (3, n)."""
-        frames = torch.stack([f0.float().clamp(min=LOWEST_HZ), voiced.float()])
+        given = torch.cat([self._unsettled, torch.stack([f0.float().clamp(min=LOWEST_HZ), voiced.float()])], dim=1)
+        self._unsettled = given[:, -2:]
+        frames = given[:, 1:-1].clone()
         if not frames.shape[1]:
             return f0.new_zeros(N_SOURCES, 0)
+        frames[0] = _lowest_in_pauses(frames[0], given[1])
         frames = torch.cat([frames[:, :1] if self._frames is None else self._frames, frames], dim=1)
         self._frames = frames[:, -2:]
         n_frames = frames.shape[1] - 2
@@ -100,6 +101,19 @@ class ExcitationStream:
         cycles = torch.remainder(turned / self._sample_rate, 1).float()
         noise = _source_noise(frames[:1, 1:-1], self._hop_length, self._noise)
         return Excitation(hz, cycles, noise, weight, self._sample_rate).samples()[0]
+
+
+def _lowest_in_pauses(f0: Tensor, voiced: Tensor) -> Tensor:
+    """Replace f0 (..., T) by `LOWEST_HZ` in frames that are not voiced and not beside a voiced frame.
+
+    In a pause, f0 has no meaning. If it advanced the phase there, its errors would add up: two conversions of nearly
+    equal sounds would differ. The frames beside a note stay, because f0 is interpolated.
+
+    Args:
+        voiced: 1 in voiced frames, 0 in others, (..., T + 2): with one more frame at each end.
+    """
+    near = voiced[..., :-2] + voiced[..., 1:-1] + voiced[..., 2:] > 0
+    return torch.where(near, f0, LOWEST_HZ)
 
 
 def _source_noise(f0: Tensor, hop_length: int, noise: NoiseSource) -> Tensor:

@@ -1,4 +1,4 @@
-"""A studio in its own process, and its page as a person sees and uses it."""
+"""An open studio, and its page as a person sees and uses it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 
 import processes
+from myna.apps.gui.guard import Limits
+from myna.apps.gui.server.app import open_studio, serve
 from myna.assets import BUNDLED_VOICES
 
 SONG = BUNDLED_VOICES / "song.flac"
@@ -36,23 +39,33 @@ _WATCH_SHIFTS = """
       for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
     }).observe({type: "layout-shift", buffered: true});
 """
+# Elements that may have an accessible name, apart from white space: it is made of texts and of these attributes.
+_CANDIDATES = """
+    const [selector, name] = arguments;
+    const plain = (text) => text.replace(/\\s+/g, "");
+    const texts = (element) => [element, ...element.querySelectorAll("*")].flatMap((one) => [
+      one.getAttribute("aria-label"), one.getAttribute("title"), one.getAttribute("alt"),
+    ]);
+    return [...document.querySelectorAll(selector)].filter((one) => (
+      one.hasAttribute("aria-labelledby") || plain([one.textContent, ...texts(one)].join("")).includes(plain(name))
+    ));
+"""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Server:
-    """A studio's server in a process of its own."""
+    """An open studio and its page."""
 
     folder: Path
     url: str
-    process: subprocess.Popen[str]
+    close: Callable[[], None]
 
-    def close(self) -> None:
-        """End it as Ctrl-C does."""
-        try:
-            self.process.send_signal(signal.SIGINT)
-            self.process.communicate(timeout=90)
-        finally:
-            processes.end(self.process)
+
+@dataclass(frozen=True)
+class ServerProcess(Server):
+    """A studio in a process of its own; `close` ends it as Ctrl-C does."""
+
+    process: subprocess.Popen[str]
 
 
 def free_port() -> int:
@@ -61,25 +74,44 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def open_server(folder: Path, *arguments: str) -> Server:
-    """Open a studio at a port of its own, which no test that runs beside this one takes when it is closed."""
-    if "--port" not in arguments:
-        arguments = (*arguments, "--port", str(free_port()))
-    # Dead proxies, so that any use of the network fails.
-    nowhere = {f"{kind}_proxy": "http://127.0.0.1:9" for kind in ("http", "https", "all")} | {"no_proxy": "127.0.0.1"}
+def port_of(server: Server) -> int:
+    return int(server.url.rstrip("/").rpartition(":")[2])
+
+
+def open_server(folder: Path, limits: Limits | None = None) -> Server:
+    """Open a studio in this process, at a port of its own, which no test that runs beside this one takes."""
+    with ExitStack() as opening:
+        opening.enter_context(pytest.MonkeyPatch.context()).setenv("MYNA_CACHE", str(folder / "stages"))
+        studio = opening.enter_context(open_studio(folder))
+        served, url = serve(studio, port=free_port(), limits=limits)
+        opening.callback(served.close)
+        return Server(folder, url, opening.pop_all().close)
+
+
+def start_server(folder: Path, *arguments: str, port: int | None = None) -> ServerProcess:
+    """Start `svc gui`, for tests of what a restart, a lost connection, a password or the network does."""
+    command = [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", str(folder)]
     process = processes.start(
-        [sys.executable, "-m", "myna", "gui", "--no-browser", "--folder", str(folder), *arguments],
+        [*command, "--port", str(port or free_port()), *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=os.environ | nowhere | {"MYNA_CACHE": str(folder / "stages")},
+        env=os.environ | {"MYNA_CACHE": str(folder / "stages")},
     )
+
+    def close() -> None:
+        try:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=90)
+        finally:
+            processes.end(process)
+
     assert process.stdout is not None
     lines = []
     for line in process.stdout:
         lines.append(line)
         if found := re.search(r"is open: (http://\S+)", line):
-            return Server(folder, found[1], process)
+            return ServerProcess(folder, found[1], close, process)
     processes.end(process)
     raise AssertionError("".join(lines))
 
@@ -98,10 +130,9 @@ class StudioPage:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
         )
         self._command("Page.addScriptToEvaluateOnNewDocument", source=_WATCH_SHIFTS)
-        self.driver.get(self.url)
+        self.driver.get(f"{self.url}static/icon.svg")  # of the same origin, and loaded sooner than the page
         self.driver.execute_script("sessionStorage.clear(); localStorage.clear()")
         self.driver.get(f"{self.url}#/{place}")
-        self.driver.refresh()
         self.wait(lambda: self.find("h1").is_displayed())
 
     def _command(self, name: str, **values: Any) -> None:
@@ -120,11 +151,9 @@ class StudioPage:
 
     def button(self, name: str) -> WebElement:
         """Return the first visible button or link with a name."""
-        return next(
-            one
-            for one in self.driver.find_elements(By.CSS_SELECTOR, "button, a, summary, [role=button]")
-            if one.is_displayed() and one.accessible_name.strip() == name
-        )
+        # Only few elements have the name somewhere in them, and each further question to the browser takes time.
+        candidates = self.driver.execute_script(_CANDIDATES, "button, a, summary, [role=button]", name)
+        return next(one for one in candidates if one.is_displayed() and one.accessible_name.strip() == name)
 
     def main_button(self) -> WebElement:
         """Return the button of the bar at the bottom that does what the page is for."""

@@ -45,7 +45,7 @@ def test_a_song_is_covered_corrected_and_mixed_again(page: StudioPage, server: S
     song, rate = io.read(path, mono=False)
     page.open(size=DESKTOP)
     page.send(path)
-    page.wait(lambda: "There is music in it" in page.text(".content-choice"))
+    page.wait(lambda: "The song contains music" in page.text(".content-choice"))
     page.wait(lambda: page.main_button().is_enabled())
     page.main_button().click()
     page.wait(lambda: "of 3)" in page.text(".action-bar"))
@@ -58,10 +58,10 @@ def test_a_song_is_covered_corrected_and_mixed_again(page: StudioPage, server: S
     pitch = pitch_of(server, 1)
     note = pitch["notes"][longest(pitch["notes"])]
     drag_up(page, pitch, note, 2)
-    page.wait(lambda: "The mix lacks" in page.text(".mix-note"))
+    page.wait(lambda: "The mix does not contain" in page.text(".mix-note"))
     (shift,) = pitch_of(server, 1)["edits"]
     page.press("Mix again")
-    page.wait(lambda: "The mix has all changes" in page.text(".mix-note"), 120)
+    page.wait(lambda: "The mix contains all changes" in page.text(".mix-note"), 120)
 
     page.press("Sing")
     page.wait(lambda: titles(page))

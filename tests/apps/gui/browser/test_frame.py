@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 from selenium.webdriver import Keys
-from studio_page import DESKTOP, PHONE, Server, StudioPage, open_server
+from studio_page import DESKTOP, PHONE, Server, StudioPage, port_of, start_server
 
 PLACES = {"sing": "Sing", "train": "Train", "voices": "Voices"}
 USABLE_SECONDS = 5  # much more than needed, because test machines are busy
@@ -41,7 +41,11 @@ def test_an_address_opens_its_place(page: StudioPage) -> None:
         assert page.text("h1") == name
 
 
-def test_the_page_is_usable_soon_and_asks_no_other_host(page: StudioPage) -> None:
+def test_the_page_is_usable_soon_and_asks_no_other_host(
+    chromium: Callable[..., webdriver.Chrome], server: Server
+) -> None:
+    page = StudioPage(chromium(network=True), server.url)
+    page.open()
     page.driver.get_log("performance")
     page.open()
     page.wait(lambda: page.find(".action-bar"))
@@ -75,14 +79,14 @@ def test_the_first_tab_skips_to_the_page(page: StudioPage) -> None:
 
 
 def test_a_lost_connection_is_said_until_it_is_back(chromium: Callable[..., webdriver.Chrome], tmp_path: Path) -> None:
-    first = open_server(tmp_path)
+    first = start_server(tmp_path)
     page = StudioPage(chromium(), first.url)
     page.open()
     page.wait(lambda: page.find(".action-bar"))
     assert "does not answer" not in page.text("main")
     first.close()
     page.wait(lambda: "does not answer" in page.text("main"))
-    second: Server = open_server(tmp_path, "--port", first.url.rstrip("/").rpartition(":")[2])
+    second = start_server(tmp_path, port=port_of(first))
     try:
         page.wait(lambda: "does not answer" not in page.text("main"))
     finally:

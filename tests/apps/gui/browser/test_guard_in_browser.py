@@ -5,8 +5,6 @@ from __future__ import annotations
 import http.server
 import json
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +16,9 @@ import httpx2 as httpx
 import pytest
 from selenium import webdriver
 from selenium.webdriver import Keys
-from studio_page import SONG, Server, StudioPage, open_server
+from studio_page import SONG, Server, StudioPage, open_server, start_server
+
+from myna.apps.gui.guard import Limits
 
 Chromium = Callable[..., webdriver.Chrome]
 
@@ -174,19 +174,6 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-SMALL = """
-import sys, threading
-from pathlib import Path
-from myna.apps.gui.guard import Limits
-from myna.apps.gui.server.app import open_studio, serve
-if __name__ == "__main__":
-    with open_studio(Path(sys.argv[1])) as studio:
-        limits = Limits(file=int(sys.argv[2]), uploads=int(sys.argv[3]), spare=0)
-        print("The studio is open:", serve(studio, limits=limits)[1], flush=True)
-        sys.stdin.read()
-"""
-
-
 @pytest.mark.parametrize(
     ("file", "folder", "said"), [(100_000, 1_000_000, "the limit is 100 kB"), (1_000_000, 300_000, "no room")]
 )
@@ -194,24 +181,21 @@ def test_the_page_shows_that_an_upload_is_too_large(
     chromium: Chromium, tmp_path: Path, file: int, folder: int, said: str
 ) -> None:
     """The bundled song has 272,125 bytes."""
-    (tmp_path / "small.py").write_text(SMALL)
-    command = [sys.executable, str(tmp_path / "small.py"), str(tmp_path / "studio"), str(file), str(folder)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdin is not None and process.stdout is not None
-        try:
-            page = StudioPage(chromium(), process.stdout.readline().split()[-1])
-            page.open()
+    served = open_server(tmp_path, Limits(file=file, uploads=folder, spare=0))
+    try:
+        page = StudioPage(chromium(), served.url)
+        page.open()
+        page.send(SONG)
+        if said == "no room":
+            page.wait(lambda: SONG.stem in page.text())
             page.send(SONG)
-            if said == "no room":
-                page.wait(lambda: SONG.stem in page.text())
-                page.send(SONG)
-            page.wait(lambda: said in page.text())
-        finally:
-            process.stdin.close()
+        page.wait(lambda: said in page.text())
+    finally:
+        served.close()
 
 
 def test_a_password_is_asked_for_and_a_wrong_one_costs_time(chromium: Chromium, tmp_path: Path) -> None:
-    opened = open_server(tmp_path, "--auth", "anna:secret")
+    opened = start_server(tmp_path, "--auth", "anna:secret")
     try:
         for path in ("session", "jobs", "openapi.json"):
             assert httpx.get(f"{opened.url}api/v1/{path}").status_code == 401

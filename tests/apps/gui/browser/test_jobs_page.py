@@ -12,7 +12,7 @@ from asking import ask, ended, send, wait_until
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage, open_server
+from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage, port_of, start_server
 
 import processes
 from myna.assets import BUNDLED_VOICES
@@ -135,19 +135,19 @@ def test_a_job_whose_process_is_gone_is_shown_as_gone(page: StudioPage, server: 
 def test_what_a_killed_studio_did_is_interrupted_and_goes_on(
     chromium: Callable[..., webdriver.Chrome], tmp_path: Path
 ) -> None:
-    first = open_server(tmp_path)
+    first = start_server(tmp_path)
     page = StudioPage(chromium(), first.url)
     page.open("jobs")
     numbers = [sing(first, "joe") for _ in range(3)]
     page.wait(lambda: "song" in page.text(".jobs"))
     processes.end(first.process)
     page.wait(lambda: "does not answer" in page.text("main"))
-    second = open_server(tmp_path, "--port", first.url.rstrip("/").rpartition(":")[2])
+    second = start_server(tmp_path, port=port_of(first))
     try:
         last = ask(second, "GET", f"jobs/{numbers[-1]}")
         assert last["state"] == "interrupted"
         page.wait(lambda: "Interrupted" in page.text(".jobs"))
-        assert "The studio was closed before this was done." in page.text(".jobs")
+        assert "The studio was closed before this job was done." in page.text(".jobs")
         within(card(page, "Interrupted"), "Try again").click()
         page.wait(lambda: "Done in" in page.text(".jobs"), 120)
     finally:

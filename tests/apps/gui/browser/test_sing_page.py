@@ -17,7 +17,7 @@ LONGEST_SHIFT = 0.1  # "good" by the Core Web Vitals
 def add_song(page: StudioPage, path: Path = SONG) -> None:
     page.send(path)
     page.wait(lambda: "Your song is around" in page.text(".songs"))
-    page.wait(lambda: "It is a voice alone" in page.text(".content-choice"))
+    page.wait(lambda: "This is a voice alone" in page.text(".content-choice"))
 
 
 def results(page: StudioPage) -> list[str]:

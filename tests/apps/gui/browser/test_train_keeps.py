@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
-from studio_page import DESKTOP, NEEDS_AXE, PHONE, Server, StudioPage, open_server
+from studio_page import DESKTOP, NEEDS_AXE, PHONE, Server, StudioPage, port_of, start_server
 from training_page import (
     add_recordings,
     bar,
@@ -82,10 +81,7 @@ def test_a_file_that_is_no_sound_is_named(page: StudioPage, tmp_path: Path) -> N
 
 
 def test_a_reload_and_a_restart_lose_nothing(page: StudioPage, tmp_path: Path) -> None:
-    with socket.socket() as free:  # far from the ports of other studios, one of which could take it meanwhile
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    server = open_server(tmp_path, "--port", port)
+    server = start_server(tmp_path)
     own = StudioPage(page.driver, server.url)
     try:
         prepared(own, server, "Kept")
@@ -100,7 +96,7 @@ def test_a_reload_and_a_restart_lose_nothing(page: StudioPage, tmp_path: Path) -
         own.wait(lambda: not own.main_button().is_enabled() and "does not answer" in bar(own))
     finally:
         server.close()
-    again = open_server(tmp_path, "--port", port)
+    again = start_server(tmp_path, port=port_of(server))
     try:
         # The page finds the studio by itself. The training has ended with the studio, and goes on from its checkpoint.
         own.wait(lambda: not own.text(".connection"), 60)

@@ -8,7 +8,7 @@ import pytest
 from asking import ask
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage, open_server
+from studio_page import DESKTOP, PHONE, SONG, Server, StudioPage, start_server
 from training_page import (
     RECORDINGS,
     add_recordings,
@@ -72,7 +72,7 @@ def test_from_recordings_to_a_voice_that_sings(page: StudioPage, server: Server)
 
     # Two comparisons; each appears without a reload.
     page.wait(lambda: page.main_button().text == "Compare")
-    press_in(page, "compare", "Measure them too")
+    press_in(page, "compare", "Measure the checkpoints too")
     page.main_button().click()
     page.wait(lambda: len(tracks(page)) == 3, 240)
     body = unfold(page, "compare")
@@ -115,7 +115,7 @@ def test_a_file_that_cannot_be_downloaded_is_named_with_its_place(
     """The server has no network: the page offers the file, says why it has not come, and where to put it by hand."""
     monkeypatch.setenv("MYNA_ASSETS", str(tmp_path / "assets"))
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    server = open_server(tmp_path / "studio")
+    server = start_server(tmp_path / "studio")
     try:
         page = StudioPage(driver, server.url)
         ask(server, "POST", "projects", {"name": "Linda"})

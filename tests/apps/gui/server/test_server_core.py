@@ -501,6 +501,25 @@ def test_svcg_serves_and_ends_with_ctrl_c(served: tuple[subprocess.Popen[str], s
     assert process.wait(30) == 0
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_ends_svcg_whichever_thread_gets_it(tmp_path: Path) -> None:
+    """The system may give a signal to a thread that changes its signal mask, for example while a worker starts."""
+    script = f"""
+import signal, sys, threading, time
+from myna.apps.cli import main
+def interrupt():
+    while not any(thread.name == "server" for thread in threading.enumerate()):
+        time.sleep(0.05)
+    time.sleep(1)  # the main thread waits by then
+    signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+threading.Thread(target=interrupt, daemon=True).start()
+sys.argv = ["svc", "gui", "--no-browser", "--folder", {str(tmp_path)!r}]
+main()
+"""
+    done = processes.run([sys.executable, "-c", script], timeout=60)
+    assert done.returncode == 0 and "closing" in done.stderr
+
+
 def test_the_list_of_jobs_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("myna.studio.job_list._KEPT", 3)
     monkeypatch.setattr("myna.studio.job_list._KEPT_LINES", 5)

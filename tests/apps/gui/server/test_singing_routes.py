@@ -51,7 +51,7 @@ def test_facts_and_keys_speak_in_notes(client: TestClient, tmp_path: Path) -> No
     assert shifts == [
         (0, "same", "Same key"),
         (-12, "octave", "One octave lower"),
-        (-16, "closest", "Closest"),
+        (-16, "closest", "Closest to the voice"),
     ]
     assert key["choices"][key["best"]]["transpose"] == -12 and key["out_of_range"] is None
 
@@ -65,7 +65,7 @@ def test_warnings_have_texts_with_times(client: TestClient, tmp_path: Path) -> N
     id = upload(client, path)
     (warning,) = client.get(f"songs/{id}/facts").json()["warnings"]
     assert warning["kind"] == "clipped"
-    assert warning["text"].startswith("Clipped at 0:01\N{EN DASH}0:02: it was recorded too loud")
+    assert warning["text"].startswith("Clipped at 0:01\N{EN DASH}0:02: the level of the recording was too high")
     beyond = client.get(f"songs/{id}/key", params={"voice": "joe"}).json()["choices"][0]["out_of_range"]
     assert beyond["kind"] == "range" and "0:04" in beyond["text"] and "an octave lower" in beyond["text"]
     ((start, end), *_) = beyond["spans"]

@@ -7,7 +7,7 @@ from click.shell_completion import get_completion_class
 
 from myna.apps.cli.report import echo
 
-# File that the shell reads at its start, and the line that it needs.
+# File that the shell reads at its start, and the line to add to it.
 INSTALLATION = {
     "bash": ("~/.bashrc", 'eval "$(svc completion bash)"'),
     "zsh": ("~/.zshrc", 'eval "$(svc completion zsh)"'),
@@ -21,7 +21,7 @@ INSTALLATION = {
 def command(ctx: click.Context, shell: str) -> None:
     """Print the script with which SHELL completes commands, flags, values, and the names of voices after -m.
 
-    To install it, add the line that the script begins with to the file that it names.
+    The first two lines of the script show how to install it.
     """
     completion = get_completion_class(shell)
     assert completion is not None, f"Click knows no {shell}"

@@ -1,4 +1,4 @@
-"""`svc cover`: sing songs in another voice, with their music."""
+"""`svc cover`: convert the vocals of songs to another voice, and mix them with the music again."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ _file = click.Path(path_type=Path)
 @model_flag
 @voice_config_flag
 @click.option("--stems", type=_file, help="Folder for the stems: vocals, converted vocals, reverb, music and mix.")
-@click.option("--vocals", type=_file, help="Vocals of the SONG, instead of separated ones.")
-@click.option("--accompaniment", type=_file, help="Music of the SONG, instead of separated music.")
+@click.option("--vocals", type=_file, help="File with the vocals of the SONG, which are then not separated.")
+@click.option("--accompaniment", type=_file, help="File with the music of the SONG, which is then not separated.")
 @click.option(
     "--cache/--no-cache",
     default=True,
     show_default=True,
-    help="Keep separated and converted stems for the next run, in the folder MYNA_CACHE, else in the system's folder "
-    "for caches.",
+    help="Keep separated and converted stems for the next run, in the folder that MYNA_CACHE names, or else in the "
+    "system's cache folder.",
 )
 @device_flag
 @engine_flag
@@ -63,14 +63,14 @@ def command(
     engine: Engine | None,
     **chosen: Any,
 ) -> Result:
-    """Sing each SONG, an audio or video file of any format, in another voice.
+    """Convert the vocals of each SONG, an audio or video file of any format, to another voice and keep its music.
 
-    The vocals are separated from the music, converted, and mixed with it again. Their level, tone, place in stereo and
-    reverberation are matched to the original's. The cover has the song's length, sample rate, tags and picture. The
-    suffix of the output file selects the format: wav, flac, mp3, ogg or m4a.
+    The vocals are separated from the music, converted, matched to the original vocals in level, tone, stereo position
+    and reverberation, and mixed with the music again. The cover has the song's length, sample rate, tags and picture.
+    The suffix of the output file selects the format: wav, flac, mp3, ogg or m4a.
     """
     options = collect(CoverOptions, chosen)
-    collect(ConversionOptions, dict(chosen))  # so that a wrong flag is reported before the voice is loaded
+    collect(ConversionOptions, dict(chosen))  # reports a wrong flag before the voice is loaded
     planned = plan_covers(songs, output_path, stems, vocals, accompaniment)
     converter = load_converter(model_path, config_path, device, engine)
     outputs = [path for one in planned for path in (one.output, *one.stem_files.values())]
@@ -98,7 +98,7 @@ def _text(made: Batch[CoverFiles, CoverSummary]) -> str:
 
 
 def _remarks(summary: CoverSummary) -> list[str]:
-    """Return sentences on what is unusual about a cover, without their full stops."""
+    """Return sentences on unusual properties of a cover, each without its full stop."""
     found = []
     if summary.song_channels > summary.mix.n_channels:
         found.append(f"Its {summary.song_channels} channels are mixed to stereo")

@@ -51,7 +51,7 @@ _SONG_FROM = "The phrase is from clip 1 of vocadito (R. M. Bittner and others, 2
 )
 @device_flag
 def command(recording: Path | None, output_dir: Path, model: Path | None, config: Path | None, device: str) -> Result:
-    """Convert a bundled phrase or your own RECORDING to a voice; measure and draw how closely it follows the pitch."""
+    """Convert a bundled phrase, or your own RECORDING, to a voice; then measure the result and draw its pitch."""
     recording, voice = recording or _song(), model or BUNDLED_VOICES / VOICE
     echo(f"converting {recording.name} to the voice {voice.name} ...", err=True)
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def command() -> Result:
     """List the sound devices, for the flags -i and -o of svc live.
 
-    A device is listed once for each interface of the system ("host API"). On Windows, WASAPI has the least delay.
+    A device is listed once for each interface of the system ("host API"). On Windows, WASAPI has the shortest delay.
     """
     devices = sound_devices()
     if not devices:

@@ -23,13 +23,13 @@ _MARKS = {"good": "ok", "absent": "-", "note": "note", "bad": "PROBLEM"}
     show_default="myna in your home folder",
     help="Folder of the studio.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Print all checks, not only what needs attention.")
+@click.option("-v", "--verbose", is_flag=True, help="Print all checks, not only those that need attention.")
 @click.pass_context
 def command(ctx: click.Context, folder: Path, verbose: bool) -> Result:
     """Check this machine: device, memory, disk, sound libraries, packages, pretrained files.
 
-    Problems come first, each with one command that solves it. Nothing is downloaded or changed. The exit code is 0 if
-    there is no problem, else that of the kind of error.
+    Problems come first, each with one command that solves it. Nothing is downloaded or changed. The exit code is 0
+    without problems; otherwise it identifies the kind of problem.
     """
     diagnosis = diagnose(folder)
     findings, checks = diagnosis.findings, diagnosis.checks

@@ -46,7 +46,7 @@ def _read_json_flag(ctx: click.Context, option: click.Parameter, path: Path | No
     multiple=True,
     type=_PLACE,
     help="Recordings of the target that the voice was not trained on.  [default: each recording of --target is "
-    "measured against the others]",
+    "compared with the others]",
 )
 @click.option(
     "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a report with players to this HTML file."
@@ -59,7 +59,7 @@ def _read_json_flag(ctx: click.Context, option: click.Parameter, path: Path | No
     flag_value="-",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     callback=_read_json_flag,
-    help="Write all numbers to this JSON file. Without FILE, print them, or the error, as one JSON object.",
+    help="Write all numbers to this JSON file. Without FILE, print the numbers or the error as one JSON object.",
 )
 @option_flags(EvaluateOptions)
 def command(
@@ -74,7 +74,7 @@ def command(
     """Measure CONVERTED, files or folders, against their sources and the target voice.
 
     A conversion is paired with the source of the same name: song.out.wav or song.wav with song.flac. --source, --target
-    and --held-out may be given several times. For comparison, each number is shown between those of the unconverted
+    and --held-out may be given several times. Each number is shown beside the same measure of the unconverted
     sources and of the target's own recordings.
 
     \b

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import time
 from pathlib import Path
 
 import click
@@ -30,8 +30,8 @@ _UNENCRYPTED = (
     "--host",
     default="127.0.0.1",
     show_default=True,
-    help="Address to listen on; with the default, only this machine can open the page. To let others open it, put a "
-    "reverse proxy with HTTPS in front of it and name the proxy with --public-url.",
+    help="Address to listen on; with the default, only this machine can open the page. To let other computers open the "
+    "page, put a reverse proxy with HTTPS in front of the page and name the proxy with --public-url.",
 )
 @click.option(
     "--public-url",
@@ -58,9 +58,9 @@ def command(
     without_auth: bool,
     browser: bool,
 ) -> None:
-    """Open the studio in the browser: sing songs, record and train voices, manage voices.
+    """Open the studio in the browser: convert songs, record and train voices, manage voices.
 
-    Ctrl-C ends it; training saves a checkpoint first.
+    Ctrl-C ends the studio; training saves a checkpoint first.
     """
     try:
         from myna.apps.gui.server.app import open_studio, serve
@@ -91,7 +91,8 @@ def command(
         raise_when_ended(lambda number: KeyboardInterrupt())
         echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
-            threading.Event().wait()
+            while True:  # the system may give a signal to another thread, which does not end a longer wait of this one
+                time.sleep(1)
         except KeyboardInterrupt:
             echo("\nclosing; training saves a checkpoint first", err=True)
         finally:

@@ -49,9 +49,10 @@ def command(
     """Convert each INPUT, an audio file of any format or a folder of them, to a voice.
 
     The result is as long as INPUT and has the sample rate of the voice. The suffix of the output file selects the
-    format: wav, flac, mp3, ogg or m4a. A voice may have default values for the options below; they are printed.
+    format: wav, flac, mp3, ogg or m4a. If a voice has its own defaults for the options below, these are used and
+    printed.
     """
-    collect(ConversionOptions, dict(chosen))  # so that a wrong flag is reported before the voice is loaded
+    collect(ConversionOptions, dict(chosen))  # reports a wrong flag before the voice is loaded
     planned = plan_conversions(inputs, output_path, recursive)
 
     converter = load_converter(model_path, config_path, device, engine)

@@ -1,4 +1,4 @@
-"""`svc live`: sing in another voice while you sing."""
+"""`svc live`: convert your voice while you sing."""
 
 from __future__ import annotations
 
@@ -40,9 +40,11 @@ def live_flags(command: Any) -> Any:
         model_flag,
         voice_config_flag,
         click.option("--record", type=_file, help="Folder for recordings of input, voice and output, as .wav."),
-        click.option("--seconds", type=click.FloatRange(min=0.1), help="End after this time.  [default: at Ctrl-C]"),
-        click.option("--from", "source", type=_file, help="Dry run: recording that takes the place of the microphone."),
-        click.option("--to", "target", type=_file, help="Dry run: file that takes the place of the output."),
+        click.option(
+            "--seconds", type=click.FloatRange(min=0.1), help="End after this many seconds.  [default: at Ctrl-C]"
+        ),
+        click.option("--from", "source", type=_file, help="Dry run: recording to use instead of the microphone."),
+        click.option("--to", "target", type=_file, help="Dry run: file to write instead of using the output."),
         click.option(
             "--measure-latency",
             is_flag=True,
@@ -60,10 +62,10 @@ def live_flags(command: Any) -> Any:
 @click.command("live", cls=ResultCommand)
 @live_flags
 def command(**chosen: Any) -> Result:
-    """Sing in another voice while you sing: from the microphone to the headphones or to a virtual cable.
+    """Convert your voice while you sing, from the microphone to the headphones or to a virtual cable.
 
-    The speed of this computer is measured before the devices open. While the voice sings, one line shows the level of
-    the input, the time of a block, the delay and the gaps. Ctrl-C ends it.
+    The speed of this computer is measured before the devices open. During the conversion, one line shows the level of
+    the input, the time of a block, the delay and the gaps. Ctrl-C ends the conversion.
     """
     return run(**chosen)
 

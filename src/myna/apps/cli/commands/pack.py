@@ -24,8 +24,8 @@ from myna.errors import ConfigError
     "--index",
     "index_path",
     type=click.Path(path_type=Path),
-    help="Retrieval index or k-means centroids to pack: any file that svc infer -k takes.  "
-    "[default: the one in or beside the voice]",
+    help="Retrieval index or k-means centroids to pack: any file that svc infer -k accepts.  "
+    "[default: the index or centroids in or beside the voice]",
 )
 @click.option("--no-index", is_flag=True, help="Pack the voice without an index or centroids.")
 @card_flags
@@ -41,7 +41,7 @@ def command(
 ) -> Result:
     """Put a voice into one file: weights, configuration, speakers and their pitch, index or centroids, licence.
 
-    Every command accepts this file in place of a G_*.pth. Opening it executes no code.
+    Every command accepts this file in place of a G_*.pth. Opening the file executes no code.
     """
     if index_path is not None and no_index:
         raise click.UsageError("--index and --no-index exclude each other")

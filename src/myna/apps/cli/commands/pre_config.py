@@ -34,14 +34,15 @@ from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
     help="Folder for the lists train.txt and val.txt.",
 )
 @config_flag(
-    "Configuration to write. If it exists, its settings are kept; if the kind of voice changes, a copy is kept as .bak."
+    "Configuration to write. The settings of an existing file are kept; if the kind of voice changes, the old file is "
+    "kept as .bak."
 )
 @click.option(
     "-t",
     "--config-type",
     "--template",
-    help=f"Kind of voice: {', '.join(get_args(TemplateName))}, or the path of a .json file.  [default: that of the "
-    f"existing configuration, else {DEFAULT_TEMPLATE}]",
+    help=f"Kind of voice: {', '.join(get_args(TemplateName))}, or the path of a .json file.  [default: the kind "
+    f"of the existing configuration, else {DEFAULT_TEMPLATE}]",
 )
 @click.option(
     "--content-encoder",

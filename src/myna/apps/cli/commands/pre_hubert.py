@@ -39,7 +39,7 @@ from myna.options import FeatureOptions
 def command(input_dir: Path, config_path: Path, n_jobs: int | None, device: str, **chosen: Any) -> Result:
     """Compute content, pitch and loudness of every clip, and store them beside the clip.
 
-    Features that are up to date are kept; those whose clip, configuration or pitch method changed are recomputed.
+    Features are recomputed only if their clip, the configuration or the pitch estimator has changed.
     """
     options = collect(FeatureOptions, chosen)
 

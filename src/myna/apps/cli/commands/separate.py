@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 def command(songs: tuple[Path, ...], output_path: Path | None, device: str, **chosen: Any) -> Result:
     """Separate each SONG, a sound or video file of any format, into vocals and accompaniment.
 
-    song.mp3 becomes song.vocals.wav and song.accompaniment.wav, with the song's sample rate and length. They are stored
-    as 32-bit floats, which may exceed full scale, because their sum is exactly the song. Songs with more than two
-    channels are mixed to stereo. No existing file is replaced.
+    song.mp3 becomes song.vocals.wav and song.accompaniment.wav, with the song's sample rate and length. Both are 32-bit
+    floats that may exceed full scale; their sum is exactly the song. Songs with more than two channels are mixed to
+    stereo. Existing files are not replaced.
     """
     options = collect(SeparationOptions, chosen)
     planned = plan_separations(songs, output_path)
@@ -83,7 +83,7 @@ def _remarks(summary: SeparationSummary) -> list[str]:
 
 
 def _next_step(separated: Batch[Separation, SeparationSummary]) -> str:
-    """Return a sentence with the command that converts the first song with vocals; no text if there is none."""
+    """Return a sentence with the command that converts the first song with vocals, or "" if no song has vocals."""
     for one, summary in separated.done.items():
         if summary.levels.has_vocals:
             sung = one.vocals if summary.levels.has_accompaniment else one.source

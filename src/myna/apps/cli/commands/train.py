@@ -48,8 +48,8 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     """Train the voice on the prepared clips.
 
     \b
-    Ctrl-C saves a checkpoint and stops, as does closing the terminal; the same
-    command resumes from it.
+    Ctrl-C, or closing the terminal, saves a checkpoint and stops the training;
+    the same command resumes it.
     A new voice starts from base weights: G_0.pth and D_0.pth in the model
     folder, else in --pretrained-dir or MYNA_ASSETS, else those in the package
     or on the hub.
@@ -65,7 +65,7 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
 class _Terminal:
     """A `Listener` that reports the progress of training on the terminal."""
 
-    # Only the first process of a training run has a result and a job in the list.
+    # Only the first process of a training run has a result and an entry in the list of jobs.
     result: Result | None = None
     _job: Job
 
@@ -78,7 +78,7 @@ class _Terminal:
         self._until_the_end = until_the_end
 
     def on(self, device: Device) -> _Terminal:
-        """Return this listener for a training on `device`."""
+        """Store the device for the report, and return this listener."""
         self._device = device
         return self
 
@@ -110,7 +110,7 @@ class _Terminal:
             self._estimate(report.step)
 
     def _spent(self, step: int) -> tuple[int, int, float]:
-        """Return the steps done and to be done in this run, and the seconds that it has taken."""
+        """Return the finished and the planned steps of this run, and its duration so far in seconds."""
         plan, seconds = self._plan, time.perf_counter() - self._started
         done, total = step - plan.first_step, plan.last_step - plan.first_step
         if plan.max_minutes is not None:
@@ -118,7 +118,7 @@ class _Terminal:
         return done, total, seconds
 
     def _estimate(self, step: int) -> None:
-        """Print and log the time left, once it can be estimated."""
+        """Print and log the remaining time, as soon as it can be estimated."""
         plan = self._plan
         done, total, seconds = self._spent(step)
         left = seconds_left(done, total, seconds)

@@ -33,9 +33,10 @@ from myna.layout import LOGS
     help="Number of centroids per speaker; fewer if there are fewer frames.",
 )
 def command(config_path: Path, output_path: Path, n_clusters: int) -> Result:
-    """Compute k-means centroids of each speaker's content, for svc infer -r: smaller and coarser than an index.
+    """Compute k-means centroids of each speaker's content, for svc infer -r.
 
-    The content is read from the features that svc pre-hubert computed.
+    Centroids are smaller but less exact than an index. The content is read from the features that svc pre-hubert
+    computed.
     """
     config = Config.read(config_path)
 

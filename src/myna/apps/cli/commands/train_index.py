@@ -22,7 +22,7 @@ from myna.layout import LOGS
     type=click.Path(path_type=Path, dir_okay=False),
     default=LOGS / "index.safetensors",
     show_default=True,
-    help="File for the index; svc infer finds it beside the voice.",
+    help="File for the index. svc infer finds an index.safetensors beside the voice; name any other file with -k.",
 )
 def command(config_path: Path, output_path: Path) -> Result:
     """Build a retrieval index of each speaker's content features, one vector per frame, for svc infer -r.

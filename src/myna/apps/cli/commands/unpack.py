@@ -15,12 +15,12 @@ from myna.apps.cli.result import Result, ResultCommand
     "-o",
     "--output-path",
     type=click.Path(path_type=Path),
-    help="Output folder.  [default: beside VOICE, named like it without the suffix]",
+    help="Output folder.  [default: the path of VOICE without its suffix]",
 )
 def command(voice: Path, output_path: Path | None) -> Result:
     """Split the packed VOICE into G_*.pth, config.json and its index or centroids.
 
-    so-vits-svc-fork can open G_*.pth and config.json if the voice has one of its templates.
+    so-vits-svc-fork can open G_*.pth and config.json if the voice has one of the fork's templates.
     """
     from myna.zoo.packing import unpack
 

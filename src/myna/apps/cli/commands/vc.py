@@ -31,7 +31,7 @@ def _ignored_flags(command: Any) -> Any:
 @live_flags
 @_ignored_flags
 def command(**chosen: Any) -> Result:
-    """Sing in another voice while you sing: the same as svc live, with the flags of so-vits-svc-fork.
+    """Convert your voice while you sing: the same as svc live, with the flags of so-vits-svc-fork.
 
     As in svc live, the pitch is neither shifted (-t 0) nor predicted (-na) by default.
     """

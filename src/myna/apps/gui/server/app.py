@@ -33,7 +33,7 @@ API = "/api/v1"
 DEFAULT_PORT = 7860
 _PORTS = 100  # number of ports to try, from the default upwards
 _WEB = files("myna.apps.gui") / "web"
-# Paths under `API` that answer without a session: those that the login itself needs.
+# Paths under `API` that answer without a session: those that the page of the login needs.
 _OPEN = ("/login", "/texts/")
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data: blob:; "
@@ -72,9 +72,9 @@ def create_app(
     """Create the application, with the guard in front of it.
 
     Args:
-        addresses: addresses at which the application answers.
-        login: name and password that visitors must enter; None lets everyone in.
-        limits: limits of uploads.
+        addresses: allowed addresses of the server.
+        login: name and password that visitors must enter; None requires neither.
+        limits: limits of the data that visitors send.
     """
     limits = limits or Limits()
     app = DescribedApp(
@@ -101,12 +101,12 @@ def create_app(
 
 
 class Server:
-    """A running server, in a thread of this process."""
+    """A running server, in its own thread of this process."""
 
     def __init__(self, app: ASGIApp, host: str, port: int) -> None:
         config = uvicorn.Config(app, host=host, port=port, log_level="warning", lifespan="off", access_log=False)
         self._server = uvicorn.Server(config)
-        # Signals are for the main thread of the program, not for this server.
+        # Signal handlers belong to the program, not to this server.
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._server.run, name="server", daemon=True)
 
@@ -114,7 +114,7 @@ class Server:
         """Start listening.
 
         Raises:
-            BusyError: another process has taken the port in the meantime.
+            BusyError: another process took the port after `find_port`.
         """
         self._thread.start()
         while not self._server.started:
@@ -147,7 +147,7 @@ def serve(
 
     Raises:
         BusyError: the port is in use.
-        ConfigError: the host is not an address of this computer, or `public_url` is not an address.
+        ConfigError: the host is not an address of this computer, or `public_url` is not a URL.
     """
     port = find_port(host, port)
     addresses = Addresses.of(host, port, public_url)
@@ -188,7 +188,7 @@ def find_port(host: str, port: int | None) -> int:
 
 
 class _Files(StaticFiles):
-    """Files of the page. Browsers ask each time whether a file has changed, so that an update shows at once."""
+    """Files of the page. Browsers must ask whether a file has changed, so that an update is visible at once."""
 
     async def get_response(self, path: str, scope: Scope) -> Any:
         response = await super().get_response(path, scope)
@@ -199,7 +199,7 @@ class _Files(StaticFiles):
 
 
 class _Headers:
-    """Add security headers to every answer; by default, they forbid loading and running anything."""
+    """Add security headers to every answer; by default, they forbid a browser to load or run anything."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -218,7 +218,7 @@ class _Headers:
 
 
 class _Locked:
-    """Answer 401 to requests under `API` that belong to no session. The files of the page hold no secrets."""
+    """Answer 401 to requests under `API` that belong to no session. The page's own files are not secret."""
 
     def __init__(self, app: ASGIApp, login: Login) -> None:
         self._app = app

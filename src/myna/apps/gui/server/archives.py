@@ -1,4 +1,4 @@
-"""Zip files that are sent while they are being written, so that they need no disk space."""
+"""Zip files that are sent while they are written, so that they need no disk space."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BLOCK_BYTES = 1 << 20
 
 
 class _Pipe:
-    """A file that only holds what was written since the last `take`."""
+    """Writable file that holds only the bytes written since the last `take`."""
 
     def __init__(self) -> None:
         self._held = bytearray()
@@ -28,7 +28,7 @@ class _Pipe:
 
 
 def zipped(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
-    """Yield a zip file of the given names and files, without compression; a name that is used again gets a number."""
+    """Yield the bytes of an uncompressed zip file of (name, file) pairs; repeated names get a number."""
     pipe = _Pipe()
     taken: set[str] = set()
     with zipfile.ZipFile(pipe, "w") as archive:  # type: ignore[call-overload]

@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 _PROGRESS_SECONDS = 1.0  # minimum time between two writes of a job's progress to the list
 _PREPARED_AFTER_SECONDS = 1.5
-_OTHERS_SECONDS = 1.0  # how often the list is checked for changes by other processes
+_OTHERS_SECONDS = 1.0  # interval of the checks whether other processes changed the list
 
 
 class JobView(BaseModel):
@@ -69,7 +69,7 @@ class Studio:
     def __init__(self, workspace: Workspace, *, local: bool = True) -> None:
         """
         Args:
-            local: whether all visitors are on this computer, so that they may name its folders.
+            local: whether all visitors are on this computer, and may therefore name its folders.
         """
         self.workspace = workspace
         self.local = local
@@ -90,10 +90,10 @@ class Studio:
         threading.Thread(target=self._watch_others, name="jobs of others", daemon=True).start()
 
     def submit(self, kind: str, request: Request) -> JobView:
-        """Plan, list and queue a job.
+        """Check a request, and list and queue its job.
 
         Raises:
-            MynaError: the request names something that does not exist, or a value that is not allowed.
+            MynaError: the request names an item that does not exist, or has a value that is not allowed.
         """
         planned = KINDS[kind].plan(self, request)
         number = self.list.add(
@@ -115,12 +115,12 @@ class Studio:
         """Return a job of the list.
 
         Raises:
-            NotFound: there is none with that number.
+            NotFound: there is no job with that number.
         """
         return self._view(self._listed(number))
 
     def files(self, number: int) -> list[Path]:
-        """Return the files that a job has made; for visitors from elsewhere, only those in the workspace.
+        """Return the files that a job has written; for visitors on other computers, only those in the workspace.
 
         Raises:
             NotFound: there is no job with that number.
@@ -132,14 +132,14 @@ class Studio:
         return [self._view(row) for row in self.list.all()]
 
     def jobs_about(self, **about: Any) -> list[JobView]:
-        """Return the jobs whose `about` has these values, newest first."""
+        """Return the jobs whose `about` contains all of the given values, newest first."""
         return [job for job in self.all_jobs() if about.items() <= job.about.items()]
 
     def cancel(self, number: int) -> JobView:
         """Ask a job to stop; a second call ends its process.
 
         Raises:
-            ConfigError: it was started elsewhere.
+            ConfigError: the job was started by another process.
         """
         row, job = self._listed(number), self._jobs.get(number)
         if row.state.over:
@@ -150,11 +150,11 @@ class Studio:
         return self.job(number)
 
     def retry(self, number: int) -> JobView:
-        """Start a new job with the request of one that has ended, which it replaces in the list.
+        """Start a new job with the request of an ended job, which the new job replaces in the list.
 
         Raises:
-            ConfigError: it cannot be started from here, or its request is no longer valid.
-            BusyError: it has not ended.
+            ConfigError: the job cannot be started from the page, or its request is no longer valid.
+            BusyError: the job has not ended.
         """
         row = self._listed(number)
         if not row.state.over:
@@ -166,10 +166,10 @@ class Studio:
         return started
 
     def remove(self, number: int) -> None:
-        """Remove a job that has ended from the list.
+        """Remove an ended job from the list.
 
         Raises:
-            BusyError: it has not ended.
+            BusyError: the job has not ended.
         """
         row = self._listed(number)
         if not row.state.over:
@@ -189,14 +189,14 @@ class Studio:
     def prepare_lanes(self) -> None:
         """Find the device and load PyTorch in the lane for songs, in the background.
 
-        Called when the first page has been requested; before, the imports would delay that page.
+        Call this after the first page was requested: before that, the imports would delay the page.
         """
         if not self._prepared:
             self._prepared = True
             threading.Thread(target=self._prepare_lanes, name="preparing", daemon=True).start()
 
     def shown(self, text: str) -> str:
-        """Return a text as visitors may see it: for those from elsewhere, without the folders above the workspace."""
+        """Return a text for visitors; for those on other computers, its paths lack the folders above the workspace."""
         if self.local:
             return text
         folder, home = self.workspace.folder, Path.home()
@@ -247,7 +247,7 @@ class Studio:
         return [path for path in made if self.local or path.resolve().is_relative_to(self.workspace.folder)]
 
     def _about(self, row: ListedJob) -> dict[str, Any]:
-        """Return what a job works on; visitors from elsewhere get names in place of paths."""
+        """Return the items that a job works on; visitors on other computers get names in place of paths."""
         if self.local:
             return dict(row.about)
         names = {name: _name(value) if isinstance(value, str) else value for name, value in row.about.items()}
@@ -257,7 +257,7 @@ class Studio:
         error = None if row.error is None else self.shown(row.error)
         found = {**vars(row), "about": self._about(row), "facts": dict(row.facts), "error": error}
         job = self._jobs.get(row.id)
-        if job is not None and not job.state.over and not row.state.over:  # newer than what has been written
+        if job is not None and not job.state.over and not row.state.over:  # newer than the stored state
             names = ("state", "stage", "fraction", "seconds_left", "seconds")
             found |= {name: getattr(job, name) for name in names} | {"facts": dict(job.facts)}
         state = JobState(found["state"])
@@ -280,9 +280,9 @@ class Studio:
         return view
 
     def _on_change(self, job: Job[Any], note: str | None) -> None:
-        """Write and announce a change of a job; a list that cannot be written must not stop the lane.
+        """Store a change of a job and notify the pages; if the list cannot be written, the lane goes on.
 
-        Several threads report changes of one job. The lock keeps an earlier state from being written over the last one.
+        Several threads report changes of one job. Because of the lock, an earlier state never overwrites a later one.
         """
         try:
             with self._listing:
@@ -292,7 +292,7 @@ class Studio:
 
     def _list_change(self, job: Job[Any], note: str | None) -> None:
         running = self._running.get(job.id)
-        if running is None:  # an unlisted call
+        if running is None:  # a call, which is not listed
             return
         if note is not None:
             self.list.line(job.id, note)
@@ -353,7 +353,7 @@ class _Running:
     state: JobState = field(default=JobState.WAITING)
 
     def due(self, state: JobState) -> bool:
-        """Return whether the progress should be written now, and count it as written."""
+        """Return True if the progress should be written now, and count it as written."""
         now = time.monotonic()
         if state is self.state and now - self.written_at < _PROGRESS_SECONDS:
             return False
@@ -362,7 +362,7 @@ class _Running:
 
 
 def studio_of(request: HTTPConnection) -> Studio:
-    """Return the studio of a server, for `Depends`."""
+    """Return the studio of a server; a FastAPI dependency."""
     found: Studio = request.app.state.studio
     return found
 
@@ -371,7 +371,7 @@ def language_of(
     request: HttpRequest,
     lang: Annotated[str, Query(description="language of the answer; without one, Accept-Language decides")] = "",
 ) -> str:
-    """Return the language for messages: of `?lang=`, or the first of Accept-Language that there is, or English."""
+    """Return the language for messages: that of `?lang=`, else the first known one of Accept-Language, else English."""
     wanted = [lang, *request.headers.get("accept-language", "").lower().split(",")]
     for part in wanted:
         if (language := part.split(";")[0].split("-")[0].strip()) in LANGUAGES:
@@ -385,5 +385,5 @@ Language = Annotated[str, Depends(language_of)]
 
 
 def _name(text: str) -> str:
-    """Return the name of a file if a text is its path, else the text."""
+    """Return the file name if a text is the path of a file, else the text."""
     return Path(text).name if Path(text).is_absolute() else text

@@ -1,4 +1,4 @@
-"""OpenAPI description of the interface: errors, files, and bodies that are files."""
+"""OpenAPI descriptions of errors, and of answers and request bodies that are files."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ FILE_BODY = {"requestBody": {"content": {"application/octet-stream": _BYTES}, "r
 
 
 def errors(*statuses: int) -> Answers:
-    """Describe errors for the parameter `responses` of an application or a route."""
+    """Return the descriptions of errors, for the parameter `responses` of an application or a route."""
     return {status: {"model": ErrorBody, "description": _TEXTS[status]} for status in statuses}
 
 
 def file_of(media_type: str) -> Answers:
-    """Describe an answer that is a file for the parameter `responses` of a route."""
+    """Return the description of an answer that is a file, for the parameter `responses` of a route."""
     return {200: {"content": {media_type: _BYTES}, "description": "The file."}}
 
 
 class DescribedApp(FastAPI):
-    """An application that describes the errors of the guard and of `add_error_handlers`."""
+    """FastAPI application whose description contains the errors of the guard and of `add_error_handlers`."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(responses=errors(400, 401, 403, 404, 409, 421), **options)
@@ -48,7 +48,7 @@ class DescribedApp(FastAPI):
 
 
 def _replace_errors(description: dict[str, Any]) -> None:
-    """Remove FastAPI's answer to an invalid request, which is 400 here, and add that to a body that is too large."""
+    """Remove FastAPI's 422 for invalid requests, which get 400 here; add 413 for bodies that are too large."""
     for methods in description["paths"].values():
         for method, operation in methods.items():
             operation["responses"].pop("422", None)

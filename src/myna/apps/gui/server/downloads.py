@@ -1,4 +1,4 @@
-"""Files of results for download, in the format and with the levels that a person has chosen."""
+"""Sound files of results for download, in the chosen format and with the chosen levels of the stems."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def downloadable(studio: Studio, found: Result, form: str) -> Path:
-    """Return the sound of a result as a file of a format; it is written if needed, and kept until the sound changes.
+    """Return the sound of a result as a file in the format `form`; the file is kept until the sound changes.
 
     Raises:
-        MynaError: it cannot be written, for example because all tracks are muted.
+        MynaError: the file cannot be written, for example because all tracks are muted.
     """
     record = stems.find_stems(studio.workspace, found.number)
     if record is None:
@@ -38,7 +38,7 @@ def downloadable(studio: Studio, found: Result, form: str) -> Path:
 
 
 def _kept(studio: Studio, found: Result, form: str, song: Path | None = None) -> Path:
-    """Return the sound of a result as it was made, in a format."""
+    """Return the stored sound of a result, with unchanged levels, in a format."""
     if found.path.suffix == f".{form}":
         return found.path
     path = results.copy_path(studio.workspace, found, f"-{found.path.stat().st_mtime_ns}.{form}")

@@ -28,7 +28,7 @@ class NotFound(ConfigError):
 
 @contextmanager
 def not_found() -> Iterator[None]:
-    """Convert a `ConfigError` in the `with` block to `NotFound`, which is answered with 404."""
+    """Convert a `ConfigError` in the `with` block to `NotFound`, for which the server answers 404."""
     try:
         yield
     except ConfigError as error:
@@ -47,15 +47,15 @@ class ErrorBody(BaseModel):
 
 
 def error_response(status: int, message: str, code: str | None = None) -> JSONResponse:
-    """Return an error whose message is one line; names in a request may contain line breaks."""
+    """Return the answer for an error. Line breaks in `message`, for example from names in a request, are escaped."""
     return JSONResponse(error_json(status, printable(message), code), status)
 
 
 def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
-    """Answer every error in the same form; only a bug is answered with 500 and logged.
+    """Answer every error in the same form; only unexpected exceptions are answered with 500 and logged.
 
     Args:
-        shown: returns a message as visitors may see it.
+        shown: function that removes private paths from a message.
     """
 
     @app.exception_handler(RequestValidationError)
@@ -76,7 +76,8 @@ def add_error_handlers(app: FastAPI, shown: Callable[[str], str]) -> None:
         status = 404 if isinstance(found, NotFound) else 409 if isinstance(found, BusyError) else 400
         return error_response(status, shown(str(found)), found.code)
 
-    # Starlette logs and raises an error again after a handler for `Exception`, but not after one for a subclass.
+    # After a handler for `Exception`, Starlette logs the error and raises it again; after one for a subclass, it does
+    # not.
     for kind in (MynaError, OSError, MemoryError):
         app.add_exception_handler(kind, other)
 

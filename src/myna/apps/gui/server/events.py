@@ -1,4 +1,4 @@
-"""Events for the open pages: jobs that have changed, and lists that should be loaded again.
+"""Events for the open pages: changed jobs, and lists to load again.
 
 A page that was disconnected loads everything again, so events need no history.
 """
@@ -18,21 +18,21 @@ _SECONDS = 0.1  # minimum time between two transmissions to one page
 
 
 class Events:
-    """Hub between the threads that report events and the sockets of open pages."""
+    """Distributor of events from any thread to the sockets of open pages."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._listeners: set[_Listener] = set()
 
     def send(self, key: str, event: dict[str, Any]) -> None:
-        """Send an event to all pages; it replaces an unsent one of the same key. Any thread may call this."""
+        """Send an event to all pages; it replaces an unsent event with the same key. Any thread may call this."""
         with self._lock:
             listeners = list(self._listeners)
         for listener in listeners:
             listener.put(key, event)
 
     def changed(self, what: Topic, name: str | None = None) -> None:
-        """Notify the pages that a list should be loaded again."""
+        """Tell the pages to load a list again."""
         self.send(f"changed {what} {name}", {"type": "changed", "what": what, "name": name})
 
     async def listen(self) -> AsyncIterator[str]:
@@ -61,7 +61,7 @@ class _Listener:
         with self._lock:
             self._waiting.pop(key, None)
             self._waiting[key] = event
-        with suppress(RuntimeError):  # the server's loop has ended
+        with suppress(RuntimeError):  # the server's event loop has ended
             self._loop.call_soon_threadsafe(self._arrived.set)
 
     async def take(self) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Name and password of visitors. A correct pair opens a session, which a cookie identifies until the studio closes."""
+"""Name and password of visitors. A correct pair opens a session with a cookie, which lasts until the studio closes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ COOKIE = "myna_session"
 
 @dataclass
 class Login:
-    """The name and password that open the studio, and the sessions that they have opened."""
+    """Name and password that open a session, and the open sessions."""
 
     name: str
     password: str
@@ -36,7 +36,7 @@ class Login:
         self._sessions.discard(_token(connection))
 
     def allows(self, connection: HTTPConnection) -> bool:
-        """Return whether a request or a socket belongs to an open session."""
+        """Return True if a request or a socket belongs to an open session."""
         return _token(connection) in self._sessions
 
 

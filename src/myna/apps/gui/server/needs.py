@@ -1,4 +1,4 @@
-"""Pretrained files that a voice or its training needs, as the page offers them for download."""
+"""Pretrained files that a voice or its training needs, described for the page, which offers to download them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class AssetView(BaseModel):
 
 
 def asset_title(found: FilesHere, language: str) -> str:
-    """Return the name of a pretrained file for people."""
+    """Return the display name of a pretrained file."""
     if found.group == "base":
         return complete_texts(language)["server.needs.base"].format(name=found.name)
     return _TITLES.get(found.name, found.name.replace("-", " ").capitalize())
@@ -41,8 +41,8 @@ def asset_view(found: FilesHere, language: str, why: str, *, local: bool) -> Ass
     """Describe a pretrained file in a language.
 
     Args:
-        why: key of the text that says what needs it, after "server.needs.".
-        local: whether the visitor is on this computer and may know its folders.
+        why: key of the text that states the purpose of the file, without the prefix "server.needs.".
+        local: whether the visitor is on this computer, and may therefore see its folders.
     """
     known = complete_texts(language)
     folders = [str(folder) for folder in local_folders()] if local else []

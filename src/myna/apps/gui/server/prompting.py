@@ -1,4 +1,4 @@
-"""Prompts of the recording booth: what to read or sing next, and the names of the takes."""
+"""Prompts of the recording booth, which are sentences to read and melodies to sing, and the names of the takes."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from myna.studio.prompts import VOICES, VoiceName, guide_tone, melodies, root_fo
 from myna.studio.take_report import Kind
 
 MOST_SECONDS = 60.0  # limit of a take; the longest melody takes 15 s
-_GUIDE_RATE = 16000  # enough for the tone's highest overtone, 4 kHz
+_GUIDE_RATE = 16000  # enough for the guide tone's highest overtone, 4 kHz
 _NUMBER = re.compile(r"(\d+) ")  # a take's name begins with the number of its prompt
-_FRENCH = ("jacques", "jacques_2", "lune")  # keys of the melodies with French words
-_WORDS = 6  # of a prompt that are in the name of its take
+_FRENCH = ("jacques", "jacques_2", "lune")  # keys of the melodies with French lyrics
+_WORDS = 6  # number of words of a prompt in the name of its take
 
 
 class Prompt(BaseModel):
@@ -46,7 +46,7 @@ def total(kind: Kind) -> int:
 
 
 def wrapped(kind: Kind, number: int) -> int:
-    """Return the number of a prompt for any number: after the last prompt comes the first one."""
+    """Wrap a prompt's number around: the first prompt follows the last one."""
     return (number - 1) % total(kind) + 1
 
 
@@ -56,7 +56,7 @@ def prompt_of(kind: Kind, number: int, voice: VoiceName, recordings: Iterable[Pa
     Args:
         number: counts from 1 and wraps around.
         voice: range of notes of the singer.
-        recordings: recordings of the voice in training, among them the takes.
+        recordings: all recordings of the voice in training, including the takes.
         language: language of the titles and hints.
     """
     number = wrapped(kind, number)
@@ -80,14 +80,14 @@ def prompt_of(kind: Kind, number: int, voice: VoiceName, recordings: Iterable[Pa
 
 
 def next_number(kind: Kind, after: int, recordings: Iterable[Path]) -> int:
-    """Return the first prompt after number `after` that has no take, or the next prompt if all prompts have takes."""
+    """Return the number of the first prompt after `after` without a take; the next number if all have takes."""
     takes, n = recorded(recordings, kind), total(kind)
     order = [(after + step) % n + 1 for step in range(n)]
     return next((number for number in order if number not in takes), after % n + 1)
 
 
 def recorded(recordings: Iterable[Path], kind: Kind) -> set[int]:
-    """Return the numbers of the prompts of a kind that have a take."""
+    """Return the numbers of the prompts of a kind that have takes."""
     names = (_NUMBER.match(path.name) for path in recordings if path.parent.name == kind)
     return {int(found[1]) for found in names if found}
 

@@ -1,4 +1,4 @@
-"""Kinds of jobs that a page can request. A request is stored as JSON, from which the job can be started again.
+"""Kinds of jobs that a page can request. Requests are stored as JSON, so that their jobs can be started again.
 
 class ConvertRequest(Request):
     upload: str
@@ -26,21 +26,21 @@ from myna.apps.gui.server.events import Topic
 if TYPE_CHECKING:
     from myna.apps.gui.server.context import Studio
 
-# Each lane runs one job at a time, and the lanes run in parallel. Thus a song can be converted while one voice is
-# inspected, another is trained, and a third is downloaded or packed.
+# Each lane runs one job at a time, and the lanes run in parallel: one converts songs, one inspects, one trains, and one
+# downloads and packs.
 SING, LOOK, LEARN, KEEP = "sing", "look", "learn", "keep"
 LANES = (SING, LOOK, LEARN, KEEP)
 
 
 class Body(BaseModel):
-    """Body of a request; an unknown field is refused."""
+    """Body of a request; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_halves(cls, sent: Any) -> Any:
-        """Refuse half of a surrogate pair, for example of an emoji that was cut: JSON can store it, UTF-8 cannot."""
+        """Refuse an unpaired surrogate, for example half of an emoji: JSON can store it, but UTF-8 cannot."""
         try:
             "".join(texts_in(sent)).encode()
         except UnicodeEncodeError as error:
@@ -59,10 +59,10 @@ class Planned:
     lane: str
     task: Task[Any]
     title: str
-    about: Mapping[str, Any] = field(default_factory=dict)  # what it works on; see the answer of GET /jobs
-    first: bool = False  # whether it goes before all waiting jobs
-    finish: Callable[[Any], Mapping[str, Any]] | None = None  # turns the task's result into more of `about`
-    complete: Callable[[Any], bool] | None = None  # whether a job with this result did all of its work
+    about: Mapping[str, Any] = field(default_factory=dict)  # items that the job works on; see the answer of GET /jobs
+    first: bool = False  # whether the job runs before all waiting jobs
+    finish: Callable[[Any], Mapping[str, Any]] | None = None  # returns more of `about`, given the task's result
+    complete: Callable[[Any], bool] | None = None  # whether a job with this result completed its work
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Kind:
 
     request: type[Request]
     plan: Callable[[Studio, Any], Planned]
-    changes: tuple[Topic, ...]  # lists that the end of such a job changes
+    changes: tuple[Topic, ...]  # lists that change when such a job ends
 
 
 def texts_in(value: Any) -> Iterator[str]:
@@ -92,7 +92,7 @@ Plan = TypeVar("Plan", bound=Callable[..., Planned])
 
 
 def plans(kind: str, *, changes: tuple[Topic, ...] = ()) -> Callable[[Plan], Plan]:
-    """Register a function that checks a request and plans its job. Its second parameter is the request."""
+    """Return a decorator that registers a function to check a request, its second parameter, and to plan the job."""
 
     def register(plan: Plan) -> Plan:
         from myna.apps.gui.server.context import Studio

@@ -1,4 +1,4 @@
-"""Conversion jobs: whole songs, and previews of a stretch."""
+"""Conversion jobs: whole songs, and stretches of songs as previews."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class RemakeRequest(Request):
 
 @plans(CONVERT, changes=("results",))
 def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
-    """Plan the conversion of a whole song, or of a stretch before all waiting songs.
+    """Plan the conversion of a whole song or of a preview stretch, which runs before all waiting songs.
 
     Raises:
         ConfigError: there is no such voice or upload, or an option has a wrong value or names a file.
@@ -60,7 +60,7 @@ def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
 
 @plans(COVER, changes=("results",))
 def plan_cover(studio: Studio, request: CoverRequest) -> Planned:
-    """Plan the cover of a whole song, or of a stretch before all waiting songs.
+    """Plan the cover of a whole song or of a preview stretch, which runs before all waiting songs.
 
     Raises:
         ConfigError: for the same reasons as in `plan_convert`.
@@ -74,10 +74,10 @@ plans(COVER_PREVIEW, changes=("results",))(plan_cover)
 
 @plans(REMAKE, changes=("results",))
 def plan_remake(studio: Studio, request: RemakeRequest) -> Planned:
-    """Plan another mix of a cover, with its pitch edits.
+    """Plan a new mix of a cover with its pitch edits.
 
     Raises:
-        NotFound: there is no such result, or it is not a cover.
+        NotFound: the result does not exist, or is not a cover.
     """
     found = results.find(studio.workspace, request.result)
     if found is None or stems.original_voice(studio.workspace, request.result) is None:

@@ -1,4 +1,4 @@
-"""Facts about uploaded songs: measured once, in a worker, and then read from the cache."""
+"""Facts about uploaded songs, measured once in a worker process and then read from the cache."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from myna.studio.songs import SongFacts, facts_path, read_facts
 if TYPE_CHECKING:
     from myna.apps.gui.server.context import Studio
 
-_measuring = threading.Lock()  # songs are measured one after the other anyway, and none of them twice
+_measuring = threading.Lock()  # songs are measured one after the other, and each song once
 
 
 def facts_of(studio: Studio, upload: str) -> SongFacts:
-    """Return the facts about an uploaded song, after measuring it if needed: about a second per minute of song.
+    """Return the facts about an uploaded song; the first call measures them in about a second per minute of song.
 
     Raises:
         NoSuchUpload: there is no such upload.
@@ -37,7 +37,7 @@ def facts_of(studio: Studio, upload: str) -> SongFacts:
 
 
 def content_of(studio: Studio, upload: str) -> SongContent:
-    """Return the content of an uploaded song, after separating 10 s of it if needed, which takes 2 s.
+    """Return the content of an uploaded song; the first call separates 10 s of the song in about 2 s.
 
     Raises:
         NoSuchUpload: there is no such upload.

@@ -1,4 +1,4 @@
-"""Sound as bytes that a page plays and draws. This module imports numpy, so handlers import it only when needed."""
+"""Sound as bytes that a page plays and draws. This module imports NumPy, so handlers import it only when needed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _BLOCK_SECONDS = 10
 
 
 def pcm(path: Path, first: int, n_samples: int, gain: float = 1.0) -> bytes:
-    """Return samples of a sound, interleaved, as little-endian 16-bit integers of which 16384 is full scale."""
+    """Return samples of a sound, interleaved, as little-endian 16-bit integers; 16384 is full scale."""
     scaled = np.round(excerpt(path, first, n_samples) * (gain * _FULL_SCALE)).clip(-(1 << 15), (1 << 15) - 1)
     return scaled.T.astype("<i2").tobytes()
 
 
 def outline_of(path: Path, gain: float = 1.0) -> bytes:
-    """Return the peak of each hundredth of a second of a sound, one byte each."""
+    """Return the peak of each hundredth of a second of a sound as one byte; 255 is full scale."""
     return _outline(path, path.stat().st_mtime_ns, gain)
 
 
-@lru_cache(maxsize=16)  # 60 kB for ten minutes
+@lru_cache(maxsize=16)  # each takes 60 kB for ten minutes
 def _outline(path: Path, modified_ns: int, gain: float) -> bytes:
     rate = io.info(path).sample_rate
     edges = np.arange(_BLOCK_SECONDS * _OUTLINE_RATE) * rate // _OUTLINE_RATE
@@ -39,7 +39,7 @@ def _outline(path: Path, modified_ns: int, gain: float) -> bytes:
 
 
 def relative_level(path: Path, reference: Path) -> float:
-    """Return the level of a sound relative to that of another one, from the peaks of both."""
+    """Return the RMS ratio (linear) of a sound to `reference`, computed from the outlines of both."""
     peaks, others = (np.frombuffer(outline_of(one), np.uint8).astype(np.float64) for one in (path, reference))
     return float(np.sqrt(np.square(peaks).sum() / max(np.square(others).sum(), 1.0)))
 

@@ -1,4 +1,4 @@
-"""Files that pages have sent: `workspace/uploads/ID/NAME`, kept for a day after their last use."""
+"""Files sent by pages: `workspace/uploads/ID/NAME`, kept for a day after their last use."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Uploads:
         return self.workspace.folder / "uploads"
 
     def reserve(self, name: str) -> Upload:
-        """Create an empty upload whose file will be called `name`.
+        """Create an upload without content, for a file with the name `name`.
 
         Raises:
             ConfigError: `name` cannot be used as a file name.
@@ -57,10 +57,10 @@ class Uploads:
         return Upload(id, self.folder / id / stored)
 
     def find(self, id: str) -> Upload:
-        """Find an upload by its id, and keep it for another day.
+        """Find an upload by its id, and count this as a use of it.
 
         Raises:
-            NoSuchUpload: there is none.
+            NoSuchUpload: there is no upload with that id.
         """
         folder = self.folder / id if _ID.fullmatch(id) else None
         files = [path for path in folder.iterdir() if path.is_file()] if folder is not None and folder.is_dir() else []
@@ -70,7 +70,7 @@ class Uploads:
         return Upload(id, files[0])
 
     def delete(self, id: str) -> None:
-        """Delete an upload, if it is there."""
+        """Delete an upload, if it exists."""
         if _ID.fullmatch(id):
             shutil.rmtree(self.folder / id, ignore_errors=True)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from myna.apps.gui.server.wording import Wording
 from myna.studio.songs import Span
 
-_MOST_SPANS = 4  # that a text lists
+_MOST_SPANS = 4  # number of stretches that a text lists
 
 
 def clock(seconds: float) -> str:
@@ -17,7 +17,7 @@ def clock(seconds: float) -> str:
 
 
 def times(spans: Sequence[Span], say: Wording) -> str:
-    """Return a list of the times of stretches; a long list is cut and ends with the number of the others."""
+    """List the times of stretches in a text; a long list is cut and ends with the number of omitted stretches."""
     shown = [_span(span) for span in spans[:_MOST_SPANS]]
     text = ", ".join(shown)
     return text if len(spans) <= _MOST_SPANS else say("and_more", times=text, count=len(spans) - _MOST_SPANS)

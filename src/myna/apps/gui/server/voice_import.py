@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from myna.apps.gui.server.context import Studio
 
 _unpacking = threading.Lock()
-# Files of archives that have been unpacked, by the upload of the archive, so that a second review needs no more space.
+# Unpacked files of archives, by the upload of the archive, so that another review needs no more disk space.
 _unpacked: WeakKeyDictionary[Studio, dict[str, list[tuple[str, str]]]] = WeakKeyDictionary()
 
 
@@ -39,7 +39,7 @@ def review_uploads(studio: Studio, ids: list[str]) -> Review:
 
 
 def _inside(studio: Studio, id: str, path: Path) -> list[tuple[str, str]] | None:
-    """Return the uploads made of the files in an archive, with their names in it; None if it is not an archive."""
+    """Return the uploads made from an archive's files, with their names in it; None if `path` is not an archive."""
     with _unpacking:
         known = _unpacked.setdefault(studio, {})
         if id in known and all(_is_there(studio, one) for one, _ in known[id]):

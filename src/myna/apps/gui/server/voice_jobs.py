@@ -56,7 +56,7 @@ class BlendRequest(Request):
 
 
 class PackOptions(Body):
-    """Options of packing a voice. An empty text keeps the one that the voice has."""
+    """Options of packing a voice. An empty text keeps the text that the voice already has."""
 
     half: bool = Field(False, description="store float16: half the size, no audible difference")
     release: bool = Field(False, description="leave out what only training needs")
@@ -89,7 +89,7 @@ def plan_add(studio: Studio, request: AddRequest) -> Planned:
     names = ", ".join(voice.name for voice in voices)
 
     def finish(added: list[str]) -> dict[str, Any]:
-        for id in used:  # their content is in the library now
+        for id in used:  # the library has copies of these files now
             studio.uploads.delete(id)
         return {"voices": added, "voice": added[0]}
 
@@ -101,7 +101,7 @@ def plan_download(studio: Studio, request: DownloadRequest) -> Planned:
     """Plan to download a voice from the hub.
 
     Raises:
-        AssetError: it is not an address.
+        AssetError: the text is not an address.
     """
     address = read_address(request.address.strip())
     return Planned(KEEP, DownloadVoice(address), str(address), finish=lambda name: {"voice": name})
@@ -109,7 +109,7 @@ def plan_download(studio: Studio, request: DownloadRequest) -> Planned:
 
 @plans(TEST, changes=("voices",))
 def plan_test(studio: Studio, request: VoiceRequest) -> Planned:
-    """Plan the conversion of a voice's test clip, before all waiting songs.
+    """Plan the conversion of a voice's test clip, which runs before all waiting songs.
 
     Raises:
         ConfigError: there is no such voice.
@@ -125,7 +125,7 @@ def plan_blend(studio: Studio, request: BlendRequest) -> Planned:
     """Plan to blend two voices into a new one.
 
     Raises:
-        ConfigError: there is no such voice, both are the same, or the name cannot be used.
+        ConfigError: a voice does not exist, both are the same, or the name of the new voice cannot be used.
     """
     one, other = studio.voices.find(request.one), studio.voices.find(request.other)
     if one == other:
@@ -172,23 +172,23 @@ def plan_fetch(studio: Studio, request: FetchRequest) -> Planned:
     """Plan to download a pretrained file.
 
     Raises:
-        ConfigError: there is no such file, or no address for it.
+        ConfigError: the file is unknown, or has no address on the hub.
     """
     if request.name in ASSETS:
         return Planned(KEEP, FetchAsset(request.name, "asset"), request.name, {"asset": request.name})
-    template = request.name.removeprefix("base ")  # as svc doctor names base weights
+    template = request.name.removeprefix("base ")  # `svc doctor` uses the same names for base weights
     if BASE_WEIGHTS.get(template):
         return Planned(KEEP, FetchAsset(template, "base"), request.name, {"asset": template})
     raise ConfigError(f"no pretrained file {request.name!r} that could be downloaded")
 
 
 def clip_of(studio: Studio, voice: LibraryVoice) -> Path:
-    """Return the path of the test clip of a voice; it need not exist."""
+    """Return the path of the test clip of a voice; the file may not exist."""
     return test_clip(studio.workspace, voice, studio.voices.notes(voice).defaults or {})
 
 
 def _new_file(studio: Studio, voice: LibraryVoice, suffix: str) -> Path:
-    """Return the path of a file to make for download, in a folder of its own."""
+    """Return the path for a new download file, in its own folder."""
     stem = Path(voice.name).name.removesuffix(suffix)
     return studio.workspace.made / str(time.time_ns()) / f"{safe_name(stem)}{suffix}"
 

@@ -1,4 +1,4 @@
-"""Facts about the voices of a studio: stored facts are returned at once, and others are read in the background."""
+"""Facts about the voices of a studio: stored facts are returned at once, missing facts are read in the background."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ class VoiceReader:
         self._is_running = False
 
     def known(self, voice: LibraryVoice) -> VoiceFacts | None:
-        """Return the facts about a voice if they are stored; otherwise read them in the background, and return None."""
+        """Return the stored facts about a voice. If there are none, return None and read them in the background."""
         facts = read_facts(self._workspace, voice)
         if facts is None:
             self._enqueue(voice)
         return facts
 
     def read(self, voice: LibraryVoice) -> VoiceFacts:
-        """Return the facts about a voice, after reading its files if needed.
+        """Return the facts about a voice; read its files if the facts are not stored.
 
         Raises:
-            MynaError: its files could not be read, for a reason that is not stored with it.
+            MynaError: the files could not be read, for a temporary reason that is not stored.
         """
         facts = read_facts(self._workspace, voice)
         if facts is None:
@@ -75,7 +75,7 @@ class VoiceReader:
                 voice = self._waiting.popleft()
             try:
                 self._call(InspectVoice(self._workspace, voice))
-            except BusyError:  # its files moved, for example to a new name: the page asks for it again
+            except BusyError:  # its files moved, for example by renaming: the page will request the facts again
                 self._asked.clear()
             except MynaError as error:  # for example because the studio is closing
                 _log.info("%s was not read: %s", voice.name, error)

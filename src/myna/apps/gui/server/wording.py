@@ -10,7 +10,7 @@ from myna.apps.gui.texts import complete_texts
 
 @dataclass(frozen=True)
 class Wording:
-    """Texts of one part of the page, whose keys begin with `prefix`, in one language; English fills gaps.
+    """Texts with keys that begin with `prefix`, in one language; a missing text is English.
 
     Wording("ko", "server.train.")("prepare_first")
     """
@@ -23,11 +23,11 @@ class Wording:
         return complete_texts(self.language)[f"{self.prefix}{key}"].format(**values)
 
     def part(self, prefix: str) -> Wording:
-        """Return the texts of another part in the same language."""
+        """Return the texts with another prefix in the same language."""
         return Wording(self.language, prefix)
 
     def duration(self, seconds: float) -> str:
-        """Return a duration in words: seconds below two minutes, else minutes, and hours from two hours on."""
+        """Return a duration in words: seconds up to two minutes, then minutes, and hours from two hours on."""
         say = self.part("server.duration.")
         if seconds < 120:
             return say("seconds", count=round(seconds))

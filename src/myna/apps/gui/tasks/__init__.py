@@ -1,6 +1,6 @@
 """Tasks of the page's worker processes: frozen dataclasses that hold arguments and call functions of `apps.actions`.
 
-Tasks import PyTorch only when they run. The page's process creates tasks but never runs them.
+Tasks import PyTorch only in `run`, which the page's process never calls: it only creates tasks.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ class VoiceTask:
 
 
 def warm_up() -> None:
-    """Import PyTorch and the conversion code before the first task needs them, because the import takes seconds."""
+    """Import PyTorch and the conversion code before the first task, because these imports take seconds."""
     import myna.conversion.converter  # noqa: F401

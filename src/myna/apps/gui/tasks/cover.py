@@ -1,4 +1,4 @@
-"""Tasks that make covers: the voice of a song is separated, sung, and mixed with the music again."""
+"""Tasks that make covers: separate the voice of a song, convert it, and mix it with the music."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Step of a cover by the unit of progress that each part of the work reports.
+# Step of a cover, by the unit of progress that each stage reports.
 _STEPS = {
     " s": "separate",
     " s separated": "separate",
@@ -40,7 +40,7 @@ _NAMES = ("separate", "sing", "mix")
 
 
 class _Steps:
-    """Progress of a cover, whose steps the page shows by number."""
+    """Report of the progress of a cover, with the number of the current step."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -71,7 +71,7 @@ class CoverUpload(SingUpload):
 
 @dataclass(frozen=True, kw_only=True)
 class RemakeCover(ResultTask):
-    """Make a cover again with its pitch edits, and return the number of the result."""
+    """Mix a cover again with its pitch edits, and return the number of the result."""
 
     def run(self, report: Report) -> int:
         place = ResultFolder.of(self.workspace, self.result.number, source(self.workspace, self.result))
@@ -100,7 +100,7 @@ def make_cover(
 ) -> CoverSummary:
     """Make the cover of the source in `place`, and keep its stems there.
 
-    The results of separation and conversion stay in the cache that `svc cover` uses.
+    The results of separation and conversion are kept in the cache of `svc cover`.
     """
     from myna.song.cover import CoverMaker
     from myna.song.separation.loading import load_separator
@@ -122,7 +122,7 @@ def make_cover(
 def _keep_stems(workspace: Workspace, number: int, files: dict[str, Path], made: CoverSummary) -> None:
     """Store the stems that the page shows: the voice with its reverberation, the original voice, and the music.
 
-    The original voice stays as it is, because the pitch editor converts it again; the others are packed.
+    The original voice is stored unchanged, because the pitch editor converts it again; the other stems are packed.
     """
     from myna.song.remix import Part, pack_stem
 

@@ -34,7 +34,7 @@ class PackVoice(VoiceTask):
     release: bool
     index: bool  # whether to include the voice's index or centroids, if any
     card: CardText
-    defaults: Mapping[str, Any] | None = None  # default options to store; None stores those that the voice has
+    defaults: Mapping[str, Any] | None = None  # default options to store; None stores those of the voice
 
     def run(self, report: Report) -> list[Path]:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_CHECK_SECONDS = 3.0  # time limit of a `CheckRecordings`, so that other tasks in its lane get a turn
+_CHECK_SECONDS = 3.0  # time limit of a `CheckRecordings`, so that other tasks in its lane can run in between
 _FACT_SECONDS = 0.5  # minimum time between two reports of the losses
 
 
@@ -46,7 +46,7 @@ class ProjectTask(Generic[Result]):
 
 @dataclass(frozen=True)
 class NameDevice:
-    """Find the device that training would run on, and why."""
+    """Find the device for training, and the reason for choosing it."""
 
     def run(self, report: Report) -> Device:
         return choose_device()
@@ -54,7 +54,7 @@ class NameDevice:
 
 @dataclass(frozen=True)
 class CheckRecordings:
-    """Check new and changed recordings for a few seconds; the result is the number of those still unchecked."""
+    """Check new and changed recordings for a few seconds; the result is the number of those left unchecked."""
 
     folder: Path
 
@@ -94,8 +94,8 @@ class TrainingResult:
     step: int  # number of steps in all runs
     skipped: int
     seconds: float
-    complete: bool  # false if the run was interrupted or reached its time limit
-    path: Path | None  # path of the last checkpoint; None if there was nothing to do
+    complete: bool  # False if the run was interrupted or reached its time limit
+    path: Path | None  # path of the last checkpoint; None if no step was left to do
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +125,7 @@ class _Reporter:
         now, plan = time.perf_counter(), self._plan
         done, total, seconds = report.step - plan.first_step, plan.last_step - plan.first_step, now - self._started
         minutes = plan.max_minutes
-        limited = minutes is not None and seconds * total / done > 60 * minutes  # the time limit will end the run first
+        limited = minutes is not None and seconds * total / done > 60 * minutes  # the time limit ends the run first
         if minutes is not None and limited:
             self._report.at("training", round(seconds), round(60 * minutes), seconds)
         else:
@@ -185,7 +185,7 @@ class CompareCheckpoints(ProjectTask[CheckpointComparison]):
     numbers: tuple[int, ...]  # numbers of the checkpoints
     phrase: Path
     names: tuple[str, ...]  # title of the phrase, then the title of each checkpoint
-    measure: EvaluateOptions | None  # options of the measures; None converts without measuring
+    measure: EvaluateOptions | None  # options of the measures; None measures nothing
 
     def run(self, report: Report) -> CheckpointComparison:
         device = choose_device()
@@ -210,7 +210,7 @@ class PackCheckpoint(ProjectTask[str]):
         except UnusableIndexError as error:
             self._remove_folder()
             raise ConfigError(f"{error}; remove it from {self.folder / LOGS}") from error
-        except BaseException:  # KeyboardInterrupt too
+        except BaseException:  # also KeyboardInterrupt
             self._remove_folder()
             raise
         project = Project(self.folder)

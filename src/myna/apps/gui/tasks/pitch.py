@@ -1,4 +1,4 @@
-"""Tasks of the pitch editor. They run in the process that converts songs, which holds the voice and its features."""
+"""Tasks of the pitch editor. They run in the process that converts songs, where the voice is already loaded."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ if TYPE_CHECKING:
     from myna.conversion.converter import Converter, SongPitch
     from myna.features.pitch_edits import PitchEdits
 
-_songs: dict[tuple[int, float | None], SongPitch] = {}  # of the result that was edited last, without edits
+_songs: dict[tuple[int, float | None], SongPitch] = {}  # unedited pitch of the result that was edited last
 
 
 @dataclass(frozen=True)
 class EditedPitch:
-    """The pitch of a result, with and without its edits. Pitches are cents: hundredths of a MIDI note."""
+    """The pitch of a result, with and without its edits, in cents: hundredths of a MIDI note."""
 
     seconds: float
-    sample_rate: int  # of the voice
+    sample_rate: int  # sample rate of the voice
     frame_seconds: float
     before: list[int]  # pitch of each frame, 0 where unvoiced
     after: list[int]
-    notes: list[tuple[float, float, float]]  # start, end, pitch as a MIDI note number
+    notes: list[tuple[float, float, float]]  # start and end in seconds, pitch as a MIDI note number
     edits: list[dict[str, Any]]
-    key: str | None  # name of the key that the melody seems to have
-    changed: list[tuple[float, float]]  # stretches of the sound that have changed, in seconds
+    key: str | None  # name of the estimated key of the melody
+    changed: list[tuple[float, float]]  # changed stretches of the sound, in seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResultTask(VoiceTask):
-    """Common parts of tasks that sing a result again."""
+    """Common parts of tasks that convert a result again."""
 
     workspace: Workspace
     result: Result
 
     def options_of_result(self) -> ConversionOptions:
-        """Return the options with which the result was sung."""
+        """Return the options with which the result was converted."""
         given = {"max_chunk_seconds": EDITING_CHUNK_SECONDS, **self.result.options}
         options = parse_options(ConversionOptions, given)
         if options.cluster_infer_ratio and self.voice.retrieval is not None:
@@ -66,13 +66,13 @@ class OpenPitch(ResultTask):
         return _view(converter, self._song(converter, files, report), files.read(), [])
 
     def _sung_options(self, files: PitchFiles) -> ConversionOptions:
-        """Return the options of the conversion. That of a cover has no mark: its mix contains another, marked one."""
+        """Return the options of the conversion. Those of a cover add no mark, because the mix is marked as a whole."""
         options = self.options_of_result()
         shift = options.transpose + self.result.transpose_all
         return replace(options, transpose=shift, mark=options.mark and not files.in_mix)
 
     def _song(self, converter: Converter, files: PitchFiles, report: Report) -> SongPitch:
-        """Return the pitch without edits, after singing the voice of a cover if that has not been done."""
+        """Return the unedited pitch; for a cover, convert its voice first if that has not been done."""
         if not files.sung.is_file():
             files.folder.mkdir(exist_ok=True)
             converter.convert_file(files.vocal, files.sung, self._sung_options(files), report)
@@ -85,7 +85,7 @@ class OpenPitch(ResultTask):
 
 @dataclass(frozen=True, kw_only=True)
 class SingEdits(OpenPitch):
-    """Replace the edits of a result, sing the phrases that change, and return the pitch."""
+    """Replace the edits of a result, convert the phrases that change, and return the pitch."""
 
     edits: Any  # content of a file of pitch edits
 
@@ -111,7 +111,7 @@ class SingEdits(OpenPitch):
     def _phrases(
         self, converter: Converter, files: PitchFiles, edits: PitchEdits, stretches: list[tuple[float, float]]
     ) -> list[Part]:
-        """Sing the phrases around the stretches, and attenuate them as the result was attenuated."""
+        """Convert the phrases around `stretches`, and attenuate them by the same gain as the result."""
         from myna.audio.headroom import CONVERSION_CEILING, fitting_gain
         from myna.audio.marking.embedding import marked_part
         from myna.units import db_to_amplitude

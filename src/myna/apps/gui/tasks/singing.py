@@ -1,4 +1,4 @@
-"""Tasks that measure songs, and convert whole ones or a stretch of one."""
+"""Tasks that measure songs, and that convert whole songs or stretches of them."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ if TYPE_CHECKING:
 
     from myna.conversion.converter import ConversionSummary, Converter
 
-# Longest slice that is converted at once, unless a person chooses another length. A pitch edit causes a new conversion
-# of the slices that it touches; a light voice converts 8 s in less than a second.
+# Maximum length of a slice, unless the user chooses another. A pitch edit converts again the slices that it changes; a
+# light voice converts 8 s in less than a second.
 EDITING_CHUNK_SECONDS = 8.0
 
-_loaded: dict[tuple[Any, ...], Converter] = {}  # holds only the voice used last
+_loaded: dict[tuple[Any, ...], Converter] = {}  # only the voice used last
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class MeasureSong:
 
 @dataclass(frozen=True)
 class MeasureContent:
-    """Measure whether a song has music, and store the answer in the file `into`."""
+    """Measure whether a song has music, and store the result in the file `into`."""
 
     song: Path
     loudest: Span
@@ -82,7 +82,7 @@ class MeasureContent:
 
 @dataclass(frozen=True)
 class DrawComparison:
-    """Draw a result and its source for the player."""
+    """Compute the player's data for a result and its source."""
 
     workspace: Workspace
     result: Result
@@ -98,17 +98,17 @@ class DrawComparison:
 
 @dataclass(frozen=True, kw_only=True)
 class SingUpload(VoiceTask):
-    """Sing a song, or a stretch of it, and return the number of the result.
+    """Convert a song, or a stretch of it, and return the number of the result.
 
     The audio of a whole song is written into the folder `sung` of the workspace, that of a preview beside its record.
     """
 
     workspace: Workspace
     song: Path
-    options: Mapping[str, Any]  # values that were given; the voice's defaults complete them
-    noted: Mapping[str, Any] | None  # default options in the user's notes, which replace those in the voice's file
+    options: Mapping[str, Any]  # given values; options that are left out take the voice's defaults
+    noted: Mapping[str, Any] | None  # default options in the user's notes, used in place of those in the voice's file
     preview: Stretch | None
-    transpose_all: float = 0.0  # shift of the voice and the music of a cover, in addition to that of the voice
+    transpose_all: float = 0.0  # transposition of both voice and music of a cover; the voice's own is added to it
 
     def run(self, report: Report) -> int:
         name = self.song.name
@@ -126,7 +126,7 @@ class SingUpload(VoiceTask):
         except MynaError as error:
             discard(place)
             raise MynaError(str(error).replace(str(place.source), name)) from error
-        except BaseException:  # KeyboardInterrupt too
+        except BaseException:  # also KeyboardInterrupt
             discard(place)
             raise
         result = Result(
@@ -157,18 +157,18 @@ class SingUpload(VoiceTask):
     def _sing(
         self, converter: Converter, options: ConversionOptions, place: ResultFolder, output: Path, report: Report
     ) -> ConversionSummary:
-        """Sing the source in `place`, and write the result to `output`."""
+        """Convert the source in `place`, write the result to `output`, and return the summary."""
         raise NotImplementedError
 
     def _command(self, options: ConversionOptions, also: Collection[str]) -> str:
-        """Return the command line that gives the same result."""
+        """Return the command line that reproduces the result."""
         raise NotImplementedError
 
     def _draw(self, result: Result, report: Report) -> None:
-        """Draw what the page shows of the result."""
+        """Compute the display data of the result."""
 
     def _stored(self, options: ConversionOptions) -> dict[str, Any]:
-        """Return the values that differ from the usual ones, apart from the length of slices if nobody chose it."""
+        """Return the values that are not the defaults; the length of slices counts only if the user chose it."""
         chosen = replace(options, cluster_model_path=None)
         if "max_chunk_seconds" not in self.options:
             chosen = replace(chosen, max_chunk_seconds=ConversionOptions().max_chunk_seconds)
@@ -189,7 +189,7 @@ class SingUpload(VoiceTask):
 
 @dataclass(frozen=True, kw_only=True)
 class ConvertUpload(SingUpload):
-    """Convert a recording of a voice alone."""
+    """Convert a recording that contains only a voice."""
 
     def _sing(
         self, converter: Converter, options: ConversionOptions, place: ResultFolder, output: Path, report: Report
@@ -205,7 +205,7 @@ class ConvertUpload(SingUpload):
 
 
 def cut(song: Path, stretch: Stretch, target: Path) -> None:
-    """Write a stretch of a song with all its channels; the stretch begins earlier if it would end after the song.
+    """Write a stretch of a song with all channels; it begins earlier than requested if the song would end too soon.
 
     Raises:
         AudioError: the song cannot be read.
@@ -216,7 +216,7 @@ def cut(song: Path, stretch: Stretch, target: Path) -> None:
 
     rate = io.info(song).sample_rate
     start, wanted = round(stretch.start * rate), round(stretch.seconds * rate)
-    # The header may state a wrong length, so the last seconds are held until the stretch or the song has ended.
+    # The header may state a wrong length, so keep the last seconds in memory until the stretch or the song ends.
     held: deque[NDArray[np.float32]] = deque(maxlen=math.ceil(stretch.seconds) + 2)
     position = 0
     for block in io.blocks(song, rate, rate, mono=False):
@@ -231,13 +231,13 @@ def cut(song: Path, stretch: Stretch, target: Path) -> None:
 
 
 def command_line(command: str, song: str, voice: LibraryVoice, flags: Sequence[str]) -> str:
-    """Return the `svc` command line that sings a song in a voice."""
+    """Return the `svc` command line that converts a song to a voice."""
     config = ["-c", str(voice.config)] if voice.config else []
     return shlex.join(["svc", command, song, "-m", voice.model, *config, *flags])
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
-    """Return the converter of a voice; reuse the last one if it belongs to the same voice and unchanged weights."""
+    """Return the converter of a voice; reuse the last one if the voice and its weights are the same."""
     from myna.conversion.converter import Converter
     from myna.conversion.slice_cache import SliceCache
     from myna.voice import Voice
@@ -248,6 +248,6 @@ def load_converter(report: Report, task: VoiceTask) -> Converter:
         _loaded.clear()
         device = choose_device()
         report.note(f"device: {device}")
-        # With the cache, the pitch editor converts only changed slices, even right after the conversion of the song.
+        # The cache lets the pitch editor convert only changed slices, even at the first edit after the conversion.
         _loaded[key] = Converter(Voice.load(weights, task.files.config, device.name), device.name, SliceCache())
     return _loaded[key]

@@ -12,7 +12,7 @@ from myna.apps.gui.jobs import Report
 
 @dataclass(frozen=True)
 class RewriteSound:
-    """Convert a sound file to the format given by the suffix of `target`; a cover gets the picture of its song."""
+    """Convert a sound file to the format of the suffix of `target`; a cover gets the picture of its song."""
 
     source: Path
     target: Path

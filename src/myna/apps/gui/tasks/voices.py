@@ -26,7 +26,7 @@ from myna.studio.voices import Library, LibraryVoice
 from myna.studio.workspace import Workspace
 
 _WATCH_SECONDS = 0.25
-_SPEED_SECONDS = 20.0  # time over which the speed of a download is averaged; it arrives in pieces of 10 MB
+_SPEED_SECONDS = 20.0  # time over which a download's speed is averaged; data arrives in pieces of 10 MB
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class InspectVoice:
 class UnpackArchive:
     """Unpack a zip archive into `folder`.
 
-    The result lists the names of its files and their paths; it is None if the file is not an archive.
+    The result is a list of (name in the archive, path); None if the file is not an archive.
     """
 
     path: Path
@@ -55,14 +55,14 @@ class UnpackArchive:
             return None
         try:
             return list(unpack(self.path, self.folder))
-        except BaseException:  # KeyboardInterrupt too
+        except BaseException:  # also KeyboardInterrupt
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
 
 
 @dataclass(frozen=True)
 class ReviewFiles:
-    """Sort files into voices."""
+    """Group files into voices."""
 
     files: tuple[SentFile, ...]
 
@@ -102,7 +102,7 @@ class AddVoices:
             report.note(f"added {found.name}")
             inspect(self.workspace, found)
         if failed:
-            # A job has one outcome. Voices that were added are kept, and the message names them.
+            # A job either succeeds or fails. If it fails, the voices added so far are kept, and the message names them.
             rest = f" (added: {', '.join(added)})" if added else ""
             raise MynaError("; ".join(failed) + rest)
         return added
@@ -113,7 +113,7 @@ class SingTest(VoiceTask):
     """Convert the bundled song to a voice, with the default options of the voice, into the file `into`."""
 
     into: Path
-    noted: Mapping[str, Any] | None  # default options in the user's notes, which replace those in the voice's file
+    noted: Mapping[str, Any] | None  # default options in the user's notes, used in place of those in the voice's file
 
     def run(self, report: Report) -> None:
         converter = load_converter(report, self)
@@ -133,7 +133,7 @@ class BlendVoices:
     workspace: Workspace
     one: LibraryVoice
     other: LibraryVoice
-    share: float  # of the other voice
+    share: float  # weight of the other voice, 0 to 1
     name: str
 
     def run(self, report: Report) -> str:
@@ -143,7 +143,7 @@ class BlendVoices:
         try:
             one, other = (VoiceFiles(voice.path, voice.config) for voice in (self.one, self.other))
             mix(one, other, self.share, path)
-        except BaseException as error:  # KeyboardInterrupt too
+        except BaseException as error:  # also KeyboardInterrupt
             path.unlink(missing_ok=True)
             path.parent.rmdir()
             if isinstance(error, MynaError):
@@ -164,7 +164,7 @@ def _with_names(text: str, *voices: LibraryVoice) -> str:
 class FetchAsset:
     """Download a pretrained file. An interrupted download is resumed.
 
-    It reports the facts "bytes", "total" and "speed" (bytes per second).
+    While it runs, it reports the facts "bytes", "total" and "speed" (bytes per second).
     """
 
     name: str
@@ -184,7 +184,7 @@ class FetchAsset:
 
 @contextmanager
 def _watched(sources: list[Source], report: Report) -> Iterator[None]:
-    """Report how many bytes of files have arrived in the hub's cache while the `with` block runs."""
+    """Report the number of downloaded bytes in the hub's cache while the `with` block runs."""
     from myna.assets.download import arrived
 
     known = [source.size for source in sources]

@@ -1,6 +1,6 @@
 """Texts of the page: one JSON file per language, with keys that name where a text is used.
 
-The English texts of options and config keys come from their declarations, and those about recording from `myna.studio`.
+English texts of options and config keys come from their declarations; those about recording come from `myna.studio`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def option_keys(options: type[Any], name: str) -> tuple[str, str]:
 
 @cache
 def complete_texts(language: str) -> dict[str, str]:
-    """Return all texts by key in a language; those that it lacks, and all of an unknown language, are English."""
+    """Return all texts by key; texts that `language` lacks are English, as are all texts of an unknown language."""
     english = texts(LANGUAGES[0])
     return {**english, **texts(language)} if language in LANGUAGES else english
 

@@ -1,1 +1,1 @@
-"""Voices in training as the page shows them: states of the steps, recordings, plan, checkpoints and comparison."""
+"""Response models of the voices in training: states of the steps, recordings, plan, checkpoints and comparison."""

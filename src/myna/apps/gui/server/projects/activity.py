@@ -15,7 +15,7 @@ from myna.studio.job_list import JobState, Place
 from myna.studio.project import Project
 from myna.studio.steps import Activity, Course, Step
 
-# Kinds of jobs by the step that they do. A comparison and a packing need only files that training has finished.
+# Kind of job for each step. A comparison or a packing only reads files that training has finished.
 KINDS: Mapping[Step, str] = MappingProxyType(
     {Step.PREPARE: "prepare", Step.TRAIN: "train", Step.COMPARE: "compare", Step.PACK: "pack_checkpoint"}
 )
@@ -63,7 +63,7 @@ def active_job(project: Project, jobs: Sequence[JobView], step: Step) -> JobView
 
 
 def work_elsewhere(project: Project) -> dict[Step, str]:
-    """Return a phrase that names the process that prepares or trains a project, from the locks on its folders."""
+    """Return a phrase that names the process which prepares or trains a project, found by the locks on its folders."""
     training = owner(project.logs)
     if training is not None:
         return {Step.TRAIN: _phrase(training)}
@@ -78,7 +78,7 @@ def check_free(project: Project) -> None:
 
 
 def _phrase(process: Owner) -> str:
-    """Return a phrase that names a process: its program, its number and, if it is another, its computer."""
+    """Return a phrase that names a process: its program, its number and, if it is not this one, its computer."""
     host = "" if process.host == socket.gethostname() else f", {process.host}"
     return f"{process.program} (process {process.pid}{host})"
 

@@ -11,8 +11,8 @@ from myna.studio.project import ProjectStatus
 
 VALIDATION = "validation/mel"  # tag of the curve of the distance between conversions and recordings
 MAIN_CURVES = (VALIDATION, "loss/mel")
-_FEWEST = 2  # number of checkpoints from which a best one can be chosen
-# Measures by which a comparison can name the best checkpoint, most important first.
+_FEWEST = 2  # smallest number of measured checkpoints among which a best one is chosen
+# Measures of a comparison for the choice of the best checkpoint, most important first.
 _DECIDING = ("speaker_similarity", "f0_rmse_cents")
 
 
@@ -20,7 +20,7 @@ class Best(NamedTuple):
     """The best checkpoint."""
 
     number: int
-    measure: str | None  # title of a measure of the last comparison; None for the distance in the log
+    measure: str | None  # title of the deciding measure of the last comparison; None for the distance in the log
 
 
 def best_checkpoint(status: ProjectStatus, curves: Curves, comparison: Mapping[str, Any] | None) -> Best | None:
@@ -38,14 +38,14 @@ def best_checkpoint(status: ProjectStatus, curves: Curves, comparison: Mapping[s
 
 
 def validation_distances(status: ProjectStatus, curves: Curves) -> dict[int, float]:
-    """Return the validation distance of each checkpoint that exists and was validated, by its number."""
+    """Return the distance of each existing checkpoint that was validated, by its number."""
     values = dict(curves.scalars.get(VALIDATION, ()))
     steps = {one.number: curves.step_of(one.number, status.unit) for one in status.checkpoints}
     return {number: values[step] for number, step in steps.items() if step in values}
 
 
 def compared_scores(status: ProjectStatus, comparison: Mapping[str, Any] | None) -> dict[int, dict[str, float]]:
-    """Return the measures of the checkpoints of the last comparison that still exist, by number and key."""
+    """Return the measures of the last comparison's existing checkpoints, by number and by key of the measure."""
     if comparison is None:
         return {}
     numbers, scores = comparison.get("numbers", []), comparison.get("scores", [])
@@ -54,7 +54,7 @@ def compared_scores(status: ProjectStatus, comparison: Mapping[str, Any] | None)
 
 
 def best_values(title: str, values: Sequence[str]) -> list[bool]:
-    """Return which formatted values are the best of a row; none if the measure is unknown or the values are equal."""
+    """Mark the best of a row's formatted values; none if the measure is unknown or all values are equal."""
     measure = next((one for one in MEASURES.values() if one.title == title), None)
     numbers = [float(value.split()[0]) for value in values if value != "-"]
     if measure is None or len(numbers) < _FEWEST or len(set(numbers)) == 1:

@@ -20,7 +20,7 @@ class StepView(BaseModel):
 
 
 class StepsView(BaseModel):
-    """The steps, in the order in which they are taken."""
+    """The steps of a voice in training, in their order."""
 
     recordings: StepView
     prepare: StepView
@@ -30,7 +30,7 @@ class StepsView(BaseModel):
 
 
 class ProjectRow(BaseModel):
-    """A voice in training, as the list shows it."""
+    """Entry of a voice in training in the list."""
 
     name: str
     state: str = Field(description="empty, recorded, prepared or trained")
@@ -52,7 +52,7 @@ class RecordingView(BaseModel):
 
 
 class AmountView(BaseModel):
-    """An amount of recordings, and the recommended one."""
+    """An amount of recordings, and the recommended amount."""
 
     title: str
     amount: float
@@ -60,7 +60,7 @@ class AmountView(BaseModel):
 
 
 class SummaryView(BaseModel):
-    """Amount and range of the recordings."""
+    """Amount and pitch range of the recordings."""
 
     seconds: float
     amounts: dict[Literal["spoken", "sung", "seconds"], AmountView]
@@ -99,7 +99,7 @@ class PlanChoice(BaseModel):
 
 
 class PlanView(BaseModel):
-    """The chosen length of training, and the others."""
+    """The chosen length of training, and the other choices."""
 
     minutes: float | None
     kind: Literal["quick", "half_hour", "overnight", "custom"]
@@ -109,7 +109,7 @@ class PlanView(BaseModel):
 
 
 class ScheduleView(BaseModel):
-    """Steps and epochs of a training run that is not limited by time; for experts."""
+    """Steps and epochs of a training run without a time limit; for experts."""
 
     clips: int
     batch_size: int
@@ -122,7 +122,7 @@ class ScheduleView(BaseModel):
 
 
 class TrainingView(BaseModel):
-    """A training run of this studio that is running or waiting."""
+    """A running or waiting training run of this studio."""
 
     job: int
     waits: bool
@@ -165,7 +165,7 @@ class BestView(BaseModel):
 
 
 class PhraseView(BaseModel):
-    """A recording that can be converted to compare checkpoints; an upload's id can be given instead."""
+    """A recording for the comparison of checkpoints; requests may give the id of an upload instead."""
 
     id: str
     title: str
@@ -180,7 +180,7 @@ class PackedView(BaseModel):
 
 
 class ProjectView(BaseModel):
-    """A voice in training, with everything that its page shows."""
+    """A voice in training, with all data of its page."""
 
     name: str
     folder: str | None = Field(description="only for a visitor on this computer")

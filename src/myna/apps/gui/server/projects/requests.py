@@ -1,4 +1,4 @@
-"""Jobs that work on a voice in training: prepare, train, compare checkpoints, and pack one."""
+"""Jobs for a voice in training: prepare, train, compare checkpoints, and pack a checkpoint."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from myna.apps.gui.server.context import Studio
 
 TEXTS = "server.train."  # prefix of the texts about voices in training
-BUNDLED, CLIP = "bundled", "clip:"  # ids of phrases; any other id is that of an upload
-ON_CPU: TemplateName = "myna-lite"  # designed for CPUs
-_ENDLESS_EPOCHS = 10_000  # more than a run that is limited by time has
+BUNDLED, CLIP = "bundled", "clip:"  # ids of phrases; any other id belongs to an upload
+ON_CPU: TemplateName = "myna-lite"  # template for training on a CPU
+_ENDLESS_EPOCHS = 10_000  # more epochs than a run with a time limit reaches
 # Options that name files or devices of the studio's computer.
 _NOT_FOR_VISITORS = ("pretrained_dir", "devices", "num_nodes")
 
@@ -92,8 +92,8 @@ def plan_prepare(studio: Studio, request: PrepareRequest) -> Planned:
     """Plan the preparation of a voice.
 
     Raises:
-        ConfigError: there is no such voice or no such template, it has no recordings, or a value is not allowed.
-        BusyError: it is already being prepared or trained.
+        ConfigError: the voice or the template does not exist, the voice has no recordings, or a value is not allowed.
+        BusyError: the voice is already being prepared or trained.
     """
     project = projects.find(studio.workspace, request.project)
     status = project.status()
@@ -116,8 +116,8 @@ def plan_train(studio: Studio, request: TrainRequest) -> Planned:
     """Plan the training of a voice, from its last checkpoint if there is one.
 
     Raises:
-        ConfigError: there is no such voice, it is not prepared, or a value is not allowed.
-        BusyError: it is already being prepared or trained.
+        ConfigError: the voice does not exist or is not prepared, or a value is not allowed.
+        BusyError: the voice is already being prepared or trained.
     """
     project = projects.find(studio.workspace, request.project)
     status = project.status()
@@ -139,13 +139,13 @@ def plan_train(studio: Studio, request: TrainRequest) -> Planned:
 
 
 def default_template(studio: Studio) -> TemplateName:
-    """Return the kind of voice for the device of the studio; until that is known, the one for CPUs."""
+    """Return the default template for the studio's device; while the device is unknown, the template for CPUs."""
     device = studio.device
     return DEFAULT_TEMPLATE if device is not None and device.name != "cpu" else ON_CPU
 
 
 def timed_settings(config: Config, run: TimedRun) -> dict[str, Any]:
-    """Return the settings of a run that is limited only by time and keeps all of its checkpoints."""
+    """Return the settings of a run that is limited only by time, and of which no checkpoint is deleted."""
     found: dict[str, Any] = {"epochs": max(config.train.epochs, _ENDLESS_EPOCHS)}
     if config.train.keep_ckpts:
         found["keep_ckpts"] = max(config.train.keep_ckpts, run.checkpoints)
@@ -158,7 +158,7 @@ def plan_compare(studio: Studio, request: CompareRequest) -> Planned:
 
     Raises:
         ConfigError: there is no such voice, checkpoint or recording, or the number of checkpoints is not allowed.
-        BusyError: a comparison of the voice waits or runs.
+        BusyError: another comparison of the voice is waiting or running.
     """
     project = projects.find(studio.workspace, request.project)
     status = project.status()
@@ -211,7 +211,7 @@ def plan_pack(studio: Studio, request: PackRequest) -> Planned:
 
 
 def checkpoint_title(say: Wording, status: ProjectStatus, number: int) -> str:
-    """Return the name of a checkpoint for people, for example "Step 250"."""
+    """Return the display name of a checkpoint, for example "Step 250"."""
     return say(f"checkpoint_{status.unit}", number=number)
 
 
@@ -221,12 +221,12 @@ def _planned(task: Any, project: Project, **about: str) -> Planned:
 
 
 def _check_idle(studio: Studio, project: Project, say: Wording, *steps: Step) -> None:
-    """Raise `BusyError` if one of the steps of a project is running or waiting, here or in another process."""
+    """Raise `BusyError` if one of `steps` is running or waiting for a project, here or in another process."""
     jobs = studio.all_jobs()
     for step in steps:
         job = active_job(project, jobs, step)
         if job is not None:
-            if "cancel" not in job.can:  # of another process, which the message names if the job has begun
+            if "cancel" not in job.can:  # a job of another process, which `check_free` names if it has begun
                 check_free(project)
             raise BusyError(f"{project.name}: {say(f'busy_{step}')}")
     if Step.TRAIN in steps:
@@ -241,10 +241,10 @@ def _checked_settings(config: Config, settings: dict[str, Any]) -> None:
 
 
 def _phrase(studio: Studio, project: Project, request: CompareRequest) -> tuple[Path, str]:
-    """Return the path of the recording to convert, and its title.
+    """Return the path and the title of the recording to convert.
 
     Raises:
-        ConfigError: there is no such recording.
+        ConfigError: the recording does not exist.
     """
     if request.phrase == BUNDLED:
         return BUNDLED_SONG, request.say("phrase_bundled")

@@ -38,9 +38,9 @@ from myna.studio.schedule import LENGTHS, Length, Schedule, TimedRun, checkpoint
 from myna.studio.steps import Checks, Step, StepState, StepStatus, step_states
 from myna.studio.voices import checkpoint_name
 
-_AUTO_BATCH = 8  # batch size that `batch_size: auto` results in without a GPU
+_AUTO_BATCH = 8  # batch size on a CPU with `batch_size: auto`
 _MOST_SAMPLES = 8  # number of validation clips that are converted with each checkpoint
-# Space that prepared recordings take: clips, and their features for the augmented versions of each clip.
+# Disk space for each second of recordings: clips, and the features of the clips and their augmented versions.
 _PREPARED_BYTES_PER_SECOND = 1_500_000
 
 
@@ -51,7 +51,7 @@ class Scene:
     studio: Studio
     project: Project
     language: str
-    listed: Sequence[JobView] | None = None  # the list of jobs, if it is known
+    listed: Sequence[JobView] | None = None  # the list of jobs; None reads it when needed
 
     @cached_property
     def say(self) -> Wording:
@@ -71,7 +71,7 @@ class Scene:
 
     @cached_property
     def checked(self) -> list[tuple[Path, Mapping[str, Any] | None]]:
-        """The recordings with the outcome of their checks; None for one that has not been checked."""
+        """The recordings with the results of their checks; None for an unchecked recording."""
         known, folder = self.project.checked(), self.project.folder / RECORDINGS
         unchecked = set(self.project.unchecked(self.status))
         return [
@@ -81,7 +81,7 @@ class Scene:
 
     @cached_property
     def config(self) -> Config:
-        """The configuration of the voice or, before preparation, the template that the page proposes."""
+        """The configuration of the voice; before preparation, the template that the page proposes."""
         return self.status.config or Config.template(default_template(self.studio))
 
     @cached_property
@@ -94,7 +94,7 @@ class Scene:
 
 
 def project_row(scene: Scene) -> models.ProjectRow:
-    """Return a voice in training as the list shows it."""
+    """Return the entry of a voice in training for the list."""
     return models.ProjectRow(
         name=scene.project.name,
         state=scene.status.state,
@@ -105,7 +105,7 @@ def project_row(scene: Scene) -> models.ProjectRow:
 
 
 def project_view(scene: Scene) -> models.ProjectView:
-    """Return everything that the page of a voice in training shows; compute missing parts in the background."""
+    """Return all data of the page of a voice in training; start to compute missing parts in the background."""
     status, project, studio = scene.status, scene.project, scene.studio
     scene.studio.watch.check(project, status)
     best = best_checkpoint(status, scene.curves, project.comparison)
@@ -170,7 +170,7 @@ def _step(scene: Scene, status: StepStatus) -> models.StepView:
 
 
 def needs_view(scene: Scene) -> list[AssetView]:
-    """Return the files that preparing and training the voice need, and that are not on this machine."""
+    """Return the missing pretrained files for preparing and training the voice."""
     found = [*scene.needs.prepare, *scene.needs.train]
     return [asset_view(one, scene.language, "train", local=scene.studio.local) for one in found]
 
@@ -244,7 +244,7 @@ def _prepared(scene: Scene) -> models.PreparedView | None:
             left_out=known["left_out"],
             notes=known["notes"],
         )
-    except (LookupError, ValueError):  # it was prepared in a terminal, which writes no record
+    except (LookupError, ValueError):  # prepared in a terminal, which stores no record
         n_validation = len(scene.project.validation_clips())
         text = scene.say("prepared_clips", count=scene.status.n_listed)
         return models.PreparedView(
@@ -271,7 +271,7 @@ def _templates(scene: Scene) -> list[models.TemplateView]:
 
 
 def start_values(config: Config) -> dict[str, Any]:
-    """Return the values of those keys of `train` that the page offers; a word, for example "auto", becomes None."""
+    """Return the values of the keys of `train` that the page offers; a word such as "auto" becomes None."""
     values = {key.attribute: getattr(config.train, key.attribute) for key in page_keys(TrainConfig).values()}
     return {name: None if isinstance(value, str) else value for name, value in values.items()}
 
@@ -322,7 +322,7 @@ def _schedule(scene: Scene) -> models.ScheduleView | None:
 
 
 def schedule_of(status: ProjectStatus, config: Config, seconds_per_step: float | None) -> Schedule | None:
-    """Compute the schedule of a training run that only its configuration limits; None without recordings.
+    """Compute the schedule of a training run without a time limit; None without recordings.
 
     Until clips exist, each recording counts as one clip.
     """
@@ -493,7 +493,7 @@ def track_path(scene: Scene, index: int) -> Path:
 
 
 def _made(track: Mapping[str, Any]) -> str:
-    """Return a part of a track's address that differs between comparisons, so that browsers use no cached one."""
+    """Return a part of a track's address that changes with each comparison, so that browsers load the new track."""
     return Path(track["path"]).parent.name
 
 

@@ -1,7 +1,6 @@
-"""Background reading of voices in training: checks of recordings, and reading of the training log.
+"""Background work for voices in training: checks of recordings, and reading of training logs.
 
-Both run in a worker process and take seconds. The latest results are returned at once, and pages are notified of new
-results.
+Both run in a worker process and take seconds. Meanwhile, earlier results are returned; pages are notified of new ones.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class _Log:
 
 
 class Watch:
-    """Checks and logs of all voices in training of a studio."""
+    """Checks and training logs of all voices in training of a studio."""
 
     def __init__(self, call: Callable[[Task[Any]], Any], on_change: Callable[[str], None]) -> None:
         """
@@ -42,12 +41,12 @@ class Watch:
         self._busy: set[tuple[str, Path]] = set()
 
     def check(self, project: Project, status: ProjectStatus) -> None:
-        """Check the recordings that are new or have changed, in the background."""
+        """Start to check the new and changed recordings in the background."""
         if project.unchecked(status):
             self._begin("check", project, self._check)
 
     def curves(self, project: Project, status: ProjectStatus) -> Curves:
-        """Return the log as it was last read; read new entries in the background."""
+        """Return the log as it was last read, and start to read new entries in the background."""
         known = self._logs.get(project.folder)
         if known is None and not status.log_bytes:
             return Curves()
@@ -56,10 +55,10 @@ class Watch:
         return known.curves if known is not None else Curves()
 
     def fresh_curves(self, project: Project, status: ProjectStatus) -> Curves:
-        """Return the whole log; wait until it has been read.
+        """Read the new entries of the log, and return all of it.
 
         Raises:
-            MynaError: it cannot be read.
+            MynaError: the log cannot be read.
         """
         known = self._logs.get(project.folder)
         if known is None or known.n_bytes != status.log_bytes:
@@ -85,7 +84,7 @@ class Watch:
         threading.Thread(target=run, name=f"{what} {project.name}", daemon=True).start()
 
     def _check(self, project: Project) -> None:
-        # Each task takes a few seconds, so that other tasks of the lane get a turn.
+        # A task ends after a few seconds, so that other tasks of the lane can run in between.
         while self._call(CheckRecordings(project.folder)):
             self._on_change(project.name)
 

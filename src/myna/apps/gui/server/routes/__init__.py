@@ -1,4 +1,4 @@
-"""Resources under `/api/v1`: one module each, with a `router`."""
+"""Resources under `/api/v1`, one module with a `router` each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pretrained files: which are needed and not on this machine, and their download."""
+"""Pretrained files: those that are needed and missing, and their download."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def assets(
     voice: Annotated[str | None, Query(description="only the files that conversion with this voice needs")] = None,
     project: Annotated[str | None, Query(description="only the files that this voice in training needs")] = None,
 ) -> list[AssetView]:
-    """List pretrained files that can be downloaded: all, or those that a voice or its training needs."""
+    """List the pretrained files that can be downloaded: all, or those that a voice or its training needs."""
     if voice is not None:
         return needs_of(studio.reader.read(studio.voices.find(voice)).content_encoder, language, local=studio.local)
     if project is not None:
@@ -47,7 +47,7 @@ def fetch(sent: FetchRequest, studio: StudioOf) -> JobView:
 
 
 def needs_of(encoder: str | None, language: str, *, local: bool) -> list[AssetView]:
-    """Return the files that conversion with this content encoder needs and that are not bundled."""
+    """Return the pretrained files for conversion with this content encoder; bundled files are left out."""
     name = encoder_asset(encoder) if encoder is not None else None
     return _views([asset_here(name)] if name is not None else [], language, "voice", local=local)
 

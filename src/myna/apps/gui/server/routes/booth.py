@@ -1,4 +1,4 @@
-"""Recording booth: prompts to read and to sing, checks of takes, and takes that become recordings."""
+"""Recording booth: prompts to read and to sing, checks of takes, and takes to keep as recordings."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Take(Body):
 
 
 class KeptTake(Take):
-    """A take to keep, and the range of notes for the next prompt."""
+    """A take to keep, and the singer's range of notes for the next prompt."""
 
     range: VoiceName = _DEFAULT_RANGE
 
@@ -54,7 +54,7 @@ class TakeView(BaseModel):
 
 
 class Kept(BaseModel):
-    """The recording that was made of a take, and the next prompt that has none."""
+    """The recording made from a take, and the next prompt without a take."""
 
     file: str
     next: Prompt
@@ -86,7 +86,7 @@ def take(sent: Take, studio: StudioOf, language: Language) -> TakeView:
     path = studio.uploads.find(sent.upload).path
     try:
         report: TakeReport = studio.call(CheckTake(path, sent.kind))
-    except MynaError as error:  # it cannot be read, so it should be recorded again
+    except MynaError as error:  # unreadable, so the take should be recorded again
         return TakeView(good=False, seconds=0.0, lines=[ReportLine(text=str(error), serious=True)])
     say = Wording(language, "problem.")
     lines = [ReportLine(text=say(one.key, **one.numbers), serious=one.serious) for one in report.problems]
@@ -95,7 +95,7 @@ def take(sent: Take, studio: StudioOf, language: Language) -> TakeView:
 
 @router.post("/booth/keep")
 def keep(sent: KeptTake, project: ProjectOf, studio: StudioOf, language: Language) -> Kept:
-    """Keep a take as a recording of the voice, and return the next prompt that has no take."""
+    """Keep a take as a recording of the voice, and return the next prompt without a take."""
     upload = studio.uploads.find(sent.upload)
     text = prompt_of(sent.kind, sent.number, sent.range, (), language)
     added, refused = project.add([upload.path], within=sent.kind, name=take_name(text.number, text.text))

@@ -1,4 +1,4 @@
-"""The state of this computer and this installation."""
+"""Checks of this computer and this installation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ router = APIRouter(tags=["doctor"])
 
 
 class CheckView(BaseModel):
-    """Outcome of one check. `remedy` is one command or step, `code` the kind of error if the state is bad."""
+    """Outcome of one check. `remedy` is one command or step; `code` is the kind of error if the state is bad."""
 
     name: str
     title: str
@@ -27,7 +27,7 @@ class CheckView(BaseModel):
 
 
 class DoctorView(BaseModel):
-    """All checks. The findings are the problems, then the checks that are worth knowing."""
+    """All checks. `findings` are the checks with problems, then those with remarks."""
 
     findings: list[CheckView]
     checks: list[CheckView]
@@ -37,7 +37,7 @@ class DoctorView(BaseModel):
 
 @router.get("/doctor", response_model_exclude_none=True)
 def doctor(studio: StudioOf) -> DoctorView:
-    """Check this computer; takes a second or two. The answer is that of `svc doctor --json`.
+    """Check this computer, which takes a second or two. The answer equals that of `svc doctor --json`.
 
     A visitor from another computer gets names of files instead of paths.
     """

@@ -23,8 +23,8 @@ def get_form(
 ) -> Form:
     """Return the fields of a form.
 
-    With `voice`, they have its default options, and say why a field does nothing for it. With `project` or `template`,
-    the defaults of "training_keys" are the values in the configuration of that project, or in that template.
+    With `voice`, the fields have the voice's default options, and a field without effect for that voice states the
+    reason. With `project` or `template`, the fields of "training_keys" have the values of that configuration.
     """
     config = _config(studio, project, template)
     if not voice:

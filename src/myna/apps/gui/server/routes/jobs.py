@@ -16,13 +16,13 @@ router = APIRouter(tags=["jobs"])
 
 @router.get("/jobs")
 def jobs(studio: StudioOf) -> list[JobView]:
-    """List the jobs of this studio, and those of the terminal in its folder, newest first."""
+    """List the jobs of this studio and the terminal's jobs in its folder, newest first."""
     return studio.all_jobs()
 
 
 @router.delete("/jobs", status_code=204)
 def clear(studio: StudioOf) -> None:
-    """Remove all jobs that have ended from the list; their results are kept."""
+    """Remove all ended jobs from the list; their results are kept."""
     for job in studio.all_jobs():
         if job.state.over:
             studio.list.remove(job.id)
@@ -37,7 +37,7 @@ def job(number: int, studio: StudioOf) -> JobView:
 
 @router.get("/jobs/{number}/log", response_class=Response, responses=file_of("text/plain"))
 def log(number: int, studio: StudioOf) -> PlainTextResponse:
-    """Return the lines that a job has noted, with their times."""
+    """Return the lines of a job's log, with their times."""
     studio.job(number)
     lines = (f"{datetime.fromtimestamp(at):%H:%M:%S}  {text}\n" for at, text in studio.list.log(number))
     return PlainTextResponse(studio.shown("".join(lines)))
@@ -57,13 +57,13 @@ def retry(number: int, studio: StudioOf) -> JobView:
 
 @router.delete("/jobs/{number}", status_code=204)
 def remove(number: int, studio: StudioOf) -> None:
-    """Remove a job that has ended from the list; its results are kept."""
+    """Remove an ended job from the list; its results are kept."""
     studio.remove(number)
 
 
 @router.get("/jobs/{number}/files/{index}", response_class=FileResponse, responses=file_of("*/*"))
 def file(number: int, index: int, studio: StudioOf) -> FileResponse:
-    """Return a file that a job has made."""
+    """Return a file that a job has written."""
     made = studio.files(number)
     if not 0 <= index < len(made) or not made[index].is_file():
         raise NotFound(f"job {number} has no file {index}")

@@ -46,16 +46,10 @@ class LiveStart(Body):
     block_seconds: float | None = Field(None, ge=0.02, le=2, description="length of a block; null chooses it")
 
 
-class LiveChange(Body):
-    """Settings to change; those that are not given stay."""
+class LiveChange(LiveSettingsBody):
+    """Settings to change; those that are not given stay. A transposition ends the automatic one."""
 
-    transpose: float | None = Field(None, description="ends the automatic transposition")
-    speaker: str | None = None
-    speaker_mix: str | None = None
-    dry_wet: float | None = None
-    gate_db: float | None = None
-    bypass: bool | None = None
-    automatic: bool | None = None
+    automatic: bool = Field(False, description="transpose by the pitch of the first ten seconds of singing")
 
 
 class LiveVoice(Body):

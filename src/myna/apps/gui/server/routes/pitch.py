@@ -1,4 +1,4 @@
-"""The pitch of a result: its notes, its edits, and the sound with them."""
+"""The pitch of a result: its notes, its edits, and the sound with the edits."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from myna.studio import stems
 from myna.studio.pitch_editing import PitchFiles, pitch_files
 
 router = APIRouter(tags=["results"])
-_MOST_SECONDS = 60.0  # of a spectrogram in one answer
-_LONGEST_SECONDS = 86400.0  # of a song
+_MOST_SECONDS = 60.0  # limit on the length of a spectrogram in one answer
+_LONGEST_SECONDS = 86400.0  # limit on the length of a song
 
 
 class SoundView(BaseModel):
@@ -35,7 +35,7 @@ class SoundView(BaseModel):
 
 
 class NoteView(BaseModel):
-    """A note of the song without edits, with the pitch that it has now."""
+    """A note of the unedited song, and the pitch that the edits give it."""
 
     start: float
     end: float
@@ -49,7 +49,7 @@ class KeyView(BaseModel):
 
 
 class PitchView(BaseModel):
-    """The pitch of a result. Frame t of a curve has its middle at (t + 0.5) * frame_seconds."""
+    """The pitch of a result; the center of frame t of a curve is at (t + 0.5) * frame_seconds."""
 
     seconds: float
     sample_rate: int
@@ -76,7 +76,7 @@ class PitchEditsBody(Body):
 def pitch(number: int, request: Request, language: Language, studio: StudioOf) -> PitchView:
     """Return the pitch of a result for the pitch editor.
 
-    If another result was edited since, the pitch is measured again, which takes some seconds per minute of the song.
+    If another result was edited in the meantime, the pitch is measured again: some seconds per minute of the song.
     """
     found = find_result(studio, number)
     voice = studio.voices.find(found.voice)
@@ -86,12 +86,12 @@ def pitch(number: int, request: Request, language: Language, studio: StudioOf) -
 
 @router.put("/results/{number}/pitch")
 def edit(number: int, sent: PitchEditsBody, request: Request, language: Language, studio: StudioOf) -> PitchView:
-    """Replace the edits of a result. Only the phrases that change are sung again; `changed` names them."""
+    """Replace the edits of a result. Only the phrases that change are converted again; `changed` lists them."""
     found = find_result(studio, number)
     voice = studio.voices.find(found.voice)
     edits = sent.model_dump()
     view = studio.call(SingEdits(voice=voice, workspace=studio.workspace, result=found, edits=edits), SING)
-    studio.changed("results")  # the list states which mixes lack their last edits
+    studio.changed("results")  # the list shows which mixes lack the last edits
     return _view(studio, number, view, str(request.url.path), language)
 
 
@@ -104,7 +104,7 @@ def samples(
     count: Annotated[int, Query(ge=1, le=MOST_SAMPLES, description="number of samples")],
     version: str | None = None,
 ) -> Response:
-    """Return samples of the conversion with or without the edits, as GET /results/{number}/tracks/{name}/samples."""
+    """Return samples of the conversion with or without the edits, like GET /results/{number}/tracks/{name}/samples."""
     from myna.apps.gui.server.sounds import pcm
 
     return Response(pcm(_path(_files(studio, number), which), first, count), media_type=BYTES)
@@ -118,10 +118,10 @@ def spectrum(
     seconds: Annotated[float, Query(gt=0, le=_MOST_SECONDS)],
     version: str | None = None,
 ) -> Response:
-    """Return the spectrogram of a stretch: one byte for each level, row after row.
+    """Return the spectrogram of a part of the source: one byte for each level, row after row.
 
-    The rows go from C7 down to C1 in quarters of semitones; 50 columns are a second. The header X-Rows states the
-    number of rows.
+    The rows go from C7 down to C1, four per semitone; there are 50 columns per second. The header X-Rows has the number
+    of rows.
     """
     from myna.apps.gui.server.sounds import note_spectrum
     from myna.evaluation.drawing.note_spectrum import N_ROWS
@@ -140,7 +140,7 @@ def _path(files: PitchFiles, which: str) -> Path:
 
 def _view(studio: Studio, number: int, found: EditedPitch, base: str, language: str) -> PitchView:
     files, say = _files(studio, number), Wording(language, "server.pitch.")
-    version = files.sung.stat().st_mtime_ns  # so that a page does not use samples from before an edit
+    version = files.sung.stat().st_mtime_ns  # changes with each edit, so that a page loads the new samples
     tracks = [
         SoundView(
             name=name,
@@ -168,7 +168,7 @@ def _view(studio: Studio, number: int, found: EditedPitch, base: str, language: 
 
 
 def _other_sounds(studio: Studio, number: int, base: str) -> list[SoundView]:
-    """Return the sounds that are mixed with the voice of a cover; none for a result that is a voice alone."""
+    """Return the sounds that are mixed with the voice of a cover; none for a result that is not a cover."""
     from myna.apps.gui.server.sounds import relative_level
 
     record, place = stems.find_stems(studio.workspace, number), stems.folder(studio.workspace, number)

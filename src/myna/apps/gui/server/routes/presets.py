@@ -1,4 +1,4 @@
-"""Presets: conversion options under a name."""
+"""Presets: named sets of conversion options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PresetName(BaseModel):
 
 
 class PresetValues(Body):
-    """Values of ConversionOptions; those that are left out have their usual values."""
+    """Values of ConversionOptions; options that are left out have their default values."""
 
     values: dict[str, Any]
 
@@ -38,7 +38,7 @@ def all_presets(studio: StudioOf) -> list[PresetName]:
 
 @router.get("/preset")
 def preset(name: Name, studio: StudioOf) -> Preset:
-    """Return the options of a preset that differ from the usual ones."""
+    """Return the options of a preset that differ from the default values."""
     found = presets.read(studio.workspace, name)
     if found is None:
         raise NotFound(f"there is no preset {name!r}")
@@ -47,7 +47,7 @@ def preset(name: Name, studio: StudioOf) -> Preset:
 
 @router.put("/preset")
 def save(name: Name, sent: PresetValues, studio: StudioOf) -> Preset:
-    """Save options as a preset, in place of an earlier one of the same name."""
+    """Save options as a preset; replace an earlier preset with the same name."""
     stored = presets.write(studio.workspace, name, sent.values)
     studio.changed("presets")
     return preset(stored, studio)

@@ -41,7 +41,7 @@ from myna.studio.steps import Step
 router = APIRouter(tags=["training"])
 Name = Annotated[str, Query(description="name of the voice in training")]
 
-_HEARD = Path(".heard")  # copies of recordings for browsers, in the folder of the project
+_HEARD = Path(".heard")  # copies of recordings in a format for browsers, in the folder of the project
 
 
 class NewProject(Body):
@@ -53,10 +53,10 @@ class NewRecordings(Body):
 
 
 def project_of(name: Name, studio: StudioOf) -> Project:
-    """Return the voice in training that a request names.
+    """Return the voice in training with this name.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is no such voice in training.
     """
     with not_found():
         return projects.find(studio.workspace, name)
@@ -92,7 +92,7 @@ def create(sent: NewProject, studio: StudioOf, language: Language) -> models.Pro
 
 @router.get("/project")
 def project(scene: SceneOf) -> models.ProjectView:
-    """Return everything that the page of a voice in training shows.
+    """Return all data of the page of a voice in training.
 
     Recordings are checked and the training log is read in the background; an event announces new results.
     """
@@ -133,7 +133,7 @@ def add_recordings(sent: NewRecordings, scene: SceneOf) -> models.Added:
 
 @router.delete("/project/recordings")
 def remove_recording(file: str, scene: SceneOf) -> models.Thrown:
-    """Move a recording to the trash; the voice is then prepared without it."""
+    """Move a recording to the trash. The next preparation leaves it out."""
     path = _recording(scene, file)
     thrown = trash.throw(scene.studio.workspace, "recording", scene.project.name, path.name, [path])
     scene.studio.changed("projects", scene.project.name)
@@ -159,7 +159,7 @@ def recording_audio(file: str, scene: SceneOf) -> FileResponse:
 
 @router.post("/project/prepare")
 def prepare(sent: PrepareOptions, scene: SceneOf) -> JobView:
-    """Make clips, configuration and features from the recordings. Finished work is kept."""
+    """Make clips, configuration and features from the recordings. Clips and features that are up to date are kept."""
     return _submit(scene, Step.PREPARE, PrepareRequest, sent)
 
 
@@ -171,7 +171,7 @@ def train(sent: TrainChoices, scene: SceneOf) -> JobView:
 
 @router.post("/project/compare")
 def compare(sent: CompareOptions, scene: SceneOf) -> JobView:
-    """Convert one recording with two to eight checkpoints, and measure the results if asked to."""
+    """Convert one recording with two to eight checkpoints, and optionally measure the results."""
     return _submit(scene, Step.COMPARE, CompareRequest, sent)
 
 
@@ -186,13 +186,13 @@ def pack(sent: PackOptions, scene: SceneOf) -> JobView:
 
 @router.get("/project/curves")
 def curves(scene: SceneOf) -> models.CurvesView:
-    """Return the training curves; wait until the log has been read."""
+    """Return the training curves, after reading the log."""
     return view.curves_view(scene, scene.studio.watch.fresh_curves(scene.project, scene.status))
 
 
 @router.get("/project/sample", response_class=Response, responses=file_of("audio/wav"))
 def sample(scene: SceneOf, clip: int, number: int | None = None) -> Response:
-    """Return a validation clip as WAV: converted with the checkpoint `number`, or the recording without a number."""
+    """Return a validation clip as WAV: converted with checkpoint `number`, or the recording if no number is given."""
     step = None
     if number is not None:
         found = scene.studio.watch.fresh_curves(scene.project, scene.status)
@@ -219,7 +219,7 @@ def track(scene: SceneOf, index: int) -> FileResponse:
 
 
 def _submit(scene: Scene, step: Step, request: type[ProjectRequest], sent: BaseModel) -> JobView:
-    """Queue the job of a step with the options that were sent."""
+    """Queue the job of a step with the options in `sent`."""
     whole = request(project=scene.project.name, language=scene.language, **sent.model_dump())
     return scene.studio.submit(KINDS[step], whole)
 

@@ -30,12 +30,12 @@ from myna.text import printable
 
 router = APIRouter(tags=["results"])
 Format = Literal["wav", "flac", "mp3"]
-_HEARD_DB = 0.05  # changes of level below this are not worth a remark
+_HEARD_DB = 0.05  # smaller changes of level are inaudible, so they cause no remark
 _TYPES = {"wav": "audio/wav", "flac": "audio/flac", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
 
 
 class ResultView(BaseModel):
-    """A conversion."""
+    """The result of a conversion."""
 
     number: int
     song: str
@@ -57,7 +57,7 @@ class ResultView(BaseModel):
 
 @router.get("/results")
 def all_results(language: Language, studio: StudioOf) -> list[ResultView]:
-    """List all results, newest first. A new preview of a song replaces the one before."""
+    """List all results, newest first. Only the latest preview of each song is kept."""
     say, jobs = _wording(language), _jobs(studio)
     return [_view(studio, found, say, jobs.get(found.number)) for found in results.listed(studio.workspace)]
 
@@ -82,14 +82,14 @@ def archive(
 
 @router.get("/results/{number}")
 def result(number: int, language: Language, studio: StudioOf) -> ResultView:
-    """Return a result."""
+    """Return one result."""
     found = find_result(studio, number)
     return _view(studio, found, _wording(language), _jobs(studio).get(number))
 
 
 @router.get("/results/{number}/comparison")
 def comparison(number: int, request: Request, language: Language, studio: StudioOf) -> dict[str, Any]:
-    """Return the data that a page needs to show and play a result beside its song; the tracks have the key `url`."""
+    """Return the data for showing and playing a result beside its song; the tracks have the key `url`."""
     one = find_result(studio, number)
     found = results.comparison(studio.workspace, number)
     if found is not None and not results.is_drawn(studio.workspace, one):
@@ -121,9 +121,9 @@ def audio(
 
 @router.get("/results/{number}/source", response_class=FileResponse, responses=file_of("*/*"))
 def source(number: int, studio: StudioOf, playable: bool = False, download: bool = False) -> FileResponse:
-    """Return the song of a result, or the stretch of it for a preview.
+    """Return the song of a result or, for a preview, the converted stretch of the song.
 
-    With `playable`, in a format that all browsers can play.
+    With `playable`, the format is one that all browsers can play.
     """
     path = results.source(studio.workspace, find_result(studio, number))
     drawn = results.comparison(studio.workspace, number)
@@ -139,7 +139,7 @@ def reuse(
     studio: StudioOf,
     source: Annotated[bool, Query(description="take the song of the result instead of the result")] = False,
 ) -> UploadView:
-    """Make a new upload of a result, or of its song, to convert it again."""
+    """Make a new upload from a result, or from its song, for another conversion."""
     found = find_result(studio, number)
     path = results.source(studio.workspace, found) if source else found.path
     upload = studio.uploads.reserve(found.song if source else found.path.name)
@@ -160,7 +160,7 @@ def find_result(studio: Studio, number: int) -> Result:
     """Find a result.
 
     Raises:
-        NotFound: there is none with that number.
+        NotFound: there is no result with that number.
     """
     found = results.find(studio.workspace, number)
     if found is None:
@@ -169,7 +169,7 @@ def find_result(studio: Studio, number: int) -> Result:
 
 
 def _jobs(studio: Studio) -> dict[int, int]:
-    """Return the number of the job of each result that has one in the list."""
+    """Return the job's number by the result's number, for jobs in the list."""
     return {job.about["result"]: job.id for job in studio.list.all() if "result" in job.about}
 
 
@@ -202,9 +202,9 @@ def _view(studio: Studio, found: Result, say: Wording, job: int | None) -> Resul
 
 
 def _remarks(found: Result, say: Wording, in_mix: bool) -> list[str]:
-    """Describe the pitch of a result, and what was changed to stay within full scale and the voice's pitch."""
+    """Describe the pitch of a result, and changes of level or octave that keep it within limits."""
     remarks = [_pitch_remark(found, say)]
-    if found.turned_down_db >= _HEARD_DB and not in_mix:  # in a mix, the voice has the level of the original
+    if found.turned_down_db >= _HEARD_DB and not in_mix:  # a mix matches the level to the original voice's
         remarks.append(say("turned_down", db=found.turned_down_db))
     if found.lowered_seconds:
         remarks.append(say("lowered", seconds=found.lowered_seconds, note=note_name(VOICE_BOUNDS.high_hz)))

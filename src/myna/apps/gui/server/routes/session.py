@@ -1,4 +1,4 @@
-"""Session, login, texts, and the socket for events: the resources that the page loads first."""
+"""Session, login, texts and the events' socket: the resources that the page loads first."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LoginRequest(Body):
 
 @router.get("/session")
 def session(request: Request, studio: StudioOf) -> SessionView:
-    """Describe this studio. `device` is null until it is known, which takes some seconds after the first visit."""
+    """Describe this studio. `device` is null until it is known, some seconds after the first visit."""
     return SessionView(
         version=version("myna"),
         languages=list(page_texts.LANGUAGES),
@@ -82,7 +82,7 @@ def logout(request: Request, response: Response) -> None:
 
 @router.get("/texts/{language}")
 def texts(language: str) -> dict[str, str]:
-    """Return the texts of the page in a language; those that it lacks are English."""
+    """Return the texts of the page in a language; missing texts are English."""
     if language not in page_texts.LANGUAGES:
         raise HTTPException(404, f"no language {language}; there are: {', '.join(page_texts.LANGUAGES)}")
     return page_texts.complete_texts(language)
@@ -102,7 +102,7 @@ async def events(socket: WebSocket, studio: StudioOf) -> None:
     sending = asyncio.ensure_future(forward())
     try:
         while (await socket.receive())["type"] != "websocket.disconnect":
-            pass  # a page sends nothing
+            pass  # pages send nothing
     finally:
         sending.cancel()
         with suppress(asyncio.CancelledError, RuntimeError, WebSocketDisconnect):

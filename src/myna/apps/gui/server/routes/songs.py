@@ -33,7 +33,7 @@ class StretchView(BaseModel):
 
 
 class SongView(BaseModel):
-    """Facts about a song. Pitches are those of the voiced frames: the median, and the 5th and 95th percentiles."""
+    """Facts about a song. Pitches are the median and the 5th and 95th percentiles of the voiced frames."""
 
     seconds: float
     channels: int
@@ -47,7 +47,7 @@ class SongView(BaseModel):
 
 
 class ContentView(BaseModel):
-    """Content of a song: with music, or a voice alone."""
+    """Content of a song: a voice with music, or only a voice."""
 
     content: Content | None = Field(description="null if it is not clear")
     text: str
@@ -63,7 +63,7 @@ class KeyChoice(BaseModel):
 
 
 class KeyView(BaseModel):
-    """Keys in which a song can be converted to a voice; `out_of_range` is that of the best choice."""
+    """Possible keys for converting a song to a voice; `out_of_range` belongs to the best key."""
 
     source_hz: float | None
     voice_hz: float | None
@@ -78,8 +78,8 @@ class KeyView(BaseModel):
 def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
     """Measure an uploaded song: its pitch, waveform and loudest stretch, and defects that may impair its conversion.
 
-    The first request takes a second for each minute of the song, but not more than ten for its pitch; the answer is
-    kept.
+    The first request takes about a second per minute of the song, of which the pitch takes ten seconds at most. The
+    answer is stored.
     """
     found, say = facts_of(studio, upload), Wording(language, _TEXTS)
     pitch = found.pitch
@@ -98,7 +98,7 @@ def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
 
 @router.get("/songs/{upload}/content")
 def content(upload: str, language: Language, studio: StudioOf) -> ContentView:
-    """Find out whether an uploaded song has music, or is a voice alone.
+    """Measure whether an uploaded song has music, or only a voice.
 
     The first request separates ten seconds of the song, which takes two seconds. The answer is stored.
     """
@@ -116,7 +116,7 @@ def key(
     studio: StudioOf,
     speaker: Annotated[str | None, Query(description="a speaker of the voice; the first one if not given")] = None,
 ) -> KeyView:
-    """Compare the pitch of a song with that of a voice, and propose keys. The best one keeps the key of the music."""
+    """Compare the pitch of a song with that of a voice, and propose keys. The best one does not transpose the music."""
     song, say = facts_of(studio, upload), Wording(language, _TEXTS)
     found = studio.voices.find(voice)
     pitch = studio.reader.read(found).pitch_of(speaker)
@@ -142,7 +142,7 @@ def key(
 
 @router.post("/convert", status_code=202)
 def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
-    """Convert an uploaded song to a voice. With `preview`, convert only a stretch of it, before all waiting songs.
+    """Convert an uploaded song to a voice. With `preview`, convert only a stretch, which runs before all waiting songs.
 
     The result is listed in GET /results when the job is done; its number is in the job's `about`.
     """
@@ -151,10 +151,10 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
 
 @router.post("/cover", status_code=202)
 def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
-    """Replace the voice of an uploaded song: separate it, sing it, and mix it with the music.
+    """Replace the voice of an uploaded song: separate the voice from the music, convert it, and mix both.
 
-    With `preview`, only a stretch of the song is sung, before all waiting songs. The job's `facts` contain the `step`:
-    its name (separate, sing or mix), its number, and the number of steps. The result has tracks.
+    With `preview`, use only a stretch of the song, which runs before all waiting songs. The job's `facts` contain the
+    `step`: its name (separate, sing or mix), its number, and the number of steps. The result has tracks.
     """
     return studio.submit(COVER if sent.preview is None else COVER_PREVIEW, sent)
 

@@ -1,4 +1,4 @@
-"""The stems of a result as tracks: their samples, their outlines, and their levels."""
+"""The stems of a result as tracks: samples, outlines and levels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from myna.studio import stems
 from myna.studio.stems import Level, Stem, Stems
 
 router = APIRouter(tags=["results"])
-MOST_SAMPLES = 1 << 20  # in one answer
+MOST_SAMPLES = 1 << 20  # limit on the samples of each channel in one answer
 BYTES = "application/octet-stream"
 
 
@@ -38,7 +38,7 @@ class TrackView(BaseModel):
 
 
 class TracksView(BaseModel):
-    """The stems of a result, which have one length and one start."""
+    """The stems of a result, which all have the same start and the same length."""
 
     sample_rate: int
     seconds: float
@@ -46,7 +46,7 @@ class TracksView(BaseModel):
 
 
 class Mix(Body):
-    """Levels of stems by name; those that are left out stay as they are."""
+    """Levels of stems by name; stems that are left out keep their levels."""
 
     levels: dict[str, Level]
 
@@ -83,9 +83,9 @@ def samples(
     count: Annotated[int, Query(ge=1, le=MOST_SAMPLES, description="number of samples of each channel")],
     version: str | None = None,
 ) -> Response:
-    """Return samples of a stem: interleaved signed 16-bit integers, little-endian, of which 16384 is full scale.
+    """Return samples of a stem: interleaved signed 16-bit integers, little-endian; 16384 is full scale.
 
-    Fewer than `count` are returned at the end of the stem.
+    At the end of the stem, fewer than `count` samples are returned.
     """
     from myna.apps.gui.server.sounds import pcm
 
@@ -103,7 +103,7 @@ def outline(number: int, name: str, studio: StudioOf, version: str | None = None
 
 @router.put("/results/{number}/mix", status_code=204)
 def mix(number: int, sent: Mix, studio: StudioOf) -> None:
-    """Choose the levels of the stems. Downloads of the result have them from now on; nothing is sung again."""
+    """Set the levels of the stems. Later downloads of the result have these levels; nothing is converted again."""
     found = _find(studio, number)
     known = {stem.name for stem in found.stems}
     if unknown := sorted(sent.levels.keys() - known):
@@ -113,7 +113,7 @@ def mix(number: int, sent: Mix, studio: StudioOf) -> None:
 
 @router.post("/results/{number}/remake", status_code=202)
 def remake(number: int, studio: StudioOf) -> JobView:
-    """Mix a cover again, with its pitch edits. Stages whose input has not changed are not computed again."""
+    """Mix a cover again, with its pitch edits. Only stages whose input has changed are computed again."""
     return studio.submit(REMAKE, RemakeRequest(result=number))
 
 
@@ -129,7 +129,7 @@ def samples_address(tracks: str, folder: Path, stem: Stem) -> str:
 
 
 def _address(tracks: str, folder: Path, stem: Stem, what: str) -> str:
-    # The time of the file keeps a page from using samples that it loaded before an edit.
+    # The file's time in the address makes a page load the samples again after an edit.
     return f"{tracks}/{stem.name}/{what}?version={(folder / stem.file).stat().st_mtime_ns}"
 
 

@@ -15,7 +15,7 @@ from myna.studio.trash import Trashed
 from myna.text import printable
 
 router = APIRouter(tags=["trash"])
-# The list that contains items of each kind.
+# List that contains the items of each kind.
 _TOPICS: dict[str, Topic] = {"result": "results", "voice": "voices", "project": "projects", "preset": "presets"}
 
 
@@ -45,7 +45,7 @@ def items(studio: StudioOf) -> list[TrashItem]:
 
 @router.post("/trash/{id}/restore")
 def restore(id: str, studio: StudioOf) -> TrashItem:
-    """Restore an item. If its place is taken, rename or delete the other item first."""
+    """Restore an item. If its name is taken by now, rename or delete the other item first."""
     item = _find(studio, id)
     if item.kind == results.TRASHED:
         results.restore(studio.workspace, item.id)
@@ -57,7 +57,7 @@ def restore(id: str, studio: StudioOf) -> TrashItem:
 
 @router.delete("/trash/{id}", status_code=204)
 def delete(id: str, studio: StudioOf) -> None:
-    """Delete an item for good."""
+    """Delete an item permanently."""
     item = _find(studio, id)
     trash.delete(studio.workspace, item.id)
     studio.changed("trash")

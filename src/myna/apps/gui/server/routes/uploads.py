@@ -26,7 +26,7 @@ class UploadView(BaseModel):
 async def upload(
     name: Annotated[str, Query(min_length=1, max_length=255)], request: Request, studio: StudioOf
 ) -> UploadView:
-    """Store the body of the request as a file called `name`. It is kept for a day after its last use."""
+    """Store the body of the request as a file named `name`. The file is kept for a day after its last use."""
     limit: int = request.app.state.limits.file
     reserved = await asyncio.to_thread(studio.uploads.reserve, name)
     size = 0

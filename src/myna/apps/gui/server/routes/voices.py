@@ -40,12 +40,12 @@ from myna.text import printable
 
 router = APIRouter(tags=["voices"])
 Name = Annotated[str, Query(min_length=1, description="name of the voice")]
-# A page saves tags and notes in two requests, which may arrive at the same time; neither may undo the other.
+# A page saves tags and notes in two requests, which may arrive at the same time; the lock keeps both changes.
 _changing = threading.Lock()
 
 
 class VoiceView(BaseModel):
-    """A voice. Until it is `inspected`, only its name and origin are known; an event announces the rest."""
+    """A voice. Until it is `inspected`, only its name and origin are known; an event announces the other facts."""
 
     name: str
     origin: Origin
@@ -84,7 +84,7 @@ class VoiceChanges(Body):
 
 
 class ProposalView(BaseModel):
-    """Files that make up a voice, by the ids of their uploads."""
+    """Files that form a voice, by the ids of their uploads."""
 
     weights: str
     config: str | None
@@ -97,7 +97,7 @@ class ProposalView(BaseModel):
 
 
 class FoundFileView(BaseModel):
-    """A file that is part of a voice. Parts fit each other if their widths are equal."""
+    """A file of a voice. Files fit each other if their widths are equal."""
 
     id: str
     name: str
@@ -126,7 +126,7 @@ class FolderPath(Body):
 
 
 class FolderView(BaseModel):
-    """A folder of another program whose voices are used where they are."""
+    """A folder of another program, whose voices are used in place."""
 
     path: str
     voices: int
@@ -134,7 +134,7 @@ class FolderView(BaseModel):
 
 @router.get("/voices")
 def all_voices(language: Language, studio: StudioOf) -> list[VoiceView]:
-    """List all voices, the user's own first. Those that were not inspected yet are inspected in the background."""
+    """List all voices, the user's own first. New ones are inspected in the background."""
     return [_view(studio, voice, studio.reader.known(voice), language) for voice in studio.voices.all()]
 
 
@@ -149,7 +149,7 @@ def voice(name: Name, language: Language, studio: StudioOf) -> VoiceView:
 def change(name: Name, sent: VoiceChanges, language: Language, studio: StudioOf) -> VoiceView:
     """Rename a voice, or change its tags, notes or default options.
 
-    Default options are stored in the packed voice. They are used wherever no value is chosen, also by svc infer.
+    Default options are stored in the packed voice. The page and svc infer use them for options without a chosen value.
     """
     given = sent.model_dump(include={"tags", "notes", "defaults"}, exclude_none=True)
     with _changing:
@@ -170,7 +170,7 @@ def delete(name: Name, studio: StudioOf) -> TrashedView:
 
 @router.post("/voice/test", status_code=202)
 def sing_test(name: Name, studio: StudioOf) -> JobView:
-    """Convert a short song to a voice as its test clip, which is kept until the voice or its defaults change."""
+    """Convert a short song to a voice as its test clip. The clip is kept until the voice or its defaults change."""
     return studio.submit(voice_jobs.TEST, VoiceRequest(voice=_find(studio, name).name))
 
 
@@ -185,28 +185,28 @@ def test_audio(name: Name, studio: StudioOf) -> FileResponse:
 
 @router.post("/voice/pack", status_code=202)
 def pack(name: Name, sent: PackOptions, studio: StudioOf) -> JobView:
-    """Pack a voice with everything that belongs to it into one file, for download from the job."""
+    """Pack a voice with all of its data into one file; the job has the file for download."""
     return studio.submit(voice_jobs.PACK, PackRequest(voice=_find(studio, name).name, **sent.model_dump()))
 
 
 @router.post("/voice/export", status_code=202)
 def export(name: Name, studio: StudioOf) -> JobView:
-    """Export a voice to ONNX, for download from the job."""
+    """Export a voice to ONNX; the job has the files for download."""
     return studio.submit(voice_jobs.EXPORT, VoiceRequest(voice=_find(studio, name).name))
 
 
 @router.post("/voice/show", status_code=204)
 def show(name: Name, studio: StudioOf) -> None:
-    """Open the folder of a voice in the file manager. Only visitors on this computer can ask for it."""
+    """Open the folder of a voice in the file manager; refused for visitors on other computers."""
     _check_local(studio)
     show_folder(_folder(_find(studio, name)))
 
 
 @router.post("/voices/review")
 def review(sent: SentFiles, language: Language, studio: StudioOf) -> ReviewView:
-    """Recognise uploaded files by their content, and propose which of them make up which voice.
+    """Recognise uploaded files by their content, and propose how to group them into voices.
 
-    Zip archives are unpacked. Nothing is added: send the proposals, corrected if need be, to /voices/add.
+    Zip archives are unpacked. Nothing is added yet: send the proposals, with corrections, to /voices/add.
     """
     found = review_uploads(studio, sent.uploads)
     say = Wording(language, "server.voice.")
@@ -240,16 +240,16 @@ def blend(sent: BlendRequest, studio: StudioOf) -> JobView:
 
 @router.get("/voices/folders")
 def folders(studio: StudioOf) -> list[FolderView]:
-    """List the folders of other programs whose voices are used. Only visitors on this computer see them."""
+    """List the folders of other programs whose voices are used. Visitors on other computers get an empty list."""
     _check_local(studio)
     return [_folder_view(path) for path in installs.folders(studio.workspace)]
 
 
 @router.post("/voices/folder")
 def add_folder(sent: FolderPath, studio: StudioOf) -> FolderView:
-    """Use the voices in a folder of RVC, so-vits-svc or another program where they are.
+    """Use the voices in a folder of RVC, so-vits-svc or another program, without copying them.
 
-    Only visitors on this computer can name its folders.
+    Refused for visitors on other computers.
     """
     _check_local(studio)
     installs.add_folder(studio.workspace, Path(sent.path.strip()))
@@ -284,7 +284,7 @@ def _folder(voice: LibraryVoice) -> Path:
 
 
 def _title(voice: LibraryVoice) -> str:
-    """Return the name of a voice for display; of one from the hub, without the address of its owner."""
+    """Return the display name of a voice; for a voice from the hub, its name without the owner."""
     address = parse_address(voice.name) if voice.origin is Origin.HUB else None
     return printable(voice.name if address is None else address.repo.rpartition("/")[2])
 
