@@ -16,6 +16,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from myna.apps.gui.server.context import Studio
 from myna.audio.marking.tags import statements
+from myna.realtime.device_list import SoundDevice
 from myna.studio import results
 from myna.studio.voices import LibraryVoice, Origin
 
@@ -116,16 +117,11 @@ def test_a_page_hears_its_delayed_sound_and_sees_level_and_pitch(
     assert statements(result.path)
 
 
-def test_transposition_is_found_from_ten_seconds_of_singing(page: Page, client: TestClient) -> None:
-    state = page.sing(lambda state: state["settings"]["transpose"] == 12)
-    assert state["automatic"] and 10 <= state["report"]["heard_seconds"] < 11
-    # A person's own choice ends it.
-    assert not client.patch("live/settings", json={"transpose": 3}).json()["automatic"]
-
-
-def test_voices_change_while_one_sings(page: Page, client: TestClient) -> None:
+def test_voices_and_settings_change_while_one_sings(page: Page, client: TestClient) -> None:
     page.sing(lambda state: state["state"] == "running" and state["report"]["seconds"] > 0.5)
     assert client.post("live/voice", json={"voice": "ann"}).json()["next_voice"] == "ann"
+    answer = client.post("live/voice", json={"voice": "joe"})
+    assert answer.status_code == 409 and answer.json()["error"]["message"].startswith("ann is being loaded")
     state = page.sing(lambda state: state["voice"] == "ann")
     assert state["next_voice"] is None and state["report"]["n_gaps"] == 0
     # A voice that does not load leaves the other one singing.
@@ -137,6 +133,11 @@ def test_voices_change_while_one_sings(page: Page, client: TestClient) -> None:
     client.patch("live/settings", json={"speaker": "nobody"})
     state = page.sing(lambda state: state["problem"].startswith("no speaker"))
     assert state["settings"]["speaker"] is None
+    # The transposition is found from ten seconds of singing: recordings of the voice are an octave higher.
+    state = page.sing(lambda state: state["settings"]["transpose"] == 12)
+    assert state["automatic"] and 10 <= state["report"]["heard_seconds"] < 11
+    # A person's own choice ends the automatic one.
+    assert not client.patch("live/settings", json={"transpose": 3}).json()["automatic"]
     # Stop closes the socket.
     client.post("live/stop")
     wait(client, is_stopped)
@@ -170,3 +171,33 @@ def test_requests_without_a_session_are_refused_in_one_line(client: TestClient, 
     answer = client.post("live/start", json={"voice": "joe", "settings": {"dry_wet": 2}})
     assert answer.json()["error"]["message"] == "dry_wet must be between 0 and 1; got 2"
     assert client.post("live/stop").json()["state"] == "stopped"
+
+
+def test_devices_of_the_computer(client: TestClient, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    cards = [
+        SoundDevice(0, "Microphone", "ALSA", 1, 0, 48000, is_default_input=True),
+        SoundDevice(1, "Headphones", "ALSA", 0, 2, 48000),
+        SoundDevice(2, "Loudspeakers", "ALSA", 0, 2, 48000, is_default_output=True),
+        SoundDevice(3, "Headphones", "JACK Audio Connection Kit", 0, 2, 48000),
+    ]
+    monkeypatch.setattr("myna.realtime.device_list.list_devices", lambda: cards)
+    found = client.get("live/devices").json()
+    assert found["inputs"] == [{"name": "Microphone", "is_default": True}]
+    assert [(one["name"], one["is_default"]) for one in found["outputs"]] == [
+        ("Headphones", False),
+        ("Loudspeakers", True),
+    ]
+    assert found["problem"] is None
+    monkeypatch.setattr("myna.realtime.device_list.list_devices", list)
+    assert client.get("live/devices").json()["problem"].startswith("there is no input device; connect one")
+    # A visitor from elsewhere must not listen to the room of the studio's computer.
+    studio.local = False
+    assert "can be used only there" in client.get("live/devices").json()["problem"]
+    answer = client.post("live/start", json={"voice": "joe", "place": "devices"})
+    assert answer.status_code == 400 and "can be used only there" in answer.json()["error"]["message"]
+
+
+def test_a_device_that_is_not_there_ends_the_session_in_one_line(client: TestClient, studio: Studio) -> None:
+    client.post("live/start", json={"voice": "joe", "place": "devices", "input_device": "no such microphone"})
+    state = wait(client, is_stopped)
+    assert state["problem"] and "\n" not in state["problem"]
