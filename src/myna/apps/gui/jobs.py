@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import multiprocessing
 import os
 import pickle
 import signal
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from myna.apps.gui.processes import start_process
 from myna.errors import MynaError, explain
 from myna.progress import seconds_left
 from myna.signals import leave_terminal_to_parent
@@ -34,8 +34,6 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 OnChange = Callable[["Job[Any]", str | None], None]
 
-# Spawn, not fork: the page's process has threads, and a forked child may inherit locks that are never released.
-_CONTEXT = multiprocessing.get_context("spawn")
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
 _KEPT_JOBS = 100  # limit on finished jobs listed per lane; older ones leave the list, and their files stay
 _KEPT_NOTES = 200
@@ -289,10 +287,7 @@ class _Lane:
     def _start_process(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        self._connection, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
-        self._process.start()
-        theirs.close()
+        self._process, self._connection = start_process(_work, f"svcg {self._name}")
 
     def _listen(self, job: Job[Any], started: float) -> None:
         assert self._connection is not None
