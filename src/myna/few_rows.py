@@ -1,4 +1,4 @@
-"""Linear layers for a few frames at once, whose time is that of reading their weights from memory."""
+"""Linear layers for a few frames at once. Their time is determined by reading the weights from memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class FewRows(nn.Module):
-    """A linear layer whose weights are stored by input channel: a third faster for 2 to 4 rows, equal for 1."""
+    """Linear layer with weights stored by input channel: a third faster for 2 to 4 rows, equally fast for 1 row."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         """
         Args:
-            weight: (out_channels, in_channels); it is copied.
+            weight: (out_channels, in_channels), which is copied.
         """
         super().__init__()
         self.weight = nn.Parameter(weight.detach().T.contiguous(), requires_grad=False)
@@ -29,7 +29,7 @@ class FewRows(nn.Module):
 
 
 def for_few_rows(network: Network) -> Network:
-    """Return a copy of a network for streams, in which all linear layers take a few rows; `network` stays as it is."""
+    """Return a copy of `network` for streams, with a `FewRows` in place of each linear layer."""
     copied = copy.deepcopy(network).requires_grad_(False)
     for name, part in list(copied.named_modules()):
         if isinstance(part, nn.Linear):

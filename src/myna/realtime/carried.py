@@ -23,7 +23,7 @@ from myna.models.synthesizers.light_stream import LightStream
 from myna.realtime.interface import Samples
 from myna.voice import Voice
 
-_SPEAKER_FRAMES = 2  # a change of speakers takes this many frames
+_SPEAKER_FRAMES = 2  # number of frames for a change of speakers
 _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
 

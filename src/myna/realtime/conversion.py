@@ -1,4 +1,4 @@
-"""Contract of the conversions behind a stream, and the length of their blocks."""
+"""Interface of the conversions behind a stream, and the choice of the length of their blocks."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import numpy as np
 from myna.conversion.settings import ConversionSettings
 from myna.realtime.interface import Samples
 
-# Largest share of a block's length that its conversion may take. Other programs need time too, and the time varies.
+# Largest conversion time of a block, relative to its length. The rest is for other programs, and a reserve because the
+# time varies.
 _LARGEST_LOAD = 0.5
 _TIMED_BLOCKS = 3
 
 
 class Conversion(Protocol):
-    """Converter of a stream that returns samples as soon as it can."""
+    """Converter of a stream that returns samples as early as possible."""
 
     sample_rate: int
-    block_samples: int  # length of the source that is converted at once
-    delay_samples: int  # after n samples, it has returned at least n - delay_samples
+    block_samples: int  # length of the parts of the source that are converted
+    delay_samples: int  # after n samples, at least n - delay_samples were returned
 
     def push(self, audio: Samples, settings: ConversionSettings) -> Samples:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
@@ -38,7 +39,7 @@ def with_fast_block(
 
     Args:
         blocks_seconds: lengths to choose from, ascending; the last one is used if none is fast enough.
-        open_with: opens a new conversion with blocks of the given length.
+        open_with: function that opens a new conversion, given the length of the blocks.
     """
     for seconds in blocks_seconds[:-1]:
         if _seconds_per_block(open_with(seconds), seconds, settings) < _LARGEST_LOAD * seconds:
@@ -47,7 +48,7 @@ def with_fast_block(
 
 
 def _seconds_per_block(conversion: Conversion, block_seconds: float, settings: ConversionSettings) -> float:
-    """Measure the time in seconds for the conversion of a block."""
+    """Return the time in seconds for converting a block, by measurement."""
     block = round(block_seconds * conversion.sample_rate)
     noise = np.random.default_rng(0)
     times: list[float] = []
@@ -56,4 +57,4 @@ def _seconds_per_block(conversion: Conversion, block_seconds: float, settings: C
         begin = time.perf_counter()
         if len(conversion.push(audio, settings)):
             times.append(time.perf_counter() - begin)
-    return min(times[1:])  # memory is allocated during the first one
+    return min(times[1:])  # the first one is slower, because memory is allocated

@@ -46,7 +46,7 @@ class Stream:
             resolved: `settings` and the constant options, resolved for the voice.
         """
         self.sample_rate, self.delay_samples = conversion.sample_rate, conversion.delay_samples
-        self.block_seconds = conversion.block_samples / conversion.sample_rate  # converted at once
+        self.block_seconds = conversion.block_samples / conversion.sample_rate  # length of the converted parts
         self._voice, self._conversion = voice, conversion
         self._settings = settings, resolved  # one attribute, so that `change` replaces both at once
         early = round((OPENING_SECONDS + FRAME_SECONDS) * self.sample_rate)
@@ -98,14 +98,14 @@ def open_stream(
     """Open a stream that converts to a voice.
 
     Args:
-        options: options that stay the same; `settings` has the transposition and the speakers.
-        block_seconds: length of the source that is converted at once; a longer block takes less computation, and adds
-            to the delay. None measures the shortest one for which this computer is fast enough. The blocks that are
+        options: options that do not change; the transposition and the speakers are in `settings`.
+        block_seconds: length of the parts of the source that are converted. Longer parts take less computation, but add
+            to the delay. None measures the shortest length for which this computer is fast enough. The blocks that are
             pushed may have any size.
         device: torch device of the voice.
-        method: "carried", which a light voice on the CPU supports, gives the samples of a file conversion, but the
-            network's look-ahead of 0.6 s delays it. "windows" has less delay and needs more computation. None selects
-            "carried" if it is supported.
+        method: "carried" gives the same samples as a file conversion, with a delay of 0.6 s for the network's
+            look-ahead; it is supported for light voices on the CPU. "windows" has less delay, but needs more
+            computation. None selects "carried" if it is supported.
 
     Raises:
         ConfigError: the voice does not support the options or settings, or an option needs the whole recording.

@@ -1,4 +1,4 @@
-"""Processes of the page's server, each connected to it by a pipe."""
+"""Child processes of the page's server, each connected to the server by a pipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CONTEXT = multiprocessing.get_context("spawn")
 
 
 def start_process(target: Callable[[Connection], None], name: str) -> tuple[BaseProcess, Connection]:
-    """Start a process that runs `target` with its end of a pipe, and return it with our end.
+    """Start a process that runs `target` with its end of a pipe; return the process and our end of the pipe.
 
     If the process ends, our end raises EOFError.
     """

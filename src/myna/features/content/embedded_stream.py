@@ -51,7 +51,7 @@ def _log_mel(stage: LogMel) -> _Windowed:
 
 def _convolution(stage: Convolution) -> _Windowed:
     convolution = stage.convolution
-    # For a few frames, PyTorch's convolution spends most of the time on rearranging its weights.
+    # For a few frames, PyTorch's convolution spends most of its time on rearranging weights.
     linear = FewRows(convolution.weight.flatten(1), convolution.bias)
 
     def compute(hidden: Tensor) -> Tensor:

@@ -20,10 +20,10 @@ from myna.features.f0.framing import (
 from myna.features.f0.swift import HOP_SAMPLES, SAMPLE_RATE, VOICED_CONFIDENCE, swift_stream, with_its_bends
 from myna.units import db_to_power
 
-FIRST_PEAK = 0.1  # reference level before anything louder was sung: -20 dB relative to full scale
-_PEAK_HALF_SECONDS = 10.0  # a knock on the microphone is forgotten after some time
-_LOOK_AHEAD_FRAMES = 10  # of SwiftF0: a frame is final when the ten frames after it are complete
-_BEND_FRAMES = 1  # frames after a frame that `with_its_bends` needs
+FIRST_PEAK = 0.1  # reference level until louder samples arrive: -20 dB relative to full scale
+_PEAK_HALF_SECONDS = 10.0  # half-life of the peak, so that a knock on the microphone has no lasting effect
+_LOOK_AHEAD_FRAMES = 10  # in SwiftF0, a frame is final when the ten frames after it are complete
+_BEND_FRAMES = 1  # number of later frames that `with_its_bends` needs
 
 
 class PitchStream:
@@ -31,9 +31,9 @@ class PitchStream:
 
     The result equals that of the whole recording with a given `peak`, with these differences:
 
-    - Levels are relative to the highest peak so far, which decays, and silence to the loudest frame so far.
-    - A note beyond the bounds of voices is unvoiced until it has lasted `SHORTEST_NOTE_SECONDS`. In a recording, it is
-      unvoiced if it does not last so long.
+    - Levels are relative to the highest peak so far, which decays. Silence is relative to the loudest frame so far.
+    - A note outside the bounds of voices is unvoiced until it has lasted `SHORTEST_NOTE_SECONDS`. In a recording, it is
+      unvoiced only if it is shorter than this.
     - The mean is not subtracted.
     """
 
@@ -76,7 +76,7 @@ class PitchStream:
         return np.array([self._long(hz) for hz in np.where(voiced, f0, 0).tolist()], np.float32)
 
     def _peaks(self, audio: Samples) -> Samples:
-        """Return the reference level for each sample (n,): the highest peak so far, which decays to the first level."""
+        """Return the reference level (n,) for each sample: the highest peak so far, which decays to the first level."""
         decay = 0.5 ** (np.arange(len(audio) + 1) / (_PEAK_HALF_SECONDS * self._sample_rate))
         levels = np.concatenate([[self._peak], np.abs(audio)]) / decay
         peaks = np.maximum(np.maximum.accumulate(levels) * decay, self._first_peak)[1:]

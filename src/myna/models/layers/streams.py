@@ -61,7 +61,7 @@ class UpsamplingStream:
         self.right = int(layer.padding[0])  # in output frames
         earlier, later = layer.weight[..., self._rate :], layer.weight[..., : self._rate]
         assert layer.bias is not None
-        # A row for each output frame and channel, a column for each channel of the two input frames.
+        # One row for each output frame and channel, and one column for each channel of the two input frames.
         weight = torch.cat([earlier, later]).permute(2, 1, 0).flatten(0, 1)
         self._linear = FewRows(weight, layer.bias.repeat(self._rate))
         self._held = layer.weight.new_zeros(1, layer.in_channels)

@@ -17,7 +17,7 @@ from myna.models.synthesizers.light import LightSynthesizer, control_values
 
 
 class LightStream:
-    """Synthesizer of a stream. It copies the weights of `synthesizer`, which stays as it is."""
+    """Synthesizer of a stream. It copies the weights of `synthesizer`, which it does not change."""
 
     @torch.inference_mode()
     def __init__(self, synthesizer: LightSynthesizer, noise: NoiseSource) -> None:

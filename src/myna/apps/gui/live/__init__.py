@@ -1,1 +1,1 @@
-"""Live conversion of the page: a session in a process of its own, and the messages between it and the server."""
+"""Live conversion of the page: a session in its own process, and the messages between the process and the server."""

@@ -1,6 +1,6 @@
-"""Live conversion of a studio: at most one session, in a process of its own.
+"""Live conversion of a studio: at most one session, which runs in its own process.
 
-A session ends when it is stopped, when the page with its microphone is closed, or with the studio.
+A session ends when it is stopped, or when the page with its microphone or the studio is closed.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ if TYPE_CHECKING:
 State = Literal["stopped", "loading", "running", "stopping"]
 Place = Literal["browser", "devices"]
 
-_STOPPING_SECONDS = 20.0  # time to write a recording; after it, the process is ended
-_UNATTACHED_SECONDS = 30.0  # a session whose page does not connect its microphone ends after this time
-_MOST_WAITING = 100  # messages with sound that the process or the page has not taken yet; later ones are dropped
+_STOPPING_SECONDS = 20.0  # time for writing a recording; after this time, the process is terminated
+_UNATTACHED_SECONDS = 30.0  # time after which a session ends if its page has not connected a microphone
+_MOST_WAITING = 100  # limit on messages with sound that wait for the process or the page; later ones are dropped
 
 
 @dataclass(frozen=True)
 class LiveState:
-    """State of live conversion, as the page shows it."""
+    """State of live conversion for the page."""
 
     state: State = "stopped"
-    place: Place | None = None  # of microphone and speaker
-    voice: str | None = None  # the voice that sings
-    next_voice: str | None = None  # the voice that is being loaded
+    place: Place | None = None  # place of microphone and speaker
+    voice: str | None = None  # current voice
+    next_voice: str | None = None  # voice that is being loaded
     settings: LiveSettings | None = None
     automatic: bool = False  # whether the transposition follows the pitch of the first seconds of singing
     recording: bool = False
-    result: int | None = None  # number of the result that the last recording of the session became
-    problem: str | None = None  # one line about the last thing that did not work
+    result: int | None = None  # number of the result made from the last recording of the session
+    problem: str | None = None  # latest problem, in one line
     report: Report = field(default_factory=Report)
 
 
@@ -75,7 +75,7 @@ class Live:
         """
         Args:
             on_change: called with each new state, from several threads.
-            on_recorded: called with the number of each result that a recording became.
+            on_recorded: called with the number of each result made from a recording.
         """
         self.open_voice: OpenVoice = open_voice
         self._workspace = workspace
@@ -87,7 +87,7 @@ class Live:
 
     @property
     def state(self) -> LiveState:
-        """The present state."""
+        """The current state."""
         return self._state
 
     def start(
@@ -101,7 +101,7 @@ class Live:
         """Start a session.
 
         Raises:
-            BusyError: there is a session.
+            BusyError: a session is running.
         """
         with self._lock:
             if self._session is not None:
@@ -116,7 +116,7 @@ class Live:
         """Change some of the settings.
 
         Raises:
-            ConfigError: nothing is running, or a value is out of range.
+            ConfigError: no session is running, or a value is out of range.
         """
         with self._lock:
             session, settings = self._running()
@@ -127,26 +127,26 @@ class Live:
             return self._state
 
     def change_voice(self, voice: LibraryVoice) -> LiveState:
-        """Load another voice and continue with it; the current one sings until then.
+        """Load another voice, and continue with it as soon as it is ready.
 
         Raises:
-            ConfigError: nothing is running.
+            ConfigError: no session is running.
             BusyError: another voice is being loaded.
         """
         with self._lock:
             session, settings = self._running()
             if self._state.next_voice is not None:
                 raise BusyError(f"{self._state.next_voice} is being loaded: choose another voice after it")
-            settings = replace(settings, speaker=None, speaker_mix=None)  # speakers belong to a voice
+            settings = replace(settings, speaker=None, speaker_mix=None)  # speakers belong to one voice
             session.send(ChangeVoice(voice, settings, self._state.automatic))
             self._set(replace(self._state, next_voice=voice.name, problem=None))
             return self._state
 
     def record(self, on: bool) -> LiveState:
-        """Begin a recording, or end it and keep it as a result.
+        """Start a recording, or end the recording and keep it as a result.
 
         Raises:
-            ConfigError: nothing is running.
+            ConfigError: no session is running.
         """
         with self._lock:
             session, _ = self._running()
@@ -155,7 +155,7 @@ class Live:
             return self._state
 
     def stop(self) -> LiveState:
-        """Stop the session, if there is one. It ends in the background, after a recording was written."""
+        """Stop the session, if there is one. The session ends in the background, after writing its recording."""
         with self._lock:
             if self._session is not None and self._state.state != "stopping":
                 is_loading = self._state.voice is None
@@ -174,7 +174,7 @@ class Live:
         """Connect the microphone and the speaker of a page to the session.
 
         Raises:
-            ConfigError: there is no session that waits for them.
+            ConfigError: no session waits for a microphone and a speaker.
         """
         with self._lock:
             if self._session is None or self._session.link is not None or self._state.place != "browser":
@@ -183,7 +183,7 @@ class Live:
             return self._session.link
 
     def detach(self, link: SoundLink) -> None:
-        """Stop the session whose microphone and speaker have gone."""
+        """Stop the session whose microphone and speaker were disconnected."""
         with self._lock:
             if self._session is not None and self._session.link is link:
                 self.stop()
@@ -227,7 +227,7 @@ class Live:
 
 
 class SoundLink:
-    """Samples between the socket of a page and a session."""
+    """Link between the socket of a page and a session, which passes samples."""
 
     def __init__(self, session: _Session) -> None:
         self._session = session
@@ -245,7 +245,7 @@ class SoundLink:
 
     def put(self, sound: Sound | None) -> None:
         """Add samples for the speaker, or None at the end; any thread may call this."""
-        with suppress(RuntimeError):  # the server's loop has ended
+        with suppress(RuntimeError):  # the server's event loop has ended
             self._loop.call_soon_threadsafe(self._put, sound)
 
     def _put(self, sound: Sound | None) -> None:
@@ -274,12 +274,12 @@ class _Session:
             thread.start()
 
     def send(self, message: ToProcess) -> None:
-        """Send a message to the process, without waiting. Samples are dropped while it does not take them."""
+        """Send a message to the process, without waiting. Samples are dropped if too many messages wait."""
         if not isinstance(message, Sound) or self._messages.qsize() < _MOST_WAITING:
             self._messages.put(message)
 
     def stop(self, *, at_once: bool) -> None:
-        """End the process: at once, or after a recording was written."""
+        """End the process, at once or after writing its recording."""
         self.send(Stop())
         timer = threading.Timer(0.0 if at_once else _STOPPING_SECONDS, self._process.terminate)
         timer.daemon = True
@@ -320,7 +320,7 @@ class _Session:
 
 
 def _work(connection: Connection) -> None:
-    """Run a session in its process, which imports the modules that convert."""
+    """Run a session in its process, which imports the modules for conversion."""
     from myna.apps.gui.live.session import run_session
 
     run_session(connection)

@@ -1,4 +1,4 @@
-"""Messages between the server and the process of a live session. This module imports neither numpy nor PyTorch."""
+"""Messages between the server and the process of a live session. This module imports neither NumPy nor PyTorch."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 class BrowserSound:
     """Microphone and speaker of a browser, whose samples arrive through a socket."""
 
-    sample_rate: int  # Hz, of the browser's audio context
+    sample_rate: int  # sample rate of the browser's audio context in Hz
 
 
 @dataclass(frozen=True)
 class DeviceSound:
     """Sound devices of the studio's computer."""
 
-    input_device: str | None  # number or a part of the name; None is the system's default
+    input_device: str | None  # number, or part of the name; None selects the system's default
     output_device: str | None
 
 
@@ -34,19 +34,19 @@ class OpenedVoice:
     """A voice that is ready to convert a stream."""
 
     stream: VoiceStream
-    label: str  # speaker and file, for the tags of recordings
-    pitch: PitchRange | None  # of the speaker's recordings
+    label: str  # speaker and file name, for the tags of recordings
+    pitch: PitchRange | None  # pitch of the speaker's recordings
     block_seconds: float
-    reserve_seconds: float  # sound that waits for the output when a block begins
+    reserve_seconds: float  # converted sound that waits for the output when the conversion of a block begins
 
 
-# Function that loads a voice; its last argument is the length of the blocks in seconds, None to choose it.
+# Function that loads a voice. Its last argument is the length of the blocks in seconds; None chooses it.
 OpenVoice = Callable[[LibraryVoice, "LiveSettings", float | None], OpenedVoice]
 
 
 @dataclass(frozen=True)
 class Start:
-    """First message to the process: begin a session."""
+    """First message to the process: start a session."""
 
     workspace: Workspace
     sound: BrowserSound | DeviceSound
@@ -59,7 +59,7 @@ class Start:
 
 @dataclass(frozen=True)
 class Change:
-    """Apply other settings."""
+    """Change the settings."""
 
     settings: LiveSettings
     automatic: bool
@@ -67,7 +67,7 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeVoice:
-    """Load another voice beside the current one, then continue with it."""
+    """Load another voice beside the current one, and then continue with it."""
 
     voice: LibraryVoice
     settings: LiveSettings
@@ -76,19 +76,19 @@ class ChangeVoice:
 
 @dataclass(frozen=True)
 class Record:
-    """Begin a recording, or end it and keep it as a result."""
+    """Start a recording, or end the recording and keep it as a result."""
 
     on: bool
 
 
 @dataclass(frozen=True)
 class Stop:
-    """End the session; a recording is kept."""
+    """End the session, and keep its recording."""
 
 
 @dataclass(frozen=True)
 class Sound:
-    """Samples of the browser path, float32, with the position of the first one in the browser's recording."""
+    """Samples from or for a browser, float32, with the position of the first one in the browser's recording."""
 
     position: float
     samples: bytes
@@ -96,14 +96,14 @@ class Sound:
 
 @dataclass(frozen=True)
 class Running:
-    """From the process: a voice sings."""
+    """From the process: name of the voice that is now used."""
 
     voice: str
 
 
 @dataclass(frozen=True)
 class Settled:
-    """From the process: the settings that are in use."""
+    """From the process: the current settings."""
 
     settings: LiveSettings
     automatic: bool
@@ -111,14 +111,14 @@ class Settled:
 
 @dataclass(frozen=True)
 class Problem:
-    """From the process: one line about something that did not work, or None if it works again."""
+    """From the process: a problem in one line, or None after it was solved."""
 
     text: str | None
 
 
 @dataclass(frozen=True)
 class Recorded:
-    """From the process: number of the result that a recording became."""
+    """From the process: number of the result made from a recording."""
 
     result: int
 
@@ -131,11 +131,11 @@ class Report:
         seconds: time since the first sound.
         levels_db: level of the source and of the output.
         source_pitch: time and f0 in Hz of the source in the last second, None where unvoiced.
-        voice_pitch: the same of the output; its times are those of the source that was converted.
-        heard_seconds: sung time that was measured for the automatic transposition.
+        voice_pitch: time and f0 in Hz of the output; the times are those of the converted source.
+        heard_seconds: length of the singing measured for the automatic transposition.
         recorded_seconds: length of the running recording; None if there is none.
-        block: length of the blocks that are converted.
-        compute: percentiles (median, 95th, 99th) of the time that a block takes.
+        block: length of the blocks.
+        compute: percentiles (median, 95th, 99th) of the conversion time of a block.
         delays: parts of the delay, by name.
         recent_gaps: gaps in the output in the last ten seconds.
         n_gaps: gaps since the start.

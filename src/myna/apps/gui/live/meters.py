@@ -1,4 +1,4 @@
-"""Measurement of live sound: the level and the pitch of the last second."""
+"""Measurement of live sound: its level, and its pitch in the last second."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ Samples = NDArray[np.float32]
 FRAME_SECONDS = 0.025
 SILENCE_DB = -120.0
 _KEPT_FRAMES = 40
-# The estimator needs sound on both sides of a frame; these are its error-free distances from the ends.
+# The estimator needs sound on both sides of a frame. At these distances from the ends, it makes no errors.
 _CONTEXT_FRAMES, _MARGIN_FRAMES = 4, 2
-_LEAST_FRAMES = 6  # measured at once: one call costs about 8 ms, which hardly depends on the number of frames
-_ENOUGH_SECONDS = 10.0  # of singing, for the range of a singer
+_LEAST_FRAMES = 6  # smallest number to measure at once: a call takes about 8 ms, almost regardless of the number
+_ENOUGH_SECONDS = 10.0  # length of the singing from which a singer's range is measured
 _EMPTY = np.empty(0, np.float32)
 
 
 class Level:
-    """Level of a signal since it was read last."""
+    """Level of a signal since the last reading."""
 
     def __init__(self) -> None:
         self._powers: list[float] = []
         self._db = SILENCE_DB
 
     def add(self, block: Samples) -> None:
-        """Take samples, (n,)."""
+        """Append samples (n,)."""
         if len(block):
             self._powers.append(float(np.mean(np.square(block), dtype=np.float64)))
 
     def read_db(self) -> float:
-        """Return the highest mean square of a block in dB relative to full scale; the last one if no block came."""
+        """Return the highest mean square of a block in dB relative to full scale; the last one if no block was added."""
         if self._powers:
             self._db = max(power_to_db(max(self._powers) + 1e-12), SILENCE_DB)
             self._powers.clear()
@@ -46,7 +46,7 @@ class Level:
 
 
 class PitchTrace:
-    """f0 of a signal, measured in frames of `FRAME_SECONDS` while the signal grows."""
+    """f0 of a signal that is appended in blocks, in frames of `FRAME_SECONDS`."""
 
     def __init__(self, sample_rate: int, start_seconds: float = 0.0) -> None:
         """
@@ -56,14 +56,14 @@ class PitchTrace:
         self._rate = sample_rate
         self._start_seconds = start_seconds
         self._hop = round(FRAME_SECONDS * sample_rate)
-        self._audio = _EMPTY  # from the beginning of the frame `_first` on
+        self._audio = _EMPTY  # samples from the beginning of frame `_first` on
         self._first = 0
-        self._n_measured = 0  # frames
+        self._n_measured = 0  # number of measured frames
         self._peak = 0.0
         self._last: deque[float] = deque(maxlen=_KEPT_FRAMES)
 
     def measure(self, block: Samples) -> Samples:
-        """Append samples (n,), and return the f0 (T,) in Hz, 0 where unvoiced, of the frames that are now measured."""
+        """Append samples (n,), and return the f0 (T,) in Hz, 0 where unvoiced, of the newly measured frames."""
         self._audio = np.concatenate([self._audio, block])
         self._peak = max(self._peak, float(np.abs(block).max(initial=0)))
         n_new = self._first + len(self._audio) // self._hop - _MARGIN_FRAMES - self._n_measured
@@ -80,10 +80,10 @@ class PitchTrace:
         return found
 
     def last(self, delay_seconds: float = 0.0) -> list[tuple[float, float | None]]:
-        """Return the time in seconds and the f0 in Hz (None if unvoiced) of the last second.
+        """Return (time in seconds, f0 in Hz or None if unvoiced) for the frames of the last second.
 
         Args:
-            delay_seconds: delay of the signal; the times are earlier by it.
+            delay_seconds: delay of the signal, which is subtracted from the times.
         """
         middle = (self._n_measured - len(self._last) + 0.5) * FRAME_SECONDS
         start = self._start_seconds + middle - delay_seconds
@@ -93,7 +93,7 @@ class PitchTrace:
 
 
 class SingerRange:
-    """Range of a singer's pitch, from the first ten seconds of singing."""
+    """Pitch range of a singer, measured in the first ten seconds of singing."""
 
     def __init__(self) -> None:
         self.found: PitchRange | None = None
@@ -101,11 +101,11 @@ class SingerRange:
 
     @property
     def seconds(self) -> float:
-        """Length of the singing that was measured."""
+        """Length of the measured singing."""
         return len(self._voiced) * FRAME_SECONDS
 
     def add(self, f0: Samples) -> bool:
-        """Take measured f0, (T,) in Hz, and return whether the range was found just now."""
+        """Add measured f0 (T,) in Hz; return True if this completes the measurement of the range."""
         if self.found is not None:
             return False
         self._voiced.extend(map(float, f0[f0 > 0]))

@@ -1,4 +1,4 @@
-"""Recording of live conversion, which becomes a result: the source, and the voice that it was converted to."""
+"""Recording of live conversion, which becomes a result with the source and the converted voice."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from myna.studio.workspace import Workspace, unused
 Samples = NDArray[np.float32]
 
 _BLOCK_SAMPLES = 1 << 16
-_CONVERTED = "converted.wav"  # until the recording ends
+_CONVERTED = "converted.wav"  # name until the recording ends
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Sung:
     voice: LibraryVoice
     opened: OpenedVoice
     settings: LiveSettings
-    source_hz: float | None  # median pitch of the singer
+    source_hz: float | None  # median pitch of the singer in Hz
 
 
 class Recording:
-    """A running recording. The source is converted with a delay, so the first samples of the output are left out."""
+    """A running recording. The conversion is delayed, so the first samples of the output are left out."""
 
     def __init__(self, workspace: Workspace, input_rate: int, output_rate: int, delay_seconds: float) -> None:
         """
@@ -71,14 +71,14 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """Length of the sound that was converted completely."""
+        """Length of the completely converted sound."""
         return self._writer.n_samples / self._rate
 
     def add(self, source: Samples, converted: Samples) -> None:
         """Append a block of the source and of the output, (n,) each.
 
         Raises:
-            AudioError: the disk is full, for example.
+            AudioError: the samples cannot be written, for example because the disk is full.
         """
         skipped = min(self._n_skipped, len(converted))
         self._n_skipped -= skipped
@@ -105,7 +105,7 @@ class Recording:
 
     def discard(self) -> None:
         """Delete the recording."""
-        with suppress(AudioError):  # of a disk that is full
+        with suppress(AudioError):  # the disk may be full
             self._files.close()
         discard(self._place)
 

@@ -1,4 +1,4 @@
-"""Process of a live session: it loads voices, converts between the microphone and the speaker, and reports.
+"""Process of a live session, which loads voices, converts from the microphone to the speaker, and reports.
 
 server ──► reader thread: samples to the engine and back ──► server
        ──► main thread: settings, recordings, reports ten times a second
@@ -53,11 +53,11 @@ Samples = NDArray[np.float32]
 
 _log = logging.getLogger(__name__)
 
-_KEPT_BLOCKS = 1000  # blocks that wait to be measured; more than a slow disk can delay
+_KEPT_BLOCKS = 1000  # limit on blocks that wait to be measured, more than the delay of a slow disk
 
 
 def run_session(connection: Connection) -> None:
-    """Run the session that the first message starts, until a message stops it or the server ends."""
+    """Run the session of the first message, until a message stops the session or the server ends."""
     leave_terminal_to_parent()
     try:
         start = connection.recv()
@@ -68,7 +68,7 @@ def run_session(connection: Connection) -> None:
 
 @dataclass
 class _Singing:
-    """The voice that sings, and its settings."""
+    """The current voice and its settings."""
 
     voice: LibraryVoice
     opened: OpenedVoice
@@ -92,7 +92,7 @@ class Session:
         self._measured_seconds = 0.0
 
     def run(self) -> None:
-        """Load the voice, and convert until the end."""
+        """Load the voice, and convert until the session ends."""
         threading.Thread(target=self._receive, name="receiver", daemon=True).start()
         start = self._start
         try:
@@ -123,10 +123,10 @@ class Session:
         return card
 
     def _convert(self) -> None:
-        """Handle messages and report until the session is stopped."""
+        """Handle messages and send reports until the session is stopped."""
         is_lost = False
         for news in self._live.news():
-            if isinstance(news, str):  # a device is lost, or back
+            if isinstance(news, str):  # a device was lost or is available again
                 is_lost = not is_lost
                 self._send(Problem(news if is_lost else None))
                 continue
@@ -138,7 +138,7 @@ class Session:
     # ---- Messages
 
     def _send(self, message: FromProcess) -> None:
-        with self._sending, suppress(OSError, ValueError):  # the server has ended
+        with self._sending, suppress(OSError, ValueError):  # the server may have ended
             self._connection.send(message)
 
     def _receive(self) -> None:
@@ -156,7 +156,7 @@ class Session:
                 return
 
     def _exchange(self, sound: Sound) -> None:
-        """Answer samples of the browser with as many of the output, labelled with the same position."""
+        """Answer samples of the browser with the same number of output samples and the same position."""
         if self._browser is not None:
             output = self._browser.exchange(np.frombuffer(sound.samples, np.float32))
             if output is not None:
@@ -167,7 +167,7 @@ class Session:
         self._blocks.append((source.copy(), converted))
 
     def _handle_commands(self) -> bool:
-        """Handle the messages that have come; return whether the session goes on."""
+        """Handle the received messages; return True if the session continues."""
         with suppress(Empty):
             while not isinstance(message := self._commands.get_nowait(), Stop):
                 try:
@@ -197,7 +197,7 @@ class Session:
         """Apply settings.
 
         Raises:
-            ConfigError: the voice does not support them.
+            ConfigError: the voice does not support the settings.
         """
         singing = self._singing
         if automatic:
@@ -207,7 +207,7 @@ class Session:
         self._settle()
 
     def _fitting(self, opened: OpenedVoice, transpose: float) -> float:
-        """Return the shift from the singer's pitch to the voice's; `transpose` while one of them is unknown."""
+        """Return the shift from the singer's pitch to the voice's, or `transpose` if either pitch is unknown."""
         if self._singer.found is None or opened.pitch is None:
             return transpose
         return shift_between(self._singer.found, opened.pitch, ConversionOptions().transpose_step)
@@ -216,7 +216,7 @@ class Session:
         self._send(Settled(self._singing.settings, self._singing.automatic))
 
     def _replace(self, message: ChangeVoice, open_voice: OpenVoice) -> None:
-        """Load a voice beside the one that sings, and continue with it."""
+        """Load a voice beside the current one, and continue with it."""
         try:
             opened = open_voice(message.voice, message.settings, self._singing.opened.block_seconds)
             settings = message.settings
@@ -230,7 +230,7 @@ class Session:
             self._send(Running(self._singing.voice.name))
 
     def _use(self, singing: _Singing) -> None:
-        """Take note of the voice that sings now. A recording belongs to one voice, so it ends."""
+        """Make this voice the current one. A recording belongs to one voice, so a running recording ends."""
         was_recording = self._recording is not None
         self._end_recording()
         self._singing = singing
@@ -311,15 +311,15 @@ class BrowserCard:
 
     def __init__(self, sample_rate: int) -> None:
         self.input_rate = self.output_rate = sample_rate
-        self.latencies = (0.0, 0.0)  # the page adds its own
+        self.latencies = (0.0, 0.0)  # the page adds the browser's latencies
         self._callbacks: tuple[InputCallback, OutputCallback] | None = None
 
     def start(self, take: InputCallback, give: OutputCallback) -> None:
-        """Begin to call the callbacks."""
+        """Start calling the callbacks."""
         self._callbacks = take, give
 
     def exchange(self, samples: Samples) -> Samples | None:
-        """Return as many samples of the output as are given, (n,), or None before the start."""
+        """Return the same number of output samples as in `samples` (n,), or None before the start."""
         if self._callbacks is None:
             return None
         take, give = self._callbacks
@@ -329,16 +329,16 @@ class BrowserCard:
         return output
 
     def check(self) -> str | None:
-        """Return None: a browser that is lost ends the session."""
+        """Return None, because a lost browser ends the session."""
         return None
 
     def close(self) -> None:
-        """End the calls."""
+        """Stop calling the callbacks."""
         self._callbacks = None
 
 
 def _line(error: Exception) -> str:
-    """Return an error in one line; a bug is logged, too."""
+    """Return an error in one line; also log unexpected exceptions."""
     text = explain(error)
     if text is None:
         _log.error("%s", "".join(traceback.format_exception(error)))

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def open_voice(voice: LibraryVoice, settings: LiveSettings, block_seconds: float | None) -> OpenedVoice:
-    """Load a voice, open a stream that converts to it, and measure that this computer is fast enough.
+    """Load a voice, open a stream that converts to it, and measure whether this computer is fast enough.
 
     Args:
-        block_seconds: length of the blocks; None chooses the shortest that is converted in time.
+        block_seconds: length of the blocks; None chooses the shortest length for which this computer is fast enough.
 
     Raises:
         CheckpointError: the files are not a voice.

@@ -225,11 +225,11 @@ class Studio:
         self.events.send("live", {"type": "live", "live": view.model_dump(mode="json")})
 
     def _on_recorded(self, number: int) -> None:
-        """Draw a recording of live conversion in the background, then show it among the results."""
+        """Draw a recording of live conversion in the background, and then list it as a result."""
 
         def draw() -> None:
             found = results.find(self.workspace, number)
-            with suppress(MynaError):  # the player says that it is not drawn
+            with suppress(MynaError):  # the player shows that the drawing is missing
                 if found is not None:
                     self.call(DrawComparison(self.workspace, found))
             self.changed("results")

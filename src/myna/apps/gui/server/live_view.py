@@ -12,7 +12,7 @@ Pitch = list[tuple[float, float | None]]
 
 
 class LiveSettingsView(BaseModel):
-    """Settings that may change while the voice sings."""
+    """Settings that may change during live conversion."""
 
     transpose: float = Field(0.0, description="shift in semitones")
     speaker: str | None = Field(None, description="null for the voice's first speaker")
@@ -57,10 +57,10 @@ class LiveView(BaseModel):
 
 
 def live_view(state: LiveState, shown: Callable[[str], str]) -> LiveView:
-    """Return the response for a state.
+    """Return the response model of a state.
 
     Args:
-        shown: returns a message as visitors may see it.
+        shown: function that removes private paths from a message.
     """
     report = state.report
     measured = {name: getattr(report, name) for name in LiveReportView.model_fields if hasattr(report, name)}

@@ -26,11 +26,11 @@ router = APIRouter(tags=["live"])
 
 _HEADER = struct.Struct("<d")  # position of the first sample
 _NOT_FROM_ELSEWHERE = "the sound devices of the studio's computer can be used only there; use those of this browser"
-_LARGEST_MESSAGE = 1 << 16  # bytes; a page sends about 20 ms at once
+_LARGEST_MESSAGE = 1 << 16  # bytes; one message of a page has about 20 ms
 
 
 class LiveSettingsBody(Body, LiveSettingsView):
-    """Settings at the start."""
+    """Settings at the start of a session."""
 
 
 class LiveStart(Body):
@@ -47,13 +47,13 @@ class LiveStart(Body):
 
 
 class LiveChange(LiveSettingsBody):
-    """Settings to change; those that are not given stay. A transposition ends the automatic one."""
+    """Settings to change; omitted settings stay the same. A given transposition switches the automatic one off."""
 
     automatic: bool = Field(False, description="transpose by the pitch of the first ten seconds of singing")
 
 
 class LiveVoice(Body):
-    """The voice to continue with."""
+    """The voice with which to continue."""
 
     voice: str
 
@@ -66,7 +66,7 @@ class LiveRecording(Body):
 
 @router.get("/live")
 def state(studio: StudioOf) -> LiveView:
-    """Return the state of live conversion. Pages get each change as an event."""
+    """Return the state of live conversion. An event announces each change to the pages."""
     return live_view(studio.live.state, studio.shown)
 
 
@@ -82,7 +82,7 @@ def devices(studio: StudioOf) -> LiveDevicesView:
 
 @router.post("/live/start")
 def start(sent: LiveStart, studio: StudioOf) -> LiveView:
-    """Start a session. If its sound is the page's, the page connects its microphone to `/live/sound`."""
+    """Start a session. For the page's sound, the page then connects its microphone to `/live/sound`."""
     from myna.realtime.interface import LiveSettings
 
     voice = studio.voices.find(sent.voice)
@@ -98,7 +98,7 @@ def start(sent: LiveStart, studio: StudioOf) -> LiveView:
 
 @router.patch("/live/settings")
 def change(sent: LiveChange, studio: StudioOf) -> LiveView:
-    """Change settings while the voice sings."""
+    """Change settings during live conversion."""
     values = {name: getattr(sent, name) for name in sent.model_fields_set}
     automatic = values.pop("automatic", None)
     if automatic is None and "transpose" in values:
@@ -108,13 +108,13 @@ def change(sent: LiveChange, studio: StudioOf) -> LiveView:
 
 @router.post("/live/voice")
 def voice(sent: LiveVoice, studio: StudioOf) -> LiveView:
-    """Load another voice while the current one sings, then continue with it."""
+    """Load another voice, and continue with it as soon as it is ready."""
     return live_view(studio.live.change_voice(studio.voices.find(sent.voice)), studio.shown)
 
 
 @router.post("/live/recording")
 def recording(sent: LiveRecording, studio: StudioOf) -> LiveView:
-    """Begin a recording, or end it and keep it as a result."""
+    """Start a recording, or end the recording and keep it as a result."""
     return live_view(studio.live.record(sent.on), studio.shown)
 
 
@@ -125,7 +125,7 @@ def stop(studio: StudioOf) -> LiveView:
 
 
 def _device_views(studio: Studio) -> tuple[list[SoundDeviceView], list[SoundDeviceView]]:
-    """Return the inputs and the outputs. A card that several interfaces of the system list is listed once."""
+    """Return the inputs and the outputs; a card that is in several interfaces of the system is listed once."""
     from myna.realtime.device_list import Kind, choose_sound_device, list_devices
 
     if not studio.local:
@@ -142,10 +142,10 @@ def _device_views(studio: Studio) -> tuple[list[SoundDeviceView], list[SoundDevi
 
 @router.websocket("/live/sound")
 async def sound(socket: WebSocket, studio: StudioOf) -> None:
-    """Exchange samples: mono float32 after a float64, the position of the first sample, all in little-endian order.
+    """Exchange samples. A message has the position of the first sample (float64), then mono samples (float32).
 
-    A message of n samples is answered by one with n samples of the output and the same position. The session ends with
-    the socket, and the socket with the session.
+    All numbers are little-endian. The answer to n samples has n output samples and the same position. If the socket is
+    closed, the session ends, and vice versa.
     """
     await socket.accept()
     try:
