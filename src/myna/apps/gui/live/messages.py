@@ -111,7 +111,7 @@ class Settled:
 
 @dataclass(frozen=True)
 class Problem:
-    """From the process: a problem in one line, or None after it was solved."""
+    """From the process: a problem in one line; None after the problem was solved."""
 
     text: str | None
 

@@ -38,7 +38,7 @@ class Level:
             self._powers.append(float(np.mean(np.square(block), dtype=np.float64)))
 
     def read_db(self) -> float:
-        """Return the highest mean square of a block in dB relative to full scale; the last one if no block was added."""
+        """Return the highest mean square of a block in dB relative to full scale; the last one without a new block."""
         if self._powers:
             self._db = max(power_to_db(max(self._powers) + 1e-12), SILENCE_DB)
             self._powers.clear()

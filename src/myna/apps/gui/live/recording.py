@@ -41,7 +41,7 @@ class Sung:
 
 
 class Recording:
-    """A running recording. The conversion is delayed, so the first samples of the output are left out."""
+    """A running recording. The first samples of the output are left out, because the conversion is delayed."""
 
     def __init__(self, workspace: Workspace, input_rate: int, output_rate: int, delay_seconds: float) -> None:
         """

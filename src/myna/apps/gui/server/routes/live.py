@@ -47,7 +47,7 @@ class LiveStart(Body):
 
 
 class LiveChange(LiveSettingsBody):
-    """Settings to change; omitted settings stay the same. A given transposition switches the automatic one off."""
+    """Settings to change; omitted settings stay the same. A transposition switches automatic transposition off."""
 
     automatic: bool = Field(False, description="transpose by the pitch of the first ten seconds of singing")
 
@@ -59,7 +59,7 @@ class LiveVoice(Body):
 
 
 class LiveRecording(Body):
-    """Whether to record."""
+    """Request to start or to end a recording."""
 
     on: bool
 
