@@ -10,7 +10,7 @@ from myna.song.separation.interface import Samples, Stems
 from myna.units import power_to_db
 
 # A stem below this level counts as absent (docs/separation.md). Below it are the vocals of 10 of 12 instrumental
-# excerpts, the vocals of none of 5 songs, and the accompaniment of all 8 recordings of solo voices.
+# excerpts, the vocals of none of 5 songs, and the accompaniment of 8 recordings of solo voices.
 FAINT_DB = -16.0
 _STRONG_SHARE = 0.1  # share of the seconds to measure: a song may have vocals in only a few of its seconds
 _LEAST_POWER = 1e-12
