@@ -292,7 +292,8 @@ def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
     """Check the default options of a voice, and return those that differ from the general default values.
 
     Raises:
-        ConfigError: a value is out of range or has the wrong type, or a voice may not have a default for this option.
+        ConfigError: a value is out of range or has the wrong type, or the option cannot have a default in a
+            voice.
     """
     unknown = values.keys() - set(VOICE_OPTIONS)
     if unknown:
@@ -358,8 +359,9 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music is "
-        "shifted by at most 6 semitones to the same key, so whole octaves do not change it (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones, added to -t, which shifts only the vocals; the music is shifted "
+        "by at most 6 semitones, to the key that this shift gives, so whole octaves leave it unchanged (needs the "
+        "extra 'cover')",
         low=-36,
         high=36,
     )

@@ -1,7 +1,7 @@
 """Derivation of a configuration from the weights of a so-vits-svc 4 voice, completed from its `config.json`.
 
 The names and shapes of the tensors determine the width and the number of the layers, and the optional parts. They do
-not determine the sample rate, the hop, the dilations of the residual blocks, the names of the speakers, and the choice
+not determine the sample rate, the hop, the dilations of the residual blocks, the names of the speakers, or the choice
 among content encoders of equal width. These values are taken from `config.json`, or else are defaults.
 """
 
