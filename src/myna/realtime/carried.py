@@ -15,7 +15,6 @@ from myna.errors import CheckpointError
 from myna.features.content.embedded import FRAME_SAMPLES, SAMPLE_RATE, EmbeddedEncoder
 from myna.features.content.embedded_stream import ContentStream
 from myna.features.contour import NoteAtBound, hold_unvoiced, transpose
-from myna.features.extractor import FeatureExtractor
 from myna.features.f0.stream import FIRST_PEAK, PitchStream
 from myna.features.loudness import LoudnessStream
 from myna.models.interface import Conditions
@@ -24,7 +23,6 @@ from myna.models.synthesizers.light_stream import LightStream
 from myna.realtime.interface import Samples
 from myna.voice import Voice
 
-BLOCK_SECONDS = 0.04
 _SPEAKER_FRAMES = 2  # a change of speakers takes this many frames
 _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
@@ -55,7 +53,8 @@ class CarriedConversion:
         self,
         voice: Voice,
         settings: ConversionSettings,
-        block_seconds: float = BLOCK_SECONDS,
+        encoder: EmbeddedEncoder,
+        block_seconds: float,
         peak: float = FIRST_PEAK,
     ) -> None:
         """
@@ -65,12 +64,11 @@ class CarriedConversion:
             peak: level that the f0 estimator treats as loudest, until there is a louder sample.
         """
         data = voice.config.data
-        synthesizer, encoder = voice.synthesizer, FeatureExtractor(voice.config).encoder
+        synthesizer = voice.synthesizer
         assert isinstance(synthesizer, LightSynthesizer)
-        assert isinstance(encoder, EmbeddedEncoder)
         self._path, self._network = voice.path, encoder.network
         self.sample_rate, self._hop_length = data.sample_rate, data.hop_length
-        self._block = max(round(block_seconds * self.sample_rate), 1)
+        self.block_samples = max(round(block_seconds * self.sample_rate), 1)
         self._source = np.empty(0, np.float32)  # less than a block
         self._resampler = ResampledStream(self.sample_rate, SAMPLE_RATE)
         self._encoder = ContentStream(encoder.network)
@@ -89,9 +87,9 @@ class CarriedConversion:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
         self._source = np.concatenate([self._source, audio])
         parts = [np.empty(0, np.float32)]
-        while len(self._source) >= self._block:
-            parts.append(self._converted(self._source[: self._block], settings))
-            self._source = self._source[self._block :]
+        while len(self._source) >= self.block_samples:
+            parts.append(self._converted(self._source[: self.block_samples], settings))
+            self._source = self._source[self.block_samples :]
         return np.concatenate(parts)
 
     def _converted(self, audio: Samples, settings: ConversionSettings) -> Samples:
@@ -155,12 +153,10 @@ class CarriedConversion:
         """Return the largest number of samples by which the output is behind the input: just before a block is full."""
         # A cycle has whole numbers of SwiftF0's frames of 256 samples, content frames of 320, and the voice's frames.
         at_once = 1280 * self.sample_rate // math.gcd(1280 * self.sample_rate, SAMPLE_RATE)
-        cycle = math.lcm(at_once, self._hop_length)
-        n_blocks = (
-            round(_SETTLED_SECONDS * self.sample_rate) // self._block + math.lcm(cycle, self._block) // self._block
-        )
-        n_samples = self._block * np.arange(n_blocks + 1)
-        return int((n_samples + self._block - 1 - self._ready(n_samples)).max())
+        cycle = math.lcm(at_once, self._hop_length, self.block_samples)
+        longest = round(_SETTLED_SECONDS * self.sample_rate) + cycle
+        n_samples = self.block_samples * np.arange(longest // self.block_samples + 1)
+        return int((n_samples + self.block_samples - 1 - self._ready(n_samples)).max())
 
 
 class _SpeakerRamp:

@@ -2,37 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from myna.audio.io import LARGEST_SAMPLE
+from myna.conversion.renderer import Renderer
 from myna.conversion.settings import ConversionSettings
 from myna.conversion.speaker_mix import TIMELINE_SUFFIXES
 from myna.errors import ConfigError
+from myna.features.content.embedded import load_embedded
+from myna.features.extractor import FeatureExtractor
 from myna.options import ConversionOptions
 from myna.realtime.carried import CarriedConversion, can_carry
+from myna.realtime.conversion import Conversion, with_fast_block
 from myna.realtime.gate import FRAME_SECONDS, OPENING_SECONDS, Gate
 from myna.realtime.interface import LiveSettings, Samples
 from myna.realtime.windows import WindowedConversion
 from myna.voice import Voice
 
+Method = Literal["carried", "windows"]
+
+# Lengths of blocks to choose from, in seconds.
+_CARRIED_BLOCKS = 0.02, 0.04, 0.06, 0.1
+_WINDOWED_BLOCKS = 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6
 _RAMP_SECONDS = 0.015  # duration of a change of the share of the voice, or of the bypass
 _DEFAULTS, _LIVE_DEFAULTS = ConversionOptions(), LiveSettings()
 # Options that need the whole recording.
 _OF_RECORDINGS = ("auto_transpose", "autotune", "vibrato", "pitch")
-
-
-class Conversion(Protocol):
-    """Converter of a stream that returns samples as soon as it can, `CarriedConversion` or `WindowedConversion`."""
-
-    sample_rate: int
-    delay_samples: int  # after n samples, it has returned at least n - delay_samples
-
-    def push(self, audio: Samples, settings: ConversionSettings) -> Samples:
-        """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
-        ...
 
 
 class Stream:
@@ -46,6 +46,7 @@ class Stream:
             resolved: `settings`, and the options that do not change, resolved for the voice.
         """
         self.sample_rate, self.delay_samples = conversion.sample_rate, conversion.delay_samples
+        self.block_seconds = conversion.block_samples / conversion.sample_rate  # converted at once
         self._voice, self._conversion = voice, conversion
         self._settings = settings, resolved  # one attribute, so that `change` replaces both at once
         early = round((OPENING_SECONDS + FRAME_SECONDS) * self.sample_rate)
@@ -92,14 +93,19 @@ def open_stream(
     settings: LiveSettings = _LIVE_DEFAULTS,
     block_seconds: float | None = None,
     device: str = "cpu",
+    method: Method | None = None,
 ) -> Stream:
-    """Open a stream that converts to a voice, with carried state if the voice allows it, else in windows.
+    """Open a stream that converts to a voice.
 
     Args:
         options: options that stay the same; `settings` has the transposition and the speakers.
-        block_seconds: length of the windows' new part; None proposes one for the voice. It has no effect on a light
-            voice.
+        block_seconds: length of the source that is converted at once; a longer block takes less computation, and adds
+            to the delay. None measures the shortest one for which this computer is fast enough. The blocks that are
+            pushed may have any size.
         device: torch device of the voice.
+        method: "carried", which a light voice on the CPU supports, gives the samples of a file conversion, but the
+            network's look-ahead of 0.6 s delays it. "windows" has less delay and needs more computation. None selects
+            "carried" if it is supported.
 
     Raises:
         ConfigError: the voice does not support the options or settings, or an option needs the whole recording.
@@ -108,11 +114,23 @@ def open_stream(
     if unsupported := [name for name in _OF_RECORDINGS if getattr(options, name) != getattr(_DEFAULTS, name)]:
         raise ConfigError(f"{' and '.join(unsupported)} need the whole recording; leave them out of a live conversion")
     resolved = _resolve(voice, options, settings)
-    conversion: Conversion
-    if device == "cpu" and can_carry(voice, resolved):
-        conversion = CarriedConversion(voice, resolved)
+    is_supported = device == "cpu" and can_carry(voice, resolved)
+    if method == "carried" and not is_supported:
+        raise ConfigError(
+            "the state is carried only for light voices, on the CPU, with the f0 method swift, without retrieval, "
+            "formant shift and loudness mix; choose windows"
+        )
+    open_with: Callable[[float], Conversion]
+    blocks_seconds: Sequence[float]
+    if is_supported and method != "windows":
+        open_with, blocks_seconds = partial(CarriedConversion, voice, resolved, load_embedded()), _CARRIED_BLOCKS
     else:
-        conversion = WindowedConversion(voice, resolved, block_seconds, device)
+        renderer = Renderer(voice, resolved, FeatureExtractor(voice.config, device=device), device)
+        open_with, blocks_seconds = partial(WindowedConversion, renderer), _WINDOWED_BLOCKS
+    if block_seconds is None:
+        conversion = with_fast_block(blocks_seconds, open_with, resolved)
+    else:
+        conversion = open_with(block_seconds)
     return Stream(voice, conversion, resolved, settings)
 
 

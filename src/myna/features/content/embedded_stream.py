@@ -27,6 +27,7 @@ from myna.features.content.embedded import (
     LogMel,
     Stage,
 )
+from myna.few_rows import FewRows, for_few_rows
 
 _KEPT_BIASES = 8  # tensors of attention biases that are kept, one per number of new frames
 
@@ -50,11 +51,11 @@ def _log_mel(stage: LogMel) -> _Windowed:
 
 def _convolution(stage: Convolution) -> _Windowed:
     convolution = stage.convolution
+    # For a few frames, PyTorch's convolution spends most of the time on rearranging its weights.
+    linear = FewRows(convolution.weight.flatten(1), convolution.bias)
 
     def compute(hidden: Tensor) -> Tensor:
-        # A matrix product: for a few frames, PyTorch's convolution spends most of the time on rearranging its weights.
-        windows = hidden.unfold(0, stage.size, stage.stride).flatten(1)
-        return F.gelu(F.linear(windows, convolution.weight.flatten(1), convolution.bias)) + stage.offset
+        return F.gelu(linear(hidden.unfold(0, stage.size, stage.stride).flatten(1))) + stage.offset
 
     return _Windowed(stage, CHANNELS, compute, stage.offset.new_zeros(stage.left, convolution.in_channels))
 
@@ -109,7 +110,7 @@ class ContentStream:
 
     @torch.inference_mode()
     def __init__(self, network: ContentNetwork) -> None:
-        self.network = network
+        self.network = network = for_few_rows(network)
         self.steps = [_step_of(stage) for stage in network.stages]
         self.device = next(network.parameters()).device
         self.rest = torch.zeros(0, device=self.device)  # samples of an incomplete frame

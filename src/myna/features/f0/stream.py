@@ -21,6 +21,7 @@ from myna.features.f0.swift import HOP_SAMPLES, SAMPLE_RATE, VOICED_CONFIDENCE, 
 from myna.units import db_to_power
 
 FIRST_PEAK = 0.1  # reference level before anything louder was sung: -20 dB relative to full scale
+_PEAK_HALF_SECONDS = 10.0  # a knock on the microphone is forgotten after some time
 _LOOK_AHEAD_FRAMES = 10  # of SwiftF0: a frame is final when the ten frames after it are complete
 _BEND_FRAMES = 1  # frames after a frame that `with_its_bends` needs
 
@@ -30,7 +31,7 @@ class PitchStream:
 
     The result equals that of the whole recording, with a peak given, with these differences:
 
-    - Levels are relative to the highest peak so far, and silence to the loudest frame so far.
+    - Levels are relative to the highest peak so far, which decays, and silence to the loudest frame so far.
     - A note beyond the bounds of voices is unvoiced until it has lasted `SHORTEST_NOTE_SECONDS`. In a recording, it is
       unvoiced if it does not last so long.
     - The mean is not subtracted.
@@ -38,7 +39,7 @@ class PitchStream:
 
     def __init__(self, sample_rate: int, hop_length: int, peak: float = FIRST_PEAK) -> None:
         self._sample_rate, self._hop_length = sample_rate, hop_length
-        self._peak = peak
+        self._peak = self._first_peak = peak
         self._resampler = ResampledStream(sample_rate, SAMPLE_RATE)
         self._swift = swift_stream(SUNG_BOUNDS)
         self._times, self._f0 = np.empty((2, 0))  # SwiftF0's last frames
@@ -59,8 +60,7 @@ class PitchStream:
         """Append samples (n,), and return f0 (t,) in Hz, 0 where unvoiced, of the frames that are now complete."""
         if not len(audio):
             return np.empty(0, np.float32)
-        peaks = np.maximum.accumulate(np.abs(audio)).clip(min=self._peak)
-        self._peak = float(peaks[-1])
+        peaks = self._peaks(audio)
         self._n_in += len(audio)
         scaled = audio / peaks
         self._level.push(scaled)
@@ -74,6 +74,14 @@ class PitchStream:
         voiced = within(f0, SUNG_BOUNDS) & self._level.sounding(len(middles))
         self._forget(n_out)
         return np.array([self._long(hz) for hz in np.where(voiced, f0, 0).tolist()], np.float32)
+
+    def _peaks(self, audio: Samples) -> Samples:
+        """Return the reference level for each sample (n,): the highest peak so far, which decays to the first level."""
+        decay = 0.5 ** (np.arange(len(audio) + 1) / (_PEAK_HALF_SECONDS * self._sample_rate))
+        levels = np.concatenate([[self._peak], np.abs(audio)]) / decay
+        peaks = np.maximum(np.maximum.accumulate(levels) * decay, self._first_peak)[1:]
+        self._peak = float(peaks[-1])
+        return peaks.astype(np.float32)
 
     def _measure(self, audio: Samples) -> None:
         """Append samples at SwiftF0's rate to its contour."""

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from myna.few_rows import for_few_rows
 from myna.models.decoders.source_filter import SourceFilterDecoder
 from myna.models.decoders.source_filter_stream import SourceFilterStream
 from myna.models.interface import Conditions, NoiseSource
@@ -16,12 +17,12 @@ from myna.models.synthesizers.light import LightSynthesizer, control_values
 
 
 class LightStream:
-    """Synthesizer of a stream. It uses the weights of `synthesizer`, which stays as it is."""
+    """Synthesizer of a stream. It copies the weights of `synthesizer`, which stays as it is."""
 
     @torch.inference_mode()
     def __init__(self, synthesizer: LightSynthesizer, noise: NoiseSource) -> None:
+        self._synthesizer = synthesizer = for_few_rows(synthesizer)
         assert isinstance(synthesizer.decoder, SourceFilterDecoder)
-        self._synthesizer = synthesizer
         self._content = ConvolutionStream(synthesizer.content_projection)
         self._controls = ConvolutionStream(synthesizer.control_projection)
         self._decoder = SourceFilterStream(synthesizer.decoder, noise)
