@@ -21,14 +21,17 @@ _log = logging.getLogger(__name__)
 _USUAL_RATES = (48000, 44100, 96000, 32000, 16000)
 _LOST_SECONDS = 2.0  # a device without a callback for this time counts as lost
 _SEARCH_SECONDS = 2.0
+_LATENCY_SECONDS = 0.05  # requested from a device
 # PortAudio's codes for refusals after which another format is tried.
 _INVALID_CHANNELS, _INVALID_RATE = -9998, -9997
 
 
-class _Port:
+class Port:
     """An open device, whose callback calls `target` after `start`."""
 
-    def __init__(self, device: SoundDevice, kind: Kind, latency_seconds: float, rate: int | None = None) -> None:
+    def __init__(
+        self, device: SoundDevice, kind: Kind, latency_seconds: float = _LATENCY_SECONDS, rate: int | None = None
+    ) -> None:
         """Open the device at its default rate with one channel or, if it refuses this, in the next possible format.
 
         Args:
@@ -120,7 +123,9 @@ class SoundCard:
     the sound back to the microphone.
     """
 
-    def __init__(self, input_device: SoundDevice, output_device: SoundDevice, latency_seconds: float = 0.05) -> None:
+    def __init__(
+        self, input_device: SoundDevice, output_device: SoundDevice, latency_seconds: float = _LATENCY_SECONDS
+    ) -> None:
         """Open both devices.
 
         Raises:
@@ -129,7 +134,7 @@ class SoundCard:
         self._devices = input_device, output_device
         self._latency_seconds = latency_seconds
         self._callbacks: tuple[InputCallback, OutputCallback] | None = None
-        self._ports: tuple[_Port, _Port] | None = None
+        self._ports: tuple[Port, Port] | None = None
         self._started = self._searched = 0.0
         self._open()
 
@@ -175,9 +180,9 @@ class SoundCard:
             port.close()
 
     def _open(self, rates: tuple[int | None, int | None] = (None, None)) -> None:
-        take = _Port(self._devices[0], "input", self._latency_seconds, rates[0])
+        take = Port(self._devices[0], "input", self._latency_seconds, rates[0])
         try:
-            give = _Port(self._devices[1], "output", self._latency_seconds, rates[1])
+            give = Port(self._devices[1], "output", self._latency_seconds, rates[1])
         except DeviceError:
             take.close()
             raise
@@ -191,7 +196,7 @@ class SoundCard:
         self._ports[1].start(self._callbacks[1])
         self._ports[0].start(self._callbacks[0])
 
-    def _is_lost(self, port: _Port) -> bool:
+    def _is_lost(self, port: Port) -> bool:
         assert self._callbacks is not None
         last = self._callbacks[0 if port.kind == "input" else 1].last_call
         return not port.is_active or time.perf_counter() - max(last, self._started) > _LOST_SECONDS

@@ -92,13 +92,13 @@ class Live:
 
     def start(
         self,
-        voice: LibraryVoice,
+        voice: LibraryVoice | None,
         settings: LiveSettings,
         automatic: bool,
         sound: BrowserSound | DeviceSound,
         block_seconds: float | None,
     ) -> LiveState:
-        """Start a session.
+        """Start a session. Without a voice, it plays a tone and measures the microphone, to test the devices.
 
         Raises:
             BusyError: a session is running.
@@ -108,8 +108,9 @@ class Live:
                 raise BusyError("live conversion is running already: stop it first")
             message = Start(self._workspace, sound, voice, settings, automatic, block_seconds, self.open_voice)
             self._session = _Session(message, self._take, self._ended)
+            name = None if voice is None else voice.name
             place: Place = "browser" if isinstance(sound, BrowserSound) else "devices"
-            self._set(LiveState("loading", place, next_voice=voice.name, settings=settings, automatic=automatic))
+            self._set(LiveState("loading", place, next_voice=name, settings=settings, automatic=automatic))
             return self._state
 
     def change(self, automatic: bool | None = None, **values: Any) -> LiveState:
@@ -158,7 +159,7 @@ class Live:
         """Stop the session, if there is one. The session ends in the background, after writing its recording."""
         with self._lock:
             if self._session is not None and self._state.state != "stopping":
-                is_loading = self._state.voice is None
+                is_loading = self._state.state == "loading"
                 self._set(replace(self._state, state="stopping", next_voice=None))
                 self._session.stop(at_once=is_loading)
             return self._state
@@ -189,9 +190,10 @@ class Live:
                 self.stop()
 
     def _running(self) -> tuple[_Session, LiveSettings]:
-        if self._session is None or self._state.settings is None or self._state.state != "running":
+        state = self._state
+        if self._session is None or state.settings is None or state.state != "running" or state.voice is None:
             raise ConfigError("live conversion is not running: start it first")
-        return self._session, self._state.settings
+        return self._session, state.settings
 
     def _set(self, state: LiveState) -> None:
         self._state = state

@@ -27,6 +27,7 @@ class DeviceSound:
 
     input_device: str | None  # number, or part of the name; None selects the system's default
     output_device: str | None
+    monitor_device: str | None  # a second output; None for none
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Start:
 
     workspace: Workspace
     sound: BrowserSound | DeviceSound
-    voice: LibraryVoice
+    voice: LibraryVoice | None  # None plays a tone, to test the devices
     settings: LiveSettings
     automatic: bool  # whether the transposition follows the pitch of the first seconds of singing
     block_seconds: float | None
@@ -96,9 +97,9 @@ class Sound:
 
 @dataclass(frozen=True)
 class Running:
-    """From the process: name of the voice that is now used."""
+    """From the process: name of the voice that is now used, or None while a test tone is played."""
 
-    voice: str
+    voice: str | None
 
 
 @dataclass(frozen=True)

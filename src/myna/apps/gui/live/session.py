@@ -24,6 +24,7 @@ from myna.apps.gui.live.messages import (
     BrowserSound,
     Change,
     ChangeVoice,
+    DeviceSound,
     FromProcess,
     OpenedVoice,
     OpenVoice,
@@ -40,12 +41,16 @@ from myna.apps.gui.live.messages import (
 )
 from myna.apps.gui.live.meters import Level, PitchTrace, SingerRange
 from myna.apps.gui.live.recording import Recording, Sung
+from myna.apps.gui.live.tone import open_tone
 from myna.conversion.transposition import shift_between
 from myna.errors import MynaError, explain
 from myna.options import ConversionOptions, LiveOptions
 from myna.realtime.callbacks import InputCallback, OutputCallback
+from myna.realtime.device import Port
+from myna.realtime.device_list import choose_sound_device, list_devices
 from myna.realtime.engine import LiveReport
 from myna.realtime.interface import LiveSettings
+from myna.realtime.monitor import Monitor
 from myna.signals import leave_terminal_to_parent
 from myna.studio.voices import LibraryVoice
 
@@ -70,10 +75,15 @@ def run_session(connection: Connection) -> None:
 class _Singing:
     """The current voice and its settings."""
 
-    voice: LibraryVoice
+    voice: LibraryVoice | None  # None is the test tone
     opened: OpenedVoice
     settings: LiveSettings
     automatic: bool
+
+    @property
+    def name(self) -> str | None:
+        """Name of the voice."""
+        return None if self.voice is None else self.voice.name
 
 
 class Session:
@@ -86,6 +96,7 @@ class Session:
         self._commands: SimpleQueue[ToProcess | _Singing] = SimpleQueue()
         self._blocks: deque[tuple[Samples, Samples]] = deque(maxlen=_KEPT_BLOCKS)
         self._browser: BrowserCard | None = None
+        self._monitor: Monitor | None = None
         self._recording: Recording | None = None
         self._singer = SingerRange()
         self._levels = (Level(), Level())
@@ -96,7 +107,10 @@ class Session:
         threading.Thread(target=self._receive, name="receiver", daemon=True).start()
         start = self._start
         try:
-            opened = start.open_voice(start.voice, start.settings, start.block_seconds)
+            if start.voice is None:
+                opened = open_tone()
+            else:
+                opened = start.open_voice(start.voice, start.settings, start.block_seconds)
             self._card = self._open_card()
             self._live = LiveSession(
                 opened.stream,
@@ -111,6 +125,7 @@ class Session:
         except Exception as error:
             self._send(Problem(_line(error)))
         finally:
+            self._close_monitor()
             self._end_recording()
             self._connection.close()
 
@@ -120,7 +135,24 @@ class Session:
             self._browser = BrowserCard(sound.sample_rate)
             return self._browser
         card, _ = open_card(LiveOptions(input_device=sound.input_device, output_device=sound.output_device))
+        self._open_monitor(card.output_rate)
         return card
+
+    def _open_monitor(self, sample_rate: int) -> None:
+        """Open the second output, if there is one.
+
+        Raises:
+            DeviceError: it cannot be opened.
+        """
+        sound = self._start.sound
+        if isinstance(sound, DeviceSound) and sound.monitor_device is not None:
+            device = choose_sound_device(list_devices(), "output", sound.monitor_device)
+            self._monitor = Monitor(Port(device, "output"), sample_rate)
+
+    def _close_monitor(self) -> None:
+        monitor, self._monitor = self._monitor, None
+        if monitor is not None:
+            monitor.close()
 
     def _convert(self) -> None:
         """Handle messages and send reports until the session is stopped."""
@@ -129,6 +161,10 @@ class Session:
             if isinstance(news, str):  # a device was lost or is available again
                 is_lost = not is_lost
                 self._send(Problem(news if is_lost else None))
+                if is_lost:  # the search for the device needs all others to be closed
+                    self._close_monitor()
+                else:
+                    self._open_monitor(self._card.output_rate)
                 continue
             if not self._handle_commands():
                 return
@@ -163,7 +199,10 @@ class Session:
                 self._send(Sound(sound.position, output.tobytes()))
 
     def _listen(self, source: Samples, converted: Samples) -> None:
-        """Keep a block for the main thread; the engine's worker calls this."""
+        """Keep a block for the main thread, and play it on the monitor; the engine's worker calls this."""
+        monitor = self._monitor
+        if monitor is not None:
+            monitor.play(converted)
         self._blocks.append((source.copy(), converted))
 
     def _handle_commands(self) -> bool:
@@ -227,7 +266,7 @@ class Session:
                 self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
         except Exception as error:
             self._send(Problem(f"{message.voice.name} cannot sing: {_line(error)}"))
-            self._send(Running(self._singing.voice.name))
+            self._send(Running(self._singing.name))
 
     def _use(self, singing: _Singing) -> None:
         """Make this voice the current one. A recording belongs to one voice, so a running recording ends."""
@@ -238,13 +277,13 @@ class Session:
         self._traces = PitchTrace(self._card.input_rate, start), PitchTrace(self._card.output_rate, start)
         if was_recording:
             self._begin_recording()
-        self._send(Running(singing.voice.name))
+        self._send(Running(singing.name))
         self._settle()
 
     # ---- Recording
 
     def _begin_recording(self) -> None:
-        if self._recording is None:
+        if self._recording is None and self._singing.voice is not None:
             rates = self._card.input_rate, self._card.output_rate
             self._recording = Recording(self._start.workspace, *rates, self._live.report().stream)
 
@@ -253,6 +292,7 @@ class Session:
         if recording is None:
             return
         singing, singer = self._singing, self._singer.found
+        assert singing.voice is not None
         sung = Sung(singing.voice, singing.opened, singing.settings, None if singer is None else singer.median_hz)
         try:
             self._send(Recorded(recording.finish(sung)))

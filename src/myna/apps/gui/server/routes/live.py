@@ -36,13 +36,14 @@ class LiveSettingsBody(Body, LiveSettingsView):
 class LiveStart(Body):
     """A session to start."""
 
-    voice: str = Field(description="name of the voice")
+    voice: str | None = Field(description="name of the voice; null plays a tone, to test the devices")
     settings: LiveSettingsBody = LiveSettingsBody()
     automatic: bool = Field(True, description="transpose by the pitch of the first ten seconds of singing")
     place: Place = Field("browser", description="whose microphone and speaker: the page's or the studio's computer's")
     sample_rate: int = Field(48000, ge=8000, le=192000, description="rate of the browser's audio context in Hz")
     input_device: str | None = Field(None, description="name of a device of the computer; null for the usual one")
     output_device: str | None = None
+    monitor_device: str | None = Field(None, description="a second output; null for none")
     block_seconds: float | None = Field(None, ge=0.02, le=2, description="length of a block; null chooses it")
 
 
@@ -85,13 +86,13 @@ def start(sent: LiveStart, studio: StudioOf) -> LiveView:
     """Start a session. For the page's sound, the page then connects its microphone to `/live/sound`."""
     from myna.realtime.interface import LiveSettings
 
-    voice = studio.voices.find(sent.voice)
+    voice = None if sent.voice is None else studio.voices.find(sent.voice)
     settings = LiveSettings(**sent.settings.model_dump())
     sound: BrowserSound | DeviceSound = BrowserSound(sent.sample_rate)
     if sent.place == "devices":
         if not studio.local:
             raise ConfigError(_NOT_FROM_ELSEWHERE)
-        sound = DeviceSound(sent.input_device, sent.output_device)
+        sound = DeviceSound(sent.input_device, sent.output_device, sent.monitor_device)
     started = studio.live.start(voice, settings, sent.automatic, sound, sent.block_seconds)
     return live_view(started, studio.shown)
 

@@ -9,7 +9,8 @@ import {Button, Card, Field, Fold, Problem, Segmented, Select, Spinner, Switch} 
 import {NumberInput} from "../../components/parameters.js";
 import {VoicePicker} from "../../components/voice-picker.js";
 import {
-  automatic, change, choose, chooseDevice, chooseVoice, chosen, devices, isActive, isRunning, listDevices, settings, testMicrophone, testSpeaker,
+  automatic, change, choose, chooseDevice, chooseVoice, chosen, devices, isActive, isRunning, isTest, listDevices, settings, stop,
+  testDevices, testMicrophone, testSpeaker,
   toneSounds, use, voice,
 } from "./session.js";
 
@@ -63,7 +64,7 @@ export function SoundCard() {
       <div class="field"><div class="field-head"><span class="live-label">${t("live.block")}</span></div>
         <${Segmented} label=${t("live.block")} value=${block} disabled=${isActive.value} choices=${blocks} onChange=${(/** @type {number | null} */ value) => choose({block: value})} />
         <p class="help">${t("live.block_help")}</p></div>
-      ${place === "browser" && html`<${Tests} />`}
+      ${place === "browser" ? html`<${Tests} />` : html`<${DeviceTest} />`}
     </div>
   </${Card}>`;
 }
@@ -91,10 +92,18 @@ function Tests() {
   </div>`;
 }
 
+/** A tone on the devices of the studio's computer, while no voice sings; the microphone is measured. */
+function DeviceTest() {
+  const runs = isTest.value && live.value?.state !== "stopping";
+  return html`<div class="live-tests">
+    <${Button} icon=${runs ? "stop" : "play"} disabled=${isActive.value && !runs} act=${runs ? stop : testDevices}>${t(runs ? "live.test_end" : "live.test_devices")}</${Button}>
+  </div>`;
+}
+
 /** Devices of the studio's computer, or the reason why there are none. */
 function ComputerDevices() {
   const {data, loading, reload} = useResource("live/devices");
-  const {input, output} = chosen.value;
+  const {input, output, second} = chosen.value;
   if (loading) return html`<p class="quiet live-looking"><${Spinner} />${t("live.looking")}</p>`;
   if (!data || data.problem) return html`<div class="live-looking"><${Problem} error=${data?.problem ?? t("frame.offline")} retry=${reload} /></div>`;
   const named = (/** @type {{name: string, is_default: boolean}[]} */ all) => [
@@ -103,7 +112,9 @@ function ComputerDevices() {
   const off = isActive.value;
   return html`
     <${Device} label=${t("live.microphone")} value=${input} choices=${named(data.inputs)} disabled=${off} set=${(/** @type {string} */ name) => choose({input: name})} />
-    <${Device} label=${t("live.speaker")} value=${output} choices=${named(data.outputs)} disabled=${off} set=${(/** @type {string} */ name) => choose({output: name})} />`;
+    <${Device} label=${t("live.speaker")} value=${output} choices=${named(data.outputs)} disabled=${off} set=${(/** @type {string} */ name) => choose({output: name})} />
+    <${Device} label=${t("live.monitor")} help=${t("live.monitor_help")} value=${second} disabled=${off} set=${(/** @type {string} */ name) => choose({second: name})}
+      choices=${[{value: "", title: t("live.no_monitor")}, ...data.outputs.map((/** @type {{name: string}} */ {name}) => ({value: name, title: name}))]} />`;
 }
 
 /** @param {{label: string, help?: string, value: string, choices: {value: string, title: string}[], disabled?: boolean, set: (id: string) => void}} props */

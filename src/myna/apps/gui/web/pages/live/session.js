@@ -21,6 +21,7 @@ import {failed} from "../../components/toast.js";
  * @property {"browser" | "devices"} place whose microphone and speaker: this browser's, or those of the studio's computer
  * @property {string} input name of a device of the studio's computer, "" for the usual one
  * @property {string} output
+ * @property {string} second name of a second output of the studio's computer, "" for none
  * @property {string} microphone id of a device, "" for the usual one
  * @property {string} speaker
  * @property {string} monitor "" for none
@@ -35,7 +36,7 @@ const USUAL = {transpose: 0, speaker: null, speaker_mix: null, dry_wet: 1, gate_
 
 /** What is chosen on this page; a reloaded page remembers it. @type {Signal<Chosen>} */
 export const chosen = signal({
-  voice: null, settings: {}, automatic: true, block: null, place: "browser", input: "", output: "", microphone: "", speaker: "", monitor: "",
+  voice: null, settings: {}, automatic: true, block: null, place: "browser", input: "", output: "", second: "", microphone: "", speaker: "", monitor: "",
   ...JSON.parse(localStorage.getItem(STORED) ?? "{}"),
 });
 effect(() => {
@@ -58,12 +59,15 @@ export const use = signal("");
 export const unplugged = signal(false);
 
 export const isActive = computed(() => (live.value?.state ?? "stopped") !== "stopped");
-export const isRunning = computed(() => live.value?.state === "running");
+/** A voice sings. */
+export const isRunning = computed(() => live.value?.state === "running" && live.value.voice !== null);
+/** The devices of the studio's computer are tested with a tone. */
+export const isTest = computed(() => isActive.value && !live.value?.voice && !live.value?.next_voice);
 
 /** The voice that sings or is chosen. @type {import("../../vendor/preact.js").ReadonlySignal<Voice | null>} */
 export const voice = computed(() => {
   const {state, voice: current, next_voice: next} = live.value ?? {};
-  const name = state === "running" || state === "loading" ? next ?? current : chosen.value.voice;
+  const name = (state === "running" || state === "loading" ? next ?? current : null) ?? chosen.value.voice;
   const all = voices.value ?? [];
   return all.find((one) => one.name === name) ?? all[0] ?? null;
 });
@@ -181,13 +185,13 @@ export async function chooseDevice(which, id) {
 
 export async function start() {
   if (use.value === "test") closeSound();
-  const {automatic, settings, block, place, input, output} = chosen.value;
+  const {automatic, settings, block, place} = chosen.value;
   const asked = {voice: voice.value?.name, settings: {...USUAL, ...settings, bypass: false}, automatic, block_seconds: block, place};
   use.value = "opening";
   try {
     if (place === "devices") {
       playing.value?.pause();
-      live.value = await post("live/start", {...asked, input_device: input || null, output_device: output || null});
+      live.value = await post("live/start", {...asked, ...computerDevices()});
       use.value = "";
     } else {
       const opened = await openSound();
@@ -199,6 +203,17 @@ export async function start() {
     closeSound();
     failed(/** @type {Error} */ (error));
   }
+}
+
+function computerDevices() {
+  const {input, output, second} = chosen.value;
+  return {input_device: input || null, output_device: output || null, monitor_device: second || null};
+}
+
+/** Play a tone on the devices of the studio's computer, and measure its microphone. */
+export async function testDevices() {
+  playing.value?.pause();
+  await post("live/start", {voice: null, automatic: false, place: "devices", ...computerDevices()}).then((state) => (live.value = state), failed);
 }
 
 export async function stop() {

@@ -7,7 +7,7 @@ import {t} from "../../lib/texts.js";
 import {Problem, Spinner} from "../../components/basics.js";
 import {Icon} from "../../components/icons.js";
 import {PitchTrace} from "./pitch-trace.js";
-import {delays, isRunning, levels, recentGaps, settings, unplugged, use, voice} from "./session.js";
+import {delays, isRunning, isTest, levels, recentGaps, settings, unplugged, use, voice} from "./session.js";
 
 const FLOOR_DB = -60;
 const LOUD_DB = -1; // the sound is close to clipping
@@ -33,9 +33,9 @@ function Head() {
   const title = voice.value?.title ?? "";
   const texts = {
     stopped: use.value === "opening" ? t("live.opening") : t("live.stopped"),
-    loading: t("live.loading", {voice: title}),
+    loading: isTest.value ? t("live.testing") : t("live.loading", {voice: title}),
     stopping: t("live.stopping"),
-    running: settings.value.bypass ? t("live.bypassed") : next ? t("live.loading", {voice: title}) : t("live.running", {voice: title}),
+    running: isTest.value ? t("live.testing") : settings.value.bypass ? t("live.bypassed") : next ? t("live.loading", {voice: title}) : t("live.running", {voice: title}),
   };
   const busy = state === "loading" || state === "stopping" || Boolean(next);
   return html`<div class="live-head">
