@@ -39,8 +39,9 @@ _POLL_SECONDS = 0.002  # the worker polls, because a callback that wakes it woul
 _SETTLING_SECONDS = 0.3
 _FADE_SECONDS = 0.01
 _SWAP_FADE_SECONDS = 0.05
-_LONG_BLOCKS = 3  # number of blocks after which a delay that is too long is cut
-_LEAST_CUT_SECONDS = 0.02
+# A delay that has been longer by this time for this number of blocks is cut; a sound card stood still. Callbacks are
+# less irregular than that.
+_LONG_SECONDS, _LONG_BLOCKS = 0.04, 3
 _SILENCE_DB = -120.0
 
 
@@ -144,7 +145,7 @@ class Engine:
         self._drift = DriftCorrection()
         self._settled = False
         self._first_call: float | None = None
-        self._n_early_gaps = 0
+        self._n_early_gaps = self._n_cuts = 0
         self._begin = 0.0
         self._updated = 0.0
         self._n_long = 0
@@ -166,6 +167,7 @@ class Engine:
 
     def settle(self) -> None:
         """Wait again until the devices run, because they were opened again."""
+        self._drift = DriftCorrection()
         self._first_call = None
         self._settled = False
 
@@ -214,7 +216,8 @@ class Engine:
         if not self._is_settled():
             return False
         now = self._clock()
-        self.statistics.update_gaps(self.input.n_gaps + self.output.n_gaps - self._n_early_gaps, now)
+        n_gaps = self.input.n_gaps + self.output.n_gaps + self._n_cuts - self._n_early_gaps
+        self.statistics.update_gaps(n_gaps, now)
         if self.input.ring.fill < len(self._block):
             return False
         self.input.ring.read(self._block)
@@ -280,7 +283,8 @@ class Engine:
         now = self._clock()
         seconds = len(sound) / self.output.rate
         if not self.output.flowing:
-            sound = self._realigned(sound, self._delay() + seconds - self._wanted)
+            wanted = self._wanted if self._drift.kept_seconds is None else self._drift.kept_seconds
+            sound = self._realigned(sound, self._delay() + seconds - wanted)
             self._drift.restart()
         else:
             self._drift.update(self._delay() + seconds, now - self._updated)
@@ -308,12 +312,12 @@ class Engine:
     def _cut(self, sound: Samples) -> Samples:
         """Shorten the sound if the delay has been too long for some blocks, although there was no gap."""
         kept, present = self._drift.kept_seconds, self._delay() + len(sound) / self.output.rate
-        reserve = self._wanted - self._block_seconds
         excess = present - kept if kept is not None else 0.0
-        limit = max(reserve / 2, _LEAST_CUT_SECONDS) if self._n_long < _LONG_BLOCKS else _FADE_SECONDS
+        limit = _LONG_SECONDS if self._n_long < _LONG_BLOCKS else _FADE_SECONDS
         self._n_long = self._n_long + 1 if excess > limit else 0
         if self._n_long < _LONG_BLOCKS:
             return sound
+        self._n_cuts += self._n_long == _LONG_BLOCKS
         n_fade = min(round(_FADE_SECONDS * self.output.rate), len(sound))
         n = min(round(excess * self.output.rate), len(sound) - n_fade)  # the next blocks are cut, too, if needed
         self._drift.shift(-n / self.output.rate)

@@ -20,8 +20,9 @@ OpenStream = Callable[[float], VoiceStream]
 BLOCKS_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # that are tried, in this order
 _LARGEST_LOAD = 0.6  # of a block that is chosen
 _HIGHEST_LOAD = 0.9  # of a block that a person has chosen
-_FIRST_BLOCKS = 3  # they load and compile code, and are not counted
+_FIRST_BLOCKS = 2  # they load and compile code, and are not counted
 _LEAST_BLOCKS, _MEASURED_SECONDS = 8, 1.5
+_CLEAR_BLOCKS = 3  # after which a block that is much too short is given up
 _CALLBACK_SECONDS = 0.03  # for the irregularity of callbacks
 _SILENCE_SECONDS = 0.3
 
@@ -42,12 +43,15 @@ class WarmUp:
     compute: ComputeTimes
 
 
-def warm_up(open_stream: OpenStream, block_seconds: float | None, clock: Clock = time.perf_counter) -> WarmUp:
+def warm_up(
+    open_stream: OpenStream, block_seconds: float | None, *, force: bool = False, clock: Clock = time.perf_counter
+) -> WarmUp:
     """Measure a stream with the given block, or with the shortest of `BLOCKS_SECONDS` that is converted in time.
 
     Args:
         open_stream: function that opens the stream for a length of blocks.
         block_seconds: length of the blocks in seconds; None chooses it.
+        force: return a stream even if this computer is too slow.
         clock: function that returns the time in seconds.
 
     Raises:
@@ -55,7 +59,7 @@ def warm_up(open_stream: OpenStream, block_seconds: float | None, clock: Clock =
     """
     if block_seconds is not None:
         given = _measured(open_stream, block_seconds, clock)
-        if given.compute.p95 <= _HIGHEST_LOAD * block_seconds:
+        if force or given.compute.p95 <= _HIGHEST_LOAD * block_seconds:
             return given
     longer = [each for each in BLOCKS_SECONDS if block_seconds is None or each > block_seconds]
     found = next(
@@ -68,6 +72,8 @@ def warm_up(open_stream: OpenStream, block_seconds: float | None, clock: Clock =
     if found is not None:
         way_out = f"it can hold --block-seconds {found.block_seconds:g}; for less delay, {way_out}"
     slow = given if block_seconds is not None else _measured(open_stream, BLOCKS_SECONDS[-1], clock)
+    if force:
+        return slow
     raise DeviceError(
         f"this computer is too slow for this voice: a block of {1e3 * slow.block_seconds:.0f} ms takes "
         f"{1e3 * slow.compute.p95:.0f} ms; {way_out}"
@@ -87,13 +93,16 @@ def _measured(open_stream: OpenStream, block_seconds: float, clock: Clock) -> Wa
         stream.push(block)
         times.append(clock() - started)
         number += 1
-        if times[-1] > 3 * block_seconds and number > _FIRST_BLOCKS:
+        counted = times[_FIRST_BLOCKS:]
+        if len(counted) >= _CLEAR_BLOCKS and min(counted) > block_seconds:
             break
     silence = np.zeros(n, np.float32)
     for _ in range(1 + (stream.delay_samples + round(_SILENCE_SECONDS * stream.sample_rate)) // n):
         stream.push(silence)
     compute = ComputeTimes.of(times[_FIRST_BLOCKS:])
-    return WarmUp(stream, block_seconds, 1.5 * compute.p95 + _CALLBACK_SECONDS, compute)
+    # While a person sings, the computer does other things, too.
+    reserve_seconds = max(2 * compute.p95, block_seconds / 2) + _CALLBACK_SECONDS
+    return WarmUp(stream, block_seconds, reserve_seconds, compute)
 
 
 def _sung(first: int, n: int, sample_rate: int) -> Samples:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from myna.realtime.device import SoundCard
     from myna.realtime.device_list import SoundDevice
     from myna.realtime.engine import LiveReport
-    from myna.realtime.interface import LiveSettings, Samples, SoundStream
+    from myna.realtime.interface import LiveSettings, Samples, SoundStream, VoiceStream
     from myna.realtime.latency import RoundTrip
     from myna.realtime.recording import Recorder
     from myna.realtime.warm_up import WarmUp
@@ -96,7 +96,6 @@ def load_live_voice(
         DeviceError: this computer is too slow; the message names a block that it can hold.
     """
     from myna.conversion.converter import Converter
-    from myna.realtime.interface import VoiceStream
     from myna.realtime.stream import open_stream
     from myna.realtime.warm_up import warm_up
 
@@ -106,7 +105,7 @@ def load_live_voice(
     def opened(block_seconds: float) -> VoiceStream:
         return open_stream(converter.voice, conversion, settings, block_seconds, device)
 
-    ready = warm_up(opened, live.block_seconds)
+    ready = warm_up(opened, live.block_seconds, force=live.force)
     if live.reserve_seconds is not None:
         ready = replace(ready, reserve_seconds=live.reserve_seconds)
     return LiveVoice(converter.voice_name(conversion), ready)
@@ -202,6 +201,15 @@ class LiveSession:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._cleanup.close()
+
+    def replace(self, stream: SoundStream) -> None:
+        """Continue with another voice, whose stream has been warmed up; call this from another thread.
+
+        Raises:
+            DeviceError: the devices delivered no sound.
+        """
+        if not self.engine.replace(stream):
+            raise DeviceError("the voice was not changed, because no sound came from the microphone")
 
     def report(self) -> LiveReport:
         """Return the present state."""

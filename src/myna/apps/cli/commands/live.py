@@ -21,6 +21,7 @@ from myna.apps.actions.live import (
 )
 from myna.apps.cli.flags import device_flag, model_flag, voice_config_flag, voice_files
 from myna.apps.cli.live_line import LiveLine, quiet_drivers
+from myna.apps.cli.live_typing import HINT, Typing
 from myna.apps.cli.report import echo
 from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
@@ -104,8 +105,12 @@ def run(
         )
         if paced is not None:
             paced.delay_seconds = session.report().latency
-        echo(_NOTICE if paced is None else f"dry run: {source}", err=True)
-        last = _sing(session, seconds, paced)
+        line = LiveLine()
+        if paced is None:
+            echo(_NOTICE, err=True)
+            echo(HINT, err=True)
+            Typing(session, voice, conversion, live, resolved.name, line.message).start()
+        last = _sing(session, line, seconds, paced)
     written = list(recorder.paths) if recorder is not None else []
     if paced is not None and target is not None:
         _write(paced, target, voice.name, source, conversion.mark)
@@ -125,9 +130,8 @@ def _card(live: LiveOptions, source: Path | None) -> tuple[Card, PacedFile | Non
     return card, None
 
 
-def _sing(session: LiveSession, seconds: float | None, paced: PacedFile | None) -> LiveReport:
+def _sing(session: LiveSession, line: LiveLine, seconds: float | None, paced: PacedFile | None) -> LiveReport:
     """Show the state until the time is over, the file ends, or a person ends it."""
-    line = LiveLine()
     last = session.report()
     try:
         with session:
