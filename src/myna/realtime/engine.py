@@ -39,9 +39,9 @@ _POLL_SECONDS = 0.002  # the worker polls, because a callback that wakes it woul
 _SETTLING_SECONDS = 0.3
 _FADE_SECONDS = 0.01
 _SWAP_FADE_SECONDS = 0.05
-# A delay that has been longer by this time for this number of blocks is cut; a sound card stood still. Callbacks are
-# less irregular than that.
-_LONG_SECONDS, _LONG_BLOCKS = 0.04, 3
+# If the delay has been too long by this time, for this time, a sound card stood still, and the excess is cut. Callbacks
+# are less irregular than that.
+_EXCESS_SECONDS, _PATIENCE_SECONDS = 0.04, 0.3
 _SILENCE_DB = -120.0
 
 
@@ -52,10 +52,10 @@ class LiveReport:
     Attributes:
         seconds: time since the first sound was converted.
         input_db: level of the last input block.
-        block: length of a block.
-        compute: percentiles of the time that a block takes.
-        buffer: delay between the two callbacks: a block and the reserve.
-        stream: delay of the stream, mostly its look-ahead.
+        block: length of the sound that is converted at once.
+        compute: percentiles of the time that this takes.
+        buffer: delay between the two callbacks: the blocks that are passed to the stream, and the reserve.
+        stream: delay of the stream: the block that it collects, and its look-ahead.
         input: delay of the input device, as it states it.
         output: delay of the output device, as it states it.
         recent_gaps: gaps of input or output in the last ten seconds.
@@ -120,6 +120,7 @@ class Engine:
         *,
         block_seconds: float,
         reserve_seconds: float,
+        period_seconds: float | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         """
@@ -127,9 +128,11 @@ class Engine:
             stream: the converter.
             input_rate: sample rate of the input device in Hz.
             output_rate: sample rate of the output device in Hz.
-            block_seconds: length of the blocks that are converted.
+            block_seconds: length of the blocks that are passed to the stream.
             reserve_seconds: length of the sound that waits for the output when a block begins to be converted; the
                 output has no gap as long as a block takes less time.
+            period_seconds: length of the sound that the stream converts at once, for the statistics; a stream may
+                collect several blocks. None if it converts each block.
             clock: function that returns the time in seconds.
         """
         self.input = InputCallback(input_rate, clock)
@@ -140,6 +143,8 @@ class Engine:
         self._path = _Path(stream, input_rate, output_rate)
         self._block = np.zeros(round(block_seconds * input_rate), np.float32)
         self._block_seconds = len(self._block) / input_rate
+        self._period_seconds = max(period_seconds or 0.0, self._block_seconds)
+        self._unreported = (0.0, 0.0)  # seconds of input since the last entry in the statistics, and of computation
         self._wanted = self._block_seconds + reserve_seconds
         self._clock = clock
         self._drift = DriftCorrection()
@@ -148,7 +153,7 @@ class Engine:
         self._n_early_gaps = self._n_cuts = 0
         self._begin = 0.0
         self._updated = 0.0
-        self._n_long = 0
+        self._long_since: float | None = None  # time since which the delay has been too long
         self._skipped = np.empty(0, np.float32)  # beginning of the input that was skipped before the next block
         self._input_db = _SILENCE_DB
         self._successor: _Successor | None = None
@@ -202,7 +207,7 @@ class Engine:
         return LiveReport(
             seconds=self._clock() - self._begin if self._begin else 0.0,
             input_db=self._input_db,
-            block=self._block_seconds,
+            block=self._period_seconds,
             compute=self.statistics.compute_times(),
             buffer=self._drift.smooth_seconds if self._drift.smooth_seconds is not None else self._wanted,
             stream=self._path.delay_seconds,
@@ -225,7 +230,7 @@ class Engine:
         self._block[:n_fade] = _faded(self._skipped, self._block[:n_fade], n_fade)
         self._skipped = self._skipped[:0]
         sound = self._convert(self._block)
-        self.statistics.add_block(self._clock() - now)
+        self._count(self._clock() - now)
         if self.listener is not None:
             self.listener(self._block, sound)
         self._send(sound)
@@ -274,6 +279,14 @@ class Engine:
         self._path, self._successor = successor.path, None
         return _faded(old, new, round(_SWAP_FADE_SECONDS * self.output.rate))
 
+    def _count(self, compute_seconds: float) -> None:
+        """Add the time of a block to the statistics, together with those of the blocks that the stream collected."""
+        sound, compute = self._unreported[0] + self._block_seconds, self._unreported[1] + compute_seconds
+        if sound + self._block_seconds / 2 >= self._period_seconds:
+            self.statistics.add_block(compute)
+            sound = compute = 0.0
+        self._unreported = sound, compute
+
     def _delay(self) -> float:
         """Return the time between the newest recorded and the newest played sample, in seconds."""
         return self.input.n_waiting / self.input.rate + self.output.n_waiting / self.output.rate
@@ -313,11 +326,16 @@ class Engine:
         """Shorten the sound if the delay has been too long for some blocks, although there was no gap."""
         kept, present = self._drift.kept_seconds, self._delay() + len(sound) / self.output.rate
         excess = present - kept if kept is not None else 0.0
-        limit = _LONG_SECONDS if self._n_long < _LONG_BLOCKS else _FADE_SECONDS
-        self._n_long = self._n_long + 1 if excess > limit else 0
-        if self._n_long < _LONG_BLOCKS:
+        now = self._clock()
+        is_cutting = self._long_since is not None and now - self._long_since >= _PATIENCE_SECONDS
+        if excess <= (_FADE_SECONDS if is_cutting else _EXCESS_SECONDS):
+            self._n_cuts += is_cutting
+            self._long_since = None
             return sound
-        self._n_cuts += self._n_long == _LONG_BLOCKS
+        if self._long_since is None:
+            self._long_since = now
+        if not is_cutting:
+            return sound
         n_fade = min(round(_FADE_SECONDS * self.output.rate), len(sound))
         n = min(round(excess * self.output.rate), len(sound) - n_fade)  # the next blocks are cut, too, if needed
         self._drift.shift(-n / self.output.rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +16,24 @@ from myna.realtime.statistics import ComputeTimes
 
 Samples = NDArray[np.float32]
 Clock = Callable[[], float]
-OpenStream = Callable[[float], VoiceStream]
-
-BLOCKS_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # that are tried, in this order
-_LARGEST_LOAD = 0.6  # of a block that is chosen
-_HIGHEST_LOAD = 0.9  # of a block that a person has chosen
+BLOCKS_SECONDS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # that are tried if the first block is too short
+_LARGEST_LOAD = 0.6  # of one of these
+_HIGHEST_LOAD = 0.9  # of the block that a person or the stream has chosen
 _FIRST_BLOCKS = 2  # they load and compile code, and are not counted
 _LEAST_BLOCKS, _MEASURED_SECONDS = 8, 1.5
 _CLEAR_BLOCKS = 3  # after which a block that is much too short is given up
 _CALLBACK_SECONDS = 0.03  # for the irregularity of callbacks
 _SILENCE_SECONDS = 0.3
+
+
+class BlockStream(VoiceStream, Protocol):
+    """Stream that converts blocks of a certain length, whatever is pushed."""
+
+    block_seconds: float
+
+
+# Function that opens a stream for a length of blocks; None leaves the choice to the stream.
+OpenStream = Callable[[float | None], BlockStream]
 
 
 @dataclass(frozen=True)
@@ -46,7 +55,7 @@ class WarmUp:
 def warm_up(
     open_stream: OpenStream, block_seconds: float | None, *, force: bool = False, clock: Clock = time.perf_counter
 ) -> WarmUp:
-    """Measure a stream with the given block, or with the shortest of `BLOCKS_SECONDS` that is converted in time.
+    """Measure a stream with the given block or with its own choice, or, if that is too short, with longer blocks.
 
     Args:
         open_stream: function that opens the stream for a length of blocks.
@@ -55,34 +64,28 @@ def warm_up(
         clock: function that returns the time in seconds.
 
     Raises:
-        DeviceError: this computer is too slow.
+        DeviceError: this computer is too slow, or the given block is too short for it.
     """
-    if block_seconds is not None:
-        given = _measured(open_stream, block_seconds, clock)
-        if force or given.compute.p95 <= _HIGHEST_LOAD * block_seconds:
-            return given
-    longer = [each for each in BLOCKS_SECONDS if block_seconds is None or each > block_seconds]
-    found = next(
-        (one for each in longer if (one := _measured(open_stream, each, clock)).compute.p95 <= _LARGEST_LOAD * each),
-        None,
-    )
+    first = _measured(open_stream, block_seconds, clock)
+    if force or first.compute.p95 <= _HIGHEST_LOAD * first.block_seconds:
+        return first
+    longer = (_measured(open_stream, each, clock) for each in BLOCKS_SECONDS if each > first.block_seconds)
+    found = next((one for one in longer if one.compute.p95 <= _LARGEST_LOAD * one.block_seconds), None)
     if block_seconds is None and found is not None:
         return found
     way_out = "use a light voice, for example -m joe, or a GPU"
     if found is not None:
         way_out = f"it can hold --block-seconds {found.block_seconds:g}; for less delay, {way_out}"
-    slow = given if block_seconds is not None else _measured(open_stream, BLOCKS_SECONDS[-1], clock)
-    if force:
-        return slow
     raise DeviceError(
-        f"this computer is too slow for this voice: a block of {1e3 * slow.block_seconds:.0f} ms takes "
-        f"{1e3 * slow.compute.p95:.0f} ms; {way_out}"
+        f"this computer is too slow for this voice: a block of {1e3 * first.block_seconds:.0f} ms takes "
+        f"{1e3 * first.compute.p95:.0f} ms; {way_out}"
     )
 
 
-def _measured(open_stream: OpenStream, block_seconds: float, clock: Clock) -> WarmUp:
+def _measured(open_stream: OpenStream, wanted_seconds: float | None, clock: Clock) -> WarmUp:
     """Convert a sung sound, and then silence, so that the stream begins with silence."""
-    stream = open_stream(block_seconds)
+    stream = open_stream(wanted_seconds)
+    block_seconds = stream.block_seconds
     n = round(block_seconds * stream.sample_rate)
     times: list[float] = []
     begin = clock()

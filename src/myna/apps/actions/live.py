@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from myna.realtime.device import SoundCard
     from myna.realtime.device_list import SoundDevice
     from myna.realtime.engine import LiveReport
-    from myna.realtime.interface import LiveSettings, Samples, SoundStream, VoiceStream
+    from myna.realtime.interface import LiveSettings, Samples, SoundStream
     from myna.realtime.latency import RoundTrip
     from myna.realtime.recording import Recorder
-    from myna.realtime.warm_up import WarmUp
+    from myna.realtime.warm_up import BlockStream, WarmUp
 
 _REPORT_SECONDS = 0.1
+_PUSHED_SECONDS = 0.04  # of input at a time
 _PITCH_SECONDS = 0.3  # of input in which the pitch is measured
 # Python gives its lock to a waiting thread after this time; a callback of the sound card must not wait for 5 ms.
 _SWITCH_SECONDS = 0.0005
@@ -102,7 +103,7 @@ def load_live_voice(
     converter = Converter.load(files.find_weights(), files.config, device)
     settings = settings_of(conversion, live)
 
-    def opened(block_seconds: float) -> VoiceStream:
+    def opened(block_seconds: float | None) -> BlockStream:
         return open_stream(converter.voice, conversion, settings, block_seconds, device)
 
     ready = warm_up(opened, live.block_seconds, force=live.force)
@@ -163,18 +164,25 @@ class LiveSession:
         Args:
             stream: the converter.
             card: open devices; they are closed at the end.
-            block_seconds: length of the blocks.
+            block_seconds: length of the sound that the stream converts at once.
             reserve_seconds: length of the sound that waits for the output when a block begins.
             recorder: recording of this session; it is completed at the end.
         """
         from myna.realtime.engine import Engine
 
         self.card = card
+        # The stream collects the blocks that it needs, so short ones do not add to the delay.
+        pushed_seconds = min(block_seconds, _PUSHED_SECONDS)
         self.engine = Engine(
-            stream, card.input_rate, card.output_rate, block_seconds=block_seconds, reserve_seconds=reserve_seconds
+            stream,
+            card.input_rate,
+            card.output_rate,
+            block_seconds=pushed_seconds,
+            reserve_seconds=reserve_seconds,
+            period_seconds=block_seconds,
         )
         self._recorder = recorder
-        self._recent: deque[Samples] = deque(maxlen=max(round(_PITCH_SECONDS / block_seconds), 1))
+        self._recent: deque[Samples] = deque(maxlen=max(round(_PITCH_SECONDS / pushed_seconds), 1))
         self.engine.listener = self._listen
         if recorder is not None:
             self.engine.output.played = recorder.played

@@ -72,7 +72,7 @@ def _state(report: LiveReport, pitch_hz: float | None) -> str:
     compute, block = 1e3 * report.compute.p95, 1e3 * report.block
     return (
         f"in {meter} {report.input_db:4.0f} dB  {pitch}  delay {1e3 * report.latency:.0f} ms "
-        f"(devices {1e3 * (report.input + report.output):.0f}, block and reserve {1e3 * report.buffer:.0f}, voice "
+        f"(devices {1e3 * (report.input + report.output):.0f}, reserve {1e3 * report.buffer:.0f}, voice "
         f"{1e3 * report.stream:.0f})  block {compute:.0f} of {block:.0f} ms"
     )
 

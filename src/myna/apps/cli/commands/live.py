@@ -159,7 +159,7 @@ def _measured(card: Card, voice: LiveVoice) -> Result:
     total = found.seconds + stream
     values = {"round_trip": found, "stream_seconds": stream, "seconds": total}
     parts = (
-        f"{1e3 * found.seconds:.0f} ms of devices and blocks, measured with four bursts that agree within "
+        f"{1e3 * found.seconds:.0f} ms of devices and reserve, measured with four bursts that agree within "
         f"{1e3 * found.spread_seconds:.1f} ms, and {1e3 * stream:.0f} ms of the voice"
     )
     return Result(values, f"{1e3 * total:.0f} ms from the microphone to the output: {parts}")
@@ -192,7 +192,5 @@ def _last_line(report: LiveReport, written: list[Path]) -> str:
     if written:
         return f"{line}: {', '.join(map(str, written))}"
     if report.n_gaps:
-        return (
-            f"{line}. Fewer gaps: --reserve-seconds {report.buffer - report.block + 0.05:.2f}, or a longer block (-b)"
-        )
+        return f"{line}. Fewer gaps: --reserve-seconds {report.buffer + 0.05:.2f}, or a longer block (-b)"
     return f"{line}. Measure the delay: svc live --measure-latency"
