@@ -42,8 +42,9 @@ class WarmUp:
 
     Attributes:
         block_seconds: length of the blocks.
-    reserve_seconds: length of the converted sound that must wait for the output when the conversion of a block begins.
-    compute: percentiles of the conversion time of a block, in seconds.
+        reserve_seconds: length of the converted sound that must wait for the output when the conversion of a block
+            begins.
+        compute: percentiles of the conversion time of a block, in seconds.
     """
 
     stream: VoiceStream
