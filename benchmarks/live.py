@@ -37,7 +37,7 @@ from myna.zoo import rvc
 
 ROOT = Path(__file__).parents[1]
 PUSHED_SECONDS = 0.02  # blocks of a sound card
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 2.0
 LIGHT: list[tuple[Method, float | None]] = [
     ("carried", 0.02),
     ("carried", 0.04),
