@@ -176,6 +176,25 @@ def test_a_dry_run_needs_no_card_and_states_what_it_made(
     assert "converted with myna" in soundfile.SoundFile("out.wav").comment
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(("number", "code"), [("SIGINT", 0), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_ends_it_and_completes_the_recordings(number: str, code: int, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.wav", 0.1 * np.random.default_rng(0).standard_normal(60 * RATE), RATE)
+    command = [sys.executable, Path(__file__).with_name("live_program.py"), "-m", "one", "--record", "session"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, sys.path))}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+    files = ["--from", "song.wav", "--to", "out.wav"]
+    with processes.started([*command, *files], cwd=tmp_path, env=environment, **quiet) as process:
+        while "no gaps" not in process.stderr.readline():
+            assert process.poll() is None
+        time.sleep(1)
+        process.send_signal(getattr(signal, number))
+        assert process.wait(30) == code
+    seconds = [soundfile.info(path).duration for path in sorted((tmp_path / "session").iterdir())]
+    assert len(seconds) == 3 and min(seconds) > 0.5
+    assert (tmp_path / "out.wav").exists() is (number == "SIGINT")
+
+
 @pytest.mark.parametrize("arguments", [["--from", "a.wav"], ["--gate-db", "5"], ["--input-device"]])
 def test_wrong_flags_are_told_before_anything_opens(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:

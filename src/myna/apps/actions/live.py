@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import time
 from collections import deque
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from myna.realtime.warm_up import BlockStream, WarmUp
 
 _REPORT_SECONDS = 0.1
-_PUSHED_SECONDS = 0.04  # of input at a time
+_PUSHED_SECONDS = 0.04  # largest part of a block that is passed to the stream
 _PITCH_SECONDS = 0.3  # of input in which the pitch is measured
 # Python gives its lock to a waiting thread after this time; a callback of the sound card must not wait for 5 ms.
 _SWITCH_SECONDS = 0.0005
@@ -189,7 +190,7 @@ class LiveSession:
 
         self.card = card
         # The stream collects the blocks that it needs, so short ones do not add to the delay.
-        pushed_seconds = min(block_seconds, _PUSHED_SECONDS)
+        pushed_seconds = block_seconds / math.ceil(block_seconds / _PUSHED_SECONDS)
         self.engine = Engine(
             stream,
             card.input_rate,
