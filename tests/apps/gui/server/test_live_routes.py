@@ -159,6 +159,16 @@ def test_one_session_at_a_time(page: Page, client: TestClient) -> None:
     assert state["problem"] is None
 
 
+def test_without_a_voice_a_tone_sounds(client: TestClient, studio: Studio) -> None:
+    assert client.post("live/start", json={"voice": None, "sample_rate": RATE}).json()["voice"] is None
+    with client.websocket_connect(SOCKET) as socket:
+        state = Page(client, socket).sing(lambda state: state["report"]["output_db"] > -40)
+        assert state["state"] == "running" and state["report"]["source_db"] > -25
+        assert state["report"]["output_db"] == pytest.approx(-33, abs=0.5)  # a sine with a peak of -30 dB
+        assert client.post("live/recording", json={"on": True}).status_code == 400
+    wait(client, is_stopped)
+
+
 def test_requests_without_a_session_are_refused_in_one_line(client: TestClient, studio: Studio) -> None:
     for method, path, body in (
         ("PATCH", "live/settings", {"dry_wet": 0.5}),

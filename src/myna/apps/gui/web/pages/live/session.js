@@ -255,9 +255,9 @@ let isSending = false;
 /** The settings in use, or those for the next start. */
 export const settings = computed(() => {
   const {automatic: _, ...changes} = pending.value;
-  return {...USUAL, ...(isActive.value ? live.value?.settings : chosen.value.settings), ...changes};
+  return {...USUAL, ...(isActive.value && !isTest.value ? live.value?.settings : chosen.value.settings), ...changes};
 });
-export const automatic = computed(() => pending.value.automatic ?? (isActive.value ? live.value?.automatic : chosen.value.automatic) ?? true);
+export const automatic = computed(() => pending.value.automatic ?? (isActive.value && !isTest.value ? live.value?.automatic : chosen.value.automatic) ?? true);
 
 /** Apply settings now, and remember them. @param {Partial<LiveSettings> & {automatic?: boolean}} values */
 export function change(values) {
