@@ -257,7 +257,7 @@ class Session:
     def _replace(self, message: ChangeVoice, open_voice: OpenVoice) -> None:
         """Load a voice beside the current one, and continue with it."""
         try:
-            opened = open_voice(message.voice, message.settings, self._singing.opened.block_seconds)
+            opened = open_voice(message.voice, message.settings, self._start.block_seconds)
             settings = message.settings
             if message.automatic:
                 settings = replace(settings, transpose=self._fitting(opened, settings.transpose))

@@ -29,7 +29,6 @@ def open_voice(voice: LibraryVoice, settings: LiveSettings, block_seconds: float
     from myna.conversion.converter import Converter
     from myna.conversion.settings import ConversionSettings
     from myna.options import LIVE_CONVERSION
-    from myna.realtime.interface import VoiceStream
     from myna.realtime.stream import open_stream
     from myna.realtime.warm_up import warm_up
 
@@ -42,10 +41,7 @@ def open_voice(voice: LibraryVoice, settings: LiveSettings, block_seconds: float
         options = replace(options, cluster_model_path=voice.retrieval)
     resolved = ConversionSettings.resolve(converter.voice.config, converter.voice.path, options)
 
-    def opened(seconds: float) -> VoiceStream:
-        return open_stream(converter.voice, options, settings, seconds, device)
-
-    ready = warm_up(opened, block_seconds)
+    ready = warm_up(lambda seconds: open_stream(converter.voice, options, settings, seconds, device), block_seconds)
     return OpenedVoice(
         ready.stream,
         converter.voice_name(options),
