@@ -89,8 +89,8 @@ export const delays = computed(() => {
   const report = live.value?.report;
   if (!isRunning.value || !report?.seconds) return null;
   const parts = {...report.delays};
-  if (use.value === "sings") {
-    if (delay === null) return null;
+  if (live.value?.place === "browser") {
+    if (use.value !== "sings" || delay === null) return null; // only the page with the microphone knows its part
     Object.assign(parts, {device: sound.value?.deviceSeconds ?? 0, way: delay}); // the server does not know the browser's
   }
   return {parts, sum: Object.values(parts).reduce((sum, part) => sum + part, 0)};
