@@ -532,6 +532,7 @@ class LiveOptions:
     passthrough_original: bool = option(
         False, "play your own voice with the delay of the conversion, to test the devices", flags=("-po",)
     )
+    force: bool = option(False, "start even if this computer is too slow for the voice; there will be gaps")
 
     def __post_init__(self) -> None:
         check_options(self)

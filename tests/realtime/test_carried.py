@@ -102,6 +102,33 @@ def test_the_delay_is_the_largest_distance_to_the_input(
     assert 0.58 < conversion.delay_samples / RATE < 0.61
 
 
+def held_bytes(value: object, seen: set[int]) -> int:
+    """Bytes of all arrays and tensors that an object of the streams refers to."""
+    if id(value) in seen:
+        return 0
+    seen.add(id(value))
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(held_bytes(one, seen) for one in value.values())
+    if isinstance(value, list | tuple):
+        return sum(held_bytes(one, seen) for one in value)
+    inside = type(value).__module__.startswith(("myna.", "swift_f0")) and not isinstance(value, torch.nn.Module)
+    return held_bytes(vars(value), seen) if inside and hasattr(value, "__dict__") else 0
+
+
+def test_the_state_does_not_grow(voice: Voice, encoder: EmbeddedEncoder, source: np.ndarray) -> None:
+    settings = settings_of(voice)
+    conversion = CarriedConversion(voice, settings, encoder, 0.1)
+    sizes = []
+    for part in np.split(source[: 60 * 3528], 3):  # 1.6 s each
+        for block in np.split(part, 16):
+            conversion.push(block, settings)
+        sizes.append(held_bytes(conversion, set()))
+    assert sizes[0] > 100_000
+    assert sizes[2] - sizes[1] < 20_000
+
+
 def test_a_voice_that_streams_stays_as_it_is(voice: Voice, encoder: EmbeddedEncoder, source: np.ndarray) -> None:
     before = {name: tensor.clone() for name, tensor in voice.synthesizer.state_dict().items()}  # type: ignore[attr-defined]
     settings = settings_of(voice)

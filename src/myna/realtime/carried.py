@@ -12,6 +12,7 @@ from myna.audio.resample import ResampledStream
 from myna.config import VOICE_BOUNDS
 from myna.conversion.settings import ConversionSettings
 from myna.errors import CheckpointError
+from myna.features.content import ContentEncoder
 from myna.features.content.embedded import FRAME_SAMPLES, SAMPLE_RATE, EmbeddedEncoder
 from myna.features.content.embedded_stream import ContentStream
 from myna.features.contour import NoteAtBound, hold_unvoiced, transpose
@@ -27,11 +28,11 @@ _SPEAKER_FRAMES = 2  # number of frames for a change of speakers
 _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
 
-def can_carry(voice: Voice, settings: ConversionSettings) -> bool:
-    """Return True if `CarriedConversion` supports the voice and settings; `WindowedConversion` supports all."""
+def can_carry(voice: Voice, encoder: ContentEncoder, settings: ConversionSettings) -> bool:
+    """Return whether `CarriedConversion` supports the voice with these settings; `WindowedConversion` supports all."""
     options = settings.options
     is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio)
-    light = isinstance(voice.synthesizer, LightSynthesizer) and voice.config.content_encoder == "myna-content-1"
+    light = isinstance(voice.synthesizer, LightSynthesizer) and isinstance(encoder, EmbeddedEncoder)
     few_frames = voice.config.data.hop_length * SAMPLE_RATE <= FRAME_SAMPLES * voice.config.data.sample_rate
     return light and is_plain and few_frames and options.f0_method == "swift"
 
@@ -53,7 +54,7 @@ class CarriedConversion:
         self,
         voice: Voice,
         settings: ConversionSettings,
-        encoder: EmbeddedEncoder,
+        encoder: ContentEncoder,
         block_seconds: float,
         peak: float = FIRST_PEAK,
     ) -> None:
@@ -66,6 +67,7 @@ class CarriedConversion:
         data = voice.config.data
         synthesizer = voice.synthesizer
         assert isinstance(synthesizer, LightSynthesizer)
+        assert isinstance(encoder, EmbeddedEncoder)
         self._path, self._network = voice.path, encoder.network
         self.sample_rate, self._hop_length = data.sample_rate, data.hop_length
         self.block_samples = max(round(block_seconds * self.sample_rate), 1)

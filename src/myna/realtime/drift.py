@@ -16,8 +16,7 @@ _INTEGRAL_GAIN = _GAIN**2 / 4
 class DriftCorrection:
     """Controller that keeps the delay between input and output constant.
 
-    After the start and after each interruption, the delay is averaged over two seconds. Then the controller keeps the
-    delay at this average.
+    After the start, the delay is averaged for two seconds. The controller keeps this average, also after interruptions.
     """
 
     def __init__(self) -> None:
@@ -28,8 +27,8 @@ class DriftCorrection:
         self._elapsed = 0.0
 
     def restart(self) -> None:
-        """Measure the delay again, because it has jumped. The measured difference of the clocks is kept."""
-        self.smooth_seconds = self.kept_seconds = None
+        """Begin a new average, because the delay has jumped. The known difference of the clocks is kept."""
+        self.smooth_seconds = None
         self.correction = self._integral
         self._elapsed = 0.0
 
@@ -54,10 +53,10 @@ class DriftCorrection:
         if self._elapsed >= _SMOOTHING_SECONDS:
             share = 1 - exp(-elapsed_seconds / _SMOOTHING_SECONDS)
         self.smooth_seconds += share * (delay_seconds - self.smooth_seconds)
-        if self.kept_seconds is None:
-            if self._elapsed >= _SETTLING_SECONDS:
-                self.kept_seconds = self.smooth_seconds
+        if self._elapsed < _SETTLING_SECONDS:
             return
+        if self.kept_seconds is None:
+            self.kept_seconds = self.smooth_seconds
         excess = self.smooth_seconds - self.kept_seconds
         self._integral = _limited(self._integral - _INTEGRAL_GAIN * excess * elapsed_seconds)
         self.correction = _limited(self._integral - _GAIN * excess)

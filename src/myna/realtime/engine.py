@@ -40,8 +40,9 @@ _POLL_SECONDS = 0.002  # the worker polls, because a callback that wakes it woul
 _SETTLING_SECONDS = 0.3
 _FADE_SECONDS = 0.01
 _SWAP_FADE_SECONDS = 0.05
-_LONG_BLOCKS = 3  # number of blocks with too long a delay after which the delay is cut
-_LEAST_CUT_SECONDS = 0.02
+# If the delay has been too long by this time, for this time, a sound card stood still, and the excess is cut. Callbacks
+# are less irregular than that.
+_EXCESS_SECONDS, _PATIENCE_SECONDS = 0.04, 0.3
 _SILENCE_DB = -120.0
 
 
@@ -52,12 +53,12 @@ class LiveReport:
     Attributes:
         seconds: time since the first sound was converted.
         input_db: level of the last input block.
-        block: length of a block.
-        compute: percentiles of the conversion time of a block.
-        buffer: delay between the two callbacks: a block and the reserve.
-        stream: delay of the stream, mostly its look-ahead.
-        input: delay of the input device, as stated by the driver.
-        output: delay of the output device, as stated by the driver.
+        block: length of the sound that is converted at once.
+        compute: percentiles of the time that this takes.
+        buffer: delay between the two callbacks: the blocks that are passed to the stream, and the reserve.
+        stream: delay of the stream: the block that it collects, and its look-ahead.
+        input: delay of the input device, as it states it.
+        output: delay of the output device, as it states it.
         recent_gaps: gaps of input or output in the last ten seconds.
         n_gaps: gaps since the start.
         drift_ppm: difference between the clocks of the two devices, in parts per million.
@@ -120,6 +121,7 @@ class Engine:
         *,
         block_seconds: float,
         reserve_seconds: float,
+        period_seconds: float | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         """
@@ -127,9 +129,11 @@ class Engine:
             stream: the converting stream.
             input_rate: sample rate of the input device in Hz.
             output_rate: sample rate of the output device in Hz.
-            block_seconds: length of the blocks that are converted.
-            reserve_seconds: length of the converted sound that waits for the output when the conversion of a block
-                begins. The output has no gap if the conversion of a block takes less time than this.
+            block_seconds: length of the blocks that are passed to the stream.
+            reserve_seconds: length of the sound that waits for the output when a block begins to be converted; the
+                output has no gap as long as a block takes less time.
+            period_seconds: length of the sound that the stream converts at once, for the statistics; a stream may
+                collect several blocks. None if it converts each block.
             clock: function that returns the time in seconds.
         """
         self.input = InputCallback(input_rate, clock)
@@ -140,16 +144,18 @@ class Engine:
         self._path = _Path(stream, input_rate, output_rate)
         self._block = np.zeros(round(block_seconds * input_rate), np.float32)
         self._block_seconds = len(self._block) / input_rate
+        self._period_seconds = max(period_seconds or 0.0, self._block_seconds)
+        self._unreported = (0.0, 0.0)  # seconds of input since the last entry in the statistics, and of computation
         self._wanted = self._block_seconds + reserve_seconds
         self._clock = clock
         self._drift = DriftCorrection()
         self._settled = False
         self._first_call: float | None = None
-        self._n_early_gaps = 0
+        self._n_early_gaps = self._n_cuts = 0
         self._begin = 0.0
         self._updated = 0.0
-        self._n_long = 0
-        self._skipped = np.empty(0, np.float32)  # beginning of the input skipped before the next block
+        self._long_since: float | None = None  # time since which the delay has been too long
+        self._skipped = np.empty(0, np.float32)  # beginning of the input that was skipped before the next block
         self._input_db = _SILENCE_DB
         self._successor: _Successor | None = None
         self._ending = threading.Event()
@@ -166,7 +172,8 @@ class Engine:
             self._thread.join()
 
     def settle(self) -> None:
-        """Wait again until the devices run regularly, because they were opened again."""
+        """Wait again until the devices run, because they were opened again."""
+        self._drift = DriftCorrection()
         self._first_call = None
         self._settled = False
 
@@ -201,7 +208,7 @@ class Engine:
         return LiveReport(
             seconds=self._clock() - self._begin if self._begin else 0.0,
             input_db=self._input_db,
-            block=self._block_seconds,
+            block=self._period_seconds,
             compute=self.statistics.compute_times(),
             buffer=self._drift.smooth_seconds if self._drift.smooth_seconds is not None else self._wanted,
             stream=self._path.delay_seconds,
@@ -215,7 +222,8 @@ class Engine:
         if not self._is_settled():
             return False
         now = self._clock()
-        self.statistics.update_gaps(self.input.n_gaps + self.output.n_gaps - self._n_early_gaps, now)
+        n_gaps = self.input.n_gaps + self.output.n_gaps + self._n_cuts - self._n_early_gaps
+        self.statistics.update_gaps(n_gaps, now)
         if self.input.ring.fill < len(self._block):
             return False
         self.input.ring.read(self._block)
@@ -223,7 +231,7 @@ class Engine:
         self._block[:n_fade] = _faded(self._skipped, self._block[:n_fade], n_fade)
         self._skipped = self._skipped[:0]
         sound = self._convert(self._block)
-        self.statistics.add_block(self._clock() - now)
+        self._count(self._clock() - now)
         if self.listener is not None:
             self.listener(self._block, sound)
         self._send(sound)
@@ -272,6 +280,14 @@ class Engine:
         self._path, self._successor = successor.path, None
         return _faded(old, new, round(_SWAP_FADE_SECONDS * self.output.rate))
 
+    def _count(self, compute_seconds: float) -> None:
+        """Add the time of a block to the statistics, together with those of the blocks that the stream collected."""
+        sound, compute = self._unreported[0] + self._block_seconds, self._unreported[1] + compute_seconds
+        if sound + self._block_seconds / 2 >= self._period_seconds:
+            self.statistics.add_block(compute)
+            sound = compute = 0.0
+        self._unreported = sound, compute
+
     def _delay(self) -> float:
         """Return the time between the newest recorded and the newest played sample in seconds."""
         return self.input.n_waiting / self.input.rate + self.output.n_waiting / self.output.rate
@@ -281,7 +297,8 @@ class Engine:
         now = self._clock()
         seconds = len(sound) / self.output.rate
         if not self.output.flowing:
-            sound = self._realigned(sound, self._delay() + seconds - self._wanted)
+            wanted = self._wanted if self._drift.kept_seconds is None else self._drift.kept_seconds
+            sound = self._realigned(sound, self._delay() + seconds - wanted)
             self._drift.restart()
         else:
             self._drift.update(self._delay() + seconds, now - self._updated)
@@ -309,11 +326,16 @@ class Engine:
     def _cut(self, sound: Samples) -> Samples:
         """Shorten the sound if the delay has been too long for several blocks without a gap."""
         kept, present = self._drift.kept_seconds, self._delay() + len(sound) / self.output.rate
-        reserve = self._wanted - self._block_seconds
         excess = present - kept if kept is not None else 0.0
-        limit = max(reserve / 2, _LEAST_CUT_SECONDS) if self._n_long < _LONG_BLOCKS else _FADE_SECONDS
-        self._n_long = self._n_long + 1 if excess > limit else 0
-        if self._n_long < _LONG_BLOCKS:
+        now = self._clock()
+        is_cutting = self._long_since is not None and now - self._long_since >= _PATIENCE_SECONDS
+        if excess <= (_FADE_SECONDS if is_cutting else _EXCESS_SECONDS):
+            self._n_cuts += is_cutting
+            self._long_since = None
+            return sound
+        if self._long_since is None:
+            self._long_since = now
+        if not is_cutting:
             return sound
         n_fade = min(round(_FADE_SECONDS * self.output.rate), len(sound))
         n = min(round(excess * self.output.rate), len(sound) - n_fade)  # if needed, the next blocks are cut too

@@ -14,7 +14,6 @@ from myna.conversion.renderer import Renderer
 from myna.conversion.settings import ConversionSettings
 from myna.conversion.speaker_mix import TIMELINE_SUFFIXES
 from myna.errors import ConfigError
-from myna.features.content.embedded import load_embedded
 from myna.features.extractor import FeatureExtractor
 from myna.options import ConversionOptions
 from myna.realtime.carried import CarriedConversion, can_carry
@@ -114,7 +113,8 @@ def open_stream(
     if unsupported := [name for name in _OF_RECORDINGS if getattr(options, name) != getattr(_DEFAULTS, name)]:
         raise ConfigError(f"{' and '.join(unsupported)} need the whole recording; leave them out of a live conversion")
     resolved = _resolve(voice, options, settings)
-    is_supported = device == "cpu" and can_carry(voice, resolved)
+    extractor = FeatureExtractor(voice.config, device=device)
+    is_supported = device == "cpu" and can_carry(voice, extractor.encoder, resolved)
     if method == "carried" and not is_supported:
         raise ConfigError(
             "the state is carried only for light voices, on the CPU, with the f0 method swift, without retrieval, "
@@ -123,9 +123,9 @@ def open_stream(
     open_with: Callable[[float], Conversion]
     blocks_seconds: Sequence[float]
     if is_supported and method != "windows":
-        open_with, blocks_seconds = partial(CarriedConversion, voice, resolved, load_embedded()), _CARRIED_BLOCKS
+        open_with, blocks_seconds = partial(CarriedConversion, voice, resolved, extractor.encoder), _CARRIED_BLOCKS
     else:
-        renderer = Renderer(voice, resolved, FeatureExtractor(voice.config, device=device), device)
+        renderer = Renderer(voice, resolved, extractor, device)
         open_with, blocks_seconds = partial(WindowedConversion, renderer), _WINDOWED_BLOCKS
     if block_seconds is None:
         conversion = with_fast_block(blocks_seconds, open_with, resolved)

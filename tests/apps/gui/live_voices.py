@@ -38,7 +38,7 @@ class Delay:
 
 
 def open_delay(voice: LibraryVoice, settings: LiveSettings, block_seconds: float | None) -> OpenedVoice:
-    """Open a voice whose recordings are an octave above a singer of 220 Hz; "broken" and "crashing" cannot be loaded."""
+    """Open a voice of recordings an octave above a singer of 220 Hz; "broken" and "crashing" cannot be loaded."""
     if voice.name == "crashing":
         os._exit(3)
     if voice.name == "broken":

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from myna.realtime.interface import LiveSettings, Samples, SoundStream
     from myna.realtime.latency import RoundTrip
     from myna.realtime.recording import Recorder
-    from myna.realtime.warm_up import WarmUp
+    from myna.realtime.warm_up import BlockStream, WarmUp
 
 _REPORT_SECONDS = 0.1
-_PITCH_SECONDS = 0.3  # length of the input in which the pitch is measured
-# Time after which Python passes its lock to a waiting thread; callbacks of the sound card must not wait for the default
-# of 5 ms.
+_PUSHED_SECONDS = 0.04  # of input at a time
+_PITCH_SECONDS = 0.3  # of input in which the pitch is measured
+# Python gives its lock to a waiting thread after this time; a callback of the sound card must not wait for 5 ms.
 _SWITCH_SECONDS = 0.0005
 _LONGEST_MEASUREMENT = 20  # limit on the number of bursts
 
@@ -97,17 +97,16 @@ def load_live_voice(
         DeviceError: this computer is too slow; the message states a possible length of the blocks, if there is one.
     """
     from myna.conversion.converter import Converter
-    from myna.realtime.interface import VoiceStream
     from myna.realtime.stream import open_stream
     from myna.realtime.warm_up import warm_up
 
     converter = Converter.load(files.find_weights(), files.config, device)
     settings = settings_of(conversion, live)
 
-    def opened(block_seconds: float) -> VoiceStream:
+    def opened(block_seconds: float | None) -> BlockStream:
         return open_stream(converter.voice, conversion, settings, block_seconds, device)
 
-    ready = warm_up(opened, live.block_seconds)
+    ready = warm_up(opened, live.block_seconds, force=live.force)
     if live.reserve_seconds is not None:
         ready = replace(ready, reserve_seconds=live.reserve_seconds)
     return LiveVoice(converter.voice_name(conversion), ready)
@@ -163,21 +162,27 @@ class LiveSession:
     ) -> None:
         """
         Args:
-            stream: the converting stream.
-            card: open devices, which are closed at the end.
-            block_seconds: length of the blocks.
-            reserve_seconds: length of the converted sound that waits for the output when the conversion of a block
-                begins.
-            recorder: recording of this session, which is completed at the end.
+            stream: the converter.
+            card: open devices; they are closed at the end.
+            block_seconds: length of the sound that the stream converts at once.
+            reserve_seconds: length of the sound that waits for the output when a block begins.
+            recorder: recording of this session; it is completed at the end.
         """
         from myna.realtime.engine import Engine
 
         self.card = card
+        # The stream collects the blocks that it needs, so short ones do not add to the delay.
+        pushed_seconds = min(block_seconds, _PUSHED_SECONDS)
         self.engine = Engine(
-            stream, card.input_rate, card.output_rate, block_seconds=block_seconds, reserve_seconds=reserve_seconds
+            stream,
+            card.input_rate,
+            card.output_rate,
+            block_seconds=pushed_seconds,
+            reserve_seconds=reserve_seconds,
+            period_seconds=block_seconds,
         )
         self._recorder = recorder
-        self._recent: deque[Samples] = deque(maxlen=max(round(_PITCH_SECONDS / block_seconds), 1))
+        self._recent: deque[Samples] = deque(maxlen=max(round(_PITCH_SECONDS / pushed_seconds), 1))
         self.engine.listener = self._listen
         if recorder is not None:
             self.engine.output.played = recorder.played
@@ -205,6 +210,15 @@ class LiveSession:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._cleanup.close()
+
+    def replace(self, stream: SoundStream) -> None:
+        """Continue with another voice, whose stream has been warmed up; call this from another thread.
+
+        Raises:
+            DeviceError: the devices delivered no sound.
+        """
+        if not self.engine.replace(stream):
+            raise DeviceError("the voice was not changed, because no sound came from the microphone")
 
     def report(self) -> LiveReport:
         """Return the current state."""

@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ class LiveLine:
         self._on_terminal = sys.stderr.isatty()
         self._next = 0.0
         self._is_open = False
+        self._lock = threading.RLock()  # messages come from several threads
 
     def is_due(self) -> bool:
         """Return True if enough time has passed to show the state again."""
@@ -44,20 +46,23 @@ class LiveLine:
             echo(f"{state}  {gaps}", err=True)
             return
         width = shutil.get_terminal_size().columns - len(gaps) - 3
-        shown = click.style(gaps, fg="red" if report.recent_gaps else None)
-        click.echo(f"{_CLEAR}{state[: max(width, 0)]}  {shown}", nl=False, err=True)
-        self._is_open = True
+        shown = click.style(gaps, fg="red") if report.recent_gaps else gaps
+        with self._lock:
+            click.echo(f"{_CLEAR}{state[: max(width, 0)]}  {shown}", nl=False, err=True)
+            self._is_open = True
 
     def message(self, text: str) -> None:
-        """Print a message on its own line."""
-        self.end()
-        echo(text, err=True)
+        """Print a message on a line of its own."""
+        with self._lock:
+            self.end()
+            echo(text, err=True)
 
     def end(self) -> None:
         """End the line."""
-        if self._is_open:
-            click.echo(err=True)
-        self._is_open = False
+        with self._lock:
+            if self._is_open:
+                click.echo(err=True)
+            self._is_open = False
 
 
 def _state(report: LiveReport, pitch_hz: float | None) -> str:
@@ -67,7 +72,7 @@ def _state(report: LiveReport, pitch_hz: float | None) -> str:
     compute, block = 1e3 * report.compute.p95, 1e3 * report.block
     return (
         f"in {meter} {report.input_db:4.0f} dB  {pitch}  delay {1e3 * report.latency:.0f} ms "
-        f"(devices {1e3 * (report.input + report.output):.0f}, block and reserve {1e3 * report.buffer:.0f}, voice "
+        f"(devices {1e3 * (report.input + report.output):.0f}, reserve {1e3 * report.buffer:.0f}, voice "
         f"{1e3 * report.stream:.0f})  block {compute:.0f} of {block:.0f} ms"
     )
 

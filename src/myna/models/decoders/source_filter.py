@@ -55,10 +55,11 @@ class SourceFilterDecoder(nn.Module):
             )
         channels, speaker_channels = sizes.channels, sizes.speaker_channels
         n_bins = sizes.n_fft // 2 + 1
+        self.phase_reach = PHASE_REACH
         self.piece_frames: int | None = PIECE_FRAMES
         self.interpolate: Interpolation = between_frames
         # Receptive field of the fine blocks, the average for the phase, the STFT windows and the upsampling.
-        fine_context = sizes.n_fine_layers * (KERNEL_SIZE // 2) + PHASE_REACH + sizes.n_fft // sizes.hop_length
+        fine_context = sizes.n_fine_layers * (KERNEL_SIZE // 2) + self.phase_reach + sizes.n_fft // sizes.hop_length
         self.context_frames = math.ceil(fine_context / self.rate) + 1
         self.input_conv = nn.Conv1d(sizes.in_channels, channels, kernel_size=3, padding=1)
         self.coarse_blocks = nn.ModuleList(
@@ -136,7 +137,7 @@ class SourceFilterDecoder(nn.Module):
     def _averaged(self, log_gains: Tensor, f0: Tensor) -> Tensor:
         """Average log gains (B, n_bins, T * rate + 1) over time; the width depends on f0 (B, T), see `PHASE_REACH`."""
         hz = F.pad(f0.float().clamp(min=LOWEST_HZ).repeat_interleave(self.rate, dim=1), (0, 1), mode="replicate")
-        reach = (PHASE_REACH * (PHASE_HZ / hz).square()).round().clamp(max=PHASE_REACH).long()
+        reach = (self.phase_reach * (PHASE_HZ / hz).square()).round().clamp(max=self.phase_reach).long()
         floored = log_gains.clamp(min=LOWEST_LOG_GAIN)
         spectra = torch.arange(floored.shape[2], device=hz.device)
         first, behind = (spectra - reach).clamp(min=0), (spectra + reach + 1).clamp(max=floored.shape[2])

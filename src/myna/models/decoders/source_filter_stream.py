@@ -12,7 +12,6 @@ from myna.models.decoders.source_filter import (
     HIGHEST_LOG_GAIN,
     LOWEST_LOG_GAIN,
     PHASE_HZ,
-    PHASE_REACH,
     SourceFilterDecoder,
 )
 from myna.models.interface import NoiseSource
@@ -33,7 +32,7 @@ class SourceFilterStream:
         self._upsample = UpsamplingStream(decoder.upsample)
         self._fine = _Blocks(decoder.fine_blocks, decoder.rate)
         self._sources = ExcitationStream(decoder.frame_samples, decoder.sample_rate, noise)
-        self._phase = _PhaseStream(len(decoder.bins_hz))
+        self._phase = _PhaseStream(len(decoder.bins_hz), decoder.phase_reach)
         self._filter = _FilterStream(decoder.filter)
         self._speaker, self._f0 = Frames(), Frames()
         self._n_spectra = 0  # number of spectra with known gains
@@ -98,9 +97,8 @@ class _Blocks:
 class _PhaseStream:
     """Moving average of log gains for the phase of the pulses, as in `SourceFilterDecoder`, for a stream."""
 
-    reach = PHASE_REACH
-
-    def __init__(self, n_bins: int) -> None:
+    def __init__(self, n_bins: int, reach: int) -> None:
+        self.reach = reach  # largest half-width of the average, which is also the look-ahead
         # sums[:, k] is the sum of the gains of all spectra before spectrum `first + k`.
         self._sums = torch.zeros(n_bins, 1, dtype=torch.float64)
         self._first = 0
