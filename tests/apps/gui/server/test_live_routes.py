@@ -108,8 +108,8 @@ def test_a_page_hears_its_delayed_sound_and_sees_level_and_pitch(
         assert all(hz is not None and abs(1200 * np.log2(hz / 220)) < 20 for hz in hz), (name, hz)
     assert report["delays"]["look_ahead"] == pytest.approx(DELAY_SECONDS, abs=0.01)
     assert report["delays"]["buffer"] == pytest.approx(
-        0.2, abs=0.05
-    )  # a block of 0.1 s and a reserve of the same length
+        0.14, abs=0.05
+    )  # 0.04 s are pushed at once; the reserve is 0.1 s
     heard = page.heard()[-RATE // 2 :]
     assert abs(10 * np.log10(np.mean(np.square(heard))) - expected_db) < 0.5
     # Settings act on the output, and a recording becomes a result with both sounds, aligned.

@@ -37,10 +37,9 @@ def open_voice(voice: LibraryVoice, settings: LiveSettings, block_seconds: float
     speakers = {"speaker": settings.speaker, "speaker_mix": settings.speaker_mix}
     own = {name: value for name, value in converter.voice.defaults.items() if name in LIVE_CONVERSION}
     options, _ = options_for(converter.voice, speakers, own)
-    if voice.retrieval is not None:
+    if options.cluster_infer_ratio and voice.retrieval is not None:
         options = replace(options, cluster_model_path=voice.retrieval)
     resolved = ConversionSettings.resolve(converter.voice.config, converter.voice.path, options)
-
     ready = warm_up(lambda seconds: open_stream(converter.voice, options, settings, seconds, device), block_seconds)
     return OpenedVoice(
         ready.stream,
