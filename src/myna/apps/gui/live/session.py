@@ -262,8 +262,8 @@ class Session:
             if message.automatic:
                 settings = replace(settings, transpose=self._fitting(opened, settings.transpose))
                 opened.stream.change(settings)
-            if self._live.engine.replace(opened.stream):
-                self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
+            self._live.replace(opened.stream)
+            self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
         except Exception as error:
             self._send(Problem(f"{message.voice.name} cannot sing: {_line(error)}"))
             self._send(Running(self._singing.name))
