@@ -101,7 +101,7 @@ def prepare(page: StudioPage) -> None:
     page.wait(lambda: state(page, "prepare") == "Done", 240)
 
 
-def train(page: StudioPage, minutes: str = "0.5") -> None:
+def train(page: StudioPage, minutes: str) -> None:
     """Start a training of so many minutes."""
     press_in(page, "train", "Other")
     field = page.wait(lambda: page.find(".minutes input"))
