@@ -19,7 +19,7 @@ class WarmContext:
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["myna.conversion.converter", "myna.apps.gui.jobs"])
+        self._context.set_forkserver_preload(["myna.conversion.converter", "myna.training.train", "myna.apps.gui.jobs"])
         self.Pipe = self._context.Pipe
 
     def Process(self, *, target: Callable[..., None], args: tuple[Any, ...], name: str) -> Any:
