@@ -11,6 +11,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from studio_page import DESKTOP, NEEDS_AXE, PHONE, Server, StudioPage, port_of, start_server
 from training_page import (
+    RECORDINGS,
     add_recordings,
     bar,
     create,
@@ -32,7 +33,7 @@ def prepared(page: StudioPage, server: Server, name: str, size: tuple[int, int] 
     """Bring a small voice to the point where it can be trained."""
     page.open("train", size)
     create(page, name)
-    add_recordings(page)
+    add_recordings(page, RECORDINGS[:2])
     shrink(project_of(server, name))
     prepare(page)
     set_option(page, "Start without base weights")
