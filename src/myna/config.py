@@ -1,8 +1,8 @@
 """Configuration of a voice: so-vits-svc's `config.json` as frozen, typed models that are validated when read.
 
-Attributes have our names, and keys in the file have so-vits-svc's; pydantic aliases connect them. `Config.read` and
-`Config.write` preserve all values, and the predecessors can read the files that we write. An absent key means what it
-meant to the tool that wrote the file (see the comments on such keys).
+Attributes have our names, keys in the file have so-vits-svc's names, and pydantic aliases connect both. `Config.read`
+and `Config.write` preserve all values, and the predecessors can read the files that we write. An absent key has the
+meaning of the tool that wrote the file (see the comments on such keys).
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class PitchBounds(NamedTuple):
     high_hz: float
 
 
-_MOST_LAYERS = 1000  # more would take minutes to construct, before anything else is checked
-# Pitch that voices learn: so-vits-svc estimates f0 in these bounds for training, and quantises it in them.
+_MOST_LAYERS = 1000  # more would take minutes to construct before the weights are checked
+# Bounds of the pitch that voices learn: so-vits-svc estimates and quantises f0 within these bounds in training.
 VOICE_BOUNDS = PitchBounds(50.0, 1100.0)
 
 
 class _Section(BaseModel):
-    """A frozen section of the file. Unknown keys are kept, so that reading and writing a file preserves them."""
+    """A frozen section of the file. Unknown keys are kept, and written back."""
 
     # Python's JSON reader accepts NaN and Infinity, and reads 1e999 as infinity.
     model_config = ConfigDict(
@@ -172,7 +172,7 @@ class DataConfig(_Section):
     contentvec_final_proj: bool | None = key(
         None, "so-vits-svc-fork: true for content encoder vec256l9, false for vec768l12"
     )
-    # so-vits-svc 4.1 has written this key since June 2023; `Config.content_expansion` explains what its absence means.
+    # so-vits-svc 4.1 has written this key since June 2023; see `Config.content_expansion` for files without this key.
     unit_interpolate_mode: Expansion | None = key(
         None, "method of repeating content features to match the frames of f0"
     )
@@ -263,15 +263,18 @@ class ModelConfig(_Section):
         "have no latent variable",
     )
     n_fine_layers: int = key(
-        3, "light voices: number of decoder blocks at the rate of the spectra", ge=0, le=_MOST_LAYERS
+        3,
+        "light voices: number of decoder blocks after the upsampling, at the frame rate of the inverse STFT",
+        ge=0,
+        le=_MOST_LAYERS,
     )
     follows_pitch: bool = key(True, "RVC: false if the voice is conditioned on content only and not on f0", alias="f0")
 
     @model_validator(mode="after")
     def _check_stages(self) -> Self:
-        """Check that the lists about upsampling stages and residual blocks fit each other.
+        """Check that the lists for upsampling stages and residual blocks match.
 
-        Some tools write a kernel size for more stages than there are; the surplus is ignored.
+        Some tools write kernel sizes for more stages than there are; the surplus is ignored.
         """
         if not self.upsample_rates or len(self.upsample_kernel_sizes) < len(self.upsample_rates):
             raise ValueError("upsample_kernel_sizes must have a value for each of upsample_rates")
@@ -293,7 +296,7 @@ class PitchRange(_Section):
 
 
 class Config(_Section):
-    """Configuration of a voice; conversion and training need it in addition to the weights."""
+    """Configuration of a voice, needed for conversion and training in addition to the weights."""
 
     train: TrainConfig = key(TrainConfig(), "training settings")
     data: DataConfig = key(DataConfig(), "settings of the training audio and its features")
@@ -305,9 +308,9 @@ class Config(_Section):
     @field_validator("speakers", mode="before")
     @classmethod
     def _with_rows(cls, speakers: Any) -> Any:
-        """Convert other forms that some tools write to a mapping from names to rows.
+        """Convert the speakers, which some tools write in other forms, to a mapping from names to rows.
 
-        These are a single name, a list of names (rows 0, 1, ...), and a mapping from rows to names.
+        The other forms are a single name, a list of names (rows 0, 1, ...), and a mapping from rows to names.
         """
         if isinstance(speakers, str):
             speakers = [speakers]
@@ -382,7 +385,7 @@ class Config(_Section):
         return self.parse(plain)
 
     def same_network(self, other: Config, *, any_encoder: bool = False) -> bool:
-        """Return whether two voices have the same architecture; the number of speakers may differ.
+        """Return True if two voices have the same architecture; the number of speakers may differ.
 
         Args:
             any_encoder: also accept a different content encoder, which changes only the width of the first layer.
@@ -393,7 +396,7 @@ class Config(_Section):
 
     @property
     def kind(self) -> TemplateName | None:
-        """Name of the template that has the same architecture; None if there is none."""
+        """Name of the template with the same architecture; None if there is none."""
         for name in get_args(TemplateName):
             if self.same_network(Config.template(name)):
                 found: TemplateName = name
@@ -401,7 +404,7 @@ class Config(_Section):
         return None
 
     def refuse_unknown_keys(self) -> None:
-        """Raise `ConfigError` for an unknown key, which in a file that people edit is probably a typo."""
+        """Raise `ConfigError` for an unknown key. In a file that people edit, it is probably a typo."""
         for title, section in (("", self), ("train.", self.train), ("data.", self.data), ("model.", self.model)):
             known = section.known_keys()
             for name in set(section.unknown_keys) - _IGNORED_KEYS:
@@ -424,9 +427,8 @@ class Config(_Section):
     def content_expansion(self) -> Expansion:
         """Method that stretches content to the frames of f0.
 
-        If `unit_interpolate_mode` is absent, the method is that of the tool that wrote the file: "nearest" for
-        so-vits-svc-fork, which never writes the key, and "left" for so-vits-svc, which used "left" before it wrote the
-        key.
+        If `unit_interpolate_mode` is absent, the method depends on the tool that wrote the file: "nearest" for
+        so-vits-svc-fork, which never writes the key, and "left" for old versions of so-vits-svc.
         """
         if self.data.unit_interpolate_mode is not None:
             return self.data.unit_interpolate_mode
@@ -474,7 +476,7 @@ _IGNORED_KEYS = frozenset(
 
 
 def _refuse_long_integers(values: dict[str, Any]) -> None:
-    """Raise `ConfigError` for an integer of more than 64 bits, because arithmetic with it may overflow."""
+    """Raise `ConfigError` for an integer of more than 64 bits, because computing with it may overflow."""
     left = list(values.items())
     while left:
         name, value = left.pop()

@@ -1,7 +1,7 @@
-"""Errors that a user can act on: one line that says what is wrong and what to do.
+"""Errors that a user can act on, each with one line that states the problem and the way out.
 
-The command line prints such an error without a traceback and exits with the code of its class. `understood` finds the
-same class and line for errors of libraries and of the operating system. Any other exception is a bug.
+The command line prints such an error without a traceback and exits with the code of its class. `understood` converts
+errors of libraries and of the operating system to such errors. Any other exception is a bug.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from myna.text import printable
 
-# Exit codes of the command line. Those from 3 to 9 are the `exit_code` of a class below.
+# Exit codes of the command line. Codes 3 to 9 are the `exit_code` of a class below.
 EXIT_CODES = {
     0: "done",
     1: "a defect of myna, with a traceback; please report it",
@@ -31,7 +31,7 @@ EXIT_CODES = {
     143: "the command was terminated (SIGTERM)",
 }
 
-# Words with which libraries report a lack of memory in an exception that is not a `MemoryError`.
+# Phrases for a lack of memory in exceptions of libraries that are not a `MemoryError`.
 _OUT_OF_MEMORY = (
     "not enough memory",
     "DefaultCPUAllocator",
@@ -41,7 +41,7 @@ _OUT_OF_MEMORY = (
     "Failed to allocate memory",
     "is killed by signal: Killed",
 )
-# Verb in the message for those error numbers that determine it; for others, it depends on whether the path is readable.
+# Verb in the message for error numbers that determine it; for others, it depends on whether the path is readable.
 _VERBS = {
     **dict.fromkeys((errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EEXIST), "write"),
     **dict.fromkeys((errno.ENAMETOOLONG, errno.EMFILE, errno.ENFILE), "open"),
@@ -50,7 +50,7 @@ _VERBS = {
 
 
 class MynaError(Exception):
-    """Base class: a file, option or installation is wrong; the message names it and says what to do.
+    """Base class: a file, option or installation is wrong; the message names it and states the way out.
 
     Attributes:
         code: name of the kind of error, for programs.
@@ -61,11 +61,11 @@ class MynaError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __str__(self) -> str:
-        """Return the message as one printable line, whatever characters the names in it contain."""
+        """Return the message as one line, with unprintable characters in names escaped."""
         return printable(super().__str__())
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Pickle the class and the message, since the constructor of a subclass may take other arguments."""
+        """Pickle the class and the message, because constructors of subclasses take other arguments."""
         return _rebuild, (type(self), self.args)
 
 
@@ -102,7 +102,7 @@ class ConfigError(MynaError):
 
 
 class AssetError(MynaError):
-    """A pretrained file is missing and cannot be downloaded, or it is damaged or of another version."""
+    """A pretrained file is missing and cannot be downloaded, is damaged, or is a different version."""
 
     code = "asset"
     exit_code = 6
@@ -133,7 +133,7 @@ class MissingExtraError(MynaError):
 
 
 class DeviceError(MynaError):
-    """This machine does not have the requested device, or its PyTorch does not support it."""
+    """This machine lacks the requested device, or its PyTorch does not support that device."""
 
     code = "device"
     exit_code = 8
@@ -154,8 +154,8 @@ class TrainingError(MynaError):
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason that an error states, in one line without its number and the names of files."""
-    # An error from a worker process has its traceback in the message; the last line is the reason.
+    """Return the reason stated by an error, in one line without error number and file names."""
+    # The message of an error from a worker process includes a traceback; its last line is the reason.
     last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
     return (error.strerror if isinstance(error, OSError) else None) or last
 
@@ -167,15 +167,15 @@ def merged(failures: Iterable[MynaError], message: str) -> MynaError:
 
 
 def explain(error: BaseException) -> str | None:
-    """Describe an error in one line if a person can act on it; return None for any other error, which is a bug."""
+    """Describe an error in one line if a person can act on it; return None for other errors, which are bugs."""
     found = understood(error)
     return None if found is None else str(found)
 
 
 def understood(error: BaseException) -> MynaError | None:
-    """Return an error that a person can act on as a `MynaError`; return None for any other error, which is a bug.
+    """Convert an error that a person can act on to a `MynaError`; return None for other errors, which are bugs.
 
-    A person can act on a `MynaError`, an error of the file system, and a lack of memory.
+    People can act on a `MynaError`, an error of the file system, and a lack of memory.
     """
     if isinstance(error, MynaError):
         return error
@@ -187,7 +187,7 @@ def understood(error: BaseException) -> MynaError | None:
         )
     if isinstance(error, OSError):
         return FileError(_explain_file_error(error))
-    # PyTorch raises an error of its own while it handles one of the file system.
+    # PyTorch raises its own error while it handles an error of the file system.
     if isinstance(error, RuntimeError) and isinstance(error.__context__, OSError):
         return understood(error.__context__)
     return None
@@ -199,7 +199,7 @@ def _explain_file_error(error: OSError) -> str:
     verb = _VERBS.get(error.errno or 0)
     if not names:
         return f"cannot {verb or 'read or write'}: {reason}"
-    # The modules that read a person's files raise errors of their own. An `OSError` about a readable path is therefore
-    # assumed to come from writing.
+    # Modules that read the user's files raise their own errors. Therefore, an `OSError` for a readable path probably
+    # comes from writing.
     unreadable = os.path.exists(names[0]) and not os.access(names[0], os.R_OK)
     return f"cannot {verb or ('read' if unreadable else 'write')} {names[0]}: {reason}"

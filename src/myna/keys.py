@@ -1,4 +1,4 @@
-"""Keys of `config.json`, each declared once with help, unit and range, from which docs, flags and widgets are made."""
+"""Keys of `config.json`, each declared once with help, unit and range. Docs, flags and widgets are made from these."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Key:
 
     @property
     def name(self) -> str:
-        """Name in the file."""
+        """Name of the key in the file."""
         return self.spec.alias or self.attribute
 
     @property
@@ -77,12 +77,12 @@ class Key:
 
     @property
     def default(self) -> str:
-        """Default as JSON; an empty string for a required key."""
+        """Default as JSON; "" for a required key."""
         return "" if self.spec.is_required() else json.dumps(self.spec.get_default(call_default_factory=True))
 
     @property
     def type(self) -> Any:
-        """Annotation without None and literal words: `int` for `int | Literal["auto"] | None`."""
+        """Type of the values, without None and literal words: `int` for `int | Literal["auto"] | None`."""
         for part in self._parts:
             if part is not NoneType and get_origin(part) is not Literal:
                 return get_args(part)[0] if get_origin(part) is Annotated else part
@@ -90,18 +90,18 @@ class Key:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Words that the annotation allows as values."""
+        """Words that are allowed as values."""
         return tuple(word for part in self._parts if get_origin(part) is Literal for word in get_args(part))
 
     @property
     def bounds(self) -> dict[str, float]:
-        """Bounds of a number, under pydantic's names: gt, ge, lt, le."""
+        """Bounds of a number under pydantic's names: gt, ge, lt, le."""
         constraints = [*self.spec.metadata, *(one for part in self._parts for one in getattr(part, "__metadata__", ()))]
         return {name: getattr(one, name) for one in constraints for name in _BOUNDS if hasattr(one, name)}
 
     @property
     def limits(self) -> tuple[float | None, float | None]:
-        """Least and greatest allowed values, None without a bound. An exclusive bound of a float is returned as is."""
+        """Smallest and largest allowed value; None without a bound. An exclusive bound of a float is kept unchanged."""
         bounds, step = self.bounds, 1 if self.type is int else 0
         low = bounds["gt"] + step if "gt" in bounds else bounds.get("ge")
         high = bounds["lt"] - step if "lt" in bounds else bounds.get("le")

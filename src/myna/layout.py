@@ -1,4 +1,4 @@
-"""Default paths of the files of a voice in training, relative to its folder, for the commands and the page."""
+"""Default paths of the files of a voice in training, relative to its folder, for commands and page."""
 
 from __future__ import annotations
 

@@ -41,10 +41,10 @@ def option(
     Args:
         default: value if the user gives none.
         help: one line of help for users, including the unit.
-        flags: flags to accept in addition to `--the-field-name`: short flags, and those of the predecessors
-            (so-vits-svc and so-vits-svc-fork). "-a/-na" declares the flags that turn a boolean on and off.
-        low: least allowed value.
-        high: greatest allowed value.
+        flags: additional flags beside `--the-field-name`: short flags, and flags of the predecessors (so-vits-svc and
+            so-vits-svc-fork). "-a/-na" declares flags that turn a boolean on and off.
+        low: smallest allowed value.
+        high: largest allowed value.
     """
     return field(default=default, metadata={"help": help, "flags": flags, "low": low, "high": high, "key": None})
 
@@ -65,7 +65,7 @@ def instead_of(path: str) -> Any:
 
 
 def overrides(options: Any) -> dict[str, dict[str, Any]]:
-    """Return the values of all `instead_of` fields that are set, as arguments of `Config.with_values`."""
+    """Return the values of all `instead_of` fields that are set, as arguments for `Config.with_values`."""
     found: dict[str, dict[str, Any]] = {}
     for spec in fields(options):
         value = getattr(options, spec.name)
@@ -90,10 +90,10 @@ def check_options(options: Any) -> None:
 
 
 def parse_options(options: type[Options], values: Mapping[str, Any]) -> Options:
-    """Build an option dataclass from plain values, as JSON or a form contains them; None or "" means the default.
+    """Build an option dataclass from plain values of JSON or a form; None or "" means the default.
 
     Raises:
-        ConfigError: a value is out of range or has the wrong type, or no field has its name.
+        ConfigError: a value is out of range or has the wrong type, or a name is not an option.
     """
     hints = get_type_hints(options)
     unknown = values.keys() - hints.keys()
@@ -115,7 +115,7 @@ def typed(name: str, value: Any, kind: Any) -> Any:
     """Convert a plain value to the type of the field `name`.
 
     Raises:
-        ConfigError: it is of another type.
+        ConfigError: the value has a different type.
     """
     try:
         if isinstance(value, bool) is not (kind is bool) or (kind is str and not isinstance(value, str)):
@@ -128,7 +128,7 @@ def typed(name: str, value: Any, kind: Any) -> Any:
 
 
 def capitalized(text: str) -> str:
-    """Return a help line with a capital first letter, so that it can begin a sentence."""
+    """Return a help line with a capital first letter, for the beginning of a sentence."""
     return text[:1].upper() + text[1:]
 
 
@@ -153,8 +153,8 @@ class ConversionOptions:
         "shift the whole song to the pitch of the voice, by one interval computed from the median pitch of the song "
         "and of the voice's recordings; the transposition is added",
     )
-    # Whole octaves keep the singing in tune with the music, and voices can easily sing half an octave above or below
-    # their median.
+    # Whole octaves keep the voice in tune with the music, and half an octave above or below its median is easy for a
+    # voice.
     transpose_step: TransposeStep = option(
         "octave",
         "step of --auto-transpose: octaves keep the key of the music, semitones come closer to the voice's pitch",
@@ -224,8 +224,8 @@ class ConversionOptions:
         high=60,
     )
     silence_db: float = option(
-        # In recorded singing, breaths are 30 to 48 dB below the peak and fade out at 58 dB below it; what is quieter is
-        # room noise.
+        # In recorded singing, breaths are 30 to 48 dB below the peak, and fade out at 58 dB below the peak. Quieter
+        # sound is room noise.
         -60.0,
         "silence threshold, in dB relative to the loudest moment of the source; quieter parts become silence",
         flags=("-db", "--db-thresh"),
@@ -274,25 +274,26 @@ class ConversionOptions:
 
     @property
     def of_pitch(self) -> list[str]:
-        """Names of the given options that need a voice which sings the pitch of the source."""
+        """Names of the given options that need a voice which follows the pitch of the source."""
         return [name for name in _OF_PITCH if getattr(self, name) != getattr(type(self), name)]
 
 
 _OF_PITCH = ("autotune", "vibrato", "pitch", "formant_shift")
 _SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
-# Options, and those that they exclude.
+# Options, each with the options that it excludes.
 _EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
-# Options that name files of a computer, that change only the use of its memory, or that only the user may decide.
+# Options that name files of a computer, that change only the use of its memory, or that only a user may decide.
 _NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed", "mark")
-# Options for which a voice may have default values of its own.
+# Options that may have default values in a voice.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 
 
 def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Check the default options of a voice, and return those that differ from the usual ones.
+    """Check the default options of a voice, and return those that differ from the general default values.
 
     Raises:
-        ConfigError: a value is out of range or has the wrong type, or a voice has no default for this option.
+        ConfigError: a value is out of range or has the wrong type, or the option cannot have a default in a
+            voice.
     """
     unknown = values.keys() - set(VOICE_OPTIONS)
     if unknown:
@@ -310,7 +311,7 @@ def check_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def usable_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return those default options in a voice's file that can be used here.
+    """Return the usable default options in a voice's file.
 
     The file may be malicious, or from a newer version with more options.
     """
@@ -324,7 +325,7 @@ def usable_voice_defaults(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def with_voice_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the given options with the defaults of a voice for those that were not given."""
+    """Return the given options, completed with the defaults of a voice."""
     usual = {spec.name: spec.default for spec in fields(ConversionOptions)}
     chosen = {name for name, value in given.items() if value not in (None, "", usual.get(name))}
     excluded = {other for group, others in _EXCLUDING for other in others if chosen.intersection(group)}
@@ -332,7 +333,7 @@ def with_voice_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -
 
 
 def names_a_file(options: ConversionOptions) -> bool:
-    """Return whether the options name a file of this computer."""
+    """Return True if the options name a file of this computer."""
     mix_file = Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json")
     return options.cluster_model_path is not None or options.pitch is not None or mix_file
 
@@ -354,12 +355,13 @@ class SeparationOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CoverOptions(SeparationOptions):
-    """Options of `svc cover` in addition to those of the conversion."""
+    """Options of `svc cover`, apart from those of the conversion."""
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music is "
-        "shifted by at most 6 semitones to the same key, so whole octaves do not change it (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones, added to -t, which shifts only the vocals; the music is shifted "
+        "by at most 6 semitones, to the key that this shift gives, so whole octaves leave it unchanged (needs the "
+        "extra 'cover')",
         low=-36,
         high=36,
     )
@@ -430,7 +432,7 @@ class ResampleOptions:
         high=60,
     )
     max_clip_seconds: float = option(
-        # A training step takes a random piece of at most 9 s from a clip, so most of a long clip would rarely be used.
+        # A training step uses a random piece of at most 9 s of a clip, so most of a long clip would rarely be used.
         15.0,
         "maximum length of a clip, in seconds; longer recordings are cut at quiet moments into X_000.wav, X_001.wav, "
         "...; at least 1, or 0 to keep recordings whole",
@@ -487,7 +489,7 @@ class TrainOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class LiveOptions:
-    """Options of `svc live` in addition to those of the conversion."""
+    """Options of `svc live`, apart from those of the conversion."""
 
     input_device: str | None = option(
         None,
@@ -530,12 +532,13 @@ class LiveOptions:
     passthrough_original: bool = option(
         False, "play your own voice with the delay of the conversion, to test the devices", flags=("-po",)
     )
+    force: bool = option(False, "start even if this computer is too slow for the voice; there will be gaps")
 
     def __post_init__(self) -> None:
         check_options(self)
 
 
-# Options of a conversion that live conversion has, too; the others need the whole recording.
+# Options of a conversion that live conversion has too; the others need the whole recording.
 LIVE_CONVERSION = (
     "speaker",
     "speaker_mix",

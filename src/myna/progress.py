@@ -1,7 +1,6 @@
 """Progress reports of long-running work, independent of their display.
 
-Library functions take a `Progress` and never print. The command line passes a progress bar; tests and scripts use the
-default, `silent`.
+Library functions take a `Progress` and never print. The command line passes a progress bar; the default is `silent`.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ class Progress(Protocol):
 
     Args:
         items: items to iterate over.
-        title: name of the work, which is shown to the user.
+        title: name of the work, for the user.
         total: number of items; by default `len(items)` if `items` has a length.
-        unit: word for the items, for example "clips".
+        unit: noun for the items, for example "clips".
     """
 
     def __call__(
@@ -31,9 +30,9 @@ _SETTLED_SECONDS, _SETTLED_SHARE = 10.0, 0.03
 
 
 def seconds_left(done: float, total: float | None, seconds: float) -> float | None:
-    """Estimate the time that the rest of some work takes, if `done` of `total` items took `seconds`.
+    """Estimate the remaining time in seconds, if `done` of `total` items took `seconds`.
 
-    Return None before 10 s and 3 % of the work, because its beginning is slow and would overestimate the rest.
+    Return None until both 10 s and 3 % of the work are done: the beginning is slow, so an estimate would be too high.
     """
     if not total or seconds < _SETTLED_SECONDS or done < _SETTLED_SHARE * total:
         return None
@@ -46,7 +45,7 @@ def silent(items: Iterable[T], *, title: str, total: int | None = None, unit: st
 
 
 def titled(progress: Progress, name: str) -> Progress:
-    """Return a `Progress` that shows `name` in place of the titles of the parts of the work."""
+    """Return a `Progress` that shows `name` instead of the titles of the parts of the work."""
 
     def shown(items: Iterable[T], *, title: str = "", total: int | None = None, unit: str = "it") -> Iterator[T]:
         return progress(items, title=name, total=total, unit=unit)

@@ -1,6 +1,6 @@
 """Musical keys, and the value of `--autotune`.
 
-This module has no numpy, because the command line checks flags with it.
+This module does not import NumPy, because the command line uses it to check flags.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Scale:
         """Parse "C", "F#", "Bbm", "A minor" or "chromatic".
 
         Raises:
-            ConfigError: it is not a key.
+            ConfigError: the text is not a key.
         """
         if text.strip().lower() == CHROMATIC:
             return cls(CHROMATIC, tuple(range(12)))
@@ -50,24 +50,24 @@ class Scale:
         return cls.of((_NATURALS[letter.upper()] + _ACCIDENTALS[accidental]) % 12, minor is not None)
 
     def nearest(self, note: float) -> int:
-        """Return the note of the scale that is nearest to a MIDI note number; of two, the lower one."""
+        """Return the note of the scale nearest to a MIDI note number; of two equally near ones, the lower one."""
         around = range(int(note) - 6, int(note) + 8)
         return min((one for one in around if one % 12 in self.pitch_classes), key=lambda one: (abs(one - note), one))
 
 
 @dataclass(frozen=True)
 class Autotune:
-    """The value of `--autotune`: a key, and how far notes move to it."""
+    """The value of `--autotune`: a key, and the share of the distance by which notes move to it."""
 
-    scale: Scale | None  # None if the key is to be found from the song
-    strength: float = 1.0  # 0 leaves the notes, 1 moves them onto the notes of the key
+    scale: Scale | None  # None estimates the key of the song
+    strength: float = 1.0  # 0 keeps the notes, 1 moves them onto the notes of the key
 
     @classmethod
     def parse(cls, text: str) -> Self:
         """Parse KEY or KEY:STRENGTH, where KEY is a key, "chromatic" or "auto", and STRENGTH is from 0 to 1.
 
         Raises:
-            ConfigError: it has another form.
+            ConfigError: the text has a different form.
         """
         key, colon, given = text.partition(":")
         try:

@@ -1,4 +1,4 @@
-"""Escaping of names and texts from files, so that every console, log and data format can represent them."""
+"""Escaping of names and texts from files, so that all consoles, logs and data formats can represent them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 
 # Control characters, surrogates (bytes of a name that is not UTF-8), line separators and paragraph separators.
 _UNPRINTABLE = frozenset(("Cc", "Cs", "Zl", "Zp"))
-# These can reverse the displayed order of the characters around them and thus make one text look like another.
+# These characters can reverse the displayed order of others, and make one text look like another.
 _REORDERING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

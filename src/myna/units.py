@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.floating]
 Value = TypeVar("Value", float, FloatArray)
 
-# Slaney's mel scale is linear below 1 kHz, with 200/3 Hz per mel, and logarithmic above, where 27 mels are a factor of
-# 6.4.
+# Slaney's mel scale is linear below 1 kHz, with 200/3 Hz per mel, and logarithmic above 1 kHz, with a factor of 6.4 per
+# 27 mels.
 _HZ_PER_MEL = 200 / 3
 _KNEE_HZ = 1000.0
 _KNEE_MEL = _KNEE_HZ / _HZ_PER_MEL

@@ -1,4 +1,4 @@
-"""Loading of a voice, which consists of a configuration and a synthesizer."""
+"""Loading of a voice, that is, a configuration and a synthesizer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from myna.zoo.opening import open_voice
 
 _log = logging.getLogger(__name__)
 _GRAPH, _CONTENT_GRAPH = ".onnx", ".content.onnx"  # an exported voice, and its content encoder
-_SHOWN = 8  # files that an error lists
+_SHOWN = 8  # number of files that an error message lists
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Voice:
     config: Config
     synthesizer: Synthesizer  # in evaluation mode, with fused layers
     path: Path  # file of the weights
-    # Default values of `ConversionOptions` that suit the voice; a command applies them where the user gives no value.
+    # The voice's default values of `ConversionOptions`; commands use them for options without a value from the user.
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -43,13 +43,13 @@ class Voice:
         """Load a voice.
 
         Args:
-            model: a weight file; a folder (see `find_weights`); an address on the hub (`assets.hub`); "joe", the
+            model: a weights file; a folder (see `find_weights`); an address on the hub (`assets.hub`); "joe", the
                 bundled voice; or an exported voice, which contains its configuration.
             config: the voice's `config.json`; None uses the file beside the weights, if there is one. If the
                 configuration contradicts the weights, the weights take precedence, and a warning is logged.
             device: torch device; ONNX Runtime always computes on the CPU.
-            engine: PyTorch or ONNX Runtime; None selects the engine that the file was made for. With "onnx", a PyTorch
-                voice is first exported in memory.
+            engine: PyTorch or ONNX Runtime; None selects the engine of the file's format. With "onnx", a PyTorch voice
+                is first exported in memory.
 
         Raises:
             CheckpointError: the file is not a voice, or is incomplete.
@@ -58,7 +58,7 @@ class Voice:
         """
         path = find_weights(model)
         if config is None and (address := parse_address(model)) is not None:
-            config = fetch_voice(address).config  # on the hub, it may be in a parent folder
+            config = fetch_voice(address).config  # on the hub, the configuration may be in a parent folder
         opened = open_voice(path, Path(config) if config is not None else None)
         for remark in opened.remarks:
             _log.warning("%s: %s", opened.path, remark)
@@ -74,13 +74,13 @@ class Voice:
 
 
 def find_weights(model: Path | str) -> Path:
-    """Return the weight file for `model`: a weight file, a folder, an address on the hub, or a bundled voice.
+    """Return the weights file for `model`: a weights file, a folder, an address on the hub, or a bundled voice.
 
-    In a folder, it is the newest checkpoint, or the only voice; if the folder has no voice, that of its only subfolder
-    with one, because archives are often unpacked to a folder in a folder.
+    In a folder, this is the newest checkpoint or the only voice. If the folder has no voice, but exactly one of its
+    subfolders has, the subfolder is used, because archives are often unpacked to a folder in a folder.
 
     Raises:
-        CheckpointError: there is no weight file, or there are several voices.
+        CheckpointError: there is no weights file, or there are several voices.
     """
     path = find_voice(model)
     if path.is_dir():
@@ -100,7 +100,7 @@ def find_weights(model: Path | str) -> Path:
 
 
 def _voices_in(folder: Path) -> list[Path]:
-    """Return the files of the voices in a folder: only the newest one if they are checkpoints of one training run."""
+    """Return the files of the voices in a folder; of the checkpoints of one training run, only the newest one."""
     files = sorted(path.name for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     names = [name for name in files if is_generator(name)]
     graphs = [name for name in files if name.endswith(_GRAPH) and not name.endswith(_CONTENT_GRAPH)]

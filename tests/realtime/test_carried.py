@@ -9,6 +9,7 @@ import torch
 from myna.conversion.renderer import Renderer, SourceFacts
 from myna.conversion.settings import ConversionSettings
 from myna.errors import CheckpointError
+from myna.features.content.embedded import EmbeddedEncoder, load_embedded
 from myna.features.contour import hold_unvoiced
 from myna.features.extractor import FeatureExtractor
 from myna.models.synthesizers.light import MIDDLE_HZ
@@ -25,6 +26,11 @@ N_FRAMES = 441
 @pytest.fixture(scope="module")
 def voice() -> Voice:
     return Voice.load("joe")
+
+
+@pytest.fixture(scope="module")
+def encoder() -> EmbeddedEncoder:
+    return load_embedded()
 
 
 @pytest.fixture(scope="module")
@@ -74,18 +80,20 @@ def streamed(
 
 @pytest.mark.parametrize("block", [0.02, 0.1, 0.37, "random"])
 def test_a_stream_equals_the_whole_recording(
-    voice: Voice, source: np.ndarray, whole: np.ndarray, block: float | str
+    voice: Voice, encoder: EmbeddedEncoder, source: np.ndarray, whole: np.ndarray, block: float | str
 ) -> None:
     settings = settings_of(voice, transpose=3.0)
-    conversion = CarriedConversion(voice, settings, 0.03 if isinstance(block, str) else block, PEAK)
+    conversion = CarriedConversion(voice, settings, encoder, 0.03 if isinstance(block, str) else block, PEAK)
     result = streamed(conversion, source, settings, block)
     assert len(result) > len(source) - conversion.delay_samples
     np.testing.assert_allclose(result, whole[: len(result)], atol=1e-4)
 
 
-def test_the_delay_is_the_largest_distance_between_input_and_output(voice: Voice, source: np.ndarray) -> None:
+def test_the_delay_is_the_largest_distance_to_the_input(
+    voice: Voice, encoder: EmbeddedEncoder, source: np.ndarray
+) -> None:
     settings = settings_of(voice)
-    conversion = CarriedConversion(voice, settings, block_seconds=0.02)
+    conversion = CarriedConversion(voice, settings, encoder, 0.02)
     n_in = n_out = largest = 0
     for start in range(0, 2 * RATE, 98):  # a ninth of a block
         n_in, n_out = n_in + 98, n_out + len(conversion.push(source[start : start + 98], settings))
@@ -94,19 +102,46 @@ def test_the_delay_is_the_largest_distance_between_input_and_output(voice: Voice
     assert 0.58 < conversion.delay_samples / RATE < 0.61
 
 
-def test_a_voice_that_streams_stays_as_it_is(voice: Voice, source: np.ndarray) -> None:
+def held_bytes(value: object, seen: set[int]) -> int:
+    """Bytes of all arrays and tensors that an object of the streams refers to."""
+    if id(value) in seen:
+        return 0
+    seen.add(id(value))
+    if isinstance(value, np.ndarray | torch.Tensor):
+        return value.nbytes
+    if isinstance(value, dict):
+        return sum(held_bytes(one, seen) for one in value.values())
+    if isinstance(value, list | tuple):
+        return sum(held_bytes(one, seen) for one in value)
+    inside = type(value).__module__.startswith(("myna.", "swift_f0")) and not isinstance(value, torch.nn.Module)
+    return held_bytes(vars(value), seen) if inside and hasattr(value, "__dict__") else 0
+
+
+def test_the_state_does_not_grow(voice: Voice, encoder: EmbeddedEncoder, source: np.ndarray) -> None:
+    settings = settings_of(voice)
+    conversion = CarriedConversion(voice, settings, encoder, 0.1)
+    sizes = []
+    for part in np.split(source[: 60 * 3528], 3):  # 1.6 s each
+        for block in np.split(part, 16):
+            conversion.push(block, settings)
+        sizes.append(held_bytes(conversion, set()))
+    assert sizes[0] > 100_000
+    assert sizes[2] - sizes[1] < 20_000
+
+
+def test_a_voice_that_streams_stays_as_it_is(voice: Voice, encoder: EmbeddedEncoder, source: np.ndarray) -> None:
     before = {name: tensor.clone() for name, tensor in voice.synthesizer.state_dict().items()}  # type: ignore[attr-defined]
     settings = settings_of(voice)
-    CarriedConversion(voice, settings).push(source[:RATE], settings)
+    CarriedConversion(voice, settings, encoder, 0.1).push(source[:RATE], settings)
     after = voice.synthesizer.state_dict()  # type: ignore[attr-defined]
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_damaged_voice_is_an_error_and_not_noise(voice: Voice, source: np.ndarray) -> None:
+def test_a_damaged_voice_is_an_error_and_not_noise(voice: Voice, encoder: EmbeddedEncoder, source: np.ndarray) -> None:
     damaged = Voice.load("joe")
     with torch.no_grad():
         next(damaged.synthesizer.parameters()).fill_(torch.nan)  # type: ignore[attr-defined]
     settings = settings_of(damaged)
     with pytest.raises(CheckpointError, match="generates NaN"):
-        CarriedConversion(damaged, settings).push(source[: 2 * RATE], settings)
+        CarriedConversion(damaged, settings, encoder, 0.1).push(source[: 2 * RATE], settings)

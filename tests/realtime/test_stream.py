@@ -28,6 +28,7 @@ class Halved:
     """A conversion that halves the source, in blocks of 1000 samples."""
 
     sample_rate = RATE
+    block_samples = 1000
     delay_samples = 3000
 
     def __init__(self) -> None:

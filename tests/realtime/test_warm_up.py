@@ -19,19 +19,19 @@ class Machine:
         self.now = 0.0
         self.fixed, self.share = fixed, share
 
-    def open(self, block_seconds: float) -> Timed:
-        return Timed(self)
+    def open(self, block_seconds: float | None) -> Timed:
+        return Timed(self, block_seconds or 0.05)
 
-    def warm_up(self, block_seconds: float | None) -> WarmUp:
-        return warm_up(self.open, block_seconds, lambda: self.now)
+    def warm_up(self, block_seconds: float | None, force: bool = False) -> WarmUp:
+        return warm_up(self.open, block_seconds, force=force, clock=lambda: self.now)
 
 
 class Timed(Delay):
     """A stream that lets time pass, and keeps its last output."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, block_seconds: float) -> None:
         super().__init__(16000, 1600)
-        self.machine, self.number = machine, 0
+        self.machine, self.block_seconds, self.number = machine, block_seconds, 0
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
         self.number += 1
@@ -63,6 +63,11 @@ def test_the_error_proposes_a_block_that_is_converted_in_time() -> None:
 def test_the_error_of_a_machine_that_is_too_slow_proposes_another_voice(block: float | None) -> None:
     with pytest.raises(DeviceError, match=r"this computer is too slow .*; use a light voice, for example -m joe"):
         Machine(0.0, 1.5).warm_up(block)
+
+
+@pytest.mark.parametrize(("block", "chosen"), [(None, 0.05), (0.1, 0.1)])
+def test_a_machine_that_is_too_slow_can_be_forced(block: float | None, chosen: float) -> None:
+    assert Machine(0.0, 1.5).warm_up(block, force=True).block_seconds == chosen
 
 
 def test_nothing_of_the_warm_up_is_heard() -> None:

@@ -20,7 +20,7 @@ def option_flags(
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return a decorator that adds one flag per field of the dataclass `options` to a Click command.
 
-    With `names`, only these fields have flags.
+    With `names`, only these fields get flags.
     """
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +34,7 @@ def option_flags(
 def collect(options: type[Options], chosen: dict[str, Any]) -> Options:
     """Move the values of the fields of the dataclass `options` out of `chosen`, and create an instance from them.
 
-    Fields that are missing in `chosen` have their default.
+    Fields that are missing in `chosen` get their default values.
 
     Raises:
         click.UsageError: a value is out of range, or two values exclude each other.
@@ -83,7 +83,7 @@ def _parameter(spec: Any, hint: Any) -> Callable[..., Any]:
 
 
 def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
-    """Return the flags of a boolean option; joined as the "--on/--off" pair that Click expects."""
+    """Return the flags of a boolean option; the long flags form the "--on/--off" pair that Click expects."""
     return [*flags, f"--{name}/--no-{name}"]
 
 

@@ -72,7 +72,7 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
     """Download a voice: its weights, its configuration, the indexes and centroids beside it, and `files`.
 
     Args:
-        address: address of a repository, or of a folder or weight file in it.
+        address: address of a repository, or of a folder or weights file in it.
         files: additional files of the repository.
         progress: receives the number of downloaded megabytes.
 
@@ -99,7 +99,7 @@ def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progres
 
 
 def cached_voices() -> dict[Address, Path]:
-    """Return the weight files of the voices in the hub's cache on this machine, by address."""
+    """Return the weights files of the voices in the hub's cache on this machine, by address."""
     return {
         Address(repo.repo_id, file=name): path
         for repo in _cached_repos()

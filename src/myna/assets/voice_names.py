@@ -1,4 +1,4 @@
-"""Recognition of a voice's files by their names, and choice of the newest of several weight files."""
+"""Recognition of a voice's files by their names, and choice of the newest of several weights files."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ MOST_PICTURE_BYTES = (1 << 24) - 100  # FLAC stores the size of a picture and it
 
 @dataclass(frozen=True)
 class Picture:
-    """A compressed picture of at most `MOST_PICTURE_BYTES`, under FFmpeg's name of its codec, "mjpeg" or "png"."""
+    """A compressed picture of at most `MOST_PICTURE_BYTES`, with FFmpeg's name of its codec, "mjpeg" or "png"."""
 
     data: bytes
     codec: str

@@ -114,7 +114,7 @@ def blocks(
         path: the audio file.
         sample_rate: sample rate of the blocks in Hz; the file may have a different one.
         block_samples: length of a block.
-        warn: log a warning if the file is damaged. Pass False to read the same file again.
+        warn: log a warning if the file is damaged. Pass False when reading the same file again.
         strict: raise an error if the file is damaged. Otherwise yield the part that can be decoded.
         mono: yield one channel (n,), mixed as in `read`. Otherwise yield all channels, (C, n).
 
@@ -337,7 +337,7 @@ def _is_cut_short(file: soundfile.SoundFile) -> bool:
     pattern = r"^ *(?:RIFF|riff|Riff size|FORM|data|SSND|Data Size) *: (\d+) \(should be (\d+)\)"
     sizes = [(int(stated), int(found)) for stated, found in re.findall(pattern, file.extra_info, re.MULTILINE)]
     longer = [stated for stated, found in sizes if stated > found + 1 and not _is_placeholder(stated)]
-    # These formats store the sizes of the file and of the sound. If one of both is right, nothing is missing.
+    # These formats store the sizes of the file and of the sound. If either size is right, nothing is missing.
     return len(longer) >= (2 if file.format in ("WAV", "WAVEX", "AIFF") else 1)
 
 
@@ -477,7 +477,7 @@ def _ffmpeg_pieces(path: Path, container: Any, stream: Any) -> Iterator[_Piece]:
     if damage is not None:
         raise damage
     stated, longest = _stated_seconds(path, container, stream)
-    # For a stream without a stated length, `stated` is that of the container, which is that of the longest stream.
+    # For a stream without a stated length, `stated` is the length of the container, and thus of its longest stream.
     missing_seconds = min(stated - n_read / stream.sample_rate, longest - end)
     if missing_seconds > _LENGTH_TOLERANCE:
         raise _DecodingError("it is truncated")

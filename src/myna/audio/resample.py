@@ -10,7 +10,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-_NEGLIGIBLE = 1e-7  # soxr's impulse responses are below this beyond 6 ms
+_NEGLIGIBLE = 1e-7  # beyond 6 ms, soxr's impulse responses are below this
 _LONGEST_RESPONSE_SECONDS = 0.03
 
 
@@ -56,18 +56,17 @@ def resample_pieces(
 
 
 class ResampledStream:
-    """Resampler of a stream, with the samples of `resample` to 1e-6 and the least possible delay.
+    """Resampler of a stream with the smallest possible delay; its samples equal those of `resample` within 1e-6.
 
-    soxr itself returns samples in blocks of 33 ms, and therefore up to 40 ms late at 44.1 kHz. This class applies
-    soxr's impulse responses directly, and is 6 ms late. Only the first three samples may differ, if the signal begins
-    abruptly.
+    soxr returns samples in blocks of 33 ms, with a delay of up to 40 ms at 44.1 kHz. This class applies soxr's impulse
+    responses directly, with a delay of 6 ms. Only the first three samples may differ, if the signal begins abruptly.
     """
 
     def __init__(self, source_rate: int, target_rate: int) -> None:
         self._down, self._up = _reduced(source_rate, target_rate)
         self._responses = _impulse_responses(source_rate, target_rate)  # (up, 2 * reach + 1)
         self._reach = self._responses.shape[1] // 2
-        self._held = np.zeros(self._reach, np.float32)  # the samples that later outputs need
+        self._held = np.zeros(self._reach, np.float32)  # samples for later outputs
         self._n_in = self._n_out = 0
 
     @staticmethod
@@ -96,7 +95,7 @@ class ResampledStream:
 
 
 def _reduced(source_rate: int, target_rate: int) -> tuple[int, int]:
-    """Return the numbers of source and target samples in the shortest period that has whole numbers of both."""
+    """Return the numbers of source and target samples in the shortest period with whole numbers of both."""
     divisor = math.gcd(source_rate, target_rate)
     return source_rate // divisor, target_rate // divisor
 
@@ -112,7 +111,7 @@ def _impulse_responses(source_rate: int, target_rate: int) -> NDArray[np.float32
     if down == up:
         return np.ones((1, 1), np.float32)
     longest = round(_LONGEST_RESPONSE_SECONDS * max(source_rate, target_rate) * max(1, source_rate / target_rate))
-    # One impulse at each position in the period, far enough apart for their responses not to overlap.
+    # One impulse at each position in the period; the distances prevent an overlap of the responses.
     spacing = -(-4 * longest // down) * down + 1
     impulses = spacing + spacing * np.arange(down)
     signal = np.zeros(spacing * (down + 2), np.float32)

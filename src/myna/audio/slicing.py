@@ -31,8 +31,8 @@ _SILENT_DBFS = -90.0
 class Slice:
     """Samples [start, end) of a recording, which are converted in one piece.
 
-    The first `overlap` samples are also the end of the previous slice. If `overlap` is 0, there is silence between both
-    slices.
+    The first `overlap` samples are also the end of the previous slice. If `overlap` is 0, there is silence between
+    the two.
     """
 
     start: int

@@ -43,14 +43,14 @@ from myna.voice import Voice
 _log = logging.getLogger(__name__)
 
 Samples = NDArray[np.float32]
-# Each call yields the whole prepared recording from its beginning, in mono blocks at the voice's sample rate.
+# Function that returns the whole prepared recording, in mono blocks at the voice's sample rate, from the beginning.
 Source = Callable[[], Iterator[Samples]]
 
 _DEFAULTS = ConversionOptions()
 _BLOCK_SAMPLES = 1 << 16
-# Length of audio from which pitch is measured; the median pitch of a song settles long before its end.
+# Total length of the slices from which pitch is measured: the median pitch of a song needs no more.
 _PITCH_SECONDS = 120.0
-# Content encoders and f0 estimators need some context, even if `pad_seconds` is 0.
+# Content encoders and f0 estimators need this length, even if `pad_seconds` is 0.
 _SHORTEST_CHUNK_SECONDS = 0.5
 
 
@@ -64,9 +64,9 @@ class ConversionSummary:
     transpose: float  # semitones, including the shift of --auto-transpose
     source_pitch: PitchRange | None  # pitch of the recording before the shift; None if nothing is voiced
     voice_pitch: PitchRange | None  # pitch of the voice's own recordings; None if the configuration lacks it
-    lowered_seconds: float = 0.0  # notes above the voice's bounds of pitch, which are moved an octave down
-    raised_seconds: float = 0.0  # notes below them, which are moved an octave up
-    turned_down_db: float = 0.0  # attenuation of the whole result, which would exceed full scale; 0 if it does not
+    lowered_seconds: float = 0.0  # length of notes above the voice's bounds of pitch, which are moved down by octaves
+    raised_seconds: float = 0.0  # length of notes below these bounds, which are moved up by octaves
+    turned_down_db: float = 0.0  # attenuation of the whole result to stay within full scale; 0 if not needed
     key: str | None = None  # key to which --autotune moved the notes, for example "F#m"
 
 
@@ -79,12 +79,12 @@ class Converted(NamedTuple):
 
 @dataclass(frozen=True)
 class SongPitch:
-    """Pitch of a recording as it is sung."""
+    """Output pitch of a conversion."""
 
     seconds: float  # length of the recording
-    frame_seconds: float  # frame t has its middle at (t + 0.5) * frame_seconds
+    frame_seconds: float  # the centre of frame t is at (t + 0.5) * frame_seconds
     f0: Samples  # (T,) Hz, 0 where unvoiced or silent
-    unedited_f0: Samples  # (T,) the same without the pitch edits
+    unedited_f0: Samples  # (T,) `f0` without the pitch edits
     transpose: float  # semitones, including the shift of --auto-transpose
     key: str | None  # key to which --autotune moved the notes
 
@@ -98,7 +98,7 @@ class _Plan:
     slices: list[Slice]
     n_samples: int
     contours: list[Samples] = field(default_factory=list)  # f0 in Hz of the source's voiced frames, one array per slice
-    lowered: int = 0  # frames that are moved by octaves into the voice's bounds
+    lowered: int = 0  # number of frames that are moved down by octaves into the voice's bounds
     raised: int = 0
 
 
@@ -112,8 +112,8 @@ class Converter:
     def __init__(self, voice: Voice, device: str = "cpu", cache: SliceCache | None = None) -> None:
         """
         Args:
-            cache: cache in memory, of this converter only. With it, a conversion reuses the prepared recording, the
-                features and the slices of earlier conversions, and gives the same samples as without it.
+            cache: cache in memory, for this converter only. With it, conversions reuse prepared recordings, features
+                and slices of earlier conversions. The samples are the same as without it.
         """
         self.voice = voice
         self.device = device
@@ -121,7 +121,7 @@ class Converter:
         self.cache = cache
         self._features = FeatureExtractor(voice.config, device=device)
         self._extractor: Extractor = CachedExtractor(self._features, cache) if cache is not None else self._features
-        # Settings of the last conversion, kept to reuse its retrieval data.
+        # Settings of the last conversion, because the next one may reuse its retrieval data.
         self._settings: ConversionSettings | None = None
 
     @classmethod
@@ -140,19 +140,19 @@ class Converter:
             config: the voice's `config.json`; None uses the file beside the model.
             device: torch device, for example "cuda:0".
             engine: PyTorch or ONNX Runtime; see `Voice.load`.
-            cache: memory of this converter; see `Converter`.
+            cache: see `Converter`.
 
         Raises:
-            CheckpointError, ConfigError: a file is absent or malformed, or the two do not fit each other.
+            CheckpointError, ConfigError: a file is absent or malformed, or the configuration does not fit the weights.
         """
         return cls(Voice.load(model, config, device, engine), device, cache)
 
     def check(self, options: ConversionOptions) -> ConversionSettings:
-        """Resolve `options` and load what they need, so that a batch of files can fail before its first file.
+        """Resolve `options` and load the files that they need, so that a batch can fail before its first file.
 
         Raises:
             ConfigError: this voice does not support the options.
-            AssetError: the voice's content encoder is not on this machine and cannot be fetched.
+            AssetError: the voice's content encoder is not on this machine and cannot be downloaded.
             CheckpointError: the chosen retrieval file contains no retrieval data.
         """
         loaded = self._settings.retrieval if self._settings is not None else None
@@ -178,7 +178,7 @@ class Converter:
             raise AudioError(f"audio must be floats of shape (N,) in -1..1; got {audio.dtype} of shape {audio.shape}")
         if not len(audio):
             raise AudioError("the audio contains no samples")
-        if not (np.abs(audio) <= io.LARGEST_SAMPLE).all():  # false for NaN
+        if not (np.abs(audio) <= io.LARGEST_SAMPLE).all():  # False for NaN
             raise AudioError("the audio contains NaN, infinity or samples far beyond full scale")
 
         def source() -> Iterator[Samples]:
@@ -199,10 +199,10 @@ class Converter:
     ) -> ConversionSummary:
         """Convert the recording `input_path`, in any format, to `output_path`, in a format of `io.WRITABLE_SUFFIXES`.
 
-        The output has the input's length and the voice's sample rate or, if its format stores only some rates, the one
-        that loses least. It appears only when it is complete. If it would exceed full scale, it is turned down as a
-        whole; the summary states by how much. Its tags state that it is a conversion. With `options.mark`, its sound
-        also has the mark (see `audio.marking`).
+        The output has the input's length and the voice's sample rate or, if its format does not store this rate, the
+        nearest suitable rate. The file appears when it is complete. A sound that would exceed full scale is attenuated
+        as a whole; the summary contains the attenuation. The file's tags state that it is a conversion. With
+        `options.mark`, the sound has the mark too (see `audio.marking`).
 
         Raises:
             AudioError: the input cannot be read, or the output cannot be written.
@@ -225,10 +225,10 @@ class Converter:
     def convert_stretch(
         self, input_path: Path | str, start: float, end: float, options: ConversionOptions = _DEFAULTS
     ) -> Samples:
-        """Return the samples between two times, in seconds, of the conversion of a recording.
+        """Convert a recording between two times in seconds, and return the samples (N,).
 
-        They equal those of `convert_file`, apart from its attenuation and the mark. Only the slices that determine them
-        are sung.
+        The samples equal those of `convert_file`, apart from its attenuation and the mark. Only the slices that
+        determine these samples are converted.
 
         Raises:
             AudioError, ConfigError: for the same reasons as in `convert_file`.
@@ -242,13 +242,13 @@ class Converter:
     def convert_phrases(
         self, input_path: Path | str, start: float, end: float, options: ConversionOptions = _DEFAULTS
     ) -> tuple[int, Samples]:
-        """Return the phrases around a stretch, given in seconds, of the conversion of a recording.
+        """Convert the phrases of a recording that overlap a stretch, given in seconds.
 
-        They begin and end in silence, so a pitch edit within the stretch changes nothing beyond them.
+        Phrases begin and end in silence, so a pitch edit within the stretch changes no sample outside these phrases.
 
         Returns:
-            The first sample of the phrases, and their samples (N,); these equal those of `convert_file`, apart from its
-            attenuation. N is 0 if the stretch is silent.
+            The position of the phrases' first sample in the recording, and their samples (N,). These equal the samples
+            of `convert_file`, apart from its attenuation and the mark. N is 0 if the stretch is silent.
 
         Raises:
             AudioError, ConfigError: for the same reasons as in `convert_file`.
@@ -263,7 +263,7 @@ class Converter:
     def pitch(
         self, input_path: Path | str, options: ConversionOptions = _DEFAULTS, progress: Progress = silent
     ) -> SongPitch:
-        """Return the pitch with which a recording is sung, and the pitch without the pitch edits.
+        """Return the output pitch of a conversion, with and without the pitch edits.
 
         Raises:
             AudioError, ConfigError: for the same reasons as in `convert_file`.
@@ -287,7 +287,7 @@ class Converter:
         return SongPitch(seconds, step, edited, unedited, plan.source.transpose, key)
 
     def _recording(self, path: Path) -> tuple[Source, Source]:
-        """Return two sources of a recording, of which only the first logs warnings; a short recording is cached."""
+        """Return two sources of a recording; only the first one logs warnings. A short recording is cached."""
         source = partial(prepared, path, self.sample_rate, _BLOCK_SAMPLES)
         again = partial(source, warn=False)
         if self.cache is None or io.info(path).seconds * self.sample_rate * 4 > self.cache.max_bytes / 4:
@@ -302,7 +302,7 @@ class Converter:
         return kept, kept
 
     def voice_name(self, options: ConversionOptions) -> str:
-        """Return the speaker and the file of the voice, for the tags of a conversion."""
+        """Return the speaker and the file name of the voice, for the tags of a conversion."""
         speakers = self.voice.config.speakers
         speaker = Path(options.speaker_mix).name if options.speaker_mix else options.speaker
         speaker = speaker or min(speakers, key=lambda name: speakers[name], default="")
@@ -359,7 +359,7 @@ class Converter:
         return Renderer(self.voice, settings, self._extractor, self.device)
 
     def _chunks(self, source: Source, plan: _Plan) -> Iterator[tuple[Slice, int, Samples]]:
-        """Yield each planned slice with its chunk, and the first sample of the chunk in the recording."""
+        """Yield each planned slice with the position of its chunk's first sample in the recording, and the chunk."""
         ranges = [self._with_context(piece, plan.settings.options.pad_seconds) for piece in plan.slices]
         for piece, (start, _), chunk in zip(plan.slices, ranges, windows(source(), ranges), strict=True):
             yield piece, start, chunk
@@ -380,8 +380,8 @@ class Converter:
         """Return the (start, end) of the chunk that is rendered for a slice, in samples.
 
         Chunks consist of whole frames on one grid for the whole recording. Their length is rounded up to one of four
-        lengths per octave: oneDNN compiles and keeps code for each new length, which took 2.4 GB more for a song of 12
-        minutes than for its first minute.
+        lengths per octave: oneDNN compiles code for each new length and keeps it in memory. Without rounding, this took
+        2.4 GB more for a song of 12 minutes than for its first minute.
         """
         hop = self.voice.config.data.hop_length
         short = round(_SHORTEST_CHUNK_SECONDS * self.sample_rate) - piece.n_samples
@@ -392,7 +392,7 @@ class Converter:
         return first * hop, (first + -(-n_frames // step) * step) * hop
 
     def _contours(self, source: Source, slices: list[Slice], settings: ConversionSettings) -> list[Samples]:
-        """Return the f0 (T,) in Hz of slices with a total of two minutes, or nothing if no option needs it."""
+        """Return the f0 (T,) in Hz of slices with a total of about two minutes; an empty list if no option needs it."""
         finds_key = settings.autotune is not None and settings.autotune.scale is None
         if not finds_key and (not settings.options.auto_transpose or settings.voice_pitch is None):
             return []
@@ -403,9 +403,9 @@ class Converter:
         return [estimate(chunk, self.sample_rate, hop, self.device) for chunk in windows(source(), ranges)]
 
     def _shift_into_range(self, contours: list[Samples], settings: ConversionSettings) -> float:
-        """Return the shift in semitones from the recording's median pitch to the voice's, in the steps of the options.
+        """Return the shift in semitones from the recording's median pitch to the voice's, in steps of `transpose_step`.
 
-        It is 0 without `auto_transpose`, or if one of the two is unknown.
+        It is 0 without `auto_transpose`, or if either pitch is unknown.
         """
         voice_pitch, options, source_pitch = settings.voice_pitch, settings.options, _range_of(contours)
         if not options.auto_transpose or voice_pitch is None or source_pitch is None:
@@ -413,7 +413,7 @@ class Converter:
         return shift_between(source_pitch, voice_pitch, options.transpose_step)
 
     def _scale(self, contours: list[Samples], shift: float, settings: ConversionSettings) -> Scale | None:
-        """Return the key to which notes are moved: the given one, or that of the transposed contours."""
+        """Return the key to which notes are moved: the given key, or the estimated key of the transposed contours."""
         if settings.autotune is None:
             return None
         if settings.autotune.scale is not None:

@@ -1,8 +1,8 @@
-"""Shift of the formants without a shift of the pitch, for a voice of any family.
+"""Formant shift at unchanged pitch, for voices of any family.
 
-The synthesizer sings the features stretched in time by a ratio r, at f0 / r. Played r times as fast, the sound has the
-original length and pitch, and its spectral envelope is r times as high. Compared with a warp of the envelope of the
-finished sound (CheapTrick: Morise 2015), DNSMOS is 0.12 to 0.27 higher (docs/experiments.md).
+The synthesizer gets the features stretched in time by a ratio r, with f0 / r as pitch. Then its output is resampled to
+play r times as fast. The result has the original length and pitch, and formant frequencies multiplied by r. DNSMOS is
+0.12 to 0.27 higher than with a warp of the output's spectral envelope (CheapTrick: Morise 2015; docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from myna.audio.resample import resample
 from myna.models.interface import Conditions, Generated, Sampling, Synthesizer
 from myna.units import semitones_to_ratio
 
-_RATE = 1 << 20  # the resampler takes whole numbers; their ratio is precise to a millionth
+_RATE = 1 << 20  # the resampler takes integer rates; with this one, their ratio is precise to a millionth
 
 
 @dataclass(frozen=True)
 class FormantShifted:
-    """A synthesizer whose formants are shifted."""
+    """Wrapper that shifts the formants of a synthesizer's output."""
 
     synthesizer: Synthesizer
     semitones: float
@@ -37,7 +37,7 @@ class FormantShifted:
 
 
 def stretched(conditions: Conditions, ratio: float) -> Conditions:
-    """Return conditions (B, ..., T) that last `ratio` times as long: at least T * ratio frames."""
+    """Stretch conditions (B, ..., T) in time by `ratio`, to ceil(T * ratio) frames."""
     n_frames = conditions.f0.shape[-1]
     middles = (torch.arange(math.ceil(n_frames * ratio), dtype=torch.float64) + 0.5) / ratio - 0.5
     position = middles.clamp(0, n_frames - 1)

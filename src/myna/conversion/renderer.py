@@ -37,8 +37,8 @@ class SourceFacts:
     """Facts about a source recording that apply to all its chunks."""
 
     transpose: float = 0.0  # semitones
-    pause_db: float | None = None  # level of the source's pauses, which are softened; None softens nothing
-    peak: float | None = None  # level that the f0 estimator treats as loudest; None uses each chunk's own peak
+    pause_db: float | None = None  # level of the source's pauses, which are attenuated; None attenuates none
+    peak: float | None = None  # level that the f0 estimator treats as the loudest; None uses the peak of each chunk
     scale: Scale | None = None  # key to which --autotune moves the notes; None moves none
 
 
@@ -47,7 +47,7 @@ class Rendered(NamedTuple):
 
     audio: Samples  # (T * hop_length,) at the voice's sample rate
     source_f0: Samples  # f0 in Hz of the chunk's voiced frames, before transposition
-    moved: NDArray[np.int_]  # for each frame, the octaves by which it was moved into the voice's bounds of pitch
+    moved: NDArray[np.int_]  # octaves by which each frame was moved into the voice's bounds of pitch
 
     @property
     def nbytes(self) -> int:
@@ -74,8 +74,8 @@ class Renderer:
 
         Args:
             chunk: (N,) at the voice's sample rate, with context on both sides; at least one frame.
-            start: position of the chunk in the recording, in samples. It matters only for pitch edits, and for speaker
-                mixes that change over time.
+            start: position of the chunk in the recording, in samples. Only pitch edits, and speaker mixes that change
+                over time, depend on it.
 
         Raises:
             TooLittleMemoryError: the device has too little memory for a chunk of this length.
@@ -111,7 +111,7 @@ class Renderer:
         return self.extractor(chunk, f0_method=method, peak=source.peak, bounds=SUNG_BOUNDS)
 
     def pitch(self, features: Features, start: int, source: SourceFacts) -> SungPitch:
-        """Return the pitch that is sung for the features of a chunk that begins at sample `start`."""
+        """Return the output pitch for the features of a chunk that begins at sample `start`."""
         times = self._times(start, features.n_frames)
         return sung_pitch(features.f0.numpy(), times, source.transpose, source.scale, self.settings)
 
@@ -131,11 +131,11 @@ class Renderer:
         )
 
     def _times(self, start: int, n_frames: int) -> NDArray[np.float64]:
-        """Return the middles of the frames (T,) of a chunk that begins at sample `start`, in seconds."""
+        """Return the centres of the frames (T,) of a chunk that begins at sample `start`, in seconds."""
         return (start + (np.arange(n_frames) + 0.5) * self.hop_length) / self.sample_rate
 
     def _retrieved(self, content: Tensor, voiced: Tensor, speaker: Tensor) -> Tensor:
-        """Blend content (C, T) with each speaker's retrieval data, and average the results by the speakers' shares."""
+        """Blend content (C, T) with each speaker's retrieval data, and average the results, weighted by the shares."""
         retrieval, options = self.settings.retrieval, self.settings.options
         if retrieval is None:
             return content

@@ -22,23 +22,23 @@ from myna.options import ConversionOptions
 from myna.retrieval.speakers import SpeakerRetrieval, require_retrieval
 from myna.scales import Autotune
 
-# Default attenuation of the noise in the source's pauses. It is for voices that were trained only on clean recordings:
-# they turn this noise into breath.
+# Default attenuation of the noise in the source's pauses, for voices that were trained only on clean recordings. These
+# voices convert this noise to breath.
 _USUAL_SOFTENING_DB = 15.0
 
 
 @dataclass(frozen=True)
 class ConversionSettings:
-    """Everything that a conversion needs and that does not depend on the recording."""
+    """Settings of a conversion that do not depend on the recording."""
 
     options: ConversionOptions
     speaker: int | SpeakerMix  # speaker index, or shares of several speakers
     noise_scale: float
     softening_db: float  # attenuation of the pauses in the source
-    # Pitch of the recordings of the speaker with the largest share; None if the configuration lacks it.
+    # Pitch of the recordings of the speaker with the largest share; None if not in the configuration.
     voice_pitch: PitchRange | None
-    retrieval: SpeakerRetrieval | None  # None if content is not blended with retrieval data
-    autotune: Autotune | None  # None if notes are not moved to a key
+    retrieval: SpeakerRetrieval | None  # None uses the content without retrieval
+    autotune: Autotune | None  # None moves no notes to a key
     edits: PitchEdits
 
     @classmethod
@@ -50,10 +50,10 @@ class ConversionSettings:
         device: str = "cpu",
         loaded: SpeakerRetrieval | None = None,
     ) -> Self:
-        """Resolve `options` for the voice with this `config` and the weight file `path`.
+        """Resolve `options` for the voice with this `config` and the weights file `path`.
 
         Args:
-            loaded: retrieval data from an earlier call; it is reused if it comes from the same file.
+            loaded: retrieval data from an earlier call, reused if it comes from the same file.
 
         Raises:
             ConfigError: the voice does not support the options.
@@ -105,7 +105,7 @@ class ConversionSettings:
 
     @property
     def key(self) -> Hashable:
-        """What the sound of a slice depends on, apart from the voice, the recording and the pitch edits."""
+        """Key of the settings that affect a slice; it excludes the voice, the recording and the pitch edits."""
         speaker = self.speaker
         mix = speaker if isinstance(speaker, int) else (speaker.seconds.tobytes(), speaker.shares.tobytes())
         return replace(self.options, pitch=None), mix
@@ -125,5 +125,5 @@ def _softening_db(config: Config, options: ConversionOptions) -> float:
         return 0.0
     if options.soften_pauses_db is not None:
         return options.soften_pauses_db
-    # Voices with content versions were also trained on noisy audio.
+    # Voices with content versions were trained on noisy audio too.
     return 0.0 if config.data.content_versions else _USUAL_SOFTENING_DB

@@ -1,4 +1,4 @@
-"""Memory of earlier conversions, so that one with other pitch edits sings only the slices that changed."""
+"""Cache of earlier conversions, so that a conversion with other pitch edits computes only the slices that changed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ USUAL_BYTES = 512 << 20
 
 
 class Sized(Protocol):
-    """A value that knows its size in memory."""
+    """A value with a known size in memory."""
 
     @property
     def nbytes(self) -> int: ...
@@ -27,9 +27,9 @@ Value = TypeVar("Value", bound=Sized)
 
 
 class SliceCache:
-    """Values by key, up to a total size; the values that were not used for the longest time are forgotten first.
+    """Cache of values by key, with a limit on the total size; the least recently used values are removed first.
 
-    A key must contain everything that the value depends on. Values are shared: do not modify them.
+    A key must contain all inputs of the value. Values are shared: do not modify them.
     """
 
     def __init__(self, max_bytes: int = USUAL_BYTES) -> None:
@@ -38,7 +38,7 @@ class SliceCache:
         self._values: OrderedDict[Hashable, Any] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """Return the value of a key, and compute it with `make` if it is not in memory."""
+        """Return the value of a key; if it is not in the cache, compute it with `make`."""
         if key in self._values:
             self._values.move_to_end(key)
             kept: Value = self._values[key]
@@ -53,7 +53,7 @@ class SliceCache:
 
 
 class CachedExtractor:
-    """A feature extractor that remembers the features of recent recordings."""
+    """A feature extractor that caches the features of recent recordings."""
 
     def __init__(self, extractor: FeatureExtractor, cache: SliceCache) -> None:
         self.extractor, self.cache = extractor, cache

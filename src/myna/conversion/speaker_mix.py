@@ -1,4 +1,4 @@
-"""Mixes of a voice's speakers, with shares that are constant or change during a song."""
+"""Mixes of a voice's speakers, with shares that are constant or change over time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from myna.errors import ConfigError, reason_of
 from myna.storage.json_file import read_json
 
 TIMELINE_SUFFIXES = (".csv", ".json")
-_SECONDS = "seconds"  # the only column of a timeline that is not a speaker
+_SECONDS = "seconds"  # the only column of a timeline that is not a speaker's name
 
 Shares = NDArray[np.float32]
 
@@ -35,11 +35,11 @@ class SpeakerMix:
 
     @classmethod
     def parse(cls, text: str, config: Config) -> Self:
-        """Parse constant shares, "alto:0.7,tenor:0.3" (or "alto,tenor" for equal shares), or read a timeline file.
+        """Parse constant shares, "alto:0.7,tenor:0.3" ("alto,tenor" for equal shares), or read a timeline file.
 
-        A timeline is a .csv or .json file with one row per time: its `seconds` and the share of each speaker. The
-        first row also applies to earlier times, the last row to later times. A JSON timeline is a list of objects. A
-        speaker that a row does not name has no share.
+        A timeline is a .csv or .json file with one row per time: its `seconds` and the share of each speaker. The first
+        row also applies to earlier times, the last row to later times. A JSON timeline is a list of objects. The share
+        of a speaker that is absent from a row is 0.
 
         Raises:
             ConfigError: a speaker is unknown, a share is negative, or the file is malformed.
@@ -72,7 +72,7 @@ class SpeakerMix:
 
     @property
     def indices(self) -> list[int]:
-        """Indices of all speakers that have a share, sorted by descending share."""
+        """Indices of all speakers with a share, sorted by descending share."""
         totals = self.shares.sum(0)
         return [int(index) for index in np.argsort(-totals, kind="stable") if totals[index] > 0]
 
@@ -100,7 +100,7 @@ def _read_timeline(path: Path) -> Sequence[Mapping[str, Any]]:
 
 
 def _shares(given: Mapping[Any, Any], config: Config) -> Shares:
-    """Convert shares by speaker name to shares by speaker index, (n_speakers,), that sum to 1."""
+    """Convert shares by speaker name to normalised shares by speaker index, (n_speakers,)."""
     shares = np.zeros(config.model.n_speakers)
     for name, value in given.items():
         share = 0.0 if value in (None, "") else _number(value, f"the share of {name}")
@@ -117,7 +117,7 @@ def _shares(given: Mapping[Any, Any], config: Config) -> Shares:
 
 
 def _number(value: Any, what: str) -> float:
-    """Parse a finite number from a file or from user input; `what` names it in the error."""
+    """Parse a finite number from a file or from user input; `what` is its name in the error."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError):

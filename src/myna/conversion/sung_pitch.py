@@ -1,4 +1,4 @@
-"""The pitch that is sung: the contour of the source after transposition, vibrato, autotune and pitch edits."""
+"""The output pitch: the contour of the source after transposition, vibrato, autotune and pitch edits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ F0 = NDArray[np.float32]
 
 
 class SungPitch(NamedTuple):
-    """A contour, and the octaves by which its frames were moved into the bounds of voices."""
+    """A contour, and the octaves by which its frames were moved into the pitch bounds of voices."""
 
     f0: F0  # (T,) Hz, 0 where unvoiced
     octaves: NDArray[np.int_]  # (T,)
@@ -27,11 +27,11 @@ class SungPitch(NamedTuple):
 def sung_pitch(
     f0: F0, times: NDArray[np.float64], transpose_by: float, scale: Scale | None, settings: ConversionSettings
 ) -> SungPitch:
-    """Return the pitch that is sung for a contour of the source.
+    """Return the output pitch for a contour of the source.
 
     Args:
         f0: contour (T,) of the source in Hz, 0 where unvoiced.
-        times: middles of its frames (T,) in seconds of the source.
+        times: centres of the contour's frames (T,) in seconds.
         transpose_by: shift in semitones.
         scale: key to which `--autotune` moves the notes; None moves none.
     """
@@ -51,7 +51,7 @@ def sung_pitch(
 
 
 def _within_bounds(f0: F0) -> SungPitch:
-    """Move the notes beyond the bounds of voices by whole octaves into them."""
+    """Move notes outside the pitch bounds of voices into the bounds by whole octaves."""
     moved = into_bounds(f0, VOICE_BOUNDS).astype(np.float32)
     octaves = np.log2(np.divide(moved, f0, out=np.ones_like(f0), where=f0 > 0)).round().astype(int)
     return SungPitch(moved, octaves)

@@ -1,4 +1,4 @@
-"""Transposition of songs to the pitch of a voice's recordings. No estimator is loaded, so that a server can use it."""
+"""Transposition of songs to the pitch of a voice. No estimator is loaded, so that a server can import this module."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from myna.config import PitchRange
 from myna.options import TransposeStep
 from myna.units import ratio_to_semitones, semitones_to_ratio
 
-# Octave steps do not shift a song's median pitch below this, because a voice's recordings may be speech, and singing is
-# higher than speech: the lowest note of a bass part is E2, 82 Hz. When seven songs were converted to 24 men's voices,
-# one conversion in five would have been lower. An octave higher, these gained 0.54 in DNSMOS and lost 0.06 in speaker
-# similarity.
+# Octave steps do not shift a song's median pitch below this: a voice's recordings may be speech, which is lower than
+# singing. The lowest note of a bass part is E2, 82 Hz. Of conversions of seven songs to 24 men's voices, one in five
+# would have been lower. An octave higher, these conversions gained 0.54 in DNSMOS and lost 0.06 in speaker similarity.
 _LOWEST_SONG_HZ = 90.0
-# Two octaves whose distances from the voice's median pitch differ by less than this many semitones are equally good.
+# Two octaves count as equally near if their distances from the voice's median pitch differ by less than this
+# (semitones).
 _NEARLY_AS_NEAR = 2.0
 
 

@@ -15,7 +15,7 @@ from myna.units import ratio_to_cents
 Contour = NDArray[np.floating]
 
 CLOSE_CENTS = 50.0  # a quarter tone, mir_eval's tolerance for a correct pitch
-# Level relative to the loudest frame. Quieter frames are raised to it, so the noise floor does not affect the score.
+# Level relative to the loudest frame. Quieter frames get this level, so that the noise floor does not affect the score.
 _SILENCE_DB = -60.0
 
 
@@ -70,8 +70,8 @@ def correlation(one: Contour, other: Contour) -> float | None:
         return None
     one, other = one - np.mean(one), other - np.mean(other)
     scale = math.sqrt(float(one @ one) * float(other @ other))
-    # A steady tone varies only by rounding errors, which must not be correlated. 1e-6 exceeds those of 100 Hz over one
-    # second.
+    # A steady tone varies only by rounding errors, which must not be correlated. The limit exceeds the rounding errors
+    # of a tone of 100 Hz over one second.
     return float(one @ other) / scale if scale > 1e-6 else None
 
 

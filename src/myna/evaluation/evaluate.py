@@ -25,24 +25,23 @@ from myna.progress import Progress, silent
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Maximum difference in length between a conversion and its source; it allows for the padding that MP3 encoders add.
+# Maximum difference in length between a conversion and its source: more than the padding of MP3 encoders.
 _SAME_LENGTH_SECONDS = 0.5
-# At most this many recordings in each of `target` and `held_out` are rated with DNSMOS, since a training set may have
-# thousands.
+# Limit on the recordings of `target`, and on those of `held_out`, that DNSMOS rates. A training set may have thousands.
 _MAX_RATED = 50
-# 32 ms, which exceeds one period of the lowest voice, so that the loudness does not fluctuate within a period.
+# 32 ms, longer than a period of the lowest voice, so that the loudness does not fluctuate within a period.
 _LOUDNESS_HOP = 512
 
 
 @dataclass(frozen=True)
 class FileEvaluation:
-    """Scores of one conversion. Its f0 contours are (T,) in Hz, one frame every 10 ms, 0 in unvoiced frames."""
+    """Scores of one conversion. f0 contours are (T,) in Hz, one frame every 10 ms, 0 where unvoiced."""
 
     pair: Pair
     seconds: float
-    transpose: float  # semitones
+    transpose: float  # semitones from the source to the conversion
     scores: Scores
-    source_scores: Scores  # scores of the unconverted source in those measures that need no pair
+    source_scores: Scores  # scores of the unconverted source, for measures that need no pair
     source_f0: NDArray[np.float32]
     converted_f0: NDArray[np.float32]
     source_text: str | None = None
@@ -53,19 +52,19 @@ class FileEvaluation:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of all conversions, and the measures and files that have no scores."""
+    """Scores of all conversions, missing measures and failed files."""
 
     files: tuple[FileEvaluation, ...]
     target_scores: dict[Path, Scores]
-    not_measured: dict[str, str]  # reason for each missing measure, with a way to enable it
+    not_measured: dict[str, str]  # reason for each missing measure, and a way to enable the measure
     failures: tuple[str, ...]  # one line per file that could not be evaluated
 
     @cached_property
     def summary(self) -> dict[str, Bounded]:
-        """Mean of each measure over all files, with its reference values.
+        """Mean of each measure over all files, with the measure's reference values.
 
-        The character error rate is not a mean over files. As is usual, it is the total number of errors divided by the
-        total number of characters, so that a short file weighs less than a long one.
+        The character error rate is not a mean over files but, as usual, the total number of errors divided by the total
+        number of characters. Thus short files have less weight.
         """
         converted = mean_scores(file.scores for file in self.files)
         errors, characters = (sum(file.character_errors[part] for file in self.files) for part in (0, 1))
@@ -92,9 +91,9 @@ def evaluate(
     Args:
         pairs: pairs of a conversion and its source.
         target: recordings of the target speaker; without them, speaker similarity is not measured.
-        held_out: recordings of the target speaker that the voice was not trained on; the target's reference values are
-            measured on them. Without them, these values are measured on `target`, and the similarity of each recording
-            is that to the others.
+        held_out: recordings of the target speaker that are not in the voice's training set, used for the target's
+            reference values. Without them, these values are measured on `target`, where the similarity of a recording
+            is its similarity to the other recordings in `target`.
 
     Raises:
         AudioError: none of the pairs can be evaluated, or none of the target recordings can be read.
@@ -103,7 +102,7 @@ def evaluate(
 
 
 class _Evaluator:
-    """Evaluator that loads the enabled networks if they are installed, and measures each source only once."""
+    """Evaluator that loads the enabled and installed networks once, and measures each source once."""
 
     def __init__(self, options: EvaluateOptions) -> None:
         self.options = options
@@ -192,7 +191,7 @@ class _Evaluator:
     def measure(
         self, recording: Recording, *, paired: bool = False, rate: bool = True, language: str | None = None
     ) -> _Measured:
-        """Measure one recording; `paired` adds what the comparison of a pair needs: pitch, loudness and transcript."""
+        """Measure one recording; `paired` adds the values for comparing a pair: pitch, loudness and transcript."""
         audio = recording.audio
         measured = _Measured(
             recording.seconds,
@@ -248,6 +247,6 @@ def _similarity(one: speaker.Embedding | None, other: speaker.Embedding | None) 
 
 
 def _centroid_without(path: Path, embeddings: dict[Path, speaker.Embedding]) -> speaker.Embedding | None:
-    """Return the centroid of all embeddings except that of `path`; None if there is no other embedding."""
+    """Return the centroid of all embeddings except that of `path`; None if there are no others."""
     others = [embedding for other, embedding in embeddings.items() if other != path]
     return speaker.centroid(others) if others else None

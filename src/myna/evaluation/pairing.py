@@ -1,4 +1,4 @@
-"""Pairing of conversions with their sources by the names that `svc infer` gives (`song.flac` -> `song.out.wav`)."""
+"""Pairing of conversions with their sources by the file names from `svc infer` (`song.flac` -> `song.out.wav`)."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def sound_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[list[Pair], list[str]]:
-    """Match conversions to sources by name; return the pairs and one message for each conversion without a match.
+    """Pair conversions with sources by name; return the pairs and one message for each unpaired conversion.
 
-    A single conversion and a single source are paired regardless of their names. Both arguments may list the files of
-    the same folder; the conversions are then the files whose names end in `.out` before the suffix.
+    A single conversion and a single source are paired regardless of their names. If both arguments list the files of
+    the same folder, the conversions are the files with `.out` before the suffix.
     """
     results = {path.resolve() for path in converted if path.stem.endswith(".out")}
     sources = [path for path in sources if path.resolve() not in results]
@@ -67,5 +67,5 @@ def pair_by_name(converted: Sequence[Path], sources: Sequence[Path]) -> tuple[li
 
 
 def take_name(path: Path) -> str:
-    """Return the name that a conversion and its source share: the file name without its suffix and without `.out`."""
+    """Return the common name of a conversion and its source: the file name without its suffix and without `.out`."""
     return unicodedata.normalize("NFC", path.stem.removesuffix(".out"))

@@ -1,7 +1,7 @@
 """DNSMOS: predicted listener ratings of speech quality, from 1 to 5.
 
-Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. Only the network in
-the package speechmos is used, not the package's Python code.
+Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. Of the package
+speechmos, only the network is used, not the Python code.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from myna.evaluation.recording import SAMPLE_RATE
 
 _WINDOW_SAMPLES = round(9.01 * SAMPLE_RATE)  # input length of the network
 
-# Coefficients, highest power first, of the parabolas that map the network's outputs to ratings. The authors fitted them
-# to their listening tests.
+# Coefficients (highest power first) of the parabolas that map the network's outputs to ratings. The authors fitted the
+# coefficients to their listening tests.
 _RATINGS = {
     "dnsmos_sig": (-0.08397278, 1.22083953, 0.0052439),
     "dnsmos_bak": (-0.13166888, 1.60915514, -0.39604546),
@@ -34,7 +34,7 @@ def load_dnsmos() -> Any:
 
     Raises:
         MissingExtraError: speechmos is not installed.
-        AssetError: the network in the package is damaged or of another version.
+        AssetError: the network in the package is damaged, or is a different version.
     """
     if package_folder("speechmos") is None:
         raise MissingExtraError("it", "eval")
@@ -43,7 +43,7 @@ def load_dnsmos() -> Any:
 
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = torch.get_num_threads()
-    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads leave their cores free
+    settings.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads do not occupy their cores
     return onnxruntime.InferenceSession(network, settings, providers=["CPUExecutionProvider"])
 
 
@@ -51,12 +51,13 @@ def rate(session: Any, audio: NDArray[np.float32]) -> dict[str, float]:
     """Rate voice, background and overall quality; each rating is the mean over 9 s windows that start every second.
 
     Args:
-        session: network that `load_dnsmos` returned.
+        session: network from `load_dnsmos`.
         audio: samples (N,) at 16 kHz; audio shorter than a window is repeated to fill it, as in the authors' code.
     """
     while len(audio) < _WINDOW_SAMPLES:
         audio = np.concatenate([audio, audio])
-    # Like the authors' code, this counts whole seconds, and so it omits a last window that would still fit.
+    # As in the authors' code, the number of whole seconds determines the windows, so a last window that fits may be
+    # omitted.
     n_windows = max(1, len(audio) // SAMPLE_RATE - 9)
     starts = (count * SAMPLE_RATE for count in range(n_windows))
     windows = (audio[np.newaxis, start : start + _WINDOW_SAMPLES] for start in starts)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from myna.audio.preparation import read_prepared
 
-# All networks that compute measures were trained on audio at 16 kHz.
+# All measuring networks were trained on audio at 16 kHz.
 SAMPLE_RATE = 16000
 HOP_LENGTH = 160  # 10 ms
 FRAMES_PER_SECOND = SAMPLE_RATE // HOP_LENGTH

@@ -1,4 +1,4 @@
-"""List of the measures, from which tables, JSON and pages are made."""
+"""Table of the measures, from which tables, JSON and pages are made."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class Measure:
     """Description of one measure of a conversion."""
 
     title: str
-    short: str  # title for a narrow column
+    short: str  # title for narrow columns
     better: Literal["higher", "lower"]
     unit: Literal["", "%", "cents"] = ""
     digits: int = 3
-    # Value of a recording that is compared with itself. None if the measure needs no source; the target's own
-    # recordings then have a value, too.
+    # Value for a recording that is compared with itself. None if the measure needs no source; then recordings of the
+    # target are measured too.
     of_itself: float | None = None
-    # The plotted range always includes this value, so that small errors look small; None fits the range to the data.
+    # Value that the plotted range always includes, so that small errors look small; None fits the range to the data.
     scale_to: float | None = None
 
     def text(self, value: float | None) -> str:

@@ -1,6 +1,6 @@
 """Speaker embeddings from Resemblyzer's voice encoder. Its weights are read without importing its package.
 
-The encoder is an LSTM that was trained to place utterances of the same person close together: Wan et al., Generalized
+The encoder is an LSTM, trained to give similar embeddings to utterances of the same person: Wan et al., Generalized
 End-to-End Loss for Speaker Verification, ICASSP 2018. Published speaker similarities are often cosines between its
 embeddings.
 """
@@ -26,16 +26,16 @@ _HOP_LENGTH = 160  # 10 ms
 # A partial is an excerpt of 1.6 s, the input length of the encoder.
 _PARTIAL_FRAMES = 160
 _PARTIAL_STEP_FRAMES = 77  # 1.3 partials per second
-_MIN_COVERAGE = 0.75  # the last partial is dropped if audio fills a smaller share of it
+_MIN_COVERAGE = 0.75  # the last partial is dropped if the audio fills less than this share of it
 _MIN_LEVEL_DB = -30.0
 
-# Silence is cut out before encoding. Resemblyzer uses a voice activity detector whose installation needs a compiler.
-# Here, a window counts as silent if its power is at least 27 dB below that of the loud windows (the 95th percentile).
-# The values were tuned on 80 recordings: the cosine between our embeddings and Resemblyzer's is 0.998, and 1 - 1e-7 if
-# neither cuts anything out.
+# Silence is removed before encoding. Resemblyzer uses a voice activity detector for this, but installing it needs a
+# compiler. Here, a window is silent if its power is at least 27 dB below that of the loud windows (the 95th
+# percentile). The values were tuned on 80 recordings. The cosine between our embeddings and Resemblyzer's is 0.998, and
+# 1 - 1e-7 if neither removes silence.
 _WINDOW_SAMPLES = 480  # 30 ms
 _SILENCE_DB = -27.0
-_KEPT_WINDOWS = 7  # windows kept for each one that is not silent: the window itself, and three on each side
+_KEPT_WINDOWS = 7  # windows kept around each window with sound: the window itself, and three on each side
 
 Embedding = NDArray[np.float32]
 
@@ -58,12 +58,12 @@ def load_voice_encoder() -> VoiceEncoder:
     """Load the encoder with the weights from the package Resemblyzer.
 
     Raises:
-        AssetError: the package is not installed, or its weights are damaged or of another version.
+        AssetError: the package is not installed, or its weights are damaged or a different version.
     """
     try:
         path = find_in_package("resemblyzer", "pretrained.pt")
     except MissingExtraError as error:
-        # Only the weights in the package are needed. Installing its declared requirements needs a compiler, and fails
+        # Only the weights in the package are used: its declared requirements need a compiler, and cannot be installed
         # with current versions of setuptools.
         package = PACKAGED["resemblyzer"].distribution
         raise AssetError(f"it needs Resemblyzer's weights: pip install --no-deps {package}") from error
@@ -85,7 +85,7 @@ def embed(encoder: VoiceEncoder, audio: NDArray[np.float32]) -> Embedding:
 
 
 def centroid(embeddings: list[Embedding]) -> Embedding:
-    """Return the normalized mean of `embeddings`, which represents a speaker by several recordings."""
+    """Return the normalised mean of a speaker's `embeddings`."""
     return _unit(np.mean(embeddings, axis=0))
 
 
@@ -102,7 +102,7 @@ def without_silence(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _level(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Amplify audio below -30 dB to that level, because the encoder's input, mel power, depends on the level."""
+    """Amplify audio below -30 dB to -30 dB, because the encoder's input, mel power, depends on the level."""
     level_db = power_to_db(float(np.mean(np.square(audio, dtype=np.float64))) + 1e-12)
     return audio * np.float32(db_to_amplitude(max(0.0, _MIN_LEVEL_DB - level_db)))
 

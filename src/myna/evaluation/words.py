@@ -61,7 +61,7 @@ class Transcriber:
         """Transcribe `audio` (N,) at 16 kHz.
 
         Args:
-            language: language code, for example that of the conversion's source; None uses the transcriber's language.
+            language: language code, for example the source's; None uses the language of the transcriber.
         """
         # Temperature 0 makes the result deterministic. Without conditioning on the previous text, errors do not
         # propagate.
@@ -93,14 +93,13 @@ def _edit_distance(one: str, other: str) -> int:
     row = steps
     for char in one:
         candidates = np.concatenate([[row[0] + 1], np.minimum(row[1:] + 1, row[:-1] + (characters != ord(char)))])
-        # An insertion moves one step to the right along the row at a cost of one, so take the minimum over all entries
-        # to the left.
+        # An insertion moves one entry to the right at a cost of one, so take the minimum over all entries to the left.
         row = np.minimum.accumulate(candidates - steps) + steps
     return int(row[-1])
 
 
 def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
-    """Return two arguments for `WhisperModel`: a folder and None, or a label and file contents by file name."""
+    """Return the two arguments for `WhisperModel`: a folder and None, or a label and file contents by file name."""
     if folder is not None:
         if not _is_model(folder):
             raise AssetError(f"{folder} is not a faster-whisper model: model.bin or tokenizer.json is missing")
@@ -116,7 +115,7 @@ def _find_model(folder: Path | None) -> tuple[str, dict[str, bytes] | None]:
 
 
 def _is_model(folder: Path) -> bool:
-    # The tokenizer is required, too, because faster-whisper would download a missing one.
+    # Require the tokenizer too, because faster-whisper would download a missing one.
     return all((folder / name).is_file() for name in ("model.bin", "tokenizer.json"))
 
 

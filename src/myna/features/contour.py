@@ -1,4 +1,4 @@
-"""Operations on pitch contours, which contain f0 in Hz, or 0 where the voice is unvoiced."""
+"""Operations on pitch contours: f0 in Hz, 0 where unvoiced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FloatArray = NDArray[np.floating]
 Numeric = TypeVar("Numeric", float, FloatArray, Tensor)
 
 _PERCENTILES = (5, 50, 95)
-_NOTE_SEMITONES = 3.0  # reach of a vibrato or an ornament
+_NOTE_SEMITONES = 3.0  # range of a vibrato or an ornament around a bound
 
 
 class Contour(NamedTuple):
@@ -28,16 +28,16 @@ class Contour(NamedTuple):
 
 
 def frame_centres(n_frames: int, sample_rate: int, hop_length: int) -> FloatArray:
-    """Return the times (n_frames,) of the middles of a recording's frames, in seconds."""
+    """Return the times (n_frames,) of the centres of a recording's frames, in seconds."""
     return (np.arange(n_frames) + 0.5) * (hop_length / sample_rate)
 
 
 def resample_contour(times: FloatArray, f0: FloatArray, target_times: FloatArray) -> FloatArray:
     """Resample a contour (M,) to other times (T,).
 
-    Pitch is interpolated in log-frequency between two voiced neighbours. Otherwise the nearer neighbour is used, so
-    that no gap is bridged, and no voiced segment grows or shrinks by more than half a step. Before the first and after
-    the last time, the first and last values are held for one step; beyond that, the contour is unvoiced.
+    Pitch is interpolated in log-frequency between two voiced neighbours. Otherwise, the nearer neighbour is used, so
+    that gaps stay, and voiced segments grow or shrink by at most half a step. The first and the last value are held for
+    one step before the first and after the last time; further out, the result is unvoiced.
     """
     if len(times) < 2:
         return np.full(len(target_times), f0[0] if len(f0) else 0.0)
@@ -60,7 +60,7 @@ def fill_unvoiced(f0: FloatArray) -> FloatArray: ...
 def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
     """Interpolate a contour (T,) linearly in Hz across unvoiced gaps; at the ends, repeat the nearest voiced value.
 
-    The networks take f0 in this form. A contour without voiced frames stays 0, as in the predecessors.
+    This is the f0 input of the networks. A contour without voiced frames stays 0, as in the predecessors.
     """
     if isinstance(f0, Tensor):
         return torch.from_numpy(fill_unvoiced(f0.cpu().numpy())).to(f0)
@@ -71,7 +71,7 @@ def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
 
 
 def hold_unvoiced(f0: FloatArray, before: float) -> FloatArray:
-    """Fill the unvoiced frames of a contour (T,) with the last voiced f0: `fill_unvoiced` without what follows.
+    """Fill the unvoiced frames of a contour (T,) with the last voiced f0: `fill_unvoiced` for streams.
 
     Args:
         before: f0 in Hz before the first frame.
@@ -88,9 +88,9 @@ def transpose(f0: Numeric, semitones: float) -> Numeric:
 
 
 def notes_beyond(f0: FloatArray, bounds: PitchBounds) -> list[slice]:
-    """Return the notes of a contour (T,) in Hz that leave the bounds.
+    """Return the notes of a contour (T,) in Hz that exceed the bounds.
 
-    A note includes the frames around it that are close to the same bound, so that a vibrato or a glide at the bound is
+    A note includes the surrounding frames that are close to the same bound, so that a vibrato or glide at the bound is
     one note.
     """
     margin = semitones_to_ratio(_NOTE_SEMITONES)
@@ -106,7 +106,7 @@ def notes_beyond(f0: FloatArray, bounds: PitchBounds) -> list[slice]:
 
 
 def into_bounds(f0: FloatArray, bounds: PitchBounds) -> FloatArray:
-    """Move the notes of a contour (T,) in Hz that leave the bounds by whole octaves into them."""
+    """Move the notes of a contour (T,) in Hz that exceed the bounds into them, by whole octaves."""
     moved = f0.copy()
     for note in notes_beyond(f0, bounds):
         lowest, highest = f0[note].min(), f0[note].max()
@@ -116,14 +116,14 @@ def into_bounds(f0: FloatArray, bounds: PitchBounds) -> FloatArray:
 
 
 class NoteAtBound:
-    """The note near a bound that a stream is in: `notes_beyond` and `into_bounds` without the rest of the note.
+    """The current note of a stream, if it is near a bound: `notes_beyond` and `into_bounds` for streams.
 
-    `into_bounds` moves a note as a whole. Here, it is moved from the first frame on that leaves the bounds.
+    `into_bounds` moves a whole note. Here, a note is moved from its first frame outside the bounds on.
     """
 
     def __init__(self, bounds: PitchBounds) -> None:
         self.n_frames = 0  # length of the note so far; 0 if the stream is not near a bound
-        self.octaves = 0  # by which the note is moved
+        self.octaves = 0  # number of octaves by which the note is moved
         self._bounds = bounds
         self._side = 0
 
@@ -143,10 +143,7 @@ class NoteAtBound:
 
 
 def pitch_range(f0: FloatArray) -> PitchRange | None:
-    """Return the median and the 5th and 95th percentiles of a contour (T,) over its voiced frames.
-
-    Return None if no frame is voiced.
-    """
+    """Return the median and the 5th and 95th percentiles of a contour's voiced frames; None if there are none."""
     voiced = f0[f0 > 0]
     if not len(voiced):
         return None

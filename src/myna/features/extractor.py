@@ -1,4 +1,4 @@
-"""Extraction of the features that the synthesizer is conditioned on."""
+"""Extraction of the features on which the synthesizer is conditioned."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from myna.options import DEFAULT_F0_METHOD, F0Method
 
 @dataclass(frozen=True)
 class Features:
-    """Features that the synthesizer is conditioned on: T frames of a recording, one every `hop_length` samples.
+    """Features of a recording, on which the synthesizer is conditioned: T frames, one every `hop_length` samples.
 
     Frame t describes the samples from `t * hop_length` up to `(t + 1) * hop_length`. Unvoiced frames have an `f0` of 0;
-    there is no separate field for voicing, since it could contradict `f0`.
+    a separate field for voicing could contradict `f0`.
     """
 
     content: Tensor  # (C, T) phonetic content, independent of the speaker
@@ -71,10 +71,10 @@ class FeatureExtractor:
 
     @cached_property
     def encoder(self) -> ContentEncoder:
-        """The content encoder that the voice was trained with.
+        """The content encoder of the voice.
 
         Raises:
-            ConfigError: the encoder is unknown, or does not have the number of channels that the voice takes.
+            ConfigError: the encoder is unknown, or its number of channels does not fit the voice.
             AssetError, CheckpointError: the encoder's weights are unavailable or damaged.
         """
         name, channels = self.config.content_encoder, self.config.model.content_channels
@@ -110,7 +110,8 @@ class FeatureExtractor:
         Raises:
             AudioError: the audio is shorter than a frame.
             ConfigError, CheckpointError: see `encoder`.
-            AssetError, MissingExtraError: weights or a library for the encoder or the f0 method are missing.
+            AssetError, MissingExtraError: weights of the encoder, or a library or weights of the f0 method, are
+                missing.
         """
         data = self.config.data
         n_frames = len(audio) // data.hop_length

@@ -1,7 +1,7 @@
-"""Notes of a pitch contour: segmentation, key, and moving notes to a key.
+"""Notes of a pitch contour: segmentation, estimation of the key, and moving notes to a key.
 
-A note is a stretch of the contour around one pitch. Vibrato, scoops and half of each glide belong to it, so that it can
-be moved as a whole.
+A note is a stretch of the contour around one pitch. A note includes its vibrato, its scoops and half of each glide, and
+is moved as a whole.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from myna.units import hz_to_note, semitones_to_ratio
 
 # The segmentation is the piecewise constant function g that minimises the sum over the frames of |pitch - g| plus a
 # penalty for each step (L1 Potts functional: Storath, Weinmann, Unser 2014), on a grid of pitches. The deviation is
-# limited, so that errors of an octave are not notes. A step by two semitones or more that lasts 2 PENALTY / LIMIT,
-# 0.1 s, is a note. A vibrato of +-1 semitone causes no steps: to follow half a period saves less than a step costs.
+# limited, so that octave errors do not become notes. A step by two semitones or more becomes a note if it lasts 2
+# PENALTY / LIMIT, 0.1 s. A vibrato of +-1 semitone causes no steps: following half a period reduces the sum by less
+# than the penalty of a step.
 _PENALTY = 0.1  # semitones times seconds
 _LIMIT = 2.0  # semitones
 _GRID = 0.25  # semitones
-_BRIDGED_SECONDS = 0.04  # a shorter unvoiced gap, such as an estimator's error, does not end a note
+_BRIDGED_SECONDS = 0.04  # shorter unvoiced gaps do not end a note: they may be errors of the estimator
 _SHORTEST_SECONDS = 0.06
-_GLIDE_SECONDS = 0.06  # in which the shift changes from one note to the next
+_GLIDE_SECONDS = 0.06  # time in which the shift changes from one note to the next
 
-# Mean ratings of how well each pitch class fits a major and a minor key, from the tonic (Krumhansl and Kessler 1982).
-# The key is the one whose ratings correlate best with the durations of the pitch classes (Krumhansl 1990).
+# Mean listener ratings of the pitch classes in a major and in a minor key, from the tonic (Krumhansl and Kessler 1982).
+# The estimated key has the highest correlation of its ratings with the durations of the pitch classes (Krumhansl 1990).
 _MAJOR_RATINGS = (6.35, 2.23, 3.48, 2.33, 4.38, 4.09, 2.52, 5.19, 2.39, 3.66, 2.29, 2.88)
 _MINOR_RATINGS = (6.33, 2.68, 3.52, 5.38, 2.60, 3.53, 2.54, 4.75, 3.98, 2.69, 3.34, 3.17)
 
@@ -43,7 +44,7 @@ class Note(NamedTuple):
 
 
 def find_notes(f0: FloatArray, frame_seconds: float) -> list[Note]:
-    """Return the notes of a contour (T,) in Hz, 0 where unvoiced, whose frames are `frame_seconds` apart."""
+    """Return the notes of a contour (T,) in Hz, 0 where unvoiced; frames are `frame_seconds` apart."""
     return [
         Note(span.start * frame_seconds, span.stop * frame_seconds, _median_note(f0[span]))
         for span in note_spans(f0, frame_seconds)
@@ -60,7 +61,7 @@ def note_spans(f0: FloatArray, frame_seconds: float) -> list[slice]:
 
 
 def find_scale(notes: Iterable[Note]) -> Scale | None:
-    """Return the key of a melody by the method of Krumhansl and Schmuckler; None if there are no notes."""
+    """Estimate the key of a melody by the method of Krumhansl and Schmuckler; return None if there are no notes."""
     seconds = np.zeros(12)
     for note in notes:
         below, share = int(np.floor(note.pitch)), note.pitch % 1
@@ -77,12 +78,12 @@ def find_scale(notes: Iterable[Note]) -> Scale | None:
 
 
 def snapped(f0: FloatArray, frame_seconds: float, scale: Scale, strength: float = 1.0) -> FloatArray:
-    """Move each note of a contour (T,) so that its median comes closer to the nearest note of a scale.
+    """Move each note of a contour (T,) in Hz so that its median comes closer to the nearest note of a scale.
 
     A note keeps its vibrato, its scoops and its glides. From one note to the next, the shift changes within 60 ms.
 
     Args:
-        strength: share of the distance, from 0 to 1.
+        strength: share of the distance to move, 0 to 1.
     """
     shift = np.full(len(f0), np.nan)
     for span in note_spans(f0, frame_seconds):
@@ -101,7 +102,7 @@ def _median_note(f0: FloatArray) -> float:
 
 
 def _sounds(voiced: NDArray[np.bool_], frame_seconds: float) -> list[tuple[int, int]]:
-    """Return the first frame of each voiced stretch, and the frame after its last; short gaps do not end a stretch."""
+    """Return the [start, end) frames of each voiced stretch; short gaps do not end a stretch."""
     edges = np.flatnonzero(np.diff(voiced, prepend=False, append=False)).reshape(-1, 2)
     gaps = edges[1:, 0] - edges[:-1, 1]
     ends = np.append(gaps * frame_seconds > _BRIDGED_SECONDS, True)[: len(edges)]
@@ -110,12 +111,12 @@ def _sounds(voiced: NDArray[np.bool_], frame_seconds: float) -> list[tuple[int, 
 
 
 def _steps(f0: FloatArray, frame_seconds: float) -> NDArray[np.intp]:
-    """Return the frames at which the piecewise constant function of a contour (T,) has a step."""
+    """Return the frames at which the piecewise constant function for a contour (T,) has a step."""
     pitch = hz_to_note(np.where(f0 > 0, f0, 1.0))
     voiced = f0 > 0
     grid = np.arange(pitch[voiced].min(), pitch[voiced].max() + _GRID, _GRID)
     cost = np.minimum(np.abs(pitch[:, None] - grid), _LIMIT) * (voiced[:, None] * frame_seconds)
-    # Dynamic programming: the cheapest function up to each frame, by its value there.
+    # Dynamic programming: the function with the lowest cost up to each frame, for each value in this frame.
     total = cost[0]
     came_from = np.zeros(cost.shape, np.int32)
     stay = np.arange(len(grid), dtype=np.int32)

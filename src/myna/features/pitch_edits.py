@@ -1,14 +1,13 @@
-"""Pitch edits: changes of a melody, stretch by stretch, as data.
+"""Pitch edits: changes of stretches of a melody, as data.
 
 edits = read_pitch_edits(Path("edits.json"))
 f0 = edits.applied(f0, times)
 
-Edits change the pitch that is sung: the contour of the source after its transposition and after `--autotune` and
-`--vibrato`. A drawn note of 69 is thus sung as A4, whatever the transposition, and a shift by 2 semitones moves what is
-sung without the edit. Times are in seconds of the source, and pitches are MIDI note numbers, which may be fractional.
-Edits are applied in their order, and a later one changes what the earlier ones made. An edit covers the frames whose
-middles are in its stretch. It changes nothing farther than 40 ms from it, so that only the slices that an edit touches
-have to be sung again.
+Edits change the output pitch: the source's contour after transposition, `--autotune` and `--vibrato`. Thus a drawn note
+of 69 becomes A4 with any transposition, and a shift by 2 semitones is relative to the output without the edit. Times
+are in seconds of the source, and pitches are MIDI note numbers, which may be fractional. Edits are applied in order,
+each to the result of the edits before it. An edit covers the frames with centres in its stretch. It changes nothing
+more than 40 ms outside the stretch, so that only the slices around it must be converted again.
 
 The file is JSON: {"format": 1, "edits": [{"kind": "shift", "start": 1.5, "end": 2.25, "semitones": 2}, ...]}, with the
 fields of the classes below. docs/pitch_edits.md describes it for users.
@@ -34,12 +33,12 @@ from myna.scales import Scale
 from myna.storage.json_file import JsonError, read_json
 from myna.units import note_to_hz, semitones_to_ratio
 
-FORMAT = 1  # a later format has another number
+FORMAT = 1  # version of the file's format
 
 _MAX_BYTES = 8 << 20
 _MAX_EDITS = 10_000
-_MAX_POINTS = 200_000  # of all drawn lines
-# Least and greatest value of each number in the file.
+_MAX_POINTS = 200_000  # limit on the points of all drawn lines
+# Smallest and largest value of each number in the file.
 _LIMITS = {
     "start": (0.0, 86400.0),
     "end": (0.0, 86400.0),
@@ -50,14 +49,14 @@ _LIMITS = {
     "factor": (0.0, 4.0),
 }
 _GLIDE_SECONDS = 0.04  # length of the glide that replaces the jump at an edge of a stretch
-_FADE_SECONDS = 0.01  # at the ends of a silent stretch
+_FADE_SECONDS = 0.01  # length of the fades at the ends of a silent stretch
 
 Mask = NDArray[np.bool_]
 Samples = NDArray[np.float32]
 
 
 class PitchEdit(Protocol):
-    """A change of a stretch, in seconds of the source."""
+    """A change of a stretch; times are in seconds of the source."""
 
     kind: ClassVar[str]
 
@@ -68,13 +67,13 @@ class PitchEdit(Protocol):
     def end(self) -> float: ...
 
     def changed(self, f0: FloatArray, times: FloatArray) -> FloatArray:
-        """Return the contour (T,) of the stretch in Hz, 0 where unvoiced; `times` (T,) are its frame middles."""
+        """Return the changed contour (T,) of the stretch in Hz, 0 where unvoiced; `times` (T,) are frame centres."""
         ...
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Move a stretch up or down."""
+    """Shift the pitch of a stretch up or down."""
 
     kind: ClassVar = "shift"
     start: float
@@ -87,11 +86,11 @@ class Shift:
 
 @dataclass(frozen=True)
 class Draw:
-    """Replace the pitch by a line through points; unvoiced frames stay unvoiced, unless `voiced`."""
+    """Replace the pitch by a line through points; unvoiced frames stay unvoiced unless `voiced` is true."""
 
     kind: ClassVar = "draw"
     points: tuple[tuple[float, float], ...]  # (seconds, note), with ascending times
-    voiced: bool = False  # also voice unvoiced frames, where the pitch estimator missed the voice
+    voiced: bool = False  # also make unvoiced frames voiced, where the estimator missed the pitch
 
     @property
     def start(self) -> float:
@@ -109,7 +108,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Snap:
-    """Move the notes of a stretch to a key, as `--autotune` does."""
+    """Move the notes of a stretch to a key, like `--autotune`."""
 
     kind: ClassVar = "snap"
     start: float
@@ -126,7 +125,7 @@ class Snap:
 
 @dataclass(frozen=True)
 class Vibrato:
-    """Change the depth of the vibrato in a stretch: 0 removes it, 2 makes it twice as deep."""
+    """Scale the depth of the vibrato in a stretch: 0 removes it, 2 doubles it."""
 
     kind: ClassVar = "vibrato"
     start: float
@@ -139,7 +138,7 @@ class Vibrato:
 
 @dataclass(frozen=True)
 class Unvoiced:
-    """Sing a stretch without pitch, as breath or consonant."""
+    """Make a stretch unvoiced, which sounds like breath or a consonant."""
 
     kind: ClassVar = "unvoiced"
     start: float
@@ -151,7 +150,7 @@ class Unvoiced:
 
 @dataclass(frozen=True)
 class Silent:
-    """Silence a stretch; its pitch does not change."""
+    """Mute a stretch; its pitch does not change."""
 
     kind: ClassVar = "silent"
     start: float
@@ -174,19 +173,19 @@ class PitchEdits:
         return bool(self.edits)
 
     def within(self, start: float, end: float) -> PitchEdits:
-        """Return the edits that can change something between two times."""
+        """Return the edits that may affect samples between two times."""
         start, end = start - _GLIDE_SECONDS, end + _GLIDE_SECONDS
         return PitchEdits(tuple(edit for edit in self.edits if edit.start < end and edit.end > start))
 
     def applied(self, f0: FloatArray, times: FloatArray) -> FloatArray:
         """Return the edited contour.
 
-        A jump of the pitch that edits make at an edge of a stretch becomes a glide of 40 ms around the edge. Jumps that
-        the contour had before are kept.
+        A jump of the pitch that an edit causes at an edge of its stretch becomes a glide of 40 ms around the edge.
+        Jumps in the original contour are kept.
 
         Args:
             f0: contour (T,) in Hz, 0 where unvoiced.
-            times: middles of its frames (T,) in seconds of the source, at equal distances.
+            times: centres of the contour's frames (T,) in seconds of the source, equally spaced.
         """
         edited, edges = f0.astype(np.float64), set()
         for edit in self.edits:
@@ -197,7 +196,7 @@ class PitchEdits:
         return _with_glides(f0, edited, sorted(edges), round(_GLIDE_SECONDS / 2 / _step(times)))
 
     def silenced(self, audio: Samples, start: float, sample_rate: int) -> Samples:
-        """Return `audio` (N,), which begins at `start` in seconds, with the silent stretches faded out."""
+        """Return `audio` (N,), which begins at `start` in seconds, with the silent stretches muted."""
         audio = audio.copy()
         for edit in self.edits:
             if isinstance(edit, Silent):
@@ -209,11 +208,11 @@ class PitchEdits:
         return audio
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain values that `parse_pitch_edits` reads."""
+        """Return plain values for `parse_pitch_edits`."""
         return {"format": FORMAT, "edits": [{"kind": edit.kind, **vars(edit)} for edit in self.edits]}
 
     def text(self) -> str:
-        """Return the content of a file that `read_pitch_edits` reads."""
+        """Return the content of a file for `read_pitch_edits`."""
         return json.dumps(self.as_json(), indent=1) + "\n"
 
 
@@ -221,7 +220,7 @@ def read_pitch_edits(path: Path) -> PitchEdits:
     """Read a file of pitch edits.
 
     Raises:
-        ConfigError: it cannot be read, or contains something else.
+        ConfigError: the file cannot be read, or does not contain pitch edits.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
@@ -238,10 +237,11 @@ def read_pitch_edits(path: Path) -> PitchEdits:
 
 
 def parse_pitch_edits(values: Any) -> PitchEdits:
-    """Check the content of a file of pitch edits.
+    """Check and convert the content of a file of pitch edits.
 
     Raises:
-        ConfigError: it has another form, another format number, or too many edits; the message names the edit.
+        ConfigError: the form or the format number is wrong, or there are too many edits; the message names the wrong
+            edit.
     """
     if not isinstance(values, dict) or not isinstance(values.get("edits"), list):
         raise ConfigError('pitch edits have the form {"format": 1, "edits": [...]}')
@@ -310,7 +310,7 @@ def _number(name: str, value: Any) -> float:
 
 
 def _short(value: Any) -> str:
-    """Return a value from a file as text for an error, without its end if it is long."""
+    """Return a value from a file as text for an error message; a long text is cut."""
     return f"{value!r:.40}"
 
 
@@ -319,16 +319,16 @@ def _listed(names: Any) -> str:
 
 
 def _step(times: FloatArray) -> float:
-    """Return the distance between frames in seconds; a single frame has none, and 1 is returned."""
+    """Return the distance between frames in seconds; 1 if there is only one frame."""
     return float(times[1] - times[0]) if len(times) > 1 else 1.0
 
 
 def _with_glides(before: FloatArray, after: FloatArray, edges: Sequence[int], reach: int) -> FloatArray:
-    """Return the contour `after` (T,), in which each jump at one of `edges` that `before` lacks is a glide.
+    """Return the contour `after` (T,) with glides in place of those jumps at `edges` that `before` does not have.
 
     Args:
-        edges: frames that begin or follow an edited stretch.
-        reach: frames of a glide on each side of the edge.
+        edges: first frame of each edited stretch, and first frame after it.
+        reach: length of a glide on each side of an edge, in frames.
     """
     octaves = np.zeros(len(after))
     for edge in edges:
@@ -344,7 +344,7 @@ def _with_glides(before: FloatArray, after: FloatArray, edges: Sequence[int], re
 
 
 def _voiced_around(voiced: Mask, edge: int, reach: int) -> slice:
-    """Return the frames next to an edge that are voiced without a gap, at most `reach` on each side."""
+    """Return the range of voiced frames without gaps around an edge, at most `reach` on each side."""
     first, end = edge, edge
     while first > max(edge - reach, 0) and voiced[first - 1]:
         first -= 1

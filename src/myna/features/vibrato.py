@@ -8,7 +8,8 @@ from myna.features.contour import FloatArray
 from myna.features.notes import note_spans
 from myna.units import hz_to_note, semitones_to_ratio
 
-# Vibrato of singers has 4 to 8 Hz (Sundberg 1994). The filter passes it fully, and nothing beyond the outer limits.
+# Vibrato of singers has 4 to 8 Hz (Sundberg 1994). The filter passes these frequencies fully, and removes those beyond
+# the outer limits.
 _BAND_HZ = (3.0, 4.0, 8.0, 10.0)
 _SLOWEST_SECONDS = 0.25  # period of 4 Hz: the shortest stretch that can contain a vibrato
 
@@ -32,9 +33,8 @@ def with_vibrato(f0: FloatArray, frame_seconds: float, factor: float) -> FloatAr
 def _vibrato(f0: FloatArray, frame_seconds: float) -> FloatArray:
     """Return the vibrato of a note (T,) in semitones.
 
-    Only the part between the first and the last crossing of the pitch and its moving average is filtered. Scoops and
-    glides at the ends of the note, which also contain 4 to 8 Hz, are thus kept, and the vibrato is 0 where that part
-    begins and ends.
+    Only the part between the first and the last crossing of the pitch and its moving average is filtered. This excludes
+    scoops and glides at the ends of the note, which also contain 4 to 8 Hz. The vibrato is 0 at both ends of the part.
     """
     pitch = hz_to_note(np.interp(np.arange(len(f0)), np.flatnonzero(f0 > 0), f0[f0 > 0]))
     above = pitch > _moving_average(pitch, round(_SLOWEST_SECONDS / frame_seconds))
@@ -55,9 +55,10 @@ def _moving_average(values: FloatArray, width: int) -> FloatArray:
 
 
 def _band(pitch: FloatArray, frame_seconds: float) -> FloatArray:
-    """Return the part of a signal (T,) in the band of vibrato, which is 0 at both ends.
+    """Return the component of a signal (T,) in the frequency band of vibrato; it is 0 at both ends.
 
-    The signal, without the line through its ends, is continued as an odd function, which has no jump and no kink.
+    The line through the signal's ends is subtracted, and the rest is continued as an odd function, without jump and
+    kink.
     """
     signal = pitch - np.linspace(pitch[0], pitch[-1], len(pitch))
     odd = np.concatenate([signal[:-1], -signal[:0:-1]])

@@ -1,8 +1,8 @@
 """so-vits-svc's predictor of the target's f0 from the content, the speaker and the source's f0 contour.
 
 The mean is subtracted from the source's contour, and in training the contour is also scaled by a random factor, so that
-the network must infer the pitch level from the speaker. The predictor is useful for speech. It is not meant for
-singing, because it changes the melody.
+the network must infer the pitch level from the speaker. The predictor is useful for speech, but not for singing,
+because it changes the melody.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LOWEST_SCALE, HIGHEST_SCALE = 0.8, 1.2  # range of the random factor that scales
 
 
 def log_pitch(f0: Tensor) -> Tensor:
-    """Convert f0 from Hz to units of 500 mel, in which voices lie between about 0.2 and 2; the shape is kept."""
+    """Convert f0 from Hz to units of 500 mel (0.2 to 2 for most voices); the shape is kept."""
     return 2595.0 * torch.log10(1.0 + f0 / 700.0) / 500
 
 
@@ -28,7 +28,7 @@ def pitch_hz(log_pitch: Tensor) -> Tensor:
 
 
 def contour(log_pitch: Tensor, voiced: Tensor) -> Tensor:
-    """Subtract from each item its mean over the voiced frames; the inputs and the output are (B, T)."""
+    """Subtract from each item its mean over the voiced frames; inputs and output are (B, T)."""
     voiced = voiced.to(log_pitch.dtype)
     mean = (log_pitch * voiced).sum(1, keepdim=True) / voiced.sum(1, keepdim=True).clamp(min=1)
     return log_pitch - mean

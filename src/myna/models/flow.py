@@ -1,4 +1,4 @@
-"""The normalising flow of VITS (Kim, Kong and Son 2021), which removes the speaker from latents, or adds a speaker.
+"""The normalising flow of VITS (Kim, Kong and Son 2021), which removes the speaker from latents or, inverted, adds it.
 
 The flow is a stack of additive couplings (Dinh et al. 2014). Each coupling shifts half of the channels by an amount
 computed from the other half and the speaker; subtracting the same amount inverts the coupling. The flow
@@ -83,7 +83,7 @@ class Flow(nn.Module):
 
     @classmethod
     def of(cls, model: ModelConfig, n_wavenet_layers: int = N_WAVENET_LAYERS) -> Flow:
-        """Build the flow that a configuration describes; RVC uses fewer WaveNet layers than the default."""
+        """Build the flow of a configuration; RVC uses fewer WaveNet layers than the default."""
 
         def make_network() -> nn.Module:
             if model.use_transformer_flow:

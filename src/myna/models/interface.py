@@ -1,7 +1,8 @@
-"""Contracts between the models and the code that uses them: records of tensors, protocols and abstract modules.
+"""Interfaces between the models and their users: records of tensors, protocols and abstract modules.
 
-In shapes, B is the batch size, and C, T and N are the numbers of channels, frames and samples. A contract is an
-abstract module, not a protocol, if optimisers, Fabric or state dicts require its implementations to be `nn.Module`s.
+In shapes, B is the batch size, and C, T and N are the numbers of channels, frames and samples. An interface is an
+abstract module instead of a protocol if optimisers, Fabric or state dicts require implementations that are
+`nn.Module`s.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ NoiseName = Literal[
 
 
 class NoiseSource(Protocol):
-    """Source of every random number that a model uses; implementations are in `models.noise`."""
+    """Source of all random numbers of a model; implementations are in `models.noise`."""
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
         """Return a tensor of standard normal numbers, with the given shape and the dtype and device of `like`."""
@@ -34,7 +35,7 @@ class NoiseSource(Protocol):
 
 
 class Conditions(NamedTuple):
-    """Inputs that a synthesizer is conditioned on."""
+    """Inputs on which a synthesizer is conditioned."""
 
     content: Tensor  # (B, content_channels, T)
     f0: Tensor  # (B, T) Hz, interpolated over unvoiced frames
@@ -53,12 +54,12 @@ class Conditions(NamedTuple):
 
 @dataclass(frozen=True)
 class Sampling:
-    """Options of one call of `Synthesizer.generate`, in addition to the conditions."""
+    """Options of one call of `Synthesizer.generate`, apart from the conditions."""
 
     noise: NoiseSource
     noise_scale: float | Tensor  # factor on the prior's standard deviation; 0 gives the prior's mean
-    # Whether to replace f0 by the predicted f0; no effect on voices without an f0 predictor. An ONNX graph needs a
-    # boolean tensor, so that the choice is made at run time.
+    # Whether to replace f0 by the predicted f0; no effect on voices without an f0 predictor. In an ONNX graph, a
+    # boolean tensor makes this choice at run time.
     predict_f0: bool | Tensor = False
 
 
@@ -70,7 +71,7 @@ class Generated(NamedTuple):
 
 
 class Synthesizer(Protocol):
-    """Generator of audio from conditions: a PyTorch network, an ONNX graph, or a wrapper around another."""
+    """Generator of audio from conditions: a PyTorch network, an ONNX graph, or a wrapper around another synthesizer."""
 
     def generate(self, conditions: Conditions, sampling: Sampling) -> Generated: ...
 
@@ -100,7 +101,7 @@ class SynthesizerModule(nn.Module):
 class TrainingInput(NamedTuple):
     """A batch of clips with their features, padded to T frames."""
 
-    conditions: Conditions  # loudness is given; speakers are indices
+    conditions: Conditions  # loudness is present; speakers are indices
     spectrogram: Tensor  # (B, n_fft / 2 + 1, T) linear magnitude
     lengths: Tensor  # (B,) number of real frames of each clip
 
@@ -145,7 +146,7 @@ class TrainableSynthesizer(SynthesizerModule):
 
 @dataclass(frozen=True)
 class DecoderConditions:
-    """Inputs of a decoder in addition to the latent; a decoder ignores those that it does not use."""
+    """Inputs of a decoder, apart from the latent; each decoder ignores those that it does not use."""
 
     f0: Tensor  # (B, T) Hz; unvoiced frames are interpolated or 0, as in the family's training data
     speaker: Tensor | None = None  # (B, speaker_channels, 1 or T), T if it changes with time; None for a vocoder

@@ -13,7 +13,7 @@ from myna.models.interface import NoiseName
 class SeededNoise:
     """Random numbers from a torch generator, or from PyTorch's global generators if none is given.
 
-    Numbers are generated on the generator's device, so that a CPU generator gives the same numbers to a model on any
+    Numbers are generated on the generator's device, so that a CPU generator gives the same numbers for models on any
     device.
     """
 
@@ -37,7 +37,7 @@ class SeededNoise:
 
 
 class GivenNoise:
-    """Numbers that the caller gives by name; each is reshaped to the shape that the model requests."""
+    """Numbers that the caller gives by name, reshaped to the shapes that the model requests."""
 
     def __init__(self, given: Mapping[str, Tensor]) -> None:
         self.given = given
@@ -45,7 +45,7 @@ class GivenNoise:
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
         return (
             self.given[name].reshape(tuple(shape)).clone()
-        )  # a copy, because models write to some of these tensors, but a graph's input is constant
+        )  # a copy, because models write to some of these tensors, and a graph's input is constant
 
     uniform = normal
 
@@ -64,7 +64,7 @@ class RecordedNoise:
 
 
 class SilentNoise:
-    """Zeros, so that every Gaussian yields its mean and the excitation contains no noise."""
+    """Zeros: every Gaussian yields its mean, and the excitation contains no noise."""
 
     def normal(self, name: NoiseName, shape: Sequence[int], like: Tensor) -> Tensor:
         return like.new_zeros(tuple(shape))

@@ -30,7 +30,7 @@ class PosteriorEncoder(nn.Module):
             mask: 1 on real frames and 0 on padding, (B, 1, T).
 
         Returns:
-            The distribution of latents (B, latent_channels, T); on padding it is the standard normal.
+            The distribution of latents (B, latent_channels, T), which is the standard normal on padding.
         """
         hidden = self.wavenet(self.input_conv(spectrogram) * mask, speaker, mask) * mask
         mean, log_std = (self.projection(hidden) * mask).chunk(2, dim=1)

@@ -28,7 +28,7 @@ def pitch_bins(f0: Tensor) -> Tensor:
 
 
 class PriorEncoder(nn.Module):
-    """Predict the latent distribution p(z | content, f0) that the flow maps to and from."""
+    """Predict the latent distribution p(z | content, f0), on the prior side of the flow."""
 
     def __init__(self, sizes: TransformerSizes, latent_channels: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class PriorEncoder(nn.Module):
             mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 
         Returns:
-            The distribution of latents (B, latent_channels, T); on padding it is the standard normal.
+            The distribution of latents (B, latent_channels, T), which is the standard normal on padding.
         """
         hidden = hidden + self.pitch_embedding(pitch_bins(f0)).transpose(1, 2)
         statistics = self.projection(self.transformer(hidden, mask))

@@ -17,7 +17,7 @@ class TransformerSizes:
     filter_channels: int  # hidden channels of the feed-forward layers
     n_heads: int
     n_layers: int
-    kernel_size: int  # of the convolutions in the feed-forward layers
+    kernel_size: int  # kernel size of the convolutions in the feed-forward layers
     dropout: float
 
     @classmethod
@@ -40,7 +40,7 @@ class UpsamplingSizes:
     in_channels: int
     initial_channels: int  # channels before the first upsampling step; each step halves them
     rates: Sequence[int]
-    kernel_sizes: Sequence[int]  # of the transposed convolutions
+    kernel_sizes: Sequence[int]  # kernel sizes of the transposed convolutions
     resblock: Literal["1", "2"]
     resblock_kernel_sizes: Sequence[int]
     resblock_dilations: Sequence[Sequence[int]]

@@ -1,7 +1,7 @@
 """Export of a voice as ONNX graphs for programs without PyTorch (`svc export`).
 
-A graph accepts recordings of any length. Random numbers are inputs of the graph (`onnx.runtime` lists all inputs), so
-that a program that supplies the same random numbers as PyTorch gets the same audio within `TOLERANCE`.
+A graph accepts recordings of any length. Random numbers are inputs of the graph (`onnx.runtime` lists all inputs). With
+the same random numbers, the graph's audio equals PyTorch's within `TOLERANCE`.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
 
 CONTENT_SUFFIX = f".content{SUFFIX}"
-TOLERANCE = 1e-3  # largest allowed difference from the audio of PyTorch; full scale is 1
+TOLERANCE = 1e-3  # largest allowed difference from PyTorch's audio; full scale is 1
 _EMBEDDED = "myna-content-1"
-_TRACED_FRAMES = 67  # a prime, so that an axis of this size is certainly the axis of frames
+_TRACED_FRAMES = 67  # a prime number, so that an axis of this size is the axis of frames
 _CHECKED_FRAMES = 40
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -51,12 +51,12 @@ Network = TypeVar("Network", bound=nn.Module)
 
 @runtime_checkable
 class Exportable(Protocol):
-    """A module that uses operations that ONNX lacks."""
+    """A module with operations that ONNX lacks."""
 
     def exportable(self) -> nn.Module:
-        """Return an equivalent module that has no Python loops or complex numbers and accepts inputs of any length.
+        """Return an equivalent module without Python loops and complex numbers, for inputs of any length.
 
-        It may modify and return `self`.
+        The method may modify and return `self`.
         """
         ...
 
@@ -65,7 +65,7 @@ class Exported(NamedTuple):
     """Result of `export`."""
 
     paths: list[Path]
-    difference: float  # largest difference between the graph's audio and that of PyTorch; full scale is 1
+    difference: float  # largest difference between the graph's audio and PyTorch's; full scale is 1
 
 
 class _Graph(nn.Module):
@@ -97,24 +97,25 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
     """Write a voice as an ONNX graph.
 
     If the voice uses myna's own content encoder, the encoder is written as a second graph, NAME.content.onnx, beside
-    the first one. It maps audio (1, N) at 16 kHz to content (1, 256, N // 320).
+    the first one. The encoder maps audio (1, N) at 16 kHz to content (1, 256, N // 320).
 
     Args:
         opened: voice to export.
         path: output file, NAME.onnx; its folder is created.
-        words: `licence`, `author` and `cover`; missing or empty ones are taken from the voice's own file.
+        words: texts of the card by field, for example `licence` and `author`; missing or empty ones are taken from the
+            voice's own file.
 
     Raises:
-        MissingExtraError: the packages that PyTorch's exporter needs are not installed.
-        CheckpointError: the voice is incomplete or cannot be exported, the audio of the graph differs from that of
-            PyTorch, or a file cannot be written.
+        MissingExtraError: packages of PyTorch's exporter are not installed.
+        CheckpointError: the voice is incomplete or cannot be exported, the graph's audio differs from PyTorch's, or a
+            file cannot be written.
     """
     paths = [path]
     if opened.config.content_encoder == _EMBEDDED:
         paths.append(path.with_name(path.stem + CONTENT_SUFFIX))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Entered first, so that a place that cannot be written to is reported before a minute of work.
+        # Enter this first, so that an output that cannot be written is reported before a minute of work.
         with replacing_together(*paths) as temporaries:
             graph, difference = _checked_graph(opened, words)
             graphs = [graph] if len(paths) == 1 else [graph, content_graph(load_embedded().network)]
@@ -126,7 +127,7 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
 
 
 def _checked_graph(opened: OpenedVoice, words: Mapping[str, str]) -> tuple[bytes, float]:
-    """Return a voice as a graph with a card, and the largest difference of its audio from that of PyTorch."""
+    """Return a voice as a graph with a card, and the largest difference of its audio from PyTorch's."""
     synthesizer = opened.build_module()
     synthesizer.eval()
     synthesizer.fuse()
@@ -143,14 +144,14 @@ def _checked_graph(opened: OpenedVoice, words: Mapping[str, str]) -> tuple[bytes
 
 
 def as_graph(synthesizer: SynthesizerModule, config: Config) -> OnnxSynthesizer:
-    """Convert a synthesizer to one that runs in ONNX Runtime.
+    """Convert a synthesizer to a graph in ONNX Runtime.
 
     Args:
         synthesizer: PyTorch network on the CPU, in evaluation mode and fused.
         config: configuration of its voice.
 
     Raises:
-        MissingExtraError: the packages that PyTorch's exporter needs are not installed.
+        MissingExtraError: packages of PyTorch's exporter are not installed.
         CheckpointError: the network cannot be exported.
     """
     return OnnxSynthesizer(_bytes(_synthesizer_program(synthesizer, config)))
@@ -158,7 +159,7 @@ def as_graph(synthesizer: SynthesizerModule, config: Config) -> OnnxSynthesizer:
 
 def content_graph(network: ContentNetwork) -> bytes:
     """Export myna's own content encoder as a graph from `audio` (1, N) at 16 kHz to `content` (1, 256, N // 320)."""
-    # The traced audio ends within a frame, as most recordings do.
+    # The traced audio ends within a frame, like most recordings.
     traced = torch.zeros(1, 3 * SAMPLE_RATE + 17)
     shapes = ({1: Dim("samples", min=SAMPLE_RATE // 4, max=SAMPLE_RATE * 3600)},)
     return _bytes(_program(exportable(network), (traced,), shapes, ["audio"], ["content"]))
@@ -216,13 +217,13 @@ def _difference(synthesizer: SynthesizerModule, graph: OnnxSynthesizer, config: 
 
 
 def _noise_shapes(synthesizer: SynthesizerModule, config: Config) -> dict[str, list[int]]:
-    """Return the shape of each noise input for `_TRACED_FRAMES` frames by name, in the order of use."""
+    """Return the shape of each noise input for `_TRACED_FRAMES` frames, by name in the order of use."""
     noise = RecordedNoise()
     synthesizer.generate(_conditions(config, _TRACED_FRAMES), Sampling(noise, synthesizer.usual_noise_scale))
     shapes: dict[str, list[int]] = {}
     for name, (*others, length) in noise.shapes.items():
-        # In the graph, noise at the sample rate has an axis of frames and an axis of samples per frame, so that only
-        # the former varies with the length.
+        # In the graph, noise at the sample rate has an axis of frames and an axis of samples per frame; only the first
+        # one depends on the length.
         per_frame = [_TRACED_FRAMES, length // _TRACED_FRAMES] if name == SOURCE_NOISE else [length]
         shapes[name] = [*others, *per_frame]
     return shapes
@@ -237,7 +238,7 @@ def _program(
         import onnxscript
     except ImportError as error:
         raise MissingExtraError("an ONNX graph", EXTRA) from error
-    del onnx, onnxscript  # torch imports them, but its own error does not state the pip command
+    del onnx, onnxscript  # torch imports these too, but its error does not state the pip command
     try:
         with _quiet(), warnings.catch_warnings(action="ignore"):
             program = torch.onnx.export(
@@ -272,7 +273,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _bytes(program: ONNXProgram) -> bytes:
-    """Serialize a graph to the bytes of a file, without the references to source lines that the exporter adds."""
+    """Serialise a graph to the bytes of a file, without the exporter's references to source lines."""
     for node in program.model.graph.all_nodes():
         node.metadata_props.clear()
     content: bytes = program.model_proto.SerializeToString()

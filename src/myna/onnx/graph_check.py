@@ -1,7 +1,7 @@
 """Check of an ONNX graph before ONNX Runtime loads it.
 
-ONNX Runtime executes whatever a graph contains. A graph of plain operators ends after each operator has run once.
-Loops, branches, functions, operators on text, and data in other files are refused, because no voice needs them.
+ONNX Runtime executes any content of a graph. A graph of plain operators ends after each operator has run once. Loops,
+branches, functions, operators on text, and data in other files are refused, because voices do not need them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from myna.errors import CheckpointError, MissingExtraError
 
-# Operators that PyTorch's exporters write for networks without Python loops. None of them contains another graph.
+# Operators that PyTorch's exporters write for networks without Python loops. No operator contains another graph.
 _OPERATORS = frozenset(
     [
         *("Abs", "Acos", "Add", "And", "Asin", "Atan", "BatchNormalization", "Cast", "CastLike", "Ceil", "Clip"),
@@ -56,12 +56,12 @@ _BYTES = {1: 4, 2: 1, 3: 1, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 16: 2}  # bytes per 
 
 
 def checked_graph(graph: Path | bytes, name: str, extra: str) -> bytes:
-    """Check a graph, and return it serialised with only the content that was checked.
+    """Check a graph, and return it serialised with only the checked content.
 
     Args:
         graph: path of the graph, or the content of its file.
         name: name of the graph for error messages.
-        extra: optional extra of myna's package that installs the package onnx.
+        extra: extra of myna that installs the package onnx.
 
     Raises:
         MissingExtraError: the package onnx is not installed.
@@ -77,9 +77,9 @@ def checked_graph(graph: Path | bytes, name: str, extra: str) -> bytes:
         raise CheckpointError(f"cannot read {name}: {error.strerror or error}") from error
     try:
         model = ModelProto.FromString(data)
-    except Exception as error:  # protobuf's own exception; protobuf is not imported here
+    except Exception as error:  # any exception of protobuf, which is not imported here
         raise CheckpointError(f"{name} is damaged, or not an ONNX graph; export the voice again") from error
-    # Fields that this version of the package onnx does not know could have a meaning for ONNX Runtime.
+    # Fields that are unknown to this version of the package onnx may have a meaning in ONNX Runtime.
     model.DiscardUnknownFields()
     for what in _problems(model):
         raise CheckpointError(f"{name} {what}, which voices in ONNX do not have: refused; export the voice again")

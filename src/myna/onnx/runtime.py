@@ -15,8 +15,8 @@ The graphs of all families have the same interface. A graph ignores the inputs t
 | `starting_phases` | 1, n_harmonics | uniform in 0..1 |
 | `source_noise` | ..., frames, hop_length | standard normal |
 
-Of the last three inputs, a graph has only those that its voice uses, in the order of use. The outputs are `audio`
-(1, 1, samples) and `f0_sung` (1, frames).
+A graph has only those of the last three inputs that its voice uses, in the order of use. The outputs are `audio` (1, 1,
+samples) and `f0_sung` (1, frames).
 """
 
 from __future__ import annotations
@@ -60,22 +60,22 @@ _INPUTS = {
     "predict_f0": (_BOOLEAN, 0),
 }
 GIVEN = tuple(_INPUTS)
-_MOST = 65536  # limit on the channels, the speakers, and the random numbers per frame of a noise input
-# A run that takes longer than the sum of these is stopped. The slowest voice needs a tenth of a second per frame on an
-# old processor.
+_MOST = 65536  # limit on the channels, on the speakers, and on the random numbers per frame of a noise input
+# Time limit of a run: a constant and a time per frame. The slowest voice needs a tenth of a second per frame on an old
+# processor.
 _SECONDS, _SECONDS_PER_FRAME = 60.0, 1.0
-_MOST_MEMORY = 4 * 2**30  # bytes; enough to convert a minute of singing at once, and half of a small computer's memory
+_MOST_MEMORY = 4 * 2**30  # bytes: enough for a minute of singing at once, and half the memory of a small computer
 
 
 def is_graph(path: Path) -> bool:
-    """Return True if a file has the suffix of ONNX graphs; the format itself has no signature."""
+    """Return True if a file has the suffix of ONNX graphs; the format has no signature."""
     return path.suffix == SUFFIX and path.is_file()
 
 
 class OnnxSynthesizer:
     """A `Synthesizer` that runs an ONNX graph on the CPU, with limits on memory and time.
 
-    `metadata` contains the texts in the graph's metadata, by key.
+    `metadata` contains the texts of the graph's metadata by key.
     """
 
     def __init__(self, graph: Path | bytes) -> None:
@@ -85,7 +85,7 @@ class OnnxSynthesizer:
 
         Raises:
             MissingExtraError: ONNX Runtime is not installed.
-            CheckpointError: `graph` is not an ONNX graph, or not the graph of a voice.
+            CheckpointError: `graph` is not an ONNX graph of a voice.
         """
         try:
             import onnxruntime
@@ -96,10 +96,10 @@ class OnnxSynthesizer:
         _bound_memory()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 4  # log only fatal errors; other errors are raised
+        options.log_severity_level = 4  # only fatal errors are logged; other errors are raised
         options.add_session_config_entry("session.use_env_allocators", "1")
         try:
-            # The exporter has folded all constants. Folding here would let a graph take any amount of time and memory.
+            # The exporter has folded all constants. Folding them here could take any amount of time and memory.
             self._session = onnxruntime.InferenceSession(
                 checked, options, providers=["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
             )
@@ -121,10 +121,10 @@ class OnnxSynthesizer:
         self._hop_length: int | None = None
 
     def expect(self, config: Config) -> None:
-        """Check the content input against the voice's configuration, and from now on also check the audio's length.
+        """Check the content input against the voice's configuration, and let `generate` check the audio's length too.
 
         Raises:
-            ConfigError: the graph takes content with another number of channels.
+            ConfigError: the graph's content input has a different number of channels.
         """
         if self._n_channels != config.model.content_channels:
             raise ConfigError(
@@ -158,7 +158,7 @@ class OnnxSynthesizer:
         return Generated(torch.from_numpy(audio).to(f0.device), torch.from_numpy(used_f0).to(f0.device))
 
     def _run(self, values: dict[str, NDArray[np.generic]], n_frames: int) -> list[NDArray[np.float32]]:
-        """Run the graph; return the audio and the f0 after checking their shapes and types."""
+        """Run the graph, check the shapes and types of the audio and the f0, and return both."""
         import onnxruntime
 
         how = onnxruntime.RunOptions()
@@ -174,7 +174,7 @@ class OnnxSynthesizer:
             raise CheckpointError(f"{self._name} {self._reason(str(error), how.terminate, limit)}") from error
         finally:
             watch.cancel()
-        # A graph that was exported in memory has no configuration to compare with.
+        # For a graph exported in memory, there is no configuration to compare with.
         n_samples = audio.size if self._hop_length is None else n_frames * self._hop_length
         if audio.shape != (1, 1, n_samples) or used_f0.shape != (1, n_frames):
             raise CheckpointError(
@@ -201,7 +201,7 @@ class OnnxSynthesizer:
 
 
 def _is_small(shape: Sequence[Any]) -> bool:
-    """Return whether random numbers of this shape take little memory per frame."""
+    """Return True if random numbers of this shape take little memory per frame."""
     fixed = [size for size in shape if size != FRAMES]
     return all(isinstance(size, int) and size > 0 for size in fixed) and prod(fixed) <= _MOST
 

@@ -1,1 +1,1 @@
-"""Conversion of a stream: blocks of singing in, blocks of the voice out, with a constant delay."""
+"""Conversion of a stream, in blocks, with a constant delay."""

@@ -1,7 +1,6 @@
-"""Callbacks of the sound card: they copy samples between its buffers and rings, and count.
+"""Callbacks of the sound card, which copy samples between its buffers and rings, and count samples and gaps.
 
-A callback must return in time, so it does no work beyond copying: it neither converts, prints, waits nor allocates
-samples.
+A callback must return in time. Therefore it only copies: it does not convert, print, wait or allocate samples.
 """
 
 from __future__ import annotations
@@ -18,24 +17,25 @@ Samples = NDArray[np.float32]
 Clock = Callable[[], float]
 
 _RING_SECONDS = 20
-_LARGEST_CALLBACK = 1 << 15  # samples; larger ones are copied in parts
+_LARGEST_CALLBACK = 1 << 15  # samples; larger buffers are copied in parts
 _FADE_SECONDS = 0.005
 
 
 class _Counter:
-    """Samples that a callback has moved, and the time of its last call."""
+    """Number of samples that a callback has copied, and the time of its last call."""
 
     def __init__(self, rate: int, clock: Clock) -> None:
         self.rate = rate
         self.clock = clock
-        # Total, number in the last call, and its time: one tuple, so that another thread reads them together.
+        # Total, number in the last call, and time of the last call: one tuple, so that other threads read consistent
+        # values.
         self.last = (0, 0, 0.0)
 
     def add(self, n: int) -> None:
         self.last = (self.last[0] + n, n, self.clock())
 
     def position(self) -> float:
-        """Return the position of the sound card in samples, interpolated between its calls."""
+        """Return the position of the sound card in samples, interpolated between the callback's calls."""
         total, n, when = self.last
         return total + min(max(self.clock() - when, 0.0) * self.rate, n)
 
@@ -56,21 +56,21 @@ class InputCallback:
 
     @property
     def started(self) -> bool:
-        """Whether the sound card has delivered sound."""
+        """True after the sound card has delivered sound."""
         return self._counter.last[0] > 0
 
     @property
     def n_waiting(self) -> float:
-        """Number of samples that were recorded but not read, interpolated between the calls."""
+        """Number of samples that were recorded but not read yet, interpolated between calls."""
         return self._counter.position() - self._counter.last[0] + self.ring.fill
 
     @property
     def last_call(self) -> float:
-        """Time of the last call, in seconds; 0 before the first."""
+        """Time of the last call in seconds; 0 before the first call."""
         return self._counter.last[2]
 
     def __call__(self, frames: Samples) -> None:
-        """Take recorded samples, (n, C)."""
+        """Copy recorded samples (n, C) to the ring."""
         for first in range(0, len(frames), _LARGEST_CALLBACK):
             part = frames[first : first + _LARGEST_CALLBACK]
             mono = self._mono[: len(part)]
@@ -80,12 +80,12 @@ class InputCallback:
 
 
 class OutputCallback:
-    """Copy converted sound from a ring to all channels of the output; play silence when there is none.
+    """Copy converted sound from a ring to all channels of the output; play silence if the ring is empty.
 
     Attributes:
-        flowing: the ring has had enough samples since the worker set this to true.
-        n_gaps: number of times at which `flowing` became false, or the sound card ran out of sound.
-        played: ring that gets a copy of what is played, for a recording.
+        flowing: True while the ring has had enough samples since the worker set this attribute to True.
+        n_gaps: number of times that `flowing` became False or the sound card ran out of sound.
+    played: ring that receives a copy of the played samples, for a recording; None for no copy.
     """
 
     def __init__(self, rate: int, clock: Clock = time.perf_counter) -> None:
@@ -100,21 +100,21 @@ class OutputCallback:
 
     @property
     def started(self) -> bool:
-        """Whether the sound card has asked for sound."""
+        """True after the sound card has requested sound."""
         return self._counter.last[0] > 0
 
     @property
     def last_call(self) -> float:
-        """Time of the last call, in seconds; 0 before the first."""
+        """Time of the last call in seconds; 0 before the first call."""
         return self._counter.last[2]
 
     @property
     def n_waiting(self) -> float:
-        """Number of samples that wait to be played, interpolated between the calls."""
+        """Number of samples that wait to be played, interpolated between calls."""
         return self._counter.last[0] - self._counter.position() + self.ring.fill
 
     def __call__(self, frames: Samples) -> None:
-        """Fill the buffer of the sound card, (n, C)."""
+        """Fill a buffer (n, C) of the sound card."""
         for first in range(0, len(frames), _LARGEST_CALLBACK):
             part = frames[first : first + _LARGEST_CALLBACK]
             mono = self._mono[: len(part)]
@@ -128,7 +128,7 @@ class OutputCallback:
         self._counter.add(len(frames))
 
     def _interrupt(self, sound: Samples) -> None:
-        """Fade out the last samples. The fewer than `_fade_out` that are left are not played."""
+        """Fade out the last samples before a gap. The rest of the ring, shorter than the fade, is not played."""
         n_fade = min(len(sound), len(self._fade_out))
         sound[len(sound) - n_fade :] *= self._fade_out[len(self._fade_out) - n_fade :]
         self.ring.skip(self.ring.fill)

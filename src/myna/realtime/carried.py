@@ -1,4 +1,4 @@
-"""Conversion of a stream to a light voice. Every stage carries its state, so nothing is computed twice."""
+"""Conversion of a stream to a light voice. Every stage keeps its state, so that nothing is computed twice."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from myna.audio.resample import ResampledStream
 from myna.config import VOICE_BOUNDS
 from myna.conversion.settings import ConversionSettings
 from myna.errors import CheckpointError
+from myna.features.content import ContentEncoder
 from myna.features.content.embedded import FRAME_SAMPLES, SAMPLE_RATE, EmbeddedEncoder
 from myna.features.content.embedded_stream import ContentStream
 from myna.features.contour import NoteAtBound, hold_unvoiced, transpose
-from myna.features.extractor import FeatureExtractor
 from myna.features.f0.stream import FIRST_PEAK, PitchStream
 from myna.features.loudness import LoudnessStream
 from myna.models.interface import Conditions
@@ -24,62 +24,62 @@ from myna.models.synthesizers.light_stream import LightStream
 from myna.realtime.interface import Samples
 from myna.voice import Voice
 
-BLOCK_SECONDS = 0.04
-_SPEAKER_FRAMES = 2  # a change of speakers takes this many frames
+_SPEAKER_FRAMES = 2  # number of frames for a change of speakers
 _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
 
-def can_carry(voice: Voice, settings: ConversionSettings) -> bool:
+def can_carry(voice: Voice, encoder: ContentEncoder, settings: ConversionSettings) -> bool:
     """Return whether `CarriedConversion` supports the voice with these settings; `WindowedConversion` supports all."""
     options = settings.options
     is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio)
-    light = isinstance(voice.synthesizer, LightSynthesizer) and voice.config.content_encoder == "myna-content-1"
+    light = isinstance(voice.synthesizer, LightSynthesizer) and isinstance(encoder, EmbeddedEncoder)
     few_frames = voice.config.data.hop_length * SAMPLE_RATE <= FRAME_SAMPLES * voice.config.data.sample_rate
     return light and is_plain and few_frames and options.f0_method == "swift"
 
 
 class CarriedConversion:
-    """Converter of a stream with the samples that `Renderer` gives for the whole recording, given the same facts.
+    """Converter of a stream. Its samples equal those of `Renderer` for the whole recording, given the same facts.
 
-    These facts differ from those of a recording, because the rest of the song is unknown:
+    In a stream, these facts differ because the rest of the song is unknown:
 
-    - The differences of `PitchStream`: reference levels, notes beyond the bounds of voices.
-    - Notes beyond the bounds after transposition are moved by octaves from their first frame beyond on, see
+    - Pitch differs as described in `PitchStream`: reference levels, and notes outside the bounds of voices.
+    - After transposition, a note outside the bounds is moved by octaves from its first frame outside on, see
       `NoteAtBound`.
     - An unvoiced frame has the f0 of the last voiced frame, see `hold_unvoiced`.
-    - Content frames are repeated according to their exact times, not to the length of the recording.
-    - Pauses are not softened, the rumble is not removed, and the result is not turned down.
+    - Content frames are repeated according to their exact times instead of the recording's length.
+    - Pauses are not softened, rumble is not removed, and the result is not attenuated.
     """
 
     def __init__(
         self,
         voice: Voice,
         settings: ConversionSettings,
-        block_seconds: float = BLOCK_SECONDS,
+        encoder: ContentEncoder,
+        block_seconds: float,
         peak: float = FIRST_PEAK,
     ) -> None:
         """
         Args:
-            block_seconds: length of the source that is converted at once. In a longer block, the weights are read from
-                memory less often, and the delay is longer.
-            peak: level that the f0 estimator treats as loudest, until there is a louder sample.
+            block_seconds: length of the parts of the source that are converted. With longer blocks, the weights are
+                read from memory less often, but the delay is longer.
+            peak: reference level of the f0 estimator, until there is a louder sample.
         """
         data = voice.config.data
-        synthesizer, encoder = voice.synthesizer, FeatureExtractor(voice.config).encoder
+        synthesizer = voice.synthesizer
         assert isinstance(synthesizer, LightSynthesizer)
         assert isinstance(encoder, EmbeddedEncoder)
         self._path, self._network = voice.path, encoder.network
         self.sample_rate, self._hop_length = data.sample_rate, data.hop_length
-        self._block = max(round(block_seconds * self.sample_rate), 1)
+        self.block_samples = max(round(block_seconds * self.sample_rate), 1)
         self._source = np.empty(0, np.float32)  # less than a block
         self._resampler = ResampledStream(self.sample_rate, SAMPLE_RATE)
         self._encoder = ContentStream(encoder.network)
         self._pitch = PitchStream(self.sample_rate, self._hop_length, peak)
         self._loudness = LoudnessStream(self._hop_length)
         self._synthesizer = LightStream(synthesizer, settings.noise_at(0))
-        self._content = torch.empty(encoder.channels, 0)  # from the content frame of the next frame on
+        self._content = torch.empty(encoder.channels, 0)  # from the content of the next frame on
         self._f0s, self._levels = np.empty(0, np.float32), np.empty(0, np.float32)
-        self._n_frames = self._n_dropped = 0  # frames that were synthesized, content frames that were dropped
+        self._n_frames = self._n_dropped = 0  # numbers of synthesized frames and of dropped content frames
         self._note, self._held_hz = NoteAtBound(VOICE_BOUNDS), MIDDLE_HZ
         self._shares = _SpeakerRamp(_shares(settings, voice.config.model.n_speakers))
         self._n_speakers = voice.config.model.n_speakers
@@ -89,9 +89,9 @@ class CarriedConversion:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
         self._source = np.concatenate([self._source, audio])
         parts = [np.empty(0, np.float32)]
-        while len(self._source) >= self._block:
-            parts.append(self._converted(self._source[: self._block], settings))
-            self._source = self._source[self._block :]
+        while len(self._source) >= self.block_samples:
+            parts.append(self._converted(self._source[: self.block_samples], settings))
+            self._source = self._source[self.block_samples :]
         return np.concatenate(parts)
 
     def _converted(self, audio: Samples, settings: ConversionSettings) -> Samples:
@@ -129,7 +129,7 @@ class CarriedConversion:
         )
 
     def _sung(self, f0: Samples, semitones: float) -> Samples:
-        """Transpose f0 (T,), and move notes beyond the bounds of voices by octaves into them."""
+        """Transpose f0 (T,), and move notes outside the bounds of voices into them by octaves."""
         sung = transpose(f0, semitones).astype(np.float32)
         for index, hz in enumerate(sung.tolist()):
             self._note.push(hz)
@@ -137,11 +137,11 @@ class CarriedConversion:
         return sung
 
     def _content_frames(self, frames: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the content frame that each frame begins in."""
+        """Return the content frame in which each frame begins."""
         return frames * self._hop_length * SAMPLE_RATE // (FRAME_SAMPLES * self.sample_rate)
 
     def _with_content(self, n_content: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of frames whose content is known if that of `n_content` content frames is."""
+        """Return the number of frames with known content, given the number of known content frames."""
         return -(-n_content * FRAME_SAMPLES * self.sample_rate // (self._hop_length * SAMPLE_RATE))
 
     def _ready(self, n_samples: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -152,15 +152,14 @@ class CarriedConversion:
         return self._synthesizer.ready(np.minimum(n_frames, LoudnessStream.ready(hop, n_samples)))
 
     def _delay(self) -> int:
-        """Return the largest number of samples by which the output is behind the input: just before a block is full."""
-        # A cycle has whole numbers of SwiftF0's frames of 256 samples, content frames of 320, and the voice's frames.
+        """Return the largest delay of the output in samples, which occurs just before a block is full."""
+        # A cycle has whole numbers of SwiftF0's frames (256 samples), content frames (320 samples) and the voice's
+        # frames.
         at_once = 1280 * self.sample_rate // math.gcd(1280 * self.sample_rate, SAMPLE_RATE)
-        cycle = math.lcm(at_once, self._hop_length)
-        n_blocks = (
-            round(_SETTLED_SECONDS * self.sample_rate) // self._block + math.lcm(cycle, self._block) // self._block
-        )
-        n_samples = self._block * np.arange(n_blocks + 1)
-        return int((n_samples + self._block - 1 - self._ready(n_samples)).max())
+        cycle = math.lcm(at_once, self._hop_length, self.block_samples)
+        longest = round(_SETTLED_SECONDS * self.sample_rate) + cycle
+        n_samples = self.block_samples * np.arange(longest // self.block_samples + 1)
+        return int((n_samples + self.block_samples - 1 - self._ready(n_samples)).max())
 
 
 class _SpeakerRamp:
@@ -168,10 +167,10 @@ class _SpeakerRamp:
 
     def __init__(self, shares: Samples) -> None:
         self._from = self._to = shares
-        self._n_frames = _SPEAKER_FRAMES  # since the last change
+        self._n_frames = _SPEAKER_FRAMES  # number of frames since the last change
 
     def towards(self, shares: Samples, n_frames: int) -> Samples:
-        """Return the shares (n_speakers, n_frames) of the next frames; their target is `shares` (n_speakers,)."""
+        """Return the shares (n_speakers, n_frames) of the next frames, which change towards `shares` (n_speakers,)."""
         if not np.array_equal(shares, self._to):
             self._from, self._to, self._n_frames = self._at(np.array([self._n_frames]))[:, 0], shares, 0
         passed = self._n_frames + np.arange(1, n_frames + 1)

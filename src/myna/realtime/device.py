@@ -1,4 +1,4 @@
-"""Sound cards: opening, loss and return of the input and output devices."""
+"""Sound cards: opening of the input and output devices, and reopening after a loss."""
 
 from __future__ import annotations
 
@@ -19,23 +19,26 @@ Samples = NDArray[np.float32]
 _log = logging.getLogger(__name__)
 
 _USUAL_RATES = (48000, 44100, 96000, 32000, 16000)
-_LOST_SECONDS = 2.0  # without a callback, after which a device counts as lost
+_LOST_SECONDS = 2.0  # a device without a callback for this time counts as lost
 _SEARCH_SECONDS = 2.0
-# PortAudio's codes of refusals after which another format is tried.
+_LATENCY_SECONDS = 0.05  # requested from a device
+# PortAudio's codes for refusals after which another format is tried.
 _INVALID_CHANNELS, _INVALID_RATE = -9998, -9997
 
 
-class _Port:
-    """One open device, whose callback forwards to `target` once there is one."""
+class Port:
+    """An open device, whose callback calls `target` after `start`."""
 
-    def __init__(self, device: SoundDevice, kind: Kind, latency_seconds: float, rate: int | None = None) -> None:
-        """Open the device at its usual rate and with one channel or, if it refuses, the next possible format.
+    def __init__(
+        self, device: SoundDevice, kind: Kind, latency_seconds: float = _LATENCY_SECONDS, rate: int | None = None
+    ) -> None:
+        """Open the device at its default rate with one channel or, if it refuses this, in the next possible format.
 
         Args:
             device: the device.
             kind: whether to record or to play.
             latency_seconds: wanted length of the device's own buffer.
-            rate: the only sample rate to try, in Hz; None tries the usual ones.
+            rate: the only sample rate to try, in Hz; None tries several rates.
 
         Raises:
             DeviceError: the device cannot be opened.
@@ -64,12 +67,12 @@ class _Port:
 
     @property
     def latency(self) -> float:
-        """Delay of the device in seconds, as the driver states it."""
+        """Delay of the device in seconds, as stated by the driver."""
         return float(self._stream.latency)
 
     @property
     def is_active(self) -> bool:
-        """Whether the device runs."""
+        """True while the device runs."""
         return bool(self._stream.active)
 
     def start(self, target: InputCallback | OutputCallback) -> None:
@@ -85,7 +88,7 @@ class _Port:
             raise DeviceError(f"cannot start the {self.kind} device {self.device}: {_reason(error)}") from error
 
     def close(self) -> None:
-        """Stop and close the device, even if it is gone."""
+        """Stop and close the device, even if it is lost."""
         with suppress(_library().PortAudioError):
             self._stream.abort(ignore_errors=True)
         with suppress(_library().PortAudioError):
@@ -98,7 +101,7 @@ class _Port:
             "channels": self.channels,
             "dtype": "float32",
             "latency": latency_seconds,
-            "blocksize": 0,  # the device's own size; a fixed one would be adapted with more delay
+            "blocksize": 0,  # the device's own size; adapting it to a fixed one would add delay
         }
         if self.device.host_api == "Windows WASAPI":
             settings["extra_settings"] = sounddevice.WasapiSettings(auto_convert=True)
@@ -116,20 +119,22 @@ class _Port:
 class SoundCard:
     """The input and the output device of live conversion.
 
-    A device that is lost is looked for and opened again; no other one takes its place, because the sound could reach
-    the microphone from loudspeakers.
+    A lost device is searched for and opened again. No other device replaces it, because loudspeakers could then feed
+    the sound back to the microphone.
     """
 
-    def __init__(self, input_device: SoundDevice, output_device: SoundDevice, latency_seconds: float = 0.05) -> None:
+    def __init__(
+        self, input_device: SoundDevice, output_device: SoundDevice, latency_seconds: float = _LATENCY_SECONDS
+    ) -> None:
         """Open both devices.
 
         Raises:
-            DeviceError: one of them cannot be opened.
+            DeviceError: a device cannot be opened.
         """
         self._devices = input_device, output_device
         self._latency_seconds = latency_seconds
         self._callbacks: tuple[InputCallback, OutputCallback] | None = None
-        self._ports: tuple[_Port, _Port] | None = None
+        self._ports: tuple[Port, Port] | None = None
         self._started = self._searched = 0.0
         self._open()
 
@@ -145,20 +150,20 @@ class SoundCard:
 
     @property
     def latencies(self) -> tuple[float, float]:
-        """Delays of input and output in seconds, as the drivers state them; 0 while a device is lost."""
+        """Delays of input and output in seconds, as stated by the drivers; 0 while a device is lost."""
         return (0.0, 0.0) if self._ports is None else (self._ports[0].latency, self._ports[1].latency)
 
     def start(self, take: InputCallback, give: OutputCallback) -> None:
         """Start both devices.
 
         Raises:
-            DeviceError: one of them cannot be started.
+            DeviceError: a device cannot be started.
         """
         self._callbacks = take, give
         self._start()
 
     def check(self) -> str | None:
-        """Return a message if a device was lost or is back, and otherwise None; call this several times per second."""
+        """Return a message if a device was lost or is available again, else None; call it several times per second."""
         if self._ports is None:
             return self._search()
         lost = next((port.device for port in self._ports if self._is_lost(port)), None)
@@ -175,9 +180,9 @@ class SoundCard:
             port.close()
 
     def _open(self, rates: tuple[int | None, int | None] = (None, None)) -> None:
-        take = _Port(self._devices[0], "input", self._latency_seconds, rates[0])
+        take = Port(self._devices[0], "input", self._latency_seconds, rates[0])
         try:
-            give = _Port(self._devices[1], "output", self._latency_seconds, rates[1])
+            give = Port(self._devices[1], "output", self._latency_seconds, rates[1])
         except DeviceError:
             take.close()
             raise
@@ -187,11 +192,11 @@ class SoundCard:
     def _start(self) -> None:
         assert self._ports is not None and self._callbacks is not None
         self._started = time.perf_counter()
-        # The output first, so that its buffer is full when the first sound comes.
+        # Start the output first, so that its buffer is full when the first sound arrives.
         self._ports[1].start(self._callbacks[1])
         self._ports[0].start(self._callbacks[0])
 
-    def _is_lost(self, port: _Port) -> bool:
+    def _is_lost(self, port: Port) -> bool:
         assert self._callbacks is not None
         last = self._callbacks[0 if port.kind == "input" else 1].last_call
         return not port.is_active or time.perf_counter() - max(last, self._started) > _LOST_SECONDS
@@ -217,7 +222,7 @@ class SoundCard:
 
 
 def restart_portaudio() -> None:
-    """Make PortAudio list the devices of this moment; no stream may be open."""
+    """Make PortAudio update its list of devices; no stream may be open."""
     sounddevice = _library()
     sounddevice._terminate()
     sounddevice._initialize()

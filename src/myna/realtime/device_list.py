@@ -1,4 +1,4 @@
-"""Sound devices of this computer, and the choice of one by name or number."""
+"""Sound devices of this computer, and the choice of a device by its name or number."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ Kind = Literal["input", "output"]
 
 _PROBE = Path(__file__).with_name("device_probe.py")
 _TIMEOUT_SECONDS = 20
-# One card is listed once for each interface of the system ("host API"); the first of these has the least delay.
-# DirectSound and MME add 50 to 200 ms, and WDM-KS blocks the card for other programs.
+# Each card is listed once for each interface of the system ("host API"); the first of these interfaces has the shortest
+# delay. DirectSound and MME add 50 to 200 ms, and WDM-KS blocks the card for other programs.
 _HOST_APIS = ("Windows WASAPI", "Core Audio", "JACK Audio Connection Kit", "ALSA", "OSS", "ASIO")
 _SLOW_HOST_APIS = ("MME", "Windows DirectSound")
-_MME_NAME_LENGTH = 31  # MME cuts longer names
+_MME_NAME_LENGTH = 31  # MME truncates longer names
 _NO_PORTAUDIO = "the PortAudio library is missing; on Debian and Ubuntu: apt install libportaudio2"
 
 
 @dataclass(frozen=True)
 class SoundDevice:
-    """A device as one host API of the system offers it.
+    """A device in one host API of the system.
 
     Attributes:
         index: PortAudio's number, which may change when a device is connected.
-        sample_rate: the usual one, in Hz.
+        sample_rate: default sample rate in Hz.
     """
 
     index: int
@@ -43,15 +43,15 @@ class SoundDevice:
     is_default_output: bool = False
 
     def channels(self, kind: Kind) -> int:
-        """Return the greatest number of channels; 0 if the device does not record, or does not play."""
+        """Return the maximum number of channels; 0 if the device does not record, or does not play."""
         return self.input_channels if kind == "input" else self.output_channels
 
     def is_default(self, kind: Kind) -> bool:
-        """Return whether it is its host API's choice."""
+        """Return True if the device is the default of its host API."""
         return self.is_default_input if kind == "input" else self.is_default_output
 
     def is_same(self, other: SoundDevice) -> bool:
-        """Return whether both are the same device of the same host API, whatever their numbers."""
+        """Return True if both are the same device of the same host API; their numbers may differ."""
         return (self.name, self.host_api) == (other.name, other.host_api)
 
     def __str__(self) -> str:
@@ -59,7 +59,7 @@ class SoundDevice:
 
 
 def list_devices() -> list[SoundDevice]:
-    """Return the devices of this moment, found by a child process.
+    """Return the current devices, found by a child process.
 
     Raises:
         MissingExtraError: sounddevice is not installed.
@@ -84,15 +84,15 @@ def list_devices() -> list[SoundDevice]:
 
 
 def choose_sound_device(devices: list[SoundDevice], kind: Kind, wanted: str | None = None) -> SoundDevice:
-    """Return the input or output device that a person means.
+    """Return the input or output device that the user selects.
 
     Args:
         devices: all devices.
         kind: whether to record or to play.
-        wanted: its number, or a part of its name; None is the default of the system.
+        wanted: number of the device, or a part of its name; None selects the default of the system.
 
     Raises:
-        DeviceError: there is none, or several have this name.
+        DeviceError: there is no such device, or several devices have this name.
     """
     usable = [one for one in devices if one.channels(kind)]
     if not usable:
@@ -109,7 +109,7 @@ def choose_sound_device(devices: list[SoundDevice], kind: Kind, wanted: str | No
         lower = wanted.lower()
         found = [one for one in usable if one.name.lower() == lower]
         found = found or [one for one in usable if lower in f"{one.name} ({one.host_api})".lower()]
-        # The same card in several host APIs is one device for a person.
+        # For users, the same card in several host APIs is one device.
         if len({one.name[:_MME_NAME_LENGTH] for one in found}) == 1:
             found = [min(found, key=_rank)]
     if len(found) == 1:
@@ -120,7 +120,7 @@ def choose_sound_device(devices: list[SoundDevice], kind: Kind, wanted: str | No
 
 
 def advice_on(device: SoundDevice, kind: Kind, devices: list[SoundDevice]) -> str | None:
-    """Return a sentence if another host API offers the same device with less delay."""
+    """Return a sentence of advice if another host API has the same device with a shorter delay."""
     if device.host_api not in _SLOW_HOST_APIS:
         return None
     for other in sorted(devices, key=_rank):

@@ -1,6 +1,6 @@
-"""List of the sound devices; `device_list` runs this file in a process of its own, because drivers may crash or hang.
+"""List of the sound devices. `device_list` runs this file in a child process, because drivers may crash or hang.
 
-`python -P device_probe.py` prints it as JSON. Run as a file, it does not import myna.
+`python -P device_probe.py` prints the list as JSON. It runs as a file, without importing myna.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def facts() -> dict[str, Any]:
-    """Return the devices, or under "missing" the name of what is not installed: sounddevice or portaudio."""
+    """Return the devices, or the name of a missing component, sounddevice or portaudio, under "missing"."""
     if find_spec("sounddevice") is None:
         return {"missing": "sounddevice"}
     try:

@@ -6,8 +6,8 @@ from math import exp
 
 # A correction of 0.1 % changes the pitch by 1.7 cents, which is inaudible. Clocks of sound cards differ by less.
 _LARGEST = 1e-3
-_SMOOTHING_SECONDS = 4.0  # much longer than the irregularities of callbacks
-_SETTLING_SECONDS = 2.0  # time in which the delay that is kept is measured
+_SMOOTHING_SECONDS = 4.0  # much longer than the irregularities of the callbacks
+_SETTLING_SECONDS = 2.0  # time for measuring the delay to keep
 # A proportional-integral controller with critical damping: its time constant is 2 / _GAIN = 40 s.
 _GAIN = 0.05  # per second
 _INTEGRAL_GAIN = _GAIN**2 / 4
@@ -16,48 +16,47 @@ _INTEGRAL_GAIN = _GAIN**2 / 4
 class DriftCorrection:
     """Controller that keeps the delay between input and output constant.
 
-    After the start and after each interruption, the delay is averaged for two seconds. Then the controller keeps this
-    average.
+    After the start, the delay is averaged for two seconds. The controller keeps this average, also after interruptions.
     """
 
     def __init__(self) -> None:
         self.correction = 0.0  # relative change of the number of output samples
-        self.smooth_seconds: float | None = None  # average of the delay
-        self.kept_seconds: float | None = None  # the delay that is kept; None while it is being measured
+        self.smooth_seconds: float | None = None  # smoothed delay
+        self.kept_seconds: float | None = None  # the delay to keep; None while it is being measured
         self._integral = 0.0
         self._elapsed = 0.0
 
     def restart(self) -> None:
-        """Measure the delay again, because it has jumped. The known difference of the clocks is kept."""
-        self.smooth_seconds = self.kept_seconds = None
+        """Begin a new average, because the delay has jumped. The known difference of the clocks is kept."""
+        self.smooth_seconds = None
         self.correction = self._integral
         self._elapsed = 0.0
 
     def shift(self, seconds: float) -> None:
-        """Take note that the delay was changed on purpose."""
+        """Account for an intended change of the delay."""
         if self.smooth_seconds is not None:
             self.smooth_seconds += seconds
 
     def update(self, delay_seconds: float, elapsed_seconds: float) -> None:
-        """Take a new measurement of the delay.
+        """Update the correction with a new measurement of the delay.
 
         Args:
-            delay_seconds: time between the newest sample that was recorded and the newest one that was played.
+            delay_seconds: time between the newest recorded and the newest played sample.
             elapsed_seconds: time since the last measurement.
         """
         self._elapsed += elapsed_seconds
         if self.smooth_seconds is None:
             self.smooth_seconds = delay_seconds
             return
-        # While less time has passed than the filter's memory, it is a plain average.
+        # The filter is a plain average until its time constant has passed.
         share = elapsed_seconds / max(min(self._elapsed, _SMOOTHING_SECONDS), elapsed_seconds, 1e-9)
         if self._elapsed >= _SMOOTHING_SECONDS:
             share = 1 - exp(-elapsed_seconds / _SMOOTHING_SECONDS)
         self.smooth_seconds += share * (delay_seconds - self.smooth_seconds)
-        if self.kept_seconds is None:
-            if self._elapsed >= _SETTLING_SECONDS:
-                self.kept_seconds = self.smooth_seconds
+        if self._elapsed < _SETTLING_SECONDS:
             return
+        if self.kept_seconds is None:
+            self.kept_seconds = self.smooth_seconds
         excess = self.smooth_seconds - self.kept_seconds
         self._integral = _limited(self._integral - _INTEGRAL_GAIN * excess * elapsed_seconds)
         self.correction = _limited(self._integral - _GAIN * excess)

@@ -1,11 +1,12 @@
-"""Worker between the callbacks of a sound card and a stream that converts.
+"""Worker that passes blocks from the input callback through a converting stream to the output callback.
 
  input callback ──► ring ──► [resampler] ──► stream ──► resampler ──► ring ──► output callback
                                                            ▲ ratio
                                                     drift correction
 
-The delay between the two callbacks is one block and a reserve. It is kept: after a gap in the output, old input is
-skipped until the delay is what it was; a slow growth is cut; the drift between the clocks of two cards is corrected.
+The delay between the two callbacks is one block and a reserve, and is kept constant: after a gap in the output, old
+input is skipped; a delay that has grown without a gap is cut; and the drift between the clocks of two cards is
+corrected.
 """
 
 from __future__ import annotations
@@ -29,37 +30,38 @@ from myna.realtime.statistics import ComputeTimes, Statistics
 from myna.units import power_to_db
 
 Samples = NDArray[np.float32]
-# Function that gets the input and the converted sound of a block, at the rates of the devices, for a recording.
+# Function that receives the input and the converted sound of each block, at the rates of the devices, for a recording.
 Listener = Callable[[Samples, Samples], None]
 
 _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.002  # the worker polls, because a callback that wakes it would take a lock
-# Devices start irregularly; sound of this first time is not converted.
+# Devices start irregularly; the sound in this time after the start is not converted.
 _SETTLING_SECONDS = 0.3
 _FADE_SECONDS = 0.01
 _SWAP_FADE_SECONDS = 0.05
-_LONG_BLOCKS = 3  # number of blocks after which a delay that is too long is cut
-_LEAST_CUT_SECONDS = 0.02
+# If the delay has been too long by this time, for this time, a sound card stood still, and the excess is cut. Callbacks
+# are less irregular than that.
+_EXCESS_SECONDS, _PATIENCE_SECONDS = 0.04, 0.3
 _SILENCE_DB = -120.0
 
 
 @dataclass(frozen=True)
 class LiveReport:
-    """State of the engine at one moment; times are in seconds.
+    """Current state of the engine; times are in seconds.
 
     Attributes:
         seconds: time since the first sound was converted.
         input_db: level of the last input block.
-        block: length of a block.
-        compute: percentiles of the time that a block takes.
-        buffer: delay between the two callbacks: a block and the reserve.
-        stream: delay of the stream, mostly its look-ahead.
+        block: length of the sound that is converted at once.
+        compute: percentiles of the time that this takes.
+        buffer: delay between the two callbacks: the blocks that are passed to the stream, and the reserve.
+        stream: delay of the stream: the block that it collects, and its look-ahead.
         input: delay of the input device, as it states it.
         output: delay of the output device, as it states it.
         recent_gaps: gaps of input or output in the last ten seconds.
         n_gaps: gaps since the start.
-        drift_ppm: difference of the clocks of the two devices, in parts per million.
+        drift_ppm: difference between the clocks of the two devices, in parts per million.
     """
 
     seconds: float = 0.0
@@ -76,7 +78,7 @@ class LiveReport:
 
     @property
     def latency(self) -> float:
-        """Delay from the microphone to the headphones, the sum of its parts."""
+        """Delay from the microphone to the headphones: the sum of all delays."""
         return self.input + self.buffer + self.stream + self.output
 
 
@@ -100,7 +102,7 @@ class _Path:
 
 
 class _Successor:
-    """A stream that converts the same input beside the current one until its output is complete."""
+    """A stream that converts the same input as the current stream, until its output is complete."""
 
     def __init__(self, path: _Path) -> None:
         self.path = path
@@ -109,7 +111,7 @@ class _Successor:
 
 
 class Engine:
-    """Convert between the callbacks `input` and `output`, in a thread or step by step."""
+    """Convert sound from the callback `input` to the callback `output`, in a thread or step by step."""
 
     def __init__(
         self,
@@ -119,16 +121,19 @@ class Engine:
         *,
         block_seconds: float,
         reserve_seconds: float,
+        period_seconds: float | None = None,
         clock: Clock = time.perf_counter,
     ) -> None:
         """
         Args:
-            stream: the converter.
+            stream: the converting stream.
             input_rate: sample rate of the input device in Hz.
             output_rate: sample rate of the output device in Hz.
-            block_seconds: length of the blocks that are converted.
+            block_seconds: length of the blocks that are passed to the stream.
             reserve_seconds: length of the sound that waits for the output when a block begins to be converted; the
                 output has no gap as long as a block takes less time.
+            period_seconds: length of the sound that the stream converts at once, for the statistics; a stream may
+                collect several blocks. None if it converts each block.
             clock: function that returns the time in seconds.
         """
         self.input = InputCallback(input_rate, clock)
@@ -139,15 +144,17 @@ class Engine:
         self._path = _Path(stream, input_rate, output_rate)
         self._block = np.zeros(round(block_seconds * input_rate), np.float32)
         self._block_seconds = len(self._block) / input_rate
+        self._period_seconds = max(period_seconds or 0.0, self._block_seconds)
+        self._unreported = (0.0, 0.0)  # seconds of input since the last entry in the statistics, and of computation
         self._wanted = self._block_seconds + reserve_seconds
         self._clock = clock
         self._drift = DriftCorrection()
         self._settled = False
         self._first_call: float | None = None
-        self._n_early_gaps = 0
+        self._n_early_gaps = self._n_cuts = 0
         self._begin = 0.0
         self._updated = 0.0
-        self._n_long = 0
+        self._long_since: float | None = None  # time since which the delay has been too long
         self._skipped = np.empty(0, np.float32)  # beginning of the input that was skipped before the next block
         self._input_db = _SILENCE_DB
         self._successor: _Successor | None = None
@@ -159,23 +166,24 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the worker thread after the block that it converts."""
+        """Stop the worker thread after its current block."""
         self._ending.set()
         if self._thread.ident is not None:
             self._thread.join()
 
     def settle(self) -> None:
         """Wait again until the devices run, because they were opened again."""
+        self._drift = DriftCorrection()
         self._first_call = None
         self._settled = False
 
     def replace(self, stream: SoundStream, timeout_seconds: float = 60.0) -> bool:
-        """Continue with another stream, cross-faded; call this from another thread than the worker.
+        """Replace the stream by another one with a cross-fade; do not call this from the worker thread.
 
-        The new stream first converts the same input beside the old one, until its output is complete.
+        First, the new stream converts the same input as the old one, until its output is complete.
 
         Returns:
-            Whether it happened; not if the engine ended or no input came.
+            True if the stream was replaced; False if the engine ended or no input arrived.
         """
         successor = _Successor(_Path(stream, self.input.rate, self.output.rate))
         needed = successor.path.delay_seconds + 2 * self._block_seconds
@@ -196,11 +204,11 @@ class Engine:
         return self._path is successor.path
 
     def report(self) -> LiveReport:
-        """Return the present state, without the delays of the devices."""
+        """Return the current state, without the delays of the devices."""
         return LiveReport(
             seconds=self._clock() - self._begin if self._begin else 0.0,
             input_db=self._input_db,
-            block=self._block_seconds,
+            block=self._period_seconds,
             compute=self.statistics.compute_times(),
             buffer=self._drift.smooth_seconds if self._drift.smooth_seconds is not None else self._wanted,
             stream=self._path.delay_seconds,
@@ -210,11 +218,12 @@ class Engine:
         )
 
     def step(self) -> bool:
-        """Convert one block if it is complete, and return whether it was."""
+        """Convert one block if it is complete; return True if it was."""
         if not self._is_settled():
             return False
         now = self._clock()
-        self.statistics.update_gaps(self.input.n_gaps + self.output.n_gaps - self._n_early_gaps, now)
+        n_gaps = self.input.n_gaps + self.output.n_gaps + self._n_cuts - self._n_early_gaps
+        self.statistics.update_gaps(n_gaps, now)
         if self.input.ring.fill < len(self._block):
             return False
         self.input.ring.read(self._block)
@@ -222,7 +231,7 @@ class Engine:
         self._block[:n_fade] = _faded(self._skipped, self._block[:n_fade], n_fade)
         self._skipped = self._skipped[:0]
         sound = self._convert(self._block)
-        self.statistics.add_block(self._clock() - now)
+        self._count(self._clock() - now)
         if self.listener is not None:
             self.listener(self._block, sound)
         self._send(sound)
@@ -234,11 +243,11 @@ class Engine:
             while not self._ending.is_set():
                 if not self.step():
                     time.sleep(_POLL_SECONDS)
-        except BaseException as error:  # the thread that shows the report raises it
+        except BaseException as error:  # raised in the thread that shows the report
             self.failure = error
 
     def _is_settled(self) -> bool:
-        """Return whether both devices have run for a while; until then, discard the input."""
+        """Return True if both devices have run for a while; before that, discard the input."""
         if self._settled:
             return True
         if not (self.input.started and self.output.started):
@@ -264,23 +273,32 @@ class Engine:
         if not successor.ready.is_set():
             successor.blocks.put(block.copy())
             return self._path.push(block, correction)
-        while not successor.blocks.empty():  # one more block came before it was ready
+        while not successor.blocks.empty():  # another block arrived before the successor was ready
             successor.path.push(successor.blocks.get())
         old = self._path.push(block, correction)
         new = successor.path.push(block, correction)
         self._path, self._successor = successor.path, None
         return _faded(old, new, round(_SWAP_FADE_SECONDS * self.output.rate))
 
+    def _count(self, compute_seconds: float) -> None:
+        """Add the time of a block to the statistics, together with those of the blocks that the stream collected."""
+        sound, compute = self._unreported[0] + self._block_seconds, self._unreported[1] + compute_seconds
+        if sound + self._block_seconds / 2 >= self._period_seconds:
+            self.statistics.add_block(compute)
+            sound = compute = 0.0
+        self._unreported = sound, compute
+
     def _delay(self) -> float:
-        """Return the time between the newest recorded and the newest played sample, in seconds."""
+        """Return the time between the newest recorded and the newest played sample in seconds."""
         return self.input.n_waiting / self.input.rate + self.output.n_waiting / self.output.rate
 
     def _send(self, sound: Samples) -> None:
-        """Pass converted sound to the output, such that the delay stays the same."""
+        """Pass converted sound to the output, and keep the delay constant."""
         now = self._clock()
         seconds = len(sound) / self.output.rate
         if not self.output.flowing:
-            sound = self._realigned(sound, self._delay() + seconds - self._wanted)
+            wanted = self._wanted if self._drift.kept_seconds is None else self._drift.kept_seconds
+            sound = self._realigned(sound, self._delay() + seconds - wanted)
             self._drift.restart()
         else:
             self._drift.update(self._delay() + seconds, now - self._updated)
@@ -290,7 +308,7 @@ class Engine:
         self.output.flowing = True
 
     def _realigned(self, sound: Samples, excess: float) -> Samples:
-        """Return the first sound after a gap. A longer delay than wanted is shortened by skipping the oldest input."""
+        """Return the first sound after a gap, with silence before it if the delay is too short; else skip old input."""
         sound = sound.copy()
         n_fade = min(round(_FADE_SECONDS * self.output.rate), len(sound))
         sound[:n_fade] *= np.linspace(0, 1, n_fade, dtype=np.float32)
@@ -300,22 +318,27 @@ class Engine:
         return np.concatenate([np.zeros(round(-excess * self.output.rate), np.float32), sound])
 
     def _skip(self, n: int) -> None:
-        """Discard the next `n` samples of the input; their beginning fades into what follows."""
+        """Discard the next `n` samples of the input; their beginning is faded into the following input."""
         self._skipped = np.zeros(min(n, self.input.ring.fill, round(_FADE_SECONDS * self.input.rate)), np.float32)
         self.input.ring.read(self._skipped)
         self.input.ring.skip(n - len(self._skipped))
 
     def _cut(self, sound: Samples) -> Samples:
-        """Shorten the sound if the delay has been too long for some blocks, although there was no gap."""
+        """Shorten the sound if the delay has been too long for several blocks without a gap."""
         kept, present = self._drift.kept_seconds, self._delay() + len(sound) / self.output.rate
-        reserve = self._wanted - self._block_seconds
         excess = present - kept if kept is not None else 0.0
-        limit = max(reserve / 2, _LEAST_CUT_SECONDS) if self._n_long < _LONG_BLOCKS else _FADE_SECONDS
-        self._n_long = self._n_long + 1 if excess > limit else 0
-        if self._n_long < _LONG_BLOCKS:
+        now = self._clock()
+        is_cutting = self._long_since is not None and now - self._long_since >= _PATIENCE_SECONDS
+        if excess <= (_FADE_SECONDS if is_cutting else _EXCESS_SECONDS):
+            self._n_cuts += is_cutting
+            self._long_since = None
+            return sound
+        if self._long_since is None:
+            self._long_since = now
+        if not is_cutting:
             return sound
         n_fade = min(round(_FADE_SECONDS * self.output.rate), len(sound))
-        n = min(round(excess * self.output.rate), len(sound) - n_fade)  # the next blocks are cut, too, if needed
+        n = min(round(excess * self.output.rate), len(sound) - n_fade)  # if needed, the next blocks are cut too
         self._drift.shift(-n / self.output.rate)
         return _faded(sound[:n_fade], sound[n:], n_fade)
 

@@ -9,15 +9,15 @@ from myna.units import db_to_power
 
 Samples = NDArray[np.float32]
 
-FRAME_SECONDS = 0.005  # the level is measured, and the state changed, in frames of this length
+FRAME_SECONDS = 0.005  # length of the frames in which the level is measured and the state may change
 OPENING_SECONDS = 0.01
 _CLOSING_SECONDS = 0.05
-_HOLD_SECONDS = 0.25  # the gate stays open this long after the last loud frame: longer than a stop consonant
-_HYSTERESIS_DB = 6.0  # an open gate closes at this distance below the level at which it opens
+_HOLD_SECONDS = 0.25  # the gate stays open for this time after the last loud frame: longer than a stop consonant
+_HYSTERESIS_DB = 6.0  # an open gate closes at this distance below its opening level
 
 
 class Gate:
-    """Gate that measures the level of a signal, and returns the gain for each sample."""
+    """Noise gate: measure the level of a signal, and return the gain for each sample."""
 
     def __init__(self, sample_rate: int) -> None:
         self._frame = max(round(FRAME_SECONDS * sample_rate), 1)
@@ -25,14 +25,14 @@ class Gate:
         self._closing = 1 / (_CLOSING_SECONDS * sample_rate)
         self._hold_frames = round(_HOLD_SECONDS / FRAME_SECONDS)
         self._rest = np.empty(0, np.float32)  # samples of an incomplete frame
-        self._frames_left = 0  # the gate is open for this many frames
+        self._frames_left = 0  # number of frames for which the gate stays open
         self._gain = 0.0
 
     def push(self, block: Samples, threshold_db: float | None) -> Samples:
         """Append samples (n,), and return the gains (m,), 0 to 1, of all frames that are now complete.
 
         Args:
-            threshold_db: level in dB relative to full scale (mean square) at which the gate opens; None opens it.
+            threshold_db: level in dB relative to full scale (mean square) at which the gate opens; None keeps it open.
         """
         audio = np.concatenate([self._rest, block])
         n_frames = len(audio) // self._frame
@@ -42,7 +42,7 @@ class Gate:
         return np.concatenate([np.empty(0, np.float32), *(self._gains(power, threshold_db) for power in powers)])
 
     def _gains(self, power: float, threshold_db: float | None) -> Samples:
-        """Return the gains of a frame with this mean square."""
+        """Return the gains of a frame with this mean square `power`."""
         if threshold_db is None:
             self._frames_left = self._hold_frames
         else:

@@ -1,4 +1,4 @@
-"""Contracts of live conversion: a stream of samples, and the settings that may change while it runs."""
+"""Interfaces of live conversion: a stream of samples, and the settings that may change while it runs."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class LiveSettings:
     speaker: str | None = None  # name of a speaker; None is the voice's first one
     speaker_mix: str | None = None  # constant shares of several speakers, e.g. "alto:0.7,tenor:0.3"
     dry_wet: float = 1.0  # share of the voice in the output; the rest is the source
-    gate_db: float | None = -50.0  # level of the source in dBFS below which the output is silent; None never closes
-    bypass: bool = False  # return the source, with the same delay
+    gate_db: float | None = -50.0  # level of the source in dBFS below which the gate mutes the source; None never mutes
+    bypass: bool = False  # return the unconverted source, with the same delay
 
     def __post_init__(self) -> None:
         if not abs(self.transpose) <= _LARGEST_TRANSPOSE:
@@ -41,10 +41,10 @@ class SoundStream(Protocol):
     """Converter of a stream."""
 
     sample_rate: int  # Hz, of both input and output
-    delay_samples: int  # constant: output sample n is the conversion of input sample n - delay_samples
+    delay_samples: int  # constant: output sample n corresponds to input sample n - delay_samples
 
     def push(self, block: Samples) -> Samples:
-        """Append samples (n,) of the source, and return as many samples of the output; n may be any number."""
+        """Append samples (n,) of the source, and return the same number of output samples; n may be any number."""
         ...
 
 
@@ -52,9 +52,9 @@ class VoiceStream(SoundStream, Protocol):
     """Converter of a stream to a voice."""
 
     def change(self, settings: LiveSettings) -> None:
-        """Apply other settings from the next block on, without a click. Any thread may call this.
+        """Apply new settings from the next block on, without a click. Any thread may call this.
 
         Raises:
-            ConfigError: the voice does not support the settings; the earlier ones stay in use.
+            ConfigError: the voice does not support the settings; the current ones stay in use.
         """
         ...

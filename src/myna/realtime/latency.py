@@ -1,6 +1,6 @@
 """Measurement of the delay from the output device back to the input device.
 
-Bursts of noise are played and looked for in the input, which must record the output: with a cable, a monitor of the
+Bursts of noise are played and searched for in the input, which must record the output: by a cable, a monitor of the
 sound server, or headphones at the microphone. The bursts pass through the engine, so its buffers are part of the delay.
 """
 
@@ -13,23 +13,23 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-_BAND_HZ = (400.0, 6000.0)  # which loudspeakers, microphones and codecs transmit
+_BAND_HZ = (400.0, 6000.0)  # range that loudspeakers, microphones and codecs transmit
 _BURST_SECONDS = 0.1
-_PERIOD_SECONDS = 1.0  # between two bursts: the longest delay that can be measured
+_PERIOD_SECONDS = 1.0  # time between two bursts, which is the longest measurable delay
 _N_AGREEING = 4
 _TOLERANCE_SECONDS = 0.002
-_LEAST_CLARITY_DB = 20.0  # of the correlation at the found delay over that at others
+_LEAST_CLARITY_DB = 20.0  # smallest difference between the correlation at the found delay and at other delays
 _LARGEST = 0.25
 
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """Delay of the last bursts.
+    """Measured delay of the last bursts.
 
     Attributes:
-        seconds: its median.
-        spread_seconds: difference of the largest and the smallest of them.
-        clarity_db: level of the correlation at the found delay over that at other delays, of the least clear burst.
+        seconds: median of the delays.
+    spread_seconds: difference between the largest and the smallest delay.
+    clarity_db: level of the correlation at the found delay, relative to other delays, for the least clear burst.
     """
 
     seconds: float
@@ -38,12 +38,12 @@ class RoundTrip:
 
 
 class LoopbackProbe:
-    """Stream that plays bursts of noise instead of its input, and measures when they come back.
+    """Stream that returns bursts of noise instead of its input, and measures the delay until they are in its input.
 
     Attributes:
-        result: the delay, once four bursts in a row have agreed within 2 ms.
-        n_bursts: number of bursts whose return was looked for.
-        n_unclear: number of those that were not found.
+        result: the delay; None until four consecutive bursts agree within 2 ms.
+    n_bursts: number of bursts that were searched for.
+    n_unclear: number of bursts that were not found.
     """
 
     delay_samples = 0
@@ -54,14 +54,14 @@ class LoopbackProbe:
         self.n_bursts = self.n_unclear = 0
         self._burst = _noise(round(_BURST_SECONDS * sample_rate), sample_rate)
         self._period = round(_PERIOD_SECONDS * sample_rate)
-        self._first = self._period  # the devices settle before
-        self._position = 0  # of the next sample
-        self._recorded = np.empty(0, np.float32)  # since `_begin`, the beginning of a burst
+        self._first = self._period  # before the first burst, the devices settle
+        self._position = 0  # position of the next sample
+        self._recorded = np.empty(0, np.float32)  # input since `_begin`, the beginning of a burst
         self._begin = 0
         self._found: list[tuple[float, float]] = []
 
     def push(self, block: Samples) -> Samples:
-        """Take the input, and return the test signal."""
+        """Append the input, and return the test signal."""
         n = np.arange(self._position, self._position + len(block)) - self._first
         within = np.where(n >= 0, n % self._period, self._period)
         played = np.where(within < len(self._burst), self._burst[np.minimum(within, len(self._burst) - 1)], 0)
@@ -90,12 +90,12 @@ class LoopbackProbe:
 
 
 def find_burst(burst: Samples, recorded: Samples) -> tuple[int, float]:
-    """Return where a burst begins in a recording, and by how many dB its correlation exceeds that elsewhere."""
+    """Return the position of a burst in a recording, and by how many dB its correlation is above that elsewhere."""
     size = 1 << (len(recorded) + len(burst)).bit_length()
     spectrum = np.fft.rfft(recorded, size) * np.conj(np.fft.rfft(burst, size))
     correlation = np.abs(np.fft.irfft(spectrum, size)[: len(recorded) - len(burst) + 1])
     delay = int(np.argmax(correlation))
-    # Reverberation and the shape of the band make the correlation around the delay large, too.
+    # Because of reverberation and the limited band, the correlation is large around the delay too.
     near = len(burst) // 2
     elsewhere = np.concatenate([correlation[: max(delay - near, 0)], correlation[delay + near :]])
     floor = float(np.sqrt(np.mean(np.square(elsewhere)))) if len(elsewhere) else 0.0
@@ -104,7 +104,7 @@ def find_burst(burst: Samples, recorded: Samples) -> tuple[int, float]:
 
 
 def _noise(n: int, sample_rate: int) -> Samples:
-    """Return noise of a limited band with soft ends, the same in every run."""
+    """Return band-limited noise with soft ends, the same in every run."""
     spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(n))
     hz = np.fft.rfftfreq(n, 1 / sample_rate)
     spectrum[(hz < _BAND_HZ[0]) | (hz > min(_BAND_HZ[1], 0.4 * sample_rate))] = 0

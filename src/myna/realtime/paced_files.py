@@ -1,4 +1,4 @@
-"""A file in place of the microphone and one in place of the headphones, at the pace of real time."""
+"""Files in place of the microphone and the headphones, at the pace of real time."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from myna.realtime.callbacks import InputCallback, OutputCallback
 Samples = NDArray[np.float32]
 
 _CALLBACK_SECONDS = 0.01
-_TAIL_SECONDS = 0.5  # of silence after the file, in addition to the delay
+_TAIL_SECONDS = 0.5  # length of the silence after the file, in addition to the delay
 
 
 class PacedFile:
-    """Play a recording into live conversion, as a sound card would, and keep what comes out.
+    """Pass a recording to live conversion at the pace of a sound card, and keep the output.
 
-    It takes the place of a `SoundCard`.
+    It has the interface of a `SoundCard`.
 
     Attributes:
-        played: what came out, in blocks; it begins with the silence of the delay.
+        played: the output in blocks; it begins with silence for the delay.
     """
 
     def __init__(self, path: Path) -> None:
@@ -43,20 +43,20 @@ class PacedFile:
 
     @property
     def is_done(self) -> bool:
-        """Whether the whole recording was played, and its end has come out."""
+        """True after the output of the whole recording, including the delay."""
         return self._thread is not None and not self._thread.is_alive()
 
     def start(self, take: InputCallback, give: OutputCallback) -> None:
-        """Begin to call the callbacks."""
+        """Start to call the callbacks."""
         self._thread = threading.Thread(target=self._run, args=(take, give), name="file", daemon=True)
         self._thread.start()
 
     def check(self) -> str | None:
-        """Return None: a file is never lost."""
+        """Return None, because a file is never lost."""
         return None
 
     def close(self) -> None:
-        """Stop."""
+        """Stop calling the callbacks."""
         self._ending.set()
         if self._thread is not None:
             self._thread.join()

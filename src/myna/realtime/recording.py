@@ -1,4 +1,4 @@
-"""Recordings of live conversion: the input, the converted sound, and what was played."""
+"""Recordings of live conversion: the input, the converted sound, and the played sound."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WRITE_SECONDS = 0.2
 
 
 class _Track:
-    """One file, whose samples pass through a ring to the thread that writes."""
+    """One file, whose samples pass through a ring to the writing thread."""
 
     def __init__(self, writer: io.Writer, mark: bool) -> None:
         self.ring = Ring(_RING_SECONDS * writer.sample_rate)
@@ -43,20 +43,20 @@ class _Track:
 
 
 class Recorder:
-    """Write input.wav, converted.wav and output.wav into a folder; they appear when the recorder is closed.
+    """Write input.wav, converted.wav and output.wav into a folder; the files appear when the recorder is closed.
 
-    input.wav is what the microphone recorded, converted.wav the voice without gaps, and output.wav what was played,
-    with its gaps. The last two state that they are synthetic, and have the mark if it is wanted.
+    input.wav is the sound of the microphone, converted.wav is the voice without gaps, and output.wav is the played
+    sound, with its gaps. The last two files state that they are synthetic, and have the mark if `mark` is true.
 
     Attributes:
-        played: ring for the samples that are played.
+        played: ring for the played samples.
         paths: the three files.
     """
 
     def __init__(self, folder: Path, input_rate: int, output_rate: int, voice: str, *, mark: bool) -> None:
         """
         Args:
-            folder: place of the files.
+            folder: folder of the files.
             input_rate: sample rate of the input in Hz.
             output_rate: sample rate of the output in Hz.
             voice: name of the voice, for the header.
@@ -90,7 +90,7 @@ class Recorder:
         self._thread.start()
 
     def add(self, recorded: Samples, converted: Samples) -> None:
-        """Take the input and the converted sound of a block; returns at once."""
+        """Add the input and the converted sound of a block, without waiting."""
         self._input.ring.write(recorded)
         self._converted.ring.write(converted)
 
@@ -98,7 +98,7 @@ class Recorder:
         """Complete the files.
 
         Raises:
-            AudioError: they could not be written, for example because the disk is full.
+            AudioError: the files could not be written, for example because the disk is full.
         """
         self._ending.set()
         self._thread.join()
@@ -117,5 +117,5 @@ class Recorder:
             while not self._ending.wait(_WRITE_SECONDS):
                 for track in self._tracks:
                     track.write_waiting()
-        except Exception as error:  # `close` raises it
+        except Exception as error:  # raised by `close`
             self.failure = error

@@ -1,4 +1,4 @@
-"""Resampler of a stream whose ratio may change between blocks."""
+"""Resampler of a stream with a ratio that may change between blocks."""
 
 from __future__ import annotations
 
@@ -11,41 +11,41 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-_ZERO_CROSSINGS = 32  # of the sinc, on each side
-# Between two of these, coefficients are interpolated linearly; the error is below -100 dB.
+_ZERO_CROSSINGS = 32  # zero crossings of the sinc on each side
+# Number of phases. Coefficients between two phases are interpolated linearly; the error is below -100 dB.
 _PHASES = 512
-# With this Kaiser window, aliases are below -80 dB, and the response falls from 0.84 to 1 of the lower Nyquist
+# With this Kaiser window, aliases are below -80 dB, and the cutoff is between 0.84 and 1 times the lower Nyquist
 # frequency.
 _BETA, _CUTOFF = 8.0, 0.92
-_PART = 512  # output samples that are computed at once, so that their coefficients stay in the cache
+_PART = 512  # output samples computed at once, so that their coefficients stay in the cache
 
 
 class Resampler:
     """Convert the sample rate of a stream with a windowed sinc.
 
-    Output sample k is the input at the time k / ratio, if the ratio is constant. A change of `ratio` keeps the time
-    continuous, so a small change is inaudible.
+    For a constant ratio, output sample k is the input at time k / ratio. Time stays continuous when `ratio` changes, so
+    small changes are inaudible.
     """
 
     def __init__(self, ratio: float) -> None:
         """
         Args:
-            ratio: output rate divided by input rate. It may be changed later by up to one percent.
+            ratio: output rate divided by input rate. The attribute may be changed later by up to one percent.
         """
         self.ratio = ratio
         self._table = _coefficients(round(min(ratio, 1.0), 6))
         self._half: int = self._table.shape[1] // 2
-        # Time of the next output sample as an index of the buffer, which begins with silence before the stream.
+        # Time of the next output sample, as an index of the buffer; the buffer begins with silence before the stream.
         self._buffer = np.zeros(self._half - 1, np.float32)
         self._position = self._half - 1.0
 
     @property
     def lookahead(self) -> int:
-        """Number of input samples after a moment that its output sample needs."""
+        """Number of input samples after the time of an output sample on which this sample depends."""
         return self._half
 
     def push(self, block: Samples) -> Samples:
-        """Return the output samples that the input, continued by `block`, (n,), determines; their number varies."""
+        """Append samples (n,), and return the output samples that are now complete; their number varies."""
         buffer = np.concatenate([self._buffer, block])
         step = 1 / self.ratio
         n_out = max(ceil((len(buffer) - self._half - self._position) / step), 0)
@@ -58,7 +58,7 @@ class Resampler:
         return np.concatenate(parts) if parts else np.empty(0, np.float32)
 
     def _at(self, buffer: Samples, times: NDArray[np.float64]) -> Samples:
-        """Return the values between the samples of `buffer` at `times`, its fractional indices."""
+        """Return the values of `buffer` at `times`, which are fractional indices."""
         before = times.astype(np.int64)
         phase = (times - before) * _PHASES
         row = phase.astype(np.int64)
@@ -74,7 +74,7 @@ def _coefficients(bandwidth: float) -> Samples:
     """Return the windowed sinc at each phase, (_PHASES + 1, coefficients).
 
     Args:
-        bandwidth: output rate divided by input rate, or 1 if that is smaller.
+        bandwidth: output rate divided by input rate, at most 1.
     """
     half = ceil(_ZERO_CROSSINGS / bandwidth)
     offsets = np.arange(1 - half, half + 1) - np.arange(_PHASES + 1)[:, None] / _PHASES

@@ -1,4 +1,4 @@
-"""Ring buffer between a sound card's callback and the worker that converts."""
+"""Ring buffer between a sound card's callback and the converting worker."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ Samples = NDArray[np.float32]
 
 
 class Ring:
-    """Buffer of a fixed size for one writing and one reading thread; it takes no lock and allocates no samples.
+    """Buffer of fixed size for one writing and one reading thread, without locks and without allocating samples.
 
-    Each counter is changed by one thread only: `_written` after the samples are stored, `_read` after they are copied.
+    Only one thread changes each counter: `_written` after samples were stored, and `_read` after samples were copied.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -25,7 +25,7 @@ class Ring:
         return self._written - self._read
 
     def write(self, samples: Samples) -> int:
-        """Append as many of `samples`, (n,), as fit, and return their number."""
+        """Append as many of `samples` (n,) as fit, and return their number."""
         n = min(len(samples), len(self._samples) - self.fill)
         start = self._written % len(self._samples)
         first = min(n, len(self._samples) - start)
@@ -35,7 +35,7 @@ class Ring:
         return n
 
     def read(self, out: Samples) -> int:
-        """Move samples to the beginning of `out` until it is full or the ring is empty, and return their number."""
+        """Move samples to the beginning of `out` until it is full or the ring is empty; return their number."""
         n = min(len(out), self.fill)
         start = self._read % len(self._samples)
         first = min(n, len(self._samples) - start)
@@ -45,7 +45,7 @@ class Ring:
         return n
 
     def skip(self, n: int) -> int:
-        """Discard up to `n` of the oldest samples, and return their number; for the reading thread."""
+        """Discard up to `n` of the oldest samples, and return their number; only for the reading thread."""
         n = min(max(n, 0), self.fill)
         self._read += n
         return n

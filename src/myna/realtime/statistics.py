@@ -1,4 +1,4 @@
-"""Times of the blocks and gaps of the output, over the recent past."""
+"""Conversion times of the blocks, and gaps of the output, over the recent past."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_BLOCKS = 200  # over which percentiles are computed
+_BLOCKS = 200  # number of blocks for the percentiles
 GAP_SECONDS = 10.0  # length of the past in which gaps are counted
 
 
 @dataclass(frozen=True)
 class ComputeTimes:
-    """Percentiles of the time that the conversion of a block takes, in seconds; 0 before the first block."""
+    """Percentiles of the conversion time of a block in seconds; 0 before the first block."""
 
     median: float = 0.0
     p95: float = 0.0
@@ -21,12 +21,12 @@ class ComputeTimes:
 
     @classmethod
     def of(cls, seconds: list[float]) -> ComputeTimes:
-        """Return the percentiles of some times."""
+        """Return the percentiles of the given times."""
         return cls(*map(float, np.percentile(seconds, [50, 95, 99]))) if seconds else cls()
 
 
 class Statistics:
-    """Record of the worker; other threads may read it at any time."""
+    """Statistics of the worker; other threads may read them at any time."""
 
     def __init__(self) -> None:
         self.n_blocks = 0
@@ -35,12 +35,12 @@ class Statistics:
         self._gaps: deque[float] = deque()
 
     def add_block(self, compute_seconds: float) -> None:
-        """Count a block and the time that its conversion took."""
+        """Count a block and its conversion time."""
         self.n_blocks += 1
         self._compute.append(compute_seconds)
 
     def update_gaps(self, n_gaps: int, now: float) -> None:
-        """Record that the output has had `n_gaps` gaps until the time `now`, in seconds."""
+        """Record the number of gaps in the output from the start until the time `now`, in seconds."""
         self._gaps.extend([now] * (n_gaps - self.n_gaps))
         self.n_gaps = n_gaps
         while self._gaps and self._gaps[0] < now - GAP_SECONDS:
@@ -52,5 +52,5 @@ class Statistics:
         return len(self._gaps)
 
     def compute_times(self) -> ComputeTimes:
-        """Return the percentiles of the last blocks."""
+        """Return the percentiles over the last blocks."""
         return ComputeTimes.of(list(self._compute))

@@ -1,78 +1,78 @@
-"""A stream in blocks of any size: gate, share of the voice, bypass, and a constant delay."""
+"""A stream in blocks of any size: gate, share of the voice, bypass and constant delay."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol
+from functools import partial
+from typing import Literal
 
 import numpy as np
 
 from myna.audio.io import LARGEST_SAMPLE
+from myna.conversion.renderer import Renderer
 from myna.conversion.settings import ConversionSettings
 from myna.conversion.speaker_mix import TIMELINE_SUFFIXES
 from myna.errors import ConfigError
+from myna.features.extractor import FeatureExtractor
 from myna.options import ConversionOptions
 from myna.realtime.carried import CarriedConversion, can_carry
+from myna.realtime.conversion import Conversion, with_fast_block
 from myna.realtime.gate import FRAME_SECONDS, OPENING_SECONDS, Gate
 from myna.realtime.interface import LiveSettings, Samples
 from myna.realtime.windows import WindowedConversion
 from myna.voice import Voice
 
+Method = Literal["carried", "windows"]
+
+# Lengths of blocks to choose from, in seconds.
+_CARRIED_BLOCKS = 0.02, 0.04, 0.06, 0.1
+_WINDOWED_BLOCKS = 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.2, 1.6
 _RAMP_SECONDS = 0.015  # duration of a change of the share of the voice, or of the bypass
 _DEFAULTS, _LIVE_DEFAULTS = ConversionOptions(), LiveSettings()
 # Options that need the whole recording.
 _OF_RECORDINGS = ("auto_transpose", "autotune", "vibrato", "pitch")
 
 
-class Conversion(Protocol):
-    """Converter of a stream that returns samples as soon as it can, `CarriedConversion` or `WindowedConversion`."""
-
-    sample_rate: int
-    delay_samples: int  # after n samples, it has returned at least n - delay_samples
-
-    def push(self, audio: Samples, settings: ConversionSettings) -> Samples:
-        """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
-        ...
-
-
 class Stream:
-    """`VoiceStream` that gives each output sample after a constant delay."""
+    """`VoiceStream` that returns each output sample after a constant delay."""
 
     def __init__(
         self, voice: Voice, conversion: Conversion, resolved: ConversionSettings, settings: LiveSettings
     ) -> None:
         """
         Args:
-            resolved: `settings`, and the options that do not change, resolved for the voice.
+            resolved: `settings` and the constant options, resolved for the voice.
         """
         self.sample_rate, self.delay_samples = conversion.sample_rate, conversion.delay_samples
+        self.block_seconds = conversion.block_samples / conversion.sample_rate  # length of the converted parts
         self._voice, self._conversion = voice, conversion
         self._settings = settings, resolved  # one attribute, so that `change` replaces both at once
         early = round((OPENING_SECONDS + FRAME_SECONDS) * self.sample_rate)
         self._gate = Gate(self.sample_rate)
         self._wet, self._dry = (_Queue(self.delay_samples) for _ in range(2))
-        # The gate opens before the sound, since the gains are known before the delayed sound is.
+        # The gate opens before the sound begins, because the gains are known before the delayed sound.
         self._gains = _Queue(max(self.delay_samples - early, 0) + round(FRAME_SECONDS * self.sample_rate))
         slope = 1 / (_RAMP_SECONDS * self.sample_rate)
         self._wet_share, self._bypass = _Ramp(settings.dry_wet, slope), _Ramp(float(settings.bypass), slope)
 
     def change(self, settings: LiveSettings) -> None:
-        """Apply other settings from the next block on, without a click. Any thread may call this.
+        """Apply new settings from the next block on, without a click. Any thread may call this.
 
         Raises:
-            ConfigError: the voice does not support the settings; the earlier ones stay in use.
+            ConfigError: the voice does not support the settings; the current ones stay in use.
         """
         resolved = _resolve(self._voice, self._settings[1].options, settings, self._settings[1])
         self._settings = settings, resolved
 
     def push(self, block: Samples) -> Samples:
-        """Append samples (n,) of the source, and return as many samples of the output; n may be any number.
+        """Append samples (n,) of the source, and return the same number of output samples; n may be any number.
 
         NaN and infinity are replaced by silence. The result may exceed full scale.
         """
         settings, resolved = self._settings
         n_samples = len(block)
-        # A value that is not finite would stay in the state of the networks.
+        # A value that is not finite would stay in the networks' state.
         block = np.nan_to_num(block, posinf=0, neginf=0).clip(-LARGEST_SAMPLE, LARGEST_SAMPLE).astype(np.float32)
         self._dry.push(block)
         self._gains.push(self._gate.push(block, settings.gate_db))
@@ -92,14 +92,19 @@ def open_stream(
     settings: LiveSettings = _LIVE_DEFAULTS,
     block_seconds: float | None = None,
     device: str = "cpu",
+    method: Method | None = None,
 ) -> Stream:
-    """Open a stream that converts to a voice, with carried state if the voice allows it, else in windows.
+    """Open a stream that converts to a voice.
 
     Args:
-        options: options that stay the same; `settings` has the transposition and the speakers.
-        block_seconds: length of the windows' new part; None proposes one for the voice. It has no effect on a light
-            voice.
+        options: options that do not change; the transposition and the speakers are in `settings`.
+        block_seconds: length of the parts of the source that are converted. Longer parts take less computation, but add
+            to the delay. None measures the shortest length for which this computer is fast enough. The blocks that are
+            pushed may have any size.
         device: torch device of the voice.
+        method: "carried" gives the same samples as a file conversion, with a delay of 0.6 s for the network's
+            look-ahead; it is supported for light voices on the CPU. "windows" has less delay, but needs more
+            computation. None selects "carried" if it is supported.
 
     Raises:
         ConfigError: the voice does not support the options or settings, or an option needs the whole recording.
@@ -108,11 +113,24 @@ def open_stream(
     if unsupported := [name for name in _OF_RECORDINGS if getattr(options, name) != getattr(_DEFAULTS, name)]:
         raise ConfigError(f"{' and '.join(unsupported)} need the whole recording; leave them out of a live conversion")
     resolved = _resolve(voice, options, settings)
-    conversion: Conversion
-    if device == "cpu" and can_carry(voice, resolved):
-        conversion = CarriedConversion(voice, resolved)
+    extractor = FeatureExtractor(voice.config, device=device)
+    is_supported = device == "cpu" and can_carry(voice, extractor.encoder, resolved)
+    if method == "carried" and not is_supported:
+        raise ConfigError(
+            "the state is carried only for light voices, on the CPU, with the f0 method swift, without retrieval, "
+            "formant shift and loudness mix; choose windows"
+        )
+    open_with: Callable[[float], Conversion]
+    blocks_seconds: Sequence[float]
+    if is_supported and method != "windows":
+        open_with, blocks_seconds = partial(CarriedConversion, voice, resolved, extractor.encoder), _CARRIED_BLOCKS
     else:
-        conversion = WindowedConversion(voice, resolved, block_seconds, device)
+        renderer = Renderer(voice, resolved, extractor, device)
+        open_with, blocks_seconds = partial(WindowedConversion, renderer), _WINDOWED_BLOCKS
+    if block_seconds is None:
+        conversion = with_fast_block(blocks_seconds, open_with, resolved)
+    else:
+        conversion = open_with(block_seconds)
     return Stream(voice, conversion, resolved, settings)
 
 
@@ -128,7 +146,7 @@ def _resolve(
 
 
 class _Queue:
-    """Samples that wait, at first silence of a given length."""
+    """Queue of samples, which at first contains silence of a given length."""
 
     def __init__(self, n_samples: int) -> None:
         self._samples = np.zeros(n_samples, np.float32)
@@ -142,7 +160,7 @@ class _Queue:
 
 
 class _Ramp:
-    """A value that follows its target with a limited slope."""
+    """A value that follows its target with limited slope."""
 
     def __init__(self, value: float, slope: float) -> None:
         self._value, self._slope = value, slope

@@ -1,10 +1,11 @@
-"""Times of the real path before a device opens, and the block that this computer can hold."""
+"""Measurement of a stream's speed before devices open, and choice of the length of its blocks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +16,24 @@ from myna.realtime.statistics import ComputeTimes
 
 Samples = NDArray[np.float32]
 Clock = Callable[[], float]
-OpenStream = Callable[[float], VoiceStream]
-
-BLOCKS_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # that are tried, in this order
-_LARGEST_LOAD = 0.6  # of a block that is chosen
-_HIGHEST_LOAD = 0.9  # of a block that a person has chosen
-_FIRST_BLOCKS = 3  # they load and compile code, and are not counted
+BLOCKS_SECONDS = (0.1, 0.2, 0.3, 0.5, 0.8, 1.2)  # that are tried if the first block is too short
+_LARGEST_LOAD = 0.6  # of one of these
+_HIGHEST_LOAD = 0.9  # of the block that a person or the stream has chosen
+_FIRST_BLOCKS = 2  # they load and compile code, and are not counted
 _LEAST_BLOCKS, _MEASURED_SECONDS = 8, 1.5
+_CLEAR_BLOCKS = 3  # after which a block that is much too short is given up
 _CALLBACK_SECONDS = 0.03  # for the irregularity of callbacks
 _SILENCE_SECONDS = 0.3
+
+
+class BlockStream(VoiceStream, Protocol):
+    """Stream that converts blocks of a certain length, whatever is pushed."""
+
+    block_seconds: float
+
+
+# Function that opens a stream for a length of blocks; None leaves the choice to the stream.
+OpenStream = Callable[[float | None], BlockStream]
 
 
 @dataclass(frozen=True)
@@ -31,9 +41,10 @@ class WarmUp:
     """A stream that is ready to run.
 
     Attributes:
-        block_seconds: length of its blocks.
-        reserve_seconds: length of the sound that must wait for the output when a block begins.
-        compute: percentiles of the time that a block takes, in seconds.
+        block_seconds: length of the blocks.
+        reserve_seconds: length of the converted sound that must wait for the output when the conversion of a block
+            begins.
+        compute: percentiles of the conversion time of a block, in seconds.
     """
 
     stream: VoiceStream
@@ -42,41 +53,40 @@ class WarmUp:
     compute: ComputeTimes
 
 
-def warm_up(open_stream: OpenStream, block_seconds: float | None, clock: Clock = time.perf_counter) -> WarmUp:
-    """Measure a stream with the given block, or with the shortest of `BLOCKS_SECONDS` that is converted in time.
+def warm_up(
+    open_stream: OpenStream, block_seconds: float | None, *, force: bool = False, clock: Clock = time.perf_counter
+) -> WarmUp:
+    """Measure a stream with the given block or with its own choice, or, if that is too short, with longer blocks.
 
     Args:
-        open_stream: function that opens the stream for a length of blocks.
+        open_stream: function that opens the stream, given the length of the blocks.
         block_seconds: length of the blocks in seconds; None chooses it.
+        force: return a stream even if this computer is too slow.
         clock: function that returns the time in seconds.
 
     Raises:
-        DeviceError: this computer is too slow.
+        DeviceError: this computer is too slow, or the given block is too short for it.
     """
-    if block_seconds is not None:
-        given = _measured(open_stream, block_seconds, clock)
-        if given.compute.p95 <= _HIGHEST_LOAD * block_seconds:
-            return given
-    longer = [each for each in BLOCKS_SECONDS if block_seconds is None or each > block_seconds]
-    found = next(
-        (one for each in longer if (one := _measured(open_stream, each, clock)).compute.p95 <= _LARGEST_LOAD * each),
-        None,
-    )
+    first = _measured(open_stream, block_seconds, clock)
+    if force or first.compute.p95 <= _HIGHEST_LOAD * first.block_seconds:
+        return first
+    longer = (_measured(open_stream, each, clock) for each in BLOCKS_SECONDS if each > first.block_seconds)
+    found = next((one for one in longer if one.compute.p95 <= _LARGEST_LOAD * one.block_seconds), None)
     if block_seconds is None and found is not None:
         return found
     way_out = "use a light voice, for example -m joe, or a GPU"
     if found is not None:
         way_out = f"it can hold --block-seconds {found.block_seconds:g}; for less delay, {way_out}"
-    slow = given if block_seconds is not None else _measured(open_stream, BLOCKS_SECONDS[-1], clock)
     raise DeviceError(
-        f"this computer is too slow for this voice: a block of {1e3 * slow.block_seconds:.0f} ms takes "
-        f"{1e3 * slow.compute.p95:.0f} ms; {way_out}"
+        f"this computer is too slow for this voice: a block of {1e3 * first.block_seconds:.0f} ms takes "
+        f"{1e3 * first.compute.p95:.0f} ms; {way_out}"
     )
 
 
-def _measured(open_stream: OpenStream, block_seconds: float, clock: Clock) -> WarmUp:
+def _measured(open_stream: OpenStream, wanted_seconds: float | None, clock: Clock) -> WarmUp:
     """Convert a sung sound, and then silence, so that the stream begins with silence."""
-    stream = open_stream(block_seconds)
+    stream = open_stream(wanted_seconds)
+    block_seconds = stream.block_seconds
     n = round(block_seconds * stream.sample_rate)
     times: list[float] = []
     begin = clock()
@@ -87,17 +97,20 @@ def _measured(open_stream: OpenStream, block_seconds: float, clock: Clock) -> Wa
         stream.push(block)
         times.append(clock() - started)
         number += 1
-        if times[-1] > 3 * block_seconds and number > _FIRST_BLOCKS:
+        counted = times[_FIRST_BLOCKS:]
+        if len(counted) >= _CLEAR_BLOCKS and min(counted) > block_seconds:
             break
     silence = np.zeros(n, np.float32)
     for _ in range(1 + (stream.delay_samples + round(_SILENCE_SECONDS * stream.sample_rate)) // n):
         stream.push(silence)
     compute = ComputeTimes.of(times[_FIRST_BLOCKS:])
-    return WarmUp(stream, block_seconds, 1.5 * compute.p95 + _CALLBACK_SECONDS, compute)
+    # While a person sings, the computer does other things, too.
+    reserve_seconds = max(2 * compute.p95, block_seconds / 2) + _CALLBACK_SECONDS
+    return WarmUp(stream, block_seconds, reserve_seconds, compute)
 
 
 def _sung(first: int, n: int, sample_rate: int) -> Samples:
-    """Return a part of a vowel whose pitch goes up and down between 200 and 400 Hz, at -20 dBFS."""
+    """Return a part of a vowel at -20 dBFS, with a pitch that rises and falls between 200 and 400 Hz."""
     seconds = np.arange(first, first + n) / sample_rate
     phase = 2 * np.pi * (300 * seconds - 100 / (2 * np.pi * 0.5) * np.cos(2 * np.pi * 0.5 * seconds))
     harmonics = np.sin(np.outer(np.arange(1, 9), phase)) / np.arange(1, 9)[:, None]

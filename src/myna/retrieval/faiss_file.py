@@ -1,9 +1,9 @@
 """Reader of the vectors in faiss indexes, without faiss.
 
-faiss is not used, because it trusts the sizes that a file states. The format is that of faiss/impl/index_write.cpp:
-four characters state the kind of index, and the fields of the index's class follow in little-endian order. This module
-supports the kinds that RVC and so-vits-svc 4.1 write: plain vectors ("IndexFlat"), and plain vectors in cells
-("IndexIVFFlat"). The cells are ignored, because a search that uses them is faster but approximate.
+faiss is not used, because it trusts the sizes stated in a file. The format is from faiss/impl/index_write.cpp: four
+characters for the kind of index, then the fields of the index's class in little-endian order. This module supports the
+kinds that RVC and so-vits-svc 4.1 write: plain vectors ("IndexFlat"), and plain vectors in cells ("IndexIVFFlat"). The
+cells are ignored: a search in cells is faster, but approximate.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from myna.errors import CheckpointError
 
-FLAT_KINDS = (b"IxF2", b"IxFI", b"IxFl")  # indexes by distance, by inner product, by another measure
+FLAT_KINDS = (b"IxF2", b"IxFI", b"IxFl")  # indexes by distance, by inner product, by other metrics
 CELLS_KIND = b"IwFl"
 _LISTS = b"ilar"
 _ALL_SIZES, _SOME_SIZES = b"full", b"sprs"
-_LAST_PLAIN_METRIC = 1  # 0 is the inner product and 1 the distance; metrics with higher numbers have a parameter
+_LAST_PLAIN_METRIC = 1  # metrics: 0 is the inner product, 1 the distance; those with higher numbers have a parameter
 _HASHTABLE = 2
 _MOST_CHANNELS = 65536
 
@@ -39,7 +39,7 @@ def read_vectors(data: bytes | memoryview, name: str) -> Vectors:
         name: file name for error messages.
 
     Raises:
-        CheckpointError: the index is of a kind without plain vectors, is empty, or is damaged.
+        CheckpointError: the index has no plain vectors, is empty, or is damaged.
     """
     reader = _Reader(memoryview(data), name)
     vectors = _read_index(reader)
@@ -93,7 +93,7 @@ def _read_index(reader: _Reader) -> Vectors:
         )
     n_channels, n_vectors = _read_header(reader)
     n_cells = reader.count()
-    reader.count()  # number of cells that a search visits
+    reader.count()  # number of cells that a search in cells visits
     quantizer = bytes(reader.take(4))
     if quantizer not in FLAT_KINDS:
         raise CheckpointError(
@@ -142,7 +142,7 @@ def _read_lists(reader: _Reader, n_channels: int, n_vectors: int, n_cells: int) 
         sizes = sizes[1::2]
     elif form != _ALL_SIZES or values != n_cells:
         raise reader.damaged()
-    # The sizes are checked before anything is allocated: the file must contain all vectors and the number of each.
+    # Check the sizes before allocating memory: the file must contain all vectors and the number of each vector.
     if sum(map(int, sizes)) != n_vectors or n_vectors * (4 * n_channels + 8) > reader.n_left:
         raise reader.damaged()
     vectors = np.empty((n_vectors, n_channels), np.float32)

@@ -9,7 +9,7 @@ from myna.progress import Progress, silent
 from myna.retrieval.search import nearest
 
 _BATCH = 4096
-_PASSES = 10  # over all vectors; further passes change little, because the step size decreases
+_PASSES = 10  # passes over all vectors; more would change little, because the step size decreases
 
 
 def k_means(
@@ -18,7 +18,7 @@ def k_means(
     """Compute `n_clusters` centroids (K, C) of `vectors` (N, C).
 
     If there are at most `n_clusters` vectors, they are returned unchanged. The centroids are initialised with randomly
-    chosen vectors. At the end, each is the mean of all vectors that were assigned to it in any pass.
+    chosen vectors. At the end, each centroid is the mean of all vectors that were assigned to it in any pass.
     """
     if len(vectors) <= n_clusters:
         return vectors

@@ -30,12 +30,12 @@ from myna.storage.atomic import replacing
 from myna.storage.utf8 import utf8_path
 
 Kind = Literal["centres", "index"]  # packed voices store these strings
-# Names of the files that svc train-index and svc train-cluster write beside a voice; the first one found is used.
+# Names of the files that svc train-index and svc train-cluster write beside a voice; the first existing one is used.
 NAMES: Mapping[Kind, str] = {"index": "index.safetensors", "centres": "kmeans.pt"}
 
-Speaker = str | int  # name of a speaker, or the speaker's number, which so-vits-svc 4.1's indexes use instead
+Speaker = str | int  # name of a speaker or, in indexes of so-vits-svc 4.1, the speaker's number
 
-NOBODY = ""  # key for the data of a file that names no speaker
+NOBODY = ""  # key of the data in a file without speaker names
 _CENTRES_KEY = "cluster_centers_"
 _OLD_TORCH = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19"  # magic number of files from torch before 1.6
 
@@ -52,7 +52,7 @@ def read(path: Path) -> RetrievalFile:
     """Read a retrieval file in any of the formats above, without running code from the file.
 
     Raises:
-        CheckpointError: the file has another format or is damaged.
+        CheckpointError: the file has a different format or is damaged.
     """
     try:
         with path.open("rb") as file:
@@ -87,12 +87,12 @@ def is_index(path: Path) -> bool:
 
 
 def write(folder: Path, file: RetrievalFile, speakers: Mapping[str, int]) -> Path:
-    """Write retrieval data into the folder of a voice, with the file name that myna looks for; return the path.
+    """Write retrieval data into the folder of a voice, under the file name that myna searches for; return the path.
 
     Args:
         folder: folder of the voice.
         file: retrieval data to write.
-        speakers: number of each speaker by name; names replace the numbers in `file`.
+        speakers: number of each speaker by name; the names replace the numbers in `file`.
 
     Raises:
         CheckpointError: the file cannot be written.

@@ -1,4 +1,4 @@
-"""Retrieval: find frames of the target speaker that are similar to the content frames of a source, and blend the two.
+"""Retrieval: search for content frames of the target speaker similar to those of a source, and blend both.
 
 The content of a source recording retains traces of its singer. Blending it with frames retrieved from the target's
 recordings makes the result sound more like the target, but a large share of retrieved frames makes it less articulate.
@@ -15,9 +15,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 N_NEIGHBOURS = 8
-_BLOCK_FRAMES = 32  # number searched at once; the distances of more frames do not fit into the processor's cache
+_BLOCK_FRAMES = 32  # frames per search; the distances of more frames do not fit in the processor's cache
 # Up to this number of vectors, the search is exact. In a larger index, a search in the first principal components gives
-# a shortlist, and exact distances are computed only to the vectors on it. With 100,000 vectors of 768 channels and one
+# a shortlist, and exact distances are computed only for the shortlist. With 100,000 vectors of 768 channels and one
 # second of content (50 frames), this takes 0.035 s instead of 0.10 to 0.15 s on one thread of an AMD EPYC. It finds
 # 99.3 % of the 8 nearest vectors (measured with myna-content on speech).
 _MOST_EXACT = 16384
@@ -27,11 +27,11 @@ _GROUP = 16
 
 
 class Retrieval(ABC):
-    """Retrieval from the content of one speaker. A call maps content (C, T) to retrieved content (C, T)."""
+    """Retrieval from the content of one speaker; maps content (C, T) to retrieved content (C, T)."""
 
     def __call__(self, content: Tensor) -> Tensor:
-        # Content has 50 frames per second, which are repeated to match the synthesizer's frame rate. Search for each
-        # only once.
+        # Content has 50 frames per second, which are repeated at the synthesizer's frame rate. Search for each frame
+        # once.
         differs = torch.cat([content.new_ones(1, dtype=torch.bool), (content.diff(dim=1) != 0).any(0)])
         found = [self._find(block) for block in torch.split(content.T[differs], _BLOCK_FRAMES)]
         return torch.cat(found)[differs.cumsum(0) - 1].T
@@ -58,7 +58,7 @@ class Centroids(Retrieval):
 class Index(Retrieval):
     """Retrieval of the weighted mean of the `N_NEIGHBOURS` nearest vectors.
 
-    The weights are those of RVC, `np.square(1 / score)`, where `score` is the squared distance that faiss returns.
+    The weights are as in RVC: `np.square(1 / score)`, where `score` is the squared distance that faiss returns.
 
     Args:
         vectors: content frames of the speaker, (N, C).
@@ -75,10 +75,11 @@ class Index(Retrieval):
 
     def _find(self, frames: Tensor) -> Tensor:
         candidates = self.vectors[self._candidates(frames)]  # (T, M, C)
-        # Square the difference of the vectors: for close vectors, a difference of squares would lose all precision.
+        # Square the differences of the vectors: for close vectors, the formula of `_distances` would lose all
+        # precision.
         distances = (candidates - frames.unsqueeze(1)).square().sum(2)
         nearest_distances, order = distances.topk(min(N_NEIGHBOURS, distances.shape[1]), largest=False)
-        # Weights are relative to the nearest vector, so a frame that is in the index maps to itself without division by
+        # Weights are relative to the nearest vector, so that a frame in the index maps to itself without division by
         # zero.
         least = torch.finfo(frames.dtype).tiny ** 0.5
         weights = (nearest_distances[:, :1].clamp(min=least) / nearest_distances.clamp(min=least)).square()
@@ -88,7 +89,7 @@ class Index(Retrieval):
     def _candidates(self, frames: Tensor) -> Tensor:
         """Return the indices (T, M) of candidates for the nearest vectors of each frame.
 
-        They include all `N_NEIGHBOURS` nearest vectors or, in a large index, nearly all of them.
+        The candidates include all `N_NEIGHBOURS` nearest vectors or, in a large index, nearly all.
         """
         if self._directions is None:
             return _smallest(_distances(frames, self.vectors, self._squares), N_NEIGHBOURS)
@@ -103,7 +104,7 @@ def blend(content: Tensor, retrieval: Retrieval, ratio: float, where: Tensor | N
         content: content features, (C, T).
         retrieval: retrieval data of the target speaker.
         ratio: share of the retrieved content in the result, 0..1.
-        where: mask (T,) that is true for the frames to change; None changes all frames.
+        where: mask (T,) of the frames to change; None changes all frames.
     """
     if where is None:
         return torch.lerp(content, retrieval(content), ratio)
@@ -120,15 +121,15 @@ def nearest(frames: Tensor, vectors: Tensor) -> Tensor:
 
 
 def _distances(frames: Tensor, vectors: Tensor, squares: Tensor) -> Tensor:
-    """Return squared distances (T, N) minus the squared norm of each frame, which does not affect their order."""
+    """Return squared distances (T, N) without the frames' squared norms, which are constant in each row."""
     return torch.addmm(squares.unsqueeze(0), frames, vectors.T, alpha=-2)
 
 
 def _smallest(values: Tensor, n: int) -> Tensor:
     """Return the indices (T, min(n, N)) of the `n` smallest values in each row of `values` (T, N), in any order.
 
-    Each row is split into groups. The n smallest values are in the n groups with the smallest minima. Among a hundred
-    thousand values, finding these groups first takes a tenth of the time of a direct search.
+    Each row is split into groups. The n smallest values are in the n groups with the smallest minima. With a hundred
+    thousand values, a search through groups takes a tenth of the time of a direct search.
     """
     if values.shape[1] <= n * _GROUP:
         return values.topk(min(n, values.shape[1]), largest=False, sorted=False).indices

@@ -1,4 +1,4 @@
-"""Retrieval data of the speakers of a voice, read from files that so-vits-svc, RVC or myna wrote."""
+"""Retrieval data of the speakers of a voice, read from files of so-vits-svc, RVC or myna."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class SpeakerRetrieval:
 
     @classmethod
     def load(cls, path: Path, config: Config, device: str = "cpu") -> Self:
-        """Read the k-means centroids or the index in a file for the voice that `config` describes.
+        """Read the k-means centroids or the index in a file for the voice with this `config`.
 
         Raises:
-            CheckpointError: the file contains neither.
+            CheckpointError: the file contains neither centroids nor an index.
             ConfigError: the file and the voice have different numbers of content channels.
         """
         file = read_retrieval(path, config)
@@ -42,7 +42,7 @@ class SpeakerRetrieval:
     def of(self, index: int) -> Retrieval:
         """Return the retrieval data of the speaker with this index.
 
-        If the file contains data of only one speaker, these are used for all speakers.
+        Data of a file with only one speaker are used for all speakers of the voice.
 
         Raises:
             ConfigError: the file contains no data for this speaker.
@@ -59,14 +59,14 @@ class SpeakerRetrieval:
 
 
 def read_retrieval(path: Path, config: Config) -> RetrievalFile:
-    """Read the k-means centroids or the index in a file for the voice that `config` describes.
+    """Read the k-means centroids or the index in a file for the voice with this `config`.
 
     Args:
         path: a retrieval file, or a packed voice that contains retrieval data.
         config: configuration of the voice.
 
     Raises:
-        CheckpointError: the file contains neither.
+        CheckpointError: the file contains neither centroids nor an index.
         ConfigError: the file and the voice have different numbers of content channels.
     """
     if packing.read_card(path) is None:
@@ -86,7 +86,7 @@ def read_retrieval(path: Path, config: Config) -> RetrievalFile:
 def find_retrieval(voice: Path) -> Path | None:
     """Find the file that contains the index or the k-means centroids of a voice.
 
-    This is the file of the voice itself if it contains them, else a file beside it. None if neither exists.
+    This is the file of the voice if it contains them, else a file beside the voice. None if there is none.
     """
     card = packing.read_card(voice)
     if card is not None and card.retrieval is not None:

@@ -1,1 +1,1 @@
-"""Work on whole songs: voice and accompaniment."""
+"""Processing of whole songs: voice and accompaniment."""

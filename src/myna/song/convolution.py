@@ -14,17 +14,17 @@ from myna.audio import io
 Samples = NDArray[np.float32]
 
 _SHORTEST_FFT = 1 << 15
-_FFT_PER_RESPONSE = 4  # least length of a transform, in lengths of the response
+_FFT_PER_RESPONSE = 4  # smallest length of a transform, relative to the length of the response
 
 
 def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: int = 0) -> Iterator[Samples]:
-    """Convolve consecutive blocks (C, n) with impulse responses (D, L), and yield as many samples.
+    """Convolve consecutive blocks (C, n) with impulse responses (D, L), and yield the same number of samples.
 
-    C or D may be 1: then the signal or the response is used for each channel of the other.
+    If C is 1, the signal is used with each response; if D is 1, the response is used for each channel.
 
     Args:
-        lead: index of the response's sample at time 0, by which the output is advanced; for a symmetrical response, its
-            middle.
+        lead: index of the response's sample at time 0, by which the output is advanced; the middle of a symmetrical
+            response.
     """
     n_response = response.shape[1]
     n_fft = max(1 << (_FFT_PER_RESPONSE * n_response - 1).bit_length(), _SHORTEST_FFT)
@@ -44,7 +44,7 @@ def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: i
 
 
 def used_twice(blocks: Iterable[Samples]) -> tuple[Iterator[Samples], Iterator[Samples]]:
-    """Return two iterators over the same blocks. Memory holds only blocks that one has yielded and the other has not.
+    """Return two iterators over the same blocks. Memory holds only the blocks between the positions of both.
 
     `itertools.tee` would free blocks only in groups of 57.
     """

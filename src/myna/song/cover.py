@@ -1,7 +1,8 @@
-"""Covers: songs sung by another voice, from file to file. Memory use does not depend on the length of a song.
+"""Covers: songs with the voice replaced, from file to file. Memory use does not depend on the length of a song.
 
-The stages are: separate the song, convert its vocals, transpose the music, match the new vocals to the old ones, mix.
-The first three are slow, so a cache keeps their results. Stems that the user provides replace the separated ones.
+The stages are: separate the song, convert its vocals, transpose the music, match the converted vocals to the original
+ones, mix. The first three stages are slow, so a cache keeps their results. Stems from the user replace the separated
+stems.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from myna.storage.atomic import hidden_folder
 from myna.storage.stage_cache import Entry, StageCache, digest_of, digest_of_values
 
 _DEFAULTS = ConversionOptions()
-# Encoders pad a song by some ms. A larger difference means another version of the song, or another song.
+# Largest difference in length between a song and its stems. Encoders pad by some ms; a larger difference means that the
+# stems are from another version or song.
 _LENGTH_TOLERANCE_SECONDS = 0.1
-# Versions of the algorithms, which are part of the keys of the cache: to be raised when an algorithm changes.
+# Versions of the algorithms, as parts of the cache's keys. Raise the number when an algorithm changes.
 _SEPARATION_VERSION = _TRANSPOSITION_VERSION = 1
 _VOCALS, _ACCOMPANIMENT, _SUNG, _MUSIC = "vocals.wav", "accompaniment.wav", "sung.wav", "music.wav"
 
@@ -46,23 +48,23 @@ class CoverSummary:
     seconds: float
     sample_rate: int
     song_channels: int
-    levels: StemLevels | None  # of the separated stems; None if nothing was separated
-    is_voice_alone: bool  # the song has no accompaniment, so the song itself was converted
+    levels: StemLevels | None  # levels of the separated stems; None if nothing was separated
+    is_voice_alone: bool  # True if the song has no accompaniment, so that the song itself was converted
     conversion: ConversionSummary
     music_shift: float  # semitones
     mix: MixSummary
-    reused: tuple[str, ...]  # stages whose results were in the cache
+    reused: tuple[str, ...]  # names of the stages with results from the cache
 
 
 class _Sound(NamedTuple):
-    """An audio file, and a key of the cache that identifies its content."""
+    """An audio file, and a cache key that identifies its content."""
 
     path: Path
     key: str
 
 
 class _Stems(NamedTuple):
-    """Vocals and music of a song; no music if the song is a voice alone."""
+    """Vocals and music of a song; no music if the song is only a voice."""
 
     vocals: _Sound
     music: _Sound | None
@@ -88,14 +90,14 @@ class CoverMaker:
         """
         Args:
             converter: converter to the voice.
-            load_separator: function that loads the separator, which is called when a song needs it.
+            load_separator: function that loads the separator, called when the first song must be separated.
             options: options of the covers.
             conversion: options of the conversion.
             cache_folder: folder of the cache; None removes the results of the stages after each song.
 
         Raises:
             ConfigError: the voice does not support the options.
-            MissingExtraError: the music must be transposed, and the library for it is not installed.
+            MissingExtraError: the music must be transposed, and the library for this is not installed.
         """
         self._options = options or CoverOptions()
         self._conversion = replace(conversion, transpose=conversion.transpose + self._options.transpose_all)
@@ -110,8 +112,8 @@ class CoverMaker:
     def make(self, files: CoverFiles, progress: Progress = silent) -> CoverSummary:
         """Make the cover of a song.
 
-        The cover has the song's length, sample rate, tags and picture, and one channel if the song has one, else two.
-        It appears only when it is complete. The results of finished stages stay in the cache if a later one fails.
+        The cover has the song's length, sample rate, tags and picture. It is mono for a mono song, else stereo. The
+        file appears when it is complete. If a stage fails, the results of the stages before it stay in the cache.
 
         Raises:
             AudioError: a file cannot be read or written, does not fit the song, or would be overwritten; or the song
@@ -162,9 +164,9 @@ class CoverMaker:
     def _stems(
         self, files: CoverFiles, rate: int, cache: StageCache, progress: Progress
     ) -> tuple[_Stems, Entry | None]:
-        """Return the stems that the cover uses, separated or given, and the entry of the separation, if there is one.
+        """Return the stems for the cover, separated or given, and the cache entry of the separation, if there is one.
 
-        Further stages on the vocals, for example removal of backing vocals or of reverberation, belong here.
+        Add further stages on the vocals here, for example removal of backing vocals or of reverberation.
         """
         given = {name: path for name in ("vocals", "accompaniment") if (path := getattr(files, name)) is not None}
         sounds = {name: _Sound(path, digest_of(path)) for name, path in given.items()}
@@ -201,7 +203,7 @@ class CoverMaker:
         return self._load_separator()
 
     def _sung(self, song: Path, vocals: _Sound, cache: StageCache, progress: Progress) -> Entry:
-        """Return the entry of the converted vocals. No other sound of a cover comes from the converter."""
+        """Return the cache entry of the converted vocals, the only sound of a cover that comes from the converter."""
 
         def compute(folder: Path) -> dict[str, Any]:
             shown = titled(progress, song.name)
@@ -213,7 +215,7 @@ class CoverMaker:
 
     @cached_property
     def _voice_key(self) -> str:
-        """Digest of everything that determines the sound of the voice."""
+        """Digest of all data that determine the sound of the voice."""
         voice, retrieval = self._converter.voice, self._converter.check(self._conversion).retrieval
         return digest_of_values(
             {
@@ -271,12 +273,12 @@ def _check_length(path: Path, song: Path, n_samples: int, sample_rate: int) -> N
 
 
 def _n_samples(path: Path, sample_rate: int) -> int:
-    """Decode a recording to count its samples at a sample rate; headers of compressed files state only an estimate."""
+    """Count the samples of a recording at a sample rate by decoding it, because headers may contain estimates."""
     return sum(block.shape[1] for block in io.blocks(path, sample_rate, sample_rate, warn=False, mono=False))
 
 
 def _plain_conversion(summary: ConversionSummary) -> dict[str, Any]:
-    """Return the facts about a conversion as values that JSON can store."""
+    """Return the facts about a conversion as JSON values."""
     facts = {spec.name: getattr(summary, spec.name) for spec in fields(summary)}
     return {name: value.model_dump() if isinstance(value, PitchRange) else value for name, value in facts.items()}
 
@@ -287,7 +289,7 @@ def _read_conversion(facts: dict[str, Any]) -> ConversionSummary:
 
 
 def _plain_options(options: ConversionOptions) -> dict[str, Any]:
-    """Return the options as values that JSON can store; the path of a file is replaced by the digest of its content."""
+    """Return the options as JSON values; the path of a file is replaced by the digest of its content."""
     found = {spec.name: getattr(options, spec.name) for spec in fields(options)}
     plain = {name: str(value) if isinstance(value, Path) else value for name, value in found.items()}
     named = {name: value for name, value in plain.items() if isinstance(value, str) and os.path.isfile(value)}

@@ -1,4 +1,4 @@
-"""Files of a cover. This module imports no heavy library, so that a command can check its files before it loads any."""
+"""Files of a cover. This module imports no heavy library, so that commands can check files at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from myna.errors import AudioError
 
 # Names of the stems. The mix is the sum of `converted`, `reverb` and `accompaniment`, limited.
 STEMS = ("vocals", "converted", "reverb", "accompaniment", "mix")
-SEPARATED_STEMS = ("vocals", "accompaniment")  # those without the converted voice
+SEPARATED_STEMS = ("vocals", "accompaniment")  # stems without the converted voice
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class CoverFiles:
     Attributes:
         song: the original.
         output: the cover.
-        vocals: vocals of the song, instead of separated ones.
-        accompaniment: music of the song, instead of separated music.
+        vocals: vocals of the song, used instead of separated vocals.
+        accompaniment: music of the song, used instead of separated music.
         stems: folder for the stems; None writes none.
     """
 
@@ -40,7 +40,7 @@ class CoverFiles:
 
     @property
     def stem_files(self) -> dict[str, Path]:
-        """Return the files of the stems by name; none without a folder."""
+        """Return the files of the stems by name; empty without a folder."""
         if self.stems is None:
             return {}
         return {name: self.stems / f"{self.song.stem}.{name}.wav" for name in STEMS}

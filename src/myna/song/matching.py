@@ -1,4 +1,4 @@
-"""Level and tone of a sung voice, matched to those of the original: third octaves of both, compared over time."""
+"""Matching of a converted voice's level and tone to the original voice, by their third octaves over time."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ HOP_SECONDS = 0.05
 BANDS_HZ: FloatArray = 1000 * 2 ** (np.arange(-13, 14) / 3)
 _HALF_BAND = 2 ** (1 / 6)
 
-# Momentary loudness is the power in 400 ms, and loudness counts moments at most 10 dB softer than the mean of those
-# above -70 LUFS (ITU-R BS.1770-5, annex 1).
+# Momentary loudness is the power in 400 ms. Loudness is the mean over moments above two gates: -70 LUFS, and 10 dB
+# below the mean of the moments above -70 LUFS (ITU-R BS.1770-5, annex 1).
 _MOMENT_FRAMES = round(0.4 / HOP_SECONDS)
 _OFFSET_LUFS, _ABSOLUTE_GATE_LUFS, _RELATIVE_GATE_DB = -0.691, -70.0, -10.0
 
-# Moments down to this level, relative to the loudness, are compared: soft lines, but no pauses with remains of music.
+# Lowest level of compared moments, relative to the loudness: it includes soft lines, but no pauses with remains of
+# music.
 _COMPARED_DB = -20.0
 _SMOOTH_SECONDS = 0.6
 _MOST_OVERALL_DB, _MOST_OVER_TIME_DB = 40.0, 6.0
 
-# The frequency response of a recording is smooth, the formants of a singer are narrow. The difference of the spectra is
-# smoothed over about an octave, so that the formants of the voice stay.
+# The frequency response of a recording is smooth, but formants are narrow. Smoothing the difference of the spectra over
+# about an octave keeps the formants of the converted voice.
 _TONE_SMOOTHING_BANDS = 1.5  # standard deviation, in third octaves
 _MOST_TONE_DB = 4.0
-_PRESENT_DB = -40.0  # bands this much softer than the loudest one contain only noise
+_PRESENT_DB = -40.0  # softer bands, relative to the loudest one, contain only noise
 _EQUALIZER_SECONDS = 0.02
 
 
@@ -44,13 +45,13 @@ class Bands:
     """Power of a recording in third octaves, for frames of 100 ms around multiples of `HOP_SECONDS`.
 
     Attributes:
-        power: (F, B), the sum of all channels; 2 kB for a second.
+        power: (F, B), summed over channels; 2 kB per second.
     """
 
     power: Samples
 
     def loudness(self, tone_db: FloatArray | None = None) -> FloatArray:
-        """Return the K-weighted power of each frame, (F,), after an equalizer with the gains `tone_db`, (B,)."""
+        """Return the K-weighted power of each frame (F,), after an equalizer with gains `tone_db` (B,)."""
         weights = _k_weights()
         if tone_db is not None:
             weights = weights * db_to_power(tone_db)
@@ -58,12 +59,12 @@ class Bands:
 
 
 class BandMeter:
-    """Meter of the third octaves of a recording that is given in consecutive blocks (C, n)."""
+    """Meter of the third octaves of a recording, given in consecutive blocks (C, n)."""
 
     def __init__(self, sample_rate: int) -> None:
         hop_length = round(HOP_SECONDS * sample_rate)
         self._frames = PowerFrames(hop_length, centered=True)
-        # Scaled so that the bands of a frame add up to its mean square.
+        # Scaled so that the sum of a frame's bands is its mean square.
         scale = 2 / (2 * hop_length * float(np.square(self._frames.window, dtype=np.float64).sum()))
         self._bands = _bands_of_bins(sample_rate, 2 * hop_length) * scale
         self._power: list[Samples] = []
@@ -72,13 +73,13 @@ class BandMeter:
         self._power.append((self._frames.push(block) @ self._bands).astype(np.float32))
 
     def bands(self) -> Bands:
-        """Return the measured bands; the recording ends with the last block."""
+        """Return the measured bands, after the last block."""
         last = (self._frames.finish() @ self._bands).astype(np.float32)
         return Bands(np.concatenate([*self._power, last]))
 
 
 def loudness_lufs(power: FloatArray) -> float:
-    """Return the gated loudness of K-weighted powers (F,), in LUFS; minus infinity if nothing is above the gate."""
+    """Return the gated loudness of K-weighted powers (F,) in LUFS; minus infinity if all are below the gate."""
     moments = _moments(power)
     audible = moments[_lufs(moments) > _ABSOLUTE_GATE_LUFS]
     if not len(audible):
@@ -88,20 +89,20 @@ def loudness_lufs(power: FloatArray) -> float:
 
 
 def active_frames(power: FloatArray) -> NDArray[np.bool_]:
-    """Return the frames of K-weighted powers (F,) in which a voice sings, even softly."""
+    """Return a mask of the frames of K-weighted powers (F,) with a voice, even a soft one."""
     floor = max(loudness_lufs(power) + _COMPARED_DB, _ABSOLUTE_GATE_LUFS)
     active: NDArray[np.bool_] = _lufs(_moments(power)) > floor
     return active
 
 
 def match_level(original: FloatArray, sung: FloatArray, *, over_time: bool = True) -> FloatArray:
-    """Return the gain in dB for each frame (F,) with which a sung voice is as loud as the original.
+    """Return the gain in dB for each frame (F,) that gives a converted voice the loudness of the original.
 
     Args:
         original: K-weighted powers of the original voice, (F,).
-        sung: the same of the sung voice.
-        over_time: vary the gain smoothly over time, by up to 6 dB from the gain for the whole, and interpolate it in
-            pauses; otherwise return the gain for the whole in every frame.
+        sung: K-weighted powers of the converted voice, (F,).
+        over_time: vary the gain smoothly over time, by up to 6 dB from the overall gain, and interpolate it in pauses;
+            otherwise return the overall gain in every frame.
     """
     compared = active_frames(original) & active_frames(sung)
     if not compared.any():
@@ -117,7 +118,7 @@ def match_level(original: FloatArray, sung: FloatArray, *, over_time: bool = Tru
 
 
 def _smooth_between(places: NDArray[np.intp], values: FloatArray, n_frames: int) -> FloatArray:
-    """Smooth values that are known at some frames, and interpolate between these frames, (n_frames,)."""
+    """Smooth values at some frames, and interpolate between these frames, (n_frames,)."""
     window = np.hanning(round(_SMOOTH_SECONDS / HOP_SECONDS) + 2)[1:-1]
     curve = np.zeros((2, n_frames + len(window)))
     curve[:, places] = values, np.ones(len(values))
@@ -126,7 +127,7 @@ def _smooth_between(places: NDArray[np.intp], values: FloatArray, n_frames: int)
 
 
 def with_gain(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) -> Iterator[Samples]:
-    """Apply a gain in dB, given at multiples of `HOP_SECONDS`, (F,), to consecutive blocks (C, n)."""
+    """Apply gains in dB (F,), given at multiples of `HOP_SECONDS`, to consecutive blocks (C, n)."""
     amplitude, hop, position = db_to_amplitude(gain_db), round(HOP_SECONDS * sample_rate), 0
     for block in blocks:
         places = (position + np.arange(block.shape[1])) / hop
@@ -135,9 +136,10 @@ def with_gain(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) 
 
 
 def match_tone(original: Bands, sung: Bands) -> FloatArray:
-    """Return the gain in dB for each third octave (B,) that brings the tone of a sung voice close to the original's.
+    """Return the gain in dB for each third octave (B,) that matches a converted voice's tone to the original's.
 
-    The gain is smooth over frequency and at most 4 dB up or down. A difference of the overall level is not part of it.
+    The gain is smooth over frequency and at most 4 dB up or down. It does not include a difference of the overall
+    level.
     """
     compared = active_frames(original.loudness()) & active_frames(sung.loudness())
     wanted, found = (compared.astype(np.float32) @ bands.power for bands in (original, sung))
@@ -155,7 +157,7 @@ def match_tone(original: Bands, sung: Bands) -> FloatArray:
 
 
 def equalized(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) -> Iterator[Samples]:
-    """Apply a gain in dB for each third octave, (B,), to consecutive blocks (C, n), with zero phase."""
+    """Apply a gain in dB for each third octave (B,) to consecutive blocks (C, n), with zero phase."""
     half = round(_EQUALIZER_SECONDS / 2 * sample_rate)
     n_fft = 1 << (4 * half).bit_length()
     frequency = np.maximum(np.fft.rfftfreq(n_fft, 1 / sample_rate), 1.0)
@@ -165,7 +167,7 @@ def equalized(blocks: Iterable[Samples], gain_db: FloatArray, sample_rate: int) 
 
 
 def _moments(power: FloatArray) -> FloatArray:
-    """Return the mean power of the 400 ms around each frame, (F,), with silence before and after the recording."""
+    """Return the mean power in 400 ms around each frame (F,), with silence before and after the recording."""
     padded = np.pad(power, (_MOMENT_FRAMES // 2, _MOMENT_FRAMES - _MOMENT_FRAMES // 2 - 1))
     total = np.cumsum(np.concatenate([[0.0], padded]))
     return np.asarray(np.maximum(total[_MOMENT_FRAMES:] - total[:-_MOMENT_FRAMES], 0) / _MOMENT_FRAMES)
@@ -176,7 +178,7 @@ def _lufs(power: FloatArray | float) -> FloatArray:
 
 
 def _bands_of_bins(sample_rate: int, n_fft: int) -> FloatArray:
-    """Return the share of each FFT bin that lies in each third octave, (n_fft // 2 + 1, B)."""
+    """Return the share of each FFT bin in each third octave, (n_fft // 2 + 1, B)."""
     middle = np.fft.rfftfreq(n_fft, 1 / sample_rate)
     half_bin = sample_rate / n_fft / 2
     low, high = BANDS_HZ / _HALF_BAND, BANDS_HZ * _HALF_BAND
@@ -186,7 +188,7 @@ def _bands_of_bins(sample_rate: int, n_fft: int) -> FloatArray:
 
 @lru_cache(maxsize=1)
 def _k_weights() -> FloatArray:
-    """Return the power gain of K-weighting in each third octave, (B,), from the 48 kHz filters of ITU-R BS.1770-5."""
+    """Return the power gain of K-weighting in each third octave (B,), from the 48 kHz filters of ITU-R BS.1770-5."""
     z = np.exp(-2j * np.pi * BANDS_HZ / 48000)
     shelf = (1.53512485958697 - 2.69169618940638 * z + 1.19839281085285 * z**2) / (
         1 - 1.69065929318241 * z + 0.73248077421585 * z**2

@@ -1,4 +1,4 @@
-"""Mix of a sung voice with the music of a song, from files to files."""
+"""Mix of a converted voice with the music of a song, from files to files."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from myna.units import db_to_amplitude
 
 Samples = NDArray[np.float32]
 
-# Streaming services and EBU R 128 ask for true peaks of at most -1 dBTP. The limiter lowers single peaks by up to 3 dB;
-# a mix whose peaks need more is turned down as a whole.
+# Streaming services and EBU R 128 require true peaks of at most -1 dBTP. The limiter lowers peaks by up to 3 dB; a mix
+# that needs more is attenuated as a whole.
 MIX_CEILING = db_to_amplitude(-1.0)
 MOST_LIMITED_DB = 3.0
 
@@ -43,8 +43,8 @@ class MixSources:
 
     Attributes:
         vocals: vocals of the original.
-        sung: the voice that replaces them, converted from them.
-        music: the accompaniment; None if the original is a voice alone.
+        sung: the converted vocals.
+        music: the accompaniment; None if the original is only a voice.
         sample_rate: sample rate of the mix in Hz.
         n_samples: length of the mix.
     """
@@ -61,10 +61,10 @@ class MixSummary:
     """Facts about a mix."""
 
     n_channels: int
-    placement: Placement  # of the original vocals, and of the new ones
-    original_room: Room | None  # None if it cannot be estimated
+    placement: Placement  # of the original and of the converted vocals
+    original_room: Room | None  # room of the original vocals; None if it cannot be estimated
     added_room: Room
-    limited_db: float  # largest reduction of a peak
+    limited_db: float  # largest reduction of a peak by the limiter
     turned_down_db: float  # attenuation of the whole mix
 
 
@@ -74,7 +74,7 @@ class MixHeaders:
 
     song: Path  # the original
     mix: io.Tags
-    converted: io.Tags  # of the stems that contain the converted voice
+    converted: io.Tags  # tags of the stems that contain the converted voice
     picture: io.Picture | None
     sign: Callable[[Path], None] | None = None  # adds Content Credentials to a complete file with the converted voice
 
@@ -105,10 +105,10 @@ def mix_files(
     Args:
         sources: the sounds.
         options: levels, and whether tone and level are matched over time.
-        output: the mix; its suffix chooses the format.
+        output: file of the mix; its suffix selects the format.
         headers: tags and picture of the files.
         stems: file of each stem by its name (`cover_files.STEMS`); empty to write none.
-        progress: progress with a title of its own; see `titled`.
+        progress: progress with a title; see `titled`.
 
     Raises:
         AudioError: a file cannot be read or written, or the vocals are silent.
@@ -168,7 +168,7 @@ def stem_writer(
     tags: io.Tags | None = None,
     finish: Callable[[Path], None] | None = None,
 ) -> io.Writer:
-    """Return a writer of a .wav file of float32, which stores the samples exactly, even beyond full scale."""
+    """Return a writer of a float32 .wav file, which stores the samples exactly, even beyond full scale."""
     return io.Writer(
         path,
         sample_rate,
@@ -217,7 +217,7 @@ def _parts(
 def _limited(
     parts: Iterator[dict[str, Samples]], limiter: Limiter, stems: Mapping[str, io.Writer]
 ) -> Iterator[Samples]:
-    """Yield the limited sum of the parts, and write the parts and this mix to the files of the stems."""
+    """Yield the limited sum of the parts; write the parts and the limited sum to the files of the stems."""
 
     def written(mix: Samples) -> Samples:
         if "mix" in stems:

@@ -1,4 +1,4 @@
-"""Matching of a sung voice to the original voice of a song: level, tone, place in the stereo image, and room."""
+"""Matching of a converted voice to the original voice of a song: level, tone, place in the stereo image, and room."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from myna.units import power_to_db
 Samples = NDArray[np.float32]
 FloatArray = NDArray[np.float64]
 
-# A voice that is no louder than this is silent.
+# A voice at or below this level is silent.
 _SILENT_LUFS = -70.0
 
 
@@ -39,7 +39,7 @@ class VoiceFacts:
     n_samples: int
     placement: Placement
     bands: Bands
-    room: Room | None  # None if it cannot be estimated
+    room: Room | None  # None if the room cannot be estimated
 
     @property
     def is_silent(self) -> bool:
@@ -48,7 +48,7 @@ class VoiceFacts:
 
 @dataclass(frozen=True)
 class VoiceSettings:
-    """Changes to a sung voice that put it into a song.
+    """Changes to a converted voice that fit it into a song.
 
     Attributes:
         tone_db: gain for each third octave, (B,).
@@ -64,14 +64,14 @@ class VoiceSettings:
 
 
 class InPlace(NamedTuple):
-    """A matched voice without added reverberation, and the added reverberation; both are (C, n)."""
+    """A matched voice without the added reverberation, and the added reverberation; both are (C, n)."""
 
     voice: Samples
     reverberation: Samples
 
 
 def measure_voice(blocks: Iterable[Samples], sample_rate: int) -> VoiceFacts:
-    """Measure a voice that is given in consecutive blocks, (1, n) or (2, n)."""
+    """Measure a voice, given in consecutive blocks (1, n) or (2, n)."""
     n_samples, meters = 0, (PlacementMeter(), BandMeter(sample_rate), DecayMeter(sample_rate))
     for block in blocks:
         n_samples += block.shape[1]
@@ -84,23 +84,24 @@ def measure_voice(blocks: Iterable[Samples], sample_rate: int) -> VoiceFacts:
 def match(
     original: VoiceFacts, sung: VoiceFacts, *, over_time: bool = True, reverb: float | None = None
 ) -> VoiceSettings:
-    """Return the changes that give a sung voice the level, tone, place and room of the original.
+    """Return the changes that give a converted voice the level, tone, place and room of the original.
 
     Args:
-        original: the voice of the song.
-        sung: the voice that replaces it.
+        original: measures of the voice of the song.
+        sung: measures of the converted voice.
         over_time: match the tone, and the level at each time; otherwise only the mean level.
-        reverb: level of the reverberation relative to the voice, as an amplitude; None matches that of the original.
+        reverb: amplitude of the reverberation relative to the voice; None matches the original's.
     """
     room = _room(original, sung) if reverb is None else Room((original.room or USUAL).seconds, reverb**2)
     tone_db = match_tone(original.bands, sung.bands) if over_time else np.zeros(len(BANDS_HZ))
     gain_db = match_level(original.bands.loudness(), sung.bands.loudness(tone_db), over_time=over_time)
-    # The level of the original includes its reverberation, so the voice without reverberation is softer.
+    # The level of the original includes its reverberation, so lower the voice without reverberation by the
+    # reverberation's share.
     return VoiceSettings(tone_db, gain_db - power_to_db(1 + room.wet_power), original.placement, room)
 
 
 def _room(original: VoiceFacts, sung: VoiceFacts) -> Room:
-    # The converter reproduces a part of the original's reverberation, so only the rest is added.
+    # The converter reproduces a part of the original's reverberation, so add only the rest.
     return (original.room or USUAL).beyond(sung.room or DRY)
 
 

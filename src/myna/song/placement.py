@@ -15,21 +15,21 @@ from myna.song.convolution import convolved, used_twice
 Samples = NDArray[np.float32]
 
 _MID_DEGREES = 45.0
-# Two equal voices at the two sides have half of their power beside the axis. One voice with as much would have no
-# definite place.
+# Limit on the width. Two equal voices at both sides have half of their power beside the axis; a single voice with this
+# width would have no definite place.
 _MOST_WIDTH = 0.3
-_NO_WIDTH = 1e-4  # less power beside the axis, 40 dB below the voice, is ignored
+_NO_WIDTH = 1e-4  # power beside the axis, relative to the voice, that is ignored (-40 dB)
 # Velvet noise: pulses of random sign and place (Alary, Politis and Välimäki 2017, "Velvet-noise decorrelator").
 _DECORRELATOR_SECONDS, _PULSES, _DECAY_DB = 0.03, 30, 15.0
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Place of a voice: the axis in the plane of the two channels on which it lies, and the power beside that axis.
+    """Place of a voice: its axis in the plane of the two channels, and the power beside this axis.
 
     Attributes:
-        pan_degrees: angle between the axis and the middle: -45 is the left, 0 the middle, 45 the right channel.
-        width: share of the power beside the axis, 0 to 0.5. It is 0 for a voice that one microphone recorded.
+        pan_degrees: angle of the axis: -45 is the left channel, 0 the middle, 45 the right channel.
+        width: share of the power beside the axis, 0 to 0.5. It is 0 for a voice recorded with one microphone.
     """
 
     pan_degrees: float = 0.0
@@ -37,39 +37,39 @@ class Placement:
 
     @property
     def axes(self) -> NDArray[np.float64]:
-        """Return the axis of the voice, and the one at right angles to it: rows of left and right gains (2, 2)."""
+        """Return the axis of the voice and the axis at right angles to it, as rows of left and right gains (2, 2)."""
         angle = math.radians(_MID_DEGREES + self.pan_degrees)
         return np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
 
 
 class PlacementMeter:
-    """Meter of the placement of a voice that is given in consecutive blocks."""
+    """Meter of the placement of a voice, given in consecutive blocks."""
 
     def __init__(self) -> None:
         self._covariance = np.zeros((2, 2))
 
     def add(self, block: Samples) -> None:
-        """Measure the next samples, (2, n), or (1, n) for a voice in the middle."""
+        """Measure the next samples, (2, n), or (1, n) for a mono recording."""
         pair = np.broadcast_to(block, (2, block.shape[1])).astype(np.float64)
         self._covariance += pair @ pair.T
 
     def placement(self) -> Placement:
-        """Return the axis of greatest power, the principal axis of the two channels; silence is in the middle."""
+        """Return the axis of greatest power, the principal axis of the two channels; for silence, return the middle."""
         (left, both), (_, right) = self._covariance
         if left + right <= 0:
             return Placement()
         degrees = math.degrees(math.atan2(2 * both, left - right)) / 2
         least = float(np.linalg.eigvalsh(self._covariance)[0])
         pan = degrees - _MID_DEGREES
-        # An axis has two directions, which are the same place.
+        # Both directions of an axis are the same place.
         return Placement(pan + 180 if pan <= -90 else pan, max(least, 0.0) / (left + right))
 
 
 def placed(blocks: Iterable[Samples], placement: Placement, sample_rate: int) -> Iterator[Samples]:
-    """Place a voice (1, n) in the stereo image, (2, n), with the same power.
+    """Place a voice (1, n) in the stereo image (2, n), with the same power.
 
-    The width comes from a decorrelated copy at right angles to the axis. If the voice is in the middle, this copy
-    cancels in the sum of the two channels.
+    The width comes from a decorrelated copy at right angles to the axis. For a voice in the middle, this copy cancels
+    in the sum of the two channels.
     """
     width = min(placement.width, _MOST_WIDTH)
     axis, beside = (row[:, None].astype(np.float32) for row in placement.axes)

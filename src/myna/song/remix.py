@@ -33,10 +33,10 @@ def remix(
     picture: io.Picture | None = None,
     finish: Callable[[Path], None] | None = None,
 ) -> None:
-    """Write the sum of stems in a format of `io.WRITABLE_SUFFIXES`, limited as the mix of a cover is.
+    """Write the sum of stems in a format of `io.WRITABLE_SUFFIXES`, limited like the mix of a cover.
 
     Args:
-        parts: stems of one sample rate and one length.
+        parts: stems with the same sample rate and the same length.
         target: file to write.
         tags: text for the header.
         picture: cover art.
@@ -64,7 +64,7 @@ def remix(
 def pack_stem(parts: Sequence[Part], target: Path) -> float:
     """Write the sum of stems as a flac file of 24 bits, and return the gain to apply when the file is played.
 
-    A sum that exceeds full scale is turned down in the file; the gain makes up for it.
+    A sum that exceeds full scale is attenuated in the file; the gain compensates for this.
 
     Raises:
         AudioError: a stem cannot be read, or the target cannot be written.
@@ -88,7 +88,7 @@ def _n_channels(parts: Sequence[Part]) -> int:
 
 
 def _summed(parts: Sequence[Part]) -> Iterator[Samples]:
-    """Yield the sum in blocks of one second, (C, n); a stem of one channel is placed in the middle."""
+    """Yield the sum in blocks of one second, (C, n); a mono stem is placed in the middle."""
     rate, n_channels = io.info(parts[0].path).sample_rate, _n_channels(parts)
     gains = [np.float32(db_to_amplitude(part.gain_db)) for part in parts]
     blocks = [io.blocks(part.path, rate, rate, mono=False) for part in parts]

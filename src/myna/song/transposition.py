@@ -15,26 +15,26 @@ from myna.errors import MissingExtraError
 Samples = NDArray[np.float32]
 
 _OCTAVE = 12
-# The library transposes whole arrays, so music is cut into pieces. Each is computed with context on both sides, and
-# crossfaded into the next one.
+# The library transposes whole arrays, so music is cut into pieces. Each piece is computed with context on both sides,
+# and cross-faded into the next piece.
 _PIECE_SECONDS, _CONTEXT_SECONDS, _FADE_SECONDS = 60.0, 1.0, 0.1
 
 
 def shift_of_music(semitones: float) -> float:
     """Return the smallest shift, -6 to 6 semitones, that leads to the same key as a shift by `semitones`.
 
-    Whole octaves therefore become 0, and a fifth up becomes a fourth down.
+    For example, whole octaves become 0, and a fifth up becomes a fourth down.
     """
     return semitones - _OCTAVE * round(semitones / _OCTAVE)
 
 
 def check_transposition() -> None:
-    """Raise `MissingExtraError` if the library is absent."""
+    """Raise `MissingExtraError` if Signalsmith Stretch is not installed."""
     _library()
 
 
 def transposed(blocks: Iterable[Samples], n_samples: int, semitones: float, sample_rate: int) -> Iterator[Samples]:
-    """Transpose music in consecutive blocks (C, n), `n_samples` in total, and yield as many samples."""
+    """Transpose music in consecutive blocks (C, n), `n_samples` in total, and yield the same number of samples."""
     stretch = _library()
     piece, context, fade = (
         round(seconds * sample_rate) for seconds in (_PIECE_SECONDS, _CONTEXT_SECONDS, _FADE_SECONDS)

@@ -1,7 +1,7 @@
-"""Reader of the zip archives that torch writes: a pickle and the numbers of each tensor storage, uncompressed.
+"""Reader of torch's zip archives, which contain a pickle and the numbers of each tensor storage, uncompressed.
 
-Zip readers disagree about the content of files that are crafted to confuse them. Therefore only this module reads the
-archives, an archive is mapped into memory once, and one that another program could read differently is refused.
+Zip readers disagree about the content of maliciously crafted files. Therefore, only this module reads the archives,
+each archive is mapped into memory once, and archives that other programs could read differently are refused.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _LOCAL_SIGNATURE = b"PK\x03\x04"
 _ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8  # flags of an entry
 _LONGEST_DIRECTORY = 8 * 2**20  # bytes; the directory of a large voice has 0.2 MB
-_IN_EXTRA_FIELD = 0xFFFFFFFF  # placeholder in a local header for a size that is in the 64-bit extra field
+_IN_EXTRA_FIELD = 0xFFFFFFFF  # placeholder in a local header for a size in the 64-bit extra field
 
 
 class ArchiveError(Exception):
-    """Error for an archive that torch does not write; the message completes the sentence "FILE ...: refused"."""
+    """Error for an archive that torch would not write; the message completes the sentence "FILE ...: refused"."""
 
 
 class Part(NamedTuple):
@@ -42,7 +42,7 @@ class Archive:
             mapping: the complete file, mapped into memory.
 
         Raises:
-            ArchiveError: torch does not write such an archive.
+            ArchiveError: torch would not write such an archive.
             zipfile.BadZipFile: the archive is damaged.
         """
         self.mapping = mapping
@@ -60,14 +60,14 @@ class Archive:
         """Return the data of an entry.
 
         Raises:
-            KeyError: there is no such entry.
+            KeyError: the archive has no such entry.
         """
         start, size = self.parts[name]
         return self.mapping[start : start + size]
 
     @property
     def byte_order(self) -> str:
-        """Byte order of the numbers: "little" or "big"; archives that do not state it are little-endian."""
+        """Byte order of the numbers: "little" or "big"; archives without a stated order are little-endian."""
         order = self.read("byteorder").decode() if "byteorder" in self.parts else "little"
         if order not in ("little", "big"):
             raise ValueError(f"unknown byte order {order!r}")
@@ -78,7 +78,8 @@ class Archive:
         end = 0
         for entry in entries:
             start = self._start_of(entry)
-            # The first entry is at the start of the file. Entries do not overlap, and the directory follows them.
+            # The first entry must be at the start of the file. Entries must not overlap, and the directory must follow
+            # them.
             if entry.header_offset < end or (end == 0 and entry.header_offset != 0):
                 raise ArchiveError("is an archive that two zip readers could interpret differently")
             end = start + entry.file_size
@@ -87,7 +88,7 @@ class Archive:
             yield entry.filename, Part(start, entry.file_size)
 
     def _start_of(self, entry: zipfile.ZipInfo) -> int:
-        """Return the position of an entry's data; raises an error if the local header contradicts the directory."""
+        """Return the position of an entry's data; raise `ArchiveError` if its local header and the directory differ."""
         here = entry.header_offset
         header = _LOCAL_HEADER.unpack(self.mapping[here : here + _LOCAL_HEADER.size])
         signature, _, flags, method, _, _, _, size, full_size, name_length, extra_length = header
@@ -141,7 +142,7 @@ def _leads_out(name: str) -> bool:
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is a complete zip archive."""
+    """Return True if a file is a complete zip archive."""
     try:
         return zipfile.is_zipfile(path)
     except (zipfile.BadZipFile, ValueError):

@@ -1,8 +1,8 @@
 """Atomic writing of files.
 
 A file is written in a hidden folder beside its destination, synced to the disk, and then moved to its destination. The
-writing process holds a lock in the hidden folder. A hidden folder whose lock nobody holds is left over from a killed
-process; the next process that writes a file beside it removes it.
+writing process holds a lock in the hidden folder. A hidden folder with a free lock is left over from a killed process;
+the next process that writes beside it removes it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _OLD_SECONDS = 24 * 60 * 60  # age at which a hidden folder is removed even if i
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path; its file replaces `path` after the block, or is removed if the block raises an error.
+    """Yield a temporary path. Its file replaces `path` after the block, or is removed if the block raises an error.
 
     The file is synced before it replaces `path`, so that a power failure leaves either the previous or the new file.
-    It gets the permissions of a new file, even if the code in the block sets others.
+    The file gets the permissions of a new file, even if the block sets others.
 
     Raises:
         OSError: the file cannot be written; the previous file is unchanged.
@@ -38,7 +38,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a file by text in UTF-8, as `replacing` does.
+    """Replace a file by text in UTF-8, like `replacing`.
 
     Raises:
         OSError: the file cannot be written; the previous file is unchanged.
@@ -49,7 +49,7 @@ def write_text(path: Path, text: str) -> None:
 
 @contextmanager
 def replacing_together(*paths: Path) -> Iterator[list[Path]]:
-    """Yield a temporary path for each of `paths`, like `replacing`; replace no file until all new ones are synced."""
+    """Yield a temporary path for each of `paths`, like `replacing`; replace no file before all new files are synced."""
     with ExitStack() as stack:
         folders = [stack.enter_context(hidden_folder(path.parent)) for path in paths]
         temporaries = [folder / path.name for folder, path in zip(folders, paths, strict=True)]
@@ -63,15 +63,15 @@ def replacing_together(*paths: Path) -> Iterator[list[Path]]:
         for temporary, path in zip(temporaries, paths, strict=True):
             temporary.replace(path)
         for parent in {path.parent for path in paths}:
-            with suppress(OSError):  # some systems cannot sync a folder
+            with suppress(OSError):  # some systems cannot sync folders
                 _sync(parent)
 
 
 @contextmanager
 def making_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty temporary folder; it becomes `path` after the block, or is removed if the block raises an error.
+    """Yield an empty temporary folder. It becomes `path` after the block, or is removed if the block raises an error.
 
-    If another process has made `path` meanwhile, that folder stays.
+    If another process has created `path` in the meantime, its folder stays.
 
     Raises:
         OSError: the folder cannot be written.
@@ -91,11 +91,11 @@ def making_folder(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def hidden_folder(parent: Path) -> Iterator[Path]:
-    """Yield a hidden folder in `parent`, which is removed after the block, or later if the process is killed."""
+    """Yield a hidden folder in `parent`. It is removed after the block, or later if the process is killed."""
     _remove_left_overs_once(parent)
     folder, descriptor = Path(tempfile.mkdtemp(_SUFFIX, _PREFIX, parent)), None
     try:
-        # A process that looks for left-overs may hold the lock for a moment. Some file systems have no locks.
+        # Another process that checks for left-overs may hold the lock for a moment. Some file systems have no locks.
         with suppress(OSError):
             while (descriptor := lock.acquire(folder / _LOCK)) is None:
                 time.sleep(0.01)
@@ -107,24 +107,24 @@ def hidden_folder(parent: Path) -> Iterator[Path]:
 
 
 def remove_left_overs(parent: Path) -> None:
-    """Remove the partly written files that killed processes left in `parent`."""
+    """Remove the partial files of killed processes from `parent`."""
     for folder in parent.glob(f"{_PREFIX}*{_SUFFIX}"):
         with suppress(OSError):
             if _is_left_over(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-# Cached, because thousands of clips are written to the same folder.
+# Cache this, because thousands of clips are written to the same folder.
 _remove_left_overs_once = cache(remove_left_overs)
 
 
 def _is_left_over(folder: Path) -> bool:
     old = time.time() - folder.stat().st_mtime > _OLD_SECONDS
     if not any(path.name != _LOCK for path in folder.iterdir()):
-        return old  # its process is about to lock it, or was killed before it could
+        return old  # its process has not locked it yet, or was killed before that
     try:
         descriptor = lock.acquire(folder / _LOCK)
-    except OSError:  # a file system without locks
+    except OSError:  # the file system has no locks
         return old
     if descriptor is None:
         return False
@@ -133,7 +133,7 @@ def _is_left_over(folder: Path) -> bool:
 
 
 def _sync(path: Path) -> None:
-    # Windows can sync a file only if it is open for writing; other systems can open a folder only for reading.
+    # Windows syncs a file only if it is open for writing; other systems open a folder only for reading.
     descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)

@@ -20,18 +20,18 @@ from myna.storage.atomic import replacing_together
 
 Kind = Literal["G", "D"]  # generator or discriminator
 
-# Key for data that has no place in the predecessors' format. The predecessors ignore it.
+# Key for data that the predecessors' format does not contain; the predecessors ignore it.
 _EXTRA_KEY = "myna"
 _SHOWN_MISMATCHES = 12
-_MAX_NUMBER = 2**53  # a larger epoch or learning rate means that the file is damaged
+_MAX_NUMBER = 2**53  # a larger epoch or learning rate means a damaged file
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """Content of a checkpoint file."""
 
-    weights: dict[str, Tensor]  # by tensor name in the file
-    iteration: int  # the epoch, which the format calls iteration
+    weights: dict[str, Tensor]  # by their names in the file
+    iteration: int  # the epoch, which the format names iteration
     learning_rate: float
     optimizer: dict[str, Any] | None  # state dict of the optimizer; None if the file has none
     extra: dict[str, Any] = field(default_factory=dict)  # tensors and plain values
@@ -43,7 +43,7 @@ def read(path: Path | str, kind: Kind = "G") -> Checkpoint:
     Tensors are memory-mapped if their byte order and alignment allow it, so that unused tensors are not loaded.
 
     Raises:
-        CheckpointError: the file cannot be read, or is of another kind; the message names that kind.
+        CheckpointError: the file cannot be read, or is a different kind of file; the message names the kind.
     """
     path = Path(path)
     content = torch_file.read(path)
@@ -85,7 +85,7 @@ def write(path: Path | str, checkpoint: Checkpoint) -> None:
 
 
 def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
-    """Write several checkpoints like `write`; replace no file until all new ones are on the disk."""
+    """Write several checkpoints like `write`; replace no file before all new files are on the disk."""
     try:
         with replacing_together(*checkpoints) as temporaries:
             for temporary, checkpoint in zip(temporaries, checkpoints.values(), strict=True):
@@ -115,11 +115,11 @@ def numbered(folder: Path | str, kind: Kind = "G") -> dict[int, Path]:
 
 
 def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
-    """Load `weights`, which have the module's own tensor names, into the module. On an error, nothing is loaded.
+    """Load `weights` into the module by the module's own tensor names. On an error, nothing is loaded.
 
     Raises:
-        CheckpointError: tensors are missing, unexpected, of another shape or not floating point; the message lists
-                them.
+        CheckpointError: tensors are missing or unexpected, or have a wrong shape or no floating-point numbers; the
+            message lists them.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in weights]
@@ -165,14 +165,15 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
         try:
             torch.save(content, file)
         except RuntimeError as error:
-            # If a write fails, torch's archive writer reports an unexpected position. The cause is in the context.
+            # If a write fails, torch's archive writer reports an unexpected position. The context of the exception has
+            # the cause.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from error
             raise
 
 
-# Each entry: a pattern of tensor names, the dimension of their shape that a configuration key determines, and that key.
-# If the dimension is None, the key determines whether the tensors exist.
+# Each entry: a pattern of tensor names, a dimension of their shape, and the configuration key that determines it. With
+# None as the dimension, the key determines whether the tensors exist.
 _CAUSES: tuple[tuple[str, int | None, str], ...] = (
     (r"speaker_embedding\.weight", 0, "model.n_speakers"),
     (r"speaker_embedding\.weight", 1, "model.gin_channels"),

@@ -28,7 +28,7 @@ def read_json(path: Path) -> Any:
         raise JsonError(f"is not JSON: line {error.lineno}, column {error.colno}: {_reason(error)}") from error
     except RecursionError as error:
         raise JsonError("is nested too deeply") from error
-    except ValueError as error:  # Python refuses numbers of more than 4,300 digits
+    except ValueError as error:  # Python refuses integers of more than 4,300 digits
         raise JsonError("contains a number with thousands of digits") from error
 
 
@@ -46,7 +46,7 @@ def _decoded(data: bytes) -> str:
 
 
 def _reason(error: json.JSONDecodeError) -> str:
-    """Describe a syntax error; the two mistakes that are common in files edited by hand have their own messages."""
+    """Describe a syntax error; two common mistakes in files edited by hand have their own messages."""
     before, after = error.doc[: error.pos].rstrip(), error.doc[error.pos :].lstrip(", \t\r\n")
     if error.doc[error.pos :].startswith(("//", "/*", "#")):
         return "comments are not allowed in JSON; delete the comment"

@@ -25,11 +25,11 @@ else:
 _log = logging.getLogger(__name__)
 
 _NAME = ".lock"
-# Errors of file systems that cannot lock, for example some network drives.
+# Errors on file systems without locks, for example some network drives.
 _UNSUPPORTED = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 _UNWRITABLE = {errno.EACCES, errno.EPERM, errno.EROFS}
-# On Windows, Python offers only exclusive locks on ranges of bytes. A shared lock therefore locks one of `_N_BYTES`
-# bytes, and an exclusive lock all of them. These bytes lie far beyond the text in the file, because locked bytes cannot
+# On Windows, Python has only exclusive locks on ranges of bytes. Therefore, a shared lock locks one of `_N_BYTES`
+# bytes, and an exclusive lock locks all of them. They are far beyond the text in the file, because locked bytes cannot
 # be read.
 _FIRST_BYTE, _N_BYTES = 1 << 20, 64
 
@@ -40,14 +40,14 @@ _held: set[int] = set()  # file descriptors of the locks of this process
 def locked(folder: Path, or_else: str = "", *, shared: bool = False) -> Iterator[None]:
     """Hold the lock of a folder, so that no other process changes its files during the `with` block.
 
-    A folder that does not exist needs no lock. On a file system without locks, a warning is logged and the block runs
+    A folder that does not exist is not locked. On a file system without locks, a warning is logged and the block runs
     without a lock.
 
     Args:
         folder: folder to lock.
         or_else: an alternative that the error message suggests, for example "train in another folder with -m".
-        shared: whether to take a shared lock, which several processes can hold at once. In a read-only folder, a
-            shared lock is not needed and not taken.
+        shared: whether to take a shared lock, which several processes can hold at once. A read-only folder needs no
+            shared lock, so none is taken.
 
     Raises:
         BusyError: another process holds the lock; the message names that process.
@@ -97,10 +97,10 @@ class Owner:
 
 
 def owner(folder: Path) -> Owner | None:
-    """Return the process that has written its name into the lock of a folder; None if no process holds the lock."""
+    """Return the process named in the lock of a folder; None if no process holds the lock."""
     path = folder / _NAME
     with suppress(OSError):
-        # The lock is tried only while a name is in the file, because another process could not take it at that moment.
+        # Try the lock only while a name is in the file: during the attempt, other processes cannot take it.
         if path.stat().st_size:
             _clear_if_unused(path)
     return _read_owner(path)
@@ -115,7 +115,7 @@ def _clear_if_unused(path: Path) -> None:
 
 
 def acquire(path: Path, *, shared: bool = False) -> int | None:
-    """Lock a file, creating it if necessary, and return its descriptor; return None if another process has locked it.
+    """Create a file if needed, lock it and return its descriptor; return None if another process has locked it.
 
     Raises:
         OSError: the file cannot be created, or the file system has no locks.
@@ -162,9 +162,9 @@ else:
 
 @cache
 def _close_in_children() -> None:
-    """Make forked processes, for example those that load clips, close the locks.
+    """Make forked processes, for example workers that load clips, close the locks.
 
-    Otherwise, they would keep the locks after the end of the process that took them.
+    Otherwise, they would hold the locks longer than the process that took them.
     """
 
     def close() -> None:
@@ -179,25 +179,25 @@ def _close_in_children() -> None:
 
 def _write_owner(descriptor: int) -> None:
     owner = Owner(_program(), os.getpid(), socket.gethostname(), time.time())
-    with suppress(OSError):  # the disk is full; the lock works without the text
+    with suppress(OSError):  # the disk may be full; the lock works without the text
         os.ftruncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, json.dumps(asdict(owner)).encode())
 
 
 def _read_owner(path: Path) -> Owner | None:
-    """Return the process named in a lock file; None if it names none."""
+    """Return the process named in a lock file, or None."""
     try:
         found = json.loads(path.read_text("utf-8"))
         owner = Owner(str(found["program"]), int(found["pid"]), str(found["host"]), float(found["since"]))
-        str(owner)  # a time that does not exist in the calendar raises an error
+        str(owner)  # raises an error for a time outside the calendar
         return owner
     except (OSError, ValueError, LookupError, TypeError, OverflowError):
         return None
 
 
 def _program() -> str:
-    """Return the names of this program and its command, without other arguments, which may be private."""
+    """Return the names of this program and its command, without the other arguments, which may be private."""
     name = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else "python"
     if name not in ("svc", "__main__"):
         return name

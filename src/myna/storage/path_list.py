@@ -12,16 +12,16 @@ def list_content(clips: Iterable[Path]) -> bytes:
 
 
 def read_list(path: Path) -> list[Path]:
-    """Read a list that `svc pre-config`, a predecessor or a person wrote.
+    """Read a list of clips from `svc pre-config`, a predecessor or a person.
 
     Raises:
         OSError: the file cannot be read.
     """
     text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
-    # `splitlines` also splits at other characters, which names may contain.
+    # `splitlines` also splits at characters that names may contain.
     return [Path(line.rstrip()) for line in text.split("\n") if line.strip()]
 
 
 def can_be_listed(clip: Path) -> bool:
-    """Return whether a path fits in one line of a list."""
+    """Return True if a path can be written as one line of a list."""
     return not {"\n", "\r"} & set(str(clip))

@@ -1,10 +1,10 @@
 """Interpretation of pickles as data.
 
-A pickle is a program that can call any Python function. Python's reader and PyTorch's reader call the functions that a
-file names (PyTorch's only those in a list) with the arguments in the file. NumPy's constructors, for example, can then
-allocate any amount of memory, or return arrays that point to any address. This interpreter has only the opcodes that
-files of numbers need. A name in a pickle stands for a value or a function of this program; such a function only checks
-its arguments and records them.
+A pickle is a program that can call any Python function. Python's reader calls the functions named in a file, with
+arguments from the file; PyTorch's reader calls only functions in a list. But NumPy's constructors, for example, can
+then allocate any amount of memory, or return arrays that point to any address. This interpreter has only the opcodes of
+files of numbers. It maps each name in a pickle to a value or a function of this program; the functions only check and
+record their arguments.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_STEPS = 1_000_000  # opcodes; a checkpoint of the largest voice has 100,000
-_DEEPEST = 64  # nesting of containers; legitimate files have ten levels
+_DEEPEST = 64  # limit on the nesting of containers; legitimate files have ten levels
 _MOST_DIMENSIONS = 16
-# Limits for content that contains the same parts several times: bytes of tensors and arrays per byte of the file, and
-# values per opcode. A flow whose steps share their parameters contains its tensors four times.
+# Limits for content that repeats parts: bytes of tensors and arrays per byte of the file, and values per opcode. A flow
+# with shared parameters contains its tensors four times.
 _MOST_SHARED = 8
 _LONGEST_INTEGER = 10  # bytes; only the magic number of torch's old format is longer than 8
 _LONGEST_FRAME = 2**32  # bytes; pickles of protocol 4 are written in frames of about 64 KiB
-_LARGEST_KEY = 2**63  # larger integers can be chosen so that all have the same hash
+_LARGEST_KEY = 2**63  # larger integers can be chosen to have the same hash
 
 
 class RefusedError(Exception):
-    """Error for a pickle with a name or opcode that a file of numbers does not need, or with far too much content."""
+    """Error for a pickle with too much content, or with a name or opcode that files of numbers do not need."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Function:
 
 
 class Record:
-    """Base class for descriptions of the objects in a pickle; `finish` replaces each with the object's value."""
+    """Base class for descriptions of objects in a pickle; `finish` replaces each one with the object's value."""
 
     def set_state(self, state: Any) -> None:
         raise ValueError("an object has a state that it should not have")
 
 
 class Opaque(Record):
-    """Stand-in for an object whose content is not needed."""
+    """Stand-in for an object that is not needed."""
 
     def __init__(self, *_: Any) -> None: ...
 
@@ -56,7 +56,7 @@ class Opaque(Record):
 
 
 class _Table(dict[Any, Any]):
-    """Stand-in for an ordered dictionary. PyTorch's state dicts give it an attribute `_metadata`, which is ignored."""
+    """Stand-in for an ordered dictionary. Its attribute `_metadata`, which PyTorch's state dicts set, is ignored."""
 
 
 def _table(pairs: Any = ()) -> _Table:
@@ -76,7 +76,7 @@ def _checked_key(key: Any) -> Any:
 
 @dataclass
 class Encoded(Record):
-    """Bytes that pickle protocol 2 stores as text, one character per byte."""
+    """Bytes stored by pickle protocol 2 as text, one character per byte."""
 
     text: str
     encoding: str
@@ -90,10 +90,10 @@ class Encoded(Record):
 
 
 def to_bytes(raw: Any) -> bytes:
-    """Return the bytes that `raw`, a bytes object or an `Encoded`, contains.
+    """Return the bytes in `raw`, a bytes object or an `Encoded`.
 
     Raises:
-        ValueError: `raw` has another type.
+        ValueError: `raw` has a different type.
     """
     if isinstance(raw, Encoded):
         return raw.text.encode("latin1")
@@ -103,7 +103,7 @@ def to_bytes(raw: Any) -> bytes:
 
 
 class Dtype(Record):
-    """Type of the numbers in an array; a pickle can choose it only from a list, and can set only its byte order."""
+    """Type of the numbers in an array. A pickle can only choose a type from a list, and set the byte order."""
 
     _PLAIN = ("b1", "f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
 
@@ -113,7 +113,7 @@ class Dtype(Record):
         self.numpy = np.dtype(name)
 
     def set_state(self, state: Any) -> None:
-        # A version, the byte order, and then values that are None unless the type is structured.
+        # A version, the byte order, and further values, which are None unless the type is structured.
         if type(state) is not tuple or len(state) < 2 or state[1] not in ("<", ">", "|", "="):
             raise ValueError("the type of an array has an unknown state")
         if any(one is not None for one in state[2:5]):
@@ -126,7 +126,7 @@ def checked_sizes(sizes: Any, what: str) -> tuple[int, ...]:
     """Return `sizes` if it is a tuple of at most 16 non-negative integers.
 
     Raises:
-        ValueError: `sizes` is something else; the message calls it `what`.
+        ValueError: `sizes` is something else; `what` is its name in the message.
     """
     if not isinstance(sizes, tuple) or len(sizes) > _MOST_DIMENSIONS:
         raise ValueError(f"the {what} of an array is malformed")
@@ -136,7 +136,7 @@ def checked_sizes(sizes: Any, what: str) -> tuple[int, ...]:
 
 
 class Array(Record):
-    """Description of a NumPy array, entirely from its state; the constructor's arguments in the file are ignored."""
+    """Description of a NumPy array, made only from its state; the constructor's arguments in the file are ignored."""
 
     def __init__(self, *_: Any) -> None:
         self.n_bytes = 0
@@ -167,7 +167,7 @@ def _number(dtype: Any, raw: Any) -> Any:
 
 
 # Names in pickles of ordered dictionaries and of NumPy's numbers and arrays. Some checkpoints store the learning rate
-# as a NumPy number; cluster models store their centroids as arrays. NumPy has renamed its modules since most of these
+# as a NumPy number, and cluster models store centroids as arrays. NumPy has renamed its modules since most of these
 # files were written.
 ARRAY_NAMES: Mapping[str, Any] = {
     "collections.OrderedDict": Function(_table),
@@ -182,7 +182,7 @@ ARRAY_NAMES: Mapping[str, Any] = {
 
 
 class Built(NamedTuple):
-    """Content of a pickle, with records that `finish` has yet to replace by values, and its number of opcodes."""
+    """Content of a pickle, with records that `finish` replaces by values, and the number of executed opcodes."""
 
     content: Any
     n_steps: int
@@ -223,7 +223,7 @@ def run(stream: IO[bytes], names: Mapping[str, Any], load: Loader | None = None,
 
 
 class _Machine:
-    """Interpreter of one pickle: its stack and memory, and a function for each opcode."""
+    """Interpreter of one pickle: its stack and memo, and a function for each opcode."""
 
     def __init__(self, names: Mapping[str, Any], load: Loader | None) -> None:
         self.stack: list[Any] = []
@@ -344,10 +344,9 @@ class Converter(Protocol):
 
 
 def finish(built: Built, n_bytes: int, convert: Converter) -> Any:
-    """Return the content of a pickle with all records replaced by their values.
+    """Replace all records in the content of a pickle by their values, and return the content.
 
-    The size of the content is limited, because a pickle can contain the same part many times, so that a small file
-    could describe content of any size.
+    The size of the content is limited, because a small file can describe content of any size by repeating parts.
 
     Args:
         built: result of `run`.

@@ -1,4 +1,4 @@
-"""Safe reading of pickles that torch did not write, the format of so-vits-svc 4.1's indexes."""
+"""Safe reading of pickles that torch did not write, for the indexes of so-vits-svc 4.1."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 from myna.errors import CheckpointError
 from myna.storage.pickle_machine import ARRAY_NAMES, Array, Function, Record, RefusedError, finish, run, to_bytes
 
-# An index needs about twenty opcodes.
+# An index has about twenty opcodes.
 _MOST_STEPS = 5000
-# faiss has one module per processor type.
+# faiss has one module for each type of processor.
 _FAISS_BUILDS = ("", ".swigfaiss", ".swigfaiss_avx2", ".swigfaiss_avx512", ".swigfaiss_avx512_spr", ".swigfaiss_sve")
 _FAISS_KINDS = ("IndexIVFFlat", "IndexFlat", "IndexFlatL2", "IndexFlatIP")
 
@@ -62,7 +62,7 @@ def read(path: Path) -> Any:
         ) from error
     except MemoryError:
         raise
-    # Any other error means that the file is incomplete or not a pickle.
+    # Any other error means an incomplete file, or no pickle.
     except Exception as error:
         raise CheckpointError(f"{path} is damaged, or not a pickle of an index: {error}") from error
 

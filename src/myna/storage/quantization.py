@@ -15,8 +15,8 @@ def packed(weights: Mapping[str, Tensor], n_axes: Callable[[str, Tensor], int]) 
 
     Args:
         weights: tensors by name.
-        n_axes: number of first axes of a tensor for whose every index there is one scale, for example 1 for a scale
-            per row; 0 for float16.
+        n_axes: function that returns the number of leading axes with separate scales, for example 1 for one scale per
+            row; 0 converts the tensor to float16.
     """
     found = {}
     for name, tensor in weights.items():

@@ -11,7 +11,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_record(kind: type[Model], path: Path) -> Model | None:
-    """Read a record; return None if the file is missing, damaged, or of a version with other fields."""
+    """Read a record; return None if the file is missing or damaged, or is from a version with other fields."""
     try:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):

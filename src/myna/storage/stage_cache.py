@@ -1,7 +1,7 @@
 """Cache on disk for the results of slow steps, keyed by the inputs of the steps.
 
-An entry is a folder of files and facts. Its name is a digest of the step and its inputs, so an entry that is found
-always belongs to these inputs. When the entries together exceed a size, the least recently used ones are removed.
+An entry is a folder of files and facts. Its name is a digest of the step and the inputs, so an existing entry always
+fits the inputs. If the total size exceeds a limit, the least recently used entries are removed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from myna.storage import lock
 from myna.storage.atomic import making_folder
 
 _FACTS, _LOCK = "facts.json", "lock"
-_DIGITS = 32  # of a digest, 128 bits
+_DIGITS = 32  # hexadecimal digits of a digest: 128 bits
 _DEFAULT_GB = 10.0
-_IN_USE_SECONDS = 24 * 3600.0  # where there are no locks, an entry that was used since then may be in use
+_IN_USE_SECONDS = 24 * 3600.0  # without locks, an entry that was used within this time may be in use
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Entry:
     Attributes:
         key: digest of the step and its inputs.
         folder: folder of its files.
-        facts: facts about the result, as values that JSON can store.
-        is_new: whether it was computed for this request.
+        facts: facts about the result, as JSON values.
+        is_new: whether this request computed the result.
     """
 
     key: str
@@ -46,7 +46,7 @@ class Entry:
 
 
 class StageCache:
-    """Cache in a folder. Entries that a `with` block has used are not removed while the block runs.
+    """Cache in a folder. Entries used in a `with` block are not removed before the end of the block.
 
     with StageCache(default_cache_folder()) as cache:
         entry = cache.get("separated", {"song": digest_of(path)}, separate_into)
@@ -56,7 +56,7 @@ class StageCache:
         """
         Args:
             folder: folder of the entries, which is created.
-            most_bytes: size that the entries together may have; by default `MYNA_CACHE_GB`, else 10 GB.
+            most_bytes: limit on the total size of the entries; by default `MYNA_CACHE_GB`, else 10 GB.
         """
         self._folder = folder
         self._most_bytes = _most_bytes() if most_bytes is None else most_bytes
@@ -71,11 +71,11 @@ class StageCache:
             self._remove_old()
 
     def get(self, step: str, inputs: Mapping[str, Any], compute: Callable[[Path], Mapping[str, Any]]) -> Entry:
-        """Return the result of a step for these inputs, and compute it if the cache lacks it.
+        """Return the result of a step for these inputs; compute it if it is not in the cache.
 
         Args:
             step: name of the step.
-            inputs: everything on which the result depends, as values that JSON can store.
+            inputs: all inputs that affect the result, as JSON values.
             compute: function that writes the files into an empty folder and returns facts about the result.
         """
         key = digest_of_values({"step": step, **inputs})[:_DIGITS]
@@ -83,7 +83,7 @@ class StageCache:
         if (facts := self._hold(folder)) is not None:
             return Entry(key, folder, facts, is_new=False)
         self._folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed while it removed the entry
+        shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed while removing the entry
         with making_folder(folder) as temporary:
             facts = dict(compute(temporary))
             (temporary / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
@@ -91,10 +91,10 @@ class StageCache:
         return Entry(key, folder, facts, is_new=True)
 
     def _hold(self, folder: Path) -> dict[str, Any] | None:
-        """Return the facts of an entry, and keep other processes from removing it; None if there is no such entry."""
+        """Return the facts of an entry, and prevent its removal by other processes; None if there is no such entry."""
         if not folder.is_dir():
             return None
-        with suppress(OSError):  # of a file system without locks
+        with suppress(OSError):  # the file system may have no locks
             descriptor = lock.acquire(folder / _LOCK, shared=True)
             if descriptor is None:  # another process is removing the entry
                 return None
@@ -107,7 +107,7 @@ class StageCache:
         return facts
 
     def _remove_old(self) -> None:
-        """Remove entries that are not in use, the least recently used first, until the rest is small enough."""
+        """Remove unused entries, the least recently used first, until the total size is within the limit."""
         entries = sorted(self._folder.glob(f"*/{_FACTS}"), key=lambda facts: facts.stat().st_mtime)
         sizes = {facts.parent: sum(file.stat().st_size for file in facts.parent.iterdir()) for facts in entries}
         total = sum(sizes.values())
@@ -119,17 +119,17 @@ class StageCache:
 
 
 def _remove_unused(folder: Path) -> bool:
-    """Remove an entry unless it is in use; return whether it was removed."""
+    """Remove an entry unless it is in use; return True if it was removed."""
     facts = folder / _FACTS
     try:
         descriptor = lock.acquire(folder / _LOCK)
         if descriptor is None:
             return False
-    except OSError:  # of a file system without locks
+    except OSError:  # the file system has no locks
         if time.time() - facts.stat().st_mtime < _IN_USE_SECONDS:
             return False
         descriptor = None
-    facts.unlink()  # without it, the rest is no entry
+    facts.unlink()  # a folder without facts is no entry
     if descriptor is not None:
         lock.release(descriptor)
     shutil.rmtree(folder, ignore_errors=True)
@@ -137,7 +137,7 @@ def _remove_unused(folder: Path) -> bool:
 
 
 def default_cache_folder() -> Path:
-    """Return the folder `MYNA_CACHE`, else the one in the system's folder for caches."""
+    """Return the folder `MYNA_CACHE`, or else the folder in the system's folder for caches."""
     if given := os.environ.get("MYNA_CACHE"):
         return Path(given)
     if sys.platform == "win32":
@@ -155,7 +155,7 @@ def digest_of(path: Path) -> str:
 
 
 def digest_of_values(values: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of values that JSON can store; their order does not matter."""
+    """Return the SHA-256 of JSON values; their order does not matter."""
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 

@@ -1,8 +1,8 @@
-"""Safe reading of files that torch wrote, or that claim to be such files.
+"""Safe reading of files from torch, and of files that only look like them.
 
 These files contain a pickle and the numbers of its tensors. `pickle_machine` interprets the pickle, and this module
-makes tensors from the numbers. PyTorch's own reader is not used: it calls more functions than voices need, and it would
-parse the file a second time, possibly with a different result.
+makes tensors from the numbers. PyTorch's own reader is not used: it calls more functions than are needed for voices,
+and would parse the file a second time, possibly with a different result.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _IMPOSTORS = (
 
 # Numbers at the start of files from torch before 1.6.
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_COUNT_BYTES = 8  # size in bytes of the element count that precedes each storage in these files
+_COUNT_BYTES = 8  # size in bytes of the number of elements before each storage in these files
 
 
 def read(path: Path, ignored: frozenset[str] = frozenset()) -> Any:
@@ -62,7 +62,7 @@ def read(path: Path, ignored: frozenset[str] = frozenset()) -> Any:
         ignored: full names of other classes that the file may contain; their instances are replaced by None.
 
     Raises:
-        CheckpointError: the file is of another type, is damaged, or contains a name that is not allowed.
+        CheckpointError: the file has a different type, is damaged, or contains a name that is not allowed.
     """
     size = refuse_impostor(path)
     try:
@@ -78,16 +78,16 @@ def read(path: Path, ignored: frozenset[str] = frozenset()) -> Any:
         raise CheckpointError(f"{path} {error}: refused") from error
     except (MemoryError, CheckpointError):
         raise
-    # All other errors of the parsers mean that the file is incomplete or that torch did not write it.
+    # All other errors of the parsers mean that the file is incomplete or not from torch.
     except Exception as error:
         raise CheckpointError(f"{path} is damaged or incomplete; download it again") from error
 
 
 def refuse_impostor(path: Path) -> int:
-    """Return the size of a file in bytes, after checking that it looks like a complete weight file.
+    """Check that a file looks like a complete weights file, and return its size in bytes.
 
     Raises:
-        CheckpointError: the file cannot be read, is evidently of another type, or is incomplete.
+        CheckpointError: the file cannot be read, is evidently another type of file, or is incomplete.
     """
     try:
         size = path.stat().st_size
@@ -103,7 +103,7 @@ def refuse_impostor(path: Path) -> int:
         raise CheckpointError(f"{path} is {what}")
     if not start.startswith((b"PK", b"\x80")):  # a zip archive, or a pickle from torch before 1.6
         raise CheckpointError(f"{path} is not a checkpoint: torch did not write it")
-    if start.startswith(b"PK") and not is_archive(path):  # the directory is at the end of a zip archive
+    if start.startswith(b"PK") and not is_archive(path):  # a zip archive has its directory at the end
         raise CheckpointError(f"{path} is incomplete ({size:,} bytes); download it again")
     return size
 
@@ -117,7 +117,7 @@ class _Kind:
 
 @dataclass(frozen=True)
 class _Storage:
-    """Description of a storage: consecutive numbers in the file that tensors can share."""
+    """Description of a storage: consecutive numbers in the file, which several tensors can share."""
 
     key: str
     dtype: torch.dtype
@@ -155,7 +155,7 @@ class _Tensor(Record):
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> _Tensor:
     """Check the arguments that torch stores for a tensor, and return the tensor's description.
 
-    The first two of `more`, a flag for gradients and the hooks, are not needed.
+    The first two of `more` are ignored: `requires_grad` and the backward hooks.
     """
     if not isinstance(storage, _Storage) or any(more[2:]):
         raise ValueError("a tensor is malformed")
@@ -249,7 +249,7 @@ def _read_archive(mapping: mmap.mmap, size: int, names: Mapping[str, Any]) -> An
 
 
 def _read_old_file(mapping: mmap.mmap, size: int, names: Mapping[str, Any]) -> Any:
-    """Read a file from torch before 1.6: five pickles, then the storages in the order that the last pickle lists."""
+    """Read a file from torch before 1.6: five pickles, then the storages in the order of the last pickle."""
 
     stream = cast(IO[bytes], mapping)
 

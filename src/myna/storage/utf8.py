@@ -1,4 +1,4 @@
-"""Paths for libraries that can open only files whose names are UTF-8."""
+"""Paths for libraries that can open only files with names in UTF-8."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def utf8_path(path: Path) -> Iterator[Path]:
-    """Yield a path that is UTF-8 and leads to the existing file `path` until the end of the block.
+    """Yield a path in UTF-8 that refers to the existing file `path` until the end of the block.
 
     Raises:
         OSError: the name is not UTF-8, and the file cannot be read.
@@ -17,7 +17,7 @@ def utf8_path(path: Path) -> Iterator[Path]:
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        # Such names exist only on Linux and macOS, which have /dev/fd.
+        # Names that are not UTF-8 exist only on Linux and macOS, which have /dev/fd.
         with path.open("rb") as file:
             yield Path(f"/dev/fd/{file.fileno()}")
     else:

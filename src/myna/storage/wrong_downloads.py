@@ -1,4 +1,4 @@
-"""Detection of content that servers and repositories deliver instead of the requested file."""
+"""Detection of content that servers and repositories deliver in place of the requested file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SERVED_INSTEAD = (
 
 
 def served_instead(start: bytes) -> str | None:
-    """Describe content that a server delivered instead of the requested file; None if it may be the requested file.
+    """Describe content that a server delivered in place of the requested file; None if it may be the requested file.
 
     Args:
         start: first bytes of the content.

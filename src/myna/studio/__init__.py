@@ -1,1 +1,1 @@
-"""Tools for making a voice: recording prompts, checks of recordings, and the folders for voices and results."""
+"""Tools for making a voice: prompts for recordings, checks of recordings, and the folders of voices and results."""

@@ -17,8 +17,8 @@ from myna.progress import Progress, silent
 from myna.studio.take_report import Kind, TakeReport
 from myna.studio.takes import PitchHistogram, Samples, TakeMeter
 
-# The article that describes the system recommends clips of "about 10 s each". A one-minute recording therefore counts
-# as six clips, although preparation, which cuts at the quietest moments, may make a different number of clips from it.
+# The article that describes the system recommends clips of "about 10 s each". Therefore, a one-minute recording counts
+# as six clips, although preparation cuts at the quietest moments and may make a different number of clips.
 CLIP_SECONDS = 10.0
 
 
@@ -76,7 +76,7 @@ class DatasetReport:
 
     @property
     def with_problems(self) -> tuple[CheckedRecording, ...]:
-        """Recordings with a serious problem, which should be made again."""
+        """Recordings with a serious problem, which should be recorded again."""
         return tuple(one for one in self.recordings if one.report is not None and not one.report.good)
 
     def clips(self, kind: Kind | None = None) -> int:
@@ -86,7 +86,7 @@ class DatasetReport:
         return sum(one.report.seconds for one in self._usable(kind) if one.report is not None)
 
     def missing(self, aim: Aim | None = None) -> Missing:
-        """Compute the amounts that are still to be recorded to reach `aim`, by default that of `Aim`."""
+        """Compute the amounts still to be recorded for `aim`, by default `Aim()`."""
         aim = aim or Aim()
         return Missing(
             spoken_clips=max(0, aim.spoken_clips - self.clips("spoken")),
@@ -106,13 +106,13 @@ def report_on(
     kind_of: Callable[[Path], Kind | None] | None = None,
     progress: Progress = silent,
 ) -> DatasetReport:
-    """Check recordings; the report also lists those that cannot be read.
+    """Check recordings; the report also lists unreadable recordings.
 
     Args:
         recordings: a folder, which is searched recursively, or the files themselves.
         kind_of: function that returns the kind of a file, spoken or sung, or None to classify the file by its sound.
-            Without this function, all files are classified by their sound. The classification is correct for 712 of
-            the 715 recordings on which the thresholds were tested.
+            Without this function, all files are classified by their sound, which is correct for 712 of the 715 test
+            recordings.
         progress: progress display, counted in files.
     """
     paths = find_recordings(recordings) if isinstance(recordings, Path) else list(recordings)
@@ -133,7 +133,7 @@ def _measure_file(path: Path) -> TakeMeter:
     meter = TakeMeter(info(path).sample_rate)
     pending: Samples | None = None
     for block in blocks(path, meter.sample_rate, meter.block_samples, strict=True):
-        # If the last block is too short to separate noise from voice, it is joined to the block before it.
+        # A last block that is too short to separate noise from voice is joined to the block before it.
         if pending is not None and len(block) < meter.block_samples // 4:
             pending = np.concatenate([pending, block])
             continue

@@ -1,8 +1,7 @@
 """Import of voices by content: archives are unpacked, and weights, configurations and indexes are sorted into voices.
 
-A file is recognised by its content, not by its name. Files belong together if they fit each other (the widths of their
-content features are equal), and if their names or folders match. If only the widths are equal, the proposal has a
-question for the user.
+A file is recognised by its content, not by its name. Files belong together if the widths of their content features are
+equal, and their names or folders match. If only the widths are equal, the proposal has a question for the user.
 """
 
 from __future__ import annotations
@@ -21,9 +20,9 @@ from myna.studio.installs import index_name, voice_name
 from myna.studio.workspace import safe_name
 
 Question = Literal["other_name", "several_configs", "several_indexes", "config_for_many"]
-Part = Literal["weights", "config", "retrieval"]  # of a voice
+Part = Literal["weights", "config", "retrieval"]  # parts of a voice
 
-# The files of a voice that can be trained further take 1.2 GB; an archive may hold several voices.
+# Limit for archives: a voice that can be trained further takes 1.2 GB, and an archive may hold several voices.
 MOST_BYTES = 16 * 1024**3
 MOST_FILES = 200
 _COPIED_BYTES = 1 << 20
@@ -37,28 +36,28 @@ _GENERIC = (
     "checkpoint",
     "final",
     "best",
-)  # names that many voices have
+)  # names of many voices
 
 
 class SentFile(NamedTuple):
     """A file that the user sent."""
 
     id: str
-    name: str  # with its folders in an archive, separated by "/"
+    name: str  # including folders in an archive, separated by "/"
     path: Path
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """Files that make up a voice, by their ids."""
+    """Files that form a voice, by their ids."""
 
     weights: str
     config: str | None
     retrieval: str | None
     name: str
     what: str  # kind of voice, for display
-    question: Question | None = None  # why the user should check the proposal; None if the files belong together
-    file: str = ""  # the file that the question is about
+    question: Question | None = None  # reason why the user should check the proposal; None if the files belong together
+    file: str = ""  # name of the file to which the question refers
 
     @property
     def sure(self) -> bool:
@@ -66,7 +65,7 @@ class Proposal:
 
     @property
     def about(self) -> Part | None:
-        """Part of the voice that the question is about."""
+        """Part of the voice to which the question refers."""
         if self.question is None:
             return None
         return "config" if self.question in ("several_configs", "config_for_many") else "retrieval"
@@ -74,7 +73,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Recognised:
-    """A file that is part of a voice. Parts fit each other if their widths are equal."""
+    """A file that is part of a voice. Parts can belong together if their widths are equal."""
 
     id: str
     name: str
@@ -85,7 +84,7 @@ class Recognised:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file that belongs to no voice, and what it is."""
+    """A file that belongs to no voice, with a description."""
 
     file: str
     why: str
@@ -93,7 +92,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Review:
-    """Voices found among the sent files, all parts of voices among them, and the files that were left over."""
+    """Voices found among the sent files, all parts of voices among them, and the other files."""
 
     proposals: list[Proposal] = field(default_factory=list)
     left: list[LeftOut] = field(default_factory=list)
@@ -104,7 +103,7 @@ class Review:
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is a zip archive other than a PyTorch checkpoint."""
+    """Return True if a file is a zip archive, but not a PyTorch checkpoint."""
     if not zipfile.is_zipfile(path):
         return False
     try:
@@ -116,9 +115,9 @@ def is_archive(path: Path) -> bool:
 
 
 def unpack(archive: Path, folder: Path, most_bytes: int = MOST_BYTES) -> Iterator[tuple[str, Path]]:
-    """Unpack the files of a zip archive into `folder`, and yield the name of each in the archive and its path.
+    """Unpack the files of a zip archive into `folder`, and yield each file's name in the archive and its path.
 
-    The names in the archive do not decide where files are written: each gets a folder of its own, and a safe name.
+    Names in the archive do not determine the paths of files: each file gets its own folder and a safe name.
 
     Raises:
         ConfigError: the archive is damaged or encrypted, contains a link or a path outside its folder, or is too large.
@@ -136,7 +135,7 @@ def unpack(archive: Path, folder: Path, most_bytes: int = MOST_BYTES) -> Iterato
                 target.parent.mkdir(parents=True)
                 with opened.open(entry) as source, target.open("xb") as file:
                     while block := source.read(_COPIED_BYTES):
-                        left -= len(block)  # the sizes in the archive may be wrong
+                        left -= len(block)  # the sizes stated in the archive may be wrong
                         if left < 0:
                             raise ConfigError(f"{archive.name} is larger than {most_bytes / 1e9:.0f} GB when unpacked")
                         file.write(block)
@@ -175,10 +174,10 @@ class _Weights:
     file: SentFile
     what: str
     width: int  # channels of the content features
-    lacks_config: bool  # whether its configuration is not in the file
-    must_have_config: bool  # whether it cannot be opened without one
+    lacks_config: bool  # whether the file contains no configuration
+    must_have_config: bool  # whether the file cannot be opened without a configuration
     has_retrieval: bool
-    names: frozenset[str]  # of its speakers
+    names: frozenset[str]  # names of the speakers
 
 
 class _Config(NamedTuple):
@@ -193,7 +192,7 @@ class _Retrieval(NamedTuple):
 
 
 def review(files: Sequence[SentFile]) -> Review:
-    """Recognise files and sort them into voices. This loads PyTorch."""
+    """Recognise files and group them into voices. This loads PyTorch."""
     left: list[LeftOut] = []
     weights: list[_Weights] = []
     configs: list[_Config] = []
@@ -250,7 +249,7 @@ def review(files: Sequence[SentFile]) -> Review:
 
 
 def _recognise(file: SentFile) -> _Weights | _Config | _Retrieval | str:
-    """Read a file, and return what it is: a part of a voice, or a description of anything else."""
+    """Read a file, and return it as a part of a voice, or return a description of any other file."""
     from myna.config import Config
     from myna.retrieval import retrieval_file
     from myna.zoo.opening import open_voice
@@ -283,7 +282,7 @@ def _recognise(file: SentFile) -> _Weights | _Config | _Retrieval | str:
 
 
 def _needing_config(file: SentFile) -> _Weights | str:
-    """Describe the weights of a voice that cannot be opened without its configuration."""
+    """Describe the weights of a voice that cannot be opened without a configuration."""
     from myna.zoo.recognition import TITLES, recognise
 
     found = recognise(file.path)
@@ -292,7 +291,7 @@ def _needing_config(file: SentFile) -> _Weights | str:
 
 
 def _without_older(weights: Sequence[_Weights]) -> tuple[list[_Weights], list[_Weights]]:
-    """Separate the newest checkpoint of each training run from the older ones."""
+    """Separate the newest checkpoint of each training run from its older ones."""
     kept: list[_Weights] = []
     older: list[_Weights] = []
     groups: dict[tuple[str, str], list[_Weights]] = {}
@@ -353,7 +352,7 @@ def _with_retrieval(
     return proposal
 
 
-# Names of index files that programs give to the index of every voice.
+# Names that programs give to the index of every voice.
 _GENERIC_INDEXES = frozenset(("index", "kmeans", "kmeans10000", "featureandindex"))
 
 
@@ -362,7 +361,7 @@ def _known_names(one: _Weights, name: str) -> set[str]:
 
 
 def _name(file: SentFile) -> str:
-    """Return a name for a voice: that of its file or, if that is in `_GENERIC`, of its folder."""
+    """Return a name for a voice: the name of its file or, for names in `_GENERIC`, of its folder."""
     path = PurePosixPath(file.name)
     stem = voice_name(path.stem)
     if _is_generic(stem) and path.parent.name not in ("", "44k", "logs", "weights"):

@@ -1,4 +1,4 @@
-"""Folders of other programs whose voices are used where they are: RVC, so-vits-svc, or any collection of voice files.
+"""Folders of other programs (RVC, so-vits-svc, or any collection of voice files) whose voices are used in place.
 
 The list of folders is a file in the workspace. No file in the folders is opened or changed here.
 """
@@ -20,8 +20,8 @@ from myna.studio.workspace import Workspace
 
 _LIST = "voice-folders.json"
 _CONFIG = "config.json"
-# Places of voices in the folders of other programs; `*` is the folder of one voice. RVC and Applio keep the voices that
-# can be used in the first four, and the indexes in `logs` and `assets/indices`.
+# Places of voices in the folders of other programs; `*` is the folder of one voice. RVC and Applio keep finished voices
+# in the first four places, and indexes in `logs` and `assets/indices`.
 _VOICE_PLACES = (".", "weights", "assets/weights", "models", "*", "models/*", "logs/*", "logs/weights")
 _INDEX_PLACES = ("logs/*", "assets/indices", "assets/indexes", "indices")
 _CONFIG_PLACES = ("configs/{name}/config.json", "configs/config.json")
@@ -43,7 +43,7 @@ class InstalledVoice:
 
 
 def folders(workspace: Workspace) -> list[Path]:
-    """Return the folders that the user named, in the order in which they were added."""
+    """Return the folders that the user added, in the order of adding."""
     try:
         found = json.loads((workspace.folder / _LIST).read_text("utf-8"))
     except (OSError, ValueError):
@@ -55,7 +55,7 @@ def add_folder(workspace: Workspace, folder: Path) -> list[InstalledVoice]:
     """Add a folder to the list, and return its voices.
 
     Raises:
-        ConfigError: there is no such folder, it contains no voice, or it is the workspace itself.
+        ConfigError: the folder does not exist, contains no voice, or is the workspace.
     """
     folder = folder.expanduser()
     if not folder.is_absolute() or not folder.is_dir():
@@ -74,7 +74,7 @@ def remove_folder(workspace: Workspace, folder: Path) -> None:
     """Remove a folder from the list; its files are kept.
 
     Raises:
-        ConfigError: it is not in the list.
+        ConfigError: the folder is not in the list.
     """
     known = folders(workspace)
     if folder not in known:
@@ -83,7 +83,7 @@ def remove_folder(workspace: Workspace, folder: Path) -> None:
 
 
 def find_voices(folder: Path) -> list[InstalledVoice]:
-    """Find the voices in a folder by the names of files; of the checkpoints of one training run, only the newest."""
+    """Find the voices in a folder by file names; only the newest checkpoint of each training run counts as a voice."""
     indexes = [path for place in _INDEX_PLACES for path in _files(folder, place) if SIDE_FILES.fullmatch(path.name)]
     found: dict[Path, InstalledVoice] = {}
     for place in _VOICE_PLACES:
@@ -95,7 +95,7 @@ def find_voices(folder: Path) -> list[InstalledVoice]:
 
 
 def _voices_in(folder: Path) -> Iterator[Path]:
-    """Yield the voices of a folder: those that are ready to use, or else the newest checkpoint of a training run."""
+    """Yield the finished voices of a folder or, if there are none, the newest checkpoint of a training run."""
     names = [path.name for path in _direct(folder) if is_generator(path.name) or path.name.endswith(".onnx")]
     names = [name for name in names if not _INITIAL.fullmatch(name)]
     ready = [name for name in names if not _CHECKPOINT.fullmatch(name)]
@@ -115,7 +115,7 @@ def _voice(root: Path, weights: Path, indexes: Iterable[Path]) -> InstalledVoice
     folder_name = root.name if parent in (root, root / "logs" / "44k") else parent.name
     name = folder_name if is_checkpoint else voice_name(weights.stem)
     places = [parent / _CONFIG]
-    if is_checkpoint:  # of so-vits-svc, which keeps the configuration apart
+    if is_checkpoint:  # a checkpoint of so-vits-svc, whose configuration is in another folder
         places += [root / place.format(name=parent.name) for place in _CONFIG_PLACES]
     beside = [path for path in _direct(parent) if SIDE_FILES.fullmatch(path.name)]
     return InstalledVoice(
@@ -127,7 +127,7 @@ def _voice(root: Path, weights: Path, indexes: Iterable[Path]) -> InstalledVoice
 
 
 def matching_index(name: str, indexes: Iterable[Path]) -> Path | None:
-    """Return the retrieval file whose name, or whose folder in RVC, is that of the voice; None if there is none."""
+    """Return the retrieval file that has the voice's name, in its own name or (RVC) its folder's; None without one."""
     wanted = _plain(name)
     for path in indexes:
         if wanted in (_plain(index_name(path)), _plain(path.parent.name)):
@@ -136,13 +136,13 @@ def matching_index(name: str, indexes: Iterable[Path]) -> Path | None:
 
 
 def index_name(path: Path) -> str:
-    """Return the name of the voice in the name of an index that RVC wrote, or else the name without its suffix."""
+    """Return the voice's name in the name of an index from RVC; for other indexes, the name without suffix."""
     match = _INDEX.fullmatch(path.name)
     return match[1] if match else path.stem
 
 
 def voice_name(stem: str) -> str:
-    """Return the name of a voice in the name of its file, without RVC's numbers of epochs and steps."""
+    """Return a voice's name from its file name, without RVC's numbers of epochs and steps."""
     return _TRAINING_NUMBERS.sub("", stem) or stem
 
 
@@ -151,7 +151,7 @@ def _plain(text: str) -> str:
 
 
 def _folders(root: Path, place: str) -> list[Path]:
-    """Return the folders at a place such as `logs/*`."""
+    """Return the folders that match a place, for example `logs/*`."""
     parent, _, last = place.rpartition("/")
     if last != "*":
         return [root / place] if (root / place).is_dir() else []
@@ -165,7 +165,7 @@ def _files(root: Path, place: str) -> list[Path]:
 def _direct(folder: Path) -> list[Path]:
     try:
         return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError:  # a folder that may not be read
+    except OSError:  # the folder may not be readable
         return []
 
 

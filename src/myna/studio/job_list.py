@@ -5,8 +5,8 @@
         row.progress("training", 0.5, 600.0)
         row.line("step 100 saved")
 
-A process holds a lock file until it ends. An unfinished row whose lock is free therefore belongs to a process that has
-ended, for example in a crash or a power cut.
+A process holds a lock file until it ends. Thus an unfinished row with a free lock belongs to a process that has ended,
+for example by a crash or a power cut.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE TABLE IF NOT EXISTS lines (job INTEGER NOT NULL, at REAL NOT NULL, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS lines_of_a_job ON lines (job);
 """
-_WAIT_SECONDS = 10.0  # for another process that writes
+_WAIT_SECONDS = 10.0  # longest wait for another process that writes
 _PROGRESS_SECONDS = 1.0  # minimum time between two writes of a job's progress
-_MOST_NUMBER = 2**63 - 1  # that SQLite can compare
-_KEPT = 500  # ended jobs; older ones are removed from the list
-_KEPT_LINES = 2000  # of one job
+_MOST_NUMBER = 2**63 - 1  # largest integer in SQLite
+_KEPT = 500  # limit on ended jobs; older ones are removed from the list
+_KEPT_LINES = 2000  # limit on the lines in a job's log
 _COLUMNS = ("state", "stage", "fraction", "seconds_left", "seconds", "error", "about", "facts")
 
 
@@ -51,7 +51,7 @@ class JobState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
-    INTERRUPTED = "interrupted"  # the studio ended before the job did
+    INTERRUPTED = "interrupted"  # the studio closed before the job ended
     GONE = "gone"  # the terminal's process ended without recording an outcome
 
     @property
@@ -60,7 +60,7 @@ class JobState(StrEnum):
 
 
 class Place(StrEnum):
-    """Program from which a job was started."""
+    """Program that started a job."""
 
     PAGE = "page"
     TERMINAL = "terminal"
@@ -82,13 +82,13 @@ class ListedJob:
     seconds: float
     error: str | None
     created_at: float  # seconds since the epoch
-    request: Mapping[str, Any] | None  # parameters from which the job can be started again
-    about: Mapping[str, Any] = field(default_factory=dict)  # what the job works on, and what it made
+    request: Mapping[str, Any] | None  # parameters for starting the job again
+    about: Mapping[str, Any] = field(default_factory=dict)  # items that the job works on, and its outputs
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 class JobList:
-    """The list of a workspace. Threads may share it; each call is one transaction."""
+    """The list of jobs of a workspace. Threads may share it; each call is one transaction."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._folder = workspace.folder / "jobs"
@@ -98,7 +98,7 @@ class JobList:
         self._writing = threading.Lock()
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._connected() as connection:
-            connection.execute("PRAGMA journal_mode = WAL")  # stored in the file
+            connection.execute("PRAGMA journal_mode = WAL")  # this setting is stored in the file
             connection.executescript(_SCHEMA)
 
     def others(self) -> dict[int, ListedJob]:
@@ -133,7 +133,7 @@ class JobList:
         return added
 
     def update(self, number: int, **values: Any) -> None:
-        """Change columns of a job: state, stage, fraction, seconds_left, seconds, error, about, facts."""
+        """Change the given columns of a job: state, stage, fraction, seconds_left, seconds, error, about, facts."""
         assert values.keys() <= set(_COLUMNS), values.keys()
         plain = [_json(value) if isinstance(value, Mapping) else value for value in values.values()]
         names = ", ".join(f"{name} = ?" for name in values)
@@ -151,13 +151,13 @@ class JobList:
             )
 
     def log(self, number: int) -> list[tuple[float, str]]:
-        """Return the log of a job as pairs of time, in seconds since the epoch, and text."""
+        """Return the log of a job as pairs of time (seconds since the epoch) and text."""
         with self._connected() as connection:
             found = connection.execute("SELECT at, text FROM lines WHERE job = ? ORDER BY rowid", (number,)).fetchall()
         return [(float(at), str(text)) for at, text in found]
 
     def get(self, number: int) -> ListedJob | None:
-        """Return a job, or None if there is none with that number."""
+        """Return the job with this number, or None."""
         return next(iter(self._select("WHERE id = ?", number)), None) if 0 < number <= _MOST_NUMBER else None
 
     def all(self) -> list[ListedJob]:
@@ -165,7 +165,7 @@ class JobList:
         return self._select()
 
     def remove(self, number: int) -> None:
-        """Remove a job that is over, and its log, from the list."""
+        """Remove an ended job and its log from the list."""
         with self._connected() as connection:
             connection.execute("DELETE FROM lines WHERE job = ?", (number,))
             connection.execute("DELETE FROM jobs WHERE id = ?", (number,))
@@ -187,7 +187,7 @@ class JobList:
         row.end(JobState.DONE)
 
     def close(self) -> None:
-        """Release the lock of this process; its unfinished rows count as interrupted from now on."""
+        """Release the lock of this process; from now on, its unfinished rows count as interrupted."""
         if self._lock_file is not None:
             release(self._lock_file)
             self._lock_file = None
@@ -203,13 +203,13 @@ class JobList:
         return self._folder / f"{owner}.lock"
 
     def _select(self, where: str = "", *values: Any) -> list[ListedJob]:
-        """Return the jobs to which an SQL condition applies, newest first."""
+        """Return the jobs that fulfil an SQL condition, newest first."""
         with self._connected() as connection:
             rows = connection.execute(f"SELECT * FROM jobs {where} ORDER BY id DESC", values).fetchall()
         return [self._checked(_job(row)) for row in rows]
 
     def _checked(self, job: ListedJob) -> ListedJob:
-        """Return a job; if its process has ended without recording that, first record it as interrupted or gone."""
+        """Return a job; if its process ended without recording an outcome, first record it as interrupted or gone."""
         if job.state.over or job.owner == self._owner or self._alive(job.owner):
             return job
         state = JobState.INTERRUPTED if job.place is Place.PAGE else JobState.GONE
@@ -243,7 +243,7 @@ class JobList:
 
 
 class Row:
-    """A listed job of this process, with progress that is written at most once a second."""
+    """A listed job of this process. Its progress is written at most once a second."""
 
     def __init__(self, jobs: JobList, number: int) -> None:
         self.number = number
@@ -272,7 +272,7 @@ class Row:
 
 
 def workspace_of(*places: Path) -> Workspace | None:
-    """Return the first workspace with a list of jobs that contains one of these files and folders, or None."""
+    """Return the first workspace that has a list of jobs and contains one of these files and folders, or None."""
     for place in places:
         for folder in (place.absolute(), *place.absolute().parents):
             if (folder / "jobs" / "jobs.sqlite").is_file():

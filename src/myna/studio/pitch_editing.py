@@ -1,8 +1,8 @@
-"""Files of the pitch edits of a result, and the stretches that change from one list of edits to another.
+"""Files of the pitch edits of a result, and the stretches in which two lists of edits differ.
 
-A result has the edits in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`, and beside them its
-conversion as it was before the first edit. A cover also has its conversion with the edits there; its `mixed.json`
-contains the edits that are in the mix.
+The edits of a result are in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`. The same folder
+contains the conversion without edits. For a cover, it also contains the conversion with edits, and `mixed.json` with
+the edits that are in the mix.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _UNEDITED, _SUNG = "unedited.wav", "sung.wav"
 
 @dataclass(frozen=True)
 class PitchFiles:
-    """Files of a result whose pitch is edited."""
+    """Files for editing the pitch of a result."""
 
-    vocal: Path  # the recording that is converted
-    sung: Path  # its conversion, with the edits
+    vocal: Path  # the recording to convert
+    sung: Path  # the conversion with the edits
     folder: Path
-    in_mix: bool  # whether the conversion is a part of a mix, and not the result itself
+    in_mix: bool  # whether the conversion is part of a mix instead of the result itself
 
     @property
     def unedited(self) -> Path:
@@ -44,14 +44,14 @@ class PitchFiles:
         return self.folder / _EDITS
 
     def keep_unedited(self) -> None:
-        """Copy the conversion before it is edited for the first time."""
+        """Copy the conversion before the first edit."""
         self.folder.mkdir(exist_ok=True)
         kept = self.folder / _UNEDITED
         if not kept.is_file():
             shutil.copyfile(self.sung, kept)
 
     def read(self) -> PitchEdits:
-        """Read the edits; there are none if there is no file.
+        """Read the edits; without a file, return no edits.
 
         Raises:
             ConfigError: the file is malformed.
@@ -61,20 +61,20 @@ class PitchFiles:
         return read_pitch_edits(self.edits) if self.edits.is_file() else PitchEdits()
 
     def write_next(self, edits: PitchEdits) -> Path:
-        """Write edits that are not sung yet into a file of their own, and return its path."""
+        """Write edits that are not in the conversion yet to their own file, and return its path."""
         path = self.folder / _NEXT
         write_text(path, edits.text())
         return path
 
     def write(self, edits: PitchEdits) -> None:
-        """Store edits that are sung."""
+        """Store the edits that are now in the conversion."""
         if edits:
             write_text(self.edits, edits.text())
         else:
             self.edits.unlink(missing_ok=True)
 
     def keep_mixed(self) -> None:
-        """Record that the mix of the cover contains the edits."""
+        """Record that the mix of the cover contains the current edits."""
         if (text := _text(self.edits)) is not None:
             write_text(self.folder / _MIXED, text)
         else:
@@ -82,10 +82,10 @@ class PitchFiles:
 
 
 def pitch_files(workspace: Workspace, result: Result) -> PitchFiles:
-    """Return the files of a result. The conversion of a cover is made when its pitch is first opened.
+    """Return the files of a result; the conversion of a cover is made only when its pitch is first opened.
 
     Raises:
-        AudioError: the recording that is converted is missing.
+        AudioError: the recording to convert is missing.
     """
     folder = workspace.shown / str(result.number) / _FOLDER
     original = stems.original_voice(workspace, result.number)
@@ -95,7 +95,7 @@ def pitch_files(workspace: Workspace, result: Result) -> PitchFiles:
 
 
 def needs_mix(workspace: Workspace, result: Result) -> bool:
-    """Return whether the mix of a cover lacks its last pitch edits."""
+    """Return True if the mix of a cover lacks its last pitch edits."""
     folder = workspace.shown / str(result.number) / _FOLDER
     return _text(folder / _EDITS) != _text(folder / _MIXED)
 
@@ -103,7 +103,7 @@ def needs_mix(workspace: Workspace, result: Result) -> bool:
 def changed_stretches(before: PitchEdits, after: PitchEdits) -> list[tuple[float, float]]:
     """Return the stretches in seconds in which two lists of edits differ, ascending and disjoint.
 
-    All edits after the first difference of the lists count, because they are applied to another contour.
+    All edits after the first difference of the lists count, because they are applied to different contours.
     """
     shared = 0
     for one, other in zip(before.edits, after.edits, strict=False):

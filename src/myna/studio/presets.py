@@ -1,4 +1,4 @@
-"""Presets: conversion options that are saved under a name."""
+"""Presets: named sets of conversion options."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read(workspace: Workspace, name: str) -> dict[str, Any] | None:
     """Return the values of a preset that differ from the defaults; None if there is no such preset.
 
     Raises:
-        ConfigError: its file is malformed.
+        ConfigError: the file of the preset is malformed.
     """
     if name not in names(workspace):
         return None
@@ -42,7 +42,7 @@ def read(workspace: Workspace, name: str) -> dict[str, Any] | None:
 
 
 def write(workspace: Workspace, name: str, values: Mapping[str, Any]) -> str:
-    """Save options, and return the name of the preset; an existing one of the same name is replaced.
+    """Save options as a preset, and return its name; replace an existing preset with the same name.
 
     Raises:
         ConfigError: a value is not allowed, or `name` cannot be used as a file name.

@@ -1,4 +1,4 @@
-"""Voices in training. Each is a folder in the layout of the `svc` commands; its files determine its status."""
+"""Voices in training. Each one is a folder in the layout of the `svc` commands; the files determine its status."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from myna.studio.runs import LAST_RUN, Outcome, Run, fingerprint, last_run
 from myna.studio.workspace import Workspace, safe_name, unused
 from myna.text import printable
 
-# Folders in addition to those of `layout`: recordings removed from the dataset, and the comparison of checkpoints.
+# Folders that are not in `layout`: for recordings removed from the dataset, and for the comparison of checkpoints.
 TAKEN_OUT, COMPARED = Path("taken_out"), Path("compared")
 
 _CHECKPOINT = re.compile(r"G_0*([1-9]\d*)\.pth")  # G_0.pth holds the initial weights
 _COMPARISON = "comparison.json"
 _CHECKED = "recordings.json"
 _LAST_PREPARATION = "last_preparation.json"
-_CLOCK_SECONDS = 2.0  # difference between the clock of a drive and that of this computer
+_CLOCK_SECONDS = 2.0  # allowed difference between the clocks of a drive and of this computer
 
 
 class State(StrEnum):
@@ -59,12 +59,12 @@ class Compared:
     """The stored comparison of checkpoints."""
 
     numbers: tuple[int, ...]
-    outdated: bool  # whether there is a newer checkpoint, or one of the compared ones was deleted
+    outdated: bool  # whether there is a newer checkpoint, or a compared one was deleted
 
 
 @dataclass(frozen=True)
 class Packed:
-    """The file that was packed last from a project."""
+    """The last file packed from a project."""
 
     path: Path
     number: int  # number of the checkpoint
@@ -73,7 +73,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class MadeAt:
-    """Times of the latest outputs, in seconds since the epoch; 0 without an output."""
+    """Times of the latest outputs in seconds since the epoch; 0 without an output."""
 
     prepared: float
     trained: float
@@ -84,9 +84,9 @@ class MadeAt:
 class RecordName(StrEnum):
     """Names of the JSON files in a project's folder that record past work on it."""
 
-    PREPARED = "prepared.json"  # outcome of the last preparation
-    PACKED = "packed.json"  # the file packed last
-    PLAN = "plan.json"  # the length of training that was chosen
+    PREPARED = "prepared.json"  # result of the last preparation
+    PACKED = "packed.json"  # last packed file
+    PLAN = "plan.json"  # chosen length of training
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class ProjectStatus:
     problem: str | None  # error message if the configuration cannot be read
     changed: bool  # whether recordings were added, removed or replaced after preparation
     checkpoints: tuple[TrainingCheckpoint, ...]  # oldest first
-    log_bytes: int  # size of TensorBoard's event files; it grows with each new entry
+    log_bytes: int  # size of TensorBoard's event files, which grows with each entry
     new_clips: bool  # whether the clips have changed since the newest checkpoint
     compared: Compared | None
     packed: Packed | None
@@ -123,13 +123,13 @@ class ProjectStatus:
 
     @property
     def unit(self) -> str:
-        """Unit of the checkpoint numbers, steps or epochs."""
+        """Unit of the checkpoint numbers: steps or epochs."""
         return "step" if self.config is not None and self.config.train.ckpt_name_by_step else "epoch"
 
 
 @dataclass(frozen=True)
 class Project:
-    """Folder of a voice in training. The studio and the `svc` commands can continue each other's work in it."""
+    """Folder of a voice in training. Both the studio and the `svc` commands can work in it."""
 
     folder: Path
 
@@ -150,7 +150,7 @@ class Project:
         return self.folder / LOGS
 
     def status(self) -> ProjectStatus:
-        """Derive the status from file names, sizes and times; only the training list and configuration are opened."""
+        """Derive the status from file names, sizes and times, opening only the training list and the configuration."""
         recordings = self.folder / RECORDINGS
         training_list = self.folder / FILELISTS / "train.txt"
         config, problem = self._read_config()
@@ -211,7 +211,7 @@ class Project:
         return _touched(self) / 1e9
 
     def recall(self, name: RecordName) -> dict[str, Any]:
-        """Return the facts stored under a name; an empty dictionary if there are none."""
+        """Return the facts stored under a name; {} if there are none."""
         try:
             found = json.loads((self.folder / name).read_text("utf-8"))
         except (OSError, ValueError):
@@ -243,7 +243,7 @@ class Project:
         return self.folder / _CHECKED
 
     def checked(self) -> dict[str, dict[str, Any]]:
-        """Return the stored check results of the recordings, by path within `dataset_raw`; empty if there are none."""
+        """Return the stored check results of the recordings, by path within `dataset_raw`; {} if there are none."""
         try:
             found = json.loads(self.checked_path.read_text("utf-8"))
         except (OSError, ValueError):
@@ -255,7 +255,7 @@ class Project:
 
         Args:
             sent: files to copy.
-            within: subfolder of `recordings` that becomes the destination; preparation searches every subfolder.
+            within: destination, a subfolder of `recordings`; preparation searches all subfolders.
             name: new name without a suffix; None keeps the name of each file.
 
         Returns:
@@ -282,7 +282,7 @@ class Project:
         """Move a recording out of the dataset into the folder `taken_out`.
 
         Args:
-            recording: path within `dataset_raw`, as `text.printable` spells it.
+            recording: path within `dataset_raw`, in the spelling of `text.printable`.
 
         Raises:
             ConfigError: there is no such recording.
@@ -293,7 +293,7 @@ class Project:
         path.replace(unused(aside / path.name))
 
     def recording(self, name: str) -> Path:
-        """Find a recording by its path within `dataset_raw`, as `text.printable` spells it.
+        """Find a recording by its path within `dataset_raw`, in the spelling of `text.printable`.
 
         Raises:
             ConfigError: there is no such recording.
@@ -304,17 +304,17 @@ class Project:
         return known[name]
 
     def recording_name(self, path: Path) -> str:
-        """Return the name of a recording; see `recording`."""
+        """Return the name of a recording, as accepted by `recording`."""
         return printable(path.relative_to(self.folder / RECORDINGS).as_posix())
 
     def unchecked(self, status: ProjectStatus) -> list[Path]:
-        """Return the recordings that have not been checked since they were last written."""
+        """Return the recordings without a check since they were last written."""
         known = self.checked()
         found = []
         for path in status.recordings:
             try:
                 stat = path.stat()
-            except OSError:  # it was just taken out
+            except OSError:  # the recording was just taken out
                 continue
             row = known.get(path.relative_to(self.folder / RECORDINGS).as_posix(), {})
             if row.get("state") != [stat.st_size, stat.st_mtime_ns]:
@@ -337,14 +337,14 @@ class Project:
 
     @staticmethod
     def _unless_outdated(path: Path, output: Path | None) -> Run | None:
-        """Return the record of a run, unless a later run that left no record has written a newer `output`."""
+        """Return the record of a run; None if a later run without a record has written a newer `output`."""
         run = last_run(path)
         if run is None or run.outcome is Outcome.RUNNING or output is None:
             return run
         return run if run.at + _CLOCK_SECONDS > _modified_ns(output) / 1e9 else None
 
     def _has_new_clips(self, clips: set[str], training_list: Path, newest: TrainingCheckpoint) -> bool:
-        """Return true if clips were cut after the newest checkpoint, or the list of clips has changed since."""
+        """Return True if clips were cut, or the list of clips has changed, after the newest checkpoint."""
         trained_ns = _modified_ns(newest.path)
         if any(_modified_ns(Path(clip)) > trained_ns for clip in clips):
             return True
@@ -396,7 +396,7 @@ def find(workspace: Workspace, name: str | None) -> Project:
     """Find a voice in training by name.
 
     Raises:
-        ConfigError: there is no such voice.
+        ConfigError: there is no such voice in training.
     """
     known = {project.name: project for project in projects(workspace)}
     if name is None or name not in known:
@@ -405,7 +405,7 @@ def find(workspace: Workspace, name: str | None) -> Project:
 
 
 def create(workspace: Workspace, text: str) -> Project:
-    """Create the folder of a new voice and name it after `text`.
+    """Create the folder of a new voice with the name `text`.
 
     Raises:
         ConfigError: `text` is not a valid name, or the name is taken.
@@ -419,7 +419,7 @@ def create(workspace: Workspace, text: str) -> Project:
 
 
 def latest(workspace: Workspace) -> Project | None:
-    """Find the voice in training that was changed most recently; None if there is none."""
+    """Find the most recently changed voice in training; None if there is none."""
     return max(projects(workspace), key=_touched, default=None)
 
 
@@ -429,12 +429,12 @@ def _touched(project: Project) -> int:
 
 
 def _changed(folder: Path) -> int:
-    """Return the time, in ns, at which a file in or below `folder` was last added, removed or written; 0 if never."""
+    """Return the time in ns at which a file in or below `folder` was last added, removed or written; 0 for never."""
     return max((_modified_ns(path) for path in (folder, *folder.rglob("*"))), default=0)
 
 
 def _modified_ns(path: Path) -> int:
-    """Return the time of the last modification in ns; 0 if there is no such file."""
+    """Return the time of the last modification in ns; 0 if the file does not exist."""
     try:
         return path.stat().st_mtime_ns
     except OSError:

@@ -4,7 +4,7 @@ Example:
     melody = melodies()[0]
     tone = guide_tone(melody, root_for(melody, VOICES["alto"]), 44100)
 
-NumPy is imported where it is used, because the page's process reads the texts at its start.
+NumPy is imported only where it is used, because the page's process imports this module at its start.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1)
 def sentence_lists() -> tuple[tuple[str, ...], ...]:
-    """Read 24 of the 72 lists of ten phonetically balanced sentences that the IEEE recommends.
+    """Read 24 of the IEEE's 72 lists of ten phonetically balanced sentences.
 
-    The source is the IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C. The text comes from
-    free transcripts, because the printed original was not available. The lists are the first 24 on which the
-    transcripts agree in every word.
+    The source is the IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C. The text is from free
+    transcripts, because the printed original was not available. The lists are the first 24 with equal words in all
+    transcripts.
     """
     text = resources.files("myna.studio").joinpath("sentences.txt").read_text(encoding="utf-8")
     return tuple(tuple(block.splitlines()) for block in text.strip().split("\n\n"))
@@ -66,7 +66,7 @@ class Melody:
     key: str  # key in `TITLES` and `HINTS`
     notes: tuple[Note, ...]
     height: Height = "middle"  # position in the singer's range
-    syllable: str = ""  # sung on each note of an exercise; empty for a tune, which has words
+    syllable: str = ""  # sung on each note of an exercise; "" for a tune, which has words
 
     @property
     def title(self) -> str:
@@ -75,7 +75,7 @@ class Melody:
 
     @property
     def hint(self) -> str:
-        """English singing instruction; empty if the melody needs none."""
+        """English singing instruction; "" if the melody needs none."""
         return HINTS.get(self.key, "")
 
     @property
@@ -147,7 +147,7 @@ HINTS = {
 
 @lru_cache(maxsize=1)
 def melodies() -> tuple[Melody, ...]:
-    """Return all exercises and tunes, interleaved so that a singer who stops early has sung some of both."""
+    """Return all exercises and tunes, interleaved so that an early end includes some of both."""
     exercises, tunes = _exercises(), _tunes()
     every = len(exercises) / len(tunes)
     # Spread the tunes evenly among the exercises.
@@ -160,7 +160,7 @@ def melodies() -> tuple[Melody, ...]:
 
 
 def _exercises() -> list[Melody]:
-    """Return each pattern on several syllables, at different heights, so that each vowel is sung at several heights."""
+    """Return each pattern on several syllables, at different heights, so that each vowel occurs at several heights."""
     patterns: list[tuple[str, Sequence[str], list[Note]]] = [
         ("five", ("la", "mi", "no"), _twice([0, 2, 4, 5, 7, 5, 4, 2, 0], 0.45)),
         ("held", ("ah", "eh", "ee", "oh", "oo"), _apart([0, 4, 7], 2.4)),
@@ -183,7 +183,7 @@ def _exercises() -> list[Melody]:
     for turn in range(max(len(syllables) for _, syllables, _ in patterns)):
         for i, (key, syllables, notes) in enumerate(patterns):
             if turn < len(syllables):
-                # A glide that follows another note continues its syllable; all other notes start the syllable again.
+                # A glide after another note continues its syllable; all other notes start the syllable again.
                 sung = [
                     note
                     if note.semitones is None or (note.glide_to is not None and before and before.semitones is not None)
@@ -198,12 +198,12 @@ _BREATH_SECONDS = 0.5
 
 
 def _line(pitches: Sequence[float], seconds: float, last: float = 3.0) -> list[Note]:
-    """Return consecutive notes of `seconds` each; the last note is `last` times as long."""
+    """Return consecutive notes of `seconds` each; the duration of the last note is `last` times `seconds`."""
     return [*(Note(pitch, seconds) for pitch in pitches[:-1]), Note(pitches[-1], last * seconds)]
 
 
 def _twice(pitches: Sequence[float], seconds: float, *, times: int = 2, gap: float = 0.0) -> list[Note]:
-    """Return a line that is sung `times` times; each repetition follows a breath and is a semitone higher.
+    """Return a line `times` times; each repetition follows a breath and is a semitone higher.
 
     `gap` is the share of each note's duration that is silent.
     """
@@ -379,13 +379,14 @@ VoiceName = Literal["bass", "baritone", "tenor", "alto", "mezzo", "soprano"]
 
 @dataclass(frozen=True)
 class VoiceRange:
-    """Comfortable vocal range; both ends are MIDI notes."""
+    """Comfortable vocal range, given as MIDI notes."""
 
     low: int
     high: int
 
 
-# Each spans an octave and a fifth, the range of an untrained singer: the middle of the two octaves that choirs require.
+# Each range spans an octave and a fifth, the range of an untrained singer: the central part of the two octaves that
+# choirs require.
 VOICES: dict[VoiceName, VoiceRange] = {
     "bass": VoiceRange(40, 59),
     "baritone": VoiceRange(45, 64),
@@ -397,7 +398,7 @@ VOICES: dict[VoiceName, VoiceRange] = {
 
 
 def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
-    """Return the name of the vocal range that best fits a median pitch: of singing, or of speech if `spoken`.
+    """Return the name of the vocal range that best fits the median pitch of singing, or of speech if `spoken`.
 
     Singing is compared with the middle of each range, and speech with its lower end, because people speak near the
     lower end of their comfortable singing range.
@@ -419,9 +420,9 @@ def voice_of(median_hz: float, *, spoken: bool = False) -> VoiceName:
 
 
 def root_for(melody: Melody, voice: VoiceRange) -> int:
-    """Return the root, as a MIDI note, that places the melody at its `height` (low, middle or high) in a vocal range.
+    """Return the root (MIDI note) that places a melody at its `height` (low, middle or high) in a vocal range.
 
-    A melody that is wider than the range exceeds both ends equally.
+    A melody wider than the range exceeds both ends equally.
     """
     free = voice.high - voice.low - (melody.highest - melody.lowest)
     share = _HEIGHTS[melody.height] if free > 0 else 0.5
@@ -475,7 +476,7 @@ def guide_tone(melody: Melody, root: int, sample_rate: int) -> NDArray[np.float3
 
 
 def _slurred(left: Note | None, right: Note | None) -> bool:
-    """Return true if both are notes, not rests, and are sung on one syllable."""
+    """Return True if both are notes, not rests, on the same syllable."""
     return (
         left is not None
         and right is not None
@@ -488,7 +489,8 @@ def _slurred(left: Note | None, right: Note | None) -> bool:
 def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray[np.float64]:
     """Compute the pitch (n,) of a note in semitones above the root.
 
-    It is a straight line. If the note `before` is given, the line begins with a short ramp from the pitch of that note.
+    The pitch is a straight line. If the note `before` is given, the line begins with a short ramp from that note's
+    pitch.
     """
     import numpy as np
 
@@ -502,7 +504,7 @@ def _pitch(note: Note, before: Note | None, n: int, sample_rate: int) -> NDArray
 
 
 def _level(note: Note, n: int, sample_rate: int, slurred_start: bool, slurred_end: bool) -> NDArray[np.float64]:
-    """Compute the amplitude envelope (n,); its attack and its release are omitted where a slur joins two notes."""
+    """Compute the amplitude envelope (n,); attack and release are omitted where a slur joins two notes."""
     import numpy as np
 
     level = np.ones(n)

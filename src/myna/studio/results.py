@@ -1,4 +1,4 @@
-"""Conversion results. Each consists of the converted audio, its source and a record, kept until the user deletes it."""
+"""Conversion results: the converted audio, its source and a record, kept until the user deletes them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from myna.studio.workspace import Workspace, safe_name
 
 _RECORD, _COMPARISON = "result.json", "comparison.json"
 TRASHED = "result"  # kind of a result in the trash
-_ABANDONED_SECONDS = 24 * 3600  # age at which the folder of an unfinished conversion is deleted
-_KEPT_PREVIEWS = 2  # of each song: the latest, and the one before, which may still be playing
+_ABANDONED_SECONDS = 24 * 3600  # age from which the folder of an unfinished conversion is deleted
+_KEPT_PREVIEWS = 2  # kept previews of each song: the latest one, and the one before, which may still be playing
 
 
 class Stretch(BaseModel):
@@ -48,21 +48,21 @@ class Result(BaseModel):
     seconds: float
     source_hz: float | None  # median pitch of the source
     voice_hz: float | None  # median pitch of the voice's recordings
-    # The following have defaults because older records lack them; see `ConversionSummary`.
+    # The following fields have defaults, because older records lack them; see `ConversionSummary`.
     turned_down_db: float = 0.0
     lowered_seconds: float = 0.0
     raised_seconds: float = 0.0
-    # Older records lack these, too.
+    # Older records lack these fields too.
     made_at: float | None = None  # seconds since 1970
-    preview: Stretch | None = None  # the stretch of the song that was converted; None if it is the whole song
+    preview: Stretch | None = None  # the converted stretch of the song; None for the whole song
     options: dict[str, Any] = {}  # values of `ConversionOptions` that differ from the defaults
-    defaults: dict[str, Any] = {}  # those of them that are the voice's own defaults
-    transpose_all: float = 0.0  # shift of voice and music of a cover, in addition to that of the voice
+    defaults: dict[str, Any] = {}  # the part of `options` that are the voice's default options
+    transpose_all: float = 0.0  # transposition of both voice and music of a cover; the voice's own is added to it
 
 
 @dataclass(frozen=True)
 class ResultFolder:
-    """Folder of one conversion. It contains the source and, once the conversion is done, the record."""
+    """Folder of one conversion. It contains the source and, after the conversion, the record."""
 
     folder: Path
     source: Path
@@ -110,12 +110,12 @@ def record(reserved: ResultFolder, result: Result) -> None:
 
 
 def record_comparison(reserved: ResultFolder, comparison: Mapping[str, Any]) -> None:
-    """Write the comparison that the player shows. It is large and therefore has a file of its own."""
+    """Write the comparison for the player to its own file, because it is large."""
     write_text(reserved.folder / _COMPARISON, json.dumps(comparison))
 
 
 def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
-    """Read the comparison that the player shows for a result; None if there is none."""
+    """Read the comparison of a result for the player; None if there is none."""
     try:
         found = json.loads((workspace.shown / str(number) / _COMPARISON).read_text("utf-8"))
     except (OSError, ValueError):
@@ -124,7 +124,7 @@ def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
 
 
 def is_drawn(workspace: Workspace, result: Result) -> bool:
-    """Return whether the comparison of a result shows its audio as it is now, after its last pitch edit."""
+    """Return True if the comparison of a result shows its current audio, after the last pitch edit."""
     drawn = workspace.shown / str(result.number) / _COMPARISON
     return drawn.is_file() and drawn.stat().st_mtime_ns >= result.path.stat().st_mtime_ns
 
@@ -147,7 +147,7 @@ def find(workspace: Workspace, number: int) -> Result | None:
 
 
 def listed(workspace: Workspace) -> list[Result]:
-    """Read all results, newest first; of the previews of a song, only the latest is listed."""
+    """Read all results, newest first; of the previews of each song, only the latest one."""
     found, previewed = [], set()
     for number in results(workspace):
         one = find(workspace, number)
@@ -160,10 +160,10 @@ def listed(workspace: Workspace) -> list[Result]:
 
 
 def source(workspace: Workspace, result: Result) -> Path:
-    """Return the source of a result: the song, or for a preview the stretch of it.
+    """Return the source of a result: the song or, for a preview, the stretch of the song.
 
     Raises:
-        AudioError: it is missing.
+        AudioError: the source is missing.
     """
     others = {_RECORD, _COMPARISON, result.path.name}
     for path in sorted((workspace.shown / str(result.number)).iterdir()):
@@ -202,19 +202,19 @@ def restore(workspace: Workspace, id: str) -> int:
     """Restore a result from the trash and return its number.
 
     Raises:
-        ConfigError: it is no longer in the trash.
+        ConfigError: the result is no longer in the trash.
         OSError: a file cannot be moved.
     """
     folder, *audio = trash.restore(workspace, id)
     record_path = folder / _RECORD
     found = Result.model_validate_json(record_path.read_bytes())
-    if audio and audio[0] != found.path:  # the name of the file was taken in the meantime
+    if audio and audio[0] != found.path:  # another file has taken the name in the meantime
         write_text(record_path, found.model_copy(update={"path": audio[0]}).model_dump_json())
     return int(folder.name)
 
 
 def sweep(workspace: Workspace) -> None:
-    """Delete the folders that conversions of an ended process left behind."""
+    """Delete folders of unfinished conversions from processes that have ended."""
     for folder in workspace.shown.iterdir():
         is_unfinished = folder.is_dir() and not (folder / _RECORD).exists()
         if is_unfinished and time.time() - folder.stat().st_mtime > _ABANDONED_SECONDS:

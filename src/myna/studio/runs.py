@@ -1,4 +1,4 @@
-"""Record of the last preparation or training run in a folder, from which a killed run can be recognized later.
+"""Record of the last preparation or training run in a folder, which also shows whether the run was killed.
 
 with recorded(folder / "last_run.json"):
     prepare()
@@ -24,7 +24,7 @@ LAST_RUN = "last_run.json"  # name of the record of a training run, in the folde
 
 
 class Outcome(StrEnum):
-    RUNNING = "running"  # or its process was killed, if nothing holds the lock of the folder
+    RUNNING = "running"  # or killed, if no process holds the lock of the folder
     DONE = "done"
     STOPPED = "stopped"  # by the user
     FAILED = "failed"
@@ -32,7 +32,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Run:
-    """Outcome of the last run, and the time at which it ended or, if it is running, began."""
+    """Outcome of the last run, and its end time or, for a running one, its start time."""
 
     outcome: Outcome
     at: float = field(default_factory=time.time)  # in seconds since the epoch
@@ -50,7 +50,7 @@ def last_run(path: Path) -> Run | None:
 
 
 def write_run(path: Path, run: Run) -> None:
-    """Write the record of a run. If that is impossible, for example because the disk is full, do nothing."""
+    """Write the record of a run. If this fails, for example because the disk is full, do nothing."""
     with suppress(OSError):
         write_text(path, json.dumps(asdict(run)))
 
@@ -76,5 +76,5 @@ def failed_run(error: BaseException, facts: Mapping[str, Any]) -> Run:
 
 
 def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of a file; an empty string if there is no such file."""
+    """Return the SHA-256 of a file; "" if it does not exist."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""

@@ -1,4 +1,4 @@
-"""Forecast of the cost of a training run before it starts: steps, epochs, checkpoints, disk space and time."""
+"""Forecast of a training run: steps, epochs, checkpoints, disk space and time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from myna.config import Config, TemplateName
 
-# According to the article that describes the system, a voice can first be assessed after this number of steps.
+# Number of steps after which a voice can be assessed, according to the article that describes the system.
 WANTED_STEPS = 20_000
 
 # Parameters of the generator and of the discriminators of a voice made from a template, in millions.
@@ -29,7 +29,7 @@ _VALUES_PER_PARAMETER = 3  # the weight and two moments of AdamW
 
 
 class Length(StrEnum):
-    """Length of a training run that a person chooses."""
+    """Length of a training run, for the user to choose."""
 
     QUICK = "quick"
     HALF_HOUR = "half_hour"
@@ -45,7 +45,7 @@ class TimedRun:
 
     @classmethod
     def of(cls, minutes: float) -> TimedRun:
-        """Plan a run of any duration: a checkpoint every six minutes, but at least three and at most eight in all."""
+        """Plan a run of any duration, with a checkpoint every six minutes, but three to eight checkpoints in all."""
         return cls(minutes, min(max(ceil(minutes / 6), 3), 8))
 
     @property
@@ -71,7 +71,7 @@ def checkpoint_bytes(config: Config) -> int | None:
     generator, discriminators = found
     values = _VALUES_PER_PARAMETER * (generator + discriminators)
     if config.train.average_decay:
-        values += generator  # the average and the trained weights are both stored
+        values += generator  # the file has both the average and the trained weights
     return round(1e6 * _BYTES_PER_VALUE * values)
 
 
@@ -84,14 +84,14 @@ class Schedule:
     epochs: int
     steps_per_epoch: int
     steps: int
-    checkpoints: int  # number written, including the last
-    checkpoints_kept: int  # number that remain at the end
-    extra_checkpoint: bool  # whether the last step is saved only because training ends there
+    checkpoints: int  # number of written checkpoints, including the last one
+    checkpoints_kept: int  # number of checkpoints at the end
+    extra_checkpoint: bool  # whether the last step is saved only because training ends
     bytes_on_disk: int | None  # maximum during the run
     seconds: float | None
 
     def epochs_for(self, steps: int = WANTED_STEPS) -> int:
-        """Return the smallest number of epochs that have at least `steps` steps."""
+        """Return the smallest number of epochs with at least `steps` steps."""
         return ceil(steps / self.steps_per_epoch)
 
 
@@ -109,8 +109,7 @@ def plan(
 ) -> Schedule:
     """Plan a training run on one device.
 
-    The article adds an epoch so that the last step is saved. That is not needed here, because training always saves its
-    last step. `extra_checkpoint` is true if that step is not a multiple of `eval_interval`.
+    Training always saves its last step. `extra_checkpoint` is True if that step is not a multiple of `eval_interval`.
 
     Args:
         clips: number of clips in the training list.
@@ -118,8 +117,8 @@ def plan(
         epochs: total number of epochs.
         eval_interval: steps between checkpoints.
         keep_ckpts: number of checkpoints to keep; 0 keeps all.
-        by_step: value of `ckpt_name_by_step`; if false, a checkpoint is named after its epoch and replaces an earlier
-            one from the same epoch.
+        by_step: value of `ckpt_name_by_step`; if False, a checkpoint is named after its epoch and replaces an earlier
+            checkpoint of the same epoch.
         accumulated: value of `accumulate_grad_batches`, the number of batches per step.
         bytes_per_checkpoint: total size of the files of the generator and the discriminators.
         seconds_per_step: measured duration of a step.

@@ -1,4 +1,4 @@
-"""Decision whether a song has music, or is a voice alone, from a loud stretch of it."""
+"""Decision whether a song has music or is only a voice, made from a loud stretch of the song."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 Content = Literal["song", "voice"]
 
-STRETCH_SECONDS = 10.0  # separated in 2 s
-# Level of the accompaniment, relative to the song, in the stems of 10 s. For 48 recordings of voices alone, it
-# is at most -22 dB (a held vowel), and below -38 dB for 44 of them. For 7 mixes with music 12 dB below the voice it is
-# -13 to -12 dB; 18 dB below the voice, -20 to -17 dB. Between the two limits, a person is asked.
+STRETCH_SECONDS = 10.0  # length of the stretch, which is separated in 2 s
+# Limits on the level of the accompaniment, relative to the song, in the stems of 10 s. In 48 recordings of only a
+# voice, this level is at most -22 dB (a held vowel), and below -38 dB in 44 of them. In 7 mixes, it is -13 to -12 dB
+# for music 12 dB below the voice, and -20 to -17 dB for music 18 dB below the voice. Between the limits, the user is
+# asked.
 _MUSIC_DB, _NO_MUSIC_DB = -15.0, -25.0
-_NO_VOICE_DB = -25.0  # of the vocals
-# Limits on the probabilities of the event model, which is used first if it is installed. With these limits it decides
-# for 21 of 24 recordings of voices alone and for 22 of 48 mixes with music 12 dB below to 6 dB above the voice, never
-# wrongly. The probability of music is at most 0.33 for voices alone, apart from 0.72 for a held vowel. It is at least
-# 0.66 for the mixes, and at least 0.28 for 12 other mixes with music 18 dB below the voice.
+_NO_VOICE_DB = -25.0  # limit on the level of the vocals, relative to the song
+# Limits on the probabilities of the event model, which is used first if it is installed. With these limits, it decides,
+# always correctly, for 21 of 24 recordings of only a voice, and for 22 of 48 mixes with music 12 dB below to 6 dB above
+# the voice. The probability of music is at most 0.33 for voices, except 0.72 for a held vowel. It is at least 0.66 for
+# these mixes, and at least 0.28 for 12 other mixes with music 18 dB below the voice.
 _MUSIC, _NO_MUSIC, _VOICE = 0.85, 0.2, 0.5
 
 
@@ -35,17 +36,17 @@ class SongContent(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: Literal[2] = 2
-    content: Content | None  # None if it is not clear
+    content: Content | None  # None if unclear
     has_voice: bool
 
 
 def decide(facts: SongFacts, measured: SongContent) -> Content | None:
-    """Return the content of a song, from its facts and its measured content; None if it is not clear."""
+    """Return the content of a song, decided from its facts and its measured content; None if unclear."""
     return "song" if facts.music else measured.content
 
 
 def measure_content(song: Path, loudest: Span, progress: Progress = silent) -> SongContent:
-    """Decide whether the middle of the loudest sung stretch of a song has music and a voice.
+    """Decide whether the central part of the loudest sung stretch of a song has music and a voice.
 
     Raises:
         AudioError: the song cannot be read, or the stretch is silent.
@@ -55,7 +56,7 @@ def measure_content(song: Path, loudest: Span, progress: Progress = silent) -> S
 
 
 def _middle(song: Path, loudest: Span) -> tuple[NDArray[np.float32], int]:
-    """Read at most `STRETCH_SECONDS` of a stretch, (C, n); return also their sample rate."""
+    """Read the central part, at most `STRETCH_SECONDS`, of a stretch; return it (C, n) and the sample rate."""
     from myna.audio import io
     from myna.audio.slicing import windows
 
@@ -67,7 +68,7 @@ def _middle(song: Path, loudest: Span) -> tuple[NDArray[np.float32], int]:
 
 
 def _from_events(audio: NDArray[np.float32], rate: int) -> SongContent | None:
-    """Decide by the event model; None if it is not installed, or if its answer is not clear."""
+    """Decide by the event model; return None if it is not installed, or if its result is unclear."""
     from myna.audio.events import can_find_events, find_events
 
     if not can_find_events():

@@ -26,28 +26,28 @@ Samples = NDArray[np.float32]
 _BLOCK_SECONDS = 30
 _MAX_PEAKS = 1000
 _PEAK_SECONDS = 0.01
-# Pitch is estimated in at most this many blocks, evenly spread over longer recordings: 10 minutes, which take 10 s.
+# Limit on the blocks in which pitch is estimated, evenly spread over the song: 10 minutes, which take 10 s.
 _MAX_PITCH_BLOCKS = 20
-_RATE, _HOP = 16000, 160  # of the pitch; SwiftF0's own
+_RATE, _HOP = 16000, 160  # sample rate and hop of the pitch, as in SwiftF0
 _STEP = round(CONTOUR_SECONDS * _RATE)
 _HOPS_PER_STEP = _STEP // _HOP
-_LEAST_CLIPPED = 2  # clipped samples in a step; single full-scale samples are not distortion
-_PAUSE_DB = 35.0  # parts that are quieter than the loudest ones by more than this are pauses
+_LEAST_CLIPPED = 2  # smallest number of clipped samples in a step; single full-scale samples are no distortion
+_PAUSE_DB = 35.0  # parts that are quieter than this, relative to the loudest parts, are pauses
 
 # --- music -----------------------------------------------------------------------------------------------------------
-# A voice alone has no energy below its fundamental; bass and drums have. The measure is the energy below 0.7 f0
-# relative to the total, in the voiced frames, without stationary hum and rumble. None of 357 recordings of solo singing
-# exceeds the threshold; 13 of 543 recordings of speech do, and 276 of 288 mixes of singing with accompaniments that are
-# 12 dB softer to 6 dB louder.
+# A voice has no energy below its fundamental, but bass and drums have. The measure is the energy below 0.7 f0, relative
+# to the total energy, in voiced frames, without stationary hum and rumble. The threshold is exceeded by none of 357
+# recordings of solo singing, by 13 of 543 recordings of speech, and by 276 of 288 mixes of singing with accompaniments
+# that are 12 dB softer to 6 dB louder than the voice.
 _MUSIC_DB = -22.0
 _BELOW = 0.7
 _N_FFT = 2048
-_HUM = 4.0  # times the 10th percentile of a frequency over time: a little below the mean power of stationary noise
-_LEAK_HZ = 12.0  # half the width of the window's main lobe
+_HUM = 4.0  # times the 10th percentile of a frequency's power: a little below the mean power of stationary noise
+_LEAK_HZ = 12.0  # half the width of the main lobe of the window's spectrum
 _AUDIBLE_HZ = (45.0, 5000.0)
-_LEAST_F0_HZ = 110.0  # below the f0 of deeper voices, too few frequencies are left
+_LEAST_F0_HZ = 110.0  # for a lower f0, too few frequencies are left below it
 _MUSIC_SPAN_SECONDS = 5.0
-_LEAST_FRAMES = 15  # measured frames in a span; one in three frames is measured
+_LEAST_FRAMES = 15  # smallest number of measured frames in a span; one of three frames is measured
 
 
 def measure_song(path: Path, progress: Progress = silent) -> SongFacts:
@@ -88,11 +88,11 @@ def _seconds(path: Path, sample_rate: int) -> Iterator[Samples]:
 
 
 class _Form:
-    """Peaks, silence and clipping of all channels, from blocks of one second; only the last one may be shorter."""
+    """Peaks, silence and clipping of all channels, from blocks of one second; only the last block may be shorter."""
 
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
-        self._peaks: list[NDArray[np.float32]] = []  # of each `_PEAK_SECONDS`
+        self._peaks: list[NDArray[np.float32]] = []  # peaks of each `_PEAK_SECONDS`
         self._clipped: list[NDArray[np.int64]] = []  # number of clipped samples in each step
         self._n_samples = 0
 
@@ -103,13 +103,13 @@ class _Form:
     def add(self, block: Samples) -> None:
         self._n_samples += block.shape[-1]
         peaks = np.abs(block).max(axis=0)
-        # Clipping is searched for in each channel, because in their mean it is no longer flat.
+        # Search for clipping in each channel, because clipped samples are not flat in the mean of the channels.
         clipped = np.any([find_clipped(channel, self._rate) for channel in block], axis=0)
         self._peaks.append(np.maximum.reduceat(peaks, self._starts(len(peaks), _PEAK_SECONDS)))
         self._clipped.append(np.add.reduceat(clipped.astype(np.int64), self._starts(len(peaks), CONTOUR_SECONDS)))
 
     def _starts(self, n_samples: int, seconds: float) -> NDArray[np.int64]:
-        """Return the first sample of each part of a block, whose length need not be a whole number of samples."""
+        """Return the first sample of each part of a block; the length of a part in samples may be fractional."""
         n_parts = math.ceil(n_samples / self._rate / seconds - 1e-6)
         return (np.arange(n_parts) * seconds * self._rate).astype(np.int64)
 
@@ -134,7 +134,7 @@ class _Form:
         return self._spans(self._silent)
 
     def clipped_spans(self) -> list[Span]:
-        """Return the clipped spans, or none if too little is clipped in every half minute to be audible."""
+        """Return the clipped spans, or none if clipping is inaudible: too few clipped samples in every half minute."""
         clipped = np.concatenate(self._clipped)
         sounding = ~self._silent
         width, step = round(_BLOCK_SECONDS / CONTOUR_SECONDS), CONTOUR_SECONDS * self._rate
@@ -158,7 +158,7 @@ class _Sound:
         self._n_steps = 0
         self._estimate = F0_ESTIMATORS[DEFAULT_F0_METHOD]
         self.voiced: list[NDArray[np.float32]] = []  # f0 of the voiced frames of each block
-        self.contour: list[NDArray[np.float32]] = []  # f0 of each step, 0 if less than half of it is voiced
+        self.contour: list[NDArray[np.float32]] = []  # f0 of each step; 0 if less than half of the step is voiced
         self._sung: list[NDArray[np.float64]] = []  # power of the voiced frames in each step
         self._noise: list[float] = []  # power of the noise in each block
         self._levels: list[NDArray[np.float64]] = []  # power of each step
@@ -187,7 +187,7 @@ class _Sound:
         self._n_steps += n_steps
 
     def _add_below(self, block: Samples, f0: NDArray[np.float32], power: NDArray[np.float64], start: float) -> None:
-        """Measure the energy below the fundamental in one of three frames, if it is loud and voiced."""
+        """Measure the energy below the fundamental in one of three frames, if the frame is loud and voiced."""
         first = np.arange(0, len(block) - _N_FFT + 1, 3 * _HOP)
         if not len(first):
             return
@@ -205,7 +205,7 @@ class _Sound:
         self._below.append((start + middle[chosen] * (_HOP / _RATE), 10 * np.log10(share + 1e-12)))
 
     def loudest(self, seconds: float) -> Span:
-        """Return the stretch of `PREVIEW_SECONDS` with the most sung sound; of equal ones, the first."""
+        """Return the stretch of `PREVIEW_SECONDS` with the most voiced sound; of equal stretches, the first one."""
         length = min(PREVIEW_SECONDS, seconds)
         sung = np.sqrt(np.concatenate(self._sung))  # the root, so that one loud note does not dominate
         width = min(round(length / CONTOUR_SECONDS), len(sung))
@@ -215,7 +215,7 @@ class _Sound:
         return Span(round(start, 2), round(start + length, 2))
 
     def music_spans(self) -> list[Span]:
-        """Return the stretches with energy below the singing, or none if most of the song has little of it."""
+        """Return the stretches with energy below the voice's fundamental; none if most of the song has little of it."""
         if not self._below:
             return []
         times, levels = (np.concatenate(parts) for parts in zip(*self._below, strict=True))
@@ -232,7 +232,7 @@ class _Sound:
         return [Span(span.start, min(span.end, end)) for span in merged(iter(whole))]
 
     def noisy_db(self) -> float | None:
-        """Return the level of the sounding parts above the noise in dB if it is too low, else None."""
+        """Return the level of the sounding parts above the noise in dB if it is too low; otherwise None."""
         levels = np.concatenate(self._levels)
         if not self._noise or not levels.max(initial=0.0):
             return None

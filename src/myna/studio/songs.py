@@ -1,6 +1,7 @@
-"""Facts about a song that are shown before it is converted, and the keys in which a voice can convert it.
+"""Facts about a song, shown before its conversion, and the keys in which a voice can convert it.
 
-This module has no numpy, so that the server can read and use measured facts at once; `song_meter` measures them.
+This module does not import NumPy, so that the server can read and use measured facts at once; `song_meter` measures
+them.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ from myna.storage.records import read_record
 
 PREVIEW_SECONDS = 15.0
 CONTOUR_SECONDS = 0.1  # step of `SongFacts.contour`
-_MERGED_SECONDS = 0.5  # spans that are closer than this are shown as one
-# A recording is called silent if more than this share of it is.
+_MERGED_SECONDS = 0.5  # spans that are closer than this are shown as one span
+# Share of silence from which a recording counts as silent.
 _SILENT_SHARE = 2 / 3
-# Voices also convert notes outside the pitch range of their recordings. A voice whose recordings are speech sounds good
-# up to an octave above the 95th percentile of their pitch; notes farther out are unlike all training data.
+# Voices also convert notes outside the pitch range of their recordings. A voice trained on speech sounds good up to an
+# octave above the 95th percentile of the speech's pitch; more distant notes are unlike all training data.
 _REACH_SEMITONES = 12.0
 
 ProblemKind = Literal["silent", "clipped", "music", "noise"]
@@ -43,28 +44,28 @@ class SongFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = 1  # with a new number, facts stored by older versions are measured again
+    format: Literal[1] = 1  # a higher number makes this version measure stored songs again
     seconds: float
     channels: int
     sample_rate: int
-    pitch: PitchRange | None  # of the voiced frames; None if there are none
+    pitch: PitchRange | None  # of the voiced frames; None without voiced frames
     peaks: list[float]  # at most 1,000 peaks, 0 to 1, of equal stretches
-    loudest: Span  # the loudest sung stretch of `PREVIEW_SECONDS`, or the whole song if it is shorter
+    loudest: Span  # the loudest sung stretch of `PREVIEW_SECONDS`; the whole song if it is shorter
     silent: list[Span]
     silent_share: float
-    clipped: list[Span]  # empty if nothing audible is clipped
-    music: list[Span]  # stretches with something below the singing: instruments, or other voices
-    noisy_db: float | None  # level of the voice above the noise, if that is too low for a good conversion
-    contour: list[float]  # pitch in Hz every `CONTOUR_SECONDS`; 0 where nothing is sung, or where it was not measured
+    clipped: list[Span]  # empty if no clipping is audible
+    music: list[Span]  # stretches with sound below the voice's fundamental: instruments or other voices
+    noisy_db: float | None  # level of the voice above the noise in dB, if too low for a good conversion; else None
+    contour: list[float]  # pitch in Hz every `CONTOUR_SECONDS`; 0 where unvoiced or not measured
 
 
 @dataclass(frozen=True)
 class SongProblem:
-    """A defect of a song that impairs its conversion, with the stretches that have it."""
+    """A defect of a song that impairs its conversion, with the affected stretches."""
 
     kind: ProblemKind
     spans: list[Span] = field(default_factory=list)
-    db: float | None = None  # for "noise": level of the voice above the noise
+    db: float | None = None  # for "noise": level of the voice above the noise in dB
 
 
 def problems(facts: SongFacts) -> list[SongProblem]:
@@ -76,7 +77,7 @@ def problems(facts: SongFacts) -> list[SongProblem]:
         found.append(SongProblem("music", facts.music))
     if facts.clipped:
         found.append(SongProblem("clipped", facts.clipped))
-    if facts.noisy_db is not None and not facts.music:  # between instruments, no noise can be measured
+    if facts.noisy_db is not None and not facts.music:  # with instruments, the noise cannot be measured
         found.append(SongProblem("noise", db=facts.noisy_db))
     return found
 
@@ -98,22 +99,22 @@ class OutOfRange:
 
     side: Literal["above", "below"]
     limit_hz: float
-    is_moved: bool  # whether conversion moves them by an octave, because they are outside the bounds of every voice
+    is_moved: bool  # whether conversion moves the notes by an octave, because they are outside the bounds of all voices
     spans: list[Span]
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys in which a song can be converted to a voice; `best` is the index of the one to choose."""
+    """Keys in which a song can be converted to a voice; `best` is the index of the recommended key."""
 
     choices: list[Key]
     best: int
 
 
 def keys_of(song: PitchRange | None, voice: PitchRange | None) -> Keys:
-    """Return the keys to offer: the song's own, an octave towards the voice, and the closest one.
+    """Return the keys to offer: the song's own key, an octave nearer to the voice, and the key nearest to the voice.
 
-    The best one is a whole number of octaves, so that the singing stays in tune with the music.
+    The best key is a shift by whole octaves, so that the voice stays in tune with the music.
     """
     if song is None or voice is None:
         return Keys([Key(0, "same"), Key(-12, "octave"), Key(12, "octave")], 0)
@@ -129,7 +130,7 @@ def keys_of(song: PitchRange | None, voice: PitchRange | None) -> Keys:
 
 
 def out_of_range(facts: SongFacts, voice: PitchRange | None, transpose: float) -> list[OutOfRange]:
-    """Return the notes of a transposed song that are outside the bounds of every voice, or the range of this one."""
+    """Return the notes of a transposed song outside the bounds of all voices, or outside the range of this voice."""
     high, low = VOICE_BOUNDS.high_hz, VOICE_BOUNDS.low_hz
     limits: list[tuple[Literal["above", "below"], float, float, bool]] = [
         ("above", high, math.inf, True),
@@ -165,14 +166,14 @@ def merged(spans: Iterator[Span], gap: float = _MERGED_SECONDS) -> list[Span]:
 
 
 def facts_path(song: Path, cache: Path) -> Path:
-    """Return the path in the folder `cache` of the stored facts about a song with this path, size and time."""
+    """Return the path of stored facts in the folder `cache`, for a song with this path, size and time."""
     status = song.stat()
     name = f"{song.absolute()}|{status.st_size}|{status.st_mtime_ns}"
     return cache / "songs" / f"{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}.json"
 
 
 def read_facts(path: Path) -> SongFacts | None:
-    """Read stored facts; None if there are none, or if an older version measured them."""
+    """Read stored facts; return None if there are none, or if they are from an older version."""
     return read_record(SongFacts, path)
 
 

@@ -1,4 +1,4 @@
-"""Stems of a result: sounds with the same start and length, and the levels at which they are mixed."""
+"""Stems of a result: sounds with the same start and length, and their levels in the mix."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Level(BaseModel):
 
 
 class Stem(BaseModel):
-    """A stem: a wav or flac file in the folder of the stems."""
+    """A stem, which is a wav or flac file in the folder of the stems."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
     file: str
     channels: int
-    in_original: bool  # whether it is a part of the original song
-    gain: float = 1.0  # factor to apply to the samples of the file when they are played
-    level: Level = Level()  # in the mix as it was made
+    in_original: bool  # whether the stem is part of the original song
+    gain: float = 1.0  # factor for the samples of the file in playback
+    level: Level = Level()  # level in the mix as it was made
 
 
 class Stems(BaseModel):
@@ -56,13 +56,13 @@ def folder(workspace: Workspace, number: int) -> Path:
 
 
 def record_stems(workspace: Workspace, number: int, stems: Stems) -> None:
-    """Write the record of stems whose files are in their folder, and whose mix has just been made."""
+    """Write the record of stems. Their files must be in the folder, and the mix must just have been made."""
     made = mix_id(workspace, number, stems, {stem.name: stem.level for stem in stems.stems})
     write_text(folder(workspace, number) / _STEMS, stems.model_copy(update={"made": made}).model_dump_json())
 
 
 def find_stems(workspace: Workspace, number: int) -> Stems | None:
-    """Read the record of the stems of a result; None if it has none, or if a file is missing."""
+    """Read the record of the stems of a result; return None if there is none, or if a file is missing."""
     place = folder(workspace, number)
     found = read_record(Stems, place / _STEMS)
     return found if found is not None and all((place / stem.file).is_file() for stem in found.stems) else None
@@ -76,24 +76,24 @@ def original_voice(workspace: Workspace, number: int) -> Path | None:
 
 
 def levels_of(workspace: Workspace, number: int, stems: Stems) -> dict[str, Level]:
-    """Return the levels by the name of the stem: those that a person chose, else those of the mix as it was made."""
+    """Return the levels of the stems by name: the user's choice, or else the levels of the mix as it was made."""
     chosen = read_record(_Levels, folder(workspace, number) / _LEVELS)
     return {stem.name: stem.level for stem in stems.stems} | (chosen.levels if chosen is not None else {})
 
 
 def keep_levels(workspace: Workspace, number: int, levels: Mapping[str, Level]) -> None:
-    """Store the levels that a person chose."""
+    """Store the levels chosen by the user."""
     write_text(folder(workspace, number) / _LEVELS, _Levels(levels=dict(levels)).model_dump_json())
 
 
 def gains_db(levels: Mapping[str, Level]) -> dict[str, float]:
-    """Return the gains of the stems that are heard; a stem that is solo is heard even if it is muted."""
+    """Return the gains of the audible stems in dB; a solo stem is audible even if it is muted."""
     any_solo = any(level.solo for level in levels.values())
     return {name: level.gain_db for name, level in levels.items() if level.solo or (not level.muted and not any_solo)}
 
 
 def mix_id(workspace: Workspace, number: int, stems: Stems, levels: Mapping[str, Level]) -> str:
-    """Return an id of a mix; it differs if the levels or the files of the stems differ."""
+    """Return an id of a mix; it changes with the levels and the files of the stems."""
     place = folder(workspace, number)
     parts = [
         f"{stem.file}|{(place / stem.file).stat().st_mtime_ns}|{gain_db}"

@@ -15,8 +15,8 @@ from typing import Any
 from myna.studio.project import ProjectStatus
 from myna.studio.runs import Outcome, Run
 
-FEWEST_COMPARED, MOST_COMPARED = 2, 8  # limits of the number of checkpoints; the player has one more track
-_CLOCK_SECONDS = 2.0  # a run that is recorded this soon after its job was queued is that of the job
+FEWEST_COMPARED, MOST_COMPARED = 2, 8  # limits on the number of compared checkpoints; the player has one more track
+_CLOCK_SECONDS = 2.0  # a recorded run up to this much older than a job counts as the run of that job
 
 
 class Step(StrEnum):
@@ -32,7 +32,7 @@ class Step(StrEnum):
 class StepState(StrEnum):
     TODO = "todo"
     DONE = "done"
-    STALE = "stale"  # done, but an earlier step has changed since
+    STALE = "stale"  # done, but an earlier step has changed since then
     FAILED = "failed"
     RUNNING = "running"
     BLOCKED = "blocked"  # an earlier step must be done first
@@ -43,21 +43,21 @@ class Course(StrEnum):
 
     WAITING = "waiting"
     RUNNING = "running"
-    ENDED = "ended"  # done, or cancelled by the user
+    ENDED = "ended"  # finished, or cancelled by the user
     FAILED = "failed"
-    INTERRUPTED = "interrupted"  # its process ended before the job did
+    INTERRUPTED = "interrupted"  # the process ended before the job
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Latest job of a step: one of this studio, or work of another process on the same folder."""
+    """Latest job of a step: a job of this studio, or work of another process in the same folder."""
 
     course: Course
     job: int | None = None  # None for the work of another process
     error: str | None = None
     elsewhere: str | None = None  # phrase that names the other process
-    ahead: str | None = None  # title of the job for which a waiting job waits
-    began_at: float = 0.0  # time at which it was queued, in seconds since the epoch
+    ahead: str | None = None  # title of the job before a waiting job
+    began_at: float = 0.0  # time at which the job was queued, in seconds since the epoch
 
     @property
     def active(self) -> bool:
@@ -74,7 +74,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class StepStatus:
-    """State of a step, with the reason for it and the job that works on it."""
+    """State of a step, with the reason for the state and the job that works on the step."""
 
     state: StepState
     reason: Reason | None = None
@@ -86,7 +86,7 @@ class Checks:
     """Numbers of recordings by the outcome of their check."""
 
     waiting: int = 0  # not checked yet
-    unusable: int = 0  # with a serious problem, or unreadable
+    unusable: int = 0  # with a serious problem or unreadable
     total: int = 0
 
 
@@ -117,7 +117,7 @@ def step_states(
         else:
             found[step] = _with_activity(recorded, activity, interrupted)
     preparing, training = found[Step.PREPARE], found[Step.TRAIN]
-    # Training reads the clips that preparation writes, so one waits for the other.
+    # Training reads the clips that preparation writes, so preparation and training wait for each other.
     if preparing.state is StepState.RUNNING and training.state is not StepState.RUNNING:
         found[Step.TRAIN] = StepStatus(StepState.BLOCKED, Reason("preparing"))
     elif training.state is StepState.RUNNING and preparing.state is not StepState.RUNNING:
@@ -126,7 +126,7 @@ def step_states(
 
 
 def _after(run: Run | None, settled: StepStatus, interrupted: Reason) -> StepStatus:
-    """Return the state after the last recorded run of the page or a terminal; no process is running now."""
+    """Return the state after the last recorded run of the page or a terminal, if no process is running now."""
     if run is None or settled.state is StepState.BLOCKED:
         return settled
     if run.outcome is Outcome.FAILED:

@@ -1,6 +1,6 @@
 """Report on a recording's quality as training data: its measures, and its problems with advice.
 
-`studio.takes` makes the reports. This module does not import NumPy, because the page's process shows them.
+`studio.takes` makes the reports. This module does not import NumPy, because the page's process imports it to show them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PROBLEMS: dict[str, str] = {
     "dull": "Nothing above {highest_hz:.0f} Hz. Usable; a wired microphone may be clearer.",
     "not_pitched": "No melody was found. Sing the notes; listen to the guide tone first.",
 }
-# A recording with one of these problems is useless or harms the voice; the other problems are minor.
+# Recordings with these problems are useless or harm the voice; the other problems are minor.
 _SERIOUS = frozenset(("silent", "too_short", "too_quiet", "clipped", "noisy", "narrow_band", "not_pitched"))
 
 
@@ -69,12 +69,12 @@ class TakeReport:
     level_dbfs: float  # RMS of the sounding parts
     peak_dbfs: float
     clipped_samples: int
-    clipped_share: float  # clipped share of the sounding samples in the worst half minute
+    clipped_share: float  # share of clipped samples among the sounding samples in the worst half minute
     noise_dbfs: float  # level of the stationary noise
-    offset: float  # DC offset, which a faulty sound card adds; full scale is 1
+    offset: float  # DC offset caused by a faulty sound card; full scale is 1
     highest_hz: float  # bandwidth; half the sample rate if the recording is not band-limited
-    voiced_share: float  # voiced share of the sounding frames
-    steady_share: float  # share of the loud voiced frames that begin a quarter of a second of steady pitch
+    voiced_share: float  # share of voiced frames among the sounding frames
+    steady_share: float  # share of loud voiced frames that begin a quarter of a second of steady pitch
     pitch: PitchRange | None
     problems: tuple[Problem, ...]
 

@@ -21,42 +21,42 @@ Samples = NDArray[np.float32]
 
 # --- problems ---------------------------------------------------------------------------------------------------------
 # The thresholds were tested on 715 recordings of speech and singing by about 310 people, made with good and bad
-# microphones. The comments below refer to these recordings.
+# microphones. The comments below are about these recordings.
 
 # A recording with a lower peak contains only room noise. Preparation (training.prepare.recordings) uses the same
 # threshold.
 SILENT_DBFS = -60.0
-# The quietest recording has a level of -39 dBFS. Below -45 dBFS, the noise of a cheap A/D converter becomes audible.
+# The level of the quietest recording is -39 dBFS. Below -45 dBFS, the noise of cheap A/D converters becomes audible.
 _TOO_QUIET_DBFS = -45.0
 # Training clips last at least 0.3 s. Every sentence or tune contains more than a second of sound.
 _TOO_SHORT_SECONDS = 0.5
 # A take is one sentence or tune; the longest melody lasts 15 s.
 _TOO_LONG_SECONDS = 30.0
-# Share of the sounding samples in half a minute that are clipped. One clipped word, which is audible, already gives 20
-# clipped samples in 100,000.
+# Share of clipped samples among the sounding samples of half a minute. A single clipped word is audible, and results in
+# 20 clipped samples in 100,000.
 CLIPPED_SHARE = 2e-4
-# Signal-to-noise ratios: the noisiest recording has 14 dB, and one in fifty has less than 19 dB. At 10 dB, a model
-# learns the noise as part of the voice.
+# Signal-to-noise ratios: 14 dB in the noisiest recording, and less than 19 dB in one of fifty. At 10 dB, a model learns
+# the noise as part of the voice.
 NOISY_DB = 14.0
 _BACKGROUND_DB = 20.0
 # A telephone, or a wireless headset in telephone mode, has a bandwidth of 3.4 to 4 kHz. All other band-limited
 # recordings have a bandwidth of at least 4.3 kHz.
 _NARROW_HZ = 4200.0
-# The breath noise of a voice extends above this. Better headsets and the recordings of LibriSpeech reach only 8 kHz.
+# The breath noise of a voice extends above this. The bandwidth of better headsets, and of LibriSpeech, is only 8 kHz.
 _DULL_HZ = 10_000.0
-# Share of the sounding frames that are voiced: at least 79 % in songs; 63 % (median) in speech.
+# Share of voiced frames among the sounding frames: at least 79 % in songs; 63 % (median) in speech.
 _SUNG_VOICED_SHARE = 0.75
-# Even in a tune of short notes, more than half of the sounding frames are voiced; in whispering and room noise, fewer.
+# More than half of the sounding frames are voiced even in a tune of short notes, but not in whispering and room noise.
 _PITCHED_SHARE = 0.5
 # Share of the loud voiced frames that begin a quarter of a second in which the pitch stays within `_STEADY_SEMITONES`.
-# Such a steady pitch is rare in speech.
+# Steady pitch is rare in speech.
 _SUNG_STEADY_SHARE = 0.11
 _STEADY_SEMITONES = 1.5  # the width of a vibrato
 _STEADY_SECONDS = 0.25
 
 
 def check_take(audio: Samples, sample_rate: int, kind: Kind) -> TakeReport:
-    """Measure a take (N,) that is expected to be of `kind`, and report its problems."""
+    """Measure a take (N,) that should be of `kind`, and report its problems."""
     meter = TakeMeter(sample_rate)
     for start in range(0, len(audio), meter.block_samples):
         meter.add(audio[start : start + meter.block_samples])
@@ -76,16 +76,16 @@ def _with_problems(report: TakeReport, extra: Sequence[Problem]) -> TakeReport:
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 _BLOCK_SECONDS = 30.0
-# Parts that are quieter than the loudest 50 ms by more than this are pauses. Even the softest sung vowels are louder.
+# Level of pauses relative to the loudest 50 ms: below it are pauses. Even the softest sung vowels are louder.
 _PAUSE_DB = 35.0
 FRAMES_PER_SECOND = 100
-# Voiced frames that are quieter than the mean level by more than this do not count as notes. This excludes hum in the
-# pauses of speech, which has a steady pitch but is quieter than a note.
+# Level of notes relative to the mean level: softer voiced frames do not count. This excludes hum in the pauses of
+# speech, which has a steady pitch, but is softer than notes.
 _NOTE_DB = 15.0
 
 
 class PitchHistogram:
-    """Histogram of pitch, which gives the percentiles of any number of frames in constant memory."""
+    """Histogram of pitch, for percentiles over any number of frames in constant memory."""
 
     _CENTS = 10
 
@@ -116,16 +116,16 @@ class PitchHistogram:
 
 
 class _Voicing(NamedTuple):
-    """Numbers of 10 ms frames; each field counts a subset of the frames that the previous field counts."""
+    """Numbers of 10 ms frames; each field counts a subset of the frames in the field before it."""
 
     sounding: int
     voiced: int
     loud_voiced: int  # loud enough for a note
-    steady: int  # at the beginning of a quarter of a second of loud voice with a steady pitch
+    steady: int  # at the beginning of a quarter of a second with loud voice and steady pitch
 
 
 class TakeMeter:
-    """Meter that measures a recording in blocks of at most half a minute; the last block may be a quarter longer."""
+    """Meter of a recording, given in blocks of at most half a minute; the last block may be a quarter longer."""
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -166,7 +166,7 @@ class TakeMeter:
         self._add_voicing(centred, levels.smooth, sounding)
 
     def _add_voicing(self, block: Samples, power: NDArray[np.float64], sounding: NDArray[np.bool_]) -> None:
-        from myna.features.f0 import F0_ESTIMATORS  # imported here because it loads torch, which reports do not need
+        from myna.features.f0 import F0_ESTIMATORS  # loads torch, which is not needed for reports
 
         f0 = F0_ESTIMATORS["swift"](block, self.sample_rate, self.sample_rate // FRAMES_PER_SECOND, "cpu")
         n = min(len(f0), len(sounding))
@@ -208,7 +208,7 @@ class TakeMeter:
         return _with_problems(report, list(_problems(report)))
 
     def _highest_hz(self) -> float:
-        """Return the bandwidth of the block with the most energy, because quiet blocks may lack high frequencies."""
+        """Return the bandwidth of the block with the most energy, because soft blocks may lack high frequencies."""
         return max(self._highest, key=lambda one: one[1])[0] if self._highest else self.sample_rate / 2
 
 
@@ -239,20 +239,20 @@ def _mean(weighted: Sequence[tuple[float, int]]) -> float:
     return sum(value * weight for value, weight in weighted) / total if total else 0.0
 
 
-# A held note has no pauses in which noise could be measured, so the noise is measured between its overtones.
+# A held note has no pauses for measuring noise, so noise is measured between its overtones.
 _NOISE_WINDOW_SECONDS = 0.093  # long enough to resolve the overtones of a 50 Hz tone
-_NOISE_LOWEST_HZ = 60.0  # lower frequencies contain the rumble of every room, but no voice
-_NEIGHBOURS_HZ = 150.0  # range on each side of a frequency in which valleys between overtones are searched for
+_NOISE_LOWEST_HZ = 60.0  # below this is the rumble of rooms, but no voice
+_NEIGHBOURS_HZ = 150.0  # range on each side of a frequency for the search of valleys between overtones
 _QUIET_PERCENTILE, _VALLEY_PERCENTILE = 10, 25
-# In stationary noise, the level of these quiet valleys is this far below the mean level. Measurements on 3 to 30 s of
-# noise gave 4.6 to 4.9 dB.
+# Difference between the mean level of stationary noise and the level of its quiet valleys: 4.6 to 4.9 dB in
+# measurements on 3 to 30 s of noise.
 _QUIET_VALLEY_DB = 4.7
 
 
 def noise_power(audio: Samples, sample_rate: int) -> float:
     """Measure the power of the stationary noise in `audio` (N,) in quiet moments and between overtones.
 
-    It is 0 if `audio` is shorter than one window.
+    The result is 0 if `audio` is shorter than one window.
     """
     n_fft = 2 ** round(np.log2(_NOISE_WINDOW_SECONDS * sample_rate))
     if len(audio) < n_fft:
@@ -261,7 +261,7 @@ def noise_power(audio: Samples, sample_rate: int) -> float:
     frames = sliding_window_view(audio, n_fft)[:: n_fft // 2] * window
     power = np.square(np.abs(np.fft.rfft(frames, axis=1)), dtype=np.float64)
     power *= 2 / (float(np.square(window).sum()) * n_fft)
-    # Use averages of three frames, because a single frame may be quiet by chance.
+    # Average three frames, because a single frame may be quiet by chance.
     n = min(3, len(power))
     total = np.cumsum(np.pad(power, ((1, 0), (0, 0))), axis=0)
     quiet = np.percentile((total[n:] - total[:-n]) / n, _QUIET_PERCENTILE, axis=0)

@@ -1,4 +1,4 @@
-"""Removal of old files from a workspace, when a studio opens."""
+"""Removal of old files from a workspace when a studio opens."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from myna.studio import results, trash
 from myna.studio.workspace import Workspace
 
-_MADE_DAYS = 7  # files that were made for download
-_CACHE_DAYS = 90  # facts about deleted songs and voices are never read again
+_MADE_DAYS = 7  # age of deleted download files
+_CACHE_DAYS = 90  # age of deleted facts: those about deleted songs and voices are never read again
 
 
 def tidy(workspace: Workspace) -> None:
-    """Delete old items of the trash, unfinished results, old files for download, and old facts."""
+    """Delete old items of the trash, unfinished results, old download files and old facts."""
     trash.empty_old(workspace)
     results.sweep(workspace)
     for folder in _older(workspace.made.glob("*"), _MADE_DAYS):

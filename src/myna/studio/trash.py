@@ -1,7 +1,7 @@
-"""Trash of a workspace, whose items can be restored for 30 days.
+"""Trash of a workspace; its items can be restored for 30 days.
 
-Each item is a folder that contains a record and the deleted files and folders, under their own names. A deletion moves
-them, so that it is instant and needs no disk space.
+Each item is a folder with a record and the deleted files and folders, which keep their names. A deletion moves files,
+so it is instant and needs no disk space.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ class Trashed(BaseModel):
 
     id: str
     kind: str  # result, voice, project or preset
-    name: str  # the number of a result, else the name of the item
+    name: str  # number of a result, or name of another item
     title: str  # name for display
     deleted_at: float  # seconds since 1970
     bytes: int
-    places: list[Path]  # original paths of its files and folders, in the order of their numbers in the trash
+    places: list[Path]  # original paths of the files and folders, in the order of their numbers in the trash
 
 
 def throw(workspace: Workspace, kind: str, name: str, title: str, paths: Sequence[Path]) -> Trashed:
-    """Move files and folders to the trash as one item; those that do not exist are left out.
+    """Move files and folders to the trash as one item; paths that do not exist are left out.
 
     Raises:
-        ConfigError: there is nothing to delete.
-        OSError: something cannot be moved; what was moved before is moved back.
+        ConfigError: none of the paths exists.
+        OSError: a file or folder cannot be moved; those moved before are moved back.
     """
     empty_old(workspace)
     there = [path.absolute() for path in paths if path.is_symlink() or path.exists()]
@@ -65,7 +65,7 @@ def throw(workspace: Workspace, kind: str, name: str, title: str, paths: Sequenc
 
 
 def contents(workspace: Workspace) -> list[Trashed]:
-    """List the items, the latest first."""
+    """List the items, latest first."""
     found = [item for item in _items(workspace) if not _is_old(item)]
     return sorted(found, key=lambda item: item.deleted_at, reverse=True)
 
@@ -74,7 +74,7 @@ def find(workspace: Workspace, id: str) -> Trashed:
     """Return an item of the trash.
 
     Raises:
-        ConfigError: there is no such item.
+        ConfigError: the trash has no such item.
     """
     for item in contents(workspace):
         if item.id == id:
@@ -83,11 +83,11 @@ def find(workspace: Workspace, id: str) -> Trashed:
 
 
 def restore(workspace: Workspace, id: str) -> list[Path]:
-    """Move an item back to its places, and return them. A file whose place is taken gets another name.
+    """Move an item back to its original paths, and return the paths. A file gets another name if its path is taken.
 
     Raises:
-        ConfigError: there is no such item, or the place of a folder is taken.
-        OSError: something cannot be moved.
+        ConfigError: the trash has no such item, or the path of a folder is taken.
+        OSError: a file or folder cannot be moved.
     """
     item = find(workspace, id)
     folder = workspace.trash / item.id
@@ -106,17 +106,17 @@ def restore(workspace: Workspace, id: str) -> list[Path]:
 
 
 def delete(workspace: Workspace, id: str) -> None:
-    """Delete an item for good.
+    """Delete an item permanently.
 
     Raises:
-        ConfigError: there is no such item.
+        ConfigError: the trash has no such item.
         OSError: a file cannot be deleted.
     """
     shutil.rmtree(workspace.trash / find(workspace, id).id)
 
 
 def empty_old(workspace: Workspace) -> None:
-    """Delete the items that are older than `KEPT_DAYS`."""
+    """Delete items that are older than `KEPT_DAYS`."""
     for item in _items(workspace):
         if _is_old(item):
             shutil.rmtree(workspace.trash / item.id, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Facts about the voices of the library, read once from their files and kept in the workspace's cache.
 
-The facts of a voice are stored under a fingerprint of its files: their names, sizes and times. A list of voices is
-therefore shown at once, and a renamed voice keeps its facts.
+The facts of a voice are stored under a fingerprint of its files: their names, sizes and times. Thus lists of voices are
+shown at once, and renamed voices keep their facts.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 
 class VoiceFacts(BaseModel):
-    """Facts about a voice. If its files cannot be used, only `problem` and perhaps `kind` are known."""
+    """Facts about a voice. For unusable files, only `problem` and sometimes `kind` are set."""
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[2] = 2  # with a new number, facts stored by older versions are read again
-    problem: str | None = None  # reason why it cannot be used
+    format: Literal[2] = 2  # a higher number makes this version read stored voices again
+    problem: str | None = None  # reason why the voice cannot be used; None if it can
     kind: str = ""  # for display, for example "RVC v2"
     family: str = ""
     version: str | None = None
@@ -45,9 +45,9 @@ class VoiceFacts(BaseModel):
     speakers: list[str] = []
     n_speakers: int | None = None
     sample_rate: int | None = None  # Hz
-    pitch: dict[str, PitchRange] = {}  # of each speaker's recordings
-    follows_loudness: bool = False  # whether it is conditioned on loudness
-    follows_pitch: bool = True  # whether it is conditioned on pitch
+    pitch: dict[str, PitchRange] = {}  # pitch of each speaker's recordings
+    follows_loudness: bool = False  # whether the voice is conditioned on loudness
+    follows_pitch: bool = True  # whether the voice is conditioned on pitch
     predicts_pitch: bool = False
     has_latent: bool = False  # whether the synthesizer samples a latent variable
     step: int | None = None
@@ -57,18 +57,18 @@ class VoiceFacts(BaseModel):
     cover: str | None = None
     defaults: dict[str, Any] = {}  # default options in the voice's own file
     retrieval: bool = False  # whether there is an index or centroids
-    is_graph: bool = False  # whether it is an exported voice
+    is_graph: bool = False  # whether it is an exported voice (an ONNX graph)
     suspicious: list[str] = []
 
     def pitch_of(self, speaker: str | None) -> PitchRange | None:
-        """Return the pitch of a speaker, or of the first one if `speaker` is None; None if it is unknown."""
+        """Return the pitch of a speaker, by default the first one; None if unknown."""
         return self.pitch.get(speaker or next(iter(self.speakers), ""))
 
 
 def files_of(voice: LibraryVoice) -> list[Path]:
     """List the files of a voice: weights, configuration and retrieval data, but not the user's notes."""
     if voice.origin is Origin.TRAINING:
-        # Only the newest checkpoint is used; the older ones do not affect the facts.
+        # Older checkpoints are not used, and do not affect the facts.
         found = [path for path in _beside(voice.path) if is_generator(path.name)][-1:]
         return [*found, *(path for path in _beside(voice.path) if not is_generator(path.name))]
     folder = voice.path if voice.path.is_dir() else voice.path.parent
@@ -91,7 +91,7 @@ def fingerprint(voice: LibraryVoice) -> str:
 
 
 def read_facts(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts | None:
-    """Read the stored facts about a voice; None if it was not inspected, or changed since."""
+    """Read the stored facts about a voice; return None if it was not inspected since its last change."""
     return read_record(VoiceFacts, _path(workspace, fingerprint(voice)))
 
 
@@ -112,7 +112,7 @@ def inspect(workspace: Workspace, voice: LibraryVoice) -> VoiceFacts:
 
 
 def test_clip(workspace: Workspace, voice: LibraryVoice, defaults: dict[str, Any]) -> Path:
-    """Return the path of a voice's test clip, converted with these default options; it need not exist."""
+    """Return the path of a voice's test clip for these default options; the file may not exist."""
     name = hashlib.sha256(json.dumps([fingerprint(voice), defaults], sort_keys=True).encode()).hexdigest()[:32]
     return workspace.cache / "tests" / f"{name}.flac"
 
@@ -132,7 +132,7 @@ def _read(voice: LibraryVoice) -> VoiceFacts:
         reason = explain(error)
         if reason is None:
             raise
-        # The user knows a voice by its name, not by the paths of its files.
+        # Name the voice in the message, because the user does not know the paths of its files.
         return VoiceFacts(problem=reason.replace(f"{voice.path}", voice.path.name))
     return _facts(opened, found, has_retrieval)
 
@@ -176,7 +176,7 @@ def _stats(voice: LibraryVoice) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _beside(folder: Path) -> list[Path]:
-    """List the weights, the configuration and the retrieval files in a folder; checkpoints by their number."""
+    """List the weights, the configuration and the retrieval files in a folder; checkpoints are sorted by number."""
     if not folder.is_dir():
         return []
     found = [path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")]

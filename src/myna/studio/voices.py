@@ -1,4 +1,4 @@
-"""Library of the voices on this machine, which are bundled, added, downloaded from the hub, or in training.
+"""Library of the voices on this machine: bundled, added, downloaded from the hub, or in training.
 
 Listing voices opens no files. Only `Library.add`, which inspects files, loads PyTorch.
 """
@@ -36,7 +36,7 @@ _CONFIG = "config.json"
 _EXPORTED = ".onnx"
 _OTHER_NOTES = "voice-notes.json"
 TRASHED = "voice"  # kind of a voice in the trash
-_ABANDONED_SECONDS = 24 * 3600  # age at which a partially copied voice is deleted
+_ABANDONED_SECONDS = 24 * 3600  # age from which a partially copied voice is deleted
 
 
 class Origin(StrEnum):
@@ -46,7 +46,7 @@ class Origin(StrEnum):
     ADDED = "added"
     HUB = "hub"
     TRAINING = "training"
-    FOUND = "found"  # in a folder that the user named
+    FOUND = "found"  # in a folder of another program that the user added
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class LibraryVoice:
     name: str
     origin: Origin
     path: Path  # the weights, or the folder that contains them
-    config: Path | None = None  # if it is not in or beside the weights
-    retrieval: Path | None = None  # index or centroids, if they are not in or beside the weights under our names
+    config: Path | None = None  # path if it is neither in nor beside the weights
+    retrieval: Path | None = None  # index or centroids that are neither in the weights nor beside them under our names
 
     @property
     def model(self) -> str:
@@ -72,19 +72,19 @@ class Library:
     workspace: Workspace
 
     def all(self) -> list[LibraryVoice]:
-        """List all voices, the user's own first. Of several voices with the same name, only the first is listed."""
+        """List all voices, the user's own first. Of voices with the same name, only the first one is listed."""
         found: dict[str, LibraryVoice] = {}
         for voice in (*self.own(), *bundled(), *from_hub()):
             found.setdefault(voice.name, voice)
         for voice in self.installed():
             name = voice.name
-            if name in found:  # another folder has a voice of this name, too
+            if name in found:  # voices in several folders may have the same name
                 name = f"{name} ({voice.path.parent.name})"
             found.setdefault(name, replace(voice, name=name))
         return list(found.values())
 
     def installed(self) -> list[LibraryVoice]:
-        """List the voices in the folders of other programs that the user named."""
+        """List the voices in folders of other programs, which the user added to the studio."""
         return [
             LibraryVoice(voice.name, Origin.FOUND, voice.weights, voice.config, voice.retrieval)
             for folder in installs.folders(self.workspace)
@@ -118,7 +118,8 @@ class Library:
             name: name for the voice; a number is appended if the name is in use.
 
         Raises:
-            CheckpointError: a file is none of these (the message says what it is), or the files do not belong together.
+            CheckpointError: a file is a different kind of file (which the message names), or the files do not belong
+                together.
             ConfigError: the files contain no voice or several voices, configurations or retrieval files, or `name`
                 cannot be used as a file name.
             OSError: a file cannot be copied; partial copies are deleted.
@@ -135,7 +136,7 @@ class Library:
             if parts.config is not None:
                 shutil.copyfile(parts.config, folder / _CONFIG)
             if parts.retrieval is not None:
-                # Convert it to our format and give it a name under which it is found beside the weights.
+                # Convert it to our format, under a name that is found beside the weights.
                 config = open_voice(weights).config
                 with _with_file_names(parts.retrieval):
                     retrieval_file.write(folder, read_retrieval(parts.retrieval, config), config.speakers)
@@ -147,8 +148,8 @@ class Library:
         """Rename an added voice.
 
         Raises:
-            ConfigError: there is no such voice, it is not an added one (it is bundled, from the hub or in training), or
-                the new name is taken or cannot be used as a file name.
+            ConfigError: there is no such voice; it is bundled, from the hub or in training; or the new name is taken or
+                cannot be used as a file name.
         """
         voice, wanted = self.find(name), safe_name(new)
         if voice.origin is not Origin.ADDED:
@@ -167,7 +168,7 @@ class Library:
         return self._other_notes().get(voice.name, VoiceNotes())
 
     def note(self, voice: LibraryVoice, notes: VoiceNotes) -> None:
-        """Store the user's notes about a voice: beside an added voice, otherwise in the folder of the studio.
+        """Store the user's notes about a voice: beside an added voice; for others, in the folder of the studio.
 
         Raises:
             ConfigError: a default option is not usable, or the notes are too long.
@@ -182,13 +183,13 @@ class Library:
         write_text(self.workspace.folder / _OTHER_NOTES, json.dumps({name: one for name, one in plain.items() if one}))
 
     def defaults_of(self, weights: Path) -> dict[str, Any] | None:
-        """Return the default options in the notes about the voice with these weights; None if there are none.
+        """Return the default options in the notes about a voice, found by its weights; None if there are none.
 
-        Those of an added voice are beside its weights, where whoever opens it finds them.
+        Default options of added voices are not included: they are beside the weights, and are read with the voice.
         """
         notes, path = self._other_notes(), weights.resolve()
         known = {voice.name: voice for voice in self.all()} if notes else {}
-        for place in (path, path.parent):  # notes about one checkpoint come before those about all of a folder
+        for place in (path, path.parent):  # notes about one checkpoint come before notes about the whole folder
             for name, noted in notes.items():
                 voice = known.get(name) or self._checkpoint(name)
                 if voice is not None and voice.path.resolve() == place and noted.defaults is not None:
@@ -196,7 +197,7 @@ class Library:
         return None
 
     def throw(self, name: str) -> trash.Trashed:
-        """Move an added voice, or the repository of a downloaded voice from the hub's cache, to the trash.
+        """Move an added voice, or the repository of a downloaded voice in the hub's cache, to the trash.
 
         Raises:
             ConfigError: there is no such voice, or it cannot be deleted here.
@@ -208,7 +209,7 @@ class Library:
         return trash.throw(self.workspace, TRASHED, name, name, paths)
 
     def delete(self, name: str) -> None:
-        """Delete an added voice, or the repository of a downloaded voice from the hub cache.
+        """Delete an added voice, or the repository of a downloaded voice in the hub's cache.
 
         Raises:
             ConfigError: there is no such voice, or it is bundled or in training.
@@ -222,8 +223,8 @@ class Library:
         if folder.is_symlink():
             folder.unlink()
             return
-        # Move the folder into a hidden one first, so that the voice is no longer listed even if one of its files cannot
-        # be removed.
+        # First move the folder into a hidden one, so that the voice is not listed even if one of its files cannot be
+        # removed.
         doomed = Path(tempfile.mkdtemp(dir=self.workspace.voices, prefix="."))
         folder.rename(doomed / "voice")
         shutil.rmtree(doomed)
@@ -235,7 +236,7 @@ class Library:
             raise ConfigError(f"{voice.name} cannot be deleted here: {_REASONS[voice.origin]}{where}")
 
     def _checkpoint(self, name: str | None) -> LibraryVoice | None:
-        """Find one checkpoint of a voice in training by the name that `checkpoint_name` returns; None if it is none."""
+        """Find a checkpoint of a voice in training by its name from `checkpoint_name`; return None if there is none."""
         match = _OF_CHECKPOINT.fullmatch(name or "")
         if match is None:
             return None
@@ -245,7 +246,7 @@ class Library:
 
     @contextmanager
     def _new_folder(self) -> Iterator[Path]:
-        """Create a hidden temporary folder, deleted at the end unless it was renamed; also delete abandoned ones."""
+        """Create a hidden folder, and delete it after the block unless it was renamed; delete abandoned ones too."""
         for old in self.workspace.voices.glob(".*"):
             if old.is_dir() and time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(old, ignore_errors=True)
@@ -257,7 +258,7 @@ class Library:
             shutil.rmtree(folder, ignore_errors=True)
 
     def new_place(self, name: str) -> Path:
-        """Return the path of a file for a new packed voice, in a folder of its own that does not exist yet.
+        """Return the path of the file for a new packed voice, in a new folder that does not exist yet.
 
         Raises:
             ConfigError: `name` cannot be used as a file name.
@@ -300,7 +301,7 @@ def bundled() -> list[LibraryVoice]:
 
 
 def from_hub() -> list[LibraryVoice]:
-    """List the voices in the hub cache."""
+    """List the voices in the hub's cache."""
     return [
         LibraryVoice(str(address), Origin.HUB, path, _config_above(address, path))
         for address, path in cached_voices().items()
@@ -308,7 +309,7 @@ def from_hub() -> list[LibraryVoice]:
 
 
 def in_folder(folder: Path) -> list[LibraryVoice]:
-    """List the files in `folder` and in its `logs/44k` whose names are those of voice weights."""
+    """List the files in `folder` and in its `logs/44k` that have the names of voice weights."""
     return [
         LibraryVoice(str(path), Origin.FOUND, path) for parent in (folder, folder / LOGS) for path in _weights(parent)
     ]
@@ -322,16 +323,16 @@ def repository(voice: LibraryVoice) -> str:
 
 
 class _Parts(NamedTuple):
-    """Files of one voice, by kind."""
+    """Files of one voice by kind."""
 
     weights: Path
-    stored_name: str  # file name for the stored weights, by which they are recognized as a voice
+    stored_name: str  # file name for the stored weights, recognised as the name of a voice
     config: Path | None
     retrieval: Path | None
 
 
 def _sort(files: Iterable[Path]) -> _Parts:
-    """Classify files by their contents, except `.json` files, which all count as configurations."""
+    """Classify files by their contents; all `.json` files count as configurations."""
     files = list(files)
     configs = [path for path in files if path.suffix.lower() == ".json"]
     retrieval_files = [path for path in files if path not in configs and _is_retrieval_file(path)]
@@ -353,7 +354,7 @@ def _sort(files: Iterable[Path]) -> _Parts:
 
 
 def _check_usable(path: Path, config: Path | None) -> None:
-    """Raise `CheckpointError` unless the file is a usable voice; the message says what it is or what is wrong."""
+    """Raise `CheckpointError` unless the file is a usable voice; the message names its kind or the problem."""
     from myna.zoo.inspection import inspect
 
     with _with_file_names(path, *([config] if config else [])):
@@ -386,7 +387,7 @@ def _is_retrieval_file(path: Path) -> bool:
 def _with_file_names(*paths: Path) -> Iterator[None]:
     """Convert errors to `CheckpointError` with file names instead of paths.
 
-    Uploads are in temporary folders that the user does not know.
+    The user does not know the temporary folders of uploads.
     """
     try:
         yield
@@ -404,14 +405,14 @@ def _added(folder: Path) -> LibraryVoice | None:
 def _added_path(folder: Path) -> Path:
     """Return the path of an added voice: its weights file if that is the only one and has no number, else its folder.
 
-    A folder stands for the weights with the highest number in it.
+    The path of a folder means the weights with the highest number in it.
     """
     files = _weights(folder)
     return files[0] if len(files) == 1 and not _NUMBERED.fullmatch(files[0].name) else folder
 
 
 def _weights(folder: Path) -> list[Path]:
-    """List the files in a folder whose names are those of voice weights, sorted by name."""
+    """List the files in a folder that have the names of voice weights, sorted by name."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_file() and _is_weights(path.name))
@@ -426,7 +427,7 @@ def _listed(paths: Iterable[Path]) -> str:
 
 
 def checkpoint_name(project: str, number: int) -> str:
-    """Return the name of one checkpoint of a voice in training; `Library.find` knows it, but it is not listed."""
+    """Return the name of one checkpoint of a voice in training, for `Library.find`; checkpoints are not listed."""
     return f"{project} (in training, {number})"
 
 

@@ -1,4 +1,4 @@
-"""Layout of the studio's folder, and readable names for the files in it."""
+"""Layout of the studio's folder, and readable names for its files."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def default_folder() -> Path:
 
 
 def safe_name(text: str) -> str:
-    """Convert `text` to a file name without path separators, leading dots, or characters that some system rejects.
+    """Convert `text` to a file name without path separators, leading dots and characters that some systems reject.
 
     Raises:
         ConfigError: `text` contains no usable character, or is a name that Windows reserves.
@@ -100,7 +100,7 @@ def safe_name(text: str) -> str:
 
 
 def unused(path: Path) -> Path:
-    """Return `path`; if it already exists, append an unused number before the suffix."""
+    """Return `path` or, if it exists already, the path with an unused number before the suffix."""
     number, free = 2, path
     while free.exists():
         free = path.with_name(f"{path.stem} {number}{path.suffix}")

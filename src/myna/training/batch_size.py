@@ -16,12 +16,12 @@ from myna.training.step import Engine, add_gradients
 
 _log = logging.getLogger(__name__)
 
-ON_CPU = 8  # on a CPU, memory is not the limit, and with larger batches a voice learns less per minute
-_SHARE = 0.85  # largest share of a GPU's free memory that a step may use; steps vary, so the rest is a reserve
+ON_CPU = 8  # memory is not the limit on a CPU, and with larger batches, a voice learns less per minute
+_SHARE = 0.85  # largest share of a GPU's free memory for a test step; the rest is a reserve, because steps vary
 
 
 def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> int:
-    """Return the configured batch size. For "auto", return the size found earlier or, without one, search for it.
+    """Return the configured batch size; for "auto", the size of an earlier search or, if there was none, of a new one.
 
     The search finds the largest batch that fits in the memory of the GPU, up to the number of clips per process.
     Without CUDA, the size is at most 8.
@@ -40,7 +40,7 @@ def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> 
 
 
 def largest(fits: Callable[[int], bool], limit: int) -> int:
-    """Return the largest size up to `limit` for which `fits` is true, to within an eighth; size 1 is assumed to fit.
+    """Return the largest size up to `limit` that fits, within an eighth; size 1 is assumed to fit.
 
     The size is doubled until it no longer fits. Then the gap to the largest size that fits is halved repeatedly.
     """
@@ -55,7 +55,7 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
 
 
 def _fits(engine: Engine, state: TrainState, clips: ClipDataset, size: int) -> bool:
-    """Return whether every process has enough memory for a step on `size` copies of the longest clip.
+    """Return True if every process has enough memory for a step on `size` copies of the longest clip.
 
     The test reserves three times the memory of the parameters: twice for the optimizers' moments, which do not exist
     yet, and once for the copies of the gradients that processes exchange.

@@ -21,7 +21,7 @@ _SHOWN_CLIPS = 3
 
 @dataclass(frozen=True)
 class Clip:
-    """A recording, or part of one, that has been prepared for training."""
+    """A recording, or a part of one, prepared for training."""
 
     path: Path
     speaker: int  # index of the speaker
@@ -29,7 +29,7 @@ class Clip:
 
 
 def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
-    """Read the clips listed in a text file that has one path per line.
+    """Read a list of clips, a text file with one path per line.
 
     Raises:
         ConfigError: the file cannot be read; a clip, its features or its speaker is missing; or a clip is too short.
@@ -49,7 +49,7 @@ def list_clips(filelist: Path | str, config: Config) -> list[Clip]:
 
 @contextmanager
 def locked_clips(clips: Iterable[Clip], config: Config) -> Iterator[None]:
-    """Prevent other processes from changing the clips and their features; other processes may still read them.
+    """Prevent other processes from changing the clips and their features; they may still read them.
 
     Raises:
         BusyError: another process is preparing the clips.
@@ -73,7 +73,7 @@ def _speaker(path: Path, config: Config) -> int:
 
 
 def _speaker_folder(path: Path, config: Config) -> Path:
-    """Return the nearest folder above a clip that is named after a speaker, who is the speaker of the clip."""
+    """Return the nearest folder above a clip that has the name of a speaker; the clip belongs to that speaker."""
     for folder in path.parents:
         if speaker_name(folder) in config.speakers:
             return folder

@@ -1,6 +1,6 @@
 """Batches of prepared clips. The order of the clips and the random excerpts depend only on the seed and the epoch.
 
-A run that was interrupted in the middle of an epoch therefore resumes with the batches that were left.
+Therefore, a run that was interrupted during an epoch resumes with the rest of the epoch's batches.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from myna.training.clip_list import Clip
 from myna.training.families import MAX_FRAMES, training_family
 from myna.training.features_file import features_path, read_features
 
-# Range of gains for the volume augmentation, as exponents of ten; the same as in so-vits-svc 4.1.
+# Range of gains for the volume augmentation, as exponents of ten, as in so-vits-svc 4.1.
 _QUIETEST_GAIN = -1.0
 _LOUDEST_GAIN = 1.0
 
@@ -40,18 +40,18 @@ class Example:
 
     content: Tensor  # (C, T)
     f0: Tensor  # (T,) Hz, interpolated across unvoiced frames
-    voiced: Tensor  # (T,) true in voiced frames
+    voiced: Tensor  # (T,) True in voiced frames
     loudness: Tensor  # (T,) dB
     spectrogram: Tensor  # (n_fft / 2 + 1, T)
     audio: Tensor  # (T * hop_length,)
-    bandwidth_hz: float  # highest frequency that the recording contains
+    bandwidth_hz: float  # highest frequency in the recording
     speaker: int
     path: Path
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples padded to the same length."""
+    """Examples, padded to the same length."""
 
     input: TrainingInput
     audio: Tensor  # (B, 1, T * hop_length)
@@ -76,7 +76,7 @@ class ClipDataset(Dataset[Example]):
         return len(self.clips)
 
     def __getitem__(self, index: ClipIndex) -> Example:
-        """Return an excerpt of a clip, drawn and augmented at random; `index` is (epoch, index of the clip)."""
+        """Return a random, randomly augmented excerpt of a clip; `index` is (epoch, index of the clip)."""
         random = np.random.default_rng((self.config.train.seed, *index))
         clip = self.clips[index[1]]
         loud = bool(self.config.train.vol_aug and random.random() < 0.5)
@@ -86,19 +86,19 @@ class ClipDataset(Dataset[Example]):
         return self.excerpt(index[1], start, self.max_frames, gain, version if version >= 0 else None)
 
     def beginning(self, index: int) -> Example:
-        """Return the first frames of a clip, at most `MAX_FRAMES`, without augmentation."""
+        """Return the beginning of a clip, at most `MAX_FRAMES` frames, without augmentation."""
         return self.excerpt(index, 0, MAX_FRAMES)
 
     def excerpt(
         self, index: int, start: int, n_frames: int, gain: float | None = None, version: int | None = None
     ) -> Example:
-        """Return an excerpt of a clip, from frame `start` on.
+        """Return an excerpt of a clip that begins at frame `start`.
 
         Args:
             n_frames: maximum number of frames.
-            gain: position in the range of gains, from 0 for the lowest gain to 1 for the highest that does not clip;
-                None keeps the level.
-            version: index of the augmented version that provides content and loudness; None uses the clip itself.
+            gain: position in the range of gains: 0 is the lowest gain, 1 the highest gain without clipping; None keeps
+                the level.
+            version: index of the augmented version for content and loudness; None uses those of the clip.
 
         Raises:
             ConfigError: the features do not match the clip or the configuration.
@@ -144,8 +144,8 @@ class ClipDataset(Dataset[Example]):
 class EpochBatches(Sampler[list[ClipIndex]]):
     """Batches of one process in one epoch. The order of the clips is random and differs between epochs.
 
-    The clips are divided among the processes. If the number of clips is not a multiple of the number of processes, some
-    clips are repeated, so that all processes have the same number of batches.
+    The clips are divided among the processes. If their number is not a multiple of the number of processes, some clips
+    are repeated, so that all processes have the same number of batches.
     """
 
     def __init__(self, n_clips: int, batch_size: int, seed: int, rank: int = 0, world_size: int = 1) -> None:
@@ -178,7 +178,7 @@ class EpochBatches(Sampler[list[ClipIndex]]):
 
 @dataclass(frozen=True)
 class Collate:
-    """Combine examples into a batch, in which all are padded to the longest one and to at least `min_frames`.
+    """Combine examples into a batch, padded to the longest example and to at least `min_frames`.
 
     In training, `min_frames` is the length of the segment that the decoder computes in a step.
     """
@@ -215,7 +215,7 @@ class Collate:
 def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:
     """Compute the given frames of a clip's spectrogram, (n_fft / 2 + 1, T), from the audio of the whole clip (N,)."""
     data = config.data
-    context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames that a window covers on each side
+    context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames covered by a window on each side
     first = max(frames.start - context, 0)
     needed = audio[first * data.hop_length : (frames.stop + context) * data.hop_length]
     found = spectrogram(needed.unsqueeze(0), data.n_fft, data.hop_length, data.win_length)[0]
@@ -223,6 +223,6 @@ def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:
 
 
 def _power_of_ten(audio: Tensor, share: float) -> float:
-    """Return a gain as an exponent of ten, from the lowest for `share` 0 to the highest without clipping for 1."""
+    """Return a gain as an exponent of ten: the lowest gain for `share` 0, the highest gain without clipping for 1."""
     loudest = max(min(_LOUDEST_GAIN, -np.log10(max(float(audio.abs().max()), 1e-5))), _QUIETEST_GAIN)
     return float(_QUIETEST_GAIN + share * (loudest - _QUIETEST_GAIN))

@@ -1,4 +1,4 @@
-"""Table of the parts of training that differ between families of synthesizers."""
+"""Table of the parts of training that depend on the family of the synthesizer."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from myna.training.clip_list import Clip
 from myna.training.features_file import features_path, read_bandwidth
 from myna.training.losses import Losses, kl_loss, spectral_losses, subband_loss
 
-# Maximum number of frames of a clip that are encoded as latent variables in training, as in the predecessors.
+# Maximum number of a clip's frames that are encoded to latents in training, as in the predecessors.
 MAX_FRAMES = 800
-# A speaker's bandwidth is this quantile of the bandwidths of the clips: close to the maximum, but robust to outliers.
+# Quantile of the clips' bandwidths that is a speaker's bandwidth: close to the maximum, but robust to outliers.
 _BANDWIDTH_QUANTILE = 0.9
 
 
 class ReconstructionLosses(Protocol):
-    """Function that computes a synthesizer's losses, by name, except those that use the discriminators."""
+    """Function that computes a synthesizer's losses by name, except those that use the discriminators."""
 
     def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
         """
         Args:
             recording: segments of the recordings that correspond to `output`, (B, 1, N).
             spectrogram: linear magnitude spectrograms of the whole excerpts, (B, n_fft / 2 + 1, T).
-            bandwidth_hz: highest frequency that each recording contains, (B,).
+            bandwidth_hz: highest frequency in each recording, (B,).
         """
         ...
 
@@ -53,7 +53,7 @@ class TrainingFamily:
 
 
 class VitsLosses:
-    """Losses of VITS (Kim, Kong and Son 2021): mel, KL, f0 if it is predicted, and sub-bands in mb-istft decoders."""
+    """Losses of VITS (Kim, Kong and Son 2021): mel, KL, f0 (with a predictor), and sub-bands (mb-istft decoders)."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
         self.config = config
@@ -74,7 +74,7 @@ class VitsLosses:
 
 
 class LightLosses:
-    """Losses of the light voice: log-magnitude distances at several resolutions, up to the recording's bandwidth."""
+    """Losses of the light voice: log-magnitude distances at two resolutions, up to the recording's bandwidth."""
 
     def __init__(self, config: Config, device: torch.device) -> None:
         self.sample_rate = config.data.sample_rate
@@ -84,7 +84,7 @@ class LightLosses:
 
 
 def training_family(config: Config) -> TrainingFamily:
-    """Return the training family of the synthesizer that `config` describes.
+    """Return the training family of the synthesizer that `config` selects.
 
     Raises:
         ConfigError: this kind of synthesizer cannot be trained.
@@ -100,7 +100,7 @@ def training_family(config: Config) -> TrainingFamily:
 
 
 def segment_frames(config: Config) -> int:
-    """Return the number of frames of each clip that the decoder computes in a training step."""
+    """Return the number of frames of each clip that the decoder generates in a training step."""
     return config.train.segment_size // config.data.hop_length
 
 
@@ -128,7 +128,7 @@ _FAMILIES: Mapping[SynthesizerKind, TrainingFamily] = {
     ),
     "direct": TrainingFamily(
         create=_create_light,
-        excerpt_frames=segment_frames,  # without latent variables, nothing depends on the rest of the clip
+        excerpt_frames=segment_frames,  # without latents, the rest of the clip has no effect
         losses=LightLosses,
         prepare=_set_bandwidths,
     ),

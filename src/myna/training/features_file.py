@@ -1,4 +1,4 @@
-"""Feature files, `X.wav.features.safetensors`: a clip's features, and a fingerprint of everything they depend on."""
+"""Feature files, `X.wav.features.safetensors`: a clip's features, and a fingerprint of all inputs of the features."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from myna.options import F0Method
 from myna.storage.atomic import replacing
 from myna.storage.utf8 import utf8_path
 
-# Increment this number when a code change alters the features that a clip has with the same settings.
+# Increment this number when a code change alters the features of a clip with unchanged settings.
 _VERSION = "3"
-_BANDWIDTH = "highest_hz"  # name of the bandwidth in the file
+_BANDWIDTH = "highest_hz"  # key of the bandwidth in the file
 
 Fingerprint = dict[str, str]
 
 
 class VersionFeatures(NamedTuple):
-    """Features of an augmented version of a clip (see `prepare.augmentation`). Its f0 is that of the clip itself."""
+    """Features of an augmented version of a clip (see `prepare.augmentation`). Its f0 is the clip's."""
 
     content: Tensor  # (C, T)
     loudness: Tensor  # (T,) dB relative to full scale
 
 
 class ClipFeatures(NamedTuple):
-    """Everything that a features file contains."""
+    """Content of a features file."""
 
     features: Features
-    bandwidth_hz: float  # highest frequency that the clip contains (see `audio.bandwidth`)
+    bandwidth_hz: float  # highest frequency in the clip (see `audio.bandwidth`)
     versions: tuple[VersionFeatures, ...] = ()
 
 
@@ -45,9 +45,9 @@ def features_path(clip: Path) -> Path:
 
 
 def fingerprint(clip: Path, config: Config, f0_method: F0Method) -> Fingerprint:
-    """Return everything that the features of `clip` depend on.
+    """Return all inputs of the features of `clip`.
 
-    The clip is identified by a hash of the file, so its features stay valid if the data set is copied to another
+    The clip is identified by a hash of its file, so its features stay valid if the data set is copied to another
     machine.
     """
     with clip.open("rb") as file:

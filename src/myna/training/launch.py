@@ -17,13 +17,13 @@ from myna.errors import ConfigError
 
 _log = logging.getLogger(__name__)
 
-_MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # names that Fabric uses
+_MIXED: dict[Precision, str] = {"fp16": "16-mixed", "bf16": "bf16-mixed"}  # names in Fabric
 
 
 class _WholeInputs(MixedPrecision):
-    """Mixed precision that leaves inputs in single precision.
+    """Mixed precision with inputs in single precision.
 
-    bf16 has 8 significant bits and would round an f0 of 440 Hz by up to 1 Hz; fp16 has 11 bits.
+    In bf16, with 8 significant bits, an f0 of 440 Hz would be rounded by up to 1 Hz; fp16 has 11 bits.
     """
 
     def convert_input(self, data: Any) -> Any:
@@ -35,9 +35,9 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
 
     Args:
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        devices: number of devices per machine; None means the number of processes that torchrun or SLURM started on
-            each machine, or 1 without them.
-        num_nodes: number of machines; None means the number that torchrun or SLURM uses, or 1 without them.
+        devices: number of devices per machine; None takes the number of processes per machine from torchrun or SLURM,
+            or 1 without them.
+        num_nodes: number of machines; None takes the number from torchrun or SLURM, or 1 without them.
 
     Raises:
         ConfigError: this machine does not have the devices, or they do not support the precision.
@@ -54,7 +54,7 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
         precision = "fp32"
     started, nodes = _started_processes()
     devices, num_nodes = devices or started, num_nodes or nodes
-    # On a CPU a device is a process. More than two per core would only wait for one another.
+    # On a CPU, a device is a process. More than two processes per core would only wait for each other.
     available = torch.cuda.device_count() if accelerator == "cuda" else max(2 * (os.cpu_count() or 1), started)
     if devices > available:
         raise ConfigError(f"--devices {devices}: at most {available} on this machine's {accelerator}")
@@ -76,15 +76,15 @@ def precision_of(fabric: Fabric) -> Precision:
 
 
 def _computes_in_bf16() -> bool:
-    """Return whether the processor has bf16 instructions; without them, bf16 is slower than full precision."""
+    """Return True if the processor has bf16 instructions; without them, bf16 is slower than full precision."""
     if not hasattr(torch.cpu, "get_capabilities"):
-        return False  # older versions of PyTorch lack this query
+        return False  # older versions of PyTorch cannot answer this
     found = torch.cpu.get_capabilities()
     return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
 def _started_processes() -> tuple[int, int]:
-    """Return the numbers of processes per machine and of machines that torchrun or SLURM uses; (1, 1) without them."""
+    """Return the numbers of processes per machine and of machines from torchrun or SLURM; (1, 1) without them."""
     environment = os.environ
     if TorchElasticEnvironment.detect():
         local = int(environment["LOCAL_WORLD_SIZE"])

@@ -24,8 +24,7 @@ class Log:
     """Writer of a TensorBoard log.
 
     Args:
-        first_step: number of steps done before this run; entries for later steps, which an interrupted run logged, are
-            hidden.
+        first_step: number of steps before this run; entries of an interrupted run for later steps are hidden.
     """
 
     def __init__(self, folder: Path, sample_rate: int, first_step: int = 0) -> None:
@@ -52,7 +51,7 @@ class Log:
         self._writer.add_image(name, mel_picture(mel), step, dataformats="HWC")
 
     def sound(self, name: str, audio: Tensor, step: int) -> None:
-        """Add audio (1, N); it is turned down if it exceeds full scale."""
+        """Add audio (1, N), attenuated if it exceeds full scale."""
         audio = audio.detach().float().cpu()
         audio = audio * fitting_gain(float(audio.abs().max()))
         self._writer.add_audio(name, audio, step, self._sample_rate)

@@ -17,10 +17,10 @@ from myna.models.interface import DiscriminatorOutput, Latents
 
 Losses = dict[str, Tensor]
 
-_MIN_POWER = 1e-7  # lower limit of the power in `subband_loss`
+_MIN_POWER = 1e-7  # floor of the power in `subband_loss`
 # Resolutions of `spectral_losses`: (window in samples, number of mel bands); the hop is a quarter of the window. A
-# window much shorter than a pitch period would resolve single pulses, whose positions differ between the generated
-# audio and the recording.
+# window much shorter than a pitch period would resolve single pulses, which have different positions in the generated
+# audio and in the recording.
 RESOLUTIONS = ((2048, 128), (1024, 80))
 _QUIET_MEL, _QUIET_BIN = 1e-4, 1e-3  # magnitudes below which differences are inaudible
 SPECTRUM_SHARE = 3.0  # weight of the mel loss divided by the weight of the spectrum loss
@@ -40,7 +40,7 @@ def loss_weights(train: TrainConfig) -> dict[str, float]:
 
 
 def weighted_sum(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """Return the weighted sum of losses; raise `KeyError` if a loss has no weight."""
+    """Return the weighted sum of losses; raise `KeyError` for a loss without a weight."""
     if missing := losses.keys() - weights.keys():
         raise KeyError(f"no weight for {sorted(missing)}; known: {sorted(weights)}")
     return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
@@ -73,7 +73,7 @@ def feature_matching_loss(real: Sequence[DiscriminatorOutput], fake: Sequence[Di
 def kl_loss(latents: Latents) -> Tensor:
     """KL divergence of the posterior from the prior, summed over channels and averaged over frames.
 
-    It is estimated from one sample of the posterior, which the flow has mapped to the space of the prior.
+    The estimate uses one sample of the posterior, mapped by the flow to the space of the prior.
     """
     log_std = latents.prior.log_std.float()
     distance = (latents.in_prior.float() - latents.prior.mean.float()).square()
@@ -84,8 +84,8 @@ def kl_loss(latents: Latents) -> Tensor:
 def subband_loss(real: Tensor, fake: Tensor, train: TrainConfig) -> Tensor:
     """Distance between the sub-bands (B, S, N) of the recording and of the generated audio.
 
-    It is the spectral convergence plus the L1 distance of the log magnitudes (Yamamoto, Song and Kim 2020), averaged
-    over several STFT resolutions.
+    The distance is the spectral convergence plus the L1 distance of the log magnitudes (Yamamoto, Song and Kim 2020),
+    averaged over several STFT resolutions.
     """
     losses = []
     for n_fft, hop_length, win_length in zip(
@@ -112,8 +112,8 @@ def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, 
     Args:
         recording: (B, N).
         generated: (B, N).
-        bandwidth_hz: bandwidth of each recording, (B,). Frequencies above it are not compared, so that recordings with
-            a low bandwidth do not make the voice sound dull.
+        bandwidth_hz: bandwidth of each recording, (B,). Higher frequencies are not compared, so that recordings with a
+            low bandwidth do not make the voice dull.
     """
     bands, bins = [], []
     for n_fft, n_mels in RESOLUTIONS:
@@ -131,7 +131,7 @@ def spectral_losses(recording: Tensor, generated: Tensor, bandwidth_hz: Tensor, 
 def _magnitudes(signal: Tensor, n_fft: int) -> Tensor:
     """Compute STFT magnitudes: (B, N) to (B, n_fft / 2 + 1, T).
 
-    They are scaled so that white noise of variance 1 has an RMS of 1.2 in each bin.
+    Magnitudes are scaled so that white noise of variance 1 has an RMS of 1.2 in each bin.
     """
     window = torch.hann_window(n_fft, device=signal.device)
     spectrum = torch.stft(signal.float(), n_fft, n_fft // 4, window=window, return_complex=True)

@@ -16,8 +16,8 @@ from myna.retrieval.kmeans import k_means
 from myna.training.clip_list import list_clips, locked_clips
 from myna.training.features_file import features_path, read_features
 
-# The index of a speaker with more frames than this contains centroids instead; an hour of content has 180,000 frames.
-# RVC does the same above 200,000 frames, also with 10,000 centroids.
+# For a speaker with more frames than this, the index contains centroids instead of frames; an hour of content has
+# 180,000 frames. RVC does this above 200,000 frames, also with 10,000 centroids.
 _MAX_FRAMES = 100_000
 _N_CENTROIDS = 10_000
 
@@ -27,7 +27,7 @@ class RetrievalSummary:
     """Facts about the written retrieval file."""
 
     n_clips: int
-    n_frames: int  # content frames of all speakers, without repeated ones
+    n_frames: int  # content frames of all speakers, without repeated frames
     sizes: dict[str, int]  # number of vectors of each speaker
 
 
@@ -68,7 +68,7 @@ def train_index(config: Config, output: Path, *, progress: Progress = silent) ->
 def _read_frames(config: Config, progress: Progress) -> tuple[dict[str, Tensor], int]:
     """Return the content frames of each speaker's training clips, (N, C), and the number of clips.
 
-    A frame that equals the previous one is left out.
+    Frames that equal the previous frame are left out.
     """
     clips = list_clips(config.data.training_files, config)
     found: dict[int, list[Tensor]] = {}

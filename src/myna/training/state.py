@@ -1,8 +1,8 @@
 """Training state and its checkpoints.
 
-`TrainState` contains everything that is needed to resume training. It needs no states of random number generators: the
-random numbers of a step depend only on the seed, the step and the process, those of a clip only on the seed, the epoch
-and the clip.
+`TrainState` contains all data for resuming training. It contains no states of random number generators: the random
+numbers of a step depend only on the seed, the step and the process, and those of a clip depend only on the seed, the
+epoch and the clip.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from myna.zoo.sovits import generator_from_stored, generator_to_stored
 
 _log = logging.getLogger(__name__)
 
-_SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # tensors that have one row per speaker
-_AVERAGE_LEAD = 10  # steps; see `TrainState.update_average`
-# If weights are averaged, a checkpoint stores the averages as its weights, and under this key the weights that the
-# optimizer updates.
+_SPEAKERS = ("speaker_embedding.weight", "highest_hz")  # tensors with one row per speaker
+_AVERAGE_LEAD = 10  # in steps; see `TrainState.update_average`
+# With weight averaging, a checkpoint stores the averages as its weights, and the weights that the optimizer updates
+# under this key.
 _TRAINED = "trained_weights"
 _COUNTERS = ("step", "epoch", "position", "skipped_in_a_row", "batch_size", "steps_per_epoch")
-_MAX_COUNT = 2**53  # a larger count means that the file is damaged
-_MOMENTS = ("exp_avg", "exp_avg_sq")  # of AdamW
+_MAX_COUNT = 2**53  # a larger count means a damaged file
+_MOMENTS = ("exp_avg", "exp_avg_sq")  # moments of AdamW
 _FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _SCALER_FACTORS = ("scale", "growth_factor", "backoff_factor", "growth_interval")
 
@@ -52,11 +52,11 @@ class TrainState:
     discriminators: Discriminators
     synthesizer_optimizer: AdamW
     discriminator_optimizer: AdamW
-    step: int = 0  # updates done
-    epoch: int = 0  # whole epochs done
-    position: int = 0  # updates done in the current epoch
-    skipped_in_a_row: int = 0  # number of steps skipped since the last finite one
-    # `position` is valid only for these two values; if one of them changes, the current epoch starts over.
+    step: int = 0  # number of updates so far
+    epoch: int = 0  # number of complete epochs
+    position: int = 0  # number of updates in the current epoch
+    skipped_in_a_row: int = 0  # number of skipped steps since the last finite step
+    # `position` is valid only for these two values; if either changes, the current epoch starts over.
     batch_size: int = 0
     steps_per_epoch: int = 0
     scaler: dict[str, Any] = field(default_factory=dict)  # state of the gradient scaler in fp16
@@ -78,7 +78,7 @@ class TrainState:
 
     @property
     def epoch_number(self) -> int:
-        """Number of the current epoch, counted from 1; between two epochs, the number of the epoch that just ended."""
+        """Number of the current epoch, counted from 1; between two epochs, the number of the finished one."""
         return self.epoch + (self.position > 0)
 
     def advance(self) -> None:
@@ -91,10 +91,10 @@ class TrainState:
     def update_average(self, decay: float) -> None:
         """Update the moving average of the weights; a `decay` of 0 switches averaging off.
 
-        Early in training, the average spans only about a tenth of the steps so far.
+        Early in training, the average covers only about the last tenth of the steps.
         """
         if not decay:
-            self.average = None  # otherwise an outdated average would stay in use
+            self.average = None  # so that no outdated average stays in use
             return
         weights = self.synthesizer.state_dict()
         if self.average is None:
@@ -106,7 +106,7 @@ class TrainState:
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """Give the synthesizer its averaged weights, if there are any, during the `with` block."""
+        """Load the averaged weights, if there are any, into the synthesizer during the `with` block."""
         if self.average is None:
             yield
             return
@@ -118,7 +118,7 @@ class TrainState:
             self.synthesizer.load_state_dict(weights)
 
     def set_learning_rate(self, config: Config) -> float:
-        """Set and return the learning rate. After each epoch it is multiplied by `lr_decay`, as in the predecessors."""
+        """Set and return the learning rate; after each epoch it is multiplied by `lr_decay`, as in the predecessors."""
         rate = config.train.learning_rate * config.train.lr_decay**self.epoch
         for optimizer in (self.synthesizer_optimizer, self.discriminator_optimizer):
             for group in optimizer.param_groups:
@@ -132,10 +132,10 @@ def checkpoint_number(state: TrainState, config: Config) -> int:
 
 
 def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
-    """Write `G_*.pth` and `D_*.pth`, delete all but the newest `keep_ckpts` checkpoints, and return the path of `G_*`.
+    """Write `G_*.pth` and `D_*.pth`, keep only the newest `keep_ckpts` checkpoints, and return the path of `G_*`.
 
     Raises:
-        CheckpointError: the files cannot be written; existing checkpoints stay untouched.
+        CheckpointError: the files cannot be written; existing checkpoints are unchanged.
     """
     number = checkpoint_number(state, config)
     progress = {
@@ -198,7 +198,7 @@ def _latest_number(folder: Path) -> int | None:
     """Return the highest number above 0 for which both `G_*.pth` and `D_*.pth` exist; None if there is none.
 
     Raises:
-        CheckpointError: `G_*.pth` exist, but no `D_*.pth` has the number of one of them.
+        CheckpointError: there are `G_*.pth`, but no `D_*.pth` with the same number.
     """
     generators = checkpoint.numbered(folder, "G").keys() - {0}
     both = generators & checkpoint.numbered(folder, "D").keys()
@@ -232,7 +232,7 @@ def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optim
 
 
 def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> None:
-    """Check the counters of a checkpoint, and the type of the trained weights that it stores beside averaged ones.
+    """Check the counters of a checkpoint, and the type of the trained weights stored beside averaged weights.
 
     Raises:
         CheckpointError: a value has the wrong type or is out of range.
@@ -266,14 +266,14 @@ def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
 
 
 def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) -> None:
-    """Load the moments of an optimizer; learning rates and other settings remain as configured.
+    """Load the moments of an optimizer; learning rates and other settings stay as configured.
 
     Raises:
         CheckpointError: a moment is missing, has the wrong shape, is not finite or is otherwise invalid for AdamW.
     """
     moments = (saved or {}).get("state", {})
     if isinstance(moments, dict) and not moments:
-        return  # the file contains only weights, so the moments start at zero
+        return  # the file contains only weights; the moments start at zero
     own = optimizer.state_dict()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     problem = _problem_of_moments(moments, parameters)
@@ -345,9 +345,9 @@ def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tup
 
 
 def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
-    """Load the weights of another voice. All shapes must match, except that the number of speakers may differ.
+    """Load the weights of another voice. All shapes must match, except for the number of speakers.
 
-    Speakers for whom the other voice has no row keep their random weights.
+    Speakers without a row in the other voice keep their random weights.
     """
     weights = generator_from_stored(checkpoint.read(generator).weights)
     own = state.synthesizer.state_dict()
@@ -355,9 +355,10 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
         if name in weights and name in own and weights[name].shape[1:] == own[name].shape[1:]:
             rows = min(len(weights[name]), len(own[name]))
             weights[name] = torch.cat([weights[name][:rows].to(own[name]), own[name][rows:]])
-    source = "decoder.source.mix.weight"  # NSF decoders have it, inverse-STFT decoders do not
+    source = "decoder.source.mix.weight"  # exists in NSF decoders, but not in inverse-STFT decoders
     if source in weights and source not in own:
-        # so-vits-svc-fork also starts QuickVC voices like this, since base weights with such decoders are unpublished.
+        # so-vits-svc-fork starts QuickVC voices in the same way, because no base weights with such decoders are
+        # published.
         _log.warning("the decoder starts with random weights: %s has another kind of decoder", generator)
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}
@@ -366,7 +367,7 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
 
 
 def _delete_old(folder: Path, n_kept: int, newest: int) -> None:
-    """Delete all checkpoints up to number `newest` except the last `n_kept` and the base weights (number 0).
+    """Delete all checkpoints with numbers up to `newest`, except the last `n_kept` and the base weights (number 0).
 
     If `n_kept` is 0, no checkpoint is deleted.
     """

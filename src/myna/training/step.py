@@ -35,7 +35,7 @@ from myna.training.state import TrainState
 
 @dataclass(frozen=True)
 class Engine:
-    """Fabric, the networks wrapped by it for mixed precision and distributed training, and reconstruction losses."""
+    """Fabric, its wrapped networks for mixed precision and distributed training, and reconstruction losses."""
 
     fabric: Fabric
     config: Config
@@ -64,9 +64,9 @@ class Mels(NamedTuple):
 class StepResult(NamedTuple):
     """Result of `train_step`."""
 
-    losses: dict[str, float]  # "discriminator", "synthesizer", and each term of the synthesizer's loss by name
+    losses: dict[str, float]  # "discriminator", "synthesizer", and each term of the synthesizer's loss, by name
     gradient_norms: dict[str, float]
-    # True if a loss or gradient norm was not finite. In fp16, gradient norms do not count while the scale exceeds 1.
+    # True if a loss or gradient norm was not finite. In fp16, gradient norms are ignored while the scale exceeds 1.
     skipped: bool
     mels: Mels
 
@@ -74,9 +74,9 @@ class StepResult(NamedTuple):
 def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> StepResult:
     """Update the synthesizer and the discriminators once, with the mean gradients of all `batches`.
 
-    Until step `adversarial_start`, only the synthesizer is updated. All gradients are computed before either network is
-    updated, as in so-vits-svc-fork. If a loss or a gradient norm is not finite, neither network is updated; in fp16,
-    each network is updated if its own gradients are finite.
+    Until step `adversarial_start`, only the synthesizer is updated. All gradients are computed before the first update,
+    as in so-vits-svc-fork. In fp32 and bf16, neither network is updated if a loss or a gradient norm is not finite. In
+    fp16, each network is updated if its own gradients are finite, even if those of the other are not.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
     modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "discriminator": state.discriminators}
@@ -124,7 +124,7 @@ def add_gradients(
     """Compute the gradients of a batch, multiply them by `share`, and add them to the gradients of both networks.
 
     Args:
-        is_last: true for the last batch of a step; processes exchange their gradients only then.
+        is_last: True for the last batch of a step, after which processes exchange their gradients.
 
     Returns:
         The losses by name, and the mel spectrograms of the first segment of the batch.
@@ -142,7 +142,7 @@ def add_gradients(
         mels = first_mels(engine, batch, output)
         discriminator = torch.zeros((), device=generated.device)
         if is_adversarial(engine, state):
-            # The generated audio is detached, so that the discriminators' gradients do not reach the synthesizer.
+            # Detach the generated audio, so that the gradients of the discriminator loss do not reach the synthesizer.
             scored = slice(math.ceil(engine.config.train.discriminator_share * len(generated)))
             recording, generated, bandwidth_hz = recording[scored], generated[scored], bandwidth_hz[scored]
             both = torch.cat([recording, generated.detach()])
@@ -161,7 +161,7 @@ def add_gradients(
 
 
 def is_adversarial(engine: Engine, state: TrainState) -> bool:
-    """Return whether the next step uses and trains the discriminators."""
+    """Return True if the next step uses and trains the discriminators."""
     return state.step >= engine.config.train.adversarial_start
 
 
@@ -175,12 +175,12 @@ def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Seed PyTorch's random number generators for a step, so that checkpoints need not contain their states."""
+    """Seed PyTorch's random number generators for a step, so that checkpoints do not need their states."""
     torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]))
 
 
 def any_process(fabric: Fabric, here: bool) -> bool:
-    """Return whether `here` is true in at least one process."""
+    """Return True if `here` is true in at least one process."""
     if fabric.world_size == 1:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
@@ -192,7 +192,7 @@ def _gradient_norm(module: nn.Module) -> Tensor:
 
 
 def _split(outputs: list[DiscriminatorOutput]) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:
-    """Split the outputs for two concatenated batches into those for the first and those for the second batch."""
+    """Split the outputs for two concatenated batches into the outputs for the first and for the second batch."""
     halves: tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]] = [], []
     for score, feature_maps in outputs:
         for index, half in enumerate(halves):

@@ -40,14 +40,15 @@ from myna.training.step import Engine, StepResult, any_process, train_step
 from myna.training.trained import check_same_voice, with_trained_speakers
 
 MAX_SKIPPED = 10  # training stops after this number of skipped steps in a row
-# One Ctrl-C in the terminal of the studio arrives twice: from the terminal, and from the process of the page.
+# Time in which a second Ctrl-C is ignored: in the studio's terminal, one Ctrl-C arrives twice, from the terminal and
+# from the process of the page.
 SAME_CTRL_C_SECONDS = 1.0
 VALIDATION_CLIPS = 8  # number of clips that are converted at each checkpoint
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Facts about a training run that is about to begin."""
+    """Facts about a training run before its first step."""
 
     origin: str  # phrase that names the origin of the weights
     device: str  # PyTorch name, for example "cuda:0"
@@ -58,7 +59,7 @@ class Plan:
     n_parameters: int  # parameters of the synthesizer
     batch_size: int  # number of clips per batch and process
     steps_per_epoch: int
-    first_step: int  # steps done before this run
+    first_step: int  # number of steps before this run
     last_step: int
     limit: Literal["epochs", "max_steps"]  # setting that determines `last_step`
     max_minutes: float | None  # time limit of this run
@@ -81,13 +82,13 @@ class StepReport:
 class TrainSummary:
     """Facts about a finished training run."""
 
-    steps: int  # steps done in this run
-    step: int  # steps done in all runs
+    steps: int  # number of steps in this run
+    step: int  # number of steps in all runs
     epoch: int
     skipped: int
     seconds: float
-    path: Path | None  # the last checkpoint; None if there was nothing to do
-    complete: bool  # false if the run was interrupted or reached its time limit
+    path: Path | None  # the last checkpoint; None if no step was left to do
+    complete: bool  # False if the run was interrupted or reached its time limit
 
 
 class Listener(Protocol):
@@ -117,14 +118,13 @@ class Silent:
 def train(
     config: Config, folder: Path | str, options: TrainOptions | None = None, listener: Listener | None = None
 ) -> TrainSummary:
-    """Train a voice until its last epoch is done, a limit in `options` is reached, or a signal arrives.
+    """Train a voice until its last epoch ends, a limit in `options` is reached, or a signal arrives.
 
-    On Ctrl-C, SIGTERM or SIGHUP, a checkpoint is saved and training ends. No other process can train in `folder` or
-    change the clips during training.
+    On Ctrl-C, SIGTERM or SIGHUP, a checkpoint is saved and training ends. During training, no other process can train
+    in `folder` or change the clips.
 
     Args:
-        folder: folder of `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from the latest checkpoint
-            in it.
+        folder: folder of `G_*.pth`, `D_*.pth`, `config.json` and the log; training resumes from its latest checkpoint.
 
     Raises:
         BusyError: another process is training in `folder` or preparing the clips.
@@ -157,7 +157,7 @@ def _train(
 ) -> TrainSummary:
     # Prepare.
     if fabric.device.type == "cuda":
-        torch.set_float32_matmul_precision("high")  # allow TF32, which convolutions use by default
+        torch.set_float32_matmul_precision("high")  # allows TF32, which convolutions use by default
     rows = {clip.speaker for clip in clips.clips}
     note = check_same_voice(config, folder, rows)
     torch.manual_seed(config.train.seed)
@@ -234,10 +234,11 @@ def _train(
 
 @contextmanager
 def alone(fabric: Fabric, folder: Path, clips: list[Clip], config: Config) -> Iterator[None]:
-    """Lock the model folder for this training run, and the clips against changes, during the `with` block.
+    """During the `with` block, lock the model folder for this training run, and the clips against changes.
 
     Raises:
-        BusyError: another process is using the folder or changing the clips. All processes of this run raise it.
+        BusyError: another process is using the folder or changing the clips. All processes of this run raise this
+            error.
     """
     with ExitStack() as stack:
         busy: BusyError | None = None
@@ -255,12 +256,12 @@ def alone(fabric: Fabric, folder: Path, clips: list[Clip], config: Config) -> It
 
 
 def is_over(minutes: float | None, since: float) -> bool:
-    """Return true if more than `minutes` have passed since the time `since` of `time.perf_counter`."""
+    """Return True if more than `minutes` have passed since `since`, a time of `time.perf_counter`."""
     return minutes is not None and time.perf_counter() - since > 60 * minutes
 
 
 def with_options(config: Config, options: TrainOptions) -> Config:
-    """Return a copy of the configuration with the values that the options of this run override."""
+    """Return a copy of the configuration in which the options of this run override values."""
     return config.with_values(**overrides(options))
 
 
@@ -273,8 +274,8 @@ def plan_epochs(engine: Engine, state: TrainState, clips: ClipDataset) -> EpochB
     batches = EpochBatches(len(clips), batch_size, train.seed, fabric.global_rank, fabric.world_size)
     steps_per_epoch = -(-batches.n_batches // train.accumulate_grad_batches)
     if (state.batch_size, state.steps_per_epoch) != (batch_size, steps_per_epoch):
-        # Training has just begun, the clips or the batch size have changed since the checkpoint was saved, or the
-        # checkpoint is from another tool, which stores only the epoch.
+        # Training has just begun, the clips or the batch size have changed since the checkpoint, or the checkpoint is
+        # from another tool, which stores only the epoch.
         state.batch_size, state.steps_per_epoch, state.position = batch_size, steps_per_epoch, 0
         state.step = state.step or state.epoch * steps_per_epoch
     if state.scaler:
@@ -307,7 +308,7 @@ def make_plan(engine: Engine, state: TrainState, clips: ClipDataset, options: Tr
 
 
 def steps(state: TrainState, clips: ClipDataset, batches: EpochBatches, last_step: int) -> Iterator[list[Batch]]:
-    """Yield the batches of each step, starting at the position of `state`; the caller advances `state`."""
+    """Yield the batches of each step, starting at the position in `state`; the caller advances `state`."""
     train = clips.config.train
     n_workers = min(train.num_workers, n_cores())
     loader = DataLoader(
@@ -375,11 +376,11 @@ def stop_signals() -> Iterator[threading.Event]:
 
     A second Ctrl-C raises `KeyboardInterrupt` at once.
 
-    SIGHUP, which a terminal sends when it closes, stays ignored if nohup started the program.
+    A terminal sends SIGHUP when it closes; if nohup started the program, this signal stays ignored.
     """
     flag = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield flag  # only the main thread may handle signals
+        yield flag  # only the main thread can handle signals
         return
 
     interrupted_at: float | None = None
@@ -412,8 +413,8 @@ def names(clips: list[Path]) -> str:
 def _leave_signals_to_the_parent(worker: int) -> None:
     """Make a worker ignore signals that are sent to all processes; the parent ends its workers after the step.
 
-    The parent does so with SIGTERM. A worker therefore ignores only the first SIGTERM, which may have been sent to all
-    processes.
+    The parent ends its workers with SIGTERM. Therefore, a worker ignores only the first SIGTERM, which may have been
+    sent to all processes.
     """
     leave_terminal_to_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))

@@ -1,6 +1,6 @@
 """Comparison of a configuration with the voice whose checkpoints are in a folder.
 
-The weights of a voice identify its speakers by row. Only the `config.json` beside the checkpoints has their names.
+The weights of a voice identify speakers by row. Only the `config.json` beside the checkpoints has the speakers' names.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _FILE = "config.json"
 
 
 def trained_config(folder: Path) -> Config | None:
-    """Read the configuration of the voice that was trained in `folder`.
+    """Read the configuration of the voice trained in `folder`.
 
     Returns:
         The configuration; None if the folder has no checkpoints or no configuration.
@@ -40,13 +40,13 @@ def check_same_voice(config: Config, folder: Path, rows: Iterable[int]) -> str |
     """Check that the voice in `folder` can be trained further with `config`.
 
     Args:
-        rows: indices of the speakers that have training clips.
+        rows: indices of the speakers with training clips.
 
     Returns:
-        A note about speakers that were trained but have no clips now; None if there are none.
+        A note about trained speakers without clips; None if there are none.
 
     Raises:
-        ConfigError: the folder holds another voice; the message names the difference and a way to train both voices.
+        ConfigError: the folder contains another voice; the message names the difference and a way to train both voices.
     """
     trained = trained_config(folder)
     if trained is None:
@@ -88,7 +88,7 @@ def check_same_voice(config: Config, folder: Path, rows: Iterable[int]) -> str |
 
 
 def with_trained_speakers(config: Config, folder: Path, rows: Iterable[int]) -> Config:
-    """Return a copy of `config` that names the speakers in `rows` and those that were trained in `folder` before."""
+    """Return a copy of `config` with the names of the speakers in `rows` and of those trained in `folder` before."""
     trained = trained_config(folder)
     before = trained.speakers if trained is not None else {}
     rows = set(rows)

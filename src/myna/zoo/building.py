@@ -1,4 +1,4 @@
-"""Construction of a synthesizer from a configuration and weights that have myna's tensor names."""
+"""Construction of a synthesizer from a configuration, and from weights under myna's tensor names."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from myna.models.families import SYNTHESIZERS
 from myna.models.interface import SynthesizerModule
 from myna.storage.checkpoint import load_weights
 
-# A network may allocate at most `_TIMES` as many numbers as its file contains, plus `_MORE_NUMBERS`, and at most
-# `_MORE_TENSORS` more tensors. These margins are needed because a file may lack the posterior encoder and the buffers.
+# A network may have at most `_TIMES` times the numbers in its file plus `_MORE_NUMBERS`, and at most `_MORE_TENSORS`
+# more tensors. The margins are for the posterior encoder and the buffers, which a file may lack.
 _TIMES, _MORE_NUMBERS, _MORE_TENSORS = 3, 10_000_000, 300
 _MAKERS = frozenset({"empty", "zeros", "ones", "rand", "randn"})
 
 
 def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes and load `weights` into it.
+    """Build the synthesizer for `config`, and load `weights` into it.
 
     Args:
         weights: tensors with myna's names.
         config: configuration of the voice.
-        trainable: whether to keep the parts that only training uses, for example the posterior encoder.
+        trainable: whether to keep the parts that are used only in training, for example the posterior encoder.
 
     Raises:
-        CheckpointError: the weights do not fit the configuration. The message lists the mismatches, or says that the
-            configuration describes a far larger network.
+        CheckpointError: the weights do not fit the configuration. The message lists the mismatches, or states that the
+            network of the configuration is far larger.
     """
     with _NoLargerThan(weights):
         synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
@@ -42,7 +42,7 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
 
 
 class _NoLargerThan(TorchFunctionMode):
-    """Context manager that raises an error if the network built inside it is far larger than its weights.
+    """Context manager that raises an error if the network built in it is far larger than its weights.
 
     Without this limit, a malformed file could describe a network that exceeds the machine's memory or takes hours to
     build.

@@ -1,9 +1,8 @@
 """Derivation of a configuration from the weights of a so-vits-svc 4 voice, completed from its `config.json`.
 
-The names and shapes of the tensors determine the width and the number of the layers, and the optional parts that are
-present. They do not determine the sample rate, the hop, the dilations of the residual blocks, the names of the
-speakers, or which of several content encoders of equal width was used. These values are taken from `config.json`;
-without that file, defaults are used.
+The names and shapes of the tensors determine the width and the number of the layers, and the optional parts. They do
+not determine the sample rate, the hop, the dilations of the residual blocks, the names of the speakers, or the choice
+among content encoders of equal width. These values are taken from `config.json`, or else are defaults.
 """
 
 from __future__ import annotations
@@ -39,16 +38,16 @@ _DILATIONS = {"1": [1, 3, 5], "2": [1, 3]}  # by type of residual block
 class Derived:
     """A configuration derived from weights."""
 
-    certain: Sections  # values that the weights determine; they replace those of a config.json
-    usual: Sections  # defaults for values that the weights do not determine; used if there is no config.json
+    certain: Sections  # values determined by the weights, which replace those of a config.json
+    usual: Sections  # defaults for all other values, used without a config.json
 
 
 def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Derived:
     """Derive the configuration of any variant of the so-vits-svc 4 generator from its tensors.
 
     Args:
-        weights: tensors with so-vits-svc's names; normalised weights may have any form that `NameTable` reads.
-        hop_length: samples per frame; the weights do not determine it.
+        weights: tensors with so-vits-svc's names; normalised weights may have any form accepted by `NameTable`.
+        hop_length: samples per frame, which the weights do not determine.
 
     Raises:
         KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing or has an unexpected shape.
@@ -74,7 +73,7 @@ def derive(weights: Mapping[str, Shaped], hop_length: int = HOP_LENGTH) -> Deriv
 
 
 def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
-    """Return the configuration to use, and a remark for each value of `given` that was corrected."""
+    """Return the configuration to use, and a remark for each corrected value of `given`."""
     if given is None:
         sections = {name: derived.usual[name] | derived.certain[name] for name in derived.certain}
         return _with_fitting_encoder(Config.parse(sections))
@@ -96,7 +95,7 @@ def merge(derived: Derived, given: Config | None) -> tuple[Config, list[str]]:
 
 
 def known_speakers(speakers: Mapping[str, int], n_speakers: int) -> tuple[dict[str, int], list[str]]:
-    """Return the speakers that have a row in the speaker embedding, and a remark if there are others.
+    """Return the speakers with a row in the speaker embedding, and a remark if there are speakers without one.
 
     Args:
         speakers: row of each speaker in the embedding, by name, from a `config.json`.
@@ -113,10 +112,10 @@ def known_speakers(speakers: Mapping[str, int], n_speakers: int) -> tuple[dict[s
 
 
 def fits_decoder(derived: Derived, hop_length: int) -> bool:
-    """Return whether the decoder generates `hop_length` samples per frame.
+    """Return True if the decoder generates `hop_length` samples per frame.
 
     Args:
-        derived: configuration that `derive` returned for the same `hop_length`.
+        derived: configuration from `derive` for the same `hop_length`.
         hop_length: samples per frame.
     """
     model = derived.certain["model"]
@@ -130,7 +129,7 @@ def fits_decoder(derived: Derived, hop_length: int) -> bool:
 
 
 def _with_fitting_encoder(config: Config) -> tuple[Config, list[str]]:
-    """Replace a content encoder whose width differs from that of the weights, if an encoder of that width is known.
+    """Replace a content encoder that does not have the width of the weights, if an encoder with this width is known.
 
     Returns the configuration, and a remark if the encoder was replaced. An unknown encoder is kept.
     """
@@ -192,14 +191,14 @@ def encoder_keys(names: Names, prior: str, transformer: str) -> dict[str, Any]:
 
 
 def spectrum_keys(names: Names) -> dict[str, Any]:
-    """Return the FFT size of the posterior encoder's input, by key; empty if the file has no posterior encoder."""
+    """Return the FFT size of the posterior encoder's input, by key; {} if the file has no posterior encoder."""
     return {"filter_length": 2 * (names.shape("enc_q.pre")[1] - 1)} if names.has("enc_q.pre.") else {}
 
 
 def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the configuration values of a decoder's HiFi-GAN backbone by key, except the upsampling rates.
 
-    The first dictionary contains values that the weights determine; the second one contains defaults for the others.
+    The first dictionary contains values determined by the weights, the second one defaults for the other values.
     """
     n_steps = names.count(r"dec\.ups\.(\d+)\.")
     n_blocks = names.count(r"dec\.resblocks\.(\d+)\.") // n_steps
@@ -214,19 +213,19 @@ def upsampling_keys(names: Names) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def source_rates(names: Names, hop_length: int) -> list[int]:
-    """Return the upsampling rates of a decoder that receives an excitation signal.
+    """Return the upsampling rates of a decoder with an excitation signal.
 
     At each upsampling step, a strided convolution reduces the excitation to the sample rate of that step. The kernel
     sizes of these convolutions determine the rates.
     """
-    # The kernel of each convolution is twice as long as its stride, except in the last one, whose stride is 1.
+    # The kernel of each convolution is twice as long as its stride; only the last convolution has a stride of 1.
     n_steps = names.count(r"dec\.noise_convs\.(\d+)\.")
     strides = [names.shape(f"dec.noise_convs.{step}")[2] // 2 for step in range(n_steps - 1)] + [1]
     return [before // after for before, after in pairwise([hop_length, *strides])]
 
 
 def _decoder(names: Names, hop_length: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the decoder's configuration values: those that the weights determine, and defaults for the others."""
+    """Return the decoder's configuration values determined by the weights, and defaults for its other values."""
     certain, usual = upsampling_keys(names)
     kernel_sizes = certain["upsample_kernel_sizes"]
     if names.has("dec.noise_convs."):

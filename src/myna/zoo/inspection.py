@@ -1,4 +1,4 @@
-"""Inspection of files of unknown origin: facts about a file, for display."""
+"""Inspection of files of unknown origin: facts about a file for display."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Inspection:
     path: str
     what: str
     megabytes: float
-    sings: bool  # whether the file is a voice that can be used here
+    sings: bool  # whether the file is a usable voice
     version: str | None = None  # version of the program whose voices have this architecture
     content_encoder: str | None = None
     content_channels: int | None = None
@@ -92,7 +92,7 @@ def inspect_opened(opened: OpenedVoice) -> Inspection:
 
 
 def _inputs_of(config: Config) -> dict[str, Any]:
-    """Return the facts that the configuration states about content features, speakers, sample rate and pitch."""
+    """Return the facts in the configuration about content features, speakers, sample rate and pitch."""
     return {
         "content_encoder": config.content_encoder,
         "content_channels": config.model.content_channels,
@@ -171,7 +171,7 @@ _WITHOUT_POSTERIOR: frozenset[Family] = frozenset({"myna"})
 
 
 def _trainable(found: Recognised) -> bool:
-    """Return whether a file contains the optimizer's state and all parts of the generator that training needs."""
+    """Return True if a file contains the optimizer's state and all parts of the generator for training."""
     return bool((found.content.get("optimizer") or {}).get("state")) and (
         found.family in _WITHOUT_POSTERIOR or _has_posterior(found.weights)
     )

@@ -12,9 +12,9 @@ _SHOWN = 6
 
 
 def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half: bool = False) -> None:
-    """Mix two voices, and write the result as a packed voice that has the speakers of the first one.
+    """Mix two voices, and write the result as a packed voice with the speakers of the first one.
 
-    Two voices that were trained from the same base weights mix well; any other pair gives noise.
+    This works for voices trained from the same base weights; other mixes sound like noise.
 
     Args:
         one: first voice.
@@ -35,7 +35,7 @@ def mix(one: OpenedVoice, other: OpenedVoice, share: float, path: Path, *, half:
     weights = {}
     for name, tensor in one.recognised.weights.items():
         if name not in other.recognised.weights:
-            continue  # a tensor of the posterior encoder, which `other` lacks
+            continue  # a tensor of the posterior encoder, which `other` does not have
         blended = (1 - share) * tensor.float() + share * other.recognised.weights[name].float()
         weights[name] = blended if tensor.is_floating_point() else tensor
     packing.pack(

@@ -1,4 +1,4 @@
-"""Renaming of tensors between myna's names and the names in files, according to a table."""
+"""Renaming of tensors between myna's names and the names in files, by a table."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from torch import Tensor
 Table = Mapping[str, str]
 _Directed = Mapping[str, tuple[str, bool]]  # name -> (other name, whether the module has weight normalisation)
 
-# torch's old and new names for the magnitude and the direction of a normalised weight. myna writes the old names to
-# files.
+# torch's old and new names for the magnitude and the direction of a normalised weight. Files from myna have the old
+# names.
 OLD_SPELLING = ("weight_g", "weight_v")
 NEW_SPELLING = ("parametrizations.weight.original0", "parametrizations.weight.original1")
 
 
 def under(ours: str, stored: str, table: Table) -> dict[str, str]:
-    """Prefix the entries of `table` with the two names of their parent module: `ours` in myna, `stored` in files."""
+    """Prefix the entries of `table` with the names of their parent module: `ours` in myna, `stored` in files."""
     return {f"{ours}.{inner}": f"{stored}.{theirs}" for inner, theirs in table.items()}
 
 
 class NameTable:
     """A one-to-one mapping between myna's tensor names and the names in files, applied to whole state dicts.
 
-    An entry names a single tensor, or a module and thereby all tensors in it; `{}` stands for an index.
+    An entry is the name of a single tensor, or of a module for all its tensors; `{}` stands for an index.
 
-    Normalised weights are written with torch's old names. They are read with the old names, with the new names, or as
-    a plain `weight`, which is split into magnitude and direction.
+    Normalised weights are written with torch's old names. They are read with the old or the new names, or as a plain
+    `weight`, which is split into magnitude and direction.
 
     Args:
-        plain: maps myna's names to the names in files, for modules without weight normalisation.
-        normalized: the same for modules with weight normalisation.
+        plain: names in files by myna's names, for modules without weight normalisation.
+        normalized: names in files by myna's names, for modules with weight normalisation.
     """
 
     def __init__(self, plain: Table, normalized: Table) -> None:

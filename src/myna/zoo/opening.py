@@ -26,7 +26,7 @@ class OpenedVoice:
     path: Path
     recognised: Recognised
     config: Config
-    # Lines about corrections of the configuration, and about assumptions for missing values.
+    # Remarks on corrections of the configuration, and on assumptions for missing values.
     remarks: list[str] = field(default_factory=list)
 
     def pack(
@@ -41,8 +41,8 @@ class OpenedVoice:
     ) -> None:
         """Write the voice as one file; see `packing.pack`.
 
-        `defaults` are default options to store; if they are None, those that the voice has are stored.
-        `words` may contain `licence`, `author` and `cover`; missing or empty ones are taken from the voice's own file.
+        `defaults` are default options to store; None stores the voice's own. `words` may contain `licence`, `author`
+        and `cover`; missing or empty ones are taken from the voice's own file.
 
         Raises:
             CheckpointError: the voice is incomplete, or the file cannot be written.
@@ -74,12 +74,12 @@ class OpenedVoice:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """Default values of `ConversionOptions` that suit the voice."""
+        """The voice's default values of `ConversionOptions`."""
         return default_options(self.path, self.recognised.card.defaults if self.recognised.card is not None else None)
 
     @property
     def title(self) -> str:
-        """Name of the voice's family for display; for an exported voice, also that it is an ONNX graph."""
+        """Display name of the voice's family; for an exported voice, with a remark that it is an ONNX graph."""
         card = self.recognised.card
         if self.recognised.graph is not None and card is not None:
             return f"{TITLES.get(card.family, card.family)} as an ONNX graph"
@@ -107,8 +107,8 @@ class OpenedVoice:
         """Build the synthesizer as a PyTorch network, and load its weights.
 
         Raises:
-            CheckpointError: the weights do not fit the configuration (the message describes the mismatch), or the
-                voice is an ONNX graph, which has no weights.
+            CheckpointError: the weights do not fit the configuration (the message describes the mismatch), or the voice
+                is an ONNX graph.
         """
         try:
             return _FAMILIES[self.recognised.family].build(self.recognised.weights, self.config)
@@ -120,16 +120,17 @@ def open_voice(path: Path, config_path: Path | None = None) -> OpenedVoice:
     """Open the file of a voice.
 
     Args:
-        path: weight file, packed voice or ONNX graph.
-        config_path: `config.json` of the voice. If None, the configuration in the file is used; if the file contains
-            none, a `config.json` beside it is used, if there is one.
+        path: weights file, packed voice or ONNX graph.
+        config_path: `config.json` of the voice. None uses the configuration in the file, or else a `config.json` beside
+            the file, if there is one.
 
     Raises:
-        CheckpointError: the file cannot be read, or is not a voice that can be used here; the message says what it is.
+        CheckpointError: the file cannot be read, or is not a usable voice; the message names the kind of file.
         MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
-        ConfigError: the given configuration is missing or malformed, or the voice needs one and there is none.
+        ConfigError: the given configuration is missing or malformed, or the voice needs a configuration and has none.
     """
-    # Recognise the file first: if it is not a voice, the error must say so, even if the configuration is missing, too.
+    # Recognise the file first: if it is not a voice, the error must state this, even if the configuration is missing
+    # too.
     recognised = recognise(path)
     given, unusable = None, None
     beside = path.with_name("config.json")

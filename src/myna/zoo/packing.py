@@ -1,4 +1,4 @@
-"""Packed voices: a complete voice in one `.safetensors` file, which cannot run code when it is read.
+"""Packed voices: a complete voice in one `.safetensors` file, which cannot run code when read.
 
 The weights have the tensor names of the voice's family. Tensors of retrieval data are named `retrieval.0` and so on.
 The file's metadata contains a card as JSON under the key `myna`: the configuration with the speakers and their
@@ -35,7 +35,7 @@ from myna.zoo.voice_notes import VoiceNotes, write_notes
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
 _RETRIEVAL = "retrieval.{}"  # name of a speaker's vectors; numbered in the order of `CardRetrieval.speakers`
-_POSTERIOR = "enc_q."  # prefix of the posterior encoder, which only training uses
+_POSTERIOR = "enc_q."  # prefix of the posterior encoder, which is used only in training
 _MAX_HEADER_BYTES = 100_000_000  # limit in the safetensors format
 
 
@@ -60,12 +60,12 @@ class Card(BaseModel):
     sha256: str  # hash of all tensors, see `digest`
     licence: str = ""
     author: str = ""
-    # A few lines that describe the voice and advise on its use. Older files name this field `about`.
+    # A few lines of description and advice. In older files, this field has the name `about`.
     cover: str = Field("", validation_alias=AliasChoices("cover", "about"))
     step: int | None = None
     epoch: int | None = None
-    defaults: dict[str, Any] = {}  # default values of `ConversionOptions` that suit the voice
-    released: bool = False  # whether the parts that only training uses are left out
+    defaults: dict[str, Any] = {}  # the voice's default values of `ConversionOptions`
+    released: bool = False  # whether the parts used only in training are left out
     retrieval: CardRetrieval | None = Field(None, alias="timbre")
 
     @classmethod
@@ -108,7 +108,7 @@ class Packed(NamedTuple):
 
 
 def is_packed(path: Path) -> bool:
-    """Return whether a file begins like a `.safetensors` file: with a header length and a JSON object."""
+    """Return True if a file begins like a `.safetensors` file: with a header length and a JSON object."""
     try:
         with path.open("rb") as file:
             start = file.read(9)
@@ -133,7 +133,7 @@ def pack(
         weights: tensors with the names of the voice's family.
         card: values of a `Card`, except `sha256`, `released` and `retrieval`.
         half: whether to store float16; an index is always stored as float16.
-        release: whether to leave out the parts that only training uses.
+        release: whether to leave out the parts used only in training.
         retrieval: k-means centroids or an index to include.
 
     Raises:
@@ -199,7 +199,7 @@ def read_card(path: Path) -> Card | None:
 
 
 class Unpacked(NamedTuple):
-    """Files that `unpack` wrote."""
+    """Files written by `unpack`."""
 
     weights: Path
     config: Path
@@ -210,7 +210,7 @@ class Unpacked(NamedTuple):
 def unpack(path: Path, folder: Path) -> Unpacked:
     """Unpack a voice into `G_<step>.pth` and `config.json`, the files of so-vits-svc and so-vits-svc-fork.
 
-    If the step is unknown, the number of epochs is used in its place. Retrieval data are written to a third file, and
+    If the step is unknown, the number of epochs is used instead. Retrieval data are written to a third file, and
     default options to `voice.json`.
 
     Raises:
@@ -269,7 +269,7 @@ def _sha256(text: str) -> str:
 def _stored(tensor: Tensor, half: bool) -> Tensor:
     """Return a contiguous copy on the CPU; floats become float16 if `half`, else float32.
 
-    A copy is needed because safetensors refuses to write tensors that share memory.
+    A copy is needed because safetensors does not write tensors that share memory.
     """
     tensor = tensor.detach().cpu()
     if tensor.is_floating_point():

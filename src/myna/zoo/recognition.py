@@ -1,7 +1,7 @@
 """Recognition of voice files: first the format of the container, then the family of the generator in it.
 
-The content of a file decides, not its name, except for ONNX graphs: their format has no signature, so that they are
-recognised by their suffix. Each step takes the first match.
+Files are recognised by their content instead of their names, except for ONNX graphs: their format has no signature, so
+they are recognised by their suffix. Each step uses the first match.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
 
 
 class NotAVoiceError(CheckpointError):
-    """Error for an intact file that is not a voice, or is a voice that this program cannot use."""
+    """Error for an intact file that is not a voice, or is a voice that myna cannot use."""
 
     def __init__(self, path: Path, what: str, advice: str = "") -> None:
         super().__init__(f"{path} is {what}, not a voice that can be used here{f'; {advice}' if advice else ''}")
@@ -46,14 +46,14 @@ class NotAVoiceError(CheckpointError):
 
 @dataclass(frozen=True)
 class Recognised:
-    """Content of a file in which a generator was found."""
+    """Content of a file with a generator."""
 
     family: Family
-    weights: Weights  # by tensor name in the file; empty for an exported voice
-    content: Mapping[str, Any]  # everything else in a checkpoint; empty for other files
-    card: Card | None = None  # only packed and exported voices have one
-    retrieval: RetrievalFile | None = None  # only a packed voice can contain it
-    graph: OnnxSynthesizer | None = None  # only exported voices have one
+    weights: Weights  # by their names in the file; empty for an exported voice
+    content: Mapping[str, Any]  # all other content of a checkpoint; empty for other files
+    card: Card | None = None  # None unless the voice is packed or exported
+    retrieval: RetrievalFile | None = None  # None unless a packed voice contains retrieval data
+    graph: OnnxSynthesizer | None = None  # None unless the voice is exported
 
     @property
     def epoch(self) -> int | None:
@@ -79,7 +79,7 @@ def recognise(path: Path) -> Recognised:
     """Read a file and find the generator in it.
 
     Raises:
-        NotAVoiceError: the file is not a voice; the message says what it is, and what to do if that is known.
+        NotAVoiceError: the file is not a voice; the message names the kind of file and, if known, the way out.
         CheckpointError: the file cannot be read.
         MissingExtraError: the file is an ONNX graph, and ONNX Runtime is not installed.
     """
@@ -149,7 +149,7 @@ def family_of(weights: Mapping[str, Any]) -> Family | None:
 
 
 def describe(content: Mapping[str, Any]) -> tuple[str, str]:
-    """Describe the content of a file that is not a usable voice: what it is, and advice for the user."""
+    """Describe the content of a file that is not a usable voice: its kind, and advice for the user."""
     inner = _state_dict(content.get("model")) or _state_dict(content) or {}
     for name, what, advice in _OTHER_MODELS:
         if any(key == name or (name.endswith(".") and key.startswith(name)) for key in inner):
@@ -173,8 +173,8 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     return f"a file with {', '.join(map(str, list(content)[:6])) or 'nothing'}", ""
 
 
-# Models that cannot be used as a voice: a tensor name that identifies the model, a description, and advice. A name that
-# ends with a dot is a prefix. The first match is used.
+# Models that cannot be used as a voice: an identifying tensor name, a description, and advice. A name that ends with a
+# dot is a prefix. The first match is used.
 _RETRAIN = "use it with its own tool"
 _BESIDE = "give it with -k, beside a voice"
 _OTHER_MODELS = (

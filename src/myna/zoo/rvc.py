@@ -1,9 +1,9 @@
 """RVC voices, v1 and v2: names of the generator's tensors, and derivation of the configuration from a file.
 
 A training checkpoint has the same format as so-vits-svc's. A released voice is a "small file": it contains the weights
-in half precision without the posterior encoder, and a list of the synthesizer's arguments. Constants below name the
-positions in the list that are used. The shapes of the weights take precedence over the list, because tools that merge
-voices may write wrong lists.
+in half precision without the posterior encoder, and a list of the synthesizer's arguments. `_DILATIONS` and `_RATES`
+are positions in this list. The shapes of the weights take precedence over the list, because tools that merge voices may
+write wrong lists.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _DILATIONS, _RATES = 11, 12
 
 
 class _Official(NamedTuple):
-    """Parameters of a decoder for which RVC offers base weights."""
+    """Parameters of a decoder for which RVC has base weights."""
 
     kernel_sizes: list[int]
     rates: list[int]
@@ -89,7 +89,7 @@ def generator_to_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the state dict of an RVC generator to myna's names.
 
-    The posterior encoder is left out, because only training needs it.
+    The posterior encoder, which is used only in training, is left out.
     """
     return GENERATOR.from_stored({name: tensor for name, tensor in weights.items() if "enc_q." not in name})
 
@@ -102,11 +102,11 @@ def config_from(
     Args:
         weights: tensors with RVC's names.
         content: other values in the file; a small file contains `config`, `sr` and more.
-        given: `config.json` of the voice, which RVC writes during training. Values in the weight file take precedence.
+        given: `config.json` of the voice, which RVC writes during training. Values in the weights file take precedence.
 
     Raises:
-        CheckpointError: the voice needs a content encoder or a decoder that is not available here, or the upsampling
-            rates of its decoder are unknown.
+        CheckpointError: myna does not have the voice's content encoder or decoder, or the upsampling rates of the
+            decoder are unknown.
         KeyError, ValueError, IndexError, ZeroDivisionError: a required tensor is missing or has an unexpected shape.
     """
     content = content or {}
@@ -168,7 +168,7 @@ def config_from(
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes and load `weights`, which have RVC's names, into it.
+    """Build the synthesizer for `config`, and load `weights`, which have RVC's names, into it.
 
     Raises:
         CheckpointError: the weights do not fit the configuration; the message describes the mismatch.
@@ -177,7 +177,7 @@ def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
 
 
 def _listed(content: Mapping[str, Any]) -> list[Any]:
-    """Return the argument list of a small file; an empty list if it is missing or malformed."""
+    """Return the argument list of a small file; [] if it is missing or malformed."""
     config = content.get("config")
     values = list(config.values()) if isinstance(config, Mapping) else config
     if not isinstance(values, list) or len(values) <= _RATES or not isinstance(values[_RATES], list):
@@ -186,17 +186,17 @@ def _listed(content: Mapping[str, Any]) -> list[Any]:
 
 
 def _hertz(value: Any) -> int | None:
-    """Parse a sample rate in either of RVC's forms, 40000 or "40k"; return None if `value` has another form."""
+    """Parse a sample rate in RVC's forms, 40000 or "40k"; return None for any other form."""
     text = str(value).strip().lower()
     digits = text.removesuffix("k")
     return int(digits) * (1000 if text.endswith("k") else 1) if digits.isascii() and digits.isdigit() else None
 
 
 def _content_encoder(names: Names, content: Mapping[str, Any]) -> str:
-    """Return myna's name for the content encoder that the voice was trained with.
+    """Return myna's name for the content encoder of the voice.
 
     Raises:
-        CheckpointError: this content encoder is not available here.
+        CheckpointError: myna does not have this content encoder.
     """
     channels = names.shape("enc_p.emb_phone")[1]
     name = content.get("embedder_model") or content.get("embedder_name") or "contentvec"
@@ -217,7 +217,7 @@ def _refuse_other_networks(content: Mapping[str, Any]) -> None:
     """Refuse voices whose network differs from RVC's: VoRAS voices, and voices with one of Applio's own decoders.
 
     Raises:
-        CheckpointError: according to the file, the voice has such a network.
+        CheckpointError: the file states that the voice has such a network.
     """
     if str(version := content.get("version")).startswith("voras"):
         raise CheckpointError(f"it is a voice of VoRAS (version {version}), whose network is not available here")

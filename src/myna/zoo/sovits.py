@@ -1,7 +1,7 @@
 """Names of the generator's tensors in files of so-vits-svc 4.0 and 4.1, so-vits-svc-fork 4.2 and myna.
 
-The weights differ from the state dicts of myna's networks only in names; the tables below map these names. The files
-also contain filters that are not learned; myna computes them.
+The weights differ from the state dicts of myna's networks only in names, which the tables below map. The files also
+contain filters that are not learned; myna computes these.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _WAVENET = {
     "gates.{}.pointwise": "in_layers.{}.point_conv",
     "residual_skips.{}": "res_skip_layers.{}",
 }
-# Names that so-vits-svc 3.0, so-vits-svc 4 and RVC share: modules without weight normalisation, and modules with it.
+# Common names of so-vits-svc 3.0, so-vits-svc 4 and RVC: modules without weight normalisation, and modules with it.
 COMMON_PLAIN = {
     "speaker_embedding": "emb_g",
     "decoder.source.mix": "dec.m_source.l_linear",
@@ -103,7 +103,7 @@ _NORMALIZED = {
 GENERATOR = NameTable(_PLAIN, _NORMALIZED)
 
 _UPSAMPLING_FILTER = "dec.updown_filter"
-# Early light voices have a learned phase for each speaker; it is no longer used.
+# Early light voices have a learned phase for each speaker, which is no longer used.
 _PULSE_PHASE = ("dec.pulse_phase.weight", "dec.pulse_phase.bias")
 _LOWPASS_FILTERS = (".upsample.filter", ".downsample.lowpass.filter")
 
@@ -135,13 +135,13 @@ def generator_from_stored(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = False) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names, into it.
+    """Build the synthesizer for `config`, and load `weights`, which have so-vits-svc's names, into it.
 
     Args:
         weights: tensors of the file.
         config: configuration of the same voice.
-        trainable: whether to require the parts that only training uses. If False, the posterior encoder is left out,
-            because so-vits-svc's compressed files lack it.
+        trainable: whether to require the parts used only in training. If False, the posterior encoder is left out,
+            because compressed files of so-vits-svc lack it.
 
     Raises:
         CheckpointError: the weights do not fit the configuration; the message describes the mismatch.

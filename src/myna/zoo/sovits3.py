@@ -27,7 +27,7 @@ from myna.zoo.derivation import (
 from myna.zoo.names import NameTable, under
 from myna.zoo.sovits import COMMON_NORMALIZED, COMMON_PLAIN, RELATIVE_TRANSFORMER
 
-SAMPLE_RATE = 48000  # assumed if config.json does not state it
+SAMPLE_RATE = 48000  # assumed if config.json does not contain it
 HOP_LENGTH = 320
 
 GENERATOR = NameTable(
@@ -91,7 +91,7 @@ def config_from(weights: Mapping[str, Shaped], given: Config | None = None) -> t
 
 
 def build(weights: Mapping[str, Tensor], config: Config) -> SynthesizerModule:
-    """Build the synthesizer that `config` describes and load `weights`, which have so-vits-svc's names, into it.
+    """Build the synthesizer for `config`, and load `weights`, which have so-vits-svc's names, into it.
 
     Raises:
         CheckpointError: the weights do not fit the configuration; the message describes the mismatch.

@@ -1,4 +1,4 @@
-"""Notes of the user about a voice, in the file `voice.json` beside its weights: tags, text and default options."""
+"""The user's notes about a voice, in the file `voice.json` beside its weights: tags, text and default options."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class VoiceNotes(BaseModel):
     defaults: dict[str, Any] | None = None  # values of `ConversionOptions`; None keeps those in the voice's own file
 
     def checked(self) -> VoiceNotes:
-        """Return the notes with tidy tags and only those defaults that differ from the usual ones.
+        """Return the notes with tidy tags, and only with default options that differ from the general defaults.
 
         Raises:
-            ConfigError: a default is not usable, or the notes are too long.
+            ConfigError: a default option is not usable, or the notes are too long.
         """
         tags = tuple(dict.fromkeys(tag for raw in self.tags if (tag := " ".join(raw.split()))))
         if len(tags) > _MAX_TAGS or any(len(tag) > _MAX_TAG_LENGTH for tag in tags):
@@ -41,7 +41,7 @@ class VoiceNotes(BaseModel):
 
 
 def read_notes(folder: Path) -> VoiceNotes:
-    """Read the notes in a folder; a missing or damaged file has none."""
+    """Read the notes in a folder; return empty notes if the file is missing or damaged."""
     return read_record(VoiceNotes, folder / NAME) or VoiceNotes()
 
 
@@ -55,6 +55,6 @@ def write_notes(folder: Path, notes: VoiceNotes) -> None:
 
 
 def default_options(weights: Path, stored: dict[str, Any] | None) -> dict[str, Any]:
-    """Return the default options of a voice: those of the user's notes beside it, else those `stored` in its file."""
+    """Return the default options of a voice: those in the user's notes, or else those `stored` in its file."""
     noted = read_notes(weights.parent).defaults
     return usable_voice_defaults(noted if noted is not None else stored or {})

@@ -18,7 +18,7 @@ STYLES = sorted(WEB.rglob("*.css"))
 REPOSITORY = Path(__file__).parents[3]
 
 
-_KEYS = re.compile(r'"((?:frame|sing|train|booth2|voices|jobs|doctor|player|tracks|pitch)\.[a-z_]+)"')
+_KEYS = re.compile(r'"((?:frame|live|sing|train|booth2|voices|jobs|doctor|player|tracks|pitch)\.[a-z_]+)"')
 _IMPORTS = re.compile(r"""^(?:import|export)\b[^;]*?["'](\.[^"']+)["'];""", re.MULTILINE)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from myna.apps.gui import jobs
+from myna.apps.gui import processes
 
 
 class WarmContext:
@@ -19,7 +19,14 @@ class WarmContext:
 
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["myna.conversion.converter", "myna.training.train", "myna.apps.gui.jobs"])
+        self._context.set_forkserver_preload(
+            [
+                "myna.conversion.converter",
+                "myna.training.train",
+                "myna.apps.gui.jobs",
+                "myna.apps.gui.live.session",
+            ]
+        )
         self.Pipe = self._context.Pipe
 
     def Process(self, *, target: Callable[..., None], args: tuple[Any, ...], name: str) -> Any:
@@ -38,5 +45,5 @@ def warm_workers() -> Iterator[None]:
     """Start the workers of all studios of this process with PyTorch loaded, where a fork of it is safe."""
     with pytest.MonkeyPatch.context() as patch:
         if sys.platform == "linux":
-            patch.setattr(jobs, "_CONTEXT", WarmContext())
+            patch.setattr(processes, "_CONTEXT", WarmContext())
         yield

@@ -49,9 +49,9 @@ def compare_checkpoints(
 
     Args:
         folder: project folder.
-        numbers: step numbers of the checkpoints.
+        numbers: numbers of the checkpoints (steps or epochs).
         phrase: recording to convert.
-        names: display title of the phrase, followed by that of each checkpoint.
+        names: display title of the phrase, followed by the title of each checkpoint.
         measure: options of the measurement; None for no measurement.
 
     Raises:

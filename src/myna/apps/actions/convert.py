@@ -92,7 +92,7 @@ def convert(
 
     Raises:
         ConfigError: the voice does not support an option in `options`, or there are pitch edits and several recordings.
-        MynaError: the conversion of the only recording failed; of several, the others are converted.
+        MynaError: the conversion of a single recording failed; for several recordings, see `run_batch`.
     """
     if options.pitch is not None and len(conversions) > 1:
         raise ConfigError(f"the pitch edits {options.pitch} belong to one recording; convert it alone")
@@ -133,7 +133,7 @@ def options_for(
 
 
 def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
-    """Return the voice's default options in the workspace, as `defaults` of `options_for`; None if there are none.
+    """Return the default options in the workspace's notes about a voice, for `options_for`; None if there are none.
 
     Defaults of voices added on the page are beside their weights instead.
 

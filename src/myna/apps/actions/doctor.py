@@ -40,6 +40,7 @@ _EXTRAS = {
     "detection": "quicker detection of music in songs on the page",
     "eval": "speech intelligibility and quality in svc evaluate",
     "gui": "the studio",
+    "live": "the sound card of svc live",
     "onnx": "voices in ONNX",
     "parselmouth": "the f0 method parselmouth",
     "provenance": "Content Credentials (C2PA) in converted files",
@@ -209,7 +210,7 @@ def _check_microphone(found: _Probed) -> Iterable[Check]:
         yield Check("portaudio", title, "note", found.problem, "pip install --force-reinstall sounddevice")
     elif not facts["installed"]:
         text = "not installed; the studio records with the microphone of the browser"
-        yield Check("portaudio", title, "absent", text, "pip install sounddevice", facts)
+        yield Check("portaudio", title, "absent", text, "pip install 'myna[live]'", facts)
     elif facts["input"] is None:
         yield Check("portaudio", title, "note", f"{facts['portaudio']}, no microphone", "connect a microphone", facts)
     else:

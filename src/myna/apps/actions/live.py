@@ -1,4 +1,4 @@
-"""Live conversion: a voice that is ready, and what runs between it and the devices."""
+"""Live conversion: a loaded voice, and its stream between the devices."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from myna.realtime.interface import LiveSettings, Samples, SoundStream
     from myna.realtime.latency import RoundTrip
     from myna.realtime.recording import Recorder
-    from myna.realtime.warm_up import WarmUp
+    from myna.realtime.warm_up import BlockStream, WarmUp
 
 _REPORT_SECONDS = 0.1
+_PUSHED_SECONDS = 0.04  # of input at a time
 _PITCH_SECONDS = 0.3  # of input in which the pitch is measured
 # Python gives its lock to a waiting thread after this time; a callback of the sound card must not wait for 5 ms.
 _SWITCH_SECONDS = 0.0005
-_LONGEST_MEASUREMENT = 20  # bursts
+_LONGEST_MEASUREMENT = 20  # limit on the number of bursts
 
 
 class Card(Protocol):
-    """Devices, or files in their place: `SoundCard` or `PacedFile`."""
+    """Sound devices, or files in place of them: `SoundCard` or `PacedFile`."""
 
     @property
     def input_rate(self) -> int:
@@ -50,10 +51,10 @@ class Card(Protocol):
         """Delays of input and output in seconds."""
 
     def start(self, take: InputCallback, give: OutputCallback) -> None:
-        """Begin to call the callbacks."""
+        """Start to call the callbacks."""
 
     def check(self) -> str | None:
-        """Return a message if a device was lost or is back."""
+        """Return a message if a device was lost or is available again; otherwise None."""
 
     def close(self) -> None:
         """Stop and close the devices."""
@@ -61,11 +62,11 @@ class Card(Protocol):
 
 @dataclass(frozen=True)
 class LiveVoice:
-    """A voice that is ready to sing.
+    """A voice that is ready for live conversion.
 
     Attributes:
         name: name of the speaker and of the file, for the header of recordings.
-        ready: its stream, and the measured speed.
+        ready: stream of the voice, and its measured speed.
     """
 
     name: str
@@ -73,7 +74,7 @@ class LiveVoice:
 
 
 def settings_of(conversion: ConversionOptions, live: LiveOptions) -> LiveSettings:
-    """Return those options that may change while the voice sings."""
+    """Return the options that may change during live conversion."""
     from myna.realtime.interface import LiveSettings
 
     return LiveSettings(
@@ -89,24 +90,23 @@ def settings_of(conversion: ConversionOptions, live: LiveOptions) -> LiveSetting
 def load_live_voice(
     files: VoiceFiles, conversion: ConversionOptions, live: LiveOptions, device: str = "cpu"
 ) -> LiveVoice:
-    """Load a voice, and measure that this computer is fast enough.
+    """Load a voice, and measure whether this computer is fast enough for it.
 
     Raises:
         CheckpointError, ConfigError: the file is not a voice, or the voice does not support the options.
-        DeviceError: this computer is too slow; the message names a block that it can hold.
+        DeviceError: this computer is too slow; the message states a possible length of the blocks, if there is one.
     """
     from myna.conversion.converter import Converter
-    from myna.realtime.interface import VoiceStream
     from myna.realtime.stream import open_stream
     from myna.realtime.warm_up import warm_up
 
     converter = Converter.load(files.find_weights(), files.config, device)
     settings = settings_of(conversion, live)
 
-    def opened(block_seconds: float) -> VoiceStream:
+    def opened(block_seconds: float | None) -> BlockStream:
         return open_stream(converter.voice, conversion, settings, block_seconds, device)
 
-    ready = warm_up(opened, live.block_seconds)
+    ready = warm_up(opened, live.block_seconds, force=live.force)
     if live.reserve_seconds is not None:
         ready = replace(ready, reserve_seconds=live.reserve_seconds)
     return LiveVoice(converter.voice_name(conversion), ready)
@@ -116,7 +116,7 @@ def open_card(live: LiveOptions) -> tuple[SoundCard, list[str]]:
     """Open the chosen devices.
 
     Returns:
-        The devices, and sentences of advice on the choice.
+        The devices, and sentences of advice on the choice of devices.
 
     Raises:
         MissingExtraError: sounddevice is not installed.
@@ -144,7 +144,7 @@ def sound_devices() -> list[SoundDevice]:
 
 
 class LiveSession:
-    """A stream that runs between the devices, until the `with` block ends.
+    """A stream that runs between the devices until the end of the `with` block.
 
     with LiveSession(ready.stream, card, block_seconds=0.1, reserve_seconds=0.1) as session:
         for news in session.news():
@@ -164,18 +164,25 @@ class LiveSession:
         Args:
             stream: the converter.
             card: open devices; they are closed at the end.
-            block_seconds: length of the blocks.
+            block_seconds: length of the sound that the stream converts at once.
             reserve_seconds: length of the sound that waits for the output when a block begins.
             recorder: recording of this session; it is completed at the end.
         """
         from myna.realtime.engine import Engine
 
         self.card = card
+        # The stream collects the blocks that it needs, so short ones do not add to the delay.
+        pushed_seconds = min(block_seconds, _PUSHED_SECONDS)
         self.engine = Engine(
-            stream, card.input_rate, card.output_rate, block_seconds=block_seconds, reserve_seconds=reserve_seconds
+            stream,
+            card.input_rate,
+            card.output_rate,
+            block_seconds=pushed_seconds,
+            reserve_seconds=reserve_seconds,
+            period_seconds=block_seconds,
         )
         self._recorder = recorder
-        self._recent: deque[Samples] = deque(maxlen=max(round(_PITCH_SECONDS / block_seconds), 1))
+        self._recent: deque[Samples] = deque(maxlen=max(round(_PITCH_SECONDS / pushed_seconds), 1))
         self.engine.listener = self._listen
         if recorder is not None:
             self.engine.output.played = recorder.played
@@ -187,7 +194,8 @@ class LiveSession:
                 cleanup.callback(self._recorder.close)
             cleanup.callback(sys.setswitchinterval, sys.getswitchinterval())
             sys.setswitchinterval(_SWITCH_SECONDS)
-            # The garbage collector would stop the callbacks while it looks through all objects of the libraries.
+            # Disable the garbage collector, which would block the callbacks while it scans all objects of the
+            # libraries.
             gc.collect()
             gc.freeze()
             cleanup.callback(gc.unfreeze)
@@ -203,13 +211,22 @@ class LiveSession:
     ) -> None:
         self._cleanup.close()
 
+    def replace(self, stream: SoundStream) -> None:
+        """Continue with another voice, whose stream has been warmed up; call this from another thread.
+
+        Raises:
+            DeviceError: the devices delivered no sound.
+        """
+        if not self.engine.replace(stream):
+            raise DeviceError("the voice was not changed, because no sound came from the microphone")
+
     def report(self) -> LiveReport:
-        """Return the present state."""
+        """Return the current state."""
         microphone, headphones = self.card.latencies
         return replace(self.engine.report(), input=microphone, output=headphones)
 
     def pitch_hz(self) -> float | None:
-        """Return the pitch of the newest input; None if it is unvoiced. It takes about 10 ms."""
+        """Return the pitch of the newest input, measured in about 10 ms; None if unvoiced."""
         import numpy as np
 
         from myna.features.f0 import F0_ESTIMATORS
@@ -228,10 +245,10 @@ class LiveSession:
             self._recorder.add(recorded, converted)
 
     def news(self) -> Iterator[LiveReport | str]:
-        """Yield a report ten times per second, and messages on devices that are lost or back.
+        """Yield a report ten times per second, and a message when a device is lost or available again.
 
         Raises:
-            Exception: the conversion has failed.
+            Exception: the error with which the conversion failed.
         """
         while True:
             if self.engine.failure is not None:
@@ -244,10 +261,10 @@ class LiveSession:
 
 
 def measure_latency(card: Card, block_seconds: float, reserve_seconds: float) -> RoundTrip:
-    """Play bursts of noise, and return the delay after which the input records them, without that of a voice.
+    """Play bursts of noise, and return the delay after which the input records them, without the delay of a voice.
 
     Raises:
-        DeviceError: the input does not record the output, or the delay changes all the time.
+        DeviceError: the input does not record the output, or the delay is not constant.
     """
     from myna.realtime.latency import LoopbackProbe
 
@@ -268,7 +285,7 @@ def measure_latency(card: Card, block_seconds: float, reserve_seconds: float) ->
 
 
 def record_to(folder: Path, card: Card, voice: str, mark: bool) -> Recorder:
-    """Begin to record a session into a folder.
+    """Start to record a session into a folder.
 
     Raises:
         AudioError: the files cannot be written.

@@ -1,4 +1,4 @@
-"""Pretrained files for preparing and training a voice, and the missing ones on this machine."""
+"""Missing pretrained files for preparing and training a voice."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class ViewedSpectrogram(BaseModel):
 
 
 class PitchView(BaseModel):
-    """The output pitch of a conversion; the center of frame t of a contour is at (t + 0.5) * frame_seconds."""
+    """The output pitch of a conversion; the centre of frame t of a contour is at (t + 0.5) * frame_seconds."""
 
     model_config = ConfigDict(frozen=True)
 

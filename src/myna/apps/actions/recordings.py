@@ -46,7 +46,7 @@ def check_recordings(folder: Path, seconds: float) -> int:
 
 
 def check_take(path: Path, kind: Kind) -> TakeReport:
-    """Check one take, and that it is of the kind `kind`.
+    """Check one take, including whether it is of the kind `kind`.
 
     Raises:
         AudioError: the take cannot be read.

@@ -1,4 +1,4 @@
-"""The line in the terminal that shows the state of live conversion."""
+"""Status line of live conversion in the terminal."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +19,8 @@ from myna.apps.cli.report import echo
 if TYPE_CHECKING:
     from myna.realtime.engine import LiveReport
 
-_SHOWN_SECONDS = 0.4  # between two states, on a terminal
-_LINE_SECONDS = 5.0  # between two lines in a file or a pipe
+_SHOWN_SECONDS = 0.4  # minimum time between two states on a terminal
+_LINE_SECONDS = 5.0  # minimum time between two lines in a file or a pipe
 _METER_DB, _METER_WIDTH = 60, 12
 _CLEAR = "\r\x1b[K"
 
@@ -31,9 +32,10 @@ class LiveLine:
         self._on_terminal = sys.stderr.isatty()
         self._next = 0.0
         self._is_open = False
+        self._lock = threading.RLock()  # messages come from several threads
 
     def is_due(self) -> bool:
-        """Return whether enough time has passed to show a state again."""
+        """Return True if enough time has passed to show the state again."""
         return time.monotonic() >= self._next
 
     def show(self, report: LiveReport, pitch_hz: float | None) -> None:
@@ -44,20 +46,23 @@ class LiveLine:
             echo(f"{state}  {gaps}", err=True)
             return
         width = shutil.get_terminal_size().columns - len(gaps) - 3
-        shown = click.style(gaps, fg="red" if report.recent_gaps else None)
-        click.echo(f"{_CLEAR}{state[: max(width, 0)]}  {shown}", nl=False, err=True)
-        self._is_open = True
+        shown = click.style(gaps, fg="red") if report.recent_gaps else gaps
+        with self._lock:
+            click.echo(f"{_CLEAR}{state[: max(width, 0)]}  {shown}", nl=False, err=True)
+            self._is_open = True
 
     def message(self, text: str) -> None:
         """Print a message on a line of its own."""
-        self.end()
-        echo(text, err=True)
+        with self._lock:
+            self.end()
+            echo(text, err=True)
 
     def end(self) -> None:
         """End the line."""
-        if self._is_open:
-            click.echo(err=True)
-        self._is_open = False
+        with self._lock:
+            if self._is_open:
+                click.echo(err=True)
+            self._is_open = False
 
 
 def _state(report: LiveReport, pitch_hz: float | None) -> str:
@@ -67,7 +72,7 @@ def _state(report: LiveReport, pitch_hz: float | None) -> str:
     compute, block = 1e3 * report.compute.p95, 1e3 * report.block
     return (
         f"in {meter} {report.input_db:4.0f} dB  {pitch}  delay {1e3 * report.latency:.0f} ms "
-        f"(devices {1e3 * (report.input + report.output):.0f}, block and reserve {1e3 * report.buffer:.0f}, voice "
+        f"(devices {1e3 * (report.input + report.output):.0f}, reserve {1e3 * report.buffer:.0f}, voice "
         f"{1e3 * report.stream:.0f})  block {compute:.0f} of {block:.0f} ms"
     )
 
@@ -82,9 +87,9 @@ def _gaps(report: LiveReport) -> str:
 
 @contextmanager
 def quiet_drivers() -> Iterator[None]:
-    """Keep what drivers write to standard error out of the line; our own messages and warnings still appear.
+    """Discard messages of drivers on standard error, which would break the line; show our own messages and warnings.
 
-    ALSA and PortAudio write there from their own threads. With -v, they may.
+    ALSA and PortAudio write to standard error from their own threads. With -v, nothing is discarded.
     """
     old = sys.stderr
     if not _is_standard_error() or logging.getLogger().isEnabledFor(logging.DEBUG):
@@ -118,5 +123,5 @@ def _write_to(stream: TextIO, handlers: list[logging.StreamHandler[TextIO]]) -> 
 def _is_standard_error() -> bool:
     try:
         return sys.stderr.fileno() == 2
-    except (OSError, ValueError, AttributeError):  # it is no file, or None
+    except (OSError, ValueError, AttributeError):  # standard error is not a file, or is None
         return False

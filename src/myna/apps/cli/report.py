@@ -47,7 +47,7 @@ def echo_lines(title: str, lines: Sequence[str]) -> None:
 
 
 def echo_refused(failed: Sequence[str], ignored: Sequence[str], path: Path | None) -> None:
-    """Print the first reasons why a preparation step left out files and, if there are more, the path of the list."""
+    """Print the first reasons why a preparation step left out files, and the path of the list if there are more."""
     echo_lines("left out", ignored)
     echo_lines("svc", failed)
     if path is not None and not failed and len(ignored) > _SHOWN:

@@ -21,5 +21,5 @@ CODES: Mapping[int, str] = MappingProxyType(
 
 
 def error_json(status: int, message: str, code: str | None = None) -> dict[str, dict[str, str]]:
-    """Return the JSON value of an error; None as `code` takes the code of the status."""
+    """Return the JSON value of an error; if `code` is None, the status determines it."""
     return {"error": {"code": code or CODES.get(status, "request"), "message": message}}

@@ -432,8 +432,8 @@ async def _refuse(
     """Answer with one line, and discard the rest of the request; the client reads the answer only after sending it.
 
     Args:
-        rest: the rest of the request; None if the last part has been received, since waiting for more would end only
-            after `_DRAIN_SECONDS`.
+        rest: the rest of the request; None if the last part was received, because waiting for more would then take
+            `_DRAIN_SECONDS`.
     """
     wants_json = scope["path"].startswith(_API) or any(_JSON in value for value in _values(scope, b"accept"))
     body = (json.dumps(error_json(status, text)) if wants_json else f"{text}\n").encode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import multiprocessing
 import os
 import pickle
 import signal
@@ -23,6 +22,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar, cast
 
+from myna.apps.gui.processes import start_process
 from myna.errors import MynaError, explain
 from myna.progress import seconds_left
 from myna.signals import leave_terminal_to_parent
@@ -34,8 +34,6 @@ Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
 OnChange = Callable[["Job[Any]", str | None], None]
 
-# Spawn, not fork: the page's process has threads, and a forked child may inherit locks that are never released.
-_CONTEXT = multiprocessing.get_context("spawn")
 _REPORT_SECONDS = 0.2  # minimum time between two progress messages
 _KEPT_JOBS = 100  # limit on finished jobs listed per lane; older ones leave the list, and their files stay
 _KEPT_NOTES = 200
@@ -131,8 +129,8 @@ class Jobs:
     def __init__(self, lanes: Iterable[str], on_change: OnChange = lambda job, note: None) -> None:
         """
         Args:
-            on_change: called from several threads, with each job that changed, and with its new line for the user or
-                None.
+            on_change: called with each job that changed, and with its new line for the user (None if there is no new
+                line). The calls come from several threads.
         """
         self._lock = threading.Lock()
         self._jobs: dict[int, Job[Any]] = {}
@@ -195,7 +193,7 @@ class Jobs:
 
 
 class _Lane:
-    """Queue of jobs, the process that runs them, and the thread that passes messages between both."""
+    """Queue of jobs, the process that runs them, and the thread that passes messages between the two."""
 
     def __init__(self, name: str, lock: threading.Lock, on_change: OnChange) -> None:
         self._name = name
@@ -289,10 +287,7 @@ class _Lane:
     def _start_process(self) -> None:
         if self._process is not None and self._process.is_alive():
             return
-        self._connection, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_work, args=(theirs,), name=f"svcg {self._name}")
-        self._process.start()
-        theirs.close()
+        self._process, self._connection = start_process(_work, f"svcg {self._name}")
 
     def _listen(self, job: Job[Any], started: float) -> None:
         assert self._connection is not None
@@ -386,7 +381,7 @@ def _receive(
     """Queue the tasks from the parent process; while a task runs, "stop" and "close" send SIGINT to the main thread.
 
     On SIGINT, a training run saves a checkpoint and stops; every other task ends with KeyboardInterrupt. While the
-    libraries are being loaded, which takes seconds and has nothing to save, "close" ends the process.
+    libraries are being loaded, which takes seconds, there is nothing to save, and "close" ends the process.
     """
     while True:
         try:

@@ -170,7 +170,7 @@ def _search(power: Samples, speed: float, pattern: Samples) -> _Match:
 def _level_changes(power: Samples, speed: float) -> Samples:
     """Return the correlation of the level of each band with a sine that begins in each frame, (frames, bands).
 
-    Frames count at the sound's original speed. Correlations are normalised to the order of one for every sound.
+    Frames are those of the sound at its original speed. Correlations are normalised to the order of one.
     """
     frames = np.rint(np.arange(0, len(power) - 0.5, 1 / speed)).astype(int)
     bands = power[frames] @ _pooling(speed)

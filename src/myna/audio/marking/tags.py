@@ -56,7 +56,7 @@ def conversion_tags(voice: str, source: Path | None = None) -> Tags:
 
 
 def _origin(source: Path) -> list[str]:
-    """Return the digest of a recording, and what its header states of synthetic sound."""
+    """Return the digest of a recording, and the statements in its header about synthetic sound."""
     earlier = statements(source)
     if types := manifest_types(source):
         earlier.append(f"Content Credentials (C2PA) of the type {', '.join(types)}")

@@ -17,7 +17,7 @@ _MIN_SEMITONES = 8
 
 
 def time_ticks(seconds: float) -> Iterator[tuple[float, str]]:
-    """Yield ticks as (time in seconds, label); there are at most nine if the duration is at most 80 minutes."""
+    """Yield ticks as (time in seconds, label), at most nine up to a duration of 80 minutes."""
     step = next((step for step in _TIME_STEPS if seconds / step <= 8), _TIME_STEPS[-1])
     for count in range(int(seconds / step) + 1):
         time = count * step
@@ -31,7 +31,7 @@ def frequency_position(hz: float, high_hz: float) -> float:
 
 
 def hz_to_midi(f0: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Convert f0 in Hz to MIDI note numbers (69 is A4, 440 Hz); unvoiced frames become 69."""
+    """Convert f0 in Hz to MIDI note numbers (69 is A4, 440 Hz); unvoiced frames (0 Hz) become 69."""
     return np.asarray(hz_to_note(np.where(f0 > 0, f0, 440.0)))
 
 
@@ -57,6 +57,6 @@ def note_range(voiced: NDArray[np.floating]) -> tuple[float, float]:
 
 
 def note_lines(low: float, high: float) -> Iterator[int]:
-    """Yield the MIDI notes at which a plot has lines, at most seven."""
+    """Yield the MIDI notes of the lines in a plot, at most seven."""
     step = next(step for step in (2, 3, 4, 6, 12, 24, 48) if (high - low) / step <= 6)
     yield from range(math.ceil(low / step) * step, math.floor(high) + 1, step)

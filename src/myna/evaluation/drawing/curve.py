@@ -13,7 +13,7 @@ from myna.evaluation.contours import CLOSE_CENTS, cents_between
 from myna.evaluation.drawing.axes import hz_to_midi, note_lines, note_name, note_range
 from myna.units import semitones_to_ratio
 
-_WIDTH, _HEIGHT = 1000, 100  # size of the view box, which the page stretches
+_WIDTH, _HEIGHT = 1000, 100  # size of the view box, which the page scales to the plot
 MAX_POINTS = 4000  # approximate maximum number of points per contour
 
 
@@ -30,7 +30,7 @@ class PitchScale:
         return cls(*note_range(np.concatenate([f0[f0 > 0] for f0 in contours])))
 
     def notes(self) -> tuple[tuple[str, float], ...]:
-        """Return the notes that are marked by lines, as (name, position from the top in percent)."""
+        """Return the notes with lines, as (name, position from the top in percent)."""
         return tuple(
             (note_name(note), 100 * (self.high - note) / (self.high - self.low))
             for note in note_lines(self.low, self.high)
@@ -42,7 +42,7 @@ class PitchScale:
         stride = -(-len(height) // max_points) or 1
         parts = []
         for start, end in runs(f0 > 0):
-            # Always draw the last frame of a run, so that a short note does not vanish.
+            # Always draw the last frame of a run, so that short notes stay visible.
             points = [*range(start, end, stride), end - 1]
             parts.append("M" + "L".join(f"{_x(point + 0.5, n_frames)} {height[point]:.2f}" for point in points))
         return "".join(parts)
@@ -57,9 +57,9 @@ class PitchPlot:
 
 
 def pitch_plot(source_f0: NDArray[np.floating], converted_f0: NDArray[np.floating], transpose: float) -> PitchPlot:
-    """Plot the pitch of the conversion and that of the source, which is shifted by `transpose` semitones.
+    """Plot the pitch of the conversion, and the source's pitch transposed by `transpose` semitones.
 
-    A strip below the plot marks the frames in which they are more than 50 cents apart, or only one of them is voiced.
+    A strip below the plot marks frames in which the contours differ by more than 50 cents, or only one is voiced.
     """
     n_frames = min(len(source_f0), len(converted_f0))
     expected, converted = source_f0[:n_frames] * semitones_to_ratio(transpose), converted_f0[:n_frames]

@@ -19,13 +19,13 @@ HIGH_HZ = 16000.0
 RANGE_DB = 80.0
 _N_FFT = 2048
 _HOP_LENGTH = 512
-_FLOOR = 1e-6  # `spectrogram` adds this to the power; here it is subtracted again, so that silence is dark
-_CHUNK_FRAMES = 4096  # number of frames computed at a time, which limits the memory used for long songs
+_FLOOR = 1e-6  # `spectrogram` adds this power; it is subtracted again, so that silence is dark
+_CHUNK_FRAMES = 4096  # number of frames computed at a time, to limit the memory for long songs
 MAX_COLUMNS = 1200
 # Labels of the frequency axis for images that reach up to `HIGH_HZ`.
 FREQUENCIES_HZ = {200: "200", 1000: "1 k", 3000: "3 k", 8000: "8 k"}
 
-# Palette from dark to bright in perceptually uniform steps, which is readable without colour vision (after matplotlib's
+# Palette from dark to bright in perceptually uniform steps, which can be read without colour vision (after matplotlib's
 # magma, CC0).
 _COLOURS = (
     *((0, 0, 4), (20, 14, 54), (59, 15, 112), (100, 26, 128), (140, 41, 129), (183, 55, 121), (222, 73, 104)),

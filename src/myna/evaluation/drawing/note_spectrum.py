@@ -1,4 +1,4 @@
-"""Spectrogram over notes: rows are equally spaced in semitones, so that a pitch curve lies on its harmonic."""
+"""Spectrogram over notes: rows are equally spaced in semitones, so that a pitch curve lies on its fundamental."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ LOW_NOTE, HIGH_NOTE = 24, 96  # C1 and C7, as MIDI numbers
 ROWS_PER_NOTE = 4
 N_ROWS = (HIGH_NOTE - LOW_NOTE) * ROWS_PER_NOTE + 1
 COLUMNS_PER_SECOND = 50
-_WINDOW_SECONDS = 0.06  # five periods of 83 Hz
-_LOUD_DB, _RANGE_DB = -24.0, 54.0  # drawn brightest, relative to a full-scale sine; and the range below it
-_BLUR = (0.25, 0.5, 0.25)  # over neighbouring rows, between which a harmonic would flicker
+_WINDOW_SECONDS = 0.06  # five periods at 83 Hz
+_LOUD_DB, _RANGE_DB = -24.0, 54.0  # level drawn brightest, relative to a full-scale sine, and the range below it
+_BLUR = (0.25, 0.5, 0.25)  # smoothing over neighbouring rows; without it, a harmonic between two rows would flicker
 
 
 def context_samples(sample_rate: int) -> int:
-    """Return the number of samples before and after a stretch on which its columns depend."""
+    """Return the number of samples before and after a stretch that affect its columns."""
     return round(_WINDOW_SECONDS * sample_rate / 2)
 
 
 def note_levels(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.uint8]:
-    """Return levels of a stretch of sound, 0 to 255.
+    """Return the levels of a stretch of sound at notes, 0 to 255.
 
-    The window does not resolve the semitones of a low voice. Therefore the power of each bin is assigned to the
-    instantaneous frequency in the bin (reassignment, along frequency only: Auger and Flandrin 1995).
+    The window is too short to resolve semitones of a low voice. Therefore, the power of each bin is moved to the
+    instantaneous frequency of the bin (reassignment, along frequency only: Auger and Flandrin 1995).
 
     Args:
         audio: (N,), with `context_samples` before and after the stretch.
@@ -68,5 +68,5 @@ def _reassigned(frames: NDArray[np.float32], sample_rate: int) -> tuple[NDArray[
     spectra, derived = (np.fft.rfft(frames * shape, n_fft)[:, 1 : n_bins + 1] for shape in (window, slope))
     power = np.square(np.abs(spectra))
     shift = -np.imag(derived * spectra.conj()) / np.maximum(power, 1e-12) * sample_rate / (2 * np.pi)
-    # Each harmonic reaches some four bins of this padding; their sum is about the power of its peak times two.
+    # With this zero padding, each harmonic covers about four bins, whose powers sum to about twice the peak's power.
     return np.maximum(np.arange(1, n_bins + 1) * bin_hz + shift, 1.0), power * (2 / window.sum()) ** 2 / 2

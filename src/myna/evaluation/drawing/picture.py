@@ -28,22 +28,23 @@ from myna.evaluation.evaluate import FileEvaluation
 from myna.storage.atomic import replacing
 from myna.units import semitones_to_ratio
 
-# At this rate, the window of 2048 samples resolves the harmonics of a low voice.
+# At this rate, the window of 2048 samples resolves the harmonics of low voices.
 _SAMPLE_RATE = 22050
 _HOP_LENGTH = 128
 _HIGH_HZ = 8000.0
 _FREQUENCIES_HZ = {200: "200 Hz", 1000: "1 kHz", 2000: "2 kHz", 4000: "4 kHz", 8000: "8 kHz"}
 
-# Sizes are in pixels of the finished picture. It is drawn larger and then reduced, because Pillow draws lines without
-# anti-aliasing.
+# Sizes are in pixels of the finished picture. The picture is drawn larger and then scaled down, because Pillow draws
+# lines without anti-aliasing.
 SIZE = (1400, 1000)
 _OVERSAMPLING = 3
 _LEFT, _RIGHT = 86, 1344
 _TITLE_SIZE, _LABEL_SIZE = 20, 16
 
-# The colours of page.css.
+# Colours from page.css.
 _GROUND, _TEXT, _FAINT, _GRID = "#ffffff", "#1c2128", "#667080", "#dfe3e8"
-# Colour and width of the contours. The wide contour of the source stays visible under that of the conversion.
+# Colour and width of the contours. The contour of the source is wide, so that it stays visible under that of the
+# conversion.
 _SOURCE, _RESULT = ("#a9bad2", 7), ("#c2410c", 2.5)
 
 
@@ -55,7 +56,7 @@ class _Panel:
     bottom: int
 
     def point(self, across: float, down: float) -> tuple[float, float]:
-        """Return the pixel position at these shares, 0..1, of the width (from the left) and height (from the top)."""
+        """Return the pixel position for shares (0 to 1) of the panel's width from the left and height from the top."""
         return _LEFT + across * (_RIGHT - _LEFT), self.top + down * (self.bottom - self.top)
 
 
@@ -95,7 +96,7 @@ class _Canvas:
         self, x: float, y: float, text: str, anchor: str, *, size: int = _LABEL_SIZE, colour: str = _FAINT
     ) -> float:
         """Draw one line of text at (x, y), aligned as Pillow's `anchor` specifies, and return its width."""
-        # Use Pillow's own font, which is available everywhere but lacks "♯".
+        # Pillow's own font is available everywhere, but lacks "♯".
         font, text = ImageFont.load_default(size * _OVERSAMPLING), text.replace("♯", "#")
         self._draw.text(_enlarged((x, y)), text, colour, font, anchor)
         return self._draw.textlength(text, font) / _OVERSAMPLING
@@ -131,7 +132,7 @@ def _draw_spectrogram(canvas: _Canvas, panel: _Panel, audio: NDArray[np.float32]
 
 
 def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
-    """Draw both pitch contours; that of the source is transposed as the conversion is."""
+    """Draw both pitch contours; the source's is transposed by the same interval as the conversion."""
     expected, converted = file.source_f0 * semitones_to_ratio(file.transpose), file.converted_f0
     low, high = note_range(np.concatenate([expected[expected > 0], converted[converted > 0]]))
     _draw_title(canvas, panel, "Pitch")
@@ -156,7 +157,7 @@ def _draw_pitch(canvas: _Canvas, panel: _Panel, file: FileEvaluation) -> None:
 def _strokes(heights: NDArray[np.floating], voiced: NDArray[np.bool_]) -> Iterator[list[tuple[float, float]]]:
     """Yield a polyline of (frame, height) points for each run of voiced frames.
 
-    It extends from the start of the run's first frame to the end of its last frame.
+    A polyline extends from the start of the run's first frame to the end of the last frame.
     """
     for start, end in runs(voiced):
         middle = [(frame + 0.5, float(heights[frame])) for frame in range(start, end)]

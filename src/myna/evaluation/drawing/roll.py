@@ -1,4 +1,4 @@
-"""Spectrogram behind a piano roll: its rows are notes, so that each partial is a shift of the pitch curve."""
+"""Spectrogram behind a piano roll: its rows are notes, so that each partial has the shape of the pitch curve."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ MAX_COLUMNS = 4000
 RANGE_DB = 80.0
 _LEAST_COLUMN_SECONDS = 0.02
 _WINDOW_SECONDS = 0.128
-_BLOCK_COLUMNS = 512  # computed at a time, which limits the memory
+_BLOCK_COLUMNS = 512  # number of columns computed at a time, to limit the memory
 
 
 def roll_levels(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.uint8]:
     """Return the levels of `audio` (N,) at notes: 255 is the maximum, 0 is `RANGE_DB` or more below it.
 
     Returns:
-        Levels (rows, columns). Row r is the note `LOWEST_NOTE + r / ROWS_PER_SEMITONE`. The columns divide the audio
-        into at most `MAX_COLUMNS` equal parts of 20 ms or more.
+        Levels (rows, columns). Row r is the note `LOWEST_NOTE + r / ROWS_PER_SEMITONE`. The columns are at most
+        `MAX_COLUMNS` equal parts of the audio, each at least 20 ms long.
     """
     n_fft = round(_WINDOW_SECONDS * sample_rate)
     n_columns = min(max(round(len(audio) / sample_rate / _LEAST_COLUMN_SECONDS), 1), MAX_COLUMNS)
@@ -43,7 +43,7 @@ def roll_levels(audio: NDArray[np.float32], sample_rate: int) -> NDArray[np.uint
 def _filters(sample_rate: int, n_fft: int) -> NDArray[np.float64]:
     """Return one triangular filter per row over the bins of the transform, (rows, n_fft / 2 + 1), with a sum of 1.
 
-    It is as wide as a row, but never narrower than a bin, which is wider than the rows of low notes.
+    A filter is as wide as its row, but at least as wide as a bin, which is wider than the rows of low notes.
     """
     notes = np.arange(LOWEST_NOTE, HIGHEST_NOTE + 1e-9, 1 / ROWS_PER_SEMITONE)
     centres, bins_hz = note_to_hz(notes)[:, None], np.fft.rfftfreq(n_fft, 1 / sample_rate)

@@ -1,4 +1,4 @@
-"""Comparison of recordings of one song, as the plain values from which a page draws and plays them on one timeline."""
+"""Comparison of recordings of one song, as plain values for a page, which draws and plays them on one timeline."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from myna.units import db_to_amplitude, db_to_power, power_to_db, semitones_to_r
 MAX_TRACKS = 9  # one number key for each track
 _SAMPLE_RATE = 44100
 _F0_HOP = _SAMPLE_RATE // 100
-# With more tracks than this, the spectrograms get fewer columns and the pitch curves fewer points, so that a comparison
-# stays under 1 MB.
+# Number of tracks from which spectrograms get fewer columns and pitch curves fewer points, to keep a comparison under 1
+# MB.
 _FULL_DETAIL_TRACKS = 4
 
-# Gates of ITU-R BS.1770: the level of a recording is a mean without the frames below the first gate and without those
-# below the second, which is relative to the mean of the remaining frames. The frequency weighting of the standard is
-# omitted, since it hardly changes the difference between two voices that sing the same notes.
+# Gates of ITU-R BS.1770: the level of a recording is a mean without frames below an absolute gate, and without frames
+# below a second gate, which is relative to the mean of the others. The standard's frequency weighting is omitted,
+# because it hardly changes the difference between two voices that sing the same notes.
 _SILENT_DB, _GATE_DB = -70.0, -10.0
 _LEVEL_HOP = _SAMPLE_RATE // 10
-_MAX_ATTENUATION_DB = 24.0  # so that a nearly silent recording does not silence the others
+_MAX_ATTENUATION_DB = 24.0  # limit, so that a nearly silent recording does not mute the others
 
 
 @dataclass(frozen=True)
 class Track:
-    """A recording to compare: its file, display name, and shift in semitones relative to the first track."""
+    """A recording to compare: its file, its display name, and its shift in semitones from the first track."""
 
     path: Path
     name: str
@@ -58,7 +58,7 @@ class TrackView(TypedDict):
     path: str  # absolute path of the recording, or of its copy if browsers cannot play the recording
     name: str
     seconds: float
-    gain: float  # 0 to 1; the gains make all tracks as loud as the quietest one
+    gain: float  # 0 to 1; with these gains, all tracks have the level of the quietest one
     spectrogram: str  # PNG as a data URI; it spans the duration of this track
     curve: str  # pitch as SVG path data in a 1000 x 100 view box that spans the whole timeline
 
@@ -84,8 +84,8 @@ class _Analysis:
 def compare(tracks: Sequence[Track], copies: Path | None = None, progress: Progress = silent) -> Comparison:
     """Analyse tracks and draw them on a common timeline; the first track is the source.
 
-    All pitch contours are transposed to the pitch of the second track, so that those of faithful conversions coincide
-    with that of the source.
+    All pitch contours are transposed to the pitch of the second track, so that faithful conversions have the same
+    contour as the source.
 
     Args:
         tracks: 1 to `MAX_TRACKS` recordings.
@@ -157,7 +157,7 @@ def _mean_db(level_db: NDArray[np.floating]) -> float:
 
 
 def _gains(levels_db: Sequence[float | None]) -> list[float]:
-    """Return the gains that make all tracks as loud as the quietest one. No gain exceeds 1, so nothing clips."""
+    """Return the gains that give all tracks the level of the quietest one. No gain exceeds 1, so no track clips."""
     quietest = min((level for level in levels_db if level is not None), default=0.0)
     attenuations_db = [0.0 if level is None else min(level - quietest, _MAX_ATTENUATION_DB) for level in levels_db]
     return [float(db_to_amplitude(-attenuation_db)) for attenuation_db in attenuations_db]

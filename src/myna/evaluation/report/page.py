@@ -21,11 +21,11 @@ from myna.evaluation.scores import MEASURES, Bounded, Measure
 from myna.progress import Progress, silent
 from myna.storage.atomic import replacing
 
-# Source and conversion use the same rate, so that their spectrograms have the same scale. MP3, which all browsers play,
-# supports this rate.
+# Sample rate of source and conversion, so that their spectrograms have the same scale. MP3 supports it, and all
+# browsers play MP3.
 _SAMPLE_RATE = 44100
 
-# This policy prevents loading from the network even if a file name injected markup.
+# This policy blocks the network, even if a file name contained markup.
 _POLICY = "default-src 'none'; img-src data:; media-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 _LEGEND = """<p class="legend">
@@ -162,7 +162,7 @@ def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
         yield f'<audio controls preload="metadata" src="{data_uri("audio/mpeg", _mp3(audio))}"></audio></label>\n'
     yield '</div>\n<div class="plots">\n'
     plot = pitch_plot(file.source_f0, file.converted_f0, file.transpose)
-    # The strip below the contours takes up the lowest 14 of the plot's 190 pixels.
+    # The strip below the contours is 14 of the plot's 190 pixels high.
     yield _axis([(name, f"top:calc((100% - 14px) * {position / 100:.4f})") for name, position in plot.notes])
     yield f'<div class="plot">{plot.svg}</div>\n'
     for name, audio in sounds.items():
@@ -184,7 +184,7 @@ def _conversion(number: int, file: FileEvaluation) -> Iterator[str]:
 
 
 def _axis(labels: list[tuple[str, str]], kind: str = "axis") -> str:
-    """Return the HTML of an axis; each label is given as (text, CSS position)."""
+    """Return the HTML of an axis; labels are given as (text, CSS position)."""
     spans = (f'<span style="{position}">{text}</span>' for text, position in labels)
     return f'<div class="{kind}">{"".join(spans)}</div>'
 

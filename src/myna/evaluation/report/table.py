@@ -11,7 +11,7 @@ from myna.text import printable
 
 
 def summary_table(evaluation: Evaluation) -> str:
-    """Format the summary over all files as a table with one row per measure, including its reference values."""
+    """Format the summary over all files as a table with one row per measure and its reference values."""
     rows = [["", "source", "converted", "target", "better"]]
     for key, value in evaluation.summary.items():
         measure = MEASURES[key]

@@ -1,4 +1,4 @@
-"""Content encoders, which extract the phonetic content of a recording, independent of the speaker.
+"""Content encoders, which extract the phonetic content of a recording, independently of the speaker.
 
 Each architecture has its own module; the table `CONTENT_ENCODERS` lists all encoders.
 
@@ -28,22 +28,22 @@ FRAME_SAMPLES = 320
 
 
 class ContentEncoder(Protocol):
-    """Encoder that computes a recording's phonetic content."""
+    """Encoder that computes the phonetic content of a recording."""
 
     channels: int
 
     def __call__(self, audio: Tensor) -> Tensor:
         """Return the content (channels, T') of `audio` (N,) at 16 kHz; the result is on the encoder's device.
 
-        There is one frame every 320 samples. T' is N // 320, or one less for some N if the encoder does not pad the
-        recording; it is at least 1.
+        There is one frame every 320 samples. T' is N // 320, at least 1; for some N, it is one less if the encoder does
+        not pad.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Loader:
-    """Function that loads an encoder, and the number of channels that the configuration of a new voice needs."""
+    """Loader of an encoder, and the number of channels in the configuration of a new voice."""
 
     channels: int
     load: Callable[[str], ContentEncoder]
@@ -60,9 +60,9 @@ class Loader:
 
 _CONTENTVEC_768 = Loader(768, lambda device: load_contentvec(12, projected=False, device=device))
 
-# Encoders of the predecessors have the names used in the predecessors' config.json (`speech_encoder`). whisper-ppg is
-# from so-vits-svc 4.1, whose voices were trained with inputs padded to 30 s. Without padding, the content of a short
-# clip is very different.
+# Encoders of the predecessors have the same names as in the predecessors' config.json (`speech_encoder`). Voices with
+# whisper-ppg, from so-vits-svc 4.1, were trained with inputs padded to 30 s. Without padding, the content of short
+# clips is very different.
 CONTENT_ENCODERS: dict[str, Loader] = {
     "vec768l12": _CONTENTVEC_768,
     "vec256l9": Loader(256, lambda device: load_contentvec(9, projected=True, device=device)),
@@ -87,7 +87,7 @@ def load_encoder(name: str, device: str = "cpu") -> ContentEncoder:
     """Load the encoder `name` of `CONTENT_ENCODERS`.
 
     Raises:
-        ConfigError: there is no encoder of that name.
+        ConfigError: there is no encoder with that name.
         AssetError, CheckpointError: see `Loader`.
     """
     check_encoder(name)
@@ -95,6 +95,6 @@ def load_encoder(name: str, device: str = "cpu") -> ContentEncoder:
 
 
 def check_encoder(name: str) -> None:
-    """Raise `ConfigError` if there is no encoder of that name."""
+    """Raise `ConfigError` if there is no encoder with that name."""
     if name not in CONTENT_ENCODERS:
         raise ConfigError(f"no content encoder {name!r}; there are: {', '.join(CONTENT_ENCODERS)}")

@@ -1,4 +1,4 @@
-"""Self-attention shared by several encoders."""
+"""Self-attention, shared by several encoders."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 
 class SelfAttention(nn.Module):
-    """Self-attention over all frames. Subclasses create the projections, whose names are those in the weight files."""
+    """Self-attention over all frames. Subclasses create the projections, under the names in their weights files."""
 
     q_proj: nn.Module
     k_proj: nn.Module

@@ -1,7 +1,7 @@
 """Large HuBERT, trained by Tencent Games on 10,000 hours of Mandarin (TencentGameMate/chinese_speech_pretrain).
 
-So-vits-svc uses its last layer, after the final norm. This HuBERT was trained on recordings normalised to zero mean and
-unit variance. So-vits-svc does not normalise recordings, so its voices need the content of unnormalised recordings.
+So-vits-svc uses its last layer, after the final norm. The network was trained on recordings normalised to zero mean and
+unit variance. So-vits-svc does not normalise them, so its voices need the content of unnormalised recordings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """ContentVec: HuBERT trained further so that its content is independent of the speaker.
 
-Qian et al., ContentVec, ICML 2022. So-vits-svc uses its twelfth layer or, in older voices, a projection of the ninth.
-The weights are lengyue233's conversion for the library transformers.
+Qian et al., ContentVec, ICML 2022. So-vits-svc uses the twelfth layer or, for older voices, a projection of the ninth
+layer. The weights are lengyue233's conversion for the library transformers.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def load_contentvec(layer: int, *, projected: bool, device: str = "cpu") -> Hube
 def read_contentvec(path: Path, layer: int, *, projected: bool, device: str = "cpu") -> Hubert:
     """Read ContentVec from a safetensors or PyTorch file, without the layers above `layer`.
 
-    Settings that cannot be inferred from the shapes are read from the `config.json` beside `path`; without this file,
-    they are those of HuBERT base.
+    Settings that cannot be inferred from the shapes are read from the `config.json` beside `path`, or else are those of
+    HuBERT base.
     """
     weights = read_tensors(path)
     beside = path.with_name("config.json")

@@ -2,8 +2,8 @@
 
 Peng et al., DPHuBERT, Interspeech 2023. The numbers of convolution channels, heads and feed-forward channels differ
 between layers, and a layer may lack its attention or feed-forward network; the checkpoint contains these sizes.
-So-vits-svc uses the last layer. It also runs the encoder with dropout, so its voices were trained on slightly noisy
-content. myna runs the encoder without dropout.
+So-vits-svc uses the last layer. It runs the encoder with dropout, so its voices were trained on slightly noisy content;
+myna runs the encoder without dropout.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class FeedForward(nn.Sequential):
 
 
 class Layer(nn.Module):
-    """Transformer layer. A norm remains even if the attention or feed-forward network before it was pruned."""
+    """Transformer layer. The norm after attention or feed-forward network exists even if that part was pruned."""
 
     def __init__(self, attention: Attention | None, feed_forward: FeedForward | None, channels: int) -> None:
         super().__init__()
@@ -75,7 +75,7 @@ class Convolutions(nn.Module):
                 parts["layer_norm"] = nn.GroupNorm(channels, channels)
             self.conv_layers.append(nn.Sequential(parts | {"gelu": nn.GELU()}))
             before = channels
-        self.dummy_weight = nn.Parameter(torch.ones(before))  # gain of each channel, a remnant of the pruning
+        self.dummy_weight = nn.Parameter(torch.ones(before))  # gain of each channel, left from the pruning
 
     def forward(self, x: Tensor) -> Tensor:
         """Map samples (B, 1, N) to frames (B, T, C)."""
@@ -101,7 +101,7 @@ class Encoder(nn.Module):
 
 
 class PrunedHubert(Network):
-    """HuBERT with pruned layers. Parameters are named like their counterparts, if any, in the library transformers."""
+    """HuBERT with pruned layers. Parameters that exist in the library transformers have the same names as there."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Build the network from the checkpoint's `config`.

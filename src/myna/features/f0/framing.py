@@ -14,16 +14,16 @@ from myna.units import db_to_power
 
 Samples: TypeAlias = NDArray[np.float32]
 
-# Pitch of singing, from below the lowest bass to above the highest soprano. Each estimator finds what it can of it.
+# Pitch range of singing, from below the lowest bass to above the highest soprano. Estimators may cover a part of it.
 SUNG_BOUNDS = PitchBounds(40.0, 2100.0)
 
-# Takes audio (N,), sample rate, requested times (T,) in seconds, device and bounds; returns pitch at times of its own
-# choice.
+# Function of audio (N,), sample rate, requested times (T,) in seconds, device and bounds. It may return the pitch at
+# other times.
 Measure: TypeAlias = Callable[[Samples, int, FloatArray, str, PitchBounds], Contour]
 
 
 class Estimator(Protocol):
-    """Estimator of f0 at the middles of frames."""
+    """Estimator of f0 at the centres of frames."""
 
     def __call__(
         self,
@@ -38,7 +38,7 @@ class Estimator(Protocol):
         """
         Args:
             audio: (N,).
-            peak: reference level for normalisation and silence detection if it exceeds the peak of `audio`. A stream
+            peak: reference level for normalisation and silence detection, if higher than the peak of `audio`. A stream
                 passes the highest peak so far.
             bounds: lowest and highest pitch to look for.
 
@@ -48,16 +48,16 @@ class Estimator(Protocol):
         ...
 
 
-# Some methods fail on audio shorter than a few periods of the lowest pitch.
+# Some methods fail on audio shorter than a few periods of the lowest pitch, so shorter audio is padded.
 _SHORTEST_SECONDS = 0.25
-# Audio with a lower peak counts as silent: it is the noise of 16 bits or of a quiet room.
+# Audio with a lower peak counts as silent: such levels are quantisation noise of 16 bits, or a quiet room.
 _SILENT_PEAK = 2e-4
 # A frame is silent if its level is this far below that of the loudest frame. In seven recordings, no voiced frame was
-# more than 43 dB below. This removes the pitches that Harvest and CREPE find in room noise.
+# more than 43 dB below. This removes pitches that Harvest and CREPE find in room noise.
 SILENT_DB = -55.0
 LEVEL_SECONDS = 0.03
-# Shorter notes that leave the bounds of voices are whistling consonants or errors. In seven recordings, SwiftF0 finds
-# such notes of up to 0.08 s.
+# Shorter notes outside the bounds of voices are whistling consonants or errors. In seven recordings, SwiftF0 finds such
+# notes with up to 0.08 s.
 SHORTEST_NOTE_SECONDS = 0.1
 USUAL_POWER = 1 / 16  # mean square of loud singing with a peak of 1
 
@@ -81,7 +81,7 @@ def on_frames(measure: Measure) -> Estimator:
         loudest = max(float(np.abs(audio).max()), peak or 0.0)
         if loudest < _SILENT_PEAK:
             return np.zeros(len(times), np.float32)
-        # swift and FCPE need typical levels: if audio is 40 dB softer, they miss a tenth or more of the voiced frames.
+        # swift and FCPE need typical levels: 40 dB below, they miss a tenth or more of the voiced frames.
         audio = np.pad(audio / np.float32(loudest), (0, max(0, round(_SHORTEST_SECONDS * sample_rate) - len(audio))))
         f0 = resample_contour(*measure(audio, sample_rate, times, device, bounds), times)
         least_power = 0.0 if peak is None else USUAL_POWER
@@ -93,7 +93,7 @@ def on_frames(measure: Measure) -> Estimator:
 
 
 def widened(measure: Measure) -> Measure:
-    """Wrap a method whose result depends on the bounds, so that they do not change its pitch within `VOICE_BOUNDS`.
+    """Wrap a method that depends on the bounds, so that other bounds do not change its pitch within `VOICE_BOUNDS`.
 
     Only pitch outside `VOICE_BOUNDS` is taken from a second measurement, with the requested bounds.
     """
@@ -110,7 +110,7 @@ def widened(measure: Measure) -> Measure:
 
 
 def _with_long_notes(usual: FloatArray, f0: FloatArray, frame_seconds: float) -> FloatArray:
-    """Return a contour (T,), with the pitch of `usual` in short notes that leave the bounds of voices."""
+    """Return the contour `f0` (T,), with the pitch of `usual` in short notes outside the bounds of voices."""
     f0 = f0.copy()
     for note in notes_beyond(f0, VOICE_BOUNDS):
         if (note.stop - note.start) * frame_seconds < SHORTEST_NOTE_SECONDS:
@@ -124,7 +124,7 @@ def within(f0: FloatArray, bounds: PitchBounds) -> NDArray[np.bool_]:
 
 
 def _sounding(audio: Samples, sample_rate: int, times: FloatArray, least_power: float) -> NDArray[np.bool_]:
-    """Return a mask (T,) that is true at `times` where the audio is not silent relative to its loudest moment.
+    """Return a mask (T,) of the `times` at which the audio is not silent relative to its loudest moment.
 
     The power of the loudest moment counts as at least `least_power`.
     """

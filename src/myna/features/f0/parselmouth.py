@@ -21,7 +21,7 @@ def measure_parselmouth(
     except ImportError as error:
         raise MissingExtraError("f0 method 'parselmouth'", "parselmouth") from error
 
-    # Praat's window has three periods of the lowest pitch, and there is no pitch within half a window of either end.
+    # Praat's window has three periods of the lowest pitch. Within half a window of either end, there is no pitch.
     padding = round(1.5 / bounds.low_hz * sample_rate)
     sound = parselmouth.Sound(np.pad(audio, padding).astype(np.float64), sample_rate)
     pitch = sound.to_pitch_ac(

@@ -1,6 +1,6 @@
-"""RMVPE (Wei et al. 2023, arXiv:2306.15412): a U-Net and a recurrent layer that take a mel spectrogram.
+"""RMVPE (Wei et al. 2023, arXiv:2306.15412): a U-Net and a recurrent layer with a mel spectrogram as input.
 
-Modules have the names in the public file `rmvpe.pt` (MIT), so that it loads without renaming.
+Modules have the names of the public file `rmvpe.pt` (MIT), so that it is loaded without renaming.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _WINDOW_SAMPLES = 1024
 _N_MELS = 128
 _MEL_FLOOR_HZ = 30.0
 _N_LEVELS = 5
-_CHANNELS = 16  # channels of the first level; each level doubles the number
+_CHANNELS = 16  # channels of the first level, doubled at each level
 _BLOCKS = 4  # residual blocks per level
 _MIDDLE_LEVELS = 4
 _GRU_CHANNELS = 256
-# Each level halves the number of frames, so the number must be a multiple of this.
+# Each level halves the number of frames, so this number must divide it.
 _FRAME_MULTIPLE = 2**_N_LEVELS
 # Frames with less salience are unvoiced; RVC and so-vits-svc use the same threshold.
 _VOICED_SALIENCE = 0.03
@@ -119,7 +119,7 @@ class _Decoder(nn.Module):
 
 
 class _Level(nn.Module):
-    """Residual blocks of one level of resolution."""
+    """Residual blocks at one resolution."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class _Level(nn.Module):
 
 
 class _UpLevel(nn.Module):
-    """Double the resolution, halve the channels, and join the result with the encoder's maps of that resolution."""
+    """Double the resolution, halve the channels, and concatenate the encoder's maps of the same resolution."""
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ def measure_rmvpe(audio: Samples, sample_rate: int, times: FloatArray, device: s
 def _log_mel(signal: Tensor) -> Tensor:
     """Return the log-mel spectrogram (128, T) of a signal (N,); frame t is centred on sample 160 t.
 
-    It is padded with zeros so that T is a multiple of 32.
+    The signal is padded with zeros to make T a multiple of 32.
     """
     n_frames = len(signal) // _HOP_SAMPLES + 1
     n_frames += -n_frames % _FRAME_MULTIPLE

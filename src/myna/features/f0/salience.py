@@ -1,4 +1,4 @@
-"""Computation of pitch from the salience of pitch bins, common to CREPE, RMVPE and FCPE."""
+"""Computation of pitch from the salience of pitch bins, for CREPE, RMVPE and FCPE."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ def highest_bins(salience: FloatArray) -> NDArray[np.intp]:
 
 
 def smoothest_bins(salience: FloatArray) -> NDArray[np.intp]:
-    """Return the bins (T,) of the most likely path through `salience` (T, bins) in 0..1 (Viterbi).
+    """Return the most likely path (T,) through the bins of `salience` (T, bins) in 0..1 (Viterbi).
 
-    Between two frames the path moves by less than `_REACH_BINS` bins; the probability falls linearly with the distance.
+    Between two frames, the path moves by less than `_REACH_BINS` bins; the probability of a move falls linearly with
+    its size.
     """
     n_frames, n_bins = salience.shape
     offsets = np.arange(1 - _REACH_BINS, _REACH_BINS)

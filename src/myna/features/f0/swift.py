@@ -1,4 +1,4 @@
-"""SwiftF0 (Nieradzik 2025): a network of 135 kB that takes a spectrogram, a hundred times faster than real time."""
+"""SwiftF0 (Nieradzik 2025): a network of 135 kB with a spectrogram as input, a hundred times faster than real time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SAMPLE_RATE = 16000
 HOP_SAMPLES = 256
 _BLOCK_SAMPLES = 8 * SAMPLE_RATE  # blocks give the same pitch as the whole recording, in a quarter of the memory
 # With the package's own threshold of 0.5, 2.5 % of the voiced frames of seven recordings are missed, and 0.5 % of the
-# unvoiced frames get a pitch. With this threshold the shares are 1.6 % and 1.0 %. A gap in a note is more audible than
-# a pitch in a breath.
+# unvoiced frames get a pitch. With this threshold, 1.6 % are missed and 1.0 % get a pitch. A gap in a note is more
+# audible than a pitch in a breath.
 VOICED_CONFIDENCE = 0.3
-# The window and the frame step smooth the contour; this share of its second difference is lost. Without a correction, a
-# vibrato of 5.5 Hz is 4 to 10 % too shallow, and a vibrato of 12 Hz 22 %. With it, the depth is within 7 % of the true
-# depth up to 12 Hz.
+# The window and the frame step smooth the contour, which removes this share of its second difference. Without
+# correction, a vibrato is 4 to 10 % too shallow at 5.5 Hz, and 22 % at 12 Hz. With the correction, the depth is within
+# 7 % of the true depth up to 12 Hz.
 _LOST_BEND = 0.2
 _SHARPEST_BEND = 0.25  # octaves; larger second differences are jumps or errors
 
@@ -40,14 +40,14 @@ def measure_swift(
 
 
 def swift_stream(bounds: PitchBounds) -> Any:
-    """Return a new stream of SwiftF0 that looks for pitch within the bounds, as far as SwiftF0 supports them."""
+    """Return a new stream of SwiftF0 for pitch within the bounds, as far as SwiftF0 supports them."""
     from swift_f0 import FMAX, FMIN
 
     return _detector().stream(max(bounds.low_hz, FMIN), min(bounds.high_hz, FMAX))
 
 
 def with_its_bends(f0: FloatArray) -> FloatArray:
-    """Correct the window's smoothing of a contour (M,), to first order in the second difference."""
+    """Correct a contour (M,) for the smoothing by window and frame step, to first order in the second difference."""
     pitch = np.log2(np.where(f0 > 0, f0, np.nan))
     bend = np.diff(pitch, n=2, prepend=np.nan, append=np.nan)  # NaN beside a gap
     return np.asarray(f0 * 2 ** np.where(np.abs(bend) < _SHARPEST_BEND, -_LOST_BEND * bend, 0.0))
@@ -57,5 +57,5 @@ def with_its_bends(f0: FloatArray) -> FloatArray:
 def _detector() -> Any:
     from swift_f0 import SwiftF0
 
-    # One thread is as fast as several (0.007 of real time) and leaves the other cores free for other clips.
+    # One thread is as fast as several (0.007 s per second of audio), and leaves the other cores free for other clips.
     return SwiftF0(threads=1, spin=False)

@@ -9,7 +9,7 @@ from myna.config import PitchBounds
 from myna.features.contour import Contour, FloatArray
 from myna.features.f0.framing import Samples
 
-# At this rate DIO is four times faster than at 44.1 kHz, and both methods are equally accurate.
+# At this rate, DIO is four times faster than at 44.1 kHz, and the accuracy of both methods is the same.
 SAMPLE_RATE = 16000
 _STEP_MS = 5.0
 

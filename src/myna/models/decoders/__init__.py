@@ -1,4 +1,4 @@
-"""Decoders, which compute audio from latent frames (and f0). `DECODERS` lists those that a config selects by name."""
+"""Decoders, which compute audio from latent frames (and f0). `DECODERS` lists those selected by a configuration."""
 
 from __future__ import annotations
 

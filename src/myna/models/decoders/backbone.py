@@ -1,4 +1,4 @@
-"""The upsampling network of HiFi-GAN (Kong, Kim and Bae 2020), used by all decoders except the source-filter one."""
+"""Upsampling network of HiFi-GAN (Kong, Kim and Bae 2020), used by all decoders except the source-filter one."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def leaky_relu(channels: int) -> nn.Module:
 
 
 def less_leaky_relu(channels: int) -> nn.Module:
-    """Build HiFi-GAN's activation before the last convolution; as published, its slope is PyTorch's default of 0.01."""
+    """Build HiFi-GAN's activation before the last convolution, with PyTorch's default slope of 0.01, as published."""
     return nn.LeakyReLU()
 
 
 class ResidualBlock1(nn.Module):
-    """Residual block of pairs of a dilated and a plain convolution, on (B, C, N); `resblock` is "1" in the config."""
+    """Residual block of pairs of a dilated and a plain convolution, on (B, C, N); type "1" in the configuration."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class ResidualBlock1(nn.Module):
 
 
 class ResidualBlock2(nn.Module):
-    """Residual block of dilated convolutions, on (B, C, N); `resblock` is "2" in the config."""
+    """Residual block of dilated convolutions, on (B, C, N); type "2" in the configuration."""
 
     def __init__(self, channels: int, kernel_size: int, dilations: Sequence[int], activation: Activation) -> None:
         super().__init__()
@@ -66,8 +66,8 @@ class Backbone(nn.Module):
     """Upsample latents step by step; after each step, refine the signal with residual blocks of several kernel sizes.
 
     Each step halves the channels, down to `out_channels`. All steps except the first are computed in pieces of
-    PIECE_FRAMES frames with context on both sides. The result is the same as without pieces, but less memory is needed,
-    and a piece fits in the processor's cache.
+    PIECE_FRAMES frames with context on both sides. The result is the same, but pieces need less memory and fit in the
+    processor's cache.
 
     Args:
         normalized_input: whether the first convolution has weight normalisation; False for RVC.
@@ -114,10 +114,10 @@ class Backbone(nn.Module):
         Args:
             latent: (B, in_channels, T).
             condition: signal to add before the first step, (B, initial_channels, 1 or T).
-            added: function that takes the index of an upsampling step and a range of frames, and returns the signal to
-                add to the upsampled one.
-            finish: function applied to the result of the last step; its receptive field may be a few samples to either
-                side.
+            added: function that returns the signal to add after an upsampling step, given the index of the step and a
+                range of frames.
+            finish: function applied to the result of the last step; its receptive field must be at most a few samples
+                on either side.
 
         Returns:
             The signal, (B, out_channels, T * product of the rates), or the output of `finish`.
@@ -171,7 +171,7 @@ class Backbone(nn.Module):
 
 
 def _context_frames(sizes: UpsamplingSizes, activation_radius: int) -> int:
-    """Return the receptive field of the steps after the first, in frames to either side."""
+    """Return the receptive field of the steps after the first, in frames on either side."""
     n_convs = 2 if sizes.resblock == "1" else 1
     block_radius = max(
         sum((kernel_size - 1) * (dilation + n_convs - 1) / 2 + n_convs * activation_radius for dilation in dilations)

@@ -25,7 +25,7 @@ class HifiGan(nn.Module):
         self.speaker_projection = nn.Conv1d(speaker_channels, sizes.initial_channels, kernel_size=1)
 
     def forward(self, latent: Tensor, conditions: DecoderConditions, noise: NoiseSource) -> Waveform:
-        """Return audio between -1 and 1, (B, 1, T * product of the rates), from latents (B, in_channels, T)."""
+        """Return audio in -1..1, (B, 1, T * product of the rates), from latents (B, in_channels, T)."""
 
         def finish(hidden: Tensor) -> Tensor:
             return torch.tanh(self.output_conv(self.output_activation(hidden)))

@@ -1,6 +1,6 @@
 """iSTFT decoder (iSTFTNet: Kaneko et al. 2022): HiFi-GAN's upsampling ends early, and an inverse STFT follows.
 
-The iSTFT decoders take neither f0 nor the speaker as an input; both act only through the latent.
+The iSTFT decoders take neither f0 nor the speaker as an input; both affect only the latent.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Multi-band iSTFT decoder (Kawamura et al. 2022): it predicts sub-bands, which a fixed filter bank merges."""
+"""Multi-band iSTFT decoder (Kawamura et al. 2022): predicted sub-bands, merged by a fixed filter bank."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """NSF-HiFiGAN, the decoder of so-vits-svc 4: HiFi-GAN (Kong et al. 2020) with a neural source-filter excitation.
 
-The excitation (Wang et al. 2019) provides the pitch, so that the network need not generate it. After each upsampling
-convolution, a strided convolution reduces the excitation to the same rate, and the two results are added.
+The excitation (Wang et al. 2019) provides the pitch, so that the network does not have to generate it. After each
+upsampling convolution, a strided convolution reduces the excitation to the same rate, and both signals are added.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Source-filter decoder of the light voice: a network predicts the gains of each source twice per frame.
 
-The pitch is correct by construction, since the pulses are generated at f0 (DDSP: Engel et al. 2020; for voice
+The pitch is correct by construction, because the pulses are generated at f0 (DDSP: Engel et al. 2020; for voice
 conversion: DDSP-SVC). The sources are filtered by multiplying their STFTs by the gains. The filter of the pulses is
-minimum-phase, like a vocal tract: it rings after a pulse and not before it. With a zero-phase filter, noise would have
-to fill the gaps between pulses. A rapidly changing phase shifts frequencies and thus bends the pitch, most of all a low
-pitch. Therefore the phase is computed from gains that are averaged over time (docs/experiments.md).
+minimum-phase, like a vocal tract: its response is after the pulse. With a zero-phase filter, noise would have to fill
+the gaps between pulses. A rapidly changing phase shifts frequencies, especially of a low pitch. Therefore the phase is
+computed from gains that are averaged over time (docs/experiments.md).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from myna.models.sizes import SourceFilterSizes
 
 INITIAL_LOG_GAIN = -4.0
 HIGHEST_LOG_GAIN = 3.0
-LOWEST_LOG_GAIN = math.log(1e-5)  # floor for computing the phase, which inaudible gains must not affect
+LOWEST_LOG_GAIN = math.log(1e-5)  # floor of the log gains for the phase, which inaudible gains must not affect
 # The pulse phase is computed from a moving average of the log gains. `PHASE_REACH` is the half-width of the average in
 # hops of 5.8 ms if f0 is at most `PHASE_HZ`; above that, the half-width is proportional to 1 / f0^2.
 PHASE_REACH, PHASE_HZ = 16, 65.0
@@ -55,10 +55,11 @@ class SourceFilterDecoder(nn.Module):
             )
         channels, speaker_channels = sizes.channels, sizes.speaker_channels
         n_bins = sizes.n_fft // 2 + 1
+        self.phase_reach = PHASE_REACH
         self.piece_frames: int | None = PIECE_FRAMES
         self.interpolate: Interpolation = between_frames
         # Receptive field of the fine blocks, the average for the phase, the STFT windows and the upsampling.
-        fine_context = sizes.n_fine_layers * (KERNEL_SIZE // 2) + PHASE_REACH + sizes.n_fft // sizes.hop_length
+        fine_context = sizes.n_fine_layers * (KERNEL_SIZE // 2) + self.phase_reach + sizes.n_fft // sizes.hop_length
         self.context_frames = math.ceil(fine_context / self.rate) + 1
         self.input_conv = nn.Conv1d(sizes.in_channels, channels, kernel_size=3, padding=1)
         self.coarse_blocks = nn.ModuleList(
@@ -136,7 +137,7 @@ class SourceFilterDecoder(nn.Module):
     def _averaged(self, log_gains: Tensor, f0: Tensor) -> Tensor:
         """Average log gains (B, n_bins, T * rate + 1) over time; the width depends on f0 (B, T), see `PHASE_REACH`."""
         hz = F.pad(f0.float().clamp(min=LOWEST_HZ).repeat_interleave(self.rate, dim=1), (0, 1), mode="replicate")
-        reach = (PHASE_REACH * (PHASE_HZ / hz).square()).round().clamp(max=PHASE_REACH).long()
+        reach = (self.phase_reach * (PHASE_HZ / hz).square()).round().clamp(max=self.phase_reach).long()
         floored = log_gains.clamp(min=LOWEST_LOG_GAIN)
         spectra = torch.arange(floored.shape[2], device=hz.device)
         first, behind = (spectra - reach).clamp(min=0), (spectra + reach + 1).clamp(max=floored.shape[2])

@@ -1,4 +1,4 @@
-"""The source-filter decoder in a stream, with the samples of `SourceFilterDecoder.forward` for the whole recording."""
+"""The source-filter decoder for a stream; the samples equal `SourceFilterDecoder.forward` for the whole recording."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from myna.models.decoders.source_filter import (
     HIGHEST_LOG_GAIN,
     LOWEST_LOG_GAIN,
     PHASE_HZ,
-    PHASE_REACH,
     SourceFilterDecoder,
 )
 from myna.models.interface import NoiseSource
@@ -33,13 +32,13 @@ class SourceFilterStream:
         self._upsample = UpsamplingStream(decoder.upsample)
         self._fine = _Blocks(decoder.fine_blocks, decoder.rate)
         self._sources = ExcitationStream(decoder.frame_samples, decoder.sample_rate, noise)
-        self._phase = _PhaseStream(len(decoder.bins_hz))
+        self._phase = _PhaseStream(len(decoder.bins_hz), decoder.phase_reach)
         self._filter = _FilterStream(decoder.filter)
         self._speaker, self._f0 = Frames(), Frames()
-        self._n_spectra = 0  # spectra whose gains are known
+        self._n_spectra = 0  # number of spectra with known gains
 
     def ready(self, n_latent: NDArray[np.int64], n_frames: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the number of samples that `push` has returned after so many latent frames, and frames of f0."""
+        """Return the number of samples that `push` has returned after these numbers of latent frames and f0 frames."""
         decoder, filter_ = self._decoder, self._decoder.filter
         coarse = np.maximum(n_latent - self._input.right - self._coarse.right, 0)
         fine = np.maximum(self._rate * coarse - self._upsample.right - self._fine.right - self._phase.reach, 0)
@@ -52,7 +51,7 @@ class SourceFilterStream:
         """Append T frames, and return the samples (n,) that are now complete.
 
         Args:
-            latent: (T', in_channels); these frames may be behind the others.
+            latent: (T', in_channels), which may be behind the other inputs.
             f0: (T,) Hz, filled in unvoiced frames.
             voiced: (T,) bool.
             speaker: embeddings (T, speaker_channels).
@@ -75,7 +74,7 @@ class SourceFilterStream:
 
 
 class _Blocks:
-    """A sequence of blocks at one frame rate, `rate` times that of the speaker embeddings."""
+    """A sequence of blocks at one frame rate, which is `rate` times that of the speaker embeddings."""
 
     def __init__(self, blocks: torch.nn.ModuleList, rate: int) -> None:
         self._blocks = [SpeakerBlockStream(block) for block in blocks if isinstance(block, SpeakerBlock)]
@@ -96,15 +95,14 @@ class _Blocks:
 
 
 class _PhaseStream:
-    """Moving average of log gains over time, as `SourceFilterDecoder` computes the phase of the pulses from it."""
+    """Moving average of log gains for the phase of the pulses, as in `SourceFilterDecoder`, for a stream."""
 
-    reach = PHASE_REACH
-
-    def __init__(self, n_bins: int) -> None:
+    def __init__(self, n_bins: int, reach: int) -> None:
+        self.reach = reach  # largest half-width of the average, which is also the look-ahead
         # sums[:, k] is the sum of the gains of all spectra before spectrum `first + k`.
         self._sums = torch.zeros(n_bins, 1, dtype=torch.float64)
         self._first = 0
-        self._reaches = torch.empty(0, dtype=torch.long)  # of the spectra that are not yet returned
+        self._reaches = torch.empty(0, dtype=torch.long)  # half-widths of the averages not returned yet
         self._n_out = 0
 
     def push(self, log_gains: Tensor, f0: Tensor) -> Tensor:
@@ -126,7 +124,7 @@ class _PhaseStream:
 
 
 class _FilterStream:
-    """A `SpectralFilter` that carries the sources, the gains and the overlap of the inverse STFT."""
+    """A `SpectralFilter` for a stream, which keeps sources, gains and the overlap of the inverse STFT."""
 
     def __init__(self, layer: SpectralFilter) -> None:
         self._n_fft, self._hop_length, self._window = layer.n_fft, layer.hop_length, layer.window
@@ -134,9 +132,9 @@ class _FilterStream:
         self._sources = torch.zeros(N_SOURCES, half)  # zeros before the beginning, as in `SpectralFilter`
         self._gains = torch.empty(N_SOURCES, half + 1, 0)
         self._phase_gains = torch.empty(half + 1, 0)
-        # Sums of windowed frames and of squared windows, beyond the samples that are complete.
+        # Sums of windowed frames and of squared windows, after the complete samples.
         self._sound = self._weight = torch.zeros(layer.n_fft - layer.hop_length)
-        self._surplus = half  # samples before the beginning, still to be dropped
+        self._surplus = half  # number of samples before the beginning that are still to be dropped
 
     def append(self, sources: Tensor) -> None:
         """Append samples of the sources (S, n), which may be ahead of the gains."""
@@ -160,7 +158,7 @@ class _FilterStream:
         return self._overlapped(torch.fft.irfft(spectrum.T, n=self._n_fft) * self._window)
 
     def _overlapped(self, frames: Tensor) -> Tensor:
-        """Add frames (T, n_fft) to the overlap, and return the samples that no later frame covers."""
+        """Overlap-add frames (T, n_fft), and return the samples that later frames do not cover."""
         n_samples = len(frames) * self._hop_length
         squares = self._window.square().expand_as(frames)
         self._sound, self._weight = (
@@ -174,7 +172,7 @@ class _FilterStream:
 
 
 def _added(held: Tensor, frames: Tensor, hop_length: int) -> Tensor:
-    """Add overlapping frames (T, n) to a signal (m,), extended as needed."""
+    """Overlap-add frames (T, n) to a signal (m,), which is extended if needed."""
     n_frames, size = frames.shape
     signal = F.pad(held, (0, (n_frames - 1) * hop_length + size - len(held)))
     for index, frame in enumerate(frames):

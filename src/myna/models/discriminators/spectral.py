@@ -1,9 +1,9 @@
 """Discriminators that score spectra at several resolutions (UnivNet: Jang et al. 2021), small enough to train on a CPU.
 
-Half of them take the real and imaginary parts of the spectrum over the recording's whole bandwidth, like EnCodec's
-discriminators (Défossez et al. 2022). The others take the magnitudes below 2.5 kHz, where the first harmonics and the
-first formant lie (single-band discriminators: Kumar et al. 2023). Both kinds of spectrum are compressed, so that loud
-vowels do not outweigh soft consonants.
+Half of them score the real and imaginary parts of the spectrum over the recording's whole bandwidth, like EnCodec's
+discriminators (Défossez et al. 2022). The others score the magnitudes below 2.5 kHz, the range of the first harmonics
+and the first formant (single-band discriminators: Kumar et al. 2023). Both kinds of spectrum are compressed, so that
+loud vowels do not outweigh soft consonants.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class SpectrumSettings(NamedTuple):
     n_fft: int
     hop_length: int
     strides: tuple[int, int, int, int]  # strides of the convolutions along the bins
-    low: bool = False  # True: magnitudes below `LOW_HZ`; False: the whole complex spectrum
+    low: bool = False  # True for magnitudes below `LOW_HZ`, False for the whole complex spectrum
 
 
 _WINDOWS = ((2048, 512), (1024, 256), (512, 128))  # window length and hop length, in samples

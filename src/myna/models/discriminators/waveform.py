@@ -1,7 +1,7 @@
 """HiFi-GAN's period discriminators (Kong, Kim and Bae 2020), and MelGAN's scale discriminator at one scale.
 
-Each discriminator returns a score for every short stretch of a signal. The losses also compare the feature
-maps of generated and recorded audio (feature matching).
+Each discriminator scores every short stretch of a signal. The losses also compare the feature maps of generated and
+recorded audio (feature matching).
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch.nn.utils.parametrizations import weight_norm
 
 from myna.models.interface import DiscriminatorOutput, Discriminators
 
-PERIODS = (2, 3, 5, 7, 11)  # in samples; primes, so that the discriminators sample different grids
+PERIODS = (2, 3, 5, 7, 11)  # in samples; prime numbers, so that the discriminators sample different grids
 LEAK = 0.1  # slope of the rectifiers below zero
 
 
 class WaveformDiscriminators(Discriminators):
-    """One scale discriminator and one discriminator per period; as in so-vits-svc, they score the whole band.
+    """One scale discriminator and one discriminator per period; as in so-vits-svc, they score the whole bandwidth.
 
     Args:
         width: number of channels in the widest layers, a multiple of 256. so-vits-svc has 1024.
@@ -55,7 +55,7 @@ class ScaleDiscriminator(nn.Module):
 
 
 class PeriodDiscriminator(nn.Module):
-    """Score the `period` signals that each consist of every `period`-th sample, starting at different offsets."""
+    """Score the `period` signals that consist of every `period`-th sample, one for each offset."""
 
     def __init__(self, period: int, width: int) -> None:
         super().__init__()

@@ -1,9 +1,9 @@
 """Convolutions over time, plain and with weight normalisation (Salimans and Kingma 2016).
 
-On a CPU, when no gradients are needed, they are computed as two-dimensional convolutions over an image of height 1 in
-channels-last layout. oneDNN computes in that layout; it would convert the data of a one-dimensional convolution to the
-layout and back at every call. Elementwise operations between the convolutions keep the layout. A HiFi-GAN takes a fifth
-less time. With gradients, this would not be faster.
+On a CPU without gradients, they are computed as two-dimensional convolutions over an image of height 1 in channels-last
+layout. oneDNN computes in this layout; for a one-dimensional convolution, it would convert the data to this layout and
+back at every call. Elementwise operations between the convolutions keep the layout. A HiFi-GAN takes a fifth less time.
+With gradients, there is no gain in speed.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ def normalized_upsampling(in_channels: int, out_channels: int, kernel_size: int,
 
 
 class DepthwiseSeparableConv(nn.Module):
-    """Depthwise convolution over time followed by a pointwise one: (B, in_channels, T) to (B, out_channels, T).
+    """Depthwise convolution over time and pointwise convolution: (B, in_channels, T) to (B, out_channels, T).
 
-    With kernel size k, it needs about 1 / k of the multiplications of a full convolution. The tiny voices of
-    so-vits-svc 4.1 use it.
+    With kernel size k, it needs about 1 / k of the multiplications of a full convolution. Tiny voices of so-vits-svc
+    4.1 use it.
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1) -> None:
@@ -79,7 +79,7 @@ class DepthwiseSeparableConv(nn.Module):
 
 
 def fuse_weight_norm(module: nn.Module) -> None:
-    """Replace each normalised weight in `module` by a plain weight, which gives the same output with less work."""
+    """Replace each normalised weight in `module` by a plain weight, which gives the same output in less time."""
     for part in module.modules():
         if parametrize.is_parametrized(part, "weight"):
             parametrize.remove_parametrizations(part, "weight", leave_parametrized=True)

@@ -1,6 +1,6 @@
 """The three sources of a source-filter voice: pulses at f0, noise modulated at f0, and plain noise.
 
-All have a flat spectrum and a variance of 1 at every f0, so that a filter learned at one f0 also suits others.
+All three have a flat spectrum and a variance of 1 at every f0, so that a filter learned at one f0 also fits others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from myna.models.layers.cumulative_sum import cumulative_sum
 Interpolation = Callable[[Tensor, int], Tensor]  # (B, T), hop_length -> (B, T * hop_length)
 
 N_SOURCES = 3
-LOWEST_HZ = 40.0  # lower values of f0 are raised to this, because contours without voiced frames are 0
+LOWEST_HZ = 40.0  # lower values of f0 are raised to this, because f0 is 0 if no frame is voiced
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Excitation:
         """
         Args:
             f0: in Hz, interpolated over unvoiced frames, (B, T).
-            voiced: true in frames that have pulses and modulated noise, (B, T); None means all frames.
+            voiced: True in frames with pulses and modulated noise, (B, T); None means all frames.
             interpolate: `between_frames` or `between_frames_explicitly`.
         """
         f0 = f0.detach().float().clamp(min=LOWEST_HZ)
@@ -70,15 +70,15 @@ class Excitation:
 
 
 class ExcitationStream:
-    """The sources of a stream: joined, the results of `push` equal `Excitation.samples` of the whole recording."""
+    """The sources of a stream. The results of `push`, joined, equal `Excitation.samples` of the whole recording."""
 
-    # f0 is interpolated between the middles of frames, and depends on the voicing of the next frame.
+    # f0 is interpolated between the centres of frames, and depends on the voicing of the next frame.
     look_ahead_frames = 2
 
     def __init__(self, hop_length: int, sample_rate: int, noise: NoiseSource) -> None:
         self._hop_length, self._sample_rate, self._noise = hop_length, sample_rate, noise
-        self._unsettled = torch.zeros(2, 1)  # f0 and voicing of the last frames, of which the last has no successor yet
-        self._frames: Tensor | None = None  # (2, T) f0 and voicing: the last frame that is complete, and the next one
+        self._unsettled = torch.zeros(2, 1)  # f0 and voicing of the last frames; the last one has no successor yet
+        self._frames: Tensor | None = None  # (2, T) f0 and voicing of the last complete frame and of the next frame
         self._turned = torch.zeros((), dtype=torch.float64)  # sum of f0 over the samples so far
 
     def push(self, f0: Tensor, voiced: Tensor) -> Tensor:
@@ -106,11 +106,12 @@ class ExcitationStream:
 def _lowest_in_pauses(f0: Tensor, voiced: Tensor) -> Tensor:
     """Replace f0 (..., T) by `LOWEST_HZ` in frames that are not voiced and not beside a voiced frame.
 
-    In a pause, f0 has no meaning. If it advanced the phase there, its errors would add up: two conversions of nearly
-    equal sounds would differ. The frames beside a note stay, because f0 is interpolated.
+    In a pause, f0 has no meaning. If it advanced the phase there, errors would accumulate: the pulses after the pause
+    would differ between conversions of nearly equal sounds. Frames beside a note keep their f0, because f0 is
+    interpolated.
 
     Args:
-        voiced: 1 in voiced frames, 0 in others, (..., T + 2): with one more frame at each end.
+        voiced: 1 in voiced frames and 0 in others, with one more frame at each end, (..., T + 2).
     """
     near = voiced[..., :-2] + voiced[..., 1:-1] + voiced[..., 2:] > 0
     return torch.where(near, f0, LOWEST_HZ)
@@ -119,8 +120,8 @@ def _lowest_in_pauses(f0: Tensor, voiced: Tensor) -> Tensor:
 def _source_noise(f0: Tensor, hop_length: int, noise: NoiseSource) -> Tensor:
     """Return the normal numbers (2, B, N) for the frames of f0 (B, T).
 
-    They are drawn frame by frame, so that a stream draws the same numbers. (PyTorch's generator continues exactly if
-    the numbers of each request are a multiple of 16.)
+    The numbers are drawn frame by frame, so that a stream draws the same numbers. (Requests to PyTorch's generator can
+    be split without changing the numbers if each request is for a multiple of 16.)
     """
     n_items, n_frames = f0.shape
     numbers = noise.normal("source_noise", (n_items, n_frames * 2 * hop_length), f0.float())
@@ -141,18 +142,18 @@ def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
 
 
 def between_frames(contour: Tensor, hop_length: int) -> Tensor:
-    """Interpolate a contour linearly between the middles of its frames: (B, T) to (B, T * hop_length)."""
+    """Interpolate a contour linearly between the centres of its frames: (B, T) to (B, T * hop_length)."""
     return F.interpolate(contour.unsqueeze(1), scale_factor=float(hop_length), mode="linear").squeeze(1)
 
 
 def between_frames_explicitly(contour: Tensor, hop_length: int) -> Tensor:
-    """Return exactly the result of `between_frames`, with operations that ONNX rounds like PyTorch; much slower.
+    """Compute exactly the result of `between_frames`, much slower, with operations that ONNX rounds like PyTorch.
 
-    PyTorch's interpolation weights two frames; it adds the unrounded product of the earlier frame to the rounded
-    product of the later one. The last bit matters: it can add or remove a harmonic of the pulses.
+    PyTorch's interpolation weights two frames, and adds the unrounded product of the earlier frame to the rounded
+    product of the later frame. The last bit matters: it may add or remove a harmonic of the pulses.
     """
     place = (torch.arange(hop_length) + 0.5) / hop_length - 0.5
-    before = place < 0  # the sample is before the middle of its frame
+    before = place < 0  # the sample is before the centre of its frame
     weight = place + before.float()
     around = F.pad(contour.unsqueeze(1), (1, 1), mode="replicate").squeeze(1).unsqueeze(2)
     earlier = torch.where(before, around[:, :-2], around[:, 1:-1])

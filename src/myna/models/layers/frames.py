@@ -13,7 +13,7 @@ def frame_mask(lengths: Tensor, n_frames: int) -> Tensor:
 
 
 def segment_starts(lengths: Tensor, segment_frames: int, position: Tensor) -> Tensor:
-    """Return the index of the first frame of a segment in each clip; 0 if the clip is no longer than the segment.
+    """Return the first frame of a segment in each clip; 0 if the clip is not longer than the segment.
 
     Args:
         lengths: number of frames of each clip, (B,).

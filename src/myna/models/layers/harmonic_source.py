@@ -14,7 +14,7 @@ from myna.models.layers.cumulative_sum import cumulative_sum
 N_HARMONICS = 9  # the fundamental and 8 overtones; RVC has only the fundamental
 SINE_AMPLITUDE = 0.1
 VOICED_NOISE_STD = 0.003
-INITIAL_MIX = 0.5  # initial weight of each harmonic; with 2.0 a small voice learned its spectrum more slowly
+INITIAL_MIX = 0.5  # initial weight of each harmonic; with 2.0, a small voice learned its spectrum more slowly
 UNVOICED_NOISE_STD = SINE_AMPLITUDE / 3
 
 
@@ -26,7 +26,7 @@ class HarmonicSource(nn.Module):
         self.sample_rate = sample_rate
         self.n_harmonics = n_harmonics
         self.mix = nn.Linear(n_harmonics, 1)
-        # The source is loud from the first step, because a decoder with a weak source learns a hum at the frame rate.
+        # The source is loud from the first training step: with a weak source, a decoder learns a hum at the frame rate.
         nn.init.constant_(self.mix.weight, INITIAL_MIX)
         nn.init.zeros_(self.mix.bias)
 
@@ -44,11 +44,12 @@ class HarmonicSource(nn.Module):
         phases = noise.uniform("starting_phases", (f0.shape[0], self.n_harmonics), f0)
         phases[:, 0] = 0
         mixed = torch.zeros_like(voiced)
-        # Harmonics are added one at a time: for a minute of audio, nine sines at once would need a gigabyte.
+        # Add one harmonic at a time: for a minute of audio, nine sines at once would need a gigabyte.
         for index, weight in enumerate(self.mix.weight[0]):
             cycles = self._cycles(f0 * (index + 1), hop_length) + phases[:, index, None]
             mixed = mixed + weight * torch.sin(2 * math.pi * cycles)
-        # Independent noises mixed with the weights are distributed like one noise scaled by the norm of the weights.
+        # A weighted sum of independent noises has the same distribution as one noise, scaled by the norm of the
+        # weights.
         noise_std = self.mix.weight.norm() * (voiced * VOICED_NOISE_STD + (1 - voiced) * UNVOICED_NOISE_STD)
         added = noise_std * noise.normal("source_noise", voiced.shape, voiced)
         return torch.tanh(SINE_AMPLITUDE * mixed * voiced + added + self.mix.bias).unsqueeze(1)
@@ -56,7 +57,7 @@ class HarmonicSource(nn.Module):
     def _cycles(self, hz: Tensor, hop_length: int) -> Tensor:
         """Return the phase of a sine at `hz` (B, T), in cycles, at each sample: (B, T * hop_length).
 
-        Completed cycles are subtracted during the summation, because a large number leaves few digits for its fraction.
+        Whole cycles are subtracted during the summation, because a large number leaves few digits for its fraction.
         """
         step = torch.remainder(hz.detach() / self.sample_rate, 1).repeat_interleave(hop_length, dim=1)
         fraction = torch.frac(cumulative_sum(step, 1).to(step.dtype))

@@ -31,7 +31,7 @@ def lowpass_filter() -> Tensor:
 class AntiAliasedSnake(nn.Module):
     """Compute x + sin(alpha x)^2 / beta at twice the sample rate; log alpha and log beta are learned per channel."""
 
-    RADIUS = TAPS // RATIO  # receptive field in samples to either side; each filter contributes half
+    RADIUS = TAPS // RATIO  # receptive field in samples on either side; each filter contributes half
     lowpass: Tensor
 
     def __init__(self, channels: int) -> None:
@@ -45,7 +45,7 @@ class AntiAliasedSnake(nn.Module):
         channels = x.shape[1]
         lowpass = self.lowpass.expand(channels, -1, -1)
         x = F.pad(x, (TAPS // RATIO - 1, TAPS // RATIO - 1), mode="replicate")
-        # The first and last outputs of the transposed convolution depend on the padding, so they are cut off.
+        # Cut off the first and last outputs of the transposed convolution, which depend on the padding.
         edge = TAPS - RATIO + (TAPS - RATIO) // 2
         x = F.conv_transpose1d(x, lowpass * RATIO, stride=RATIO, groups=channels)[..., edge:-edge]
         x = x + torch.sin(x * self.alpha.exp()[:, None]).square() / (self.beta.exp()[:, None] + 1e-9)

@@ -28,7 +28,7 @@ class SpectralFilter(nn.Module):
             sources: S signals, (B, S, N), where N is a multiple of hop_length.
             gains: one linear gain per source, bin and hop, (B, S, n_bins, N / hop_length + 1).
             phase_log_gains: log gains from which the phase of the pulses is computed, (B, n_bins, N / hop_length + 1).
-            passband: true in the bins to keep, (B, n_bins, 1); None keeps all bins.
+            passband: True in the bins to keep, (B, n_bins, 1); None keeps all bins.
 
         Returns:
             The sum of the filtered sources, (B, N).
@@ -50,7 +50,7 @@ class SpectralFilter(nn.Module):
             self.n_fft,
             self.hop_length,
             window=self.window,
-            pad_mode="constant",  # reflection fails on a single frame, which is shorter than the padding
+            pad_mode="constant",  # reflection fails on a single frame, because it is shorter than the padding
             return_complex=True,
         )
         return spectra.reshape(*signals.shape[:2], *spectra.shape[1:])

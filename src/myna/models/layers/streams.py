@@ -1,15 +1,15 @@
-"""Layers over time in a stream: each carries the end of its input, so that no frame is computed twice.
+"""Layers over time for streams. Each layer keeps the end of its input, so that no frame is computed twice.
 
-Frames are (T, C). The joined results of `push` equal those of the layer on the whole signal with zero padding, without
-the last `right` frames.
+Frames are (T, C). The results of `push`, joined, equal the layer's result for the whole signal with zero padding,
+without the last `right` frames.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from myna.few_rows import FewRows
 from myna.models.layers.convnext import SpeakerBlock
 
 
@@ -38,7 +38,8 @@ class ConvolutionStream:
     """A convolution with stride 1 that keeps the number of frames."""
 
     def __init__(self, layer: nn.Conv1d) -> None:
-        self._layer, self._size = layer, layer.kernel_size[0]
+        self._size = layer.kernel_size[0]
+        self._linear = FewRows(layer.weight.flatten(1), layer.bias)
         left = int(layer.padding[0])
         self.right = self._size - 1 - left
         self._held = layer.weight.new_zeros(left, layer.in_channels)
@@ -47,10 +48,9 @@ class ConvolutionStream:
         x = torch.cat([self._held, x])
         n_out = max(len(x) - self._size + 1, 0)
         self._held = x[n_out:]
-        if not n_out:
-            return x.new_zeros(0, self._layer.out_channels)
-        windows = x.unfold(0, self._size, 1).flatten(1)
-        return F.linear(windows, self._layer.weight.flatten(1), self._layer.bias)
+        windows = x.unfold(0, self._size, 1) if n_out else x.new_zeros(0, x.shape[1], self._size)
+        result: Tensor = self._linear(windows.flatten(1))
+        return result
 
 
 class UpsamplingStream:
@@ -58,27 +58,28 @@ class UpsamplingStream:
 
     def __init__(self, layer: nn.ConvTranspose1d) -> None:
         self._rate, self._channels = layer.stride[0], layer.out_channels
-        self.right = int(layer.padding[0])  # in frames of the output
+        self.right = int(layer.padding[0])  # in output frames
         earlier, later = layer.weight[..., self._rate :], layer.weight[..., : self._rate]
-        # A row for each output frame and channel, a column for each channel of the two input frames.
-        self._weight = torch.cat([earlier, later]).permute(2, 1, 0).flatten(0, 1).contiguous()
         assert layer.bias is not None
-        self._bias = layer.bias.repeat(self._rate)
+        # One row for each output frame and channel, and one column for each channel of the two input frames.
+        weight = torch.cat([earlier, later]).permute(2, 1, 0).flatten(0, 1)
+        self._linear = FewRows(weight, layer.bias.repeat(self._rate))
         self._held = layer.weight.new_zeros(1, layer.in_channels)
-        self._surplus = self.right  # frames before the beginning, still to be dropped
+        self._surplus = self.right  # number of frames before the beginning that are still to be dropped
 
     def push(self, x: Tensor) -> Tensor:
         x = torch.cat([self._held, x])
         self._held = x[-1:]
         pairs = torch.cat([x[:-1], x[1:]], dim=1)
-        y = F.linear(pairs, self._weight, self._bias).reshape(len(pairs) * self._rate, self._channels)
+        y = self._linear(pairs).reshape(len(pairs) * self._rate, self._channels)
         dropped = min(self._surplus, len(y))
         self._surplus -= dropped
-        return y[dropped:]
+        result: Tensor = y[dropped:]
+        return result
 
 
 class SpeakerBlockStream:
-    """A `SpeakerBlock`."""
+    """A `SpeakerBlock` for a stream."""
 
     def __init__(self, block: SpeakerBlock) -> None:
         self._block = block

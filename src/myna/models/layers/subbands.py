@@ -1,4 +1,4 @@
-"""Inverse STFT and sub-band synthesis, which are the last layers of the iSTFT decoders."""
+"""Inverse STFT and sub-band synthesis, the last layers of the iSTFT decoders."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class _RealInverseStft(InverseStft):
 
 
 def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
-    """Upsample the sub-bands to the full sample rate, filter each of them, and add them up.
+    """Upsample each sub-band to the full sample rate and filter it, and add all results.
 
-    The result is as if zeros were inserted between the samples before the convolution, but no zero is multiplied.
+    The result equals that of inserting zeros between the samples before the convolution, without multiplying the zeros.
 
     Args:
         subbands: (B, S, N).

@@ -2,8 +2,8 @@
 
 `RelativeTransformer` is the text encoder of VITS. It has self-attention with learned relative positions inside a window
 (Shaw et al. 2018), convolutional feed-forward layers, and normalisation after each residual connection.
-`CausalTransformer` has left-padded convolutions and causal attention, and no positional encoding. so-vits-svc predicts
-f0 with it, and version 4.1 also builds flows from it.
+`CausalTransformer` has left-padded convolutions and causal attention, and no positional encoding. so-vits-svc uses it
+to predict f0 and, from version 4.1, also in flows.
 
 Submodules are grouped in one list per kind instead of one block per layer, because the optimizer states of so-vits-svc
 number the parameters in this order.
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from myna.models.layers.convolution import normalized_conv
 from myna.models.sizes import TransformerSizes
 
-RELATIVE_WINDOW = 4  # frames to either side that have learned relative positions, as in VITS
+RELATIVE_WINDOW = 4  # frames on either side with learned relative positions, as in VITS
 QUERY_BLOCK = 512  # number of query frames whose attention scores are in memory at once
 
 
@@ -32,7 +32,7 @@ class ChannelNorm(nn.LayerNorm):
 
 
 class Attention(nn.Module):
-    """Self-attention computed in blocks of query frames, so that memory does not grow with the square of the length."""
+    """Self-attention, computed in blocks of query frames so that memory does not grow with the square of the length."""
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Attention(nn.Module):
             nn.init.xavier_uniform_(projection.weight)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Apply self-attention to x (B, C, T), without attending to frames where mask (B, 1, T) is 0: (B, C, T)."""
+        """Apply self-attention to x (B, C, T), ignoring frames where mask (B, 1, T) is 0; return (B, C, T)."""
         query, key, value = self._heads(x)
         if self.block_frames is None:
             return self._projected(self.attend(query, 0, key, value, mask))
@@ -70,7 +70,7 @@ class Attention(nn.Module):
         return query / math.sqrt(query.shape[3]), key, value
 
     def _projected(self, attended: Tensor) -> Tensor:
-        """Apply the output projection to the attention heads: (B, H, T, D) to (B, C, T)."""
+        """Apply the output projection to the results of the attention heads: (B, H, T, D) to (B, C, T)."""
         projected: Tensor = self.output(attended.transpose(2, 3).flatten(1, 2))
         return projected
 
@@ -95,9 +95,9 @@ class Attention(nn.Module):
 class RelativeAttention(Attention):
     """Self-attention with relative positions inside a window (Shaw et al. 2018).
 
-    If |j - i| <= window, q_i . relative_keys[j - i] is added to the score of frame j for frame i, and
-    relative_values[j - i] is added to the value of j for i. These terms are computed only for the 2 * window + 1
-    frames near each frame.
+    If |j - i| <= window, q_i . relative_keys[j - i] is added to the score of frame j for frame i, and relative_values[j
+    - i] is added to the value of j for i. These terms are computed only for the 2 * window + 1 frames around each
+    frame.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float, window: int = RELATIVE_WINDOW) -> None:
@@ -126,16 +126,16 @@ class RelativeAttention(Attention):
 class CausalAttention(Attention):
     """Self-attention to the current and earlier frames.
 
-    It needs no mask: padding follows the real frames, so real frames never attend to it.
+    It needs no mask: padding follows the real frames, so it never affects them.
     """
 
     def __init__(self, channels: int, n_heads: int, dropout: float) -> None:
         super().__init__(channels, n_heads, dropout)
-        self.key.load_state_dict(self.query.state_dict())  # initially, a frame attends to frames similar to it
+        self.key.load_state_dict(self.query.state_dict())  # initially, a frame attends to frames that are similar to it
 
     def attend(self, query: Tensor, start: int, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
-        # torch's fused attention is not used: its rounding changes the predicted f0 enough to shift the phase of the
-        # audio relative to so-vits-svc's output.
+        # Fused attention of torch is not used: its rounding errors change the predicted f0 enough to shift the phase of
+        # the audio relative to so-vits-svc's output.
         end = start + query.shape[2]
         frames = torch.arange(end, device=query.device)
         scores = query @ key[:, :, :end].mT
@@ -145,7 +145,7 @@ class CausalAttention(Attention):
 
 
 class FeedForward(nn.Module):
-    """Two convolutions with a rectifier between them."""
+    """Two convolutions with a ReLU between them."""
 
     def __init__(self, channels: int, filter_channels: int, kernel_size: int, dropout: float, causal: bool) -> None:
         super().__init__()
@@ -155,7 +155,7 @@ class FeedForward(nn.Module):
         self.padding = (kernel_size - 1, 0) if causal else ((kernel_size - 1) // 2, kernel_size // 2)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Apply both convolutions to x (B, C, T), multiplying each input by mask (B, 1, T) if given: (B, C, T)."""
+        """Apply both convolutions to x (B, C, T); mask (B, 1, T), if given, multiplies the input of each."""
         x = self.expand(self._padded(x, mask))
         x = F.dropout(x.relu_(), self.dropout, self.training)
         contracted: Tensor = self.contract(self._padded(x, mask))
@@ -181,7 +181,7 @@ class RelativeTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Encode x (B, C, T) to (B, C, T), whose padding the caller must mask; mask (B, 1, T) is 1 on real frames."""
+        """Encode x (B, C, T); mask (B, 1, T) is 1 on real frames. The caller must mask the padding of the result."""
         for attention, attention_norm, feed_forward, feed_forward_norm in zip(
             self.attentions, self.attention_norms, self.feed_forwards, self.feed_forward_norms, strict=True
         ):
@@ -193,7 +193,7 @@ class RelativeTransformer(nn.Module):
 class CausalTransformer(nn.Module):
     """Causal transformer; if `speaker_channels` is given, a gate conditioned on the speaker precedes each layer.
 
-    It needs no mask: padding follows the real frames, so real frames never attend to it.
+    It needs no mask: padding follows the real frames, so it never affects them.
     """
 
     def __init__(self, sizes: TransformerSizes, speaker_channels: int | None = None) -> None:
@@ -213,11 +213,11 @@ class CausalTransformer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, speaker: Tensor | None = None, mask: Tensor | None = None) -> Tensor:
-        """Encode x (B, C, T) to (B, C, T), whose padding the caller must mask.
+        """Encode x (B, C, T) to (B, C, T). The caller must mask the result's padding.
 
         Args:
             speaker: speaker embedding, (B, speaker_channels, 1 or T); ignored without `speaker_channels`.
-            mask: ignored; it is a parameter so that a flow can use either this transformer or a `WaveNet`.
+            mask: ignored; it makes this class interchangeable with `WaveNet` in a flow.
         """
         n_layers = len(self.attentions)
         conditions = self.speaker_projection(speaker).chunk(n_layers, dim=1) if self.gated else (None,) * n_layers

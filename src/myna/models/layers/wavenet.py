@@ -18,7 +18,7 @@ class WaveNet(nn.Module):
         self.channels = channels
         conv = DepthwiseSeparableConv if depthwise else normalized_conv
         self.gates = nn.ModuleList([conv(channels, 2 * channels, kernel_size) for _ in range(n_layers)])
-        # The last layer has only a skip output, because no layer follows it.
+        # The last layer has only a skip output.
         self.residual_skips = nn.ModuleList(
             [normalized_conv(channels, 2 * channels, kernel_size=1) for _ in range(n_layers - 1)]
             + [normalized_conv(channels, channels, kernel_size=1)]
@@ -33,7 +33,7 @@ class WaveNet(nn.Module):
             mask: 1 on real frames and 0 on padding, (B, 1, T); None if no frame is padding.
 
         Returns:
-            Hidden frames, (B, channels, T); the caller must mask their padding.
+            Hidden frames, (B, channels, T); the caller must mask the padding.
         """
         conditions = self.speaker_projection(speaker).chunk(len(self.gates), dim=1)
         skipped: Tensor | None = None

@@ -1,8 +1,8 @@
 """Spleeter's separation of a song into vocals and accompaniment (Hennequin et al. 2020): one U-Net for each stem.
 
 A U-Net (Jansson et al. 2017) halves time and frequency six times with strided convolutions and doubles them again. Each
-stage of the second half also receives the result of the corresponding convolution in the first half. Here, batch
-normalisation is a gain and an offset per channel, because its statistics are constant.
+stage of the second half, except its first stage, also receives the result of the corresponding convolution in the first
+half. Batch normalisation is a gain and an offset per channel here, because its statistics are constant.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 N_CHANNELS = 2  # left and right
-N_BINS = 1024  # lowest frequencies of a transform of 4096 samples
+N_BINS = 1024  # the lowest bins of a transform of 4096 samples
 CHANNELS = (16, 32, 64, 128, 256, 512)
 KERNEL_SIZE = 5
 LEAK = 0.2  # slope of the leaky ReLU below 0
-STRIDE = 2 ** len(CHANNELS)  # the number of frames and of frequencies must be a multiple of it
-# Samples that a stride of 2 adds to the ends of an axis of even length, as in TensorFlow: one before and two after it.
+STRIDE = 2 ** len(CHANNELS)  # must divide the numbers of frames and of bins
+# Padding before and after an axis of even length for a stride of 2, as in TensorFlow.
 BEFORE, AFTER = 1, 2
-# The mask of a frame depends on this many frames before and after it. The receptive field is slightly larger, but
-# frames beyond these change the mask by less than 1e-4 (tests/models/test_separators.py).
+# The mask of a frame depends on this many frames before and after it. The receptive field is slightly larger, but more
+# distant frames change the mask by less than 1e-4 (tests/models/test_separators.py).
 REACH_FRAMES = 3 * STRIDE
-_LEAST_POWER = 1e-10  # makes the shares equal where both estimates are 0
+_LEAST_POWER = 1e-10  # added to both estimates, so that the shares are equal where both are 0
 
 
 class Affine(nn.Module):
-    """Multiplication by a gain and addition of an offset, one of each per channel, for (B, C, T, F)."""
+    """Multiplication by a gain and addition of an offset per channel, for (B, C, T, F)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class UNet(nn.Module):
         self.contractions = nn.ModuleList(map(Contraction, inputs, CHANNELS))
         self.affines = nn.ModuleList(map(Affine, CHANNELS[:-1]))
         outputs = (*CHANNELS[-2::-1], 1)
-        # Every expansion but the first also receives the result of a contraction with as many channels.
+        # Every expansion except the first also receives the result of the contraction with the same number of channels.
         joined = (CHANNELS[-1], *(2 * channels for channels in outputs[:-1]))
         self.expansions = nn.ModuleList(map(Expansion, joined, outputs))
         self.mask = nn.Conv2d(1, N_CHANNELS, kernel_size=4, dilation=2, padding=3)
@@ -104,7 +104,7 @@ class TwoStems(nn.Module):
         self.accompaniment = UNet()
 
     def forward(self, magnitude: Tensor) -> Tensor:
-        """Return the share, from 0 to 1, for a `magnitude` as in `UNet.forward`; it has the same shape."""
+        """Return the share, 0 to 1, for `magnitude` as in `UNet.forward`; the shape is the same."""
         vocals = self.vocals(magnitude).square()
         accompaniment = self.accompaniment(magnitude).square()
         share: Tensor = (vocals + _LEAST_POWER / 2) / (vocals + accompaniment + _LEAST_POWER)

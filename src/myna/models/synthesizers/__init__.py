@@ -1,1 +1,1 @@
-"""Synthesizers, which compute audio from conditions. `models.families` lists them by the names used in a config."""
+"""Synthesizers, which compute audio from conditions. `models.families` lists them by their names in configurations."""

@@ -1,10 +1,10 @@
-"""The part of VITS (Kim, Kong and Son 2021) that conversion needs, shared by so-vits-svc 3.0 and RVC voices.
+"""The part of VITS (Kim, Kong and Son 2021) for conversion, shared by voices of so-vits-svc 3.0 and RVC.
 
 content, f0 ──► prior ──► sample ──► inverse flow ──► decoder ──► audio
                                       speaker ▲          ▲ speaker, f0
 
 These voices were trained with an f0 of 0 Hz in unvoiced frames, and have no other input for voicing. Voices of
-so-vits-svc 4 instead take an f0 that is interpolated over unvoiced frames, and voicing as a separate input.
+so-vits-svc 4, in contrast, take an f0 that is interpolated over unvoiced frames, and voicing as a separate input.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from myna.models.layers.speakers import embed_speaker
 
 
 class InferenceVits(SynthesizerModule):
-    """VITS without a posterior encoder; loudness is ignored, and f0 is never predicted."""
+    """VITS without a posterior encoder. Loudness is ignored, and f0 is never predicted."""
 
     speaker_embedding: nn.Embedding
     decoder: Decoder

@@ -23,8 +23,8 @@ from myna.models.layers.excitation import LOWEST_HZ
 from myna.models.layers.frames import segment_starts, slice_segments
 from myna.models.layers.speakers import embed_speaker, lowest_of
 
-# f0 and loudness are scaled to 0 at their MIDDLE value, which is roughly central for singing and speech, and to 1 at an
-# octave or DB_SPAN above it.
+# f0 and loudness are scaled: 0 is their MIDDLE value, roughly central for singing and speech; 1 is one octave, or
+# DB_SPAN, above it.
 MIDDLE_HZ = 220.0
 MIDDLE_DB, DB_SPAN = -30.0, 15.0
 LOWEST_DB = -90.0
@@ -32,7 +32,7 @@ N_CONTROLS = 3
 
 
 class LightSynthesizer(TrainableSynthesizer):
-    """The synthesizer of the light voice ("direct" in a config), which has no latent variable."""
+    """The synthesizer of the light voice ("direct" in a configuration), which has no latent variable."""
 
     usual_noise_scale = 0.0  # there is no latent to sample
     highest_hz: Tensor
@@ -44,15 +44,15 @@ class LightSynthesizer(TrainableSynthesizer):
         self.content_projection = nn.Conv1d(model.content_channels, model.latent_channels, kernel_size=3, padding=1)
         self.control_projection = nn.Conv1d(N_CONTROLS, model.latent_channels, kernel_size=3, padding=1)
         self.decoder = DECODERS[model.decoder](model, data)
-        # Bandwidth of each speaker's recordings; nothing above it was learned, so nothing above it is synthesized.
+        # Bandwidth of each speaker's recordings. Higher frequencies were not learned, and are not synthesized.
         self.register_buffer("highest_hz", torch.full((model.n_speakers,), data.sample_rate / 2))
 
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
         """Synthesize a random segment of `segment_frames` frames from each clip.
 
         The pulses have the correct f0, but the filters are conditioned on an f0 that is shifted by a random interval.
-        The filters therefore learn to depend only weakly on f0, so that a voice trained on speech can be used an
-        octave higher.
+        Thus the filters learn to depend only weakly on f0, and a voice trained on speech can convert singing an octave
+        higher.
         """
         given = batch.conditions
         assert given.loudness is not None

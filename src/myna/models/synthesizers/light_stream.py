@@ -1,4 +1,4 @@
-"""The light voice in a stream, with the samples of `LightSynthesizer.synthesize` for the whole recording."""
+"""The light voice for a stream; the samples equal `LightSynthesizer.synthesize` for the whole recording."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from myna.few_rows import for_few_rows
 from myna.models.decoders.source_filter import SourceFilterDecoder
 from myna.models.decoders.source_filter_stream import SourceFilterStream
 from myna.models.interface import Conditions, NoiseSource
@@ -16,12 +17,12 @@ from myna.models.synthesizers.light import LightSynthesizer, control_values
 
 
 class LightStream:
-    """Synthesizer of a stream. It uses the weights of `synthesizer`, which stays as it is."""
+    """Synthesizer of a stream. It copies the weights of `synthesizer`, which it does not change."""
 
     @torch.inference_mode()
     def __init__(self, synthesizer: LightSynthesizer, noise: NoiseSource) -> None:
+        self._synthesizer = synthesizer = for_few_rows(synthesizer)
         assert isinstance(synthesizer.decoder, SourceFilterDecoder)
-        self._synthesizer = synthesizer
         self._content = ConvolutionStream(synthesizer.content_projection)
         self._controls = ConvolutionStream(synthesizer.control_projection)
         self._decoder = SourceFilterStream(synthesizer.decoder, noise)
@@ -34,8 +35,8 @@ class LightStream:
     def push(self, conditions: Conditions) -> Tensor:
         """Append T frames in a batch of 1, and return the samples (n,) that are now complete.
 
-        The speaker of the conditions is one weight per speaker and frame. The bandwidth of the output is the lowest of
-        the speakers that have a weight in these frames.
+        The speaker of the conditions is one weight per speaker and frame. The bandwidth of the output is the lowest
+        among the speakers with a weight in these frames.
         """
         synthesizer = self._synthesizer
         f0, voiced, speaker = conditions.f0, conditions.voiced, conditions.speaker

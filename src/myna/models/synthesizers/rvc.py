@@ -22,14 +22,14 @@ from myna.models.prior import N_PITCH_BINS, pitch_bins
 from myna.models.sizes import TransformerSizes, UpsamplingSizes
 from myna.models.synthesizers.inference_vits import InferenceVits
 
-RELATIVE_WINDOW = 10  # frames
-N_WAVENET_LAYERS = 3  # in each coupling of the flow
+RELATIVE_WINDOW = 10  # frames on either side
+N_WAVENET_LAYERS = 3  # layers in each coupling of the flow
 N_HARMONICS = 1  # only the fundamental
 LEAK = 0.1  # slope of the prior's rectifier for negative inputs
 
 
 class RvcPrior(nn.Module):
-    """Predict the latent distribution from content and, if `with_f0`, from f0."""
+    """Predict the latent distribution from content and, if `with_f0`, f0."""
 
     def __init__(self, sizes: TransformerSizes, content_channels: int, latent_channels: int, with_f0: bool) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
 """The synthesizer of so-vits-svc 3.0; conversion only.
 
-It differs from the synthesizer of 4.0 in that its first convolution has a kernel of one frame, its transformer is
-deeper, and it has neither a voicing embedding nor an f0 predictor.
+Differences from the synthesizer of 4.0: the first convolution has a kernel of one frame, the transformer is deeper, and
+there is neither a voicing embedding nor an f0 predictor.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
-# Root mean square of the songs that separators receive, in dB of full scale: that of mastered music, on which they were
+# Level (RMS) of the input of separators, in dB relative to full scale: the level of mastered music, on which they were
 # trained (docs/separation.md).
 SONG_DBFS = -16.0
 
@@ -29,12 +29,12 @@ class Stems:
 
 
 class Separator(Protocol):
-    """Network that finds the vocals in a song.
+    """Network that separates the vocals from a song.
 
     Attributes:
         name: name for messages.
         identity: text that differs between separators with different results, for caches.
-        sample_rate: sample rate in Hz of the songs that it takes.
+        sample_rate: sample rate of its input in Hz.
     """
 
     @property

@@ -9,16 +9,16 @@ import numpy as np
 from myna.song.separation.interface import Samples, Stems
 from myna.units import power_to_db
 
-# A stem below this level is not really there (docs/separation.md): of 12 excerpts of instrumentals, 10 have softer
-# vocals, of 5 songs with vocals none; 8 recordings of solo voices have a softer accompaniment.
+# A stem below this level counts as absent (docs/separation.md). Below it are the vocals of 10 of 12 instrumental
+# excerpts, the vocals of none of 5 songs, and the accompaniment of 8 recordings of solo voices.
 FAINT_DB = -16.0
-_STRONG_SHARE = 0.1  # a song may have vocals in a few of its seconds only
+_STRONG_SHARE = 0.1  # share of the seconds to measure: a song may have vocals in only a few of its seconds
 _LEAST_POWER = 1e-12
 
 
 @dataclass(frozen=True)
 class StemLevels:
-    """Levels of the stems in their loudest tenth of the seconds, in dB relative to the mean level of the song."""
+    """Levels of the stems in their loudest seconds (a tenth of all), in dB relative to the mean level of the song."""
 
     vocals_db: float
     accompaniment_db: float
@@ -36,7 +36,7 @@ class StemMeter:
     """Meter of the levels of stems."""
 
     def __init__(self) -> None:
-        self._powers: list[tuple[float, float, float]] = []  # of vocals, accompaniment and song, for each block
+        self._powers: list[tuple[float, float, float]] = []  # powers of vocals, accompaniment and song in each block
 
     def add(self, stems: Stems) -> None:
         """Measure the next second of the stems; the last one may be shorter."""

@@ -14,12 +14,12 @@ def load_separator(name: str = Spleeter.name, device: str = "cpu") -> Separator:
     """Load a separator to a torch device.
 
     Args:
-        name: "spleeter", which is bundled; a key of `assets.SEPARATORS`, which is downloaded if it is not on this
-            machine; or the path of the weights of a network of pymss-core, with its configuration beside it.
+        name: "spleeter", which is bundled; a key of `assets.SEPARATORS`, whose files are downloaded if they are not on
+            this machine; or the path of the weights of a network of pymss-core, with the configuration beside them.
         device: torch device.
 
     Raises:
-        ConfigError: there is no separator of this name, or its configuration is malformed.
+        ConfigError: there is no separator with this name, or its configuration is malformed.
         AssetError, CheckpointError: the weights are unavailable, damaged or do not fit.
         MissingExtraError: the extra 'separation' is not installed.
     """

@@ -1,7 +1,7 @@
 """Separation with networks of pymss-core: BS-RoFormer, Mel-Band RoFormer, MDX23C, SCNet, HTDemucs and others.
 
-pymss-core, an optional package, builds a network from its configuration, a YAML file. The networks take samples and
-return samples. The song is processed in overlapping chunks of the length that the network was trained with.
+pymss-core, an optional package, builds a network from its configuration, a YAML file. The networks map samples to
+samples. A song is processed in overlapping chunks with the length of the network's training.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from myna.storage import torch_file
 _CONFIG_SUFFIXES = (".yaml", ".yml")
 _VOCALS = frozenset(("vocals", "vocal"))
 _MUSIC = frozenset(("instrumental", "accompaniment", "other", "no_vocals", "no vocals"))
-_WEIGHT_KEYS = ("state", "state_dict", "model_state_dict")  # keys of the weights, in files that contain more
-# Classes in the files of Demucs; their instances are not needed.
+_WEIGHT_KEYS = ("state", "state_dict", "model_state_dict")  # keys of the weights in files with more content
+# Classes in the files of Demucs whose instances are not needed.
 _IGNORED = frozenset(("demucs.htdemucs.HTDemucs", "demucs.hdemucs.HDemucs", "fractions.Fraction"))
-_LEAST_OVERLAP = 2  # with only one chunk over each sample, the joins would be audible
+_LEAST_OVERLAP = 2  # with only one chunk for each sample, the joins would be audible
 
 
 @dataclass(frozen=True)
 class ChunkSettings:
-    """Facts about a network from its configuration."""
+    """Settings of a network, from its configuration."""
 
     sample_rate: int
     chunk_samples: int
@@ -46,7 +46,7 @@ class ChunkSettings:
         """Read the settings from a configuration.
 
         Raises:
-            ConfigError: a value is missing or malformed, or the network finds no vocals or is not for stereo.
+            ConfigError: a value is missing or malformed, or the network does not separate vocals or is not for stereo.
         """
         try:
             audio, training = config["audio"], config["training"]
@@ -104,10 +104,10 @@ class PymssSeparator:
     def _chunk(self, samples: Tensor) -> Tensor:
         """Return the vocals of one chunk, (2, chunk_samples)."""
         with warnings.catch_warnings():
-            # The STFT of SCNet has no window, as in its training; PyTorch warns of that.
+            # SCNet uses an STFT without window, as in its training; PyTorch warns about this.
             warnings.filterwarnings("ignore", "A window was not provided", UserWarning)
             found: Tensor = self.network(samples[None])[0]
-        # Networks for one stem may omit the axis of the stems; some return a few samples fewer than they get.
+        # Networks for one stem may omit the axis of the stems, and some return a few samples less than their input.
         stems = F.pad(found.reshape(-1, 2, found.shape[-1]), (0, samples.shape[-1] - found.shape[-1]))
         return samples - stems[0] if self._settings.vocals is None else stems[self._settings.vocals]
 
@@ -119,13 +119,13 @@ def load_pymss(
 
     Args:
         weights: file of the weights.
-        config: configuration; None is the file of the same name with the suffix .yaml or .yml.
-        name: name for messages; None is that of the file.
+        config: configuration; None uses the file with the same name and the suffix .yaml or .yml.
+        name: name for messages; None uses the file name.
         device: torch device.
 
     Raises:
         MissingExtraError: pymss-core is not installed.
-        ConfigError: there is no configuration, it is malformed, or the network does not find vocals in stereo.
+        ConfigError: the configuration is missing or malformed, or the network does not separate vocals in stereo.
         CheckpointError: the weights cannot be read, or do not fit the configuration.
     """
     config = config or _config_beside(weights)
@@ -138,7 +138,7 @@ def load_pymss(
         network, _ = get_model_from_config("auto", str(config))
     except MemoryError:
         raise
-    # The constructors of its networks raise errors of any kind for a configuration that is wrong.
+    # The constructors of the networks raise any kind of error for a wrong configuration.
     except Exception as error:
         raise ConfigError(f"{config} describes no network that pymss-core can build: {error}") from error
     try:
@@ -156,9 +156,9 @@ def _config_beside(weights: Path) -> Path:
 
 
 def _read_config(path: Path) -> Mapping[str, Any]:
-    """Read a configuration, and refuse it if it contains more than plain values and tuples.
+    """Read a configuration that contains only plain values and tuples; refuse any other.
 
-    pymss-core reads it again, with a reader that accepts a few more types of Python.
+    This matters because pymss-core reads the file again, with a reader that accepts a few more Python types.
     """
     import yaml
 

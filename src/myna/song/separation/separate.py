@@ -20,12 +20,12 @@ from myna.song.separation.interface import SONG_DBFS, Samples, Separator, Stems
 from myna.song.separation.levels import StemLevels, StemMeter
 from myna.units import db_to_amplitude, db_to_power
 
-# Each call yields the whole song from its beginning in blocks, (1, n) or (2, n), at the given sample rate.
+# Function that returns the whole song from its beginning in blocks, (1, n) or (2, n), at a sample rate.
 Source = Callable[[int], Iterator[Samples]]
 
 _BLOCK_SAMPLES = 1 << 18
-# The level of a song is the mean power of those 400 ms that are at most 10 dB softer than the mean of all: pauses and
-# soft beginnings do not count (like the gate of ITU-R BS.1770).
+# The level of a song is the mean power of the 400 ms windows that are at most 10 dB softer than the mean of all
+# windows. This excludes pauses and soft beginnings (like the gate of ITU-R BS.1770).
 _LEVEL_SECONDS, _GATE_DB = 0.4, -10.0
 _SILENT_DBFS = -90.0  # above the dither of a 16-bit file (-98 dB)
 
@@ -37,7 +37,7 @@ class SeparationSummary:
     seconds: float
     sample_rate: int
     song_channels: int
-    n_channels: int  # of the stems, 1 or 2
+    n_channels: int  # channels of the stems, 1 or 2
     levels: StemLevels
 
 
@@ -50,7 +50,7 @@ class _Measured:
 
 
 def separate(audio: Samples, sample_rate: int, separator: Separator, progress: Progress = silent) -> Stems:
-    """Separate a song in memory, (N,) or (C, N), into stems of its sample rate and length, with at most two channels.
+    """Separate a song in memory, (N,) or (C, N), into stems with its sample rate and length and at most two channels.
 
     Raises:
         AudioError: the song is silent.
@@ -77,8 +77,8 @@ def separate_file(
 ) -> SeparationSummary:
     """Separate a song, an audio file of any format, and write its stems as audio files.
 
-    The stems have the song's sample rate and length, and one channel if the song has one, else two. A file of float32
-    (.wav) stores them exactly, even beyond full scale. If one cannot be completed, neither remains.
+    The stems have the song's sample rate and length. They are mono for a mono song, else stereo. A float32 .wav file
+    stores them exactly, even beyond full scale. If one stem cannot be completed, both files are removed.
 
     Raises:
         AudioError: the song cannot be read, is silent or has more than `MOST_CHANNELS` channels, or a stem cannot be
@@ -104,7 +104,7 @@ def separate_file(
                 sung.write(stems.vocals)
                 played.write(stems.accompaniment)
                 meter.add(stems)
-    except BaseException:  # KeyboardInterrupt too: one stem without the other is of no use
+    except BaseException:  # also KeyboardInterrupt: one stem without the other is useless
         for place in places:
             place.unlink(missing_ok=True)
         raise
@@ -151,7 +151,7 @@ def _stems(source: Source, sample_rate: int, measured: _Measured, separator: Sep
     n_samples = resampled_length(measured.n_samples, sample_rate, separator.sample_rate)
     resampled = resample_pieces(separator.vocals(song, n_samples), separator.sample_rate, sample_rate)
     starts = range(0, measured.n_samples, sample_rate)
-    # Resampling twice can change the length by a sample.
+    # Resampling to another rate and back can change the length by a sample.
     seconds = windows(resampled, ((i, min(i + sample_rate, measured.n_samples)) for i in starts))
     for block, found in zip(io.rebuffer(source(sample_rate), sample_rate), seconds, strict=True):
         vocals = found / gain

@@ -1,8 +1,8 @@
-"""Separation with Spleeter's two stems model (Hennequin et al. 2020): a mask on the transform of the song.
+"""Separation with Spleeter's two-stem model (Hennequin et al. 2020): a mask on the STFT of the song.
 
 The network estimates the vocals' share of the power at each time and frequency. The song is processed in pieces of
-frames. Each piece is computed with as many frames before and after it as its mask depends on, so that the result does
-not depend on the places of the borders.
+frames. Each piece is computed with all frames before and after it on which its mask depends. Therefore, the result does
+not depend on the positions of the borders.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from myna.storage.quantization import unpacked
 SAMPLE_RATE = 44100
 N_FFT = 4096
 HOP_LENGTH = 1024
-# The network covers frequencies up to 11 kHz. The mask above is the mean of the mask at its highest frequencies, except
-# the very highest, which are affected by the zeros beyond them.
+# The network covers frequencies up to 11 kHz. Above, the mask is the mean over the network's highest frequencies,
+# without the very highest ones, which are affected by the zero padding.
 _TOP_BINS, _EDGE_BINS = 64, 8
-# Frames of the longest piece, without those before and after it: 24 s.
+# Longest piece in frames, without the frames before and after it: 24 s.
 _PIECE_FRAMES = 1024
-_OVERLAP = N_FFT // HOP_LENGTH - 1  # earlier frames that also contain the first samples of a frame
+_OVERLAP = N_FFT // HOP_LENGTH - 1  # number of earlier frames that overlap the first samples of a frame
 _WINDOW_POWER = 1.5  # sum of the squared Hann windows at each sample, for this overlap
 
 
 class Spleeter:
-    """`Separator` with Spleeter's two stems model."""
+    """`Separator` with Spleeter's two-stem model."""
 
     name = "spleeter"
     identity = "spleeter-2stems-1"
@@ -53,7 +53,7 @@ class Spleeter:
     @torch.inference_mode()
     def vocals(self, song: Iterable[Samples], n_samples: int) -> Iterator[Samples]:
         """Yield the vocals of a song; see `Separator.vocals`."""
-        # Frame t contains the samples from (t - _OVERLAP) * HOP_LENGTH on, so all samples are in as many frames.
+        # Frame t begins at sample (t - _OVERLAP) * HOP_LENGTH, so every sample is in the same number of frames.
         n_frames = -(-n_samples // HOP_LENGTH) + _OVERLAP
         n_pieces = -(-n_frames // self._piece_frames)
         piece = -(-n_frames // n_pieces // STRIDE) * STRIDE
@@ -71,7 +71,7 @@ class Spleeter:
             position += piece * HOP_LENGTH
 
     def _piece(self, samples: Tensor) -> Tensor:
-        """Return what the middle frames of `samples` (2, n) contribute to the vocals, without the context."""
+        """Return the contribution of the central frames of `samples` (2, n) to the vocals, without the context."""
         spectrum = torch.stft(samples, N_FFT, HOP_LENGTH, window=self._window, center=False, return_complex=True)
         spectrum = spectrum.transpose(1, 2)  # (2, T, N_FFT / 2 + 1)
         share = self.network(spectrum[None, ..., :N_BINS].abs())[0]
@@ -79,7 +79,7 @@ class Spleeter:
         return self._added(_extended(share[:, inside]) * spectrum[:, inside])
 
     def _added(self, spectrum: Tensor) -> Tensor:
-        """Return the sum (2, (T + _OVERLAP) * HOP_LENGTH) of the frames with this transform, (2, T, N_FFT / 2 + 1)."""
+        """Overlap-add the frames with this STFT (2, T, N_FFT / 2 + 1): (2, (T + _OVERLAP) * HOP_LENGTH)."""
         frames = torch.fft.irfft(spectrum, N_FFT) * (self._window / _WINDOW_POWER)
         parts = frames.unflatten(-1, (-1, HOP_LENGTH))
         shifted = (F.pad(parts[:, :, i], (0, 0, i, _OVERLAP - i)) for i in range(_OVERLAP + 1))
@@ -87,7 +87,7 @@ class Spleeter:
 
 
 def _extended(share: Tensor) -> Tensor:
-    """Extend a mask from N_BINS frequencies to all, (2, T, N_FFT / 2 + 1)."""
+    """Extend a mask from N_BINS frequencies to all frequencies, (2, T, N_FFT / 2 + 1)."""
     inside = share[..., :-_EDGE_BINS]
     top = inside[..., -_TOP_BINS:].mean(-1, keepdim=True)
     return torch.cat([inside, top.expand(-1, -1, N_FFT // 2 + 1 - inside.shape[-1])], dim=-1)

@@ -1,8 +1,8 @@
-"""Augmented versions of a clip, with a random melody, shifted formants, a changed pace or another room.
+"""Augmented versions of a clip: with a random melody, shifted formants, a different pace or another room.
 
-A voice is trained on one person in one room, but converts recordings of other people in other rooms, whose content
-features differ. Training therefore also uses the content of augmented versions, while the target remains the original
-clip. NANSY (Choi et al. 2021) introduced such perturbations of the content encoder's input.
+A voice is trained on one person in one room, but converts recordings of other people in other rooms, which have
+different content features. Therefore, training also uses the content of augmented versions; the target remains the
+original clip. NANSY (Choi et al. 2021) introduced such perturbations of the content encoder's input.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Array = NDArray[np.floating]
 PERIOD_MS = 5.0  # distance between WORLD frames
 LOWEST_HZ, HIGHEST_HZ = 80.0, 1050.0  # limits of the random melodies
 _SPEEDS = (0.85, 1.18)  # lowest and highest speed factor
-_ROOM_SHARE = 2 / 3  # share of versions that are placed in another room
-_REVERB_SHARE = 0.5  # share of rooms that have reverberation
+_ROOM_SHARE = 2 / 3  # share of versions in another room
+_REVERB_SHARE = 0.5  # share of rooms with reverberation
 _LEVEL_HOP = SAMPLE_RATE // 100
 
 
@@ -35,7 +35,7 @@ class Version:
     """An augmented version of a clip."""
 
     audio: NDArray[np.float32]  # (N,)
-    sample_rate: int  # nominal rate; its ratio to the true rate scales formants, pitch and pace together
+    sample_rate: int  # nominal rate; its ratio to the true rate scales formants, pitch and pace
     loudness: NDArray[np.float32]  # (T,) dB: loudness of the clip plus the change caused by the room
 
 
@@ -44,7 +44,7 @@ def versions(
 ) -> Iterator[Version]:
     """Yield `n_versions` augmented versions of a clip (N,); every second one has a random melody.
 
-    The same clip always gives the same versions.
+    The versions depend only on the clip.
     """
     rng = np.random.default_rng(zlib.crc32(audio.tobytes()))
     original = resample(audio, sample_rate, SAMPLE_RATE).astype(np.float64)
@@ -79,7 +79,7 @@ class World:
         return cls(f0, envelope, pyworld.d4c(audio, f0, times, SAMPLE_RATE))
 
     def with_f0(self, contour: Array, n_samples: int) -> Array:
-        """Synthesize the recording, (n_samples,), with `contour` (T,) in Hz as the f0 of its voiced frames."""
+        """Synthesize the recording (n_samples,) with `contour` (T,) in Hz as the f0 of its voiced frames."""
         import pyworld
 
         f0 = np.where(self.f0 > 0, contour, 0.0)
@@ -88,10 +88,9 @@ class World:
 
 
 def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
-    """Return the f0 of a random melody, (n_frames,) in 80..1050 Hz, one frame every `PERIOD_MS`.
+    """Return the f0 (n_frames,) of a random melody in 80..1050 Hz, one frame every `PERIOD_MS`.
 
-    Its notes last 0.15 to 1 s and lie within 9 semitones of a random middle note, with vibrato and with glides between
-    them.
+    Notes last 0.15 to 1 s, within 9 semitones of a random central note, with vibrato and with glides between them.
     """
     middle = rng.uniform(np.log2(100), np.log2(850))
     lengths = rng.integers(30, 200, n_frames // 30 + 2)
@@ -104,12 +103,12 @@ def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
 
 
 def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
-    """Simulate the recording of a voice (N,) with a microphone in a noisy room; half of the rooms have reverberation.
+    """Simulate a recording of a voice (N,) by a microphone in a noisy room; half of the rooms have reverberation.
 
     The audio has the content encoder's sample rate.
     """
     n_samples = len(audio)
-    # Long enough for the reverberation, and a power of two, for which the FFT is fast.
+    # Longer than the reverberation, and a power of two for a fast FFT.
     n_fft = 1 << (2 * n_samples - 1).bit_length()
     hertz = np.fft.rfftfreq(n_fft, 1 / SAMPLE_RATE)
     spectrum = np.fft.rfft(audio, n_fft)
@@ -121,8 +120,8 @@ def place_in_room(audio: Array, rng: np.random.Generator) -> Array:
     spectrum = spectrum * 10 ** ((rng.uniform(-1.5, 1.5) * octaves + rng.uniform(0, 3) * ripple) / 20)
     voice = np.fft.irfft(spectrum, n_fft)[:n_samples]
     voice = voice * np.sqrt(_power(audio) / _power(voice))
-    # The noise ranges from white noise to low rumble. It is 15 to 50 dB below the level that a quarter of the frames
-    # exceed.
+    # The noise ranges from white noise to low rumble. Its level is 15 to 50 dB below the 75th percentile of the frames'
+    # levels.
     colour = np.maximum(hertz, 50) ** rng.uniform(-1.2, 0)
     noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples), n_fft) * colour, n_fft)[:n_samples]
     loud_db = np.quantile(_level(voice), 0.75)
@@ -152,7 +151,7 @@ def _power(audio: Array) -> float:
 
 
 def _at_world_frames(f0: NDArray[np.float32], frames: Array, n_samples: int) -> Array:
-    """Return the f0 at WORLD's frames, (T,): each takes the f0 of the clip's frame in which it lies.
+    """Return the f0 at WORLD's frames (T,), taken from the clip's frame at the same time.
 
     Args:
         f0: f0 of the clip's frames.

@@ -11,7 +11,7 @@ from myna.errors import AudioError
 from myna.storage.path_list import can_be_listed
 from myna.training.prepare.refused import is_list_of_refused
 
-# The same minimum as in the predecessors: content encoders and the spectrogram need about 20 frames.
+# Minimum length as in the predecessors: content encoders and the spectrogram need about 20 frames.
 MIN_CLIP_SECONDS = 0.3
 
 
@@ -26,7 +26,7 @@ class ClipFile:
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """Contents of a folder of clips such as `dataset/44k`."""
+    """Content of a folder of clips, for example `dataset/44k`."""
 
     clips: tuple[ClipFile, ...]  # sorted by speaker, then by path
     ignored: tuple[str, ...]  # a line for each file or folder that is not a clip
@@ -37,7 +37,7 @@ def find_clips(folder: Path) -> ClipFolder:
     """Find the clips `folder/<speaker>/**/*.wav`, and read their headers.
 
     Raises:
-        AudioError: there are no clips.
+        AudioError: the folder contains no clips.
     """
     clips, ignored, failed = [], [], []
     for speaker_folder in visible_folders(folder):

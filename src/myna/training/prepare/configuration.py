@@ -21,8 +21,8 @@ from myna.training.trained import trained_config
 
 _VALIDATION_CLIPS = 2  # validation clips of each speaker, as in the predecessors
 _CLIPS_FOR_TWO = 5  # speakers with fewer clips have one validation clip
-_CLIPS_FOR_ONE = 3  # speakers with fewer clips have one validation clip that is also used for training
-# Values of `contentvec_final_proj`, the only key by which so-vits-svc-fork identifies the content encoder.
+_CLIPS_FOR_ONE = 3  # speakers with fewer clips have one validation clip, which is also used for training
+# Values of `contentvec_final_proj`, so-vits-svc-fork's only key for the content encoder.
 _FORKS_FINAL_PROJECTION = {"vec256l9": True, "vec768l12": False}
 
 
@@ -34,7 +34,7 @@ class ConfigSummary:
     n_training: int
     n_validation: int
     seconds: float
-    backup: Path | None  # copy of the earlier configuration, if settings in it were replaced
+    backup: Path | None  # copy of the earlier configuration, if its settings were replaced
     notes: tuple[str, ...]
     ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips that cannot be read
@@ -50,26 +50,26 @@ def write_config(
     content_encoder: str | None = None,
     trained_in: Path | None = None,
 ) -> ConfigSummary:
-    """Write the configuration of a voice with the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
+    """Write the configuration of a voice for the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
 
-    The same clips are always split in the same way: two clips of each speaker are held back for validation, or one if
-    the speaker has fewer than five. An empty `test.txt` is written as well. A speaker keeps its number as long as the
-    earlier configuration or the voice in `trained_in` contains the speaker. Speakers that were trained remain in the
-    configuration even if they have no clips now.
+    The same clips are always split in the same way: two clips of each speaker are used for validation, or one if the
+    speaker has fewer than five. An empty `test.txt` is written too. Speakers keep their numbers from the voice in
+    `trained_in` or from the earlier configuration. Trained speakers stay in the configuration even if they have no
+    clips now.
 
     Args:
         input_dir: folder that contains the clips.
         filelist_dir: folder to which the lists are written.
         config_path: path of the configuration. If settings in an existing file are replaced, a copy of the file is
             kept, with .bak appended to its name.
-        template: template of the configuration. None keeps the earlier configuration or, without one, uses that of the
-            trained voice or the default template. The name of a template keeps an earlier configuration of that kind.
-            The path of a JSON file, or a `Config`, replaces the earlier configuration.
+        template: template of the configuration. None keeps the earlier configuration or, without one, uses the trained
+            voice's configuration or the default template. The name of a template keeps an earlier configuration of the
+            same kind. The path of a JSON file, or a `Config`, replaces the earlier configuration.
         content_encoder: content encoder to use instead of the template's.
         trained_in: folder of the voice's checkpoints.
 
     Raises:
-        AudioError: there are no clips.
+        AudioError: the folder contains no clips.
         BusyError: another process is changing the clips.
         ConfigError: there is no such template or encoder, or a configuration cannot be read.
         OSError: a file cannot be written; no file is changed.
@@ -97,7 +97,7 @@ def write_config(
     plain["data"]["training_files"] = (filelist_dir / "train.txt").as_posix()
     plain["data"]["validation_files"] = (filelist_dir / "val.txt").as_posix()
     numbers = plain["spk"] = _number_speakers(speakers, earlier, trained)
-    # Keep the template's 200 speakers: the base weights have 200 as well, and speakers can be added later.
+    # Keep the template's 200 speakers: the base weights have 200 too, and speakers can be added later.
     plain["model"]["n_speakers"] = max(base.model.n_speakers, 1 + max(numbers.values(), default=0))
     plain.pop("pitch", None)
     pitch = _known_pitch(numbers, trained, earlier)
@@ -135,7 +135,7 @@ def write_config(
 
 
 def _base(template: str | Config | None, earlier: Config | None, trained: Config | None) -> tuple[Config, list[str]]:
-    """Return the configuration to start from, and notes on settings that differ from the template."""
+    """Return the configuration to start from, and notes on its settings that differ from the template."""
     if isinstance(template, Config):
         return template, []
     if template is None:
@@ -157,7 +157,7 @@ def _base(template: str | Config | None, earlier: Config | None, trained: Config
 
 
 def _differences(config: Config, template: Config) -> list[str]:
-    """Describe the settings of a configuration that differ from a template, for example those that a person edited."""
+    """Describe the settings of a configuration that differ from a template, for example settings edited by hand."""
     own, others = (_settings(one) for one in (config, template))
     return [
         f"{section}.{key} {json.dumps(own[section].get(key))} (template: {json.dumps(others[section].get(key))})"
@@ -168,7 +168,7 @@ def _differences(config: Config, template: Config) -> list[str]:
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """Return the settings by section, without those that are derived from the clips."""
+    """Return the settings by section, without those derived from the clips."""
     plain: dict[str, Any] = {"train": {}, "data": {}, "model": {}} | config.plain()
     ignored = {"data": {"training_files", "validation_files"}, "model": {"n_speakers"}}
     return {
@@ -197,7 +197,7 @@ def _set_content_encoder(plain: dict[str, Any], name: str) -> None:
 def _split(clips: list[ClipFile], folder: Path) -> tuple[list[ClipFile], list[ClipFile]]:
     """Split a speaker's clips into training and validation clips.
 
-    The choice depends on a hash of each clip's path, so that it changes little when clips are added.
+    The split depends on a hash of each clip's path, so that it changes little when clips are added.
     """
     n_held_back = _VALIDATION_CLIPS if len(clips) >= _CLIPS_FOR_TWO else int(len(clips) >= _CLIPS_FOR_ONE)
     shuffled = sorted(clips, key=lambda clip: hashlib.sha256(os.fsencode(_relative(clip, folder))).digest())
@@ -211,10 +211,10 @@ def _relative(clip: ClipFile, folder: Path) -> str:
 
 
 def _number_speakers(speakers: list[str], earlier: Config | None, trained: Config | None) -> dict[str, int]:
-    """Return the number of each speaker that has clips or was trained, in ascending order.
+    """Return the numbers of all speakers with clips and of all trained speakers, in ascending order.
 
-    A speaker keeps its number in the trained voice or, otherwise, in the earlier configuration, because the weights
-    identify speakers by number. New speakers get the lowest free numbers, in alphabetical order.
+    The weights identify speakers by number, so a speaker keeps the number in the trained voice or, otherwise, in the
+    earlier configuration. New speakers get the lowest free numbers in alphabetical order.
     """
     numbers = {name: row for name, row in (trained.speakers if trained is not None else {}).items() if row >= 0}
     for name, row in (earlier.speakers if earlier is not None else {}).items():
@@ -255,7 +255,7 @@ def _notes_on_trained(config: Config, speakers: list[str], trained: Config | Non
 
 
 def _read_earlier(config_path: Path, *, must_be_valid: bool) -> Config | None:
-    """Read the configuration that will be replaced; return None if there is none.
+    """Read the configuration to be replaced; return None if there is none.
 
     If the configuration is invalid, raise `ConfigError` if `must_be_valid` is true, otherwise return None.
     """

@@ -39,12 +39,12 @@ from myna.training.prepare.clips import find_clips
 from myna.training.prepare.pool import count_jobs, map_unordered, n_cores
 from myna.training.prepare.refused import list_refused
 
-# Minimum number of clips per process. Each process loads the content encoder, which takes as long as computing the
-# features of a dozen clips.
+# Minimum number of clips per process. Loading the content encoder in a process takes as long as computing the features
+# of a dozen clips.
 _CLIPS_PER_JOB = 16
 # Clips are short, so threads mostly wait for each other: on two busy cores, 20 clips took 5 s of processor time with
-# one thread and 24 s with two. Therefore each core gets its own process. The reason for the limit is memory: a process
-# needs 0.5 to 1 GB.
+# one thread and 24 s with two. Therefore each core gets its own process. The number is limited because a process needs
+# 0.5 to 1 GB of memory.
 _MAX_CPU_JOBS = 8
 
 
@@ -52,8 +52,8 @@ _MAX_CPU_JOBS = 8
 class FeaturesSummary:
     """Facts about the features of a data set; the tuples contain lines of text."""
 
-    n_clips: int  # clips that have features
-    n_kept: int  # those whose features were already up to date
+    n_clips: int  # clips with features
+    n_kept: int  # clips whose features were already up to date
     seconds: float
     pitch: dict[str, PitchRange]
     unvoiced: tuple[str, ...]  # clips without a voiced frame
@@ -80,9 +80,9 @@ def compute_features(
             one per core, one per 16 clips, and eight in total.
 
     Raises:
-        AudioError: there are no clips. (A single bad clip is only reported in the summary.)
+        AudioError: there are no clips. (An unusable clip is only reported in the summary.)
         BusyError: another process uses the clips.
-        ConfigError: the configuration does not fit the clips, or contradicts itself.
+        ConfigError: the configuration does not fit the clips, or is inconsistent.
         MynaError: the content encoder or the f0 estimator is not available.
     """
     with locked(input_dir):
@@ -143,10 +143,10 @@ def _compute_features(
 
 
 def _check(config: Config, config_path: Path) -> None:
-    """Check that the content encoder fits the network, so that the error appears now and not only in training.
+    """Check that the content encoder fits the network, to raise the error now instead of in training.
 
     Raises:
-        ConfigError: the encoder is unknown, or does not have the number of channels that the network expects.
+        ConfigError: the encoder is unknown, or its number of channels does not fit the network.
     """
     encoder, channels = config.content_encoder, config.model.content_channels
     if encoder not in CONTENT_ENCODERS:
@@ -198,14 +198,14 @@ def _compute_clip(
     except AudioError as error:
         reason = str(error)
     except MynaError:
-        raise  # all other clips would fail, too
+        raise  # all other clips would fail too
     except Exception as error:
         line = explain(error)
         if line is None:
             raise
         too_long = f"{clip} is too long for the memory of {device}; cut it with svc pre-resample -mc 15"
         reason = line if isinstance(error, OSError) else too_long
-    # Delete features of an earlier state of the clip, which would be mistaken for current ones.
+    # Delete features of an earlier version of the clip, so that nobody uses them for the current one.
     features_path(clip).unlink(missing_ok=True)
     return _ClipOutcome(clip, reason)
 
@@ -218,7 +218,7 @@ def _version_features(
         return
     for version in versions(audio, data.sample_rate, features, data.hop_length, data.content_versions):
         content = extractor.content(version.audio, version.sample_rate, features.n_frames)
-        # float16 halves the file size, and the content of noisy audio need not be exact.
+        # float16 halves the file size, and is exact enough for the content of noisy audio.
         yield VersionFeatures(content.half(), torch.from_numpy(version.loudness))
 
 
@@ -228,9 +228,9 @@ def _extractor(config_text: str, f0_method: F0Method, device: str) -> FeatureExt
 
 
 def _write_pitch(config_path: Path, pitch: dict[str, PitchRange]) -> None:
-    """Write pitch ranges into the configuration; speakers without clips keep theirs.
+    """Write pitch ranges into the configuration; speakers without clips keep their pitch ranges.
 
-    The file is read again first, because a person may have edited it in the meantime.
+    First, the file is read again, because a person may have edited it in the meantime.
     """
     config = Config.read(config_path)
     plain = config.plain()

@@ -42,18 +42,18 @@ def map_unordered(
     """Yield the results of `function` for all `items`, in the order of completion; close the generator to stop.
 
     Args:
-        function: function of one item. If `n_jobs` > 1, it is pickled, like items and results, so it must be defined at
-            the top level of a module.
-        items: arguments of `function`; work on them starts in this order.
-        n_jobs: number of processes; with 1, the current process does the work.
+        function: function of one item. If `n_jobs` > 1, the function, items and results are pickled, so the function
+            must be defined at the top level of a module.
+        items: arguments of `function`, started in this order.
+        n_jobs: number of processes; 1 calls `function` in the current process.
 
     Raises:
-        TooLittleMemoryError: a process was killed. (Exceptions of `function` are passed on unchanged.)
+        TooLittleMemoryError: a process was killed. (Exceptions of `function` are raised unchanged.)
     """
     if n_jobs == 1:
         yield from map(function, items)
         return
-    # Processes are spawned, not forked: libraries with threads (PyTorch, soxr) break in a forked process.
+    # Spawn processes instead of forking them: libraries with threads (PyTorch, soxr) break in a forked process.
     executor = ProcessPoolExecutor(min(n_jobs, _MAX_JOBS), mp_context=get_context("spawn"), initializer=_start_worker)
     try:
         for future in as_completed([executor.submit(function, item) for item in items]):
@@ -67,7 +67,7 @@ def map_unordered(
 
 
 def _start_worker() -> None:
-    leave_terminal_to_parent()  # the parent stops its workers after their current files
+    leave_terminal_to_parent()  # the parent stops the workers after their current files
     threading.Thread(target=_leave_with_parent, daemon=True).start()
 
 

@@ -1,4 +1,4 @@
-"""Cutting of prepared recordings into trimmed, peak-normalised mono clips of limited length, all at one sample rate."""
+"""Cutting of prepared recordings into trimmed, peak-normalised mono clips of limited length with one sample rate."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from myna.units import db_to_amplitude, db_to_power
 
 # A 16-bit recording with a lower peak uses only the lowest five bits, so it contains only room noise.
 _SILENT_PEAK = db_to_amplitude(-60.0)
-# About two minutes of audio; for less, an additional process costs more time than it saves.
+# About two minutes of audio; for less, starting another process takes longer than it saves.
 _BYTES_PER_JOB = 20_000_000
 _RECORDS = ".recordings.jsonl"
 _LINE_BREAK = re.compile(r"[\r\n]+")
@@ -45,8 +45,8 @@ class ResampleSummary:
     """Facts about the clips of a data set; the tuples contain lines of text."""
 
     n_speakers: int
-    n_recordings: int  # recordings that have clips
-    n_kept: int  # those whose clips were already up to date
+    n_recordings: int  # recordings with clips
+    n_kept: int  # recordings whose clips were already up to date
     n_clips: int
     seconds: float
     ignored: tuple[str, ...]  # files that are not recordings
@@ -66,13 +66,13 @@ def resample_recordings(
     """Cut the recordings `input_dir/<speaker>/**/*.*` into the clips `output_dir/<speaker>/*.wav`.
 
     Clips are kept if their recording and the options have not changed, so that interrupted work can be continued. Only
-    files that this function wrote are replaced or removed.
+    files from this function are replaced or removed.
 
     Args:
         n_jobs: number of processes; -1 means one per core.
 
     Raises:
-        AudioError: there are no recordings. (A single bad recording is only reported in the summary.)
+        AudioError: there are no recordings. (An unusable recording is only reported in the summary.)
         BusyError: another process uses the clips.
     """
     n_jobs = count_jobs(n_jobs)
@@ -156,7 +156,7 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str],
     """Return the sorted recordings of each speaker, a line for each ignored file or folder, and a line for each error.
 
     Raises:
-        AudioError: there are no recordings, or `input_dir` has an old layout.
+        AudioError: there are no recordings, or `input_dir` has an obsolete layout.
     """
     layout = f"put recordings into {input_dir / 'NAME' / 'any.wav'}, one folder for each speaker"
     found: dict[str, list[Path]] = {}
@@ -190,7 +190,7 @@ def _find_recordings(input_dir: Path) -> tuple[dict[str, list[Path]], list[str],
 class _Recording(NamedTuple):
     """A recording, the folder for its clips, and their base name.
 
-    A single clip is called `name.wav`; several clips are called `name_000.wav`, `name_001.wav` and so on.
+    A single clip has the name `name.wav`; several clips have the names `name_000.wav`, `name_001.wav` and so on.
     """
 
     source: Path
@@ -211,9 +211,9 @@ class _CutOutcome(NamedTuple):
 
 @dataclass(frozen=True)
 class _Record:
-    """One line of a speaker's records file: a recording, its clips, and the options with which they were cut.
+    """One line of a speaker's records file: a recording, its clips, and the options for cutting them.
 
-    `complete` is false while the clips are being written; meanwhile, `clips` lists the clips of earlier runs.
+    `complete` is False while the clips are being written; during this time, `clips` lists the clips of earlier runs.
     """
 
     source: str
@@ -226,9 +226,9 @@ class _Record:
 
 
 class _SpeakerFolder:
-    """The clips of one speaker, and the records of the recordings that they were cut from.
+    """The clips of one speaker, and the records of their recordings.
 
-    While clips are being cut, lines are only appended to the records file, so that a killed run loses at most one line.
+    While clips are cut, the records file only gets new lines at its end, so that a killed run loses at most one line.
     """
 
     def __init__(self, path: Path) -> None:
@@ -236,11 +236,11 @@ class _SpeakerFolder:
         self.records = {record.source: record for record in _read_records(path / _RECORDS)}
 
     def name_clips(self, sources: Sequence[Path]) -> list[_Recording]:
-        """Assign each source a unique base name for its clips; sources that already have a name keep it."""
+        """Assign each source a unique base name for its clips; sources with a name keep it."""
         names = {source: record.name for source, record in self.records.items()}
         used = {_file_system_key(name) for name in names.values()}
         numbered = {_without_number(name) for name in used}
-        # Names with a number (take_001) come first, since they could equal names of clips of a recording "take".
+        # First handle names with a number (take_001), because a recording "take" may have clips with the same names.
         for source in sorted(sources, key=lambda path: (_without_number(path.stem) == path.stem, path)):
             if source.as_posix() in names:
                 continue
@@ -273,7 +273,7 @@ class _SpeakerFolder:
         )
 
     def finish(self, outcome: _CutOutcome, options: ResampleOptions) -> None:
-        """Record the new clips of a recording, and remove old clips that the new ones did not overwrite."""
+        """Record the new clips of a recording, and remove old clips that were not overwritten."""
         before = self.records[outcome.recording.source.as_posix()].clips
         self._unlink(set(before) - set(outcome.clips))
         record = self._record(outcome.recording, options, clips=outcome.clips, seconds=outcome.seconds, complete=True)
@@ -285,19 +285,19 @@ class _SpeakerFolder:
         del self.records[source]
 
     def _unlink(self, clips: Iterable[str]) -> None:
-        """Remove clips and the files that were computed from them."""
+        """Remove clips and the files computed from them."""
         for clip in clips:
             (self.path / clip).unlink(missing_ok=True)
             for computed in self.path.glob(escape(clip) + ".*"):
                 computed.unlink()
 
     def compact(self) -> None:
-        """Reduce the records file to one line per recording, and remove partly written files of a killed run."""
+        """Reduce the records file to one line per recording, and remove partial files of a killed run."""
         remove_left_overs(self.path)
         write_text(self.path / _RECORDS, "".join(_as_line(record) for record in self.records.values()))
 
     def _existing_clips(self, recording: _Recording) -> set[str]:
-        """Return the names of the clips that earlier runs, including interrupted ones, wrote for a recording."""
+        """Return the names of a recording's clips from earlier runs, including interrupted ones."""
         record = self.records.get(recording.source.as_posix())
         if record is None:
             return set()
@@ -338,7 +338,7 @@ def _made_from(source: Path, options: ResampleOptions) -> dict[str, Any]:
 
 
 def _file_system_key(name: str) -> str:
-    """Normalise the case and the Unicode form of a name, since some file systems ignore differences in these."""
+    """Normalise the case and the Unicode form of a name, because some file systems ignore differences in both."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
@@ -347,7 +347,7 @@ def _without_number(name: str) -> str:
 
 
 def _cut_recording(recording: _Recording, options: ResampleOptions) -> _CutOutcome:
-    """Write the clips of one recording in two passes, so that memory use hardly depends on the recording's length."""
+    """Write the clips of one recording in two passes, so that memory use hardly depends on its length."""
     try:
         ranges, peak = _plan_clips(recording.source, options)
         names = [recording.name] if len(ranges) == 1 else [f"{recording.name}_{i:03d}" for i in range(len(ranges))]
@@ -402,8 +402,8 @@ def _plan_clips(source: Path, options: ResampleOptions) -> tuple[list[tuple[int,
 
 
 def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.bool_]:
-    """Return for each frame whether its level is within `top_db` of the loudest one, as in `librosa.effects.trim`."""
-    # Distance and length of the frames, in units of `levels.hop_samples`, which is 10 ms.
+    """Return a mask of the frames with a level within `top_db` of the loudest frame, as in `librosa.effects.trim`."""
+    # Hop and length of the frames, in units of `levels.hop_samples`, which is 10 ms.
     step, frame = (
         seconds * options.sample_rate / levels.hop_samples for seconds in (options.hop_seconds, options.frame_seconds)
     )
@@ -415,7 +415,7 @@ def _sounding_frames(levels: Levels, options: ResampleOptions) -> NDArray[np.boo
 
 
 def _trim(sounding: NDArray[np.bool_], hop: int, start: int, end: int) -> tuple[int, int] | None:
-    """Return the range (start, end) without the silent frames at both ends; None if all its frames are silent."""
+    """Return the range (start, end) without silent frames at both ends; None if all frames are silent."""
     first = start // hop
     frames = np.flatnonzero(sounding[first : -(-end // hop)])
     if not len(frames):

@@ -1,4 +1,4 @@
-"""Lists of the files that a preparation step refused, with the reason for each."""
+"""Lists of the files refused by a preparation step, with the reason for each file."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ def list_refused(folder: Path, step: str, failed: Sequence[str], ignored: Sequen
 
 
 def is_list_of_refused(path: Path) -> bool:
-    """Return whether a file has the suffix of the lists that `list_refused` writes."""
+    """Return True if a file has the suffix of the lists from `list_refused`."""
     return path.name.endswith(_SUFFIX)

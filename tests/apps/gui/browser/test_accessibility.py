@@ -53,6 +53,7 @@ STATES: dict[str, tuple[str, str, Callable[[StudioPage], object]]] = {
     "sing": ("sing", ".voice-chosen", _whole),
     "theme": ("sing", ".voice-chosen", _theme),
     "jobs menu": ("sing", ".voice-chosen", _jobs_of_the_top_bar),
+    "live": ("live", ".voice-chosen", _whole),
     "train": ("train", "h1", _whole),
     "voices": ("voices", ".voice-tile", _whole),
     "voices: menu": ("voices", ".voice-tile", _menu_of_a_voice),

@@ -29,6 +29,7 @@ from schemathesis.specs.openapi.checks import (
 from myna.apps.actions import doctor
 from myna.apps.gui.guard import Addresses, PasswordDelay
 from myna.apps.gui.jobs import Job, Jobs, JobState
+from myna.apps.gui.live.live import Live
 from myna.apps.gui.server.app import API, create_app, open_studio
 from myna.apps.gui.server.context import Studio
 from myna.apps.gui.server.routes import routers
@@ -118,6 +119,8 @@ def studio(tmp_path_factory: pytest.TempPathFactory, patched: pytest.MonkeyPatch
     patched.setattr(Jobs, "submit", cancelled)
     patched.setattr(Jobs, "warm", lambda self, lane: None)
     patched.setattr("myna.apps.gui.server.routes.voices.show_folder", lambda folder: None)
+    patched.setattr(Live, "start", lambda self, *arguments: self.state)
+    patched.setattr("myna.realtime.device_list.list_devices", list)
     with open_studio(tmp_path_factory.mktemp("any") / "studio") as opened:
         yield opened
 

@@ -91,7 +91,7 @@ def command(
         raise_when_ended(lambda number: KeyboardInterrupt())
         echo(f"Its folder is {studio.workspace.folder}. Ctrl-C ends it.", err=True)
         try:
-            while True:  # the system may give a signal to another thread, which does not end a longer wait of this one
+            while True:  # short waits: a signal that the system gives to another thread does not end a wait
                 time.sleep(1)
         except KeyboardInterrupt:
             echo("\nclosing; training saves a checkpoint first", err=True)

@@ -21,6 +21,7 @@ from myna.apps.actions.live import (
 )
 from myna.apps.cli.flags import device_flag, model_flag, voice_config_flag, voice_files
 from myna.apps.cli.live_line import LiveLine, quiet_drivers
+from myna.apps.cli.live_typing import HINT, Typing
 from myna.apps.cli.report import echo
 from myna.apps.cli.result import Result, ResultCommand
 from myna.apps.flags import collect, option_flags
@@ -106,8 +107,12 @@ def run(
         )
         if paced is not None:
             paced.delay_seconds = session.report().latency
-        echo(_NOTICE if paced is None else f"dry run: {source}", err=True)
-        last = _sing(session, seconds, paced)
+        line = LiveLine()
+        if paced is None:
+            echo(_NOTICE, err=True)
+            echo(HINT, err=True)
+            Typing(session, voice, conversion, live, resolved.name, line.message).start()
+        last = _sing(session, line, seconds, paced)
     written = list(recorder.paths) if recorder is not None else []
     if paced is not None and target is not None:
         _write(paced, target, voice.name, source, conversion.mark)
@@ -127,9 +132,8 @@ def _card(live: LiveOptions, source: Path | None) -> tuple[Card, PacedFile | Non
     return card, None
 
 
-def _sing(session: LiveSession, seconds: float | None, paced: PacedFile | None) -> LiveReport:
+def _sing(session: LiveSession, line: LiveLine, seconds: float | None, paced: PacedFile | None) -> LiveReport:
     """Show the state until the time is over, the file ends, or a person ends it."""
-    line = LiveLine()
     last = session.report()
     try:
         with session:
@@ -143,7 +147,7 @@ def _sing(session: LiveSession, seconds: float | None, paced: PacedFile | None) 
                 if last.seconds >= (seconds or math.inf) or (paced is not None and paced.is_done):
                     break
     except KeyboardInterrupt:
-        pass  # this is how live conversion ends
+        pass  # the normal end of live conversion
     finally:
         line.end()
     return last
@@ -157,7 +161,7 @@ def _measured(card: Card, voice: LiveVoice) -> Result:
     total = found.seconds + stream
     values = {"round_trip": found, "stream_seconds": stream, "seconds": total}
     parts = (
-        f"{1e3 * found.seconds:.0f} ms of devices and blocks, measured with four bursts that agree within "
+        f"{1e3 * found.seconds:.0f} ms of devices and reserve, measured with four bursts that agree within "
         f"{1e3 * found.spread_seconds:.1f} ms, and {1e3 * stream:.0f} ms of the voice"
     )
     return Result(values, f"{1e3 * total:.0f} ms from the microphone to the output: {parts}")
@@ -190,7 +194,5 @@ def _last_line(report: LiveReport, written: list[Path]) -> str:
     if written:
         return f"{line}: {', '.join(map(str, written))}"
     if report.n_gaps:
-        return (
-            f"{line}. Fewer gaps: --reserve-seconds {report.buffer - report.block + 0.05:.2f}, or a longer block (-b)"
-        )
+        return f"{line}. Fewer gaps: --reserve-seconds {report.buffer + 0.05:.2f}, or a longer block (-b)"
     return f"{line}. Measure the delay: svc live --measure-latency"

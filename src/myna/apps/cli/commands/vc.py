@@ -1,4 +1,4 @@
-"""`svc vc`, the name that `svc live` has in so-vits-svc-fork."""
+"""`svc vc`, so-vits-svc-fork's name for `svc live`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from myna.apps.cli.commands.live import live_flags, run
 from myna.apps.cli.report import echo
 from myna.apps.cli.result import Result, ResultCommand
 
-# Flags of so-vits-svc-fork for what a stream of myna determines itself.
+# Flags of so-vits-svc-fork for settings that a stream of myna determines itself.
 _IGNORED = {
     "pad_seconds": ("-p", "--pad-seconds"),
     "chunk_seconds": ("-ch", "--chunk-seconds"),

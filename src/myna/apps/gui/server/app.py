@@ -193,6 +193,8 @@ class _Files(StaticFiles):
     async def get_response(self, path: str, scope: Scope) -> Any:
         response = await super().get_response(path, scope)
         response.headers["cache-control"] = "no-cache"
+        # A worker uses the policy in its own file's headers instead of the page's policy.
+        response.headers["content-security-policy"] = "default-src 'none'; connect-src 'self'; frame-ancestors 'none'"
         return response
 
 

@@ -20,15 +20,19 @@ from starlette.requests import HTTPConnection
 
 from myna.apps.actions.device import Device
 from myna.apps.gui.jobs import Job, Jobs, Task
+from myna.apps.gui.live.live import Live, LiveState
 from myna.apps.gui.server.errors import NotFound
 from myna.apps.gui.server.events import Events, Topic
+from myna.apps.gui.server.live_view import live_view
 from myna.apps.gui.server.projects.watch import Watch
 from myna.apps.gui.server.requests import KINDS, LANES, LOOK, SING, Planned, Request, texts_in
 from myna.apps.gui.server.uploads import Uploads
 from myna.apps.gui.server.voice_reader import VoiceReader
 from myna.apps.gui.tasks.learning import NameDevice
+from myna.apps.gui.tasks.singing import DrawComparison
 from myna.apps.gui.texts import LANGUAGES
 from myna.errors import BusyError, ConfigError, MynaError
+from myna.studio import results
 from myna.studio.job_list import JobList, JobState, ListedJob, Place
 from myna.studio.voices import Library
 from myna.studio.workspace import Workspace
@@ -60,7 +64,7 @@ class JobView(BaseModel):
 
 
 class Studio:
-    """An open studio: its folder, voices, jobs and uploads, and the events for its pages."""
+    """An open studio: its folder, voices, jobs, uploads and live conversion, and the events for its pages."""
 
     def __init__(self, workspace: Workspace, *, local: bool = True) -> None:
         """
@@ -79,6 +83,7 @@ class Studio:
         self._running: dict[int, _Running] = {}
         self._listing = threading.Lock()
         self._jobs = Jobs(LANES, self._on_change)
+        self.live = Live(workspace, self._on_live, self._on_recorded)
         self.device: Device | None = None
         self._prepared = False
         self._closed = threading.Event()
@@ -202,6 +207,7 @@ class Studio:
         """Stop all jobs and wait until they have saved their work. Waiting jobs stay listed as interrupted."""
         self._closed.set()
         try:
+            self.live.close()
             self._jobs.close()
         finally:
             self.list.close()
@@ -213,6 +219,22 @@ class Studio:
         with suppress(MynaError):
             self.device = self.call(NameDevice())
             self.changed("session")
+
+    def _on_live(self, state: LiveState) -> None:
+        view = live_view(state, self.shown)
+        self.events.send("live", {"type": "live", "live": view.model_dump(mode="json")})
+
+    def _on_recorded(self, number: int) -> None:
+        """Draw a recording of live conversion in the background, and then list it as a result."""
+
+        def draw() -> None:
+            found = results.find(self.workspace, number)
+            with suppress(MynaError):  # the player shows that the drawing is missing
+                if found is not None:
+                    self.call(DrawComparison(self.workspace, found))
+            self.changed("results")
+
+        threading.Thread(target=draw, name="drawing", daemon=True).start()
 
     def _listed(self, number: int) -> ListedJob:
         row = self.list.get(number)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 Topic = Literal["jobs", "results", "voices", "projects", "presets", "trash", "assets", "session"]
 
-_SECONDS = 0.2  # minimum time between two transmissions to one page
+_SECONDS = 0.1  # minimum time between two transmissions to one page
 
 
 class Events:

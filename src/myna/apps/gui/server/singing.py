@@ -50,7 +50,7 @@ class RemakeRequest(Request):
 
 @plans(CONVERT, changes=("results",))
 def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
-    """Plan the conversion of a whole song or of a preview stretch, which runs before all waiting songs.
+    """Plan the conversion of a whole song, or of a stretch as a preview that runs before all waiting songs.
 
     Raises:
         ConfigError: there is no such voice or upload, or an option has a wrong value or names a file.
@@ -60,7 +60,7 @@ def plan_convert(studio: Studio, request: ConvertRequest) -> Planned:
 
 @plans(COVER, changes=("results",))
 def plan_cover(studio: Studio, request: CoverRequest) -> Planned:
-    """Plan the cover of a whole song or of a preview stretch, which runs before all waiting songs.
+    """Plan the cover of a whole song, or of a stretch as a preview that runs before all waiting songs.
 
     Raises:
         ConfigError: for the same reasons as in `plan_convert`.

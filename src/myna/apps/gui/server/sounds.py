@@ -45,7 +45,7 @@ def relative_level(path: Path, reference: Path) -> float:
 
 
 def note_spectrum(path: Path, start: float, seconds: float) -> bytes:
-    """Return the levels of a stretch of a sound as `drawing.note_spectrum` computes them, row after row."""
+    """Return the levels of a stretch of a sound, computed by `note_levels`, row after row."""
     rate = io.info(path).sample_rate
     half = context_samples(rate)
     first, count = round(start * rate), round(seconds * rate)

@@ -109,7 +109,7 @@ def plan_download(studio: Studio, request: DownloadRequest) -> Planned:
 
 @plans(TEST, changes=("voices",))
 def plan_test(studio: Studio, request: VoiceRequest) -> Planned:
-    """Plan the conversion of a voice's test clip, which runs before all waiting songs.
+    """Plan to convert the test clip to a voice; the job runs before all waiting songs.
 
     Raises:
         ConfigError: there is no such voice.

@@ -100,7 +100,8 @@ class DrawComparison:
 class SingUpload(VoiceTask):
     """Convert a song, or a stretch of it, and return the number of the result.
 
-    The audio of a whole song is written into the folder `sung` of the workspace, that of a preview beside its record.
+    The audio of a whole song is written into the workspace's folder `sung`, and the audio of a preview beside its
+    record.
     """
 
     workspace: Workspace
@@ -237,7 +238,7 @@ def command_line(command: str, song: str, voice: LibraryVoice, flags: Sequence[s
 
 
 def load_converter(report: Report, task: VoiceTask) -> Converter:
-    """Return the converter of a voice; reuse the last one if the voice and its weights are the same."""
+    """Return the converter of a voice; reuse the last one if the voice is the same and its weights are unchanged."""
     from myna.conversion.converter import Converter
     from myna.conversion.slice_cache import SliceCache
     from myna.voice import Voice

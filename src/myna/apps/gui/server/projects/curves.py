@@ -45,7 +45,7 @@ def validation_distances(status: ProjectStatus, curves: Curves) -> dict[int, flo
 
 
 def compared_scores(status: ProjectStatus, comparison: Mapping[str, Any] | None) -> dict[int, dict[str, float]]:
-    """Return the measures of the last comparison's existing checkpoints, by number and by key of the measure."""
+    """Return the measures of the last comparison for the checkpoints that still exist, by number and by key."""
     if comparison is None:
         return {}
     numbers, scores = comparison.get("numbers", []), comparison.get("scores", [])

@@ -145,7 +145,7 @@ def default_template(studio: Studio) -> TemplateName:
 
 
 def timed_settings(config: Config, run: TimedRun) -> dict[str, Any]:
-    """Return the settings of a run that is limited only by time, and of which no checkpoint is deleted."""
+    """Return settings that limit a run only by time, and keep all of its checkpoints."""
     found: dict[str, Any] = {"epochs": max(config.train.epochs, _ENDLESS_EPOCHS)}
     if config.train.keep_ckpts:
         found["keep_ckpts"] = max(config.train.keep_ckpts, run.checkpoints)

@@ -271,7 +271,7 @@ def _templates(scene: Scene) -> list[models.TemplateView]:
 
 
 def start_values(config: Config) -> dict[str, Any]:
-    """Return the values of the keys of `train` that the page offers; a word such as "auto" becomes None."""
+    """Return the values of the keys of `train` that the page offers; a word, for example "auto", becomes None."""
     values = {key.attribute: getattr(config.train, key.attribute) for key in page_keys(TrainConfig).values()}
     return {name: None if isinstance(value, str) else value for name, value in values.items()}
 

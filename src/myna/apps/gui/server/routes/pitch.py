@@ -49,7 +49,7 @@ class KeyView(BaseModel):
 
 
 class PitchView(BaseModel):
-    """The pitch of a result; the center of frame t of a curve is at (t + 0.5) * frame_seconds."""
+    """The pitch of a result; the centre of frame t of a curve is at (t + 0.5) * frame_seconds."""
 
     seconds: float
     sample_rate: int

@@ -78,7 +78,7 @@ class KeyView(BaseModel):
 def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
     """Measure an uploaded song: its pitch, waveform and loudest stretch, and defects that may impair its conversion.
 
-    The first request takes about a second per minute of the song, of which the pitch takes ten seconds at most. The
+    The first request takes about a second per minute of the song, with ten seconds at most for the pitch. The
     answer is stored.
     """
     found, say = facts_of(studio, upload), Wording(language, _TEXTS)
@@ -116,7 +116,7 @@ def key(
     studio: StudioOf,
     speaker: Annotated[str | None, Query(description="a speaker of the voice; the first one if not given")] = None,
 ) -> KeyView:
-    """Compare the pitch of a song with that of a voice, and propose keys. The best one does not transpose the music."""
+    """Compare the pitch of a song with that of a voice, and propose keys. The best key does not transpose the music."""
     song, say = facts_of(studio, upload), Wording(language, _TEXTS)
     found = studio.voices.find(voice)
     pitch = studio.reader.read(found).pitch_of(speaker)
@@ -142,9 +142,10 @@ def key(
 
 @router.post("/convert", status_code=202)
 def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
-    """Convert an uploaded song to a voice. With `preview`, convert only a stretch, which runs before all waiting songs.
+    """Convert an uploaded song to a voice.
 
-    The result is listed in GET /results when the job is done; its number is in the job's `about`.
+    With `preview`, only a stretch is converted, and the job runs before all waiting songs. The result is listed in GET
+    /results when the job is done; the number of the result is in the job's `about`.
     """
     return studio.submit(CONVERT if sent.preview is None else PREVIEW, sent)
 
@@ -153,7 +154,7 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
 def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
     """Replace the voice of an uploaded song: separate the voice from the music, convert it, and mix both.
 
-    With `preview`, use only a stretch of the song, which runs before all waiting songs. The job's `facts` contain the
+    With `preview`, use only a stretch of the song; the job runs before all waiting songs. The job's `facts` contain the
     `step`: its name (separate, sing or mix), its number, and the number of steps. The result has tracks.
     """
     return studio.submit(COVER if sent.preview is None else COVER_PREVIEW, sent)

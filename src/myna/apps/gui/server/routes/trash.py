@@ -45,7 +45,7 @@ def items(studio: StudioOf) -> list[TrashItem]:
 
 @router.post("/trash/{id}/restore")
 def restore(id: str, studio: StudioOf) -> TrashItem:
-    """Restore an item. If its name is taken by now, rename or delete the other item first."""
+    """Restore an item. If its name is taken, rename or delete the other item first."""
     item = _find(studio, id)
     if item.kind == results.TRASHED:
         results.restore(studio.workspace, item.id)

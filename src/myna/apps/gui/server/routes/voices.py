@@ -185,13 +185,13 @@ def test_audio(name: Name, studio: StudioOf) -> FileResponse:
 
 @router.post("/voice/pack", status_code=202)
 def pack(name: Name, sent: PackOptions, studio: StudioOf) -> JobView:
-    """Pack a voice with all of its data into one file; the job has the file for download."""
+    """Pack a voice with all of its data into one file, which can be downloaded from the job."""
     return studio.submit(voice_jobs.PACK, PackRequest(voice=_find(studio, name).name, **sent.model_dump()))
 
 
 @router.post("/voice/export", status_code=202)
 def export(name: Name, studio: StudioOf) -> JobView:
-    """Export a voice to ONNX; the job has the files for download."""
+    """Export a voice to ONNX; the files can be downloaded from the job."""
     return studio.submit(voice_jobs.EXPORT, VoiceRequest(voice=_find(studio, name).name))
 
 

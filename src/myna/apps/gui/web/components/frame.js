@@ -9,16 +9,18 @@ import {Problem, Spinner} from "./basics.js";
 import {Questions} from "./dialog.js";
 import {Icon} from "./icons.js";
 import {JobsMenu} from "./jobs-menu.js";
+import {LiveChip} from "./live-chip.js";
 import {Login} from "./login.js";
 import {Menu} from "./menu.js";
 import {Toasts} from "./toast.js";
 
 // Places of the rail, in the order of the work.
-const PLACES = /** @type {const} */ (["sing", "train", "voices"]);
+const PLACES = /** @type {const} */ (["sing", "live", "train", "voices"]);
 
 /** Modules of the pages; each exports a component as default, which gets the rest of the address as `rest`. */
 const PAGES = /** @type {Record<string, () => Promise<any>>} */ ({
   sing: () => import("../pages/sing.js"),
+  live: () => import("../pages/live.js"),
   train: () => import("../pages/train.js"),
   voices: () => import("../pages/voices.js"),
   pitch: () => import("../pages/pitch.js"),
@@ -60,6 +62,7 @@ function TopBar() {
   return html`
     <a class="brand" href=${href("sing")}><${Mark} /><span>myna</span></a>
     <div class="top-tools">
+      <${LiveChip} />
       <${JobsMenu} />
       <a class="button quiet device" href=${href("doctor")} aria-current=${route.value.page === "doctor" ? "page" : undefined} title=${device?.reason ?? t("frame.doctor")}>
         <${Icon} name="device" size=${18} /><span class="wide-only">${device?.name ?? t("frame.device")}</span>

@@ -75,10 +75,10 @@ function control(field, value, set, ids) {
 
 /**
  * A number, with a slider if its range is known.
- * @param {{field: FormField, value: number | null, onChange: (value: number | null) => void, id: string,
+ * @param {{field: Pick<FormField, "title" | "type" | "low" | "high" | "step" | "unit" | "optional" | "inert">, value: number | null, onChange: (value: number | null) => void, id: string,
  *   describedBy: string | undefined}} props
  */
-function NumberInput({field, value, onChange, id, describedBy}) {
+export function NumberInput({field, value, onChange, id, describedBy}) {
   const {low, high, optional, unit} = field;
   const step = field.step ?? (field.type === "integer" ? 1 : "any");
   const range = {min: low ?? undefined, max: high ?? undefined, step, disabled: Boolean(field.inert)};

@@ -32,11 +32,7 @@ export class Microphone {
    * @throws {Error} `problemOf` says why
    */
   async open(deviceId) {
-    // Turn off the processing meant for calls: cancelling echo and noise also removes parts of the voice.
-    /** @type {MediaTrackConstraints} */
-    const asked = {echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: {ideal: 1}};
-    if (deviceId) asked.deviceId = {ideal: deviceId};
-    this.stream = await navigator.mediaDevices.getUserMedia({audio: asked});
+    this.stream = await requestMicrophone(deviceId);
     try {
       const [track] = this.stream.getAudioTracks();
       track.addEventListener("ended", this.onLost);
@@ -111,6 +107,17 @@ export class Microphone {
     this.source?.disconnect();
     if (this.context && this.context.state !== "closed") this.context.close();
   }
+}
+
+/**
+ * Request a microphone, without the processing meant for calls: cancelling echo and noise also removes parts of the voice.
+ * @param {string} [deviceId] the preferred device
+ */
+export function requestMicrophone(deviceId) {
+  /** @type {MediaTrackConstraints} */
+  const asked = {echoCancellation: false, noiseSuppression: false, autoGainControl: false, channelCount: {ideal: 1}};
+  if (deviceId) asked.deviceId = {ideal: deviceId};
+  return navigator.mediaDevices.getUserMedia({audio: asked});
 }
 
 /**

@@ -25,6 +25,9 @@ export const results = signal(null);
 /** @type {Signal<import("./types.js").ProjectRow[] | null>} */
 export const projects = signal(null);
 
+/** State of live conversion, null until it is known. @type {Signal<import("./types.js").Live | null>} */
+export const live = signal(null);
+
 const LISTS = /** @type {Record<string, Signal<any>>} */ ({jobs, voices, results, projects});
 
 /** Jobs that have not ended. */
@@ -68,12 +71,15 @@ function connect() {
   });
 }
 
-/** @param {{type: string, server_id?: string, job?: Job, what?: string, name?: string}} event */
+/** @param {{type: string, server_id?: string, job?: Job, live?: import("./types.js").Live, what?: string, name?: string}} event */
 function receive(event) {
   if (event.type === "hello") {
     failures = 0;
     connection.value = "open";
     for (const topic of Object.keys(LISTS)) announce(topic);
+    get("live").then((found) => (live.value = found), () => {});
+  } else if (event.type === "live" && event.live) {
+    live.value = event.live;
   } else if (event.type === "job" && event.job) {
     keep(event.job);
   } else if (event.type === "changed" && event.what) {
@@ -159,7 +165,7 @@ export function useResource(path, params = {}, topics = []) {
 
 // ---- Place
 
-export const PAGES = ["sing", "train", "voices", "pitch", "jobs", "doctor"];
+export const PAGES = ["sing", "live", "train", "voices", "pitch", "jobs", "doctor"];
 
 /** Page that the address names, with the rest of the address. */
 export const route = signal(parse(location.hash));

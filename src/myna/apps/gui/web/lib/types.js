@@ -39,6 +39,16 @@
  *   preview: boolean, command: string, options: Values, defaults: Values, remarks: string[], transpose_all: number, has_tracks: boolean,
  *   needs_mix: boolean, job: number | null}} Result
  *
+ * @typedef {{transpose: number, speaker: string | null, speaker_mix: string | null, dry_wet: number, gate_db: number | null,
+ *   bypass: boolean}} LiveSettings
+ * @typedef {[number, number | null][]} Pitch times and f0, null where unvoiced
+ * @typedef {{seconds: number, source_db: number, output_db: number, source_pitch: Pitch, voice_pitch: Pitch, heard_seconds: number,
+ *   recorded_seconds: number | null, block: number, compute: [number, number, number], delays: Record<string, number>,
+ *   recent_gaps: number, n_gaps: number}} LiveReport
+ * @typedef {{state: "stopped" | "loading" | "running" | "stopping", voice: string | null, next_voice: string | null,
+ *   settings: LiveSettings, automatic: boolean, recording: boolean, place: "browser" | "devices" | null, result: number | null, problem: string | null,
+ *   report: LiveReport}} Live
+ *
  * @typedef {{text: string, place: number}} Label
  * @typedef {{url: string, name: string, seconds: number, gain: number, spectrogram: string, curve: string}} Track
  * @typedef {{seconds: number, tracks: Track[], notes: Label[], frequencies: Label[], times: Label[]}} Comparison

@@ -113,7 +113,7 @@ function ResultBody({result}) {
 }
 
 /** @param {{result: Result}} props */
-function ResultPlayer({result}) {
+export function ResultPlayer({result}) {
   const {data, error, reload} = useResource(`results/${result.number}/comparison`);
   if (error) return html`<${Problem} error=${error} retry=${reload} />`;
   return data ? html`<${Player} comparison=${data} />` : html`<div class="player-waiting" role="status" aria-label=${t("player.loading")}></div>`;

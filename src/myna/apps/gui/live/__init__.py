@@ -1,0 +1,1 @@
+"""Live conversion of the page: a session in its own process, and the messages between the process and the server."""

@@ -1,0 +1,23 @@
+"""Child processes of the page's server, each connected to the server by a pipe."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+# Spawn, not fork: the page's process has threads, and a forked child may inherit locks that are never released.
+_CONTEXT = multiprocessing.get_context("spawn")
+
+
+def start_process(target: Callable[[Connection], None], name: str) -> tuple[BaseProcess, Connection]:
+    """Start a process that runs `target` with its end of a pipe; return the process and our end of the pipe.
+
+    If the process ends, our end raises EOFError.
+    """
+    ours, theirs = _CONTEXT.Pipe()
+    process = _CONTEXT.Process(target=target, args=(theirs,), name=name)
+    process.start()
+    theirs.close()
+    return process, ours
