@@ -68,11 +68,9 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeVoice:
-    """Load another voice beside the current one, and then continue with it."""
+    """Load another voice beside the current one, and then continue with it and with the same settings."""
 
     voice: LibraryVoice
-    settings: LiveSettings
-    automatic: bool
 
 
 @dataclass(frozen=True)
