@@ -263,7 +263,10 @@ class ModelConfig(_Section):
         "have no latent variable",
     )
     n_fine_layers: int = key(
-        3, "light voices: number of decoder blocks at the rate of the spectra", ge=0, le=_MOST_LAYERS
+        3,
+        "light voices: number of decoder blocks after the upsampling, at the frame rate of the inverse STFT",
+        ge=0,
+        le=_MOST_LAYERS,
     )
     follows_pitch: bool = key(True, "RVC: false if the voice is conditioned on content only and not on f0", alias="f0")
 

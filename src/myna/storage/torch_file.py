@@ -155,7 +155,7 @@ class _Tensor(Record):
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *more: Any) -> _Tensor:
     """Check the arguments that torch stores for a tensor, and return the tensor's description.
 
-    The first two of `more`, a flag for gradients and the hooks, are ignored.
+    The first two of `more` are ignored: `requires_grad` and the backward hooks.
     """
     if not isinstance(storage, _Storage) or any(more[2:]):
         raise ValueError("a tensor is malformed")

@@ -1,8 +1,8 @@
 """RVC voices, v1 and v2: names of the generator's tensors, and derivation of the configuration from a file.
 
 A training checkpoint has the same format as so-vits-svc's. A released voice is a "small file": it contains the weights
-in half precision without the posterior encoder, and a list of the synthesizer's arguments. Constants below are the used
-positions in the list. The shapes of the weights take precedence over the list, because tools that merge voices may
+in half precision without the posterior encoder, and a list of the synthesizer's arguments. `_DILATIONS` and `_RATES`
+are positions in this list. The shapes of the weights take precedence over the list, because tools that merge voices may
 write wrong lists.
 """
 

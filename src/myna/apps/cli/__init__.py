@@ -1,6 +1,6 @@
 """The command line `svc`. Each command is one module in `commands` and one line in the table below.
 
-The module declares the command's flags. It imports slow packages only when the command runs, so that help is instant.
+A command's module declares its flags, and imports slow packages only when the command runs, so that help is instant.
 """
 
 from __future__ import annotations

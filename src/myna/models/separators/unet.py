@@ -1,8 +1,8 @@
 """Spleeter's separation of a song into vocals and accompaniment (Hennequin et al. 2020): one U-Net for each stem.
 
 A U-Net (Jansson et al. 2017) halves time and frequency six times with strided convolutions and doubles them again. Each
-stage of the second half also receives the result of the corresponding convolution in the first half. Batch
-normalisation is a gain and an offset per channel here, because its statistics are constant.
+stage of the second half, except its first stage, also receives the result of the corresponding convolution in the first
+half. Batch normalisation is a gain and an offset per channel here, because its statistics are constant.
 """
 
 from __future__ import annotations
