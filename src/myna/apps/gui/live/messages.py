@@ -128,7 +128,7 @@ class Report:
 
     Attributes:
         seconds: time since the first sound.
-        levels_db: level of the source and of the output.
+        levels_db: peak level of the source and of the output.
         source_pitch: time and f0 in Hz of the source in the last second, None where unvoiced.
         voice_pitch: time and f0 in Hz of the output; the times are those of the converted source.
         heard_seconds: length of the singing measured for the automatic transposition.
