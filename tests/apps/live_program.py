@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from myna.apps.actions.live import LiveVoice
 from myna.apps.actions.voice_files import VoiceFiles
@@ -25,11 +27,12 @@ class Voice(Delay):
         pass
 
 
-def load(files: VoiceFiles, conversion: ConversionOptions, options: LiveOptions, device: str) -> LiveVoice:
+def load(files: VoiceFiles, given: Mapping[str, Any], options: LiveOptions, device: str) -> LiveVoice:
     if files.model.suffix == ".pth":
         raise CheckpointError(f"there is no file {files.model}")
     stream = Voice(RATE, round(DELAY_SECONDS * RATE))
-    return LiveVoice(str(files.model), WarmUp(stream, options.block_seconds or 0.1, 0.3, ComputeTimes()))
+    ready = WarmUp(stream, options.block_seconds or 0.1, 0.3, ComputeTimes())
+    return LiveVoice(str(files.model), ConversionOptions(**given), {}, None, ready)
 
 
 if __name__ == "__main__":

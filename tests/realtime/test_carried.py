@@ -50,17 +50,18 @@ def settings_of(voice: Voice, **options: float | str) -> ConversionSettings:
     return ConversionSettings.resolve(voice.config, voice.path, ConversionOptions(**options))  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def whole(voice: Voice, source: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+@pytest.fixture(scope="module")
+def whole(voice: Voice, source: np.ndarray) -> np.ndarray:
     """The whole recording by the renderer, which here fills unvoiced frames as a stream does, without what follows."""
 
     def held(f0: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(hold_unvoiced(f0.numpy(), MIDDLE_HZ))
 
-    monkeypatch.setattr("myna.conversion.renderer.fill_unvoiced", held)
     settings = settings_of(voice, transpose=3.0)
     renderer = Renderer(voice, settings, FeatureExtractor(voice.config))
-    rendered = renderer.render(source, 0, settings.noise_at(0), SourceFacts(transpose=3.0, peak=PEAK))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("myna.conversion.renderer.fill_unvoiced", held)
+        rendered = renderer.render(source, 0, settings.noise_at(0), SourceFacts(transpose=3.0, peak=PEAK))
     assert 0.5 < len(rendered.source_f0) / N_FRAMES < 0.95
     assert np.abs(rendered.audio).max() > 0.1
     return rendered.audio

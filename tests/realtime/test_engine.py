@@ -130,6 +130,19 @@ def test_a_delay_that_grew_without_a_gap_is_cut() -> None:
     assert lag_of(headphones.played, 9 * RATE) == pytest.approx(before, abs=0.01 * RATE)
 
 
+def test_the_time_of_a_block_includes_the_parts_in_which_it_was_passed() -> None:
+    world = World()
+    works = [0.0, 0.0, 0.0, 0.0, 0.03] * 100  # the stream collects five parts
+    stream = Slow(lambda: world.advance(works.pop(0)))
+    engine = Engine(stream, RATE, RATE, block_seconds=0.02, reserve_seconds=0.05, period_seconds=0.1, clock=world.clock)
+    Microphone(world, engine.input, RATE, noise)
+    headphones = Headphones(world, engine.output, RATE)
+    run(world, engine, 4)
+    report = engine.report()
+    assert report.n_gaps == 0 and report.block == 0.1 and report.compute.median == pytest.approx(0.03, abs=1e-6)
+    assert lag_of(headphones.played, 3 * RATE) == pytest.approx(0.07 * RATE, abs=0.02 * RATE)
+
+
 def test_gaps_begin_and_end_without_a_click() -> None:
     world = World()
     late = [0.0] * 40 + [0.45] + [0.0] * 1000

@@ -112,20 +112,20 @@ def test_gains_do_not_depend_on_the_blocks() -> None:
 
 def test_silence_stays_silent_and_damaged_input_leaves_no_trace(voice: Voice) -> None:
     """Of a light voice: behind the gate the output is digital silence; without it, below -70 dB."""
-    stream = open_stream(voice)
+    stream = open_stream(voice, block_seconds=0.1)
     source = np.zeros(RATE, np.float32)
     source[RATE // 4 : RATE // 4 + 10] = [np.nan, np.inf, -np.inf, 1e30, *([0] * 6)]
     stream.push(source)
     assert np.isfinite(stream.push(tone())).all()
     for settings, highest in ((LiveSettings(), 0.0), (OPEN, 10 ** (-70 / 20))):
-        quiet = open_stream(voice, settings=settings)
+        quiet = open_stream(voice, settings=settings, block_seconds=0.1)
         output = np.concatenate([quiet.push(np.zeros(882, np.float32)) for _ in range(75)])
         assert np.abs(output).max() <= highest
 
 
 def test_a_change_of_pitch_or_speaker_does_not_click(voice: Voice) -> None:
     """The largest step between samples after a transposition is not larger than those of the steady voice."""
-    stream = open_stream(voice, settings=OPEN)
+    stream = open_stream(voice, settings=OPEN, block_seconds=0.1)
     source = sum(tone(1.5, 200 * k) / k for k in range(1, 10))
     output = [stream.push(source)]
     stream.change(replace(OPEN, transpose=5.0))

@@ -12,6 +12,7 @@ import pytest
 from tiny import make_dataset
 from trainings import Recorder, run
 
+from myna.apps.cli import main
 from myna.config import Config
 from myna.errors import BusyError
 from myna.storage import checkpoint
@@ -132,7 +133,7 @@ with stop_signals() as flag:
     assert (done.returncode, done.stdout) == (0, "False\nTrue\nsecond\n"), done.stderr
 
 
-def test_the_setting_that_ended_a_training_is_named(tmp_path: Path) -> None:
+def test_the_setting_that_ended_a_training_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = make_dataset(tmp_path, epochs=1)
     plans: dict[str, Plan] = {}
     for name, options in {
@@ -152,6 +153,8 @@ def test_the_setting_that_ended_a_training_is_named(tmp_path: Path) -> None:
     }
     for steps, hint in (("1", "raise --max-steps"), ("9", "raise train.epochs")):
         arguments = ["-c", str(config), "-m", str(tmp_path / "logs"), "--device", "cpu", "--max-steps", steps]
-        done = subprocess.run([sys.executable, TINY, "train", *arguments], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == f"nothing to do: 3 steps are done; {hint} to train longer\n"
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["train", *arguments])
+        assert ended.value.code == 0
+        assert capsys.readouterr().out == f"nothing to do: 3 steps are done; {hint} to train longer\n"

@@ -69,13 +69,21 @@ class Renderer:
         self.synthesizer: Synthesizer = FormantShifted(voice.synthesizer, shift) if shift else voice.synthesizer
 
     @torch.inference_mode()
-    def render(self, chunk: Samples, start: int, noise: NoiseSource, source: SourceFacts = SourceFacts()) -> Rendered:
+    def render(
+        self,
+        chunk: Samples,
+        start: int,
+        noise: NoiseSource,
+        source: SourceFacts = SourceFacts(),
+        context_frames: int = 0,
+    ) -> Rendered:
         """Convert one chunk.
 
         Args:
             chunk: (N,) at the voice's sample rate, with context on both sides; at least one frame.
-            start: position of the chunk in the recording, in samples. Only pitch edits, and speaker mixes that change
-                over time, depend on it.
+            start: position of the chunk in the recording, in samples. It matters only for pitch edits, and for speaker
+                mixes that change over time.
+            context_frames: frames at the beginning that only the features need; the result begins after them.
 
         Raises:
             TooLittleMemoryError: the device has too little memory for a chunk of this length.
@@ -86,7 +94,8 @@ class Renderer:
         source_f0 = features.f0[features.voiced].cpu().numpy()
         f0, octaves = self.pitch(features, start, source)
         moved = 0 * octaves if options.auto_predict_f0 else octaves
-        conditions = self.conditions(replace(features, f0=torch.from_numpy(f0)), start, source)
+        conditions = self.conditions(replace(features, f0=torch.from_numpy(f0)), start, source).after(context_frames)
+        chunk, start = chunk[context_frames * self.hop_length :], start + context_frames * self.hop_length
         try:
             generated = self.synthesizer.generate(
                 conditions, Sampling(noise, self.settings.noise_scale, options.auto_predict_f0)

@@ -51,6 +51,19 @@ class Conditions(NamedTuple):
             self.content.to(device), self.f0.to(device), self.voiced.to(device), self.speaker.to(device), loudness
         )
 
+    def after(self, n_frames: int) -> Conditions:
+        """Return the conditions without the first `n_frames` frames."""
+        if not n_frames:
+            return self
+        changes = self.speaker.dim() == 3 and self.speaker.shape[2] > 1
+        return Conditions(
+            self.content[..., n_frames:],
+            self.f0[:, n_frames:],
+            self.voiced[:, n_frames:],
+            self.speaker[..., n_frames:] if changes else self.speaker,
+            None if self.loudness is None else self.loudness[:, n_frames:],
+        )
+
 
 @dataclass(frozen=True)
 class Sampling:

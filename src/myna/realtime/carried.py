@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -89,9 +91,10 @@ class CarriedConversion:
         """Append samples (n,) of the source, and return the samples (m,) of the voice that are now complete."""
         self._source = np.concatenate([self._source, audio])
         parts = [np.empty(0, np.float32)]
-        while len(self._source) >= self.block_samples:
-            parts.append(self._converted(self._source[: self.block_samples], settings))
-            self._source = self._source[self.block_samples :]
+        with _one_thread():
+            while len(self._source) >= self.block_samples:
+                parts.append(self._converted(self._source[: self.block_samples], settings))
+                self._source = self._source[self.block_samples :]
         return np.concatenate(parts)
 
     def _converted(self, audio: Samples, settings: ConversionSettings) -> Samples:
@@ -160,6 +163,17 @@ class CarriedConversion:
         longest = round(_SETTLED_SECONDS * self.sample_rate) + cycle
         n_samples = self.block_samples * np.arange(longest // self.block_samples + 1)
         return int((n_samples + self.block_samples - 1 - self._ready(n_samples)).max())
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let PyTorch use one thread: the products are so small that several threads mostly wait for each other."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 class _SpeakerRamp:

@@ -6,6 +6,7 @@ from math import exp
 
 # A correction of 0.1 % changes the pitch by 1.7 cents, which is inaudible. Clocks of sound cards differ by less.
 _LARGEST = 1e-3
+_IRREGULARITY_SECONDS = 0.02  # of callbacks
 _SMOOTHING_SECONDS = 4.0  # much longer than the irregularities of the callbacks
 _SETTLING_SECONDS = 2.0  # time for measuring the delay to keep
 # A proportional-integral controller with critical damping: its time constant is 2 / _GAIN = 40 s.
@@ -19,10 +20,15 @@ class DriftCorrection:
     After the start, the delay is averaged for two seconds. The controller keeps this average, also after interruptions.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, wanted_seconds: float) -> None:
+        """
+        Args:
+            wanted_seconds: intended delay. The one that is kept differs at most by the irregularity of callbacks.
+        """
+        self.kept_seconds = wanted_seconds
         self.correction = 0.0  # relative change of the number of output samples
         self.smooth_seconds: float | None = None  # smoothed delay
-        self.kept_seconds: float | None = None  # the delay to keep; None while it is being measured
+        self._is_measured = False  # whether `kept_seconds` is the average
         self._integral = 0.0
         self._elapsed = 0.0
 
@@ -55,12 +61,13 @@ class DriftCorrection:
         self.smooth_seconds += share * (delay_seconds - self.smooth_seconds)
         if self._elapsed < _SETTLING_SECONDS:
             return
-        if self.kept_seconds is None:
-            self.kept_seconds = self.smooth_seconds
+        if not self._is_measured:
+            self.kept_seconds += _within(self.smooth_seconds - self.kept_seconds, _IRREGULARITY_SECONDS)
+            self._is_measured = True
         excess = self.smooth_seconds - self.kept_seconds
-        self._integral = _limited(self._integral - _INTEGRAL_GAIN * excess * elapsed_seconds)
-        self.correction = _limited(self._integral - _GAIN * excess)
+        self._integral = _within(self._integral - _INTEGRAL_GAIN * excess * elapsed_seconds, _LARGEST)
+        self.correction = _within(self._integral - _GAIN * excess, _LARGEST)
 
 
-def _limited(correction: float) -> float:
-    return min(max(correction, -_LARGEST), _LARGEST)
+def _within(value: float, largest: float) -> float:
+    return min(max(value, -largest), largest)

@@ -148,7 +148,7 @@ class Engine:
         self._unreported = (0.0, 0.0)  # seconds of input since the last entry in the statistics, and of computation
         self._wanted = self._block_seconds + reserve_seconds
         self._clock = clock
-        self._drift = DriftCorrection()
+        self._drift = DriftCorrection(self._wanted)
         self._settled = False
         self._first_call: float | None = None
         self._n_early_gaps = self._n_cuts = 0
@@ -173,7 +173,7 @@ class Engine:
 
     def settle(self) -> None:
         """Wait again until the devices run, because they were opened again."""
-        self._drift = DriftCorrection()
+        self._drift = DriftCorrection(self._wanted)
         self._first_call = None
         self._settled = False
 
@@ -297,8 +297,7 @@ class Engine:
         now = self._clock()
         seconds = len(sound) / self.output.rate
         if not self.output.flowing:
-            wanted = self._wanted if self._drift.kept_seconds is None else self._drift.kept_seconds
-            sound = self._realigned(sound, self._delay() + seconds - wanted)
+            sound = self._realigned(sound, self._delay() + seconds - self._drift.kept_seconds)
             self._drift.restart()
         else:
             self._drift.update(self._delay() + seconds, now - self._updated)
@@ -325,8 +324,7 @@ class Engine:
 
     def _cut(self, sound: Samples) -> Samples:
         """Shorten the sound if the delay has been too long for several blocks without a gap."""
-        kept, present = self._drift.kept_seconds, self._delay() + len(sound) / self.output.rate
-        excess = present - kept if kept is not None else 0.0
+        excess = self._delay() + len(sound) / self.output.rate - self._drift.kept_seconds
         now = self._clock()
         is_cutting = self._long_since is not None and now - self._long_since >= _PATIENCE_SECONDS
         if excess <= (_FADE_SECONDS if is_cutting else _EXCESS_SECONDS):

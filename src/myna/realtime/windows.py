@@ -10,8 +10,9 @@ from myna.conversion.settings import ConversionSettings
 from myna.features.f0.stream import FIRST_PEAK
 from myna.realtime.interface import Samples
 
-CONTEXT_SECONDS = 0.5  # context before the new part
-LOOK_AHEAD_SECONDS = 0.05  # context after the new part, in addition to the cross-fade
+# Context before the new part: for the features, and for the network that sings from them, which costs the most.
+FEATURE_CONTEXT_SECONDS, CONTEXT_SECONDS = 0.5, 0.1
+LOOK_AHEAD_SECONDS = 0.05  # after it, in addition to the cross-fade
 FADE_SECONDS = 0.02
 
 
@@ -29,7 +30,8 @@ class WindowedConversion:
         self.sample_rate, self._hop_length = renderer.sample_rate, renderer.hop_length
         self._renderer = renderer
         self._reach, self._fade = (round(seconds * self.sample_rate) for seconds in (ALIGNMENT_SECONDS, FADE_SECONDS))
-        self._before = self._whole_frames(CONTEXT_SECONDS)
+        self._before = self._whole_frames(FEATURE_CONTEXT_SECONDS)
+        self._sung_before = self._whole_frames(CONTEXT_SECONDS)  # part of it that is also sung
         self._after = self._whole_frames(LOOK_AHEAD_SECONDS + FADE_SECONDS + ALIGNMENT_SECONDS)
         self._peak = FIRST_PEAK
         self._held = np.zeros(self._fade, np.float32)  # end of the last new part, to fade out
@@ -53,7 +55,7 @@ class WindowedConversion:
         """Return the new part (block,) of a window, joined with the previous part."""
         self._peak = max(self._peak, float(np.abs(window).max()))
         sound = self._rendered(window)
-        begin = self._before + best_shift(self._held, sound, self._before, self._reach)
+        begin = self._sung_before + best_shift(self._held, sound, self._sung_before, self._reach)
         new = sound[begin : begin + self.block_samples + self._fade]
         joined = np.concatenate([crossfade(self._held, new[: self._fade]), new[self._fade :]])
         self._held = joined[self.block_samples :]
@@ -64,7 +66,8 @@ class WindowedConversion:
         settings = self._renderer.settings
         source = SourceFacts(transpose=settings.options.transpose, peak=self._peak)
         noise = settings.noise_at(self._n_out, self._renderer.device)
-        return self._renderer.render(window, self._n_out - self._before, noise, source).audio
+        unsung = (self._before - self._sung_before) // self._hop_length
+        return self._renderer.render(window, self._n_out - self._before, noise, source, unsung).audio
 
     def _whole_frames(self, seconds: float) -> int:
         """Return a length in samples, rounded up to whole frames."""

@@ -20,7 +20,12 @@ class WarmContext:
     def __init__(self) -> None:
         self._context = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload(
-            ["myna.conversion.converter", "myna.apps.gui.jobs", "myna.apps.gui.live.session"]
+            [
+                "myna.conversion.converter",
+                "myna.training.train",
+                "myna.apps.gui.jobs",
+                "myna.apps.gui.live.session",
+            ]
         )
         self.Pipe = self._context.Pipe
 

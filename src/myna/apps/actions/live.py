@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import gc
+import math
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from myna.apps.actions.convert import noted_defaults, options_for
 from myna.apps.actions.voice_files import VoiceFiles
 from myna.errors import DeviceError
-from myna.options import ConversionOptions, LiveOptions
+from myna.options import LIVE_CONVERSION, ConversionOptions, LiveOptions
 
 if TYPE_CHECKING:
+    from myna.config import PitchRange
     from myna.realtime.callbacks import InputCallback, OutputCallback
     from myna.realtime.device import SoundCard
     from myna.realtime.device_list import SoundDevice
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from myna.realtime.warm_up import BlockStream, WarmUp
 
 _REPORT_SECONDS = 0.1
-_PUSHED_SECONDS = 0.04  # of input at a time
+_PUSHED_SECONDS = 0.04  # largest part of a block that is passed to the stream
 _PITCH_SECONDS = 0.3  # of input in which the pitch is measured
 # Python gives its lock to a waiting thread after this time; a callback of the sound card must not wait for 5 ms.
 _SWITCH_SECONDS = 0.0005
@@ -62,19 +65,25 @@ class Card(Protocol):
 
 @dataclass(frozen=True)
 class LiveVoice:
-    """A voice that is ready for live conversion.
+    """A voice that is ready to sing.
 
     Attributes:
         name: name of the speaker and of the file, for the header of recordings.
-        ready: stream of the voice, and its measured speed.
+        options: the given options, completed with the defaults of the voice.
+        defaults: the defaults of the voice that were used.
+        pitch: pitch range of the recordings of the voice; None if unknown.
+        ready: its stream, and the measured speed.
     """
 
     name: str
+    options: ConversionOptions
+    defaults: Mapping[str, Any]
+    pitch: PitchRange | None
     ready: WarmUp
 
 
 def settings_of(conversion: ConversionOptions, live: LiveOptions) -> LiveSettings:
-    """Return the options that may change during live conversion."""
+    """Return those options that may change while the voice sings."""
     from myna.realtime.interface import LiveSettings
 
     return LiveSettings(
@@ -87,29 +96,38 @@ def settings_of(conversion: ConversionOptions, live: LiveOptions) -> LiveSetting
     )
 
 
-def load_live_voice(
-    files: VoiceFiles, conversion: ConversionOptions, live: LiveOptions, device: str = "cpu"
-) -> LiveVoice:
-    """Load a voice, and measure whether this computer is fast enough for it.
+def load_live_voice(files: VoiceFiles, given: Mapping[str, Any], live: LiveOptions, device: str = "cpu") -> LiveVoice:
+    """Load a voice, and measure that this computer is fast enough.
+
+    Args:
+        files: the voice.
+        given: those options of the conversion that a person has given; the voice may have other defaults.
+        live: options of the stream.
+        device: torch device.
 
     Raises:
         CheckpointError, ConfigError: the file is not a voice, or the voice does not support the options.
-        DeviceError: this computer is too slow; the message states a possible length of the blocks, if there is one.
+        DeviceError: this computer is too slow; the message names a block that it can hold.
     """
     from myna.conversion.converter import Converter
     from myna.realtime.stream import open_stream
     from myna.realtime.warm_up import warm_up
 
     converter = Converter.load(files.find_weights(), files.config, device)
-    settings = settings_of(conversion, live)
+    voice = converter.voice
+    noted = noted_defaults(voice.path, [Path.cwd()])
+    own = {name: value for name, value in (noted or voice.defaults).items() if name in LIVE_CONVERSION}
+    options, used = options_for(voice, given, own)
+    pitch = converter.check(options).voice_pitch
+    settings = settings_of(options, live)
 
     def opened(block_seconds: float | None) -> BlockStream:
-        return open_stream(converter.voice, conversion, settings, block_seconds, device)
+        return open_stream(voice, options, settings, block_seconds, device)
 
     ready = warm_up(opened, live.block_seconds, force=live.force)
     if live.reserve_seconds is not None:
         ready = replace(ready, reserve_seconds=live.reserve_seconds)
-    return LiveVoice(converter.voice_name(conversion), ready)
+    return LiveVoice(converter.voice_name(options), options, used, pitch, ready)
 
 
 def open_card(live: LiveOptions) -> tuple[SoundCard, list[str]]:
@@ -172,7 +190,7 @@ class LiveSession:
 
         self.card = card
         # The stream collects the blocks that it needs, so short ones do not add to the delay.
-        pushed_seconds = min(block_seconds, _PUSHED_SECONDS)
+        pushed_seconds = block_seconds / math.ceil(block_seconds / _PUSHED_SECONDS)
         self.engine = Engine(
             stream,
             card.input_rate,

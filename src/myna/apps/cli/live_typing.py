@@ -6,9 +6,9 @@ import os
 import shlex
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,15 +16,18 @@ from click.core import ParameterSource
 from myna.apps.actions.live import LiveSession, LiveVoice, load_live_voice, settings_of
 from myna.apps.cli.flags import voice_files
 from myna.errors import MynaError, understood
-from myna.options import ConversionOptions, LiveOptions
+from myna.options import LIVE_CONVERSION, LiveOptions
+
+Options = TypeVar("Options")
 
 HINT = (
     "Type flags and Enter to change it while it runs: -t 12, -m OTHER.pth, -s SPEAKER, --dry-wet 0.5. Ctrl-C ends it."
 )
 
 # Flags that apply to a running session.
+_SPEAKERS = ("speaker", "speaker_mix")  # of one voice
 _VOICE = ("model_path", "config_path")
-_SETTINGS = ("transpose", "speaker", "speaker_mix", "dry_wet", "gate_db", "passthrough_original")
+_SETTINGS = ("transpose", *_SPEAKERS, "dry_wet", "gate_db", "passthrough_original")
 
 
 class Typing:
@@ -34,7 +37,7 @@ class Typing:
         self,
         session: LiveSession,
         voice: LiveVoice,
-        conversion: ConversionOptions,
+        given: Mapping[str, Any],
         live: LiveOptions,
         device: str,
         say: Callable[[str], None],
@@ -43,15 +46,15 @@ class Typing:
         Args:
             session: the running session.
             voice: its voice.
-            conversion: the options that it was started with.
-            live: the options that it was started with.
+            given: options of the conversion that a person has given, for the next voice, too.
+            live: options of the stream.
             device: torch device of voices.
             say: function that shows a message.
         """
         self._session, self._say, self._device = session, say, device
         self._stream = voice.ready.stream
         self._block_seconds = voice.ready.block_seconds
-        self._conversion, self._live = conversion, live
+        self._given, self._options, self._live = dict(given), voice.options, live
 
     def start(self) -> None:
         """Begin to read, unless the program runs in the background of a shell, which would stop it."""
@@ -67,25 +70,30 @@ class Typing:
                 names = ", ".join(f"--{name.replace('_', '-')}" for name in sorted(wrong))
                 self._say(f"{names} cannot change while it runs")
                 return
-            conversion, live = (_changed(options, given) for options in (self._conversion, self._live))
+            live = _changed(self._live, given)
             if "model_path" in given:
-                # Speakers belong to a voice.
-                kept = {name: None for name in ("speaker", "speaker_mix") if name not in given}
-                conversion = replace(conversion, **kept)
-                live = replace(live, block_seconds=self._block_seconds)
-                files = voice_files(given["model_path"], given.get("config_path"))
-                self._say(f"loading {given['model_path']}; the voice sings on meanwhile")
-                voice = load_live_voice(files, conversion, live, self._device)
-                self._session.replace(voice.ready.stream)
-                self._stream = voice.ready.stream
-                self._say(f"now singing: {voice.name}")
+                self._load(given, replace(live, block_seconds=self._block_seconds))
             else:
-                self._stream.change(settings_of(conversion, live))
-            self._conversion, self._live = conversion, live
+                options = _changed(self._options, given)
+                self._stream.change(settings_of(options, live))
+                self._options, self._given = options, self._given | _of_conversion(given)
+            self._live = live
+        except click.exceptions.Exit:
+            pass  # the line was --help, which has been printed
         except click.ClickException as error:
             self._say(error.format_message())
         except (MynaError, OSError, MemoryError) as error:
             self._say(f"{understood(error)}; nothing has changed")
+
+    def _load(self, given: Mapping[str, Any], live: LiveOptions) -> None:
+        """Continue with another voice."""
+        files = voice_files(given["model_path"], given.get("config_path"))
+        self._say(f"loading {given['model_path']}; the voice sings on meanwhile")
+        kept = {name: value for name, value in self._given.items() if name not in _SPEAKERS} | _of_conversion(given)
+        voice = load_live_voice(files, kept, live, self._device)
+        self._session.replace(voice.ready.stream)
+        self._stream, self._options, self._given = voice.ready.stream, voice.options, kept
+        self._say(f"now singing: {voice.name}")
 
     def _read(self) -> None:
         for line in sys.stdin:
@@ -113,9 +121,13 @@ def _parsed(line: str) -> dict[str, Any]:
     }
 
 
-def _changed(options: Any, given: dict[str, Any]) -> Any:
-    names = {spec.name for spec in fields(options)}
-    return replace(options, **{name: value for name, value in given.items() if name in names})
+def _of_conversion(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if name in LIVE_CONVERSION}
+
+
+def _changed(options: Options, given: Mapping[str, Any]) -> Options:
+    names = {spec.name for spec in fields(options)}  # type: ignore[arg-type]
+    return replace(options, **{name: value for name, value in given.items() if name in names})  # type: ignore[type-var]
 
 
 def _is_readable() -> bool:

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any, Generic, Protocol, TypeVar, cast
 
-from myna.apps.gui.processes import start_process
+from myna.apps.gui.processes import cause_of_end, start_process
 from myna.errors import MynaError, explain
 from myna.progress import seconds_left
 from myna.signals import leave_terminal_to_parent
@@ -314,13 +314,10 @@ class _Lane:
 
     def _died(self, job: Job[Any]) -> None:
         self._process.join(5)
-        code = self._process.exitcode
         if job.state is JobState.STOPPING:
             self._end(job, JobState.CANCELLED)
-        elif code == -9:  # SIGKILL, which Linux sends when memory runs out
-            self._end(job, JobState.FAILED, error="its process was killed: this computer may have run out of memory")
         else:
-            self._end(job, JobState.FAILED, error=f"its process ended with code {code} (a defect: please report it)")
+            self._end(job, JobState.FAILED, error=cause_of_end(self._process.exitcode))
 
     def _end(self, job: Job[Any], state: JobState, *, result: Any = None, error: str | None = None) -> None:
         with self._wake, self._jobs_lock:  # never stop a job that has already ended

@@ -21,3 +21,10 @@ def start_process(target: Callable[[Connection], None], name: str) -> tuple[Base
     process.start()
     theirs.close()
     return process, ours
+
+
+def cause_of_end(exit_code: int | None) -> str:
+    """Describe, in one line, why a process ended before it had finished its work."""
+    if exit_code == -9:  # SIGKILL, which Linux sends when memory runs out
+        return "its process was killed: this computer may have run out of memory"
+    return f"its process ended with code {exit_code} (a defect: please report it)"

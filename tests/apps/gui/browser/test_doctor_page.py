@@ -9,7 +9,7 @@ import pytest
 from asking import ask
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from studio_page import DESKTOP, PHONE, Server, StudioPage, open_server
+from studio_page import DESKTOP, PHONE, Server, StudioPage, start_server
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -28,7 +28,7 @@ def test_a_finding_has_its_command(
     chromium: Callable[..., webdriver.Chrome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    server = open_server(tmp_path)
+    server = start_server(tmp_path)  # the variable is read when a library is imported
     try:
         page = StudioPage(chromium(), server.url)
         page.open("doctor")

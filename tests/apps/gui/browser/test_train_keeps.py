@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
-from studio_page import DESKTOP, NEEDS_AXE, PHONE, Server, StudioPage, port_of, start_server
+from studio_page import DESKTOP, NEEDS_AXE, PHONE, Server, StudioPage, open_server, port_of, start_server
 from training_page import (
+    RECORDINGS,
     add_recordings,
     bar,
     create,
@@ -28,14 +29,13 @@ from training_page import (
 pytestmark = pytest.mark.timeout(900)
 
 
-def prepared(page: StudioPage, server: Server, name: str, size: tuple[int, int] = DESKTOP) -> None:
-    """Bring a small voice to the point where it can be trained."""
-    page.open("train", size)
+def prepared(page: StudioPage, server: Server, name: str) -> None:
+    """Prepare a small voice for training."""
+    page.open("train")
     create(page, name)
-    add_recordings(page)
+    add_recordings(page, RECORDINGS[:2])
     shrink(project_of(server, name))
     prepare(page)
-    set_option(page, "Start without base weights")
 
 
 def menu(page: StudioPage, name: str, item: str) -> None:
@@ -81,10 +81,17 @@ def test_a_file_that_is_no_sound_is_named(page: StudioPage, tmp_path: Path) -> N
 
 
 def test_a_reload_and_a_restart_lose_nothing(page: StudioPage, tmp_path: Path) -> None:
+    first = open_server(tmp_path)  # sooner ready than a process
+    try:
+        prepared(StudioPage(page.driver, first.url), first, "Kept")
+    finally:
+        first.close()
     server = start_server(tmp_path)
     own = StudioPage(page.driver, server.url)
     try:
-        prepared(own, server, "Kept")
+        own.open("train/Kept")
+        unfold(own, "train")
+        set_option(own, "Start without base weights")
         train(own, "60")
         own.wait(lambda: " of 1 h" in bar(own), 120)
         own.driver.refresh()
@@ -111,6 +118,7 @@ def test_a_reload_and_a_restart_lose_nothing(page: StudioPage, tmp_path: Path) -
 
 def test_a_training_in_a_terminal_is_shown_and_left_alone(page: StudioPage, server: Server) -> None:
     prepared(page, server, "Elsewhere")
+    set_option(page, "Start without base weights")
     folder = project_of(server, "Elsewhere").folder
     command = [sys.executable, "-m", "myna", "train", "--epochs", "100000", "--from-scratch", "-d", "cpu"]
     process = subprocess.Popen(

@@ -14,9 +14,10 @@ from myna.studio.project import Project
 
 REPOSITORY = Path(__file__).parents[4]
 RECORDINGS = sorted((REPOSITORY / "examples" / "recordings" / "ljspeech").glob("*"))[:6]
-# A light voice that is a few channels wide: everything else is real.
+# A light voice that is a few channels wide, with one augmented version of a clip: everything else is real.
 MODEL = {"inter_channels": 8, "hidden_channels": 8, "n_layers": 1, "n_fine_layers": 1, "gin_channels": 4}
 TRAIN = {"num_workers": 0, "segment_size": 8192, "bf16_run": False, "batch_size": 2}
+DATA = {"content_versions": 1}
 
 
 def project_of(server: Server, name: str) -> Project:
@@ -24,7 +25,7 @@ def project_of(server: Server, name: str) -> Project:
 
 
 def shrink(project: Project) -> None:
-    Config.template("myna-lite").with_values(model=MODEL, train=TRAIN).write(project.config)
+    Config.template("myna-lite").with_values(model=MODEL, train=TRAIN, data=DATA).write(project.config)
 
 
 def create(page: StudioPage, name: str) -> None:
@@ -101,7 +102,7 @@ def prepare(page: StudioPage) -> None:
     page.wait(lambda: state(page, "prepare") == "Done", 240)
 
 
-def train(page: StudioPage, minutes: str = "0.5") -> None:
+def train(page: StudioPage, minutes: str) -> None:
     """Start a training of so many minutes."""
     press_in(page, "train", "Other")
     field = page.wait(lambda: page.find(".minutes input"))

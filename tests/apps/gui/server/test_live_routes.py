@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from live_voices import DELAY_SECONDS, open_delay
+from numpy.typing import NDArray
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
@@ -30,19 +31,19 @@ def studio(opened: Studio, monkeypatch: pytest.MonkeyPatch) -> Studio:
     """A studio whose voices only delay; "broken" cannot be loaded."""
     opened.live.open_voice = open_delay
     found = {
-        name: LibraryVoice(name, Origin.BUNDLED, opened.workspace.folder / name) for name in ("joe", "ann", "broken")
+        name: LibraryVoice(name, Origin.BUNDLED, opened.workspace.folder / name)
+        for name in ("joe", "ann", "broken", "crashing")
     }
     monkeypatch.setattr(type(opened.voices), "find", lambda self, name: found[name])
     return opened
 
 
 class Page:
-    """A page that sends a tone of 220 Hz at the pace of real time, and keeps what comes back."""
+    """A page that sends a tone of 220 Hz at the pace of real time."""
 
     def __init__(self, client: TestClient, socket: WebSocketTestSession) -> None:
         self.client, self.socket = client, socket
         self.position = 0
-        self.played: list[np.ndarray] = []
 
     def sing(self, until: Callable[[dict[str, Any]], bool], seconds: float = 30.0) -> dict[str, Any]:
         """Send sound until the state is as wanted, and return the state."""
@@ -59,6 +60,16 @@ class Page:
                 if until(state):
                     return dict(state)
         raise AssertionError(f"not within {seconds} s: {self.client.get('live').json()}")
+
+    def heard(self) -> NDArray[np.float32]:
+        """Return the answers to all messages that were sent, one after the other."""
+        found: dict[int, NDArray[np.float32]] = {}
+        while self.position - MESSAGE not in found:
+            answer = self.socket.receive_bytes()
+            found[int(struct.unpack_from("<d", answer)[0])] = np.frombuffer(answer, "<f4", offset=8)
+        positions = sorted(found)
+        assert positions == list(range(positions[0], self.position, MESSAGE))
+        return np.concatenate([found[position] for position in positions])
 
 
 def wait(client: TestClient, until: Callable[[dict[str, Any]], bool], seconds: float = 30.0) -> dict[str, Any]:
@@ -97,9 +108,11 @@ def test_a_page_hears_its_delayed_sound_and_sees_level_and_pitch(
         assert all(hz is not None and abs(1200 * np.log2(hz / 220)) < 20 for hz in hz), (name, hz)
     assert report["delays"]["look_ahead"] == pytest.approx(DELAY_SECONDS, abs=0.01)
     assert report["delays"]["buffer"] == pytest.approx(
-        0.2, abs=0.05
-    )  # a block of 0.1 s and a reserve of the same length
-    # Settings act on what is heard, a recording becomes a result with both sounds, aligned.
+        0.14, abs=0.05
+    )  # 0.04 s are pushed at once; the reserve is 0.1 s
+    heard = page.heard()[-RATE // 2 :]
+    assert abs(10 * np.log10(np.mean(np.square(heard))) - expected_db) < 0.5
+    # Settings act on the output, and a recording becomes a result with both sounds, aligned.
     assert client.patch("live/settings", json={"dry_wet": 0.5}).json()["settings"]["dry_wet"] == 0.5
     page.sing(lambda state: state["report"]["output_db"] < expected_db - 5)
     client.post("live/recording", json={"on": True})
@@ -143,10 +156,24 @@ def test_voices_and_settings_change_while_one_sings(page: Page, client: TestClie
     wait(client, is_stopped)
 
 
-def test_a_voice_that_does_not_load_ends_the_session(client: TestClient, studio: Studio) -> None:
-    client.post("live/start", json={"voice": "broken"})
-    state = wait(client, is_stopped)
-    assert state["problem"] == "broken.pth is not a voice"
+@pytest.mark.parametrize(
+    ("voice", "problem"),
+    [
+        ("broken", "broken.pth is not a voice"),
+        ("crashing", "live conversion: its process ended with code 3 (a defect: please report it)"),
+    ],
+)
+def test_a_voice_that_does_not_load_ends_the_session(
+    client: TestClient, studio: Studio, voice: str, problem: str
+) -> None:
+    client.post("live/start", json={"voice": voice})
+    assert wait(client, is_stopped)["problem"] == problem
+
+
+def test_only_the_page_itself_can_send_sound(client: TestClient, studio: Studio) -> None:
+    for headers in ({"origin": "http://evil.example"}, {"host": "evil.example"}):
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect(SOCKET, headers=headers):
+            pass
 
 
 def test_one_session_at_a_time(page: Page, client: TestClient) -> None:
@@ -157,6 +184,16 @@ def test_one_session_at_a_time(page: Page, client: TestClient) -> None:
     client.post("live/stop")  # while the voice is being loaded
     state = wait(client, is_stopped)
     assert state["problem"] is None
+
+
+def test_without_a_voice_a_tone_sounds(client: TestClient, studio: Studio) -> None:
+    assert client.post("live/start", json={"voice": None, "sample_rate": RATE}).json()["voice"] is None
+    with client.websocket_connect(SOCKET) as socket:
+        state = Page(client, socket).sing(lambda state: state["report"]["output_db"] > -33.5)
+        assert state["state"] == "running" and state["report"]["source_db"] > -25
+        assert state["report"]["output_db"] == pytest.approx(-33, abs=0.5)  # a sine with a peak of -30 dB
+        assert client.post("live/recording", json={"on": True}).status_code == 400
+    wait(client, is_stopped)
 
 
 def test_requests_without_a_session_are_refused_in_one_line(client: TestClient, studio: Studio) -> None:

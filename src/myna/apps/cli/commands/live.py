@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import shlex
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from myna.apps.actions.device import choose_device
 from myna.apps.actions.live import (
@@ -24,7 +27,7 @@ from myna.apps.cli.live_line import LiveLine, quiet_drivers
 from myna.apps.cli.live_typing import HINT, Typing
 from myna.apps.cli.report import echo
 from myna.apps.cli.result import Result, ResultCommand
-from myna.apps.flags import collect, option_flags
+from myna.apps.flags import as_flags, collect, option_flags
 from myna.options import LIVE_CONVERSION, ConversionOptions, LiveOptions
 
 if TYPE_CHECKING:
@@ -84,7 +87,8 @@ def run(
 ) -> Result:
     """Run `svc live` with the values of its flags."""
     live = collect(LiveOptions, chosen)
-    conversion = collect(ConversionOptions, chosen)
+    given = _given(chosen)
+    collect(ConversionOptions, chosen)  # so that a wrong flag is reported before anything opens
     if (source is None) != (target is None):
         raise click.UsageError("a dry run needs both --from and --to")
     with quiet_drivers(), ExitStack() as opened:
@@ -92,7 +96,10 @@ def run(
         opened.callback(card.close)
         resolved = choose_device(device)
         echo(f"device: {resolved}", err=True)
-        voice = load_live_voice(voice_files(model_path, config_path), conversion, live, resolved.name)
+        voice = load_live_voice(voice_files(model_path, config_path), given, live, resolved.name)
+        conversion = voice.options
+        if voice.defaults:
+            echo(f"defaults of the voice: {shlex.join(as_flags(ConversionOptions(**voice.defaults)))}", err=True)
         echo(_speed(voice), err=True)
         if measure_latency:
             return _measured(card, voice)
@@ -111,13 +118,23 @@ def run(
         if paced is None:
             echo(_NOTICE, err=True)
             echo(HINT, err=True)
-            Typing(session, voice, conversion, live, resolved.name, line.message).start()
+            Typing(session, voice, given, live, resolved.name, line.message).start()
         last = _sing(session, line, seconds, paced)
     written = list(recorder.paths) if recorder is not None else []
     if paced is not None and target is not None:
         _write(paced, target, voice.name, source, conversion.mark)
         written.append(target)
     return Result({"report": last, "latency": last.latency, "written": written}, _last_line(last, written))
+
+
+def _given(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of the conversion that a person has given."""
+    context = click.get_current_context()
+    return {
+        name: value
+        for name, value in chosen.items()
+        if name in LIVE_CONVERSION and context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
 
 
 def _card(live: LiveOptions, source: Path | None) -> tuple[Card, PacedFile | None]:

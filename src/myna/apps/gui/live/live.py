@@ -34,7 +34,7 @@ from myna.apps.gui.live.messages import (
     ToProcess,
 )
 from myna.apps.gui.live.voices import open_voice
-from myna.apps.gui.processes import start_process
+from myna.apps.gui.processes import cause_of_end, start_process
 from myna.errors import BusyError, ConfigError
 from myna.studio.voices import LibraryVoice
 from myna.studio.workspace import Workspace
@@ -223,7 +223,7 @@ class Live:
             state = self._state
             problem = state.problem
             if problem is None and state.state != "stopping":
-                problem = f"the process of live conversion ended with code {exit_code} (a defect: please report it)"
+                problem = f"live conversion: {cause_of_end(exit_code)}"
             self._session = None
             self._set(LiveState(problem=problem, result=state.result, settings=state.settings))
 

@@ -257,13 +257,13 @@ class Session:
     def _replace(self, message: ChangeVoice, open_voice: OpenVoice) -> None:
         """Load a voice beside the current one, and continue with it."""
         try:
-            opened = open_voice(message.voice, message.settings, self._singing.opened.block_seconds)
+            opened = open_voice(message.voice, message.settings, self._start.block_seconds)
             settings = message.settings
             if message.automatic:
                 settings = replace(settings, transpose=self._fitting(opened, settings.transpose))
                 opened.stream.change(settings)
-            if self._live.engine.replace(opened.stream):
-                self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
+            self._live.replace(opened.stream)
+            self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
         except Exception as error:
             self._send(Problem(f"{message.voice.name} cannot sing: {_line(error)}"))
             self._send(Running(self._singing.name))

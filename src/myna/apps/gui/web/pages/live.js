@@ -7,7 +7,7 @@ import {ActionBar} from "../components/action-bar.js";
 import {Button, Card} from "../components/basics.js";
 import {Page} from "../components/page.js";
 import {Help, SoundCard, VoiceCard} from "./live/cards.js";
-import {change, isActive, isRunning, nextVoice, record, settings, start, stop, use, voice} from "./live/session.js";
+import {change, isActive, isRunning, isTest, nextVoice, record, settings, start, stop, use, voice} from "./live/session.js";
 import {Notice, Stage} from "./live/stage.js";
 import {ResultPlayer} from "./sing/result-list.js";
 
@@ -59,7 +59,7 @@ function Bar() {
   const recording = live.value?.recording ?? false;
   return html`<${ActionBar}
     icon=${active ? "stop" : "live"} label=${t(active ? "frame.stop" : "live.start")} reason=${reason} busy=${use.value === "opening" || state === "stopping"} act=${active ? stop : start}
-    note=${html`<p class="quiet">${t(active ? "live.notice_short" : "live.headphones")}${recorded.value && html` <button type="button" class="link" onClick=${listen}>${t("live.listen")}</button>`}</p>`}
+    note=${html`<p class="quiet">${t(active && !isTest.value ? "live.notice_short" : "live.headphones")}${recorded.value && html` <button type="button" class="link" onClick=${listen}>${t("live.listen")}</button>`}</p>`}
     secondary=${active && html`
       <${Button} icon=${recording ? "stop" : "record"} class=${recording ? "live-record on" : "live-record"} disabled=${!isRunning.value} aria-pressed=${String(recording)} act=${() => record(!recording)}>${t(recording ? "live.record_end" : "live.record")}</${Button}>`}
   />`;

@@ -89,8 +89,8 @@ export const delays = computed(() => {
   const report = live.value?.report;
   if (!isRunning.value || !report?.seconds) return null;
   const parts = {...report.delays};
-  if (use.value === "sings") {
-    if (delay === null) return null;
+  if (live.value?.place === "browser") {
+    if (use.value !== "sings" || delay === null) return null; // only the page with the microphone knows its part
     Object.assign(parts, {device: sound.value?.deviceSeconds ?? 0, way: delay}); // the server does not know the browser's
   }
   return {parts, sum: Object.values(parts).reduce((sum, part) => sum + part, 0)};
@@ -255,9 +255,9 @@ let isSending = false;
 /** The settings in use, or those for the next start. */
 export const settings = computed(() => {
   const {automatic: _, ...changes} = pending.value;
-  return {...USUAL, ...(isActive.value ? live.value?.settings : chosen.value.settings), ...changes};
+  return {...USUAL, ...(isActive.value && !isTest.value ? live.value?.settings : chosen.value.settings), ...changes};
 });
-export const automatic = computed(() => pending.value.automatic ?? (isActive.value ? live.value?.automatic : chosen.value.automatic) ?? true);
+export const automatic = computed(() => pending.value.automatic ?? (isActive.value && !isTest.value ? live.value?.automatic : chosen.value.automatic) ?? true);
 
 /** Apply settings now, and remember them. @param {Partial<LiveSettings> & {automatic?: boolean}} values */
 export function change(values) {
