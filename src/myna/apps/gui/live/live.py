@@ -150,8 +150,7 @@ class Live:
         """
         with self._lock:
             session, _ = self._running()
-            session.send(Record(on))
-            self._set(replace(self._state, recording=on))
+            session.send(Record(on))  # the next report states that it has begun or ended
             return self._state
 
     def stop(self) -> LiveState:

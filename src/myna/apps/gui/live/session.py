@@ -230,18 +230,20 @@ class Session:
 
     # ---- Settings and voices
 
-    def _change(self, settings: LiveSettings, automatic: bool) -> None:
-        """Apply settings.
+    def _change(self, asked: LiveSettings, automatic: bool) -> None:
+        """Apply settings, with the fitting transposition if it is automatic.
 
         Raises:
             ConfigError: the voice does not support the settings.
         """
         singing = self._singing
+        settings = asked
         if automatic:
-            settings = replace(settings, transpose=self._fitting(singing.opened, settings.transpose))
+            settings = replace(asked, transpose=self._fitting(singing.opened, asked.transpose))
         singing.opened.stream.change(settings)
         singing.settings, singing.automatic = settings, automatic
-        self._settle()
+        if settings != asked:  # an answer to each change would undo later ones on the page for a moment
+            self._settle()
 
     def _fitting(self, opened: OpenedVoice, transpose: float) -> float:
         """Return the shift from the singer's pitch to the voice's, or `transpose` if either pitch is unknown."""
