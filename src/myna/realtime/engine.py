@@ -300,7 +300,8 @@ class Engine:
             sound = self._realigned(sound, self._delay() + seconds - self._drift.kept_seconds)
             self._drift.restart()
         else:
-            self._drift.update(self._delay() + seconds, now - self._updated)
+            device = self.input.device_seconds + self.output.device_seconds
+            self._drift.update(self._delay() + seconds, now - self._updated, device)
             sound = self._cut(sound)
         self._updated = now
         self.output.ring.write(sound)
