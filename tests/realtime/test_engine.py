@@ -194,6 +194,26 @@ def test_another_voice_takes_over_without_a_gap() -> None:
     assert loud.min() > 0.01  # there is sound at all times
 
 
+def test_a_voice_with_longer_blocks_gets_a_longer_reserve_without_a_gap_or_a_click() -> None:
+    world = World()
+    engine = engine_of(world, Delay(44100), block=0.04)
+    Microphone(world, engine.input, RATE, tone)
+    headphones = Headphones(world, engine.output, RATE)
+    run(world, engine, 2)
+    done: list[bool] = []
+    changing = threading.Thread(
+        target=lambda: done.append(engine.replace(Delay(44100), reserve_seconds=0.3, period_seconds=0.2))
+    )
+    changing.start()
+    while not done:
+        run(world, engine, 0.05)
+    run(world, engine, 3)
+    report = engine.report()
+    assert done == [True] and report.n_gaps == 0 and report.block == 0.2
+    assert report.buffer == pytest.approx(0.34, abs=0.02)
+    assert np.abs(np.diff(headphones.played[RATE:])).max() < 0.5 * 2 * np.pi * HZ / RATE * 1.3
+
+
 def test_a_voice_that_fails_beside_another_changes_nothing() -> None:
     def fail() -> None:
         raise ValueError("no")

@@ -262,7 +262,9 @@ class Session:
             if message.automatic:
                 settings = replace(settings, transpose=self._fitting(opened, settings.transpose))
                 opened.stream.change(settings)
-            self._live.replace(opened.stream)
+            self._live.replace(
+                opened.stream, block_seconds=opened.block_seconds, reserve_seconds=opened.reserve_seconds
+            )
             self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
         except Exception as error:
             self._send(Problem(f"{message.voice.name} cannot sing: {_line(error)}"))
