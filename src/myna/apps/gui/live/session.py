@@ -262,11 +262,11 @@ class Session:
             automatic = self._singing.automatic
             if automatic:
                 settings = replace(settings, transpose=self._fitting(opened, settings.transpose))
-                opened.stream.change(settings)
+            opened.stream.change(settings)
             self._live.replace(
                 opened.stream, block_seconds=opened.block_seconds, reserve_seconds=opened.reserve_seconds
             )
-            self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
+            self._commands.put(_Singing(voice, opened, settings, automatic))
         except Exception as error:
             self._send(Problem(f"{voice.name} cannot sing: {_line(error)}"))
             self._send(Running(self._singing.name))
