@@ -56,20 +56,19 @@ svc = Svc(net_g_path=folder + "G_0.pth", config_path=folder + "config.json", dev
 audio, rate = soundfile.read(sys.argv[1], dtype="float32")
 rows = []
 # The defaults of the fork's "svc vc".
-options = dict(speaker="anna", transpose=0, f0_method="dio", db_thresh=-60, chunk_seconds=0.5)
+options = dict(speaker="anna", transpose=0, f0_method="dio", db_thresh=-40, chunk_seconds=0.5)
 lengths = dict(crossfade_len=int(0.05 * rate), additional_infer_before_len=int(0.2 * rate))
 for seconds in map(float, sys.argv[2].split(",")):
     for name in ("RealtimeVC", "RealtimeVC2"):
         if name == "RealtimeVC":
-            stream = RealtimeVC(svc_model=svc, additional_infer_after_len=int(0.1 * rate), split=False, **lengths)
-            used = {key: options[key] for key in options}
+            stream = RealtimeVC(svc_model=svc, additional_infer_after_len=int(0.1 * rate), **lengths)
         else:
-            stream, used = RealtimeVC2(svc_model=svc), options
+            stream = RealtimeVC2(svc_model=svc)
         n = int(seconds * rate)
         walls, cpu = [], 0.0
         for start in range(0, len(audio) - n, n):
             begin, begin_cpu = time.perf_counter(), time.process_time()
-            stream.process(audio[start : start + n], **used)
+            stream.process(audio[start : start + n], **options)
             walls.append(time.perf_counter() - begin)
             cpu += time.process_time() - begin_cpu
         walls, cpu = np.array(walls[1:]), cpu / len(walls)
