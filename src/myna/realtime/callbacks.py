@@ -19,6 +19,7 @@ Clock = Callable[[], float]
 _RING_SECONDS = 20
 _LARGEST_CALLBACK = 1 << 15  # samples; larger buffers are copied in parts
 _FADE_SECONDS = 0.005
+_LONGEST_STEP_SECONDS = 0.05  # over which a position is interpolated; after a pause, a card calls once for much sound
 
 
 class _Counter:
@@ -37,7 +38,7 @@ class _Counter:
     def position(self) -> float:
         """Return the position of the sound card in samples, interpolated between the callback's calls."""
         total, n, when = self.last
-        return total + min(max(self.clock() - when, 0.0) * self.rate, n)
+        return total + min(max(self.clock() - when, 0.0) * self.rate, n, _LONGEST_STEP_SECONDS * self.rate)
 
 
 class InputCallback:
