@@ -226,7 +226,7 @@ class Recorded:
 
     def __init__(self) -> None:
         self.got: list[Any] = []
-        self.change = self.replace = self.got.append
+        self.change = self.got.append
 
 
 def test_typed_flags_change_the_settings_and_wrong_ones_are_told(monkeypatch: pytest.MonkeyPatch) -> None:

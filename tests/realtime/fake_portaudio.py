@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,4 +68,5 @@ class Stream:
     def call(self, *, underflow: bool = False) -> None:
         status = Status()
         status.output_underflow = underflow
-        self.callback(np.zeros((64, self.channels), np.float32), 64, None, status)
+        times = SimpleNamespace(currentTime=100.0, inputBufferAdcTime=99.9, outputBufferDacTime=0.0)
+        self.callback(np.zeros((64, self.channels), np.float32), 64, times, status)

@@ -114,6 +114,7 @@ def test_a_lost_device_is_waited_for_and_not_replaced(portaudio: PortAudio, monk
     for stream in portaudio.streams:
         stream.call()
     assert take.ring.fill == 64 and card.check() is None
+    assert take.device_seconds == pytest.approx(0.1 - 64 / 48000) and give.device_seconds == 0  # not stated
     portaudio.streams[1].active = False
     assert card.check() == "lost the sound device 1: Headphones (ALSA); waiting until it is back"
     assert all(stream.closed for stream in portaudio.streams)

@@ -19,6 +19,7 @@ Clock = Callable[[], float]
 _RING_SECONDS = 20
 _LARGEST_CALLBACK = 1 << 15  # samples; larger buffers are copied in parts
 _FADE_SECONDS = 0.005
+_LONGEST_STEP_SECONDS = 0.05  # over which a position is interpolated; after a pause, a card calls once for much sound
 
 
 class _Counter:
@@ -37,7 +38,7 @@ class _Counter:
     def position(self) -> float:
         """Return the position of the sound card in samples, interpolated between the callback's calls."""
         total, n, when = self.last
-        return total + min(max(self.clock() - when, 0.0) * self.rate, n)
+        return total + min(max(self.clock() - when, 0.0) * self.rate, n, _LONGEST_STEP_SECONDS * self.rate)
 
 
 class InputCallback:
@@ -45,12 +46,14 @@ class InputCallback:
 
     Attributes:
         n_gaps: number of times at which the sound card had to discard sound.
+        device_seconds: age of the newest recorded sample when it is delivered, as the driver states it; 0 if unknown.
     """
 
     def __init__(self, rate: int, clock: Clock = time.perf_counter) -> None:
         self.rate = rate
         self.ring = Ring(_RING_SECONDS * rate)
         self.n_gaps = 0
+        self.device_seconds = 0.0
         self._counter = _Counter(rate, clock)
         self._mono = np.zeros(_LARGEST_CALLBACK, np.float32)
 
@@ -86,6 +89,7 @@ class OutputCallback:
         flowing: True while the ring has had enough samples since the worker set this attribute to True.
         n_gaps: number of times that `flowing` became False or the sound card ran out of sound.
     played: ring that receives a copy of the played samples, for a recording; None for no copy.
+        device_seconds: time until the next sample is played, as the driver states it; 0 if unknown.
     """
 
     def __init__(self, rate: int, clock: Clock = time.perf_counter) -> None:
@@ -93,6 +97,7 @@ class OutputCallback:
         self.ring = Ring(_RING_SECONDS * rate)
         self.flowing = False
         self.n_gaps = 0
+        self.device_seconds = 0.0
         self.played: Ring | None = None
         self._counter = _Counter(rate, clock)
         self._mono = np.zeros(_LARGEST_CALLBACK, np.float32)

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 _USUAL_RATES = (48000, 44100, 96000, 32000, 16000)
 _LOST_SECONDS = 2.0  # a device without a callback for this time counts as lost
 _SEARCH_SECONDS = 2.0
+_LONGEST_DELAY_SECONDS = 1.0  # of a device; longer ones are errors of drivers
 _LATENCY_SECONDS = 0.05  # requested from a device
 # PortAudio's codes for refusals after which another format is tried.
 _INVALID_CHANNELS, _INVALID_RATE = -9998, -9997
@@ -108,12 +109,19 @@ class Port:
         kind = sounddevice.InputStream if self.kind == "input" else sounddevice.OutputStream
         return kind(callback=self._call, **settings)
 
-    def _call(self, frames: Samples, _n: int, _time: Any, status: Any) -> None:
-        if self.target is None:
+    def _call(self, frames: Samples, n: int, times: Any, status: Any) -> None:
+        target = self.target
+        if target is None:
             return
         if status.input_overflow or status.output_underflow:
-            self.target.n_gaps += 1
-        self.target(frames)
+            target.n_gaps += 1
+        if self.kind == "input":
+            seconds = times.currentTime - times.inputBufferAdcTime - n / self.rate
+        else:
+            seconds = times.outputBufferDacTime - times.currentTime
+        # Some drivers do not state times, which are then 0.
+        target.device_seconds = seconds if abs(seconds) < _LONGEST_DELAY_SECONDS else 0.0
+        target(frames)
 
 
 class SoundCard:

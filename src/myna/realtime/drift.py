@@ -8,6 +8,7 @@ from math import exp
 _LARGEST = 1e-3
 _IRREGULARITY_SECONDS = 0.02  # of callbacks
 _SMOOTHING_SECONDS = 4.0  # much longer than the irregularities of the callbacks
+_STARTING_SECONDS = 4.0  # in which drivers state wrong delays
 _SETTLING_SECONDS = 2.0  # time for measuring the delay to keep
 # A proportional-integral controller with critical damping: its time constant is 2 / _GAIN = 40 s.
 _GAIN = 0.05  # per second
@@ -29,6 +30,7 @@ class DriftCorrection:
         self.correction = 0.0  # relative change of the number of output samples
         self.smooth_seconds: float | None = None  # smoothed delay
         self._is_measured = False  # whether `kept_seconds` is the average
+        self._device = _DeviceDelay()
         self._integral = 0.0
         self._elapsed = 0.0
 
@@ -43,30 +45,64 @@ class DriftCorrection:
         if self.smooth_seconds is not None:
             self.smooth_seconds += seconds
 
-    def update(self, delay_seconds: float, elapsed_seconds: float) -> None:
+    def update(self, delay_seconds: float, elapsed_seconds: float, device_seconds: float = 0.0) -> None:
         """Update the correction with a new measurement of the delay.
 
         Args:
             delay_seconds: time between the newest recorded and the newest played sample.
             elapsed_seconds: time since the last measurement.
+            device_seconds: delay within the devices, as their drivers state it.
         """
+        self._device.update(device_seconds, elapsed_seconds)
         self._elapsed += elapsed_seconds
         if self.smooth_seconds is None:
             self.smooth_seconds = delay_seconds
             return
-        # The filter is a plain average until its time constant has passed.
-        share = elapsed_seconds / max(min(self._elapsed, _SMOOTHING_SECONDS), elapsed_seconds, 1e-9)
-        if self._elapsed >= _SMOOTHING_SECONDS:
-            share = 1 - exp(-elapsed_seconds / _SMOOTHING_SECONDS)
-        self.smooth_seconds += share * (delay_seconds - self.smooth_seconds)
+        self.smooth_seconds += _share(elapsed_seconds, self._elapsed) * (delay_seconds - self.smooth_seconds)
         if self._elapsed < _SETTLING_SECONDS:
             return
         if not self._is_measured:
             self.kept_seconds += _within(self.smooth_seconds - self.kept_seconds, _IRREGULARITY_SECONDS)
             self._is_measured = True
-        excess = self.smooth_seconds - self.kept_seconds
+        excess = self.smooth_seconds - self.kept_seconds + self._device.change_seconds
         self._integral = _within(self._integral - _INTEGRAL_GAIN * excess * elapsed_seconds, _LARGEST)
         self.correction = _within(self._integral - _GAIN * excess, _LARGEST)
+
+
+class _DeviceDelay:
+    """Slow change of the delay within the devices.
+
+    A sound server may deliver slightly less than was recorded, and keep the rest in its buffer: without this, the
+    delay grew by 7 ms in five minutes of PulseAudio.
+
+    Attributes:
+        change_seconds: change since the first seconds.
+    """
+
+    def __init__(self) -> None:
+        self.change_seconds = 0.0
+        self._elapsed = 0.0
+        self._smooth = 0.0
+        self._first: float | None = None
+
+    def update(self, seconds: float, elapsed_seconds: float) -> None:
+        self._elapsed += elapsed_seconds
+        averaged = self._elapsed - _STARTING_SECONDS
+        if averaged <= 0:
+            return
+        self._smooth += _share(elapsed_seconds, averaged) * (seconds - self._smooth)
+        if averaged < 2 * _SMOOTHING_SECONDS:
+            return
+        if self._first is None:
+            self._first = self._smooth
+        self.change_seconds = _within(self._smooth - self._first, _IRREGULARITY_SECONDS)
+
+
+def _share(elapsed_seconds: float, total_seconds: float) -> float:
+    """Return the weight of a new value in an average, which is a plain one until the time constant has passed."""
+    if total_seconds < _SMOOTHING_SECONDS:
+        return min(elapsed_seconds / max(total_seconds, 1e-9), 1.0)
+    return 1 - exp(-elapsed_seconds / _SMOOTHING_SECONDS)
 
 
 def _within(value: float, largest: float) -> float:

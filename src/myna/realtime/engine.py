@@ -104,8 +104,9 @@ class _Path:
 class _Successor:
     """A stream that converts the same input as the current stream, until its output is complete."""
 
-    def __init__(self, path: _Path) -> None:
+    def __init__(self, path: _Path, reserve_seconds: float, period_seconds: float) -> None:
         self.path = path
+        self.reserve_seconds, self.period_seconds = reserve_seconds, period_seconds
         self.blocks: SimpleQueue[Samples] = SimpleQueue()
         self.ready = threading.Event()
 
@@ -177,15 +178,30 @@ class Engine:
         self._first_call = None
         self._settled = False
 
-    def replace(self, stream: SoundStream, timeout_seconds: float = 60.0) -> bool:
+    def replace(
+        self,
+        stream: SoundStream,
+        *,
+        reserve_seconds: float = 0.0,
+        period_seconds: float | None = None,
+        timeout_seconds: float = 60.0,
+    ) -> bool:
         """Replace the stream by another one with a cross-fade; do not call this from the worker thread.
 
-        First, the new stream converts the same input as the old one, until its output is complete.
+        First, the new stream converts the same input as the old one, until its output is complete. If it needs a longer
+        reserve than the present one, it begins after a silence of the difference.
+
+        Args:
+            stream: the new stream.
+            reserve_seconds: reserve that it needs, as in `Engine`.
+            period_seconds: length of the sound that it converts at once, as in `Engine`.
+            timeout_seconds: longest time to wait, in addition to the delay of the stream.
 
         Returns:
             True if the stream was replaced; False if the engine ended or no input arrived.
         """
-        successor = _Successor(_Path(stream, self.input.rate, self.output.rate))
+        path = _Path(stream, self.input.rate, self.output.rate)
+        successor = _Successor(path, reserve_seconds, max(period_seconds or 0.0, self._block_seconds))
         needed = successor.path.delay_seconds + 2 * self._block_seconds
         end = time.monotonic() + needed + timeout_seconds
         self._successor = successor
@@ -278,7 +294,19 @@ class Engine:
         old = self._path.push(block, correction)
         new = successor.path.push(block, correction)
         self._path, self._successor = successor.path, None
-        return _faded(old, new, round(_SWAP_FADE_SECONDS * self.output.rate))
+        self._period_seconds, self._unreported = successor.period_seconds, (0.0, 0.0)
+        if self._block_seconds + successor.reserve_seconds <= self._wanted:
+            return _faded(old, new, round(_SWAP_FADE_SECONDS * self.output.rate))
+        self._lengthen(old, self._block_seconds + successor.reserve_seconds)
+        return new
+
+    def _lengthen(self, old: Samples, wanted_seconds: float) -> None:
+        """Fade out the old sound, and let the next one begin later, with a longer delay."""
+        n_fade = min(round(_FADE_SECONDS * self.output.rate), len(old))
+        self.output.ring.write(old[:n_fade] * np.linspace(1, 0, n_fade, dtype=np.float32))
+        self.output.flowing = False
+        self._wanted = wanted_seconds
+        self._drift = DriftCorrection(wanted_seconds)
 
     def _count(self, compute_seconds: float) -> None:
         """Add the time of a block to the statistics, together with those of the blocks that the stream collected."""
@@ -300,7 +328,8 @@ class Engine:
             sound = self._realigned(sound, self._delay() + seconds - self._drift.kept_seconds)
             self._drift.restart()
         else:
-            self._drift.update(self._delay() + seconds, now - self._updated)
+            device = self.input.device_seconds + self.output.device_seconds
+            self._drift.update(self._delay() + seconds, now - self._updated, device)
             sound = self._cut(sound)
         self._updated = now
         self.output.ring.write(sound)

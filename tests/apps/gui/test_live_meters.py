@@ -39,10 +39,10 @@ def test_silence_has_no_pitch() -> None:
     assert all(hz is None for _, hz in trace.last())
 
 
-def test_the_level_is_that_of_the_loudest_block_since_the_last_call() -> None:
+def test_the_level_is_the_peak_since_the_last_call() -> None:
     level = Level()
     assert level.read_db() == SILENCE_DB
-    for amplitude in (0.01, 0.1, 0.001):
+    for amplitude in (0.01, -0.1, 0.001):
         level.add(np.full(100, amplitude, np.float32))
     assert level.read_db() == pytest.approx(-20, abs=0.01)
     assert level.read_db() == pytest.approx(-20, abs=0.01)  # no block came

@@ -35,7 +35,7 @@ _PUSHED_SECONDS = 0.04  # largest part of a block that is passed to the stream
 _PITCH_SECONDS = 0.3  # of input in which the pitch is measured
 # Python gives its lock to a waiting thread after this time; a callback of the sound card must not wait for 5 ms.
 _SWITCH_SECONDS = 0.0005
-_LONGEST_MEASUREMENT = 20  # limit on the number of bursts
+_LONGEST_MEASUREMENT = 40  # limit on the number of bursts
 
 
 class Card(Protocol):
@@ -229,13 +229,18 @@ class LiveSession:
     ) -> None:
         self._cleanup.close()
 
-    def replace(self, stream: SoundStream) -> None:
+    def replace(self, stream: SoundStream, *, block_seconds: float | None = None, reserve_seconds: float = 0.0) -> None:
         """Continue with another voice, whose stream has been warmed up; call this from another thread.
+
+        Args:
+            stream: the new stream.
+            block_seconds: length of the sound that it converts at once.
+            reserve_seconds: length of the sound that must wait for the output when it begins a block.
 
         Raises:
             DeviceError: the devices delivered no sound.
         """
-        if not self.engine.replace(stream):
+        if not self.engine.replace(stream, reserve_seconds=reserve_seconds, period_seconds=block_seconds):
             raise DeviceError("the voice was not changed, because no sound came from the microphone")
 
     def report(self) -> LiveReport:

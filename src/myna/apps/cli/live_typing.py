@@ -53,7 +53,6 @@ class Typing:
         """
         self._session, self._say, self._device = session, say, device
         self._stream = voice.ready.stream
-        self._block_seconds = voice.ready.block_seconds
         self._given, self._options, self._live = dict(given), voice.options, live
 
     def start(self) -> None:
@@ -72,7 +71,7 @@ class Typing:
                 return
             live = _changed(self._live, given)
             if "model_path" in given:
-                self._load(given, replace(live, block_seconds=self._block_seconds))
+                self._load(given, live)
             else:
                 options = _changed(self._options, given)
                 self._stream.change(settings_of(options, live))
@@ -91,8 +90,9 @@ class Typing:
         self._say(f"loading {given['model_path']}; the voice sings on meanwhile")
         kept = {name: value for name, value in self._given.items() if name not in _SPEAKERS} | _of_conversion(given)
         voice = load_live_voice(files, kept, live, self._device)
-        self._session.replace(voice.ready.stream)
-        self._stream, self._options, self._given = voice.ready.stream, voice.options, kept
+        ready = voice.ready
+        self._session.replace(ready.stream, block_seconds=ready.block_seconds, reserve_seconds=ready.reserve_seconds)
+        self._stream, self._options, self._given = ready.stream, voice.options, kept
         self._say(f"now singing: {voice.name}")
 
     def _read(self) -> None:

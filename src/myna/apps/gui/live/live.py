@@ -135,11 +135,10 @@ class Live:
             BusyError: another voice is being loaded.
         """
         with self._lock:
-            session, settings = self._running()
+            session, _ = self._running()
             if self._state.next_voice is not None:
                 raise BusyError(f"{self._state.next_voice} is being loaded: choose another voice after it")
-            settings = replace(settings, speaker=None, speaker_mix=None)  # speakers belong to one voice
-            session.send(ChangeVoice(voice, settings, self._state.automatic))
+            session.send(ChangeVoice(voice))
             self._set(replace(self._state, next_voice=voice.name, problem=None))
             return self._state
 
@@ -151,8 +150,7 @@ class Live:
         """
         with self._lock:
             session, _ = self._running()
-            session.send(Record(on))
-            self._set(replace(self._state, recording=on))
+            session.send(Record(on))  # the next report states that it has begun or ended
             return self._state
 
     def stop(self) -> LiveState:

@@ -68,11 +68,9 @@ class Change:
 
 @dataclass(frozen=True)
 class ChangeVoice:
-    """Load another voice beside the current one, and then continue with it."""
+    """Load another voice beside the current one, and then continue with it and with the same settings."""
 
     voice: LibraryVoice
-    settings: LiveSettings
-    automatic: bool
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ class Report:
 
     Attributes:
         seconds: time since the first sound.
-        levels_db: level of the source and of the output.
+        levels_db: peak level of the source and of the output.
         source_pitch: time and f0 in Hz of the source in the last second, None where unvoiced.
         voice_pitch: time and f0 in Hz of the output; the times are those of the converted source.
         heard_seconds: length of the singing measured for the automatic transposition.

@@ -26,22 +26,22 @@ _EMPTY = np.empty(0, np.float32)
 
 
 class Level:
-    """Level of a signal since the last reading."""
+    """Peak level of a signal since the last reading."""
 
     def __init__(self) -> None:
-        self._powers: list[float] = []
+        self._peaks: list[float] = []
         self._db = SILENCE_DB
 
     def add(self, block: Samples) -> None:
         """Append samples (n,)."""
         if len(block):
-            self._powers.append(float(np.mean(np.square(block), dtype=np.float64)))
+            self._peaks.append(float(np.abs(block).max()))
 
     def read_db(self) -> float:
-        """Return the highest mean square of a block in dB relative to full scale; the last one without a new block."""
-        if self._powers:
-            self._db = max(power_to_db(max(self._powers) + 1e-12), SILENCE_DB)
-            self._powers.clear()
+        """Return the peak in dB relative to full scale, or the last one if no block was appended since."""
+        if self._peaks:
+            self._db = max(power_to_db(max(self._peaks) ** 2 + 1e-12), SILENCE_DB)
+            self._peaks.clear()
         return self._db
 
 

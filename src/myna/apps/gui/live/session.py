@@ -27,7 +27,6 @@ from myna.apps.gui.live.messages import (
     DeviceSound,
     FromProcess,
     OpenedVoice,
-    OpenVoice,
     Problem,
     Record,
     Recorded,
@@ -221,8 +220,7 @@ class Session:
         if isinstance(message, Change):
             self._change(message.settings, message.automatic)
         elif isinstance(message, ChangeVoice):
-            arguments = (message, self._start.open_voice)
-            threading.Thread(target=self._replace, args=arguments, name="loader", daemon=True).start()
+            threading.Thread(target=self._replace, args=(message.voice,), name="loader", daemon=True).start()
         elif isinstance(message, _Singing):
             self._use(message)
         elif isinstance(message, Record) and message.on:
@@ -232,18 +230,20 @@ class Session:
 
     # ---- Settings and voices
 
-    def _change(self, settings: LiveSettings, automatic: bool) -> None:
-        """Apply settings.
+    def _change(self, asked: LiveSettings, automatic: bool) -> None:
+        """Apply settings, with the fitting transposition if it is automatic.
 
         Raises:
             ConfigError: the voice does not support the settings.
         """
         singing = self._singing
+        settings = asked
         if automatic:
-            settings = replace(settings, transpose=self._fitting(singing.opened, settings.transpose))
+            settings = replace(asked, transpose=self._fitting(singing.opened, asked.transpose))
         singing.opened.stream.change(settings)
         singing.settings, singing.automatic = settings, automatic
-        self._settle()
+        if settings != asked:  # an answer to each change would undo later ones on the page for a moment
+            self._settle()
 
     def _fitting(self, opened: OpenedVoice, transpose: float) -> float:
         """Return the shift from the singer's pitch to the voice's, or `transpose` if either pitch is unknown."""
@@ -254,19 +254,26 @@ class Session:
     def _settle(self) -> None:
         self._send(Settled(self._singing.settings, self._singing.automatic))
 
-    def _replace(self, message: ChangeVoice, open_voice: OpenVoice) -> None:
+    def _replace(self, voice: LibraryVoice) -> None:
         """Load a voice beside the current one, and continue with it."""
         try:
-            opened = open_voice(message.voice, message.settings, self._start.block_seconds)
-            settings = message.settings
-            if message.automatic:
+            opened = self._start.open_voice(voice, self._settings_of_next(), self._start.block_seconds)
+            settings = self._settings_of_next()  # they may have changed while the voice was loaded
+            automatic = self._singing.automatic
+            if automatic:
                 settings = replace(settings, transpose=self._fitting(opened, settings.transpose))
-                opened.stream.change(settings)
-            self._live.replace(opened.stream)
-            self._commands.put(_Singing(message.voice, opened, settings, message.automatic))
+            opened.stream.change(settings)
+            self._live.replace(
+                opened.stream, block_seconds=opened.block_seconds, reserve_seconds=opened.reserve_seconds
+            )
+            self._commands.put(_Singing(voice, opened, settings, automatic))
         except Exception as error:
-            self._send(Problem(f"{message.voice.name} cannot sing: {_line(error)}"))
+            self._send(Problem(f"{voice.name} cannot sing: {_line(error)}"))
             self._send(Running(self._singing.name))
+
+    def _settings_of_next(self) -> LiveSettings:
+        """Return the settings in use for another voice; speakers belong to a voice."""
+        return replace(self._singing.settings, speaker=None, speaker_mix=None)
 
     def _use(self, singing: _Singing) -> None:
         """Make this voice the current one. A recording belongs to one voice, so a running recording ends."""

@@ -26,8 +26,8 @@ class LiveReportView(BaseModel):
     """Measurements, ten times a second. Times are in seconds."""
 
     seconds: float
-    source_db: float = Field(description="level of the microphone, relative to full scale")
-    output_db: float = Field(description="level of the output")
+    source_db: float = Field(description="peak level of the microphone, relative to full scale")
+    output_db: float = Field(description="peak level of the output")
     source_pitch: Pitch = Field(description="times and f0 in Hz of the last second; null where unvoiced")
     voice_pitch: Pitch = Field(description="the same of the output, at the times of the source")
     heard_seconds: float = Field(description="singing that was measured for the automatic transposition")
