@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
+import soundfile
 from PIL import Image
 from selenium import webdriver
 from selenium.webdriver import Keys
@@ -35,6 +36,7 @@ RECORDINGS = find_recordings(ROOT / "examples" / "recordings" / "ljspeech")
 PLACES = {"sing": "sing", "train": "train/Linda", "voices": "voices", "jobs": "jobs", "doctor": "doctor"}
 DARK = ("sing",)  # places that are also shown in the dark theme
 _SETTLED_SECONDS = 5.0  # of no work, after which a page is taken
+_SUNG_SECONDS = 12.0  # of live singing that a picture shows
 # Replaces texts of a page, given as pairs.
 _REPLACE = """
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -48,10 +50,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         server = open_server(Path(folder))
         try:
-            driver = browser()
+            driver = browser(microphone=as_wav(SONG, Path(folder) / "microphone.wav"))
             work(server)
             take(server, driver)
             take_cover(server, driver)
+            take_live(server, driver)
             driver.quit()
         finally:
             server.close()
@@ -88,10 +91,19 @@ def finish(client: httpx.Client, job: dict[str, Any]) -> dict[str, Any]:
     return job
 
 
-def browser() -> webdriver.Chrome:
+def as_wav(sound: Path, path: Path) -> Path:
+    soundfile.write(path, *soundfile.read(sound))
+    return path
+
+
+def browser(microphone: Path) -> webdriver.Chrome:
+    """Start Chromium with a microphone that records the file `microphone` again and again."""
     options = webdriver.ChromeOptions()
     for flag in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(flag)
+    options.add_argument("--use-fake-device-for-media-stream")
+    options.add_argument("--use-fake-ui-for-media-stream")
+    options.add_argument(f"--use-file-for-fake-audio-capture={microphone}")
     return webdriver.Chrome(options=options, service=webdriver.ChromeService(shutil.which("chromedriver")))
 
 
@@ -137,6 +149,19 @@ def take_cover(server: Server, driver: webdriver.Chrome) -> None:
     settle(driver)
     driver.execute_script("scrollTo(0, 0)")
     save(driver, ROOT / "docs" / "images" / "studio-editor.png")
+
+
+def take_live(server: Server, driver: webdriver.Chrome) -> None:
+    page = StudioPage(driver, server.url)
+    page.open("live")
+    page.press("Start")
+    page.wait(lambda: page.text(".live-state") == "joe is singing", 120)
+    for size, suffix in ((DESKTOP, ""), (PHONE, "-narrow")):
+        metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        time.sleep(_SUNG_SECONDS)
+        save(driver, ROOT / "docs" / "images" / f"studio-live{suffix}.png")
+    page.press("Stop")
 
 
 def settle(driver: webdriver.Chrome) -> None:

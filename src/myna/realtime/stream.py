@@ -21,6 +21,7 @@ from myna.realtime.conversion import Conversion, with_fast_block
 from myna.realtime.gate import FRAME_SECONDS, OPENING_SECONDS, Gate
 from myna.realtime.interface import LiveSettings, Samples
 from myna.realtime.windows import WindowedConversion
+from myna.retrieval.speakers import SpeakerRetrieval
 from myna.voice import Voice
 
 Method = Literal["carried", "windows"]
@@ -62,7 +63,8 @@ class Stream:
         Raises:
             ConfigError: the voice does not support the settings; the current ones stay in use.
         """
-        resolved = _resolve(self._voice, self._settings[1].options, settings, self._settings[1])
+        earlier = self._settings[1]
+        resolved = _resolve(self._voice, earlier.options, settings, loaded=earlier.retrieval)
         self._settings = settings, resolved
 
     def push(self, block: Samples) -> Samples:
@@ -112,7 +114,7 @@ def open_stream(
     """
     if unsupported := [name for name in _OF_RECORDINGS if getattr(options, name) != getattr(_DEFAULTS, name)]:
         raise ConfigError(f"{' and '.join(unsupported)} need the whole recording; leave them out of a live conversion")
-    resolved = _resolve(voice, options, settings)
+    resolved = _resolve(voice, options, settings, device)
     extractor = FeatureExtractor(voice.config, device=device)
     is_supported = device == "cpu" and can_carry(voice, extractor.encoder, resolved)
     if method == "carried" and not is_supported:
@@ -135,14 +137,18 @@ def open_stream(
 
 
 def _resolve(
-    voice: Voice, options: ConversionOptions, settings: LiveSettings, earlier: ConversionSettings | None = None
+    voice: Voice,
+    options: ConversionOptions,
+    settings: LiveSettings,
+    device: str = "cpu",
+    loaded: SpeakerRetrieval | None = None,
 ) -> ConversionSettings:
+    """Resolve the options for the voice, with the transposition and the speakers of `settings`."""
     mix = settings.speaker_mix
     if mix is not None and mix.lower().endswith(TIMELINE_SUFFIXES):
         raise ConfigError("a mix of speakers that changes over time needs a recording; give constant shares")
     options = replace(options, transpose=settings.transpose, speaker=settings.speaker, speaker_mix=mix)
-    loaded = earlier.retrieval if earlier is not None else None
-    return ConversionSettings.resolve(voice.config, voice.path, options, loaded=loaded)
+    return ConversionSettings.resolve(voice.config, voice.path, options, device, loaded)
 
 
 class _Queue:

@@ -168,7 +168,9 @@ class Library:
         return self._other_notes().get(voice.name, VoiceNotes())
 
     def note(self, voice: LibraryVoice, notes: VoiceNotes) -> None:
-        """Store the user's notes about a voice: beside an added voice; for others, in the folder of the studio.
+        """Store the user's notes about a voice.
+
+        Notes about an added voice are stored beside it, notes about other voices in the folder of the studio.
 
         Raises:
             ConfigError: a default option is not usable, or the notes are too long.
