@@ -8,7 +8,7 @@ from math import exp
 _LARGEST = 1e-3
 _IRREGULARITY_SECONDS = 0.02  # of callbacks
 _SMOOTHING_SECONDS = 4.0  # much longer than the irregularities of the callbacks
-_STARTING_SECONDS = 4.0  # in which drivers state wrong delays
+_STARTING_SECONDS = 12.0  # in which drivers state wrong delays
 _SETTLING_SECONDS = 2.0  # time for measuring the delay to keep
 # A proportional-integral controller with critical damping: its time constant is 2 / _GAIN = 40 s.
 _GAIN = 0.05  # per second
@@ -82,7 +82,7 @@ class _DeviceDelay:
     def __init__(self) -> None:
         self.change_seconds = 0.0
         self._elapsed = 0.0
-        self._smooth = 0.0
+        self._smooth: float | None = None
         self._first: float | None = None
 
     def update(self, seconds: float, elapsed_seconds: float) -> None:
@@ -90,7 +90,11 @@ class _DeviceDelay:
         averaged = self._elapsed - _STARTING_SECONDS
         if averaged <= 0:
             return
-        self._smooth += _share(elapsed_seconds, averaged) * (seconds - self._smooth)
+        if self._smooth is None:
+            self._smooth = seconds
+        # Single values may be wrong by a tenth of a second.
+        deviation = _within(seconds - self._smooth, _IRREGULARITY_SECONDS)
+        self._smooth += _share(elapsed_seconds, averaged) * deviation
         if averaged < 2 * _SMOOTHING_SECONDS:
             return
         if self._first is None:
