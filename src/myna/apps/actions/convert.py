@@ -154,7 +154,7 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the audio files of a folder, without hidden files, results (*.out.*, *.cover.*) and files in `results`.
+    """List the audio files of a folder, except hidden files, *.out.*, *.cover.*, and files in the folder `results`.
 
     Files in `results` are listed if `results` is `folder` itself.
 

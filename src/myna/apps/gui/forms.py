@@ -1,7 +1,7 @@
 """Forms of the page, made from option dataclasses and from the keys of `config.json`.
 
-A form has one field for each option, with title, help, unit, range, choices, default, and, if the option has no effect
-with the chosen voice, the reason. Titles and help lines are translated.
+A form has one field for each option: its title, help, unit, range, choices and default. If the option has no effect on
+the chosen voice, the field also states the reason. Titles and help lines are translated.
 """
 
 from __future__ import annotations

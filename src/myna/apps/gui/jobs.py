@@ -140,7 +140,7 @@ class Jobs:
     def submit(
         self, lane: str, task: Task[Result], title: str, *, number: int | None = None, first: bool = False
     ) -> Job[Result]:
-        """Queue a task for the process of `lane`, listed under `title`.
+        """Queue a task for the process of `lane`; its job has the title `title`.
 
         Args:
             number: the job's number in the list of jobs; None for a job that is not listed.

@@ -150,7 +150,7 @@ class Studio:
         return self.job(number)
 
     def retry(self, number: int) -> JobView:
-        """Start a new job with the request of an ended job, which the new job replaces in the list.
+        """Start a new job with the request of an ended job, and remove the ended job from the list.
 
         Raises:
             ConfigError: the job cannot be started from the page, or its request is no longer valid.
