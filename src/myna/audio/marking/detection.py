@@ -222,8 +222,8 @@ def _correlate(changes: Samples, pattern: Samples) -> tuple[Samples, Samples]:
     """Correlate each segment with the pattern at all places.
 
     Returns:
-        Correlations (segments, places); a place is the position of the sound's beginning in the pattern, in frames.
-        Upper bounds of their variances (segments,), valid if the signs are independent of the sound.
+        Correlations (segments, places), and upper bounds of their variances (segments,). A place is the position of the
+        sound's beginning in the pattern, in frames. The bounds are valid if the signs are independent of the sound.
     """
     n_segments = max(-(-len(changes) // _SEGMENT_FRAMES), 1)
     padded = np.pad(changes, ((0, n_segments * _SEGMENT_FRAMES - len(changes)), (0, 0)))

@@ -34,7 +34,7 @@ _LONGEST = 500  # largest length of a statement in characters
 
 
 def conversion_tags(voice: str, source: Path | None = None) -> Tags:
-    """Return the tags of a conversion, with the statements in the source's header that the source is synthetic.
+    """Return the tags of a conversion, including what the source's header states about synthetic sound.
 
     Args:
         voice: name of the voice.

@@ -54,7 +54,8 @@ class _RealInverseStft(InverseStft):
 def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
     """Upsample each sub-band to the full sample rate and filter it, and add all results.
 
-    The result equals that of inserting zeros between the samples before the convolution, without multiplying the zeros.
+    The result is the same as if zeros were inserted between the samples before the convolution, but the zeros are not
+    multiplied.
 
     Args:
         subbands: (B, S, N).
