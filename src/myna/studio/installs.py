@@ -1,4 +1,4 @@
-"""Folders of other programs (RVC, so-vits-svc, or any collection of voice files) whose voices are used in place.
+"""Folders of other programs (RVC, so-vits-svc) or of any voice files, which are used without copying them.
 
 The list of folders is a file in the workspace. No file in the folders is opened or changed here.
 """
