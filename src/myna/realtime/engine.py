@@ -57,8 +57,8 @@ class LiveReport:
         compute: percentiles of the time in which a block is converted.
         buffer: delay between the two callbacks: the blocks that are passed to the stream, and the reserve.
         stream: delay of the stream: the block that it collects, and its look-ahead.
-        input: delay of the input device, as it states it.
-        output: delay of the output device, as it states it.
+        input: delay of the input device, as its driver states it.
+        output: delay of the output device, as its driver states it.
         recent_gaps: gaps of input or output in the last ten seconds.
         n_gaps: gaps since the start.
         drift_ppm: difference between the clocks of the two devices, in parts per million.

@@ -1,4 +1,4 @@
-"""Report on a recording's quality as training data: its measures, and its problems with advice.
+"""Report on a recording's quality as training data: its measures, its problems, and advice on them.
 
 `studio.takes` makes the reports. This module does not import NumPy, because the page's process imports it to show the
 reports.

@@ -113,8 +113,8 @@ class Library:
         """Inspect a voice and copy it into the folder of the studio.
 
         Args:
-            files: weights of any supported family, optionally with their `config.json` and with their retrieval index
-                or cluster model.
+            files: weights of any supported family, optionally with their `config.json`, and their retrieval index or
+                cluster model.
             name: name for the voice; a number is appended if the name is in use.
 
         Raises:

@@ -107,8 +107,8 @@ def options_for(
 ) -> tuple[ConversionOptions, dict[str, Any]]:
     """Add the voice's default options to the options that a user gave.
 
-    Defaults that the voice does not support are left out: retrieval if it has no index, and transposition to its pitch
-    if its pitch is unknown.
+    Defaults that the voice does not support are left out: retrieval if the voice has no index, and transposition to the
+    voice's pitch if that is unknown.
 
     Args:
         given: values that the user gave, by the name of the option.

@@ -285,7 +285,7 @@ class LiveSession:
 
 
 def measure_latency(card: Card, block_seconds: float, reserve_seconds: float) -> RoundTrip:
-    """Play bursts of noise, and return the delay until the input records them. No voice adds to this delay.
+    """Play bursts of noise, and return the delay until the input records them. No voice is used.
 
     Raises:
         DeviceError: the input does not record the output, or the delay is not constant.

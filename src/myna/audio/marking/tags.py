@@ -66,7 +66,7 @@ def _origin(source: Path) -> list[str]:
 
 
 def statements(path: Path) -> list[str]:
-    """Return the texts in the header of a sound file which state that the sound is synthetic.
+    """Return those texts in a sound file's header that declare the sound synthetic.
 
     Raises:
         AudioError: the file is not a sound file.
