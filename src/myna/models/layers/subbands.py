@@ -79,7 +79,7 @@ class PseudoQmf(nn.Module):
 
     The prototype is a Kaiser-windowed low-pass filter (Lin and Vaidyanathan 1998). Analysis followed by synthesis
     delays the signal by one sample and has an error of -16 dB. A cutoff of 0.142 and a modulation offset of 0 would
-    give an error of -64 dB and no delay, but published multi-band voices were trained with these constants.
+    give an error of -64 dB and no delay, but published multi-band voices were trained with the constants used here.
     """
 
     TAPS = 63

@@ -152,8 +152,7 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
 
 @router.post("/cover", status_code=202)
 def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
-    """Replace the voice of an uploaded song: separate the voice from the music, convert the voice, and mix it with the
-    music.
+    """Replace the voice of an uploaded song: separate voice and music, convert the voice, and mix both.
 
     With `preview`, use only a stretch of the song; the job runs before all waiting songs. The job's `facts` contain the
     `step`: its name (separate, sing or mix), its number, and the number of steps. The result has tracks.
