@@ -62,9 +62,9 @@ def write_config(
         filelist_dir: folder to which the lists are written.
         config_path: path of the configuration. If settings in an existing file are replaced, a copy of the file is
             kept, with .bak appended to its name.
-        template: template of the configuration. None keeps the earlier configuration or, without one, uses the trained
-            voice's configuration or the default template. The name of a template keeps an earlier configuration of the
-            same kind. The path of a JSON file, or a `Config`, replaces the earlier configuration.
+        template: template of the configuration. None keeps the earlier configuration; if there is none, the trained
+            voice's configuration is used, or else the default template. The name of a template keeps an earlier
+            configuration of the same kind. The path of a JSON file, or a `Config`, replaces the earlier configuration.
         content_encoder: content encoder to use instead of the template's.
         trained_in: folder of the voice's checkpoints.
 
