@@ -39,7 +39,7 @@ def plan_conversions(
         output: folder for the output files or, for a single recording, the output file; a path is a folder if it ends
             with a slash, exists as a folder, or has no suffix. None puts NAME.out.SUFFIX beside each recording.
         recursive: whether to search subfolders too.
-        result: one of `_RESULTS`, instead of ".out".
+        result: end of the file name before the suffix, one of `_RESULTS`.
 
     Raises:
         AudioError: a folder contains no recording.
@@ -135,12 +135,12 @@ def options_for(
 def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
     """Return the default options in the workspace's notes about a voice, for `options_for`; None if there are none.
 
-    Defaults of voices added on the page are beside their weights instead.
+    Defaults of voices that were added on the page are not in the notes, but beside the weights.
 
     Args:
         weights: weights file of the voice.
-        places: files and folders that the work reads or writes. The workspace is the one that contains any of them or
-            the voice.
+        places: files and folders that the work reads or writes. The workspace is the one that contains at least one of
+            them, or the voice.
     """
     from myna.studio.job_list import workspace_of
     from myna.studio.voices import Library

@@ -102,7 +102,7 @@ def form(
     """Return a form in a language.
 
     Args:
-        voice: the chosen voice; None marks no field as inert.
+        voice: the chosen voice; None means that no field is marked as inert.
         config: configuration whose values are the defaults of "training_keys"; None leaves them empty.
         defaults: default options of the chosen voice.
     """

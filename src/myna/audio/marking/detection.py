@@ -267,10 +267,11 @@ def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Sam
 
 
 def _scores(sums: Samples, variances: Samples) -> Samples:
-    """Return the highest score of each sum over all places, (sums, drifts): the sum divided by its standard deviation.
+    """Return for each sum the highest score over all places, (sums, drifts).
 
-    The variance is the given bound or, if it is larger, the variance measured over all places. The measured variance is
-    larger if the sound repeats with the period of the pattern, as music may: then equal signs multiply equal sounds.
+    A score is the sum divided by its standard deviation. The variance is the given bound or, if it is larger, the
+    variance measured over all places. The measured variance is larger if the sound repeats with the period of the
+    pattern, as music may: then equal signs multiply equal sounds.
     """
     best = sums.argmax(axis=-1, keepdims=True)
     near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # a mark would be here; exclude it from the variance

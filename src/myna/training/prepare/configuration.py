@@ -53,9 +53,9 @@ def write_config(
     """Write the configuration of a voice for the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
 
     The same clips are always split in the same way: two clips of each speaker are used for validation, or one if the
-    speaker has fewer than five. An empty `test.txt` is written too. Speakers keep their numbers from the voice in
-    `trained_in` or from the earlier configuration. Trained speakers stay in the configuration even if they have no
-    clips now.
+    speaker has fewer than five. An empty `test.txt` is written too. Speakers keep the numbers that they have in the
+    voice in `trained_in` or in the earlier configuration. Trained speakers stay in the configuration even if they have
+    no clips now.
 
     Args:
         input_dir: folder that contains the clips.

@@ -78,8 +78,8 @@ class KeyView(BaseModel):
 def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
     """Measure an uploaded song: its pitch, waveform and loudest stretch, and defects that may impair its conversion.
 
-    The first request takes about a second per minute of the song, with ten seconds at most for the pitch. The
-    answer is stored.
+    The first request takes about a second per minute of the song. Pitch takes at most ten seconds, because it is
+    measured in at most ten minutes of the song. The answer is stored.
     """
     found, say = facts_of(studio, upload), Wording(language, _TEXTS)
     pitch = found.pitch
