@@ -1,8 +1,8 @@
 """Configuration of a voice: so-vits-svc's `config.json` as frozen, typed models that are validated when read.
 
 Attributes have our names, keys in the file have so-vits-svc's names, and pydantic aliases connect both. `Config.read`
-and `Config.write` preserve all values, and the predecessors can read the files that we write. An absent key has the
-meaning of the tool that wrote the file (see the comments on such keys).
+and `Config.write` preserve all values, and the predecessors can read the files that we write. The default of an absent
+key depends on the tool that wrote the file (see the comments on such keys).
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ _VERBS = {
 
 
 class MynaError(Exception):
-    """Base class: a file, option or installation is wrong; the message names it and states the way out.
+    """Base class: a file, an option or the installation is wrong. The message names it and states the way out.
 
     Attributes:
         code: name of the kind of error, for programs.

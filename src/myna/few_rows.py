@@ -19,10 +19,11 @@ _LARGEST_STEP = 127  # of 8-bit weights, see `storage.quantization`
 class FewRows(nn.Module):
     """A linear layer with the accuracy of 32-bit weights, two to three times as fast for 1 to 4 rows.
 
-    It reads 16-bit weights, and usually only half of the memory: weights that were stored with 16 bits, as in released
-    voices, are used as they are; weights that were stored with 8 bits and a scale per output channel, as in the bundled
-    encoder, are used without the scale. Other weights are the sum of two 16-bit tensors. Where PyTorch lacks this
-    product, the weights are stored by input channel, which is a third faster for 2 to 4 rows.
+    The weights are stored as 16-bit numbers, so usually only half as many bytes are read from memory. Weights that were
+    stored with 16 bits, as in released voices, are used unchanged. Weights that were stored with 8 bits and a scale per
+    output channel, as in the bundled encoder, are used unscaled, and the output is scaled. Other weights are split into
+    a sum of two 16-bit tensors. If PyTorch has no 16-bit product for the device, 32-bit weights are stored by input
+    channel, which is a third faster than by output channel for 2 to 4 rows.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:

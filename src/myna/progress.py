@@ -32,7 +32,7 @@ _SETTLED_SECONDS, _SETTLED_SHARE = 10.0, 0.03
 def seconds_left(done: float, total: float | None, seconds: float) -> float | None:
     """Estimate the remaining time in seconds, if `done` of `total` items took `seconds`.
 
-    Return None until both 10 s and 3 % of the work are done: the beginning is slow, so an estimate would be too high.
+    Return None in the first 10 s and the first 3 % of the work, which are slow, so that an estimate would be too high.
     """
     if not total or seconds < _SETTLED_SECONDS or done < _SETTLED_SHARE * total:
         return None

@@ -42,7 +42,7 @@ def bar(items: Iterable[T], *, title: str, total: int | None = None, unit: str =
 def close_bars() -> None:
     """End the lines of all bars, so that an error is printed on a line of its own.
 
-    The bar of work that failed is otherwise closed only after the error has been printed.
+    Otherwise, the bar of failed work is closed only after the error was printed.
     """
     for shown in _open:
         shown.close()

@@ -21,7 +21,7 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 def download(source: Source) -> Path:
     """Download a file and return its path in the cache.
 
-    The file must have the hash of `source`. If that is None, it must have the hash stated by the hub, which states
+    The file must have the hash of `source` or, if `source` has none, the hash that the hub states. The hub states
     hashes only for large files.
 
     Raises:

@@ -69,7 +69,7 @@ def read_address(text: str) -> Address:
 
 @cache
 def fetch_voice(address: Address, files: tuple[str, ...] = (), progress: Progress = silent) -> HubVoice:
-    """Download a voice: its weights, its configuration, the indexes and centroids beside it, and `files`.
+    """Download a voice: its weights, its configuration, the indexes and centroids beside the weights, and `files`.
 
     Args:
         address: address of a repository, or of a folder or weights file in it.

@@ -1,6 +1,6 @@
 """Tags of mp3 files (ID3v2.3.0).
 
-LAME does not write the tags, because it stores some texts in the wrong encoding, only the year of a date, and neither
+LAME is not used to write the tags: it stores some texts in the wrong encoding, only the year of a date, and neither
 copyright nor picture.
 """
 

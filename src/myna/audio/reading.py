@@ -515,8 +515,8 @@ class _FrameConverter:
 def _stated_seconds(path: Path, container: Any, stream: Any) -> tuple[float, float]:
     """Return the stated lengths of the stream and of the longest stream in seconds; 0 if the header does not state one.
 
-    FFmpeg estimates a missing length from the file's size and the bit rate. The size is therefore hidden from it. If
-    the format always states the length of the stream itself, the length of the longest stream is set to infinity.
+    FFmpeg would estimate a missing length from the file's size and the bit rate, so it does not get the size. If the
+    format always states the length of each stream, infinity is returned for the longest stream.
     """
     import av
 

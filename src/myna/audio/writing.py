@@ -35,7 +35,7 @@ class _DiscardedError(Exception):
 
 
 class Writer:
-    """Write an audio file block by block. It appears under its name only after it was completed without an error.
+    """Write an audio file block by block. The file appears only when it is complete.
 
         with Writer("song.flac", sample_rate) as writer:
             writer.write(block)

@@ -380,8 +380,8 @@ class Converter:
         """Return the (start, end) of the chunk that is rendered for a slice, in samples.
 
         Chunks consist of whole frames on one grid for the whole recording. Their length is rounded up to one of four
-        lengths per octave: oneDNN compiles code for each new length and keeps it in memory. Without rounding, this took
-        2.4 GB more for a song of 12 minutes than for its first minute.
+        lengths per octave: oneDNN compiles code for each new length and keeps it in memory. Without rounding, the
+        compiled code took 2.4 GB more for a song of 12 minutes than for its first minute.
         """
         hop = self.voice.config.data.hop_length
         short = round(_SHORTEST_CHUNK_SECONDS * self.sample_rate) - piece.n_samples

@@ -1,6 +1,6 @@
 """Rendering of one chunk of a recording: features, conditions, synthesis.
 
-File conversion and live streaming share this module; they differ only in how they cut and join chunks.
+File conversion and `realtime.windows` share this module; they differ only in how they cut and join chunks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """DNSMOS: predicted listener ratings of speech quality, from 1 to 5.
 
-Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. Of the package
-speechmos, only the network is used, not the Python code.
+Reddy et al., DNSMOS P.835: a non-intrusive perceptual objective speech quality metric, ICASSP 2022. Only the network of
+the package speechmos is used, not its Python code.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def fill_unvoiced(f0: FloatArray) -> FloatArray: ...
 def fill_unvoiced(f0: FloatArray | Tensor) -> FloatArray | Tensor:
     """Interpolate a contour (T,) linearly in Hz across unvoiced gaps; at the ends, repeat the nearest voiced value.
 
-    This is the f0 input of the networks. A contour without voiced frames stays 0, as in the predecessors.
+    This is the f0 input of a `Synthesizer`. A contour without voiced frames stays 0, as in the predecessors.
     """
     if isinstance(f0, Tensor):
         return torch.from_numpy(fill_unvoiced(f0.cpu().numpy())).to(f0)

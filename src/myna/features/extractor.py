@@ -105,7 +105,7 @@ class FeatureExtractor:
 
         Args:
             f0_method: f0 estimator to use instead of `self.f0_method`.
-            peak: reference level of the f0 estimator if it exceeds the peak of `audio`; see `f0.framing.Estimator`.
+            peak: reference level of the f0 estimator, if higher than the peak of `audio`; see `f0.framing.Estimator`.
 
         Raises:
             AudioError: the audio is shorter than a frame.

@@ -6,8 +6,8 @@ f0 = edits.applied(f0, times)
 Edits change the output pitch: the source's contour after transposition, `--autotune` and `--vibrato`. Thus a drawn note
 of 69 becomes A4 with any transposition, and a shift by 2 semitones is relative to the output without the edit. Times
 are in seconds of the source, and pitches are MIDI note numbers, which may be fractional. Edits are applied in order,
-each to the result of the edits before it. An edit covers the frames with centres in its stretch. It changes nothing
-more than 40 ms outside the stretch, so that only the slices around it must be converted again.
+each to the result of the edits before it. An edit covers the frames with centres in its stretch. Frames more than 40 ms
+outside the stretch do not change, so only the slices around it must be converted again.
 
 The file is JSON: {"format": 1, "edits": [{"kind": "shift", "start": 1.5, "end": 2.25, "semitones": 2}, ...]}, with the
 fields of the classes below. docs/pitch_edits.md describes it for users.

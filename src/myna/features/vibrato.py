@@ -33,8 +33,9 @@ def with_vibrato(f0: FloatArray, frame_seconds: float, factor: float) -> FloatAr
 def _vibrato(f0: FloatArray, frame_seconds: float) -> FloatArray:
     """Return the vibrato of a note (T,) in semitones.
 
-    Only the part between the first and the last crossing of the pitch and its moving average is filtered. This excludes
-    scoops and glides at the ends of the note, which also contain 4 to 8 Hz. The vibrato is 0 at both ends of the part.
+    Only the part from the first to the last time at which the pitch crosses its moving average is filtered. This
+    excludes scoops and glides at the ends of the note, which also contain frequencies of 4 to 8 Hz. The vibrato is 0 at
+    both ends of the part.
     """
     pitch = hz_to_note(np.interp(np.arange(len(f0)), np.flatnonzero(f0 > 0), f0[f0 > 0]))
     above = pitch > _moving_average(pitch, round(_SLOWEST_SECONDS / frame_seconds))

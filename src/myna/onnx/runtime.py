@@ -15,8 +15,8 @@ The graphs of all families have the same interface. A graph ignores the inputs t
 | `starting_phases` | 1, n_harmonics | uniform in 0..1 |
 | `source_noise` | ..., frames, hop_length | standard normal |
 
-A graph has only those of the last three inputs that its voice uses, in the order of use. The outputs are `audio` (1, 1,
-samples) and `f0_sung` (1, frames).
+The last three inputs exist only if the voice uses them, in the order of use. The outputs are `audio` (1, 1, samples)
+and `f0_sung` (1, frames).
 """
 
 from __future__ import annotations

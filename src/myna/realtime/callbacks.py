@@ -86,9 +86,9 @@ class OutputCallback:
     """Copy converted sound from a ring to all channels of the output; play silence if the ring is empty.
 
     Attributes:
-        flowing: True while the ring has had enough samples since the worker set this attribute to True.
+        flowing: True once the worker has written sound, until the ring has too few samples.
         n_gaps: number of times that `flowing` became False or the sound card ran out of sound.
-    played: ring that receives a copy of the played samples, for a recording; None for no copy.
+        played: ring that receives a copy of the played samples, for a recording; None for no copy.
         device_seconds: time until the next sample is played, as the driver states it; 0 if unknown.
     """
 

@@ -40,11 +40,12 @@ def can_carry(voice: Voice, encoder: ContentEncoder, settings: ConversionSetting
 
 
 class CarriedConversion:
-    """Converter of a stream. Its samples equal those of `Renderer` for the whole recording, given the same facts.
+    """Converter of a stream. For equal features, its samples equal those of `Renderer` for the whole recording.
 
-    In a stream, these facts differ because the rest of the song is unknown:
+    A stream differs from a recording in five points, because the rest of the song is unknown:
 
-    - Pitch differs as described in `PitchStream`: reference levels, and notes outside the bounds of voices.
+    - Pitch is estimated by `PitchStream`, with other reference levels, and other rules for notes outside the bounds of
+      voices.
     - After transposition, a note outside the bounds is moved by octaves from its first frame outside on, see
       `NoteAtBound`.
     - An unvoiced frame has the f0 of the last voiced frame, see `hold_unvoiced`.

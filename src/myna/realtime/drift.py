@@ -24,7 +24,7 @@ class DriftCorrection:
     def __init__(self, wanted_seconds: float) -> None:
         """
         Args:
-            wanted_seconds: intended delay. The one that is kept differs at most by the irregularity of callbacks.
+            wanted_seconds: intended delay. The kept delay differs from it at most by the irregularity of callbacks.
         """
         self.kept_seconds = wanted_seconds
         self.correction = 0.0  # relative change of the number of output samples
@@ -72,8 +72,8 @@ class DriftCorrection:
 class _DeviceDelay:
     """Slow change of the delay within the devices.
 
-    A sound server may deliver slightly less than was recorded, and keep the rest in its buffer: without this, the
-    delay grew by 7 ms in five minutes of PulseAudio.
+    A sound server may deliver slightly less than was recorded, and keep the rest in its buffer. When this change was
+    not measured, the delay grew by 7 ms in five minutes with PulseAudio.
 
     Attributes:
         change_seconds: change since the first seconds.

@@ -4,8 +4,8 @@
                                                            ▲ ratio
                                                     drift correction
 
-The delay between the two callbacks is one block and a reserve, and is kept constant: after a gap in the output, old
-input is skipped; a delay that has grown without a gap is cut; and the drift between the clocks of two cards is
+The delay between the two callbacks is one block and a reserve. It is kept constant in three ways. After a gap in the
+output, old input is skipped. A delay that has grown without a gap is cut. The drift between the clocks of two cards is
 corrected.
 """
 
@@ -54,11 +54,11 @@ class LiveReport:
         seconds: time since the first sound was converted.
         input_db: level of the last input block.
         block: length of the sound that is converted at once.
-        compute: percentiles of the time that this takes.
+        compute: percentiles of the time in which a block is converted.
         buffer: delay between the two callbacks: the blocks that are passed to the stream, and the reserve.
         stream: delay of the stream: the block that it collects, and its look-ahead.
-        input: delay of the input device, as it states it.
-        output: delay of the output device, as it states it.
+        input: delay of the input device, as its driver states it.
+        output: delay of the output device, as its driver states it.
         recent_gaps: gaps of input or output in the last ten seconds.
         n_gaps: gaps since the start.
         drift_ppm: difference between the clocks of the two devices, in parts per million.
@@ -131,8 +131,8 @@ class Engine:
             input_rate: sample rate of the input device in Hz.
             output_rate: sample rate of the output device in Hz.
             block_seconds: length of the blocks that are passed to the stream.
-            reserve_seconds: length of the sound that waits for the output when a block begins to be converted; the
-                output has no gap as long as a block takes less time.
+            reserve_seconds: length of the sound that waits for the output when the conversion of a block begins. The
+                output has no gap as long as each conversion takes less time than this.
             period_seconds: length of the sound that the stream converts at once, for the statistics; a stream may
                 collect several blocks. None if it converts each block.
             clock: function that returns the time in seconds.
@@ -189,11 +189,11 @@ class Engine:
         """Replace the stream by another one with a cross-fade; do not call this from the worker thread.
 
         First, the new stream converts the same input as the old one, until its output is complete. If it needs a longer
-        reserve than the present one, it begins after a silence of the difference.
+        reserve than the present one, silence with the length of the difference is played before its first sound.
 
         Args:
             stream: the new stream.
-            reserve_seconds: reserve that it needs, as in `Engine`.
+            reserve_seconds: reserve that the new stream needs, as in `Engine`.
             period_seconds: length of the sound that it converts at once, as in `Engine`.
             timeout_seconds: longest time to wait, in addition to the delay of the stream.
 

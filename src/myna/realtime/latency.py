@@ -28,8 +28,8 @@ class RoundTrip:
 
     Attributes:
         seconds: median of the delays.
-    spread_seconds: difference between the largest and the smallest delay.
-    clarity_db: level of the correlation at the found delay, relative to other delays, for the least clear burst.
+        spread_seconds: difference between the largest and the smallest delay.
+        clarity_db: level of the correlation at the found delay, relative to other delays, for the least clear burst.
     """
 
     seconds: float
@@ -42,8 +42,8 @@ class LoopbackProbe:
 
     Attributes:
         result: the delay; None until four consecutive bursts agree within 2 ms.
-    n_bursts: number of bursts that were searched for.
-    n_unclear: number of bursts that were not found.
+        n_bursts: number of bursts that were searched for.
+        n_unclear: number of bursts that were not found.
     """
 
     delay_samples = 0

@@ -11,7 +11,7 @@ Samples = NDArray[np.float32]
 class Ring:
     """Buffer of fixed size for one writing and one reading thread, without locks and without allocating samples.
 
-    Only one thread changes each counter: `_written` after samples were stored, and `_read` after samples were copied.
+    Each counter is changed by one thread only: `_written` after it stored samples, and `_read` after it copied samples.
     """
 
     def __init__(self, capacity: int) -> None:

@@ -101,12 +101,12 @@ def open_stream(
     Args:
         options: options that do not change; the transposition and the speakers are in `settings`.
         block_seconds: length of the parts of the source that are converted. Longer parts take less computation, but add
-            to the delay. None measures the shortest length for which this computer is fast enough. The blocks that are
-            pushed may have any size.
+            to the delay. None selects, by measurement, the shortest length for which this computer is fast enough. The
+            blocks that are pushed may have any size.
         device: torch device of the voice.
-        method: "carried" gives the same samples as a file conversion, with a delay of 0.6 s for the network's
-            look-ahead; it is supported for light voices on the CPU. "windows" has less delay, but needs more
-            computation. None selects "carried" if it is supported.
+        method: "carried" differs from a file conversion only as listed in `CarriedConversion`, but has a delay of 0.6 s
+            for the network's look-ahead; it is supported for light voices on the CPU. "windows" has a shorter delay,
+            but needs more computation. None selects "carried" if it is supported.
 
     Raises:
         ConfigError: the voice does not support the options or settings, or an option needs the whole recording.

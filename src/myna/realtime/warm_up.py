@@ -56,11 +56,12 @@ class WarmUp:
 def warm_up(
     open_stream: OpenStream, block_seconds: float | None, *, force: bool = False, clock: Clock = time.perf_counter
 ) -> WarmUp:
-    """Measure a stream with the given block or with its own choice, or, if that is too short, with longer blocks.
+    """Measure a stream, and return it ready to run; if its own block is too short, longer blocks are tried.
 
     Args:
         open_stream: function that opens the stream, given the length of the blocks.
-        block_seconds: length of the blocks in seconds; None chooses it.
+        block_seconds: length of the blocks in seconds. None lets the stream choose it; if that is too short for this
+            computer, the shortest sufficient length is used.
         force: return a stream even if this computer is too slow.
         clock: function that returns the time in seconds.
 

@@ -2,7 +2,7 @@
 
 | file | kind | written by |
 |---|---|---|
-| `kmeans_*.pt`, `kmeans.pt` | centres | so-vits-svc, so-vits-svc-fork, myna |
+| `kmeans_*.pt`, `kmeans.pt` | centroids | so-vits-svc, so-vits-svc-fork, myna |
 | `added_*.index` | index | RVC |
 | `feature_and_index.pkl` | index | so-vits-svc 4.1 |
 | `index.safetensors` | index | myna (one tensor (N, C) per speaker, in half precision) |

@@ -44,7 +44,7 @@ def convolved(blocks: Iterable[Samples], response: NDArray[np.floating], lead: i
 
 
 def used_twice(blocks: Iterable[Samples]) -> tuple[Iterator[Samples], Iterator[Samples]]:
-    """Return two iterators over the same blocks. Memory holds only the blocks between the positions of both.
+    """Return two iterators over the same blocks. Only blocks between their two positions are in memory.
 
     `itertools.tee` would free blocks only in groups of 57.
     """

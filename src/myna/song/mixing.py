@@ -89,7 +89,7 @@ def match(
     Args:
         original: measures of the voice of the song.
         sung: measures of the converted voice.
-        over_time: match the tone, and the level at each time; otherwise only the mean level.
+        over_time: match the tone, and the level at each time; if False, match only the mean level.
         reverb: amplitude of the reverberation relative to the voice; None matches the original's.
     """
     room = _room(original, sung) if reverb is None else Room((original.room or USUAL).seconds, reverb**2)

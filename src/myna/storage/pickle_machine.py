@@ -1,10 +1,10 @@
 """Interpretation of pickles as data.
 
 A pickle is a program that can call any Python function. Python's reader calls the functions named in a file, with
-arguments from the file; PyTorch's reader calls only functions in a list. But NumPy's constructors, for example, can
-then allocate any amount of memory, or return arrays that point to any address. This interpreter has only the opcodes of
-files of numbers. It maps each name in a pickle to a value or a function of this program; the functions only check and
-record their arguments.
+arguments from the file; PyTorch's reader calls only functions in a list. But if NumPy's constructors, for example, are
+in the list, a file can allocate any amount of memory, or create arrays that point to any address. This interpreter has
+only the opcodes of files of numbers. It maps each name in a pickle to a value or a function of this program; the
+functions only check and record their arguments.
 """
 
 from __future__ import annotations

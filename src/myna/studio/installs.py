@@ -1,4 +1,4 @@
-"""Folders of other programs (RVC, so-vits-svc, or any collection of voice files) whose voices are used in place.
+"""Folders of voices, for example of RVC or so-vits-svc, that are used without copying the voices.
 
 The list of folders is a file in the workspace. No file in the folders is opened or changed here.
 """

@@ -1,4 +1,4 @@
-"""List of the long-running jobs in a workspace, started on the page or in a terminal, in an SQLite file.
+"""SQLite list of a workspace's long-running jobs, which were started on the page or in a terminal.
 
     jobs = JobList(workspace)
     with jobs.listed("train", "anna: train", Place.TERMINAL, about={"project": "anna"}) as row:

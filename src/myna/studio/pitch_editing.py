@@ -1,8 +1,8 @@
 """Files of the pitch edits of a result, and the stretches in which two lists of edits differ.
 
 The edits of a result are in `shown/NUMBER/pitch/edits.json`, in the format of `svc infer --pitch`. The same folder
-contains the conversion without edits. For a cover, it also contains the conversion with edits, and `mixed.json` with
-the edits that are in the mix.
+contains the conversion without edits. For a cover, it also contains the conversion with edits, and in `mixed.json` the
+edits of the current mix.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def sentence_lists() -> tuple[tuple[str, ...], ...]:
     """Read 24 of the IEEE's 72 lists of ten phonetically balanced sentences.
 
     The source is the IEEE Recommended Practice for Speech Quality Measurements, 1969, appendix C. The text is from free
-    transcripts, because the printed original was not available. The lists are the first 24 with equal words in all
-    transcripts.
+    transcripts, because the printed original was not available. The lists are the first 24 whose words are the same in
+    all transcripts.
     """
     text = resources.files("myna.studio").joinpath("sentences.txt").read_text(encoding="utf-8")
     return tuple(tuple(block.splitlines()) for block in text.strip().split("\n\n"))

@@ -1,6 +1,7 @@
-"""Report on a recording's quality as training data: its measures, and its problems with advice.
+"""Report on a recording's quality as training data: its measures, its problems, and advice on them.
 
-`studio.takes` makes the reports. This module does not import NumPy, because the page's process imports it to show them.
+`studio.takes` makes the reports. This module does not import NumPy, because the page's process imports it to show the
+reports.
 """
 
 from __future__ import annotations

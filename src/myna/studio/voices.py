@@ -113,8 +113,8 @@ class Library:
         """Inspect a voice and copy it into the folder of the studio.
 
         Args:
-            files: weights of any supported family, optionally with their `config.json` and with their retrieval index
-                or cluster model.
+            files: weights of any supported family, optionally with their `config.json`, and their retrieval index or
+                cluster model.
             name: name for the voice; a number is appended if the name is in use.
 
         Raises:
@@ -185,7 +185,7 @@ class Library:
         write_text(self.workspace.folder / _OTHER_NOTES, json.dumps({name: one for name, one in plain.items() if one}))
 
     def defaults_of(self, weights: Path) -> dict[str, Any] | None:
-        """Return the default options in the notes about a voice, found by its weights; None if there are none.
+        """Return the default options in the notes about the voice with these weights; None if there are none.
 
         Default options of added voices are not included: they are beside the weights, and are read with the voice.
         """

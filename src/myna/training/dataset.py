@@ -96,8 +96,8 @@ class ClipDataset(Dataset[Example]):
 
         Args:
             n_frames: maximum number of frames.
-            gain: position in the range of gains: 0 is the lowest gain, 1 the highest gain without clipping; None keeps
-                the level.
+            gain: position in the range of gains, from 0 for the lowest gain to 1 for the highest gain without clipping;
+                None keeps the level.
             version: index of the augmented version for content and loudness; None uses those of the clip.
 
         Raises:

@@ -24,7 +24,7 @@ class Log:
     """Writer of a TensorBoard log.
 
     Args:
-        first_step: number of steps before this run; entries that an interrupted run wrote for later steps are hidden.
+        first_step: number of steps before this run; entries for later steps, written by an interrupted run, are hidden.
     """
 
     def __init__(self, folder: Path, sample_rate: int, first_step: int = 0) -> None:

@@ -232,7 +232,7 @@ def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optim
 
 
 def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> None:
-    """Check the counters of a checkpoint, and the type of the trained weights stored beside averaged weights.
+    """Check the counters of a checkpoint. If it has averaged weights, check the type of its trained weights too.
 
     Raises:
         CheckpointError: a value has the wrong type or is out of range.

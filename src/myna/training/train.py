@@ -411,7 +411,7 @@ def names(clips: list[Path]) -> str:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """Make a worker ignore signals that are sent to all processes; the parent ends its workers after the step.
+    """Make a worker ignore signals that are sent to all processes. After the step, the parent ends its workers.
 
     The parent ends its workers with SIGTERM. Therefore, a worker ignores only the first SIGTERM, which may have been
     sent to all processes.

@@ -30,8 +30,8 @@ class NameTable:
     `weight`, which is split into magnitude and direction.
 
     Args:
-        plain: names in files by myna's names, for modules without weight normalisation.
-        normalized: names in files by myna's names, for modules with weight normalisation.
+        plain: name in files for each of myna's names, for modules without weight normalisation.
+        normalized: name in files for each of myna's names, for modules with weight normalisation.
     """
 
     def __init__(self, plain: Table, normalized: Table) -> None:

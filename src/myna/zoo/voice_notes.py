@@ -26,7 +26,7 @@ class VoiceNotes(BaseModel):
     defaults: dict[str, Any] | None = None  # values of `ConversionOptions`; None keeps those in the voice's own file
 
     def checked(self) -> VoiceNotes:
-        """Return the notes with tidy tags, and only with default options that differ from the general defaults.
+        """Return the notes with tidy tags, and without the default options that equal the general defaults.
 
         Raises:
             ConfigError: a default option is not usable, or the notes are too long.

@@ -1,6 +1,6 @@
-"""Plain functions behind the `svc` commands and the tasks of the web page, with one module per activity.
+"""Plain functions behind the `svc` commands and the tasks of the web page; one module per activity.
 
-They take values and return records, print nothing, and depend on neither Click nor FastAPI. The modules import PyTorch
-and other heavy packages only inside functions, so that the command-line help and the process of the page, which import
-the modules, start quickly.
+They take values and return records, print nothing, and depend on neither Click nor FastAPI. The command-line help and
+the page's process import these modules and must start quickly. Therefore PyTorch and other heavy packages are imported
+only inside functions.
 """

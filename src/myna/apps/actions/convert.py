@@ -39,7 +39,7 @@ def plan_conversions(
         output: folder for the output files or, for a single recording, the output file; a path is a folder if it ends
             with a slash, exists as a folder, or has no suffix. None puts NAME.out.SUFFIX beside each recording.
         recursive: whether to search subfolders too.
-        result: one of `_RESULTS`, instead of ".out".
+        result: end of the file name before the suffix, one of `_RESULTS`.
 
     Raises:
         AudioError: a folder contains no recording.
@@ -107,8 +107,8 @@ def options_for(
 ) -> tuple[ConversionOptions, dict[str, Any]]:
     """Add the voice's default options to the options that a user gave.
 
-    Defaults that the voice does not support are left out: retrieval if it has no index, and transposition to its pitch
-    if its pitch is unknown.
+    Defaults that the voice does not support are left out: retrieval if the voice has no index, and transposition to the
+    voice's pitch if that is unknown.
 
     Args:
         given: values that the user gave, by the name of the option.
@@ -135,12 +135,12 @@ def options_for(
 def noted_defaults(weights: Path, places: Iterable[Path]) -> dict[str, Any] | None:
     """Return the default options in the workspace's notes about a voice, for `options_for`; None if there are none.
 
-    Defaults of voices added on the page are beside their weights instead.
+    Defaults of voices that were added on the page are not in the notes, but beside the weights.
 
     Args:
         weights: weights file of the voice.
-        places: files and folders that the work reads or writes. The workspace is the one that contains any of them or
-            the voice.
+        places: files and folders that the work reads or writes. The workspace is the one that contains at least one of
+            them, or the voice.
     """
     from myna.studio.job_list import workspace_of
     from myna.studio.voices import Library
@@ -154,7 +154,7 @@ def _means_folder(output: str) -> bool:
 
 
 def _recordings(folder: Path, results: Path | None, recursive: bool) -> list[Path]:
-    """List the audio files of a folder, without hidden files, results (*.out.*, *.cover.*) and files in `results`.
+    """List the audio files of a folder, except hidden files, *.out.*, *.cover.*, and files in the folder `results`.
 
     Files in `results` are listed if `results` is `folder` itself.
 

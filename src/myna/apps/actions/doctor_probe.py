@@ -1,4 +1,4 @@
-"""Checks that load native libraries, which may crash or hang; `doctor` runs each in its own process.
+"""Checks that may crash or hang, because they load native libraries; `doctor` runs each in its own process.
 
 `python -P doctor_probe.py NAME` prints the facts as JSON. It runs as a file, without importing myna, because that
 import takes longer than most checks.

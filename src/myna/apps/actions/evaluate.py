@@ -29,9 +29,8 @@ def evaluate_conversions(
         converted: files and folders of conversions; the next three arguments are files and folders too.
         sources: recordings that were converted.
         targets: recordings of the target voice; without them, similarity to the target is not measured.
-        held_out: recordings of the target voice that are not in its training set. Each measure's value for them is the
-            target's reference value. Without them, each recording in `targets` is compared with the others in
-            `targets`.
+        held_out: recordings of the target voice that are not in its training set. Their measures are the target's
+            reference values. Without them, each recording in `targets` is compared with the others in `targets`.
 
     Returns:
         The evaluation. Its failures include the conversions without a source.

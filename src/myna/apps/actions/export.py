@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def export(voice: VoiceFiles, output: Path, card: CardText | None = None) -> Exported:
-    """Write a voice as an ONNX graph, and myna's own content encoder, if the voice uses it, as a second graph.
+    """Write a voice as an ONNX graph, and a second graph if the voice uses myna's own content encoder.
 
     Args:
         output: path of the graph, NAME.onnx.

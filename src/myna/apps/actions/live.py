@@ -97,17 +97,17 @@ def settings_of(conversion: ConversionOptions, live: LiveOptions) -> LiveSetting
 
 
 def load_live_voice(files: VoiceFiles, given: Mapping[str, Any], live: LiveOptions, device: str = "cpu") -> LiveVoice:
-    """Load a voice, and measure that this computer is fast enough.
+    """Load a voice, and measure whether this computer is fast enough.
 
     Args:
         files: the voice.
-        given: those options of the conversion that a person has given; the voice may have other defaults.
+        given: options of the conversion that a person has given; the others get the voice's defaults.
         live: options of the stream.
         device: torch device.
 
     Raises:
         CheckpointError, ConfigError: the file is not a voice, or the voice does not support the options.
-        DeviceError: this computer is too slow; the message names a block that it can hold.
+        DeviceError: this computer is too slow; the message suggests a longer block, if one is long enough.
     """
     from myna.conversion.converter import Converter
     from myna.realtime.stream import open_stream
@@ -183,7 +183,7 @@ class LiveSession:
             stream: the converter.
             card: open devices; they are closed at the end.
             block_seconds: length of the sound that the stream converts at once.
-            reserve_seconds: length of the sound that waits for the output when a block begins.
+            reserve_seconds: length of the sound that waits for the output when the conversion of a block begins.
             recorder: recording of this session; it is completed at the end.
         """
         from myna.realtime.engine import Engine
@@ -230,12 +230,13 @@ class LiveSession:
         self._cleanup.close()
 
     def replace(self, stream: SoundStream, *, block_seconds: float | None = None, reserve_seconds: float = 0.0) -> None:
-        """Continue with another voice, whose stream has been warmed up; call this from another thread.
+        """Continue with the warmed-up stream of another voice; call this from another thread.
 
         Args:
             stream: the new stream.
             block_seconds: length of the sound that it converts at once.
-            reserve_seconds: length of the sound that must wait for the output when it begins a block.
+            reserve_seconds: length of the sound that must wait for the output when the new stream begins to convert a
+                block.
 
         Raises:
             DeviceError: the devices delivered no sound.
@@ -284,7 +285,7 @@ class LiveSession:
 
 
 def measure_latency(card: Card, block_seconds: float, reserve_seconds: float) -> RoundTrip:
-    """Play bursts of noise, and return the delay after which the input records them, without the delay of a voice.
+    """Play bursts of noise, and return the delay until the input records them. No voice is used.
 
     Raises:
         DeviceError: the input does not record the output, or the delay is not constant.

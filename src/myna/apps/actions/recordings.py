@@ -17,7 +17,7 @@ def check_recordings(folder: Path, seconds: float) -> int:
 
     Args:
         folder: project folder.
-        seconds: time limit. Once it has passed, the check of no further recording is started; the next call continues.
+        seconds: time limit. Once it has passed, no further check is started; the next call continues.
 
     Returns:
         The number of unchecked recordings that are left.

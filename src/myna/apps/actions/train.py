@@ -31,7 +31,7 @@ def train(
     Args:
         config_path: the voice's `config.json`.
         folder: folder of the checkpoints and the log.
-        listen: function that returns a listener to the progress, given the device.
+        listen: function that creates the listener of the progress, given the device.
         settings: values for keys of the configuration's section `train`, written to `config.json` before training.
 
     Raises:

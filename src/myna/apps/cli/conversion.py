@@ -41,7 +41,7 @@ def load_converter(model: Path, config: Path | None, device: str, engine: Engine
 def with_defaults(
     voice: Voice, chosen: Mapping[str, Any], outputs: Iterable[Path]
 ) -> tuple[ConversionOptions, dict[str, Any]]:
-    """Add the voice's default options to those that the user gave, and print the defaults that are used.
+    """Add the voice's default options to those that the user gave, and print the added ones.
 
     Args:
         voice: the voice.

@@ -65,7 +65,7 @@ def voice_files(model: Path, config: Path | None = None) -> VoiceFiles:
 def find_config(model: Path) -> Path | None:
     """Return the configuration from `svc pre-config` if `model` is in a training folder without `config.json`.
 
-    Otherwise, return None: the function that opens the voice finds the configuration.
+    Otherwise, return None; the function that opens the voice then searches for the configuration.
     """
     in_training = LOGS in (model, model.parent)
     needed = in_training and not (LOGS / "config.json").exists() and CONFIG.is_file()

@@ -87,7 +87,7 @@ def _gaps(report: LiveReport) -> str:
 
 @contextmanager
 def quiet_drivers() -> Iterator[None]:
-    """Discard messages of drivers on standard error, which would break the line; show our own messages and warnings.
+    """Discard drivers' messages on standard error, which would break the line; show our own messages and warnings.
 
     ALSA and PortAudio write to standard error from their own threads. With -v, nothing is discarded.
     """

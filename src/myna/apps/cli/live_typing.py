@@ -46,7 +46,7 @@ class Typing:
         Args:
             session: the running session.
             voice: its voice.
-            given: options of the conversion that a person has given, for the next voice, too.
+            given: options of the conversion that a person has given; they also apply to the next voice.
             live: options of the stream.
             device: torch device of voices.
             say: function that shows a message.
@@ -105,7 +105,7 @@ def _parsed(line: str) -> dict[str, Any]:
     """Return the values of the flags in a line.
 
     Raises:
-        click.UsageError: it has other words than the flags of `svc live`.
+        click.UsageError: the line contains something other than flags of `svc live`.
     """
     from myna.apps.cli.commands.live import command
 

@@ -1,7 +1,7 @@
 """Forms of the page, made from option dataclasses and from the keys of `config.json`.
 
-A form has one field for each option, with title, help, unit, range, choices, default, and, if the option has no effect
-with the chosen voice, the reason. Titles and help lines are translated.
+A form has one field for each option: its title, help, unit, range, choices and default. If the option has no effect on
+the chosen voice, the field also states the reason. Titles and help lines are translated.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def form(
     """Return a form in a language.
 
     Args:
-        voice: the chosen voice; None marks no field as inert.
+        voice: the chosen voice; None means that no field is marked as inert.
         config: configuration whose values are the defaults of "training_keys"; None leaves them empty.
         defaults: default options of the chosen voice.
     """

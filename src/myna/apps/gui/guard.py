@@ -112,9 +112,9 @@ class Addresses:
     def problem(self, scope: Scope) -> tuple[HTTPStatus, str] | None:
         """Return the status and the reason for refusing a request or a socket, or None if it is allowed.
 
-        A foreign web page can make a browser send requests to this server in two ways: under its own name, resolved to
-        this computer (DNS rebinding; Host has that name), or from its own origin (see Origin or Sec-Fetch-Site).
-        Programs send no Origin.
+        A foreign web page can make a browser send requests to this server in two ways. Either the page's host name is
+        resolved to this computer (DNS rebinding), and the header Host contains that name. Or the page sends the
+        requests from its own origin, which the header Origin or Sec-Fetch-Site contains. Programs send no Origin.
         """
         hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
         own = self._netlocs_of(scope)
@@ -429,7 +429,9 @@ def _with_headers(send: Send) -> Send:
 async def _refuse(
     scope: Scope, rest: Receive | None, send: Send, status: HTTPStatus, text: str, *, retry_after: float | None = None
 ) -> None:
-    """Answer with one line, and discard the rest of the request; the client reads the answer only after sending it.
+    """Answer with one line, and discard the rest of the request.
+
+    The client reads the answer only after sending the whole request.
 
     Args:
         rest: the rest of the request; None if the last part was received, because waiting for more would then take

@@ -129,8 +129,8 @@ class Jobs:
     def __init__(self, lanes: Iterable[str], on_change: OnChange = lambda job, note: None) -> None:
         """
         Args:
-            on_change: called with each job that changed, and with its new line for the user (None if there is no new
-                line). The calls come from several threads.
+            on_change: called with each changed job, and its new line for the user (None if there is no new line). The
+                calls come from several threads.
         """
         self._lock = threading.Lock()
         self._jobs: dict[int, Job[Any]] = {}
@@ -140,7 +140,7 @@ class Jobs:
     def submit(
         self, lane: str, task: Task[Result], title: str, *, number: int | None = None, first: bool = False
     ) -> Job[Result]:
-        """Queue a task for the process of `lane`, listed under `title`.
+        """Queue a task for the process of `lane`; its job has the title `title`.
 
         Args:
             number: the job's number in the list of jobs; None for a job that is not listed.

@@ -222,8 +222,8 @@ def _correlate(changes: Samples, pattern: Samples) -> tuple[Samples, Samples]:
     """Correlate each segment with the pattern at all places.
 
     Returns:
-        Correlations (segments, places); a place is the position of the sound's beginning in the pattern, in frames.
-        Upper bounds of their variances (segments,), valid if the signs are independent of the sound.
+        Correlations (segments, places), and upper bounds of their variances (segments,). A place is the position of the
+        sound's beginning in the pattern, in frames. The bounds are valid if the signs are independent of the sound.
     """
     n_segments = max(-(-len(changes) // _SEGMENT_FRAMES), 1)
     padded = np.pad(changes, ((0, n_segments * _SEGMENT_FRAMES - len(changes)), (0, 0)))
@@ -267,10 +267,11 @@ def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Sam
 
 
 def _scores(sums: Samples, variances: Samples) -> Samples:
-    """Return the highest score of each sum over all places, (sums, drifts): the sum divided by its standard deviation.
+    """Return for each sum the highest score over all places, (sums, drifts).
 
-    The variance is the given bound or, if it is larger, the variance measured over all places. The measured variance is
-    larger if the sound repeats with the period of the pattern, as music may: then equal signs multiply equal sounds.
+    A score is the sum divided by its standard deviation. The variance is the given bound or, if it is larger, the
+    variance measured over all places. The measured variance is larger if the sound repeats with the period of the
+    pattern, as music may: then equal signs multiply equal sounds.
     """
     best = sums.argmax(axis=-1, keepdims=True)
     near = (best + np.arange(-_FRAMES, _FRAMES + 1)) % _PLACES  # a mark would be here; exclude it from the variance

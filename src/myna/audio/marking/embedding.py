@@ -25,7 +25,7 @@ def marked(blocks: Iterable[Samples], sample_rate: int) -> Iterator[Samples]:
 
 
 def marked_part(part: Samples, first: int, sample_rate: int) -> Samples:
-    """Return a part of a recording (n,) with the same mark as if the whole recording were marked.
+    """Return a part of a recording (n,), marked exactly as it would be in the whole marked recording.
 
     Args:
         part: samples that begin and end in silence.

@@ -1,7 +1,7 @@
 """Signing key of this installation, and its certificates.
 
-The key never leaves its file, which only its owner can read. Every signed file contains the certificates. They name
-neither a person nor a computer.
+The key is stored only in one file, which only the file's owner can read. Every signed file contains the certificates.
+They name neither a person nor a computer.
 """
 
 from __future__ import annotations

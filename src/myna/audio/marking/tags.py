@@ -34,7 +34,7 @@ _LONGEST = 500  # largest length of a statement in characters
 
 
 def conversion_tags(voice: str, source: Path | None = None) -> Tags:
-    """Return the tags of a conversion, with the statements in the source's header that the source is synthetic.
+    """Return the tags of a conversion, including what the source's header states about synthetic sound.
 
     Args:
         voice: name of the voice.
@@ -66,7 +66,7 @@ def _origin(source: Path) -> list[str]:
 
 
 def statements(path: Path) -> list[str]:
-    """Return the texts in the header of a sound file which state that the sound is synthetic.
+    """Return those texts in a sound file's header that declare the sound synthetic.
 
     Raises:
         AudioError: the file is not a sound file.

@@ -1,7 +1,7 @@
-"""myna's own content encoder, which is bundled because it is small, and can encode a stream.
+"""myna's own content encoder, which can encode a stream, and is small enough to be bundled.
 
-The network consists of the first layers of Whisper base (Radford et al. 2022), with narrower feed-forward networks and
-with local instead of global attention. It was trained further (`recipes/content_encoder`), so that its content does not
+The network consists of the first layers of Whisper base (Radford et al. 2022), but has narrower feed-forward networks,
+and local instead of global attention. It was trained further (`recipes/content_encoder`), so that its content does not
 depend on voice and pitch. It computes the probabilities of `N_SOUNDS` sounds and returns the average of the sounds'
 codes, weighted by the probabilities. Such a mixture of shared codes contains little information about voice and pitch
 (docs/experiments.md). All stages have a bounded look-ahead, so that a stream gives the same content as the whole

@@ -1,4 +1,6 @@
-"""Networks with HuBERT's architecture: convolutions with a frame every 20 ms, position embeddings, and a transformer.
+"""Networks with HuBERT's architecture: convolutions, position embeddings and a transformer.
+
+The convolutions output a frame every 20 ms.
 
 Hsu et al., HuBERT, 2021, based on Baevski et al., wav2vec 2.0, 2020. Most networks are models of the library
 transformers, and the tensors of the weights files are renamed for them. The encoders differ in the used layer, and in

@@ -93,7 +93,7 @@ def on_frames(measure: Measure) -> Estimator:
 
 
 def widened(measure: Measure) -> Measure:
-    """Wrap a method that depends on the bounds, so that other bounds do not change its pitch within `VOICE_BOUNDS`.
+    """Wrap a method so that the requested bounds do not change the pitch that it returns within `VOICE_BOUNDS`.
 
     Only pitch outside `VOICE_BOUNDS` is taken from a second measurement, with the requested bounds.
     """

@@ -11,8 +11,8 @@ from myna.features.f0.framing import SUNG_BOUNDS, Estimator, Samples
 def median_of(first: Estimator, second: Estimator, third: Estimator) -> Estimator:
     """Combine three estimators: a frame is voiced if it is voiced in at least two of them.
 
-    The pitch is the median of the three. If only two estimators are voiced in a frame, it is the pitch of the earlier
-    argument.
+    The pitch is the median of the three. If only two estimators are voiced in a frame, the one that comes first in the
+    arguments gives the pitch.
     """
 
     def estimate(

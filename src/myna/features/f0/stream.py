@@ -29,7 +29,7 @@ _BEND_FRAMES = 1  # number of later frames that `with_its_bends` needs
 class PitchStream:
     """Estimator of f0 at the centres of frames for a stream, like `F0_ESTIMATORS["swift"]`.
 
-    The result is the same as that of the estimator for the whole recording and `peak`, except for these differences:
+    It differs from this estimator, applied to the whole recording, in three points:
 
     - Levels are relative to the highest peak so far, which decays. Silence is relative to the loudest frame so far.
     - A note outside the bounds of voices is unvoiced until it has lasted `SHORTEST_NOTE_SECONDS`. In a recording, it is

@@ -1,9 +1,9 @@
 """Convolutions over time, plain and with weight normalisation (Salimans and Kingma 2016).
 
-On a CPU without gradients, they are computed as two-dimensional convolutions over an image of height 1 in channels-last
-layout. oneDNN computes in this layout; for a one-dimensional convolution, it would convert the data to this layout and
-back at every call. Elementwise operations between the convolutions keep the layout. A HiFi-GAN takes a fifth less time.
-With gradients, there is no gain in speed.
+If no gradients are needed, a CPU computes them as two-dimensional convolutions over an image of height 1 in
+channels-last layout. oneDNN computes in this layout; for a one-dimensional convolution, it would convert the data to
+this layout and back at every call. Elementwise operations between the convolutions keep the layout. A HiFi-GAN takes a
+fifth less time. If gradients are computed, this layout is not faster.
 """
 
 from __future__ import annotations

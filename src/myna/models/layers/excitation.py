@@ -147,10 +147,10 @@ def between_frames(contour: Tensor, hop_length: int) -> Tensor:
 
 
 def between_frames_explicitly(contour: Tensor, hop_length: int) -> Tensor:
-    """Compute exactly the result of `between_frames`, much slower, with operations that ONNX rounds like PyTorch.
+    """Compute exactly the result of `between_frames`, but much slower, with operations that ONNX rounds like PyTorch.
 
-    PyTorch's interpolation weights two frames, and adds the unrounded product of the earlier frame to the rounded
-    product of the later frame. The last bit matters: it may add or remove a harmonic of the pulses.
+    PyTorch's interpolation multiplies two frames by weights, and adds the unrounded product of the earlier frame to the
+    rounded product of the later frame. The last bit matters: it may add or remove a harmonic of the pulses.
     """
     place = (torch.arange(hop_length) + 0.5) / hop_length - 0.5
     before = place < 0  # the sample is before the centre of its frame

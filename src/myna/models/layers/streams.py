@@ -1,7 +1,7 @@
 """Layers over time for streams. Each layer keeps the end of its input, so that no frame is computed twice.
 
-Frames are (T, C). The results of `push`, joined, equal the layer's result for the whole signal with zero padding,
-without the last `right` frames.
+Frames are (T, C). The joined results of `push` equal the layer's result for the whole zero-padded signal, but end
+`right` frames earlier.
 """
 
 from __future__ import annotations

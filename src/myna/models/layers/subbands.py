@@ -54,7 +54,8 @@ class _RealInverseStft(InverseStft):
 def merge_subbands(subbands: Tensor, filters: Tensor) -> Tensor:
     """Upsample each sub-band to the full sample rate and filter it, and add all results.
 
-    The result equals that of inserting zeros between the samples before the convolution, without multiplying the zeros.
+    The result is the same as if zeros were inserted between the samples before the convolution, but the zeros are not
+    multiplied.
 
     Args:
         subbands: (B, S, N).
@@ -78,7 +79,7 @@ class PseudoQmf(nn.Module):
 
     The prototype is a Kaiser-windowed low-pass filter (Lin and Vaidyanathan 1998). Analysis followed by synthesis
     delays the signal by one sample and has an error of -16 dB. A cutoff of 0.142 and a modulation offset of 0 would
-    give an error of -64 dB and no delay, but published multi-band voices were trained with these constants.
+    give an error of -64 dB and no delay, but published multi-band voices were trained with the constants used here.
     """
 
     TAPS = 63

@@ -36,7 +36,7 @@ class LightStream:
         """Append T frames in a batch of 1, and return the samples (n,) that are now complete.
 
         The speaker of the conditions is one weight per speaker and frame. The bandwidth of the output is the lowest
-        among the speakers with a weight in these frames.
+        bandwidth of the speakers whose weight is above 0 in any of these frames.
         """
         synthesizer = self._synthesizer
         f0, voiced, speaker = conditions.f0, conditions.voiced, conditions.speaker

@@ -33,7 +33,7 @@ class Separator(Protocol):
 
     Attributes:
         name: name for messages.
-        identity: text that differs between separators with different results, for caches.
+        identity: text for the keys of caches; separators with different results have different texts.
         sample_rate: sample rate of its input in Hz.
     """
 

@@ -14,8 +14,8 @@ def load_separator(name: str = Spleeter.name, device: str = "cpu") -> Separator:
     """Load a separator to a torch device.
 
     Args:
-        name: "spleeter", which is bundled; a key of `assets.SEPARATORS`, whose files are downloaded if they are not on
-            this machine; or the path of the weights of a network of pymss-core, with the configuration beside them.
+        name: "spleeter", the bundled separator; a key of `assets.SEPARATORS` (missing files are downloaded); or the
+            path of the weights of a pymss-core network, with its configuration in the same folder.
         device: torch device.
 
     Raises:

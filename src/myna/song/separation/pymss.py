@@ -1,7 +1,7 @@
 """Separation with networks of pymss-core: BS-RoFormer, Mel-Band RoFormer, MDX23C, SCNet, HTDemucs and others.
 
 pymss-core, an optional package, builds a network from its configuration, a YAML file. The networks map samples to
-samples. A song is processed in overlapping chunks with the length of the network's training.
+samples. A song is processed in overlapping chunks, as long as those in the network's training.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class _Measured:
 
 
 def separate(audio: Samples, sample_rate: int, separator: Separator, progress: Progress = silent) -> Stems:
-    """Separate a song in memory, (N,) or (C, N), into stems with its sample rate and length and at most two channels.
+    """Separate a song in memory, (N,) or (C, N), into stems of the same rate and length, with at most two channels.
 
     Raises:
         AudioError: the song is silent.

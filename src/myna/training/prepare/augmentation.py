@@ -90,7 +90,7 @@ class World:
 def random_melody(n_frames: int, rng: np.random.Generator) -> Array:
     """Return the f0 (n_frames,) of a random melody in 80..1050 Hz, one frame every `PERIOD_MS`.
 
-    Notes last 0.15 to 1 s, within 9 semitones of a random central note, with vibrato and with glides between them.
+    Notes last 0.15 to 1 s, are within 9 semitones of a random central note, and have vibrato and glides between them.
     """
     middle = rng.uniform(np.log2(100), np.log2(850))
     lengths = rng.integers(30, 200, n_frames // 30 + 2)

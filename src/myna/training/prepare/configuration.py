@@ -53,18 +53,18 @@ def write_config(
     """Write the configuration of a voice for the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
 
     The same clips are always split in the same way: two clips of each speaker are used for validation, or one if the
-    speaker has fewer than five. An empty `test.txt` is written too. Speakers keep their numbers from the voice in
-    `trained_in` or from the earlier configuration. Trained speakers stay in the configuration even if they have no
-    clips now.
+    speaker has fewer than five. An empty `test.txt` is written too. Speakers keep the numbers that they have in the
+    voice in `trained_in` or in the earlier configuration. Trained speakers stay in the configuration even if they have
+    no clips now.
 
     Args:
         input_dir: folder that contains the clips.
         filelist_dir: folder to which the lists are written.
         config_path: path of the configuration. If settings in an existing file are replaced, a copy of the file is
             kept, with .bak appended to its name.
-        template: template of the configuration. None keeps the earlier configuration or, without one, uses the trained
-            voice's configuration or the default template. The name of a template keeps an earlier configuration of the
-            same kind. The path of a JSON file, or a `Config`, replaces the earlier configuration.
+        template: template of the configuration. None keeps the earlier configuration; if there is none, the trained
+            voice's configuration is used, or else the default template. The name of a template keeps an earlier
+            configuration of the same kind. The path of a JSON file, or a `Config`, replaces the earlier configuration.
         content_encoder: content encoder to use instead of the template's.
         trained_in: folder of the voice's checkpoints.
 

@@ -143,7 +143,7 @@ def _compute_features(
 
 
 def _check(config: Config, config_path: Path) -> None:
-    """Check that the content encoder fits the network, to raise the error now instead of in training.
+    """Check that the content encoder fits the network, so that an error is raised before training.
 
     Raises:
         ConfigError: the encoder is unknown, or its number of channels does not fit the network.

@@ -1,6 +1,6 @@
 """Live conversion of a studio: at most one session, which runs in its own process.
 
-A session ends when it is stopped, or when the page with its microphone or the studio is closed.
+A session ends when it is stopped, when the studio is closed, or when the page that provides its microphone is closed.
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ class Session:
     # ---- Settings and voices
 
     def _change(self, asked: LiveSettings, automatic: bool) -> None:
-        """Apply settings, with the fitting transposition if it is automatic.
+        """Apply settings; if `automatic`, use the transposition that fits the singer and the voice.
 
         Raises:
             ConfigError: the voice does not support the settings.

@@ -163,7 +163,7 @@ def find_port(host: str, port: int | None) -> int:
 
     Raises:
         BusyError: the port is in use, or none is free.
-        ConfigError: `host` is not an address of this computer, or the port needs a permission.
+        ConfigError: `host` is not an address of this computer, or this process has no permission to use the port.
     """
     wanted = [port] if port is not None else range(DEFAULT_PORT, DEFAULT_PORT + _PORTS)
     for one in wanted:

@@ -93,7 +93,7 @@ class Studio:
         """Check a request, and list and queue its job.
 
         Raises:
-            MynaError: the request names an item that does not exist, or has a value that is not allowed.
+            MynaError: the request names an unknown item, or has a wrong value.
         """
         planned = KINDS[kind].plan(self, request)
         number = self.list.add(
@@ -104,7 +104,7 @@ class Studio:
         return self._announce(number)
 
     def call(self, task: Task[Any], lane: str = LOOK) -> Any:
-        """Run a short task in the process of a lane and wait for its result; it is not listed.
+        """Run a short task, which is not listed, in the process of a lane, and wait for its result.
 
         Raises:
             MynaError: the task failed.
@@ -150,7 +150,7 @@ class Studio:
         return self.job(number)
 
     def retry(self, number: int) -> JobView:
-        """Start a new job with the request of an ended job, which the new job replaces in the list.
+        """Start a new job with the request of an ended job, and remove the ended job from the list.
 
         Raises:
             ConfigError: the job cannot be started from the page, or its request is no longer valid.

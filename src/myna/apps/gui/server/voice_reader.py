@@ -47,7 +47,7 @@ class VoiceReader:
         """Return the facts about a voice; read its files if the facts are not stored.
 
         Raises:
-            MynaError: the files could not be read, for a temporary reason that is not stored.
+            MynaError: the files could not be read for a temporary reason; the error is not stored.
         """
         facts = read_facts(self._workspace, voice)
         if facts is None:

@@ -10,7 +10,7 @@ from myna.apps.gui.texts import complete_texts
 
 @dataclass(frozen=True)
 class Wording:
-    """Texts with keys that begin with `prefix`, in one language; a missing text is English.
+    """Texts whose keys begin with `prefix`, in one language; a missing text is in English.
 
     Wording("ko", "server.train.")("prepare_first")
     """

@@ -206,7 +206,9 @@ class ConvertUpload(SingUpload):
 
 
 def cut(song: Path, stretch: Stretch, target: Path) -> None:
-    """Write a stretch of a song with all channels; it begins earlier than requested if the song would end too soon.
+    """Write all channels of a stretch of a song.
+
+    The stretch begins earlier than requested if the song would end too soon.
 
     Raises:
         AudioError: the song cannot be read.

@@ -322,7 +322,7 @@ def _schedule(scene: Scene) -> models.ScheduleView | None:
 
 
 def schedule_of(status: ProjectStatus, config: Config, seconds_per_step: float | None) -> Schedule | None:
-    """Compute the schedule of a training run without a time limit; None without recordings.
+    """Compute the schedule of a training run that has no time limit; None if there are no recordings.
 
     Until clips exist, each recording counts as one clip.
     """

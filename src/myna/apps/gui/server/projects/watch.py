@@ -55,7 +55,7 @@ class Watch:
         return known.curves if known is not None else Curves()
 
     def fresh_curves(self, project: Project, status: ProjectStatus) -> Curves:
-        """Read the new entries of the log, and return all of it.
+        """Read the new entries of the log, and return the curves of all entries.
 
         Raises:
             MynaError: the log cannot be read.

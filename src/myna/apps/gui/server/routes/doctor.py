@@ -37,7 +37,7 @@ class DoctorView(BaseModel):
 
 @router.get("/doctor", response_model_exclude_none=True)
 def doctor(studio: StudioOf) -> DoctorView:
-    """Check this computer, which takes a second or two. The answer equals that of `svc doctor --json`.
+    """Check this computer, which takes a second or two. Return the record of `svc doctor --json`.
 
     A visitor from another computer gets names of files instead of paths.
     """

@@ -76,7 +76,8 @@ class PitchEditsBody(Body):
 def pitch(number: int, request: Request, language: Language, studio: StudioOf) -> PitchView:
     """Return the pitch of a result for the pitch editor.
 
-    If another result was edited in the meantime, the pitch is measured again: some seconds per minute of the song.
+    If another result was edited in the meantime, the pitch is measured again, which takes some seconds per minute of
+    the song.
     """
     found = find_result(studio, number)
     voice = studio.voices.find(found.voice)

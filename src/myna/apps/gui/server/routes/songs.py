@@ -78,8 +78,8 @@ class KeyView(BaseModel):
 def facts(upload: str, language: Language, studio: StudioOf) -> SongView:
     """Measure an uploaded song: its pitch, waveform and loudest stretch, and defects that may impair its conversion.
 
-    The first request takes about a second per minute of the song, with ten seconds at most for the pitch. The
-    answer is stored.
+    The first request takes about a second per minute of the song. Pitch takes at most ten seconds, because it is
+    measured in at most ten minutes of the song. The answer is stored.
     """
     found, say = facts_of(studio, upload), Wording(language, _TEXTS)
     pitch = found.pitch
@@ -152,7 +152,7 @@ def convert(sent: ConvertRequest, studio: StudioOf) -> JobView:
 
 @router.post("/cover", status_code=202)
 def cover(sent: CoverRequest, studio: StudioOf) -> JobView:
-    """Replace the voice of an uploaded song: separate the voice from the music, convert it, and mix both.
+    """Replace the voice of an uploaded song: separate voice and music, convert the voice, and mix both.
 
     With `preview`, use only a stretch of the song; the job runs before all waiting songs. The job's `facts` contain the
     `step`: its name (separate, sing or mix), its number, and the number of steps. The result has tracks.

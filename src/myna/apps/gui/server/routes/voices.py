@@ -249,7 +249,7 @@ def folders(studio: StudioOf) -> list[FolderView]:
 def add_folder(sent: FolderPath, studio: StudioOf) -> FolderView:
     """Use the voices in a folder of RVC, so-vits-svc or another program, without copying them.
 
-    Refused for visitors on other computers.
+    Requests from other computers are refused.
     """
     _check_local(studio)
     installs.add_folder(studio.workspace, Path(sent.path.strip()))
