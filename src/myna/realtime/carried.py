@@ -31,7 +31,7 @@ _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 
 
 def can_carry(voice: Voice, encoder: ContentEncoder, settings: ConversionSettings) -> bool:
-    """Return whether `CarriedConversion` supports the voice with these settings; `WindowedConversion` supports all."""
+    """Return True if `CarriedConversion` supports the voice with these settings; `WindowedConversion` supports all."""
     options = settings.options
     is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio)
     light = isinstance(voice.synthesizer, LightSynthesizer) and isinstance(encoder, EmbeddedEncoder)
