@@ -118,8 +118,8 @@ def load_weights(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Load `weights` into the module by the module's own tensor names. On an error, nothing is loaded.
 
     Raises:
-        CheckpointError: tensors are missing or unexpected, or have a wrong shape or no floating-point numbers; the
-            message lists them.
+        CheckpointError: tensors are missing, unexpected, of the wrong shape, or not of a floating-point type; the
+            message lists the first of them.
     """
     own = module.state_dict()
     missing = [name for name in own if name not in weights]

@@ -74,9 +74,10 @@ class StepResult(NamedTuple):
 def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> StepResult:
     """Update the synthesizer and the discriminators once, with the mean gradients of all `batches`.
 
-    Until step `adversarial_start`, only the synthesizer is updated. All gradients are computed before the first update,
-    as in so-vits-svc-fork. In fp32 and bf16, neither network is updated if a loss or a gradient norm is not finite. In
-    fp16, each network is updated if its own gradients are finite, even if those of the other are not.
+    Until step `adversarial_start`, only the synthesizer is updated. The gradients of both networks are computed
+    with the weights from before the step; the result is as in so-vits-svc-fork. In fp32 and bf16, neither network is
+    updated if a loss or a gradient norm is not finite. In fp16, each network is updated if its own gradients are
+    finite, even if those of the other are not.
     """
     seed_step(engine.config.train.seed, state.step, engine.fabric.global_rank)
     modules: dict[str, nn.Module] = {"synthesizer": state.synthesizer, "discriminator": state.discriminators}

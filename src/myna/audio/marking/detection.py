@@ -240,10 +240,11 @@ def _correlate(changes: Samples, pattern: Samples) -> tuple[Samples, Samples]:
 
 
 def _added(correlations: Samples, variances: Samples) -> Iterator[tuple[int, Samples, Samples]]:
-    """Yield for n = 1, 2, 4, ... the number n, the sums of n consecutive segments, and their variances.
+    """Yield sums of the correlations of n consecutive segments, for n = 1, 2, 4, ...
 
-    Sums are (sums, drifts, places). A drift is the change of the place from the beginning to the end of the sum, in
-    frames, because the speed is not exact. The drift in the middle of the axis is 0.
+    Each item is n, the sums (sums, drifts, places) and their variances (sums,). If the speed is not exact, the place of
+    the mark changes from segment to segment. A drift is this change from the beginning to the end of a sum, in frames;
+    all drifts up to `_most_drift(n)` are tried. The drift in the middle of the axis is 0.
     """
     missing = (1 << (len(correlations) - 1).bit_length()) - len(correlations)
     sums, variances = np.pad(correlations, ((0, missing), (0, 0)))[:, None], np.pad(variances, (0, missing))

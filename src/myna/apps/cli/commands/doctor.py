@@ -28,8 +28,8 @@ _MARKS = {"good": "ok", "absent": "-", "note": "note", "bad": "PROBLEM"}
 def command(ctx: click.Context, folder: Path, verbose: bool) -> Result:
     """Check this machine: device, memory, disk, sound libraries, packages, pretrained files.
 
-    Problems come first, each with one command that solves it. Nothing is downloaded or changed. The exit code is 0
-    without problems; otherwise it identifies the kind of problem.
+    Problems come first, usually with one command or step to solve each. Nothing is downloaded or changed. The exit code
+    is 0 without problems; otherwise it identifies the kind of problem.
     """
     diagnosis = diagnose(folder)
     findings, checks = diagnosis.findings, diagnosis.checks
