@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from myna.apps.cli.report import echo
+from myna.apps.cli.report import echo, rewrite_line
 
 if TYPE_CHECKING:
     from myna.realtime.engine import LiveReport
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _SHOWN_SECONDS = 0.4  # minimum time between two states on a terminal
 _LINE_SECONDS = 5.0  # minimum time between two lines in a file or a pipe
 _METER_DB, _METER_WIDTH = 60, 12
-_CLEAR = "\r\x1b[K"
 
 
 class LiveLine:
@@ -48,7 +47,7 @@ class LiveLine:
         width = shutil.get_terminal_size().columns - len(gaps) - 3
         shown = click.style(gaps, fg="red") if report.recent_gaps else gaps
         with self._lock:
-            click.echo(f"{_CLEAR}{state[: max(width, 0)]}  {shown}", nl=False, err=True)
+            rewrite_line(f"{state[: max(width, 0)]}  {shown}")
             self._is_open = True
 
     def message(self, text: str) -> None:
@@ -61,7 +60,7 @@ class LiveLine:
         """End the line."""
         with self._lock:
             if self._is_open:
-                click.echo(err=True)
+                echo("", err=True)
             self._is_open = False
 
 

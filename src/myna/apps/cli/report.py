@@ -30,6 +30,15 @@ def echo(text: object, *, err: bool = False) -> None:
     click.echo(printable_lines(str(text)), err=err)
 
 
+def rewrite_line(text: str) -> None:
+    """Replace the last line of the terminal on standard error.
+
+    Control characters are not escaped, because `text` may contain colours. Therefore it must not contain names from
+    files.
+    """
+    click.echo(f"\r\x1b[K{text}", nl=False, err=True)
+
+
 def echo_error(error: MynaError) -> None:
     """Print an error in one line to standard error."""
     from myna.apps.progress import close_bars
