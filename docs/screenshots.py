@@ -159,6 +159,7 @@ def take_live(server: Server, driver: webdriver.Chrome) -> None:
     for size, suffix in ((DESKTOP, ""), (PHONE, "-narrow")):
         metrics = {"width": size[0], "height": size[1], "deviceScaleFactor": 1, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        driver.execute_script("scrollTo(0, 0)")
         time.sleep(_SUNG_SECONDS)
         save(driver, ROOT / "docs" / "images" / f"studio-live{suffix}.png")
     page.press("Stop")
