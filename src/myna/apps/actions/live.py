@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from myna.realtime.latency import RoundTrip
     from myna.realtime.recording import Recorder
     from myna.realtime.warm_up import BlockStream, WarmUp
+    from myna.voice import Voice
 
 _REPORT_SECONDS = 0.1
 _PUSHED_SECONDS = 0.04  # largest part of a block that is passed to the stream
@@ -96,6 +97,13 @@ def settings_of(conversion: ConversionOptions, live: LiveOptions) -> LiveSetting
     )
 
 
+def live_options_for(
+    voice: Voice, given: Mapping[str, Any], defaults: Mapping[str, Any]
+) -> tuple[ConversionOptions, dict[str, Any]]:
+    """Complete the given options with those defaults of a voice that live conversion supports, see `options_for`."""
+    return options_for(voice, given, {name: value for name, value in defaults.items() if name in LIVE_CONVERSION})
+
+
 def load_live_voice(files: VoiceFiles, given: Mapping[str, Any], live: LiveOptions, device: str = "cpu") -> LiveVoice:
     """Load a voice, and measure whether this computer is fast enough.
 
@@ -110,15 +118,15 @@ def load_live_voice(files: VoiceFiles, given: Mapping[str, Any], live: LiveOptio
         DeviceError: this computer is too slow; the message suggests a longer block, if one is long enough.
     """
     from myna.conversion.converter import Converter
+    from myna.conversion.settings import ConversionSettings
     from myna.realtime.stream import open_stream
     from myna.realtime.warm_up import warm_up
 
     converter = Converter.load(files.find_weights(), files.config, device)
     voice = converter.voice
     noted = noted_defaults(voice.path, [Path.cwd()])
-    own = {name: value for name, value in (noted or voice.defaults).items() if name in LIVE_CONVERSION}
-    options, used = options_for(voice, given, own)
-    pitch = converter.check(options).voice_pitch
+    options, used = live_options_for(voice, given, noted or voice.defaults)
+    pitch = ConversionSettings.resolve(voice.config, voice.path, options).voice_pitch
     settings = settings_of(options, live)
 
     def opened(block_seconds: float | None) -> BlockStream:

@@ -24,27 +24,24 @@ def open_voice(voice: LibraryVoice, settings: LiveSettings, block_seconds: float
     """
     from dataclasses import replace
 
-    from myna.apps.actions.convert import options_for
     from myna.apps.actions.device import choose_device
+    from myna.apps.actions.live import live_options_for
     from myna.conversion.converter import Converter
     from myna.conversion.settings import ConversionSettings
-    from myna.options import LIVE_CONVERSION
     from myna.realtime.stream import open_stream
     from myna.realtime.warm_up import warm_up
 
     device = choose_device().name
     converter = Converter.load(voice.path, voice.config, device)
     speakers = {"speaker": settings.speaker, "speaker_mix": settings.speaker_mix}
-    own = {name: value for name, value in converter.voice.defaults.items() if name in LIVE_CONVERSION}
-    options, _ = options_for(converter.voice, speakers, own)
+    options, _ = live_options_for(converter.voice, speakers, converter.voice.defaults)
     if options.cluster_infer_ratio and voice.retrieval is not None:
         options = replace(options, cluster_model_path=voice.retrieval)
-    resolved = ConversionSettings.resolve(converter.voice.config, converter.voice.path, options)
     ready = warm_up(lambda seconds: open_stream(converter.voice, options, settings, seconds, device), block_seconds)
     return OpenedVoice(
         ready.stream,
         converter.voice_name(options),
-        resolved.voice_pitch,
+        ConversionSettings.resolve(converter.voice.config, converter.voice.path, options).voice_pitch,
         ready.block_seconds,
         ready.reserve_seconds,
     )
