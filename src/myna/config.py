@@ -144,7 +144,8 @@ class TrainConfig(_Section):
     pitch_jitter: float = key(
         0.0,
         "light voices: standard deviation of a random shift, in training only, of the f0 from which the network "
-        "predicts the filters; the pulses keep the true f0",
+        "predicts the filters",
+        note="the pulses keep the true f0",
         unit="octaves",
         ge=0,
     )

@@ -359,8 +359,8 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones; -t shifts only the vocals and is added; the music is shifted to "
-        "the same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones; the vocals are shifted by -t, too; the music is shifted to the "
+        "same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
         low=-36,
         high=36,
     )
