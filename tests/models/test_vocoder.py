@@ -10,12 +10,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from vocoders import GOLDEN_VOCODER, SMALL_PC_NSF, fused, golden, write_vocoder
 
 from myna.models.layers.harmonic_source import sine_between_frames
 from myna.models.noise import SeededNoise, SilentNoise
 from myna.models.vocoder import Vocoder
 from myna.zoo.vocoders import open_vocoder, vocoder_in
+from small_vocoders import GOLDEN_VOCODER, SMALL_PC_NSF, fused, golden, write_vocoder
 
 SAMPLE_RATE, HOP = 44100, 512
 N_FRAMES = 86

@@ -102,6 +102,9 @@ class VocoderConfig(BaseModel):
         for size, rate in zip(self.upsample_kernel_sizes, self.upsample_rates, strict=True):
             if size < rate or (size - rate) % 2:
                 raise ValueError(f"upsample_rates has {rate}, which does not fit a kernel of {size} samples")
+        strides = [math.prod(self.upsample_rates[step:]) for step in range(1, len(self.upsample_rates))]
+        if any(stride > 1 and stride % 2 for stride in strides) and not self.mini_nsf:
+            raise ValueError(f"upsample_rates {list(self.upsample_rates)}: the product of the last ones must be even")
         if math.prod(self.upsample_rates) != self.hop_size:
             raise ValueError(
                 f"hop_size is {self.hop_size}, but the product of upsample_rates is {math.prod(self.upsample_rates)}"
@@ -206,6 +209,15 @@ def open_vocoder(path: Path) -> OpenedVocoder:
     given = _read_config(beside) if beside.is_file() else {}
     config, remarks = _merge(derived, given, beside)
     return OpenedVocoder(path, kind, weights, config, remarks)
+
+
+def is_vocoder(path: Path) -> bool:
+    """Return True if a file contains the tensors of a vocoder that can be used."""
+    try:
+        weights = vocoder_in(torch_file.read(path))
+    except CheckpointError:
+        return False
+    return weights is not None and kind_of(weights) is not None
 
 
 def find_vocoder(path: Path) -> Path:

@@ -12,7 +12,7 @@ from torch import Tensor
 from myna.models.vocoder import Vocoder
 from myna.zoo.vocoders import VocoderConfig, vocoder_to_stored
 
-GOLDEN_VOCODER = Path(__file__).parents[1] / "golden" / "vocoder"
+GOLDEN_VOCODER = Path(__file__).parent / "golden" / "vocoder"
 SMALL_PC_NSF = VocoderConfig(
     upsample_initial_channel=32,
     resblock_kernel_sizes=(3, 5),
