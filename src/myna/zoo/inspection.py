@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.features.content import check_encoder
+from myna.zoo.diffusion import open_refiner, refiner_in
 from myna.zoo.opening import OpenedVoice, open_voice
 from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
 
@@ -24,6 +25,7 @@ class Inspection:
     what: str
     megabytes: float
     sings: bool  # whether the file is a usable voice
+    refines: bool = False  # whether the file is a usable refiner
     version: str | None = None  # version of the program whose voices have this architecture
     content_encoder: str | None = None
     content_channels: int | None = None
@@ -33,6 +35,7 @@ class Inspection:
     half_precision: bool | None = None
     iteration: int | None = None  # number of training epochs
     step: int | None = None
+    max_k_step: int | None = None  # highest noise level of a refiner's training; None for other files
     trainable: bool | None = None  # whether training can be resumed from this file
     made_with: str | None = None
     licence: str | None = None
@@ -55,7 +58,8 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     try:
         opened = open_voice(path, config_path)
     except NotAVoiceError as error:
-        return Inspection(str(path), error.what, _megabytes(path), sings=False)
+        other = Inspection(str(path), error.what, _megabytes(path), sings=False)
+        return other if refiner_in(error.content) is None else _inspect_refiner(other, path, config_path)
     return inspect_opened(opened)
 
 
@@ -77,7 +81,7 @@ def inspect_opened(opened: OpenedVoice) -> Inspection:
         megabytes=_megabytes(path),
         sings=sings,
         version=_VERSIONS.get(found.family, _no_version)(config),
-        half_precision=any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values()),
+        half_precision=_is_half(weights),
         iteration=found.epoch,
         step=found.step,
         trainable=_trainable(found),
@@ -89,6 +93,33 @@ def inspect_opened(opened: OpenedVoice) -> Inspection:
         suspicious=suspicious,
         **_inputs_of(config),
     )
+
+
+def _inspect_refiner(other: Inspection, path: Path, config_path: Path | None) -> Inspection:
+    """Return the facts about a refiner that it, or the yaml file beside it, contains."""
+    try:
+        opened = open_refiner(path, config_path)
+        opened.build()
+    except (CheckpointError, ConfigError) as error:
+        return replace(other, suspicious=[str(error).removeprefix(f"{path}: ")])
+    config, weights = opened.config, opened.weights
+    return replace(
+        other,
+        refines=True,
+        content_encoder=config.data.content_encoder,
+        content_channels=opened.sizes.content_channels,
+        speakers=sorted(config.spk, key=lambda name: config.spk[name]),
+        n_speakers=opened.sizes.n_speakers,
+        sample_rate=config.data.sampling_rate,
+        half_precision=_is_half(weights),
+        step=opened.step,
+        max_k_step=opened.sizes.max_k_step,
+        suspicious=[*opened.remarks, *_suspicions(weights)],
+    )
+
+
+def _is_half(weights: Weights) -> bool:
+    return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values())
 
 
 def _inputs_of(config: Config) -> dict[str, Any]:

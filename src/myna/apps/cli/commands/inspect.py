@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,10 @@ _STATES: Mapping[State, str] = {
     "unreadable": "not verified, because they are damaged or in a format that cannot be verified here",
     "too large": "not verified, because the file is too large",
     "no library": "not verified, which needs the extra 'provenance'",
+}
+_TRAINING: Mapping[bool | None, str] = {
+    True: "can resume from this file",
+    False: "cannot resume from this file",
 }
 
 
@@ -63,7 +67,7 @@ def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
 def _lines(one: Inspection) -> list[str]:
     title = printable(f"{one.path}: {one.what}, {one.megabytes:g} MB")
     if one.n_speakers is None:
-        return [title]
+        return [title, *_suspicions(one)]
     facts = {
         "version": one.version,
         "content": f"{printable(one.content_encoder or '')}, {one.content_channels} channels",
@@ -71,16 +75,21 @@ def _lines(one: Inspection) -> list[str]:
         "sample rate": f"{one.sample_rate} Hz",
         "trained": _trained(one),
         "numbers": "half precision" if one.half_precision else "single precision",
-        "training": "can resume from this file" if one.trainable else "cannot resume from this file",
+        "noise levels": one.max_k_step and f"1 to {one.max_k_step}",
+        "training": _TRAINING.get(one.trainable),
         "made with": one.made_with,
         "index": listed([f"{counted(size, 'vector')} of {speaker or 'all'}" for speaker, size in one.timbre.items()]),
         "cover": one.cover and printable_lines(one.cover.strip()).replace("\n", "\n" + 15 * " "),
         "author": one.author and printable(one.author),
         "licence": one.licence and printable(one.licence),
-        "sings": "yes" if one.sings else "no",
+        "refines" if one.refines else "sings": "yes" if one.refines or one.sings else "no",
     }
     lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
-    return [*lines, *(f"  suspicious   {printable(line)}" for line in one.suspicious)]
+    return [*lines, *_suspicions(one)]
+
+
+def _suspicions(one: Inspection) -> Iterator[str]:
+    return (f"  suspicious   {printable(line)}" for line in one.suspicious)
 
 
 def _trained(one: Inspection) -> str | None:
