@@ -112,16 +112,19 @@ class TrainConfig(_Section):
     subband_n_fft: tuple[int, ...] = key(
         (768, 1366, 342),
         "mb-istft: FFT size of each resolution of the sub-band loss",
-        unit="samples",
+        unit="samples of a sub-band",
         alias="fft_sizes",
     )
     subband_hop_lengths: tuple[int, ...] = key(
-        (60, 120, 20), "mb-istft: hop length of each resolution of the sub-band loss", unit="samples", alias="hop_sizes"
+        (60, 120, 20),
+        "mb-istft: hop length of each resolution of the sub-band loss",
+        unit="samples of a sub-band",
+        alias="hop_sizes",
     )
     subband_win_lengths: tuple[int, ...] = key(
         (300, 600, 120),
         "mb-istft: window length of each resolution of the sub-band loss",
-        unit="samples",
+        unit="samples of a sub-band",
         alias="win_lengths",
     )
     # The keys below are ours; the predecessors ignore them.
@@ -143,7 +146,8 @@ class TrainConfig(_Section):
     pitch_jitter: float = key(
         0.0,
         "light voices: standard deviation of a random shift, in training only, of the f0 from which the network "
-        "predicts the filters; the pulses keep the true f0",
+        "predicts the filters",
+        note="the pulses keep the true f0",
         unit="octaves",
         ge=0,
     )
@@ -241,7 +245,9 @@ class ModelConfig(_Section):
     share_flow_parameters: bool = key(
         False, "use one shared network in all coupling layers of the flow", alias="flow_share_parameter"
     )
-    use_depthwise_conv: bool = key(False, "use depthwise-separable convolutions in the WaveNets of posterior and flow")
+    use_depthwise_conv: bool = key(
+        False, "use depthwise-separable convolutions in the WaveNets of posterior encoder and flow"
+    )
     predict_f0: bool = key(True, "include a network that predicts f0", alias="use_automatic_f0_prediction")
     loudness_embedding: bool = key(False, "condition the synthesizer on loudness", alias="vol_embedding")
     # so-vits-svc 4.1 writes the names of the content encoder and the decoder. Older files lack these two keys.

@@ -151,7 +151,7 @@ class ConversionOptions:
     auto_transpose: bool = option(
         False,
         "shift the whole song to the pitch of the voice, by one interval computed from the median pitch of the song "
-        "and of the voice's recordings; the transposition is added",
+        "and of the voice's recordings; -t is added to this shift",
     )
     # Whole octaves keep the voice in tune with the music, and half an octave above or below its median is easy for a
     # voice.
@@ -359,9 +359,8 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones, added to -t, which shifts only the vocals; the music is shifted "
-        "by at most 6 semitones, to the key that this shift gives, so whole octaves leave it unchanged (needs the "
-        "extra 'cover')",
+        "pitch shift of vocals and music in semitones; the vocals are shifted by -t, too; the music is shifted to the "
+        "same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
         low=-36,
         high=36,
     )

@@ -102,7 +102,7 @@ def test_the_newest_file_of_a_folder_is_opened(folder: Path) -> None:
 def test_a_model_in_half_precision_is_opened(folder: Path) -> None:
     path = changed(folder, lambda content: content.update(model={n: t.half() for n, t in content["model"].items()}))
     found = inspect(path)
-    assert (found.refines, found.half_precision, found.suspicious) == (True, True, [])
+    assert (found.facts["usable"], found.suspicious) == ("yes, with -dm", [])
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,17 @@ def test_inspect_names_the_model_and_its_training(folder: Path) -> None:
     result = CliRunner().invoke(svc, ["inspect", "--json", str(folder / "model_1.pt")])
     (found,) = json.loads(result.stdout)["files"]
     assert "a diffusion model (of so-vits-svc 4.1" in found["what"]
-    assert (found["refines"], found["sings"], found["max_k_step"]) == (True, False, 300)
-    assert (found["speakers"], found["content_channels"], found["step"]) == (["alice", "bob"], 24, 1)
+    assert found["facts"] == {
+        "content": "vec768l12, 24 channels",
+        "speakers": "alice, bob",
+        "sample rate": "44100 Hz",
+        "mel bands": "128",
+        "frames": "512 samples",
+        "channels": "24, 3 layers",
+        "noise levels": "1 to 300 of 1000",
+        "trained": "step 1",
+        "usable": "yes, with -dm",
+    }
     with_yaml(folder, "model", n_layers=4)
     result = CliRunner().invoke(svc, ["inspect", str(folder / "model_1.pt")])
     assert "suspicious   " in result.stdout

@@ -56,10 +56,10 @@ def _moving_average(values: FloatArray, width: int) -> FloatArray:
 
 
 def _band(pitch: FloatArray, frame_seconds: float) -> FloatArray:
-    """Return the component of a signal (T,) in the frequency band of vibrato; it is 0 at both ends.
+    """Return the component of a signal (T,) in the frequency band of vibrato. Its first and last values are 0.
 
-    The line through the signal's ends is subtracted, and the rest is continued as an odd function, without jump and
-    kink.
+    The straight line from the first to the last value is subtracted first. The result is then extended as an odd
+    function, so that the filtered signal has no jump and no kink at its ends.
     """
     signal = pitch - np.linspace(pitch[0], pitch[-1], len(pitch))
     odd = np.concatenate([signal[:-1], -signal[:0:-1]])

@@ -60,6 +60,16 @@ class UpsamplingSizes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VocoderSizes:
+    """Sizes of a vocoder, whose upsampling network takes mel bands instead of latent channels."""
+
+    upsampling: UpsamplingSizes
+    # Whether the excitation is PC-NSF-HiFiGAN's: a single sine, added after the second upsampling step only.
+    mini_nsf: bool = False
+    noise_sigma: float = 0.0  # standard deviation of the noise that is added to the first layer's output
+
+
+@dataclass(frozen=True, kw_only=True)
 class IstftSizes:
     """Sizes of a decoder whose last layers are inverse STFTs."""
 

@@ -429,7 +429,10 @@ def _listed(paths: Iterable[Path]) -> str:
 
 
 def checkpoint_name(project: str, number: int) -> str:
-    """Return the name of one checkpoint of a voice in training, for `Library.find`; checkpoints are not listed."""
+    """Return the name under which `Library.find` finds one checkpoint of a voice in training.
+
+    The list of voices does not contain checkpoints.
+    """
     return f"{project} (in training, {number})"
 
 

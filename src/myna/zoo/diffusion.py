@@ -276,6 +276,15 @@ def refiner_in(content: Any) -> dict[str, Tensor] | None:
     return found
 
 
+def is_refiner(path: Path) -> bool:
+    """Return True if a file contains a refiner; other tools may have refiners of kinds that cannot be used here."""
+    try:
+        weights = refiner_in(torch_file.read(path))
+    except CheckpointError:
+        return False
+    return weights is not None and kind_of(weights) is not None
+
+
 def kind_of(weights: Mapping[str, Tensor]) -> Kind | None:
     """Determine the kind of a refiner from its tensor names; return None if it is none."""
     return next(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.features.content import check_encoder
-from myna.zoo.diffusion import open_refiner, refiner_in
+from myna.zoo.diffusion import is_refiner, open_refiner
 from myna.zoo.opening import OpenedVoice, open_voice
 from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
+from myna.zoo.vocoders import is_vocoder, open_vocoder
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,6 @@ class Inspection:
     what: str
     megabytes: float
     sings: bool  # whether the file is a usable voice
-    refines: bool = False  # whether the file is a usable refiner
     version: str | None = None  # version of the program whose voices have this architecture
     content_encoder: str | None = None
     content_channels: int | None = None
@@ -35,7 +36,6 @@ class Inspection:
     half_precision: bool | None = None
     iteration: int | None = None  # number of training epochs
     step: int | None = None
-    max_k_step: int | None = None  # highest noise level of a refiner's training; None for other files
     trainable: bool | None = None  # whether training can be resumed from this file
     made_with: str | None = None
     licence: str | None = None
@@ -45,6 +45,8 @@ class Inspection:
     timbre: dict[str, int] = field(default_factory=dict)
     pitch: dict[str, float] = field(default_factory=dict)  # median f0 of each speaker's recordings, in Hz
     suspicious: list[str] = field(default_factory=list)
+    # Facts about a file that is not a voice but can be used beside one, for example a vocoder; by name, for display.
+    facts: dict[str, str] = field(default_factory=dict)
 
 
 def inspect(path: Path, config_path: Path | None = None) -> Inspection:
@@ -58,9 +60,60 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     try:
         opened = open_voice(path, config_path)
     except NotAVoiceError as error:
-        other = Inspection(str(path), error.what, _megabytes(path), sings=False)
-        return other if refiner_in(error.content) is None else _inspect_refiner(other, path, config_path)
+        facts, suspicious = _beside_a_voice(path, config_path)
+        return Inspection(str(path), error.what, _megabytes(path), sings=False, facts=facts, suspicious=suspicious)
     return inspect_opened(opened)
+
+
+def _beside_a_voice(path: Path, config_path: Path | None) -> tuple[dict[str, str], list[str]]:
+    """Return facts about a file that can be used beside a voice, and anything suspicious; empty for other files."""
+    if is_vocoder(path):
+        return inspect_vocoder(path)
+    if is_refiner(path):
+        return inspect_refiner(path, config_path)
+    return {}, []
+
+
+def inspect_vocoder(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return facts about a vocoder, by name, and anything suspicious."""
+    try:
+        opened = open_vocoder(path)
+        opened.build()
+    except (CheckpointError, ConfigError) as error:
+        return {"usable": "no"}, [str(error)]
+    config = opened.config
+    facts = {
+        "sample rate": f"{config.sampling_rate} Hz",
+        "mel bands": f"{config.num_mels}, {config.fmin:g} to {config.fmax or config.sampling_rate / 2:g} Hz",
+        "frames": f"{config.hop_size} samples",
+        "channels": f"{config.upsample_initial_channel}, {len(config.upsample_rates)} upsampling steps",
+        "trained with": "transposed mel spectrograms" if config.pc_aug else "",
+        "usable": "yes, with --vocoder",
+    }
+    return {name: fact for name, fact in facts.items() if fact}, [*opened.remarks, *_suspicions(opened.weights)]
+
+
+def inspect_refiner(path: Path, config_path: Path | None = None) -> tuple[dict[str, str], list[str]]:
+    """Return facts about a refiner and its yaml file, by name, and anything suspicious."""
+    try:
+        opened = open_refiner(path, config_path)
+        opened.build()
+    except (CheckpointError, ConfigError) as error:
+        return {"usable": "no"}, [str(error)]
+    config, sizes = opened.config, opened.sizes
+    names = sorted(config.spk, key=lambda name: config.spk[name])
+    facts = {
+        "content": f"{config.data.content_encoder}, {sizes.content_channels} channels",
+        "speakers": ", ".join(names) or f"{sizes.n_speakers}, without names",
+        "sample rate": f"{config.data.sampling_rate} Hz",
+        "mel bands": str(sizes.n_mels),
+        "frames": f"{config.data.block_size} samples",
+        "channels": f"{sizes.channels}, {sizes.n_layers} layers",
+        "noise levels": f"1 to {sizes.max_k_step} of {sizes.n_levels}",
+        "trained": "" if opened.step is None else f"step {opened.step:,}",
+        "usable": "yes, with -dm",
+    }
+    return {name: fact for name, fact in facts.items() if fact}, [*opened.remarks, *_suspicions(opened.weights)]
 
 
 def inspect_opened(opened: OpenedVoice) -> Inspection:
@@ -81,7 +134,7 @@ def inspect_opened(opened: OpenedVoice) -> Inspection:
         megabytes=_megabytes(path),
         sings=sings,
         version=_VERSIONS.get(found.family, _no_version)(config),
-        half_precision=_is_half(weights),
+        half_precision=any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values()),
         iteration=found.epoch,
         step=found.step,
         trainable=_trainable(found),
@@ -93,33 +146,6 @@ def inspect_opened(opened: OpenedVoice) -> Inspection:
         suspicious=suspicious,
         **_inputs_of(config),
     )
-
-
-def _inspect_refiner(other: Inspection, path: Path, config_path: Path | None) -> Inspection:
-    """Return the facts about a refiner that it, or the yaml file beside it, contains."""
-    try:
-        opened = open_refiner(path, config_path)
-        opened.build()
-    except (CheckpointError, ConfigError) as error:
-        return replace(other, suspicious=[str(error).removeprefix(f"{path}: ")])
-    config, weights = opened.config, opened.weights
-    return replace(
-        other,
-        refines=True,
-        content_encoder=config.data.content_encoder,
-        content_channels=opened.sizes.content_channels,
-        speakers=sorted(config.spk, key=lambda name: config.spk[name]),
-        n_speakers=opened.sizes.n_speakers,
-        sample_rate=config.data.sampling_rate,
-        half_precision=_is_half(weights),
-        step=opened.step,
-        max_k_step=opened.sizes.max_k_step,
-        suspicious=[*opened.remarks, *_suspicions(weights)],
-    )
-
-
-def _is_half(weights: Weights) -> bool:
-    return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in weights.values())
 
 
 def _inputs_of(config: Config) -> dict[str, Any]:
@@ -212,7 +238,7 @@ def _has_posterior(weights: Weights) -> bool:
     return any(name.startswith("enc_q.") for name in weights)
 
 
-def _suspicions(weights: Weights) -> Iterator[str]:
+def _suspicions(weights: Mapping[str, Tensor]) -> Iterator[str]:
     broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         yield f"{len(broken)} tensors contain NaN or infinity, the first is {broken[0]}"

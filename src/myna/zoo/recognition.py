@@ -23,6 +23,8 @@ from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage import torch_file
 from myna.zoo.packing import Card, is_packed, read_packed
+from myna.zoo.vocoders import TITLES as VOCODER_TITLES
+from myna.zoo.vocoders import kind_of, vocoder_in
 
 Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna", "onnx"]
 TITLES: Mapping[str, str] = {
@@ -39,14 +41,9 @@ _TRAINING_KEYS = ("iteration", "optimizer", "learning_rate")
 class NotAVoiceError(CheckpointError):
     """Error for an intact file that is not a voice, or is a voice that myna cannot use."""
 
-    def __init__(self, path: Path, what: str, advice: str = "", content: Any = None) -> None:
-        """
-        Args:
-            what: kind of the file.
-            content: content of the file, if it is known.
-        """
+    def __init__(self, path: Path, what: str, advice: str = "") -> None:
         super().__init__(f"{path} is {what}, not a voice that can be used here{f'; {advice}' if advice else ''}")
-        self.what, self.content = what, content
+        self.what = what
 
 
 @dataclass(frozen=True)
@@ -116,7 +113,7 @@ def _found(path: Path, content: Any) -> Recognised:
         raise NotAVoiceError(path, f"a file with a {type(content).__name__}")
     found = generator_in(content)
     if found is None:
-        raise NotAVoiceError(path, *describe(content), content)
+        raise NotAVoiceError(path, *describe(content))
     return found
 
 
@@ -155,12 +152,15 @@ def family_of(weights: Mapping[str, Any]) -> Family | None:
 
 def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     """Describe the content of a file that is not a usable voice: its kind, and advice for the user."""
+    vocoder = vocoder_in(content)
+    if vocoder is not None and (kind := kind_of(vocoder)) is not None:
+        return f"a vocoder ({VOCODER_TITLES[kind]})", "the voice is another file; give this one with --vocoder"
     inner = _state_dict(content.get("model")) or _state_dict(content) or {}
     for name, what, advice in _OTHER_MODELS:
         if any(key == name or (name.endswith(".") and key.startswith(name)) for key in inner):
             return what, advice
     if "generator" in content:
-        return "a vocoder (NSF-HiFiGAN)", "the voice is another file"
+        return "a vocoder of an unknown kind", "the voice is another file"
     if {"args", "cfg", "task_state"} & content.keys():
         return "a content encoder in fairseq's format", "the voice is a G_*.pth"
     if content and all(isinstance(one, dict) and "cluster_centers_" in one for one in content.values()):

@@ -42,7 +42,10 @@ class ViewedSpectrogram(BaseModel):
 
 
 class PitchView(BaseModel):
-    """The output pitch of a conversion; the centre of frame t of a contour is at (t + 0.5) * frame_seconds."""
+    """Display data of a pitch editor: the pitch of a conversion, and the spectrogram of its source.
+
+    The centre of frame t of a contour is at (t + 0.5) * frame_seconds.
+    """
 
     model_config = ConfigDict(frozen=True)
 

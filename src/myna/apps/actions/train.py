@@ -36,6 +36,7 @@ def train(
 
     Raises:
         ConfigError: the configuration is missing or malformed, or there is nothing to train on.
+        DeviceError: this machine lacks the device of the options.
         TrainingError: the training diverged; the last good weights are saved.
     """
     from myna.config import Config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,6 @@ _STATES: Mapping[State, str] = {
     "too large": "not verified, because the file is too large",
     "no library": "not verified, which needs the extra 'provenance'",
 }
-_TRAINING: Mapping[bool | None, str] = {
-    True: "can resume from this file",
-    False: "cannot resume from this file",
-}
 
 
 @click.command("inspect", cls=ResultCommand)
@@ -47,7 +43,8 @@ _TRAINING: Mapping[bool | None, str] = {
 def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
     """Show what FILE contains.
 
-    For a voice: its kind, its version, its content encoder, and anything suspicious. Nothing in the file is executed.
+    For a voice: its kind, its version, its content encoder, and anything suspicious. For a vocoder: its kind and its
+    mel spectrograms. Nothing in the file is executed.
 
     For a sound or a video: whether it is marked as synthetic, by tags in the file, by the mark that 'svc infer' puts
     into the sound, or by Content Credentials (C2PA).
@@ -66,30 +63,30 @@ def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
 
 def _lines(one: Inspection) -> list[str]:
     title = printable(f"{one.path}: {one.what}, {one.megabytes:g} MB")
-    if one.n_speakers is None:
-        return [title, *_suspicions(one)]
-    facts = {
+    facts: dict[str, str | None] = {name: printable(fact) for name, fact in one.facts.items()}
+    if one.n_speakers is not None:
+        facts |= _voice_facts(one)
+    lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
+    return [*lines, *(f"  suspicious   {printable(line)}" for line in one.suspicious)]
+
+
+def _voice_facts(one: Inspection) -> dict[str, str | None]:
+    """Return the facts about a voice, by name."""
+    return {
         "version": one.version,
         "content": f"{printable(one.content_encoder or '')}, {one.content_channels} channels",
         "speakers": listed(one.speakers) if one.speakers else f"{one.n_speakers}, without names",
         "sample rate": f"{one.sample_rate} Hz",
         "trained": _trained(one),
         "numbers": "half precision" if one.half_precision else "single precision",
-        "noise levels": one.max_k_step and f"1 to {one.max_k_step}",
-        "training": _TRAINING.get(one.trainable),
+        "training": "can resume from this file" if one.trainable else "cannot resume from this file",
         "made with": one.made_with,
         "index": listed([f"{counted(size, 'vector')} of {speaker or 'all'}" for speaker, size in one.timbre.items()]),
         "cover": one.cover and printable_lines(one.cover.strip()).replace("\n", "\n" + 15 * " "),
         "author": one.author and printable(one.author),
         "licence": one.licence and printable(one.licence),
-        "refines" if one.refines else "sings": "yes" if one.refines or one.sings else "no",
+        "sings": "yes" if one.sings else "no",
     }
-    lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
-    return [*lines, *_suspicions(one)]
-
-
-def _suspicions(one: Inspection) -> Iterator[str]:
-    return (f"  suspicious   {printable(line)}" for line in one.suspicious)
 
 
 def _trained(one: Inspection) -> str | None:

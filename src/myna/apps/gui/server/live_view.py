@@ -18,7 +18,7 @@ class LiveSettingsView(BaseModel):
     speaker: str | None = Field(None, description="null for the voice's first speaker")
     speaker_mix: str | None = Field(None, description='shares of several speakers, e.g. "alto:0.7,tenor:0.3"')
     dry_wet: float = Field(1.0, description="share of the voice in the output; the rest is the source")
-    gate_db: float | None = Field(-50.0, description="level below which the output is silent; null never closes")
+    gate_db: float | None = Field(-50.0, description="level below which the output is silent; null for no gate")
     bypass: bool = Field(False, description="whether the output is the source, with the same delay")
 
 
