@@ -33,10 +33,6 @@ from myna.zoo.derivation import Names, known_speakers
 from myna.zoo.names import NameTable, under
 
 Kind = Literal["diffusion", "rectified-flow"]
-TITLES: Mapping[Kind, str] = {
-    "diffusion": "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)",
-    "rectified-flow": "a rectified flow, which refines a voice",
-}
 MODULES: Mapping[Kind, type[GaussianDiffusion] | type[RectifiedFlow]] = {
     "diffusion": GaussianDiffusion,
     "rectified-flow": RectifiedFlow,
@@ -68,7 +64,7 @@ _TABLES = {
 # Names of content encoders in the yaml of Diffusion-SVC and DDSP-SVC, and in so-vits-svc's.
 _ENCODERS = {"contentvec768l12": "vec768l12", "contentvec": "vec256l9"}
 _MOST_CHARACTERS = 1_000_000  # of a yaml file
-_ROUNDING, _DIGITS = 1e-5, 7  # relative error, and digits after the point, of the float32 variances in a file
+_ROUNDING, _DIGITS = 2e-3, 4  # relative error, and digits after the point, of variances in half precision
 
 
 class _Section(BaseModel):
@@ -202,11 +198,6 @@ class OpenedRefiner:
     step: int | None = None  # number of training steps
     remarks: list[str] = field(default_factory=list)  # assumptions for values that neither file has
 
-    @property
-    def title(self) -> str:
-        """Display name of the refiner's kind."""
-        return TITLES[self.kind]
-
     def build(self, device: str = "cpu") -> RefinerModule:
         """Build the refiner, ready to refine on `device`.
 
@@ -283,6 +274,15 @@ def refiner_in(content: Any) -> dict[str, Tensor] | None:
     if not all(isinstance(name, str) and isinstance(one, Tensor) and one.numel() for name, one in found.items()):
         return None
     return found
+
+
+def is_refiner(path: Path) -> bool:
+    """Return True if a file contains a refiner; other tools may have refiners of kinds that cannot be used here."""
+    try:
+        weights = refiner_in(torch_file.read(path))
+    except CheckpointError:
+        return False
+    return weights is not None and kind_of(weights) is not None
 
 
 def kind_of(weights: Mapping[str, Tensor]) -> Kind | None:
