@@ -359,8 +359,8 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones; the vocals are shifted by -t, too; the music is shifted to the "
-        "same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music is "
+        "shifted to the same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
         low=-36,
         high=36,
     )
@@ -510,8 +510,9 @@ class LiveOptions:
     )
     reserve_seconds: float | None = option(
         None,
-        "reserve of converted sound when a block begins, in seconds: a larger reserve prevents gaps while the computer "
-        "is busy, but increases the delay; default: computed from the measured speed",
+        "length of the converted sound that still waits to be played when the conversion of a block begins, in "
+        "seconds: more prevents gaps while the computer is busy, but increases the delay; default: computed from the "
+        "measured speed",
         low=0,
         high=5,
     )
