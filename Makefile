@@ -87,7 +87,7 @@ docs: .venv-docs/ready
 # After a change of pyproject.toml or constraints.txt; needs uv.
 locks:
 	$(LOCK) pyproject.toml -o locks/core.txt
-	$(LOCK) pyproject.toml --extra parselmouth --extra eval --extra gui --extra onnx --extra cover --extra detection --extra provenance --extra separation --extra live --extra dev -o locks/tested.txt
+	$(LOCK) pyproject.toml --extra parselmouth --extra eval --extra gui --extra onnx --extra cover --extra detection --extra provenance --extra separation --extra live --extra diffusion --extra dev -o locks/tested.txt
 	$(LOCK) --no-deps locks/weights.in -o locks/weights.txt
 	$(LOCK) --group docs -o locks/docs.txt
 

@@ -31,6 +31,8 @@ SynthesizerKind = Literal["vits", "direct", "rvc", "sovits3"]
 DiscriminatorKind = Literal["waveform", "spectrogram"]
 Precision = Literal["fp32", "fp16", "bf16"]
 Expansion = Literal["nearest", "left"]
+# Solvers of refiners: the first five are those of so-vits-svc 4.1's diffusion, the last two those of a rectified flow.
+RefinementMethod = Literal["ddim", "pndm", "dpm-solver", "dpm-solver++", "unipc", "euler", "heun"]
 
 
 class PitchBounds(NamedTuple):

@@ -208,6 +208,25 @@ class ConversionOptions:
     cluster_everywhere: bool = option(
         False, "apply retrieval to unvoiced frames too, which makes consonants less clear"
     )
+    enhance: bool = option(
+        False,
+        "pass the result through a vocoder (so-vits-svc 4.1's enhancer): may help voices that were trained on few "
+        "recordings, and may harm good voices",
+        flags=("-eh",),
+    )
+    enhancer_adaptive_key: float = option(
+        0.0,
+        "semitones by which the enhancer's vocoder works lower than the result; a higher value helps with notes above "
+        "the range of the vocoder",
+        flags=("-eak",),
+        low=-24,
+        high=24,
+    )
+    vocoder: Path | None = option(
+        None,
+        "vocoder for --enhance: an NSF-HiFiGAN or PC-NSF-HiFiGAN file with its config.json beside it, or their folder; "
+        "default: pretrain/nsf_hifigan/model",
+    )
     noise_scale: float | None = option(
         None,
         "scale of the noise in the latent sample, 0 to 1; 0 uses the mean; default: the default of the voice's "
@@ -283,7 +302,7 @@ _SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
 # Options, each with the options that it excludes.
 _EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
 # Options that name files of a computer, that change only the use of its memory, or that only a user may decide.
-_NOT_OF_A_VOICE = ("cluster_model_path", "pitch", "max_chunk_seconds", "seed", "mark")
+_NOT_OF_A_VOICE = ("cluster_model_path", "vocoder", "pitch", "max_chunk_seconds", "seed", "mark")
 # Options that may have default values in a voice.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 
@@ -335,7 +354,7 @@ def with_voice_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -
 def names_a_file(options: ConversionOptions) -> bool:
     """Return True if the options name a file of this computer."""
     mix_file = Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json")
-    return options.cluster_model_path is not None or options.pitch is not None or mix_file
+    return any(path is not None for path in (options.cluster_model_path, options.vocoder, options.pitch)) or mix_file
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -233,6 +233,19 @@ SEPARATORS: dict[str, tuple[Source, Source]] = {
     "htdemucs": _separator(f"{_VOCALS}/HTDemucs4_FT_vocals_official.th", 84_141_271),
 }
 
+# The community's vocoder is published as an archive without a hash, and is not downloaded: users name its file.
+VOCODER_URL = (
+    "https://github.com/openvpi/vocoders/releases/download/nsf-hifigan-44.1k-hop512-128bin-2024.02/"
+    "nsf_hifigan_44.1k_hop512_128bin_2024.02.zip"
+)
+# Places of vocoders in a folder of pretrained files: in so-vits-svc 4.1, in DiffSinger, and as in the archive.
+VOCODER_FILES = (
+    "nsf_hifigan/model",
+    "nsf_hifigan/model.ckpt",
+    "nsf_hifigan_44.1k_hop512_128bin_2024.02/model.ckpt",
+    "pc_nsf_hifigan_44.1k_hop512_128bin_2025.02/model.ckpt",
+)
+
 
 @dataclass(frozen=True)
 class Packaged:
@@ -365,6 +378,21 @@ def find_separator(name: str, folder: Path | str | None = None) -> tuple[Path, P
         way_out = f"put {' and '.join(names)} into {_folders_for_people()} (from {sources[0].url})"
         raise AssetError(f"separator {name}: {error}; {way_out}") from error
     return weights, config
+
+
+def find_vocoder_file() -> Path:
+    """Return the path of a vocoder's weights in a folder of `MYNA_ASSETS`, or in so-vits-svc 4.1's folder `pretrain`.
+
+    Raises:
+        AssetError: there is no vocoder in these places; the message has the address of the community's vocoder.
+    """
+    for place in [*local_folders(), Path("pretrain")]:
+        if (found := _find_local(VOCODER_FILES, place)) is not None:
+            return found
+    raise AssetError(
+        f"there is no vocoder: unpack {VOCODER_URL} to pretrain/nsf_hifigan or {_folders_for_people('nsf_hifigan')}, "
+        "or name a vocoder's file with --vocoder"
+    )
 
 
 def find_voice(name: Path | str) -> Path:

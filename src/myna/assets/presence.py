@@ -14,6 +14,7 @@ from myna.assets import (
     PACKAGED,
     Source,
     check_whole,
+    find_vocoder_file,
     local_folders,
     package_folder,
 )
@@ -45,6 +46,15 @@ def files_here() -> list[FilesHere]:
     found = [asset_here(name) for name in ASSETS]
     found += [base_weights_here(template) for template in BASE_WEIGHTS]
     return [*found, *(_package_here(package) for package in PACKAGED)]
+
+
+def vocoder_here() -> bool:
+    """Return True if there is a vocoder in the places of `myna.assets.find_vocoder_file`."""
+    try:
+        find_vocoder_file()
+    except AssetError:
+        return False
+    return True
 
 
 def asset_here(name: str) -> FilesHere:

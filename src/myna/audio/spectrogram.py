@@ -12,7 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from myna.config import DataConfig
-from myna.units import hz_to_mel, mel_to_hz
+from myna.units import hz_to_mel, mel_to_hz, semitones_to_ratio
+
+# Constants that the predecessors add to the power of each bin, in the training of voices, and in mel spectrograms for
+# vocoders and diffusion models.
+VOICE_POWER_FLOOR = 1e-6
+VOCODER_POWER_FLOOR = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +31,7 @@ class MelSettings:
     n_mels: int
     mel_fmin: float = 0.0  # Hz
     mel_fmax: float | None = None  # Hz; None means half the sample rate
+    power_floor: float = VOICE_POWER_FLOOR  # added to the power of each bin
 
     @classmethod
     def of(cls, data: DataConfig) -> Self:
@@ -41,28 +47,54 @@ class MelSettings:
         )
 
 
-def spectrogram(audio: Tensor, n_fft: int, hop_length: int, win_length: int) -> Tensor:
+def spectrogram(
+    audio: Tensor, n_fft: int, hop_length: int, win_length: int, power_floor: float = VOICE_POWER_FLOOR
+) -> Tensor:
     """Return the magnitude spectrogram of a signal; frame t is centred on the middle of hop t.
 
     Args:
         audio: (B, N) in -1..1.
 
     Returns:
-        sqrt(power + 1e-6), which is differentiable even in silence; (B, n_fft/2+1, T) with T = N // hop_length.
+        sqrt(power + power_floor), which is differentiable even in silence; (B, n_fft/2+1, T) with T = N // hop_length.
     """
     audio = audio.float()
-    pad = (n_fft - hop_length) // 2
+    before = (n_fft - hop_length) // 2
+    after = n_fft - hop_length - before
     # Reflection padding fails if the clip is shorter than the padding.
-    padded = F.pad(audio[:, None], (pad, pad), mode="reflect" if audio.shape[-1] > pad else "constant")[:, 0]
+    padded = F.pad(audio[:, None], (before, after), mode="reflect" if audio.shape[-1] > after else "constant")[:, 0]
     window = _hann_window(win_length, audio.device)
     transform = torch.stft(padded, n_fft, hop_length, win_length, window, center=False, return_complex=True)
-    return torch.view_as_real(transform).square().sum(-1).add(1e-6).sqrt()
+    return torch.view_as_real(transform).square().sum(-1).add(power_floor).sqrt()
 
 
 def mel_spectrogram(audio: Tensor, settings: MelSettings) -> Tensor:
     """Return the log-mel spectrogram (B, n_mels, T) of `audio` (B, N), with the natural logarithm."""
-    magnitude = spectrogram(audio, settings.n_fft, settings.hop_length, settings.win_length)
+    magnitude = spectrogram(audio, settings.n_fft, settings.hop_length, settings.win_length, settings.power_floor)
     return spectrogram_to_mel(magnitude, settings)
+
+
+def shifted_mel_spectrogram(audio: Tensor, settings: MelSettings, key_shift: float = 0.0, speed: float = 1.0) -> Tensor:
+    """Return the log-mel spectrogram of `audio` (B, N) as if it were transposed and played at another speed.
+
+    A window that is longer by the ratio of the key shift has more bins. Bin k of the longer transform is then used as
+    bin k of the usual one, and thus moves every frequency up by that ratio. Frequencies above half the sample rate are
+    cut off. This is the analysis of so-vits-svc 4.1, DDSP-SVC and SingingVocoders.
+
+    Args:
+        key_shift: transposition in semitones.
+        speed: ratio of the hop length to the usual one.
+
+    Returns:
+        (B, n_mels, T) with T = N // round(hop_length * speed).
+    """
+    n_fft, win_length = (
+        round(length * semitones_to_ratio(key_shift)) for length in (settings.n_fft, settings.win_length)
+    )
+    magnitude = spectrogram(audio, n_fft, round(settings.hop_length * speed), win_length, settings.power_floor)
+    n_bins = settings.n_fft // 2 + 1
+    magnitude = F.pad(magnitude[:, :n_bins], (0, 0, 0, max(n_bins - magnitude.shape[1], 0)))
+    return spectrogram_to_mel(magnitude * settings.win_length / win_length, settings)
 
 
 def spectrogram_to_mel(magnitude: Tensor, settings: MelSettings) -> Tensor:
@@ -73,7 +105,9 @@ def spectrogram_to_mel(magnitude: Tensor, settings: MelSettings) -> Tensor:
     return (filterbank.to(magnitude) @ magnitude).clamp(min=1e-5).log()
 
 
+# The cached tensors are also used in training, which inference tensors would prevent.
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def mel_filterbank(
     sample_rate: int, n_fft: int, n_mels: int, fmin_hz: float = 0.0, fmax_hz: float | None = None
 ) -> Tensor:
@@ -103,5 +137,6 @@ def triangular_filterbank(edges_hz: Tensor, sample_rate: int, n_fft: int) -> Ten
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _hann_window(length: int, device: torch.device) -> Tensor:
     return torch.hann_window(length, device=device)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from myna.audio.envelope import with_envelope_of
+from myna.conversion.enhancer import Enhanced
 from myna.conversion.formant_shift import FormantShifted
 from myna.conversion.settings import ConversionSettings
 from myna.conversion.slice_cache import CachedExtractor
@@ -65,8 +66,14 @@ class Renderer:
         self.voice, self.settings, self.extractor, self.device = voice, settings, extractor, device
         self.sample_rate = voice.config.data.sample_rate
         self.hop_length = voice.config.data.hop_length
-        shift = settings.options.formant_shift
-        self.synthesizer: Synthesizer = FormantShifted(voice.synthesizer, shift) if shift else voice.synthesizer
+        options = settings.options
+        self.synthesizer: Synthesizer = voice.synthesizer
+        if options.formant_shift:
+            self.synthesizer = FormantShifted(self.synthesizer, options.formant_shift)
+        if options.enhance and settings.vocoder is not None:
+            self.synthesizer = Enhanced(
+                self.synthesizer, settings.vocoder, self.sample_rate, options.enhancer_adaptive_key
+            )
 
     @torch.inference_mode()
     def render(

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from myna.config import Config, PitchRange
 from myna.conversion.speaker_mix import SpeakerMix
+from myna.conversion.vocoding import load_vocoder
 from myna.errors import ConfigError
 from myna.features.pitch_edits import PitchEdits, read_pitch_edits
 from myna.models.families import SYNTHESIZERS
 from myna.models.noise import SeededNoise
+from myna.models.vocoder import Vocoder
 from myna.options import ConversionOptions
 from myna.retrieval.speakers import SpeakerRetrieval, require_retrieval
 from myna.scales import Autotune
@@ -40,6 +42,7 @@ class ConversionSettings:
     retrieval: SpeakerRetrieval | None  # None uses the content without retrieval
     autotune: Autotune | None  # None moves no notes to a key
     edits: PitchEdits
+    vocoder: Vocoder | None = None  # vocoder of the enhancer; None without the enhancer
 
     @classmethod
     def resolve(
@@ -57,7 +60,8 @@ class ConversionSettings:
 
         Raises:
             ConfigError: the voice does not support the options.
-            CheckpointError: the chosen retrieval file contains no retrieval data.
+            CheckpointError: the chosen retrieval file contains no retrieval data, or the vocoder's file is not one.
+            AssetError: an option needs a vocoder, and there is none.
         """
         speaker: int | SpeakerMix
         if options.speaker_mix is not None:
@@ -95,6 +99,7 @@ class ConversionSettings:
             retrieval=retrieval,
             autotune=None if options.autotune is None else Autotune.parse(options.autotune),
             edits=PitchEdits() if options.pitch is None else read_pitch_edits(options.pitch),
+            vocoder=load_vocoder(options.vocoder, device) if options.enhance else None,
         )
 
     def speaker_at(self, seconds: NDArray[np.float64]) -> Tensor:

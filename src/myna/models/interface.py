@@ -14,11 +14,19 @@ from typing import Literal, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from myna.config import RefinementMethod
 from myna.models.layers.convolution import fuse_weight_norm
 from myna.models.layers.gaussian import Gaussian
 
 NoiseName = Literal[
-    "latent_noise", "starting_phases", "source_noise", "segment_starts", "pitch_jitter", "contour_scale"
+    "latent_noise",
+    "starting_phases",
+    "source_noise",
+    "segment_starts",
+    "pitch_jitter",
+    "contour_scale",
+    "mel_noise",
+    "noise_levels",
 ]
 
 
@@ -109,6 +117,36 @@ class SynthesizerModule(nn.Module):
         """Prune a trained network and fuse its weight norms, so that it generates the same output faster."""
         self.prune()
         fuse_weight_norm(self)
+
+
+@dataclass(frozen=True)
+class RefinerSampling:
+    """Options of one call of `Refiner.refine`, apart from the conditions."""
+
+    noise: NoiseSource
+    k_step: int  # noise level from which the refinement starts, 0 to the refiner's `max_k_step`
+    speedup: int = 10  # noise levels per step of the solver
+    method: RefinementMethod | None = None  # solver; None for the refiner's usual one
+
+
+class Refiner(Protocol):
+    """A model that makes a mel spectrogram cleaner: it adds noise up to a level, and removes noise step by step.
+
+    Mel spectrograms are natural logarithms, (B, n_mels, T).
+    """
+
+    def refine(self, conditions: Conditions, mel: Tensor | None, sampling: RefinerSampling) -> Tensor:
+        """Return a refined mel spectrogram; with `k_step` 0, this is `mel` itself.
+
+        Args:
+            conditions: inputs of the refiner; `loudness` is required.
+            mel: the mel spectrogram to refine; None starts from noise alone.
+
+        Raises:
+            ValueError: `k_step` is above the levels that the refiner was trained for, `mel` is None but the refiner was
+                not trained to start from noise alone, or the solver is not one of this kind of refiner.
+        """
+        ...
 
 
 class TrainingInput(NamedTuple):

@@ -60,6 +60,16 @@ class UpsamplingSizes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class VocoderSizes:
+    """Sizes of a vocoder, whose upsampling network takes mel bands instead of latent channels."""
+
+    upsampling: UpsamplingSizes
+    # Whether the excitation is PC-NSF-HiFiGAN's: a single sine, added after the second upsampling step only.
+    mini_nsf: bool = False
+    noise_sigma: float = 0.0  # standard deviation of the noise that is added to the first layer's output
+
+
+@dataclass(frozen=True, kw_only=True)
 class IstftSizes:
     """Sizes of a decoder whose last layers are inverse STFTs."""
 
@@ -103,3 +113,21 @@ class SourceFilterSizes:
             n_fft=model.istft_n_fft,
             hop_length=model.istft_hop_length,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefinerSizes:
+    """Sizes of a refiner: a diffusion or rectified flow over mel spectrograms."""
+
+    content_channels: int
+    condition_channels: int  # channels of the embedded conditions
+    n_speakers: int  # 1 for no speaker embedding
+    key_shift: bool  # whether the refiner is conditioned on the key shift of augmented clips
+    n_mels: int
+    channels: int  # channels of the residual layers
+    n_layers: int
+    n_levels: int = 1000  # noise levels between the mel spectrogram and pure noise
+    highest_beta: float = 0.02  # variance of the noise that a diffusion adds at its highest level
+    max_k_step: int = (
+        1000  # highest noise level of the training; below `n_levels`, the refiner needs a mel to start from
+    )

@@ -33,7 +33,7 @@ _SETTLED_SECONDS = 2.0  # longer than any look-ahead
 def can_carry(voice: Voice, encoder: ContentEncoder, settings: ConversionSettings) -> bool:
     """Return True if `CarriedConversion` supports the voice with these settings; `WindowedConversion` supports all."""
     options = settings.options
-    is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio)
+    is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio or options.enhance)
     light = isinstance(voice.synthesizer, LightSynthesizer) and isinstance(encoder, EmbeddedEncoder)
     few_frames = voice.config.data.hop_length * SAMPLE_RATE <= FRAME_SAMPLES * voice.config.data.sample_rate
     return light and is_plain and few_frames and options.f0_method == "swift"

@@ -33,7 +33,7 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
         CheckpointError: the weights do not fit the configuration. The message lists the mismatches, or states that the
             network of the configuration is far larger.
     """
-    with _NoLargerThan(weights):
+    with NoLargerThan(weights):
         synthesizer = SYNTHESIZERS[config.model.synthesizer](config.model, config.data)
     if not trainable:
         synthesizer.prune()
@@ -41,7 +41,7 @@ def build(weights: Mapping[str, Tensor], config: Config, *, trainable: bool = Fa
     return synthesizer
 
 
-class _NoLargerThan(TorchFunctionMode):
+class NoLargerThan(TorchFunctionMode):
     """Context manager that raises an error if the network built in it is far larger than its weights.
 
     Without this limit, a malformed file could describe a network that exceeds the machine's memory or takes hours to

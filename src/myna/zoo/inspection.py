@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.features.content import check_encoder
+from myna.zoo.diffusion import is_refiner, open_refiner
 from myna.zoo.opening import OpenedVoice, open_voice
 from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
+from myna.zoo.vocoders import is_vocoder, open_vocoder
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Inspection:
     timbre: dict[str, int] = field(default_factory=dict)
     pitch: dict[str, float] = field(default_factory=dict)  # median f0 of each speaker's recordings, in Hz
     suspicious: list[str] = field(default_factory=list)
+    # Facts about a file that is not a voice but can be used beside one, for example a vocoder; by name, for display.
+    facts: dict[str, str] = field(default_factory=dict)
 
 
 def inspect(path: Path, config_path: Path | None = None) -> Inspection:
@@ -55,8 +60,60 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     try:
         opened = open_voice(path, config_path)
     except NotAVoiceError as error:
-        return Inspection(str(path), error.what, _megabytes(path), sings=False)
+        facts, suspicious = _beside_a_voice(path, config_path)
+        return Inspection(str(path), error.what, _megabytes(path), sings=False, facts=facts, suspicious=suspicious)
     return inspect_opened(opened)
+
+
+def _beside_a_voice(path: Path, config_path: Path | None) -> tuple[dict[str, str], list[str]]:
+    """Return facts about a file that can be used beside a voice, and anything suspicious; empty for other files."""
+    if is_vocoder(path):
+        return inspect_vocoder(path)
+    if is_refiner(path):
+        return inspect_refiner(path, config_path)
+    return {}, []
+
+
+def inspect_vocoder(path: Path) -> tuple[dict[str, str], list[str]]:
+    """Return facts about a vocoder, by name, and anything suspicious."""
+    try:
+        opened = open_vocoder(path)
+        opened.build()
+    except (CheckpointError, ConfigError) as error:
+        return {"usable": "no"}, [str(error)]
+    config = opened.config
+    facts = {
+        "sample rate": f"{config.sampling_rate} Hz",
+        "mel bands": f"{config.num_mels}, {config.fmin:g} to {config.fmax or config.sampling_rate / 2:g} Hz",
+        "frames": f"{config.hop_size} samples",
+        "channels": f"{config.upsample_initial_channel}, {len(config.upsample_rates)} upsampling steps",
+        "trained with": "transposed mel spectrograms" if config.pc_aug else "",
+        "usable": "yes, with --vocoder",
+    }
+    return {name: fact for name, fact in facts.items() if fact}, [*opened.remarks, *_suspicions(opened.weights)]
+
+
+def inspect_refiner(path: Path, config_path: Path | None = None) -> tuple[dict[str, str], list[str]]:
+    """Return facts about a refiner and its yaml file, by name, and anything suspicious."""
+    try:
+        opened = open_refiner(path, config_path)
+        opened.build()
+    except (CheckpointError, ConfigError) as error:
+        return {"usable": "no"}, [str(error)]
+    config, sizes = opened.config, opened.sizes
+    names = sorted(config.spk, key=lambda name: config.spk[name])
+    facts = {
+        "content": f"{config.data.content_encoder}, {sizes.content_channels} channels",
+        "speakers": ", ".join(names) or f"{sizes.n_speakers}, without names",
+        "sample rate": f"{config.data.sampling_rate} Hz",
+        "mel bands": str(sizes.n_mels),
+        "frames": f"{config.data.block_size} samples",
+        "channels": f"{sizes.channels}, {sizes.n_layers} layers",
+        "noise levels": f"1 to {sizes.max_k_step} of {sizes.n_levels}",
+        "trained": "" if opened.step is None else f"step {opened.step:,}",
+        "usable": "yes, with -dm",
+    }
+    return {name: fact for name, fact in facts.items() if fact}, [*opened.remarks, *_suspicions(opened.weights)]
 
 
 def inspect_opened(opened: OpenedVoice) -> Inspection:
@@ -181,7 +238,7 @@ def _has_posterior(weights: Weights) -> bool:
     return any(name.startswith("enc_q.") for name in weights)
 
 
-def _suspicions(weights: Weights) -> Iterator[str]:
+def _suspicions(weights: Mapping[str, Tensor]) -> Iterator[str]:
     broken = [name for name, tensor in weights.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if broken:
         yield f"{len(broken)} tensors contain NaN or infinity, the first is {broken[0]}"

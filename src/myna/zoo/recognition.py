@@ -23,6 +23,8 @@ from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage import torch_file
 from myna.zoo.packing import Card, is_packed, read_packed
+from myna.zoo.vocoders import TITLES as VOCODER_TITLES
+from myna.zoo.vocoders import kind_of, vocoder_in
 
 Family = Literal["so-vits-svc", "so-vits-svc-3.0", "rvc", "myna", "onnx"]
 TITLES: Mapping[str, str] = {
@@ -150,12 +152,15 @@ def family_of(weights: Mapping[str, Any]) -> Family | None:
 
 def describe(content: Mapping[str, Any]) -> tuple[str, str]:
     """Describe the content of a file that is not a usable voice: its kind, and advice for the user."""
+    vocoder = vocoder_in(content)
+    if vocoder is not None and (kind := kind_of(vocoder)) is not None:
+        return f"a vocoder ({VOCODER_TITLES[kind]})", "the voice is another file; give this one with --vocoder"
     inner = _state_dict(content.get("model")) or _state_dict(content) or {}
     for name, what, advice in _OTHER_MODELS:
         if any(key == name or (name.endswith(".") and key.startswith(name)) for key in inner):
             return what, advice
     if "generator" in content:
-        return "a vocoder (NSF-HiFiGAN)", "the voice is another file"
+        return "a vocoder of an unknown kind", "the voice is another file"
     if {"args", "cfg", "task_state"} & content.keys():
         return "a content encoder in fairseq's format", "the voice is a G_*.pth"
     if content and all(isinstance(one, dict) and "cluster_centers_" in one for one in content.values()):
@@ -177,6 +182,7 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
 # dot is a prefix. The first match is used.
 _RETRAIN = "use it with its own tool"
 _BESIDE = "give it with -k, beside a voice"
+_REFINES = "give it with -dm, beside a voice"
 _OTHER_MODELS = (
     ("discriminators.", "a discriminator, which only training needs", "the voice is the G_*.pth beside it"),
     ("text_encoder.pre_net.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
@@ -185,7 +191,9 @@ _OTHER_MODELS = (
     ("diff_model.", "a voice of DDSP-SVC 4 or 5", _RETRAIN),
     ("ddsp_model.", "a voice of DDSP-SVC", _RETRAIN),
     ("unit2ctrl.", "a voice of DDSP-SVC", _RETRAIN),
-    ("unit_embed.weight", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", "the voice is a G_*.pth"),
+    ("decoder.denoise_fn.", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", _REFINES),
+    ("decoder.velocity_fn.", "a rectified flow, which refines a voice", _REFINES),
+    ("unit_embed.weight", "a diffusion model of an unknown kind", "the voice is a G_*.pth"),
     ("feature_extractor.", "a content encoder", "the voice is a G_*.pth"),
     ("encoder.layers.0.self_attn.k_proj.weight", "a content encoder", "the voice is a G_*.pth"),
     ("unet.encoder.", "an f0 estimator (RMVPE)", "the voice is another file"),

@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args, get_type_hints
 from pydantic import BaseModel
 
 from myna.apps.gui.texts import complete_texts, option_keys
+from myna.assets.presence import vocoder_here
 from myna.config import Config, TrainConfig
 from myna.keys import Key, page_keys
 from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
@@ -75,7 +76,7 @@ _SELECTIONS = {
             *("speaker_mix", "auto_transpose", "transpose_step", "auto_predict_f0"),
             *("autotune", "vibrato", "formant_shift", "loudness_mix", "noise_scale", "soften_pauses_db"),
         ),
-        hidden=("cluster_model_path", "pitch"),
+        hidden=("cluster_model_path", "vocoder", "pitch"),
     ),
     "evaluation": _Selection(
         EvaluateOptions, main=("similarity", "quality", "words"), more=("f0_method", "language"), hidden=("whisper",)
@@ -141,6 +142,8 @@ def _inert(voice: VoiceFacts) -> dict[str, str]:
         found["auto_predict_f0"] = "no_predictor"
     if not voice.follows_loudness:
         found["soften_pauses_db"] = "no_loudness"
+    if not vocoder_here():
+        found |= dict.fromkeys(("enhance", "enhancer_adaptive_key"), "no_vocoder")
     if not voice.pitch:
         found |= dict.fromkeys(("auto_transpose", "transpose_step"), "no_pitch")
     return found

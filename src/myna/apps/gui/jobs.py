@@ -96,8 +96,8 @@ class Report:
             yield item
             self.at(title, done + 1, total, time.monotonic() - started)
 
-    def at(self, stage: str, done: int, total: int | None, seconds: float) -> None:
-        """Report that `done` of `total` items took `seconds`; a call too soon after the last report is dropped."""
+    def at(self, stage: str, done: float, total: float | None, seconds: float) -> None:
+        """Report that `done` of `total` items or seconds took `seconds`; some calls are dropped."""
         now = time.monotonic()
         if now - self._last_sent < _REPORT_SECONDS:
             return

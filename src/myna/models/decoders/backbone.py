@@ -15,6 +15,7 @@ LEAK = 0.1  # slope of the rectifiers for negative inputs
 PIECE_FRAMES = 128
 
 Activation = Callable[[int], nn.Module]  # channels -> activation for (B, channels, N)
+Added = Callable[[int, slice], Tensor | None]  # step, range of frames -> signal to add to the step's output
 
 
 def leaky_relu(channels: int) -> nn.Module:
@@ -107,7 +108,7 @@ class Backbone(nn.Module):
         self,
         latent: Tensor,
         condition: Tensor | None = None,
-        added: Callable[[int, slice], Tensor] | None = None,
+        added: Added | None = None,
         finish: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor:
         """
@@ -115,7 +116,7 @@ class Backbone(nn.Module):
             latent: (B, in_channels, T).
             condition: signal to add before the first step, (B, initial_channels, 1 or T).
             added: function that returns the signal to add after an upsampling step, given the index of the step and a
-                range of frames.
+                range of frames; None adds nothing.
             finish: function applied to the result of the last step; its receptive field must be at most a few samples
                 on either side.
 
@@ -150,7 +151,7 @@ class Backbone(nn.Module):
         self,
         x: Tensor,
         frames: slice,
-        added: Callable[[int, slice], Tensor] | None,
+        added: Added | None,
         finish: Callable[[Tensor], Tensor] | None,
     ) -> Tensor:
         """Apply all steps except the first, then `finish`, to x, which covers the range `frames`."""
@@ -158,11 +159,12 @@ class Backbone(nn.Module):
             x = self._step(step, x, frames, added)
         return x if finish is None else finish(x)
 
-    def _step(self, step: int, x: Tensor, frames: slice, added: Callable[[int, slice], Tensor] | None) -> Tensor:
+    def _step(self, step: int, x: Tensor, frames: slice, added: Added | None) -> Tensor:
         """Apply one upsampling step and its residual blocks."""
         x = self.upsamples[step](self.activations[step](x))
-        if added is not None:
-            x = x.add_(added(step, frames))
+        signal = None if added is None else added(step, frames)
+        if signal is not None:
+            x = x.add_(signal)
         first, *others = self.residual_blocks[step * self.n_kernels : (step + 1) * self.n_kernels]
         total: Tensor = first(x)
         for block in others:

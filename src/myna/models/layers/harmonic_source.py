@@ -63,3 +63,17 @@ class HarmonicSource(nn.Module):
         fraction = torch.frac(cumulative_sum(step, 1).to(step.dtype))
         completed = F.pad((fraction.diff(dim=1) < 0).to(step.dtype), (1, 0))
         return cumulative_sum(step - completed, 1).to(step.dtype)
+
+
+def sine_between_frames(f0: Tensor, hop_length: int, sample_rate: float) -> Tensor:
+    """Return a sine whose frequency is interpolated linearly from each frame's start to the next: (B, T * hop_length).
+
+    Args:
+        f0: in Hz at the first sample of each frame, (B, T).
+        sample_rate: in Hz.
+    """
+    following = torch.cat([f0[:, 1:], f0[:, -1:]], dim=1)
+    place = torch.arange(hop_length, device=f0.device) / hop_length
+    hz = f0.unsqueeze(2) + (following - f0).unsqueeze(2) * place
+    cycles = torch.remainder(cumulative_sum(hz.flatten(1).detach() / sample_rate, 1), 1).to(f0.dtype)
+    return torch.sin(2 * math.pi * cycles)

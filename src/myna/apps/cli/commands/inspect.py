@@ -43,7 +43,8 @@ _STATES: Mapping[State, str] = {
 def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
     """Show what FILE contains.
 
-    For a voice: its kind, its version, its content encoder, and anything suspicious. Nothing in the file is executed.
+    For a voice: its kind, its version, its content encoder, and anything suspicious. For a vocoder: its kind and its
+    mel spectrograms. Nothing in the file is executed.
 
     For a sound or a video: whether it is marked as synthetic, by tags in the file, by the mark that 'svc infer' puts
     into the sound, or by Content Credentials (C2PA).
@@ -62,9 +63,16 @@ def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
 
 def _lines(one: Inspection) -> list[str]:
     title = printable(f"{one.path}: {one.what}, {one.megabytes:g} MB")
-    if one.n_speakers is None:
-        return [title]
-    facts = {
+    facts: dict[str, str | None] = {name: printable(fact) for name, fact in one.facts.items()}
+    if one.n_speakers is not None:
+        facts |= _voice_facts(one)
+    lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
+    return [*lines, *(f"  suspicious   {printable(line)}" for line in one.suspicious)]
+
+
+def _voice_facts(one: Inspection) -> dict[str, str | None]:
+    """Return the facts about a voice, by name."""
+    return {
         "version": one.version,
         "content": f"{printable(one.content_encoder or '')}, {one.content_channels} channels",
         "speakers": listed(one.speakers) if one.speakers else f"{one.n_speakers}, without names",
@@ -79,8 +87,6 @@ def _lines(one: Inspection) -> list[str]:
         "licence": one.licence and printable(one.licence),
         "sings": "yes" if one.sings else "no",
     }
-    lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
-    return [*lines, *(f"  suspicious   {printable(line)}" for line in one.suspicious)]
 
 
 def _trained(one: Inspection) -> str | None:

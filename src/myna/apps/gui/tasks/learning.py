@@ -127,7 +127,7 @@ class _Reporter:
         minutes = plan.max_minutes
         limited = minutes is not None and seconds * total / done > 60 * minutes  # the time limit ends the run first
         if minutes is not None and limited:
-            self._report.at("training", round(seconds), round(60 * minutes), seconds)
+            self._report.at("training", seconds, 60 * minutes, seconds)
         else:
             self._report.at("training", done, total, seconds)
         if now - self._last_fact > _FACT_SECONDS or report.step == plan.last_step:
