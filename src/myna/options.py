@@ -216,8 +216,8 @@ class ConversionOptions:
     )
     enhancer_adaptive_key: float = option(
         0.0,
-        "semitones by which the enhancer's vocoder works lower than the result; a higher value helps with notes above "
-        "the range of the vocoder",
+        "number of semitones by which the sound is lowered before the enhancer's vocoder, and raised again after it; "
+        "helps with notes above the range of the vocoder",
         flags=("-eak",),
         low=-24,
         high=24,
