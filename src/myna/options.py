@@ -270,8 +270,8 @@ class ConversionOptions:
     )
     enhancer_adaptive_key: float = option(
         0.0,
-        "semitones by which the enhancer's vocoder works lower than the result; a higher value helps with notes above "
-        "the range of the vocoder",
+        "number of semitones by which the sound is lowered before the enhancer's vocoder, and raised again after it; "
+        "helps with notes above the range of the vocoder",
         flags=("-eak",),
         low=-24,
         high=24,
@@ -445,8 +445,8 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones; the vocals are shifted by -t, too; the music is shifted to the "
-        "same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music is "
+        "shifted to the same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
         low=-36,
         high=36,
     )
@@ -596,8 +596,9 @@ class LiveOptions:
     )
     reserve_seconds: float | None = option(
         None,
-        "reserve of converted sound when a block begins, in seconds: a larger reserve prevents gaps while the computer "
-        "is busy, but increases the delay; default: computed from the measured speed",
+        "length of the converted sound that still waits to be played when the conversion of a block begins, in "
+        "seconds: more prevents gaps while the computer is busy, but increases the delay; default: computed from the "
+        "measured speed",
         low=0,
         high=5,
     )

@@ -299,7 +299,7 @@ def refiner_in(content: Any) -> dict[str, Tensor] | None:
 
 
 def is_refiner(path: Path) -> bool:
-    """Return True if a file contains a refiner; other tools may have refiners of kinds that cannot be used here."""
+    """Return True if a file contains a refiner of a known kind; refiners of some other tools are of unknown kinds."""
     try:
         weights = refiner_in(torch_file.read(path))
     except CheckpointError:
@@ -308,7 +308,7 @@ def is_refiner(path: Path) -> bool:
 
 
 def kind_of(weights: Mapping[str, Tensor]) -> Kind | None:
-    """Determine the kind of a refiner from its tensor names; return None if it is none."""
+    """Determine the kind of a refiner from its tensor names; return None for other networks."""
     return next(
         (kind for kind, prefix in _DENOISERS.items() if any(name.startswith(f"{prefix}.") for name in weights)), None
     )
