@@ -116,6 +116,17 @@ class SourceFilterSizes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConvDenoiserSizes:
+    """Sizes of a denoiser of gated depthwise convolutions, in addition to those in `RefinerSizes`."""
+
+    kernel_size: int = 31
+    expansion: int = 2  # channels of the depthwise convolutions, relative to those of the layers
+    wide: bool = False  # whether condition and output each pass through two layers
+    norm: bool = False  # whether each layer begins with layer normalisation
+    learned_slopes: bool = False  # PReLU instead of SiLU
+
+
+@dataclass(frozen=True, kw_only=True)
 class RefinerSizes:
     """Sizes of a refiner: a diffusion or rectified flow over mel spectrograms."""
 
@@ -126,6 +137,7 @@ class RefinerSizes:
     n_mels: int
     channels: int  # channels of the residual layers
     n_layers: int
+    conv: ConvDenoiserSizes | None = None  # None for the denoiser of DiffWave
     n_levels: int = 1000  # noise levels between the mel spectrogram and pure noise
     highest_beta: float = 0.02  # variance of the noise that a diffusion adds at its highest level
     max_k_step: int = (
