@@ -9,6 +9,7 @@ CLIPS = Path("dataset/44k")
 FILELISTS = Path("filelists/44k")
 CONFIG = Path("configs/44k/config.json")
 LOGS = Path("logs/44k")
+VOCODER_LOGS = Path("logs/vocoder")
 
 
 def logs_of(config: Path) -> Path | None:

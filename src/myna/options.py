@@ -235,8 +235,8 @@ class ConversionOptions:
     )
     k_step: int | None = option(
         None,
-        "noise level from which the diffusion model refines, of 1000: a higher level changes more and takes longer, 0 "
-        "changes nothing; default: 100",
+        "noise level, 0 to 1000, from which the diffusion model refines: a higher level changes more and takes longer; "
+        "0 applies only the vocoder; default: 100",
         flags=("-ks",),
         low=0,
         high=1000,
@@ -278,8 +278,8 @@ class ConversionOptions:
     )
     vocoder: Path | None = option(
         None,
-        "vocoder for --enhance and for diffusion models: an NSF-HiFiGAN or PC-NSF-HiFiGAN file with its config.json beside it, or their folder; "
-        "default: pretrain/nsf_hifigan/model",
+        "vocoder for --enhance and for diffusion models: an NSF-HiFiGAN or PC-NSF-HiFiGAN file with its config.json "
+        "beside it, or their folder; default: pretrain/nsf_hifigan/model",
     )
     noise_scale: float | None = option(
         None,

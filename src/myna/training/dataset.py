@@ -66,7 +66,8 @@ class ClipDataset(Dataset[Example]):
     """Clips with their features; each item is an excerpt of at most `max_frames` frames."""
 
     def __init__(self, clips: Sequence[Clip], config: Config) -> None:
-        if config.train.vol_aug and not config.model.loudness_embedding:
+        varies_with_level = config.model.loudness_embedding or config.model.synthesizer == "vocoder"
+        if config.train.vol_aug and not varies_with_level:
             raise ConfigError("train.vol_aug needs a voice that is conditioned on loudness: set model.vol_embedding")
         self.clips = clips
         self.config = config
@@ -218,7 +219,7 @@ def _spectrogram(audio: Tensor, frames: slice, config: Config) -> Tensor:
     context = -(-(data.n_fft - data.hop_length) // (2 * data.hop_length))  # frames covered by a window on each side
     first = max(frames.start - context, 0)
     needed = audio[first * data.hop_length : (frames.stop + context) * data.hop_length]
-    found = spectrogram(needed.unsqueeze(0), data.n_fft, data.hop_length, data.win_length)[0]
+    found = spectrogram(needed.unsqueeze(0), data.n_fft, data.hop_length, data.win_length, data.power_floor)[0]
     return found[:, frames.start - first : frames.stop - first]
 
 
