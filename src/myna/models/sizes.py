@@ -103,6 +103,7 @@ class SourceFilterSizes:
     speaker_channels: int
     n_coarse_layers: int  # blocks at the frame rate
     n_fine_layers: int  # blocks at the rate of the predicted spectra
+    causal: bool  # whether the predicted spectra depend on no later latent frames
     frame_samples: int  # samples per latent frame
     n_fft: int
     hop_length: int  # samples between the predicted spectra
@@ -115,6 +116,7 @@ class SourceFilterSizes:
             speaker_channels=model.speaker_channels,
             n_coarse_layers=model.n_layers,
             n_fine_layers=model.n_fine_layers,
+            causal=model.causal,
             frame_samples=frame_samples,
             n_fft=model.istft_n_fft,
             hop_length=model.istft_hop_length,
