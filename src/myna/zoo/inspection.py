@@ -13,6 +13,7 @@ from torch import Tensor
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
 from myna.features.content import check_encoder
+from myna.zoo.diffusion import is_refiner, open_refiner
 from myna.zoo.opening import OpenedVoice, open_voice
 from myna.zoo.recognition import Family, NotAVoiceError, Recognised, Weights
 from myna.zoo.vocoders import is_vocoder, open_vocoder
@@ -59,15 +60,17 @@ def inspect(path: Path, config_path: Path | None = None) -> Inspection:
     try:
         opened = open_voice(path, config_path)
     except NotAVoiceError as error:
-        facts, suspicious = _beside_a_voice(path)
+        facts, suspicious = _beside_a_voice(path, config_path)
         return Inspection(str(path), error.what, _megabytes(path), sings=False, facts=facts, suspicious=suspicious)
     return inspect_opened(opened)
 
 
-def _beside_a_voice(path: Path) -> tuple[dict[str, str], list[str]]:
+def _beside_a_voice(path: Path, config_path: Path | None) -> tuple[dict[str, str], list[str]]:
     """Return facts about a file that can be used beside a voice, and anything suspicious; empty for other files."""
     if is_vocoder(path):
         return inspect_vocoder(path)
+    if is_refiner(path):
+        return inspect_refiner(path, config_path)
     return {}, []
 
 
@@ -86,6 +89,29 @@ def inspect_vocoder(path: Path) -> tuple[dict[str, str], list[str]]:
         "channels": f"{config.upsample_initial_channel}, {len(config.upsample_rates)} upsampling steps",
         "trained with": "transposed mel spectrograms" if config.pc_aug else "",
         "usable": "yes, with --vocoder",
+    }
+    return {name: fact for name, fact in facts.items() if fact}, [*opened.remarks, *_suspicions(opened.weights)]
+
+
+def inspect_refiner(path: Path, config_path: Path | None = None) -> tuple[dict[str, str], list[str]]:
+    """Return facts about a refiner and its yaml file, by name, and anything suspicious."""
+    try:
+        opened = open_refiner(path, config_path)
+        opened.build()
+    except (CheckpointError, ConfigError) as error:
+        return {"usable": "no"}, [str(error)]
+    config, sizes = opened.config, opened.sizes
+    names = sorted(config.spk, key=lambda name: config.spk[name])
+    facts = {
+        "content": f"{config.data.content_encoder}, {sizes.content_channels} channels",
+        "speakers": ", ".join(names) or f"{sizes.n_speakers}, without names",
+        "sample rate": f"{config.data.sampling_rate} Hz",
+        "mel bands": str(sizes.n_mels),
+        "frames": f"{config.data.block_size} samples",
+        "channels": f"{sizes.channels}, {sizes.n_layers} layers",
+        "noise levels": f"1 to {sizes.max_k_step} of {sizes.n_levels}",
+        "trained": "" if opened.step is None else f"step {opened.step:,}",
+        "usable": "yes, with -dm",
     }
     return {name: fact for name, fact in facts.items() if fact}, [*opened.remarks, *_suspicions(opened.weights)]
 

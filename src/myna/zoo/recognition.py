@@ -182,6 +182,7 @@ def describe(content: Mapping[str, Any]) -> tuple[str, str]:
 # dot is a prefix. The first match is used.
 _RETRAIN = "use it with its own tool"
 _BESIDE = "give it with -k, beside a voice"
+_REFINES = "give it with -dm, beside a voice"
 _OTHER_MODELS = (
     ("discriminators.", "a discriminator, which only training needs", "the voice is the G_*.pth beside it"),
     ("text_encoder.pre_net.weight", "a voice of so-vits-svc 4.0-v2 (VISinger2)", _RETRAIN),
@@ -190,7 +191,9 @@ _OTHER_MODELS = (
     ("diff_model.", "a voice of DDSP-SVC 4 or 5", _RETRAIN),
     ("ddsp_model.", "a voice of DDSP-SVC", _RETRAIN),
     ("unit2ctrl.", "a voice of DDSP-SVC", _RETRAIN),
-    ("unit_embed.weight", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", "the voice is a G_*.pth"),
+    ("decoder.denoise_fn.", "a diffusion model (of so-vits-svc 4.1, or of Diffusion-SVC)", _REFINES),
+    ("decoder.velocity_fn.", "a rectified flow, which refines a voice", _REFINES),
+    ("unit_embed.weight", "a diffusion model of an unknown kind", "the voice is a G_*.pth"),
     ("feature_extractor.", "a content encoder", "the voice is a G_*.pth"),
     ("encoder.layers.0.self_attn.k_proj.weight", "a content encoder", "the voice is a G_*.pth"),
     ("unet.encoder.", "an f0 estimator (RMVPE)", "the voice is another file"),

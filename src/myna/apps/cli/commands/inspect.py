@@ -63,7 +63,7 @@ def command(files: tuple[Path, ...], config_path: Path | None) -> Result:
 
 def _lines(one: Inspection) -> list[str]:
     title = printable(f"{one.path}: {one.what}, {one.megabytes:g} MB")
-    facts: dict[str, str | None] = {**one.facts}
+    facts: dict[str, str | None] = {name: printable(fact) for name, fact in one.facts.items()}
     if one.n_speakers is not None:
         facts |= _voice_facts(one)
     lines = [title, *(f"  {name:<12} {value}" for name, value in facts.items() if value)]
