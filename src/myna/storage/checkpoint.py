@@ -95,6 +95,15 @@ def write_together(checkpoints: Mapping[Path, Checkpoint]) -> None:
         raise CheckpointError(f"cannot write {names}: {reason_of(error)}; earlier checkpoints are unchanged") from error
 
 
+def write_content(path: Path, content: Mapping[str, Any]) -> None:
+    """Write tensors and plain values in torch's format atomically; raise the same errors as `write`."""
+    try:
+        with replacing_together(path) as temporaries:
+            _save(temporaries[0], content)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {reason_of(error)}; the previous file is unchanged") from error
+
+
 def latest(folder: Path | str, kind: Kind = "G") -> Path | None:
     """Return the path of the checkpoint with the highest number; None if the folder contains no checkpoint.
 
@@ -161,9 +170,13 @@ def _write(path: Path, checkpoint: Checkpoint) -> None:
         "learning_rate": checkpoint.learning_rate,
         _EXTRA_KEY: checkpoint.extra,
     }
+    _save(path, content)
+
+
+def _save(path: Path, content: Mapping[str, Any]) -> None:
     with path.open("wb") as file:
         try:
-            torch.save(content, file)
+            torch.save(dict(content), file)
         except RuntimeError as error:
             # If a write fails, torch's archive writer reports an unexpected position. The context of the exception has
             # the cause.

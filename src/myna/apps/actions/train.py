@@ -16,7 +16,7 @@ from myna.studio.runs import LAST_RUN, Outcome, Run, failed_run, fingerprint, wr
 
 if TYPE_CHECKING:
     from myna.config import Config
-    from myna.training.train import Listener, Plan, StepReport, TrainSummary
+    from myna.training.loop import Listener, Plan, StepReport, TrainSummary
 
 
 def train(

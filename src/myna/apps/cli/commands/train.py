@@ -23,7 +23,7 @@ from myna.progress import seconds_left
 
 if TYPE_CHECKING:
     from myna.apps.actions.device import Device
-    from myna.training.train import Plan, StepReport, TrainSummary
+    from myna.training.loop import Plan, StepReport, TrainSummary
 
 
 @click.command("train", cls=ResultCommand)
