@@ -136,7 +136,7 @@ class TrainConfig(_Section):
     )
     average_decay: float = key(
         0.0,
-        "light voices: decay per step of the moving average of the weights that conversion uses; 0 for no average",
+        "light voices: conversion uses a moving average of the weights, with this decay per step; 0 for no average",
         ge=0,
         lt=1,
     )
@@ -145,8 +145,7 @@ class TrainConfig(_Section):
     )
     pitch_jitter: float = key(
         0.0,
-        "light voices: standard deviation of a random shift, in training only, of the f0 from which the network "
-        "predicts the filters",
+        "light voices: standard deviation of the random shift of the network's f0 input in training",
         note="the pulses keep the true f0",
         unit="octaves",
         ge=0,

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_type_hints
 
-from myna.config import find_key
+from myna.config import RefinementMethod, find_key
 from myna.errors import ConfigError
 from myna.scales import Autotune
 
@@ -80,8 +80,8 @@ def check_options(options: Any) -> None:
     hints = get_type_hints(type(options))
     for spec in fields(options):
         value, low, high = getattr(options, spec.name), spec.metadata["low"], spec.metadata["high"]
-        choices = get_args(hints[spec.name])
-        if choices and all(isinstance(choice, str) for choice in choices) and value not in choices:
+        choices = words_of(hints[spec.name])
+        if choices and value is not None and value not in choices:
             raise ConfigError(f"{spec.name} must be one of {', '.join(choices)}; got {value!r}")
         if value is None or isinstance(value, str | bool):
             continue
@@ -101,6 +101,14 @@ def parse_options(options: type[Options], values: Mapping[str, Any]) -> Options:
         raise ConfigError(f"no option {', '.join(sorted(unknown))}; there are: {', '.join(hints)}")
     given = {name: value for name, value in values.items() if value is not None and str(value).strip() != ""}
     return options(**{name: typed(name, value, plain_type(hints[name])) for name, value in given.items()})
+
+
+def words_of(hint: Any) -> tuple[str, ...]:
+    """Return the choices of a field whose type is a `Literal` of words, with or without None; () for other types."""
+    choices = [choice for choice in get_args(hint) if choice is not NoneType]
+    if len(choices) == 1 and not isinstance(choices[0], str):
+        return words_of(choices[0])
+    return tuple(choices) if all(isinstance(choice, str) for choice in choices) else ()
 
 
 def plain_type(hint: Any) -> Any:
@@ -208,6 +216,52 @@ class ConversionOptions:
     cluster_everywhere: bool = option(
         False, "apply retrieval to unvoiced frames too, which makes consonants less clear"
     )
+    shallow_diffusion: bool = option(
+        False,
+        "refine the result with a diffusion model (-dm) and a vocoder: may sound cleaner if the model was trained on "
+        "the voice's recordings, but takes much longer",
+        flags=("-shd",),
+    )
+    diffusion_model_path: Path | None = option(
+        None,
+        "diffusion model for --shallow-diffusion or --only-diffusion: model_*.pt or its folder; default: the folder "
+        "'diffusion' beside the voice",
+        flags=("-dm",),
+    )
+    diffusion_config_path: Path | None = option(
+        None,
+        "yaml file of the diffusion model; default: config.yaml or diffusion.yaml beside it",
+        flags=("-dc",),
+    )
+    k_step: int | None = option(
+        None,
+        "noise level, 0 to 1000, from which the diffusion model refines: a higher level changes more and takes longer; "
+        "0 applies only the vocoder; default: 100",
+        flags=("-ks",),
+        low=0,
+        high=1000,
+    )
+    diffusion_method: RefinementMethod | None = option(
+        None, "solver of the diffusion model; default: the one in its yaml file, or dpm-solver++"
+    )
+    speedup: int | None = option(
+        None,
+        "noise levels that the solver of the diffusion model takes in one step; default: the value in its yaml file, "
+        "or 10",
+        low=1,
+        high=1000,
+    )
+    only_diffusion: bool = option(
+        False,
+        "convert with the diffusion model alone, from noise, without the voice's own network; the model must be "
+        "trained for all noise levels",
+        flags=("-od",),
+    )
+    second_encoding: bool = option(
+        False,
+        "give the diffusion model the content of the voice's output instead of the content of the source",
+        flags=("-se",),
+    )
     enhance: bool = option(
         False,
         "pass the result through a vocoder (so-vits-svc 4.1's enhancer): may help voices that were trained on few "
@@ -216,16 +270,16 @@ class ConversionOptions:
     )
     enhancer_adaptive_key: float = option(
         0.0,
-        "semitones by which the enhancer's vocoder works lower than the result; a higher value helps with notes above "
-        "the range of the vocoder",
+        "number of semitones by which the sound is lowered before the enhancer's vocoder, and raised again after it; "
+        "helps with notes above the range of the vocoder",
         flags=("-eak",),
         low=-24,
         high=24,
     )
     vocoder: Path | None = option(
         None,
-        "vocoder for --enhance: an NSF-HiFiGAN or PC-NSF-HiFiGAN file with its config.json beside it, or their folder; "
-        "default: pretrain/nsf_hifigan/model",
+        "vocoder for --enhance and for diffusion models: an NSF-HiFiGAN or PC-NSF-HiFiGAN file with its config.json "
+        "beside it, or their folder; default: pretrain/nsf_hifigan/model",
     )
     noise_scale: float | None = option(
         None,
@@ -288,6 +342,10 @@ class ConversionOptions:
             Autotune.parse(self.autotune)
         if self.auto_predict_f0 and (chosen := self.of_pitch):
             raise ConfigError(f"auto_predict_f0 excludes {' and '.join(chosen)}: the voice would choose another pitch")
+        if len(refining := [name for name in _REFINING if getattr(self, name)]) > 1:
+            raise ConfigError(f"{' and '.join(refining)} exclude each other: choose one of them")
+        if self.only_diffusion and (chosen := [name for name in _OF_A_SYNTHESIZER if getattr(self, name)]):
+            raise ConfigError(f"only_diffusion excludes {' and '.join(chosen)}, which need the voice's own network")
         if 0 < self.max_chunk_seconds < 1:
             raise ConfigError(f"max_chunk_seconds must be 0 or at least 1; got {self.max_chunk_seconds:g}")
 
@@ -300,9 +358,18 @@ class ConversionOptions:
 _OF_PITCH = ("autotune", "vibrato", "pitch", "formant_shift")
 _SINGERS, _PREDICTION = ("speaker", "speaker_mix"), ("auto_predict_f0",)
 # Options, each with the options that it excludes.
-_EXCLUDING = ((_SINGERS, _SINGERS), (_OF_PITCH, _PREDICTION), (_PREDICTION, _OF_PITCH))
+_REFINING, _OF_A_SYNTHESIZER = ("shallow_diffusion", "only_diffusion", "enhance"), ("auto_predict_f0", "formant_shift")
+_EXCLUDING = (
+    (_SINGERS, _SINGERS),
+    (_OF_PITCH, _PREDICTION),
+    (_PREDICTION, _OF_PITCH),
+    (_REFINING, _REFINING),
+    (("only_diffusion",), _OF_A_SYNTHESIZER),
+    (_OF_A_SYNTHESIZER, ("only_diffusion",)),
+)
+_FILES = ("cluster_model_path", "diffusion_model_path", "diffusion_config_path", "vocoder", "pitch")
 # Options that name files of a computer, that change only the use of its memory, or that only a user may decide.
-_NOT_OF_A_VOICE = ("cluster_model_path", "vocoder", "pitch", "max_chunk_seconds", "seed", "mark")
+_NOT_OF_A_VOICE = (*_FILES, "max_chunk_seconds", "seed", "mark")
 # Options that may have default values in a voice.
 VOICE_OPTIONS = tuple(spec.name for spec in fields(ConversionOptions) if spec.name not in _NOT_OF_A_VOICE)
 
@@ -354,7 +421,7 @@ def with_voice_defaults(given: Mapping[str, Any], defaults: Mapping[str, Any]) -
 def names_a_file(options: ConversionOptions) -> bool:
     """Return True if the options name a file of this computer."""
     mix_file = Path(options.speaker_mix or "").suffix.lower() in (".csv", ".json")
-    return any(path is not None for path in (options.cluster_model_path, options.vocoder, options.pitch)) or mix_file
+    return any(getattr(options, name) is not None for name in _FILES) or mix_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,8 +445,8 @@ class CoverOptions(SeparationOptions):
 
     transpose_all: float = option(
         0.0,
-        "pitch shift of vocals and music in semitones; the vocals are shifted by -t, too; the music is shifted to the "
-        "same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
+        "pitch shift of vocals and music in semitones, in addition to -t, which shifts only the vocals; the music is "
+        "shifted to the same key by at most 6 semitones, so whole octaves leave it unchanged (needs the extra 'cover')",
         low=-36,
         high=36,
     )
@@ -555,8 +622,9 @@ class LiveOptions:
     )
     reserve_seconds: float | None = option(
         None,
-        "reserve of converted sound when a block begins, in seconds: a larger reserve prevents gaps while the computer "
-        "is busy, but increases the delay; default: computed from the measured speed",
+        "length of the converted sound that still waits to be played when the conversion of a block begins, in "
+        "seconds: more prevents gaps while the computer is busy, but increases the delay; default: computed from the "
+        "measured speed",
         low=0,
         high=5,
     )

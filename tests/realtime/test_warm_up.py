@@ -1,4 +1,4 @@
-"""Before the devices open, the block is chosen that this computer converts in time."""
+"""Before the devices start, the block is chosen that this computer converts in time."""
 
 from __future__ import annotations
 

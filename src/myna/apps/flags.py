@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 import click
 
 from myna.errors import ConfigError
-from myna.options import capitalized
+from myna.options import capitalized, words_of
 
 Options = TypeVar("Options")
 
@@ -90,8 +90,7 @@ def _boolean_flags(name: str, flags: tuple[str, ...]) -> list[str]:
 def _click_type(hint: Any) -> Any:
     if isinstance(hint, type):
         return hint
-    choices = get_args(hint)
-    if all(isinstance(choice, str) for choice in choices):
+    if choices := words_of(hint):
         return click.Choice(choices)
-    (plain,) = [choice for choice in choices if choice is not NoneType]
+    (plain,) = [choice for choice in get_args(hint) if choice is not NoneType]
     return plain

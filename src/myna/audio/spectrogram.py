@@ -77,9 +77,9 @@ def mel_spectrogram(audio: Tensor, settings: MelSettings) -> Tensor:
 def shifted_mel_spectrogram(audio: Tensor, settings: MelSettings, key_shift: float = 0.0, speed: float = 1.0) -> Tensor:
     """Return the log-mel spectrogram of `audio` (B, N) as if it were transposed and played at another speed.
 
-    A window that is longer by the ratio of the key shift has more bins. Bin k of the longer transform is then used as
-    bin k of the usual one, and thus moves every frequency up by that ratio. Frequencies above half the sample rate are
-    cut off. This is the analysis of so-vits-svc 4.1, DDSP-SVC and SingingVocoders.
+    The window is longer by the frequency ratio of the key shift, so its transform has more bins. If bin k of this
+    transform is used as bin k of the usual one, all frequencies are multiplied by that ratio. Frequencies above half
+    the sample rate are cut off. This is the analysis of so-vits-svc 4.1, DDSP-SVC and SingingVocoders.
 
     Args:
         key_shift: transposition in semitones.

@@ -20,9 +20,9 @@ _ROUNDED_HZ = 100  # so-vits-svc 4.1 rounds the rate to which it resamples to wh
 class Enhanced:
     """Wrapper that passes a synthesizer's output through a vocoder.
 
-    With an adaptive key, the sound is played slower, and thus lower, before it reaches the vocoder, and as much faster
-    afterwards. Notes above the range of the vocoder's training data then come from within its range. The vocoder may
-    have another sample rate and hop length than the synthesizer.
+    With an adaptive key, the sound is slowed down before the vocoder, which also lowers its pitch, and sped up by the
+    same ratio afterwards. The vocoder then synthesizes high notes within the range of its training data. It may have
+    another sample rate and hop length than the synthesizer.
     """
 
     synthesizer: Synthesizer
@@ -32,7 +32,7 @@ class Enhanced:
 
     @property
     def slowed_rate(self) -> int:
-        """Sample rate in Hz to which the sound is resampled before it is taken for one at the vocoder's rate."""
+        """Rate in Hz to which the sound is resampled; treating it as the vocoder's own rate slows the sound down."""
         own = self.vocoder.mel.sample_rate
         return (
             _ROUNDED_HZ * round(own * semitones_to_ratio(self.adaptive_key) / _ROUNDED_HZ) if self.adaptive_key else own

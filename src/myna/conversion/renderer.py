@@ -70,6 +70,8 @@ class Renderer:
         self.synthesizer: Synthesizer = voice.synthesizer
         if options.formant_shift:
             self.synthesizer = FormantShifted(self.synthesizer, options.formant_shift)
+        if settings.refinement is not None:
+            self.synthesizer = settings.refinement.after(self.synthesizer, self._content)
         if options.enhance and settings.vocoder is not None:
             self.synthesizer = Enhanced(
                 self.synthesizer, settings.vocoder, self.sample_rate, options.enhancer_adaptive_key
@@ -120,6 +122,10 @@ class Renderer:
         if self.settings.edits:
             audio = self.settings.edits.silenced(audio, start / self.sample_rate, self.sample_rate)
         return Rendered(audio, source_f0, moved)
+
+    def _content(self, audio: Samples, n_frames: int) -> Tensor:
+        extractor = self.extractor.extractor if isinstance(self.extractor, CachedExtractor) else self.extractor
+        return extractor.content(audio, self.sample_rate, n_frames)
 
     def features(self, chunk: Samples, source: SourceFacts) -> Features:
         """Return the features of a chunk (N,) of the source."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from myna.config import Config, PitchRange
+from myna.conversion.refinement import Refinement
 from myna.conversion.speaker_mix import SpeakerMix
 from myna.conversion.vocoding import load_vocoder
 from myna.errors import ConfigError
@@ -42,6 +43,7 @@ class ConversionSettings:
     retrieval: SpeakerRetrieval | None  # None uses the content without retrieval
     autotune: Autotune | None  # None moves no notes to a key
     edits: PitchEdits
+    refinement: Refinement | None = None  # shallow diffusion after the synthesizer; None for none
     vocoder: Vocoder | None = None  # vocoder of the enhancer; None without the enhancer
 
     @classmethod
@@ -60,8 +62,10 @@ class ConversionSettings:
 
         Raises:
             ConfigError: the voice does not support the options.
-            CheckpointError: the chosen retrieval file contains no retrieval data, or the vocoder's file is not one.
-            AssetError: an option needs a vocoder, and there is none.
+            CheckpointError: the chosen retrieval file contains no retrieval data, or the file of the diffusion model or
+                the vocoder is not one.
+            AssetError: the options need a vocoder, and there is none.
+            MissingExtraError: the options need diffusers, which is not installed.
         """
         speaker: int | SpeakerMix
         if options.speaker_mix is not None:
@@ -99,6 +103,7 @@ class ConversionSettings:
             retrieval=retrieval,
             autotune=None if options.autotune is None else Autotune.parse(options.autotune),
             edits=PitchEdits() if options.pitch is None else read_pitch_edits(options.pitch),
+            refinement=Refinement.load(config, path, indices, options, device),
             vocoder=load_vocoder(options.vocoder, device) if options.enhance else None,
         )
 

@@ -34,6 +34,7 @@ def can_carry(voice: Voice, encoder: ContentEncoder, settings: ConversionSetting
     """Return True if `CarriedConversion` supports the voice with these settings; `WindowedConversion` supports all."""
     options = settings.options
     is_plain = not (options.formant_shift or options.loudness_mix or options.cluster_infer_ratio or options.enhance)
+    is_plain = is_plain and settings.refinement is None
     light = isinstance(voice.synthesizer, LightSynthesizer) and isinstance(encoder, EmbeddedEncoder)
     few_frames = voice.config.data.hop_length * SAMPLE_RATE <= FRAME_SAMPLES * voice.config.data.sample_rate
     return light and is_plain and few_frames and options.f0_method == "swift"

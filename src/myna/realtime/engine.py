@@ -5,8 +5,8 @@
                                                     drift correction
 
 The delay between the two callbacks is one block and a reserve. It is kept constant in three ways. After a gap in the
-output, old input is skipped. A delay that has grown without a gap is cut. The drift between the clocks of two cards is
-corrected.
+output, old input is skipped. If the delay has grown without a gap, the excess is cut out of the sound. The drift
+between the clocks of two cards is corrected.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Path:
 
 
 class _Successor:
-    """A stream that converts the same input as the current stream, until its output is complete."""
+    """The next stream, which converts the same input as the current stream until its first delayed output is due."""
 
     def __init__(self, path: _Path, reserve_seconds: float, period_seconds: float) -> None:
         self.path = path
@@ -188,8 +188,9 @@ class Engine:
     ) -> bool:
         """Replace the stream by another one with a cross-fade; do not call this from the worker thread.
 
-        First, the new stream converts the same input as the old one, until its output is complete. If it needs a longer
-        reserve than the present one, silence with the length of the difference is played before its first sound.
+        First, the new stream converts the same input as the old one for as long as its own delay, and its output is
+        discarded. If it needs a longer reserve than the present one, silence with the length of the difference is
+        played before its first sound.
 
         Args:
             stream: the new stream.

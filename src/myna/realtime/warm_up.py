@@ -1,4 +1,4 @@
-"""Measurement of a stream's speed before devices open, and choice of the length of its blocks."""
+"""Measurement of a stream's speed before the devices start, and choice of the length of its blocks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SILENCE_SECONDS = 0.3
 
 
 class BlockStream(VoiceStream, Protocol):
-    """Stream that converts blocks of a certain length, whatever is pushed."""
+    """Stream that converts blocks of a fixed length, independently of the lengths of the pushed blocks."""
 
     block_seconds: float
 

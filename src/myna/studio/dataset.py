@@ -17,14 +17,14 @@ from myna.progress import Progress, silent
 from myna.studio.take_report import Kind, TakeReport
 from myna.studio.takes import PitchHistogram, Samples, TakeMeter
 
-# The article that describes the system recommends clips of "about 10 s each". Therefore, a one-minute recording counts
-# as six clips, although preparation cuts at the quietest moments and may make a different number of clips.
+# The source of `Aim` recommends clips of "about 10 s each". Therefore, a one-minute recording counts as six clips,
+# although preparation cuts at the quietest moments and may make a different number of clips.
 CLIP_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Aim:
-    """Recommended size of a dataset, from the article that describes the system."""
+    """Recommended amount of recordings of a speaker (C. Velasquez, "AI Singing Voice Cloning in Python", 2024)."""
 
     spoken_clips: int = 150
     sung_clips: int = 50

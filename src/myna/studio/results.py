@@ -110,12 +110,12 @@ def record(reserved: ResultFolder, result: Result) -> None:
 
 
 def record_comparison(reserved: ResultFolder, comparison: Mapping[str, Any]) -> None:
-    """Write the comparison for the player to its own file, because it is large."""
+    """Write the data that `comparison` reads to their own file, because they are large."""
     write_text(reserved.folder / _COMPARISON, json.dumps(comparison))
 
 
 def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
-    """Read the comparison of a result for the player; None if there is none."""
+    """Read the data with which the page shows and plays a result beside its source; None if there are none."""
     try:
         found = json.loads((workspace.shown / str(number) / _COMPARISON).read_text("utf-8"))
     except (OSError, ValueError):
@@ -124,7 +124,7 @@ def comparison(workspace: Workspace, number: int) -> dict[str, Any] | None:
 
 
 def is_drawn(workspace: Workspace, result: Result) -> bool:
-    """Return True if the comparison of a result shows its current audio, after the last pitch edit."""
+    """Return True if the data that `comparison` reads are as new as the audio, which a pitch edit may have changed."""
     drawn = workspace.shown / str(result.number) / _COMPARISON
     return drawn.is_file() and drawn.stat().st_mtime_ns >= result.path.stat().st_mtime_ns
 

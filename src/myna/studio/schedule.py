@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from myna.config import Config, TemplateName
 
-# Number of steps after which a voice can be assessed, according to the article that describes the system.
+# Number of steps after which a large voice can be assessed, from the same source as `studio.dataset.Aim`.
 WANTED_STEPS = 20_000
 
 # Parameters of the generator and of the discriminators of a voice made from a template, in millions.

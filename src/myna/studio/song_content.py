@@ -31,7 +31,7 @@ _MUSIC, _NO_MUSIC, _VOICE = 0.85, 0.2, 0.5
 
 
 class SongContent(BaseModel):
-    """Content of a stretch of a song."""
+    """Result of `measure_content`: whether a stretch of a song has music, and whether it has a voice."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +41,7 @@ class SongContent(BaseModel):
 
 
 def decide(facts: SongFacts, measured: SongContent) -> Content | None:
-    """Return the content of a song, decided from its facts and its measured content; None if unclear."""
+    """Return whether a song is only a voice or has music, from its facts and the measurement; None if unclear."""
     return "song" if facts.music else measured.content
 
 

@@ -112,7 +112,7 @@ class Keys:
 
 
 def keys_of(song: PitchRange | None, voice: PitchRange | None) -> Keys:
-    """Return the keys to offer: the song's own key, an octave nearer to the voice, and the key nearest to the voice.
+    """Return the keys to offer: unchanged, shifted by octaves towards the voice, and the key nearest to the voice.
 
     The best key is a shift by whole octaves, so that the voice stays in tune with the music.
     """

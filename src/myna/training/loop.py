@@ -349,10 +349,10 @@ def names(clips: list[Path]) -> str:
 
 
 def _leave_signals_to_the_parent(worker: int) -> None:
-    """Make a worker ignore signals that are sent to all processes. After the step, the parent ends its workers.
+    """Make a worker ignore signals that are sent to all processes.
 
-    The parent ends its workers with SIGTERM. Therefore, a worker ignores only the first SIGTERM, which may have been
-    sent to all processes.
+    After the current step, the parent ends its workers with SIGTERM. Therefore, a worker ignores only the first
+    SIGTERM, which may have been sent to all processes.
     """
     leave_terminal_to_parent()
     signal.signal(signal.SIGTERM, lambda number, frame: signal.signal(number, signal.SIG_DFL))

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
 from torch import Tensor
 
+from myna.audio.spectrogram import VOCODER_POWER_FLOOR, MelSettings
 from myna.config import RefinementMethod
 from myna.errors import CheckpointError, ConfigError, reason_of
 from myna.models.diffusion.gaussian import GaussianDiffusion
@@ -63,6 +64,7 @@ _TABLES = {
 }
 # Names of content encoders in the yaml of Diffusion-SVC and DDSP-SVC, and in so-vits-svc's.
 _ENCODERS = {"contentvec768l12": "vec768l12", "contentvec": "vec256l9"}
+_N_FFT, _MEL_FMIN_HZ, _MEL_FMAX_HZ = 2048, 40.0, 16000.0
 _MOST_CHARACTERS = 1_000_000  # of a yaml file
 _ROUNDING, _DIGITS = 2e-3, 4  # relative error, and digits after the point, of variances in half precision
 
@@ -198,6 +200,21 @@ class OpenedRefiner:
     step: int | None = None  # number of training steps
     remarks: list[str] = field(default_factory=list)  # assumptions for values that neither file has
 
+    @property
+    def mel(self) -> MelSettings:
+        """Parameters of the mel spectrograms: those of the vocoders with which so-vits-svc 4.1 trains."""
+        data = self.config.data
+        return MelSettings(
+            sample_rate=data.sampling_rate,
+            n_fft=_N_FFT,
+            hop_length=data.block_size,
+            win_length=_N_FFT,
+            n_mels=self.sizes.n_mels,
+            mel_fmin=_MEL_FMIN_HZ,
+            mel_fmax=_MEL_FMAX_HZ,
+            power_floor=VOCODER_POWER_FLOOR,
+        )
+
     def build(self, device: str = "cpu") -> RefinerModule:
         """Build the refiner, ready to refine on `device`.
 
@@ -226,12 +243,12 @@ def open_refiner(path: Path, config_path: Path | None = None) -> OpenedRefiner:
         ConfigError: the configuration cannot be read, or does not fit the weights.
     """
     path = find_refiner(path)
+    found = config_path or configuration_beside(path)
     content = torch_file.read(path)
     weights = refiner_in(content)
     kind = None if weights is None else kind_of(weights)
     if weights is None or kind is None:
         raise CheckpointError(f"{path} is not a diffusion model; 'svc inspect {path}' shows what it is")
-    found = config_path or next((one for name in _YAML if (one := path.with_name(name)).is_file()), None)
     given = None if found is None else RefinerConfig.read(found)
     try:
         sizes = _derive(weights, kind)
@@ -247,6 +264,11 @@ def open_refiner(path: Path, config_path: Path | None = None) -> OpenedRefiner:
 
 
 _YAML = ("config.yaml", "diffusion.yaml")
+
+
+def configuration_beside(path: Path) -> Path | None:
+    """Return the yaml file beside a refiner's weights; None if there is none."""
+    return next((one for name in _YAML if (one := path.with_name(name)).is_file()), None)
 
 
 def find_refiner(path: Path) -> Path:
@@ -277,7 +299,7 @@ def refiner_in(content: Any) -> dict[str, Tensor] | None:
 
 
 def is_refiner(path: Path) -> bool:
-    """Return True if a file contains a refiner; other tools may have refiners of kinds that cannot be used here."""
+    """Return True if a file contains a refiner of a known kind; refiners of some other tools are of unknown kinds."""
     try:
         weights = refiner_in(torch_file.read(path))
     except CheckpointError:
@@ -286,7 +308,7 @@ def is_refiner(path: Path) -> bool:
 
 
 def kind_of(weights: Mapping[str, Tensor]) -> Kind | None:
-    """Determine the kind of a refiner from its tensor names; return None if it is none."""
+    """Determine the kind of a refiner from its tensor names; return None for other networks."""
     return next(
         (kind for kind, prefix in _DENOISERS.items() if any(name.startswith(f"{prefix}.") for name in weights)), None
     )

@@ -258,7 +258,7 @@ def vocoder_in(content: Any) -> dict[str, Tensor] | None:
 
 
 def kind_of(weights: Mapping[str, Any]) -> Kind | None:
-    """Determine the kind of a vocoder from its tensor names; return None if it is none that can be used."""
+    """Determine the kind of a vocoder from its tensor names; return None for other networks."""
     if not any(name.startswith("conv_pre.") for name in weights) or "ups.0.bias" not in weights:
         return None
     if "m_source.l_linear.weight" in weights:
@@ -407,7 +407,7 @@ def _shape(weights: Mapping[str, Tensor], module: str) -> tuple[int, ...]:
 
 
 def _count(weights: Mapping[str, Tensor], pattern: str) -> int:
-    """Return the number of consecutive names that `pattern` gives for 0, 1, ..."""
+    """Return how many of the names `pattern.format(0)`, `pattern.format(1)`, ... exist, up to the first missing one."""
     number = 0
     while pattern.format(number) in weights:
         number += 1

@@ -80,7 +80,7 @@ class Diagnosis:
 
     @property
     def error(self) -> MynaError | None:
-        """Return an error that lists all problems, or None. Its class is that of the checks if they share one."""
+        """Return an error that lists all problems, or None; if they are of several kinds, it is a `FileError`."""
         bad = [check for check in self.checks if check.state == "bad"]
         lines = "; ".join(f"{check.title}: {check.text}" for check in bad)
         return merged((check.kind(check.text) for check in bad), lines) if bad else None

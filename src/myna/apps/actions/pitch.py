@@ -30,7 +30,7 @@ class ViewedNote(BaseModel):
 
 
 class ViewedSpectrogram(BaseModel):
-    """Levels of the source, shifted in pitch as the voice is, so that the pitch curve lies on a partial."""
+    """Spectrogram of the source, transposed like the pitch curve, so that the curve lies on a partial."""
 
     model_config = ConfigDict(frozen=True)
 

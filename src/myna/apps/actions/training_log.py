@@ -149,7 +149,7 @@ class _Log:
             self.read[path] = place.offset + place.n_bytes + _FOOTER_BYTES
 
     def _forget_from(self, step: int) -> None:
-        """Discard the entries that an interrupted run logged from `step` on, where the run was resumed."""
+        """Discard the entries from `step` on: an interrupted run logged them, and was then resumed at `step`."""
         every: list[dict[int, Any]] = [*self.scalars.values(), *self.sounds.values()]
         for logged in every:
             for late in [one for one in logged if one >= step]:

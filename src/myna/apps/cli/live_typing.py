@@ -31,7 +31,7 @@ _SETTINGS = ("transpose", *_SPEAKERS, "dry_wet", "gate_db", "passthrough_origina
 
 
 class Typing:
-    """Reader of standard input in a thread of its own; a wrong line is a message, and the stream goes on."""
+    """Reader of standard input, in its own thread. A wrong line causes a message, and the conversion goes on."""
 
     def __init__(
         self,

@@ -18,7 +18,7 @@ from myna.apps.gui.texts import complete_texts, option_keys
 from myna.assets.presence import vocoder_here
 from myna.config import Config, TrainConfig
 from myna.keys import Key, page_keys
-from myna.options import ConversionOptions, EvaluateOptions, TrainOptions
+from myna.options import ConversionOptions, EvaluateOptions, TrainOptions, words_of
 from myna.studio.voice_facts import VoiceFacts
 
 FormName = Literal["conversion", "evaluation", "training", "training_keys"]
@@ -76,7 +76,7 @@ _SELECTIONS = {
             *("speaker_mix", "auto_transpose", "transpose_step", "auto_predict_f0"),
             *("autotune", "vibrato", "formant_shift", "loudness_mix", "noise_scale", "soften_pauses_db"),
         ),
-        hidden=("cluster_model_path", "vocoder", "pitch"),
+        hidden=("cluster_model_path", "diffusion_model_path", "diffusion_config_path", "vocoder", "pitch"),
     ),
     "evaluation": _Selection(
         EvaluateOptions, main=("similarity", "quality", "words"), more=("f0_method", "language"), hidden=("whisper",)
@@ -194,9 +194,9 @@ def _key_field(key: Key, said: dict[str, str], section: TrainConfig | None) -> F
 
 
 def _kind(name: str, hint: Any) -> tuple[FieldType, list[str]]:
+    if words := words_of(hint):
+        return "choice", list(words)
     parts = [part for part in (get_args(hint) or (hint,)) if part is not NoneType]
-    if all(isinstance(part, str) for part in parts):
-        return "choice", [str(part) for part in parts]
     if name == "speaker":
         return "speaker", []
     types: dict[Any, FieldType] = {bool: "boolean", int: "integer", float: "number", str: "text", Path: "text"}

@@ -97,7 +97,7 @@ class Report:
             self.at(title, done + 1, total, time.monotonic() - started)
 
     def at(self, stage: str, done: float, total: float | None, seconds: float) -> None:
-        """Report that `done` of `total` items or seconds took `seconds`; some calls are dropped."""
+        """Report `done` of `total` (items or seconds) and the time spent; calls soon after a report are dropped."""
         now = time.monotonic()
         if now - self._last_sent < _REPORT_SECONDS:
             return

@@ -1,7 +1,7 @@
 """ContentVec: HuBERT trained further so that its content is independent of the speaker.
 
 Qian et al., ContentVec, ICML 2022. So-vits-svc uses the twelfth layer or, for older voices, a projection of the ninth
-layer. The weights are lengyue233's conversion for the library transformers.
+layer. The weights are lengyue233's conversion for the Python package `transformers`.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Encoder(nn.Module):
 
 
 class PrunedHubert(Network):
-    """HuBERT with pruned layers. Parameters that exist in the library transformers have the same names as there."""
+    """HuBERT with pruned layers. Parameters have the names of the Python package `transformers`, where it has them."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         """Build the network from the checkpoint's `config`.

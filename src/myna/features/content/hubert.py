@@ -2,9 +2,9 @@
 
 The convolutions output a frame every 20 ms.
 
-Hsu et al., HuBERT, 2021, based on Baevski et al., wav2vec 2.0, 2020. Most networks are models of the library
-transformers, and the tensors of the weights files are renamed for them. The encoders differ in the used layer, and in
-the steps before and after the network.
+Hsu et al., HuBERT, 2021, based on Baevski et al., wav2vec 2.0, 2020. Most of the networks are classes of the Python
+package `transformers`, and the tensors in weights files are renamed to its names. The encoders differ in the layer
+whose output they use, and in the steps before and after the network.
 """
 
 from __future__ import annotations

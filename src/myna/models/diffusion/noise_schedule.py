@@ -40,7 +40,7 @@ class NoiseSchedule:
         return sigma
 
     def betas_between(self, levels: Levels) -> Levels:
-        """Return the variances (n,) of a schedule whose levels are `levels` (n,) of this one, in ascending order."""
+        """Return the variances (n,) of a schedule with only these levels (n,) of this schedule, in ascending order."""
         power = self.alpha_at(levels) ** 2
         betas: Levels = 1 - power / np.concatenate([[1.0], power[:-1]])
         return betas

@@ -1,4 +1,4 @@
-"""Rectified flow over mel spectrograms (Liu, Gong and Liu 2023), started from the synthesizer's, as in DDSP-SVC 6.
+"""Rectified flow over mel spectrograms (Liu, Gong and Liu 2023), as in DDSP-SVC 6.
 
 A straight line connects noise at time 0 with the recording's mel spectrogram at time 1:
 
@@ -70,7 +70,7 @@ class RectifiedFlow(nn.Module):
     ) -> Tensor:
         """Return the loss of the velocity at random times (a number); arguments as for `GaussianDiffusion`.
 
-        The squared error has the weight of a logit-normal distribution of the times (Esser et al. 2024, section 3.1):
+        The squared error is weighted by a logit-normal density over time (Esser et al. 2024, section 3.1), so that
         times in the middle, where the velocity is hardest to predict, count most.
         """
         lowest = 1 - self.sizes.max_k_step / self.sizes.n_levels

@@ -37,7 +37,7 @@ _FEW_STEPS = 10  # number of steps below which 4.1's DPM-Solver takes the last o
 
 
 class Solver(NamedTuple):
-    """A solver of diffusers and the levels at which so-vits-svc 4.1 lets it stop."""
+    """A solver from the package diffusers, and the noise levels at which so-vits-svc 4.1 begins and ends its steps."""
 
     levels: Callable[[int, int], Levels]  # (k_step, speedup) -> ascending levels from 0
     build: Callable[[list[float], int], Any]  # (betas, number of steps) -> a scheduler that is ready to step

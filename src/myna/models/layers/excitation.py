@@ -118,7 +118,7 @@ def _lowest_in_pauses(f0: Tensor, voiced: Tensor) -> Tensor:
 
 
 def _source_noise(f0: Tensor, hop_length: int, noise: NoiseSource) -> Tensor:
-    """Return the normal numbers (2, B, N) for the frames of f0 (B, T).
+    """Return standard normal noise (2, B, N) for the frames of f0 (B, T).
 
     The numbers are drawn frame by frame, so that a stream draws the same numbers. (Requests to PyTorch's generator can
     be split without changing the numbers if each request is for a multiple of 16.)

@@ -12,13 +12,13 @@ from myna.units import power_to_db
 # A stem below this level counts as absent (docs/separation.md). Below it are the vocals of 10 of 12 instrumental
 # excerpts, the vocals of none of 5 songs, and the accompaniment of 8 recordings of solo voices.
 FAINT_DB = -16.0
-_STRONG_SHARE = 0.1  # share of the seconds to measure: a song may have vocals in only a few of its seconds
+_STRONG_SHARE = 0.1  # share of the seconds above the level: a song may have vocals in only a few of its seconds
 _LEAST_POWER = 1e-12
 
 
 @dataclass(frozen=True)
 class StemLevels:
-    """Levels of the stems in their loudest seconds (a tenth of all), in dB relative to the mean level of the song."""
+    """Level that a tenth of the seconds of each stem exceeds, in dB relative to the mean level of the song."""
 
     vocals_db: float
     accompaniment_db: float

@@ -1,8 +1,8 @@
 """Separation with Spleeter's two-stem model (Hennequin et al. 2020): a mask on the STFT of the song.
 
 The network estimates the vocals' share of the power at each time and frequency. The song is processed in pieces of
-frames. Each piece is computed with all frames before and after it on which its mask depends. Therefore, the result does
-not depend on the positions of the borders.
+frames. Each piece is computed with `REACH_FRAMES` frames before and after it, almost the whole receptive field.
+Therefore, the positions of the borders change the result by less than -60 dB.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ _file = click.Path(path_type=Path)
 @model_flag
 @voice_config_flag
 @click.option("--stems", type=_file, help="Folder for the stems: vocals, converted vocals, reverb, music and mix.")
-@click.option("--vocals", type=_file, help="File with the vocals of the SONG, which are then not separated.")
-@click.option("--accompaniment", type=_file, help="File with the music of the SONG, which is then not separated.")
+@click.option("--vocals", type=_file, help="Use the vocals in this file instead of separating them from the SONG.")
+@click.option("--accompaniment", type=_file, help="Use the music in this file instead of separating it from the SONG.")
 @click.option(
     "--cache/--no-cache",
     default=True,

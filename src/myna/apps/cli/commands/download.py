@@ -13,7 +13,7 @@ from myna.apps.cli.result import Result, ResultCommand
 @click.argument("repo")
 @click.argument("files", nargs=-1)
 def command(repo: str, files: tuple[str, ...]) -> Result:
-    """Download a voice from the Hugging Face hub: its weights, its config.json and, if named, other FILES.
+    """Download a voice from the Hugging Face hub: weights, config.json, retrieval data and, if named, other FILES.
 
     REPO is owner/name, or an address hf://owner/name[@revision][/path/to/weights]. Files that are already on
     this machine are not downloaded again, and an interrupted download resumes.

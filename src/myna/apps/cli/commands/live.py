@@ -68,7 +68,7 @@ def live_flags(command: Any) -> Any:
 def command(**chosen: Any) -> Result:
     """Convert your voice while you sing, from the microphone to the headphones or to a virtual cable.
 
-    The speed of this computer is measured before the devices open. During the conversion, one line shows the level of
+    The speed of this computer is measured before the devices start. During the conversion, one line shows the level of
     the input, the time of a block, the delay and the gaps. Ctrl-C ends the conversion.
     """
     return run(**chosen)

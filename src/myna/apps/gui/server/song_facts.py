@@ -37,7 +37,7 @@ def facts_of(studio: Studio, upload: str) -> SongFacts:
 
 
 def content_of(studio: Studio, upload: str) -> SongContent:
-    """Return the content of an uploaded song; the first call separates 10 s of the song in about 2 s.
+    """Return whether an uploaded song has music and a voice; the first call separates 10 s of it in about 2 s.
 
     Raises:
         NoSuchUpload: there is no such upload.

@@ -52,7 +52,7 @@ class Remix:
 
 
 def _signing(description: str, song: Path) -> Callable[[Path], None]:
-    """Return a function that signs a file as a cover of `song`."""
+    """Return a function that adds a signed manifest to a file, with `song` as its source (see `add_manifest`)."""
     from myna.audio.marking.manifest import add_manifest
 
     return partial(add_manifest, description=description, source=song)

@@ -169,7 +169,7 @@ def find_result(studio: Studio, number: int) -> Result:
 
 
 def _jobs(studio: Studio) -> dict[int, int]:
-    """Return the job's number by the result's number, for jobs in the list."""
+    """Map the number of each result to the number of its job, for jobs in the list."""
     return {job.about["result"]: job.id for job in studio.list.all() if "result" in job.about}
 
 

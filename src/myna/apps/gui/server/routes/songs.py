@@ -47,7 +47,7 @@ class SongView(BaseModel):
 
 
 class ContentView(BaseModel):
-    """Content of a song: a voice with music, or only a voice."""
+    """Whether a song is a voice with music, or only a voice."""
 
     content: Content | None = Field(description="null if it is not clear")
     text: str
@@ -116,7 +116,7 @@ def key(
     studio: StudioOf,
     speaker: Annotated[str | None, Query(description="a speaker of the voice; the first one if not given")] = None,
 ) -> KeyView:
-    """Compare the pitch of a song with that of a voice, and propose keys. The best key does not transpose the music."""
+    """Compare the pitch of a song with that of a voice, and propose keys. The best key keeps the key of the music."""
     song, say = facts_of(studio, upload), Wording(language, _TEXTS)
     found = studio.voices.find(voice)
     pitch = studio.reader.read(found).pitch_of(speaker)

@@ -20,7 +20,7 @@ _TOPICS: dict[str, Topic] = {"result": "results", "voice": "voices", "project": 
 
 
 class TrashedView(BaseModel):
-    """Answer to a deletion: POST /trash/{trash_id}/restore undoes it."""
+    """Response to a request that deletes an item: POST /trash/{trash_id}/restore undoes the deletion."""
 
     trash_id: str
 
@@ -64,7 +64,7 @@ def delete(id: str, studio: StudioOf) -> None:
 
 
 def trashed(studio: Studio, item: Trashed) -> TrashedView:
-    """Notify the pages that an item was moved to the trash, and return the answer to its deletion."""
+    """Notify the pages that an item was moved to the trash, and return its id as a response model."""
     _changed(studio, item)
     return TrashedView(trash_id=item.id)
 
