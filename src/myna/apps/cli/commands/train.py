@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from myna.apps.actions.train import train
 from myna.apps.cli.flags import config_flag
-from myna.apps.cli.job import Job, listed_job
-from myna.apps.cli.report import echo
 from myna.apps.cli.result import Result, ResultCommand
+from myna.apps.cli.training import VOICE, TrainingTerminal
 from myna.apps.flags import collect, option_flags
 from myna.layout import LOGS
 from myna.options import TrainOptions
-from myna.progress import seconds_left
-
-if TYPE_CHECKING:
-    from myna.apps.actions.device import Device
-    from myna.training.loop import Plan, StepReport, TrainSummary
 
 
 @click.command("train", cls=ResultCommand)
@@ -57,110 +48,6 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     """
     options = collect(TrainOptions, chosen)
     with ExitStack() as job:
-        terminal = _Terminal(config_path, model_path, tensorboard, job)
+        terminal = TrainingTerminal(VOICE, config_path, model_path, tensorboard, job)
         train(config_path, model_path, options, terminal.on)
     return terminal.result
-
-
-class _Terminal:
-    """A `Listener` that reports the progress of training on the terminal."""
-
-    # Only the first process of a training run has a result and an entry in the list of jobs.
-    result: Result | None = None
-    _job: Job
-
-    def __init__(self, config_path: Path, model_path: Path, tensorboard: bool, until_the_end: ExitStack) -> None:
-        self._bar: Any = None
-        self._estimated = False
-        self._config_path = config_path
-        self._model_path = model_path
-        self._tensorboard = tensorboard
-        self._until_the_end = until_the_end
-
-    def on(self, device: Device) -> _Terminal:
-        """Store the device for the report, and return this listener."""
-        self._device = device
-        return self
-
-    def began(self, plan: Plan) -> None:
-        processes = f", {plan.n_processes} processes" if plan.n_processes > 1 else ""
-        echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
-        echo(f"voice:  {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
-        echo(
-            f"clips:  {plan.n_clips} ({plan.minutes:.1f} minutes), {plan.batch_size} per batch, "
-            f"{plan.steps_per_epoch} steps per epoch, {plan.last_step - plan.first_step:,} steps to do",
-            err=True,
-        )
-        if self._tensorboard:
-            echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
-        self._plan, self._started = plan, time.perf_counter()
-        name = self._model_path.name if self._model_path != LOGS else Path.cwd().name
-        self._job = self._until_the_end.enter_context(listed_job("train", f"svc train ({name})", [self._model_path]))
-        from myna.apps.progress import Bar
-
-        self._bar = Bar(total=plan.last_step, initial=plan.first_step, unit="step", dynamic_ncols=True)
-
-    def stepped(self, report: StepReport) -> None:
-        self._bar.set_description(f"epoch {report.epoch}", refresh=False)
-        shown = [name for name in ("mel", "kl", "adversarial", "discriminator") if name in report.losses]
-        self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
-        self._bar.update()
-        self._job.report(f"epoch {report.epoch}", *self._spent(report.step))
-        if not self._estimated:
-            self._estimate(report.step)
-
-    def _spent(self, step: int) -> tuple[int, int, float]:
-        """Return the finished and the planned steps of this run, and its duration so far in seconds."""
-        plan, seconds = self._plan, time.perf_counter() - self._started
-        done, total = step - plan.first_step, plan.last_step - plan.first_step
-        if plan.max_minutes is not None:
-            total = min(total, round(60 * plan.max_minutes * done / seconds))
-        return done, total, seconds
-
-    def _estimate(self, step: int) -> None:
-        """Print and log the remaining time, as soon as it can be estimated."""
-        plan = self._plan
-        done, total, seconds = self._spent(step)
-        left = seconds_left(done, total, seconds)
-        if left is not None and done < total:
-            self._estimated = True
-            self._bar.total = plan.first_step + total
-            self.noted(f"about {_duration(left)} for the next {total - done:,} steps")
-
-    def noted(self, text: str) -> None:
-        with suppress(OSError):  # the terminal was closed
-            self._bar.write(text, file=sys.stderr)
-        self._job.note(text)
-
-    def ended(self, summary: TrainSummary) -> None:
-        self._bar.close()
-        self.result = Result(summary, self._last_line(summary))
-
-    def _last_line(self, summary: TrainSummary) -> str:
-        config, model = self._config_path.as_posix(), self._model_path.as_posix()
-        if not summary.steps:
-            limit = "train.epochs" if self._plan.limit == "epochs" else "--max-steps"
-            return f"nothing to do: {summary.step:,} steps are done; raise {limit} to train longer"
-        skipped = f", {summary.skipped} skipped" if summary.skipped else ""
-        done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
-        sing = f"svc infer song.wav -m {model}"
-        again = "" if summary.complete else f"resume: svc train -m {model} -c {config}; "
-        return f"{done}. {again}{'or ' if again else 'next: '}{sing}"
-
-
-def _start_tensorboard(folder: Path) -> str:
-    """Start TensorBoard for this machine only and return its address."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    from tensorboard import program
-
-    server = program.TensorBoard()
-    server.configure(argv=[None, "--logdir", str(folder), "--host", "127.0.0.1"])
-    url: str = server.launch()
-    return url
-
-
-def _duration(seconds: float) -> str:
-    minutes, hours = round(seconds / 60), round(seconds / 3600)
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 120 else f"{hours} h"
