@@ -27,7 +27,7 @@ TemplateName = Literal[
 DEFAULT_TEMPLATE: TemplateName = "so-vits-svc-4.0v1"
 
 DecoderName = Literal["nsf-hifigan", "nsf-snake-hifigan", "istft", "ms-istft", "mb-istft", "source-filter"]
-SynthesizerKind = Literal["vits", "direct", "rvc", "sovits3"]
+SynthesizerKind = Literal["vits", "direct", "rvc", "sovits3", "vocoder"]
 DiscriminatorKind = Literal["waveform", "spectrogram"]
 Precision = Literal["fp32", "fp16", "bf16"]
 Expansion = Literal["nearest", "left"]
@@ -182,7 +182,11 @@ class DataConfig(_Section):
     unit_interpolate_mode: Expansion | None = key(
         None, "method of repeating content features to match the frames of f0"
     )
-    # This key is ours; the predecessors ignore it. See `training.prepare.augmentation`.
+    # The keys below are ours; the predecessors ignore them.
+    power_floor: float = key(
+        1e-6, "constant added to the power of each bin of the spectrograms; 1e-9 for vocoders", gt=0
+    )
+    # See `training.prepare.augmentation`.
     content_versions: int = key(
         0,
         "light voices: number of augmented versions of each clip (other formants and rooms; half of them with a random "
@@ -267,14 +271,18 @@ class ModelConfig(_Section):
     # The keys below are ours; the predecessors ignore them.
     synthesizer: SynthesizerKind = key(
         "vits",
-        "architecture: vits as in so-vits-svc 4, rvc, sovits3 as in so-vits-svc 3, or direct for light voices, which "
-        "have no latent variable",
+        "architecture: vits as in so-vits-svc 4, rvc, sovits3 as in so-vits-svc 3, direct for light voices, which have "
+        "no latent variable, or vocoder for svc train-vocoder",
     )
     n_fine_layers: int = key(
         3,
         "light voices: number of decoder blocks after the upsampling, at the frame rate of the inverse STFT",
         ge=0,
         le=_MOST_LAYERS,
+    )
+    mini_nsf: bool = key(False, "vocoders: use PC-NSF-HiFiGAN's excitation, a single sine")
+    noise_sigma: float = key(
+        0.0, "PC-NSF-HiFiGAN: standard deviation of the noise added to the first layer's output", ge=0
     )
     follows_pitch: bool = key(True, "RVC: false if the voice is conditioned on content only and not on f0", alias="f0")
 

@@ -10,6 +10,7 @@ FILELISTS = Path("filelists/44k")
 CONFIG = Path("configs/44k/config.json")
 REFINER_CONFIG = Path("configs/44k/diffusion.yaml")
 LOGS = Path("logs/44k")
+VOCODER_LOGS = Path("logs/vocoder")
 
 
 def logs_of(config: Path) -> Path | None:

@@ -277,6 +277,7 @@ def commands_that_write(place: str) -> list[list[str]]:
         ["demo", "song.wav", "-o", place],
         ["evaluate", "song.wav", "--source", "song.wav", "--json", f"{place}/a.json"],
         ["train", *config, "-m", place, "-d", "cpu", "--max-steps", "1"],
+        ["train-vocoder", *config, "--from-scratch", "-m", place, "-d", "cpu", "--max-steps", "1"],
         ["train-index", *config, "-o", f"{place}/a.safetensors"],
         ["train-cluster", *config, "-o", f"{place}/a.pt"],
         ["gui", "--no-browser", "--folder", place],

@@ -16,7 +16,7 @@ from myna.units import hz_to_mel, mel_to_hz, semitones_to_ratio
 
 # Constants that the predecessors add to the power of each bin, in the training of voices, and in mel spectrograms for
 # vocoders and diffusion models.
-VOICE_POWER_FLOOR = 1e-6
+VOICE_POWER_FLOOR: float = DataConfig().power_floor
 VOCODER_POWER_FLOOR = 1e-9
 
 
@@ -44,6 +44,7 @@ class MelSettings:
             n_mels=data.n_mels,
             mel_fmin=data.mel_fmin,
             mel_fmax=data.mel_fmax,
+            power_floor=data.power_floor,
         )
 
 

@@ -11,6 +11,7 @@ from myna.models.interface import Discriminators, SynthesizerModule
 from myna.models.synthesizers.light import LightSynthesizer
 from myna.models.synthesizers.rvc import RvcSynthesizer
 from myna.models.synthesizers.sovits3 import Sovits3Synthesizer
+from myna.models.synthesizers.trainable_vocoder import TrainableVocoder
 from myna.models.synthesizers.vits import Vits
 
 SYNTHESIZERS: dict[SynthesizerKind, type[SynthesizerModule]] = {
@@ -18,6 +19,7 @@ SYNTHESIZERS: dict[SynthesizerKind, type[SynthesizerModule]] = {
     "direct": LightSynthesizer,
     "rvc": RvcSynthesizer,
     "sovits3": Sovits3Synthesizer,
+    "vocoder": TrainableVocoder,
 }
 DISCRIMINATORS: dict[DiscriminatorKind, Callable[[DataConfig], Discriminators]] = {
     "waveform": lambda data: WaveformDiscriminators(),

@@ -190,6 +190,10 @@ class TrainableSynthesizer(SynthesizerModule):
             bandwidth_hz: bandwidth by speaker index.
         """
 
+    def reconstruct(self, batch: TrainingInput, noise: NoiseSource) -> Tensor:
+        """Synthesize whole clips from their own features, for validation: (B, 1, N)."""
+        return self.generate(batch.conditions, Sampling(noise, self.usual_noise_scale)).audio
+
     def forward(self, batch: TrainingInput, segment_frames: int, noise: NoiseSource) -> TrainingOutput:
         """Synthesize a random segment of `segment_frames` frames from each clip."""
         raise NotImplementedError

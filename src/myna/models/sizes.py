@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Self
 
-from myna.config import ModelConfig
+from myna.config import DataConfig, ModelConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,12 @@ class VocoderSizes:
     # Whether the excitation is PC-NSF-HiFiGAN's: a single sine, added after the second upsampling step only.
     mini_nsf: bool = False
     noise_sigma: float = 0.0  # standard deviation of the noise that is added to the first layer's output
+
+    @classmethod
+    def of(cls, model: ModelConfig, data: DataConfig) -> Self:
+        """Return the sizes of a vocoder in training."""
+        upsampling = replace(UpsamplingSizes.of(model), in_channels=data.n_mels)
+        return cls(upsampling=upsampling, mini_nsf=model.mini_nsf, noise_sigma=model.noise_sigma)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,7 +61,8 @@ class Magnitudes:
         return self.data.n_fft
 
     def __call__(self, audio: Tensor, key_shift: float) -> Tensor:
-        return spectrogram(audio[None], self.data.n_fft, self.data.hop_length, self.data.win_length)[0]
+        data = self.data
+        return spectrogram(audio[None], data.n_fft, data.hop_length, data.win_length, data.power_floor)[0]
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Excerpts:
     @classmethod
     def of_voice(cls, config: Config) -> Self:
         """Return the excerpts for the training of a voice; raise `ConfigError` if the voice cannot use them."""
-        if config.train.vol_aug and not config.model.loudness_embedding:
+        varies_with_level = config.model.loudness_embedding or config.model.synthesizer == "vocoder"
+        if config.train.vol_aug and not varies_with_level:
             raise ConfigError("train.vol_aug needs a voice that is conditioned on loudness: set model.vol_embedding")
         max_frames = training_family(config).excerpt_frames(config)
         return cls(max_frames, config.train.vol_aug, Magnitudes(config.data))

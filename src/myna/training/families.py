@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,10 +19,13 @@ from myna.models.interface import TrainableSynthesizer, TrainingOutput
 from myna.models.layers.frames import slice_segments
 from myna.models.layers.subbands import PseudoQmf
 from myna.models.synthesizers.light import LightSynthesizer
+from myna.models.synthesizers.trainable_vocoder import TrainableVocoder
 from myna.models.synthesizers.vits import Vits
+from myna.training import vocoder
 from myna.training.clip_list import Clip
 from myna.training.features_file import features_path, read_bandwidth
 from myna.training.losses import Losses, kl_loss, spectral_losses, subband_loss
+from myna.zoo.sovits import generator_from_stored, generator_to_stored
 
 # Maximum number of a clip's frames that are encoded to latents in training, as in the predecessors.
 MAX_FRAMES = 800
@@ -50,6 +54,26 @@ class TrainingFamily:
     excerpt_frames: Callable[[Config], int]  # maximum number of frames of an excerpt
     losses: Callable[[Config, torch.device], ReconstructionLosses]
     prepare: Callable[[TrainableSynthesizer, Sequence[Clip]], None]  # called once before the first step
+    # Functions that rename tensors to the names in checkpoints, and back.
+    to_stored: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = generator_to_stored
+    from_stored: Callable[[Mapping[str, Tensor]], dict[str, Tensor]] = generator_from_stored
+    # Function that returns the first weights, under the names of the network, and a phrase that names their origin,
+    # given `TrainOptions.pretrained_dir`; None if training starts from `G_0.pth` and `D_0.pth`.
+    base: Callable[[Config, Path | None], tuple[dict[str, Tensor], str]] | None = None
+    # Function that writes the trained weights, under their names in files, to a folder in another form besides the
+    # checkpoint, and returns the path; None if the checkpoint is the only form.
+    publish: Callable[[Config, Mapping[str, Tensor], Path], Path] | None = None
+
+
+def mel_loss(spectrogram: Tensor, output: TrainingOutput, settings: MelSettings) -> Tensor:
+    """L1 distance between the log-mel spectrograms of the generated segments and of the recording.
+
+    Args:
+        spectrogram: linear magnitude spectrograms of the whole excerpts, (B, n_fft / 2 + 1, T).
+    """
+    audio = output.audio
+    segments = slice_segments(spectrogram, output.segment_starts, audio.shape[2] // settings.hop_length)
+    return F.l1_loss(mel_spectrogram(audio.squeeze(1), settings), spectrogram_to_mel(segments, settings))
 
 
 class VitsLosses:
@@ -62,15 +86,25 @@ class VitsLosses:
 
     def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
         assert output.latents is not None
-        settings, audio = MelSettings.of(self.config.data), output.audio
-        segments = slice_segments(spectrogram, output.segment_starts, audio.shape[2] // settings.hop_length)
-        of_recording, of_output = spectrogram_to_mel(segments, settings), mel_spectrogram(audio.squeeze(1), settings)
-        losses = {"mel": F.l1_loss(of_output, of_recording), "kl": kl_loss(output.latents)}
+        losses = {
+            "mel": mel_loss(spectrogram, output, MelSettings.of(self.config.data)),
+            "kl": kl_loss(output.latents),
+        }
         if output.f0_predicted is not None and output.f0_target is not None:
             losses["f0"] = F.mse_loss(output.f0_predicted, output.f0_target)
         if self.filter_bank is not None and output.subbands is not None:
             losses["subband"] = subband_loss(self.filter_bank.analysis(recording), output.subbands, self.config.train)
         return losses
+
+
+class VocoderLosses:
+    """Mel loss of HiFi-GAN (Kong, Kim and Bae 2020), over the whole band and not only the vocoder's mel range."""
+
+    def __init__(self, config: Config, device: torch.device) -> None:
+        self.settings = replace(MelSettings.of(config.data), mel_fmin=0.0, mel_fmax=None)
+
+    def __call__(self, recording: Tensor, spectrogram: Tensor, bandwidth_hz: Tensor, output: TrainingOutput) -> Losses:
+        return {"mel": mel_loss(spectrogram, output, self.settings)}
 
 
 class LightLosses:
@@ -131,5 +165,15 @@ _FAMILIES: Mapping[SynthesizerKind, TrainingFamily] = {
         excerpt_frames=segment_frames,  # without latents, the rest of the clip has no effect
         losses=LightLosses,
         prepare=_set_bandwidths,
+    ),
+    "vocoder": TrainingFamily(
+        create=lambda config: TrainableVocoder(config.model, config.data),
+        excerpt_frames=segment_frames,
+        losses=VocoderLosses,
+        prepare=lambda synthesizer, clips: None,
+        to_stored=vocoder.to_stored,
+        from_stored=vocoder.from_stored,
+        base=vocoder.base_weights,
+        publish=vocoder.publish,
     ),
 }

@@ -26,10 +26,10 @@ from myna.models.interface import Discriminators, TrainableSynthesizer
 from myna.options import TrainOptions
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
-from myna.training.families import training_family
+from myna.training.families import TrainingFamily, training_family
 from myna.training.progress import Progress, checked_scaler, invalid_counters, load_module, load_optimizer
 from myna.zoo.discriminators import discriminator_from_stored, discriminator_to_stored
-from myna.zoo.sovits import generator_from_stored, generator_to_stored
+from myna.zoo.sovits import generator_from_stored
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +108,10 @@ def checkpoint_number(state: TrainState, config: Config) -> int:
 
 
 def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
-    """Write `G_*.pth` and `D_*.pth`, keep only the newest `keep_ckpts` checkpoints, and return the path of `G_*`.
+    """Write `G_*.pth` and `D_*.pth`, and keep only the newest `keep_ckpts` checkpoints.
+
+    Returns:
+        The path of the result: `G_*.pth` or, if the family publishes its weights in another form, the path of that.
 
     Raises:
         CheckpointError: the files cannot be written; existing checkpoints are unchanged.
@@ -116,10 +119,11 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
     number = checkpoint_number(state, config)
     progress = state.stored()
     rate = config.train.learning_rate
-    weights = generator_to_stored(state.synthesizer.state_dict())
+    family = training_family(config)
+    weights = family.to_stored(state.synthesizer.state_dict())
     if state.average is not None:
         progress[_TRAINED] = weights
-        weights = generator_to_stored(state.average)
+        weights = family.to_stored(state.average)
     generator = Checkpoint(
         weights,
         state.epoch_number,
@@ -137,7 +141,7 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
     path = folder / f"G_{number}.pth"
     checkpoint.write_together({folder / f"D_{number}.pth": discriminator, path: generator})
     _delete_old(folder, config.train.keep_ckpts, number)
-    return path
+    return path if family.publish is None else family.publish(config, weights, folder)
 
 
 def load_start(state: TrainState, folder: Path, config: Config, options: TrainOptions) -> str:
@@ -153,10 +157,15 @@ def load_start(state: TrainState, folder: Path, config: Config, options: TrainOp
     number = _latest_number(folder)
     if number is not None:
         path = folder / f"G_{number}.pth"
-        _resume(state, path, folder / f"D_{number}.pth", options.reset_optimizer)
+        _resume(state, path, folder / f"D_{number}.pth", training_family(config), options.reset_optimizer)
         return f"continuing from {path}"
     if options.from_scratch:
         return "from random weights"
+    base = training_family(config).base
+    if base is not None:
+        weights, origin = base(config, options.pretrained_dir)
+        checkpoint.load_weights(state.synthesizer, weights)
+        return origin
     generator, discriminator = _find_base(folder, config, options.pretrained_dir)
     _load_base(state, generator, discriminator)
     return f"from the base weights {generator}"
@@ -178,14 +187,16 @@ def _latest_number(folder: Path) -> int | None:
     return max(both, default=None)
 
 
-def _resume(state: TrainState, generator: Path, discriminator: Path, reset_optimizer: bool) -> None:
+def _resume(
+    state: TrainState, generator: Path, discriminator: Path, family: TrainingFamily, reset_optimizer: bool
+) -> None:
     of_generator, of_discriminator = checkpoint.read(generator), checkpoint.read(discriminator, "D")
     progress = of_generator.extra
     _check_progress(progress, of_generator.iteration, generator)
     if _TRAINED in progress:
-        load_module(state.synthesizer, generator_from_stored(of_generator.weights), generator)
+        load_module(state.synthesizer, family.from_stored(of_generator.weights), generator)
         state.average = {name: tensor.clone() for name, tensor in state.synthesizer.state_dict().items()}
-    load_module(state.synthesizer, generator_from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
+    load_module(state.synthesizer, family.from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
     load_module(state.discriminators, discriminator_from_stored(of_discriminator.weights), discriminator)
     if not reset_optimizer:
         load_optimizer(state.synthesizer_optimizer, of_generator.optimizer, generator)

@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
-from myna.models.interface import Sampling
 from myna.models.noise import SeededNoise
 from myna.options import TrainOptions, overrides
 from myna.training.clip_list import list_clips
@@ -122,20 +121,18 @@ def with_options(config: Config, options: TrainOptions) -> Config:
 
 
 def validate(engine: Engine, state: TrainState, clips: ClipDataset, log: Log) -> None:
-    """Convert the validation clips, and log the results together with the recordings."""
+    """Reconstruct the validation clips, and log the results together with the recordings."""
     settings, distances = MelSettings.of(engine.config.data), []
     state.synthesizer.eval()
     for index in range(len(clips)):
         batch = Collate(1)([clips.beginning(index)]).to(engine.fabric.device)
         noise = SeededNoise.of(engine.config.train.seed)
         with engine.fabric.autocast():
-            generated = state.synthesizer.generate(
-                batch.input.conditions, Sampling(noise, state.synthesizer.usual_noise_scale)
-            )
+            generated = state.synthesizer.reconstruct(batch.input, noise)
         recording_mel = spectrogram_to_mel(batch.input.spectrogram, settings)[0]
-        generated_mel = mel_spectrogram(generated.audio.squeeze(1), settings)[0]
+        generated_mel = mel_spectrogram(generated.squeeze(1), settings)[0]
         distances.append(float(F.l1_loss(generated_mel, recording_mel)))
-        for name, mel, audio in (("sung", generated_mel, generated.audio), ("recording", recording_mel, batch.audio)):
+        for name, mel, audio in (("sung", generated_mel, generated), ("recording", recording_mel, batch.audio)):
             log.mel(f"validation_{index}/{name}_mel", mel, state.step)
             log.sound(f"validation_{index}/{name}", audio[0], state.step)
     state.synthesizer.train()

@@ -398,8 +398,6 @@ def open_refiner(path: Path, config_path: Path | None = None) -> OpenedRefiner:
     return OpenedRefiner(path, kind, weights, sizes, config, step if isinstance(step, int) else None, remarks)
 
 
-
-
 def configuration_beside(path: Path) -> Path | None:
     """Return the yaml file beside a refiner's weights; None if there is none."""
     return next((one for name in (TRAINED_CONFIG_NAME, CONFIG_NAME) if (one := path.with_name(name)).is_file()), None)

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 from torch import Tensor
 
 from myna.audio.spectrogram import VOCODER_POWER_FLOOR, MelSettings
+from myna.config import Config
 from myna.errors import CheckpointError, ConfigError, reason_of
 from myna.models.sizes import UpsamplingSizes, VocoderSizes
 from myna.models.vocoder import Vocoder
@@ -47,8 +48,9 @@ _TABLE = NameTable(
         "decoder.output_conv": "conv_post",
     },
 )
-# Files of vocoders in a folder, by preference; the first is so-vits-svc 4.1's name, the second DiffSinger's.
-_NAMES = ("model", "model.ckpt", "model.pt", "model.pth", "model.safetensors")
+# Files of vocoders in a folder, by preference; the first is so-vits-svc 4.1's name, the second DiffSinger's. The last
+# ones are for the folders `pretrain` and those of `svc train-vocoder`.
+_NAMES = ("model", "model.ckpt", "model.pt", "model.pth", "nsf_hifigan/model", "nsf_hifigan/model.ckpt")
 _TRAINING_KEY, _TRAINING_PREFIX = "state_dict", "generator."
 _SHOWN_PROBLEMS = 4
 _OF_THE_ANALYSIS = ("sampling_rate", "n_fft", "win_size", "fmin", "fmax")  # keys that no shape determines
@@ -114,6 +116,28 @@ class VocoderConfig(BaseModel):
         if self.mini_nsf and len(self.upsample_rates) < 2:
             raise ValueError("mini_nsf needs at least two upsample_rates")
         return self
+
+    @classmethod
+    def of_training(cls, config: Config) -> Self:
+        """Return the values in the configuration of a training of `svc train-vocoder`."""
+        model, data = config.model, config.data
+        return cls(
+            sampling_rate=data.sample_rate,
+            num_mels=data.n_mels,
+            n_fft=data.n_fft,
+            win_size=data.win_length,
+            hop_size=data.hop_length,
+            fmin=data.mel_fmin,
+            fmax=data.mel_fmax,
+            upsample_rates=model.upsample_rates,
+            upsample_kernel_sizes=model.upsample_kernel_sizes,
+            upsample_initial_channel=model.upsample_initial_channels,
+            resblock=model.resblock,
+            resblock_kernel_sizes=model.resblock_kernel_sizes,
+            resblock_dilation_sizes=model.resblock_dilation_sizes,
+            mini_nsf=model.mini_nsf,
+            noise_sigma=model.noise_sigma,
+        )
 
     @property
     def sizes(self) -> VocoderSizes:
@@ -242,7 +266,7 @@ def vocoder_in(content: Any) -> dict[str, Tensor] | None:
     """Find the tensors of a vocoder in the content of a file; return None if there are none."""
     if not isinstance(content, dict):
         return None
-    found: Any = content.get(GENERATOR, content)
+    found: Any = content.get(GENERATOR, content.get("model", content))  # "model" in checkpoints of svc train-vocoder
     training = content.get(_TRAINING_KEY)
     if isinstance(training, dict):
         found = {
@@ -347,6 +371,8 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} {error}") from error
     if not isinstance(given, dict):
         raise ConfigError(f"{path} is not the configuration of a vocoder; get it from the place of the vocoder")
+    if {"model", "data"} <= given.keys():
+        return VocoderConfig.of_training(Config.read(path)).model_dump()
     return given
 
 

@@ -1,4 +1,4 @@
-"""Training of a voice, and of its refiner."""
+"""Training of voices, vocoders and refiners."""
 
 from __future__ import annotations
 
@@ -49,12 +49,54 @@ def train(
             changed.write(config_path)
         config = changed
 
-    from myna.training.train import train as train_voice
+    return _train(config, folder, options, listen)
+
+
+def train_vocoder(
+    config_path: Path, folder: Path, vocoder: Path | None, options: TrainOptions, listen: Callable[[Device], Listener]
+) -> TrainSummary:
+    """Train a vocoder on the prepared clips of a voice; resume from the last checkpoint in `folder` if there is one.
+
+    The configuration of a new training is derived from that of the voice and from the vocoder that training starts
+    from. A resumed training uses the `config.json` in `folder`.
+
+    Args:
+        config_path: `config.json` of the voice for which the clips were prepared.
+        folder: folder of the vocoder, the checkpoints and the log.
+        vocoder: file or folder of the vocoder to start from; None searches the places of `assets.find_vocoder_file` or,
+            with random weights, uses the sizes of the community's vocoder.
+        listen: see `train`.
+
+    Raises:
+        AssetError: there is no vocoder to start from.
+        ConfigError: the clips do not fit the vocoder, `folder` contains a voice, or as for `train`.
+        MynaError: as for `train`.
+    """
+    from myna.assets import find_vocoder_file
+    from myna.config import Config
+    from myna.training.vocoder import training_config
+    from myna.zoo.vocoders import VocoderConfig, open_vocoder
+
+    own = folder / "config.json"
+    if own.exists():
+        config = Config.read(own)
+        if config.model.synthesizer != "vocoder":
+            raise ConfigError(f"{folder} holds a voice; name another folder for the vocoder with -m")
+    else:
+        base = VocoderConfig()
+        if vocoder is not None or not options.from_scratch:
+            base = open_vocoder(vocoder or find_vocoder_file()).config
+        config = training_config(Config.read(config_path), base, from_scratch=options.from_scratch)
+    return _train(config, folder, replace(options, pretrained_dir=vocoder), listen)
+
+
+def _train(config: Config, folder: Path, options: TrainOptions, listen: Callable[[Device], Listener]) -> TrainSummary:
+    from myna.training.train import train as train_network
 
     device = choose_device(options.device)
     listener = _Recorder(listen(device), config, folder)
     with listener.failures():
-        return train_voice(config, folder, replace(options, device=device.name), listener)
+        return train_network(config, folder, replace(options, device=device.name), listener)
 
 
 def read_refiner_config(path: Path) -> RefinerConfig:

@@ -31,6 +31,7 @@ COMMANDS = {
     "train-diff": "train a refiner of the voice's sound, for svc infer --shallow-diffusion",
     "train-index": "build a retrieval index of each speaker's content features, for svc infer -r",
     "train-cluster": "compute k-means centroids of the content features: smaller but less exact than an index",
+    "train-vocoder": "train a vocoder on your recordings, for svc infer --enhance",
     "separate": "separate songs into vocals and accompaniment",
     "infer": "convert recordings to the voice",
     "live": "convert your voice while you sing, from the microphone to the headphones",

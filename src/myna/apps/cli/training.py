@@ -1,15 +1,15 @@
-"""Progress of a training on the terminal."""
+"""Shared parts of the commands that train: progress on the terminal, and TensorBoard."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from myna.apps.cli.job import Job, listed_job
 from myna.apps.cli.report import echo
@@ -21,24 +21,14 @@ if TYPE_CHECKING:
     from myna.apps.actions.device import Device
     from myna.training.loop import Plan, StepReport, TrainSummary
 
-
-@dataclass(frozen=True)
-class Trained:
-    """Words for a kind of training."""
-
-    command: str
-    name: str  # of what is trained
-    losses: tuple[str, ...]  # losses beside the progress bar
-    next_command: Callable[[Path, TrainSummary], str]  # (folder, summary) -> command that uses the result
-    number: str = "{:.2f}"  # format of a loss
-
-
-VOICE = Trained(
-    command="svc train",
-    name="voice",
-    losses=("mel", "kl", "adversarial", "discriminator"),
-    next_command=lambda folder, summary: f"svc infer song.wav -m {folder.as_posix()}",
+tensorboard_flag = click.option(
+    "-t/-nt",
+    "--tensorboard/--no-tensorboard",
+    default=False,
+    show_default=True,
+    help="Run TensorBoard at http://127.0.0.1:6006: losses, spectrograms and validation samples.",
 )
+_SHOWN_LOSSES = ("mel", "kl", "adversarial", "discriminator", "denoiser")  # beside the progress bar
 
 
 class TrainingTerminal:
@@ -49,12 +39,27 @@ class TrainingTerminal:
     _job: Job
 
     def __init__(
-        self, trained: Trained, config_path: Path, model_path: Path, tensorboard: bool, until_the_end: ExitStack
+        self,
+        command: str,
+        model_path: Path,
+        tensorboard: bool,
+        until_the_end: ExitStack,
+        *,
+        resume: str,
+        use: str,
+        subject: str = "voice",
     ) -> None:
-        self._trained = trained
+        """
+        Args:
+            command: the command, for the list of jobs.
+            model_path: folder of the checkpoints and the log.
+            resume: command that resumes the training.
+            use: command that uses the result.
+            subject: word for the network in training.
+        """
         self._bar: Any = None
         self._estimated = False
-        self._config_path = config_path
+        self._command, self._resume, self._use, self._subject = command, resume, use, subject
         self._model_path = model_path
         self._tensorboard = tensorboard
         self._until_the_end = until_the_end
@@ -67,7 +72,7 @@ class TrainingTerminal:
     def began(self, plan: Plan) -> None:
         processes = f", {plan.n_processes} processes" if plan.n_processes > 1 else ""
         echo(f"device: {self._device}{processes}, {plan.precision}", err=True)
-        echo(f"{self._trained.name + ':':<7} {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
+        echo(f"{self._subject + ':':<7} {plan.n_parameters / 1e6:.1f} million parameters, {plan.origin}", err=True)
         echo(
             f"clips:  {plan.n_clips} ({plan.minutes:.1f} minutes), {plan.batch_size} per batch, "
             f"{plan.steps_per_epoch} steps per epoch, {plan.last_step - plan.first_step:,} steps to do",
@@ -77,18 +82,17 @@ class TrainingTerminal:
             echo(f"log:    {_start_tensorboard(self._model_path)}", err=True)
         self._plan, self._started = plan, time.perf_counter()
         name = self._model_path.name if self._model_path != LOGS else Path.cwd().name
-        title = f"{self._trained.command} ({name})"
-        self._job = self._until_the_end.enter_context(listed_job("train", title, [self._model_path]))
+        self._job = self._until_the_end.enter_context(
+            listed_job("train", f"{self._command} ({name})", [self._model_path])
+        )
         from myna.apps.progress import Bar
 
         self._bar = Bar(total=plan.last_step, initial=plan.first_step, unit="step", dynamic_ncols=True)
 
     def stepped(self, report: StepReport) -> None:
         self._bar.set_description(f"epoch {report.epoch}", refresh=False)
-        shown = {name: report.losses[name] for name in self._trained.losses if name in report.losses}
-        self._bar.set_postfix(
-            {name: self._trained.number.format(value) for name, value in shown.items()}, refresh=False
-        )
+        shown = {name: report.losses[name] for name in _SHOWN_LOSSES if name in report.losses}
+        self._bar.set_postfix({name: f"{value:#.3g}" for name, value in shown.items()}, refresh=False)
         self._bar.update()
         self._job.report(f"epoch {report.epoch}", *self._spent(report.step))
         if not self._estimated:
@@ -122,15 +126,13 @@ class TrainingTerminal:
         self.result = Result(summary, self._last_line(summary))
 
     def _last_line(self, summary: TrainSummary) -> str:
-        config, model = self._config_path.as_posix(), self._model_path.as_posix()
         if not summary.steps:
             limit = "train.epochs" if self._plan.limit == "epochs" else "--max-steps"
             return f"nothing to do: {summary.step:,} steps are done; raise {limit} to train longer"
         skipped = f", {summary.skipped} skipped" if summary.skipped else ""
         done = f"{summary.steps:,} steps in {_duration(summary.seconds)}{skipped}: {summary.path}"
-        sing = self._trained.next_command(self._model_path, summary)
-        again = "" if summary.complete else f"resume: {self._trained.command} -m {model} -c {config}; "
-        return f"{done}. {again}{'or ' if again else 'next: '}{sing}"
+        again = "" if summary.complete else f"resume: {self._resume}; "
+        return f"{done}. {again}{'or ' if again else 'next: '}{self._use}"
 
 
 def _start_tensorboard(folder: Path) -> str:

@@ -11,7 +11,7 @@ import click
 from myna.apps.actions.train import train
 from myna.apps.cli.flags import config_flag
 from myna.apps.cli.result import Result, ResultCommand
-from myna.apps.cli.training import VOICE, TrainingTerminal
+from myna.apps.cli.training import TrainingTerminal, tensorboard_flag
 from myna.apps.flags import collect, option_flags
 from myna.layout import LOGS
 from myna.options import TrainOptions
@@ -27,13 +27,7 @@ from myna.options import TrainOptions
     show_default=True,
     help="Folder for G_*.pth, D_*.pth and the log; training resumes from the last checkpoint in it.",
 )
-@click.option(
-    "-t/-nt",
-    "--tensorboard/--no-tensorboard",
-    default=False,
-    show_default=True,
-    help="Run TensorBoard at http://127.0.0.1:6006: losses, spectrograms and validation samples.",
-)
+@tensorboard_flag
 @option_flags(TrainOptions)
 def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: Any) -> Result | None:
     """Train the voice on the prepared clips.
@@ -48,6 +42,14 @@ def command(config_path: Path, model_path: Path, tensorboard: bool, **chosen: An
     """
     options = collect(TrainOptions, chosen)
     with ExitStack() as job:
-        terminal = TrainingTerminal(VOICE, config_path, model_path, tensorboard, job)
+        model, config = model_path.as_posix(), config_path.as_posix()
+        terminal = TrainingTerminal(
+            "svc train",
+            model_path,
+            tensorboard,
+            job,
+            resume=f"svc train -m {model} -c {config}",
+            use=f"svc infer song.wav -m {model}",
+        )
         train(config_path, model_path, options, terminal.on)
     return terminal.result

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from myna.apps.actions.train import read_refiner_config, train_refiner
 from myna.apps.cli.result import Result, ResultCommand
-from myna.apps.cli.training import Trained, TrainingTerminal
+from myna.apps.cli.training import TrainingTerminal, tensorboard_flag
 from myna.apps.flags import collect, option_flags
 from myna.layout import REFINER_CONFIG
 from myna.options import RefinerTrainOptions
-
-if TYPE_CHECKING:
-    from myna.training.loop import TrainSummary
 
 
 @click.command("train-diff", cls=ResultCommand)
@@ -36,13 +33,7 @@ if TYPE_CHECKING:
     help="Folder for model_*.pt, config.yaml and the log; training resumes from the last checkpoint in it.  [default: "
     "env.expdir of the configuration]",
 )
-@click.option(
-    "-t/-nt",
-    "--tensorboard/--no-tensorboard",
-    default=False,
-    show_default=True,
-    help="Run TensorBoard at http://127.0.0.1:6006: losses, spectrograms and, with a vocoder, audio.",
-)
+@tensorboard_flag
 @option_flags(RefinerTrainOptions)
 def command(config_path: Path, model_path: Path | None, tensorboard: bool, **chosen: Any) -> Result | None:
     """Train a refiner on the clips of a voice, for svc infer --shallow-diffusion.
@@ -59,21 +50,15 @@ def command(config_path: Path, model_path: Path | None, tensorboard: bool, **cho
     config = read_refiner_config(config_path)
     folder = model_path or Path(config.env.expdir)
     with ExitStack() as job:
-        terminal = TrainingTerminal(_REFINER, config_path, folder, tensorboard, job)
+        model, path = folder.as_posix(), config_path.as_posix()
+        terminal = TrainingTerminal(
+            "svc train-diff",
+            folder,
+            tensorboard,
+            job,
+            resume=f"svc train-diff -m {model} -c {path}",
+            use=f"svc infer song.wav -m {folder.parent.as_posix()} -shd -dm {model} -dc {model}/config.yaml",
+            subject="refiner",
+        )
         train_refiner(config_path, config, folder, options, terminal.on)
     return terminal.result
-
-
-def _next_command(folder: Path, summary: TrainSummary) -> str:
-    assert summary.path is not None
-    config = summary.path.with_name("config.yaml").as_posix()
-    return f"svc infer song.wav -m {folder.parent.as_posix()} -shd -dm {summary.path.as_posix()} -dc {config}"
-
-
-_REFINER = Trained(
-    command="svc train-diff",
-    name="refiner",
-    losses=("denoiser",),
-    next_command=_next_command,
-    number="{:.4f}",
-)
