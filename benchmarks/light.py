@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from myna.audio.io import Writer, read
 from myna.features.content import SAMPLE_RATE
-from myna.features.content.embedded import LOOK_AHEAD_SAMPLES, EmbeddedEncoder, load_embedded
+from myna.features.content.embedded import EmbeddedEncoder, load_embedded
 
 ENCODED_SECONDS = 30
 BLOCKS_SECONDS = (1.0, 0.2, 0.1)
@@ -37,9 +37,10 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.cores)
 
-    encoder = load_embedded()
+    encoder = load_embedded("myna-content-2")
     audio = torch.from_numpy(read(arguments.song, SAMPLE_RATE)[0]).repeat(20)[: ENCODED_SECONDS * SAMPLE_RATE]
-    print(f"content encoder, look-ahead {1000 * LOOK_AHEAD_SAMPLES / SAMPLE_RATE:.0f} ms; seconds per second of audio:")
+    ahead_ms = 1000 * encoder.network.look_ahead_samples / SAMPLE_RATE
+    print(f"content encoder, look-ahead {ahead_ms:.0f} ms; seconds per second of audio:")
     report("offline", cost(lambda: encoder(audio)))
     for seconds in BLOCKS_SECONDS:
         block = round(seconds * SAMPLE_RATE)

@@ -13,15 +13,20 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from myna.apps.cli import svc
+from myna.assets import BUNDLED_WEIGHTS
 from myna.config import Config
-from myna.features.content.embedded import CHANNELS, CODE_CHANNELS, N_BLOCKS, ContentNetwork
+from myna.features.content.embedded import AHEAD_FRAMES, CHANNELS, CODE_CHANNELS, ContentNetwork, load_embedded
 from myna.features.content.whisper import WhisperDimensions, WhisperEncoder
+from myna.features.f0.live import PitchNetwork
+from myna.models.layers.convolution import TimeConv1d, TimeUpsampling
 from myna.storage import checkpoint
 from myna.storage.quantization import unpacked
 from myna.voice import Voice
+from recipes.base_voice import causal as make_causal
 from recipes.base_voice import export as export_voice
 from recipes.base_voice import gather
 from recipes.content_encoder import distill, synthesize
+from recipes.pitch import train as train_pitch
 
 RATE = 16000
 SECONDS = 2.0
@@ -79,7 +84,7 @@ def _one_thread() -> Iterator[None]:
 @pytest.mark.timeout(400)  # half a minute of work; more where the processor is shared
 def test_content_encoder(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.manual_seed(0)
-    teacher = WhisperEncoder(WhisperDimensions(n_mels=80, channels=CHANNELS, n_layers=N_BLOCKS)).state_dict()
+    teacher = WhisperEncoder(WhisperDimensions(n_mels=80, channels=CHANNELS, n_layers=3)).state_dict()
     save_file({f"encoder.{name}": tensor.contiguous() for name, tensor in teacher.items()}, tmp_path / "teacher")
 
     def step(name: str, *arguments: str) -> str:
@@ -100,10 +105,36 @@ def test_content_encoder(data: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "normed" in step("layers").splitlines()[0]
     step("export", "--output", str(tmp_path / "encoder.safetensors"))
 
-    network = ContentNetwork()
-    network.load_state_dict(unpacked(load_file(tmp_path / "encoder.safetensors")))
-    content = network(torch.from_numpy(phrase(SECONDS, 220, 0)).float()[None])
-    assert content.shape == (1, CODE_CHANNELS, 100) and content.isfinite().all()
+    step("train", "--encoder", "myna-content-2", "--run", "live", "--steps", "1", "--batch-size", "2")
+    step("export", "--encoder", "myna-content-2", "--run", "live", "--output", str(tmp_path / "live.safetensors"))
+
+    for name, path in (("myna-content-1", "encoder.safetensors"), ("myna-content-2", "live.safetensors")):
+        network = ContentNetwork(AHEAD_FRAMES[name])
+        network.load_state_dict(unpacked(load_file(tmp_path / path)))
+        content = network(torch.from_numpy(phrase(SECONDS, 220, 0)).float()[None])
+        assert content.shape == (1, CODE_CHANNELS, 100) and content.isfinite().all()
+    # The content of the second encoder has the meaning of the first one's, as it is in the package.
+    given = load_embedded("myna-content-1").network.codes.weight
+    torch.testing.assert_close(network.codes.weight, given, atol=0.02 * float(given.abs().max()), rtol=0)
+
+    train_pitch.main([str(tmp_path / "corpus"), "--steps", "1", "--output", str(tmp_path / "pitch.safetensors")])
+    PitchNetwork().load_state_dict(load_file(tmp_path / "pitch.safetensors"))
+
+
+def test_kernels_moved_to_the_past_give_the_same_output_for_an_unchanging_input(tmp_path: Path) -> None:
+    make_causal.main([str(BUNDLED_WEIGHTS / "myna-lite"), str(tmp_path)])
+    before, after = (checkpoint.read(path / "G_0.pth").weights for path in (BUNDLED_WEIGHTS / "myna-lite", tmp_path))
+    assert (tmp_path / "D_0.pth").exists() and before.keys() == after.keys()
+
+    def output(weights: dict[str, torch.Tensor], causal: bool) -> torch.Tensor:
+        size = weights["dec.input_conv.weight"].shape
+        convolution = TimeConv1d(size[1], size[0], size[2], causal=causal)
+        upsampling = TimeUpsampling(size[0], 2, causal=causal)
+        convolution.load_state_dict({key: weights[f"dec.input_conv.{key}"].float() for key in ("weight", "bias")})
+        upsampling.load_state_dict({key: weights[f"dec.upsample.{key}"].float() for key in ("weight", "bias")})
+        return upsampling(convolution(torch.linspace(-1, 1, size[1])[None, :, None].expand(1, -1, 20)))[..., 8:-8]
+
+    torch.testing.assert_close(output(before, False), output(after, True), atol=1e-4, rtol=1e-3)
 
 
 def test_base_voice(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

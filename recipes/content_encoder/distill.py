@@ -29,6 +29,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--joe", type=Path, help="folder that synthesize.py wrote")
     parser.add_argument("--folder", type=Path, required=True, help="folder for clips, targets and runs")
     parser.add_argument("--teacher", type=Path, help="whisper-base-encoder.safetensors")
+    parser.add_argument("--encoder", default="myna-content-1", help="bundled encoder to train: myna-content-1 or -2")
     parser.add_argument("--run", default="main", help="name of the training run (probe: names, with commas)")
     parser.add_argument("--objectives", default="clusters,components,phones", help="losses to train with")
     parser.add_argument("--steps", type=int, default=20000, help="training steps, counted from the first")
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
         from recipes.content_encoder.train import train
 
         objectives = tuple(a.objectives.split(","))
-        train(clips, a.joe, a.teacher, a.folder / a.run, a.steps, objectives, a.minutes, a.batch_size)
+        train(a.encoder, clips, a.joe, a.teacher, a.folder / a.run, a.steps, objectives, a.minutes, a.batch_size)
     elif a.step == "layers":
         from recipes.content_encoder.probe import print_layers
 
@@ -63,11 +64,12 @@ def main(arguments: list[str] | None = None) -> None:
     elif a.step == "probe":
         from recipes.content_encoder.probe import print_probes
 
-        print_probes(clips, a.joe, a.teacher, [a.folder / run / "last.pt" for run in a.run.split(",")])
+        print_probes(a.encoder, clips, a.joe, a.teacher, [a.folder / run / "last.pt" for run in a.run.split(",")])
     else:
         from recipes.content_encoder.export import PACKAGED, export
 
-        export(a.folder / a.run / "last.pt", clips, a.output or PACKAGED)
+        path = a.output or PACKAGED / f"{a.encoder}.safetensors"
+        export(a.encoder, a.folder / a.run / "last.pt", clips, path)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from myna.features.content.embedded import ContentNetwork
+from myna.features.content.embedded import AHEAD_FRAMES, ContentNetwork
 from recipes.content_encoder.prepare import FRAME_SAMPLES, N_SPOKEN, N_VERSIONS, SAMPLE_RATE
 from recipes.content_encoder.probes import Ridge, cka, one_hot, r_squared, speaker_of_clips, speaker_of_frames
 from recipes.content_encoder.teacher import FRAMES_PER_SECOND, Targets, Teacher
@@ -152,10 +152,10 @@ def agreement(describe: Describe, targets: Targets, clips: Clips) -> dict[str, f
     return found
 
 
-def student_of(checkpoint: Path) -> Describe:
-    """Load the averaged weights of a training run."""
+def student_of(name: str, checkpoint: Path) -> Describe:
+    """Load the averaged weights of a training run of the encoder `name`."""
     state = torch.load(checkpoint, weights_only=True)
-    network = ContentNetwork().eval()
+    network = ContentNetwork(AHEAD_FRAMES[name]).eval()
     prefix = "network."
     average = state["average"]
     network.load_state_dict(
@@ -182,13 +182,13 @@ def cached(describe: Callable[[Tensor], T]) -> Callable[[Tensor], T]:
     return described
 
 
-def print_probes(folder: Path, joe: Path, weights: Path, checkpoints: list[Path]) -> None:
+def print_probes(name: str, folder: Path, joe: Path, weights: Path, checkpoints: list[Path]) -> None:
     """Print a table with a column for the teacher, its components, and each checkpoint."""
     clips, targets, teacher = Clips(folder, joe), Targets.load(folder / "targets.bin"), Teacher(weights)
     teacher_of = cached(lambda audio: between(teacher(audio)))
     describers: dict[str, Describe] = {"teacher": teacher_of}
     describers["its components"] = lambda audio: targets.components(teacher_of(audio))
-    describers |= {path.parent.name: student_of(path) for path in checkpoints}
+    describers |= {path.parent.name: student_of(name, path) for path in checkpoints}
     print_table(
         {name: probes(describe, clips) | agreement(describe, targets, clips) for name, describe in describers.items()}
     )

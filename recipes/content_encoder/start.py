@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from myna.features.content.embedded import (
-    AHEAD_FRAMES,
     BACK_FRAMES,
     N_HEADS,
     WIDE_CHANNELS,
@@ -62,14 +61,14 @@ def start_from_teacher(network: ContentNetwork, teacher: Teacher, clips: Sequenc
 
 
 def mean_logits(block: Block, inputs: Sequence[Tensor]) -> Tensor:
-    """Mean attention logit of each head at each distance, relative to distance 0: (N_HEADS, BACK + 1 + AHEAD)."""
+    """Mean attention logit of each head at each distance, relative to distance 0: (N_HEADS, block.size)."""
     total, count = torch.zeros(N_HEADS, block.size), 0
     for hidden in inputs:
         normed = block.attention_norm(hidden)
         query, key = (one(normed).unflatten(-1, (N_HEADS, -1)).transpose(0, 1) for one in (block.query, block.key))
         n_frames = len(hidden)
         windows = key[:, :n_frames].unfold(1, block.size, 1)  # (heads, T - size + 1, channels, size)
-        middle = query[:, BACK_FRAMES : n_frames - AHEAD_FRAMES]
+        middle = query[:, block.left : n_frames - block.right]
         logits = torch.einsum("htc,htcd->htd", middle, windows) / key.shape[-1] ** 0.5
         total += logits.sum(1)
         count += logits.shape[1]

@@ -1,4 +1,4 @@
-"""Train the student to predict, from any version of a clip in any room, the teacher's features of the original."""
+"""Train the student to predict, from any version of a clip in any room, the teacher's output for the original."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from myna.features.content.embedded import CODE_CHANNELS, FRAME_SAMPLES, N_FFT, ContentNetwork
+from myna.features.content.embedded import AHEAD_FRAMES, CODE_CHANNELS, FRAME_SAMPLES, N_FFT, ContentNetwork
+from recipes.content_encoder.goals import Goal, goal_of
 from recipes.content_encoder.prepare import N_SPOKEN, N_SUNG, N_VERSIONS
-from recipes.content_encoder.start import start_from_teacher
-from recipes.content_encoder.teacher import FRAMES_PER_SECOND, N_COMPONENTS, Targets, Teacher, compute_dtype
+from recipes.content_encoder.teacher import FRAMES_PER_SECOND, compute_dtype
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Utterance:
 
     audio: list[Tensor]  # int16
     times: list[Tensor]  # each frame's time in the original, in seconds
-    components: Tensor  # (T, N_COMPONENTS)
+    targets: Tensor  # (T, C)
     phones: Tensor | None  # (T,), one per frame of the teacher
 
 
@@ -60,7 +60,7 @@ def phones_at(path: Path, seconds: np.ndarray, table: dict[str, int]) -> Tensor:
     return torch.tensor([table[phones[i][0]] for i in at])
 
 
-def load_utterances(folder: Path, joe: Path, targets: Targets, held_out: bool = False) -> list[Utterance]:
+def load_utterances(folder: Path, joe: Path, goal: Goal, held_out: bool = False) -> list[Utterance]:
     """Load the prepared clips of the training set, or the held-out ones."""
     table = phone_table(joe)
     found = []
@@ -70,33 +70,33 @@ def load_utterances(folder: Path, joe: Path, targets: Targets, held_out: bool = 
         if clip["held_out"] != held_out or clip["source"] == "martin" or not path.exists():
             continue
         arrays = load_file(path)
-        components = targets.components(load_file(path.with_suffix(".teacher"))["features"].float())
-        seconds = np.arange(len(components)) / FRAMES_PER_SECOND
+        targets = goal.targets(path)
+        seconds = (np.arange(len(targets)) + goal.offset) / FRAMES_PER_SECOND
         phones = None
         if clip["source"] == "joe":
             phones = phones_at(joe / f"{clip['name'].removeprefix('joe-')}.json", seconds, table)
         audio = [arrays[f"audio.{k}"] for k in range(N_VERSIONS)]
-        found.append(Utterance(audio, [arrays[f"time.{k}"] for k in range(N_VERSIONS)], components, phones))
+        found.append(Utterance(audio, [arrays[f"time.{k}"] for k in range(N_VERSIONS)], targets, phones))
     return found
 
 
 class Segments:
     """Random segments of random versions with their targets."""
 
-    def __init__(self, utterances: list[Utterance], seed: int) -> None:
-        self.utterances = utterances
+    def __init__(self, utterances: list[Utterance], goal: Goal, seed: int) -> None:
+        self.utterances, self.goal = utterances, goal
         self.rng = np.random.default_rng(seed)
-        lengths = np.array([len(one.components) for one in utterances], dtype=float)
+        lengths = np.array([len(one.targets) for one in utterances], dtype=float)
         self.chances = lengths / lengths.sum()
 
     def batch(self, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Draw samples (n, N), components (n, T, C), phones (n, T) and a mask of valid frames (n, T).
+        """Draw samples (n, N), targets (n, T, C), phones (n, T) and a mask of valid frames (n, T).
 
         Unknown phones are -100.
         """
         n_samples = SEGMENT_FRAMES * FRAME_SAMPLES
         audio = torch.zeros(n, n_samples)
-        components = torch.zeros(n, SEGMENT_FRAMES, N_COMPONENTS)
+        targets = torch.zeros(n, SEGMENT_FRAMES, self.goal.width)
         phones = torch.full((n, SEGMENT_FRAMES), -100)
         counts = torch.zeros(n, SEGMENT_FRAMES, dtype=torch.bool)
         for row, which in enumerate(self.rng.choice(len(self.utterances), n, p=self.chances)):
@@ -107,14 +107,14 @@ class Segments:
             times = times[start : start + SEGMENT_FRAMES]
             samples = one.audio[version][start * FRAME_SAMPLES :][:n_samples]
             audio[row, : len(samples)] = samples.float() / 32768
-            at = (times * FRAMES_PER_SECOND).clamp(0, len(one.components) - 1.001)
+            at = (times * FRAMES_PER_SECOND - self.goal.offset).clamp(0, len(one.targets) - 1.001)
             low = at.long()
             part = (at - low)[:, None]
-            components[row, : len(times)] = one.components[low] * (1 - part) + one.components[low + 1] * part
+            targets[row, : len(times)] = one.targets[low] * (1 - part) + one.targets[low + 1] * part
             if one.phones is not None:
                 phones[row, : len(times)] = one.phones[at.round().long()]
             counts[row, IGNORED_FRAMES if start else 0 : len(times)] = True
-        return audio, components, phones.where(counts, -100), counts
+        return audio, targets, phones.where(counts, -100), counts
 
 
 class Room:
@@ -166,14 +166,11 @@ def stretched(filterbank: Tensor, bins: Tensor) -> Tensor:
 class Student(nn.Module):
     """The encoder, with a phone classifier that only training uses."""
 
-    def __init__(self, targets: Targets, n_phones: int, objectives: tuple[str, ...]) -> None:
+    def __init__(self, name: str, n_phones: int, objectives: tuple[str, ...]) -> None:
         super().__init__()
         self.objectives = objectives
-        self.network = ContentNetwork()
+        self.network = ContentNetwork(AHEAD_FRAMES[name])
         self.phones = nn.Linear(CODE_CHANNELS, n_phones)
-        with torch.no_grad():
-            self.network.codes.weight.copy_(targets.middles.T)
-            self.network.codes.bias.zero_()
 
     def losses(
         self, mel: Tensor, shares: Tensor, components: Tensor, phones: Tensor, counts: Tensor
@@ -212,29 +209,31 @@ def parameter_groups(student: Student) -> list[dict[str, object]]:
 
 
 def train(
+    name: str,
     folder: Path,
     joe: Path,
-    teacher: Path,
+    teacher: Path | None,
     run: Path,
     n_steps: int,
     objectives: tuple[str, ...],
     minutes: float,
     batch_size: int = 8,
 ) -> None:
-    """Train until `n_steps`, or for `minutes` in this call; resume from `run`/last.pt and save to it.
+    """Train the encoder `name` until `n_steps`, or for `minutes` in this call; resume from `run`/last.pt.
 
     `run`/flat.pt is the state before the learning rate decays. To train for more steps, copy it to last.pt of another
     run.
     """
     run.mkdir(parents=True, exist_ok=True)
-    targets = Targets.load(folder / "targets.bin")
-    utterances = load_utterances(folder, joe, targets)
+    goal = goal_of(name, folder, teacher)
+    utterances = load_utterances(folder, joe, goal)
     torch.manual_seed(0)
-    student = Student(targets, max(phone_table(joe).values()) + 1, objectives)
+    student = Student(name, max(phone_table(joe).values()) + 1, objectives)
     step, last = 0, run / "last.pt"
     if not last.exists():
-        clips = [one.audio[0].float() / 32768 for one in utterances[:: max(1, len(utterances) // START_CLIPS)]]
-        start_from_teacher(student.network, Teacher(teacher), clips)
+        some = utterances[:: max(1, len(utterances) // START_CLIPS)]
+        goal.start(student.network, lambda: [one.audio[0].float() / 32768 for one in some])
+    student.network.codes.requires_grad_(not goal.fixed_codes)
     optimizer = torch.optim.AdamW(parameter_groups(student), betas=(0.9, 0.98), weight_decay=0.01, fused=True)
     average = {name: tensor.clone() for name, tensor in student.state_dict().items()}
     if last.exists():
@@ -243,16 +242,16 @@ def train(
         optimizer.load_state_dict(state["optimizer"])
         average, step = state["average"], state["step"]
     reduced = compute_dtype() == torch.bfloat16
-    segments, room = Segments(utterances, seed=step), Room(student.network, seed=step)
+    segments, room = Segments(utterances, goal, seed=step), Room(student.network, seed=step)
     logger.info("%d clips; from step %d to %d", len(utterances), step, n_steps)
     started, first = time.monotonic(), step
     means: dict[str, float] = {}
     while step < n_steps and time.monotonic() - started < 60 * minutes:
-        audio, components, phones, counts = segments.batch(batch_size)
+        audio, targets, phones, counts = segments.batch(batch_size)
         with torch.no_grad():
             log_mel = student.network.log_mel
             mel = log_mel.compressed(room(log_mel.power(F.pad(audio, (log_mel.left, log_mel.right)))))
-            shares = targets.shares(components)
+            shares, components = goal.shares_and_components(targets)
         for group in optimizer.param_groups:
             group["lr"] = group["full"] * rate_factor(step, n_steps)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=reduced):

@@ -22,7 +22,13 @@ from myna.storage.atomic import write_text
 from myna.storage.json_file import JsonError, read_json
 
 TemplateName = Literal[
-    "so-vits-svc-4.0v1", "so-vits-svc-4.0v1-legacy", "so-vits-svc-4.1", "so-vits-svc-4.1-tiny", "quickvc", "myna-lite"
+    "so-vits-svc-4.0v1",
+    "so-vits-svc-4.0v1-legacy",
+    "so-vits-svc-4.1",
+    "so-vits-svc-4.1-tiny",
+    "quickvc",
+    "myna-lite",
+    "myna-live",
 ]
 DEFAULT_TEMPLATE: TemplateName = "so-vits-svc-4.0v1"
 
@@ -283,6 +289,10 @@ class ModelConfig(_Section):
     mini_nsf: bool = key(False, "vocoders: use PC-NSF-HiFiGAN's excitation, a single sine")
     noise_sigma: float = key(
         0.0, "PC-NSF-HiFiGAN: standard deviation of the noise added to the first layer's output", ge=0
+    )
+    causal: bool = key(
+        False,
+        "light voices: true if the decoder depends on no later frames, so that live conversion has a short delay",
     )
     follows_pitch: bool = key(True, "RVC: false if the voice is conditioned on content only and not on f0", alias="f0")
 

@@ -15,7 +15,7 @@ from myna.config import RefinementMethod, find_key
 from myna.errors import ConfigError
 from myna.scales import Autotune
 
-F0Method = Literal["swift", "dio", "harvest", "parselmouth", "crepe", "crepe-tiny", "fcpe", "rmvpe", "median"]
+F0Method = Literal["swift", "live", "dio", "harvest", "parselmouth", "crepe", "crepe-tiny", "fcpe", "rmvpe", "median"]
 
 DEFAULT_F0_METHOD: F0Method = "swift"
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from myna.features.content import CONTENT_ENCODERS, load_encoder
 from myna.features.content.embedded import (
+    AHEAD_FRAMES,
     CODE_CHANNELS,
     FRAME_SAMPLES,
-    LOOK_AHEAD_SAMPLES,
-    WEIGHTS,
+    SAMPLE_RATE,
     ContentNetwork,
     EmbeddedEncoder,
 )
@@ -23,11 +23,11 @@ from myna.storage.quantization import packed, unpacked
 from recipes.content_encoder.export import n_axes
 
 
-@pytest.fixture(scope="module")
-def encoder() -> EmbeddedEncoder:
+@pytest.fixture(scope="module", params=AHEAD_FRAMES)
+def encoder(request: pytest.FixtureRequest) -> EmbeddedEncoder:
     """Encoder with random weights in which every stage has an effect."""
     torch.manual_seed(3)
-    network = ContentNetwork()
+    network = ContentNetwork(AHEAD_FRAMES[request.param])
     for block in network.blocks:
         torch.nn.init.normal_(block.distances)
     torch.nn.init.normal_(network.sounds.weight, std=0.2)  # so that some sounds get more weight than others
@@ -57,14 +57,14 @@ def test_a_frame_is_available_as_soon_as_its_look_ahead_is(encoder: EmbeddedEnco
         n_heard += len(block)
         n_given += stream.push(block).shape[1]
         # Rounded up, since the stream works in whole frames.
-        assert n_given == max(0, n_heard // FRAME_SAMPLES - -(-LOOK_AHEAD_SAMPLES // FRAME_SAMPLES))
+        assert n_given == max(0, n_heard // FRAME_SAMPLES - -(-encoder.network.look_ahead_samples // FRAME_SAMPLES))
 
 
 def test_audio_after_the_look_ahead_has_no_effect(encoder: EmbeddedEncoder) -> None:
     audio = noise(16000)
     changed = audio.clone()
     frame = 15
-    changed[(frame + 1) * FRAME_SAMPLES + LOOK_AHEAD_SAMPLES :] = 0
+    changed[(frame + 1) * FRAME_SAMPLES + encoder.network.look_ahead_samples :] = 0
     before, after = encoder(audio), encoder(changed)
     torch.testing.assert_close(before[:, : frame + 1], after[:, : frame + 1], atol=1e-6, rtol=0)
     assert not torch.allclose(before[:, frame + 1 :], after[:, frame + 1 :])
@@ -77,16 +77,18 @@ def test_there_are_fifty_frames_per_second_and_at_least_one(
     assert encoder(noise(n_samples)).shape == (CODE_CHANNELS, n_frames)
 
 
-def test_the_bundled_weights_fit_into_ten_megabytes() -> None:
-    assert len(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes()) < 10e6
-    encoder = load_encoder("myna-content-1")
-    assert encoder.channels == CONTENT_ENCODERS["myna-content-1"].channels == CODE_CHANNELS
+@pytest.mark.parametrize(("name", "look_ahead_ms"), [("myna-content-1", 197.5), ("myna-content-2", 37.5)])
+def test_the_bundled_weights_fit_into_ten_megabytes_each(name: str, look_ahead_ms: float) -> None:
+    assert len(resources.files("myna").joinpath("weights", f"{name}.safetensors").read_bytes()) < 10e6
+    encoder = load_encoder(name)
+    assert encoder.channels == CONTENT_ENCODERS[name].channels == CODE_CHANNELS
+    assert encoder.network.look_ahead_samples == look_ahead_ms * SAMPLE_RATE / 1000
 
 
 def test_packed_weights_are_small_and_give_nearly_the_same_output(encoder: EmbeddedEncoder) -> None:
     weights = packed(encoder.network.state_dict(), n_axes)
     assert len(save(weights)) < 10e6
-    again = ContentNetwork()
+    again = ContentNetwork([block.right for block in encoder.network.blocks])
     again.load_state_dict(unpacked(weights))
     audio = noise(16000)
     before, after = encoder(audio), EmbeddedEncoder(again)(audio)

@@ -18,7 +18,9 @@ PULSES, BEATING, BREATH = range(3)
 def sources(f0: Tensor, voiced: Tensor | None = None, seed: int = 0) -> Tensor:
     """Pulses, pulse-modulated noise and breath, (3, N)."""
     voiced = None if voiced is None else voiced[None]
-    return Excitation.along(f0[None], voiced, HOP, SAMPLE_RATE, SeededNoise.of(seed), between_frames).samples()[0]
+    return Excitation.along(
+        f0[None], voiced, HOP, SAMPLE_RATE, SeededNoise.of(seed), between_frames, causal=False
+    ).samples()[0]
 
 
 def steady(hz: float, seconds: float) -> Tensor:

@@ -15,10 +15,10 @@ N_FRAMES = 120
 SMALL = {"inter_channels": 16, "hidden_channels": 16, "gin_channels": 4, "ssl_dim": 8, "n_speakers": 3}
 
 
-@pytest.fixture(scope="module")
-def synthesizer() -> LightSynthesizer:
+@pytest.fixture(scope="module", params=["myna-lite", "myna-live"])
+def synthesizer(request: pytest.FixtureRequest) -> LightSynthesizer:
     """A small voice with random weights, in which every stage has an effect."""
-    config = Config.template("myna-lite").with_values(model=SMALL)
+    config = Config.template(request.param).with_values(model=SMALL)
     torch.manual_seed(0)
     light = LightSynthesizer(config.model, config.data).eval().requires_grad_(False)
     for parameter in light.parameters():

@@ -19,7 +19,7 @@ from torch import Tensor
 from myna.apps.cli import svc
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError, MissingExtraError
-from myna.features.content.embedded import load_embedded
+from myna.features.content.embedded import AHEAD_FRAMES, load_embedded
 from myna.models.families import SYNTHESIZERS
 from myna.models.interface import SynthesizerModule
 from myna.models.noise import SeededNoise
@@ -222,8 +222,9 @@ def test_a_light_voice_is_exported() -> None:
     assert difference(synthesizer, graph, **song(config, 1100), speaker=torch.tensor([1])) < TOLERANCE
 
 
-def test_the_content_encoder_is_exported() -> None:
-    encoder = load_embedded()
+@pytest.mark.parametrize("name", AHEAD_FRAMES)
+def test_the_content_encoders_are_exported(name: str) -> None:
+    encoder = load_embedded(name)
     session = onnxruntime.InferenceSession(content_graph(encoder.network), providers=["CPUExecutionProvider"])
     for n_samples in (5000, 16000, 51234):
         audio = 0.1 * torch.randn(n_samples, generator=torch.Generator().manual_seed(n_samples))

@@ -15,7 +15,10 @@ from myna.features.extractor import FeatureExtractor
 from myna.models.synthesizers.light import MIDDLE_HZ
 from myna.options import ConversionOptions
 from myna.realtime.carried import CarriedConversion
+from myna.storage import checkpoint
+from myna.storage.checkpoint import Checkpoint
 from myna.voice import Voice
+from recipes.base_voice.causal import make_causal
 
 RATE, HOP = 44100, 512
 PEAK = 0.8
@@ -23,14 +26,22 @@ PEAK = 0.8
 N_FRAMES = 441
 
 
-@pytest.fixture(scope="module")
-def voice() -> Voice:
-    return Voice.load("joe")
+@pytest.fixture(scope="module", params=["joe", "causal"])
+def voice(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Voice:
+    """joe, and a causal voice with joe's weights, moved to the past."""
+    joe = Voice.load("joe")
+    if request.param == "joe":
+        return joe
+    folder = tmp_path_factory.mktemp("causal")
+    weights = make_causal(checkpoint.read(joe.path).weights)
+    checkpoint.write(folder / "G_1.pth", Checkpoint(weights, 0, 0.0, None))
+    joe.config.with_values(model={"causal": True, "speech_encoder": "myna-content-2"}).write(folder / "config.json")
+    return Voice.load(str(folder))
 
 
 @pytest.fixture(scope="module")
-def encoder() -> EmbeddedEncoder:
-    return load_embedded()
+def encoder(voice: Voice) -> EmbeddedEncoder:
+    return load_embedded(voice.config.content_encoder)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +68,8 @@ def whole(voice: Voice, source: np.ndarray) -> np.ndarray:
     def held(f0: torch.Tensor) -> torch.Tensor:
         return torch.from_numpy(hold_unvoiced(f0.numpy(), MIDDLE_HZ))
 
-    settings = settings_of(voice, transpose=3.0)
+    # A stream with a causal voice uses this method by itself.
+    settings = settings_of(voice, transpose=3.0, f0_method="live" if voice.config.model.causal else "swift")
     renderer = Renderer(voice, settings, FeatureExtractor(voice.config))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("myna.conversion.renderer.fill_unvoiced", held)
@@ -87,7 +99,11 @@ def test_a_stream_equals_the_whole_recording(
     conversion = CarriedConversion(voice, settings, encoder, 0.03 if isinstance(block, str) else block, PEAK)
     result = streamed(conversion, source, settings, block)
     assert len(result) > len(source) - conversion.delay_samples
-    np.testing.assert_allclose(result, whole[: len(result)], atol=1e-4)
+    difference = np.abs(result - whole[: len(result)])
+    # f0 of "live" differs by rounding, 1e-6. Where this adds or removes the pulses' highest harmonic, a few samples
+    # differ by more.
+    assert np.mean(difference > 1e-4) < (0.01 if voice.config.model.causal else 1e-9)
+    assert difference.max() < 0.01
 
 
 def test_the_delay_is_the_largest_distance_to_the_input(
@@ -100,7 +116,8 @@ def test_the_delay_is_the_largest_distance_to_the_input(
         n_in, n_out = n_in + 98, n_out + len(conversion.push(source[start : start + 98], settings))
         largest = max(largest, n_in - n_out)
     assert conversion.delay_samples - 1500 < largest <= conversion.delay_samples
-    assert 0.58 < conversion.delay_samples / RATE < 0.61
+    assert (0.095 if voice.config.model.causal else 0.58) < conversion.delay_samples / RATE
+    assert conversion.delay_samples / RATE < (0.1 if voice.config.model.causal else 0.61)
 
 
 def held_bytes(value: object, seen: set[int]) -> int:

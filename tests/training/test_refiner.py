@@ -123,7 +123,7 @@ def test_a_run_continues_from_a_checkpoint_of_so_vits_svc_and_from_base_weights(
     config = make_refiner_config(tmp_path)
     train(tmp_path, config, max_steps=2)
     path = tmp_path / "logs" / "model_2.pt"
-    content = torch_file.read(path)
+    content = torch.load(path, weights_only=True)
     del content["myna"], content["optimizer"]  # so-vits-svc stores no optimizer by default
     torch.save(content, path)
     recorder = Recorder()
@@ -222,7 +222,7 @@ def test_a_damaged_checkpoint_is_refused_in_one_line(
     config = make_refiner_config(tmp_path)
     train(tmp_path, config, max_steps=1)
     path = tmp_path / "logs" / "model_1.pt"
-    content = torch_file.read(path)
+    content = torch.load(path, weights_only=True)
     damage(content)
     torch.save(content, path)
     with pytest.raises(CheckpointError, match=message) as error:

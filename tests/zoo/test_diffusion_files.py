@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 import yaml
 from click.testing import CliRunner
 
+from golden import conv_denoiser
 from myna.apps.cli import svc
 from myna.errors import CheckpointError, ConfigError
 from myna.storage import torch_file
@@ -112,7 +114,7 @@ def test_a_model_in_half_precision_is_opened(folder: Path) -> None:
         ("model", {"n_spk": 3}, "model.n_spk is 3, but the weights have 2"),
         ("model", {"use_pitch_aug": False}, "model.use_pitch_aug is False, but the weights have True"),
         ("data", {"encoder_out_channels": 768}, "data.encoder_out_channels is 768, but the weights have 24"),
-        ("model", {"use_speaker_encoder": True}, "speaker encoder, which cannot be used here"),
+        ("model", {"use_speaker_encoder": True}, "a model with a speaker encoder, which cannot be used here"),
         ("model", {"n_chans": "many"}, "model.n_chans: input should be a valid integer"),
         ("data", {"sampling_rate": -1}, "data.sampling_rate: input should be greater"),
     ],
@@ -205,3 +207,50 @@ def test_inspect_names_the_model_and_its_training(folder: Path) -> None:
     result = CliRunner().invoke(svc, ["inspect", str(folder / "model_1.pt")])
     assert "suspicious   " in result.stdout
     assert "model.n_layers is 4, but the weights have 3" in result.stdout
+
+
+@pytest.mark.parametrize("wide", [True, False])
+@pytest.mark.parametrize("norm", [True, False])
+@pytest.mark.parametrize("slopes", [True, False])
+@pytest.mark.parametrize(("kind", "prefix"), [("diffusion", "denoise_fn"), ("rectified-flow", "velocity_fn")])
+def test_models_of_diffusion_svc_2_are_opened(
+    kind: diffusion.Kind, prefix: str, wide: bool, norm: bool, slopes: bool, tmp_path: Path
+) -> None:
+    own = conv_denoiser.seeded(conv_denoiser.shapes(20, 8, 16, 3, wide=wide, norm=norm, slopes=slopes))
+    golden = torch_file.read(GOLDEN / "model_1.pt")["model"]
+    kept = {name: one for name, one in golden.items() if ".denoise_fn." not in name}
+    stored = {**kept, **{f"decoder.{prefix}.{name}": one for name, one in own.items()}}
+    if kind == "rectified-flow":
+        stored = {name: one for name, one in stored.items() if not name.startswith("decoder.") or prefix in name}
+    torch.save({"model": stored, "global_step": 4}, tmp_path / "model_4.pt")
+    model = {"type": "DiffusionV2", "denoise_fn": {"type": "NaiveV2Diff", "cn_layers": 3}, "k_step_max": 100}
+    flow = {"type": "ReFlow", "velocity_fn": {"type": "NaiveV2Diff"}, "t_start": 0.7}
+    config = {"model": model if kind == "diffusion" else flow, "infer": {"infer_step": 10, "method": "euler"}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+
+    opened = open_refiner(tmp_path / "model_4.pt")
+    assert (opened.kind, opened.sizes.max_k_step) == (kind, 100 if kind == "diffusion" else 300)
+    assert opened.config.speedup_at(300) == 30
+    mel, condition = torch.randn(1, 20, 30), torch.randn(1, 16, 30)
+    with torch.inference_mode():
+        predicted = opened.build().denoiser(mel, torch.tensor([77.0]), condition)[0]
+    expected = conv_denoiser.output(own, mel[0], 77.0, condition[0])
+    assert (predicted - expected).abs().max() < 1e-5 * expected.abs().max()
+    # Written again without the layer norms that are not applied.
+    again = diffusion.to_stored(opened.build().state_dict(), kind, opened.sizes)
+    assert again.keys() == {name for name in stored if not re.search(r"layers.\d+.norm", name)}
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"z_rate": 0.2}, "the latent variable of another model"),
+        ({"denoise_fn": {"wavenet_like": True}}, "skip connections between convolutions"),
+        ({"denoise_fn": {"wn_dilation": 2}}, "dilated convolutions"),
+        ({"spec_min": -5}, "another range of mel spectrograms"),
+    ],
+)
+def test_variants_that_the_tensors_do_not_show_are_refused(folder: Path, values: dict[str, Any], message: str) -> None:
+    with_yaml(folder, "model", **values)
+    with pytest.raises(ConfigError, match=f"it describes a model with {message}, which cannot be used here"):
+        open_refiner(folder / "model_1.pt")

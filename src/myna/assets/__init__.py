@@ -213,6 +213,7 @@ BASE_WEIGHTS: dict[str, tuple[tuple[Source, Source], ...]] = {
     "quickvc": _BASE_768_FORK,
     # Bundled with the package, so there is no source on the hub.
     "myna-lite": (),
+    "myna-live": (),
 }
 
 

@@ -90,7 +90,7 @@ class Refinement:
             vocoder=vocoder,
             speakers=shares.to(device),
             k_step=k_step,
-            speedup=options.speedup or opened.config.infer.speedup,
+            speedup=options.speedup or opened.config.speedup_at(k_step),
             method=_method(opened, options),
             from_noise=options.only_diffusion,
             second_encoding=options.second_encoding and options.shallow_diffusion,

@@ -103,6 +103,7 @@ class SourceFilterSizes:
     speaker_channels: int
     n_coarse_layers: int  # blocks at the frame rate
     n_fine_layers: int  # blocks at the rate of the predicted spectra
+    causal: bool  # whether the predicted spectra depend on no later latent frames
     frame_samples: int  # samples per latent frame
     n_fft: int
     hop_length: int  # samples between the predicted spectra
@@ -115,10 +116,22 @@ class SourceFilterSizes:
             speaker_channels=model.speaker_channels,
             n_coarse_layers=model.n_layers,
             n_fine_layers=model.n_fine_layers,
+            causal=model.causal,
             frame_samples=frame_samples,
             n_fft=model.istft_n_fft,
             hop_length=model.istft_hop_length,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvDenoiserSizes:
+    """Sizes of a denoiser of gated depthwise convolutions, in addition to those in `RefinerSizes`."""
+
+    kernel_size: int = 31
+    expansion: int = 2  # channels of the depthwise convolutions, relative to those of the layers
+    wide: bool = False  # whether condition and output each pass through two layers
+    norm: bool = False  # whether each layer begins with layer normalisation
+    learned_slopes: bool = False  # PReLU instead of SiLU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +145,7 @@ class RefinerSizes:
     n_mels: int
     channels: int  # channels of the residual layers
     n_layers: int
+    conv: ConvDenoiserSizes | None = None  # None for the denoiser of DiffWave
     n_levels: int = 1000  # noise levels between the mel spectrogram and pure noise
     highest_beta: float = 0.02  # variance of the noise that a diffusion adds at its highest level
     max_k_step: int = (

@@ -20,7 +20,7 @@ from torch.export import Dim
 
 from myna.config import Config
 from myna.errors import CheckpointError, MissingExtraError, reason_of
-from myna.features.content.embedded import SAMPLE_RATE, ContentNetwork, load_embedded
+from myna.features.content.embedded import AHEAD_FRAMES, SAMPLE_RATE, ContentNetwork, load_embedded
 from myna.models.interface import Conditions, Sampling, Synthesizer, SynthesizerModule
 from myna.models.noise import GivenNoise, RecordedNoise, SeededNoise
 from myna.onnx.runtime import (
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 CONTENT_SUFFIX = f".content{SUFFIX}"
 TOLERANCE = 1e-3  # largest allowed difference from PyTorch's audio; full scale is 1
-_EMBEDDED = "myna-content-1"
 _TRACED_FRAMES = 67  # a prime number, so that an axis of this size is the axis of frames
 _CHECKED_FRAMES = 40
 
@@ -111,14 +110,15 @@ def export(opened: OpenedVoice, path: Path, **words: str) -> Exported:
             file cannot be written.
     """
     paths = [path]
-    if opened.config.content_encoder == _EMBEDDED:
+    encoder = opened.config.content_encoder
+    if encoder in AHEAD_FRAMES:
         paths.append(path.with_name(path.stem + CONTENT_SUFFIX))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # Enter this first, so that an output that cannot be written is reported before a minute of work.
         with replacing_together(*paths) as temporaries:
             graph, difference = _checked_graph(opened, words)
-            graphs = [graph] if len(paths) == 1 else [graph, content_graph(load_embedded().network)]
+            graphs = [graph] if len(paths) == 1 else [graph, content_graph(load_embedded(encoder).network)]
             for temporary, written in zip(temporaries, graphs, strict=True):
                 temporary.write_bytes(written)
     except OSError as error:

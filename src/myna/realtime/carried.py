@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import get_args
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from myna.features.content import ContentEncoder
 from myna.features.content.embedded import FRAME_SAMPLES, SAMPLE_RATE, EmbeddedEncoder
 from myna.features.content.embedded_stream import ContentStream
 from myna.features.contour import NoteAtBound, hold_unvoiced, transpose
-from myna.features.f0.stream import FIRST_PEAK, PitchStream
+from myna.features.f0.stream import FIRST_PEAK, PitchStream, StreamMethod
 from myna.features.loudness import LoudnessStream
 from myna.models.interface import Conditions
 from myna.models.synthesizers.light import MIDDLE_HZ, LightSynthesizer
@@ -37,7 +38,7 @@ def can_carry(voice: Voice, encoder: ContentEncoder, settings: ConversionSetting
     is_plain = is_plain and settings.refinement is None
     light = isinstance(voice.synthesizer, LightSynthesizer) and isinstance(encoder, EmbeddedEncoder)
     few_frames = voice.config.data.hop_length * SAMPLE_RATE <= FRAME_SAMPLES * voice.config.data.sample_rate
-    return light and is_plain and few_frames and options.f0_method == "swift"
+    return light and is_plain and few_frames and options.f0_method in get_args(StreamMethod)
 
 
 class CarriedConversion:
@@ -46,7 +47,7 @@ class CarriedConversion:
     A stream differs from a recording in five points, because the rest of the song is unknown:
 
     - Pitch is estimated by `PitchStream`, with other reference levels, and other rules for notes outside the bounds of
-      voices.
+      voices. For causal voices, the method "live" replaces "swift", because its look-ahead is as short as theirs.
     - After transposition, a note outside the bounds is moved by octaves from its first frame outside on, see
       `NoteAtBound`.
     - An unvoiced frame has the f0 of the last voiced frame, see `hold_unvoiced`.
@@ -78,7 +79,8 @@ class CarriedConversion:
         self._source = np.empty(0, np.float32)  # less than a block
         self._resampler = ResampledStream(self.sample_rate, SAMPLE_RATE)
         self._encoder = ContentStream(encoder.network)
-        self._pitch = PitchStream(self.sample_rate, self._hop_length, peak)
+        short = voice.config.model.causal or settings.options.f0_method == "live"
+        self._pitch = PitchStream(self.sample_rate, self._hop_length, peak, "live" if short else "swift")
         self._loudness = LoudnessStream(self._hop_length)
         self._synthesizer = LightStream(synthesizer, settings.noise_at(0))
         self._content = torch.empty(encoder.channels, 0)  # from the content of the next frame on
@@ -153,13 +155,13 @@ class CarriedConversion:
         """Return the number of samples of the voice after `n_samples` samples of the source, in whole blocks."""
         rate, hop = self.sample_rate, self._hop_length
         n_content = ContentStream.ready(self._network, ResampledStream.ready(rate, SAMPLE_RATE, n_samples))
-        n_frames = np.minimum(self._with_content(n_content), PitchStream.ready(rate, hop, n_samples))
+        n_frames = np.minimum(self._with_content(n_content), self._pitch.ready(n_samples))
         return self._synthesizer.ready(np.minimum(n_frames, LoudnessStream.ready(hop, n_samples)))
 
     def _delay(self) -> int:
         """Return the largest delay of the output in samples, which occurs just before a block is full."""
-        # A cycle has whole numbers of SwiftF0's frames (256 samples), content frames (320 samples) and the voice's
-        # frames.
+        # A cycle has whole numbers of the estimators' frames (256 or 128 samples), content frames (320 samples) and the
+        # voice's frames.
         at_once = 1280 * self.sample_rate // math.gcd(1280 * self.sample_rate, SAMPLE_RATE)
         cycle = math.lcm(at_once, self._hop_length, self.block_samples)
         longest = round(_SETTLED_SECONDS * self.sample_rate) + cycle

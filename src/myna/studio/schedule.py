@@ -17,6 +17,7 @@ WANTED_STEPS = 20_000
 _PARAMETERS: Mapping[TemplateName, tuple[float, float]] = MappingProxyType(
     {
         "myna-lite": (9.44, 0.35),
+        "myna-live": (9.44, 0.35),
         "so-vits-svc-4.0v1": (45.6, 46.7),
         "so-vits-svc-4.0v1-legacy": (45.2, 46.7),
         "so-vits-svc-4.1": (52.4, 46.7),

@@ -344,7 +344,7 @@ def load_start(state: RefinerState, folder: Path, *, reset_optimizer: bool) -> t
         raise CheckpointError(
             f"{path} is not a {state.kind.replace('-', ' ')}: train in another folder with -m, or change model.type"
         )
-    named = from_stored(weights, state.kind)
+    named = from_stored(weights, state.kind, state.refiner.sizes)
     if number == 0:
         load_module(state.refiner, _with_own_speakers(named, state.refiner), path)
         return f"from the base weights {path}", []

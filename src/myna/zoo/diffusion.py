@@ -1,7 +1,7 @@
 """Refiners in the format of so-vits-svc 4.1: `model_*.pt` with the tensors, and a yaml file with the configuration.
 
-Diffusion models of so-vits-svc 4.1, DDSP-SVC 3 and Diffusion-SVC 1 have the same tensors. Our rectified flows have the
-prefix `decoder.velocity_fn` in place of `decoder.denoise_fn`, as those of Diffusion-SVC.
+Diffusion models of so-vits-svc 4.1, DDSP-SVC 3 and Diffusion-SVC 1 have the same tensors. Diffusion-SVC 2 has another
+denoiser. Rectified flows have the prefix `decoder.velocity_fn` in place of `decoder.denoise_fn`, as in Diffusion-SVC 2.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from myna.models.diffusion.gaussian import GaussianDiffusion
 from myna.models.diffusion.mel_scale import HIGHEST, LOWEST
 from myna.models.diffusion.noise_schedule import NoiseSchedule
 from myna.models.diffusion.rectified_flow import RectifiedFlow
-from myna.models.sizes import RefinerSizes
+from myna.models.sizes import ConvDenoiserSizes, RefinerSizes
 from myna.storage import torch_file
 from myna.storage.atomic import write_text
 from myna.storage.checkpoint import load_weights
@@ -55,7 +55,7 @@ _CONDITIONING = {
 }
 _DENOISER = {
     "input_conv": "input_projection",
-    "level_embedding.layers.{}": "mlp.{}",
+    "level_embedding.{}": "mlp.{}",
     "layers.{}.gate": "residual_layers.{}.dilated_conv",
     "layers.{}.level_projection": "residual_layers.{}.diffusion_projection",
     "layers.{}.condition_projection": "residual_layers.{}.conditioner_projection",
@@ -63,13 +63,24 @@ _DENOISER = {
     "skip_conv": "skip_projection",
     "output_conv": "output_projection",
 }
+_CONV_DENOISER = {
+    "input_conv": "input_projection",
+    "level_embedding": "diffusion_embedding",
+    "condition_convs": "conditioner_projection",
+    "layers.{}.level_projection": "residual_layers.{}.diffusion_step_projection",
+    "layers.{}.condition_projection": "residual_layers.{}.condition_projection",
+    "layers.{}.net": "residual_layers.{}.conformer.net",
+    "output_conv": "output_projection",
+}
 _DENOISERS: Mapping[Kind, str] = {"diffusion": "decoder.denoise_fn", "rectified-flow": "decoder.velocity_fn"}
 _TABLES = {
-    kind: NameTable({**_CONDITIONING, **under("denoiser", stored, _DENOISER)}, {})
+    (kind, is_conv): NameTable({**_CONDITIONING, **under("denoiser", stored, table)}, {})
     for kind, stored in _DENOISERS.items()
+    for is_conv, table in ((False, _DENOISER), (True, _CONV_DENOISER))
 }
 # Names of the yaml file: beside a voice's config.json, and beside the weights.
 CONFIG_NAME, TRAINED_CONFIG_NAME = "diffusion.yaml", "config.yaml"
+_UNUSED = r"residual_layers\.\d+\.norm\."  # layer norms that Diffusion-SVC stores, but does not apply
 # Names of content encoders in the yaml of Diffusion-SVC and DDSP-SVC, and in so-vits-svc's.
 _ENCODERS = {"contentvec768l12": "vec768l12", "contentvec": "vec256l9"}
 _N_FFT, _MEL_FMIN_HZ, _MEL_FMAX_HZ = 2048, 40.0, 16000.0
@@ -111,9 +122,10 @@ class RefinerNetwork(_Section):
     use_pitch_aug: bool = False
     timesteps: int = Field(1000, gt=1, le=100_000)
     k_step_max: int = Field(0, ge=0)  # highest level of the training; 0 means all levels
+    t_start: float = Field(0.0, ge=0, lt=1)  # lowest time in the training of a rectified flow
     n_spk: PositiveInt = 1
 
-    @field_validator("timesteps", "k_step_max", "n_spk", "use_pitch_aug", mode="before")
+    @field_validator("timesteps", "k_step_max", "t_start", "n_spk", "use_pitch_aug", mode="before")
     @classmethod
     def _none_is_default(cls, value: Any, info: Any) -> Any:
         return cls.model_fields[info.field_name].default if value is None else value
@@ -123,6 +135,7 @@ class RefinerDefaults(_Section):
     """Default options of a refinement."""
 
     speedup: PositiveInt = 10
+    infer_step: PositiveInt | None = None  # number of steps of a rectified flow
     method: str | None = None
 
 
@@ -171,11 +184,18 @@ class RefinerConfig(_Section):
     def max_k_step(self) -> int:
         """Highest noise level of the training."""
         model = self.model
+        if model.t_start:
+            return round((1 - model.t_start) * model.timesteps)
         return model.k_step_max if 0 < model.k_step_max < model.timesteps else model.timesteps
 
     def method(self, kind: Kind) -> RefinementMethod | None:
         """Return the default solver; None if the file has none, or one that this kind of refiner does not know."""
         return next((known for known in METHODS[kind] if known == self.infer.method), None)
+
+    def speedup_at(self, k_step: int) -> int:
+        """Return the default number of noise levels per step for a refinement from level `k_step`."""
+        n_steps = self.infer.infer_step
+        return self.infer.speedup if n_steps is None else max(round(k_step / n_steps), 1)
 
     @property
     def kind(self) -> Kind:
@@ -228,8 +248,8 @@ class RefinerConfig(_Section):
         )
 
     def with_voice(self, voice: Config) -> RefinerConfig:
-        """Return a copy with the lists, the features and the speakers of a voice."""
-        plain = self.model_dump(mode="json")
+        """Return a copy with the lists, the features and the speakers of a voice, and with all defaults written out."""
+        plain = self.model_dump(mode="json", exclude_none=True)
         plain["data"] |= {
             "sampling_rate": voice.data.sample_rate,
             "block_size": voice.data.hop_length,
@@ -247,7 +267,7 @@ class RefinerConfig(_Section):
         """Return a copy for a refiner of another kind, with that kind's default solver."""
         if self.kind == kind:
             return self
-        plain = self.model_dump(mode="json")
+        plain = self.model_dump(mode="json", exclude_none=True)
         plain["model"]["type"] = TYPES[kind]
         plain["infer"] |= _INFERENCE[kind]
         return RefinerConfig.parse(plain)
@@ -305,7 +325,8 @@ class RefinerConfig(_Section):
 
     def text(self) -> str:
         """Return the content of the yaml file."""
-        text: str = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        values = self.model_dump(mode="json", exclude_unset=True)
+        text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
         return text
 
     def write(self, path: Path) -> None:
@@ -359,7 +380,7 @@ class OpenedRefiner:
         try:
             with NoLargerThan(self.weights):
                 module = MODULES[self.kind](self.sizes)
-            load_weights(module, from_stored(self.weights, self.kind))
+            load_weights(module, from_stored(self.weights, self.kind, self.sizes))
         except CheckpointError as error:
             raise CheckpointError(f"{self.path}: {error}") from error
         return module.eval().to(device)
@@ -454,16 +475,18 @@ def kind_of(weights: Mapping[str, Tensor]) -> Kind | None:
 
 def to_stored(weights: Mapping[str, Tensor], kind: Kind, sizes: RefinerSizes) -> dict[str, Tensor]:
     """Rename the state dict of a refiner to the names in files, and add the constants that so-vits-svc 4.1 stores."""
-    stored = _TABLES[kind].to_stored(weights)
+    stored = _TABLES[kind, sizes.conv is not None].to_stored(weights)
     if kind == "rectified-flow":
         return stored
     return {**stored, **_constants(NoiseSchedule(sizes.n_levels, sizes.highest_beta))}
 
 
-def from_stored(weights: Mapping[str, Tensor], kind: Kind) -> dict[str, Tensor]:
-    """Rename the tensors of a file to the names of a refiner, without the constants; keep unknown names."""
-    constants = _constants(NoiseSchedule(n_levels=2, highest_beta=0.5))
-    return _TABLES[kind].from_stored({name: one for name, one in weights.items() if name not in constants})
+def from_stored(weights: Mapping[str, Tensor], kind: Kind, sizes: RefinerSizes) -> dict[str, Tensor]:
+    """Rename the tensors of a file to the names of a refiner; leave constants and unused tensors out."""
+    table, constants = _TABLES[kind, sizes.conv is not None], _constants(NoiseSchedule(n_levels=2, highest_beta=0.5))
+    return table.from_stored(
+        {name: one for name, one in weights.items() if name not in constants and not re.search(_UNUSED, name)}
+    )
 
 
 def _constants(schedule: NoiseSchedule) -> dict[str, Tensor]:
@@ -498,8 +521,6 @@ def _derive(weights: Mapping[str, Tensor], kind: Kind) -> RefinerSizes:
         KeyError, ValueError, IndexError: a tensor is missing, or has an unexpected shape or value.
     """
     names, denoiser = Names(weights), _DENOISERS[kind]
-    if not names.has(f"{denoiser}.residual_layers.0.dilated_conv."):
-        raise ValueError("its denoiser is not the WaveNet of so-vits-svc 4.1")
     condition_channels, content_channels = names.shape("unit_embed")
     channels, n_mels, _ = names.shape(f"{denoiser}.input_projection")
     sizes = RefinerSizes(
@@ -510,6 +531,7 @@ def _derive(weights: Mapping[str, Tensor], kind: Kind) -> RefinerSizes:
         n_mels=n_mels,
         channels=channels,
         n_layers=names.count(rf"{re.escape(denoiser)}\.residual_layers\.(\d+)\."),
+        conv=_derive_conv(names, denoiser),
     )
     if kind == "rectified-flow":
         return sizes
@@ -520,6 +542,24 @@ def _derive(weights: Mapping[str, Tensor], kind: Kind) -> RefinerSizes:
         if name in weights and not torch.allclose(weights[name].float(), expected[name], rtol=_ROUNDING, atol=0):
             raise ValueError(f"its {name.removeprefix('decoder.')} differs from so-vits-svc 4.1's")
     return sizes
+
+
+def _derive_conv(names: Names, denoiser: str) -> ConvDenoiserSizes | None:
+    """Derive the sizes of a denoiser of depthwise convolutions; return None for the one of so-vits-svc 4.1."""
+    layer = f"{denoiser}.residual_layers.0"
+    if names.has(f"{layer}.dilated_conv."):
+        return None
+    if not names.has(f"{layer}.conformer.net.6.") or names.has(f"{layer}.attn."):
+        raise ValueError("its denoiser is neither so-vits-svc 4.1's nor one of Diffusion-SVC's convolutions")
+    inner, _, kernel_size = names.shape(f"{layer}.conformer.net.4")
+    channels = names.shape(f"{layer}.conformer.net.6")[0]
+    return ConvDenoiserSizes(
+        kernel_size=kernel_size,
+        expansion=inner // channels,
+        wide=names.has(f"{denoiser}.conditioner_projection."),
+        norm=names.has(f"{layer}.conformer.net.0."),
+        learned_slopes=names.has(f"{layer}.conformer.net.5."),
+    )
 
 
 def _merge(sizes: RefinerSizes, given: RefinerConfig | None) -> tuple[RefinerConfig, list[str]]:
@@ -544,10 +584,16 @@ def _merge(sizes: RefinerSizes, given: RefinerConfig | None) -> tuple[RefinerCon
         ]
     plain = given.model_dump(mode="json", exclude_unset=True)
     model_keys, data_keys = plain.get("model", {}), plain.get("data", {})
-    if model_keys.get("use_speaker_encoder"):
-        raise ConfigError("it describes a model with a speaker encoder, which cannot be used here")
-    if (model_keys.get("denoise_fn") or {}).get("wn_dilation") not in (None, 1):
-        raise ConfigError("it describes a denoiser with dilated convolutions, which cannot be used here")
+    unsupported = {
+        "a speaker encoder": model_keys.get("use_speaker_encoder"),
+        "the latent variable of another model": model_keys.get("z_rate"),
+        "dilated convolutions": _value(model_keys, "denoise_fn", "wn_dilation", 1) != 1,
+        "skip connections between convolutions": _value(model_keys, "denoise_fn", "wavenet_like", False),
+        "another range of mel spectrograms": (model_keys.get("spec_min", LOWEST), model_keys.get("spec_max", HIGHEST))
+        != (LOWEST, HIGHEST),
+    }
+    if found := [what for what, is_there in unsupported.items() if is_there]:
+        raise ConfigError(f"it describes a model with {' and '.join(found)}, which cannot be used here")
     problems = [
         f"model.{name} is {getattr(given.model, name)}, but the weights have {value}"
         for name, value in model.items()
@@ -564,3 +610,10 @@ def _merge(sizes: RefinerSizes, given: RefinerConfig | None) -> tuple[RefinerCon
     plain["model"] = {**model_keys, **model}
     plain["data"] = {**data_keys, "encoder_out_channels": sizes.content_channels}
     return RefinerConfig.parse({**plain, "spk": speakers}), remarks
+
+
+def _value(keys: Mapping[str, Any], section: str, name: str, usual: Any) -> Any:
+    """Return a value of a section in a section; `usual` if it is absent or null."""
+    inner = keys.get(section)
+    value = inner.get(name) if isinstance(inner, dict) else None
+    return usual if value is None else value

@@ -38,6 +38,7 @@ Shown = Callable[[Path | str], str]  # returns a path as the report shows it
 _EXTRAS = {
     "cover": "moving the music of a cover to another key",
     "detection": "quicker detection of music in songs on the page",
+    "diffusion": "diffusion models after a voice, for svc infer --shallow-diffusion",
     "eval": "speech intelligibility and quality in svc evaluate",
     "gui": "the studio",
     "live": "the sound card of svc live",
@@ -372,6 +373,7 @@ def _check_environment(shown: Shown) -> Iterable[Check]:
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
     from myna.assets import BUNDLED_SEPARATOR, BUNDLED_SONG, BUNDLED_VOICES, BUNDLED_WEIGHTS, local_folders
+    from myna.features.content.embedded import AHEAD_FRAMES
 
     for folder in local_folders():
         if not folder.is_dir():
@@ -382,13 +384,13 @@ def _check_environment(shown: Shown) -> Iterable[Check]:
             "offline", "network", "note", "HF_HUB_OFFLINE is set: nothing is downloaded", "unset HF_HUB_OFFLINE"
         )
     bundled = [BUNDLED_SONG, BUNDLED_VOICES / "joe", BUNDLED_WEIGHTS / "myna-lite" / "G_0.pth"]
-    bundled += [BUNDLED_WEIGHTS / "myna-content-1.safetensors", BUNDLED_SEPARATOR]
+    bundled += [BUNDLED_WEIGHTS / f"{name}.safetensors" for name in AHEAD_FRAMES] + [BUNDLED_SEPARATOR]
     missing = [path.name for path in bundled if not path.exists()]
     text, remedy = f"missing: {', '.join(missing)}", "pip install --force-reinstall --no-deps myna"
     if missing:
         yield Check("bundled", "files of the package", "bad", text, remedy, kind=AssetError)
     else:
-        yield Check("bundled", "files of the package", "good", "content encoder, base weights, separator, voice joe")
+        yield Check("bundled", "files of the package", "good", "content encoders, base weights, separator, voice joe")
 
 
 def _check_files(shown: Shown) -> Iterable[Check]:

@@ -79,7 +79,8 @@ CONTENT_ENCODERS: dict[str, Loader] = {
     "whisper-large-v3": Loader(1280, lambda device: load_whisper("whisper-large-v3", device)),
     "whisper-ppg": Loader(1024, lambda device: load_whisper("whisper-medium", device, padded=True)),
     "whisper-ppg-large": Loader(1280, lambda device: load_whisper("whisper-large", device, padded=True)),
-    "myna-content-1": Loader(CODE_CHANNELS, load_embedded),
+    "myna-content-1": Loader(CODE_CHANNELS, lambda device: load_embedded("myna-content-1", device)),
+    "myna-content-2": Loader(CODE_CHANNELS, lambda device: load_embedded("myna-content-2", device)),
 }
 
 

@@ -5,13 +5,13 @@ and local instead of global attention. It was trained further (`recipes/content_
 depend on voice and pitch. It computes the probabilities of `N_SOUNDS` sounds and returns the average of the sounds'
 codes, weighted by the probabilities. Such a mixture of shared codes contains little information about voice and pitch
 (docs/experiments.md). All stages have a bounded look-ahead, so that a stream gives the same content as the whole
-recording, with a delay of `LOOK_AHEAD_SAMPLES`.
+recording, with a constant delay: 198 ms for myna-content-1, 38 ms for myna-content-2.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 
 import torch
@@ -32,15 +32,12 @@ QUIET = 1e-7  # lower limit of the power in mel bands, reached in silence
 CHANNELS = 512
 N_HEADS = 8
 WIDE_CHANNELS = 1536  # feed-forward channels: the most important ones of Whisper's 2048
-N_BLOCKS = 3
-BACK_FRAMES, AHEAD_FRAMES = 40, 3  # frames to which a frame attends in a block, before and after itself
+BACK_FRAMES = 40  # number of earlier frames to which a frame attends in a block
 QUERY_FRAMES = 32  # number of query frames whose attention is computed together
 N_SOUNDS = 512
 CODE_CHANNELS = 256
-WEIGHTS = "myna-content-1.safetensors"
-
-# A content frame depends on this many samples after its end: 198 ms.
-LOOK_AHEAD_SAMPLES = (N_FFT - HOP_LENGTH) // 2 + HOP_LENGTH + N_BLOCKS * AHEAD_FRAMES * FRAME_SAMPLES
+# Number of later frames to which a frame attends, in each block, by the name of the encoder.
+AHEAD_FRAMES = {"myna-content-1": (3, 3, 3), "myna-content-2": (1, 0, 0)}
 
 
 Attention = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]  # query, key, value, additive mask -> (..., queries, D)
@@ -122,16 +119,16 @@ class Convolution(Stage):
 
 
 class Block(Stage):
-    """Transformer layer in which each frame attends to `BACK_FRAMES` frames before it and `AHEAD_FRAMES` after it.
+    """Transformer layer in which each frame attends to `BACK_FRAMES` frames before it and `ahead_frames` after it.
 
     Whisper's position embeddings, which end after 30 s, are replaced by a learned bias for each head and distance.
     """
 
-    size, stride = BACK_FRAMES + 1 + AHEAD_FRAMES, 1
-    left, right = BACK_FRAMES, AHEAD_FRAMES
+    left, stride = BACK_FRAMES, 1
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_frames: int) -> None:
         super().__init__()
+        self.right, self.size = ahead_frames, BACK_FRAMES + 1 + ahead_frames
         self.attention_norm = nn.LayerNorm(CHANNELS)
         self.query = nn.Linear(CHANNELS, CHANNELS)
         self.key = nn.Linear(CHANNELS, CHANNELS, bias=False)
@@ -194,11 +191,11 @@ def _plain_attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) ->
 class ContentNetwork(nn.Module):
     """Map samples (B, N) at 16 kHz to content (B, CODE_CHANNELS, N // 320)."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_frames: Sequence[int]) -> None:
         super().__init__()
         self.log_mel = LogMel()
         self.stem = nn.ModuleList([Convolution(N_MELS, stride=1), Convolution(CHANNELS, stride=2)])
-        self.blocks = nn.ModuleList(Block() for _ in range(N_BLOCKS))
+        self.blocks = nn.ModuleList(Block(n_frames) for n_frames in ahead_frames)
         self.norm = nn.LayerNorm(CHANNELS)
         self.sounds = nn.Linear(CHANNELS, N_SOUNDS)
         self.codes = nn.Linear(N_SOUNDS, CODE_CHANNELS)
@@ -206,6 +203,15 @@ class ContentNetwork(nn.Module):
     @property
     def stages(self) -> list[Stage]:
         return [stage for stage in (self.log_mel, *self.stem, *self.blocks) if isinstance(stage, Stage)]
+
+    @property
+    def look_ahead_samples(self) -> int:
+        """Number of samples after its end on which a content frame depends."""
+        samples_per_step, n_samples = 1, 0
+        for stage in self.stages:
+            n_samples += stage.right * samples_per_step
+            samples_per_step *= stage.stride
+        return n_samples
 
     def forward(self, audio: Tensor) -> Tensor:
         whole = audio[..., : audio.shape[-1] // FRAME_SAMPLES * FRAME_SAMPLES]
@@ -245,8 +251,8 @@ class EmbeddedEncoder:
         return content
 
 
-def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
-    """Load the encoder with the bundled weights.
+def load_embedded(name: str, device: str = "cpu") -> EmbeddedEncoder:
+    """Load a bundled encoder, one of `AHEAD_FRAMES`.
 
     Raises:
         CheckpointError: the weights are missing from the installation, or are damaged.
@@ -254,8 +260,9 @@ def load_embedded(device: str = "cpu") -> EmbeddedEncoder:
     from safetensors.torch import load
 
     try:
-        network = ContentNetwork()
-        network.load_state_dict(unpacked(load(resources.files("myna").joinpath("weights", WEIGHTS).read_bytes())))
+        network = ContentNetwork(AHEAD_FRAMES[name])
+        weights = resources.files("myna").joinpath("weights", f"{name}.safetensors")
+        network.load_state_dict(unpacked(load(weights.read_bytes())))
     except (OSError, RuntimeError) as error:
         raise CheckpointError(f"myna's own content encoder is missing or damaged; reinstall myna ({error})") from error
     return EmbeddedEncoder(network, device)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from myna.features.f0.crepe import measure_crepe, measure_crepe_tiny
 from myna.features.f0.fcpe import measure_fcpe
 from myna.features.f0.framing import Estimator, on_frames, widened
+from myna.features.f0.live import measure_live
 from myna.features.f0.median import median_of
 from myna.features.f0.parselmouth import measure_parselmouth
 from myna.features.f0.rmvpe import measure_rmvpe
@@ -19,6 +20,7 @@ _SWIFT, _DIO, _FCPE = (on_frames(measure) for measure in (measure_swift, widened
 
 F0_ESTIMATORS: dict[F0Method, Estimator] = {
     "swift": _SWIFT,
+    "live": on_frames(measure_live),
     "dio": _DIO,
     "harvest": on_frames(widened(measure_harvest)),
     "parselmouth": on_frames(widened(measure_parselmouth)),

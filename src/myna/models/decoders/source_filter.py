@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from myna.errors import ConfigError
 from myna.models.interface import DecoderConditions, NoiseSource, Waveform
 from myna.models.layers.convnext import KERNEL_SIZE, SpeakerBlock
+from myna.models.layers.convolution import TimeConv1d, TimeUpsampling
 from myna.models.layers.cumulative_sum import cumulative_sum
 from myna.models.layers.excitation import (
     LOWEST_HZ,
@@ -34,7 +35,8 @@ INITIAL_LOG_GAIN = -4.0
 HIGHEST_LOG_GAIN = 3.0
 LOWEST_LOG_GAIN = math.log(1e-5)  # floor of the log gains for the phase, which inaudible gains must not affect
 # The pulse phase is computed from a moving average of the log gains. `PHASE_REACH` is the half-width of the average in
-# hops of 5.8 ms if f0 is at most `PHASE_HZ`; above that, the half-width is proportional to 1 / f0^2.
+# hops of 5.8 ms if f0 is at most `PHASE_HZ`; above that, the half-width is proportional to 1 / f0^2. In a causal
+# decoder, the average has the same width, but ends at the present spectrum.
 PHASE_REACH, PHASE_HZ = 16, 65.0
 PIECE_FRAMES = 256  # frames per piece; short pieces need less memory and fit in the cache
 
@@ -55,18 +57,19 @@ class SourceFilterDecoder(nn.Module):
             )
         channels, speaker_channels = sizes.channels, sizes.speaker_channels
         n_bins = sizes.n_fft // 2 + 1
-        self.phase_reach = PHASE_REACH
+        self.causal = sizes.causal
         self.piece_frames: int | None = PIECE_FRAMES
         self.interpolate: Interpolation = between_frames
         # Receptive field of the fine blocks, the average for the phase, the STFT windows and the upsampling.
-        fine_context = sizes.n_fine_layers * (KERNEL_SIZE // 2) + self.phase_reach + sizes.n_fft // sizes.hop_length
+        reach = sizes.n_fine_layers * (KERNEL_SIZE // 2) + PHASE_REACH
+        fine_context = (2 * reach if sizes.causal else reach) + sizes.n_fft // sizes.hop_length
         self.context_frames = math.ceil(fine_context / self.rate) + 1
-        self.input_conv = nn.Conv1d(sizes.in_channels, channels, kernel_size=3, padding=1)
-        self.coarse_blocks = nn.ModuleList(
-            SpeakerBlock(channels, speaker_channels) for _ in range(sizes.n_coarse_layers)
+        self.input_conv = TimeConv1d(sizes.in_channels, channels, 3, causal=sizes.causal)
+        self.coarse_blocks, self.fine_blocks = (
+            nn.ModuleList(SpeakerBlock(channels, speaker_channels, causal=sizes.causal) for _ in range(n_layers))
+            for n_layers in (sizes.n_coarse_layers, sizes.n_fine_layers)
         )
-        self.upsample = nn.ConvTranspose1d(channels, channels, 2 * self.rate, self.rate, self.rate // 2)
-        self.fine_blocks = nn.ModuleList(SpeakerBlock(channels, speaker_channels) for _ in range(sizes.n_fine_layers))
+        self.upsample = TimeUpsampling(channels, self.rate, causal=sizes.causal)
         self.norm = nn.LayerNorm(channels)
         self.head = nn.Linear(channels, N_SOURCES * n_bins)
         with torch.no_grad():
@@ -86,7 +89,13 @@ class SourceFilterDecoder(nn.Module):
         """
         with torch.no_grad():
             sources = Excitation.along(
-                conditions.f0, conditions.voiced, self.frame_samples, self.sample_rate, noise, self.interpolate
+                conditions.f0,
+                conditions.voiced,
+                self.frame_samples,
+                self.sample_rate,
+                noise,
+                self.interpolate,
+                self.causal,
             )
         hidden, n_frames = self._coarse(latent, conditions.speaker), latent.shape[2]
         if self.piece_frames is None:
@@ -137,10 +146,16 @@ class SourceFilterDecoder(nn.Module):
     def _averaged(self, log_gains: Tensor, f0: Tensor) -> Tensor:
         """Average log gains (B, n_bins, T * rate + 1) over time; the width depends on f0 (B, T), see `PHASE_REACH`."""
         hz = F.pad(f0.float().clamp(min=LOWEST_HZ).repeat_interleave(self.rate, dim=1), (0, 1), mode="replicate")
-        reach = (self.phase_reach * (PHASE_HZ / hz).square()).round().clamp(max=self.phase_reach).long()
+        before, after = phase_context(hz, self.causal)
         floored = log_gains.clamp(min=LOWEST_LOG_GAIN)
         spectra = torch.arange(floored.shape[2], device=hz.device)
-        first, behind = (spectra - reach).clamp(min=0), (spectra + reach + 1).clamp(max=floored.shape[2])
+        first, behind = (spectra - before).clamp(min=0), (spectra + after + 1).clamp(max=floored.shape[2])
         sums = F.pad(cumulative_sum(floored, 2), (1, 0))
         from_start = [sums.gather(2, end.unsqueeze(1).expand_as(floored)) for end in (first, behind)]
         return ((from_start[1] - from_start[0]) / (behind - first).unsqueeze(1)).float()
+
+
+def phase_context(hz: Tensor, causal: bool) -> tuple[Tensor, Tensor]:
+    """Return the numbers of earlier and later spectra in the average for the phase, for f0 in Hz of any shape."""
+    reach = (PHASE_REACH * (PHASE_HZ / hz).square()).round().clamp(max=PHASE_REACH).long()
+    return (2 * reach, torch.zeros_like(reach)) if causal else (reach, reach)

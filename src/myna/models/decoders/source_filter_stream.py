@@ -11,8 +11,9 @@ from torch import Tensor
 from myna.models.decoders.source_filter import (
     HIGHEST_LOG_GAIN,
     LOWEST_LOG_GAIN,
-    PHASE_HZ,
+    PHASE_REACH,
     SourceFilterDecoder,
+    phase_context,
 )
 from myna.models.interface import NoiseSource
 from myna.models.layers.convnext import SpeakerBlock
@@ -31,8 +32,8 @@ class SourceFilterStream:
         self._coarse = _Blocks(decoder.coarse_blocks, 1)
         self._upsample = UpsamplingStream(decoder.upsample)
         self._fine = _Blocks(decoder.fine_blocks, decoder.rate)
-        self._sources = ExcitationStream(decoder.frame_samples, decoder.sample_rate, noise)
-        self._phase = _PhaseStream(len(decoder.bins_hz), decoder.phase_reach)
+        self._sources = ExcitationStream(decoder.frame_samples, decoder.sample_rate, noise, causal=decoder.causal)
+        self._phase = _PhaseStream(len(decoder.bins_hz), decoder.causal)
         self._filter = _FilterStream(decoder.filter)
         self._speaker, self._f0 = Frames(), Frames()
         self._n_spectra = 0  # number of spectra with known gains
@@ -41,7 +42,7 @@ class SourceFilterStream:
         """Return the number of samples that `push` has returned after these numbers of latent frames and f0 frames."""
         decoder, filter_ = self._decoder, self._decoder.filter
         coarse = np.maximum(n_latent - self._input.right - self._coarse.right, 0)
-        fine = np.maximum(self._rate * coarse - self._upsample.right - self._fine.right - self._phase.reach, 0)
+        fine = np.maximum(self._rate * coarse - self._upsample.right - self._fine.right - self._phase.right, 0)
         samples = decoder.frame_samples * np.maximum(n_frames - self._sources.look_ahead_frames, 0)
         covered = np.maximum((samples - filter_.n_fft // 2) // filter_.hop_length + 1, 0)
         n_spectra: NDArray[np.int64] = np.minimum(fine, covered)
@@ -97,27 +98,29 @@ class _Blocks:
 class _PhaseStream:
     """Moving average of log gains for the phase of the pulses, as in `SourceFilterDecoder`, for a stream."""
 
-    def __init__(self, n_bins: int, reach: int) -> None:
-        self.reach = reach  # largest half-width of the average, which is also the look-ahead
+    def __init__(self, n_bins: int, causal: bool) -> None:
+        self._causal = causal
+        self.right = 0 if causal else PHASE_REACH  # largest number of later spectra
+        self._left = 2 * PHASE_REACH - self.right
         # sums[:, k] is the sum of the gains of all spectra before spectrum `first + k`.
         self._sums = torch.zeros(n_bins, 1, dtype=torch.float64)
         self._first = 0
-        self._reaches = torch.empty(0, dtype=torch.long)  # half-widths of the averages not returned yet
+        self._f0 = torch.empty(0)  # f0 of the spectra whose averages are not returned yet
         self._n_out = 0
 
     def push(self, log_gains: Tensor, f0: Tensor) -> Tensor:
         """Append log gains (n_bins, T) and their f0 (T,), and return the averages (n_bins, T') that are complete."""
         new = cumulative_sum(log_gains.clamp(min=LOWEST_LOG_GAIN), 1) + self._sums[:, -1:]
         self._sums = torch.cat([self._sums, new], dim=1)
-        reaches = (self.reach * (PHASE_HZ / f0.clamp(min=LOWEST_HZ)).square()).round().clamp(max=self.reach).long()
-        self._reaches = torch.cat([self._reaches, reaches])
-        n_out = max(len(self._reaches) - self.reach, 0)
-        reach, self._reaches = self._reaches[:n_out], self._reaches[n_out:]
+        self._f0 = torch.cat([self._f0, f0.clamp(min=LOWEST_HZ)])
+        n_out = max(len(self._f0) - self.right, 0)
+        before, after = phase_context(self._f0[:n_out], self._causal)
+        self._f0 = self._f0[n_out:]
         spectra = torch.arange(self._n_out, self._n_out + n_out)
-        begin, end = (spectra - reach).clamp(min=0), spectra + reach + 1
+        begin, end = (spectra - before).clamp(min=0), spectra + after + 1
         sums = self._sums[:, end - self._first] - self._sums[:, begin - self._first]
         self._n_out += n_out
-        dropped = max(self._n_out - self.reach - self._first, 0)
+        dropped = max(self._n_out - self._left - self._first, 0)
         self._sums, self._first = self._sums[:, dropped:], self._first + dropped
         averages: Tensor = (sums / (end - begin)).float()
         return averages

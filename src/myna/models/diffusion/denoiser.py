@@ -16,27 +16,23 @@ from myna.models.layers.convolution import plain_conv
 from myna.models.sizes import RefinerSizes
 
 _KERNEL_SIZE = 3
-_EXPANSION = 4  # hidden channels of the level's embedding, relative to `channels`
+EXPANSION = 4  # hidden channels of the level's embedding, relative to `channels`
 _LONGEST_WAVE = 10000.0  # longest wave of the level's embedding, divided by 2 pi
 
 
-class LevelEmbedding(nn.Module):
-    """Sines and cosines of a noise level at `channels / 2` frequencies (Vaswani et al. 2017), then two layers."""
+class LevelWaves(nn.Module):
+    """Sines and cosines of a noise level at `channels / 2` frequencies (Vaswani et al. 2017)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
-        self.layers = nn.Sequential(
-            nn.Linear(channels, _EXPANSION * channels), nn.Mish(), nn.Linear(_EXPANSION * channels, channels)
-        )
 
     def forward(self, level: Tensor) -> Tensor:
-        """Return the embedding (B, channels) of noise levels (B,), which need not be whole numbers."""
+        """Return the waves (B, channels) of noise levels (B,), which need not be whole numbers."""
         n_waves = self.channels // 2
         exponents = torch.arange(n_waves, device=level.device) * (-math.log(_LONGEST_WAVE) / (n_waves - 1))
         angles = level.unsqueeze(1) * exponents.exp()
-        embedded: Tensor = self.layers(torch.cat([angles.sin(), angles.cos()], dim=1))
-        return embedded
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
 class DenoiserLayer(nn.Module):
@@ -63,7 +59,12 @@ class Denoiser(nn.Module):
     def __init__(self, sizes: RefinerSizes) -> None:
         super().__init__()
         self.input_conv = plain_conv(sizes.n_mels, sizes.channels, kernel_size=1)
-        self.level_embedding = LevelEmbedding(sizes.channels)
+        self.level_waves = LevelWaves(sizes.channels)
+        self.level_embedding = nn.Sequential(
+            nn.Linear(sizes.channels, EXPANSION * sizes.channels),
+            nn.Mish(),
+            nn.Linear(EXPANSION * sizes.channels, sizes.channels),
+        )
         self.layers = nn.ModuleList(
             [DenoiserLayer(sizes.channels, sizes.condition_channels) for _ in range(sizes.n_layers)]
         )
@@ -85,7 +86,7 @@ class Denoiser(nn.Module):
             The predicted noise or velocity, (B, n_mels, T).
         """
         x = F.relu(self.input_conv(mel))
-        embedded = self.level_embedding(level)
+        embedded = self.level_embedding(self.level_waves(level))
         skipped: Tensor | None = None
         for layer in self.layers:
             x, skip = layer(x, embedded, condition)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from myna.config import RefinementMethod
 from myna.models.diffusion import schedulers
 from myna.models.diffusion.conditioning import RefinerConditioning
+from myna.models.diffusion.conv_denoiser import ConvDenoiser
 from myna.models.diffusion.denoiser import Denoiser
 from myna.models.diffusion.mel_scale import scaled, unscaled
 from myna.models.diffusion.noise_schedule import NoiseSchedule
@@ -33,7 +34,7 @@ class GaussianDiffusion(nn.Module):
         self.sizes = sizes
         self.schedule = NoiseSchedule(sizes.n_levels, sizes.highest_beta)
         self.conditioning = RefinerConditioning(sizes)
-        self.denoiser = Denoiser(sizes)
+        self.denoiser = Denoiser(sizes) if sizes.conv is None else ConvDenoiser(sizes)
 
     @torch.inference_mode()
     def refine(self, conditions: Conditions, mel: Tensor | None, sampling: RefinerSampling) -> Tensor:

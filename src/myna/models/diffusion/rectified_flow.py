@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from myna.config import RefinementMethod
 from myna.models.diffusion.conditioning import RefinerConditioning
+from myna.models.diffusion.conv_denoiser import ConvDenoiser
 from myna.models.diffusion.denoiser import Denoiser
 from myna.models.diffusion.gaussian import checked_k_step, masked_mean
 from myna.models.diffusion.mel_scale import scaled, unscaled
@@ -41,7 +42,7 @@ class RectifiedFlow(nn.Module):
         super().__init__()
         self.sizes = sizes
         self.conditioning = RefinerConditioning(sizes)
-        self.denoiser = Denoiser(sizes)
+        self.denoiser = Denoiser(sizes) if sizes.conv is None else ConvDenoiser(sizes)
 
     @torch.inference_mode()
     def refine(self, conditions: Conditions, mel: Tensor | None, sampling: RefinerSampling) -> Tensor:

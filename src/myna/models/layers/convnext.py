@@ -6,25 +6,38 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from myna.models.layers.convolution import TimeConv1d
+
 KERNEL_SIZE = 7
 EXPANSION = 3
 INITIAL_SCALE = 0.2  # initial scale of the residual branch
 
 
 class SpeakerBlock(nn.Module):
-    """Residual block that maps (B, C, T) to (B, C, T), with a receptive field of 3 frames to either side."""
+    """Residual block that maps (B, C, T) to (B, C, T), with a receptive field of 7 frames.
 
-    left = right = KERNEL_SIZE // 2
+    The receptive field of a causal block ends at the present frame; that of another one is centred at it.
+    """
 
-    def __init__(self, channels: int, speaker_channels: int) -> None:
+    def __init__(self, channels: int, speaker_channels: int, *, causal: bool) -> None:
         super().__init__()
-        self.depthwise = nn.Conv1d(channels, channels, KERNEL_SIZE, padding=KERNEL_SIZE // 2, groups=channels)
+        self.depthwise = TimeConv1d(channels, channels, KERNEL_SIZE, causal=causal, groups=channels)
         self.speaker_projection = nn.Linear(speaker_channels, 2 * channels)
         self.widen = nn.Linear(channels, EXPANSION * channels)
         self.narrow = nn.Linear(EXPANSION * channels, channels)
         self.scale = nn.Parameter(torch.full((channels,), INITIAL_SCALE))
         nn.init.zeros_(self.speaker_projection.weight)
         nn.init.zeros_(self.speaker_projection.bias)
+
+    @property
+    def left(self) -> int:
+        """Number of earlier frames on which a frame depends."""
+        return self.depthwise.left
+
+    @property
+    def right(self) -> int:
+        """Number of later frames on which a frame depends."""
+        return self.depthwise.right
 
     def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
         """

@@ -38,6 +38,38 @@ class ConvTranspose1d(nn.ConvTranspose1d):
         return F.conv_transpose2d(image, weight, self.bias, (1, *self.stride), padding).squeeze(2)
 
 
+class TimeConv1d(nn.Conv1d):
+    """Convolution over time that keeps the number of frames: (B, in_channels, T) to (B, out_channels, T).
+
+    An output frame depends on `left` earlier frames and `right` later frames. A causal convolution has `right` = 0.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, size: int, *, causal: bool, groups: int = 1) -> None:
+        super().__init__(in_channels, out_channels, size, groups=groups)
+        self.right = 0 if causal else size // 2
+        self.left = size - 1 - self.right
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(F.pad(input, (self.left, self.right)))
+
+
+class TimeUpsampling(nn.ConvTranspose1d):
+    """Transposed convolution whose kernel spans two frames: (B, channels, T) to (B, channels, T * rate).
+
+    `right` is the number of output frames by which the result is ahead of the layer's causal result: an output frame
+    that belongs to input frame t depends on the frames t - 1 and t, or, for the last `right` output frames of t, on t
+    and t + 1.
+    """
+
+    def __init__(self, channels: int, rate: int, *, causal: bool) -> None:
+        super().__init__(channels, channels, 2 * rate, rate)
+        self.rate = rate
+        self.right = 0 if causal else rate // 2
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return super().forward(input)[..., self.right : self.right + input.shape[2] * self.rate]
+
+
 def plain_conv(
     in_channels: int, out_channels: int, kernel_size: int, dilation: int = 1, groups: int = 1, bias: bool = True
 ) -> Conv1d:

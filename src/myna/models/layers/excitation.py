@@ -30,7 +30,7 @@ class Excitation:
     hz: Tensor  # f0
     cycles: Tensor  # phase of the pulses in cycles, 0 to 1
     noise: Tensor  # (2, B, N) standard normal
-    voiced: Tensor | None  # weight of the pulses and the modulated noise, 0 to 1; None means 1 everywhere
+    voiced: Tensor  # weight of the pulses and the modulated noise, 0 to 1
     sample_rate: int
 
     @classmethod
@@ -42,21 +42,25 @@ class Excitation:
         sample_rate: int,
         noise: NoiseSource,
         interpolate: Interpolation,
+        causal: bool,
     ) -> Self:
         """
         Args:
             f0: in Hz, interpolated over unvoiced frames, (B, T).
             voiced: True in frames with pulses and modulated noise, (B, T); None means all frames.
             interpolate: `between_frames` or `between_frames_explicitly`.
+            causal: whether samples depend on no later frames; then `causal_ramps` replaces `interpolate`.
         """
         f0 = f0.detach().float().clamp(min=LOWEST_HZ)
-        if voiced is not None:
-            f0 = _lowest_in_pauses(f0, F.pad(voiced.float(), (1, 1)))
-        hz = interpolate(f0, hop_length)
+        if causal:
+            hz, weight = causal_ramps(f0, torch.ones_like(f0) if voiced is None else voiced.float(), hop_length)
+        else:
+            if voiced is not None:
+                f0 = _lowest_in_pauses(f0, F.pad(voiced.float(), (1, 1)))
+            hz = interpolate(f0, hop_length)
+            weight = torch.ones_like(hz) if voiced is None else interpolate(voiced.float(), hop_length)
         cycles = torch.remainder(cumulative_sum(hz, 1) / sample_rate, 1).float()
-        normal = _source_noise(f0, hop_length, noise)
-        weight = None if voiced is None else interpolate(voiced.float(), hop_length)
-        return cls(hz, cycles, normal, weight, sample_rate)
+        return cls(hz, cycles, _source_noise(f0, hop_length, noise), weight, sample_rate)
 
     def samples(self, piece: slice = slice(None)) -> Tensor:
         """Return the pulses, the modulated noise and the plain noise for the n samples in `piece`: (B, 3, n)."""
@@ -64,43 +68,62 @@ class Excitation:
         # (1 + cos)^2 has a mean of 1.5; 1 + cos is greatest at the pulse.
         modulation = (1 + torch.cos(2 * math.pi * cycles)) / math.sqrt(1.5)
         periodic = torch.stack([pulses(cycles, self.hz[:, piece], self.sample_rate), noise[1] * modulation], dim=1)
-        if self.voiced is not None:
-            periodic = periodic * self.voiced[:, None, piece]
+        periodic = periodic * self.voiced[:, None, piece]
         return torch.cat([periodic, noise[0].unsqueeze(1)], dim=1)
 
 
 class ExcitationStream:
     """The sources of a stream. The results of `push`, joined, equal `Excitation.samples` of the whole recording."""
 
-    # f0 is interpolated between the centres of frames, and depends on the voicing of the next frame.
-    look_ahead_frames = 2
-
-    def __init__(self, hop_length: int, sample_rate: int, noise: NoiseSource) -> None:
-        self._hop_length, self._sample_rate, self._noise = hop_length, sample_rate, noise
+    def __init__(self, hop_length: int, sample_rate: int, noise: NoiseSource, *, causal: bool) -> None:
+        self._hop_length, self._sample_rate, self._noise, self._causal = hop_length, sample_rate, noise, causal
+        # If not causal, f0 is interpolated between the centres of frames, and depends on the voicing of the next frame.
+        self.look_ahead_frames = 0 if causal else 2
+        self._last: Tensor | None = None  # (2, 1) f0 and voicing of the last frame, if causal
         self._unsettled = torch.zeros(2, 1)  # f0 and voicing of the last frames; the last one has no successor yet
         self._frames: Tensor | None = None  # (2, T) f0 and voicing of the last complete frame and of the next frame
         self._turned = torch.zeros((), dtype=torch.float64)  # sum of f0 over the samples so far
 
     def push(self, f0: Tensor, voiced: Tensor) -> Tensor:
         """Append f0 in Hz and voicing of frames, (T,) each, and return the sources of complete frames, (3, n)."""
-        given = torch.cat([self._unsettled, torch.stack([f0.float().clamp(min=LOWEST_HZ), voiced.float()])], dim=1)
+        new = torch.stack([f0.float().clamp(min=LOWEST_HZ), voiced.float()])
+        ramps = self._causal_ramps(new) if self._causal else self._interpolated(new)
+        if ramps is None:
+            return f0.new_zeros(N_SOURCES, 0)
+        f0, hz, weight = ramps
+        turned = self._turned + cumulative_sum(hz, 1)
+        self._turned = turned[0, -1]
+        cycles = torch.remainder(turned / self._sample_rate, 1).float()
+        noise = _source_noise(f0, self._hop_length, self._noise)
+        return Excitation(hz, cycles, noise, weight, self._sample_rate).samples()[0]
+
+    def _causal_ramps(self, new: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Append frames (2, T), and return f0 of frames (1, T), and f0 and voicing of their samples (1, n)."""
+        n_frames = new.shape[1]
+        if not n_frames:
+            return None
+        frames = new if self._last is None else torch.cat([self._last, new], dim=1)
+        self._last = frames[:, -1:]
+        ramps = causal_ramps(frames[:1], frames[1:], self._hop_length)
+        hz, weight = (ramp[:, -n_frames * self._hop_length :] for ramp in ramps)
+        return new[:1], hz, weight
+
+    def _interpolated(self, new: Tensor) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Append frames, and return the same as `_causal_ramps` for the frames that are complete."""
+        given = torch.cat([self._unsettled, new], dim=1)
         self._unsettled = given[:, -2:]
         frames = given[:, 1:-1].clone()
         if not frames.shape[1]:
-            return f0.new_zeros(N_SOURCES, 0)
+            return None
         frames[0] = _lowest_in_pauses(frames[0], given[1])
         frames = torch.cat([frames[:, :1] if self._frames is None else self._frames, frames], dim=1)
         self._frames = frames[:, -2:]
         n_frames = frames.shape[1] - 2
         if not n_frames:
-            return f0.new_zeros(N_SOURCES, 0)
+            return None
         inside = slice(self._hop_length, -self._hop_length)
         hz, weight = (between_frames(one[None], self._hop_length)[:, inside] for one in frames)
-        turned = self._turned + cumulative_sum(hz, 1)
-        self._turned = turned[0, -1]
-        cycles = torch.remainder(turned / self._sample_rate, 1).float()
-        noise = _source_noise(frames[:1, 1:-1], self._hop_length, self._noise)
-        return Excitation(hz, cycles, noise, weight, self._sample_rate).samples()[0]
+        return frames[:1, 1:-1], hz, weight
 
 
 def _lowest_in_pauses(f0: Tensor, voiced: Tensor) -> Tensor:
@@ -144,6 +167,27 @@ def pulses(cycles: Tensor, hz: Tensor, sample_rate: int) -> Tensor:
 def between_frames(contour: Tensor, hop_length: int) -> Tensor:
     """Interpolate a contour linearly between the centres of its frames: (B, T) to (B, T * hop_length)."""
     return F.interpolate(contour.unsqueeze(1), scale_factor=float(hop_length), mode="linear").squeeze(1)
+
+
+def causal_ramps(f0: Tensor, voiced: Tensor, hop_length: int) -> tuple[Tensor, Tensor]:
+    """Interpolate f0 and voicing of frames without later frames: (B, T) each to (B, T * hop_length) each.
+
+    Both values change linearly within a frame, from the previous frame's to the frame's own. At the beginning of a
+    note, f0 is constant, because the previous frame has no f0; after the end of a note, it keeps the last f0 for one
+    frame. In other unvoiced frames it is `LOWEST_HZ`, see `_lowest_in_pauses`.
+
+    Args:
+        voiced: 1 in voiced frames and 0 in others.
+    """
+    last_f0, last_voiced = (torch.cat([one[:, :1], one[:, :-1]], dim=1) for one in (f0, voiced))
+    end = torch.where(voiced > 0, f0, torch.where(last_voiced > 0, last_f0, LOWEST_HZ))
+    begin = torch.where((voiced > 0) & (last_voiced > 0), last_f0, end)
+    part = (torch.arange(hop_length, device=f0.device, dtype=f0.dtype) + 1) / hop_length
+    hz, weight = (
+        (first.unsqueeze(2) + (last - first).unsqueeze(2) * part).flatten(1)
+        for first, last in ((begin, end), (last_voiced, voiced))
+    )
+    return hz, weight
 
 
 def between_frames_explicitly(contour: Tensor, hop_length: int) -> Tensor:

@@ -7,10 +7,11 @@ Frames are (T, C). The joined results of `push` equal the layer's result for the
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from myna.few_rows import FewRows
 from myna.models.layers.convnext import SpeakerBlock
+from myna.models.layers.convolution import TimeConv1d, TimeUpsampling
 
 
 class Frames:
@@ -35,14 +36,13 @@ class Frames:
 
 
 class ConvolutionStream:
-    """A convolution with stride 1 that keeps the number of frames."""
+    """A `TimeConv1d` for a stream."""
 
-    def __init__(self, layer: nn.Conv1d) -> None:
+    def __init__(self, layer: TimeConv1d) -> None:
         self._size = layer.kernel_size[0]
         self._linear = FewRows(layer.weight.flatten(1), layer.bias)
-        left = int(layer.padding[0])
-        self.right = self._size - 1 - left
-        self._held = layer.weight.new_zeros(left, layer.in_channels)
+        self.right = layer.right
+        self._held = layer.weight.new_zeros(layer.left, layer.in_channels)
 
     def push(self, x: Tensor) -> Tensor:
         x = torch.cat([self._held, x])
@@ -54,11 +54,11 @@ class ConvolutionStream:
 
 
 class UpsamplingStream:
-    """A transposed convolution whose kernel spans two frames: each frame becomes `rate` frames."""
+    """A `TimeUpsampling` for a stream."""
 
-    def __init__(self, layer: nn.ConvTranspose1d) -> None:
-        self._rate, self._channels = layer.stride[0], layer.out_channels
-        self.right = int(layer.padding[0])  # in output frames
+    def __init__(self, layer: TimeUpsampling) -> None:
+        self._rate, self._channels = layer.rate, layer.out_channels
+        self.right = layer.right  # in output frames
         earlier, later = layer.weight[..., self._rate :], layer.weight[..., : self._rate]
         assert layer.bias is not None
         # One row for each output frame and channel, and one column for each channel of the two input frames.

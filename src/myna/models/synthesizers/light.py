@@ -19,6 +19,7 @@ from myna.models.interface import (
     TrainingInput,
     TrainingOutput,
 )
+from myna.models.layers.convolution import TimeConv1d
 from myna.models.layers.excitation import LOWEST_HZ
 from myna.models.layers.frames import segment_starts, slice_segments
 from myna.models.layers.speakers import embed_speaker, lowest_of
@@ -41,8 +42,10 @@ class LightSynthesizer(TrainableSynthesizer):
         super().__init__()
         self.pitch_jitter = 0.0  # standard deviation in octaves; used only in training
         self.speaker_embedding = nn.Embedding(model.n_speakers, model.speaker_channels)
-        self.content_projection = nn.Conv1d(model.content_channels, model.latent_channels, kernel_size=3, padding=1)
-        self.control_projection = nn.Conv1d(N_CONTROLS, model.latent_channels, kernel_size=3, padding=1)
+        self.content_projection, self.control_projection = (
+            TimeConv1d(n_channels, model.latent_channels, 3, causal=model.causal)
+            for n_channels in (model.content_channels, N_CONTROLS)
+        )
         self.decoder = DECODERS[model.decoder](model, data)
         # Bandwidth of each speaker's recordings. Higher frequencies were not learned, and are not synthesized.
         self.register_buffer("highest_hz", torch.full((model.n_speakers,), data.sample_rate / 2))

@@ -1,0 +1,1 @@
+"""Recipe of the f0 estimator of live conversion."""
