@@ -8,6 +8,7 @@ RECORDINGS = Path("dataset_raw")  # one folder per speaker
 CLIPS = Path("dataset/44k")
 FILELISTS = Path("filelists/44k")
 CONFIG = Path("configs/44k/config.json")
+REFINER_CONFIG = Path("configs/44k/diffusion.yaml")
 LOGS = Path("logs/44k")
 VOCODER_LOGS = Path("logs/vocoder")
 

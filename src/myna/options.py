@@ -543,11 +543,9 @@ class FeatureOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions:
-    """Options of `svc train`; all other settings of the training are in `config.json`."""
+class RunOptions:
+    """Options of one run of a training: where it runs, and when it saves and stops."""
 
-    from_scratch: bool = option(False, "start with random weights if there is no checkpoint to resume from")
-    pretrained_dir: Path | None = option(None, "folder that contains the base weights G_0.pth and D_0.pth")
     reset_optimizer: bool = option(False, "resume from the checkpoint, but reset the optimizers", flags=("-r",))
     device: str = option(
         "auto", "device to train on: cpu, cuda, cuda:1, mps, or auto for the fastest available", flags=("-d",)
@@ -565,11 +563,39 @@ class TrainOptions:
     save_minutes: float | None = option(
         None, "time between checkpoints, in minutes; default: a checkpoint every train.eval_interval steps", low=0.1
     )
-    epochs: int | None = instead_of("train.epochs")
-    batch_size: int | None = instead_of("train.batch_size")
 
     def __post_init__(self) -> None:
         check_options(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(RunOptions):
+    """Options of `svc train`; all other settings of the training are in `config.json`."""
+
+    from_scratch: bool = option(False, "start with random weights if there is no checkpoint to resume from")
+    pretrained_dir: Path | None = option(None, "folder that contains the base weights G_0.pth and D_0.pth")
+    epochs: int | None = instead_of("train.epochs")
+    batch_size: int | None = instead_of("train.batch_size")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefinerTrainOptions(RunOptions):
+    """Options of `svc train-diff`; all other settings of the training are in `diffusion.yaml`."""
+
+    save_minutes: float | None = option(
+        None, "time between checkpoints, in minutes; default: a checkpoint every train.interval_val steps", low=0.1
+    )
+    epochs: int | None = option(
+        None, "total number of passes over the training clips; default: train.epochs of diffusion.yaml", low=1
+    )
+    batch_size: int | None = option(
+        None, "number of clips per batch and process; default: train.batch_size of diffusion.yaml", low=1
+    )
+    vocoder: Path | None = option(
+        None,
+        "vocoder for the audio in the log: an NSF-HiFiGAN or PC-NSF-HiFiGAN file with its config.json beside it, or "
+        "their folder; default: vocoder.ckpt of diffusion.yaml, if it is there",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,7 +48,7 @@ def test_duration_is_steps_times_seconds_per_step() -> None:
 @pytest.mark.parametrize("epochs", [1, 2, 5])
 @pytest.mark.parametrize("interval", [1, 3, 4, 5, 6, 13, 50])
 def test_checkpoints_are_those_of_a_training_loop(clips: int, epochs: int, interval: int) -> None:
-    """Counted step by step, like `training.train`."""
+    """Counted step by step, like `training.loop`."""
     per_epoch = ceil(clips / 2)
     saved = [step for step in range(1, per_epoch * epochs + 1) if step % interval == 0 or step == per_epoch * epochs]
     by_step = plan(clips, 2, epochs, eval_interval=interval, by_step=True)

@@ -17,11 +17,11 @@ from myna.config import Config
 from myna.errors import BusyError
 from myna.storage import checkpoint
 from myna.storage.lock import locked
+from myna.training.loop import Plan
 from myna.training.prepare.configuration import write_config
 from myna.training.prepare.features import compute_features
 from myna.training.prepare.recordings import remove_orphans, resample_recordings
 from myna.training.retrieval import train_index
-from myna.training.train import Plan
 
 TINY = str(Path(__file__).parent / "tiny.py")
 pytestmark = [
@@ -115,7 +115,7 @@ def test_nohup_keeps_sighup_ignored_and_only_a_second_ctrl_c_ends_at_once() -> N
     script = """
 import os, signal, time
 signal.signal(signal.SIGHUP, signal.SIG_IGN)
-from myna.training.train import stop_signals
+from myna.training.loop import stop_signals
 with stop_signals() as flag:
     os.kill(os.getpid(), signal.SIGHUP)
     print(flag.is_set())

@@ -14,7 +14,7 @@ from tiny import BANDWIDTH_HZ, make_dataset
 
 from myna.config import Config
 from myna.errors import ConfigError, MynaError
-from myna.training import batch_size
+from myna.training import batch_size, train
 from myna.training.batch_size import largest
 from myna.training.clip_list import list_clips
 from myna.training.dataset import ClipDataset, Collate, EpochBatches
@@ -166,10 +166,10 @@ def test_a_batch_size_is_tried_with_discriminators_that_start_later(
     for name in ("empty_cache", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda *arguments: None)
     steps = []
-    monkeypatch.setattr(batch_size, "add_gradients", lambda engine, state, *others, **more: steps.append(state.step))
+    monkeypatch.setattr(train, "add_gradients", lambda engine, state, *others, **more: steps.append(state.step))
     fabric = SimpleNamespace(world_size=1, device=torch.device("cpu"))
     engine: Any = SimpleNamespace(fabric=fabric, config=config)
-    assert batch_size._fits(engine, state, clips, 2)
+    assert batch_size._fits(train.VoiceTrainee(engine, state, config, tmp_path, frozenset()), clips, 2)
     assert (steps, state.step) == ([100], 0)
 
 

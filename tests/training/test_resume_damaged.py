@@ -16,7 +16,8 @@ from trainings import run
 
 from myna.errors import CheckpointError
 from myna.storage import checkpoint
-from myna.training.state import _check_progress, _checked_scaler, _load_optimizer
+from myna.training.progress import checked_scaler, load_optimizer
+from myna.training.state import _check_progress
 
 FILE = Path("logs/44k/G_1.pth")
 Change = Callable[[dict[int, Any]], object]
@@ -62,21 +63,21 @@ def test_a_damaged_optimizer_state_is_refused_in_one_line(name: str) -> None:
     before = copy.deepcopy(own.state_dict())
     MOMENTS[name](saved["state"])
     with pytest.raises(CheckpointError, match=r"G_1\.pth does not fit this voice: [^\n]*; svc train -r starts with"):
-        _load_optimizer(own, saved, FILE)
+        load_optimizer(own, saved, FILE)
     assert str(own.state_dict()) == str(before)
 
 
 @pytest.mark.parametrize("state", [[1, 2], "text", 7])
 def test_an_optimizer_state_of_another_type_is_refused(state: Any) -> None:
     with pytest.raises(CheckpointError, match="svc train -r"):
-        _load_optimizer(trained_optimizer(), {"state": state}, FILE)
+        load_optimizer(trained_optimizer(), {"state": state}, FILE)
 
 
 def test_a_valid_optimizer_state_is_loaded_and_nothing_else_of_the_file() -> None:
     saved, own = copy.deepcopy(trained_optimizer().state_dict()), trained_optimizer()
     saved["state"][3]["more"] = "text"
     saved["param_groups"] = "text"
-    _load_optimizer(own, saved, FILE)
+    load_optimizer(own, saved, FILE)
     assert own.state_dict()["state"][3].keys() == {"step", "exp_avg", "exp_avg_sq"}
     assert torch.equal(own.state_dict()["state"][3]["exp_avg"], saved["state"][3]["exp_avg"])
 
@@ -89,9 +90,9 @@ SCALER = {"scale": 65536.0, "growth_factor": 2.0, "backoff_factor": 0.5, "growth
 )
 def test_a_damaged_gradient_scaler_is_refused(scaler: Any) -> None:
     with pytest.raises(CheckpointError, match=r"gradient scaler in .*G_1\.pth is damaged; svc train -r"):
-        _checked_scaler(scaler, FILE)
-    assert _checked_scaler(SCALER, FILE) == SCALER
-    assert _checked_scaler({}, FILE) == {}
+        checked_scaler(scaler, FILE)
+    assert checked_scaler(SCALER, FILE) == SCALER
+    assert checked_scaler({}, FILE) == {}
 
 
 @pytest.mark.parametrize(

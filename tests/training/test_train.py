@@ -24,7 +24,7 @@ from myna.models.synthesizers.vits import Vits
 from myna.storage import checkpoint
 from myna.training import step
 from myna.training.dataset import Batch
-from myna.training.train import StepReport
+from myna.training.loop import StepReport
 from myna.voice import Voice
 
 TINY = str(Path(__file__).parent / "tiny.py")
@@ -139,7 +139,7 @@ def test_a_step_that_is_not_finite_is_skipped_and_its_clips_are_named(
 
 
 def test_many_such_steps_in_a_row_end_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("myna.training.train.MAX_SKIPPED", 2)
+    monkeypatch.setattr("myna.training.loop.MAX_SKIPPED", 2)
     spoil(monkeypatch, lambda batch: True)
     with pytest.raises(TrainingError, match=r"2 steps in a row were not finite, the last with .*wav"):
         run(make_dataset(tmp_path), tmp_path, max_steps=9)

@@ -20,7 +20,7 @@ from myna.errors import CheckpointError
 from myna.options import ConversionOptions
 from myna.storage import checkpoint
 from myna.training.features_file import read_features, write_features
-from myna.training.train import StepReport
+from myna.training.loop import StepReport
 from myna.voice import Voice
 
 pytestmark = pytest.mark.usefixtures("small_and_alone")
@@ -132,7 +132,7 @@ class Clock(Recorder):
 def test_a_time_limit_writes_a_checkpoint_that_can_be_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config, clock = make_dataset(tmp_path, **LIGHT), Clock()
     run(config, tmp_path / "whole", max_steps=5)
-    monkeypatch.setattr("myna.training.train.time", SimpleNamespace(perf_counter=clock.perf_counter))
+    monkeypatch.setattr("myna.training.loop.time", SimpleNamespace(perf_counter=clock.perf_counter))
     summary = run(config, tmp_path / "logs", clock, max_minutes=2.5, max_steps=5)
     assert (summary.step, summary.complete) == (3, False)
     assert summary.path == tmp_path / "logs" / "G_3.pth" and summary.path.is_file()
@@ -143,7 +143,7 @@ def test_a_time_limit_writes_a_checkpoint_that_can_be_resumed(tmp_path: Path, mo
 def test_checkpoints_are_saved_at_intervals_of_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them is validated, also the one at the time limit."""
     config, clock = make_dataset(tmp_path, eval_interval=1, **LIGHT), Clock()
-    monkeypatch.setattr("myna.training.train.time", SimpleNamespace(perf_counter=clock.perf_counter))
+    monkeypatch.setattr("myna.training.loop.time", SimpleNamespace(perf_counter=clock.perf_counter))
     run(config, tmp_path / "logs" / "44k", clock, save_minutes=1.5, max_minutes=4.5)
     assert sorted(path.name for path in (tmp_path / "logs" / "44k").glob("G_*")) == ["G_2.pth", "G_4.pth", "G_5.pth"]
     logged = read_curves(tmp_path)

@@ -13,7 +13,8 @@ from tiny import tensors
 
 from myna.config import Config
 from myna.options import TrainOptions
-from myna.training.train import Plan, Silent, StepReport, TrainSummary, train
+from myna.training.loop import Plan, Silent, StepReport, TrainSummary
+from myna.training.train import train
 
 
 class Recorder(Silent):

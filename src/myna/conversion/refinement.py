@@ -24,19 +24,14 @@ from myna.conversion.vocoding import load_vocoder
 from myna.errors import CheckpointError, ConfigError, MissingExtraError
 from myna.features.content import CONTENT_ENCODERS
 from myna.features.loudness import loudness
-from myna.models.diffusion import rectified_flow, schedulers
 from myna.models.interface import Conditions, Generated, Refiner, RefinerSampling, Sampling, Synthesizer
 from myna.models.vocoder import Vocoder
 from myna.options import ConversionOptions
-from myna.zoo.diffusion import Kind, OpenedRefiner, configuration_beside, find_refiner, open_refiner
+from myna.zoo.diffusion import METHODS, OpenedRefiner, configuration_beside, find_refiner, open_refiner
 from myna.zoo.vocoders import check_vocoder
 
 BESIDE = "diffusion"  # folder beside a voice with its refiner, as in so-vits-svc 4.1
 USUAL_K_STEP = 100
-_METHODS: dict[Kind, Sequence[RefinementMethod]] = {
-    "diffusion": tuple(schedulers.SOLVERS),
-    "rectified-flow": tuple(rectified_flow.STEPS),
-}
 
 Encode = Callable[[NDArray[np.float32], int], Tensor]  # (audio (N,), number of frames) -> content (C, T)
 
@@ -239,9 +234,9 @@ def _k_step(opened: OpenedRefiner, options: ConversionOptions) -> int:
 
 
 def _method(opened: OpenedRefiner, options: ConversionOptions) -> RefinementMethod | None:
-    known, usual = _METHODS[opened.kind], opened.config.method
+    known = METHODS[opened.kind]
     if options.diffusion_method is None:
-        return usual if usual in known else None
+        return opened.config.method(opened.kind)
     if options.diffusion_method not in known:
         raise ConfigError(
             f"{opened.path} has no solver {options.diffusion_method}; choose --diffusion-method from {', '.join(known)}"

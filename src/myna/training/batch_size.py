@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 import torch
 
-from myna.models.noise import SeededNoise
-from myna.training.dataset import ClipDataset, Collate
-from myna.training.families import MAX_FRAMES
-from myna.training.state import TrainState
-from myna.training.step import Engine, add_gradients
+from myna.training.dataset import ClipDataset
+from myna.training.trainee import Trainee
 
 _log = logging.getLogger(__name__)
 
@@ -20,21 +16,21 @@ ON_CPU = 8  # memory is not the limit on a CPU, and with larger batches, a voice
 _SHARE = 0.85  # largest share of a GPU's free memory for a test step; the rest is a reserve, because steps vary
 
 
-def choose_batch_size(engine: Engine, state: TrainState, clips: ClipDataset) -> int:
+def choose_batch_size(trainee: Trainee, clips: ClipDataset) -> int:
     """Return the configured batch size; for "auto", the size of an earlier search or, if there was none, of a new one.
 
     The search finds the largest batch that fits in the memory of the GPU, up to the number of clips per process.
     Without CUDA, the size is at most 8.
     """
-    wanted = engine.config.train.batch_size
+    wanted, fabric = trainee.config.train.batch_size, trainee.fabric
     if wanted != "auto":
         return wanted
-    if state.batch_size:
-        return state.batch_size
-    limit = -(-len(clips) // engine.fabric.world_size)
-    if engine.fabric.device.type != "cuda":
+    if trainee.state.batch_size:
+        return trainee.state.batch_size
+    limit = -(-len(clips) // fabric.world_size)
+    if fabric.device.type != "cuda":
         return min(ON_CPU, limit)
-    found = largest(lambda size: _fits(engine, state, clips, size), limit)
+    found = largest(lambda size: _fits(trainee, clips, size), limit)
     _log.info("batch size %d found", found)
     return found
 
@@ -54,32 +50,29 @@ def largest(fits: Callable[[int], bool], limit: int) -> int:
     return good
 
 
-def _fits(engine: Engine, state: TrainState, clips: ClipDataset, size: int) -> bool:
+def _fits(trainee: Trainee, clips: ClipDataset, size: int) -> bool:
     """Return True if every process has enough memory for a step on `size` copies of the longest clip.
 
     The test reserves three times the memory of the parameters: twice for the optimizers' moments, which do not exist
     yet, and once for the copies of the gradients that processes exchange.
     """
-    fabric, device = engine.fabric, engine.fabric.device
+    fabric, device = trainee.fabric, trainee.fabric.device
     longest = max(range(len(clips)), key=lambda index: clips.clips[index].n_frames)
-    example = clips.beginning(longest)
-    batch = Collate(min(MAX_FRAMES, clips.clips[longest].n_frames))([example] * size)
-    # Steps with discriminators take the most memory.
-    adversarial = replace(state, step=max(state.step, engine.config.train.adversarial_start))
-    parameter_bytes = sum(
-        p.numel() * p.element_size() for m in (state.synthesizer, state.discriminators) for p in m.parameters()
-    )
+    example = clips.excerpt(longest, 0, clips.excerpts.max_frames)
+    batch = trainee.collate([example] * size)
+    modules = trainee.modules.values()
+    parameter_bytes = sum(p.numel() * p.element_size() for module in modules for p in module.parameters())
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats(device)
     enough = False
     try:
-        add_gradients(engine, adversarial, batch, 1.0, SeededNoise(), is_last=False)
+        trainee.try_batch(batch)
         free, _ = torch.cuda.mem_get_info(device)
         usable = free + torch.cuda.memory_reserved(device)
         enough = torch.cuda.max_memory_allocated(device) + 3 * parameter_bytes < _SHARE * usable
     except torch.cuda.OutOfMemoryError:
         _log.debug("%d clips do not fit", size)
-    for module in (state.synthesizer, state.discriminators):
+    for module in modules:
         module.zero_grad(set_to_none=True)
     torch.cuda.empty_cache()
     worst = torch.tensor(float(enough), device=device)

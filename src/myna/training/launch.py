@@ -69,6 +69,13 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
     )
 
 
+def prepare_device(fabric: Fabric, seed: int) -> None:
+    """Seed PyTorch, and on a GPU allow TF32 for matrix products; convolutions use it by default."""
+    if fabric.device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+    torch.manual_seed(seed)
+
+
 def precision_of(fabric: Fabric) -> Precision:
     """Return the precision in use, which may differ from the configured one."""
     found = fabric.strategy.precision.precision

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import AdamW
 
 from myna.assets import find_base_weights
@@ -27,6 +27,7 @@ from myna.options import TrainOptions
 from myna.storage import checkpoint
 from myna.storage.checkpoint import Checkpoint
 from myna.training.families import TrainingFamily, training_family
+from myna.training.progress import Progress, checked_scaler, invalid_counters, load_module, load_optimizer
 from myna.zoo.discriminators import discriminator_from_stored, discriminator_to_stored
 from myna.zoo.sovits import generator_from_stored
 
@@ -37,29 +38,16 @@ _AVERAGE_LEAD = 10  # in steps; see `TrainState.update_average`
 # With weight averaging, a checkpoint stores the averages as its weights, and the weights that the optimizer updates
 # under this key.
 _TRAINED = "trained_weights"
-_COUNTERS = ("step", "epoch", "position", "skipped_in_a_row", "batch_size", "steps_per_epoch")
-_MAX_COUNT = 2**53  # a larger count means a damaged file
-_MOMENTS = ("exp_avg", "exp_avg_sq")  # moments of AdamW
-_FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-_SCALER_FACTORS = ("scale", "growth_factor", "backoff_factor", "growth_interval")
 
 
-@dataclass
-class TrainState:
+@dataclass(kw_only=True)
+class TrainState(Progress):
     """Networks, optimizers and progress of training."""
 
     synthesizer: TrainableSynthesizer
     discriminators: Discriminators
     synthesizer_optimizer: AdamW
     discriminator_optimizer: AdamW
-    step: int = 0  # number of updates so far
-    epoch: int = 0  # number of complete epochs
-    position: int = 0  # number of updates in the current epoch
-    skipped_in_a_row: int = 0  # number of skipped steps since the last finite step
-    # `position` is valid only for these two values; if either changes, the current epoch starts over.
-    batch_size: int = 0
-    steps_per_epoch: int = 0
-    scaler: dict[str, Any] = field(default_factory=dict)  # state of the gradient scaler in fp16
     # Moving average of the synthesizer's weights, for use in conversion; None if averaging is off.
     average: dict[str, Tensor] | None = None
 
@@ -70,23 +58,11 @@ class TrainState:
         synthesizer = training_family(config).create(config).to(device)
         discriminators = DISCRIMINATORS[train.discriminators](config.data).to(device)
         return cls(
-            synthesizer,
-            discriminators,
-            AdamW(synthesizer.parameters(), train.learning_rate, train.betas, train.eps),
-            AdamW(discriminators.parameters(), train.learning_rate, train.betas, train.eps),
+            synthesizer=synthesizer,
+            discriminators=discriminators,
+            synthesizer_optimizer=AdamW(synthesizer.parameters(), train.learning_rate, train.betas, train.eps),
+            discriminator_optimizer=AdamW(discriminators.parameters(), train.learning_rate, train.betas, train.eps),
         )
-
-    @property
-    def epoch_number(self) -> int:
-        """Number of the current epoch, counted from 1; between two epochs, the number of the finished one."""
-        return self.epoch + (self.position > 0)
-
-    def advance(self) -> None:
-        """Count a finished step; after the last step of an epoch, begin the next epoch."""
-        self.step += 1
-        self.position += 1
-        if self.position == self.steps_per_epoch:
-            self.epoch, self.position = self.epoch + 1, 0
 
     def update_average(self, decay: float) -> None:
         """Update the moving average of the weights; a `decay` of 0 switches averaging off.
@@ -141,15 +117,7 @@ def save_checkpoint(state: TrainState, folder: Path, config: Config) -> Path:
         CheckpointError: the files cannot be written; existing checkpoints are unchanged.
     """
     number = checkpoint_number(state, config)
-    progress = {
-        "step": state.step,
-        "epoch": state.epoch,
-        "position": state.position,
-        "skipped_in_a_row": state.skipped_in_a_row,
-        "batch_size": state.batch_size,
-        "steps_per_epoch": state.steps_per_epoch,
-        "scaler": state.scaler,
-    }
+    progress = state.stored()
     rate = config.train.learning_rate
     family = training_family(config)
     weights = family.to_stored(state.synthesizer.state_dict())
@@ -226,20 +194,17 @@ def _resume(
     progress = of_generator.extra
     _check_progress(progress, of_generator.iteration, generator)
     if _TRAINED in progress:
-        _load(state.synthesizer, family.from_stored(of_generator.weights), generator)
+        load_module(state.synthesizer, family.from_stored(of_generator.weights), generator)
         state.average = {name: tensor.clone() for name, tensor in state.synthesizer.state_dict().items()}
-    _load(state.synthesizer, family.from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
-    _load(state.discriminators, discriminator_from_stored(of_discriminator.weights), discriminator)
+    load_module(state.synthesizer, family.from_stored(progress.get(_TRAINED, of_generator.weights)), generator)
+    load_module(state.discriminators, discriminator_from_stored(of_discriminator.weights), discriminator)
     if not reset_optimizer:
-        _load_optimizer(state.synthesizer_optimizer, of_generator.optimizer, generator)
-        _load_optimizer(state.discriminator_optimizer, of_discriminator.optimizer, discriminator)
-        state.scaler = _checked_scaler(progress.get("scaler", {}), generator)
+        load_optimizer(state.synthesizer_optimizer, of_generator.optimizer, generator)
+        load_optimizer(state.discriminator_optimizer, of_discriminator.optimizer, discriminator)
+        state.scaler = checked_scaler(progress.get("scaler", {}), generator)
     if progress and of_discriminator.extra.get("step") != progress.get("step"):
         _log.warning("%s and %s are checkpoints of different steps", generator, discriminator)
-    state.step = progress.get("step", 0)
-    state.epoch = progress.get("epoch", of_generator.iteration)
-    for name in ("position", "skipped_in_a_row", "batch_size", "steps_per_epoch"):
-        setattr(state, name, progress.get(name, getattr(state, name)))
+    state.restore({"epoch": of_generator.iteration, **progress})
 
 
 def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> None:
@@ -248,12 +213,7 @@ def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> Non
     Raises:
         CheckpointError: a value has the wrong type or is out of range.
     """
-    counters = {name: progress.get(name, 0) for name in _COUNTERS} | {"iteration": iteration}
-    wrong = [
-        f"{name} is not a valid count"
-        for name, value in counters.items()
-        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _MAX_COUNT
-    ]
+    wrong = invalid_counters({**progress, "iteration": iteration}, "iteration")
     trained = progress.get(_TRAINED, {})
     if not isinstance(trained, dict) or not all(isinstance(value, Tensor) for value in trained.values()):
         wrong.append(f"{_TRAINED} are not tensors")
@@ -261,85 +221,6 @@ def _check_progress(progress: dict[str, Any], iteration: int, path: Path) -> Non
         raise CheckpointError(
             f"{path} is damaged: {', '.join(wrong)}; move it and its D_*.pth away, to continue from the previous one"
         )
-
-
-def _load(module: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
-    try:
-        checkpoint.load_weights(module, weights)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path}: {error}") from error
-    broken = [name for name, tensor in module.state_dict().items() if not tensor.isfinite().all()]
-    if broken:
-        raise CheckpointError(
-            f"{path} is damaged: {len(broken)} tensors contain NaN or infinity, the first is {broken[0]}; train from "
-            "another checkpoint"
-        )
-
-
-def _load_optimizer(optimizer: AdamW, saved: dict[str, Any] | None, path: Path) -> None:
-    """Load the moments of an optimizer; learning rates and other settings stay as configured.
-
-    Raises:
-        CheckpointError: a moment is missing, has the wrong shape, is not finite or is otherwise invalid for AdamW.
-    """
-    moments = (saved or {}).get("state", {})
-    if isinstance(moments, dict) and not moments:
-        return  # the file contains only weights; the moments start at zero
-    own = optimizer.state_dict()
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    problem = _problem_of_moments(moments, parameters)
-    if problem is not None:
-        raise CheckpointError(
-            f"the optimizer state in {path} does not fit this voice: {problem}; svc train -r starts with a new one"
-        )
-    used = {index: {key: moments[index][key] for key in ("step", *_MOMENTS)} for index in range(len(parameters))}
-    optimizer.load_state_dict({"state": used, "param_groups": own["param_groups"]})
-
-
-def _problem_of_moments(moments: Any, parameters: list[nn.Parameter]) -> str | None:
-    """Return a phrase that describes the first invalid value in an optimizer's state; None if all are valid."""
-    if not isinstance(moments, dict) or set(moments) != set(range(len(parameters))):
-        found = len(moments) if isinstance(moments, dict) else "no"
-        return f"it has {found} entries for {len(parameters)} tensors"
-    for index, parameter in enumerate(parameters):
-        entry = moments[index]
-        if not isinstance(entry, dict) or not {"step", *_MOMENTS} <= entry.keys():
-            return f"entry {index} lacks a moment"
-        for name in _MOMENTS:
-            moment = entry[name]
-            if not isinstance(moment, Tensor) or moment.dtype not in _FLOATS or moment.shape != parameter.shape:
-                return f"{name} of entry {index} has another shape or type"
-            if not moment.isfinite().all():
-                return f"{name} of entry {index} contains NaN or infinity"
-        if (entry["exp_avg_sq"] < 0).any():
-            return f"exp_avg_sq of entry {index} is negative"
-        if not _is_count(entry["step"]):
-            return f"the step of entry {index} is not a number of steps"
-    return None
-
-
-def _is_count(value: Any) -> bool:
-    if isinstance(value, Tensor):
-        value = value.item() if value.numel() == 1 and not value.is_complex() else None
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _MAX_COUNT
-
-
-def _checked_scaler(scaler: Any, path: Path) -> dict[str, Any]:
-    """Validate and return the state of the gradient scaler, which is empty without fp16.
-
-    Raises:
-        CheckpointError: `scaler` is not the state of a gradient scaler.
-    """
-    valid = isinstance(scaler, dict) and (
-        not scaler
-        or (
-            all(_is_count(scaler.get(name)) and scaler[name] > 0 for name in _SCALER_FACTORS)
-            and isinstance(scaler.get("_growth_tracker"), int)
-        )
-    )
-    if not valid:
-        raise CheckpointError(f"the state of the gradient scaler in {path} is damaged; svc train -r starts a new one")
-    return dict(scaler)
 
 
 def _find_base(folder: Path, config: Config, pretrained_dir: Path | None) -> tuple[Path, Path]:
@@ -373,8 +254,10 @@ def _load_base(state: TrainState, generator: Path, discriminator: Path) -> None:
         _log.warning("the decoder starts with random weights: %s has another kind of decoder", generator)
         weights = {name: tensor for name, tensor in weights.items() if not name.startswith("decoder.")}
         weights |= {name: tensor for name, tensor in own.items() if name.startswith("decoder.")}
-    _load(state.synthesizer, weights, generator)
-    _load(state.discriminators, discriminator_from_stored(checkpoint.read(discriminator, "D").weights), discriminator)
+    load_module(state.synthesizer, weights, generator)
+    load_module(
+        state.discriminators, discriminator_from_stored(checkpoint.read(discriminator, "D").weights), discriminator
+    )
 
 
 def _delete_old(folder: Path, n_kept: int, newest: int) -> None:

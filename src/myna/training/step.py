@@ -14,6 +14,7 @@ from lightning_fabric import Fabric
 from lightning_fabric.wrappers import _FabricModule
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import AdamW
 
 from myna.audio.spectrogram import MelSettings, mel_spectrogram, spectrogram_to_mel
 from myna.config import Config
@@ -30,6 +31,7 @@ from myna.training.losses import (
     loss_weights,
     weighted_sum,
 )
+from myna.training.progress import Progress
 from myna.training.state import TrainState
 
 
@@ -62,13 +64,13 @@ class Mels(NamedTuple):
 
 
 class StepResult(NamedTuple):
-    """Result of `train_step`."""
+    """Result of a training step."""
 
-    losses: dict[str, float]  # "discriminator", "synthesizer", and each term of the synthesizer's loss, by name
+    losses: dict[str, float]  # of a voice: "discriminator", "synthesizer", each term of the synthesizer's loss, by name
     gradient_norms: dict[str, float]
     # True if a loss or gradient norm was not finite. In fp16, gradient norms are ignored while the scale exceeds 1.
     skipped: bool
-    mels: Mels
+    mels: Mels | None  # None for trainings that synthesize nothing in a step
 
 
 def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> StepResult:
@@ -92,30 +94,17 @@ def train_step(engine: Engine, state: TrainState, batches: Sequence[Batch]) -> S
         shares.append(torch.stack([loss.detach() for loss in losses.values()]))
 
     stepping = optimizers if is_adversarial(engine, state) else optimizers[:1]
-    scaler = getattr(engine.fabric.strategy.precision, "scaler", None)
-    if scaler is not None:
-        for optimizer in stepping:
-            scaler.unscale_(optimizer)
-    norms = torch.stack([_gradient_norm(module).to(engine.fabric.device) for module in modules.values()])
+    unscale_gradients(engine.fabric, stepping)
+    norms = torch.stack([gradient_norm(module).to(engine.fabric.device) for module in modules.values()])
     if engine.config.train.max_gradient is not None:
         clip_grads_with_norm_(state.synthesizer.parameters(), engine.config.train.max_gradient, norms[0])
     values = torch.cat([torch.stack(shares).mean(0), norms]).tolist()
     losses_by_name = dict(zip(losses, values, strict=False))
     bad = any_process(engine.fabric, not all(map(math.isfinite, values)))
 
-    if scaler is not None:
-        # The scaler halves its scale if gradients are not finite. Such gradients are normal while the scale exceeds 1.
-        if scaler.get_scale() > 1 and all(map(math.isfinite, losses_by_name.values())):
-            bad = False
-        for optimizer in stepping:
-            scaler.step(optimizer)
-        scaler.update()
-        state.scaler = scaler.state_dict()
-    elif not bad:
-        for optimizer in stepping:
-            optimizer.step()
+    losses_finite = all(map(math.isfinite, losses_by_name.values()))
+    bad = update_weights(engine.fabric, state, stepping, bad=bad, losses_finite=losses_finite)
     state.update_average(engine.config.train.average_decay)
-    state.skipped_in_a_row = state.skipped_in_a_row + 1 if bad else 0
     return StepResult(losses_by_name, dict(zip(modules, values[len(losses) :], strict=True)), bad, mels)
 
 
@@ -175,6 +164,46 @@ def first_mels(engine: Engine, batch: Batch, output: TrainingOutput) -> Mels:
     return Mels(spectrogram_to_mel(recorded, settings)[0], mel_spectrogram(audio.squeeze(1), settings)[0])
 
 
+def unscale_gradients(fabric: Fabric, optimizers: Sequence[AdamW]) -> None:
+    """Divide the gradients in fp16 by the scale of their losses."""
+    scaler = getattr(fabric.strategy.precision, "scaler", None)
+    if scaler is not None:
+        for optimizer in optimizers:
+            scaler.unscale_(optimizer)
+
+
+def update_weights(
+    fabric: Fabric, progress: Progress, optimizers: Sequence[AdamW], *, bad: bool, losses_finite: bool
+) -> bool:
+    """Update the weights if the step is good, and count skipped steps in `progress`.
+
+    Args:
+        bad: True if a loss or a gradient norm is not finite.
+
+    Returns:
+        True if the step was skipped. In fp16, gradient norms are ignored while the scale exceeds 1, because the scaler
+        then halves its scale, and each optimizer skips only its own gradients.
+    """
+    scaler = getattr(fabric.strategy.precision, "scaler", None)
+    if scaler is not None:
+        if scaler.get_scale() > 1 and losses_finite:
+            bad = False
+        for optimizer in optimizers:
+            scaler.step(optimizer)
+        scaler.update()
+        progress.scaler = scaler.state_dict()
+    elif not bad:
+        for optimizer in optimizers:
+            optimizer.step()
+    progress.skipped_in_a_row = progress.skipped_in_a_row + 1 if bad else 0
+    return bad
+
+
+def gradient_norm(module: nn.Module) -> Tensor:
+    """Return the norm of all gradients of a module (a number)."""
+    return get_total_norm([parameter.grad for parameter in module.parameters() if parameter.grad is not None])
+
+
 def seed_step(seed: int, step: int, rank: int) -> None:
     """Seed PyTorch's random number generators for a step, so that checkpoints do not need their states."""
     torch.manual_seed(int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]))
@@ -186,10 +215,6 @@ def any_process(fabric: Fabric, here: bool) -> bool:
         return here
     flag = torch.tensor(float(here), device=fabric.device)
     return bool(fabric.all_reduce(flag, reduce_op="sum"))
-
-
-def _gradient_norm(module: nn.Module) -> Tensor:
-    return get_total_norm([parameter.grad for parameter in module.parameters() if parameter.grad is not None])
 
 
 def _split(outputs: list[DiscriminatorOutput]) -> tuple[list[DiscriminatorOutput], list[DiscriminatorOutput]]:

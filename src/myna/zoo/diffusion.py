@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 from torch import Tensor
 
 from myna.audio.spectrogram import VOCODER_POWER_FLOOR, MelSettings
-from myna.config import RefinementMethod
+from myna.config import Config, RefinementMethod
 from myna.errors import CheckpointError, ConfigError, reason_of
+from myna.models.diffusion import rectified_flow, schedulers
 from myna.models.diffusion.gaussian import GaussianDiffusion
 from myna.models.diffusion.mel_scale import HIGHEST, LOWEST
 from myna.models.diffusion.noise_schedule import NoiseSchedule
@@ -34,9 +35,14 @@ from myna.zoo.derivation import Names, known_speakers
 from myna.zoo.names import NameTable, under
 
 Kind = Literal["diffusion", "rectified-flow"]
+TYPES: Mapping[Kind, str] = {"diffusion": "Diffusion", "rectified-flow": "RectifiedFlow"}  # `model.type` of yaml files
 MODULES: Mapping[Kind, type[GaussianDiffusion] | type[RectifiedFlow]] = {
     "diffusion": GaussianDiffusion,
     "rectified-flow": RectifiedFlow,
+}
+METHODS: Mapping[Kind, tuple[RefinementMethod, ...]] = {
+    "diffusion": tuple(schedulers.SOLVERS),
+    "rectified-flow": tuple(rectified_flow.STEPS),
 }
 RefinerModule = GaussianDiffusion | RectifiedFlow
 
@@ -72,6 +78,8 @@ _TABLES = {
     for kind, stored in _DENOISERS.items()
     for is_conv, table in ((False, _DENOISER), (True, _CONV_DENOISER))
 }
+# Names of the yaml file: beside a voice's config.json, and beside the weights.
+CONFIG_NAME, TRAINED_CONFIG_NAME = "diffusion.yaml", "config.yaml"
 _UNUSED = r"residual_layers\.\d+\.norm\."  # layer norms that Diffusion-SVC stores, but does not apply
 # Names of content encoders in the yaml of Diffusion-SVC and DDSP-SVC, and in so-vits-svc's.
 _ENCODERS = {"contentvec768l12": "vec768l12", "contentvec": "vec256l9"}
@@ -94,6 +102,9 @@ class RefinerData(_Section):
     encoder: str = "vec768l12"
     encoder_out_channels: PositiveInt = 768
     unit_interpolate_mode: str | None = None
+    training_files: str | None = None  # list of the clips
+    validation_files: str | None = None
+    duration: float = Field(2.0, gt=0, le=60)  # longest excerpt of a clip in training, in seconds
 
     @property
     def content_encoder(self) -> str:
@@ -135,6 +146,29 @@ class RefinerVocoder(_Section):
     ckpt: str | None = None
 
 
+class RefinerPlaces(_Section):
+    """Places of files."""
+
+    expdir: str = "logs/44k/diffusion"  # folder of the checkpoints
+
+
+class RefinerTraining(_Section):
+    """Settings of the training. The keys `cache_*` of so-vits-svc 4.1 have no effect."""
+
+    num_workers: int = Field(4, ge=0)  # processes that load clips
+    amp_dtype: Literal["fp32", "fp16", "bf16"] = "fp32"
+    batch_size: PositiveInt | Literal["auto"] = 48
+    epochs: PositiveInt = 100_000
+    interval_log: PositiveInt = 10  # steps
+    interval_val: PositiveInt = 2000  # steps between checkpoints
+    interval_force_save: PositiveInt = 5000  # checkpoints of multiples of this number of steps are never deleted
+    lr: float = Field(1e-4, gt=0)
+    decay_step: PositiveInt = 100_000  # steps after which the learning rate is multiplied by `gamma`
+    gamma: float = Field(0.5, gt=0, le=1)
+    weight_decay: float = Field(0.0, ge=0)
+    save_opt: bool = True  # whether checkpoints contain the state of the optimizer
+
+
 class RefinerConfig(_Section):
     """Content of a refiner's yaml file, with so-vits-svc 4.1's key names."""
 
@@ -142,6 +176,8 @@ class RefinerConfig(_Section):
     model: RefinerNetwork = RefinerNetwork()
     infer: RefinerDefaults = RefinerDefaults()
     vocoder: RefinerVocoder = RefinerVocoder()
+    env: RefinerPlaces = RefinerPlaces()
+    train: RefinerTraining = RefinerTraining()
     spk: dict[str, int] = Field(default_factory=dict)  # index of each speaker; {} if the file has no names
 
     @property
@@ -152,15 +188,109 @@ class RefinerConfig(_Section):
             return round((1 - model.t_start) * model.timesteps)
         return model.k_step_max if 0 < model.k_step_max < model.timesteps else model.timesteps
 
+    def method(self, kind: Kind) -> RefinementMethod | None:
+        """Return the default solver; None if the file has none, or one that this kind of refiner does not know."""
+        return next((known for known in METHODS[kind] if known == self.infer.method), None)
+
     def speedup_at(self, k_step: int) -> int:
         """Return the default number of noise levels per step for a refinement from level `k_step`."""
         n_steps = self.infer.infer_step
         return self.infer.speedup if n_steps is None else max(round(k_step / n_steps), 1)
 
     @property
-    def method(self) -> RefinementMethod | None:
-        """Default solver; None if the file has none that is known."""
-        return next((known for known in get_args(RefinementMethod) if known == self.infer.method), None)
+    def kind(self) -> Kind:
+        """Kind of the refiner in training.
+
+        Raises:
+            ConfigError: refiners of this type cannot be trained.
+        """
+        wanted = _plain_type(self.model.type)
+        for kind, name in TYPES.items():
+            if _plain_type(name) == wanted:
+                return kind
+        raise ConfigError(
+            f"model.type is {self.model.type!r}; types that can be trained are {', '.join(TYPES.values())}"
+        )
+
+    def sizes(self, n_mels: int) -> RefinerSizes:
+        """Return the sizes of a refiner in training.
+
+        Raises:
+            ConfigError: `k_step_max` is above the number of levels.
+        """
+        model = self.model
+        if model.k_step_max > model.timesteps:
+            raise ConfigError(f"model.k_step_max is {model.k_step_max}, above model.timesteps {model.timesteps}")
+        return RefinerSizes(
+            content_channels=self.data.encoder_out_channels,
+            condition_channels=model.n_hidden,
+            n_speakers=model.n_spk,
+            key_shift=model.use_pitch_aug,
+            n_mels=n_mels,
+            channels=model.n_chans,
+            n_layers=model.n_layers,
+            n_levels=model.timesteps,
+            max_k_step=self.max_k_step,
+        )
+
+    def mel(self, n_mels: int) -> MelSettings:
+        """Return the mel spectrograms of the vocoders with which so-vits-svc 4.1 trains, with `n_mels` bands."""
+        sample_rate = self.data.sampling_rate
+        return MelSettings(
+            sample_rate=sample_rate,
+            n_fft=_N_FFT,
+            hop_length=self.data.block_size,
+            win_length=_N_FFT,
+            n_mels=n_mels,
+            mel_fmin=_MEL_FMIN_HZ,
+            mel_fmax=min(_MEL_FMAX_HZ, sample_rate / 2),
+            power_floor=VOCODER_POWER_FLOOR,
+        )
+
+    def with_voice(self, voice: Config) -> RefinerConfig:
+        """Return a copy with the lists, the features and the speakers of a voice, and with all defaults written out."""
+        plain = self.model_dump(mode="json", exclude_none=True)
+        plain["data"] |= {
+            "sampling_rate": voice.data.sample_rate,
+            "block_size": voice.data.hop_length,
+            "encoder": voice.content_encoder,
+            "encoder_out_channels": voice.model.content_channels,
+            "unit_interpolate_mode": voice.content_expansion,
+            "training_files": voice.data.training_files,
+            "validation_files": voice.data.validation_files,
+        }
+        plain["model"]["n_spk"] = 1 + max(voice.speakers.values(), default=0)
+        plain["spk"] = dict(voice.speakers)
+        return RefinerConfig.parse(plain)
+
+    def of_kind(self, kind: Kind) -> RefinerConfig:
+        """Return a copy for a refiner of another kind, with that kind's default solver."""
+        if self.kind == kind:
+            return self
+        plain = self.model_dump(mode="json", exclude_none=True)
+        plain["model"]["type"] = TYPES[kind]
+        plain["infer"] |= _INFERENCE[kind]
+        return RefinerConfig.parse(plain)
+
+    @classmethod
+    def template(cls, kind: Kind) -> RefinerConfig:
+        """Return the settings for a new refiner: the sizes of so-vits-svc 4.1, and all keys that it reads."""
+        return cls.parse(
+            {
+                "data": {
+                    "cnhubertsoft_gate": 10,
+                    "encoder_sample_rate": 16000,
+                    "encoder_hop_size": 320,
+                    "extensions": ["wav"],
+                },
+                "model": {"type": TYPES[kind], "use_pitch_aug": True},
+                "device": "cuda",
+                "infer": _INFERENCE[kind],
+                "vocoder": {"ckpt": "pretrain/nsf_hifigan/model"},
+                "env": {"gpu_id": 0},
+                "train": {"cache_all_data": True, "cache_device": "cpu", "cache_fp16": True},
+            }
+        )
 
     @classmethod
     def parse(cls, values: Any) -> RefinerConfig:
@@ -193,11 +323,26 @@ class RefinerConfig(_Section):
         except ConfigError as error:
             raise ConfigError(f"{path}: {error}") from error
 
+    def text(self) -> str:
+        """Return the content of the yaml file."""
+        values = self.model_dump(mode="json", exclude_unset=True)
+        text: str = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+        return text
+
     def write(self, path: Path) -> None:
         """Write the configuration to a yaml file atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        values = self.model_dump(mode="json", exclude_unset=True)
-        write_text(path, yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+        write_text(path, self.text())
+
+
+_INFERENCE: Mapping[Kind, Mapping[str, Any]] = {
+    "diffusion": {"speedup": 10, "method": "dpm-solver++"},
+    "rectified-flow": {"speedup": 10, "method": "euler"},
+}
+
+
+def _plain_type(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]
@@ -224,17 +369,7 @@ class OpenedRefiner:
     @property
     def mel(self) -> MelSettings:
         """Parameters of the mel spectrograms: those of the vocoders with which so-vits-svc 4.1 trains."""
-        data = self.config.data
-        return MelSettings(
-            sample_rate=data.sampling_rate,
-            n_fft=_N_FFT,
-            hop_length=data.block_size,
-            win_length=_N_FFT,
-            n_mels=self.sizes.n_mels,
-            mel_fmin=_MEL_FMIN_HZ,
-            mel_fmax=_MEL_FMAX_HZ,
-            power_floor=VOCODER_POWER_FLOOR,
-        )
+        return self.config.mel(self.sizes.n_mels)
 
     def build(self, device: str = "cpu") -> RefinerModule:
         """Build the refiner, ready to refine on `device`.
@@ -284,12 +419,9 @@ def open_refiner(path: Path, config_path: Path | None = None) -> OpenedRefiner:
     return OpenedRefiner(path, kind, weights, sizes, config, step if isinstance(step, int) else None, remarks)
 
 
-_YAML = ("config.yaml", "diffusion.yaml")
-
-
 def configuration_beside(path: Path) -> Path | None:
     """Return the yaml file beside a refiner's weights; None if there is none."""
-    return next((one for name in _YAML if (one := path.with_name(name)).is_file()), None)
+    return next((one for name in (TRAINED_CONFIG_NAME, CONFIG_NAME) if (one := path.with_name(name)).is_file()), None)
 
 
 def find_refiner(path: Path) -> Path:
@@ -299,14 +431,20 @@ def find_refiner(path: Path) -> Path:
         CheckpointError: there is no such file.
     """
     if path.is_dir():
-        numbered = {one: one.stem.removeprefix("model_") for one in path.glob("model_*.pt")}
-        found = {one: int(number) for one, number in numbered.items() if number.isdecimal()}
+        found = numbered_refiners(path)
         if not found:
             raise CheckpointError(f"there is no model_*.pt in {path}; name a diffusion model with -dm")
-        return max(found, key=lambda one: found[one])
+        return found[max(found)]
     if not path.is_file():
         raise CheckpointError(f"there is no {path}; name a diffusion model, a model_*.pt or its folder, with -dm")
     return path
+
+
+def numbered_refiners(folder: Path) -> dict[int, Path]:
+    """Return the files `model_*.pt` in a folder by their numbers, in ascending order."""
+    numbered = {one: one.stem.removeprefix("model_") for one in folder.glob("model_*.pt")}
+    found = {int(number): one for one, number in numbered.items() if number.isdecimal()}
+    return dict(sorted(found.items()))
 
 
 def refiner_in(content: Any) -> dict[str, Tensor] | None:

@@ -1,4 +1,4 @@
-"""Training of voices and vocoders."""
+"""Training of voices, vocoders and refiners."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from myna.apps.actions.device import Device, choose_device
 from myna.errors import BusyError, ConfigError
-from myna.layout import CONFIG, LOGS
-from myna.options import TrainOptions
+from myna.layout import CONFIG, LOGS, REFINER_CONFIG
+from myna.options import RefinerTrainOptions, TrainOptions
 from myna.studio.runs import LAST_RUN, Outcome, Run, failed_run, fingerprint, write_run
 
 if TYPE_CHECKING:
     from myna.config import Config
-    from myna.training.train import Listener, Plan, StepReport, TrainSummary
+    from myna.training.loop import Listener, Plan, StepReport, TrainSummary
+    from myna.zoo.diffusion import RefinerConfig
 
 
 def train(
@@ -96,6 +97,46 @@ def _train(config: Config, folder: Path, options: TrainOptions, listen: Callable
     listener = _Recorder(listen(device), config, folder)
     with listener.failures():
         return train_network(config, folder, replace(options, device=device.name), listener)
+
+
+def read_refiner_config(path: Path) -> RefinerConfig:
+    """Read the configuration of a refiner; raise `ConfigError` if there is none, or if it is malformed."""
+    from myna.zoo.diffusion import RefinerConfig
+
+    if not path.is_file():
+        raise ConfigError(f"there is no {path}; svc pre-config --refiner diffusion writes {REFINER_CONFIG}")
+    return RefinerConfig.read(path)
+
+
+def train_refiner(
+    config_path: Path,
+    config: RefinerConfig,
+    folder: Path,
+    options: RefinerTrainOptions,
+    listen: Callable[[Device], Listener],
+) -> TrainSummary:
+    """Train a refiner on the prepared clips of a voice; resume from the last checkpoint in `folder` if there is one.
+
+    Args:
+        config_path: path of the refiner's configuration; the voice's `config.json` is beside it.
+        config: content of that file.
+        folder: folder of the checkpoints and the log.
+        listen: function that creates the listener of the progress, given the device.
+
+    Raises:
+        The errors of `train`, and `MissingExtraError` if a diffusion is trained without diffusers.
+    """
+    from myna.config import Config
+    from myna.training.refiner import train_refiner
+
+    voice_path = config_path.with_name(CONFIG.name)
+    if not voice_path.is_file():
+        raise ConfigError(f"there is no {voice_path}, the configuration of the voice; svc pre-config writes it")
+    voice = Config.read(voice_path)
+    device = choose_device(options.device)
+    listener = _Recorder(listen(device), voice, folder)
+    with listener.failures():
+        return train_refiner(voice, config, folder, replace(options, device=device.name), listener)
 
 
 class _Recorder:

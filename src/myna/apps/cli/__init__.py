@@ -28,6 +28,7 @@ COMMANDS = {
     "pre-config": "write the configuration and the lists of clips",
     "pre-hubert": "compute content, pitch and loudness of every clip",
     "train": "train the voice",
+    "train-diff": "train a refiner of the voice's sound, for svc infer --shallow-diffusion",
     "train-index": "build a retrieval index of each speaker's content features, for svc infer -r",
     "train-cluster": "compute k-means centroids of the content features: smaller but less exact than an index",
     "train-vocoder": "train a vocoder on your recordings, for svc infer --enhance",

@@ -19,7 +19,7 @@ from myna.progress import seconds_left
 
 if TYPE_CHECKING:
     from myna.apps.actions.device import Device
-    from myna.training.train import Plan, StepReport, TrainSummary
+    from myna.training.loop import Plan, StepReport, TrainSummary
 
 tensorboard_flag = click.option(
     "-t/-nt",
@@ -28,6 +28,7 @@ tensorboard_flag = click.option(
     show_default=True,
     help="Run TensorBoard at http://127.0.0.1:6006: losses, spectrograms and validation samples.",
 )
+_SHOWN_LOSSES = ("mel", "kl", "adversarial", "discriminator", "denoiser")  # beside the progress bar
 
 
 class TrainingTerminal:
@@ -90,8 +91,8 @@ class TrainingTerminal:
 
     def stepped(self, report: StepReport) -> None:
         self._bar.set_description(f"epoch {report.epoch}", refresh=False)
-        shown = [name for name in ("mel", "kl", "adversarial", "discriminator") if name in report.losses]
-        self._bar.set_postfix({name: f"{report.losses[name]:.2f}" for name in shown}, refresh=False)
+        shown = {name: report.losses[name] for name in _SHOWN_LOSSES if name in report.losses}
+        self._bar.set_postfix({name: f"{value:#.3g}" for name, value in shown.items()}, refresh=False)
         self._bar.update()
         self._job.report(f"epoch {report.epoch}", *self._spent(report.step))
         if not self._estimated:

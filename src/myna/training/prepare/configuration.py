@@ -18,6 +18,7 @@ from myna.storage.path_list import list_content
 from myna.training.prepare.clips import ClipFile, find_clips
 from myna.training.prepare.refused import list_refused
 from myna.training.trained import trained_config
+from myna.zoo.diffusion import CONFIG_NAME, Kind, RefinerConfig
 
 _VALIDATION_CLIPS = 2  # validation clips of each speaker, as in the predecessors
 _CLIPS_FOR_TWO = 5  # speakers with fewer clips have one validation clip
@@ -39,6 +40,7 @@ class ConfigSummary:
     ignored: tuple[str, ...]  # files and folders that are not clips
     failed: tuple[str, ...]  # clips that cannot be read
     refused: Path | None  # file that lists `failed` and `ignored`
+    refiner: Path | None = None  # configuration of a refiner, if one was asked for
 
 
 def write_config(
@@ -49,6 +51,7 @@ def write_config(
     template: str | Config | None = None,
     content_encoder: str | None = None,
     trained_in: Path | None = None,
+    refiner: Kind | None = None,
 ) -> ConfigSummary:
     """Write the configuration of a voice for the speakers in `input_dir`, and the lists `train.txt` and `val.txt`.
 
@@ -67,6 +70,8 @@ def write_config(
             configuration of the same kind. The path of a JSON file, or a `Config`, replaces the earlier configuration.
         content_encoder: content encoder to use instead of the template's.
         trained_in: folder of the voice's checkpoints.
+        refiner: kind of the refiner for which `diffusion.yaml` is written beside the configuration. The settings of an
+            existing file are kept, except those that follow from the voice.
 
     Raises:
         AudioError: the folder contains no clips.
@@ -116,6 +121,13 @@ def write_config(
         if config_path.is_file() and (earlier is None or _settings(earlier) != _settings(config)):
             backup = _unused_backup(config_path)
             files[backup] = config_path.read_bytes()
+    refiner_path = None
+    if refiner is not None:
+        refiner_path = config_path.with_name(CONFIG_NAME)
+        earlier_refiner = (
+            RefinerConfig.read(refiner_path) if refiner_path.is_file() else RefinerConfig.template(refiner)
+        )
+        files[refiner_path] = earlier_refiner.of_kind(refiner).with_voice(config).text().encode()
     for folder in {path.parent for path in files}:
         folder.mkdir(parents=True, exist_ok=True)
     with replacing_together(*files) as temporaries:
@@ -131,6 +143,7 @@ def write_config(
         ignored=found.ignored,
         failed=found.failed,
         refused=list_refused(input_dir, "pre-config", found.failed, found.ignored),
+        refiner=refiner_path,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -14,6 +14,9 @@ from myna.apps.cli.result import Result, ResultCommand, plain
 from myna.config import DEFAULT_TEMPLATE, TemplateName
 from myna.errors import AudioError
 from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
+
+if TYPE_CHECKING:
+    from myna.zoo.diffusion import Kind
 
 
 @click.command("pre-config", cls=ResultCommand)
@@ -56,6 +59,12 @@ from myna.layout import CLIPS, CONFIG, FILELISTS, logs_of
     help="Folder of the checkpoints; speakers already trained there keep their speaker numbers.  [default: logs/NAME "
     "for configs/NAME/config.json]",
 )
+@click.option(
+    "--refiner",
+    type=click.Choice(["diffusion", "rectified-flow"]),
+    help="Also write diffusion.yaml beside the configuration, for svc train-diff: diffusion as in so-vits-svc 4.1, or "
+    "rectified-flow, which needs fewer steps. The settings of an existing file are kept.",
+)
 def command(
     input_dir: Path,
     filelist_path: Path,
@@ -63,6 +72,7 @@ def command(
     config_type: str | None,
     content_encoder: str | None,
     model_path: Path | None,
+    refiner: Kind | None,
 ) -> Result:
     """Write the configuration of a voice and the lists of its clips.
 
@@ -79,10 +89,13 @@ def command(
             template=config_type,
             content_encoder=content_encoder,
             trained_in=model_path or logs_of(config_path),
+            refiner=refiner,
         )
     echo_lines("note", summary.notes)
     if summary.backup is not None:
         echo(f"note: the previous configuration is kept as {summary.backup}", err=True)
+    if summary.refiner is not None:
+        echo(f"note: the settings of svc train-diff are in {summary.refiner}", err=True)
     echo_refused(summary.failed, summary.ignored, summary.refused)
     where = "" if input_dir == CLIPS else f" -i {input_dir}"
     where += "" if config_path == CONFIG else f" -c {config_path}"

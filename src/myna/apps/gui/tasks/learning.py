@@ -26,7 +26,7 @@ from myna.studio.take_report import Kind, TakeReport
 
 if TYPE_CHECKING:
     from myna.evaluation.report.comparison import Comparison
-    from myna.training.train import Plan, StepReport, TrainSummary
+    from myna.training.loop import Plan, StepReport, TrainSummary
 
 Result = TypeVar("Result")
 
