@@ -17,7 +17,7 @@ from site_pages import GENERATED, OUTSIDE
 ROOT = Path(__file__).parents[2]
 
 # A formula is written $...$ or $$...$$, which repository hosts render too; other dollar signs are kept.
-PAGES_WITH_FORMULAS = ("how_it_works.md",)
+PAGES_WITH_FORMULAS = ("how_it_works.md", "theory.md")
 
 _FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
