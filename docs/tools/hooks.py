@@ -17,9 +17,11 @@ from site_pages import GENERATED, OUTSIDE
 ROOT = Path(__file__).parents[2]
 
 # A formula is written $...$ or $$...$$, which repository hosts render too; other dollar signs are kept.
-PAGES_WITH_FORMULAS = ("how_it_works.md",)
+PAGES_WITH_FORMULAS = ("how_it_works.md", "theory.md")
 
 _FENCE = re.compile(r"(^```.*?^```$)", re.M | re.S)
+# A function in MathML that is followed by its argument without parentheses.
+_FUNCTION = re.compile(r"(<mi>(?:log|ln|sin|cos|tanh)</mi>)(?=<m(?:i|sub|subsup|n|frac)>)")
 _LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)#:\s]+)(#[^)\s]*)?\)")
 
 
@@ -78,6 +80,11 @@ def site_link(match: re.Match[str], origin: str, source: str) -> str:
 
 def with_formulas(markdown: str) -> str:
     """Replace $$...$$ and $...$ with MathML, which browsers render without a script."""
-    display = re.sub(r"\$\$(.+?)\$\$", lambda found: convert(found[1].strip(), display="block"), markdown, flags=re.S)
+    display = re.sub(r"\$\$(.+?)\$\$", lambda found: mathml(found[1], "block"), markdown, flags=re.S)
     # In a span, because Markdown treats a line that begins with <math> as a block.
-    return re.sub(r"\$([^$\n]+)\$", lambda found: f"<span>{convert(found[1].strip())}</span>", display)
+    return re.sub(r"\$([^$\n]+)\$", lambda found: f"<span>{mathml(found[1], 'inline')}</span>", display)
+
+
+def mathml(formula: str, display: str) -> str:
+    """Convert a formula to MathML, with a space between a function and its argument, which the converter omits."""
+    return _FUNCTION.sub(r'\1<mspace width="0.17em"/>', convert(formula.strip(), display=display))

@@ -256,7 +256,7 @@ def test_each_command_from_recordings_to_a_song_prints_one_object(
     assert result("train-cluster", "-n", "2")["sizes"] == {"anna": 2}
     packed = result("pack", "-o", "anna.safetensors", "--release")
     assert (packed["path"], packed["index"]) == ("anna.safetensors", str(Path("logs/44k/index.safetensors")))
-    assert set(result("unpack", "anna.safetensors")) == {"weights", "config", "retrieval", "card"}
+    assert set(result("unpack", "anna.safetensors")) == {"weights", "config", "retrieval", "card", "vocoder"}
     assert result("mix", "joe", "joe", "-o", "both.safetensors") == {"path": "both.safetensors"}
     (shown,) = result("inspect", "anna.safetensors")["files"]
     assert shown["speakers"] == ["anna"] and shown["sings"]

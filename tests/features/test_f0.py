@@ -64,8 +64,8 @@ def test_every_choice_has_an_estimator() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_steady_tone_is_found_in_the_right_octave(method: F0Method, hz: float, tolerance_cents: float) -> None:
     f0 = estimate(method, steady(hz, SECONDS.get(method, 0.6)))
-    # At an abrupt start or end of a tone, half of the window is silence.
-    inner = f0[3:-3]
+    # At an abrupt start or end of a tone, half of the window is silence. A window with little of the future needs longer.
+    inner = f0[8 if method == "live" else 3 : -3]
     assert (inner > 0).all()
     assert abs(cents(np.median(inner), hz)) < tolerance_cents
     assert np.abs(cents(inner, hz)).max() < 30
@@ -85,7 +85,7 @@ def test_a_glide_is_followed_without_delay(method: F0Method) -> None:
         assert np.abs(errors[octaves_per_second]).max() < 20
     # A delayed estimate is too low in a rise and too high in a fall, by 1.2 cents per millisecond.
     late_ms = (errors[-1.0].mean() - errors[1.0].mean()) / 2.4
-    assert abs(late_ms) < 1000 * HOP / RATE / 4
+    assert abs(late_ms) < (8 if method == "live" else 1000 * HOP / RATE / 4)  # most of the window of "live" is past
 
 
 def estimated_depth(method: F0Method, hz: float, vibrato_hz: float, seconds: float) -> float:

@@ -8,7 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from myna.models.layers.excitation import Excitation, between_frames, between_frames_explicitly, pulses
+from myna.models.layers.excitation import (
+    LOWEST_HZ,
+    Excitation,
+    between_frames,
+    between_frames_explicitly,
+    causal_ramps,
+    pulses,
+)
 from myna.models.noise import SeededNoise
 
 SAMPLE_RATE, HOP = 44100, 512
@@ -107,6 +114,29 @@ def test_pulses_follow_a_glide() -> None:
     assert len(cents) > 400
     assert cents.abs().median() < 1
     assert cents.abs().max() < 10  # 0.01 samples are 0.7 cents at the end
+
+
+def test_causal_f0_follows_a_vibrato_without_delay() -> None:
+    """At 6 Hz and 60 cents; a delay of half a frame would be an error of 13 cents."""
+
+    def sung(seconds: Tensor) -> Tensor:
+        return 220 * 2 ** (60 / 1200 * torch.sin(2 * math.pi * 6 * seconds))
+
+    centres = (torch.arange(80) + 0.5) * HOP / SAMPLE_RATE
+    hz, weight = causal_ramps(sung(centres)[None], torch.ones(1, 80), HOP)
+    error = 1200 * torch.log2(hz[0] / sung((torch.arange(80 * HOP) + 0.5) / SAMPLE_RATE))
+    assert error[HOP:].abs().max() < 5 and weight.eq(1).all()
+
+
+def test_causal_f0_does_not_glide_into_a_note_and_does_not_overshoot_after_a_leap() -> None:
+    voiced = torch.tensor([0.0, 0, 1, 1, 1, 0, 0])
+    f0 = torch.tensor([300.0, 300, 220, 220, 440, 440, 440])
+    hz, weight = (one.reshape(7, HOP) for one in causal_ramps(f0[None], voiced[None], HOP))
+    assert hz[:2].eq(LOWEST_HZ).all() and hz[2:4].eq(220).all()
+    assert hz[4].min() > 430 and hz[4].max() < 450
+    assert hz[5].eq(440).all() and hz[6].eq(LOWEST_HZ).all()
+    assert weight[[0, 1, 6]].eq(0).all() and weight[3:5].eq(1).all()
+    assert (weight[2].diff() > 0).all() and (weight[5].diff() < 0).all()
 
 
 def test_no_cycle_is_lost_or_doubled_at_a_leap() -> None:

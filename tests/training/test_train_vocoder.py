@@ -22,8 +22,8 @@ from myna.config import Config
 from myna.errors import AssetError, CheckpointError, ConfigError
 from myna.models.noise import SilentNoise
 from myna.storage import checkpoint
-from myna.training.vocoder import PUBLISHED, training_config
-from myna.zoo.vocoders import VocoderConfig, open_vocoder
+from myna.training.vocoder import training_config
+from myna.zoo.vocoders import PUBLISHED, VocoderConfig, open_vocoder
 from small_vocoders import GOLDEN_VOCODER, SMALL_PC_NSF, write_vocoder
 
 pytestmark = pytest.mark.usefixtures("small_and_alone")

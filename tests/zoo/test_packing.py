@@ -14,13 +14,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from myna.apps.cli import svc
+from myna.conversion.vocoding import load_vocoder
 from myna.errors import CheckpointError, ConfigError
+from myna.models.noise import SilentNoise
+from myna.models.vocoder import Vocoder
 from myna.storage import torch_file
 from myna.voice import Voice
 from myna.zoo.inspection import inspect
 from myna.zoo.mixing import mix
 from myna.zoo.opening import open_voice
 from myna.zoo.packing import is_packed, read_packed, unpack
+from small_vocoders import write_vocoder
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FORK = GOLDEN / "fork" / "so-vits-svc-4.0v1"
@@ -132,3 +136,36 @@ def test_pack_unpack_mix_and_inspect_run(tmp_path: Path, monkeypatch: pytest.Mon
             assert re.search(r"A low voice\.\n *It likes it low\.", result.stdout) or words[0] == "mix"
     assert CliRunner().invoke(svc, ["unpack", "alice.safetensors"]).exception is not None
     assert {path.name for path in tmp_path.iterdir()} == {"alice.safetensors", "alice", "mixed.safetensors"}
+
+
+def test_a_vocoder_is_packed_with_the_voice(tmp_path: Path) -> None:
+    vocoder = write_vocoder(tmp_path / "vocoder")
+    packed, again, small = (tmp_path / f"{name}.safetensors" for name in ("packed", "again", "small"))
+    arguments = ["pack", "-m", str(FORK / "G_3.pth"), "-o", str(packed), "--vocoder", str(vocoder)]
+    done = CliRunner().invoke(svc, arguments, catch_exceptions=False)
+    assert done.exit_code == 0 and f"with {vocoder}" in done.stdout and " --enhance" in done.stdout
+    same_weights(Voice.load(packed), Voice.load(FORK))
+    open_voice(packed).pack(again)
+    open_voice(packed).pack(small, half=True)
+    card = read_packed(again).card
+    assert card is not None and card.format == 2 and card.parts["vocoder"]["mini_nsf"]
+    assert inspect(packed).facts == {"vocoder": "packed with the voice, for --enhance"}
+
+    mel, f0 = torch.full((1, 128, 8), -4.0), torch.full((1, 8), 220.0)
+
+    def sound(loaded: Vocoder) -> torch.Tensor:
+        with torch.inference_mode():
+            return loaded.synthesize(mel, f0, SilentNoise()).audio
+
+    expected = sound(load_vocoder(vocoder))
+    for path, tolerance in ((packed, 0.0), (again, 0.0), (small, 1e-2)):
+        torch.testing.assert_close(sound(load_vocoder(None, voice=path)), expected, rtol=0, atol=tolerance)
+    torch.testing.assert_close(sound(load_vocoder(packed)), expected, rtol=0, atol=0)
+
+    unpacked = unpack(packed, tmp_path / "apart")
+    assert unpacked.vocoder == tmp_path / "apart" / "nsf_hifigan" / "model"
+    torch.testing.assert_close(sound(load_vocoder(unpacked.vocoder)), expected, rtol=0, atol=0)
+    (tmp_path / "apart" / "G_3.pth").unlink()
+    (tmp_path / "apart" / "config.json").unlink()
+    with pytest.raises(ConfigError, match="nsf_hifigan/model exists already"):
+        unpack(packed, tmp_path / "apart")

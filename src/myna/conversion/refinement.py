@@ -80,7 +80,7 @@ class Refinement:
         _check_voice(opened, config)
         shares = _speakers(opened, config, speakers)
         k_step = _k_step(opened, options)
-        vocoder = load_vocoder(options.vocoder or _named_vocoder(opened), device)
+        vocoder = load_vocoder(options.vocoder or _named_vocoder(opened), device, path)
         check_vocoder(vocoder.mel, opened.mel, "the diffusion model")
         if opened.kind == "diffusion" and k_step and importlib.util.find_spec("diffusers") is None:
             raise MissingExtraError("a diffusion model", "diffusion")

@@ -104,7 +104,7 @@ class ConversionSettings:
             autotune=None if options.autotune is None else Autotune.parse(options.autotune),
             edits=PitchEdits() if options.pitch is None else read_pitch_edits(options.pitch),
             refinement=Refinement.load(config, path, indices, options, device),
-            vocoder=load_vocoder(options.vocoder, device) if options.enhance else None,
+            vocoder=load_vocoder(options.vocoder, device, path) if options.enhance else None,
         )
 
     def speaker_at(self, seconds: NDArray[np.float64]) -> Tensor:

@@ -36,7 +36,7 @@ class VoiceFacts(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[2] = 2  # a higher number makes this version read stored voices again
+    format: Literal[3] = 3  # a higher number makes this version read stored voices again
     problem: str | None = None  # reason why the voice cannot be used; None if it can
     kind: str = ""  # for display, for example "RVC v2"
     family: str = ""
@@ -57,6 +57,7 @@ class VoiceFacts(BaseModel):
     cover: str | None = None
     defaults: dict[str, Any] = {}  # default options in the voice's own file
     retrieval: bool = False  # whether there is an index or centroids
+    vocoder: bool = False  # whether the voice is packed together with a vocoder
     is_graph: bool = False  # whether it is an exported voice (an ONNX graph)
     suspicious: list[str] = []
 
@@ -160,6 +161,7 @@ def _facts(opened: OpenedVoice, found: Inspection, has_retrieval: bool) -> Voice
         cover=found.cover,
         defaults=usable_voice_defaults(card.defaults) if card is not None else {},
         retrieval=has_retrieval,
+        vocoder="vocoder" in opened.recognised.parts,
         is_graph=opened.recognised.graph is not None,
         suspicious=found.suspicious,
     )

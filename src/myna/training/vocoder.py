@@ -12,19 +12,15 @@ from myna.assets import find_vocoder_file
 from myna.audio.spectrogram import VOCODER_POWER_FLOOR
 from myna.config import Config
 from myna.errors import ConfigError
-from myna.storage.atomic import write_text
-from myna.storage.checkpoint import write_content
 from myna.zoo.vocoders import (
-    CONFIG,
-    GENERATOR,
     VocoderConfig,
     find_vocoder,
     open_vocoder,
     vocoder_from_stored,
     vocoder_to_stored,
+    write_vocoder,
 )
 
-PUBLISHED = Path("nsf_hifigan") / "model"  # path of the vocoder in the folder of its training, as in so-vits-svc 4.1
 _NETWORK = "vocoder."  # prefix of the tensors in a `TrainableVocoder`
 # Length of the segments, as in the fine-tuning of SingingVocoders, and learning rates with and without base weights.
 _SEGMENT_FRAMES = 32
@@ -140,8 +136,4 @@ def publish(config: Config, weights: Mapping[str, Tensor], folder: Path) -> Path
     Raises:
         CheckpointError: the files cannot be written.
     """
-    path = folder / PUBLISHED
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_content(path, {GENERATOR: {name: one.detach().cpu() for name, one in weights.items()}})
-    write_text(path.with_name(CONFIG), VocoderConfig.of_training(config).text())
-    return path
+    return write_vocoder(folder, weights, VocoderConfig.of_training(config))

@@ -144,6 +144,7 @@ def inspect_opened(opened: OpenedVoice) -> Inspection:
         cover=card.cover if card else None,
         timbre={str(one): len(own) for one, own in found.retrieval.vectors.items()} if found.retrieval else {},
         suspicious=suspicious,
+        facts={"vocoder": "packed with the voice, for --enhance"} if "vocoder" in found.parts else {},
         **_inputs_of(config),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -37,9 +38,12 @@ class OpenedVoice:
         release: bool = False,
         retrieval: RetrievalFile | None = None,
         defaults: Mapping[str, Any] | None = None,
+        parts: Mapping[packing.PartName, packing.Part] = MappingProxyType({}),
         **words: str,
     ) -> None:
         """Write the voice as one file; see `packing.pack`.
+
+        The voice's own parts are kept, unless `parts` has a part with the same name.
 
         `defaults` are default options to store; None stores the voice's own. `words` may contain `licence`, `author`
         and `cover`; missing or empty ones are taken from the voice's own file.
@@ -51,7 +55,8 @@ class OpenedVoice:
         weights, card = self.recognised.weights, self.describe(words)
         if defaults is not None:
             card["defaults"] = dict(defaults)
-        packing.pack(path, weights, card, half=half, release=release, retrieval=retrieval)
+        parts = {**self.recognised.parts, **parts}
+        packing.pack(path, weights, card, half=half, release=release, retrieval=retrieval, parts=parts)
 
     def describe(self, words: Mapping[str, str]) -> dict[str, Any]:
         """Return the values of a `packing.Card` for the voice, except `sha256`, `released` and `retrieval`.

@@ -1,6 +1,7 @@
 """Packed voices: a complete voice in one `.safetensors` file, which cannot run code when read.
 
-The weights have the tensor names of the voice's family. Tensors of retrieval data are named `retrieval.0` and so on.
+The weights have the tensor names of the voice's family. Tensors of retrieval data are named `retrieval.0` and so on,
+those of a vocoder have the prefix `parts.vocoder.`.
 The file's metadata contains a card as JSON under the key `myna`: the configuration with the speakers and their
 pitch, the author and the licence, the training progress, and a SHA-256 of all tensors. The key `myna_sha256` contains
 a SHA-256 of the card. Both hashes are checked when the voice is opened.
@@ -13,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, Self
 
 import safetensors
@@ -30,10 +32,12 @@ from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage.atomic import replacing
 from myna.storage.checkpoint import Checkpoint, write
 from myna.storage.utf8 import utf8_path
+from myna.zoo.vocoders import PUBLISHED, opened_part, write_vocoder
 from myna.zoo.voice_notes import VoiceNotes, write_notes
 
 SUFFIX = ".safetensors"
 _KEY, _CARD_HASH = "myna", "myna_sha256"
+_PART = "parts.{}."  # prefix of the tensors of a part
 _RETRIEVAL = "retrieval.{}"  # name of a speaker's vectors; numbered in the order of `CardRetrieval.speakers`
 _POSTERIOR = "enc_q."  # prefix of the posterior encoder, which is used only in training
 _MAX_HEADER_BYTES = 100_000_000  # limit in the safetensors format
@@ -48,12 +52,22 @@ class CardRetrieval(BaseModel):
     speakers: tuple[retrieval_file.Speaker, ...]
 
 
+PartName = Literal["vocoder", "refiner"]
+
+
+class Part(NamedTuple):
+    """A network that a packed voice contains besides the synthesizer."""
+
+    weights: dict[str, Tensor]  # by their names in the files of its kind
+    config: dict[str, Any]  # content of its configuration
+
+
 class Card(BaseModel):
     """Metadata of a packed or exported voice."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1  # 2 for a voice with parts, which earlier versions of myna do not know
     family: str
     config: dict[str, Any]  # content of a config.json
     content_encoder: str
@@ -67,6 +81,7 @@ class Card(BaseModel):
     defaults: dict[str, Any] = {}  # the voice's default values of `ConversionOptions`
     released: bool = False  # whether the parts used only in training are left out
     retrieval: CardRetrieval | None = Field(None, alias="timbre")
+    parts: dict[PartName, dict[str, Any]] = {}  # configurations of the parts
 
     @classmethod
     def parse(cls, text: str, path: Path) -> Self:
@@ -105,6 +120,7 @@ class Packed(NamedTuple):
     weights: dict[str, Tensor]
     card: Card | None  # None if another program wrote the file
     retrieval: RetrievalFile | None
+    parts: Mapping[PartName, Part] = MappingProxyType({})
 
 
 def is_packed(path: Path) -> bool:
@@ -125,16 +141,18 @@ def pack(
     half: bool = False,
     release: bool = False,
     retrieval: RetrievalFile | None = None,
+    parts: Mapping[PartName, Part] = MappingProxyType({}),
 ) -> None:
     """Write a packed voice.
 
     Args:
         path: output file; an existing file is replaced once the new one is complete.
         weights: tensors with the names of the voice's family.
-        card: values of a `Card`, except `sha256`, `released` and `retrieval`.
+        card: values of a `Card`, except `format`, `sha256`, `released`, `retrieval` and `parts`.
         half: whether to store float16; an index is always stored as float16.
         release: whether to leave out the parts used only in training.
         retrieval: k-means centroids or an index to include.
+        parts: a vocoder or a refiner to include.
 
     Raises:
         CheckpointError: the file cannot be written.
@@ -146,7 +164,16 @@ def pack(
         about_retrieval = CardRetrieval(kind=retrieval.kind, speakers=tuple(retrieval.vectors))
         for number, vectors in enumerate(retrieval.vectors.values()):
             kept[_RETRIEVAL.format(number)] = _stored(vectors, half or retrieval.kind == "index")
-    filled = Card(**card, sha256=digest(kept), released=release, retrieval=about_retrieval)
+    for part, (its_weights, _) in parts.items():
+        kept |= {_PART.format(part) + name: _stored(tensor, half) for name, tensor in its_weights.items()}
+    filled = Card(
+        **card,
+        format=2 if parts else 1,
+        sha256=digest(kept),
+        released=release,
+        retrieval=about_retrieval,
+        parts={part: config for part, (_, config) in parts.items()},
+    )
     text = filled.text()
     metadata = {"format": "pt", _KEY: text, _CARD_HASH: _sha256(text)}
     try:
@@ -178,11 +205,12 @@ def read_packed(path: Path) -> Packed:
             raise CheckpointError(
                 f"{path} was changed: the {part_does} not match the stored SHA-256; get the file again"
             )
+    parts = {part: Part(_take(weights, _PART.format(part)), config) for part, config in card.parts.items()}
     if card.retrieval is None:
-        return Packed(weights, card, None)
+        return Packed(weights, card, None, parts)
     names = {speaker: _RETRIEVAL.format(number) for number, speaker in enumerate(card.retrieval.speakers)}
     vectors = {speaker: weights.pop(name, None) for speaker, name in names.items()}
-    return Packed(weights, card, retrieval_file.checked(path, card.retrieval.kind, vectors))
+    return Packed(weights, card, retrieval_file.checked(path, card.retrieval.kind, vectors), parts)
 
 
 def read_card(path: Path) -> Card | None:
@@ -205,13 +233,14 @@ class Unpacked(NamedTuple):
     config: Path
     retrieval: Path | None
     card: Card
+    vocoder: Path | None = None
 
 
 def unpack(path: Path, folder: Path) -> Unpacked:
     """Unpack a voice into `G_<step>.pth` and `config.json`, the files of so-vits-svc and so-vits-svc-fork.
 
-    If the step is unknown, the number of epochs is used instead. Retrieval data are written to a third file, and
-    default options to `voice.json`.
+    If the step is unknown, the number of epochs is used instead. Retrieval data are written to a third file, default
+    options to `voice.json`, and a vocoder to the folder `nsf_hifigan`.
 
     Raises:
         CheckpointError: `path` is not a packed voice or is damaged, or a file cannot be written.
@@ -219,11 +248,13 @@ def unpack(path: Path, folder: Path) -> Unpacked:
     """
     if not is_packed(path):
         raise CheckpointError(f"{path} is not a packed voice; svc pack makes one")
-    weights, card, retrieval = read_packed(path)
+    weights, card, retrieval, parts = read_packed(path)
     if card is None:
         raise CheckpointError(f"{path} is not a packed voice: it contains only weights")
     paths = folder / f"G_{card.step or card.epoch or 1}.pth", folder / "config.json"
-    for there in [*paths, *([folder / retrieval_file.NAMES[retrieval.kind]] if retrieval is not None else [])]:
+    others = [folder / retrieval_file.NAMES[retrieval.kind]] if retrieval is not None else []
+    others += [folder / PUBLISHED] if "vocoder" in parts else []
+    for there in [*paths, *others]:
         if there.exists():
             raise ConfigError(f"{there} exists already; choose another folder with -o")
     folder.mkdir(parents=True, exist_ok=True)
@@ -236,9 +267,17 @@ def unpack(path: Path, folder: Path) -> Unpacked:
     config.write(paths[1])
     if card.defaults:
         write_notes(folder, VoiceNotes(defaults=usable_voice_defaults(card.defaults)))
-    return Unpacked(
-        *paths, retrieval_file.write(folder, retrieval, config.speakers) if retrieval is not None else None, card
-    )
+    retrieval_path = retrieval_file.write(folder, retrieval, config.speakers) if retrieval is not None else None
+    vocoder_path = None
+    if "vocoder" in parts:
+        vocoder = opened_part(path, *parts["vocoder"])
+        vocoder_path = write_vocoder(folder, vocoder.weights, vocoder.config)
+    return Unpacked(*paths, retrieval_path, card, vocoder_path)
+
+
+def _take(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Remove the tensors whose names begin with `prefix` from `weights`, and return them without it."""
+    return {name.removeprefix(prefix): weights.pop(name) for name in list(weights) if name.startswith(prefix)}
 
 
 def digest(weights: Mapping[str, Tensor]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,7 +22,7 @@ from myna.onnx.runtime import OnnxSynthesizer, is_graph
 from myna.retrieval import retrieval_file
 from myna.retrieval.retrieval_file import RetrievalFile
 from myna.storage import torch_file
-from myna.zoo.packing import Card, is_packed, read_packed
+from myna.zoo.packing import Card, Part, PartName, is_packed, read_packed
 from myna.zoo.vocoders import TITLES as VOCODER_TITLES
 from myna.zoo.vocoders import kind_of, vocoder_in
 
@@ -56,6 +56,7 @@ class Recognised:
     card: Card | None = None  # None unless the voice is packed or exported
     retrieval: RetrievalFile | None = None  # None unless a packed voice contains retrieval data
     graph: OnnxSynthesizer | None = None  # None unless the voice is exported
+    parts: Mapping[PartName, Part] = field(default_factory=dict)  # other networks in a packed voice
 
     @property
     def epoch(self) -> int | None:
@@ -98,8 +99,8 @@ def _refuse_index(path: Path) -> Recognised:
 
 
 def _read_packed(path: Path) -> Recognised:
-    weights, card, retrieval = read_packed(path)
-    return replace(_found(path, weights), card=card, retrieval=retrieval)
+    weights, card, retrieval, parts = read_packed(path)
+    return replace(_found(path, weights), card=card, retrieval=retrieval, parts=parts)
 
 
 def _read_torch_file(path: Path) -> Recognised:

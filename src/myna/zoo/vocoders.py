@@ -23,7 +23,8 @@ from myna.errors import CheckpointError, ConfigError, reason_of
 from myna.models.sizes import UpsamplingSizes, VocoderSizes
 from myna.models.vocoder import Vocoder
 from myna.storage import torch_file
-from myna.storage.checkpoint import load_weights
+from myna.storage.atomic import write_text
+from myna.storage.checkpoint import load_weights, write_content
 from myna.storage.json_file import JsonError, read_json
 from myna.zoo.building import NoLargerThan
 from myna.zoo.names import NEW_SPELLING, OLD_SPELLING, NameTable
@@ -51,6 +52,7 @@ _TABLE = NameTable(
 # Files of vocoders in a folder, by preference; the first is so-vits-svc 4.1's name, the second DiffSinger's. The last
 # ones are for the folders `pretrain` and those of `svc train-vocoder`.
 _NAMES = ("model", "model.ckpt", "model.pt", "model.pth", "nsf_hifigan/model", "nsf_hifigan/model.ckpt")
+PUBLISHED = Path("nsf_hifigan") / "model"  # path of a vocoder in the folder of its training or of an unpacked voice
 _TRAINING_KEY, _TRAINING_PREFIX = "state_dict", "generator."
 _SHOWN_PROBLEMS = 4
 _OF_THE_ANALYSIS = ("sampling_rate", "n_fft", "win_size", "fmin", "fmax")  # keys that no shape determines
@@ -223,16 +225,44 @@ def open_vocoder(path: Path) -> OpenedVocoder:
     kind = kind_of(weights) if weights is not None else None
     if weights is None or kind is None:
         raise CheckpointError(f"{path} is not a vocoder (NSF-HiFiGAN); 'svc inspect {path}' shows what it is")
-    try:
-        derived = derive(weights, kind)
-    except (LookupError, ValueError, ArithmeticError) as error:
-        raise CheckpointError(
-            f"{path} is incomplete: its tensors are not those of a {TITLES[kind]} ({error})"
-        ) from error
+    derived = _derived(path, weights, kind)
     beside = path.with_name(CONFIG)
     given = _read_config(beside) if beside.is_file() else {}
     config, remarks = _merge(derived, given, beside)
     return OpenedVocoder(path, kind, weights, config, remarks)
+
+
+def opened_part(path: Path, weights: dict[str, Tensor], config: Mapping[str, Any]) -> OpenedVocoder:
+    """Open the vocoder in the packed voice `path`, given its tensors and its configuration.
+
+    Raises:
+        CheckpointError: the tensors are not those of a vocoder.
+        ConfigError: the configuration does not fit the tensors.
+    """
+    kind = kind_of(weights)
+    if kind is None:
+        raise CheckpointError(f"{path} is damaged: its vocoder is incomplete; get the file again")
+    merged, remarks = _merge(_derived(path, weights, kind), config, path)
+    return OpenedVocoder(path, kind, weights, merged, remarks)
+
+
+def write_vocoder(folder: Path, weights: Mapping[str, Tensor], config: VocoderConfig) -> Path:
+    """Write a vocoder as `nsf_hifigan/model` with its `config.json`, the form that other tools open.
+
+    Args:
+        weights: tensors under their names in files; they are stored in single precision.
+
+    Returns:
+        The path of the weights.
+
+    Raises:
+        CheckpointError: the files cannot be written.
+    """
+    path = folder / PUBLISHED
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_content(path, {GENERATOR: {name: one.detach().cpu().float() for name, one in weights.items()}})
+    write_text(path.with_name(CONFIG), config.text())
+    return path
 
 
 def is_vocoder(path: Path) -> bool:
@@ -333,6 +363,16 @@ def derive(weights: Mapping[str, Tensor], kind: Kind) -> dict[str, Any]:
         ),
         "mini_nsf": kind == "pc-nsf-hifigan",
     }
+
+
+def _derived(path: Path, weights: Mapping[str, Tensor], kind: Kind) -> dict[str, Any]:
+    """Return the result of `derive`; raise `CheckpointError` if the tensors of the file `path` are incomplete."""
+    try:
+        return derive(weights, kind)
+    except (LookupError, ValueError, ArithmeticError) as error:
+        raise CheckpointError(
+            f"{path} is incomplete: its tensors are not those of a {TITLES[kind]} ({error})"
+        ) from error
 
 
 def check_vocoder(vocoder: MelSettings, wanted: MelSettings, of: str) -> None:

@@ -28,6 +28,7 @@ class Packed:
 
     path: Path
     index: Path | None  # file from which the retrieval data was read; None without retrieval data
+    vocoder: Path | None = None  # file from which the vocoder was read; None if the command named none
 
     @property
     def megabytes(self) -> float:
@@ -47,6 +48,7 @@ def pack(
     index: Path | bool = True,
     card: CardText | None = None,
     defaults: Mapping[str, Any] | None = None,
+    vocoder: Path | None = None,
 ) -> Packed:
     """Write a voice as one file.
 
@@ -55,15 +57,18 @@ def pack(
         half: whether to store float16.
         release: whether to leave out the data that is needed only for training.
         defaults: default options to store; None stores those that the voice has.
+        vocoder: file or folder of a vocoder to include; None keeps the one that the voice has.
         index: file of the retrieval data; True takes the data in or beside the voice, if any; False takes none.
 
     Raises:
         ConfigError: `output` does not have the suffix .safetensors, or is the voice to be packed.
         UnusableIndexError: the retrieval data cannot be read, or does not fit the voice.
-        CheckpointError: the voice is incomplete, or the file cannot be written.
+        CheckpointError: the voice or the vocoder is incomplete, or the file cannot be written.
     """
     check_packed_name(output)
     from myna.retrieval.speakers import find_retrieval, read_retrieval
+    from myna.zoo.packing import Part, PartName
+    from myna.zoo.vocoders import open_vocoder
 
     opened = voice.open()
     if output.exists() and output.samefile(opened.path):
@@ -73,9 +78,14 @@ def pack(
         retrieval = read_retrieval(found, opened.config) if found is not None else None
     except MynaError as error:
         raise UnusableIndexError(str(error)) from error
+    parts: dict[PartName, Part] = {}
+    opened_vocoder = None if vocoder is None else open_vocoder(vocoder)
+    if opened_vocoder is not None:
+        opened_vocoder.build()
+        parts["vocoder"] = Part(opened_vocoder.weights, opened_vocoder.config.model_dump(mode="json"))
     words = asdict(card or CardText())
-    opened.pack(output, half=half, release=release, retrieval=retrieval, defaults=defaults, **words)
-    return Packed(output, found)
+    opened.pack(output, half=half, release=release, retrieval=retrieval, defaults=defaults, parts=parts, **words)
+    return Packed(output, found, None if opened_vocoder is None else opened_vocoder.path)
 
 
 def mix(one: VoiceFiles, other: VoiceFiles, share: float, output: Path, *, half: bool = False) -> None:

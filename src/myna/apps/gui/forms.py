@@ -142,7 +142,7 @@ def _inert(voice: VoiceFacts) -> dict[str, str]:
         found["auto_predict_f0"] = "no_predictor"
     if not voice.follows_loudness:
         found["soften_pauses_db"] = "no_loudness"
-    if not vocoder_here():
+    if not voice.vocoder and not vocoder_here():
         found |= dict.fromkeys(("enhance", "enhancer_adaptive_key"), "no_vocoder")
     if not voice.pitch:
         found |= dict.fromkeys(("auto_transpose", "transpose_step"), "no_pitch")

@@ -20,6 +20,8 @@ from myna.models.layers.cumulative_sum import cumulative_sum
 Interpolation = Callable[[Tensor, int], Tensor]  # (B, T), hop_length -> (B, T * hop_length)
 
 N_SOURCES = 3
+# Largest relative change of f0 in a frame that is continued in `causal_ramps`: 12 ms of a wide vibrato.
+STEEPEST = 0.03
 LOWEST_HZ = 40.0  # lower values of f0 are raised to this, because f0 is 0 if no frame is voiced
 
 
@@ -172,22 +174,22 @@ def between_frames(contour: Tensor, hop_length: int) -> Tensor:
 def causal_ramps(f0: Tensor, voiced: Tensor, hop_length: int) -> tuple[Tensor, Tensor]:
     """Interpolate f0 and voicing of frames without later frames: (B, T) each to (B, T * hop_length) each.
 
-    Both values change linearly within a frame, from the previous frame's to the frame's own. At the beginning of a
-    note, f0 is constant, because the previous frame has no f0; after the end of a note, it keeps the last f0 for one
-    frame. In other unvoiced frames it is `LOWEST_HZ`, see `_lowest_in_pauses`.
+    Within a frame, f0 is a straight line through the frame's value at its centre, with the slope from the previous
+    frame. At the beginning of a note and after a leap, the slope is limited by `STEEPEST`. After the end of a note, f0
+    keeps its last value for one frame; in other unvoiced frames it is `LOWEST_HZ`, see `_lowest_in_pauses`. Voicing
+    changes from the previous frame's value to the frame's own.
 
     Args:
         voiced: 1 in voiced frames and 0 in others.
     """
     last_f0, last_voiced = (torch.cat([one[:, :1], one[:, :-1]], dim=1) for one in (f0, voiced))
-    end = torch.where(voiced > 0, f0, torch.where(last_voiced > 0, last_f0, LOWEST_HZ))
-    begin = torch.where((voiced > 0) & (last_voiced > 0), last_f0, end)
-    part = (torch.arange(hop_length, device=f0.device, dtype=f0.dtype) + 1) / hop_length
-    hz, weight = (
-        (first.unsqueeze(2) + (last - first).unsqueeze(2) * part).flatten(1)
-        for first, last in ((begin, end), (last_voiced, voiced))
-    )
-    return hz, weight
+    middle = torch.where(voiced > 0, f0, torch.where(last_voiced > 0, last_f0, LOWEST_HZ))
+    slope = torch.where((voiced > 0) & (last_voiced > 0), f0 - last_f0, 0.0)
+    slope = torch.minimum(torch.maximum(slope, -STEEPEST * f0), STEEPEST * f0)
+    part = (torch.arange(hop_length, device=f0.device, dtype=f0.dtype) + 0.5) / hop_length
+    hz = middle.unsqueeze(2) + slope.unsqueeze(2) * (part - 0.5)
+    weight = last_voiced.unsqueeze(2) + (voiced - last_voiced).unsqueeze(2) * part
+    return hz.flatten(1), weight.flatten(1)
 
 
 def between_frames_explicitly(contour: Tensor, hop_length: int) -> Tensor:

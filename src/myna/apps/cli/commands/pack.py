@@ -28,6 +28,12 @@ from myna.errors import ConfigError
     "[default: the index or centroids in or beside the voice]",
 )
 @click.option("--no-index", is_flag=True, help="Pack the voice without an index or centroids.")
+@click.option(
+    "--vocoder",
+    "vocoder_path",
+    type=click.Path(path_type=Path),
+    help="Vocoder to pack, for svc infer --enhance: its file or folder.  [default: the one in the voice, if any]",
+)
 @card_flags
 def command(
     output_path: Path,
@@ -37,9 +43,10 @@ def command(
     release: bool,
     index_path: Path | None,
     no_index: bool,
+    vocoder_path: Path | None,
     **words: str,
 ) -> Result:
-    """Put a voice into one file: weights, configuration, speakers and their pitch, index or centroids, licence.
+    """Put a voice into one file: weights, configuration, speakers, pitch, index or centroids, vocoder, licence.
 
     Every command accepts this file in place of a G_*.pth. Opening the file executes no code.
     """
@@ -47,10 +54,19 @@ def command(
         raise click.UsageError("--index and --no-index exclude each other")
     voice, index = voice_files(model_path, config_path), index_path or not no_index
     try:
-        packed = pack(voice, output_path, half=half, release=release, index=index, card=CardText(**words))
+        packed = pack(
+            voice,
+            output_path,
+            half=half,
+            release=release,
+            index=index,
+            card=CardText(**words),
+            vocoder=vocoder_path,
+        )
     except UnusableIndexError as error:
         raise ConfigError(f"{error}; name another with --index, or leave it out with --no-index") from error
-    where = f" with {packed.index}" if packed.index is not None else ""
-    ratio = " -r 0.5" if packed.index is not None else ""
+    parts = [str(path) for path in (packed.index, packed.vocoder) if path is not None]
+    where = f" with {' and '.join(parts)}" if parts else ""
+    ratio = (" -r 0.5" if packed.index is not None else "") + (" --enhance" if packed.vocoder is not None else "")
     line = f"{output_path}{where}, {packed.megabytes:.1f} MB. Sing with it: svc infer song.wav -m {output_path}{ratio}"
     return Result(packed, line)

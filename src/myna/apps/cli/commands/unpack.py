@@ -18,7 +18,7 @@ from myna.apps.cli.result import Result, ResultCommand
     help="Output folder.  [default: the path of VOICE without its suffix]",
 )
 def command(voice: Path, output_path: Path | None) -> Result:
-    """Split the packed VOICE into G_*.pth, config.json and its index or centroids.
+    """Split the packed VOICE into G_*.pth, config.json, its index or centroids, and its vocoder.
 
     so-vits-svc-fork can open G_*.pth and config.json if the voice has one of the fork's templates.
     """
@@ -29,5 +29,7 @@ def command(voice: Path, output_path: Path | None) -> Result:
     files, ratio = [str(done.weights), str(done.config)], ""
     if done.retrieval is not None:
         files, ratio = [*files, str(done.retrieval)], " -r 0.5"
+    if done.vocoder is not None:
+        files, ratio = [*files, str(done.vocoder)], f"{ratio} --enhance --vocoder {done.vocoder}"
     line = f"{', '.join(files)}. Sing with it: svc infer song.wav -m {done.weights} -c {done.config}{ratio}"
     return Result(done, cover + line)
