@@ -72,7 +72,7 @@ def test_names_of_a_rectified_flow_are_one_to_one(tmp_path: Path) -> None:
 
 def test_the_yaml_file_completes_the_weights(folder: Path) -> None:
     opened = open_refiner(folder / "model_1.pt")
-    assert (opened.config.spk, opened.config.method, opened.config.infer.speedup) == (
+    assert (opened.config.spk, opened.config.method(opened.kind), opened.config.infer.speedup) == (
         {"alice": 0, "bob": 1},
         "dpm-solver++",
         10,
