@@ -277,3 +277,16 @@ def test_the_commands_from_clips_to_a_refiner(
         *("song.wav", "-m", "logs/44k", "-shd", "-dm", "logs/44k/diffusion", "-dc", "logs/44k/diffusion/config.yaml"),
     ]
     assert diffusion.open_refiner(Path("logs/44k/diffusion")).config.model.type == "RectifiedFlow"
+
+
+def test_a_refiner_of_a_voice_in_another_folder_has_a_folder_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_dataset(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "configs" / "anna").mkdir(parents=True)
+    (tmp_path / "config.json").rename(tmp_path / "configs" / "anna" / "config.json")
+    with pytest.raises(SystemExit):
+        main(["pre-config", "-i", "dataset", "-c", "configs/anna/config.json", "--refiner", "diffusion"])
+    written = yaml.safe_load((tmp_path / "configs" / "anna" / "diffusion.yaml").read_text())
+    assert written["env"]["expdir"] == "logs/anna/diffusion"

@@ -27,10 +27,9 @@ from myna.features.loudness import loudness
 from myna.models.interface import Conditions, Generated, Refiner, RefinerSampling, Sampling, Synthesizer
 from myna.models.vocoder import Vocoder
 from myna.options import ConversionOptions
-from myna.zoo.diffusion import METHODS, OpenedRefiner, configuration_beside, find_refiner, open_refiner
+from myna.zoo.diffusion import METHODS, REFINER_FOLDER, OpenedRefiner, configuration_beside, find_refiner, open_refiner
 from myna.zoo.vocoders import check_vocoder
 
-BESIDE = "diffusion"  # folder beside a voice with its refiner, as in so-vits-svc 4.1
 USUAL_K_STEP = 100
 
 Encode = Callable[[NDArray[np.float32], int], Tensor]  # (audio (N,), number of frames) -> content (C, T)
@@ -73,7 +72,7 @@ class Refinement:
         """
         if not (options.shallow_diffusion or options.only_diffusion):
             return None
-        chosen = options.diffusion_model_path or path.parent / BESIDE
+        chosen = options.diffusion_model_path or path.parent / REFINER_FOLDER
         if options.diffusion_model_path is None and not chosen.is_dir():
             raise ConfigError(f"there is no diffusion model in {chosen}; name one with -dm")
         opened, refiner = _load(*_versions(find_refiner(chosen), options.diffusion_config_path), device)

@@ -23,7 +23,7 @@ from torch.optim import AdamW
 from myna.audio.spectrogram import MelSettings, shifted_mel_spectrogram
 from myna.config import Config
 from myna.conversion.vocoding import load_vocoder
-from myna.errors import CheckpointError, ConfigError, MissingExtraError
+from myna.errors import AssetError, CheckpointError, ConfigError, MissingExtraError
 from myna.features.content import CONTENT_ENCODERS
 from myna.models.interface import RefinerSampling
 from myna.models.layers.frames import frame_mask
@@ -374,16 +374,19 @@ def _with_own_speakers(weights: dict[str, Tensor], refiner: nn.Module) -> dict[s
 
 
 def _vocoder(config: RefinerConfig, options: RefinerTrainOptions, device: str) -> tuple[Vocoder | None, list[str]]:
-    """Load the vocoder for the log; return None and a note for the user if there is none.
+    """Load the vocoder for the log; return None and a note for the user if there is none that fits.
 
     Raises:
-        CheckpointError, ConfigError: the vocoder that the options name cannot be used, or the vocoder has other mel
-            spectrograms than the refiner.
+        CheckpointError, ConfigError: the vocoder that the options or the configuration name cannot be used, or has
+            other mel spectrograms than the refiner.
     """
     named = config.vocoder.ckpt
     chosen = options.vocoder or (Path(named) if named and Path(named).exists() else None)
-    if chosen is None:
-        return None, ["there is no vocoder (vocoder.ckpt, --vocoder): the log has pictures, but no audio"]
-    vocoder = load_vocoder(chosen, device)
-    check_vocoder(vocoder.mel, config.mel(vocoder.mel.n_mels), "the refiner")
+    try:
+        vocoder = load_vocoder(chosen, device)
+        check_vocoder(vocoder.mel, config.mel(vocoder.mel.n_mels), "the refiner")
+    except (AssetError, ConfigError) as error:
+        if chosen is not None:
+            raise
+        return None, [f"the log has pictures, but no audio: {error}"]
     return vocoder, []

@@ -80,6 +80,7 @@ _TABLES = {
 }
 # Names of the yaml file: beside a voice's config.json, and beside the weights.
 CONFIG_NAME, TRAINED_CONFIG_NAME = "diffusion.yaml", "config.yaml"
+REFINER_FOLDER = "diffusion"  # folder of a voice's refiner in the folder of the voice, as in so-vits-svc 4.1
 _UNUSED = r"residual_layers\.\d+\.norm\."  # layer norms that Diffusion-SVC stores, but does not apply
 # Names of content encoders in the yaml of Diffusion-SVC and DDSP-SVC, and in so-vits-svc's.
 _ENCODERS = {"contentvec768l12": "vec768l12", "contentvec": "vec256l9"}
@@ -273,8 +274,12 @@ class RefinerConfig(_Section):
         return RefinerConfig.parse(plain)
 
     @classmethod
-    def template(cls, kind: Kind) -> RefinerConfig:
-        """Return the settings for a new refiner: the sizes of so-vits-svc 4.1, and all keys that it reads."""
+    def template(cls, kind: Kind, folder: Path | None = None) -> RefinerConfig:
+        """Return the settings for a new refiner: the sizes of so-vits-svc 4.1, and all keys that it reads.
+
+        Args:
+            folder: folder of the checkpoints; None for so-vits-svc 4.1's.
+        """
         return cls.parse(
             {
                 "data": {
@@ -287,7 +292,7 @@ class RefinerConfig(_Section):
                 "device": "cuda",
                 "infer": _INFERENCE[kind],
                 "vocoder": {"ckpt": "pretrain/nsf_hifigan/model"},
-                "env": {"gpu_id": 0},
+                "env": {"gpu_id": 0} | ({} if folder is None else {"expdir": folder.as_posix()}),
                 "train": {"cache_all_data": True, "cache_device": "cpu", "cache_fp16": True},
             }
         )

@@ -18,7 +18,7 @@ from myna.storage.path_list import list_content
 from myna.training.prepare.clips import ClipFile, find_clips
 from myna.training.prepare.refused import list_refused
 from myna.training.trained import trained_config
-from myna.zoo.diffusion import CONFIG_NAME, Kind, RefinerConfig
+from myna.zoo.diffusion import CONFIG_NAME, REFINER_FOLDER, Kind, RefinerConfig
 
 _VALIDATION_CLIPS = 2  # validation clips of each speaker, as in the predecessors
 _CLIPS_FOR_TWO = 5  # speakers with fewer clips have one validation clip
@@ -124,10 +124,11 @@ def write_config(
     refiner_path = None
     if refiner is not None:
         refiner_path = config_path.with_name(CONFIG_NAME)
-        earlier_refiner = (
-            RefinerConfig.read(refiner_path) if refiner_path.is_file() else RefinerConfig.template(refiner)
-        )
-        files[refiner_path] = earlier_refiner.of_kind(refiner).with_voice(config).text().encode()
+        if refiner_path.is_file():
+            settings = RefinerConfig.read(refiner_path)
+        else:
+            settings = RefinerConfig.template(refiner, None if trained_in is None else trained_in / REFINER_FOLDER)
+        files[refiner_path] = settings.of_kind(refiner).with_voice(config).text().encode()
     for folder in {path.parent for path in files}:
         folder.mkdir(parents=True, exist_ok=True)
     with replacing_together(*files) as temporaries:
