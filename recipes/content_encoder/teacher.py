@@ -13,6 +13,7 @@ from torch import Tensor
 
 from myna.features.content.embedded import CODE_CHANNELS, N_SOUNDS
 from myna.features.content.whisper import MAX_FRAMES, WhisperEncoder, log_mel, read_encoder
+from myna.precision import computes_in_bf16
 
 SAMPLE_RATE = 16000
 FRAMES_PER_SECOND = 50  # frame t of the teacher is centred at 20 ms * t
@@ -25,9 +26,7 @@ FRAMES_OF_TRUST = 100
 
 def compute_dtype() -> torch.dtype:
     """Return bfloat16 on processors with instructions for it, where it halves the time; otherwise float32."""
-    capabilities = torch.cpu.get_capabilities()
-    fast = any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if computes_in_bf16() else torch.float32
 
 
 class Teacher:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from myna.assets.hub import fetch_voice, parse_address
 from myna.assets.voice_names import is_generator, newest, newest_checkpoint
 from myna.config import Config
 from myna.errors import CheckpointError, ConfigError
+from myna.models.bf16 import in_bf16
 from myna.models.interface import Synthesizer
 from myna.options import Engine
 from myna.zoo.opening import open_voice
@@ -71,6 +73,11 @@ class Voice:
         module = opened.build_module().eval()
         module.fuse()
         return cls(opened.config, as_graph(module, opened.config), opened.path, opened.defaults)
+
+    @cached_property
+    def bf16_synthesizer(self) -> Synthesizer:
+        """The synthesizer with its decoder in bfloat16, see `models.bf16`."""
+        return in_bf16(self.synthesizer)
 
 
 def find_weights(model: Path | str) -> Path:

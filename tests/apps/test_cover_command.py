@@ -62,7 +62,7 @@ def test_the_cover_is_beside_the_song_or_where_it_should_be(
     assert svc(recording, *(["-o", output] if output else [])) == 0
     assert files() == {recording, expected}
     printed = capsys.readouterr()
-    assert printed.out.startswith("2.0 s of music in ") and f" s: {expected}. " in printed.out
+    assert printed.out.startswith("2.0 s of music in ") and f" s (fp32): {expected}. " in printed.out
     assert "device: cpu" in printed.err
 
 

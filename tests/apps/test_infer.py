@@ -93,7 +93,7 @@ def test_the_result_is_beside_the_recording_and_the_last_line_names_it(capsys: p
     assert files() == {"vocals.wav", "vocals.out.wav"}
     printed = capsys.readouterr()
     assert "0.1 s of singing in" in printed.out.splitlines()[-1] and "vocals.out.wav" in printed.out
-    assert "device: " in printed.err
+    assert "device: " in printed.err and " s (fp32): " in printed.out
 
 
 @pytest.mark.parametrize(

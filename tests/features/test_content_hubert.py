@@ -253,6 +253,17 @@ def test_there_is_one_frame_per_20_ms_and_at_least_one(folder: Path, name: str, 
 
 
 @SMALL
+def test_bf16_gives_nearly_the_same_content(folder: Path, name: str, file: str) -> None:
+    encoder = READERS[name](folder / file)
+    content = encoder(audio())
+    encoder.to_bf16()
+    rounded = encoder(audio())
+    assert rounded.dtype == torch.float32 and rounded.shape == content.shape
+    error = (rounded - content).square().sum() / content.square().sum()
+    assert -10 * torch.log10(error) > 30
+
+
+@SMALL
 def test_the_encoder_table_finds_the_file_by_its_usual_name(
     folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, file: str
 ) -> None:

@@ -27,6 +27,12 @@ def seeded_synthesizer(config: Config) -> Vits:
     return synthesizer
 
 
+def agreement_db(audio: Tensor, other: Tensor) -> float:
+    """Level of `audio`, without its mean, above the difference of the two signals; the output bias is in the mean."""
+    audio, other = audio - audio.mean(), other - other.mean()
+    return float(10 * torch.log10(audio.square().sum() / (audio - other).square().sum()))
+
+
 def generate(
     synthesizer: Synthesizer,
     content: Tensor,

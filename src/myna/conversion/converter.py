@@ -23,6 +23,7 @@ from myna.audio.preparation import prepared, without_rumble
 from myna.audio.resample import resample_pieces
 from myna.audio.slicing import Slice, measure_levels, phrases_between, plan_slices, slices_between, windows
 from myna.config import PitchRange
+from myna.conversion.precision import choose_precision
 from myna.conversion.renderer import Extractor, Rendered, Renderer, SourceFacts
 from myna.conversion.settings import ConversionSettings
 from myna.conversion.slice_cache import CachedExtractor, SliceCache, digest
@@ -34,7 +35,7 @@ from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import pause_level
 from myna.features.notes import find_notes, find_scale
 from myna.features.pitch_edits import PitchEdits
-from myna.options import DEFAULT_F0_METHOD, ConversionOptions, Engine
+from myna.options import DEFAULT_F0_METHOD, ComputePrecision, ConversionOptions, Engine
 from myna.progress import Progress, silent
 from myna.scales import Scale
 from myna.units import power_to_db
@@ -68,6 +69,7 @@ class ConversionSummary:
     raised_seconds: float = 0.0  # length of notes below these bounds, which are moved up by octaves
     turned_down_db: float = 0.0  # attenuation of the whole result to stay within full scale; 0 if not needed
     key: str | None = None  # key to which --autotune moved the notes, for example "F#m"
+    precision: ComputePrecision = "fp32"  # precision of the decoder and of HuBERT encoders
 
 
 class Converted(NamedTuple):
@@ -120,7 +122,8 @@ class Converter:
         self.sample_rate = voice.config.data.sample_rate
         self.cache = cache
         self._features = FeatureExtractor(voice.config, device=device)
-        self._extractor: Extractor = CachedExtractor(self._features, cache) if cache is not None else self._features
+        self._extractor: Extractor = self._cached(self._features)
+        self._precision: ComputePrecision = "fp32"  # precision of the extractor
         # Settings of the last conversion, because the next one may reuse its retrieval data.
         self._settings: ConversionSettings | None = None
 
@@ -151,14 +154,22 @@ class Converter:
         """Resolve `options` and load the files that they need, so that a batch can fail before its first file.
 
         Raises:
-            ConfigError: this voice does not support the options.
+            ConfigError: this voice or the device does not support the options.
             AssetError: the voice's content encoder is not on this machine and cannot be downloaded.
             CheckpointError: the chosen retrieval file contains no retrieval data.
         """
         loaded = self._settings.retrieval if self._settings is not None else None
-        self._settings = ConversionSettings.resolve(self.voice.config, self.voice.path, options, self.device, loaded)
+        settings = ConversionSettings.resolve(self.voice.config, self.voice.path, options, self.device, loaded)
+        precision = choose_precision(options.precision, self.voice.synthesizer, self.device)
+        if precision != self._precision:
+            self._features = FeatureExtractor(self.voice.config, device=self.device, precision=precision)
+            self._extractor, self._precision = self._cached(self._features), precision
         _ = self._features.encoder
+        self._settings = replace(settings, precision=precision)
         return self._settings
+
+    def _cached(self, extractor: FeatureExtractor) -> Extractor:
+        return extractor if self.cache is None else CachedExtractor(extractor, self.cache)
 
     def convert(
         self,
@@ -433,6 +444,7 @@ class Converter:
             raised_seconds=plan.raised * self.voice.config.data.hop_length / self.sample_rate,
             turned_down_db=attenuation_db(gain),
             key=plan.source.scale.name if plan.source.scale is not None else None,
+            precision=plan.settings.precision,
         )
 
 

@@ -67,7 +67,7 @@ class Renderer:
         self.sample_rate = voice.config.data.sample_rate
         self.hop_length = voice.config.data.hop_length
         options = settings.options
-        self.synthesizer: Synthesizer = voice.synthesizer
+        self.synthesizer: Synthesizer = voice.synthesizer if settings.precision == "fp32" else voice.bf16_synthesizer
         if options.formant_shift:
             self.synthesizer = FormantShifted(self.synthesizer, options.formant_shift)
         if settings.refinement is not None:

@@ -21,7 +21,7 @@ from myna.features.pitch_edits import PitchEdits, read_pitch_edits
 from myna.models.families import SYNTHESIZERS
 from myna.models.noise import SeededNoise
 from myna.models.vocoder import Vocoder
-from myna.options import ConversionOptions
+from myna.options import ComputePrecision, ConversionOptions
 from myna.retrieval.speakers import SpeakerRetrieval, require_retrieval
 from myna.scales import Autotune
 
@@ -45,6 +45,7 @@ class ConversionSettings:
     edits: PitchEdits
     refinement: Refinement | None = None  # shallow diffusion after the synthesizer; None for none
     vocoder: Vocoder | None = None  # vocoder of the enhancer; None without the enhancer
+    precision: ComputePrecision = "fp32"  # precision of the decoder; `precision.choose_precision` chooses it
 
     @classmethod
     def resolve(

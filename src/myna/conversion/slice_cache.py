@@ -59,7 +59,7 @@ class CachedExtractor:
         self.extractor, self.cache = extractor, cache
 
     def __call__(self, audio: NDArray[np.float32], **how: Any) -> Features:
-        key = "features", digest(audio), *sorted(how.items())
+        key = "features", self.extractor.precision, digest(audio), *sorted(how.items())
         return self.cache.get(key, lambda: self.extractor(audio, **how))
 
 

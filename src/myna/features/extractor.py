@@ -15,11 +15,12 @@ from myna.config import VOICE_BOUNDS, Config, PitchBounds
 from myna.errors import AudioError, ConfigError
 from myna.features.content import SAMPLE_RATE as CONTENT_SAMPLE_RATE
 from myna.features.content import ContentEncoder, load_encoder
+from myna.features.content.hubert import Hubert
 from myna.features.contour import transpose
 from myna.features.expansion import expand
 from myna.features.f0 import F0_ESTIMATORS
 from myna.features.loudness import loudness
-from myna.options import DEFAULT_F0_METHOD, F0Method
+from myna.options import DEFAULT_F0_METHOD, ComputePrecision, F0Method
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,21 @@ class FeatureExtractor:
     The extractor has no state between recordings. The encoder is loaded on first use.
     """
 
-    def __init__(self, config: Config, f0_method: F0Method = DEFAULT_F0_METHOD, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        config: Config,
+        f0_method: F0Method = DEFAULT_F0_METHOD,
+        device: str = "cpu",
+        precision: ComputePrecision = "fp32",
+    ) -> None:
+        """
+        Args:
+            precision: precision of encoders with HuBERT's architecture; the others always compute in float32.
+        """
         self.config = config
         self.f0_method = f0_method
         self.device = device
+        self.precision = precision
 
     @cached_property
     def encoder(self) -> ContentEncoder:
@@ -84,6 +96,8 @@ class FeatureExtractor:
                 f"the voice takes content of {channels} channels, and {name} has {encoder.channels}; "
                 "set model.speech_encoder in config.json to the encoder that it was trained with"
             )
+        if self.precision == "bf16" and isinstance(encoder, Hubert):
+            encoder.to_bf16()
         return encoder
 
     @torch.no_grad()

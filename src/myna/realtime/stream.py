@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from myna.audio.io import LARGEST_SAMPLE
+from myna.conversion.precision import choose_precision
 from myna.conversion.renderer import Renderer
 from myna.conversion.settings import ConversionSettings
 from myna.conversion.speaker_mix import TIMELINE_SUFFIXES
@@ -115,7 +116,8 @@ def open_stream(
     if unsupported := [name for name in _OF_RECORDINGS if getattr(options, name) != getattr(_DEFAULTS, name)]:
         raise ConfigError(f"{' and '.join(unsupported)} need the whole recording; leave them out of a live conversion")
     resolved = _resolve(voice, options, settings, device)
-    extractor = FeatureExtractor(voice.config, device=device)
+    resolved = replace(resolved, precision=choose_precision(options.precision, voice.synthesizer, device))
+    extractor = FeatureExtractor(voice.config, device=device, precision=resolved.precision)
     is_supported = device == "cpu" and can_carry(voice, extractor.encoder, resolved)
     if method == "carried" and not is_supported:
         raise ConfigError(

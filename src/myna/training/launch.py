@@ -14,6 +14,7 @@ from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvir
 
 from myna.config import Precision
 from myna.errors import ConfigError
+from myna.precision import computes_in_bf16
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def make_fabric(device: str, devices: int | None, num_nodes: int | None, precisi
         raise ConfigError(f"--device {device} is one device; for {devices} use --device {accelerator}")
     if precision == "fp16" and accelerator == "cpu":
         raise ConfigError("a CPU cannot train in fp16; set train.bf16_run instead of fp16_run, or neither")
-    if precision == "bf16" and accelerator == "cpu" and not _computes_in_bf16():
+    if precision == "bf16" and accelerator == "cpu" and not computes_in_bf16():
         _log.info("this processor does not support bf16; training in full precision")
         precision = "fp32"
     started, nodes = _started_processes()
@@ -73,14 +74,6 @@ def precision_of(fabric: Fabric) -> Precision:
     """Return the precision in use, which may differ from the configured one."""
     found = fabric.strategy.precision.precision
     return next((name for name, mixed in _MIXED.items() if mixed == found), "fp32")
-
-
-def _computes_in_bf16() -> bool:
-    """Return True if the processor has bf16 instructions; without them, bf16 is slower than full precision."""
-    if not hasattr(torch.cpu, "get_capabilities"):
-        return False  # older versions of PyTorch cannot answer this
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("avx512_bf16") or found.get("amx_bf16") or found.get("bf16"))
 
 
 def _started_processes() -> tuple[int, int]:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from myna.errors import CheckpointError
+from myna.precision import convert_ends
 from myna.storage import torch_file
 from myna.storage.utf8 import utf8_path
 
@@ -70,6 +71,11 @@ class Hubert:
         self.channels = network.channels
         self.margin = margin
         self.device = torch.device(device)
+
+    def to_bf16(self) -> None:
+        """Convert the network to bfloat16; it still takes and returns float32."""
+        self.network.to(torch.bfloat16)
+        convert_ends(self.network, torch.bfloat16, torch.float32)
 
     @torch.inference_mode()
     def __call__(self, audio: Tensor) -> Tensor:

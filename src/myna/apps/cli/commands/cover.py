@@ -90,7 +90,8 @@ def _text(made: Batch[CoverFiles, CoverSummary]) -> str:
     seconds = sum(summary.seconds for summary in made.done.values())
     (first, summary), *more = made.done.items()
     where = str(first.output) if not more else f"{first.output} and {len(more)} more"
-    line = f"{seconds:.1f} s of music in {made.seconds:.1f} s: {where}. {advice(summary.conversion)}"
+    conversion = summary.conversion
+    line = f"{seconds:.1f} s of music in {made.seconds:.1f} s ({conversion.precision}): {where}. {advice(conversion)}"
     if not more:
         return ". ".join([line, *_remarks(summary)])
     each = (f"{one.output}: {'. '.join(found)}" for one, its in made.done.items() if (found := _remarks(its)))

@@ -72,7 +72,7 @@ def _last_line(converted: Batch[Conversion, ConversionSummary]) -> str:
     seconds = sum(summary.seconds for summary in converted.done.values())
     (first, summary), *more = converted.done.items()
     where = str(first.output) if not more else f"{first.output} and {len(more)} more"
-    line = f"{seconds:.1f} s of singing in {converted.seconds:.1f} s: {where}. {advice(summary)}"
+    line = f"{seconds:.1f} s of singing in {converted.seconds:.1f} s ({summary.precision}): {where}. {advice(summary)}"
     if not more:
         return ". ".join(filter(None, (line, remarks(summary))))
     each = (f"{one.output}: {remark}" for one, its in converted.done.items() if (remark := remarks(its)))

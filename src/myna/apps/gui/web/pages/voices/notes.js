@@ -12,7 +12,7 @@ import {SavedNote, useSaved} from "./saved.js";
 /** @typedef {import("../../lib/types.js").Form} Form */
 
 // Options that are not defaults of a voice: the key depends on the song, the others on the computer or the conversion.
-const NOT_OF_A_VOICE = ["transpose", "auto_transpose", "transpose_step", "cluster_model_path", "max_chunk_seconds", "seed", "mark"];
+const NOT_OF_A_VOICE = ["transpose", "auto_transpose", "transpose_step", "cluster_model_path", "max_chunk_seconds", "precision", "seed", "mark"];
 
 /** @param {{voice: Voice}} props */
 export function Notes({voice}) {
