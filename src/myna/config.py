@@ -277,8 +277,8 @@ class ModelConfig(_Section):
     # The keys below are ours; the predecessors ignore them.
     synthesizer: SynthesizerKind = key(
         "vits",
-        "architecture: vits as in so-vits-svc 4, rvc, sovits3 as in so-vits-svc 3, direct for light voices, which have "
-        "no latent variable, or vocoder for svc train-vocoder",
+        "architecture: vits (so-vits-svc 4), rvc, sovits3 (so-vits-svc 3), direct (light voices: no latent variable) "
+        "or vocoder (for svc train-vocoder)",
     )
     n_fine_layers: int = key(
         3,

@@ -622,9 +622,8 @@ class LiveOptions:
     )
     reserve_seconds: float | None = option(
         None,
-        "length of the converted sound that still waits to be played when the conversion of a block begins, in "
-        "seconds: more prevents gaps while the computer is busy, but increases the delay; default: computed from the "
-        "measured speed",
+        "reserve of converted sound, in seconds, which is played while the next block is converted; a longer reserve "
+        "prevents gaps while the computer is busy, but increases the delay; default: computed from the measured speed",
         low=0,
         high=5,
     )

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from myna.assets import BUNDLED_NETWORKS
 from myna.features.content import CONTENT_ENCODERS, load_encoder
 from myna.features.content.embedded import (
     AHEAD_FRAMES,
@@ -19,6 +20,7 @@ from myna.features.content.embedded import (
     EmbeddedEncoder,
 )
 from myna.features.content.embedded_stream import ContentStream
+from myna.features.f0 import live
 from myna.storage.quantization import packed, unpacked
 from recipes.content_encoder.export import n_axes
 
@@ -83,6 +85,10 @@ def test_the_bundled_weights_fit_into_ten_megabytes_each(name: str, look_ahead_m
     encoder = load_encoder(name)
     assert encoder.channels == CONTENT_ENCODERS[name].channels == CODE_CHANNELS
     assert encoder.network.look_ahead_samples == look_ahead_ms * SAMPLE_RATE / 1000
+
+
+def test_the_list_of_bundled_networks_is_complete() -> None:
+    assert {*AHEAD_FRAMES, live.WEIGHTS.removesuffix(".safetensors")} == set(BUNDLED_NETWORKS)
 
 
 def test_packed_weights_are_small_and_give_nearly_the_same_output(encoder: EmbeddedEncoder) -> None:

@@ -64,7 +64,7 @@ def test_every_choice_has_an_estimator() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_steady_tone_is_found_in_the_right_octave(method: F0Method, hz: float, tolerance_cents: float) -> None:
     f0 = estimate(method, steady(hz, SECONDS.get(method, 0.6)))
-    # At an abrupt start or end of a tone, half of the window is silence. A window with little of the future needs longer.
+    # At an abrupt start or end of a tone, half of the window is silence; most of the window of "live".
     inner = f0[8 if method == "live" else 3 : -3]
     assert (inner > 0).all()
     assert abs(cents(np.median(inner), hz)) < tolerance_cents

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # huggingface_hub reads it when imported
 
+# Names of the bundled content encoders and of the f0 estimator; their modules import PyTorch, which takes seconds.
+BUNDLED_NETWORKS = ("myna-content-1", "myna-content-2", "myna-pitch-1")
 BUNDLED_WEIGHTS, BUNDLED_VOICES = (Path(str(files("myna"))) / name for name in ("weights", "voices"))
 BUNDLED_SEPARATOR = BUNDLED_WEIGHTS / "spleeter-2stems.safetensors"
 BUNDLED_SONG = BUNDLED_VOICES / "song.flac"  # a sung phrase, for examples and tests of voices

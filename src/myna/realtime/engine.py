@@ -131,7 +131,7 @@ class Engine:
             input_rate: sample rate of the input device in Hz.
             output_rate: sample rate of the output device in Hz.
             block_seconds: length of the blocks that are passed to the stream.
-            reserve_seconds: length of the sound that waits for the output when the conversion of a block begins. The
+            reserve_seconds: length of the converted sound that is played while the next block is converted. The
                 output has no gap as long as each conversion takes less time than this.
             period_seconds: length of the sound that the stream converts at once, for the statistics; a stream may
                 collect several blocks. None if it converts each block.

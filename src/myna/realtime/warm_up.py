@@ -42,8 +42,7 @@ class WarmUp:
 
     Attributes:
         block_seconds: length of the blocks.
-        reserve_seconds: length of the converted sound that must wait for the output when the conversion of a block
-            begins.
+        reserve_seconds: required length of the converted sound that is played while the next block is converted.
         compute: percentiles of the conversion time of a block, in seconds.
     """
 

@@ -1,7 +1,8 @@
 """Import of voices by content: archives are unpacked, and weights, configurations and indexes are sorted into voices.
 
-A file is recognised by its content, not by its name. Files belong together if the widths of their content features are
-equal, and their names or folders match. If only the widths are equal, the proposal has a question for the user.
+A file is recognised by its content, not by its name. Files can belong together only if the widths of their content
+features are equal. Among these files, names and folders decide. A proposal has a question for the user if several
+choices remain, or if the name of an index may be that of another voice.
 """
 
 from __future__ import annotations

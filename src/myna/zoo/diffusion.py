@@ -520,7 +520,9 @@ def _constants(schedule: NoiseSchedule) -> dict[str, Tensor]:
 
 
 def _derive(weights: Mapping[str, Tensor], kind: Kind) -> RefinerSizes:
-    """Derive the sizes of a refiner from its tensors; `max_k_step` is unknown, and equals `n_levels`.
+    """Derive the sizes of a refiner from its tensors; `max_k_step` is set to `n_levels`.
+
+    The tensors do not contain the true `max_k_step`.
 
     Raises:
         KeyError, ValueError, IndexError: a tensor is missing, or has an unexpected shape or value.

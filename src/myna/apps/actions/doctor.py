@@ -372,8 +372,14 @@ def _writable(folder: Path) -> bool:
 def _check_environment(shown: Shown) -> Iterable[Check]:
     from huggingface_hub.constants import HF_HUB_OFFLINE
 
-    from myna.assets import BUNDLED_SEPARATOR, BUNDLED_SONG, BUNDLED_VOICES, BUNDLED_WEIGHTS, local_folders
-    from myna.features.content.embedded import AHEAD_FRAMES
+    from myna.assets import (
+        BUNDLED_NETWORKS,
+        BUNDLED_SEPARATOR,
+        BUNDLED_SONG,
+        BUNDLED_VOICES,
+        BUNDLED_WEIGHTS,
+        local_folders,
+    )
 
     for folder in local_folders():
         if not folder.is_dir():
@@ -384,7 +390,7 @@ def _check_environment(shown: Shown) -> Iterable[Check]:
             "offline", "network", "note", "HF_HUB_OFFLINE is set: nothing is downloaded", "unset HF_HUB_OFFLINE"
         )
     bundled = [BUNDLED_SONG, BUNDLED_VOICES / "joe", BUNDLED_WEIGHTS / "myna-lite" / "G_0.pth"]
-    bundled += [BUNDLED_WEIGHTS / f"{name}.safetensors" for name in AHEAD_FRAMES] + [BUNDLED_SEPARATOR]
+    bundled += [*(BUNDLED_WEIGHTS / f"{name}.safetensors" for name in BUNDLED_NETWORKS), BUNDLED_SEPARATOR]
     missing = [path.name for path in bundled if not path.exists()]
     text, remedy = f"missing: {', '.join(missing)}", "pip install --force-reinstall --no-deps myna"
     if missing:

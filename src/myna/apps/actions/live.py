@@ -191,7 +191,7 @@ class LiveSession:
             stream: the converter.
             card: open devices; they are closed at the end.
             block_seconds: length of the sound that the stream converts at once.
-            reserve_seconds: length of the sound that waits for the output when the conversion of a block begins.
+            reserve_seconds: length of the converted sound that is played while the next block is converted.
             recorder: recording of this session; it is completed at the end.
         """
         from myna.realtime.engine import Engine
@@ -243,8 +243,8 @@ class LiveSession:
         Args:
             stream: the new stream.
             block_seconds: length of the sound that it converts at once.
-            reserve_seconds: length of the sound that must wait for the output when the new stream begins to convert a
-                block.
+            reserve_seconds: required length of the converted sound that is played while the new stream converts its
+                next block.
 
         Raises:
             DeviceError: the devices delivered no sound.

@@ -168,9 +168,10 @@ def _search(power: Samples, speed: float, pattern: Samples) -> _Match:
 
 
 def _level_changes(power: Samples, speed: float) -> Samples:
-    """Return the correlation of the level of each band with a sine that begins in each frame, (frames, bands).
+    """Correlate the level of each band with one period of a sine that begins at each frame, (frames, bands).
 
-    Frames are those of the sound at its original speed. Correlations are normalised to the order of one.
+    Frames are counted at the original speed of the sound. From each correlation, the mean over neighbouring bands is
+    subtracted. The result is divided by its mean magnitude, and set to 0 where noise hides the mark.
     """
     frames = np.rint(np.arange(0, len(power) - 0.5, 1 / speed)).astype(int)
     bands = power[frames] @ _pooling(speed)

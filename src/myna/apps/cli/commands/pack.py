@@ -48,7 +48,7 @@ def command(
 ) -> Result:
     """Put a voice into one file: weights, configuration, speakers, pitch, index or centroids, vocoder, licence.
 
-    Every command accepts this file in place of a G_*.pth. Opening the file executes no code.
+    Every command that takes a voice accepts this file in place of a G_*.pth. Opening the file executes no code.
     """
     if index_path is not None and no_index:
         raise click.UsageError("--index and --no-index exclude each other")

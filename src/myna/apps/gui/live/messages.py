@@ -38,7 +38,7 @@ class OpenedVoice:
     label: str  # speaker and file name, for the tags of recordings
     pitch: PitchRange | None  # pitch of the speaker's recordings
     block_seconds: float
-    reserve_seconds: float  # converted sound that waits for the output when the conversion of a block begins
+    reserve_seconds: float  # length of the converted sound that is played while the next block is converted
 
 
 # Function that loads a voice. Its last argument is the length of the blocks in seconds; None chooses it.

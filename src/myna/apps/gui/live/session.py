@@ -276,7 +276,7 @@ class Session:
         return replace(self._singing.settings, speaker=None, speaker_mix=None)
 
     def _use(self, singing: _Singing) -> None:
-        """Make this voice the current one. A recording belongs to one voice, so a running recording ends."""
+        """Make this voice the current one. A recording contains one voice: a running one ends, and another begins."""
         was_recording = self._recording is not None
         self._end_recording()
         self._singing = singing

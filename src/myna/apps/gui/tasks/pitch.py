@@ -111,7 +111,10 @@ class SingEdits(OpenPitch):
     def _phrases(
         self, converter: Converter, files: PitchFiles, edits: PitchEdits, stretches: list[tuple[float, float]]
     ) -> list[Part]:
-        """Convert the phrases around `stretches`, and attenuate them by the same gain as the result."""
+        """Convert the phrases around `stretches`, and attenuate them as much as the result was attenuated.
+
+        A phrase that is still too loud is attenuated further.
+        """
         from myna.audio.headroom import CONVERSION_CEILING, fitting_gain
         from myna.audio.marking.embedding import marked_part
         from myna.units import db_to_amplitude
