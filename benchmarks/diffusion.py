@@ -18,6 +18,7 @@ import json
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -77,6 +78,7 @@ def main() -> None:
     for one in (training, measuring):
         one.add_argument("--vocoder", type=Path, help="NSF-HiFiGAN; without one, no sound is made")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))
     arguments.run(arguments)
 
 
@@ -126,8 +128,21 @@ def stage(work: Path, name: str, minutes: float, *words: str) -> None:
 
 
 def svc(work: Path, *words: str) -> None:
+    """Run a command in a folder. If this program is interrupted, the command ends first: a training saves a checkpoint.
+
+    `subprocess.run` would kill it.
+    """
     print("$ svc", *words, flush=True)
-    subprocess.run([sys.executable, "-m", "myna", *words], cwd=work, env=dict(os.environ), check=True)
+    command = [sys.executable, "-m", "myna", *words]
+    process = subprocess.Popen(command, cwd=work)
+    try:
+        process.wait()
+    except BaseException:
+        process.terminate()
+        process.wait()
+        raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 @dataclass(frozen=True)
